@@ -1,0 +1,79 @@
+/** The most payload slices of one egress packet: 64 KiB in pages of 16 KiB, begun and ended in the middle, and one spare. */
+export const SLICES_MAX = 6;
+
+/** Checksum state of a packet. */
+/** Ingress: nobody verified it, the stack must. Egress: the checksum field is final. */
+export const CSUM_NONE = 0;
+/**
+ * The transport checksum field holds only the folded pseudo-header sum (not complemented); `csumStart` and `csumOffset`
+ * say where the rest is to be done. Ingress: it never crossed a wire, so it is trusted. Egress: the device finishes it.
+ */
+export const CSUM_PARTIAL = 1;
+/** Ingress: the device vouches for it. */
+export const CSUM_VALID = 2;
+
+/** `gso` of a packet: not a super-segment / TCP over IPv4 / TCP over IPv6. */
+export const GSO_NONE = 0;
+export const GSO_TCP4 = 1;
+export const GSO_TCP6 = 2;
+
+/** Bytes kept free in front of every packet's head, so that a device can put its own header (virtio-net) there. */
+export const HEADROOM = 64;
+
+/** The largest IP packet, and with it the room a receive slot has. */
+export const PACKET_MAX = 65_535;
+
+/**
+ * A register for one packet on its way between device and stack, reused for every packet (nothing is allocated per
+ * packet). The packet's bytes are `n` bytes at `o` of the slab, beginning with the IP header. On egress the payload may
+ * follow as `slices` further pieces of the same slab, so that it is never copied: the packet is head + slices.
+ * On ingress a packet is always contiguous: `slices` is 0.
+ */
+export class Packet {
+  o = 0;
+  n = 0;
+  slices = 0;
+  readonly sliceO = new Int32Array(SLICES_MAX);
+  readonly sliceN = new Int32Array(SLICES_MAX);
+  /** CSUM_NONE, CSUM_PARTIAL or CSUM_VALID. */
+  csum = CSUM_NONE;
+  /** Where the transport header begins, from `o`; only with CSUM_PARTIAL. */
+  csumStart = 0;
+  /** Where the checksum field lies, from `csumStart`; only with CSUM_PARTIAL. */
+  csumOffset = 0;
+  /** GSO_NONE, GSO_TCP4 or GSO_TCP6: a super-segment, to be cut (or seen as cut) every `gsoSize` bytes of TCP payload. */
+  gso = GSO_NONE;
+  gsoSize = 0;
+  /** Bytes of IP + TCP header, only with `gso`. */
+  headerLength = 0;
+  /** Why this packet is sent: a `Mark`; 0 on ingress. */
+  cause = 0;
+  /** The connection it belongs to (`Tcb.id`), or -1. */
+  connection = -1;
+
+  /** Back to an empty packet without offload. */
+  clear(): void {
+    this.o = 0;
+    this.n = 0;
+    this.slices = 0;
+    this.csum = CSUM_NONE;
+    this.gso = GSO_NONE;
+    this.gsoSize = 0;
+    this.headerLength = 0;
+    this.cause = 0;
+    this.connection = -1;
+  }
+
+  addSlice(o: number, n: number): void {
+    this.sliceO[this.slices] = o;
+    this.sliceN[this.slices] = n;
+    this.slices++;
+  }
+
+  /** Bytes of the whole packet. */
+  total(): number {
+    let n = this.n;
+    for (let i = 0; i < this.slices; i++) n += this.sliceN[i]!;
+    return n;
+  }
+}

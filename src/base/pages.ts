@@ -1,0 +1,116 @@
+import { assert } from "./assert.ts";
+import type { Packet } from "./packet.ts";
+import { SLICES_MAX } from "./packet.ts";
+import { NO_PAGE, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, type Slab } from "./slab.ts";
+
+/**
+ * A stretch of a byte stream kept in pages of the slab: the send queue (append at the end, drop at the front) and the
+ * receive queue (write anywhere ahead, so out-of-order data lies at once where it belongs; read and drop at the front).
+ * Positions count from the first byte kept. Pages are taken when first written and given back as soon as they are empty:
+ * an idle connection holds none.
+ */
+export class Pages {
+  readonly #slab: Slab;
+  /** Offsets of the pages in stream order; NO_PAGE where nothing was written yet. */
+  #pages: number[] = [];
+  /** Where position 0 lies in the first page. */
+  #start = 0;
+
+  constructor(slab: Slab) {
+    this.#slab = slab;
+  }
+
+  /** Pages held. */
+  get held(): number {
+    let n = 0;
+    for (const page of this.#pages) if (page !== NO_PAGE) n++;
+    return n;
+  }
+
+  /**
+   * Copies `n` bytes of `source` (from `from`) to position `at`. Returns how many were written: fewer when the slab has no page left.
+   */
+  write(at: number, source: Uint8Array, from: number, n: number): number {
+    const u8 = this.#slab.u8;
+    let done = 0;
+    while (done < n) {
+      const position = this.#start + at + done;
+      const page = this.#page(position >> PAGE_SHIFT);
+      if (page === NO_PAGE) break;
+      const within = position & PAGE_MASK;
+      const piece = Math.min(PAGE_SIZE - within, n - done);
+      if (done === 0 && piece === source.length && from === 0) u8.set(source, page + within);
+      else if (source === u8) u8.copyWithin(page + within, from + done, from + done + piece);
+      else u8.set(source.subarray(from + done, from + done + piece), page + within);
+      done += piece;
+    }
+    return done;
+  }
+
+  /** The same from another place of the slab itself, without any object. */
+  writeFromSlab(at: number, o: number, n: number): number {
+    return this.write(at, this.#slab.u8, o, n);
+  }
+
+  /** Copies `n` bytes from position `at` into `target` (from `to`). They must have been written. */
+  read(at: number, target: Uint8Array, to: number, n: number): void {
+    const u8 = this.#slab.u8;
+    let done = 0;
+    while (done < n) {
+      const position = this.#start + at + done;
+      const page = this.#pages[position >> PAGE_SHIFT]!;
+      assert(page !== undefined && page !== NO_PAGE, "read where nothing was written");
+      const within = position & PAGE_MASK;
+      const piece = Math.min(PAGE_SIZE - within, n - done);
+      if (target === u8) u8.copyWithin(to + done, page + within, page + within + piece);
+      else target.set(u8.subarray(page + within, page + within + piece), to + done);
+      done += piece;
+    }
+  }
+
+  /**
+   * Adds `n` bytes from position `at` to `packet` as slices, without copying. Returns how many were added: fewer when the packet has no room for more slices.
+   */
+  slices(at: number, n: number, packet: Packet): number {
+    let done = 0;
+    while (done < n && packet.slices < SLICES_MAX) {
+      const position = this.#start + at + done;
+      const page = this.#pages[position >> PAGE_SHIFT]!;
+      assert(page !== undefined && page !== NO_PAGE, "sliced where nothing was written");
+      const within = position & PAGE_MASK;
+      const piece = Math.min(PAGE_SIZE - within, n - done);
+      packet.addSlice(page + within, piece);
+      done += piece;
+    }
+    return done;
+  }
+
+  /** Forgets the first `n` bytes: position n becomes position 0. */
+  drop(n: number): void {
+    this.#start += n;
+    let whole = this.#start >> PAGE_SHIFT;
+    this.#start &= PAGE_MASK;
+    while (whole-- > 0 && this.#pages.length > 0) {
+      const page = this.#pages.shift()!;
+      if (page !== NO_PAGE) this.#slab.free(page);
+    }
+  }
+
+  /** Gives every page back. The next byte written is position 0 again. */
+  clear(): void {
+    for (const page of this.#pages) if (page !== NO_PAGE) this.#slab.free(page);
+    if (this.#pages.length > 0) this.#pages = [];
+    this.#start = 0;
+  }
+
+  #page(index: number): number {
+    const pages = this.#pages;
+    while (pages.length <= index) pages.push(NO_PAGE);
+    let page = pages[index]!;
+    if (page === NO_PAGE) {
+      page = this.#slab.alloc();
+      pages[index] = page;
+    }
+    return page;
+  }
+}

@@ -1,0 +1,114 @@
+import { HOUR, MILLISECOND, SECOND } from "#base/time";
+
+/**
+ * Everything a connection can be told, with its default. A connection copies the stack's defaults when it opens and may
+ * override each (`connect`, `listen`); all times are microseconds, all sizes octets.
+ */
+export interface TcpParams {
+  /** Largest payload + 20 we announce and send, below what the path allows; 0: as the path allows. */
+  mss: number;
+  /** Octets the receive queue may hold: the largest window we offer. */
+  receiveBuffer: number;
+  /** The window scale we offer is enough for this many octets, should `receiveBuffer` grow later. */
+  receiveBufferMax: number;
+  /** Octets SEND may queue before it takes no more. */
+  sendBuffer: number;
+  /** Offer SACK (RFC 2018), timestamps (RFC 7323 §3), window scale (RFC 7323 §2). */
+  sack: boolean;
+  timestamps: boolean;
+  windowScale: boolean;
+  /**
+   * RFC 7323 §3.2 drops a segment that lacks an agreed timestamp. True accepts it, as Linux does.
+   */
+  tolerateMissingTimestamps: boolean;
+  /** Delay small segments: never / while a small one is unacknowledged (Minshall) / while anything is (RFC 896). */
+  nagle: "off" | "minshall" | "rfc896";
+  /** RFC 6928: segments of the initial congestion window. */
+  initialWindow: number;
+  /** The name of the congestion control: `newreno` (RFC 5681, 6582) or `cubic` (RFC 9438). */
+  congestionControl: CongestionControlName;
+  /** RFC 5681 §4.1: shrink cwnd after an idle time of one RTO. */
+  slowStartAfterIdle: boolean;
+  /** RFC 6298 (2.1): the RTO before the first sample. */
+  rtoInitial: number;
+  /** RFC 6298 (2.4) rounds up to 1 s; 200 ms here, as Linux: a LAN would idle a full second per loss. docs/adr/0003. */
+  rtoMin: number;
+  /** RFC 6298 (2.5): at least 60 s. */
+  rtoMax: number;
+  /** RFC 9293 R1 (MUST-20, SHLD-10): retransmissions after which the user is told that delivery is in doubt. */
+  retriesR1: number;
+  /** RFC 9293 R2 (SHLD-11: at least 100 s): retransmissions after which the connection is given up. 15 is 924 s at the least. */
+  retriesR2: number;
+  /** The same for SYN (MUST-23: at least 3 minutes): 7 retransmissions end after 255 s. */
+  retriesSyn: number;
+  /** The same for SYN,ACK. */
+  retriesSynAck: number;
+  /** RFC 9293 §3.9.1 USER TIMEOUT: unacknowledged data older than this ends the connection; 0: only R2 does. */
+  userTimeout: number;
+  /** RFC 9293 §3.8.6.3: an ACK waits at most this long (MUST-40: below 0.5 s). */
+  delayedAck: number;
+  /** ACKs sent at once at the beginning of a connection, while the peer's slow start lives on them. */
+  quickAcks: number;
+  /** Duplicates that mean a loss (RFC 5681). */
+  dupThresh: number;
+  /** RFC 9293 §3.8.4: off (MUST-25), 2 h idle (MUST-28), then every `keepAliveInterval`, given up after `keepAliveCount`. */
+  keepAlive: boolean;
+  keepAliveIdle: number;
+  keepAliveInterval: number;
+  keepAliveCount: number;
+  /**
+   * The time in TIME-WAIT (2 MSL, MUST-13). RFC 9293 suggests an MSL of 2 minutes; 30 s here, as Linux and FreeBSD.
+   */
+  timeWait: number;
+  /** How long FIN-WAIT-2 lasts once nobody can read any more. */
+  finWait2: number;
+  /** A zero-window probe carries an octet of data (RFC 9293 §3.8.6.1); false: an empty old segment, as Linux sends. */
+  probeWithData: boolean;
+  /** RFC 5961: challenge ACKs for RST, SYN and ACK that miss. False is the RFC 793 rule, for scripts and teaching. */
+  rfc5961: boolean;
+  /** At most one ACK in this time in answer to unacceptable segments without data (ACK loops); 0: no limit. */
+  invalidAckInterval: number;
+  /** TTL or hop limit of what we send. MUST-49. */
+  ttl: number;
+  /** The DSCP (and ECN, normally 0) octet of what we send. MUST-48. */
+  tos: number;
+}
+
+export type CongestionControlName = "newreno" | "cubic";
+
+export const DEFAULT_PARAMS: Readonly<TcpParams> = {
+  mss: 0,
+  receiveBuffer: 4 << 20,
+  receiveBufferMax: 4 << 20,
+  sendBuffer: 4 << 20,
+  sack: true,
+  timestamps: true,
+  windowScale: true,
+  tolerateMissingTimestamps: false,
+  nagle: "minshall",
+  initialWindow: 10,
+  congestionControl: "cubic",
+  slowStartAfterIdle: true,
+  rtoInitial: 1 * SECOND,
+  rtoMin: 200 * MILLISECOND,
+  rtoMax: 120 * SECOND,
+  retriesR1: 3,
+  retriesR2: 15,
+  retriesSyn: 7,
+  retriesSynAck: 5,
+  userTimeout: 0,
+  delayedAck: 40 * MILLISECOND,
+  quickAcks: 16,
+  dupThresh: 3,
+  keepAlive: false,
+  keepAliveIdle: 2 * HOUR,
+  keepAliveInterval: 75 * SECOND,
+  keepAliveCount: 9,
+  timeWait: 60 * SECOND,
+  finWait2: 60 * SECOND,
+  probeWithData: false,
+  rfc5961: true,
+  invalidAckInterval: 500 * MILLISECOND,
+  ttl: 64,
+  tos: 0,
+};

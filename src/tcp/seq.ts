@@ -1,0 +1,44 @@
+/**
+ * Sequence numbers are int32 and are compared only here (RFC 9293 §3.4): a is before b when the signed distance says so.
+ * All distances in use are below 2^31, because windows are at most 2^30 (RFC 7323 §2.3).
+ */
+
+export function lt(a: number, b: number): boolean {
+  return ((a - b) | 0) < 0;
+}
+
+export function le(a: number, b: number): boolean {
+  return ((a - b) | 0) <= 0;
+}
+
+export function gt(a: number, b: number): boolean {
+  return ((a - b) | 0) > 0;
+}
+
+export function ge(a: number, b: number): boolean {
+  return ((a - b) | 0) >= 0;
+}
+
+/** a moved on by n, as an int32. */
+export function add(a: number, n: number): number {
+  return (a + n) | 0;
+}
+
+/** Octets from b to a; negative where a is before b. */
+export function diff(a: number, b: number): number {
+  return (a - b) | 0;
+}
+
+export function max(a: number, b: number): number {
+  return ((a - b) | 0) >= 0 ? a : b;
+}
+
+export function min(a: number, b: number): number {
+  return ((a - b) | 0) <= 0 ? a : b;
+}
+
+/** left <= a < left + size. */
+export function inWindow(a: number, left: number, size: number): boolean {
+  const d = (a - left) | 0;
+  return d >= 0 && d < size;
+}

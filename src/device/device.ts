@@ -25,6 +25,16 @@ export const RX_NONE = 0;
 export const RX_GONE = -1;
 
 /**
+ * The bell of a device: how an idle driver learns that there is something to read. Between `arm` and `disarm` the device
+ * calls `notify`, once or more, when a packet may be there. A packet that came before `arm` need not ring: whoever arms
+ * looks once more afterwards.
+ */
+export interface Wakeable {
+  arm(notify: () => void): void;
+  disarm(): void;
+}
+
+/**
  * A device carries IP packets. Devices wrap devices (capture, impairment, software segmentation): each decorator takes
  * and gives the same interface, and the stack cannot tell.
  *
@@ -38,6 +48,8 @@ export interface Device {
   /** Packets that fit between us and the reader at the other side before the link drops (txqueuelen). */
   readonly queueLength: number;
   readonly offload: Offload;
+  /** The bell; a decorator hands on that of the device it wraps. Without one an idle driver looks every millisecond. */
+  readonly wakeable?: Wakeable | undefined;
   /** Called once, before anything else: the memory that packets will lie in. */
   attach(slab: Slab): void;
   /**
@@ -45,7 +57,10 @@ export interface Device {
    * sets `n`, `csum*` and `gso*`, and returns its length; or RX_NONE, or RX_GONE.
    */
   receive(packet: Packet, now: number): number;
-  /** Sends head + slices. The head has HEADROOM free bytes before it. */
+  /**
+   * Sends head + slices. The head has HEADROOM free bytes before it. After TX_AGAIN the next packet is the same one (its
+   * bytes may lie elsewhere), so that a device may have sent a part of it.
+   */
   transmit(packet: Packet, now: number): number;
   /** When `receive` or the device's own queues next have something to do without being asked (a delayed packet); else NEVER. */
   nextDeadline(): number;

@@ -1,0 +1,74 @@
+/**
+ * Linux's error numbers (asm-generic, the same on x86-64 and arm64) that the calls we make can give: number, name, and
+ * words for people.
+ */
+const TABLE: readonly (readonly [number, string, string])[] = [
+  [1, "EPERM", "operation not permitted"],
+  [2, "ENOENT", "no such file or directory"],
+  [4, "EINTR", "interrupted by a signal"],
+  [5, "EIO", "input/output error"],
+  [6, "ENXIO", "no such device or address"],
+  [7, "E2BIG", "argument list too long"],
+  [9, "EBADF", "bad file descriptor"],
+  [11, "EAGAIN", "nothing there for now"],
+  [12, "ENOMEM", "out of memory"],
+  [13, "EACCES", "permission denied"],
+  [14, "EFAULT", "bad address"],
+  [16, "EBUSY", "device or resource busy"],
+  [17, "EEXIST", "exists already"],
+  [19, "ENODEV", "no such device"],
+  [20, "ENOTDIR", "not a directory"],
+  [21, "EISDIR", "is a directory"],
+  [22, "EINVAL", "invalid argument"],
+  [23, "ENFILE", "too many open files in the system"],
+  [24, "EMFILE", "too many open files"],
+  [25, "ENOTTY", "not a request that this descriptor understands"],
+  [27, "EFBIG", "file too large"],
+  [28, "ENOSPC", "no space left on device"],
+  [30, "EROFS", "read-only file system"],
+  [32, "EPIPE", "broken pipe"],
+  [34, "ERANGE", "out of range"],
+  [36, "ENAMETOOLONG", "name too long"],
+  [38, "ENOSYS", "not implemented by this kernel"],
+  [71, "EPROTO", "protocol error"],
+  [77, "EBADFD", "descriptor in a bad state"],
+  [79, "ELIBACC", "cannot access a needed shared library"],
+  [90, "EMSGSIZE", "message too long"],
+  [95, "EOPNOTSUPP", "operation not supported"],
+  [97, "EAFNOSUPPORT", "address family not supported"],
+  [98, "EADDRINUSE", "address already in use"],
+  [99, "EADDRNOTAVAIL", "address not available"],
+  [100, "ENETDOWN", "network is down"],
+  [105, "ENOBUFS", "no buffer space available"],
+];
+
+export const EPERM = 1;
+export const ENOENT = 2;
+export const EINTR = 4;
+export const EIO = 5;
+export const ENXIO = 6;
+export const EBADF = 9;
+export const EAGAIN = 11;
+export const EACCES = 13;
+export const EFAULT = 14;
+export const EBUSY = 16;
+export const EEXIST = 17;
+export const ENODEV = 19;
+export const EINVAL = 22;
+export const EBADFD = 77;
+export const ELIBACC = 79;
+export const EAFNOSUPPORT = 97;
+export const EADDRINUSE = 98;
+export const EADDRNOTAVAIL = 99;
+
+const byNumber = new Map(TABLE.map((row) => [row[0], row]));
+
+/** "EPERM" for 1; "E133" for a number that is not in the table. */
+export function errnoName(errno: number): string {
+  return byNumber.get(errno)?.[1] ?? `E${errno}`;
+}
+
+/** "operation not permitted" for 1. */
+export function errnoWords(errno: number): string {
+  return byNumber.get(errno)?.[2] ?? `system error ${errno}`;
+}

@@ -1,0 +1,133 @@
+import { AF_INET, AF_INET6, close, datagramSocket, ioctl } from "./libc.ts";
+
+/**
+ * Network interfaces by ioctl (netdevice(7)), so that no `ip` command is needed. Setters answer 0, getters a value, both
+ * the negated error number. Addresses are bytes in network order.
+ */
+
+const SIOCGIFFLAGS = 0x8913;
+const SIOCSIFFLAGS = 0x8914;
+const SIOCGIFADDR = 0x8915;
+const SIOCSIFADDR = 0x8916;
+const SIOCGIFNETMASK = 0x891b;
+const SIOCSIFNETMASK = 0x891c;
+const SIOCGIFMTU = 0x8921;
+const SIOCSIFMTU = 0x8922;
+const SIOCGIFINDEX = 0x8933;
+const SIOCGIFTXQLEN = 0x8942;
+const SIOCSIFTXQLEN = 0x8943;
+
+export const IFF_UP = 0x1;
+export const IFF_MULTICAST = 0x1000;
+
+const IFREQ = 40;
+const NAME = 16;
+
+function ifreq(name: string): Uint8Array<ArrayBuffer> {
+  const request = new Uint8Array(IFREQ);
+  new TextEncoder().encodeInto(name, request.subarray(0, NAME - 1));
+  return request;
+}
+
+/** One request on a socket made for it: this is set-up, not the packet path. */
+function request(family: number, number: number, argument: Uint8Array): number {
+  const fd = datagramSocket(family);
+  if (fd < 0) return fd;
+  const result = ioctl(fd, number, argument);
+  close(fd);
+  return result;
+}
+
+function getInt(name: string, number: number): number {
+  const r = ifreq(name);
+  const result = request(AF_INET, number, r);
+  return result < 0 ? result : new DataView(r.buffer).getInt32(NAME, true);
+}
+
+function setInt(name: string, number: number, value: number): number {
+  const r = ifreq(name);
+  new DataView(r.buffer).setInt32(NAME, value, true);
+  return request(AF_INET, number, r);
+}
+
+/** Positive: the interface exists. */
+export function interfaceIndex(name: string): number {
+  return getInt(name, SIOCGIFINDEX);
+}
+
+export function getFlags(name: string): number {
+  const r = ifreq(name);
+  const result = request(AF_INET, SIOCGIFFLAGS, r);
+  return result < 0 ? result : new DataView(r.buffer).getUint16(NAME, true);
+}
+
+export function setFlags(name: string, flags: number): number {
+  const r = ifreq(name);
+  new DataView(r.buffer).setUint16(NAME, flags, true);
+  return request(AF_INET, SIOCSIFFLAGS, r);
+}
+
+export function getMtu(name: string): number {
+  return getInt(name, SIOCGIFMTU);
+}
+
+export function setMtu(name: string, bytes: number): number {
+  return setInt(name, SIOCSIFMTU, bytes);
+}
+
+/** txqueuelen, in packets. */
+export function getQueueLength(name: string): number {
+  return getInt(name, SIOCGIFTXQLEN);
+}
+
+export function setQueueLength(name: string, packets: number): number {
+  return setInt(name, SIOCSIFTXQLEN, packets);
+}
+
+/** struct sockaddr_in within the ifreq: family, port, then the address. */
+const SOCKADDR_ADDRESS = NAME + 4;
+
+function getInet(name: string, number: number): Uint8Array | number {
+  const r = ifreq(name);
+  const result = request(AF_INET, number, r);
+  return result < 0 ? result : r.slice(SOCKADDR_ADDRESS, SOCKADDR_ADDRESS + 4);
+}
+
+function setInet(name: string, number: number, address: Uint8Array): number {
+  const r = ifreq(name);
+  new DataView(r.buffer).setUint16(NAME, AF_INET, true);
+  r.set(address, SOCKADDR_ADDRESS);
+  return request(AF_INET, number, r);
+}
+
+/** The interface's first IPv4 address and the length of its prefix; undefined if it has none. */
+export function getAddress4(name: string): { address: Uint8Array; length: number } | undefined {
+  const address = getInet(name, SIOCGIFADDR);
+  const mask = getInet(name, SIOCGIFNETMASK);
+  if (typeof address === "number" || typeof mask === "number") return undefined;
+  let length = 0;
+  for (const byte of mask) for (let rest = byte; rest !== 0; rest &= rest - 1) length++;
+  return { address, length };
+}
+
+/** Replaces the interface's first IPv4 address. */
+export function setAddress4(name: string, address: Uint8Array, length: number): number {
+  const result = setInet(name, SIOCSIFADDR, address);
+  if (result < 0) return result;
+  const mask = new Uint8Array(4);
+  // A shift by 32 is one by 0 in JavaScript, hence the case of its own.
+  new DataView(mask.buffer).setInt32(0, length === 0 ? 0 : -1 << (32 - length));
+  return setInet(name, SIOCSIFNETMASK, mask);
+}
+
+/** Adds an IPv6 address: struct in6_ifreq is address, prefix length, interface index. */
+export function addAddress6(name: string, address: Uint8Array, length: number): number {
+  const index = interfaceIndex(name);
+  if (index < 0) return index;
+  const r = new Uint8Array(24);
+  r.set(address, 0);
+  const view = new DataView(r.buffer);
+  view.setUint32(16, length, true);
+  view.setInt32(20, index, true);
+  return request(AF_INET6, SIOCSIFADDR, r);
+}

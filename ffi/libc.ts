@@ -1,0 +1,144 @@
+import { dlopen, type Pointer, read as peek, ptr } from "bun:ffi";
+import { ELIBACC } from "./errno.ts";
+import { SystemError } from "./system-error.ts";
+
+/**
+ * The C library's system calls. Every function answers what the call did, or the negated error number (-EAGAIN), as the
+ * kernel itself does: nothing is thrown and nothing allocated, so the packet path can use them.
+ *
+ * **Invariant**: this folder alone imports bun:ffi, and addresses go no further than `device/tun`. Memory whose address
+ * the kernel is given later than in the very call is `pin`ned here, so that the collector cannot take it.
+ */
+
+const SYMBOLS = {
+  open: { args: ["ptr", "i32", "i32"], returns: "i32" },
+  close: { args: ["i32"], returns: "i32" },
+  ioctl: { args: ["i32", "u32", "ptr"], returns: "i32" },
+  fcntl: { args: ["i32", "i32", "ptr"], returns: "i32" },
+  // Sizes are below 2 GiB here: 32 bits carry them, and the answer, without BigInt.
+  read: { args: ["i32", "ptr", "u32"], returns: "i32" },
+  readv: { args: ["i32", "ptr", "i32"], returns: "i32" },
+  write: { args: ["i32", "ptr", "u32"], returns: "i32" },
+  writev: { args: ["i32", "ptr", "i32"], returns: "i32" },
+  socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+  gettid: { args: [], returns: "i32" },
+  __errno_location: { args: [], returns: "ptr" },
+} as const;
+
+type Libc = ReturnType<typeof dlopen<typeof SYMBOLS>>["symbols"];
+
+/** glibc, then musl (its loader is its C library), then whatever the system calls libc. */
+export const LIBC_NAMES: readonly string[] = [
+  "libc.so.6",
+  `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`,
+  "libc.so",
+];
+
+let libc: Libc | undefined;
+
+/** Opens the library on first use, so that a command that needs no system call never pays for it. */
+function load(names = LIBC_NAMES): Libc {
+  for (const name of names) {
+    try {
+      return (libc = dlopen(name, SYMBOLS).symbols);
+    } catch {
+      // The next name may be there.
+    }
+  }
+  const hint = `Tried ${names.join(", ")}. tcpnet's devices need Linux with glibc or musl.`;
+  throw new SystemError({ call: "dlopen", target: "the C library", errno: ELIBACC, hint });
+}
+
+/** A number that the kernel reads as an address. It is meaningful only while its memory is pinned. */
+export type Address = number;
+
+const pinned = new Map<ArrayBuffer, number>();
+
+/** The address of a buffer, which stays alive (and, as all buffers here, in its place) until as many `unpin`s follow. */
+export function pin(buffer: ArrayBuffer): Address {
+  pinned.set(buffer, (pinned.get(buffer) ?? 0) + 1);
+  return ptr(buffer);
+}
+
+export function unpin(buffer: ArrayBuffer): void {
+  const n = pinned.get(buffer) ?? 0;
+  if (n > 1) pinned.set(buffer, n - 1);
+  else pinned.delete(buffer);
+}
+
+/** How many buffers the kernel may write to; for tests. */
+export function pinnedBuffers(): number {
+  return pinned.size;
+}
+
+/** What the call said, or the negated error number, asked for before anything else can change it. */
+function result(l: Libc, n: number): number {
+  return n >= 0 ? n : -peek.i32(l.__errno_location()!, 0);
+}
+
+export const O_RDONLY = 0;
+export const O_RDWR = 2;
+export const O_NONBLOCK = 0o4000;
+export const O_ASYNC = 0o20000;
+export const O_CLOEXEC = 0o2000000;
+
+export function open(path: string, flags: number): number {
+  const l = libc ?? load();
+  return result(l, l.open(cstring(path), flags, 0));
+}
+
+export function close(fd: number): number {
+  const l = libc ?? load();
+  return result(l, l.close(fd));
+}
+
+/** `argument` is a number by value, or memory that the kernel reads and writes during the call. */
+export function ioctl(fd: number, request: number, argument: number | Uint8Array): number {
+  const l = libc ?? load();
+  return result(l, l.ioctl(fd, request, argument as Pointer | Uint8Array));
+}
+
+export function fcntl(fd: number, command: number, argument: number | Uint8Array): number {
+  const l = libc ?? load();
+  return result(l, l.fcntl(fd, command, argument as Pointer | Uint8Array));
+}
+
+export function read(fd: number, address: Address, n: number): number {
+  const l = libc ?? load();
+  return result(l, l.read(fd, address as Pointer, n));
+}
+
+export function readv(fd: number, iovecs: Address, count: number): number {
+  const l = libc ?? load();
+  return result(l, l.readv(fd, iovecs as Pointer, count));
+}
+
+export function write(fd: number, address: Address, n: number): number {
+  const l = libc ?? load();
+  return result(l, l.write(fd, address as Pointer, n));
+}
+
+export function writev(fd: number, iovecs: Address, count: number): number {
+  const l = libc ?? load();
+  return result(l, l.writev(fd, iovecs as Pointer, count));
+}
+
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+const SOCK_DGRAM = 2;
+const SOCK_CLOEXEC = 0o2000000;
+
+/** A datagram socket: the handle on which interfaces are configured. */
+export function datagramSocket(family: number): number {
+  const l = libc ?? load();
+  return result(l, l.socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+}
+
+/** The id of the calling thread, as signals are sent to. */
+export function gettid(): number {
+  return (libc ?? load()).gettid();
+}
+
+function cstring(text: string): Uint8Array {
+  return new TextEncoder().encode(`${text}\0`);
+}

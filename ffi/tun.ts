@@ -1,0 +1,66 @@
+import { ioctl } from "./libc.ts";
+
+/** The requests of linux/if_tun.h. Each answers 0 or the negated error number. */
+
+const TUNSETPERSIST = 0x400454cb;
+const TUNSETIFF = 0x400454ca;
+const TUNSETOWNER = 0x400454cc;
+const TUNSETOFFLOAD = 0x400454d0;
+const TUNGETIFF = 0x800454d2;
+const TUNSETVNETHDRSZ = 0x400454d8;
+
+export const IFF_TUN = 0x0001;
+export const IFF_TAP = 0x0002;
+export const IFF_MULTI_QUEUE = 0x0100;
+/** No four bytes of protocol before each packet. */
+export const IFF_NO_PI = 0x1000;
+/** A struct virtio_net_hdr before each packet. */
+export const IFF_VNET_HDR = 0x4000;
+
+/** What the reader takes, and with it what the kernel does not do itself: checksums, TCP segmentation, also with CWR. */
+export const TUN_F_CSUM = 0x01;
+export const TUN_F_TSO4 = 0x02;
+export const TUN_F_TSO6 = 0x04;
+export const TUN_F_TSO_ECN = 0x08;
+
+/** Bytes of a struct ifreq on 64-bit machines; the name fills the first 16. */
+const IFREQ = 40;
+const NAME = 16;
+
+/** Makes the device, or attaches to the one of that name. */
+export function setInterface(fd: number, name: string, flags: number): number {
+  const request = new Uint8Array(IFREQ);
+  new TextEncoder().encodeInto(name, request.subarray(0, NAME - 1));
+  new DataView(request.buffer).setInt16(NAME, flags, true);
+  return ioctl(fd, TUNSETIFF, request);
+}
+
+/** The name of the interface behind a descriptor and its flags, or the negated error number. */
+export function getInterface(fd: number): { name: string; flags: number } | number {
+  const request = new Uint8Array(IFREQ);
+  const result = ioctl(fd, TUNGETIFF, request);
+  if (result < 0) return result;
+  const name = new TextDecoder().decode(request.subarray(0, request.indexOf(0)));
+  return { name, flags: new DataView(request.buffer).getUint16(NAME, true) };
+}
+
+export function setOffload(fd: number, features: number): number {
+  return ioctl(fd, TUNSETOFFLOAD, features);
+}
+
+/** Bytes of the header before each packet: what every attacher sets for itself, since the device keeps the last value. */
+export function setVnetHeaderSize(fd: number, n: number): number {
+  const value = new Uint8Array(4);
+  new DataView(value.buffer).setInt32(0, n, true);
+  return ioctl(fd, TUNSETVNETHDRSZ, value);
+}
+
+/** Whether the device outlives the descriptor. */
+export function setPersist(fd: number, on: boolean): number {
+  return ioctl(fd, TUNSETPERSIST, on ? 1 : 0);
+}
+
+/** The user who may attach without privileges. */
+export function setOwner(fd: number, uid: number): number {
+  return ioctl(fd, TUNSETOWNER, uid);
+}

@@ -1,0 +1,104 @@
+import type { Value } from "./ast.ts";
+
+/** The constants of the socket API as they are on Linux (x86-64, asm-generic), by name: scripts say them, errors name them. */
+
+/** `NAME value, NAME value`: one line per constant would be five pages. */
+function table(text: string): Readonly<Record<string, number>> {
+  return Object.fromEntries(
+    text.split(",").map((pair) => {
+      const [name, value] = pair.trim().split(/\s+/);
+      return [name!, Number(value)];
+    }),
+  );
+}
+
+/** errno.h. */
+export const ERRNO = table(`
+  EPERM 1, ENOENT 2, EINTR 4, EIO 5, EBADF 9, EAGAIN 11, EWOULDBLOCK 11, ENOMEM 12, EACCES 13, EFAULT 14, EBUSY 16,
+  EEXIST 17, EINVAL 22, EMFILE 24, ENOTTY 25, ENOSPC 28, ESPIPE 29, EPIPE 32, ERANGE 34, ENOSYS 38, EPROTO 71,
+  EOVERFLOW 75, ENOTSOCK 88, EDESTADDRREQ 89, EMSGSIZE 90, EPROTOTYPE 91, ENOPROTOOPT 92, EPROTONOSUPPORT 93,
+  EOPNOTSUPP 95, ENOTSUP 95, EPFNOSUPPORT 96, EAFNOSUPPORT 97, EADDRINUSE 98, EADDRNOTAVAIL 99, ENETDOWN 100,
+  ENETUNREACH 101, ENETRESET 102, ECONNABORTED 103, ECONNRESET 104, ENOBUFS 105, EISCONN 106, ENOTCONN 107,
+  ESHUTDOWN 108, ETIMEDOUT 110, ECONNREFUSED 111, EHOSTDOWN 112, EHOSTUNREACH 113, EALREADY 114, EINPROGRESS 115,
+  ECANCELED 125
+`);
+
+/** setsockopt levels and names. SO_*, TCP_*, IP_* share numbers between levels; they are never mixed here, names are. */
+const SOCKET = table(`
+  AF_UNSPEC 0, AF_INET 2, AF_INET6 10, PF_INET 2, PF_INET6 10, SOCK_STREAM 1, SOCK_DGRAM 2, SOCK_RAW 3,
+  SOCK_NONBLOCK 0o4000, SOCK_CLOEXEC 0o2000000, IPPROTO_IP 0, IPPROTO_ICMP 1, IPPROTO_TCP 6, IPPROTO_UDP 17,
+  IPPROTO_IPV6 41, IPPROTO_ICMPV6 58, IPPROTO_MPTCP 262, SOL_IP 0, SOL_SOCKET 1, SOL_TCP 6, SOL_UDP 17, SOL_IPV6 41,
+  INADDR_ANY 0, NULL 0, SHUT_RD 0, SHUT_WR 1, SHUT_RDWR 2, SOMAXCONN 4096, SO_DEBUG 1, SO_REUSEADDR 2, SO_TYPE 3,
+  SO_ERROR 4, SO_DONTROUTE 5, SO_BROADCAST 6, SO_SNDBUF 7, SO_RCVBUF 8, SO_KEEPALIVE 9, SO_OOBINLINE 10,
+  SO_PRIORITY 12, SO_LINGER 13, SO_REUSEPORT 15, SO_RCVLOWAT 18, SO_SNDLOWAT 19, SO_RCVTIMEO 20, SO_SNDTIMEO 21,
+  SO_TIMESTAMP 29, SO_ACCEPTCONN 30, SO_SNDBUFFORCE 32, SO_RCVBUFFORCE 33, SO_MARK 36, SO_TIMESTAMPING 37,
+  SO_PROTOCOL 38, SO_DOMAIN 39, SO_BUSY_POLL 46, SO_MAX_PACING_RATE 47, SO_INCOMING_CPU 49, SO_MEMINFO 55,
+  SO_ZEROCOPY 60, SO_TXTIME 61, IP_TOS 1, IP_TTL 2, IP_RECVTOS 13, IP_MTU_DISCOVER 10, IP_RECVERR 11, IP_MTU 14,
+  IPV6_UNICAST_HOPS 16, IPV6_MTU_DISCOVER 23, IPV6_MTU 24, IPV6_RECVERR 25, IPV6_V6ONLY 26, IPV6_TCLASS 67,
+  IPV6_AUTOFLOWLABEL 70, IP_PMTUDISC_DONT 0, IP_PMTUDISC_WANT 1, IP_PMTUDISC_DO 2, IP_PMTUDISC_PROBE 3
+`);
+
+const TCP = table(`
+  TCP_NODELAY 1, TCP_MAXSEG 2, TCP_CORK 3, TCP_KEEPIDLE 4, TCP_KEEPINTVL 5, TCP_KEEPCNT 6, TCP_SYNCNT 7,
+  TCP_LINGER2 8, TCP_DEFER_ACCEPT 9, TCP_WINDOW_CLAMP 10, TCP_INFO 11, TCP_QUICKACK 12, TCP_CONGESTION 13,
+  TCP_MD5SIG 14, TCP_THIN_LINEAR_TIMEOUTS 16, TCP_THIN_DUPACK 17, TCP_USER_TIMEOUT 18, TCP_REPAIR 19,
+  TCP_FASTOPEN 23, TCP_TIMESTAMP 24, TCP_NOTSENT_LOWAT 25, TCP_CC_INFO 26, TCP_SAVE_SYN 27, TCP_SAVED_SYN 28,
+  TCP_FASTOPEN_CONNECT 30, TCP_ULP 31, TCP_FASTOPEN_KEY 33, TCP_FASTOPEN_NO_COOKIE 34, TCP_ZEROCOPY_RECEIVE 35,
+  TCP_INQ 36, TCP_TX_DELAY 37, TCP_IS_MPTCP 43
+`);
+
+const INPUT_OUTPUT = table(`
+  O_RDONLY 0, O_WRONLY 1, O_RDWR 2, O_CREAT 0o100, O_TRUNC 0o1000, O_NONBLOCK 0o4000, O_CLOEXEC 0o2000000, F_GETFD 1,
+  F_SETFD 2, F_GETFL 3, F_SETFL 4, FD_CLOEXEC 1, MSG_OOB 1, MSG_PEEK 2, MSG_DONTROUTE 4, MSG_CTRUNC 8,
+  MSG_TRUNC 0x20, MSG_DONTWAIT 0x40, MSG_EOR 0x80, MSG_WAITALL 0x100, MSG_FIN 0x200, MSG_NOSIGNAL 0x4000,
+  MSG_ERRQUEUE 0x2000, MSG_MORE 0x8000, MSG_WAITFORONE 0x10000, MSG_ZEROCOPY 0x4000000, MSG_FASTOPEN 0x20000000,
+  MSG_CMSG_CLOEXEC 0x40000000, SIOCINQ 0x541b, FIONREAD 0x541b, SIOCOUTQ 0x5411, TIOCOUTQ 0x5411, SIOCOUTQNSD 0x894b,
+  FIONBIO 0x5421, SIOCATMARK 0x8905, POLLIN 1, POLLPRI 2, POLLOUT 4, POLLERR 8, POLLHUP 0x10, POLLNVAL 0x20,
+  POLLRDNORM 0x40, POLLRDBAND 0x80, POLLWRNORM 0x100, POLLWRBAND 0x200, POLLRDHUP 0x2000, EPOLLIN 1, EPOLLPRI 2,
+  EPOLLOUT 4, EPOLLERR 8, EPOLLHUP 0x10, EPOLLRDNORM 0x40, EPOLLRDBAND 0x80, EPOLLWRNORM 0x100, EPOLLWRBAND 0x200,
+  EPOLLRDHUP 0x2000, EPOLLEXCLUSIVE 268435456, EPOLLWAKEUP 536870912, EPOLLONESHOT 1073741824, EPOLLET 2147483648,
+  EPOLL_CTL_ADD 1, EPOLL_CTL_DEL 2, EPOLL_CTL_MOD 3, EPOLL_CLOEXEC 0o2000000
+`);
+
+/** What code blocks compare tcp_info with. */
+const INFO = table(`
+  TCP_ESTABLISHED 1, TCP_SYN_SENT 2, TCP_SYN_RECV 3, TCP_FIN_WAIT1 4, TCP_FIN_WAIT2 5, TCP_TIME_WAIT 6, TCP_CLOSE 7,
+  TCP_CLOSE_WAIT 8, TCP_LAST_ACK 9, TCP_LISTEN 10, TCP_CLOSING 11, TCP_CA_Open 0, TCP_CA_Disorder 1, TCP_CA_CWR 2,
+  TCP_CA_Recovery 3, TCP_CA_Loss 4, TCPI_OPT_TIMESTAMPS 1, TCPI_OPT_SACK 2, TCPI_OPT_WSCALE 4, TCPI_OPT_ECN 8,
+  TCPI_OPT_ECN_SEEN 16, TCPI_OPT_SYN_DATA 32, SK_MEMINFO_RMEM_ALLOC 0, SK_MEMINFO_RCVBUF 1, SK_MEMINFO_WMEM_ALLOC 2,
+  SK_MEMINFO_SNDBUF 3, SK_MEMINFO_FWD_ALLOC 4, SK_MEMINFO_WMEM_QUEUED 5, SK_MEMINFO_OPTMEM 6, SK_MEMINFO_BACKLOG 7,
+  SK_MEMINFO_DROPS 8
+`);
+
+const ALL: ReadonlyMap<string, number> = new Map(
+  [ERRNO, SOCKET, TCP, INPUT_OUTPUT, INFO].flatMap((table) => Object.entries(table)),
+);
+
+/** The value of a constant's name, or undefined. */
+export function symbol(name: string): number | undefined {
+  return ALL.get(name);
+}
+
+/** The flags of an EPOLL or POLL mask as words, for people. */
+export function maskText(mask: number, prefix: "EPOLL" | "POLL"): string {
+  const names = Object.entries(INPUT_OUTPUT).filter(
+    ([name, bit]) => name.startsWith(prefix) && !name.includes("_") && (mask & bit) !== 0,
+  );
+  return names.length === 0 ? "0" : names.map(([name]) => name).join("|");
+}
+
+/** A number, a constant, or several of them joined by `|`; undefined if a word is unknown or it is something else. */
+export function numeric(value: Value | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  if (value.kind === "integer") return value.value;
+  if (value.kind === "word") return symbol(value.name);
+  if (value.kind === "call" && (value.name === "htons" || value.name === "htonl")) return numeric(value.args[0]);
+  if (value.kind !== "or") return undefined;
+  let bits = 0;
+  for (const part of value.parts) {
+    const n = numeric(part);
+    if (n === undefined) return undefined;
+    bits = (bits | n) >>> 0;
+  }
+  return bits;
+}

@@ -1,0 +1,169 @@
+import { assert } from "#base/assert";
+import { copyBytes } from "#base/copy";
+import { CSUM_NONE, CSUM_PARTIAL, GSO_NONE, GSO_TCP4, HEADROOM, Packet } from "#base/packet";
+import { PAGE_SIZE, type Slab } from "#base/slab";
+import { finish, sum, sumAt } from "#wire/checksum";
+import * as ipv4 from "#wire/ipv4";
+import * as ipv6 from "#wire/ipv6";
+import * as tcp from "#wire/tcp";
+import { type Device, type Offload, TX_GONE, TX_OK, type Wakeable } from "./device.ts";
+
+const FULL_OFFLOAD: Offload = { checksum: true, tso4: true, tso6: true };
+
+/** The device itself if it can do everything, else the device with the rest done in software. */
+export function withSegmentation(device: Device): Device {
+  const { checksum, tso4, tso6 } = device.offload;
+  return checksum && tso4 && tso6 ? device : new SegmentationDevice(device);
+}
+
+/**
+ * Gives the stack offload on a device that has none: cuts TCP super-segments into segments and finishes checksums, in
+ * software, without copying the payload. What the device can do itself is left to it.
+ */
+export class SegmentationDevice implements Device {
+  readonly name: string;
+  readonly mtu: number;
+  readonly queueLength: number;
+  readonly offload = FULL_OFFLOAD;
+  readonly wakeable: Wakeable | undefined;
+  readonly #inner: Device;
+  #slab: Slab | undefined;
+  /** Where the header of a segment is made. The super-segment's own is left as it is: it may be asked for again. */
+  #scratch = 0;
+  readonly #segment = new Packet();
+  /** Segments of the super-segment under way that the device has taken already. */
+  #taken = 0;
+
+  constructor(inner: Device) {
+    this.#inner = inner;
+    this.name = inner.name;
+    this.mtu = inner.mtu;
+    this.queueLength = inner.queueLength;
+    this.wakeable = inner.wakeable;
+  }
+
+  attach(slab: Slab): void {
+    this.#inner.attach(slab);
+    this.#slab = slab;
+    this.#scratch = slab.reserve(PAGE_SIZE) + HEADROOM;
+  }
+
+  receive(packet: Packet, now: number): number {
+    return this.#inner.receive(packet, now);
+  }
+
+  transmit(packet: Packet, now: number): number {
+    const slab = this.#slab;
+    if (slab === undefined) return TX_GONE;
+    const can = this.#inner.offload;
+    if (packet.gso !== GSO_NONE) {
+      const whole = packet.gso === GSO_TCP4 ? can.tso4 : can.tso6;
+      return whole ? this.#inner.transmit(packet, now) : this.#cut(slab, packet, now);
+    }
+    if (packet.csum === CSUM_PARTIAL && !can.checksum) {
+      const at = packet.o + packet.csumStart + packet.csumOffset;
+      finishChecksum(slab.view, packet, slab.view.getUint16(at));
+    }
+    return this.#inner.transmit(packet, now);
+  }
+
+  nextDeadline(): number {
+    return this.#inner.nextDeadline();
+  }
+
+  close(): void {
+    this.#inner.close();
+    this.#slab = undefined;
+  }
+
+  #cut(slab: Slab, packet: Packet, now: number): number {
+    assert(packet.gsoSize > 0 && packet.headerLength + packet.gsoSize <= PAGE_SIZE - HEADROOM, "a segment fits a page");
+    const payload = packet.total() - packet.headerLength;
+    do {
+      this.#build(slab, packet, this.#taken * packet.gsoSize, payload);
+      const result = this.#inner.transmit(this.#segment, now);
+      if (result !== TX_OK) return result;
+      this.#taken++;
+    } while (this.#taken * packet.gsoSize < payload);
+    this.#taken = 0;
+    return TX_OK;
+  }
+
+  /** The segment whose payload begins at byte `from` of the super-segment's: header and addresses of the payload's pieces. */
+  #build(slab: Slab, packet: Packet, from: number, payload: number): void {
+    const n = Math.min(packet.gsoSize, payload - from);
+    const last = from + n === payload;
+    const segment = this.#segment;
+    segment.clear();
+    segment.o = this.#scratch;
+    segment.n = packet.headerLength;
+    segment.cause = packet.cause;
+    segment.connection = packet.connection;
+    copyBytes(slab.u8, packet.o, slab.u8, segment.o, packet.headerLength);
+    takePayload(slab, packet, segment, from, n);
+
+    const v = slab.view;
+    const ip = segment.o;
+    const transport = ip + packet.csumStart;
+    if (packet.gso === GSO_TCP4) {
+      ipv4.setTotalLength(v, ip, packet.headerLength + n);
+      ipv4.setIdentification(v, ip, (ipv4.identification(v, ip) + this.#taken) & 0xffff);
+      ipv4.setChecksum(v, ip);
+    } else {
+      ipv6.setPayloadLength(v, ip, packet.headerLength - ipv6.HEADER + n);
+    }
+    tcp.setSeq(v, transport, (tcp.seq(v, transport) + from) | 0);
+    // FIN and PSH speak of the end of the data; CWR, of one moment (RFC 3168 §6.1.2).
+    let flags = tcp.flags(v, transport);
+    if (!last) flags &= ~(tcp.FIN | tcp.PSH);
+    if (from > 0) flags &= ~tcp.CWR;
+    tcp.setFlags(v, transport, flags);
+
+    // The pseudo-header's sum in the field is that of the whole super-segment: only the length differs.
+    const header = packet.headerLength - packet.csumStart;
+    const pseudo = tcp.checksum(v, transport) + (~(header + payload) & 0xffff) + header + n;
+    segment.csumStart = packet.csumStart;
+    segment.csumOffset = packet.csumOffset;
+    finishChecksum(v, segment, pseudo);
+  }
+}
+
+/** Appends `n` bytes of the packet's payload, from byte `from` of it, to the segment: those in the head are copied. */
+function takePayload(slab: Slab, packet: Packet, segment: Packet, from: number, n: number): void {
+  const inHead = packet.n - packet.headerLength;
+  if (from < inHead) {
+    const k = Math.min(n, inHead - from);
+    copyBytes(slab.u8, packet.o + packet.headerLength + from, slab.u8, segment.o + segment.n, k);
+    segment.n += k;
+    from += k;
+    n -= k;
+  }
+  from -= inHead;
+  for (let i = 0; n > 0 && i < packet.slices; i++) {
+    const there = packet.sliceN[i]!;
+    if (from < there) {
+      const k = Math.min(n, there - from);
+      segment.addSlice(packet.sliceO[i]! + from, k);
+      n -= k;
+      from = 0;
+    } else {
+      from -= there;
+    }
+  }
+}
+
+/** Completes the checksum over head and slices, given the sum of the pseudo-header, and says that it is final. */
+function finishChecksum(v: DataView, packet: Packet, pseudo: number): void {
+  const start = packet.o + packet.csumStart;
+  const field = start + packet.csumOffset;
+  v.setUint16(field, 0);
+  let position = packet.n - packet.csumStart;
+  let s = sum(v, start, position, pseudo);
+  for (let i = 0; i < packet.slices; i++) {
+    s = sumAt(v, packet.sliceO[i]!, packet.sliceN[i]!, position, s);
+    position += packet.sliceN[i]!;
+  }
+  // 0 would say "no checksum" in UDP (RFC 768); 0xffff is the same number in one's complement, for TCP too.
+  v.setUint16(field, finish(s) || 0xffff);
+  packet.csum = CSUM_NONE;
+}

@@ -1,0 +1,160 @@
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { networkInterfaces } from "node:os";
+import { EADDRINUSE, EBUSY, EINVAL, ENODEV, ENOENT, ENXIO, EPERM } from "#ffi/errno";
+import * as netif from "#ffi/interface";
+import { check, SystemError } from "#ffi/system-error";
+import { IFF_TAP } from "#ffi/tun";
+import { formatIPv4, formatIPv6 } from "#wire/address-text";
+
+/** The kernel's own address on a device, and the prefix that is reached through it. */
+export interface DevicePrefix {
+  /** 4 or 16 bytes in network order. */
+  readonly address: Uint8Array;
+  /** Bits of the prefix: 0–32 or 0–128. */
+  readonly length: number;
+}
+
+/** What an interface should be. What is left out stays as it is. */
+export interface InterfaceSettings {
+  readonly prefix?: DevicePrefix | undefined;
+  /** Bytes: the largest IP packet, 68–65535. */
+  readonly mtu?: number | undefined;
+  /** txqueuelen: packets that wait for us to read them before the kernel drops. */
+  readonly queueLength?: number | undefined;
+}
+
+/** IFNAMSIZ, less the final zero. */
+const NAME_MAX = 15;
+
+/** Refuses a name that the kernel would refuse, or worse, read as something else ("tun%d" is a pattern, "a:b" an alias). */
+export function checkName(name: string): void {
+  const bytes = new TextEncoder().encode(name).length;
+  if (bytes >= 1 && bytes <= NAME_MAX && !/[/:%\s\0]/.test(name) && name !== "." && name !== "..") return;
+  const hint = `A device name is 1 to ${NAME_MAX} bytes without "/", ":", "%" and blanks, for example tun0.`;
+  throw new SystemError({ call: "TUNSETIFF", target: `"${name}"`, errno: EINVAL, hint });
+}
+
+/**
+ * Brings an interface into the wished state, touching only what differs: a device that netup prepared is left alone,
+ * so that its user needs no privileges. Throws SystemError.
+ */
+export function configureInterface(name: string, wish: InterfaceSettings): void {
+  const privileges = (what: string) => (errno: number) =>
+    errno === EPERM
+      ? `The ${what} of ${name} is not as asked for, and changing it takes CAP_NET_ADMIN: run this with sudo, or let netup prepare the device.`
+      : "";
+  const { prefix, mtu, queueLength } = wish;
+  const flags = check(netif.getFlags(name), "SIOCGIFFLAGS", name);
+  if (prefix && (flags & netif.IFF_UP) === 0) quietIpv6(name, prefix);
+  if (mtu !== undefined && netif.getMtu(name) !== mtu)
+    check(netif.setMtu(name, mtu), "SIOCSIFMTU", name, (errno) =>
+      errno === EINVAL ? `An MTU of ${mtu} is not possible here.` : privileges("MTU")(errno),
+    );
+  if (queueLength !== undefined && netif.getQueueLength(name) !== queueLength)
+    check(netif.setQueueLength(name, queueLength), "SIOCSIFTXQLEN", name, privileges("queue length"));
+  if (prefix && !hasAddress(name, prefix)) {
+    refuseForeignAddress(name, prefix);
+    const four = prefix.address.length === 4;
+    const result = four
+      ? netif.setAddress4(name, prefix.address, prefix.length)
+      : netif.addAddress6(name, prefix.address, prefix.length);
+    check(result, "SIOCSIFADDR", name, privileges("address"));
+  }
+  // No group membership, no MLD reports: nobody but the two hosts lives on this link.
+  const up = (flags | netif.IFF_UP) & ~netif.IFF_MULTICAST;
+  if ((flags & netif.IFF_UP) === 0) check(netif.setFlags(name, up), "SIOCSIFFLAGS", name, privileges("state (down)"));
+}
+
+/**
+ * Keeps the kernel's own chatter (router solicitations, link-local addresses) off the link, where /proc lets us: a
+ * courtesy to whoever reads the capture, so failing is no error.
+ */
+function quietIpv6(name: string, prefix: DevicePrefix): void {
+  const setting = prefix.address.length === 4 ? "disable_ipv6" : "addr_gen_mode";
+  try {
+    writeFileSync(`/proc/sys/net/ipv6/conf/${name}/${setting}`, "1");
+  } catch {
+    // Read-only, no IPv6 in this kernel, or not ours to change.
+  }
+}
+
+function hasAddress(name: string, { address, length }: DevicePrefix): boolean {
+  if (address.length === 4) {
+    const now = netif.getAddress4(name);
+    return now !== undefined && now.length === length && Buffer.compare(now.address, address) === 0;
+  }
+  const hex = Buffer.from(address).toString("hex");
+  return readText("/proc/net/if_inet6")
+    .split("\n")
+    .map((line) => line.split(/\s+/))
+    .some((f) => f[0] === hex && f[5] === name && Number.parseInt(f[2]!, 16) === length);
+}
+
+/** The kernel would take the same address on two interfaces and then answer on whichever it likes. */
+function refuseForeignAddress(name: string, { address }: DevicePrefix): void {
+  const text = addressText(address);
+  for (const [other, entries] of Object.entries(networkInterfaces())) {
+    if (other === name || !entries?.some((entry) => entry.address === text)) continue;
+    const hint = `${text} is the address of ${other} already: take another prefix for ${name}, or remove that one.`;
+    throw new SystemError({ call: "SIOCSIFADDR", target: name, errno: EADDRINUSE, hint });
+  }
+}
+
+function addressText(address: Uint8Array): string {
+  const v = new DataView(address.buffer, address.byteOffset, address.length);
+  if (address.length === 4) return formatIPv4(v.getInt32(0));
+  return formatIPv6(v.getInt32(0), v.getInt32(4), v.getInt32(8), v.getInt32(12));
+}
+
+/** Why /dev/net/tun did not open. */
+export function openHint(errno: number): string {
+  if (errno === ENOENT || errno === ENODEV || errno === ENXIO)
+    return "This system has no TUN driver: try `sudo modprobe tun`, or in a container `--device /dev/net/tun`.";
+  return "Only root may open it here: run this with sudo.";
+}
+
+/** Why TUNSETIFF failed. */
+export function attachHint(name: string, errno: number): string {
+  const exists = netif.interfaceIndex(name) > 0;
+  if (errno === EBUSY) return `${holder(name)} has ${name} open: end it, or take another name.`;
+  if (errno === EPERM)
+    return exists
+      ? `${name} was made for another user: run this with sudo, or let \`netup --user\` make it for you.`
+      : "Making a device takes CAP_NET_ADMIN: run this with sudo, or let `sudo tcpnet netup` make the device for you.";
+  if (errno === EINVAL && exists) return `${name} is ${kindOf(name)}: take another name.`;
+  return "";
+}
+
+function kindOf(name: string): string {
+  const text = readText(`/sys/class/net/${name}/tun_flags`);
+  if (text === "") return "no TUN device but another interface of this system";
+  return (Number(text) & IFF_TAP) !== 0
+    ? "a TAP device, which carries Ethernet"
+    : "a TUN device of another form (multi-queue)";
+}
+
+/** "process 123 (openvpn)", as far as /proc shows it: every descriptor of a TUN names its interface there. */
+function holder(name: string): string {
+  for (const pid of list("/proc")) {
+    if (!/^\d+$/.test(pid)) continue;
+    for (const fd of list(`/proc/${pid}/fd`)) {
+      if (link(`/proc/${pid}/fd/${fd}`) !== "/dev/net/tun") continue;
+      if (!new RegExp(`^iff:\\s*${RegExp.escape(name)}$`, "m").test(readText(`/proc/${pid}/fdinfo/${fd}`))) continue;
+      return `Process ${pid} (${readText(`/proc/${pid}/comm`).trim()})`;
+    }
+  }
+  return "Another program";
+}
+
+const list = (path: string): string[] => attempt(() => readdirSync(path), []);
+const link = (path: string): string => attempt(() => readlinkSync(path), "");
+const readText = (path: string): string => attempt(() => readFileSync(path, "utf8"), "");
+
+/** /proc shows what it likes to whom it likes: what cannot be read is not there. */
+function attempt<T>(look: () => T, otherwise: T): T {
+  try {
+    return look();
+  } catch {
+    return otherwise;
+  }
+}

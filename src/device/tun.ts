@@ -1,0 +1,244 @@
+import { assert } from "#base/assert";
+import { Counters } from "#base/counters";
+import { type Mark, mark } from "#base/mark";
+import {
+  CSUM_NONE,
+  CSUM_PARTIAL,
+  CSUM_VALID,
+  GSO_NONE,
+  GSO_TCP4,
+  GSO_TCP6,
+  PACKET_MAX,
+  type Packet,
+  SLICES_MAX,
+} from "#base/packet";
+import type { Slab } from "#base/slab";
+import { NEVER } from "#base/time";
+import { EAGAIN, EBADF, EBADFD, EFAULT, EINTR, EIO, ENODEV } from "#ffi/errno";
+import * as netif from "#ffi/interface";
+import * as libc from "#ffi/libc";
+import { check } from "#ffi/system-error";
+import * as tunctl from "#ffi/tun";
+import * as virtio from "#ffi/virtio";
+import { CWR, OFFSET_FLAGS } from "#wire/tcp";
+import {
+  type Device,
+  NO_OFFLOAD,
+  type Offload,
+  RX_GONE,
+  RX_NONE,
+  TX_AGAIN,
+  TX_GONE,
+  TX_OK,
+  type Wakeable,
+} from "./device.ts";
+import { SigioBell } from "./sigio.ts";
+import { attachHint, checkName, configureInterface, type InterfaceSettings, openHint } from "./tun-config.ts";
+
+/** Room for a burst of 64 KiB super-segments, and for the window of a long fat link cut into packets of 1,500 bytes. */
+export const QUEUE_LENGTH = 2_000;
+
+export const TUN_DOWN = mark("tun.down", "not sent: the interface is down");
+export const TUN_REFUSED = mark("tun.refused", "not sent: the kernel did not take the packet");
+export const TUN_UNREADABLE = mark("tun.unreadable", "not received: the kernel could not hand it over");
+
+export interface TunOptions extends InterfaceSettings {
+  readonly name: string;
+  /** Checksum and TCP segmentation offload (a virtio-net header before every packet). Default true. */
+  readonly offload?: boolean | undefined;
+}
+
+const FULL_OFFLOAD: Offload = { checksum: true, tso4: true, tso6: true };
+const FEATURES = tunctl.TUN_F_CSUM | tunctl.TUN_F_TSO4 | tunctl.TUN_F_TSO6 | tunctl.TUN_F_TSO_ECN;
+
+/**
+ * Makes a TUN device, or attaches to the one that netup made for this user, configures what is not as asked for, and sets
+ * it up. The device disappears when it is closed, unless it was made persistent. Throws SystemError, and then leaves
+ * nothing behind.
+ */
+export function openTun(options: TunOptions): TunDevice {
+  const { name, offload = true, queueLength = QUEUE_LENGTH } = options;
+  const fresh = netif.interfaceIndex(name) < 0;
+  const fd = attach(name, offload);
+  try {
+    // netup chose the queue length of the device that it made.
+    configureInterface(name, { ...options, queueLength: fresh ? queueLength : options.queueLength });
+    return new TunDevice(fd, name, offload);
+  } catch (error) {
+    libc.close(fd);
+    throw error;
+  }
+}
+
+/** Makes a device that stays until `removeTun`, and that `owner` (a user id) may attach to without privileges. */
+export function makePersistentTun(options: TunOptions & { readonly owner?: number | undefined }): void {
+  const { name, owner, queueLength = QUEUE_LENGTH } = options;
+  const fd = attach(name, options.offload ?? true);
+  try {
+    if (owner !== undefined) check(tunctl.setOwner(fd, owner), "TUNSETOWNER", name);
+    configureInterface(name, { ...options, queueLength });
+    check(tunctl.setPersist(fd, true), "TUNSETPERSIST", name);
+  } finally {
+    libc.close(fd);
+  }
+}
+
+/** Removes a persistent device; false if there is none of that name. */
+export function removeTun(name: string): boolean {
+  checkName(name);
+  if (netif.interfaceIndex(name) < 0) return false;
+  const fd = attach(name, true);
+  const result = tunctl.setPersist(fd, false);
+  libc.close(fd);
+  check(result, "TUNSETPERSIST", name);
+  return true;
+}
+
+/** A descriptor with the device behind it, its header form and offloads set. */
+function attach(name: string, offload: boolean): number {
+  checkName(name);
+  const flags = libc.O_RDWR | libc.O_NONBLOCK | libc.O_CLOEXEC;
+  const fd = check(libc.open("/dev/net/tun", flags), "open", "/dev/net/tun", openHint);
+  try {
+    const form = tunctl.IFF_TUN | tunctl.IFF_NO_PI | (offload ? tunctl.IFF_VNET_HDR : 0);
+    check(tunctl.setInterface(fd, name, form), "TUNSETIFF", name, (errno) => attachHint(name, errno));
+    if (offload) check(tunctl.setVnetHeaderSize(fd, virtio.VNET_HEADER), "TUNSETVNETHDRSZ", name);
+    // Also to switch them off: a persistent device keeps what its last user took.
+    check(tunctl.setOffload(fd, offload ? FEATURES : 0), "TUNSETOFFLOAD", name);
+    return fd;
+  } catch (error) {
+    libc.close(fd);
+    throw error;
+  }
+}
+
+/** One packet per call, straight between the slab and the kernel; nothing is allocated per packet. */
+export class TunDevice implements Device {
+  readonly name: string;
+  readonly mtu: number;
+  readonly queueLength: number;
+  readonly offload: Offload;
+  readonly wakeable: Wakeable;
+  readonly counters = new Counters();
+  #fd: number;
+  /** Bytes of virtio-net header before every packet: 0 or VNET_HEADER. */
+  readonly #vnet: number;
+  #slab: Slab | undefined;
+  #base: libc.Address = 0;
+  readonly #iovecs = new Uint32Array(new ArrayBuffer((1 + SLICES_MAX) * virtio.IOVEC));
+  readonly #iovecsAddress: libc.Address;
+
+  /** @param fd an attached descriptor, non-blocking; the device closes it. */
+  constructor(fd: number, name: string, offload: boolean) {
+    this.#fd = fd;
+    this.name = name;
+    this.mtu = check(netif.getMtu(name), "SIOCGIFMTU", name);
+    this.queueLength = check(netif.getQueueLength(name), "SIOCGIFTXQLEN", name);
+    this.offload = offload ? FULL_OFFLOAD : NO_OFFLOAD;
+    this.wakeable = new SigioBell(fd, name);
+    this.#vnet = offload ? virtio.VNET_HEADER : 0;
+    this.#iovecsAddress = libc.pin(this.#iovecs.buffer);
+  }
+
+  attach(slab: Slab): void {
+    assert(this.#slab === undefined, "a device is attached once");
+    this.#slab = slab;
+    this.#base = libc.pin(slab.buffer);
+  }
+
+  receive(packet: Packet, _now: number): number {
+    const slab = this.#slab;
+    if (slab === undefined) return RX_GONE;
+    const at = packet.o - this.#vnet;
+    const n = libc.read(this.#fd, this.#base + at, this.#vnet + PACKET_MAX) - this.#vnet;
+    if (n <= 0) return this.#nothing(n + this.#vnet);
+    packet.n = n;
+    packet.slices = 0;
+    packet.csum = CSUM_NONE;
+    packet.gso = GSO_NONE;
+    if (this.#vnet !== 0) readHeader(slab.view, at, packet);
+    return n;
+  }
+
+  transmit(packet: Packet, _now: number): number {
+    const slab = this.#slab;
+    if (slab === undefined) return TX_GONE;
+    const at = packet.o - this.#vnet;
+    if (this.#vnet !== 0) writeHeader(slab.view, at, packet);
+    const head = this.#vnet + packet.n;
+    let n: number;
+    if (packet.slices === 0) {
+      n = libc.write(this.#fd, this.#base + at, head);
+    } else {
+      virtio.putIovec(this.#iovecs, 0, this.#base + at, head);
+      for (let i = 0; i < packet.slices; i++)
+        virtio.putIovec(this.#iovecs, i + 1, this.#base + packet.sliceO[i]!, packet.sliceN[i]!);
+      n = libc.writev(this.#fd, this.#iovecsAddress, 1 + packet.slices);
+    }
+    return n >= 0 ? TX_OK : this.#refused(n);
+  }
+
+  nextDeadline(): number {
+    return NEVER;
+  }
+
+  close(): void {
+    const slab = this.#slab;
+    if (this.#fd < 0) return;
+    this.wakeable.disarm();
+    libc.close(this.#fd);
+    this.#fd = -1;
+    this.#slab = undefined;
+    if (slab !== undefined) libc.unpin(slab.buffer);
+    libc.unpin(this.#iovecs.buffer);
+  }
+
+  /** A read that brought no packet: `result` is what it said. */
+  #nothing(result: number): number {
+    if (result === -EAGAIN || result === -EINTR) return RX_NONE;
+    // EBADFD: the interface was deleted. EFAULT: it was deleted during this very call.
+    if (result === -EBADFD || result === -EBADF || result === -ENODEV || result === -EFAULT) return RX_GONE;
+    this.counters.count(TUN_UNREADABLE);
+    return RX_NONE;
+  }
+
+  /** A write that the kernel did not do. Like a wire, it loses packets; only "full" and "gone" are told. */
+  #refused(result: number): number {
+    if (result === -EAGAIN || result === -EINTR) return TX_AGAIN;
+    if (result === -EBADFD || result === -EBADF || result === -ENODEV) return TX_GONE;
+    const why: Mark = result === -EIO ? TUN_DOWN : TUN_REFUSED;
+    this.counters.count(why);
+    return TX_OK;
+  }
+}
+
+/** The virtio-net header at `at` into the packet's offload fields. */
+function readHeader(v: DataView, at: number, packet: Packet): void {
+  const flags = virtio.flags(v, at);
+  if ((flags & virtio.NEEDS_CSUM) !== 0) {
+    packet.csum = CSUM_PARTIAL;
+    packet.csumStart = virtio.csumStart(v, at);
+    packet.csumOffset = virtio.csumOffset(v, at);
+  } else if ((flags & virtio.DATA_VALID) !== 0) {
+    packet.csum = CSUM_VALID;
+  }
+  const type = virtio.gsoType(v, at) & ~virtio.GSO_TYPE_ECN;
+  if (type !== virtio.GSO_TYPE_TCPV4 && type !== virtio.GSO_TYPE_TCPV6) return;
+  packet.gso = type === virtio.GSO_TYPE_TCPV4 ? GSO_TCP4 : GSO_TCP6;
+  packet.gsoSize = virtio.gsoSize(v, at);
+  // hdr_len is only a hint (linux/virtio_net.h); the TCP header says where the data begins.
+  packet.headerLength = packet.csumStart + (v.getUint8(packet.o + packet.csumStart + OFFSET_FLAGS) >> 4) * 4;
+}
+
+/** The packet's offload fields into the virtio-net header at `at`. */
+function writeHeader(v: DataView, at: number, packet: Packet): void {
+  if (packet.csum !== CSUM_PARTIAL) {
+    virtio.putPlain(v, at);
+    return;
+  }
+  virtio.putChecksum(v, at, packet.csumStart, packet.csumOffset);
+  if (packet.gso === GSO_NONE) return;
+  const cwr = (v.getUint8(packet.o + packet.csumStart + OFFSET_FLAGS + 1) & CWR) !== 0;
+  const type = packet.gso === GSO_TCP4 ? virtio.GSO_TYPE_TCPV4 : virtio.GSO_TYPE_TCPV6;
+  virtio.putSegments(v, at, type | (cwr ? virtio.GSO_TYPE_ECN : 0), packet.headerLength, packet.gsoSize);
+}

@@ -1,0 +1,220 @@
+import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
+import { MILLISECOND } from "#base/time";
+import { type Device, RX_GONE, RX_NONE, TX_AGAIN, TX_GONE } from "#device/device";
+import { monotonic } from "./clock.ts";
+import type { Engine } from "./engine.ts";
+import { Stash } from "./stash.ts";
+
+/** Packets read, and packets sent, per poll: NAPI's weight. Between two polls the program's own work runs. */
+export const BUDGET = 64;
+
+/** µs without a packet until the driver stops asking and waits for the bell: some round trips of a fast link. */
+export const IDLE_AFTER = 200;
+
+/** JavaScript timers count in ms: what is nearer than this is waited for by asking. */
+const TIMER_GRAIN = MILLISECOND;
+
+/** The longest sleep: nothing rings when an interface is deleted. */
+const SLEEP_MAX_MS = 1_000;
+
+/** The longest sleep where nothing rings at all. */
+const LOOK_MS = 1;
+
+/** What the driver counts. `polls` are turns of the loop, `wakes` the times that it left idleness. */
+export interface DriverStatistics {
+  polls: number;
+  wakes: number;
+  packetsIn: number;
+  packetsOut: number;
+}
+
+export interface DriverOptions {
+  /** Integer µs that never go back. */
+  readonly clock?: () => number;
+}
+
+const STOPPED = 0;
+/** A turn is scheduled by setImmediate, so the program's timers, promises and descriptors get theirs in between. */
+const BUSY = 1;
+/** Nothing is scheduled: the bell, a timer or `wake` end it. */
+const IDLE = 2;
+
+/**
+ * The one place where a stack meets a device, the clock, and Bun's event loop. It works as NAPI does: busy while packets
+ * move, asking again every turn of Bun's loop; after `IDLE_AFTER` without any, asleep until the device's bell rings or a timer is due.
+ *
+ * Make it before the engine's slab hands out its first page: it reserves room for the packets on their way.
+ */
+export class Driver {
+  /** Called after a turn in which the engine had something to tell. */
+  onEvents: (() => void) | null = null;
+  /** Called once when the device vanished; the driver has stopped then. */
+  onGone: (() => void) | null = null;
+  readonly statistics: DriverStatistics = { polls: 0, wakes: 0, packetsIn: 0, packetsOut: 0 };
+  /** Integer µs, monotonic: the `now` of every call into the engine. */
+  readonly now: () => number;
+
+  readonly #engine: Engine;
+  readonly #device: Device;
+  readonly #rx = new Packet();
+  readonly #rxO: number;
+  readonly #tx = new Packet();
+  readonly #stash: Stash;
+  #state = STOPPED;
+  #woken = false;
+  #gone = false;
+  /** When the last packet moved. */
+  #active = 0;
+  #immediate: NodeJS.Immediate | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #referenced = true;
+  readonly #turn = () => this.#run();
+  readonly #rouse = () => {
+    if (this.#state === IDLE) this.#leaveIdle();
+  };
+
+  constructor(engine: Engine, device: Device, options: DriverOptions = {}) {
+    this.#engine = engine;
+    this.#device = device;
+    this.now = options.clock ?? monotonic;
+    device.attach(engine.slab);
+    this.#rxO = engine.slab.reserve(HEADROOM + PACKET_MAX) + HEADROOM;
+    this.#stash = new Stash(engine.slab);
+  }
+
+  /** Begins to drive. A started driver keeps the process alive, as a listening socket does, until `stop` or `unref`. */
+  start(): void {
+    if (this.#state !== STOPPED) return;
+    this.#state = BUSY;
+    this.#active = this.now();
+    this.#schedule();
+  }
+
+  /** Ends driving; the device stays open. Nothing is called afterwards. */
+  stop(): void {
+    if (this.#state === IDLE) this.#device.wakeable?.disarm();
+    this.#state = STOPPED;
+    clearTimeout(this.#timer);
+    clearImmediate(this.#immediate);
+  }
+
+  /** The application asked for something: a turn comes soon. Cheap, however often it is called. */
+  wake(): void {
+    this.#woken = true;
+    // Not within this call and not as a microtask: two stacks in one program that answer one another would never let
+    // the program's own timers run.
+    if (this.#state === IDLE) this.#leaveIdle();
+  }
+
+  ref(): void {
+    this.#referenced = true;
+    this.#timer?.ref();
+  }
+
+  unref(): void {
+    this.#referenced = false;
+    this.#timer?.unref();
+  }
+
+  /** One turn, and what follows it. */
+  #run(): void {
+    if (this.#state !== BUSY) return;
+    this.#woken = false;
+    this.#poll();
+    if (this.#state !== BUSY) return;
+    if (this.#woken || this.now() - this.#active < IDLE_AFTER || this.#dueIn() < TIMER_GRAIN) this.#schedule();
+    else this.#enterIdle();
+  }
+
+  /** Drains the device, fires timers, sends, tells the floor above. True if a packet moved. */
+  #poll(): boolean {
+    this.statistics.polls++;
+    const received = this.#receive();
+    this.#engine.advance(this.now());
+    const sent = this.#transmit();
+    this.statistics.packetsIn += received;
+    this.statistics.packetsOut += sent;
+    const moved = received + sent > 0;
+    if (moved) this.#active = this.now();
+    if (this.#engine.hasEvents()) this.onEvents?.();
+    if (this.#gone) this.#vanish();
+    return moved;
+  }
+
+  #receive(): number {
+    const rx = this.#rx;
+    let n = 0;
+    while (n < BUDGET) {
+      rx.o = this.#rxO;
+      const now = this.now();
+      const length = this.#device.receive(rx, now);
+      if (length === RX_NONE) break;
+      if (length === RX_GONE) {
+        this.#gone = true;
+        break;
+      }
+      this.#engine.input(rx, now);
+      n++;
+    }
+    return n;
+  }
+
+  #transmit(): number {
+    const tx = this.#tx;
+    const now = this.now();
+    let n = 0;
+    while (n < BUDGET && !this.#gone) {
+      if (!this.#stash.restore(tx)) {
+        tx.clear();
+        if (!this.#engine.poll(tx, now)) break;
+      }
+      const result = this.#device.transmit(tx, now);
+      if (result === TX_AGAIN) {
+        this.#stash.keep(tx);
+        break;
+      }
+      if (result === TX_GONE) this.#gone = true;
+      else n++;
+    }
+    return n;
+  }
+
+  #schedule(): void {
+    this.#immediate = setImmediate(this.#turn);
+  }
+
+  #enterIdle(): void {
+    this.#state = IDLE;
+    this.#device.wakeable?.arm(this.#rouse);
+    // What came before the bell was armed did not ring.
+    if (this.#poll() || this.#woken) {
+      if (this.#state === IDLE) this.#leaveIdle();
+      return;
+    }
+    if (this.#state !== IDLE) return;
+    // The bell tells of packets, not of room for the one that waits.
+    const bell = this.#device.wakeable !== undefined && !this.#stash.full;
+    const wait = Math.min(Math.floor(this.#dueIn() / MILLISECOND), bell ? SLEEP_MAX_MS : LOOK_MS);
+    // This timer is also what keeps the process alive.
+    this.#timer = setTimeout(this.#rouse, wait);
+    if (!this.#referenced) this.#timer.unref();
+  }
+
+  #leaveIdle(): void {
+    this.statistics.wakes++;
+    this.#device.wakeable?.disarm();
+    clearTimeout(this.#timer);
+    this.#state = BUSY;
+    this.#schedule();
+  }
+
+  /** µs until the engine or the device has something to do by itself. */
+  #dueIn(): number {
+    return Math.min(this.#engine.nextDeadline(), this.#device.nextDeadline()) - this.now();
+  }
+
+  #vanish(): void {
+    this.stop();
+    this.onGone?.();
+  }
+}

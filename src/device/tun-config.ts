@@ -3,7 +3,6 @@ import { networkInterfaces } from "node:os";
 import { EADDRINUSE, EBUSY, EINVAL, ENODEV, ENOENT, ENXIO, EPERM } from "#ffi/errno";
 import * as netif from "#ffi/interface";
 import { check, SystemError } from "#ffi/system-error";
-import { IFF_TAP } from "#ffi/tun";
 import { formatIPv4, formatIPv6 } from "#wire/address-text";
 
 /** The kernel's own address on a device, and the prefix that is reached through it. */
@@ -121,19 +120,12 @@ export function attachHint(name: string, errno: number): string {
     return exists
       ? `${name} was made for another user: run this with sudo, or let \`netup --user\` make it for you.`
       : "Making a device takes CAP_NET_ADMIN: run this with sudo, or let `sudo tcpnet netup` make the device for you.";
-  if (errno === EINVAL && exists) return `${name} is ${kindOf(name)}: take another name.`;
+  if (errno === EINVAL && exists)
+    return `${name} is another interface of this system, a TAP, or a TUN of another form: take another name.`;
   return "";
 }
 
-function kindOf(name: string): string {
-  const text = readText(`/sys/class/net/${name}/tun_flags`);
-  if (text === "") return "no TUN device but another interface of this system";
-  return (Number(text) & IFF_TAP) !== 0
-    ? "a TAP device, which carries Ethernet"
-    : "a TUN device of another form (multi-queue)";
-}
-
-/** "process 123 (openvpn)", as far as /proc shows it: every descriptor of a TUN names its interface there. */
+/** "Process 123 (openvpn)", as far as /proc shows it: every descriptor of a TUN names its interface there. */
 function holder(name: string): string {
   for (const pid of list("/proc")) {
     if (!/^\d+$/.test(pid)) continue;

@@ -1,0 +1,20 @@
+/** Words for a link, or a trace file, that cannot be understood. The message says what was expected. */
+export class LinkSyntaxError extends Error {
+  override readonly name = "LinkSyntaxError";
+  readonly code = "LINK_SYNTAX";
+  /** The text in which it went wrong. */
+  readonly text: string;
+  /** Where in it, counted from 1. */
+  readonly column: number;
+
+  constructor(message: string, text: string, column: number) {
+    super(message);
+    this.text = text;
+    this.column = column;
+  }
+
+  /** The text with a caret under the column, for a terminal. */
+  pointed(): string {
+    return `${this.text}\n${" ".repeat(this.column - 1)}^`;
+  }
+}

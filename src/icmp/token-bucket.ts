@@ -1,0 +1,25 @@
+import { SECOND } from "#base/time";
+
+/** A rate limit with a burst: tokens accrue with time, each permission takes one. */
+export class TokenBucket {
+  readonly #rate: number;
+  readonly #burst: number;
+  #tokens: number;
+  #last = Number.NEGATIVE_INFINITY;
+
+  /** @param rate permissions per second @param burst permissions at once after a pause */
+  constructor(rate: number, burst: number) {
+    this.#rate = rate;
+    this.#burst = burst;
+    this.#tokens = burst;
+  }
+
+  /** Takes a token; false where there is none. `now` never goes backwards. */
+  take(now: number): boolean {
+    this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#last) * this.#rate) / SECOND);
+    this.#last = now;
+    if (this.#tokens < 1) return false;
+    this.#tokens -= 1;
+    return true;
+  }
+}

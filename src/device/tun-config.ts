@@ -4,6 +4,7 @@ import { EADDRINUSE, EBUSY, EINVAL, ENODEV, ENOENT, ENXIO, EPERM } from "#ffi/er
 import * as netif from "#ffi/interface";
 import { check, SystemError } from "#ffi/system-error";
 import { formatIPv4, formatIPv6 } from "#wire/address-text";
+import { MTU_MIN } from "#wire/ipv6";
 
 /** The kernel's own address on a device, and the prefix that is reached through it. */
 export interface DevicePrefix {
@@ -44,7 +45,7 @@ export function configureInterface(name: string, wish: InterfaceSettings): void 
       : "";
   const { prefix, mtu, queueLength } = wish;
   const flags = check(netif.getFlags(name), "SIOCGIFFLAGS", name);
-  if (prefix && (flags & netif.IFF_UP) === 0) quietIpv6(name, prefix);
+  if (prefix && (flags & netif.IFF_UP) === 0) quiet(name, flags, prefix);
   if (mtu !== undefined && netif.getMtu(name) !== mtu)
     check(netif.setMtu(name, mtu), "SIOCSIFMTU", name, (errno) =>
       errno === EINVAL ? `An MTU of ${mtu} is not possible here.` : privileges("MTU")(errno),
@@ -59,19 +60,26 @@ export function configureInterface(name: string, wish: InterfaceSettings): void 
       : netif.addAddress6(name, prefix.address, prefix.length);
     check(result, "SIOCSIFADDR", name, privileges("address"));
   }
-  // No group membership, no MLD reports: nobody but the two hosts lives on this link.
   const up = (flags | netif.IFF_UP) & ~netif.IFF_MULTICAST;
   if ((flags & netif.IFF_UP) === 0) check(netif.setFlags(name, up), "SIOCSIFFLAGS", name, privileges("state (down)"));
 }
 
 /**
- * Keeps the kernel's own chatter (router solicitations, link-local addresses) off the link, where /proc lets us: a
- * courtesy to whoever reads the capture, so failing is no error.
+ * Keeps the kernel's own chatter (router solicitations, multicast reports, link-local addresses) off a new link, as far as
+ * it lets us: a courtesy to whoever reads the capture, so failing is no error.
  */
-function quietIpv6(name: string, prefix: DevicePrefix): void {
-  const setting = prefix.address.length === 4 ? "disable_ipv6" : "addr_gen_mode";
+function quiet(name: string, flags: number, prefix: DevicePrefix): void {
+  netif.setFlags(name, flags & ~netif.IFF_MULTICAST);
+  const four = prefix.address.length === 4;
+  if (!four) {
+    // A router joined its group when the device appeared. Below IPv6's least MTU the kernel forgets all it knew of IPv6
+    // here, and begins again without multicast.
+    const mtu = netif.getMtu(name);
+    netif.setMtu(name, MTU_MIN - 1);
+    netif.setMtu(name, mtu);
+  }
   try {
-    writeFileSync(`/proc/sys/net/ipv6/conf/${name}/${setting}`, "1");
+    writeFileSync(`/proc/sys/net/ipv6/conf/${name}/${four ? "disable_ipv6" : "addr_gen_mode"}`, "1");
   } catch {
     // Read-only, no IPv6 in this kernel, or not ours to change.
   }

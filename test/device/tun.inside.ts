@@ -1,0 +1,118 @@
+/** Run by tun.test.ts inside a namespace of its own, where it may make devices and routes. */
+import { expect, test } from "bun:test";
+import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
+import { Slab } from "#base/slab";
+import { RX_GONE, RX_NONE, TX_GONE, TX_OK } from "#device/device";
+import { makePersistentTun, openTun, removeTun, TUN_DOWN, TUN_REFUSED, type TunDevice } from "#device/tun";
+import { pinnedBuffers } from "#ffi/libc";
+import { SystemError } from "#ffi/system-error";
+import { put } from "./packets.ts";
+import { deviceSuite } from "./suite.ts";
+import { tunRig } from "./tun-rig.ts";
+
+deviceSuite("tun", true, (queueLength) => tunRig(queueLength, true));
+deviceSuite("tun without offload", false, (queueLength) => tunRig(queueLength, false));
+
+const PREFIX4 = { address: Uint8Array.of(10, 9, 0, 1), length: 24 };
+const PREFIX6 = { address: Uint8Array.from([0xfd, 9, ...new Array(13).fill(0), 1]), length: 64 };
+
+function ip(...args: string[]): string {
+  const { stdout, stderr, exitCode } = Bun.spawnSync(["ip", ...args]);
+  if (exitCode !== 0) throw new Error(`ip ${args.join(" ")}: ${stderr}`);
+  return stdout.toString();
+}
+
+function failure(work: () => unknown): SystemError {
+  try {
+    work();
+  } catch (error) {
+    expect(error).toBeInstanceOf(SystemError);
+    return error as SystemError;
+  }
+  throw new Error("it should have failed");
+}
+
+/** A device with memory and one packet ready to be sent. */
+function ready(device: TunDevice): { slab: Slab; packet: Packet } {
+  const slab = new Slab(1 << 18);
+  device.attach(slab);
+  const packet = new Packet();
+  put(slab, packet, slab.reserve(HEADROOM + PACKET_MAX) + HEADROOM, 0, {});
+  return { slab, packet };
+}
+
+test("a device is made, configured and up without the ip command, and gone when it is closed", () => {
+  for (const prefix of [PREFIX4, PREFIX6]) {
+    const device = openTun({ name: "t0", prefix, mtu: 1_400, queueLength: 321 });
+    const shown = JSON.parse(ip("-j", "addr", "show", "dev", "t0"))[0];
+    const addresses = shown.addr_info.map((a: { local: string; prefixlen: number }) => `${a.local}/${a.prefixlen}`);
+    expect(addresses).toEqual([prefix === PREFIX4 ? "10.9.0.1/24" : "fd09::1/64"]);
+    expect(shown).toMatchObject({ mtu: 1_400, txqlen: 321 });
+    expect(shown.flags).toContain("UP");
+    expect(ip(prefix === PREFIX4 ? "-4" : "-6", "route")).toContain(prefix === PREFIX4 ? "10.9.0.0/24" : "fd09::/64");
+    expect([device.mtu, device.queueLength]).toEqual([1_400, 321]);
+    device.close();
+    expect(ip("-br", "link")).not.toContain("t0");
+  }
+  expect(pinnedBuffers()).toBe(0);
+});
+
+test("the kernel says nothing on a new link by itself", async () => {
+  for (const prefix of [PREFIX4, PREFIX6]) {
+    const device = openTun({ name: "t0", prefix });
+    const { packet } = ready(device);
+    await Bun.sleep(1_500);
+    expect(device.receive(packet, 0)).toBe(RX_NONE);
+    device.close();
+  }
+});
+
+test("a prepared device is left as it is, and outlives its users until it is removed", () => {
+  makePersistentTun({ name: "t0", prefix: PREFIX4, mtu: 1_300, queueLength: 99, owner: 12_345 });
+  const before = ip("addr", "show", "dev", "t0").replace(/<.*>|state \w+/g, "");
+  const device = openTun({ name: "t0", prefix: PREFIX4 });
+  expect([device.mtu, device.queueLength]).toEqual([1_300, 99]);
+  device.close();
+  expect(ip("addr", "show", "dev", "t0").replace(/<.*>|state \w+/g, "")).toBe(before);
+  expect(ip("-d", "link", "show", "dev", "t0")).toContain("user 12345");
+  expect(removeTun("t0")).toBe(true);
+  expect(removeTun("t0")).toBe(false);
+});
+
+test("errors say what failed, on what, why, and what to do", () => {
+  const device = openTun({ name: "t0", prefix: PREFIX4 });
+  const busy = failure(() => openTun({ name: "t0" }));
+  expect(busy).toMatchObject({ call: "TUNSETIFF", target: "t0", code: "EBUSY" });
+  expect(busy.message).toContain(`Process ${process.pid}`);
+  const taken = failure(() => openTun({ name: "t1", prefix: PREFIX4 }));
+  expect(taken).toMatchObject({ code: "EADDRINUSE" });
+  expect(taken.message).toContain("10.9.0.1 is the address of t0 already");
+  expect(failure(() => openTun({ name: "lo" })).message).toContain("lo is another interface of this system");
+  ip("tuntap", "add", "tap0", "mode", "tap");
+  expect(failure(() => openTun({ name: "tap0" })).message).toContain("take another name");
+  expect(failure(() => openTun({ name: "t1", mtu: 65_536 })).message).toContain("An MTU of 65536 is not possible");
+  for (const name of ["", "a/b", "tun%d", "a b", "0123456789abcdef", "..", "a:b"])
+    expect(failure(() => openTun({ name }))).toMatchObject({ code: "EINVAL", call: "TUNSETIFF" });
+  // Nothing half-made is left.
+  expect(ip("-br", "link")).not.toContain("t1");
+  device.close();
+  ip("link", "del", "tap0");
+  expect(pinnedBuffers()).toBe(0);
+});
+
+test("an interface that is down loses packets and counts them; one that is deleted is gone", () => {
+  const device = openTun({ name: "t0", prefix: PREFIX4 });
+  const { packet } = ready(device);
+  ip("link", "set", "t0", "down");
+  expect(device.transmit(packet, 0)).toBe(TX_OK);
+  expect(device.counters.get(TUN_DOWN)).toBe(1);
+  expect(device.receive(packet, 0)).toBe(RX_NONE);
+  ip("link", "set", "t0", "up");
+  packet.n = 0;
+  expect(device.transmit(packet, 0)).toBe(TX_OK);
+  expect(device.counters.get(TUN_REFUSED)).toBe(1);
+  ip("link", "del", "t0");
+  expect(device.transmit(packet, 0)).toBe(TX_GONE);
+  expect(device.receive(packet, 0)).toBe(RX_GONE);
+  device.close();
+});

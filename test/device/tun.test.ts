@@ -1,0 +1,11 @@
+import { type Namespace, netTest } from "../support/netns.ts";
+
+const BUN = process.execPath;
+
+netTest(
+  "the TUN device does what every device does, and fails in words",
+  async (ns: Namespace) => {
+    await ns.must([BUN, "test", "./test/device/tun.inside.ts"], { timeoutMs: 60_000 });
+  },
+  70_000,
+);

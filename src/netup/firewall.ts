@@ -1,0 +1,190 @@
+import { networkText } from "./cidr.ts";
+import { usage } from "./errors.ts";
+import type { Facts } from "./facts.ts";
+import { mayDrop, type NftChain, ownTableExists, TABLE, TABLE_FAMILY, tableStands, tableText } from "./nft.ts";
+import type { Settings } from "./options.ts";
+import type { Finding, Step } from "./step.ts";
+import { acceptReplySpec, acceptSpec, COMMENT, filterOwner, hasRule, trustChain, type XtFilter } from "./xtables.ts";
+
+interface Part {
+  readonly steps: Step[];
+  readonly findings: Finding[];
+}
+
+/**
+ * Untracking and trust belong together: a stateful firewall that lets established connections through never knows an
+ * untracked one, so untracking without trust would break what worked. And an accept in a table of our own opens nothing:
+ * a packet must pass every chain of the hook. So the trust goes into each firewall that may drop, in its own way.
+ */
+export function untrackAndTrust(facts: Facts, settings: Settings, uplink: string | null): Part {
+  const parts = [
+    firewalld(facts, settings),
+    ...facts.filters.map((filter) => iptables(facts, settings, filter, uplink)),
+    foreign(facts, settings),
+    unseen(facts),
+    untrack(facts, settings, uplink),
+  ];
+  return { steps: parts.flatMap((part) => part.steps), findings: parts.flatMap((part) => part.findings) };
+}
+
+/** The zone of firewalld that accepts everything. A zone of our own would need a reload, which drops everyone's runtime rules. */
+export const ZONE = "trusted";
+
+function firewalld(facts: Facts, settings: Settings): Part {
+  const zones = facts.firewalld;
+  if (zones === null || zones === "unknown") return { steps: [], findings: [] };
+  const steps: Step[] = settings.sides
+    .filter(({ name }) => zones[name] !== ZONE)
+    .map(({ name }) => ({
+      kind: "trust",
+      subject: name,
+      title: `firewalld is running → zone ${ZONE}, runtime only`,
+      actions: [{ run: ["firewall-cmd", `--zone=${ZONE}`, `--change-interface=${name}`] }],
+      change: { what: "zone", name, before: zones[name] ?? null, after: ZONE },
+    }));
+  const fix = `after it: sudo ${settings.program} netup`;
+  const forget = "`firewall-cmd --reload` forgets what is bound at run time";
+  return {
+    steps,
+    findings: [{ level: "note", what: "firewalld trusts the devices until its next reload", why: forget, fix }],
+  };
+}
+
+function iptables(facts: Facts, settings: Settings, filter: XtFilter, uplink: string | null): Part {
+  const chain = trustChain(filter);
+  const byFirewalld = facts.firewalld !== null && filter.chains.some((name) => /^(FORWARD_direct|FWD[IO]_)/.test(name));
+  if (chain === null || byFirewalld || (filter.family === 6 && !settings.v6)) return { steps: [], findings: [] };
+  const [a, b] = settings.sides.map((side) => side.name) as [string, string];
+  const specs = [acceptSpec(b, a), acceptSpec(a, b)];
+  if (uplink !== null) {
+    for (const name of [b, a]) specs.unshift(acceptReplySpec(uplink, name), acceptSpec(name, uplink));
+  }
+  const owner = filterOwner(filter);
+  const steps = specs
+    .filter((spec) => !hasRule(filter, chain, spec))
+    .map((spec) =>
+      insertStep("trust", `${owner} → one rule at the head of ${chain}`, filter.binary, "filter", chain, spec),
+    );
+  const findings: Finding[] = owner.startsWith("ufw")
+    ? [
+        {
+          level: "note",
+          what: "ufw lets the lab through until netdown or the next boot",
+          why: "the rules are inserted at run time; ufw's own files stay as they are",
+          fix: `to keep it: sudo ufw route allow in on ${a} out on ${b}; sudo ufw route allow in on ${b} out on ${a}`,
+        },
+      ]
+    : [];
+  return { steps, findings };
+}
+
+function insertStep(
+  kind: Step["kind"],
+  title: string,
+  binary: string,
+  table: string,
+  chain: string,
+  spec: readonly string[],
+): Step {
+  const subject = `${spec[spec.indexOf("-i") + 1]}`;
+  const rule = { binary, table, chain, spec };
+  return { kind, subject, title, actions: [{ insert: rule }], change: { what: "rule", ...rule } };
+}
+
+/** Chains of the forward hook that may drop and belong to nobody we know how to talk to. */
+export function foreignChains(facts: Facts, settings: Pick<Settings, "v6">): NftChain[] {
+  const { ruleset } = facts;
+  if (ruleset === null || ruleset === "unknown") return [];
+  const families = settings.v6 ? ["ip", "inet", "ip6"] : ["ip", "inet"];
+  const known: string[] = facts.filters
+    .filter((filter) => filter.flavour === "nft")
+    .map((filter) => (filter.family === 4 ? "ip filter" : "ip6 filter"));
+  if (facts.firewalld !== null) known.push(...families.map((family) => `${family} firewalld`));
+  known.push(`${TABLE_FAMILY} ${TABLE}`);
+  return ruleset.chains.filter(
+    (chain) =>
+      chain.hook === "forward" &&
+      families.includes(chain.family) &&
+      !known.includes(`${chain.family} ${chain.table}`) &&
+      mayDrop(ruleset, chain),
+  );
+}
+
+/** The line that opens a foreign chain for the lab: the owner of the chain adds it, we never do. */
+export function acceptLine(chain: NftChain, names: readonly string[]): string {
+  const lab = `{ ${names.map((name) => `"${name}"`).join(", ")} }`;
+  return `sudo nft 'insert rule ${chain.family} ${chain.table} ${chain.name} iifname ${lab} oifname ${lab} accept'`;
+}
+
+/** Only what drops by policy is told beforehand; single rules are suspects where the probe does not arrive. */
+function foreign(facts: Facts, settings: Settings): Part {
+  const names = settings.sides.map((side) => side.name);
+  const findings: Finding[] = foreignChains(facts, settings)
+    .filter((chain) => chain.policy === "drop")
+    .map((chain) => ({
+      level: "warn",
+      what: `nft table ${chain.family} ${chain.table}, chain ${chain.name} has policy drop`,
+      why: "it is not ours to edit, and no other table can accept on its behalf",
+      fix: acceptLine(chain, names),
+    }));
+  return { steps: [], findings };
+}
+
+function unseen(facts: Facts): Part {
+  const findings: Finding[] = [];
+  if (!facts.privileged) {
+    findings.push({
+      level: "note",
+      what: "the firewall is unknown",
+      why: "only root sees its rules",
+      fix: "the same with sudo",
+    });
+  } else if (facts.ruleset === "unknown" || facts.firewalld === "unknown" || !facts.filtersKnown) {
+    const part = facts.ruleset === "unknown" ? "nft" : facts.firewalld === "unknown" ? "firewalld" : "legacy iptables";
+    const why = "it is there, but did not say what its rules are";
+    findings.push({ level: "warn", what: `the rules of ${part} are unknown`, why, fix: "" });
+  }
+  return { steps: [], findings };
+}
+
+function untrack(facts: Facts, settings: Settings, uplink: string | null): Part {
+  const { ruleset } = facts;
+  if (!facts.tools.nft) return untrackByIptables(facts, settings, uplink);
+  if (ruleset !== null && ruleset !== "unknown" && ownTableExists(ruleset) && tableStands(ruleset, settings, uplink)) {
+    return { steps: [], findings: [] };
+  }
+  const [a, b] = settings.sides.map((side) => side.name);
+  const masquerade = uplink === null ? "" : `; masquerade and MSS clamp towards ${uplink}`;
+  const step: Step = {
+    kind: "notrack",
+    subject: `${a} ⇄ ${b}`,
+    title: `untracked, in a table of our own${masquerade}`,
+    actions: [{ run: ["nft", "-j", "-f", "-"], stdin: tableText(settings, uplink) }],
+    change: { what: "table", family: TABLE_FAMILY, name: TABLE },
+  };
+  return { steps: [step], findings: [] };
+}
+
+/** Without nft: the raw table of iptables, by destination so that other traffic of the devices stays tracked. */
+function untrackByIptables(facts: Facts, settings: Settings, uplink: string | null): Part {
+  if (uplink !== null) throw usage("--uplink needs nft", "it is not installed", "sudo apt-get install nftables");
+  const raw: Finding = {
+    level: "note",
+    what: "nft is not installed: the raw table of iptables is used",
+    why: "it comes after the kernel put fragments together",
+    fix: "sudo apt-get install nftables",
+  };
+  if (!facts.tools.iptables) {
+    const why = "neither nft nor iptables is installed, so odd segments may be dropped by a firewall as invalid";
+    return { steps: [], findings: [{ ...raw, what: "the lab's traffic stays tracked", why }] };
+  }
+  const [a, b] = settings.sides;
+  const steps = [
+    [a, b],
+    [b, a],
+  ].map(([from, to]) => {
+    const match = ["-i", from!.name, "-d", networkText(to!.cidrs[0]!), "-m", "comment", "--comment", COMMENT];
+    return insertStep("notrack", "untracked", "iptables", "raw", "PREROUTING", [...match, "-j", "NOTRACK"]);
+  });
+  return { steps, findings: [raw] };
+}

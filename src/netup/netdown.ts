@@ -1,0 +1,111 @@
+import { ALIAS_ADOPTED, type Change, changeKey, type Outcome, undo } from "./changes.ts";
+import { EXIT_NOT_READY, EXIT_OK, noPermission } from "./errors.ts";
+import { detect, type Facts } from "./facts.ts";
+import { ZONE } from "./firewall.ts";
+import { ownTableExists, TABLE, TABLE_FAMILY } from "./nft.ts";
+import { type NetupOptions, namesOf } from "./options.ts";
+import { isOwn } from "./plan.ts";
+import { machine, type System } from "./run.ts";
+import { readState, statePath } from "./state.ts";
+import { isOurs, readFilter } from "./xtables.ts";
+
+export interface NetdownResult {
+  readonly schema: "tcpnet.netdown/1";
+  readonly dryRun: boolean;
+  /** 0, or 3 where something could not be undone. */
+  readonly exitCode: number;
+  /** In the order of undoing. On a dry run: what would be undone, all as "restored". */
+  readonly undone: readonly { readonly key: string; readonly outcome: Outcome; readonly text: string }[];
+  readonly stateFile: string;
+}
+
+/**
+ * Undoes what netup did, in reverse, and nothing else: each change only where what we set is still there. Goes by the state
+ * file, and by what in the kernel bears our mark, so it works without the file too. A second call does nothing.
+ * Throws NetupError where it may not.
+ */
+export function netdown(
+  options: Pick<NetupOptions, "ifs" | "dryRun" | "stateFile" | "program" | "system"> = {},
+): NetdownResult {
+  const system = options.system ?? machine;
+  const stateFile = statePath(system, options.stateFile);
+  const state = readState(system, stateFile);
+  const names = state?.setup.names ?? namesOf(options.ifs ?? "tun0,tun1");
+  const facts = detect(system, names);
+  const dryRun = options.dryRun === true;
+  if (!facts.privileged && !dryRun) {
+    const why = "devices, forwarding and firewalls belong to root (CAP_NET_ADMIN)";
+    throw noPermission("netdown may not change the network", why, `sudo ${options.program ?? "./tcpnet"} netdown`);
+  }
+  const recorded = state?.changes ?? [];
+  const keys = new Set(recorded.map(changeKey));
+  const found = discover(system, facts).filter((change) => !keys.has(changeKey(change)));
+  const isLink = (change: Change) => change.what === "link" || change.what === "adopted";
+  const links = found.filter(isLink);
+  const others = found.filter((change) => !isLink(change));
+  // Undone from the end: rules and bindings before the devices that they name.
+  const changes = [...links, ...recorded, ...others].reverse();
+  const undone = changes.map((change) =>
+    dryRun ? { change, outcome: "restored" as const, text: changeKey(change) } : undo(system, change),
+  );
+  if (!dryRun) {
+    const failed = undone.filter((each) => each.outcome === "failed").map((each) => each.change);
+    if (failed.length === 0) system.remove(stateFile);
+    else if (state !== null) {
+      const rest = { ...state, changes: failed.reverse() };
+      system.save(stateFile, `${JSON.stringify(rest, null, 2)}\n`);
+    }
+  }
+  return {
+    schema: "tcpnet.netdown/1",
+    dryRun,
+    exitCode: undone.some((each) => each.outcome === "failed") ? EXIT_NOT_READY : EXIT_OK,
+    undone: undone.map(({ change, outcome, text }) => ({ key: changeKey(change), outcome, text })),
+    stateFile,
+  };
+}
+
+/** What bears our mark in the kernel. A zone binding bears none: it is ours where its device is, and it is not permanent. */
+export function discover(system: System, facts: Facts): Change[] {
+  const changes: Change[] = [];
+  const own = facts.links.filter(isOwn);
+  for (const link of own) {
+    if (link.alias !== ALIAS_ADOPTED) changes.push({ what: "link", name: link.name });
+    else changes.push({ what: "adopted", name: link.name, before: { alias: "", up: true }, added: [] });
+  }
+  const { ruleset, firewalld } = facts;
+  if (ruleset !== null && ruleset !== "unknown" && ownTableExists(ruleset)) {
+    changes.push({ what: "table", family: TABLE_FAMILY, name: TABLE });
+  }
+  for (const { binary, rules } of facts.filters) {
+    for (const { chain, spec } of rules.filter(isOurs)) {
+      changes.push({ what: "rule", binary, table: "filter", chain, spec: spec.split(" ") });
+    }
+  }
+  if (!facts.tools.nft && facts.privileged) changes.push(...discoverRaw(system));
+  if (firewalld !== null && firewalld !== "unknown") {
+    for (const { name } of own) {
+      const permanent = system.run(["firewall-cmd", "--permanent", `--get-zone-of-interface=${name}`]).out.trim();
+      if (firewalld[name] === ZONE && permanent !== ZONE)
+        changes.push({ what: "zone", name, before: null, after: ZONE });
+    }
+  }
+  return changes;
+}
+
+/** Without nft the untracking is in the raw table of iptables; asking a legacy one that does not exist would create it. */
+function discoverRaw(system: System): Change[] {
+  const binary = "iptables";
+  const legacy = system.run([binary, "-V"]).out.includes("legacy");
+  const tables = (system.read("/proc/net/ip_tables_names") ?? "").split("\n");
+  if (system.which(binary) === null || (legacy && !tables.includes("raw"))) return [];
+  const raw = readFilter(
+    binary,
+    legacy ? "legacy" : "nft",
+    4,
+    system.run([binary, "-w", "5", "-t", "raw", "-v", "-S"]),
+  );
+  return (raw?.rules ?? [])
+    .filter(isOurs)
+    .map(({ chain, spec }) => ({ what: "rule", binary, table: "raw", chain, spec: spec.split(" ") }));
+}

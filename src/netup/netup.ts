@@ -1,0 +1,150 @@
+import { actionText, apply } from "./apply.ts";
+import { addressText, cidrText, stackAddress } from "./cidr.ts";
+import { explain } from "./culprit.ts";
+import { EXIT_NOT_READY, EXIT_OK, noPermission, notReady } from "./errors.ts";
+import { detect, type Facts } from "./facts.ts";
+import { HOST_OFFSET, type NetupOptions, PEER_OFFSET, type Settings, type Side, settle } from "./options.ts";
+import { type Plan, plan } from "./plan.ts";
+import type { Probe, ProbeReport } from "./probe.ts";
+import { machine } from "./run.ts";
+import { Ledger, readState, type State, setupOf, statePath } from "./state.ts";
+import type { Finding, StepKind } from "./step.ts";
+
+/** A step as it is told: what it is, and the commands that do it. */
+export interface ToldStep {
+  readonly kind: StepKind;
+  readonly subject: string;
+  readonly title: string;
+  readonly commands: readonly string[];
+  /** What is fed to the commands, where they read something. */
+  readonly input: string | null;
+}
+
+export interface ToldSide {
+  readonly role: "host" | "peer";
+  readonly name: string;
+  /** The kernel's addresses. */
+  readonly kernel: readonly string[];
+  /** The stack's own addresses. */
+  readonly stack: readonly string[];
+}
+
+export interface NetupResult {
+  readonly schema: "tcpnet.netup/1";
+  readonly dryRun: boolean;
+  /** 0, or 3 where packets do not pass yet. */
+  readonly exitCode: number;
+  readonly sides: readonly ToldSide[];
+  readonly owner: string | null;
+  readonly uplink: string | null;
+  /** What was done (or would be); empty where everything stood already. */
+  readonly steps: readonly ToldStep[];
+  readonly findings: readonly Finding[];
+  /** null: not tried. */
+  readonly probe: ProbeReport | null;
+  readonly stateFile: string;
+  /** What to type next. */
+  readonly next: readonly string[];
+  readonly undo: string;
+}
+
+/**
+ * Makes the machine ready for `host` and `peer`: two TUN devices, forwarding between them, untracked, trusted by whichever
+ * firewall there is, and tried with a packet. What already is so is left alone, so a second call does nothing.
+ * Throws NetupError (with nothing left changed) where it cannot; where all of it stands and packets still do not pass, the
+ * result says who drops them, and has exit code 3.
+ */
+export async function netup(options: NetupOptions = {}, probe?: Probe): Promise<NetupResult> {
+  const system = options.system ?? machine;
+  const asked = settle(options);
+  const path = statePath(system, options.stateFile);
+  const before = readState(system, path);
+  requireSame(asked, before);
+  const settings = { ...asked, uplink: asked.uplink ?? before?.setup.uplink ?? null };
+  const names = settings.sides.map((side) => side.name);
+  const facts = detect(system, names);
+  const made = plan(facts, settings);
+  const dryRun = options.dryRun === true;
+  if (dryRun) return result(settings, made, facts, path, null, made.findings, dryRun);
+  if (!facts.privileged) {
+    const why = "devices, forwarding and firewalls belong to root (CAP_NET_ADMIN)";
+    throw noPermission("netup may not change the network", why, `sudo ${settings.program} netup`);
+  }
+  const ledger = new Ledger(system, path, setupOf(settings, made.uplink), before);
+  apply(system, made.steps, ledger);
+  ledger.settle();
+  // Loaded only here, so that all else works where the system's library cannot be.
+  const report = (probe ?? (await import("./probe.ts")).probe)(system, settings);
+  return result(settings, made, facts, path, report, judged(made, facts, settings, report), dryRun);
+}
+
+function requireSame(settings: Settings, before: State | null): void {
+  if (before === null) return;
+  const names = settings.sides.map((side) => side.name).join(",");
+  const standing = before.setup.names.join(",");
+  if (names === standing) return;
+  const fix = `sudo ${settings.program} netdown, then netup again`;
+  throw notReady("netup stands already", `for ${standing}, not for ${names}`, fix);
+}
+
+/** The plan's findings in the light of the probe: what dropped it, and what is harmless after all. */
+function judged(made: Plan, facts: Facts, settings: Settings, report: ProbeReport): Finding[] {
+  if (report.outcome === "passed") return made.findings.filter((finding) => finding.level === "note");
+  if (report.outcome === "untried") {
+    const what = "no packet was tried";
+    return [...made.findings, { level: "note", what, why: report.why, fix: "" }];
+  }
+  const causes = report.trials.filter((trial) => !trial.arrived).map((trial) => explain(facts, settings, trial));
+  const first = causes.filter((cause, i) => causes.findIndex((other) => other.fix === cause.fix) === i);
+  const told = first.map((cause) => cause.fix);
+  return [...made.findings.filter((finding) => !told.includes(finding.fix)), ...first];
+}
+
+function result(
+  settings: Settings,
+  made: Plan,
+  facts: Facts,
+  stateFile: string,
+  probe: ProbeReport | null,
+  findings: readonly Finding[],
+  dryRun: boolean,
+): NetupResult {
+  const { owner, program } = settings;
+  const sides = settings.sides.map(told);
+  const canOpen = owner !== null && ((facts.tunMode ?? 0) & 0o006) === 0o006;
+  const call = `${canOpen ? "" : "sudo "}${program}`;
+  const [host, peer] = sides as [ToldSide, ToldSide];
+  return {
+    schema: "tcpnet.netup/1",
+    dryRun,
+    exitCode: findings.some((finding) => finding.level === "fail") ? EXIT_NOT_READY : EXIT_OK,
+    sides,
+    owner: owner?.name ?? null,
+    uplink: made.uplink,
+    steps: made.steps.map((step) => ({
+      kind: step.kind,
+      subject: step.subject,
+      title: step.title,
+      commands: step.actions.map(actionText),
+      input: step.actions.map((action) => ("run" in action ? action.stdin : undefined)).find((text) => text) ?? null,
+    })),
+    findings,
+    probe,
+    stateFile,
+    next: [
+      `${call} host ${host.name} ${host.kernel[0]} ${peer.stack[0]}`,
+      `${call} peer ${peer.name} ${peer.kernel[0]} ${host.stack[0]}`,
+    ],
+    undo: `sudo ${program} netdown`,
+  };
+}
+
+function told(side: Side): ToldSide {
+  const offset = side.role === "host" ? HOST_OFFSET : PEER_OFFSET;
+  return {
+    role: side.role,
+    name: side.name,
+    kernel: side.cidrs.map(cidrText),
+    stack: side.cidrs.map((cidr) => addressText(cidr.family, stackAddress(cidr, offset))),
+  };
+}

@@ -1,0 +1,280 @@
+import { ALIAS, ALIAS_ADOPTED, type SysctlChange } from "./changes.ts";
+import { cidrText, networkText, overlap, parseCidr } from "./cidr.ts";
+import { notReady } from "./errors.ts";
+import { acceptRaKey, type Facts, forceForwardingKey, forwardingKey, type Link } from "./facts.ts";
+import { untrackAndTrust } from "./firewall.ts";
+import type { Settings, Side } from "./options.ts";
+import type { Action, Finding, Step, StepKind } from "./step.ts";
+
+export interface Plan {
+  readonly steps: readonly Step[];
+  readonly findings: readonly Finding[];
+  /** The uplink by name, where one was asked for. */
+  readonly uplink: string | null;
+}
+
+/** Packets that wait for the reader of a TUN before the kernel drops: as many as `#device/tun` gives a device of its own. */
+export const QUEUE_LENGTH = 2000;
+
+/** What must be done so that everything is as `settings` say, given `facts`; nothing where it is already so. */
+export function plan(facts: Facts, settings: Settings): Plan {
+  requirePrerequisites(facts, settings);
+  requireFreePrefixes(facts, settings);
+  const uplink = resolveUplink(facts, settings);
+  const firewall = untrackAndTrust(facts, settings, uplink);
+  const steps = [
+    ...globalForwarding(facts, settings),
+    ...settings.sides.flatMap((side) => device(facts, settings, side)),
+    ...manager(facts, settings),
+    ...forwarding(facts, settings, uplink),
+    ...firewall.steps,
+  ];
+  return { steps, findings: [...ownerFindings(facts, settings), ...firewall.findings], uplink };
+}
+
+function requirePrerequisites(facts: Facts, settings: Settings): void {
+  if (!facts.tools.ip) {
+    throw notReady(
+      "cannot look at network devices",
+      "the command `ip` is not installed",
+      "sudo apt-get install iproute2",
+    );
+  }
+  if (facts.tunMode === null) {
+    throw notReady(
+      "there is no /dev/net/tun",
+      "the kernel module is not loaded, or this is a container without the device",
+      "sudo modprobe tun; for a container: docker run --device /dev/net/tun --cap-add NET_ADMIN",
+    );
+  }
+  if (settings.v6 && facts.sysctl["net/ipv6/conf/all/forwarding"] === undefined) {
+    throw notReady("IPv6 is not there", "this kernel runs with IPv6 disabled", "leave out --v6");
+  }
+}
+
+/** Prefixes to offer where the default is taken: private space, then that of benchmarks (RFC 2544). */
+const OFFERS = ["10.77.0.0/16", "172.31.240.0/20", "192.168.240.0/22", "198.18.0.0/16"];
+
+function requireFreePrefixes(facts: Facts, settings: Settings): void {
+  const names = settings.sides.map((side) => side.name);
+  const foreign = facts.routes.filter((route) => route.to !== "default" && !names.includes(route.dev));
+  const taken = foreign.map((route) => ({ route, cidr: parseCidr(withPrefix(route.to)) }));
+  const collides = (text: string) => {
+    const cidr = parseCidr(text)!;
+    return taken.find((other) => other.cidr !== null && other.cidr.prefix > 0 && overlap(cidr, other.cidr));
+  };
+  for (const side of settings.sides) {
+    for (const cidr of side.cidrs) {
+      const hit = collides(cidrText(cidr));
+      if (hit === undefined) continue;
+      const free = OFFERS.find((offer) => collides(offer) === undefined) ?? "a free prefix";
+      throw notReady(
+        `${networkText(cidr)} is taken`,
+        `this machine routes ${hit.route.to} ${hit.route.dev === "" ? "elsewhere" : `through ${hit.route.dev}`}`,
+        `sudo ${settings.program} netup --subnet ${free}`,
+      );
+    }
+  }
+}
+
+function withPrefix(to: string): string {
+  return to.includes("/") ? to : `${to}/${to.includes(":") ? 128 : 32}`;
+}
+
+function resolveUplink(facts: Facts, settings: Settings): string | null {
+  const { uplink, program } = settings;
+  if (uplink === null) return null;
+  if (uplink === "auto") {
+    const route = facts.routes.find((each) => each.to === "default" && each.table === "main" && each.dev !== "");
+    if (route !== undefined) return route.dev;
+    throw notReady("no uplink was found", "there is no default route", `name one: sudo ${program} netup --uplink IF`);
+  }
+  if (facts.links.some((link) => link.name === uplink)) return uplink;
+  const names = facts.links.map((link) => link.name).filter((name) => name !== "lo");
+  throw notReady(
+    `there is no interface ${uplink}`,
+    `there are: ${names.join(", ") || "none"}`,
+    "name one of them, or auto",
+  );
+}
+
+function globalForwarding(facts: Facts, settings: Settings): Step[] {
+  const key = "net/ipv4/ip_forward";
+  if (!settings.globalForward || facts.sysctl[key] === "1") return [];
+  // Switching it back clears every interface's own forwarding and rewrites accept_redirects.
+  const also = snapshot(facts, /^net\/ipv4\/conf\/(?:.+\/forwarding|all\/accept_redirects)$/);
+  return [sysctlStep("forward", "all interfaces", "ip_forward = 1: this machine becomes a router", key, "1", also)];
+}
+
+function snapshot(facts: Facts, keys: RegExp): Record<string, string> {
+  return Object.fromEntries(Object.entries(facts.sysctl).filter(([key]) => keys.test(key)));
+}
+
+function sysctlStep(
+  kind: StepKind,
+  subject: string,
+  title: string,
+  key: string,
+  after: string,
+  also: Record<string, string> = {},
+): Step {
+  const change: SysctlChange = { what: "sysctl", key, before: null, after, also };
+  return { kind, subject, title, actions: [{ sysctl: key, value: after }], change };
+}
+
+/** Whether the device was made by netup. */
+export function isOwn(link: Link): boolean {
+  return link.alias.startsWith(ALIAS);
+}
+
+function device(facts: Facts, settings: Settings, side: Side): Step[] {
+  const link = facts.links.find((each) => each.name === side.name);
+  if (link === undefined) return [create(facts, settings, side)];
+  if (!isOwn(link)) return [adopt(settings, side, link)];
+  const { owner, program } = settings;
+  const adopted = link.alias === ALIAS_ADOPTED;
+  const sameOwner = owner === null || link.owner === owner.name || link.owner === String(owner.uid);
+  const ipv4 = link.addresses.filter((address) => !address.includes(":"));
+  const wanted = side.cidrs.map(cidrText);
+  if ((!sameOwner || !ipv4.every((address) => wanted.includes(address))) && !adopted) {
+    throw notReady(
+      `${side.name} stands already, but otherwise`,
+      `it has ${ipv4.join(", ") || "no address"} and belongs to ${link.owner ?? "root"}`,
+      `sudo ${program} netdown, then netup again`,
+    );
+  }
+  const actions = bringUp(side, link);
+  if (actions.length === 0) return [];
+  return [{ kind: "device", subject: side.name, title: "ours, completed", actions, change: null }];
+}
+
+function create(facts: Facts, settings: Settings, side: Side): Step {
+  const { name, role, cidrs } = side;
+  const { owner, mtu } = settings;
+  // Without a link-local address and multicast the kernel has nothing of its own to say: captures show the lab alone.
+  const quiet = facts.sysctl["net/ipv6/conf/all/forwarding"] === undefined ? [] : ["addrgenmode", "none"];
+  const mark = ["ip", "link", "set", "dev", name, "alias", ALIAS + role];
+  const shape = ["multicast", "off", "txqueuelen", String(QUEUE_LENGTH), "mtu", String(mtu)];
+  return {
+    kind: "device",
+    subject: name,
+    title: [`create, owner ${owner?.name ?? "root"}`, ...cidrs.map(cidrText), `mtu ${mtu}`].join(", "),
+    actions: [
+      {
+        run: [
+          "ip",
+          "tuntap",
+          "add",
+          "dev",
+          name,
+          "mode",
+          "tun",
+          ...(owner === null ? [] : ["user", String(owner.uid)]),
+        ],
+      },
+      { run: mark },
+      { run: ["ip", "link", "set", "dev", name, ...quiet, ...shape] },
+      ...bringUp(side, null),
+    ],
+    change: { what: "link", name },
+  };
+}
+
+function adopt(settings: Settings, side: Side, link: Link): Step {
+  const { name } = side;
+  const again = `choose other names: sudo ${settings.program} netup --ifs tcpnet0,tcpnet1`;
+  if (link.kind !== "tun") {
+    throw notReady(`${name} is not ours`, `it is a ${link.kind || "hardware"} device, not a TUN`, again);
+  }
+  if (!settings.force) {
+    const use = link.attached ? "a program is using it" : "no program is using it now";
+    throw notReady(
+      `${name} is there already and not ours`,
+      `it belongs to ${link.owner ?? "root"}${link.alias === "" ? "" : ` ("${link.alias}")`}; ${use}`,
+      `${again}; or adopt it: --force`,
+    );
+  }
+  const added = side.cidrs.map(cidrText).filter((address) => !link.addresses.includes(address));
+  return {
+    kind: "device",
+    subject: name,
+    title: ["adopt", ...added].join(", "),
+    actions: [{ run: ["ip", "link", "set", "dev", name, "alias", ALIAS_ADOPTED] }, ...bringUp(side, link)],
+    change: { what: "adopted", name, before: { alias: link.alias, up: link.up }, added },
+  };
+}
+
+function bringUp(side: Side, link: Link | null): Action[] {
+  const actions: Action[] = [];
+  for (const cidr of side.cidrs) {
+    const text = cidrText(cidr);
+    if (link?.addresses.includes(text)) continue;
+    // nodad: nobody else is on a TUN, and a tentative address cannot be used for a second.
+    const rest = cidr.family === 6 ? ["nodad"] : [];
+    actions.push({ run: ["ip", "addr", "add", text, "dev", side.name, ...rest] });
+  }
+  if (link?.up !== true) actions.push({ run: ["ip", "link", "set", "dev", side.name, "up"] });
+  return actions;
+}
+
+/** NetworkManager may take a foreign TUN for its own, keep a profile of its name, and overrule its zone. */
+function manager(facts: Facts, settings: Settings): Step[] {
+  if (!facts.networkManager) return [];
+  return settings.sides
+    .filter((side) => !facts.links.some((link) => link.name === side.name))
+    .map(({ name }) => ({
+      kind: "manager",
+      subject: name,
+      title: "NetworkManager keeps its hands off, until the device goes",
+      actions: [{ run: ["nmcli", "device", "set", name, "managed", "no"] }],
+      change: null,
+    }));
+}
+
+function forwarding(facts: Facts, settings: Settings, uplink: string | null): Step[] {
+  const steps: Step[] = [];
+  const names = settings.sides.map((side) => side.name);
+  const inherited = settings.globalForward ? "1" : facts.sysctl[forwardingKey(4, "default")];
+  for (const name of [...names, ...(uplink === null ? [] : [uplink])]) {
+    const key = forwardingKey(4, name);
+    const exists = facts.links.some((link) => link.name === name);
+    if (settings.globalForward || (exists ? facts.sysctl[key] : inherited) === "1") continue;
+    const title = name === uplink ? "replies from outside" : "this interface only";
+    steps.push(sysctlStep("forward", name, title, key, "1"));
+  }
+  return settings.v6 ? [...steps, ...forwarding6(facts, names)] : steps;
+}
+
+function forwarding6(facts: Facts, names: readonly string[]): Step[] {
+  if (facts.sysctl["net/ipv6/conf/all/forwarding"] === "1") return [];
+  if (facts.sysctl["net/ipv6/conf/all/force_forwarding"] !== undefined) {
+    return names
+      .filter((name) => facts.sysctl[forceForwardingKey(name)] !== "1")
+      .map((name) => sysctlStep("forward", name, "IPv6, this interface only", forceForwardingKey(name), "1"));
+  }
+  // Linux before 6.17 forwards IPv6 everywhere or nowhere. A router ignores router advertisements unless accept_ra is 2:
+  // without that the machine would lose its own default route when it expires.
+  const advertised = facts.routes.filter((route) => route.to === "default" && route.protocol === "ra");
+  const steps = [...new Set(advertised.map((route) => route.dev))]
+    .filter((dev) => facts.sysctl[acceptRaKey(dev)] === "1")
+    .map((dev) => sysctlStep("forward", dev, "keep its advertised default route", acceptRaKey(dev), "2"));
+  const also = snapshot(facts, /^net\/ipv6\/conf\/.+\/forwarding$/);
+  delete also["net/ipv6/conf/all/forwarding"];
+  const key = "net/ipv6/conf/all/forwarding";
+  return [...steps, sysctlStep("forward", "all interfaces", "IPv6 (this kernel has no other way)", key, "1", also)];
+}
+
+const OTHERS_READ_WRITE = 0o006;
+
+function ownerFindings(facts: Facts, settings: Settings): Finding[] {
+  if (settings.owner === null || facts.tunMode === null) return [];
+  if ((facts.tunMode & OTHERS_READ_WRITE) === OTHERS_READ_WRITE) return [];
+  return [
+    {
+      level: "note",
+      what: `${settings.owner.name} may use the devices, but cannot open /dev/net/tun`,
+      why: `its mode is ${facts.tunMode.toString(8)}`,
+      fix: "run host and peer with sudo, or: sudo chmod 666 /dev/net/tun",
+    },
+  ];
+}

@@ -1,0 +1,139 @@
+import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
+import { Slab } from "#base/slab";
+import { RX_GONE, RX_NONE } from "#device/device";
+import { openTun, type TunDevice } from "#device/tun";
+import { SystemError } from "#ffi/system-error";
+import { readLinks } from "./facts.ts";
+import type { Settings, Side } from "./options.ts";
+import { icmpError, isProbe, writeSyn } from "./probe-packet.ts";
+import type { System } from "./run.ts";
+
+/** One probe: a SYN as `host` and `peer` would send it, written into one TUN and awaited at the other. */
+export interface Trial {
+  readonly from: string;
+  readonly to: string;
+  readonly family: 4 | 6;
+  readonly arrived: boolean;
+  readonly sent: number;
+  /** Milliseconds from the send that arrived; 0 if none did. */
+  readonly ms: number;
+  /** "3/13" where the kernel answered with an ICMP error of that type and code. */
+  readonly icmp: string | null;
+  /** How far the kernel's counters moved meanwhile, by name ("Ip.InAddrErrors", "tun1.tx"). */
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+export type Probe = (system: System, settings: Settings) => ProbeReport;
+
+/** untried: a device could not be opened (commonly since a program holds it), `why` says it. */
+export interface ProbeReport {
+  readonly outcome: "passed" | "dropped" | "untried";
+  readonly trials: readonly Trial[];
+  readonly why: string;
+}
+
+/** A probe is sent again until it arrives: the kernel takes a moment to let packets out of a device that just got a reader. */
+const SENDS = 5;
+const WAIT_MS = 60;
+
+/** Both ends of the lab, for a moment: sends both ways in each family. */
+export const probe: Probe = (system, settings) => {
+  const open: End[] = [];
+  try {
+    for (const side of settings.sides) open.push(new End(side));
+    const [a, b] = open as [End, End];
+    const families = settings.sides[0].cidrs.map((_, i) => i);
+    const trials = families.flatMap((i) => [trial(system, a, b, i), trial(system, b, a, i)]);
+    const dropped = trials.some((each) => !each.arrived);
+    return { outcome: dropped ? "dropped" : "passed", trials, why: "" };
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    return { outcome: "untried", trials: [], why: error.message };
+  } finally {
+    for (const end of open) end.device.close();
+  }
+};
+
+class End {
+  readonly side: Side;
+  readonly device: TunDevice;
+  readonly slab = new Slab(2 * (HEADROOM + PACKET_MAX));
+  readonly packet = new Packet();
+  readonly #o: number;
+
+  constructor(side: Side) {
+    this.side = side;
+    this.device = openTun({ name: side.name, offload: false });
+    this.#o = this.slab.reserve(HEADROOM + PACKET_MAX) + HEADROOM;
+    this.device.attach(this.slab);
+  }
+
+  send(other: End, index: number): void {
+    const n = writeSyn(this.slab.view, this.#o, this.side, other.side, index);
+    this.packet.clear();
+    this.packet.o = this.#o;
+    this.packet.n = n;
+    this.device.transmit(this.packet, 0);
+  }
+
+  /** Reads all that is there; true for the first packet that `accept` takes. */
+  find(accept: (v: DataView, o: number) => boolean): boolean {
+    for (;;) {
+      this.packet.clear();
+      this.packet.o = this.#o;
+      const n = this.device.receive(this.packet, 0);
+      if (n === RX_NONE || n === RX_GONE) return false;
+      if (accept(this.slab.view, this.#o)) return true;
+    }
+  }
+}
+
+function trial(system: System, from: End, to: End, index: number): Trial {
+  const { family } = from.side.cidrs[index]!;
+  const names = [from.side.name, to.side.name];
+  const before = readCounters(system, names);
+  let icmp: string | null = null;
+  let sent = 0;
+  let arrived = false;
+  let ms = 0;
+  while (sent < SENDS && !arrived && icmp === null) {
+    const start = performance.now();
+    from.send(to, index);
+    sent++;
+    while (!arrived && icmp === null && performance.now() - start < WAIT_MS) {
+      arrived = to.find((v, o) => isProbe(v, o, family));
+      from.find((v, o) => (icmp = icmpError(v, o)) !== null);
+      if (!arrived && icmp === null) Bun.sleepSync(1);
+      ms = performance.now() - start;
+    }
+  }
+  const after = readCounters(system, names);
+  const counters: Record<string, number> = {};
+  for (const [key, value] of Object.entries(after)) {
+    const moved = value - (before[key] ?? 0);
+    if (moved !== 0) counters[key] = moved;
+  }
+  const [a, b] = names as [string, string];
+  return { from: a, to: b, family, arrived, sent, ms: arrived ? ms : 0, icmp, counters };
+}
+
+/** Counters of this network namespace, by "Group.Name", and the links' as "tun0.tx". */
+export function readCounters(system: System, names: readonly string[]): Record<string, number> {
+  const counters: Record<string, number> = {};
+  for (const path of ["/proc/net/snmp", "/proc/net/netstat"]) {
+    const lines = (system.read(path) ?? "").split("\n");
+    for (let i = 0; i + 1 < lines.length; i += 2) {
+      const [group, ...keys] = lines[i]!.split(" ");
+      const values = lines[i + 1]!.split(" ").slice(1);
+      for (const [k, key] of keys.entries()) counters[group!.replace(":", ".") + key] = Number(values[k]);
+    }
+  }
+  for (const line of (system.read("/proc/net/snmp6") ?? "").split("\n")) {
+    const [key, value] = line.split(/\s+/);
+    if (key?.startsWith("Ip6")) counters[key.replace("Ip6", "Ip6.")] = Number(value);
+  }
+  for (const link of readLinks(system.run(["ip", "-d", "-s", "-j", "addr", "show"]).out)) {
+    if (names.includes(link.name)) counters[`${link.name}.tx`] = link.tx.packets;
+  }
+  return counters;
+}

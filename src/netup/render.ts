@@ -1,0 +1,113 @@
+import type { NetdownResult } from "./netdown.ts";
+import type { NetupResult } from "./netup.ts";
+import type { Answer, StatusResult } from "./status.ts";
+import type { Finding } from "./step.ts";
+
+/** Plain lines for people: no colour (that is the command line's matter), no meaning that only colour would carry. */
+
+/** What netup did, or would do. */
+export function renderNetup(result: NetupResult): string[] {
+  const lines = [result.dryRun ? "tcpnet netup: plan (nothing was changed)" : "tcpnet netup"];
+  for (const step of result.steps) {
+    lines.push(`  ${step.kind.padEnd(8)} ${step.subject.padEnd(11)} ${step.title}`);
+    if (!result.dryRun) continue;
+    for (const command of step.commands) lines.push(`             ${command}`);
+    if (step.input !== null) lines.push("             (its input: --dry-run --json)");
+  }
+  if (result.steps.length === 0) lines.push("  everything stands already");
+  if (result.probe !== null) lines.push(`  ${"tried".padEnd(8)} ${probeText(result)}`);
+  for (const finding of result.findings) lines.push(...renderFinding(finding));
+  if (result.exitCode !== 0) {
+    lines.push(`  what was set up stands; undo it with: ${result.undo}`);
+    return lines;
+  }
+  lines.push(...renderMap(result));
+  for (const command of result.next) lines.push(`  next     ${command}`);
+  lines.push(`  undo     ${result.undo}      state: ${result.stateFile}`);
+  return lines;
+}
+
+function probeText(result: NetupResult): string {
+  const probe = result.probe!;
+  if (probe.outcome === "untried") return "not tried";
+  const each = probe.trials.map(({ from, to, family, arrived, ms }) => {
+    const v6 = family === 6 ? " (IPv6)" : "";
+    return `${from} → ${to}${v6} ${arrived ? `✓ ${ms.toFixed(1)} ms` : "✗ did not arrive"}`;
+  });
+  return each.join("   ");
+}
+
+/** Who has which address: kernel's end and stack's own, on both sides. */
+function renderMap(result: NetupResult): string[] {
+  const [host, peer] = result.sides;
+  if (host === undefined || peer === undefined) return [];
+  return host.kernel.map((kernel, i) => {
+    const bare = (cidr: string | undefined) => (cidr ?? "").split("/")[0];
+    const middle = `${bare(kernel)} ${host.name} ┄ kernel ┄ ${peer.name} ${bare(peer.kernel[i])}`;
+    return `  map      host ${host.stack[i]} ─ ${middle} ─ ${peer.stack[i]} peer`;
+  });
+}
+
+const SIGNS = { note: "·", warn: "!", fail: "✗" } as const;
+
+export function renderFinding(finding: Finding): string[] {
+  const lines = [`  ${SIGNS[finding.level]} ${finding.what}${finding.why === "" ? "" : `: ${finding.why}`}`];
+  if (finding.fix !== "") lines.push(`      ${finding.fix}`);
+  return lines;
+}
+
+export function renderNetdown(result: NetdownResult): string[] {
+  if (result.undone.length === 0) return ["tcpnet netdown: nothing to do"];
+  const lines = [result.dryRun ? "tcpnet netdown: plan (nothing was changed)" : "tcpnet netdown"];
+  const words = { restored: "restored", gone: "was gone", left: "left", failed: "✗ failed" } as const;
+  for (const each of result.undone) {
+    lines.push(`  ${(result.dryRun ? "undo" : words[each.outcome]).padEnd(9)} ${each.text}`);
+  }
+  if (result.exitCode !== 0) lines.push("  what failed is still in the state file: netdown again tries it again");
+  return lines;
+}
+
+const WORDS: Readonly<Record<Answer, string>> = { yes: "yes", no: "no", unknown: "unknown (needs root)" };
+
+/** One screen. */
+export function renderStatus(result: StatusResult): string[] {
+  const lines = [`tcpnet status      kernel ${result.kernel}`];
+  for (const link of result.links) {
+    const who = `${link.ours ? "ours" : "NOT OURS"}, owner ${link.owner ?? "root"}`;
+    const state = `${link.up ? "up" : "DOWN"}, ${link.attached ? "in use" : "free"}`;
+    lines.push(`  device   ${link.name.padEnd(8)} ${state}, ${who}, mtu ${link.mtu}, queue ${link.queue}`);
+    for (const address of link.addresses) lines.push(`             ${address} (kernel)`);
+    lines.push(`             in ${traffic(link.rx)}; out ${traffic(link.tx)}`);
+  }
+  for (const name of result.missing) lines.push(`  device   ${name.padEnd(8)} not there`);
+  for (const route of result.routes) {
+    lines.push(`  route    ${route.to} dev ${route.dev}${route.via === null ? "" : ` via ${route.via}`}`);
+  }
+  const { global, ipv4, ipv6 } = result.forwarding;
+  const each = Object.keys(ipv4).map((name) => `${name} ${WORDS[ipv4[name]!]} (IPv6 ${WORDS[ipv6[name]!]})`);
+  lines.push(`  forward  ${[...each, `whole machine ${WORDS[global]}`].join(", ")}`);
+  lines.push(`  notrack  ${WORDS[result.untracked]}`);
+  if (result.rules !== "unknown") {
+    for (const rule of result.rules)
+      lines.push(`  rule     ${rule.where}: ${rule.rule}   ${rule.packets} packets, ${rule.bytes} B`);
+  }
+  if (result.firewalls === "unknown") lines.push(`  firewall ${WORDS.unknown}`);
+  else if (result.firewalls.length === 0) lines.push("  firewall none that drops forwarded packets");
+  else {
+    for (const { firewall, trusts, detail } of result.firewalls) {
+      lines.push(`  firewall ${firewall}: trusts the lab: ${trusts} (${detail})`);
+    }
+  }
+  for (const finding of result.findings) lines.push(...renderFinding(finding));
+  lines.push(result.since === null ? "  state    no record" : `  state    since ${result.since}, ${result.stateFile}`);
+  return lines;
+}
+
+function traffic({ packets, bytes, dropped }: StatusResult["links"][number]["rx"]): string {
+  return `${packets} packets, ${bytes} B${dropped > 0 ? `, ${dropped} DROPPED` : ""}`;
+}
+
+/** One JSON object with its schema's name in it. */
+export function toJson(result: NetupResult | NetdownResult | StatusResult): string {
+  return JSON.stringify(result, null, 2);
+}

@@ -1,0 +1,192 @@
+import { EXIT_NOT_READY, EXIT_OK } from "./errors.ts";
+import { detect, type Facts, forceForwardingKey, forwardingKey, type Link, type Route } from "./facts.ts";
+import { acceptLine, foreignChains, ZONE } from "./firewall.ts";
+import { counterOf, ownTableRules, TABLE, TABLE_FAMILY } from "./nft.ts";
+import { type NetupOptions, namesOf } from "./options.ts";
+import { isOwn } from "./plan.ts";
+import { machine, type System } from "./run.ts";
+import { readState, type State, statePath } from "./state.ts";
+import type { Finding } from "./step.ts";
+import { filterOwner, isOurs, trustChain } from "./xtables.ts";
+
+/** "unknown": only root sees it. Never told as "no". */
+export type Answer = "yes" | "no" | "unknown";
+
+/** A rule of ours, wherever it stands, and what it has seen. */
+export interface RuleStatus {
+  readonly where: string;
+  readonly rule: string;
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+/** A firewall that may drop what is forwarded, and whether it lets the lab through. */
+export interface TrustStatus {
+  readonly firewall: string;
+  readonly trusts: Answer;
+  readonly detail: string;
+}
+
+export interface StatusResult {
+  readonly schema: "tcpnet.status/1";
+  /** 0 where everything stands, 3 where something is missing or cannot be seen to stand. */
+  readonly exitCode: number;
+  readonly kernel: string;
+  readonly links: readonly (Link & { readonly ours: boolean })[];
+  /** Device names that are not there. */
+  readonly missing: readonly string[];
+  readonly routes: readonly Route[];
+  readonly forwarding: {
+    /** The whole machine (net.ipv4.ip_forward). */
+    readonly global: Answer;
+    readonly ipv4: Readonly<Record<string, Answer>>;
+    readonly ipv6: Readonly<Record<string, Answer>>;
+  };
+  readonly untracked: Answer;
+  readonly rules: readonly RuleStatus[] | "unknown";
+  readonly firewalls: readonly TrustStatus[] | "unknown";
+  readonly findings: readonly Finding[];
+  readonly stateFile: string;
+  /** When netup first ran (ISO 8601); null where no state file tells. */
+  readonly since: string | null;
+}
+
+/** What stands, in one screen: `ip link; ip route; sysctl …; nft list table inet tcpnet; iptables -L -v`. Changes nothing. */
+export function status(options: Pick<NetupOptions, "ifs" | "stateFile" | "program" | "system"> = {}): StatusResult {
+  const system: System = options.system ?? machine;
+  const program = options.program ?? "./tcpnet";
+  const stateFile = statePath(system, options.stateFile);
+  const state = readState(system, stateFile);
+  const names = options.ifs !== undefined ? namesOf(options.ifs) : (state?.setup.names ?? namesOf("tun0,tun1"));
+  const facts = detect(system, names);
+  const links = names.flatMap((name) => facts.links.filter((link) => link.name === name));
+  const missing = names.filter((name) => !links.some((link) => link.name === name));
+  const forwarding = forwardingOf(facts, names);
+  const rules = rulesOf(facts);
+  const firewalls = facts.privileged ? firewallsOf(facts, names, state) : "unknown";
+  const untracked = rules === "unknown" ? "unknown" : answer(rules.some((rule) => /untracked|NOTRACK/.test(rule.rule)));
+  const findings = findingsOf(facts, names, links, firewalls, program);
+  const stands =
+    missing.length === 0 &&
+    links.every((link) => isOwn(link) && link.up) &&
+    names.every((name) => forwarding.ipv4[name] === "yes") &&
+    (firewalls === "unknown" || firewalls.every((each) => each.trusts !== "no"));
+  return {
+    schema: "tcpnet.status/1",
+    exitCode: stands ? EXIT_OK : EXIT_NOT_READY,
+    kernel: facts.kernel,
+    links: links.map((link) => ({ ...link, ours: isOwn(link) })),
+    missing,
+    routes: facts.routes.filter((route) => names.includes(route.dev)),
+    forwarding,
+    untracked,
+    rules,
+    firewalls,
+    findings,
+    stateFile,
+    since: state?.created ?? null,
+  };
+}
+
+function answer(yes: boolean): Answer {
+  return yes ? "yes" : "no";
+}
+
+function sysctlAnswer(value: string | undefined): Answer {
+  return value === undefined ? "unknown" : answer(value !== "0");
+}
+
+function forwardingOf(facts: Facts, names: readonly string[]): StatusResult["forwarding"] {
+  const ipv4: Record<string, Answer> = {};
+  const ipv6: Record<string, Answer> = {};
+  const all6 = facts.sysctl["net/ipv6/conf/all/forwarding"];
+  for (const name of names) {
+    if (!facts.links.some((link) => link.name === name)) continue;
+    ipv4[name] = sysctlAnswer(facts.sysctl[forwardingKey(4, name)]);
+    const forced = facts.sysctl[forceForwardingKey(name)];
+    ipv6[name] = all6 === undefined ? "no" : answer(all6 === "1" || forced === "1");
+  }
+  return { global: sysctlAnswer(facts.sysctl["net/ipv4/ip_forward"]), ipv4, ipv6 };
+}
+
+function rulesOf(facts: Facts): RuleStatus[] | "unknown" {
+  if (!facts.privileged || facts.ruleset === "unknown") return "unknown";
+  const own = facts.ruleset === null ? [] : ownTableRules(facts.ruleset);
+  const nft = own.map((rule) => ({
+    where: `nft ${TABLE_FAMILY} ${TABLE} ${rule.chain}`,
+    rule: (rule.comment ?? "").replace(/^tcpnet: /, ""),
+    ...(counterOf(rule) ?? { packets: 0, bytes: 0 }),
+  }));
+  const xt = facts.filters.flatMap((filter) =>
+    filter.rules
+      .filter(isOurs)
+      .map(({ chain, spec, packets, bytes }) => ({ where: `${filter.binary} ${chain}`, rule: spec, packets, bytes })),
+  );
+  return [...nft, ...xt];
+}
+
+function firewallsOf(facts: Facts, names: readonly string[], state: State | null): TrustStatus[] {
+  const told: TrustStatus[] = [];
+  const { firewalld } = facts;
+  if (firewalld === "unknown") told.push({ firewall: "firewalld", trusts: "unknown", detail: "it did not answer" });
+  else if (firewalld !== null) {
+    const zones = names.map((name) => `${name} in ${firewalld[name] ?? "the default zone"}`);
+    const trusts = answer(names.every((name) => firewalld[name] === ZONE));
+    told.push({ firewall: "firewalld", trusts, detail: zones.join(", ") });
+  }
+  for (const filter of facts.filters) {
+    const chain = trustChain(filter);
+    if (chain === null || (filter.family === 6 && state?.setup.v6 !== true)) continue;
+    const [a, b] = names as [string, string];
+    const opened = (from: string, to: string) =>
+      filter.rules.some((rule) => isOurs(rule) && rule.spec.startsWith(`-i ${from} -o ${to} `));
+    const trusts = answer(opened(a, b) && opened(b, a));
+    told.push({ firewall: filterOwner(filter), trusts, detail: `${chain}, by ${filter.binary}` });
+  }
+  for (const chain of foreignChains(facts, { v6: state?.setup.v6 === true })) {
+    if (chain.policy !== "drop") continue;
+    const detail = `policy drop, not ours to read: if packets do not pass, ${acceptLine(chain, names)}`;
+    told.push({ firewall: `nft ${chain.family} ${chain.table} ${chain.name}`, trusts: "unknown", detail });
+  }
+  return told;
+}
+
+function findingsOf(
+  facts: Facts,
+  names: readonly string[],
+  links: readonly Link[],
+  firewalls: readonly TrustStatus[] | "unknown",
+  program: string,
+): Finding[] {
+  const findings: Finding[] = [];
+  const { firewalld } = facts;
+  for (const link of links.filter((each) => !isOwn(each))) {
+    const why = `it is ${link.kind === "tun" ? "a TUN" : "a device"} of somebody else`;
+    findings.push({
+      level: "warn",
+      what: `${link.name} was not made by netup`,
+      why,
+      fix: `sudo ${program} netup --ifs tcpnet0,tcpnet1`,
+    });
+  }
+  for (const name of names) {
+    const own = links.some((link) => link.name === name && isOwn(link));
+    if (own || firewalld === null || firewalld === "unknown" || firewalld[name] !== ZONE) continue;
+    const why = "whatever gets that name next is trusted by firewalld";
+    const fix = `sudo firewall-cmd --zone=${ZONE} --remove-interface=${name}`;
+    findings.push({
+      level: "warn",
+      what: `the name ${name} is bound to zone ${ZONE}, and the device is not ours`,
+      why,
+      fix,
+    });
+  }
+  if (firewalls !== "unknown") {
+    for (const each of firewalls.filter((one) => one.trusts === "no")) {
+      if (links.length === 0) continue;
+      const fix = `sudo ${program} netup`;
+      findings.push({ level: "fail", what: `${each.firewall} drops the lab's packets`, why: each.detail, fix });
+    }
+  }
+  return findings;
+}

@@ -63,21 +63,18 @@ export class Namespace {
   }
 
   /** The command that runs `command` in here, for whoever spawns by other means. */
-  command(command: readonly string[]): string[] {
+  command(command: readonly string[], cwd = ROOT): string[] {
     const [nsenter, ...flags] = NSENTER;
-    return [nsenter!, `--target=${this.#holder.pid}`, ...flags, "--", ...command];
+    // Entering a mount namespace leads to its root directory: hence the way back.
+    const there = ["sh", "-c", 'cd "$0" && exec "$@"', cwd];
+    return [nsenter!, `--target=${this.#holder.pid}`, ...flags, "--", ...there, ...command];
   }
 
   /** Starts a program; `kill` reaches the program itself. What still runs when the namespace closes is killed. */
   spawn(command: readonly string[], options: RunOptions = {}): Piped {
     const env = { ...process.env, ...options.env };
-    return Bun.spawn(this.command(command), {
-      cwd: options.cwd ?? ROOT,
-      env,
-      stdin: "pipe",
-      stdout: "pipe",
-      stderr: "pipe",
-    });
+    const streams = { stdin: "pipe", stdout: "pipe", stderr: "pipe" } as const;
+    return Bun.spawn(this.command(command, options.cwd), { env, ...streams });
   }
 
   /** Runs a program to its end. */

@@ -1,0 +1,185 @@
+import { type Packet, type Position, type TcpPacket, Unsupported } from "./ast.ts";
+import { decode, type Live } from "./codec.ts";
+import type { Config } from "./config.ts";
+import type { Engine } from "./engine.ts";
+import type { Variables } from "./expressions.ts";
+import { Flow } from "./flow.ts";
+import { liveText } from "./render.ts";
+import type { Crossing } from "./runner.ts";
+import type { Socket, World } from "./sockets.ts";
+import { seconds } from "./timing.ts";
+
+/** The stack did not do what the script says. */
+export class Failure extends Error {
+  override readonly name = "Failure";
+  constructor(
+    readonly position: Position,
+    message: string,
+    readonly details: readonly string[] = [],
+  ) {
+    super(message);
+  }
+}
+
+/** Steps without progress of time before we say that the engine hangs. */
+const STEPS_MAX = 100_000;
+/** The script's peers count from here. */
+const FIRST_PEER_PORT = 40_000;
+
+/** The engine on the bench: its clock, its wire, and the connections that the script knows. */
+export class Bench {
+  now = 0;
+  readonly table = new Map<number, Socket>();
+  readonly notes: string[] = [];
+  readonly packets: Crossing[] = [];
+  readonly world: World;
+  /** Sent by the stack, and not yet read by an expectation. */
+  readonly queue: Live[] = [];
+  /** Called after everything that may have let a blocked call go on. */
+  onChange: () => void = () => {};
+  readonly #flows: Flow[] = [];
+  #current: Flow | undefined;
+  #nextPeerPort = FIRST_PEER_PORT;
+
+  constructor(
+    readonly config: Config,
+    readonly engine: Engine,
+  ) {
+    this.world = {
+      engine,
+      bindPort: config.bindPort,
+      connectPort: config.connectPort,
+      table: this.table,
+      newFlow: () => this.#add(new Flow(undefined)),
+      flowOf: (localPort, remotePort) =>
+        this.#flows.find((f) => f.localPort === localPort && f.remotePort === remotePort),
+    };
+  }
+
+  /** Lets the engine do what is due until `t`, and then it is `t` (or later, if it already was). */
+  runTo(t: number): void {
+    while (this.step(t));
+    this.settle();
+  }
+
+  /** To the engine's next deadline, if it is not after `limit` (then to `limit`). False: `limit` is reached. */
+  step(limit: number): boolean {
+    const due = this.engine.nextDeadline();
+    const last = due > limit;
+    this.now = Math.max(this.now, last ? limit : due);
+    this.engine.advance(this.now);
+    this.settle();
+    if (!last && due <= this.now) this.#watchProgress();
+    return !last;
+  }
+
+  #stuckAt = -1;
+  #stuck = 0;
+
+  #watchProgress(): void {
+    this.#stuck = this.#stuckAt === this.now ? this.#stuck + 1 : 0;
+    this.#stuckAt = this.now;
+    if (this.#stuck > STEPS_MAX) throw new Error(`the engine does not advance beyond ${seconds(this.now)}`);
+  }
+
+  /** Takes what the stack has to send now, and lets a blocked call look around. */
+  settle(): void {
+    this.#drain();
+    this.onChange();
+    this.#drain();
+  }
+
+  #drain(): void {
+    for (let sent = this.engine.output(this.now); sent; sent = this.engine.output(this.now)) {
+      const live = decode(sent, this.now);
+      const flow = this.#flowOfLive(live);
+      flow?.sent(live);
+      this.queue.push(live);
+      this.packets.push({ time: this.now, direction: ">", bytes: live.bytes, text: liveText(live, flow) });
+    }
+  }
+
+  /** Puts a packet on the wire to the stack. */
+  arrive(bytes: Uint8Array, text: string, position: Position): void {
+    this.#unread("before this packet", position);
+    this.packets.push({ time: this.now, direction: "<", bytes, text });
+    this.engine.input(bytes, this.now);
+    this.settle();
+  }
+
+  endOfScript(position: Position | undefined): void {
+    if (position) this.#unread("at the end", position);
+  }
+
+  /** Packets that the stack sent and that nobody expected: a note, or with --strict a failure. */
+  #unread(when: string, position: Position): void {
+    if (this.queue.length === 0) return;
+    const texts = this.queue.map((live) => `unread:   ${seconds(live.time)} ${liveText(live, this.#flowOfLive(live))}`);
+    if (this.config.strict) throw new Failure(position, `packets that the script does not expect ${when}`, texts);
+    const line = `${position.line}: ${this.queue.length} unread ${when}`;
+    if (this.notes.at(-1) !== line) this.notes.push(line);
+  }
+
+  #add(flow: Flow): Flow {
+    this.#flows.push(flow);
+    this.#current = flow;
+    return flow;
+  }
+
+  /** The connection that an injected TCP packet is about. */
+  flowIn(packet: TcpPacket | Packet): Flow {
+    const written = "ports" in packet ? packet.ports : undefined;
+    if (written) {
+      const known = this.#flows.find(
+        (f) => f.written?.source === written.destination && f.written.destination === written.source,
+      );
+      if (known) return known;
+      if (this.#current?.live && !this.#current.written && this.#current.kind === "active") return this.#current;
+    } else if (this.#current?.live) return this.#current;
+    const flow = new Flow(written && { source: written.destination, destination: written.source });
+    flow.kind = "passive";
+    flow.localPort = written?.destination ?? (this.#current?.localPort || this.config.bindPort);
+    flow.remotePort = written?.source ?? this.#nextPeerPort++;
+    return this.#add(flow);
+  }
+
+  /** The connection that an expected packet belongs to; undefined before there is one. */
+  flowOut(packet: Packet): Flow | undefined {
+    const written = packet.kind === "icmp" ? undefined : packet.ports;
+    if (!written) return this.#current;
+    const known = this.#flows.find(
+      (f) => f.written?.source === written.source && f.written.destination === written.destination,
+    );
+    if (known) return known;
+    const current = this.#current;
+    if (!current?.live || current.written) return undefined;
+    current.written = written;
+    return current;
+  }
+
+  /** The connection that packets are about at the moment. */
+  get current(): Flow | undefined {
+    return this.#current;
+  }
+
+  #flowOfLive(live: Live): Flow | undefined {
+    return live.tcp && this.world.flowOf(live.ends.sourcePort, live.ends.destinationPort);
+  }
+
+  /** Is it a packet of this connection (or of none, as ICMP is)? Others are skipped unseen. */
+  concerns(live: Live, flow: Flow | undefined): boolean {
+    if (!live.tcp) return true;
+    return (
+      flow !== undefined && live.ends.sourcePort === flow.localPort && live.ends.destinationPort === flow.remotePort
+    );
+  }
+
+  /** tcp_info of the connection under test, as it is now. */
+  information(position: Position): Variables {
+    for (const socket of this.table.values()) {
+      if (socket.kind === "tcp" && socket.flow === this.#current && socket.connection)
+        return socket.connection.info(this.now);
+    }
+    throw new Unsupported("code without an open connection", position);
+  }
+}

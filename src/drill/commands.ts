@@ -1,0 +1,258 @@
+import type { SettingValue } from "./engine.ts";
+
+/**
+ * Shell commands of scripts, as far as they say something about the stack under test. They are never run: a command that
+ * is not understood makes the script unsupported.
+ */
+
+export type Action =
+  /** A setting of the stack: a field of TcpParams, or one of the words below. */
+  | { readonly kind: "set"; readonly name: string; readonly value: SettingValue }
+  | { readonly kind: "mtu"; readonly value: number }
+  /** Exit status 0 only if that many connections are in the state. */
+  | { readonly kind: "count"; readonly state: string; readonly port: number | undefined; readonly want: number }
+  | { readonly kind: "drop"; readonly state: string | undefined }
+  | { readonly kind: "sleep"; readonly usecs: number };
+
+/** What a line of shell asks for, in order; undefined: it is not understood. */
+export function understand(command: string): Action[] | undefined {
+  const actions: Action[] = [];
+  for (const line of shellLines(command)) {
+    const understood = oneLine(line);
+    if (!understood) return undefined;
+    actions.push(...understood);
+  }
+  return actions;
+}
+
+/** The simple commands (or pipelines) of a script, without comments; redirections of output say nothing to us. */
+function shellLines(command: string): string[] {
+  return command
+    .replace(/\\\n/g, " ")
+    .replace(/^\s*#.*$/gm, "")
+    .split(/\n|;|&&/)
+    .map((line) => line.replace(/\s*(?:\d|&)?>+\s*(?:&\d|\S+)/g, "").trim())
+    .filter((line) => line !== "");
+}
+
+const SCRIPTS_OF_THE_LINUX_PROFILE = /(?:^|\/)(?:defaults|set_sysctls_defaults|ksft_runner)\.sh\b/;
+const RESTORE = /sysctl_restore|restore_sysctls|^\S*\/tmp\/\S*restore\S*\.sh/;
+
+function oneLine(line: string): Action[] | undefined {
+  const words = line.match(/"[^"]*"|'[^']*'|\S+/g)!.map((word) => word.replace(/^["']|["']$/g, ""));
+  while (words[0] === "sudo" || words[0] === "sh" || words[0] === "bash" || words[0] === "." || words[0] === "source")
+    words.shift();
+  const name = words[0]?.replace(/^.*\//, "") ?? "";
+  if (SCRIPTS_OF_THE_LINUX_PROFILE.test(words[0] ?? "") || RESTORE.test(line)) return [];
+  if (name === "true" || name === ":" || name === "sync") return [];
+  if (name === "echo" && !line.includes("/proc/")) return [];
+  if (name === "sysctl" || name === "set_sysctls.py") return settings(words.slice(1));
+  if (name === "sleep" && /^\d+(\.\d+)?$/.test(words[1] ?? ""))
+    return [{ kind: "sleep", usecs: Math.round(Number(words[1]) * 1e6) }];
+  if (name === "ip" || name === "ifconfig") return interfaceCommand(words);
+  if (name === "ethtool") return [];
+  if (name === "sockstat") return sockstat(line);
+  if (name === "tcpdrop") return tcpdrop(words);
+  return undefined;
+}
+
+function interfaceCommand(words: readonly string[]): Action[] | undefined {
+  const at = words.indexOf("mtu");
+  const value = Number(words[at + 1]);
+  const understood =
+    at > 0 && Number.isInteger(value) && (words[0] === "ifconfig" || (words[1] === "link" && words[2] === "set"));
+  return understood ? [{ kind: "mtu", value }] : undefined;
+}
+
+/** `sockstat … -p PORT -s | grep -c STATE | grep N` */
+function sockstat(line: string): Action[] | undefined {
+  const stages = line.split("|").map((stage) => stage.trim());
+  const states = stages
+    .slice(1, -1)
+    .map((stage) => /^grep\s+(?:-\w+\s+)*["']?([A-Z][A-Z_0-9]+)["']?$/.exec(stage)?.[1]);
+  const want = /^grep\s+(?:-\w+\s+)*["']?\^?(\d+)\$?["']?$/.exec(stages.at(-1) ?? "")?.[1];
+  const state = states.at(-1);
+  const port = /-p\s+(\d+)/.exec(stages[0]!)?.[1];
+  const counts = stages.slice(1, -1).some((stage) => /^grep\s+-\w*c/.test(stage) || stage.startsWith("wc"));
+  if (want === undefined || state === undefined || states.length !== 1 || !counts) return undefined;
+  return [{ kind: "count", state, port: port === undefined ? undefined : Number(port), want: Number(want) }];
+}
+
+function tcpdrop(words: readonly string[]): Action[] | undefined {
+  if (words.includes("-a")) return [{ kind: "drop", state: undefined }];
+  const at = words.indexOf("-s");
+  return at > 0 && words[at + 1] ? [{ kind: "drop", state: words[at + 1] }] : undefined;
+}
+
+/** Every `name=value` of a sysctl line. */
+function settings(words: readonly string[]): Action[] | undefined {
+  const actions: Action[] = [];
+  for (const word of words) {
+    if (/^-\w+$/.test(word)) continue;
+    const equals = word.indexOf("=");
+    const name = (equals < 0 ? word : word.slice(0, equals)).replace(/^\/proc\/sys\//, "").replaceAll("/", ".");
+    const setting = equals < 0 ? undefined : SYSCTLS.get(name)?.(word.slice(equals + 1).trim());
+    if (!setting) return undefined;
+    actions.push(...setting);
+  }
+  return actions.length > 0 || words.length === 0 ? actions : undefined;
+}
+
+type Reader = (value: string) => Action[] | undefined;
+
+const set = (name: string, value: SettingValue): Action => ({ kind: "set", name, value });
+
+/** A whole number, times `unit` (to microseconds, say). */
+const number =
+  (name: string, unit = 1): Reader =>
+  (text) =>
+    /^-?\d+$/.test(text) ? [set(name, Number(text) * unit)] : undefined;
+const flag =
+  (name: string, inverted = false): Reader =>
+  (text) =>
+    /^[0-9]$/.test(text) ? [set(name, (text !== "0") !== inverted)] : undefined;
+const word =
+  (name: string): Reader =>
+  (text) => [set(name, text)];
+/** Settings without any meaning here: the stack has neither the mechanism nor a need of it. */
+const nothing: Reader = () => [];
+/** Only this value is what the stack does anyway. */
+const only =
+  (...values: readonly string[]): Reader =>
+  (text) =>
+    values.includes(text) ? [] : undefined;
+/** "min default max": the middle one, of a buffer; Linux counts overhead, so the application's share is what counts. */
+const buffer =
+  (name: string, maximum: string): Reader =>
+  (text) => {
+    const sizes = text.split(/[\s,]+/).map(Number);
+    if (sizes.length !== 3 || sizes.some((n) => !Number.isInteger(n) || n < 0)) return undefined;
+    return [set(name, sizes[1]!), set(maximum, sizes[2]!)];
+  };
+const rfc1323: Reader = (text) => {
+  if (!/^[0-3]$/.test(text)) return undefined;
+  return [set("windowScale", text === "1" || text === "2"), set("timestamps", text === "1" || text === "3")];
+};
+const MS = 1_000;
+const S = 1_000_000;
+
+/** sysctl names, Linux's and FreeBSD's, and what they mean for the engine. Names on the right: TcpParams, and `ecn`, … */
+const SYSCTLS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
+  ["net.ipv4.tcp_sack", flag("sack")],
+  ["net.ipv4.tcp_dsack", flag("dsack")],
+  ["net.ipv4.tcp_fack", nothing],
+  ["net.ipv4.tcp_timestamps", flag("timestamps")],
+  ["net.ipv4.tcp_window_scaling", flag("windowScale")],
+  ["net.ipv4.tcp_ecn", number("ecn")],
+  ["net.ipv4.tcp_ecn_fallback", flag("ecnFallback")],
+  ["net.ipv4.tcp_congestion_control", word("congestionControl")],
+  ["net.ipv4.tcp_slow_start_after_idle", flag("slowStartAfterIdle")],
+  ["net.ipv4.tcp_rmem", buffer("receiveBuffer", "receiveBufferMax")],
+  ["net.ipv4.tcp_wmem", buffer("sendBuffer", "sendBufferMax")],
+  ["net.ipv4.tcp_syn_retries", number("retriesSyn")],
+  ["net.ipv4.tcp_synack_retries", number("retriesSynAck")],
+  ["net.ipv4.tcp_retries1", number("retriesR1")],
+  ["net.ipv4.tcp_retries2", number("retriesR2")],
+  ["net.ipv4.tcp_orphan_retries", number("retriesOrphan")],
+  ["net.ipv4.tcp_fin_timeout", number("finWait2", S)],
+  ["net.ipv4.tcp_keepalive_time", number("keepAliveIdle", S)],
+  ["net.ipv4.tcp_keepalive_intvl", number("keepAliveInterval", S)],
+  ["net.ipv4.tcp_keepalive_probes", number("keepAliveCount")],
+  ["net.ipv4.tcp_reordering", number("dupThresh")],
+  ["net.ipv4.tcp_max_reordering", number("dupThreshMax")],
+  ["net.ipv4.tcp_early_retrans", number("tailLossProbe")],
+  ["net.ipv4.tcp_recovery", number("rack")],
+  ["net.ipv4.tcp_frto", number("frto")],
+  ["net.ipv4.tcp_fastopen", number("fastOpen")],
+  ["net.ipv4.tcp_syncookies", number("syncookies")],
+  ["net.ipv4.tcp_mtu_probing", number("mtuProbing")],
+  ["net.ipv4.tcp_base_mss", number("baseMss")],
+  ["net.ipv4.tcp_min_tso_segs", nothing],
+  ["net.ipv4.tcp_tso_win_divisor", nothing],
+  ["net.ipv4.tcp_no_metrics_save", nothing],
+  ["net.ipv4.tcp_moderate_rcvbuf", flag("receiveBufferTuning")],
+  ["net.ipv4.tcp_adv_win_scale", number("advertisedWindowScale")],
+  ["net.ipv4.tcp_app_win", nothing],
+  ["net.ipv4.tcp_abort_on_overflow", flag("abortOnOverflow")],
+  ["net.ipv4.tcp_rfc1337", flag("rfc1337")],
+  ["net.ipv4.tcp_tw_reuse", nothing],
+  ["net.ipv4.tcp_invalid_ratelimit", number("invalidAckInterval", MS)],
+  ["net.ipv4.tcp_challenge_ack_limit", number("challengeAckLimit")],
+  ["net.ipv4.tcp_limit_output_bytes", nothing],
+  ["net.ipv4.tcp_notsent_lowat", number("notSentLowWater")],
+  ["net.ipv4.tcp_pacing_ss_ratio", number("pacingSlowStart")],
+  ["net.ipv4.tcp_pacing_ca_ratio", number("pacingAvoidance")],
+  ["net.ipv4.tcp_min_rtt_wlen", number("minRttWindow", S)],
+  ["net.ipv4.tcp_retrans_collapse", nothing],
+  ["net.ipv4.tcp_autocorking", nothing],
+  ["net.ipv4.tcp_thin_linear_timeouts", flag("thinLinearTimeouts")],
+  ["net.ipv4.tcp_shrink_window", only("0")],
+  ["net.ipv4.tcp_workaround_signed_windows", only("0", "1")],
+  ["net.ipv4.tcp_rto_min_us", number("rtoMin")],
+  ["net.ipv4.tcp_comp_sack_nr", number("compressedSacks")],
+  ["net.ipv4.tcp_comp_sack_delay_ns", nothing],
+  ["net.ipv4.ip_no_pmtu_disc", flag("pathMtuDiscovery", true)],
+  ["net.ipv4.ip_local_port_range", nothing],
+  ["net.ipv4.ip_default_ttl", number("ttl")],
+  ["net.ipv4.icmp_ratelimit", nothing],
+  ["net.core.rmem_max", nothing],
+  ["net.core.wmem_max", nothing],
+  ["net.core.somaxconn", nothing],
+  ["net.core.optmem_max", nothing],
+  ["net.core.default_qdisc", nothing],
+  ["net.inet.tcp.rfc1323", rfc1323],
+  ["net.inet.tcp.sack.enable", flag("sack")],
+  ["net.inet.tcp.ecn.enable", number("ecn")],
+  ["net.inet.tcp.recvspace", number("receiveBuffer")],
+  ["net.inet.tcp.sendspace", number("sendBuffer")],
+  ["kern.ipc.maxsockbuf", number("receiveBufferMax")],
+  ["net.inet.tcp.insecure_rst", flag("strictReset", true)],
+  ["net.inet.tcp.insecure_syn", flag("strictSyn", true)],
+  ["net.inet.tcp.insecure_ack", flag("strictAck", true)],
+  ["net.inet.tcp.blackhole", number("blackhole")],
+  ["net.inet.tcp.drop_synfin", flag("dropSynFin")],
+  ["net.inet.tcp.syncookies", flag("syncookies")],
+  ["net.inet.tcp.syncookies_only", flag("syncookiesOnly")],
+  ["net.inet.tcp.icmp_may_rst", flag("icmpMayReset")],
+  ["net.inet.tcp.keepidle", number("keepAliveIdle", MS)],
+  ["net.inet.tcp.keepintvl", number("keepAliveInterval", MS)],
+  ["net.inet.tcp.keepcnt", number("keepAliveCount")],
+  ["net.inet.tcp.keepinit", number("connectTimeout", MS)],
+  ["net.inet.tcp.always_keepalive", flag("keepAlive")],
+  ["net.inet.tcp.delayed_ack", flag("delayedAcks")],
+  ["net.inet.tcp.delacktime", number("delayedAck", MS)],
+  ["net.inet.tcp.rexmit_initial", number("rtoInitial", MS)],
+  ["net.inet.tcp.rexmit_min", number("rtoMin", MS)],
+  ["net.inet.tcp.rexmit_slop", number("rtoSlop", MS)],
+  ["net.inet.tcp.rexmit_drop_options", flag("dropOptionsOnRetransmission")],
+  ["net.inet.tcp.mssdflt", number("mssDefault")],
+  ["net.inet.tcp.minmss", number("mssMin")],
+  ["net.inet.tcp.path_mtu_discovery", flag("pathMtuDiscovery")],
+  ["net.inet.tcp.pmtud_blackhole_detection", number("blackholeDetection")],
+  ["net.inet.tcp.pmtud_blackhole_mss", number("blackholeMss")],
+  ["net.inet.tcp.v6pmtud_blackhole_mss", number("blackholeMss6")],
+  ["net.inet.tcp.tolerate_missing_ts", flag("tolerateMissingTimestamps")],
+  ["net.inet.tcp.initcwnd_segments", number("initialWindow")],
+  ["net.inet.tcp.msl", number("maximumSegmentLifetime", MS)],
+  ["net.inet.tcp.finwait2_timeout", number("finWait2", MS)],
+  ["net.inet.tcp.fast_finwait2_recycle", flag("fastFinWait2")],
+  ["net.inet.tcp.cc.algorithm", word("congestionControl")],
+  ["net.inet.tcp.hostcache.purgenow", nothing],
+  ["net.inet.tcp.hostcache.purge", nothing],
+]);
+
+/** FreeBSD's names of states (netstat, sockstat), as the RFC's. */
+export const FREEBSD_STATES: Readonly<Record<string, string>> = {
+  CLOSED: "CLOSED",
+  LISTEN: "LISTEN",
+  SYN_SENT: "SYN-SENT",
+  SYN_RCVD: "SYN-RECEIVED",
+  SYN_RECEIVED: "SYN-RECEIVED",
+  ESTABLISHED: "ESTABLISHED",
+  CLOSE_WAIT: "CLOSE-WAIT",
+  FIN_WAIT_1: "FIN-WAIT-1",
+  CLOSING: "CLOSING",
+  LAST_ACK: "LAST-ACK",
+  FIN_WAIT_2: "FIN-WAIT-2",
+  TIME_WAIT: "TIME-WAIT",
+};

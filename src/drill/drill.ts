@@ -1,0 +1,41 @@
+import { ScriptError, Unsupported } from "./ast.ts";
+import { configure, readScript } from "./config.ts";
+import type { Engine, EngineSetup, Profile } from "./engine.ts";
+import type { Reported } from "./report.ts";
+import { type Result, run } from "./runner.ts";
+
+export interface DrillOptions {
+  readonly profile: Profile;
+  /** Words of scripts, and names for `#ifdef`. */
+  readonly defines: ReadonlyMap<string, string>;
+  /** Packets that no expectation reads are a failure. */
+  readonly strict: boolean;
+  readonly seed: number;
+  readonly newEngine: (setup: EngineSetup) => Engine;
+}
+
+/** Runs the text of one script. Never throws for what the script or the stack does wrong. */
+export function drill(source: string, file: string, options: DrillOptions): Reported {
+  const { profile, defines, strict, seed, newEngine } = options;
+  try {
+    const script = readScript(source, file, profile, defines);
+    return { file, result: run(script, configure(script, profile, strict, seed), newEngine) };
+  } catch (error) {
+    return { file, result: unread(error) };
+  }
+}
+
+/** A script that did not even begin. */
+function unread(error: unknown): Result {
+  if (!(error instanceof ScriptError || error instanceof Unsupported)) throw error;
+  const isError = error instanceof ScriptError;
+  return {
+    status: isError ? "error" : "unsupported",
+    position: error.position,
+    message: isError ? error.message : error.feature,
+    details: [],
+    notes: [],
+    packets: [],
+    virtualUsecs: 0,
+  };
+}

@@ -1,0 +1,193 @@
+import { ACK, type IcmpPacket, type IpInfo, type TcpOption, type TcpPacket, type UdpPacket } from "./ast.ts";
+import { decodeOptions, encodeOptions, hex, type Live, type RawOption } from "./codec.ts";
+import type { Flow } from "./flow.ts";
+import { icmpNumbers } from "./icmp.ts";
+import { flagsText, optionsText } from "./render.ts";
+
+/** How strictly packets are compared. */
+export interface MatchRules {
+  /** FreeBSD's dialect: SYN options as a set, window and window scale free, timestamps free. */
+  readonly neutral: boolean;
+  /** Microseconds per timestamp tick, if outbound TSvals are to be compared (0: never). */
+  readonly tsTickUsecs: number;
+}
+
+/** One field that differs. */
+export interface Difference {
+  readonly field: string;
+  readonly expected: string;
+  readonly actual: string;
+}
+
+type Differences = Difference[];
+
+function differ(list: Differences, field: string, expected: number | string, actual: number | string): void {
+  if (expected !== actual) list.push({ field, expected: String(expected), actual: String(actual) });
+}
+
+/** Every field in which the packet is not the expected one; empty when it matches. Learns ISN and timestamp origins. */
+export function compareTcp(expected: TcpPacket, live: Live, flow: Flow, rules: MatchRules): Difference[] {
+  const list: Differences = live.faults.map((fault) => ({ field: "packet", expected: "well formed", actual: fault }));
+  const tcp = live.tcp;
+  if (!tcp) return [...list, { field: "protocol", expected: "TCP", actual: String(live.protocol) }];
+  if (expected.flags & tcp.flags & 2) flow.expectSyn(expected.sequence.start);
+  compareIp(list, expected.ip, live);
+  differ(list, "flags", flagsText(expected.flags), flagsText(tcp.flags));
+  const start = flow.outSequence(live, expected.sequence.absolute);
+  if (!expected.sequence.any) differ(list, "seq", expected.sequence.start, start);
+  differ(list, "payload length", expected.sequence.length, tcp.payload.length);
+  const ack = flow.outAck(live, expected.ackAbsolute);
+  if (expected.ack !== undefined || (expected.flags & ACK) === 0) differ(list, "ack", expected.ack ?? 0, ack);
+  else differ(list, "ack", 0, ack);
+  differ(list, "urgent pointer", expected.urgent ?? 0, tcp.urgent);
+  if (expected.window !== undefined && !rules.neutral) differ(list, "win", expected.window, tcp.window);
+  compareOptions(list, expected, live, flow, rules);
+  comparePayload(list, live, flow);
+  return list;
+}
+
+const ECN_BITS: Readonly<Record<string, readonly number[]>> = {
+  noecn: [0],
+  ect0: [2],
+  ect1: [1],
+  ect01: [1, 2],
+  ce: [3],
+};
+
+function compareIp(list: Differences, ip: IpInfo, live: Live): void {
+  if (ip.ecn !== undefined) {
+    const name = Object.entries(ECN_BITS).find(([key, bits]) => key !== "ect01" && bits[0] === (live.ip.tos & 3))![0];
+    if (!ECN_BITS[ip.ecn]!.includes(live.ip.tos & 3)) differ(list, "ECN", ip.ecn, name);
+  }
+  if (ip.tos !== undefined) differ(list, "type of service", ip.tos, live.ip.tos);
+  if (ip.ttl !== undefined) differ(list, "TTL", ip.ttl, live.ip.ttl);
+  if (ip.flowLabel !== undefined) differ(list, "flow label", ip.flowLabel, live.ip.flowLabel);
+}
+
+function compareOptions(list: Differences, expected: TcpPacket, live: Live, flow: Flow, rules: MatchRules): void {
+  if (expected.options === "any") {
+    learnTimestamps(live, flow);
+    return;
+  }
+  const actual = flow.outOptions(live);
+  const stamp = actual.find((option) => option.kind === "timestamp");
+  const wanted = expected.options.find((option) => option.kind === "timestamp");
+  let shown = actual;
+  if (stamp?.kind === "timestamp") {
+    const value = flow.outTimestamp(stamp.value, wanted?.kind === "timestamp" ? wanted.value : undefined);
+    if (wanted?.kind === "timestamp") {
+      flow.recordTimestamp(wanted.value, stamp.value);
+      const free = rules.tsTickUsecs === 0 || rules.neutral || closeTicks(value, wanted.value, rules.tsTickUsecs);
+      shown = actual.map((option) => (option === stamp ? { ...stamp, value: free ? wanted.value : value } : option));
+    }
+  }
+  const onSyn = (expected.flags & 2) !== 0;
+  const same = rules.neutral && onSyn ? sameSet(expected.options, shown) : octets(expected.options) === octets(shown);
+  if (!same) differ(list, "options", optionsText(expected.options) || "none", optionsText(shown) || "none");
+}
+
+/** Under `<...>` the live values are still what a later injected packet may echo: the script can not name them, live ones can. */
+function learnTimestamps(live: Live, flow: Flow): void {
+  for (const option of decodeOptions(live.tcp!.options)) {
+    if (option.kind === "timestamp") flow.recordTimestamp(flow.outTimestamp(option.value, undefined), option.value);
+  }
+}
+
+/** A timestamp clock that ticks between two packets may be read one tick early or late. */
+function closeTicks(actual: number, expected: number, tickUsecs: number): boolean {
+  const distance = Math.abs((actual - expected) | 0);
+  return distance <= Math.max(1, Math.ceil(4_000 / tickUsecs));
+}
+
+function octets(options: readonly (TcpOption | RawOption)[]): string {
+  return options.map((option) => (option.kind === "raw" ? hex(option.bytes) : hex(encodeOptions([option])))).join("");
+}
+
+/** FreeBSD's dialect: order and padding of SYN options are free, and so is the window scale's value. */
+function sameSet(expected: readonly TcpOption[], actual: readonly (TcpOption | RawOption)[]): boolean {
+  const normal = (options: readonly (TcpOption | RawOption)[]) =>
+    options
+      .filter((option) => option.kind !== "nop" && option.kind !== "eol")
+      .map((option) =>
+        option.kind === "wscale" ? "wscale" : option.kind === "timestamp" ? `TS ${option.echo}` : octets([option]),
+      )
+      .sort()
+      .join();
+  return normal(expected) === normal(actual);
+}
+
+/** The payload must be the octets that belong at these sequence numbers. */
+function comparePayload(list: Differences, live: Live, flow: Flow): void {
+  const { payload, flags } = live.tcp!;
+  const first = flow.outSequence(live, false) - (flags & 2 ? flow.scriptLocalIsn : 1);
+  if (first < 0 || first > 2 ** 31) return;
+  for (let i = 0; i < payload.length; i++) {
+    const right = flow.sentByte(first + i);
+    if (payload[i] === right) continue;
+    list.push({
+      field: `payload octet ${i} (stream offset ${first + i})`,
+      expected: `0x${right.toString(16).padStart(2, "0")}`,
+      actual: `0x${payload[i]!.toString(16).padStart(2, "0")}`,
+    });
+    return;
+  }
+}
+
+export function compareUdp(expected: UdpPacket, live: Live): Difference[] {
+  const list: Differences = live.faults.map((fault) => ({ field: "packet", expected: "well formed", actual: fault }));
+  if (!live.udp) return [...list, { field: "protocol", expected: "UDP", actual: String(live.protocol) }];
+  compareIp(list, expected.ip, live);
+  differ(list, "payload length", expected.length, live.udp.length);
+  return list;
+}
+
+export function compareIcmp(expected: IcmpPacket, live: Live): Difference[] {
+  const list: Differences = live.faults.map((fault) => ({ field: "packet", expected: "well formed", actual: fault }));
+  if (!live.icmp) return [...list, { field: "protocol", expected: "ICMP", actual: String(live.protocol) }];
+  const { type, code } = icmpNumbers(expected, live.family);
+  compareIp(list, expected.ip, live);
+  differ(list, "type", type, live.icmp.type);
+  differ(list, "code", code, live.icmp.code);
+  if (expected.mtu !== undefined)
+    differ(list, "mtu", expected.mtu, live.family === 6 ? live.icmp.rest : live.icmp.rest & 0xffff);
+  if (expected.id !== undefined) differ(list, "id", expected.id, live.icmp.rest >>> 16);
+  return list;
+}
+
+/**
+ * May `next` be merged behind `last`, because the script's packet carries more payload than the stack puts into one
+ * segment? Same acknowledgement, window, option size and flags (FIN, PSH and CWR are free), and the next sequence number.
+ */
+export function mayAggregate(last: Live, next: Live): boolean {
+  const a = last.tcp;
+  const b = next.tcp;
+  if (!a || !b) return false;
+  const fixed = ~(1 | 8 | 128);
+  return (
+    ((a.sequence + a.payload.length) | 0) === (b.sequence | 0) &&
+    a.ack === b.ack &&
+    a.window === b.window &&
+    a.headerLength === b.headerLength &&
+    (a.flags & fixed) === (b.flags & fixed) &&
+    (a.flags & 1) === 0
+  );
+}
+
+/** Several live segments seen as one: sequence number and CWR of the first, everything else of the last. */
+export function aggregate(first: Live, rest: readonly Live[]): Live {
+  const last = rest.at(-1);
+  if (!last) return first;
+  const all = [first, ...rest];
+  const payload = new Uint8Array(all.reduce((n, live) => n + live.tcp!.payload.length, 0));
+  let o = 0;
+  for (const live of all) {
+    payload.set(live.tcp!.payload, o);
+    o += live.tcp!.payload.length;
+  }
+  const flags = (last.tcp!.flags & ~128) | (first.tcp!.flags & 128);
+  return {
+    ...last,
+    faults: all.flatMap((live) => live.faults),
+    tcp: { ...last.tcp!, sequence: first.tcp!.sequence, flags, payload },
+  };
+}

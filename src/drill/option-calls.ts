@@ -1,0 +1,156 @@
+import type { SettingValue } from "./engine.ts";
+import { type Attempt, type Call, done, failed, type Socket } from "./sockets.ts";
+import { ERRNO as ERRNO_NAMES, symbol } from "./symbols.ts";
+
+/** getsockopt, setsockopt, fcntl, ioctl. */
+export function optionCall(call: Call): Attempt | undefined {
+  const act = { getsockopt, setsockopt, fcntl, ioctl }[call.name];
+  if (!act) return undefined;
+  return (now) => {
+    const s = call.socket(0);
+    return s ? act(call, s, now) : failed("EBADF");
+  };
+}
+
+function getsockopt(call: Call, s: Socket): ReturnType<Attempt> {
+  if (s.kind === "epoll") return failed("ENOTSOCK");
+  const name = call.word(2);
+  const actual = optionValue(s, name);
+  if (actual === undefined) return call.unsupported(`getsockopt ${name}`);
+  const expected = call.value(3);
+  if (expected.kind === "ellipsis") return done(0);
+  if (name === "SO_LINGER") return linger(call, s);
+  if (expected.kind === "string")
+    return expected.text === actual ? done(0) : done(0, `${name} is "${actual}", not "${expected.text}"`);
+  const wanted = call.listed(3);
+  if (name === "SO_RCVBUF" && wanted !== undefined) return done(0);
+  return wanted === Number(actual)
+    ? done(0)
+    : done(0, `${name} is ${shown(name, Number(actual))}, not ${shown(name, wanted ?? 0)}`);
+}
+
+function shown(name: string, value: number): string {
+  if (name !== "SO_ERROR" || value === 0) return String(value);
+  return `${Object.entries(ERRNO_NAMES).find(([, n]) => n === value)?.[0] ?? value}`;
+}
+
+function linger(call: Call, s: Socket): ReturnType<Attempt> {
+  if (s.kind !== "tcp") return call.unsupported("SO_LINGER of UDP");
+  const on = call.field(call.value(3), "onoff", "l_onoff");
+  const seconds = call.field(call.value(3), "linger", "l_linger");
+  const same = on === Number(s.linger.on) && seconds === s.linger.seconds;
+  return same ? done(0) : done(0, `SO_LINGER is {onoff=${Number(s.linger.on)}, linger=${s.linger.seconds}}`);
+}
+
+function optionValue(s: Exclude<Socket, { kind: "epoll" }>, name: string): SettingValue | undefined {
+  switch (name) {
+    case "SO_ERROR": {
+      const error = s.kind === "udp" ? s.endpoint?.takeError() : s.connection?.takeError();
+      return error === undefined ? 0 : (symbol(error) ?? 0);
+    }
+    case "SO_TYPE":
+      return s.kind === "udp" ? 2 : 1;
+    case "SO_ACCEPTCONN":
+      return s.kind === "tcp" && s.listener ? 1 : 0;
+    case "SO_LINGER":
+      return 0;
+    default:
+      return (s.kind === "tcp" ? s.connection?.option(name) : undefined) ?? s.options.get(name);
+  }
+}
+
+function setsockopt(call: Call, s: Socket, now: number): ReturnType<Attempt> {
+  if (s.kind === "epoll") return failed("ENOTSOCK");
+  const name = call.word(2);
+  const value = call.value(3);
+  if (name === "SO_LINGER" && s.kind === "tcp") {
+    const on = call.field(value, "onoff", "l_onoff") ?? 0;
+    s.linger = { on: on !== 0, seconds: call.field(value, "linger", "l_linger") ?? 0 };
+    return done(0);
+  }
+  const setting =
+    value.kind === "string" ? value.text : (call.listed(3) ?? call.unsupported(`setsockopt ${name} with ...`));
+  if (
+    name === "SO_REUSEADDR" ||
+    name === "SO_REUSEPORT" ||
+    name === "SO_DEBUG" ||
+    name === "IP_RECVERR" ||
+    name === "IPV6_V6ONLY"
+  ) {
+    return done(0);
+  }
+  if (s.kind === "tcp") {
+    const known =
+      s.connection?.setOption(name, setting, now) ?? s.listener?.setOption(name, setting) ?? KNOWN.has(name);
+    if (!known) return call.unsupported(`setsockopt ${name}`);
+  } else return call.unsupported(`setsockopt ${name} of UDP`);
+  s.options.set(name, setting);
+  return done(0);
+}
+
+/** Options that a socket may be given before it has a connection; the engine reads them when it opens one. */
+const KNOWN = new Set([
+  "SO_KEEPALIVE",
+  "SO_SNDBUF",
+  "SO_RCVBUF",
+  "SO_SNDBUFFORCE",
+  "SO_RCVBUFFORCE",
+  "SO_OOBINLINE",
+  "SO_RCVLOWAT",
+  "TCP_NODELAY",
+  "TCP_CORK",
+  "TCP_MAXSEG",
+  "TCP_KEEPIDLE",
+  "TCP_KEEPINTVL",
+  "TCP_KEEPCNT",
+  "TCP_SYNCNT",
+  "TCP_LINGER2",
+  "TCP_WINDOW_CLAMP",
+  "TCP_QUICKACK",
+  "TCP_CONGESTION",
+  "TCP_USER_TIMEOUT",
+  "IP_TOS",
+  "IP_TTL",
+  "IPV6_TCLASS",
+  "IPV6_UNICAST_HOPS",
+]);
+
+function fcntl(call: Call, s: Socket): ReturnType<Attempt> {
+  if (s.kind === "epoll") return call.unsupported("fcntl on an epoll descriptor");
+  const nonblock = symbol("O_NONBLOCK")!;
+  switch (call.word(1)) {
+    case "F_GETFL":
+      return done(2 | (s.nonblocking ? nonblock : 0));
+    case "F_SETFL":
+      s.nonblocking = (call.number(2) & nonblock) !== 0;
+      return done(0);
+    case "F_GETFD":
+    case "F_SETFD":
+      return done(0);
+    default:
+      return call.unsupported(`fcntl ${call.word(1)}`);
+  }
+}
+
+function ioctl(call: Call, s: Socket): ReturnType<Attempt> {
+  const request = call.word(1);
+  if (s.kind !== "tcp") return call.unsupported(`ioctl ${request} of ${s.kind}`);
+  if (request === "FIONBIO") {
+    s.nonblocking = call.listed(2) !== 0;
+    return done(0);
+  }
+  const c = s.connection;
+  const questions: Readonly<Record<string, () => number>> = {
+    SIOCINQ: () => c?.readable() ?? 0,
+    FIONREAD: () => c?.readable() ?? 0,
+    SIOCOUTQ: () => c?.unacknowledged() ?? 0,
+    TIOCOUTQ: () => c?.unacknowledged() ?? 0,
+    SIOCOUTQNSD: () => c?.unsent() ?? 0,
+  };
+  const question = questions[request];
+  if (!question) return call.unsupported(`ioctl ${request}`);
+  if (s.listener) return failed("EINVAL");
+  const wanted = call.listed(2);
+  const actual = question();
+  return wanted === undefined || wanted === actual ? done(0) : done(0, `${request} is ${actual}, not ${wanted}`);
+}

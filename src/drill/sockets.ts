@@ -1,0 +1,177 @@
+import { type Syscall, Unsupported, type Value } from "./ast.ts";
+import type { Engine, EngineConnection, EngineListener, EngineUdp, SettingValue } from "./engine.ts";
+import type { Flow } from "./flow.ts";
+import { numeric, symbol } from "./symbols.ts";
+
+/** The descriptor table of a script, and what the families of calls share. */
+
+export interface TcpSocket {
+  readonly kind: "tcp";
+  readonly flow: Flow;
+  nonblocking: boolean;
+  readonly options: Map<string, SettingValue>;
+  port: number;
+  listener: EngineListener | undefined;
+  connection: EngineConnection | undefined;
+  /** A non-blocking connect that nobody asked about since it finished. */
+  connecting: boolean;
+  /** Octets of each stream that went through calls: the places in the pattern. */
+  read: number;
+  wrote: number;
+  readShut: boolean;
+  writeShut: boolean;
+  linger: { readonly on: boolean; readonly seconds: number };
+}
+
+export interface UdpSocket {
+  readonly kind: "udp";
+  nonblocking: boolean;
+  readonly options: Map<string, SettingValue>;
+  port: number;
+  remotePort: number;
+  endpoint: EngineUdp | undefined;
+  read: number;
+  wrote: number;
+}
+
+export interface EpollSocket {
+  readonly kind: "epoll";
+  readonly interests: Map<number, Interest>;
+}
+
+export interface Interest {
+  readonly fd: number;
+  mask: number;
+  data: number;
+  /** The activity that was last reported, for edge triggering. */
+  reported: string;
+  spent: boolean;
+}
+
+export type Socket = TcpSocket | UdpSocket | EpollSocket;
+
+/** What a call came to. `faults`: it returned, but not what the arguments in the script say. */
+export interface Outcome {
+  readonly result: number;
+  readonly errno: string | undefined;
+  readonly faults: readonly string[];
+  /** A descriptor to be known under the number that the script expects. */
+  readonly opened: Socket | undefined;
+}
+
+/** One try at a call; undefined: it would block. */
+export type Attempt = (now: number) => Outcome | undefined;
+
+export function done(result: number, ...faults: string[]): Outcome {
+  return { result, errno: undefined, faults, opened: undefined };
+}
+
+export function failed(errno: string): Outcome {
+  return { result: -1, errno, faults: [], opened: undefined };
+}
+
+export function opened(socket: Socket): Outcome {
+  return { result: 0, errno: undefined, faults: [], opened: socket };
+}
+
+/** What the calls need of the run around them. */
+export interface World {
+  readonly engine: Engine;
+  readonly bindPort: number;
+  readonly connectPort: number;
+  readonly table: Map<number, Socket>;
+  /** A new socket becomes the one that packets are about. */
+  newFlow(): Flow;
+  /** The flow whose peer has this port, if the script knows it. */
+  flowOf(localPort: number, remotePort: number): Flow | undefined;
+}
+
+export function newTcpSocket(flow: Flow, nonblocking: boolean): TcpSocket {
+  return {
+    kind: "tcp",
+    flow,
+    nonblocking,
+    options: new Map(),
+    port: 0,
+    listener: undefined,
+    connection: undefined,
+    connecting: false,
+    read: 0,
+    wrote: 0,
+    readShut: false,
+    writeShut: false,
+    linger: { on: false, seconds: 0 },
+  };
+}
+
+/** A call with its arguments, and the questions that every call asks of them. */
+export class Call {
+  constructor(
+    readonly world: World,
+    readonly syscall: Syscall,
+  ) {}
+
+  get name(): string {
+    return this.syscall.name;
+  }
+
+  unsupported(what: string): never {
+    throw new Unsupported(what, this.syscall.position);
+  }
+
+  value(index: number): Value {
+    return this.syscall.args[index] ?? this.unsupported(`${this.name} with ${this.syscall.args.length} arguments`);
+  }
+
+  isEllipsis(index: number): boolean {
+    return this.syscall.args[index]?.kind === "ellipsis";
+  }
+
+  number(index: number): number {
+    return this.#numeric(this.value(index));
+  }
+
+  #numeric(value: Value): number {
+    const n = numeric(value);
+    if (n !== undefined) return n;
+    const names =
+      value.kind === "word"
+        ? [value.name]
+        : value.kind === "or"
+          ? value.parts.map((p) => (p.kind === "word" ? p.name : ""))
+          : [];
+    const unknown = names.find((name) => name !== "" && symbol(name) === undefined);
+    return this.unsupported(unknown ? `constant ${unknown}` : `argument of kind ${value.kind} of ${this.name}`);
+  }
+
+  /** The only number of a list `[n]`; undefined for `...`. */
+  listed(index: number): number | undefined {
+    const value = this.value(index);
+    if (value.kind === "ellipsis") return undefined;
+    if (value.kind === "list" && value.items.length === 1) return this.#numeric(value.items[0]!);
+    return this.unsupported(`argument ${index + 1} of ${this.name}`);
+  }
+
+  /** A field of a `{name=value}` argument, as a number. */
+  field(value: Value, ...names: readonly string[]): number | undefined {
+    const found = this.fieldValue(value, ...names);
+    return found === undefined || found.kind === "ellipsis" ? undefined : this.#numeric(found);
+  }
+
+  fieldValue(value: Value, ...names: readonly string[]): Value | undefined {
+    if (value.kind !== "struct") return this.unsupported(`${this.name} without {…}`);
+    return value.fields.find((field) => field.name !== undefined && names.includes(field.name))?.value;
+  }
+
+  socket(index: number): Socket | undefined {
+    return this.world.table.get(this.number(index));
+  }
+
+  /** The constant's own name, because levels share numbers. */
+  word(index: number): string {
+    const value = this.value(index);
+    return value.kind === "word"
+      ? value.name
+      : this.unsupported(`${this.name} with a number for argument ${index + 1}`);
+  }
+}

@@ -80,7 +80,6 @@ export class Icmp {
     const v = this.#slab.view;
     const { o, n, family } = header;
     const short = family === 4 ? icmpv4.valid(v, o, n) : icmpv6.valid(v, o, n);
-    if (header.protocol !== (family === 4 ? ICMP : ICMPV6)) return this.#done(IGNORED);
     if (short !== 0) return this.#done(short);
     if (!header.csumTrusted && !this.#checksumGood(header)) return this.#done(BAD_CHECKSUM);
     const type = icmpv4.type(v, o);

@@ -1,0 +1,242 @@
+import { afterEach, expect, test } from "bun:test";
+import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
+import { MILLISECOND, NEVER } from "#base/time";
+import { type Device, TX_AGAIN } from "#device/device";
+import { type PairDevice, pair } from "#device/pair";
+import { BUDGET, Driver } from "#driver/driver";
+import { EchoEngine } from "./echo-engine.ts";
+
+const started: Driver[] = [];
+
+/** A driver with an echo engine at one end of a pair; the other end is the test's. */
+function echo(device?: (inner: PairDevice) => Device): { engine: EchoEngine; driver: Driver; far: Far; near: Device } {
+  const [a, b] = pair({ queueLength: 1_000 });
+  const engine = new EchoEngine();
+  const near = device?.(a) ?? a;
+  const driver = new Driver(engine, near);
+  started.push(driver);
+  return { engine, driver, far: new Far(b), near };
+}
+
+afterEach(() => {
+  for (const driver of started.splice(0)) driver.stop();
+});
+
+/** The other end of the pair: sends packets of a size, reads what comes. */
+class Far {
+  readonly device: PairDevice;
+  readonly #engine = new EchoEngine();
+  readonly #o = this.#engine.slab.reserve(HEADROOM + PACKET_MAX) + HEADROOM;
+  readonly #packet = new Packet();
+
+  constructor(device: PairDevice) {
+    this.device = device;
+    device.attach(this.#engine.slab);
+  }
+
+  send(n: number): void {
+    this.#packet.clear();
+    this.#packet.o = this.#o;
+    this.#packet.n = n;
+    this.device.transmit(this.#packet, 0);
+  }
+
+  /** Sizes of the packets that have come. */
+  sizes(): number[] {
+    return this.read().map(([size]) => size);
+  }
+
+  /** Sizes and last bytes of the packets that have come. */
+  read(): [number, number][] {
+    const packets: [number, number][] = [];
+    this.#packet.o = this.#o;
+    for (let n: number; (n = this.device.receive(this.#packet, 0)) > 0; )
+      packets.push([n, this.#engine.slab.u8[this.#o + n - 1]!]);
+    return packets;
+  }
+}
+
+async function until(condition: () => boolean, ms = 1_000): Promise<void> {
+  const end = performance.now() + ms;
+  while (performance.now() < end) {
+    if (condition()) return;
+    await Bun.sleep(1);
+  }
+  throw new Error(`it did not happen within ${ms} ms`);
+}
+
+/** Long enough to be idle. */
+const idle = () => Bun.sleep(20);
+
+test("a packet is answered while the driver is busy, and while it is idle", async () => {
+  const { driver, far } = echo();
+  driver.start();
+  far.send(100);
+  await until(() => far.sizes().includes(100));
+  await idle();
+  const { polls } = driver.statistics;
+  await Bun.sleep(50);
+  expect(driver.statistics.polls - polls).toBeLessThanOrEqual(2);
+  far.send(101);
+  await until(() => far.sizes().includes(101));
+  expect(driver.statistics).toMatchObject({ packetsIn: 2, packetsOut: 2 });
+});
+
+test("a packet that comes between the last look and the arming of the bell is not missed", async () => {
+  let far: Far | undefined;
+  const rig = echo((inner) => {
+    const arm = inner.wakeable.arm.bind(inner.wakeable);
+    inner.wakeable.arm = (notify) => {
+      far?.send(77);
+      far = undefined;
+      arm(notify);
+    };
+    return inner;
+  });
+  far = rig.far;
+  rig.driver.start();
+  await until(() => rig.engine.received === 1, 200);
+});
+
+test("a deadline is met: never early, and no more than a few ms late", async () => {
+  const { driver, engine } = echo();
+  driver.start();
+  for (const wait of [300, 2_500, 30_000]) {
+    await idle();
+    const due = driver.now() + wait;
+    engine.deadline = due;
+    driver.wake();
+    await until(() => engine.deadline === NEVER);
+    expect(engine.fired.at(-1)! - due).toBeGreaterThanOrEqual(0);
+    expect(engine.fired.at(-1)! - due).toBeLessThan(15 * MILLISECOND);
+  }
+});
+
+test("a thousand wakes are one turn, and never happen within the call", async () => {
+  const { driver, engine, far } = echo();
+  driver.start();
+  await idle();
+  engine.toSend.push(60, 61);
+  const { polls, wakes } = driver.statistics;
+  for (let i = 0; i < 1_000; i++) driver.wake();
+  expect(driver.statistics.polls).toBe(polls);
+  expect(far.sizes()).toEqual([]);
+  await until(() => far.sizes().length === 2, 100);
+  expect(driver.statistics.wakes).toBe(wakes + 1);
+});
+
+test("what the application asks for within onEvents is done without waiting for anything else", async () => {
+  const { driver, engine, far } = echo();
+  engine.answer = false;
+  driver.onEvents = () => {
+    engine.events = false;
+    engine.toSend.push(500);
+    driver.wake();
+  };
+  driver.start();
+  await idle();
+  far.send(99);
+  await until(() => far.sizes().includes(500), 100);
+});
+
+test("a poll is bounded: a flood comes in pieces, with the program's own work between them", async () => {
+  const { driver, engine, far } = echo();
+  engine.answer = false;
+  for (let i = 0; i < 300; i++) far.send(60);
+  const seen: number[] = [];
+  driver.onEvents = () => seen.push(engine.received);
+  driver.start();
+  await until(() => engine.received === 300);
+  expect(seen.slice(0, 4)).toEqual([BUDGET, 2 * BUDGET, 3 * BUDGET, 4 * BUDGET]);
+});
+
+test("two stacks that answer one another for ever leave the program its timers and promises", async () => {
+  const [a, b] = pair();
+  const engines = [new EchoEngine(), new EchoEngine()];
+  const drivers = [new Driver(engines[0]!, a), new Driver(engines[1]!, b)];
+  started.push(...drivers);
+  engines[0]!.toSend.push(84);
+  for (const driver of drivers) driver.start();
+  let worst = 0;
+  let ticks = 0;
+  const end = performance.now() + 500;
+  while (performance.now() < end) {
+    const before = performance.now();
+    await Bun.sleep(1);
+    worst = Math.max(worst, performance.now() - before - 1);
+    ticks++;
+  }
+  expect(engines[0]!.received).toBeGreaterThan(1_000);
+  expect(ticks).toBeGreaterThan(100);
+  expect(worst).toBeLessThan(50);
+});
+
+test("a packet that the device has no room for is sent later, as it was, once", async () => {
+  let room = false;
+  const { driver, engine, far } = echo((inner) => {
+    const transmit = inner.transmit.bind(inner);
+    inner.transmit = (packet, now) => (room ? transmit(packet, now) : TX_AGAIN);
+    return inner;
+  });
+  engine.scribble(5);
+  engine.toSend.push(200);
+  driver.start();
+  await idle();
+  // What the packet was made of belongs to somebody else by now.
+  engine.scribble(9);
+  engine.toSend.push(201);
+  expect(far.sizes()).toEqual([]);
+  room = true;
+  await until(() => driver.statistics.packetsOut === 2);
+  expect(far.read()).toEqual([
+    [200, 5],
+    [201, 9],
+  ]);
+});
+
+test("when the device vanishes the driver stops and says so, once", async () => {
+  const { driver, far } = echo();
+  let gone = 0;
+  driver.onGone = () => gone++;
+  driver.start();
+  await idle();
+  far.device.close();
+  await until(() => gone === 1);
+  driver.wake();
+  await idle();
+  expect(gone).toBe(1);
+});
+
+test("after stop nothing is called any more, and start goes on", async () => {
+  const { driver, engine, far } = echo();
+  driver.start();
+  await idle();
+  driver.stop();
+  far.send(80);
+  driver.wake();
+  await idle();
+  expect(engine.received).toBe(0);
+  driver.start();
+  await until(() => far.sizes().includes(80));
+});
+
+/** Runs a program with an idle driver in it; answers its exit code, or "alive". */
+async function livesOn(statement: string): Promise<number | "alive"> {
+  const program = `
+    import { pair } from "#device/pair";
+    import { Driver } from "#driver/driver";
+    import { EchoEngine } from "./test/driver/echo-engine.ts";
+    const driver = new Driver(new EchoEngine(), pair()[0]);
+    driver.start();
+    setTimeout(() => { ${statement} }, 20);`;
+  const child = Bun.spawn([process.execPath, "-e", program], { stdout: "inherit", stderr: "inherit" });
+  const outcome = await Promise.race([child.exited, Bun.sleep(1_500).then(() => "alive" as const)]);
+  child.kill("SIGKILL");
+  await child.exited;
+  return outcome;
+}
+
+test("a started driver keeps the process alive, until stop or unref", async () => {
+  const outcomes = await Promise.all([livesOn(""), livesOn("driver.stop()"), livesOn("driver.unref()")]);
+  expect(outcomes).toEqual(["alive", 0, 0]);
+});

@@ -6,6 +6,12 @@ import type { Finding } from "./step.ts";
 import { filterOwner } from "./xtables.ts";
 
 /**
+ * ICMP errors that firewalls send (port unreachable, prohibited, and their likes of IPv6): a kernel that forwards has no
+ * reason of its own for any of them.
+ */
+const REJECTIONS = ["3/2", "3/3", "3/9", "3/10", "3/13", "1/1", "1/4", "1/5", "1/6"];
+
+/**
  * Names what kept a probe from arriving, by the counters that moved while it was sent (each case was measured with
  * the packets themselves: what the kernel counts, and what it does not).
  */
@@ -15,7 +21,7 @@ export function explain(facts: Facts, settings: Settings, trial: Trial): Finding
   const moved = (name: string) => (trial.counters[name] ?? 0) >= sent;
   const what = `a probe from ${from} did not arrive at ${to}`;
   const fail = (why: string, fix: string): Finding => ({ level: "fail", what, why, fix });
-  if (icmp === "3/13" || icmp === "1/1") return { ...fail("", ""), ...rejected(facts, settings, icmp) };
+  if (icmp !== null && REJECTIONS.includes(icmp)) return { ...fail("", ""), ...rejected(facts, settings, icmp) };
   if (icmp === "3/0" || icmp === "1/0" || moved("IpExt.InNoRoutes")) {
     return fail(`the kernel has no route to ${to}`, `ip link set ${to} up; ip route`);
   }

@@ -39,7 +39,7 @@ const SCRIPTS_OF_THE_LINUX_PROFILE = /(?:^|\/)(?:defaults|set_sysctls_defaults|k
 const RESTORE = /sysctl_restore|restore_sysctls|^\S*\/tmp\/\S*restore\S*\.sh/;
 
 function oneLine(line: string): Action[] | undefined {
-  const words = line.match(/"[^"]*"|'[^']*'|\S+/g)!.map((word) => word.replace(/^["']|["']$/g, ""));
+  const words = (line.match(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g) ?? []).map((text) => text.replace(/["']/g, ""));
   while (words[0] === "sudo" || words[0] === "sh" || words[0] === "bash" || words[0] === "." || words[0] === "source")
     words.shift();
   const name = words[0]?.replace(/^.*\//, "") ?? "";

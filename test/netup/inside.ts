@@ -1,0 +1,45 @@
+import { assert } from "#base/assert";
+import { netdown } from "#netup/netdown";
+import { netup } from "#netup/netup";
+import type { NetupOptions } from "#netup/options";
+import { renderNetdown, renderNetup, renderStatus } from "#netup/render";
+import { machine, type System } from "#netup/run";
+import { status } from "#netup/status";
+import { refuseOutside } from "./guard.ts";
+
+/**
+ * Run in a namespace of its own: `netup`, `netdown` or `status` with options as JSON. Prints { ok: result, text } or
+ * { error: …, exitCode }. A third word begins the
+ * commands that shall fail; TCPNET_TEST_WITHOUT names a tool that shall be missing.
+ */
+
+const [verb, options = "{}", broken = ""] = process.argv.slice(2);
+refuseOutside();
+
+const without = process.env.TCPNET_TEST_WITHOUT;
+const system: System = {
+  ...machine,
+  which: (tool) => (tool === without ? null : machine.which(tool)),
+  run: (argv, stdin) =>
+    broken !== "" && argv.join(" ").startsWith(broken)
+      ? { code: 1, out: "", err: `${argv[0]}: broken for the test` }
+      : machine.run(argv, stdin),
+};
+const given: NetupOptions = { ...(JSON.parse(options) as NetupOptions), system };
+
+try {
+  if (verb === "netup") {
+    const ok = await netup(given);
+    console.log(JSON.stringify({ ok, text: renderNetup(ok).join("\n") }));
+  } else if (verb === "netdown") {
+    const ok = netdown(given);
+    console.log(JSON.stringify({ ok, text: renderNetdown(ok).join("\n") }));
+  } else {
+    const ok = status(given);
+    console.log(JSON.stringify({ ok, text: renderStatus(ok).join("\n") }));
+  }
+} catch (error) {
+  assert(error instanceof Error && "exitCode" in error, `not an error in words: ${error}`);
+  const { message, exitCode, why, fix } = error as Error & { exitCode: number; why: string; fix: string };
+  console.log(JSON.stringify({ error: message, exitCode, why, fix }));
+}

@@ -1,0 +1,271 @@
+import { expect } from "bun:test";
+import type { NetdownResult } from "#netup/netdown";
+import type { NetupResult } from "#netup/netup";
+import type { StatusResult } from "#netup/status";
+import { type Namespace, netTest } from "../support/netns.ts";
+import { outside } from "./guard.ts";
+
+/** What `inside.ts` prints. */
+type Said<T> = { readonly ok: T; readonly text: string };
+type Refused = { readonly error: string; readonly exitCode: number; readonly why: string; readonly fix: string };
+
+const INSIDE = `${import.meta.dir}/inside.ts`;
+const STATE = "/run/tcpnet/state.json";
+
+async function call<T>(ns: Namespace, words: readonly string[], as: readonly string[] = []): Promise<T> {
+  const printed = await ns.must([...as, process.execPath, INSIDE, ...words], { env: outside });
+  return JSON.parse(printed) as T;
+}
+
+const up = (ns: Namespace, options = {}) => call<Said<NetupResult>>(ns, ["netup", JSON.stringify(options)]);
+const refuse = (ns: Namespace, options = {}) => call<Refused>(ns, ["netup", JSON.stringify(options)]);
+const down = (ns: Namespace, options = {}) => call<Said<NetdownResult>>(ns, ["netdown", JSON.stringify(options)]);
+const show = (ns: Namespace, options = {}) => call<Said<StatusResult>>(ns, ["status", JSON.stringify(options)]);
+
+/** All that netup can change in a namespace. (A device that was ever up has a queueing discipline, as it will again.) */
+async function everything(ns: Namespace): Promise<string> {
+  const links =
+    "ip -o link | sed 's/^[0-9]*: //; s/ qdisc [a-z_]*//'; ip -o addr | sed 's/^[0-9]*: //'; ip route show table all";
+  const keys =
+    "/proc/sys/net/ipv[46]/conf/*/*forwarding /proc/sys/net/ipv[46]/conf/*/accept_r* /proc/sys/net/ipv4/ip_forward";
+  return ns.must([
+    "sh",
+    "-c",
+    `nft -s list ruleset; iptables-nft-save | grep -v '^#'; ${links}; grep -H . ${keys}; ls /run`,
+  ]);
+}
+
+netTest("in an empty namespace netup works, a second one does nothing, and netdown leaves all as found", async (ns) => {
+  await ns.must(["mkdir", "-p", "/run/tcpnet"]);
+  const found = await everything(ns);
+  const first = await up(ns, { user: "nobody" });
+  expect(first.ok.probe?.outcome).toBe("passed");
+  expect(first.ok.exitCode).toBe(0);
+  expect(first.ok.next.map((line) => line.replace("sudo ", ""))).toEqual([
+    "./tcpnet host tun0 10.0.0.1/24 10.0.1.5",
+    "./tcpnet peer tun1 10.0.1.1/24 10.0.0.7",
+  ]);
+  const standing = await everything(ns);
+  const second = await up(ns, { user: "nobody" });
+  expect(second.ok.steps).toEqual([]);
+  expect(second.ok.probe?.outcome).toBe("passed");
+  expect(await everything(ns)).toBe(standing);
+  const undone = await down(ns);
+  expect(undone.ok.undone.map((each) => each.outcome)).toEqual([
+    "restored",
+    "restored",
+    "restored",
+    "restored",
+    "restored",
+  ]);
+  expect(await everything(ns)).toBe(found);
+  expect((await down(ns)).text).toBe("tcpnet netdown: nothing to do");
+});
+
+netTest("a dry run changes nothing and tells every command", async (ns) => {
+  const found = await everything(ns);
+  const { ok, text } = await up(ns, { dryRun: true });
+  expect(text).toContain("nothing was changed");
+  expect(text).toContain("ip tuntap add dev tun0 mode tun");
+  expect(text).toContain("sysctl -w net.ipv4.conf.tun1.forwarding=1");
+  expect(ok.steps.find((step) => step.kind === "notrack")?.input).toContain('"notrack":null');
+  expect(await everything(ns)).toBe(found);
+});
+
+netTest("what netup made is found and undone without the state file", async (ns) => {
+  await ns.must(["iptables-nft", "-P", "FORWARD", "DROP"]);
+  await ns.must(["mkdir", "-p", "/run/tcpnet"]);
+  const found = await everything(ns);
+  await up(ns);
+  await ns.must(["rm", STATE]);
+  const undone = await down(ns);
+  expect(undone.ok.undone.map((each) => each.key.split(" ")[0]).sort()).toEqual([
+    "link",
+    "link",
+    "rule",
+    "rule",
+    "table",
+  ]);
+  expect(await everything(ns)).toBe(found);
+});
+
+netTest("a failure half-way undoes what was done and says what failed", async (ns) => {
+  await ns.must(["iptables-nft", "-P", "FORWARD", "DROP"]);
+  await ns.must(["mkdir", "-p", "/run/tcpnet"]);
+  const found = await everything(ns);
+  for (const broken of [
+    "nft -j -f",
+    "iptables-nft -w 5 -t filter -I",
+    "ip link set dev tun1 up",
+    "ip addr add 10.0.1.1",
+  ]) {
+    const refused = await call<Refused>(ns, ["netup", "{}", broken]);
+    expect(refused.exitCode).toBe(3);
+    expect(refused.why).toContain("broken for the test");
+    expect(refused.why).toContain("nothing was left changed");
+    expect(await everything(ns)).toBe(found);
+  }
+});
+
+netTest("global forwarding and back leaves every interface's own setting as it was", async (ns) => {
+  await ns.must(["ip", "link", "add", "other", "type", "veth", "peer", "name", "far"]);
+  await ns.must(["sh", "-c", "echo 1 > /proc/sys/net/ipv4/conf/other/forwarding; mkdir -p /run/tcpnet"]);
+  const found = await everything(ns);
+  const { ok } = await up(ns, { globalForward: true });
+  expect(ok.probe?.outcome).toBe("passed");
+  expect((await show(ns)).ok.forwarding.global).toBe("yes");
+  await down(ns);
+  expect(await everything(ns)).toBe(found);
+});
+
+netTest("with --v6 both families pass, without it IPv6 is left alone", async (ns) => {
+  await ns.must(["mkdir", "-p", "/run/tcpnet"]);
+  const found = await everything(ns);
+  const { ok } = await up(ns, { v6: true });
+  expect(ok.probe?.trials.map((trial) => [trial.family, trial.arrived])).toEqual([
+    [4, true],
+    [4, true],
+    [6, true],
+    [6, true],
+  ]);
+  const status = await show(ns);
+  expect(status.ok.forwarding.ipv6).toEqual({ tun0: "yes", tun1: "yes" });
+  await down(ns);
+  expect(await everything(ns)).toBe(found);
+  await up(ns);
+  expect((await show(ns)).ok.forwarding.ipv6).toEqual({ tun0: "no", tun1: "no" });
+});
+
+netTest("towards an uplink the lab is masqueraded, and only there", async (ns) => {
+  await ns.must(["sh", "-c", "mkdir -p /run/tcpnet; iptables-nft -P FORWARD DROP"]);
+  await ns.must([
+    "sh",
+    "-c",
+    "ip link add up0 type veth peer name far0; ip addr add 192.0.2.1/24 dev up0; ip link set up0 up",
+  ]);
+  await ns.must(["sh", "-c", "ip link set far0 up; ip route add default via 192.0.2.2 dev up0"]);
+  const found = await everything(ns);
+  const { ok } = await up(ns, { uplink: "auto" });
+  expect(ok.uplink).toBe("up0");
+  expect(ok.probe?.outcome).toBe("passed");
+  const rules = await ns.must(["nft", "list", "table", "inet", "tcpnet"]);
+  expect(rules).toContain('oifname "up0" counter packets 0 bytes 0 masquerade');
+  expect(rules).toContain("maxseg size set rt mtu");
+  const again = await up(ns);
+  expect(again.ok.steps).toEqual([]);
+  await down(ns);
+  expect(await everything(ns)).toBe(found);
+});
+
+netTest("a device that is not ours is refused, adopted with --force, and given back", async (ns) => {
+  await ns.must([
+    "sh",
+    "-c",
+    "mkdir -p /run/tcpnet; ip tuntap add tun0 mode tun; ip link set tun0 alias vpn addrgenmode none",
+  ]);
+  const found = await everything(ns);
+  const refused = await refuse(ns);
+  expect(refused.exitCode).toBe(3);
+  expect(refused.error).toBe("tun0 is there already and not ours");
+  expect(await everything(ns)).toBe(found);
+  expect((await up(ns, { ifs: "lab0,lab1" })).ok.probe?.outcome).toBe("passed");
+  await down(ns);
+  expect((await up(ns, { force: true })).ok.probe?.outcome).toBe("passed");
+  await down(ns);
+  expect(await everything(ns)).toBe(found);
+});
+
+netTest("a device of another kind is refused even with --force", async (ns) => {
+  await ns.must(["ip", "link", "add", "tun0", "type", "veth", "peer", "name", "far"]);
+  const refused = await refuse(ns, { force: true });
+  expect(refused.exitCode).toBe(3);
+  expect(refused.why).toContain("veth");
+});
+
+netTest("a prefix that is routed elsewhere is refused, and the offer is free", async (ns) => {
+  await ns.must([
+    "sh",
+    "-c",
+    "ip link add lan type veth peer name far; ip addr add 10.0.1.77/16 dev lan; ip link set lan up",
+  ]);
+  const refused = await refuse(ns);
+  expect(refused.exitCode).toBe(3);
+  expect(refused.why).toBe("this machine routes 10.0.0.0/16 through lan");
+  const subnet = /--subnet (\S+)$/.exec(refused.fix)![1];
+  expect((await up(ns, { subnet })).ok.probe?.outcome).toBe("passed");
+});
+
+netTest(
+  "the owner opens the devices without privileges, with offload and without, and nobody else does",
+  async (ns) => {
+    await ns.must(["sh", "-c", "mknod /run/tun c 10 200; chmod 666 /run/tun; mount --bind /run/tun /dev/net/tun"]);
+    const { ok } = await up(ns, { user: "nobody" });
+    expect(ok.next[0]).toStartWith("./tcpnet host");
+    const open = [process.execPath, `${import.meta.dir}/open.inside.ts`, "tun0"];
+    const as = (uid: number) => [
+      "setpriv",
+      `--reuid=${uid}`,
+      "--clear-groups",
+      "--inh-caps=-all",
+      "--bounding-set=-all",
+    ];
+    const opened = await ns.run([...as(65_534), ...open], { env: { ...outside, HOME: "/run" } });
+    expect(opened.stderr).toBe("");
+    expect(opened.stdout).toBe("tun0 mtu 1500 queue 2000 tso true\ntun0 mtu 1500 queue 2000 tso false\n");
+    const other = await ns.run([...as(65_533), ...open], { env: { ...outside, HOME: "/run" } });
+    expect(other.code).not.toBe(0);
+    expect(other.stderr).toContain("EPERM");
+  },
+);
+
+netTest("without root netup is refused with exit code 4, and status says unknown, never no", async (ns) => {
+  await up(ns);
+  const as = ["setpriv", "--reuid=65534", "--clear-groups"];
+  expect((await call<Refused>(ns, ["netup", "{}"], as)).exitCode).toBe(4);
+  expect((await call<Refused>(ns, ["netdown", "{}"], as)).exitCode).toBe(4);
+  const { ok, text } = await call<Said<StatusResult>>(ns, ["status", "{}"], as);
+  expect(ok.rules).toBe("unknown");
+  expect(ok.firewalls).toBe("unknown");
+  expect(ok.untracked).toBe("unknown");
+  expect(text).toContain("firewall unknown (needs root)");
+  expect(ok.exitCode).toBe(0);
+});
+
+netTest("what somebody else changed since is left to them", async (ns) => {
+  await up(ns);
+  await ns.must(["ip", "link", "set", "tun0", "alias", "mine now"]);
+  const undone = await down(ns);
+  expect(undone.ok.undone.find((each) => each.key === "link tun0")?.outcome).toBe("left");
+  expect(undone.ok.exitCode).toBe(0);
+  expect(await ns.must(["ip", "-o", "link"])).toContain("alias mine now");
+});
+
+netTest("a second setup under other names is refused while the first stands", async (ns) => {
+  await up(ns);
+  const refused = await refuse(ns, { ifs: "lab0,lab1" });
+  expect([refused.exitCode, refused.error]).toEqual([3, "netup stands already"]);
+  const other = await refuse(ns, { subnet: "10.77.0.0/16" });
+  expect([other.exitCode, other.error]).toEqual([3, "tun0 stands already, but otherwise"]);
+});
+
+netTest("a device in use is not tried, and the setup stands all the same", async (ns) => {
+  await up(ns);
+  const script = `import { openTun } from "#device/tun"; openTun({ name: "tun0" }); console.log("open"); setInterval(() => {}, 1000);`;
+  const holder = ns.spawn([process.execPath, "-e", script], { cwd: `${import.meta.dir}` });
+  await holder.stdout.getReader().read();
+  const { ok } = await up(ns);
+  expect(ok.probe?.outcome).toBe("untried");
+  expect(ok.findings.map((finding) => finding.why).join()).toContain("tun0");
+  expect(ok.exitCode).toBe(0);
+  holder.kill("SIGKILL");
+});
+
+netTest("without nft the raw table of iptables untracks, and netdown takes the rules out again", async (ns) => {
+  const env = { ...outside, TCPNET_TEST_WITHOUT: "nft" };
+  const said = JSON.parse(await ns.must([process.execPath, INSIDE, "netup"], { env })) as Said<NetupResult>;
+  expect(said.ok.probe?.outcome).toBe("passed");
+  expect(await ns.must(["iptables-nft", "-t", "raw", "-S"])).toContain("-A PREROUTING -d 10.0.1.0/24 -i tun0");
+  await ns.must(["rm", STATE]);
+  await ns.must([process.execPath, INSIDE, "netdown"], { env });
+  expect(await ns.must(["iptables-nft", "-t", "raw", "-S"])).not.toContain("tun0");
+});

@@ -52,6 +52,8 @@ export class Fragmenter {
    */
   begin(packet: Packet, mtu: number, identification: number): void {
     assert(packet.csum !== CSUM_PARTIAL, "the checksum of a packet to be cut is final");
+    // What follows the IP header in the head becomes a slice of the fragments.
+    assert(packet.slices < SLICES_MAX, "a packet to be cut has a slice to spare");
     const v = this.#slab.view;
     const whole = this.#whole;
     whole.clear();
@@ -114,7 +116,6 @@ export class Fragmenter {
       const length = i < 0 ? whole.n : whole.sliceN[i]!;
       if (from < start + length) {
         const take = Math.min(n, start + length - from);
-        assert(packet.slices < SLICES_MAX, "a fragment of more pieces than a packet has");
         packet.addSlice(o + from - start, take);
         from += take;
         n -= take;

@@ -68,6 +68,11 @@ export interface TcpParams {
   rfc5961: boolean;
   /** At most one ACK in this time in answer to unacceptable segments without data (ACK loops); 0: no limit. */
   invalidAckInterval: number;
+  /**
+   * Network or host unreachable ends an active OPEN at once, as RFC 5461 describes of some stacks; by default it is only
+   * noted (MUST-56), because the route may be on its way.
+   */
+  softErrorsAbortOpen: boolean;
   /** TTL or hop limit of what we send. MUST-49. */
   ttl: number;
   /** The DSCP (and ECN, normally 0) octet of what we send. MUST-48. */
@@ -109,6 +114,7 @@ export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   probeWithData: false,
   rfc5961: true,
   invalidAckInterval: 500 * MILLISECOND,
+  softErrorsAbortOpen: false,
   ttl: 64,
   tos: 0,
 };

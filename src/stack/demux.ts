@@ -1,0 +1,141 @@
+import type { Tcb } from "#tcp/tcb";
+
+/**
+ * Connections by 4-tuple: an open-addressed hash table with linear probing and backward-shift deletion, keyed with the
+ * stack's secret so that nobody outside can make its rows long.
+ */
+export class Demux {
+  #rows: (Tcb | null)[] = new Array(64).fill(null);
+  #hashes = new Int32Array(64);
+  #size = 0;
+  readonly #k0: number;
+  readonly #k1: number;
+  /** The connection found last: most packets belong to the one before. */
+  #last: Tcb | null = null;
+
+  constructor(k0: number, k1: number) {
+    this.#k0 = k0;
+    this.#k1 = k1 | 1;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /**
+   * The connection whose local socket is (l0..l3, localPort) and whose remote one is (r0..r3, remotePort), or null.
+   * Addresses are words as in `Address`.
+   */
+  find(
+    l0: number,
+    l1: number,
+    l2: number,
+    l3: number,
+    localPort: number,
+    r0: number,
+    r1: number,
+    r2: number,
+    r3: number,
+    remotePort: number,
+  ): Tcb | null {
+    const last = this.#last;
+    if (last !== null && matches(last, l0, l1, l2, l3, localPort, r0, r1, r2, r3, remotePort)) return last;
+    const hash = this.#hash(l3 ^ l2 ^ l1 ^ l0, r0, r1, r2, r3, (localPort << 16) | remotePort);
+    const mask = this.#rows.length - 1;
+    for (let i = hash & mask; ; i = (i + 1) & mask) {
+      const tcb = this.#rows[i]!;
+      if (tcb === null) return null;
+      if (this.#hashes[i] === hash && matches(tcb, l0, l1, l2, l3, localPort, r0, r1, r2, r3, remotePort)) {
+        this.#last = tcb;
+        return tcb;
+      }
+    }
+  }
+
+  /** Adds a connection; its 4-tuple must not be there. */
+  insert(tcb: Tcb): void {
+    if ((this.#size + 1) * 2 > this.#rows.length) this.#grow();
+    this.#place(tcb, this.#hashOf(tcb));
+    this.#size++;
+  }
+
+  /** Takes a connection out; nothing happens if it is not there. */
+  remove(tcb: Tcb): void {
+    if (this.#last === tcb) this.#last = null;
+    const mask = this.#rows.length - 1;
+    let i = this.#hashOf(tcb) & mask;
+    while (this.#rows[i] !== tcb) {
+      if (this.#rows[i] === null) return;
+      i = (i + 1) & mask;
+    }
+    this.#size--;
+    // Whatever was pushed past this row by it moves back, so that no search ends too early.
+    for (let j = (i + 1) & mask; this.#rows[j] !== null; j = (j + 1) & mask) {
+      const home = this.#hashes[j]! & mask;
+      if (((j - home) & mask) < ((j - i) & mask)) continue;
+      this.#rows[i] = this.#rows[j]!;
+      this.#hashes[i] = this.#hashes[j]!;
+      i = j;
+    }
+    this.#rows[i] = null;
+  }
+
+  /** All connections, in no order that means anything. */
+  *values(): Generator<Tcb> {
+    for (const tcb of this.#rows) if (tcb !== null) yield tcb;
+  }
+
+  #place(tcb: Tcb, hash: number): void {
+    const mask = this.#rows.length - 1;
+    let i = hash & mask;
+    while (this.#rows[i] !== null) i = (i + 1) & mask;
+    this.#rows[i] = tcb;
+    this.#hashes[i] = hash;
+  }
+
+  #grow(): void {
+    const rows = this.#rows;
+    this.#rows = new Array(rows.length * 2).fill(null);
+    this.#hashes = new Int32Array(rows.length * 2);
+    for (const tcb of rows) if (tcb !== null) this.#place(tcb, this.#hashOf(tcb));
+  }
+
+  #hashOf(tcb: Tcb): number {
+    const { local, remote } = tcb;
+    const mixed = local.d ^ local.c ^ local.b ^ local.a;
+    return this.#hash(mixed, remote.a, remote.b, remote.c, remote.d, (tcb.localPort << 16) | tcb.remotePort);
+  }
+
+  #hash(local: number, r0: number, r1: number, r2: number, r3: number, ports: number): number {
+    let h = Math.imul(ports ^ this.#k0, 0x85ebca6b) ^ this.#k1;
+    h = Math.imul(h ^ (h >>> 15) ^ r3, 0xc2b2ae35);
+    h = Math.imul(h ^ (h >>> 13) ^ r2, this.#k1);
+    if ((r0 | r1) !== 0) {
+      h = Math.imul(h ^ (h >>> 16) ^ r1, 0x85ebca6b);
+      h = Math.imul(h ^ (h >>> 15) ^ r0, 0xc2b2ae35);
+    }
+    h = Math.imul(h ^ (h >>> 16) ^ local, this.#k1);
+    return h ^ (h >>> 14);
+  }
+}
+
+function matches(
+  tcb: Tcb,
+  l0: number,
+  l1: number,
+  l2: number,
+  l3: number,
+  localPort: number,
+  r0: number,
+  r1: number,
+  r2: number,
+  r3: number,
+  remotePort: number,
+): boolean {
+  return (
+    tcb.remotePort === remotePort &&
+    tcb.localPort === localPort &&
+    tcb.remote.equalsWords(r0, r1, r2, r3) &&
+    tcb.local.equalsWords(l0, l1, l2, l3)
+  );
+}

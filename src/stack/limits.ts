@@ -1,0 +1,24 @@
+/** Every limit of a stack in one place. What is beyond a limit is refused or dropped, and counted by name. */
+export interface Limits {
+  /** Connections in any state. */
+  connections: number;
+  /** Records of segments in flight, over all connections. */
+  records: number;
+  /** Octets of memory for packets and queues; touched only as far as it is used. At most 1 GiB. */
+  memory: number;
+  /** ICMP errors per second, and in one burst. */
+  icmpRate: number;
+  icmpBurst: number;
+}
+
+export const DEFAULT_LIMITS: Readonly<Limits> = {
+  connections: 65_536,
+  records: 262_144,
+  memory: 256 << 20,
+  icmpRate: 1000,
+  icmpBurst: 50,
+};
+
+/** RFC 6335: the dynamic ports. */
+export const EPHEMERAL_FIRST = 49_152;
+export const EPHEMERAL_LAST = 65_535;

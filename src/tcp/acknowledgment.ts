@@ -1,0 +1,83 @@
+/** What an acceptable ACK does (RFC 9293 §3.10.7.4, fifth step): the queues, the window, the timers, the congestion. */
+import { NEVER } from "#base/time";
+import { FIN, SYN } from "#wire/tcp";
+import { updateSendWindow } from "./handshake.ts";
+import { NONE } from "./records.ts";
+import { acknowledged } from "./recovery.ts";
+import { sample, tsval } from "./rto.ts";
+import { AckResult, acknowledge, applySack } from "./sack.ts";
+import type { Segment } from "./segment.ts";
+import { diff, gt, le, lt } from "./seq.ts";
+import { EVENT_DRAINED, EVENT_WRITABLE, T_PERSIST, T_RETRANSMIT, T_USER_TIMEOUT, type Tcb } from "./tcb.ts";
+
+const result = new AckResult();
+
+/** Applies SEG.ACK, the window and SACK blocks of a segment with SEG.ACK <= SND.NXT. Returns true if it acknowledged our FIN. */
+export function acknowledgment(tcb: Tcb, seg: Segment, now: number): boolean {
+  const { snd } = tcb;
+  const flight = tcb.outstanding();
+  const old = lt(seg.ack, snd.una);
+  const advance = old ? 0 : diff(seg.ack, snd.una);
+  // RFC 5681 §2: a duplicate has no data, no SYN or FIN, the same ACK and the same window, while data is outstanding.
+  const same =
+    !old &&
+    advance === 0 &&
+    flight > 0 &&
+    seg.n === 0 &&
+    (seg.ctl & (SYN | FIN)) === 0 &&
+    seg.wnd << snd.shift === snd.wnd;
+  result.clear();
+  if (advance > 0) {
+    acknowledge(tcb, seg.ack, now, result);
+    snd.una = seg.ack;
+    result.acked = advance;
+    drop(tcb, advance - (result.fin ? 1 : 0));
+  }
+  // An ACK that was overtaken still knows what arrived (RFC 6675 §4).
+  if (tcb.sackOk && seg.options.sackBlocks > 0) applySack(tcb, seg, now, result);
+  takeSample(tcb, seg, now);
+  if (!old && (lt(snd.wl1, seg.seq) || (snd.wl1 === seg.seq && le(snd.wl2, seg.ack)))) {
+    updateSendWindow(tcb, seg);
+    tcb.probes = 0;
+    tcb.timers[T_PERSIST] = NEVER;
+  }
+  if (advance > 0) restartTimers(tcb, now);
+  if (!old) acknowledged(tcb, result, tcb.sackOk ? result.sacked > 0 : same, flight, now);
+  return result.fin;
+}
+
+/** The user's octets that the peer has now leave the send queue. */
+function drop(tcb: Tcb, n: number): void {
+  const { snd } = tcb;
+  const full = snd.queued >= tcb.params.sendBuffer;
+  snd.queued -= n;
+  tcb.bytesAcked += n;
+  if (snd.queued === 0) tcb.sendQueue.clear();
+  else tcb.sendQueue.drop(n);
+  if (snd.urgent && !gt(snd.up, snd.una)) snd.urgent = false;
+  if (full || snd.queued <= tcb.params.sendBuffer >> 1) tcb.events |= EVENT_WRITABLE;
+  if (tcb.head === NONE && snd.queued === 0) tcb.events |= EVENT_DRAINED;
+}
+
+/** RFC 6298 §3 (Karn): from what was sent once, by our own clock; else from the timestamp echo, in milliseconds. */
+function takeSample(tcb: Tcb, seg: Segment, now: number): void {
+  if (result.rtt >= 0) sample(tcb, result.rtt, now);
+  else if (result.acked > 0 && tcb.timestampsOk && seg.options.timestamps && seg.options.tsecr !== 0) {
+    const ticks = (tsval(tcb, now) - seg.options.tsecr) | 0;
+    if (ticks >= 0) sample(tcb, Math.max(ticks, 1) * 1000, now);
+  }
+}
+
+/** RFC 6298 (5.2), (5.3): all acknowledged stops the timer, something new begins it again. */
+function restartTimers(tcb: Tcb, now: number): void {
+  tcb.retries = 0;
+  if (tcb.head === NONE) {
+    tcb.timers[T_RETRANSMIT] = NEVER;
+    tcb.timers[T_USER_TIMEOUT] = NEVER;
+    tcb.stalledSince = NEVER;
+  } else {
+    tcb.timers[T_RETRANSMIT] = now + tcb.rto;
+    tcb.stalledSince = now;
+    if (tcb.params.userTimeout > 0) tcb.timers[T_USER_TIMEOUT] = now + tcb.params.userTimeout;
+  }
+}

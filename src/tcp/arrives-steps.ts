@@ -1,0 +1,280 @@
+/**
+ * SEGMENT ARRIVES, otherwise (RFC 9293 §3.10.7.4): the eight steps, one function each, in the RFC's order. Each says
+ * whether the segment goes on to the next.
+ */
+import { EV_DROP, EV_RX } from "#base/trace";
+import { ACK, FIN, RST, SYN, URG } from "#wire/tcp";
+import { acknowledgment } from "./acknowledgment.ts";
+import { ECONNREFUSED, ECONNRESET, OK } from "./error.ts";
+import { finish, timeWait } from "./finish.ts";
+import { establish } from "./handshake.ts";
+import * as M from "./marks.ts";
+import { receiveText } from "./receive.ts";
+import { type Reset, resetFor } from "./reset.ts";
+import type { Segment } from "./segment.ts";
+import { diff, ge, gt, le, lt } from "./seq.ts";
+import {
+  CLOSE_WAIT,
+  CLOSING,
+  ESTABLISHED,
+  FIN_WAIT_1,
+  FIN_WAIT_2,
+  LAST_ACK,
+  SYN_RECEIVED,
+  TIME_WAIT,
+} from "./state.ts";
+import { EVENT_URGENT, setState, T_KEEPALIVE, T_TIME_WAIT, type Tcb } from "./tcb.ts";
+
+/** RFC 7323 §5.5: TS.Recent says nothing after 24 days of silence. */
+const PAWS_IDLE = 24 * 24 * 3600 * 1_000_000;
+
+export function processSegment(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
+  tcb.env.trace.record(now, EV_RX, 0, tcb.id, diff(seg.seq, tcb.rcv.irs), seg.n, seg.ctl, diff(seg.ack, tcb.snd.iss));
+  if (first(tcb, seg, now) && second(tcb, seg, now) && fourth(tcb, seg, now, reset) && fifth(tcb, seg, now, reset)) {
+    sixth(tcb, seg);
+    // Seventh, the text, and eighth, the FIN.
+    receiveText(tcb, seg, now, reset);
+  }
+}
+
+/** First: is the segment acceptable? RFC 7323 §5.3 (PAWS) goes before the sequence numbers. */
+function first(tcb: Tcb, seg: Segment, now: number): boolean {
+  const { rcv } = tcb;
+  tcb.lastAckTime = now;
+  tcb.keepAliveProbes = 0;
+  if (tcb.params.keepAlive && tcb.state & (ESTABLISHED | CLOSE_WAIT)) {
+    tcb.timers[T_KEEPALIVE] = now + tcb.params.keepAliveIdle;
+  }
+  if (tcb.state === SYN_RECEIVED && seg.ctl & SYN && seg.seq === rcv.irs && (seg.ctl & RST) === 0) {
+    return repeatedSyn(tcb, seg);
+  }
+  if (tcb.timestampsOk && !timestampAcceptable(tcb, seg, now)) return false;
+  const window = Math.max(0, diff(rcv.adv, rcv.nxt));
+  if (!acceptable(seg, rcv.nxt, window)) return unacceptable(tcb, seg, window, now);
+  // RFC 7323 §4.3: TS.Recent comes from the segment that covers Last.ACK.sent, and never goes back.
+  const { options } = seg;
+  if (tcb.timestampsOk && options.timestamps && le(seg.seq, rcv.acked) && ge(options.tsval, tcb.tsRecent)) {
+    tcb.tsRecent = options.tsval;
+    tcb.tsRecentTime = now;
+  }
+  return true;
+}
+
+/** The table of RFC 9293 §3.4 (also in step one of §3.10.7.4). */
+function acceptable(seg: Segment, next: number, window: number): boolean {
+  const begin = diff(seg.seq, next);
+  if (seg.len === 0) return window === 0 ? begin === 0 : begin >= 0 && begin < window;
+  if (window === 0) return false;
+  const last = begin + seg.len - 1;
+  return (begin >= 0 && begin < window) || (last >= 0 && last < window);
+}
+
+function unacceptable(tcb: Tcb, seg: Segment, window: number, now: number): boolean {
+  const { rcv } = tcb;
+  // MUST-66: at a closed window ACK, RST and URG of the next segment still count; its text does not.
+  if (window === 0 && seg.seq === rcv.nxt && (seg.ctl & SYN) === 0) {
+    seg.n = 0;
+    seg.len = 0;
+    seg.ctl &= ~FIN;
+    if ((seg.ctl & RST) === 0) tcb.ackNow = M.TX_ACK_UNACCEPTABLE;
+    return true;
+  }
+  // A RST behind the window edge: RFC 5961 lets in no more than what is inside.
+  if (seg.ctl & RST) return drop(tcb, M.RX_RST_IGNORED, now);
+  if (tcb.state === TIME_WAIT && (seg.ctl & ACK) === 0) return drop(tcb, M.RX_NO_ACK, now);
+  if (tcb.state === TIME_WAIT && seg.ctl & FIN) tcb.timers[T_TIME_WAIT] = now + tcb.params.timeWait;
+  if (seg.n > 0 && lt(seg.seq, rcv.nxt)) {
+    tcb.duplicatesReceived++;
+    reportDuplicate(tcb, seg.seq, (seg.seq + seg.n) | 0);
+    // The sender missed our ACKs or is in slow start after a timeout: it gets them at once for a while.
+    tcb.quickAcks = tcb.params.quickAcks;
+  }
+  answerInvalid(tcb, seg, M.TX_ACK_UNACCEPTABLE, now);
+  return drop(tcb, seg.n > 0 && le((seg.seq + seg.len) | 0, rcv.nxt) ? M.RX_DUPLICATE : M.RX_UNACCEPTABLE, now);
+}
+
+/** RFC 2883: [left, right) came although we had it. */
+function reportDuplicate(tcb: Tcb, left: number, right: number): void {
+  if (!tcb.sackOk) return;
+  tcb.dsackLeft = left;
+  tcb.dsackRight = gt(right, tcb.rcv.nxt) ? tcb.rcv.nxt : right;
+}
+
+/** RFC 7323 §5.3 R1 and §3.2. */
+function timestampAcceptable(tcb: Tcb, seg: Segment, now: number): boolean {
+  const { options } = seg;
+  if (seg.ctl & RST) return true;
+  if (!options.timestamps) {
+    if (tcb.params.tolerateMissingTimestamps) return true;
+    return drop(tcb, M.RX_NO_TIMESTAMP, now);
+  }
+  if (ge(options.tsval, tcb.tsRecent)) return true;
+  if (now - tcb.tsRecentTime > PAWS_IDLE) {
+    tcb.tsRecent = options.tsval;
+    return true;
+  }
+  if (seg.n > 0 && lt(seg.seq, tcb.rcv.nxt)) reportDuplicate(tcb, seg.seq, (seg.seq + seg.n) | 0);
+  if (tcb.state === TIME_WAIT && (seg.ctl & ACK) === 0) return drop(tcb, M.RX_PAWS, now);
+  answerInvalid(tcb, seg, M.TX_ACK_UNACCEPTABLE, now);
+  return drop(tcb, M.RX_PAWS, now);
+}
+
+/** In SYN-RECEIVED the peer's SYN again: our SYN,ACK was lost, or (both opened) it now acknowledges ours. */
+function repeatedSyn(tcb: Tcb, seg: Segment): boolean {
+  if (seg.ctl & ACK && !tcb.passive) {
+    seg.seq = (seg.seq + 1) | 0;
+    seg.len--;
+    seg.ctl &= ~SYN;
+    return true;
+  }
+  tcb.env.counters.count(M.RX_SYN_DUPLICATE);
+  tcb.synNow = M.TX_SYN_ACK;
+  return false;
+}
+
+/** Second: RST (with RFC 5961 §3.2 in the stead of RFC 793's rule). */
+function second(tcb: Tcb, seg: Segment, now: number): boolean {
+  if ((seg.ctl & RST) === 0) return true;
+  if (tcb.params.rfc5961 && seg.seq !== tcb.rcv.nxt) {
+    answerInvalid(tcb, seg, M.TX_CHALLENGE, now);
+    return drop(tcb, M.RX_RST_CHALLENGED, now);
+  }
+  tcb.env.counters.count(M.RX_RST);
+  switch (tcb.state) {
+    case SYN_RECEIVED:
+      // MUST-11: from LISTEN back to LISTEN, without a word; from SYN-SENT it is a refusal.
+      finish(tcb, ECONNREFUSED, M.RX_RST, now);
+      break;
+    case ESTABLISHED:
+    case FIN_WAIT_1:
+    case FIN_WAIT_2:
+    case CLOSE_WAIT:
+      finish(tcb, ECONNRESET, M.RX_RST, now);
+      break;
+    default:
+      // CLOSING, LAST-ACK, TIME-WAIT: both users have closed already.
+      finish(tcb, tcb.state === TIME_WAIT ? OK : ECONNRESET, M.RX_RST, now);
+  }
+  return false;
+}
+
+/** Fourth: SYN (RFC 5961 §4: a challenge ACK whatever its number). Third, security and compartment, is not implemented. */
+function fourth(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
+  if ((seg.ctl & SYN) === 0) return true;
+  if (tcb.state === SYN_RECEIVED && tcb.passive) {
+    // Back to LISTEN.
+    resetFor(seg, M.TX_RST_CLOSED, reset);
+    finish(tcb, ECONNRESET, M.RX_SYN_CHALLENGED, now);
+    return false;
+  }
+  if (tcb.params.rfc5961 || tcb.state === TIME_WAIT) {
+    answerInvalid(tcb, seg, M.TX_CHALLENGE, now);
+    return drop(tcb, M.RX_SYN_CHALLENGED, now);
+  }
+  // RFC 793: a SYN in the window is an error; the connection is reset.
+  resetFor(seg, M.TX_RST_CLOSED, reset);
+  finish(tcb, ECONNRESET, M.RX_SYN_CHALLENGED, now);
+  return false;
+}
+
+/** Fifth: ACK. */
+function fifth(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
+  if ((seg.ctl & ACK) === 0) return drop(tcb, M.RX_NO_ACK, now);
+  const { snd } = tcb;
+  if (tcb.state === SYN_RECEIVED) {
+    if (!(gt(seg.ack, snd.una) && le(seg.ack, snd.nxt))) {
+      resetFor(seg, M.TX_RST_ACK, reset);
+      return drop(tcb, M.RX_ACK_TOO_NEW, now);
+    }
+    // The accept queue is full: the ACK is as if it had been lost; the SYN,ACK is sent again in time.
+    if (tcb.listener !== null && tcb.listener.ready.length > tcb.listener.backlog) {
+      return drop(tcb, M.RX_BACKLOG, now);
+    }
+    const { listener } = tcb;
+    if (listener !== null) {
+      listener.halfOpen--;
+      listener.ready.push(tcb);
+    }
+    establish(tcb, seg, now);
+    afterEstablished(tcb, now);
+    return true;
+  }
+  if (gt(seg.ack, snd.nxt)) {
+    answerInvalid(tcb, seg, M.TX_CHALLENGE, now);
+    return drop(tcb, M.RX_ACK_TOO_NEW, now);
+  }
+  if (tcb.params.rfc5961 && lt(seg.ack, (snd.una - snd.wndMax) | 0)) {
+    answerInvalid(tcb, seg, M.TX_CHALLENGE, now);
+    return drop(tcb, M.RX_ACK_TOO_OLD, now);
+  }
+  const finAcked = acknowledgment(tcb, seg, now);
+  switch (tcb.state) {
+    case FIN_WAIT_1:
+      if (finAcked) finWait2(tcb, now);
+      break;
+    case CLOSING:
+      if (finAcked) timeWait(tcb, M.GOT_ACK_OF_FIN, now);
+      return !finAcked;
+    case LAST_ACK:
+      if (finAcked) {
+        finish(tcb, OK, M.GOT_ACK_OF_FIN, now);
+        return false;
+      }
+      break;
+    case TIME_WAIT:
+      // Only a retransmission of the peer's FIN can come: acknowledge it and begin the 2 MSL again.
+      if (seg.ctl & FIN) {
+        tcb.ackNow = M.TX_ACK_FIN;
+        timeWait(tcb, M.GOT_FIN, now);
+      }
+      return false;
+  }
+  return true;
+}
+
+/** CLOSE may have been called in SYN-RECEIVED: its FIN follows at once. */
+function afterEstablished(tcb: Tcb, now: number): void {
+  if (tcb.snd.fin) enterFinWait1(tcb, now);
+}
+
+export function enterFinWait1(tcb: Tcb, now: number): void {
+  setState(tcb, FIN_WAIT_1, M.CALL_CLOSE, now);
+}
+
+function finWait2(tcb: Tcb, now: number): void {
+  setState(tcb, FIN_WAIT_2, M.GOT_ACK_OF_FIN, now);
+  // Nobody is left to read: the peer may not keep us waiting for ever.
+  if (tcb.rcv.closed) tcb.timers[T_TIME_WAIT] = now + tcb.params.finWait2;
+}
+
+/** Sixth: URG. RCV.UP moves on, and the user is told (MUST-30, MUST-32). The octets stay in the stream. */
+function sixth(tcb: Tcb, seg: Segment): void {
+  if ((seg.ctl & URG) === 0 || (tcb.state & (ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2)) === 0) return;
+  const up = (seg.seq + seg.up) | 0;
+  const { rcv } = tcb;
+  if (rcv.urgent ? gt(up, rcv.up) : gt(up, (rcv.nxt - rcv.unread) | 0)) {
+    rcv.up = up;
+    rcv.urgent = true;
+    tcb.events |= EVENT_URGENT;
+  }
+}
+
+/** An ACK in answer to something invalid, not more often than `invalidAckInterval` (ACK loops, RFC 5961 §7). */
+function answerInvalid(tcb: Tcb, seg: Segment, cause: number, now: number): void {
+  const pure = seg.n === 0 || (seg.ctl & SYN) !== 0;
+  const interval = tcb.params.invalidAckInterval;
+  if (pure && interval > 0) {
+    if (now - tcb.invalidAckTime < interval) {
+      tcb.env.counters.count(M.RX_INVALID_LIMITED);
+      return;
+    }
+    tcb.invalidAckTime = now;
+  }
+  tcb.ackNow = cause;
+}
+
+function drop(tcb: Tcb, mark: number, now: number): false {
+  tcb.env.counters.count(mark);
+  tcb.env.trace.record(now, EV_DROP, mark, tcb.id, 0);
+  return false;
+}

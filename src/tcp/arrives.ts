@@ -1,0 +1,129 @@
+/**
+ * SEGMENT ARRIVES (RFC 9293 §3.10.7): the states before the connection is synchronized. `arrives-steps.ts` has the rest.
+ */
+
+import { NEVER } from "#base/time";
+import { ACK, FIN, RST, SYN } from "#wire/tcp";
+import { processSegment } from "./arrives-steps.ts";
+import { ECONNREFUSED } from "./error.ts";
+import { finish } from "./finish.ts";
+import { establish, takeSyn, updateSendWindow } from "./handshake.ts";
+import { initialSequence, timestampOffset } from "./isn.ts";
+import type { Listener } from "./listener.ts";
+import * as M from "./marks.ts";
+import { receiveText } from "./receive.ts";
+import type { Reset } from "./reset.ts";
+import { resetFor } from "./reset.ts";
+import { release } from "./sack.ts";
+import type { Segment } from "./segment.ts";
+import { gt, le } from "./seq.ts";
+import { SYN_RECEIVED, SYN_SENT } from "./state.ts";
+import { setState, T_RETRANSMIT, type Tcb } from "./tcb.ts";
+
+/**
+ * One segment for a connection that exists. It was addressed to its 4-tuple and its checksum is right. Afterwards the TCB may be CLOSED (the
+ * stack takes it away), and `reset.cause` may ask for an RST in answer to this very segment.
+ */
+export function segmentArrives(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
+  tcb.segmentsIn++;
+  if (seg.n > 0) tcb.dataSegmentsIn++;
+  if (seg.options.malformed) tcb.env.counters.count(M.RX_BAD_OPTION);
+  if (tcb.state === SYN_SENT) synSent(tcb, seg, now, reset);
+  else processSegment(tcb, seg, now, reset);
+}
+
+/** §3.10.7.1: no connection. Everything but RST is answered with RST. */
+export function closed(seg: Segment, reset: Reset): number {
+  if (seg.ctl & RST) return M.RX_CLOSED;
+  resetFor(seg, M.TX_RST_CLOSED, reset);
+  return M.RX_CLOSED;
+}
+
+/** What `listen` decided: 0 means that the stack makes a connection and calls `openPassive`; else the verdict's mark. */
+export function listen(listener: Listener, seg: Segment, reset: Reset): number {
+  // First: RST. Second: ACK. Third: SYN.
+  if (seg.ctl & RST) return M.RX_RST_IGNORED;
+  if (seg.ctl & ACK) {
+    resetFor(seg, M.TX_RST_ACK, reset);
+    return M.RX_CLOSED;
+  }
+  if ((seg.ctl & SYN) === 0 || seg.ctl & FIN) return M.RX_BAD_SYN;
+  return listener.full ? M.RX_BACKLOG : 0;
+}
+
+/** §3.10.7.2, third step: a SYN for a listener becomes a connection in SYN-RECEIVED. */
+export function openPassive(tcb: Tcb, seg: Segment, now: number): void {
+  tcb.passive = true;
+  prepare(tcb, now);
+  takeSyn(tcb, seg, now);
+  updateSendWindow(tcb, seg);
+  setState(tcb, SYN_RECEIVED, M.GOT_SYN, now);
+  keepText(tcb, seg, now);
+  tcb.synNow = M.TX_SYN_ACK;
+}
+
+/** ISS and the timestamp offset (RFC 6528, 7323). */
+export function prepare(tcb: Tcb, now: number): void {
+  const { hash } = tcb.env;
+  const { snd } = tcb;
+  snd.iss = initialSequence(hash, tcb.local, tcb.localPort, tcb.remote, tcb.remotePort, now);
+  snd.una = snd.iss;
+  snd.nxt = snd.iss;
+  snd.up = snd.iss;
+  snd.small = snd.iss;
+  tcb.sackHigh = snd.iss;
+  tcb.tsOffset = timestampOffset(hash, tcb.local, tcb.localPort, tcb.remote, tcb.remotePort);
+}
+
+/** §3.10.7.3 */
+function synSent(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
+  const { snd } = tcb;
+  // First, the ACK bit.
+  const acks = (seg.ctl & ACK) !== 0;
+  if (acks && (le(seg.ack, snd.iss) || gt(seg.ack, snd.nxt))) {
+    tcb.env.counters.count(M.RX_ACK_TOO_NEW);
+    if ((seg.ctl & RST) === 0) resetFor(seg, M.TX_RST_ACK, reset);
+    return;
+  }
+  // Second, the RST bit.
+  if (seg.ctl & RST) {
+    tcb.env.counters.count(acks ? M.RX_RST : M.RX_RST_IGNORED);
+    if (acks) finish(tcb, ECONNREFUSED, M.RX_RST, now);
+    return;
+  }
+  // Fourth, the SYN bit. (Third, security, is not ours.)
+  if ((seg.ctl & SYN) === 0) {
+    tcb.env.counters.count(M.RX_BAD_SYN);
+    return;
+  }
+  takeSyn(tcb, seg, now);
+  if (acks) {
+    establish(tcb, seg, now);
+    tcb.ackNow = M.TX_ACK_HANDSHAKE;
+    // Sixth and later steps: urgent, text and FIN that came with it. The SYN has been dealt with.
+    seg.seq = tcb.rcv.nxt;
+    seg.ctl &= ~SYN;
+    seg.len = seg.n + (seg.ctl & FIN ? 1 : 0);
+    if (seg.len > 0) {
+      tcb.rcv.adv = (tcb.rcv.nxt + Math.min(tcb.rcv.capacity, 0xffff)) | 0;
+      receiveText(tcb, seg, now, reset);
+    }
+    return;
+  }
+  // Both opened at once: our SYN is sent again, now with an ACK.
+  updateSendWindow(tcb, seg);
+  setState(tcb, SYN_RECEIVED, M.GOT_SYN, now);
+  keepText(tcb, seg, now);
+  tcb.timers[T_RETRANSMIT] = NEVER;
+  tcb.retries = 0;
+  release(tcb);
+  tcb.synNow = M.TX_SYN_ACK;
+}
+
+/** Text on a SYN waits until the handshake is over; it is kept as if it had come out of order and is not acknowledged yet. */
+function keepText(tcb: Tcb, seg: Segment, _now: number): void {
+  if (seg.n === 0) return;
+  const n = Math.min(seg.n, tcb.rcv.capacity, 0xffff);
+  const kept = tcb.receiveQueue.writeFromSlab(0, seg.o, n);
+  if (kept > 0) tcb.ranges.add(tcb.rcv.nxt, (tcb.rcv.nxt + kept) | 0);
+}

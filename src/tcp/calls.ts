@@ -1,0 +1,134 @@
+/** The user's calls (RFC 9293 §3.9.1, §3.10.1 to §3.10.6): OPEN, SEND, RECEIVE, CLOSE, ABORT. */
+
+import { NEVER } from "#base/time";
+import { prepare } from "./arrives.ts";
+import { enterFinWait1 } from "./arrives-steps.ts";
+import { ECONNABORTED, EPIPE, OK } from "./error.ts";
+import { finish } from "./finish.ts";
+import * as M from "./marks.ts";
+import { diff, gt } from "./seq.ts";
+import { CLOSE_WAIT, CLOSED, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, LAST_ACK, SYN_RECEIVED, SYN_SENT } from "./state.ts";
+import { setState, T_TIME_WAIT, T_USER_TIMEOUT, type Tcb } from "./tcb.ts";
+import { scaleFor, worthAnUpdate } from "./window.ts";
+
+/** Active OPEN: SYN-SENT, and the SYN is due. */
+export function open(tcb: Tcb, now: number): void {
+  prepare(tcb, now);
+  setState(tcb, SYN_SENT, M.CALL_OPEN, now);
+  tcb.rcv.shift = tcb.params.windowScale ? scaleFor(tcb.params.receiveBufferMax) : 0;
+  tcb.synNow = M.TX_SYN;
+  if (tcb.params.userTimeout > 0) tcb.timers[T_USER_TIMEOUT] = now + tcb.params.userTimeout;
+}
+
+/**
+ * SEND: queues `n` octets of `source` from `from`. Returns how many were taken: fewer when the send buffer or the slab is full,
+ * or -EPIPE after CLOSE or the end of the connection.
+ */
+export function send(tcb: Tcb, source: Uint8Array, from: number, n: number, now: number): number {
+  const { snd } = tcb;
+  if (snd.fin || tcb.state & CLOSED) return -EPIPE;
+  const room = Math.max(0, tcb.params.sendBuffer - snd.queued);
+  // Before the handshake is over SND.UNA is the SYN: the queue begins after it all the same.
+  const taken = tcb.sendQueue.write(snd.queued, source, from, Math.min(n, room));
+  if (taken > 0 && tcb.params.userTimeout > 0 && tcb.timers[T_USER_TIMEOUT] === NEVER) {
+    tcb.timers[T_USER_TIMEOUT] = now + tcb.params.userTimeout;
+  }
+  snd.queued += taken;
+  return taken;
+}
+
+/** SEND with the URGENT flag (MUST-30): everything queued so far is urgent; the pointer names the octet after it (MUST-62). */
+export function markUrgent(tcb: Tcb): void {
+  const { snd } = tcb;
+  const base = tcb.state & (SYN_SENT | SYN_RECEIVED) ? snd.iss + 1 : snd.una;
+  snd.up = (base + snd.queued) | 0;
+  snd.urgent = true;
+}
+
+/** Octets that RECEIVE would give now. */
+export function readable(tcb: Tcb): number {
+  return tcb.rcv.unread;
+}
+
+/** RECEIVE: copies up to `n` octets to `target` at `to`; returns how many. An opened window is announced when it is worth it. */
+export function receive(tcb: Tcb, target: Uint8Array, to: number, n: number): number {
+  const taken = Math.min(n, tcb.rcv.unread);
+  if (taken === 0) return 0;
+  tcb.receiveQueue.read(0, target, to, taken);
+  consumed(tcb, taken);
+  return taken;
+}
+
+/** RECEIVE that throws the octets away. */
+export function discard(tcb: Tcb, n: number): number {
+  const taken = Math.min(n, tcb.rcv.unread);
+  if (taken > 0) consumed(tcb, taken);
+  return taken;
+}
+
+function consumed(tcb: Tcb, n: number): void {
+  const { rcv } = tcb;
+  rcv.unread -= n;
+  if (rcv.unread === 0 && tcb.ranges.count === 0) tcb.receiveQueue.clear();
+  else tcb.receiveQueue.drop(n);
+  if (rcv.urgent && !gt(rcv.up, (rcv.nxt - rcv.unread) | 0)) rcv.urgent = false;
+  if (tcb.state & (ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2) && tcb.ackNow === 0 && worthAnUpdate(tcb)) {
+    tcb.ackNow = M.TX_ACK_WINDOW;
+  }
+}
+
+/** MUST-33: octets of urgent data that are still to be read, or 0. */
+export function urgentLeft(tcb: Tcb): number {
+  const { rcv } = tcb;
+  return rcv.urgent ? Math.max(0, diff(rcv.up, (rcv.nxt - rcv.unread) | 0)) : 0;
+}
+
+/**
+ * CLOSE (RFC 9293 §3.10.4): no more data from us; what is queued is delivered, then the FIN. Receiving goes on.
+ */
+export function closeSend(tcb: Tcb, now: number): void {
+  const { snd } = tcb;
+  if (snd.fin) return;
+  switch (tcb.state) {
+    case SYN_SENT:
+      finish(tcb, OK, M.CALL_CLOSE, now);
+      return;
+    case SYN_RECEIVED:
+      snd.fin = true;
+      return;
+    case ESTABLISHED:
+      snd.fin = true;
+      enterFinWait1(tcb, now);
+      return;
+    case CLOSE_WAIT:
+      snd.fin = true;
+      setState(tcb, LAST_ACK, M.CALL_CLOSE, now);
+      return;
+  }
+}
+
+/**
+ * The user will not read any more and not write any more (close(2)). SHLD-3: with unread data, or if data comes later, the peer gets an RST.
+ */
+export function closeBoth(tcb: Tcb, now: number): void {
+  const { rcv } = tcb;
+  rcv.closed = true;
+  if (tcb.state === CLOSED) return;
+  if (rcv.unread > 0 && tcb.state & (ESTABLISHED | CLOSE_WAIT | FIN_WAIT_1 | FIN_WAIT_2)) {
+    tcb.rstNow = M.TX_RST_UNREAD;
+    finish(tcb, OK, M.CALL_CLOSE, now);
+    return;
+  }
+  closeSend(tcb, now);
+  if (tcb.state === FIN_WAIT_2 && tcb.timers[T_TIME_WAIT] === NEVER) {
+    tcb.timers[T_TIME_WAIT] = now + tcb.params.finWait2;
+  }
+}
+
+/** ABORT (RFC 9293 §3.10.5): everything queued is thrown away, the peer gets an RST. */
+export function abort(tcb: Tcb, now: number): void {
+  const told = tcb.state & (SYN_RECEIVED | ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2 | CLOSE_WAIT);
+  if (tcb.state === CLOSED) return;
+  if (told !== 0) tcb.rstNow = M.TX_RST_ABORT;
+  finish(tcb, ECONNABORTED, M.CALL_ABORT, now);
+}

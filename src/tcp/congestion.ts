@@ -1,0 +1,37 @@
+import { Cubic } from "./cubic.ts";
+import { NewReno } from "./newreno.ts";
+import type { CongestionControlName } from "./params.ts";
+import type { Tcb } from "./tcb.ts";
+
+/**
+ * What a congestion control decides: how far cwnd falls after a loss, and how it grows without one. When it is asked, and
+ * what happens in recovery, is `recovery.ts`. A control keeps its numbers in `tcb.ccState`, so one object serves all connections.
+ */
+export interface CongestionControl {
+  readonly name: CongestionControlName;
+  /** A connection begins, or begins anew after a timeout. */
+  reset(tcb: Tcb): void;
+  /** ssthresh in octets after a loss detected at `now`, from the state before it. At least 2 SMSS (RFC 5681 (4)). */
+  reduce(tcb: Tcb, now: number): number;
+  /** `n` octets were acknowledged in congestion avoidance while cwnd limited the sender: raise cwnd. */
+  avoid(tcb: Tcb, n: number, now: number): void;
+  /** The sender was idle for `time` us: a clock that drives growth stands still. */
+  idle(tcb: Tcb, time: number): void;
+}
+
+const CONTROLS: Record<CongestionControlName, CongestionControl> = { newreno: new NewReno(), cubic: new Cubic() };
+
+export const CONGESTION_CONTROLS = Object.keys(CONTROLS) as CongestionControlName[];
+
+export function congestionControl(name: CongestionControlName): CongestionControl {
+  return CONTROLS[name];
+}
+
+/** Slow start (RFC 5681 §3.1 with RFC 3465, no limit per ACK): returns the octets that remain for congestion avoidance. */
+export function slowStart(tcb: Tcb, n: number): number {
+  const cc = tcb.cc;
+  const room = cc.ssthresh - cc.cwnd;
+  const taken = Math.min(n, room);
+  cc.cwnd += taken;
+  return n - taken;
+}

@@ -1,0 +1,110 @@
+/** What the SYNs agree on (RFC 9293 §3.5, 7323, 2018), and the step into ESTABLISHED. */
+import { NEVER } from "#base/time";
+import * as M from "./marks.ts";
+import { announcedMss } from "./output.ts";
+import { start } from "./recovery.ts";
+import { sample, tsval } from "./rto.ts";
+import { AckResult, acknowledge } from "./sack.ts";
+import type { Segment } from "./segment.ts";
+import { ESTABLISHED } from "./state.ts";
+import {
+  EVENT_OPENED,
+  EVENT_READABLE,
+  EVENT_WRITABLE,
+  setState,
+  T_KEEPALIVE,
+  T_RETRANSMIT,
+  T_USER_TIMEOUT,
+  type Tcb,
+} from "./tcb.ts";
+
+/** MUST-15: what a peer that sends no MSS option can take. */
+const MSS_DEFAULT_4 = 536;
+const MSS_DEFAULT_6 = 1220;
+/** Below this a segment is all header; Linux' floor, and FreeBSD's is not lower by default. */
+const MSS_MIN = 48;
+
+const result = new AckResult();
+
+/** Takes over what a SYN or SYN,ACK says: IRS and the options that both sides offer. */
+export function takeSyn(tcb: Tcb, seg: Segment, now: number): void {
+  const { options } = seg;
+  const { params, snd, rcv } = tcb;
+  rcv.irs = seg.seq;
+  rcv.nxt = (seg.seq + 1) | 0;
+  rcv.acked = rcv.nxt;
+  rcv.adv = rcv.nxt;
+  rcv.up = rcv.nxt;
+  tcb.windowScaleOk = params.windowScale && options.windowScale >= 0;
+  if (tcb.windowScaleOk) snd.shift = options.windowScale;
+  else rcv.shift = 0;
+  tcb.sackOk = params.sack && options.sackPermitted;
+  tcb.timestampsOk = params.timestamps && options.timestamps;
+  if (tcb.timestampsOk) {
+    tcb.tsRecent = options.tsval;
+    tcb.tsRecentTime = now;
+  }
+  tcb.peerMss = Math.max(options.mss, 0);
+  setSegmentSize(tcb, announcedMss(tcb));
+}
+
+/**
+ * Eff.snd.MSS (MUST-16): the peer's MSS (or its default), at most what our path takes, less the options of every segment.
+ * @param pathMss what the path leaves for payload without options.
+ */
+export function setSegmentSize(tcb: Tcb, pathMss: number): void {
+  const { snd } = tcb;
+  const peer = tcb.peerMss > 0 ? tcb.peerMss : tcb.remote.family === 4 ? MSS_DEFAULT_4 : MSS_DEFAULT_6;
+  snd.mssBase = Math.max(Math.min(peer, pathMss), MSS_MIN);
+  snd.mss = snd.mssBase - (tcb.timestampsOk ? 12 : 0);
+}
+
+/** Our SYN is acknowledged and the peer's is known: the connection is ESTABLISHED. */
+export function establish(tcb: Tcb, seg: Segment, now: number): void {
+  const { snd, rcv, params } = tcb;
+  const resends = Math.max(0, tcb.retries);
+  result.clear();
+  acknowledge(tcb, seg.ack, now, result);
+  snd.una = seg.ack;
+  snd.small = snd.una;
+  snd.up = snd.una;
+  // The window of a SYN is not scaled (RFC 7323 §2.2).
+  updateSendWindow(tcb, seg);
+  if (result.rtt >= 0) sample(tcb, result.rtt, now);
+  else if (tcb.timestampsOk && seg.options.tsecr !== 0) {
+    sample(tcb, Math.max((tsval(tcb, now) - seg.options.tsecr) | 0, 1) * 1000, now);
+  } else if (resends > 0) {
+    // RFC 6298 (5.7): the RTO of 1 s proved too short for this path.
+    tcb.rto = Math.max(params.rtoInitial, 3_000_000);
+  }
+  start(tcb, resends);
+  tcb.retries = 0;
+  tcb.timers[T_RETRANSMIT] = NEVER;
+  tcb.timers[T_USER_TIMEOUT] = NEVER;
+  tcb.stalledSince = NEVER;
+  tcb.quickAcks = params.quickAcks;
+  rcv.mss = Math.min(snd.mss, MSS_DEFAULT_4);
+  setState(tcb, ESTABLISHED, M.GOT_ACK_OF_SYN, now);
+  tcb.openedAt = now;
+  tcb.lastReceiveTime = 0;
+  tcb.lastAckTime = now;
+  if (params.keepAlive) tcb.timers[T_KEEPALIVE] = now + params.keepAliveIdle;
+  tcb.events |= EVENT_OPENED | EVENT_WRITABLE;
+  // What came with the SYN was kept as if it had come out of order.
+  const next = tcb.ranges.advance(rcv.nxt);
+  if (next !== rcv.nxt) {
+    rcv.unread += (next - rcv.nxt) | 0;
+    rcv.nxt = next;
+    tcb.events |= EVENT_READABLE;
+    tcb.ackNow = M.TX_ACK_FILLED;
+  }
+}
+
+/** RFC 9293 §3.10.7.4, fifth step: SND.WND, SND.WL1, SND.WL2. */
+export function updateSendWindow(tcb: Tcb, seg: Segment): void {
+  const { snd } = tcb;
+  snd.wnd = seg.ctl & 2 ? seg.wnd : seg.wnd << snd.shift;
+  if (snd.wnd > snd.wndMax) snd.wndMax = snd.wnd;
+  snd.wl1 = seg.seq;
+  snd.wl2 = seg.ack;
+}

@@ -1,0 +1,52 @@
+/** What ICMP errors do to a connection (RFC 9293 §3.9.2.2, RFC 5927, RFC 1191). */
+import { finish } from "./finish.ts";
+import { setSegmentSize } from "./handshake.ts";
+import * as M from "./marks.ts";
+import { announcedMss } from "./output.ts";
+import { markAllLost } from "./sack.ts";
+import { ge, lt } from "./seq.ts";
+import { SYN_RECEIVED, SYN_SENT } from "./state.ts";
+import { CA_LOSS, EVENT_SOFT_ERROR, type Tcb } from "./tcb.ts";
+
+/** RFC 5927 §4: believed only if it quotes something that is in flight. */
+export function quotesFlight(tcb: Tcb, seq: number): boolean {
+  return ge(seq, tcb.snd.una) && lt(seq, tcb.snd.nxt);
+}
+
+/**
+ * Unreachable, time exceeded, parameter problem. MUST-56: net, host and the like never end a connection; SHLD-26: protocol
+ * and port unreachable do, here only while it opens (RFC 5927 §6.1: later they are too easily forged).
+ * @param hard protocol or port unreachable
+ * @param error the code for the user
+ */
+export function unreachable(tcb: Tcb, hard: boolean, error: number, now: number): void {
+  tcb.softError = error;
+  const opening = (tcb.state & (SYN_SENT | SYN_RECEIVED)) !== 0;
+  if (opening && (hard || tcb.params.softErrorsAbortOpen)) {
+    tcb.env.counters.count(M.ICMP_HARD);
+    finish(tcb, error, M.ICMP_HARD, now);
+    return;
+  }
+  tcb.env.counters.count(M.ICMP_SOFT);
+  tcb.events |= EVENT_SOFT_ERROR;
+}
+
+/**
+ * The path's MTU went down (RFC 1191 §6.4): smaller segments from now on, and what was too big is sent again at once,
+ * without blaming congestion.
+ * @param pathMss what the path leaves for payload without options.
+ */
+export function pathMtuChanged(tcb: Tcb, pathMss: number, now: number): void {
+  if (pathMss >= tcb.snd.mssBase) return;
+  tcb.env.counters.count(M.ICMP_MTU);
+  const before = tcb.snd.mss;
+  setSegmentSize(tcb, Math.min(pathMss, announcedMss(tcb)));
+  tcb.cc.cwnd = Math.max(Math.floor(tcb.cc.cwnd / before) * tcb.snd.mss, tcb.snd.mss);
+  if (tcb.state & (SYN_SENT | SYN_RECEIVED)) return;
+  markAllLost(tcb, M.ICMP_MTU, now);
+  tcb.renoSacked = 0;
+  tcb.cc.recover = tcb.snd.nxt;
+  tcb.cc.phase = CA_LOSS;
+  tcb.cc.ssthresh = Math.max(tcb.cc.cwnd, 2 * tcb.snd.mss);
+  tcb.cc.force = true;
+}

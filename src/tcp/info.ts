@@ -1,0 +1,103 @@
+/** STATUS (RFC 9293 §3.9.1): a snapshot of a connection in the words of `ss -ti` and tcp_info. */
+import { errorName, type TcpErrorName } from "./error.ts";
+import { type StateName, stateName } from "./state.ts";
+import { CA_OPEN, type Tcb } from "./tcb.ts";
+import { room } from "./window.ts";
+
+const PHASES = ["open", "disorder", "cwr", "recovery", "loss"] as const;
+
+/** Octets, microseconds and counts; sequence numbers do not appear. */
+export interface TcpInfo {
+  state: StateName;
+  error: TcpErrorName;
+  localAddress: string;
+  localPort: number;
+  remoteAddress: string;
+  remotePort: number;
+  /** SMSS: payload octets of a full segment. */
+  mss: number;
+  /** The peer's MSS option, 0 if it sent none. */
+  advmss: number;
+  sack: boolean;
+  timestamps: boolean;
+  /** Shifts we apply to the peer's windows and to ours; -1: not agreed. */
+  sndWscale: number;
+  rcvWscale: number;
+  congestionControl: string;
+  phase: (typeof PHASES)[number];
+  cwnd: number;
+  ssthresh: number;
+  /** Octets thought to be in the network. */
+  inFlight: number;
+  sacked: number;
+  lost: number;
+  rtt: number;
+  rttvar: number;
+  minRtt: number;
+  rto: number;
+  /** Timeouts in a row. */
+  backoff: number;
+  sndWnd: number;
+  rcvWnd: number;
+  /** Queued and not acknowledged; received and not read. */
+  sendQueue: number;
+  receiveQueue: number;
+  bytesSent: number;
+  bytesAcked: number;
+  bytesReceived: number;
+  bytesRetrans: number;
+  segsOut: number;
+  segsIn: number;
+  dataSegsOut: number;
+  dataSegsIn: number;
+  retransTotal: number;
+  timeouts: number;
+  duplicatesReceived: number;
+  outOfOrderReceived: number;
+}
+
+export function info(tcb: Tcb): TcpInfo {
+  const { snd, rcv, cc } = tcb;
+  return {
+    state: stateName(tcb.state),
+    error: errorName(tcb.error),
+    localAddress: tcb.local.toString(),
+    localPort: tcb.localPort,
+    remoteAddress: tcb.remote.toString(),
+    remotePort: tcb.remotePort,
+    mss: snd.mss,
+    advmss: tcb.peerMss,
+    sack: tcb.sackOk,
+    timestamps: tcb.timestampsOk,
+    sndWscale: tcb.windowScaleOk ? snd.shift : -1,
+    rcvWscale: tcb.windowScaleOk ? rcv.shift : -1,
+    congestionControl: tcb.congestion.name,
+    phase: PHASES[cc.phase] ?? PHASES[CA_OPEN],
+    cwnd: cc.cwnd,
+    ssthresh: cc.ssthresh,
+    inFlight: tcb.inFlight(),
+    sacked: tcb.sackedBytes,
+    lost: tcb.lostBytes,
+    rtt: Math.max(0, Math.round(tcb.srtt)),
+    rttvar: Math.round(tcb.rttvar),
+    minRtt: Number.isFinite(tcb.rttMin) ? tcb.rttMin : 0,
+    rto: tcb.rto,
+    backoff: tcb.retries,
+    sndWnd: snd.wnd,
+    rcvWnd: room(tcb),
+    sendQueue: snd.queued,
+    receiveQueue: rcv.unread,
+    bytesSent: tcb.bytesSent,
+    bytesAcked: tcb.bytesAcked,
+    bytesReceived: tcb.bytesReceived,
+    bytesRetrans: tcb.bytesRetransmitted,
+    segsOut: tcb.segmentsOut,
+    segsIn: tcb.segmentsIn,
+    dataSegsOut: tcb.dataSegmentsOut,
+    dataSegsIn: tcb.dataSegmentsIn,
+    retransTotal: tcb.retransmissionsTotal,
+    timeouts: tcb.timeouts,
+    duplicatesReceived: tcb.duplicatesReceived,
+    outOfOrderReceived: tcb.outOfOrderReceived,
+  };
+}

@@ -1,0 +1,55 @@
+import type { Address } from "#ip/address";
+import type { TcpParams } from "./params.ts";
+import type { Tcb } from "./tcb.ts";
+
+/** A passive OPEN (RFC 9293 §3.9.1): the LISTEN state, and the connections that come from it until they are accepted. */
+export class Listener {
+  /** The address connections must be for, or null for every address of ours. MUST-43. */
+  readonly local: Address | null;
+  readonly port: number;
+  /** The foreign socket, if the OPEN specified one: others are refused. Port 0: any. */
+  readonly remote: Address | null;
+  readonly remotePort: number;
+  readonly params: TcpParams;
+  /** Connections that may wait to be accepted; as many may be half open. */
+  readonly backlog: number;
+  /** Children in SYN-RECEIVED. */
+  halfOpen = 0;
+  /** Established children, oldest first. */
+  readonly ready: Tcb[] = [];
+  closed = false;
+  /** A child became ready, or a stranger was refused; drained by the floor above. */
+  inEvents = false;
+  /** The last remote that was not let in, for the words "a stranger knocked"; null once told. */
+  stranger: Address | null = null;
+  strangerPort = 0;
+  /** Something of the floor above. */
+  user: unknown = null;
+
+  constructor(
+    local: Address | null,
+    port: number,
+    params: TcpParams,
+    backlog: number,
+    remote: Address | null,
+    remotePort: number,
+  ) {
+    this.local = local;
+    this.port = port;
+    this.params = params;
+    this.backlog = backlog;
+    this.remote = remote;
+    this.remotePort = remotePort;
+  }
+
+  /** True if no further child can be taken in. */
+  get full(): boolean {
+    return this.ready.length > this.backlog || this.halfOpen > this.backlog;
+  }
+
+  /** Whether the OPEN lets this remote in. */
+  admits(remote: Address, port: number): boolean {
+    if (this.remote !== null && !this.remote.equals(remote)) return false;
+    return this.remotePort === 0 || this.remotePort === port;
+  }
+}

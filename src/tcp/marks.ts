@@ -1,0 +1,95 @@
+/** The rules of the TCP floor, by name: causes of what is sent, and verdicts on what arrives. */
+import { mark } from "#base/mark";
+
+// Why a segment is sent.
+export const TX_SYN = mark("tcp.tx.syn", "active OPEN");
+export const TX_SYN_ACK = mark("tcp.tx.syn-ack", "answer to a SYN");
+export const TX_DATA = mark("tcp.tx.data", "new data");
+export const TX_FIN = mark("tcp.tx.fin", "CLOSE: our FIN");
+export const TX_RTO = mark("tcp.tx.rto", "resent: the retransmission timer fired");
+export const TX_FAST = mark("tcp.tx.fast-retransmit", "resent: duplicates say that it was lost");
+export const TX_LOSS = mark("tcp.tx.loss-recovery", "resent: lost with the window that timed out");
+export const TX_PROBE = mark("tcp.tx.window-probe", "probe of a closed window");
+export const TX_OVERRIDE = mark("tcp.tx.sws-override", "small segment sent after the override timeout");
+export const TX_KEEPALIVE = mark("tcp.tx.keep-alive", "keep-alive probe");
+export const TX_ACK_QUICK = mark("tcp.tx.ack-quick", "ACK at once, early in the connection");
+export const TX_ACK_SECOND = mark("tcp.tx.ack-second", "ACK for every second full segment");
+export const TX_ACK_DELAYED = mark("tcp.tx.ack-delayed", "the delayed ACK timer fired");
+export const TX_ACK_ORDER = mark("tcp.tx.ack-out-of-order", "duplicate ACK: a segment came out of order");
+export const TX_ACK_FILLED = mark("tcp.tx.ack-hole-filled", "ACK at once: a hole was filled");
+export const TX_ACK_FIN = mark("tcp.tx.ack-fin", "ACK of a FIN");
+export const TX_ACK_HANDSHAKE = mark("tcp.tx.ack-handshake", "third step of the handshake");
+export const TX_ACK_UNACCEPTABLE = mark("tcp.tx.ack-unacceptable", "ACK in answer to an unacceptable segment");
+export const TX_ACK_WINDOW = mark("tcp.tx.window-update", "the window opened");
+export const TX_ACK_PUSH = mark("tcp.tx.ack-push", "ACK at once: nothing else to wait for");
+export const TX_CHALLENGE = mark("tcp.tx.challenge-ack", "challenge ACK (RFC 5961)");
+export const TX_RST_ABORT = mark("tcp.tx.rst-abort", "ABORT");
+export const TX_RST_UNREAD = mark("tcp.tx.rst-unread-data", "closed with unread data, or data after close");
+export const TX_RST_CLOSED = mark("tcp.tx.rst-closed", "no connection there");
+export const TX_RST_ACK = mark("tcp.tx.rst-bad-ack", "an ACK of something never sent");
+export const TX_RST_STRANGER = mark("tcp.tx.rst-stranger", "the listener does not let this remote in");
+export const TX_RST_LIMIT = mark("tcp.tx.rst-limit", "a limit ended the connection");
+
+// What happened to a segment that arrived.
+export const RX_DATA = mark("tcp.rx.data", "in-order data");
+export const RX_ACK = mark("tcp.rx.ack", "acknowledgment");
+export const RX_OUT_OF_ORDER = mark("tcp.rx.out-of-order", "data ahead of RCV.NXT, kept");
+export const RX_DUPLICATE = mark("tcp.rx.duplicate", "nothing but octets that we have");
+export const RX_UNACCEPTABLE = mark("tcp.rx.unacceptable", "outside the receive window");
+export const RX_NO_ACK = mark("tcp.rx.no-ack", "a segment without ACK on an open connection");
+export const RX_PAWS = mark("tcp.rx.paws", "an older timestamp than already seen (RFC 7323 §5)");
+export const RX_NO_TIMESTAMP = mark("tcp.rx.no-timestamp", "agreed timestamp is missing (RFC 7323 §3.2)");
+export const RX_RST = mark("tcp.rx.rst", "reset by the peer");
+export const RX_RST_IGNORED = mark("tcp.rx.rst-ignored", "RST outside the window");
+export const RX_RST_CHALLENGED = mark(
+  "tcp.rx.rst-challenged",
+  "RST inside the window but not at RCV.NXT (RFC 5961 §3)",
+);
+export const RX_SYN_CHALLENGED = mark("tcp.rx.syn-challenged", "SYN on an open connection (RFC 5961 §4)");
+export const RX_ACK_TOO_OLD = mark("tcp.rx.ack-too-old", "ACK older than the largest window (RFC 5961 §5)");
+export const RX_ACK_TOO_NEW = mark("tcp.rx.ack-too-new", "ACK of data not yet sent");
+export const RX_AFTER_CLOSE = mark("tcp.rx.after-close", "data when nobody will read it");
+export const RX_NO_MEMORY = mark("tcp.rx.no-memory", "no page left for the payload");
+export const RX_TOO_MANY_RANGES = mark("tcp.rx.too-many-ranges", "more holes than the limit");
+export const RX_SYN_DUPLICATE = mark("tcp.rx.syn-duplicate", "our SYN,ACK was lost: the SYN again");
+export const RX_CLOSED = mark("tcp.rx.closed", "no connection and no listener there");
+export const RX_BACKLOG = mark("tcp.rx.backlog", "the listener's backlog is full");
+export const RX_STRANGER = mark("tcp.rx.stranger", "a SYN from a remote that the listener does not let in");
+export const RX_BAD_SYN = mark("tcp.rx.bad-syn", "SYN with RST or FIN, or from an impossible source");
+export const RX_TIME_WAIT_SYN = mark(
+  "tcp.rx.time-wait-syn",
+  "a new connection takes the place of TIME-WAIT (RFC 6191)",
+);
+export const RX_BAD_CHECKSUM = mark("tcp.rx.bad-checksum", "the checksum is wrong");
+export const RX_BAD_OPTION = mark("tcp.rx.bad-option", "an option with an illegal length: the rest was not read");
+export const RX_INVALID_LIMITED = mark("tcp.rx.invalid-limited", "unacceptable, and the ACK for it was rate limited");
+
+// Why a state or a window changed.
+export const CALL_OPEN = mark("tcp.call.open", "OPEN");
+export const CALL_CLOSE = mark("tcp.call.close", "CLOSE");
+export const CALL_ABORT = mark("tcp.call.abort", "ABORT");
+export const GOT_SYN = mark("tcp.got.syn", "a SYN arrived");
+export const GOT_SYN_ACK = mark("tcp.got.syn-ack", "a SYN,ACK arrived");
+export const GOT_ACK_OF_SYN = mark("tcp.got.ack-of-syn", "our SYN was acknowledged");
+export const GOT_ACK_OF_FIN = mark("tcp.got.ack-of-fin", "our FIN was acknowledged");
+export const GOT_FIN = mark("tcp.got.fin", "the peer's FIN arrived");
+export const GAVE_UP = mark("tcp.gave-up", "R2, the user timeout or keep-alive ended it");
+export const TIMER_RTO = mark("tcp.timer.rto", "the retransmission timer");
+export const TIMER_PERSIST = mark("tcp.timer.persist", "the persist timer");
+export const TIMER_KEEPALIVE = mark("tcp.timer.keep-alive", "the keep-alive timer");
+export const TIMER_TIME_WAIT = mark("tcp.timer.time-wait", "2 MSL are over");
+export const TIMER_FIN_WAIT_2 = mark("tcp.timer.fin-wait-2", "FIN-WAIT-2 with nobody left to read");
+export const TIMER_DELAYED_ACK = mark("tcp.timer.delayed-ack", "the delayed ACK timer");
+export const CC_SLOW_START = mark("tcp.cc.slow-start", "cwnd grows by what was acknowledged");
+export const CC_AVOIDANCE = mark("tcp.cc.avoidance", "congestion avoidance");
+export const CC_ENTER_RECOVERY = mark("tcp.cc.enter-recovery", "fast recovery begins");
+export const CC_RECOVERY = mark("tcp.cc.recovery", "proportional rate reduction (RFC 6937)");
+export const CC_EXIT_RECOVERY = mark("tcp.cc.exit-recovery", "recovery is over");
+export const CC_LOSS = mark("tcp.cc.loss", "a timeout: cwnd is one segment");
+export const CC_EXIT_LOSS = mark("tcp.cc.exit-loss", "all that was lost with the timeout is acknowledged");
+export const CC_IDLE = mark("tcp.cc.idle", "restart after idle");
+export const ICMP_HARD = mark("tcp.icmp.hard", "ICMP ended the connection attempt");
+export const ICMP_SOFT = mark("tcp.icmp.soft", "ICMP: noted, not acted upon");
+export const ICMP_MTU = mark("tcp.icmp.mtu", "ICMP: smaller path MTU, segments are cut smaller and resent");
+export const ICMP_STALE = mark("tcp.icmp.stale", "ICMP about a segment that is not in flight (RFC 5927)");
+export const REPLACED = mark("tcp.replaced", "a new connection took its place");

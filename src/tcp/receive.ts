@@ -1,0 +1,162 @@
+/** The seventh and eighth steps of RFC 9293 §3.10.7.4: the text goes into the receive queue, the FIN ends it. */
+import { NEVER } from "#base/time";
+import { EV_DROP } from "#base/trace";
+import { FIN } from "#wire/tcp";
+import { ECONNRESET } from "./error.ts";
+import { finish, timeWait } from "./finish.ts";
+import * as M from "./marks.ts";
+import { type Reset, resetFor } from "./reset.ts";
+import type { Segment } from "./segment.ts";
+import { diff, ge, gt, le, lt, max, min } from "./seq.ts";
+import { CLOSE_WAIT, CLOSING, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, MAY_RECEIVE } from "./state.ts";
+import { EVENT_READABLE, EVENT_REMOTE_CLOSED, setState, T_DELAYED_ACK, type Tcb } from "./tcb.ts";
+
+export function receiveText(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
+  if (seg.n === 0 && (seg.ctl & FIN) === 0) return;
+  // The peer has said FIN: nothing can follow it.
+  if ((tcb.state & MAY_RECEIVE) === 0) return;
+  const { rcv } = tcb;
+  const end = (seg.seq + seg.n) | 0;
+  if (rcv.closed && seg.n > 0 && gt(end, rcv.nxt)) {
+    // SHLD-3: data that nobody will read. The peer must know.
+    tcb.env.counters.count(M.RX_AFTER_CLOSE);
+    resetFor(seg, M.TX_RST_UNREAD, reset);
+    finish(tcb, ECONNRESET, M.RX_AFTER_CLOSE, now);
+    return;
+  }
+  noteFin(tcb, seg, end);
+  if (seg.n > 0) store(tcb, seg, end, now);
+  checkFin(tcb, now);
+}
+
+/** Remembers where the stream ends. A second FIN elsewhere, or one beyond the window, is not believed. */
+function noteFin(tcb: Tcb, seg: Segment, end: number): void {
+  const { rcv } = tcb;
+  if ((seg.ctl & FIN) === 0 || rcv.finSeen) return;
+  if (gt(end, rcv.adv) || lt(end, rcv.nxt)) return;
+  rcv.fin = end;
+  rcv.finSeen = true;
+}
+
+function store(tcb: Tcb, seg: Segment, end: number, now: number): void {
+  const { rcv, env } = tcb;
+  if (seg.segmentSize > rcv.mss) rcv.mss = Math.min(seg.segmentSize, 0xffff);
+  tcb.lastReceiveTime = now;
+  const left = max(seg.seq, rcv.nxt);
+  let right = min(end, rcv.adv);
+  if (rcv.finSeen) right = min(right, rcv.fin);
+  noteDuplicate(tcb, seg.seq, end);
+  if (!lt(left, right)) {
+    tcb.duplicatesReceived++;
+    env.counters.count(M.RX_DUPLICATE);
+    tcb.ackNow = M.TX_ACK_UNACCEPTABLE;
+    return;
+  }
+  const ahead = diff(left, rcv.nxt);
+  if (ahead > 0 && tcb.ranges.covered(left, right)) {
+    tcb.duplicatesReceived++;
+    env.counters.count(M.RX_DUPLICATE);
+    tcb.ranges.add(left, right);
+    outOfOrder(tcb);
+    return;
+  }
+  const n = diff(right, left);
+  const kept = tcb.receiveQueue.writeFromSlab(rcv.unread + ahead, seg.o + diff(left, seg.seq), n);
+  if (kept < n) {
+    env.counters.count(M.RX_NO_MEMORY);
+    env.trace.record(now, EV_DROP, M.RX_NO_MEMORY, tcb.id, n - kept);
+    tcb.ackNow = M.TX_ACK_UNACCEPTABLE;
+    if (kept === 0) return;
+    right = (left + kept) | 0;
+  }
+  if (ahead > 0) {
+    if (!tcb.ranges.add(left, right)) {
+      env.counters.count(M.RX_TOO_MANY_RANGES);
+      tcb.ackNow = M.TX_ACK_ORDER;
+      return;
+    }
+    tcb.outOfOrderReceived++;
+    env.counters.count(M.RX_OUT_OF_ORDER);
+    outOfOrder(tcb);
+    return;
+  }
+  inOrder(tcb, right, now);
+}
+
+function inOrder(tcb: Tcb, right: number, now: number): void {
+  const { rcv } = tcb;
+  const holes = tcb.ranges.count;
+  const next = holes > 0 ? tcb.ranges.advance(right) : right;
+  const n = diff(next, rcv.nxt);
+  rcv.nxt = next;
+  rcv.unread += n;
+  tcb.bytesReceived += n;
+  tcb.events |= EVENT_READABLE;
+  tcb.env.counters.count(M.RX_DATA);
+  // RFC 5681 §4.2: an ACK at once when a hole is filled, wholly or in part.
+  if (holes > 0) tcb.ackNow = M.TX_ACK_FILLED;
+  else scheduleAck(tcb, now);
+}
+
+/** RFC 9293 §3.8.6.3, RFC 5681 §4.2: every second full segment at once (SHLD-19), else within the delay (MUST-40). */
+function scheduleAck(tcb: Tcb, now: number): void {
+  const { rcv, params } = tcb;
+  if (tcb.ackNow !== 0) return;
+  if (tcb.quickAcks > 0 && !tcb.interactive) tcb.ackNow = M.TX_ACK_QUICK;
+  else if (diff(rcv.nxt, rcv.acked) > rcv.mss || params.delayedAck === 0) tcb.ackNow = M.TX_ACK_SECOND;
+  else if (tcb.timers[T_DELAYED_ACK] === NEVER) tcb.timers[T_DELAYED_ACK] = now + params.delayedAck;
+}
+
+/** A duplicate ACK for each out-of-order segment, at once (RFC 5681 §4.2). With SACK one tells of many. */
+function outOfOrder(tcb: Tcb): void {
+  if (tcb.ackNow === M.TX_ACK_ORDER && !tcb.sackOk) tcb.ackDuplicates++;
+  tcb.ackNow = M.TX_ACK_ORDER;
+}
+
+/** RFC 2883: what of [left, right) we had already, below RCV.NXT or in one of the ranges, is reported with the next ACK. */
+function noteDuplicate(tcb: Tcb, left: number, right: number): void {
+  if (!tcb.sackOk) return;
+  const { rcv, ranges } = tcb;
+  if (lt(left, rcv.nxt)) report(tcb, left, min(right, rcv.nxt), true);
+  let first = !lt(left, rcv.nxt);
+  for (let i = 0; i < ranges.count; i++) {
+    const l = max(left, ranges.left[i]!);
+    const r = min(right, ranges.right[i]!);
+    if (!lt(l, r)) continue;
+    report(tcb, l, r, first);
+    first = false;
+  }
+}
+
+function report(tcb: Tcb, left: number, right: number, first: boolean): void {
+  if (first || tcb.dsackLeft === tcb.dsackRight) {
+    tcb.dsackLeft = left;
+    tcb.dsackRight = right;
+  } else if (le(left, tcb.dsackRight) && ge(right, tcb.dsackLeft)) {
+    tcb.dsackLeft = min(left, tcb.dsackLeft);
+    tcb.dsackRight = max(right, tcb.dsackRight);
+  }
+}
+
+/** Eighth: the FIN, once everything before it has come. */
+function checkFin(tcb: Tcb, now: number): void {
+  const { rcv } = tcb;
+  if (!rcv.finSeen || rcv.nxt !== rcv.fin) return;
+  rcv.nxt = (rcv.nxt + 1) | 0;
+  if (lt(rcv.adv, rcv.nxt)) rcv.adv = rcv.nxt;
+  tcb.ackNow = M.TX_ACK_FIN;
+  tcb.events |= EVENT_REMOTE_CLOSED;
+  switch (tcb.state) {
+    case ESTABLISHED:
+      setState(tcb, CLOSE_WAIT, M.GOT_FIN, now);
+      break;
+    case FIN_WAIT_1:
+      // Our FIN is not acknowledged, or step five would have moved on.
+      setState(tcb, CLOSING, M.GOT_FIN, now);
+      break;
+    case FIN_WAIT_2:
+      timeWait(tcb, M.GOT_FIN, now);
+      tcb.ackNow = M.TX_ACK_FIN;
+      break;
+  }
+}

@@ -1,0 +1,114 @@
+import { assert } from "#base/assert";
+
+/** No record. */
+export const NONE = -1;
+
+/** Flags of a record. */
+export const SACKED = 1;
+/** Thought lost, and not yet resent since. */
+export const LOST = 2;
+/** Resent, and that copy is thought to be in flight. */
+export const RESENT = 4;
+/** Ever sent twice: gives no round-trip sample (Karn). */
+export const AMBIGUOUS = 8;
+export const HAS_SYN = 16;
+export const HAS_FIN = 32;
+
+/**
+ * What each connection sent and has not had acknowledged: one record per transmission (a super-segment is one record,
+ * split where the peer's SACK blocks or a retransmission cut it), in sequence order, as doubly linked lists in one set of
+ * typed arrays for the whole stack. This is the scoreboard of RFC 6675 and the basis of round-trip samples.
+ */
+export class Records {
+  readonly limit: number;
+  start: Int32Array;
+  end: Int32Array;
+  /** When it was last sent, us. */
+  time: Float64Array;
+  flags: Uint8Array;
+  /** How often it was sent. */
+  sends: Uint8Array;
+  next: Int32Array;
+  prev: Int32Array;
+  #free = NONE;
+  #fresh = 0;
+  #used = 0;
+
+  /** @param limit records that may exist at once over all connections. */
+  constructor(limit: number) {
+    const n = Math.min(1024, limit);
+    this.limit = limit;
+    this.start = new Int32Array(n);
+    this.end = new Int32Array(n);
+    this.time = new Float64Array(n);
+    this.flags = new Uint8Array(n);
+    this.sends = new Uint8Array(n);
+    this.next = new Int32Array(n);
+    this.prev = new Int32Array(n);
+  }
+
+  /** Records in use. */
+  get used(): number {
+    return this.#used;
+  }
+
+  /** True if `n` more can be had. */
+  has(n: number): boolean {
+    return this.#used + n <= this.limit;
+  }
+
+  alloc(start: number, end: number, now: number, flags: number): number {
+    assert(this.#used < this.limit, "records: ask `has` first");
+    let r = this.#free;
+    if (r !== NONE) this.#free = this.next[r]!;
+    else {
+      if (this.#fresh === this.start.length) this.#grow();
+      r = this.#fresh++;
+    }
+    this.#used++;
+    this.start[r] = start;
+    this.end[r] = end;
+    this.time[r] = now;
+    this.flags[r] = flags;
+    this.sends[r] = 1;
+    this.next[r] = NONE;
+    this.prev[r] = NONE;
+    return r;
+  }
+
+  free(r: number): void {
+    this.next[r] = this.#free;
+    this.#free = r;
+    this.#used--;
+  }
+
+  /** Cuts record r at `seq` (inside it); the second half, a new record after it, is returned. */
+  split(r: number, seq: number): number {
+    const flags = this.flags[r]!;
+    const s = this.alloc(seq, this.end[r]!, this.time[r]!, flags & ~HAS_SYN);
+    this.flags[r] = flags & ~HAS_FIN;
+    this.sends[s] = this.sends[r]!;
+    this.end[r] = seq;
+    const after = this.next[r]!;
+    this.next[s] = after;
+    this.prev[s] = r;
+    this.next[r] = s;
+    if (after !== NONE) this.prev[after] = s;
+    return s;
+  }
+
+  #grow(): void {
+    const n = Math.min(this.start.length * 2, this.limit);
+    const copy = <T extends Int32Array | Float64Array | Uint8Array>(to: T, from: T): T => {
+      to.set(from);
+      return to;
+    };
+    this.start = copy(new Int32Array(n), this.start);
+    this.end = copy(new Int32Array(n), this.end);
+    this.time = copy(new Float64Array(n), this.time);
+    this.flags = copy(new Uint8Array(n), this.flags);
+    this.sends = copy(new Uint8Array(n), this.sends);
+    this.next = copy(new Int32Array(n), this.next);
+    this.prev = copy(new Int32Array(n), this.prev);
+  }
+}

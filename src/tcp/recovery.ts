@@ -1,0 +1,195 @@
+/**
+ * Loss recovery: when to believe in a loss, how much may be sent while it is repaired, when it is over. RFC 5681 (fast
+ * retransmit), 6582 (NewReno), 6675 (SACK), 3042 (limited transmit: what left the network makes room for new data), 6937 (how
+ * fast the window comes down). The retransmission timer's part is `timedOut`.
+ */
+import { MILLISECOND } from "#base/time";
+import { EV_CWND } from "#base/trace";
+import { slowStart } from "./congestion.ts";
+import * as M from "./marks.ts";
+import { NONE } from "./records.ts";
+import { type AckResult, forgetSacks, markAllLost, markHeadLost, markLostBySack } from "./sack.ts";
+import { ge, gt } from "./seq.ts";
+import { CA_DISORDER, CA_LOSS, CA_OPEN, CA_RECOVERY, type Tcb } from "./tcb.ts";
+
+/** RFC 6928: the initial window, less after a lost SYN (RFC 5681 §3.1; one loss may be spurious with an RTO of 1 s). */
+export function start(tcb: Tcb, synRetransmissions: number): void {
+  const cc = tcb.cc;
+  const mss = tcb.snd.mss;
+  cc.cwnd = synRetransmissions > 1 ? mss : tcb.params.initialWindow * mss;
+  cc.ssthresh = 0x7fffffff;
+  cc.recover = tcb.snd.iss;
+  tcb.congestion.reset(tcb);
+}
+
+/**
+ * An acceptable ACK was applied to the scoreboard.
+ * @param duplicate RFC 5681's duplicate ACK, or with SACK one that brought news.
+ * @param flight octets outstanding before it.
+ */
+export function acknowledged(tcb: Tcb, result: AckResult, duplicate: boolean, flight: number, now: number): void {
+  const cc = tcb.cc;
+  switch (cc.phase) {
+    case CA_RECOVERY:
+      inRecovery(tcb, result, duplicate, now);
+      break;
+    case CA_LOSS:
+      inLoss(tcb, result, flight, now);
+      break;
+    default:
+      inOrder(tcb, result, duplicate, flight, now);
+  }
+}
+
+function inOrder(tcb: Tcb, result: AckResult, duplicate: boolean, flight: number, now: number): void {
+  const cc = tcb.cc;
+  if (result.acked > 0) {
+    cc.duplicates = 0;
+    tcb.renoSacked = 0;
+  }
+  if (duplicate) {
+    cc.duplicates++;
+    addRenoSack(tcb);
+  }
+  if (tcb.sackOk) markLostBySack(tcb, M.TX_FAST, now);
+  // RFC 6582 §3.2 step 2: duplicates of what an earlier recovery repaired are no new loss.
+  else if (cc.duplicates >= tcb.params.dupThresh && gt(tcb.snd.una, cc.recover)) markHeadLost(tcb, M.TX_FAST, now);
+  if (tcb.lostBytes > 0) {
+    enter(tcb, now);
+    reduce(tcb, result, now);
+    return;
+  }
+  cc.phase = tcb.sackedBytes > 0 || cc.duplicates > 0 ? CA_DISORDER : CA_OPEN;
+  if (result.acked > 0) grow(tcb, result.acked, flight, now);
+}
+
+function enter(tcb: Tcb, now: number): void {
+  const cc = tcb.cc;
+  cc.prior = cc.cwnd;
+  cc.ssthresh = tcb.congestion.reduce(tcb, now);
+  cc.recover = tcb.snd.nxt;
+  cc.recoverFlight = Math.max(tcb.outstanding(), 1);
+  cc.prrDelivered = 0;
+  cc.prrOut = 0;
+  cc.credit = 0;
+  cc.force = true;
+  cc.phase = CA_RECOVERY;
+  traceCwnd(tcb, M.CC_ENTER_RECOVERY, now);
+}
+
+function inRecovery(tcb: Tcb, result: AckResult, duplicate: boolean, now: number): void {
+  const cc = tcb.cc;
+  const { una } = tcb.snd;
+  // Without SACK recovery holds on until more than `recover` is acknowledged: the duplicates of our own
+  // retransmissions would begin it anew (RFC 6582 §4).
+  if (result.acked > 0 && (tcb.sackOk ? ge(una, cc.recover) : gt(una, cc.recover) || tcb.head === NONE)) {
+    leave(tcb, M.CC_EXIT_RECOVERY, now);
+    return;
+  }
+  if (tcb.sackOk) markLostBySack(tcb, M.TX_FAST, now);
+  else {
+    if (duplicate) addRenoSack(tcb);
+    if (result.acked > 0) {
+      // A partial ACK (RFC 6582 §3.2 step 3): one octet more was lost than repaired; the rest of what it covers had been SACKed, could the peer say so.
+      tcb.renoSacked = Math.max(0, tcb.renoSacked - Math.max(0, result.acked - tcb.snd.mss));
+      if (tcb.snd.una !== cc.recover) {
+        markHeadLost(tcb, M.TX_FAST, now);
+        cc.force = true;
+      }
+    }
+  }
+  reduce(tcb, result, now);
+}
+
+/** Proportional rate reduction (RFC 6937), in whole segments. */
+function reduce(tcb: Tcb, result: AckResult, now: number): void {
+  const cc = tcb.cc;
+  const mss = tcb.snd.mss;
+  const delivered = tcb.sackOk ? result.delivered : Math.max(result.delivered, result.acked === 0 ? mss : 0);
+  cc.prrDelivered += delivered;
+  const pipe = tcb.inFlight();
+  let count: number;
+  if (pipe > cc.ssthresh) {
+    count = Math.ceil((cc.prrDelivered * cc.ssthresh) / cc.recoverFlight / mss) * mss - cc.prrOut;
+  } else {
+    const bound = Math.max(cc.prrDelivered - cc.prrOut, delivered) + (result.acked > 0 ? mss : 0);
+    count = Math.min(cc.ssthresh - pipe, bound);
+  }
+  if (cc.force && count < mss) count = mss;
+  cc.cwnd = Math.max(pipe + Math.max(count, 0), mss);
+  traceCwnd(tcb, M.CC_RECOVERY, now);
+}
+
+function leave(tcb: Tcb, cause: number, now: number): void {
+  const cc = tcb.cc;
+  cc.phase = CA_OPEN;
+  cc.duplicates = 0;
+  tcb.renoSacked = 0;
+  cc.force = false;
+  if (cause === M.CC_EXIT_RECOVERY) cc.cwnd = cc.ssthresh;
+  traceCwnd(tcb, cause, now);
+}
+
+/** The retransmission timer fired (RFC 5681 (4), §3.1; RFC 6675 §5.1). */
+export function timedOut(tcb: Tcb, now: number): void {
+  const cc = tcb.cc;
+  const records = tcb.env.records;
+  // A second timeout of the same data leaves ssthresh alone (RFC 5681 §3.1).
+  if (cc.phase !== CA_LOSS || ge(tcb.snd.una, cc.recover)) {
+    cc.prior = cc.cwnd;
+    cc.ssthresh = tcb.congestion.reduce(tcb, now);
+  }
+  if (tcb.head !== NONE && records.flags[tcb.head]! & 1) forgetSacks(tcb);
+  markAllLost(tcb, M.TX_RTO, now);
+  tcb.renoSacked = 0;
+  cc.duplicates = 0;
+  cc.credit = 0;
+  cc.recover = tcb.snd.nxt;
+  cc.phase = CA_LOSS;
+  cc.cwnd = tcb.snd.mss;
+  cc.force = true;
+  traceCwnd(tcb, M.CC_LOSS, now);
+}
+
+function inLoss(tcb: Tcb, result: AckResult, flight: number, now: number): void {
+  if (result.acked === 0) return;
+  // What the peer already had when the timer fired is no sign of a free network, but it is acknowledged: slow start.
+  grow(tcb, result.acked, flight, now);
+  if (ge(tcb.snd.una, tcb.cc.recover)) leave(tcb, M.CC_EXIT_LOSS, now);
+}
+
+/** cwnd grows only if it was what held the sender back (RFC 7661 §1, RFC 5681 §3.1). */
+function grow(tcb: Tcb, acked: number, flight: number, now: number): void {
+  const cc = tcb.cc;
+  const inSlowStart = cc.cwnd < cc.ssthresh;
+  if (!(cc.limited || (inSlowStart && cc.cwnd < 2 * flight))) return;
+  const before = cc.cwnd;
+  const rest = inSlowStart ? slowStart(tcb, acked) : acked;
+  if (rest > 0) tcb.congestion.avoid(tcb, rest, now);
+  if (cc.cwnd !== before) traceCwnd(tcb, inSlowStart ? M.CC_SLOW_START : M.CC_AVOIDANCE, now);
+}
+
+/** Without SACK each duplicate stands for a segment that arrived. */
+function addRenoSack(tcb: Tcb): void {
+  if (tcb.sackOk) return;
+  const mss = tcb.snd.mss;
+  const most = Math.max(0, tcb.outstanding() - mss - tcb.lostBytes + tcb.resentBytes);
+  tcb.renoSacked = Math.min(tcb.renoSacked + mss, most);
+}
+
+/** RFC 5681 §4.1 in the gentle form of RFC 2861: cwnd halves for each RTO of silence, down to the initial window. */
+export function restartAfterIdle(tcb: Tcb, now: number): void {
+  const cc = tcb.cc;
+  const idle = now - tcb.lastSendTime;
+  if (!tcb.params.slowStartAfterIdle || tcb.lastSendTime === 0 || idle <= tcb.rto) return;
+  const restart = Math.min(tcb.params.initialWindow * tcb.snd.mss, cc.cwnd);
+  cc.ssthresh = Math.max(cc.ssthresh, Math.floor(cc.cwnd * 0.75));
+  for (let left = idle - tcb.rto; left > 0 && cc.cwnd > restart; left -= tcb.rto) cc.cwnd = Math.floor(cc.cwnd / 2);
+  cc.cwnd = Math.max(cc.cwnd, restart);
+  tcb.congestion.idle(tcb, idle);
+  if (idle >= MILLISECOND) traceCwnd(tcb, M.CC_IDLE, now);
+}
+
+function traceCwnd(tcb: Tcb, cause: number, now: number): void {
+  tcb.env.trace.record(now, EV_CWND, cause, tcb.id, tcb.cc.cwnd, tcb.cc.ssthresh, tcb.inFlight());
+}

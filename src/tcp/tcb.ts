@@ -1,0 +1,309 @@
+import type { Counters } from "#base/counters";
+import { Pages } from "#base/pages";
+import type { Prng } from "#base/prng";
+import type { SipHash } from "#base/siphash";
+import type { Slab } from "#base/slab";
+import { NEVER } from "#base/time";
+import { EV_STATE, type Trace } from "#base/trace";
+import type { Address } from "#ip/address";
+import type { CongestionControl } from "./congestion.ts";
+import type { Listener } from "./listener.ts";
+import type { TcpParams } from "./params.ts";
+import { Ranges } from "./reassembly.ts";
+import { NONE, type Records } from "./records.ts";
+import { CLOSED } from "./state.ts";
+
+/** What all connections of one stack share. Everything random or timed is handed in. */
+export interface TcpEnv {
+  readonly slab: Slab;
+  readonly counters: Counters;
+  readonly trace: Trace;
+  readonly records: Records;
+  readonly prng: Prng;
+  /** Keyed by the stack's secret: ISNs, timestamp offsets, ports. */
+  readonly hash: SipHash;
+}
+
+// What the floor above is told, as bits of `tcb.events`; drained once per poll.
+export const EVENT_OPENED = 1;
+export const EVENT_READABLE = 2;
+export const EVENT_WRITABLE = 4;
+/** The peer closed its direction: after the bytes that are readable comes the end. */
+export const EVENT_REMOTE_CLOSED = 8;
+/** The connection is gone; `tcb.error` says why (OK: closed by both). */
+export const EVENT_CLOSED = 16;
+/** MUST-32: urgent data was announced. */
+export const EVENT_URGENT = 32;
+/** SHLD-9, MUST-47: R1 was passed, or ICMP reported something that does not end the connection: `tcb.softError`. */
+export const EVENT_SOFT_ERROR = 64;
+/** Everything that we sent, our FIN included, is acknowledged. */
+export const EVENT_DRAINED = 128;
+
+// Indices into `tcb.timers`, in the order in which they act when several expire at once.
+export const T_TIME_WAIT = 0;
+export const T_RETRANSMIT = 1;
+export const T_PERSIST = 2;
+export const T_DELAYED_ACK = 3;
+export const T_KEEPALIVE = 4;
+export const T_USER_TIMEOUT = 5;
+export const TIMERS = 6;
+export const TIMER_NAMES = ["time-wait", "retransmit", "persist", "delayed-ack", "keep-alive", "user-timeout"] as const;
+
+// Phases of loss recovery.
+export const CA_OPEN = 0;
+export const CA_DISORDER = 1;
+export const CA_CWR = 2;
+export const CA_RECOVERY = 3;
+export const CA_LOSS = 4;
+
+/** Send sequence variables (RFC 9293 §3.3.1). */
+export class SendVariables {
+  /** Oldest unacknowledged sequence number. */
+  una = 0;
+  /** Next to be sent. */
+  nxt = 0;
+  /** The peer's window in octets, scaled. REC-1: 32 bit. */
+  wnd = 0;
+  /** The largest it ever was (SWS avoidance; RFC 5961 §5). */
+  wndMax = 0;
+  /** SEG.SEQ and SEG.ACK of the last window update. */
+  wl1 = 0;
+  wl2 = 0;
+  iss = 0;
+  /** Send urgent pointer: the sequence number after the last urgent octet. */
+  up = 0;
+  urgent = false;
+  /** Shift of the windows we receive (RFC 7323 §2). */
+  shift = 0;
+  /** Octets that SEND took and that are not acknowledged: SND.UNA + queued is the end of the stream so far. */
+  queued = 0;
+  /** CLOSE was called: a FIN follows the queued octets. */
+  fin = false;
+  finSent = false;
+  /** The largest payload of a segment without options. */
+  mssBase = 536;
+  /** The same less the options that every segment carries: SMSS of RFC 5681. */
+  mss = 536;
+  /** The end of the last segment that was smaller than SMSS (Minshall's SND.SML). */
+  small = 0;
+  /** Data up to here may be sent at once: CORK and MSG_MORE hold back what lies beyond. */
+  cork = false;
+}
+
+/** Receive sequence variables (RFC 9293 §3.3.1). */
+export class ReceiveVariables {
+  /** Next expected sequence number. */
+  nxt = 0;
+  irs = 0;
+  /** The right edge last advertised: RCV.NXT + RCV.WND. It never moves left (SHLD-14). */
+  adv = 0;
+  up = 0;
+  urgent = false;
+  /** Shift of the windows we send. */
+  shift = 0;
+  /** Octets in order that the user has not read. */
+  unread = 0;
+  /** Octets in all the user may leave unread (RCV.BUFF). */
+  capacity = 0;
+  /** RCV.NXT when we last sent an ACK: Last.ACK.sent (RFC 7323 §4.3). */
+  acked = 0;
+  /** The largest segment seen: our estimate of the peer's SMSS, for "every second full segment". */
+  mss = 0;
+  /** Where the peer's FIN lies, if it came, in order or not. */
+  fin = 0;
+  finSeen = false;
+  /** Nobody will read any more: data that comes is answered with RST. */
+  closed = false;
+}
+
+/** The congestion variables (RFC 5681), in octets. */
+export class CongestionVariables {
+  cwnd = 0;
+  ssthresh = 0x7fffffff;
+  phase = CA_OPEN;
+  /** RFC 6582 `recover`: SND.NXT when recovery began. */
+  recover = 0;
+  /** Duplicate ACKs in a row. */
+  duplicates = 0;
+  /** cwnd before the last reduction. */
+  prior = 0;
+  /** RFC 6937: octets delivered and sent in this recovery, and in flight at its begin. */
+  prrDelivered = 0;
+  prrOut = 0;
+  recoverFlight = 0;
+  /** cwnd, not the window or the user, held the sender back since the last ACK. */
+  limited = false;
+  /** Octets acknowledged towards the next increase. */
+  credit = 0;
+  /** A fast retransmission goes out even if the pipe is full. */
+  force = false;
+}
+
+/**
+ * A transmission control block (RFC 9293 §3.3.1): everything of one connection. The functions beside it (`calls`,
+ * `arrives`, `timeouts`, `output`) act on it; nothing here acts by itself.
+ */
+export class Tcb {
+  readonly env: TcpEnv;
+  readonly params: TcpParams;
+  /** A small integer, unique among living connections. */
+  readonly id: number;
+  readonly local: Address;
+  readonly remote: Address;
+  readonly localPort: number;
+  readonly remotePort: number;
+  state = CLOSED;
+  /** The listener this connection came from (passive OPEN), until it is accepted or gone. MUST-11. */
+  listener: Listener | null = null;
+  /** True if it came from a passive OPEN; decides where RST in SYN-RECEIVED leads. MUST-11. */
+  passive = false;
+
+  readonly snd = new SendVariables();
+  readonly rcv = new ReceiveVariables();
+  readonly cc = new CongestionVariables();
+  congestion: CongestionControl;
+  /** State of the congestion control in use; its meaning is the control's. */
+  readonly ccState = new Float64Array(8);
+
+  /** What we queued from SND.UNA on, and what we received from RCV.NXT - unread on. */
+  readonly sendQueue: Pages;
+  readonly receiveQueue: Pages;
+  /** Out-of-order stretches beyond RCV.NXT. */
+  readonly ranges = new Ranges();
+
+  // Agreed in the handshake.
+  sackOk = false;
+  timestampsOk = false;
+  windowScaleOk = false;
+  /** RFC 7323: TS.Recent, when it was taken, and our offset of TSval. */
+  tsRecent = 0;
+  tsRecentTime = 0;
+  tsOffset = 0;
+  /** MSS option of the peer, or 0. */
+  peerMss = 0;
+  /** What our path's MTU leaves for TCP payload without options (MMS_R - 20). */
+  localMss = 536;
+
+  // Scoreboard: the list of records, and sums over it in octets.
+  head = NONE;
+  tail = NONE;
+  sackedBytes = 0;
+  lostBytes = 0;
+  resentBytes = 0;
+  /** Duplicates stand for octets that left the network when the peer has no SACK. */
+  renoSacked = 0;
+  /** Highest SACKed end. */
+  sackHigh = 0;
+  /** D-SACK block to report (RFC 2883), if left != right. */
+  dsackLeft = 0;
+  dsackRight = 0;
+
+  // Round-trip time (RFC 6298), us. srtt < 0: no sample yet.
+  srtt = -1;
+  rttvar = 0;
+  rto: number;
+  rttMin = NEVER;
+  /** Timeouts in a row without an ACK of something new. */
+  retries = 0;
+  /** When the first of them was armed: user timeout. */
+  stalledSince = NEVER;
+  probes = 0;
+  keepAliveProbes = 0;
+
+  /** Why an ACK is to be sent now (a mark), or 0. */
+  ackNow = 0;
+  /** Duplicate ACKs due beyond that one (only where the peer has no SACK). */
+  ackDuplicates = 0;
+  quickAcks = 0;
+  /** The user answers what it reads: quick ACKs would only double the packets. */
+  interactive = false;
+  /** Set by a timer or a call: one segment to send besides what the windows allow. */
+  probeNow = 0;
+  synNow = 0;
+  rstNow = 0;
+  /** When an unacceptable segment without data was last answered. */
+  invalidAckTime = -NEVER;
+
+  readonly timers = new Float64Array(TIMERS).fill(NEVER);
+
+  error = 0;
+  softError = 0;
+  /** EVENT_* bits not yet drained. */
+  events = 0;
+  /** Whether the stack has it in its lists: to transmit, to tell. */
+  inOutput = false;
+  inEvents = false;
+  /** The user holds it (socket); a connection that nobody holds is deleted silently. */
+  held = false;
+  /** Something of the floor above. */
+  user: unknown = null;
+
+  // Statistics, in the words of tcp_info.
+  bytesSent = 0;
+  bytesAcked = 0;
+  bytesReceived = 0;
+  bytesRetransmitted = 0;
+  segmentsOut = 0;
+  segmentsIn = 0;
+  dataSegmentsOut = 0;
+  dataSegmentsIn = 0;
+  retransmissions = 0;
+  retransmissionsTotal = 0;
+  duplicatesReceived = 0;
+  outOfOrderReceived = 0;
+  timeouts = 0;
+  openedAt = 0;
+  lastSendTime = 0;
+  lastReceiveTime = 0;
+  lastAckTime = 0;
+
+  constructor(
+    env: TcpEnv,
+    params: TcpParams,
+    congestion: CongestionControl,
+    id: number,
+    local: Address,
+    localPort: number,
+    remote: Address,
+    remotePort: number,
+  ) {
+    this.env = env;
+    this.params = params;
+    this.congestion = congestion;
+    this.id = id;
+    this.local = local;
+    this.localPort = localPort;
+    this.remote = remote;
+    this.remotePort = remotePort;
+    this.rto = params.rtoInitial;
+    this.quickAcks = params.quickAcks;
+    this.sendQueue = new Pages(env.slab);
+    this.receiveQueue = new Pages(env.slab);
+    this.rcv.capacity = params.receiveBuffer;
+  }
+
+  /** The earliest deadline, or NEVER. */
+  deadline(): number {
+    const timers = this.timers;
+    let earliest = timers[0]!;
+    for (let i = 1; i < TIMERS; i++) if (timers[i]! < earliest) earliest = timers[i]!;
+    return earliest;
+  }
+
+  /** Octets sent and not acknowledged, SYN and FIN included. */
+  outstanding(): number {
+    return (this.snd.nxt - this.snd.una) | 0;
+  }
+
+  /** RFC 6675's pipe: octets thought to be in the network. */
+  inFlight(): number {
+    return this.outstanding() - this.sackedBytes - this.lostBytes + this.resentBytes - this.renoSacked;
+  }
+}
+
+/** Moves to another state, with its cause for the trace. */
+export function setState(tcb: Tcb, state: number, cause: number, now: number): void {
+  if (tcb.state === state) return;
+  tcb.env.trace.record(now, EV_STATE, cause, tcb.id, tcb.state, state);
+  tcb.state = state;
+}

@@ -1,0 +1,132 @@
+/** TIMEOUTS (RFC 9293 §3.10.8): what happens when a timer of a connection fires. */
+import { NEVER } from "#base/time";
+import { EV_TIMER } from "#base/trace";
+import { ETIMEDOUT } from "./error.ts";
+import { finish, timeWaitOver } from "./finish.ts";
+import * as M from "./marks.ts";
+import { persistInterval } from "./output.ts";
+import { NONE } from "./records.ts";
+import { timedOut } from "./recovery.ts";
+import { backOff } from "./rto.ts";
+import { CLOSED, SYN_RECEIVED, SYN_SENT } from "./state.ts";
+import {
+  EVENT_SOFT_ERROR,
+  T_DELAYED_ACK,
+  T_KEEPALIVE,
+  T_PERSIST,
+  T_RETRANSMIT,
+  T_TIME_WAIT,
+  T_USER_TIMEOUT,
+  type Tcb,
+  TIMERS,
+} from "./tcb.ts";
+
+/** Fires every timer that is due, in the order of their indices. */
+export function timeouts(tcb: Tcb, now: number): void {
+  for (let t = 0; t < TIMERS && tcb.state !== CLOSED; t++) {
+    if (tcb.timers[t]! > now) continue;
+    tcb.timers[t] = NEVER;
+    fire(tcb, t, now);
+  }
+}
+
+function fire(tcb: Tcb, timer: number, now: number): void {
+  switch (timer) {
+    case T_TIME_WAIT:
+      timeWaitOver(tcb, now);
+      break;
+    case T_RETRANSMIT:
+      retransmit(tcb, now);
+      break;
+    case T_PERSIST:
+      persist(tcb, now);
+      break;
+    case T_DELAYED_ACK:
+      if (tcb.ackNow === 0) tcb.ackNow = M.TX_ACK_DELAYED;
+      trace(tcb, T_DELAYED_ACK, M.TIMER_DELAYED_ACK, 1, now);
+      break;
+    case T_KEEPALIVE:
+      keepAlive(tcb, now);
+      break;
+    case T_USER_TIMEOUT:
+      userTimeout(tcb, now);
+      break;
+  }
+}
+
+/** RFC 6298 (5.4) to (5.6), and R1 and R2 of RFC 9293 §3.8.3. */
+function retransmit(tcb: Tcb, now: number): void {
+  if (tcb.head === NONE) return;
+  const { params } = tcb;
+  // SHLD-17, MUST-37: a peer that closed its window over what is in flight and still answers is not given up.
+  const closed = tcb.snd.wnd === 0 && now - tcb.lastAckTime < 2 * tcb.rto;
+  if (!closed || tcb.retries < params.retriesR1) tcb.retries++;
+  tcb.timeouts++;
+  trace(tcb, T_RETRANSMIT, M.TIMER_RTO, tcb.retries, now);
+  const handshake = tcb.state & (SYN_SENT | SYN_RECEIVED);
+  const limit = tcb.state === SYN_SENT ? params.retriesSyn : handshake ? params.retriesSynAck : params.retriesR2;
+  if (tcb.retries > limit || timeIsUp(tcb, now)) {
+    finish(tcb, tcb.softError !== 0 ? tcb.softError : ETIMEDOUT, M.GAVE_UP, now);
+    return;
+  }
+  if (tcb.retries === params.retriesR1) {
+    // SHLD-9: the user may want to know; IP should look for another route (MUST-20), which a TUN does not have.
+    tcb.events |= EVENT_SOFT_ERROR;
+  }
+  backOff(tcb);
+  tcb.timers[T_RETRANSMIT] = now + tcb.rto;
+  if (handshake) tcb.synNow = tcb.state === SYN_SENT ? M.TX_SYN : M.TX_SYN_ACK;
+  else timedOut(tcb, now);
+}
+
+/** RFC 9293 §3.8.6.1: the window is closed and nothing is in flight. MUST-37: as long as probes are answered this goes on. */
+function persist(tcb: Tcb, now: number): void {
+  const { snd, params } = tcb;
+  if (snd.nxt !== snd.una) return;
+  if (tcb.probes > params.retriesR2 || (tcb.probes > 0 && timeIsUp(tcb, now))) {
+    finish(tcb, tcb.softError !== 0 ? tcb.softError : ETIMEDOUT, M.GAVE_UP, now);
+    return;
+  }
+  if (tcb.stalledSince === NEVER) tcb.stalledSince = now;
+  tcb.probes++;
+  trace(tcb, T_PERSIST, M.TIMER_PERSIST, tcb.probes, now);
+  tcb.probeNow = M.TX_PROBE;
+  tcb.timers[T_PERSIST] = now + persistInterval(tcb);
+}
+
+/** RFC 9293 §3.8.4. MUST-26: only when nothing is in flight; else the retransmission timer finds out sooner. */
+function keepAlive(tcb: Tcb, now: number): void {
+  const { params } = tcb;
+  if (!params.keepAlive) return;
+  if (tcb.snd.nxt !== tcb.snd.una || tcb.timers[T_PERSIST] !== NEVER) {
+    tcb.timers[T_KEEPALIVE] = now + params.keepAliveIdle;
+    return;
+  }
+  if (tcb.keepAliveProbes >= params.keepAliveCount) {
+    // MUST-29: many unanswered probes, not one, end it; the peer, if it lives, is told.
+    finish(tcb, ETIMEDOUT, M.GAVE_UP, now);
+    tcb.rstNow = M.TX_RST_LIMIT;
+    return;
+  }
+  tcb.keepAliveProbes++;
+  trace(tcb, T_KEEPALIVE, M.TIMER_KEEPALIVE, tcb.keepAliveProbes, now);
+  tcb.probeNow = M.TX_KEEPALIVE;
+  tcb.timers[T_KEEPALIVE] = now + params.keepAliveInterval;
+}
+
+function userTimeout(tcb: Tcb, now: number): void {
+  if (tcb.head === NONE && tcb.snd.queued === 0) return;
+  finish(tcb, ETIMEDOUT, M.GAVE_UP, now);
+  tcb.rstNow = M.TX_RST_LIMIT;
+}
+
+/** RFC 9293 §3.9.1: USER TIMEOUT, counted from when the data that is stuck was last known to move. */
+function timeIsUp(tcb: Tcb, now: number): boolean {
+  const limit = tcb.params.userTimeout;
+  return limit > 0 && tcb.stalledSince !== NEVER && now - tcb.stalledSince >= limit;
+}
+
+function trace(tcb: Tcb, timer: number, cause: number, times: number, now: number): void {
+  tcb.env.counters.count(cause);
+  tcb.env.trace.record(now, EV_TIMER, cause, tcb.id, timer, times);
+}

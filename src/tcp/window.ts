@@ -1,0 +1,56 @@
+/** Receive window management (RFC 9293 §3.8.6): what we advertise, and when an opening is worth an ACK of its own. */
+import { diff, gt } from "./seq.ts";
+import type { Tcb } from "./tcb.ts";
+
+/** Octets that RCV.BUFF has room for beyond RCV.NXT. */
+export function room(tcb: Tcb): number {
+  return Math.max(0, tcb.rcv.capacity - tcb.rcv.unread);
+}
+
+/**
+ * The window field for a segment sent now, and with it the new right edge. The edge moves right only in steps of
+ * min(RCV.BUFF / 2, MSS) (MUST-39) and never left (SHLD-14): scaling rounds it up where rounding down would shrink it.
+ */
+export function advertise(tcb: Tcb): number {
+  const rcv = tcb.rcv;
+  const current = Math.max(0, diff(rcv.adv, rcv.nxt));
+  const possible = room(tcb);
+  const step = Math.min(rcv.capacity >> 1, Math.max(rcv.mss, 1));
+  const unit = 1 << rcv.shift;
+  let field: number;
+  if (possible >= current + step) {
+    field = possible >> rcv.shift;
+    if (field << rcv.shift < current) field = Math.ceil(current / unit);
+  } else field = Math.ceil(current / unit);
+  field = Math.min(field, 0xffff);
+  const right = (rcv.nxt + (field << rcv.shift)) | 0;
+  if (gt(right, rcv.adv)) rcv.adv = right;
+  return field;
+}
+
+/** The window of a SYN is never scaled (RFC 7323 §2.2). */
+export function advertiseUnscaled(tcb: Tcb): number {
+  const rcv = tcb.rcv;
+  const field = Math.min(room(tcb), 0xffff);
+  rcv.adv = (rcv.nxt + field) | 0;
+  return field;
+}
+
+/**
+ * After a read: whether the window that could be offered is so much larger than the one the peer knows that it should be
+ * told without waiting for data to acknowledge. Twice as large, and by at least the step of MUST-39: that is few ACKs for a fast reader, and
+ * one at once for a peer that waits.
+ */
+export function worthAnUpdate(tcb: Tcb): boolean {
+  const rcv = tcb.rcv;
+  const current = Math.max(0, diff(rcv.adv, rcv.nxt));
+  const possible = room(tcb);
+  return possible >= 2 * current && possible - current >= Math.min(rcv.capacity >> 1, Math.max(rcv.mss, 1));
+}
+
+/** The shift we offer: the smallest with which the window field can express `octets` (RFC 7323 §2.2). */
+export function scaleFor(octets: number): number {
+  let shift = 0;
+  while (shift < 14 && octets >> shift > 0xffff) shift++;
+  return shift;
+}

@@ -28,24 +28,20 @@ const SYMBOLS = {
 type Libc = ReturnType<typeof dlopen<typeof SYMBOLS>>["symbols"];
 
 /** glibc, then musl (its loader is its C library), then whatever the system calls libc. */
-export const LIBC_NAMES: readonly string[] = [
-  "libc.so.6",
-  `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`,
-  "libc.so",
-];
+const NAMES = ["libc.so.6", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`, "libc.so"];
 
 let libc: Libc | undefined;
 
 /** Opens the library on first use, so that a command that needs no system call never pays for it. */
-function load(names = LIBC_NAMES): Libc {
-  for (const name of names) {
+function load(): Libc {
+  for (const name of NAMES) {
     try {
       return (libc = dlopen(name, SYMBOLS).symbols);
     } catch {
       // The next name may be there.
     }
   }
-  const hint = `Tried ${names.join(", ")}. tcpnet's devices need Linux with glibc or musl.`;
+  const hint = `Tried ${NAMES.join(", ")}. tcpnet's devices need Linux with glibc or musl.`;
   throw new SystemError({ call: "dlopen", target: "the C library", errno: ELIBACC, hint });
 }
 

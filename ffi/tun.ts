@@ -6,12 +6,9 @@ const TUNSETPERSIST = 0x400454cb;
 const TUNSETIFF = 0x400454ca;
 const TUNSETOWNER = 0x400454cc;
 const TUNSETOFFLOAD = 0x400454d0;
-const TUNGETIFF = 0x800454d2;
 const TUNSETVNETHDRSZ = 0x400454d8;
 
 export const IFF_TUN = 0x0001;
-export const IFF_TAP = 0x0002;
-export const IFF_MULTI_QUEUE = 0x0100;
 /** No four bytes of protocol before each packet. */
 export const IFF_NO_PI = 0x1000;
 /** A struct virtio_net_hdr before each packet. */
@@ -33,15 +30,6 @@ export function setInterface(fd: number, name: string, flags: number): number {
   new TextEncoder().encodeInto(name, request.subarray(0, NAME - 1));
   new DataView(request.buffer).setInt16(NAME, flags, true);
   return ioctl(fd, TUNSETIFF, request);
-}
-
-/** The name of the interface behind a descriptor and its flags, or the negated error number. */
-export function getInterface(fd: number): { name: string; flags: number } | number {
-  const request = new Uint8Array(IFREQ);
-  const result = ioctl(fd, TUNGETIFF, request);
-  if (result < 0) return result;
-  const name = new TextDecoder().decode(request.subarray(0, request.indexOf(0)));
-  return { name, flags: new DataView(request.buffer).getUint16(NAME, true) };
 }
 
 export function setOffload(fd: number, features: number): number {

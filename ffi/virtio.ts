@@ -11,7 +11,6 @@ export const NEEDS_CSUM = 1;
 /** The checksum was found right. */
 export const DATA_VALID = 2;
 
-export const GSO_TYPE_NONE = 0;
 export const GSO_TYPE_TCPV4 = 1;
 export const GSO_TYPE_TCPV6 = 4;
 /** Beside the type: the super-segment's first segment carries CWR. */

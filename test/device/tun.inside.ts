@@ -79,6 +79,31 @@ test("a prepared device is left as it is, and outlives its users until it is rem
   expect(removeTun("t0")).toBe(false);
 });
 
+/** Runs a statement as a user without any privilege; answers the error's message, or "fine". */
+function unprivileged(statement: string): string {
+  const program = `
+    import { openTun } from "#device/tun";
+    try { ${statement}; console.log("fine"); } catch (error) { console.log(error.message); }`;
+  const drop = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--"];
+  return Bun.spawnSync([...drop, process.execPath, "-e", program])
+    .stdout.toString()
+    .trim();
+}
+
+test("the owner of a prepared device needs no privileges, and is told when something does", () => {
+  const prefix = `prefix: { address: Uint8Array.of(10, 9, 0, 1), length: 24 }`;
+  makePersistentTun({ name: "t0", prefix: PREFIX4, owner: process.getuid!() });
+  makePersistentTun({ name: "t1", owner: 12_345 });
+  expect(unprivileged(`openTun({ name: "t0", ${prefix} })`)).toBe("fine");
+  expect(unprivileged(`openTun({ name: "t0", ${prefix}, mtu: 1400 })`)).toContain(
+    "SIOCSIFMTU on t0: operation not permitted (EPERM). The MTU of t0 is not as asked for",
+  );
+  expect(unprivileged(`openTun({ name: "t1" })`)).toContain("t1 was made for another user");
+  expect(unprivileged(`openTun({ name: "t2" })`)).toContain("Making a device takes CAP_NET_ADMIN");
+  removeTun("t0");
+  removeTun("t1");
+});
+
 test("errors say what failed, on what, why, and what to do", () => {
   const device = openTun({ name: "t0", prefix: PREFIX4 });
   const busy = failure(() => openTun({ name: "t0" }));

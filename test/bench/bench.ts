@@ -1,0 +1,76 @@
+/**
+ * Bulk transfer over two TUN devices with the kernel's forwarding between them, in a namespace of its own. The pump is the
+ * reference: our own device without a stack. With TUNCEIL=/path/to/tunceil.c and gcc at hand, the same in C beside it.
+ *
+ *     bun test/bench/bench.ts [SECONDS]
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Namespace, unavailable, withNamespace } from "../support/netns.ts";
+
+const SECONDS = process.argv[2] ?? "2";
+const SHAPES = [
+  // Ours carry 12 bytes of TCP options, as a connection with timestamps does.
+  { name: "64 KB GSO", size: "65535", gso: "1448", gsoInC: "1460" },
+  { name: "1,500 B", size: "1500", gso: "0", gsoInC: "0" },
+] as const;
+
+interface Row {
+  readonly what: string;
+  readonly gbps: number;
+  readonly writeNs: number;
+  readonly readNs: number;
+}
+
+/** Writer and reader have a processor each, as those of tunceil. */
+const pinned = (cpu: number, command: string[]) =>
+  Bun.which("taskset") === null ? command : ["taskset", "-c", String(cpu), ...command];
+const pump = (...args: string[]) => [process.execPath, "test/bench/pump.ts", ...args];
+
+async function forwarding<T>(work: (ns: Namespace) => Promise<T>): Promise<T> {
+  return withNamespace(async (ns) => {
+    await ns.must(["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]);
+    return work(ns);
+  });
+}
+
+async function ours(size: string, gso: string): Promise<Omit<Row, "what">> {
+  const cost = await forwarding(async (ns) => JSON.parse(await ns.must(pinned(0, pump("calls", size, gso, SECONDS)))));
+  const gbps = await forwarding(async (ns) => {
+    const reader = ns.spawn(pinned(1, pump("read", SECONDS)));
+    const lines = reader.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    await lines.read();
+    await ns.must(pinned(0, pump("write", size, gso, String(Number(SECONDS) + 0.3))));
+    return JSON.parse((await lines.read()).value!).gbps;
+  });
+  return { gbps, writeNs: cost.write_fwd_ns, readNs: cost.read_ns };
+}
+
+async function theirs(program: string, size: string, gso: string): Promise<Omit<Row, "what">> {
+  const run = (mode: string) =>
+    forwarding(async (ns) => JSON.parse(await ns.must([program, mode, size, "1", gso, SECONDS])));
+  const cost = await run("seq");
+  return { gbps: (await run("fwd")).recv_gbps, writeNs: cost.write_fwd_ns, readNs: cost.read_ns };
+}
+
+async function main(): Promise<void> {
+  if (unavailable !== "") throw new Error(unavailable);
+  const rows: Row[] = [];
+  for (const { name, size, gso } of SHAPES) rows.push({ what: `pump, ${name}`, ...(await ours(size, gso)) });
+  const source = process.env.TUNCEIL;
+  if (source !== undefined && Bun.which("gcc") !== null) {
+    const folder = mkdtempSync(join(tmpdir(), "tcpnet-bench-"));
+    const program = join(folder, "tunceil");
+    await Bun.$`gcc -O2 -w -o ${program} ${source}`;
+    for (const { name, size, gso } of SHAPES) rows.push({ what: `C, ${name}`, ...(await theirs(program, size, gso)) });
+    rmSync(folder, { recursive: true });
+  }
+  console.log("                      Gbit/s   write+forward ns   read ns");
+  for (const { what, gbps, writeNs, readNs } of rows)
+    console.log(
+      `${what.padEnd(20)}${gbps.toFixed(2).padStart(8)}${String(writeNs).padStart(19)}${String(readNs).padStart(10)}`,
+    );
+}
+
+await main();

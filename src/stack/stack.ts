@@ -396,7 +396,7 @@ export class Stack {
 
   // --- TCP input ---------------------------------------------------------------------------------------------------
 
-  #tcp(packet: Packet, header: IpHeader, now: number): void {
+  #tcp(packet: Packet, header: IpHeader, now: number): undefined {
     const v = this.slab.view;
     const { o, n } = header;
     const wrong = header.group ? M.RX_BAD_SYN : tcphdr.valid(v, o, n);
@@ -439,7 +439,7 @@ export class Stack {
     old: Tcb | null,
     packet: Packet,
     now: number,
-  ): void {
+  ): undefined {
     const reset = this.#reset;
     const listener = this.#findListener(header, localPort);
     if (listener === null) return this.#drop(closed(seg, reset), packet, now);
@@ -479,7 +479,7 @@ export class Stack {
     return checksum.good(checksum.sum(this.slab.view, o, n, pseudo));
   }
 
-  #drop(mark: number, packet: Packet, now: number): void {
+  #drop(mark: number, packet: Packet, now: number): undefined {
     this.counters.count(mark);
     this.trace.record(now, EV_DROP, mark, -1, packet.n);
   }

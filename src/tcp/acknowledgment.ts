@@ -59,10 +59,14 @@ function drop(tcb: Tcb, n: number): void {
   if (tcb.head === NONE && snd.queued === 0) tcb.events |= EVENT_DRAINED;
 }
 
-/** RFC 6298 §3 (Karn): from what was sent once, by our own clock; else from the timestamp echo, in milliseconds. */
+/**
+ * RFC 6298 §3 (Karn): from what was sent once, by our own clock; else from the timestamp echo, in milliseconds. Not from
+ * an ACK that reports a duplicate: it answers our resending of what had arrived, but echoes the first copy (the ACK for
+ * which was lost), so it would take the whole time-out for a round trip.
+ */
 function takeSample(tcb: Tcb, seg: Segment, now: number): void {
   if (result.rtt >= 0) sample(tcb, result.rtt, now);
-  else if (result.acked > 0 && tcb.timestampsOk && seg.options.timestamps && seg.options.tsecr !== 0) {
+  else if (result.acked > 0 && !result.dsack && tcb.timestampsOk && seg.options.timestamps && seg.options.tsecr !== 0) {
     const ticks = (tsval(tcb, now) - seg.options.tsecr) | 0;
     if (ticks >= 0) sample(tcb, Math.max(ticks, 1) * 1000, now);
   }

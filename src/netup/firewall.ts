@@ -96,17 +96,17 @@ export function foreignChains(facts: Facts, settings: Pick<Settings, "v6">): Nft
   const { ruleset } = facts;
   if (ruleset === null || ruleset === "unknown") return [];
   const families = settings.v6 ? ["ip", "inet", "ip6"] : ["ip", "inet"];
-  const known: string[] = facts.filters
+  const byIptables = facts.filters
     .filter((filter) => filter.flavour === "nft")
     .map((filter) => (filter.family === 4 ? "ip filter" : "ip6 filter"));
-  if (facts.firewalld !== null) known.push(...families.map((family) => `${family} firewalld`));
-  known.push(`${TABLE_FAMILY} ${TABLE}`);
+  const isKnown = ({ family, table, name }: NftChain) =>
+    (table === TABLE && family === TABLE_FAMILY) ||
+    (table === "firewalld" && facts.firewalld !== null) ||
+    // In the same table there may be base chains by other hands, under other names.
+    (name === "FORWARD" && byIptables.some((each) => each === `${family} ${table}`));
   return ruleset.chains.filter(
     (chain) =>
-      chain.hook === "forward" &&
-      families.includes(chain.family) &&
-      !known.includes(`${chain.family} ${chain.table}`) &&
-      mayDrop(ruleset, chain),
+      chain.hook === "forward" && families.includes(chain.family) && !isKnown(chain) && mayDrop(ruleset, chain),
   );
 }
 

@@ -49,6 +49,25 @@ export const PLAIN: readonly Firewall[] = [
     opens: false,
   },
   {
+    name: "nft-beside-iptables",
+    setup: `iptables-nft -P FORWARD ACCEPT\n${nft(`table ip filter {
+  chain forward {
+    type filter hook forward priority 0; policy drop;
+  }
+}`)}`,
+    opens: false,
+  },
+  {
+    name: "nft-where-iptables-would-be",
+    setup: nft(`table ip filter {
+  chain FORWARD {
+    type filter hook forward priority 0; policy drop;
+    ct state established accept
+  }
+}`),
+    opens: false,
+  },
+  {
     name: "nft-reject",
     setup: nft(`table ip guard {
   chain passing {

@@ -1,0 +1,86 @@
+import { expect, test } from "bun:test";
+import { cidrText } from "#netup/cidr";
+import { NetupError } from "#netup/errors";
+import { type NetupOptions, settle, stackAddressText } from "#netup/options";
+import { Recorded } from "./recorded.ts";
+
+const machine = () => new Recorded().tell("id -u -- alice", "1000\n").tell("id -u -- nobody-here", 1);
+
+function settled(options: NetupOptions) {
+  return settle({ system: machine(), ...options });
+}
+
+function refusal(options: NetupOptions): NetupError {
+  try {
+    settled(options);
+  } catch (error) {
+    if (error instanceof NetupError) return error;
+    throw error;
+  }
+  throw new Error(`taken: ${JSON.stringify(options)}`);
+}
+
+test("without options it is the experiment of the card", () => {
+  const { sides, owner, uplink } = settled({});
+  expect(sides.map((side) => [side.name, ...side.cidrs.map(cidrText), stackAddressText(side)])).toEqual([
+    ["tun0", "10.0.0.1/24", "10.0.0.7"],
+    ["tun1", "10.0.1.1/24", "10.0.1.5"],
+  ]);
+  expect(owner).toBeNull();
+  expect(uplink).toBeNull();
+});
+
+test("the owner is who called sudo, unless another is named; root needs none", () => {
+  const system = machine();
+  system.env = { SUDO_USER: "alice" };
+  expect(settle({ system }).owner).toEqual({ name: "alice", uid: 1000 });
+  expect(settle({ system, user: "4711" }).owner).toEqual({ name: "4711", uid: 4711 });
+  expect(settle({ system, user: "root" }).owner).toBeNull();
+  system.env = { SUDO_USER: "root" };
+  expect(settle({ system }).owner).toBeNull();
+});
+
+test("a subnet is split into two that do not touch", () => {
+  const split = (subnet: string) => settled({ subnet }).sides.map((side) => cidrText(side.cidrs[0]!));
+  expect(split("10.77.0.0/16")).toEqual(["10.77.0.1/24", "10.77.1.1/24"]);
+  expect(split("192.168.9.0/24")).toEqual(["192.168.9.1/25", "192.168.9.129/25"]);
+  expect(split("192.168.9.8/29")).toEqual(["192.168.9.9/30", "192.168.9.13/30"]);
+});
+
+test("bad options are usage errors that say what to type", () => {
+  const bad: NetupOptions[] = [
+    { ifs: "tun0" },
+    { ifs: "tun0,tun0" },
+    { ifs: "tun0,tun1,tun2" },
+    { ifs: "tun0,a/b" },
+    { ifs: "tun0,averyverylongname" },
+    { ifs: "tun0,tun%d" },
+    { ifs: ",tun1" },
+    { subnet: "10.0.0.0" },
+    { subnet: "10.0.0.0/33" },
+    { subnet: "10.0.0.0/30" },
+    { subnet: "10.0.0.1/24" },
+    { subnet: "fd00::/64" },
+    { addresses: "10.0.0.1/24" },
+    { addresses: "10.0.0.1/24,10.0.0.2/24" },
+    { addresses: "010.0.0.1/24,10.0.1.1/24" },
+    { addresses: "10.0.0.0/24,10.0.1.1/24" },
+    { addresses: "10.0.0.255/24,10.0.1.1/24" },
+    { addresses: "10.0.0.1/31,10.0.1.1/24" },
+    { addresses: "10.0.0.1,10.0.1.1" },
+    { addresses: "fd00::1/64,fd01::1/64" },
+    { mtu: 575 },
+    { mtu: 65_536 },
+    { mtu: 1500.5 },
+    { mtu: Number.NaN },
+    { mtu: 1279, v6: true },
+    { user: "nobody-here" },
+    { uplink: "tun0" },
+    { uplink: "a b" },
+  ];
+  for (const options of bad) {
+    const { exitCode, message, why, fix } = refusal(options);
+    expect([options, exitCode]).toEqual([options, 2]);
+    for (const words of [message, why, fix]) expect(words).not.toBe("");
+  }
+});

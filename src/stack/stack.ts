@@ -293,6 +293,7 @@ export class Stack {
     if (tcb !== null) {
       tcb.listener = null;
       tcb.held = true;
+      if (tcb.events !== 0) this.#tell(tcb);
     }
     return tcb;
   }
@@ -310,6 +311,10 @@ export class Stack {
       else calls.abort(tcb, now);
       tcb.listener = null;
       this.#touch(tcb);
+    }
+    for (const tcb of listener.ready) {
+      tcb.listener = null;
+      this.release(tcb);
     }
     listener.ready.length = 0;
   }
@@ -361,6 +366,12 @@ export class Stack {
       tcb.receiveQueue.clear();
       tcb.rcv.unread = 0;
     }
+  }
+
+  /** Changes options of an open connection: from now on it goes by them. What was agreed in the handshake stays. */
+  setParams(tcb: Tcb, params: Partial<TcpParams>, now: number): void {
+    calls.setParams(tcb, params, now);
+    this.#touch(tcb);
   }
 
   /** Something of the connection was changed from outside (an option): it may have something to send now. */

@@ -104,10 +104,9 @@ function synSent(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
     seg.seq = tcb.rcv.nxt;
     seg.ctl &= ~SYN;
     seg.len = seg.n + (seg.ctl & FIN ? 1 : 0);
-    if (seg.len > 0) {
-      tcb.rcv.adv = (tcb.rcv.nxt + Math.min(tcb.rcv.capacity, 0xffff)) | 0;
-      receiveText(tcb, seg, now, reset);
-    }
+    // What our SYN advertised counts from here.
+    tcb.rcv.adv = (tcb.rcv.nxt + Math.min(tcb.rcv.capacity, 0xffff)) | 0;
+    receiveText(tcb, seg, now, reset);
     return;
   }
   // Both opened at once: our SYN is sent again, now with an ACK.

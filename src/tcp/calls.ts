@@ -3,12 +3,15 @@
 import { NEVER } from "#base/time";
 import { prepare } from "./arrives.ts";
 import { enterFinWait1 } from "./arrives-steps.ts";
+import { congestionControl } from "./congestion.ts";
 import { ECONNABORTED, EPIPE, OK } from "./error.ts";
 import { finish } from "./finish.ts";
 import * as M from "./marks.ts";
+import type { TcpParams } from "./params.ts";
+import { NONE } from "./records.ts";
 import { diff, gt } from "./seq.ts";
 import { CLOSE_WAIT, CLOSED, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, LAST_ACK, SYN_RECEIVED, SYN_SENT } from "./state.ts";
-import { setState, T_TIME_WAIT, T_USER_TIMEOUT, type Tcb } from "./tcb.ts";
+import { setState, T_KEEPALIVE, T_TIME_WAIT, T_USER_TIMEOUT, type Tcb } from "./tcb.ts";
 import { scaleFor, worthAnUpdate } from "./window.ts";
 
 /** Active OPEN: SYN-SENT, and the SYN is due. */
@@ -131,4 +134,23 @@ export function abort(tcb: Tcb, now: number): void {
   if (tcb.state === CLOSED) return;
   if (told !== 0) tcb.rstNow = M.TX_RST_ABORT;
   finish(tcb, ECONNABORTED, M.CALL_ABORT, now);
+}
+
+/** Changes the options of one connection. */
+export function setParams(tcb: Tcb, params: Partial<TcpParams>, now: number): void {
+  tcb.params = { ...tcb.params, ...params };
+  if (params.congestionControl !== undefined && params.congestionControl !== tcb.congestion.name) {
+    tcb.congestion = congestionControl(params.congestionControl);
+    tcb.congestion.reset(tcb);
+  }
+  // The window may grow at once; a smaller buffer takes effect as the user reads (the right edge never moves left).
+  if (params.receiveBuffer !== undefined) tcb.rcv.capacity = params.receiveBuffer;
+  if (params.keepAlive !== undefined || params.keepAliveIdle !== undefined) {
+    const open = (tcb.state & (ESTABLISHED | CLOSE_WAIT)) !== 0;
+    tcb.timers[T_KEEPALIVE] = tcb.params.keepAlive && open ? now + tcb.params.keepAliveIdle : NEVER;
+  }
+  if (params.userTimeout !== undefined) {
+    const stuck = tcb.head !== NONE || tcb.snd.queued > 0;
+    tcb.timers[T_USER_TIMEOUT] = params.userTimeout > 0 && stuck ? now + params.userTimeout : NEVER;
+  }
 }

@@ -145,7 +145,8 @@ export class CongestionVariables {
  */
 export class Tcb {
   readonly env: TcpEnv;
-  readonly params: TcpParams;
+  /** Shared with other connections until `Stack.setParams` gives this one its own. */
+  params: Readonly<TcpParams>;
   /** A small integer, unique among living connections. */
   readonly id: number;
   readonly local: Address;
@@ -259,7 +260,7 @@ export class Tcb {
 
   constructor(
     env: TcpEnv,
-    params: TcpParams,
+    params: Readonly<TcpParams>,
     congestion: CongestionControl,
     id: number,
     local: Address,

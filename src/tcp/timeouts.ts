@@ -116,8 +116,7 @@ function keepAlive(tcb: Tcb, now: number): void {
 
 function userTimeout(tcb: Tcb, now: number): void {
   if (tcb.head === NONE && tcb.snd.queued === 0) return;
-  finish(tcb, ETIMEDOUT, M.GAVE_UP, now);
-  tcb.rstNow = M.TX_RST_LIMIT;
+  finish(tcb, tcb.softError !== 0 ? tcb.softError : ETIMEDOUT, M.GAVE_UP, now);
 }
 
 /** RFC 9293 §3.9.1: USER TIMEOUT, counted from when the data that is stuck was last known to move. */

@@ -1,0 +1,243 @@
+/**
+ * The public API: the shape of WinterTC's sockets, and a listener. Where it departs from that draft it does so on purpose:
+ * half-close is the rule (`allowHalfOpen` is true), `closed` does not wait for the reader, and there are `abort`, `info`
+ * and a way to read and write without streams.
+ *
+ * Times in options are milliseconds, sizes octets. Calls that are refused throw `CallError` at once (nothing has
+ * begun); whatever ends a connection rejects its promises with `ConnectionError`. Nobody need await those promises: an
+ * unheard rejection does not end the program.
+ */
+import type { Trace } from "#base/trace";
+import type { Device } from "#device/device";
+import type { Engine } from "#driver/engine";
+import type { Limits } from "#stack/limits";
+import type { Stack } from "#stack/stack";
+import type { TcpInfo } from "#tcp/info";
+import type { CongestionControlName, TcpParams } from "#tcp/params";
+import type { ConnectionError } from "./connection-error.ts";
+
+/** A host and a port. Printed as `10.0.1.5:7000` or `[fd00::5]:7000`. */
+export interface Endpoint {
+  /** An IP address as text. */
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/**
+ * What drives an engine and tells it the time: a `Driver` in real time, a `SimNode` in virtual time. The socket floor needs
+ * nothing else of either.
+ */
+export interface Host {
+  /** Integer µs that never go back. */
+  readonly now: () => number;
+  /** The application asked the engine for something: it will be polled soon. */
+  wake(): void;
+  /** Called when the engine has something to tell. The socket floor takes it. */
+  onEvents: (() => void) | null;
+}
+
+export interface StackSettings {
+  /** "10.0.0.7/24", or several; the first of each family is the default source. Without a prefix length: a single host. */
+  readonly address: string | readonly string[];
+  /** Addresses of those prefixes that are the kernel's, so never ours: "10.0.0.1". */
+  readonly kernelAddress?: string | readonly string[];
+  /** A prefix of which every address is ours, but for `kernelAddress`. */
+  readonly owned?: string;
+  /** Makes everything random a function of it, ISNs included: for simulations and tests. Absent: the system's randomness. */
+  readonly seed?: number;
+  /** Defaults of all connections; times here are µs, as in `TcpParams`. */
+  readonly params?: Partial<TcpParams>;
+  readonly limits?: Partial<Limits>;
+  /** Records of the event ring between two drains (`NetStack.onTrace`). Default 0: no events. */
+  readonly trace?: number;
+}
+
+/** A stack on a device, in real time. */
+export interface DeviceStackOptions extends StackSettings {
+  /** The stack takes it over, and closes it. */
+  readonly device: Device;
+  /** Integer µs that never go back. Default: the system's monotonic clock. */
+  readonly clock?: () => number;
+}
+
+/** A stack that something else drives, such as a simulation: `host: (engine) => simulation.node("a", engine)`. */
+export interface HostedStackOptions extends StackSettings {
+  readonly host: (engine: Engine) => Host;
+  /** Octets of the largest IP packet. Default 1500. */
+  readonly mtu?: number;
+}
+
+export type CreateStackOptions = DeviceStackOptions | HostedStackOptions;
+
+/** What a connection can be told when it opens; a listener hands it to each that it accepts. */
+export interface SocketOptions {
+  /** Small segments are sent at once (no Nagle). Default false. */
+  readonly nodelay?: boolean;
+  /** Congestion control: "cubic" (default) or "newreno". */
+  readonly cc?: CongestionControlName;
+  /** Largest payload of a segment that is announced and sent; the path may allow less. */
+  readonly mss?: number;
+  /** Ends the connection when sent data stays unacknowledged for so long, ms (RFC 9293 USER TIMEOUT). Default: only R2 does. */
+  readonly userTimeout?: number;
+  /** Probes of an idle connection (RFC 9293 §3.8.4). True: after 2 h, then every 75 s, given up after 9. Times in ms. */
+  readonly keepAlive?: boolean | { readonly idle?: number; readonly interval?: number; readonly count?: number };
+  /** Octets that may wait unread: the largest window offered. */
+  readonly receiveBuffer?: number;
+  /** Octets that `write` queues before it takes no more. */
+  readonly sendBuffer?: number;
+  readonly sack?: boolean;
+  readonly timestamps?: boolean;
+  readonly windowScale?: boolean;
+  /** False closes our direction as soon as the peer closed its own. Default true. */
+  readonly allowHalfOpen?: boolean;
+  /** Everything else, in the engine's words and units; goes before the options above. */
+  readonly params?: Partial<TcpParams>;
+}
+
+export interface ConnectOptions extends SocketOptions {
+  readonly localAddress?: string;
+  /** Default: an ephemeral port (RFC 6056). */
+  readonly localPort?: number;
+  /** Aborts the connection, whenever it fires: while it opens and afterwards. */
+  readonly signal?: AbortSignal;
+  /** Ends the attempt when it is not open after so long, ms. Default: 7 retransmissions of the SYN, 255 s. */
+  readonly timeout?: number;
+}
+
+export interface ListenOptions extends SocketOptions {
+  readonly port: number;
+  /** Absent: every address of ours. */
+  readonly hostname?: string;
+  /** Only this remote is let in; others are refused, and `onStranger` hears of it. */
+  readonly remote?: string;
+  readonly remotePort?: number;
+  /** Connections that may wait to be accepted. Default 128. */
+  readonly backlog?: number;
+}
+
+/** What the handshake agreed on. */
+export interface SocketInfo {
+  /** `10.0.1.5:7000`, `[fd00::5]:7000`. */
+  readonly remoteAddress: string;
+  readonly localAddress: string;
+  /** Payload octets of a full segment. */
+  readonly mss: number;
+  readonly sack: boolean;
+  readonly timestamps: boolean;
+  /** Shifts of the peer's windows and of ours (RFC 7323), or null where the peer has none. */
+  readonly wscale: { readonly send: number; readonly receive: number } | null;
+  /** µs that the handshake took to come back, 0 if it could not be measured. */
+  readonly rtt: number;
+}
+
+/**
+ * One connection. Read it either as a stream or with `read`, write it either as a stream or with `write`; the two ways of
+ * one direction exclude each other, which is checked.
+ */
+export interface Socket extends AsyncDisposable {
+  readonly remote: Endpoint;
+  readonly local: Endpoint;
+  /** `10.0.1.5:7000`, `[fd00::5]:7000`. */
+  readonly remoteAddress: string;
+  readonly localAddress: string;
+
+  /** The handshake is over. Rejects with ConnectionError where it fails. */
+  readonly opened: Promise<SocketInfo>;
+  /**
+   * The connection is over: both FINs came and are acknowledged (TIME-WAIT goes on inside the stack), or it was reset. Does not
+   * wait for the reader: what came in order can still be read after an orderly end. Rejects with ConnectionError after
+   * anything but an orderly end.
+   */
+  readonly closed: Promise<void>;
+
+  /** The peer's octets, as a byte stream (BYOB readers too). What is not read closes the window: that is the back-pressure. */
+  readonly readable: ReadableStream<Uint8Array>;
+  /**
+   * Our octets. A write resolves when the send buffer has taken it all. Closing it sends the FIN and reading goes on;
+   * its promise resolves when the peer has acknowledged everything. Aborting it is `abort`.
+   */
+  readonly writable: WritableStream<Uint8Array>;
+
+  /**
+   * Reads up to `into.length` octets into `into`, which is the stack's until the promise settles. Answers at once with how
+   * many there were, or with a promise for the next ones; 0 is the end of the stream. One read at a time. Rejects with
+   * ConnectionError after a reset.
+   */
+  read(into: Uint8Array): number | Promise<number>;
+  /**
+   * Queues up to `n` octets of `bytes` from `from` on, copied, so that `bytes` is the caller's again at once. Returns how many
+   * were taken: fewer, even 0, when the send buffer is full; then await `drained`. Works before the handshake is over.
+   * Throws ConnectionError after `closeWrite` or the end of the connection.
+   */
+  write(bytes: Uint8Array, from?: number, n?: number): number;
+  /** Resolves when `write` takes octets again: half of the send buffer is free. Rejects when the connection ends before. */
+  drained(): Promise<void>;
+  /** Resolves when the peer has acknowledged everything written so far, the FIN included. Rejects when the connection ends before. */
+  flushed(): Promise<void>;
+  /** Half-close: the FIN follows what was written; reading goes on. Again is nothing. */
+  closeWrite(): void;
+
+  /**
+   * Ends both directions as close(2) does: what was written is delivered, then the FIN; nothing more is read. Where unread
+   * octets wait, or more come, the peer gets an RST, so that it knows (RFC 9293 SHLD-3). For an end without that, close
+   * the writing side and read to the end. Resolves (never rejects) when the connection is over.
+   */
+  close(): Promise<void>;
+  /** RST: everything queued is thrown away, `closed` rejects with ECONNABORTED. @param reason becomes its `cause`. */
+  abort(reason?: unknown): void;
+
+  /** A snapshot in the words of `ss -ti` and tcp_info: octets, µs, counts. Works after the end, too. */
+  info(): TcpInfo;
+  /** The last thing that did not end the connection: an ICMP error, or that delivery is in doubt (RFC 9293 R1). */
+  readonly softError: ConnectionError | null;
+  onSoftError: ((error: ConnectionError) => void) | null;
+  /** Urgent data was announced; `left` octets until its end (RFC 9293 MUST-32, MUST-33). It is read in line, like all else. */
+  onUrgent: ((left: number) => void) | null;
+  /** What was written so far is urgent (RFC 9293 MUST-30). */
+  markUrgent(): void;
+  /** `info().state`. */
+  readonly state: TcpInfo["state"];
+  /** The small number by which the trace names the connection. */
+  readonly id: number;
+}
+
+/** A passive OPEN. Iterating it accepts, until it is closed. */
+export interface Listener extends AsyncIterable<Socket>, AsyncDisposable {
+  /** Where it listens; hostname "0.0.0.0" or "::" stands for every address of ours. */
+  readonly address: Endpoint;
+  /** The next connection, open already; null once the listener is closed. Several may wait. */
+  accept(): Promise<Socket | null>;
+  /** Called for each SYN of a remote that is not let in. */
+  onStranger: ((remote: Endpoint) => void) | null;
+  /** SYNs of remotes that were not let in. */
+  readonly strangers: number;
+  /** Ends it: half-open connections vanish, those that nobody accepted are reset; accepted ones go on. */
+  close(): Promise<void>;
+}
+
+export interface NetStack extends AsyncDisposable {
+  /** Our addresses, without prefix lengths. */
+  readonly addresses: readonly string[];
+  readonly mtu: number;
+  /** The engine, for observers. */
+  readonly engine: Stack;
+  /** Active OPEN. @throws CallError: EINVAL (not an IP address, not a host's), EADDRNOTAVAIL, EADDRINUSE, ENOBUFS. */
+  connect(remote: Endpoint, options?: ConnectOptions): Socket;
+  /** Passive OPEN. @throws CallError: EINVAL, EADDRINUSE, EADDRNOTAVAIL. */
+  listen(options: ListenOptions): Listener;
+  /** Every connection in any state, TIME-WAIT included. */
+  connections(): TcpInfo[];
+  /** How often each rule of the stack was reached, by its name; those that are not zero. */
+  counters(): Record<string, number>;
+  /** Called with the event ring after each turn that recorded something; the records are forgotten afterwards. */
+  onTrace: ((trace: Trace) => void) | null;
+  /** Keep the process alive while the stack runs (the default), or not. */
+  ref(): void;
+  unref(): void;
+  /**
+   * Resolves after `close`. Rejects with ConnectionError ENETDOWN when the device vanished; its connections were aborted.
+   */
+  readonly closed: Promise<void>;
+  /** Ends everything at once: listeners, then connections by RST, then the driver and the device. */
+  close(): Promise<void>;
+}

@@ -51,12 +51,14 @@ export interface Engine {
   output(now: number): Uint8Array | undefined;
   /** Changes a setting at any time. False: the engine has no such setting. */
   configure(name: string, value: SettingValue): boolean;
+  /** Whether a socket may be given this option before it has a connection: it is then in `options` of connect and listen. */
+  accepts(name: string, value: SettingValue): boolean;
   connect(localPort: number, remotePort: number, options: SocketOptions, now: number): EngineConnection | Refused;
   listen(localPort: number, backlog: number, options: SocketOptions, now: number): EngineListener | Refused;
   openUdp(localPort: number, options: SocketOptions): EngineUdp | Refused;
   /** How many connections are in that state: of all, or of those with that port of the stack. */
   count(state: StateName, localPort: number | undefined): number;
-  /** Drops all connections in that state, or all if undefined, without a packet. */
+  /** Aborts all connections in that state, or all if undefined. */
   drop(state: StateName | undefined, now: number): void;
 }
 

@@ -81,39 +81,14 @@ function setsockopt(call: Call, s: Socket, now: number): ReturnType<Attempt> {
   }
   if (s.kind === "tcp") {
     const known =
-      s.connection?.setOption(name, setting, now) ?? s.listener?.setOption(name, setting) ?? KNOWN.has(name);
+      s.connection?.setOption(name, setting, now) ??
+      s.listener?.setOption(name, setting) ??
+      call.world.engine.accepts(name, setting);
     if (!known) return call.unsupported(`setsockopt ${name}`);
   } else return call.unsupported(`setsockopt ${name} of UDP`);
   s.options.set(name, setting);
   return done(0);
 }
-
-/** Options that a socket may be given before it has a connection; the engine reads them when it opens one. */
-const KNOWN = new Set([
-  "SO_KEEPALIVE",
-  "SO_SNDBUF",
-  "SO_RCVBUF",
-  "SO_SNDBUFFORCE",
-  "SO_RCVBUFFORCE",
-  "SO_OOBINLINE",
-  "SO_RCVLOWAT",
-  "TCP_NODELAY",
-  "TCP_CORK",
-  "TCP_MAXSEG",
-  "TCP_KEEPIDLE",
-  "TCP_KEEPINTVL",
-  "TCP_KEEPCNT",
-  "TCP_SYNCNT",
-  "TCP_LINGER2",
-  "TCP_WINDOW_CLAMP",
-  "TCP_QUICKACK",
-  "TCP_CONGESTION",
-  "TCP_USER_TIMEOUT",
-  "IP_TOS",
-  "IP_TTL",
-  "IPV6_TCLASS",
-  "IPV6_UNICAST_HOPS",
-]);
 
 function fcntl(call: Call, s: Socket): ReturnType<Attempt> {
   if (s.kind === "epoll") return call.unsupported("fcntl on an epoll descriptor");

@@ -103,6 +103,10 @@ export class FakeEngine implements Engine {
     return name !== "frto";
   }
 
+  accepts(): boolean {
+    return true;
+  }
+
   connect(): never {
     throw new Error("the fake only listens");
   }

@@ -1,0 +1,187 @@
+import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
+import { Address } from "#ip/address";
+import { CallError } from "#stack/call-error";
+import { Stack } from "#stack/stack";
+import type { Listener } from "#tcp/listener";
+import { stateName } from "#tcp/state";
+import type { Tcb } from "#tcp/tcb";
+import { Unsupported } from "./ast.ts";
+import {
+  type Engine,
+  type EngineListener,
+  type EngineSetup,
+  type EngineUdp,
+  Refused,
+  type SettingValue,
+  type SocketOptions,
+  type StateName,
+} from "./engine.ts";
+import { StackConnection } from "./stack-connection.ts";
+import { optionParams, type Params, PROFILES, settingParams } from "./stack-settings.ts";
+
+/** Enough for the connections of a script, and little to set up: there is a stack per script. */
+const LIMITS = { memory: 32 << 20, connections: 256, records: 4096 };
+
+/** The real stack on the bench. The one file (with its two helpers) of this folder that knows it. */
+export class StackEngine implements Engine {
+  readonly #setup: EngineSetup;
+  #params: Params;
+  #mtu: number;
+  #stack: Stack | undefined;
+  readonly #packet = new Packet();
+  readonly #connections: StackConnection[] = [];
+  readonly #listeners = new Set<Listener>();
+  /** Where arriving packets are put: a page that is never given back. */
+  #slot = -1;
+
+  constructor(setup: EngineSetup) {
+    this.#setup = setup;
+    this.#params = { ...PROFILES[setup.profile] };
+    this.#mtu = setup.mtu;
+  }
+
+  /** Made at the first use, so that init commands can say what it is made of. */
+  get stack(): Stack {
+    if (this.#stack) return this.#stack;
+    const { local, seed } = this.#setup;
+    this.#stack = new Stack({
+      addresses: [addressOf(local)],
+      mtu: this.#mtu,
+      seed,
+      params: this.#params,
+      limits: LIMITS,
+    });
+    this.#slot = this.#stack.slab.reserve(HEADROOM + PACKET_MAX) + HEADROOM;
+    return this.#stack;
+  }
+
+  input(bytes: Uint8Array, now: number): void {
+    const stack = this.stack;
+    stack.slab.u8.set(bytes, this.#slot);
+    this.#packet.clear();
+    this.#packet.o = this.#slot;
+    this.#packet.n = bytes.length;
+    stack.input(this.#packet, now);
+    this.#drainEvents();
+  }
+
+  advance(now: number): void {
+    this.#stack?.advance(now);
+    this.#drainEvents();
+  }
+
+  nextDeadline(): number {
+    return this.#stack?.nextDeadline() ?? Number.POSITIVE_INFINITY;
+  }
+
+  output(now: number): Uint8Array | undefined {
+    const stack = this.#stack;
+    const p = this.#packet;
+    if (!stack?.poll(p, now)) return undefined;
+    const bytes = new Uint8Array(p.total());
+    bytes.set(stack.slab.u8.subarray(p.o, p.o + p.n));
+    for (let i = 0, at = p.n; i < p.slices; at += p.sliceN[i]!, i++) {
+      bytes.set(stack.slab.u8.subarray(p.sliceO[i]!, p.sliceO[i]! + p.sliceN[i]!), at);
+    }
+    return bytes;
+  }
+
+  /** The calls ask the connections themselves. */
+  #drainEvents(): void {
+    for (let who = this.#stack?.nextEvent(); who; who = this.#stack?.nextEvent()) if ("snd" in who) who.events = 0;
+  }
+
+  configure(name: string, value: SettingValue): boolean {
+    if (name === "mtu") {
+      if (this.#stack) return this.#mtu === value;
+      this.#mtu = Number(value);
+      return true;
+    }
+    const params = settingParams(name, value);
+    if (params) this.#params = { ...this.#params, ...params };
+    return params !== undefined;
+  }
+
+  accepts(name: string, value: SettingValue): boolean {
+    return optionParams(name, value) !== undefined;
+  }
+
+  connect(localPort: number, remotePort: number, options: SocketOptions, now: number): StackConnection | Refused {
+    return orRefused(() => {
+      const remote = addressOf(this.#setup.remote);
+      return this.#wrap(this.stack.connect(remote, remotePort, { localPort, params: this.#with(options) }, now));
+    });
+  }
+
+  listen(localPort: number, backlog: number, options: SocketOptions, now: number): EngineListener | Refused {
+    return orRefused(() => this.#listener(this.stack.listen(localPort, { backlog, params: this.#with(options) }), now));
+  }
+
+  #listener(listener: Listener, _now: number): EngineListener {
+    this.#listeners.add(listener);
+    return {
+      localPort: listener.port,
+      accept: () => {
+        const tcb = this.stack.accept(listener);
+        return tcb === null ? undefined : this.#wrap(tcb);
+      },
+      waiting: () => listener.ready.length,
+      close: (now) => {
+        this.#listeners.delete(listener);
+        this.stack.unlisten(listener, now);
+      },
+      setOption: (name, value) => {
+        const params = optionParams(name, value);
+        if (params) Object.assign(listener.params, params);
+        return params !== undefined;
+      },
+    };
+  }
+
+  #with(options: SocketOptions): Params {
+    const params: Params = { ...this.#params };
+    for (const [name, value] of options) Object.assign(params, optionParams(name, value));
+    return params;
+  }
+
+  #wrap(tcb: Tcb): StackConnection {
+    const connection = new StackConnection(this.stack, tcb);
+    this.#connections.push(connection);
+    return connection;
+  }
+
+  openUdp(): EngineUdp {
+    throw new Unsupported("UDP sockets");
+  }
+
+  count(state: StateName, localPort: number | undefined): number {
+    const here = (port: number) => localPort === undefined || port === localPort;
+    if (state === "LISTEN") return [...this.#listeners].filter((listener) => here(listener.port)).length;
+    if (state === "CLOSED")
+      return this.#connections.filter((c) => c.held && here(c.localPort) && c.state() === state).length;
+    let n = 0;
+    for (const tcb of this.stack.connections()) if (here(tcb.localPort) && stateName(tcb.state) === state) n++;
+    return n;
+  }
+
+  drop(state: StateName | undefined, now: number): void {
+    for (const tcb of [...this.stack.connections()]) {
+      if (state === undefined || stateName(tcb.state) === state) this.stack.abort(tcb, now);
+    }
+  }
+}
+
+function orRefused<T>(call: () => T): T | Refused {
+  try {
+    return call();
+  } catch (error) {
+    if (error instanceof CallError) return new Refused(error.code);
+    throw error;
+  }
+}
+
+function addressOf(bytes: Uint8Array): Address {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length === 4) return Address.v4(view.getUint32(0));
+  return new Address(view.getUint32(0), view.getUint32(4), view.getUint32(8), view.getUint32(12));
+}

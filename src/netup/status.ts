@@ -160,6 +160,10 @@ function findingsOf(
 ): Finding[] {
   const findings: Finding[] = [];
   const { firewalld } = facts;
+  if (links.length < names.length) {
+    const fix = `sudo ${program} netup`;
+    findings.push({ level: "note", what: "netup does not stand", why: "a device is not there", fix });
+  }
   for (const link of links.filter((each) => !isOwn(each))) {
     const why = `it is ${link.kind === "tun" ? "a TUN" : "a device"} of somebody else`;
     findings.push({

@@ -1,0 +1,181 @@
+import { expect, test } from "bun:test";
+import { netdown } from "#netup/netdown";
+import { netup } from "#netup/netup";
+import type { Probe, Trial } from "#netup/probe";
+import { renderNetdown, renderNetup, renderStatus, toJson } from "#netup/render";
+import { STATE_FILE, type State, statePath } from "#netup/state";
+import { status } from "#netup/status";
+import { Recorded, tunJson } from "./recorded.ts";
+
+const trial = (from: string, to: string, arrived: boolean): Trial => ({
+  from,
+  to,
+  family: 4,
+  arrived,
+  sent: 1,
+  ms: arrived ? 0.25 : 0,
+  icmp: null,
+  counters: arrived ? {} : { "Ip.InReceives": 1, "Ip.ForwDatagrams": 1 },
+});
+const passes: Probe = () => ({
+  outcome: "passed",
+  trials: [trial("tun0", "tun1", true), trial("tun1", "tun0", true)],
+  why: "",
+});
+const drops: Probe = () => ({
+  outcome: "dropped",
+  trials: [trial("tun0", "tun1", false), trial("tun1", "tun0", false)],
+  why: "",
+});
+
+/** A machine that takes everything. */
+function willing(): Recorded {
+  const system = new Recorded().tell("ip tuntap", "").tell("ip link", "").tell("ip addr", "").tell("nft -j -f", "");
+  for (const name of ["tun0", "tun1"]) system.files.set(`/proc/sys/net/ipv4/conf/${name}/forwarding`, "0");
+  return system;
+}
+
+test("every change is written down before it is made", async () => {
+  const system = willing();
+  const seen: string[] = [];
+  const run = system.run.bind(system);
+  system.run = (argv) => {
+    if (argv[1] === "tuntap" || argv.join(" ") === "nft -j -f -") seen.push(system.files.get(STATE_FILE) ?? "");
+    return run(argv);
+  };
+  await netup({ system }, passes);
+  expect(seen.map((text) => (JSON.parse(text) as State).changes.length)).toEqual([1, 2, 5]);
+});
+
+test("a dry run writes nothing and asks for no privileges", async () => {
+  const system = willing();
+  system.uid = 1000;
+  const before = new Map(system.files);
+  const { exitCode, probe } = await netup({ system, dryRun: true }, passes);
+  expect([exitCode, probe]).toEqual([0, null]);
+  expect(system.files).toEqual(before);
+  await expect(netup({ system }, passes)).rejects.toMatchObject({ exitCode: 4, fix: "sudo ./tcpnet netup" });
+  expect(() => netdown({ system })).toThrow();
+});
+
+test("a container with a read-only /proc/sys is told what it is, and nothing is left", async () => {
+  const system = willing();
+  const before = new Map(system.files);
+  system.write = () => {
+    throw Object.assign(new Error("EROFS: read-only file system, open"), { code: "EROFS" });
+  };
+  await expect(netup({ system }, passes)).rejects.toMatchObject({
+    exitCode: 3,
+    fix: expect.stringContaining("--privileged"),
+  });
+  expect(system.files).toEqual(before);
+});
+
+test("a state file that cannot be written stops netup before it changes anything", async () => {
+  const system = willing();
+  system.save = () => {
+    throw new Error("EACCES: permission denied, mkdir '/run/tcpnet'");
+  };
+  await expect(netup({ system }, passes)).rejects.toMatchObject({ fix: expect.stringContaining("TCPNET_STATE") });
+  expect(system.log.join("\n")).not.toMatch(/tuntap|nft -j -f/);
+});
+
+test("where packets pass, a foreign policy is no longer worth a warning; where they do not, it is the culprit", async () => {
+  const chain = { family: "inet", table: "guard", name: "c", type: "filter", hook: "forward", prio: 0, policy: "drop" };
+  const guarded = () => willing().tell("nft -j list ruleset", JSON.stringify({ nftables: [{ chain }] }));
+  const fine = await netup({ system: guarded() }, passes);
+  expect([fine.exitCode, fine.findings]).toEqual([0, []]);
+  const stuck = await netup({ system: guarded() }, drops);
+  expect(stuck.exitCode).toBe(3);
+  expect(stuck.findings.map((finding) => [finding.level, finding.fix.slice(0, 29)])).toEqual([
+    ["fail", "sudo nft 'insert rule inet gu"],
+  ]);
+});
+
+test("a damaged state file is said to be one, and nothing is done on its word", async () => {
+  for (const text of ["", "{", "[]", "null", `{"version": 2, "changes": []}`, `{"version": 1}`]) {
+    const system = willing();
+    system.files.set(STATE_FILE, text);
+    await expect(netup({ system }, passes)).rejects.toMatchObject({ exitCode: 3 });
+    expect(() => netdown({ system })).toThrow(/cannot be read/);
+  }
+});
+
+test("the state of another boot is none, that of another namespace stays untouched beside ours", async () => {
+  const system = willing();
+  await netup({ system }, passes);
+  const theirs = system.files.get(STATE_FILE)!;
+  system.links.set("/proc/self/ns/net", "net:[4026532777]");
+  expect(statePath(system, undefined)).toBe("/run/tcpnet/state-4026532777.json");
+  expect(netdown({ system }).undone).toEqual([]);
+  expect(system.files.get(STATE_FILE)).toBe(theirs);
+  system.files.set("/proc/sys/kernel/random/boot_id", "boot-2");
+  expect(statePath(system, undefined)).toBe(STATE_FILE);
+  expect(netdown({ system }).undone).toEqual([]);
+});
+
+test("the state file is the option's, else the environment's, else under /run", () => {
+  const system = new Recorded();
+  expect(statePath(system, undefined)).toBe(STATE_FILE);
+  system.env = { TCPNET_STATE: "/tmp/a.json" };
+  expect(statePath(system, undefined)).toBe("/tmp/a.json");
+  expect(statePath(system, "/tmp/b.json")).toBe("/tmp/b.json");
+});
+
+test("what could not be undone stays in the state file for the next netdown", async () => {
+  const system = willing();
+  await netup({ system }, passes);
+  system.tell("nft list table inet tcpnet", "").tell("nft delete table", 1);
+  const first = netdown({ system });
+  expect(first.exitCode).toBe(3);
+  expect((JSON.parse(system.files.get(STATE_FILE)!) as State).changes.map((change) => change.what)).toEqual(["table"]);
+  expect(renderNetdown(first).join("\n")).toContain("✗ failed  nft delete table inet tcpnet");
+  system.tell("nft delete table", "");
+  expect(netdown({ system }).exitCode).toBe(0);
+  expect(system.files.has(STATE_FILE)).toBe(false);
+});
+
+test("a binding that firewalld has permanently is not ours to remove", () => {
+  const zones = "firewall-cmd --get-zone-of-interface=tun0";
+  const system = willing()
+    .tell("ip -d -s -j addr", JSON.stringify([tunJson("tun0", "tcpnet:v1:host", null, null)]))
+    .tell("firewall-cmd --state", "running")
+    .tell(zones, "trusted")
+    .tell("firewall-cmd --permanent --get-zone-of-interface=tun0", "trusted");
+  const keys = () => netdown({ system, dryRun: true }).undone.map((each) => each.key);
+  expect(keys()).toEqual(["link tun0"]);
+  system.tell("firewall-cmd --permanent --get-zone-of-interface=tun0", 2);
+  expect(keys()).toEqual(["zone tun0", "link tun0"]);
+});
+
+test("the screens", async () => {
+  const screen = (lines: string[]) => lines.join("\n").replace(/since \S+,/, "since THEN,");
+  const system = willing().tell("id -u -- alice", "1000");
+  expect(screen(renderNetup(await netup({ system, user: "alice", dryRun: true }, passes)))).toMatchSnapshot("dry run");
+  expect(screen(renderNetup(await netup({ system, user: "alice" }, passes)))).toMatchSnapshot("netup");
+  const links = [
+    tunJson("tun0", "tcpnet:v1:host", "10.0.0.1/24", "alice"),
+    tunJson("tun1", "tcpnet:v1:peer", "10.0.1.1/24", "alice"),
+  ];
+  system.tell("ip -d -s -j addr", JSON.stringify(links)).tell(
+    "ip -4 -j route",
+    JSON.stringify([
+      { dst: "10.0.0.0/24", dev: "tun0" },
+      { dst: "default", dev: "eth0" },
+    ]),
+  );
+  expect(screen(renderStatus(status({ system })))).toMatchSnapshot("status");
+  system.uid = 1000;
+  expect(screen(renderStatus(status({ system })))).toMatchSnapshot("status without root");
+  system.uid = 0;
+  expect(screen(renderNetdown(netdown({ system })))).toMatchSnapshot("netdown");
+  expect(screen(renderStatus(status({ system: new Recorded() })))).toMatchSnapshot("status of nothing");
+});
+
+test("each result is one JSON object that names its schema", async () => {
+  const system = willing();
+  const schema = (text: string) => (JSON.parse(text) as { schema: string }).schema;
+  expect(schema(toJson(await netup({ system }, passes)))).toBe("tcpnet.netup/1");
+  expect(schema(toJson(status({ system })))).toBe("tcpnet.status/1");
+  expect(schema(toJson(netdown({ system })))).toBe("tcpnet.netdown/1");
+});

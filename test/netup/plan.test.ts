@@ -1,0 +1,274 @@
+import { expect, test } from "bun:test";
+import { QUEUE_LENGTH as DEVICE_QUEUE_LENGTH } from "#device/tun";
+import { actionText } from "#netup/apply";
+import { NetupError } from "#netup/errors";
+import { detect } from "#netup/facts";
+import { type NetupOptions, settle } from "#netup/options";
+import { type Plan, plan, QUEUE_LENGTH } from "#netup/plan";
+import { Recorded, tunJson } from "./recorded.ts";
+
+/** The plan for a recorded machine. */
+function planned(system: Recorded, options: NetupOptions = {}): Plan {
+  const settings = settle({ system, ...options });
+  return plan(detect(system, ["tun0", "tun1"]), settings);
+}
+
+function refused(system: Recorded, options: NetupOptions = {}): NetupError {
+  try {
+    planned(system, options);
+  } catch (error) {
+    if (error instanceof NetupError) return error;
+    throw error;
+  }
+  throw new Error("nothing was refused");
+}
+
+const commands = ({ steps }: Plan) => steps.flatMap((step) => step.actions.map(actionText));
+const trust = (made: Plan) => commands({ ...made, steps: made.steps.filter((step) => step.kind === "trust") });
+
+const chain = (family: string, table: string, name: string, policy: string) => ({
+  chain: { family, table, name, type: "filter", hook: "forward", prio: 0, policy },
+});
+const ruleset = (...items: object[]) => JSON.stringify({ nftables: items });
+const table = (family: string, name: string) => ({ table: { family, name } });
+
+/** A machine whose iptables (of that flavour) says this. */
+function withIptables(flavour: "nft" | "legacy", ...lines: string[]): Recorded {
+  const system = new Recorded().tell(`iptables-${flavour} -w 5 -v -S`, lines.join("\n"));
+  if (flavour === "legacy") system.files.set("/proc/net/ip_tables_names", "filter");
+  else system.tell("nft -j list ruleset", ruleset(table("ip", "filter"), chain("ip", "filter", "FORWARD", "drop")));
+  return system;
+}
+
+test("on a plain machine: two devices, forwarding of each, untracking, and nothing else", () => {
+  expect(commands(planned(new Recorded()))).toEqual([
+    "ip tuntap add dev tun0 mode tun",
+    "ip link set dev tun0 alias tcpnet:v1:host",
+    `ip link set dev tun0 addrgenmode none multicast off txqueuelen ${QUEUE_LENGTH} mtu 1500`,
+    "ip addr add 10.0.0.1/24 dev tun0",
+    "ip link set dev tun0 up",
+    "ip tuntap add dev tun1 mode tun",
+    "ip link set dev tun1 alias tcpnet:v1:peer",
+    `ip link set dev tun1 addrgenmode none multicast off txqueuelen ${QUEUE_LENGTH} mtu 1500`,
+    "ip addr add 10.0.1.1/24 dev tun1",
+    "ip link set dev tun1 up",
+    "sysctl -w net.ipv4.conf.tun0.forwarding=1",
+    "sysctl -w net.ipv4.conf.tun1.forwarding=1",
+    "nft -j -f -",
+  ]);
+});
+
+test("a device of netup queues as many packets as one that the program makes itself", () => {
+  expect(QUEUE_LENGTH).toBe(DEVICE_QUEUE_LENGTH);
+});
+
+test("where all new devices forward already, nothing is set", () => {
+  const system = new Recorded();
+  system.files.set("/proc/sys/net/ipv4/conf/default/forwarding", "1");
+  expect(commands(planned(system)).join()).not.toContain("sysctl");
+});
+
+test("global forwarding is the one sysctl, with all that going back would overwrite", () => {
+  const system = new Recorded();
+  system.files.set("/proc/sys/net/ipv4/conf/all/accept_redirects", "1");
+  const made = planned(system, { globalForward: true });
+  expect(commands(made).filter((text) => text.startsWith("sysctl"))).toEqual(["sysctl -w net.ipv4.ip_forward=1"]);
+  expect(made.steps[0]!.change).toEqual({
+    what: "sysctl",
+    key: "net/ipv4/ip_forward",
+    before: null,
+    after: "1",
+    also: { "net/ipv4/conf/all/accept_redirects": "1", "net/ipv4/conf/default/forwarding": "0" },
+  });
+});
+
+test("iptables in either flavour is asked to let the lab through by the binary that owns the table", () => {
+  for (const flavour of ["nft", "legacy"] as const) {
+    expect(trust(planned(withIptables(flavour, "-P FORWARD DROP -c 0 0")))).toEqual([
+      `iptables-${flavour} -I FORWARD -i tun1 -o tun0 -m comment --comment tcpnet -j ACCEPT`,
+      `iptables-${flavour} -I FORWARD -i tun0 -o tun1 -m comment --comment tcpnet -j ACCEPT`,
+    ]);
+    const docker = withIptables(flavour, "-P FORWARD DROP", "-N DOCKER-USER", "-A FORWARD -j DOCKER-USER");
+    expect(trust(planned(docker))[0]).toStartWith(`iptables-${flavour} -I DOCKER-USER -i tun1 -o tun0 `);
+    expect(trust(planned(withIptables(flavour, "-P FORWARD ACCEPT")))).toEqual([]);
+  }
+});
+
+test("legacy iptables is not asked about a table that does not exist: asking would create it", () => {
+  const system = new Recorded();
+  planned(system);
+  expect(system.log.filter((text) => text.includes("tables") && !text.startsWith("nft"))).toEqual([]);
+});
+
+test("the plain name of iptables speaks for the flavour that it says it is", () => {
+  const system = withIptables("legacy").without("iptables-legacy", "iptables-nft");
+  system.tell("iptables -V", "iptables v1.8.9 (legacy)").tell("iptables -w 5 -v -S", "-P FORWARD DROP");
+  expect(trust(planned(system))[0]).toStartWith("iptables -I FORWARD");
+});
+
+test("firewalld gets the devices into its trusted zone, and its own tables are not called foreign", () => {
+  const system = new Recorded()
+    .tell("firewall-cmd --state", "running")
+    .tell("firewall-cmd --get-zone-of-interface=tun1", "trusted\n")
+    .tell("nft -j list ruleset", ruleset(chain("inet", "firewalld", "filter_FORWARD", "drop")));
+  const made = planned(system);
+  expect(trust(made)).toEqual(["firewall-cmd --zone=trusted --change-interface=tun0"]);
+  expect(made.steps.find((step) => step.kind === "trust")!.change).toEqual({
+    what: "zone",
+    name: "tun0",
+    before: null,
+    after: "trusted",
+  });
+  expect(made.findings.map((finding) => finding.level)).toEqual(["note"]);
+});
+
+test("each firewall that may drop is opened: firewalld and Docker beside it", () => {
+  const system = withIptables("nft", "-P FORWARD DROP", "-A FORWARD -j DOCKER-USER").tell(
+    "firewall-cmd --state",
+    "running",
+  );
+  expect(trust(planned(system)).map((text) => text.split(" ")[0])).toEqual([
+    "firewall-cmd",
+    "firewall-cmd",
+    "iptables-nft",
+    "iptables-nft",
+  ]);
+});
+
+test("a foreign chain that drops by policy is reported with the exact line, and not edited", () => {
+  const system = new Recorded().tell("nft -j list ruleset", ruleset(chain("inet", "guard", "passing", "drop")));
+  const made = planned(system);
+  expect(trust(made)).toEqual([]);
+  expect(made.findings).toEqual([
+    {
+      level: "warn",
+      what: "nft table inet guard, chain passing has policy drop",
+      why: "it is not ours to edit, and no other table can accept on its behalf",
+      fix: `sudo nft 'insert rule inet guard passing iifname { "tun0", "tun1" } oifname { "tun0", "tun1" } accept'`,
+    },
+  ]);
+});
+
+test("IPv6 is left alone without --v6: no rule, no sysctl, no address", () => {
+  const text = commands(planned(withIptables("nft", "-P FORWARD DROP"))).join("\n");
+  expect(text).not.toMatch(/ip6|ipv6|fd00/);
+});
+
+test("with --v6 a new kernel forwards per interface, an old one everywhere without losing its default route", () => {
+  const modern = new Recorded();
+  modern.files.set("/proc/sys/net/ipv6/conf/all/force_forwarding", "0");
+  expect(commands(planned(modern, { v6: true })).filter((text) => text.includes("ipv6"))).toEqual([
+    "sysctl -w net.ipv6.conf.tun0.force_forwarding=1",
+    "sysctl -w net.ipv6.conf.tun1.force_forwarding=1",
+  ]);
+  const old = new Recorded()
+    .tell("ip -d -s -j addr", JSON.stringify([{ ifname: "eth0", flags: ["UP"], mtu: 1500 }]))
+    .tell("ip -6 -j route", JSON.stringify([{ dst: "default", dev: "eth0", protocol: "ra" }]));
+  old.files.set("/proc/sys/net/ipv6/conf/eth0/accept_ra", "1");
+  expect(commands(planned(old, { v6: true })).filter((text) => text.includes("ipv6"))).toEqual([
+    "sysctl -w net.ipv6.conf.eth0.accept_ra=2",
+    "sysctl -w net.ipv6.conf.all.forwarding=1",
+  ]);
+});
+
+test("towards an uplink replies come back through a firewall, and nothing that begins outside", () => {
+  const system = withIptables("nft", "-P FORWARD DROP")
+    .tell("ip -d -s -j addr", JSON.stringify([{ ifname: "eth0.7", flags: ["UP"], mtu: 1500 }]))
+    .tell("ip -4 -j route", JSON.stringify([{ dst: "default", dev: "eth0.7", gateway: "192.0.2.1" }]));
+  const made = planned(system, { uplink: "auto" });
+  expect(made.uplink).toBe("eth0.7");
+  expect(commands(made)).toContain("sysctl -w net/ipv4/conf/eth0.7/forwarding=1");
+  const inward = trust(made).filter((text) => text.includes("-i eth0.7"));
+  expect(inward.length).toBe(2);
+  for (const text of inward) expect(text).toContain("--ctstate RELATED,ESTABLISHED");
+  expect(trust(made).filter((text) => text.includes("-o eth0.7")).length).toBe(2);
+});
+
+test("what stands already is not planned again", () => {
+  const links = [
+    tunJson("tun0", "tcpnet:v1:host", "10.0.0.1/24", "alice"),
+    tunJson("tun1", "tcpnet:v1:peer", "10.0.1.1/24", "alice"),
+  ];
+  const system = withIptables(
+    "legacy",
+    "-P FORWARD DROP",
+    "-A FORWARD -i tun0 -o tun1 -m comment --comment tcpnet -c 1 40 -j ACCEPT",
+    "-A FORWARD -i tun1 -o tun0 -m comment --comment tcpnet -c 1 40 -j ACCEPT",
+  ).tell("id -u -- alice", "1000");
+  const first = planned(system, { user: "alice" }).steps.find((step) => step.kind === "notrack")!.actions[0]!;
+  const stdin = "run" in first ? first.stdin! : "";
+  const added = (JSON.parse(stdin).nftables as { add?: object; delete?: object }[]).slice(2).map((each) => each.add!);
+  system.tell("ip -d -s -j addr", JSON.stringify(links)).tell("nft -j list ruleset", ruleset(...added));
+  for (const name of ["tun0", "tun1"]) system.files.set(`/proc/sys/net/ipv4/conf/${name}/forwarding`, "1");
+  expect(commands(planned(system, { user: "alice" }))).toEqual([]);
+  links[1] = tunJson("tun1", "tcpnet:v1:peer", null, "alice", false);
+  system.tell("ip -d -s -j addr", JSON.stringify(links));
+  expect(commands(planned(system, { user: "alice" }))).toEqual([
+    "ip addr add 10.0.1.1/24 dev tun1",
+    "ip link set dev tun1 up",
+  ]);
+});
+
+test("without root the firewall is unknown, never absent", () => {
+  const system = new Recorded();
+  system.uid = 1000;
+  expect(planned(system).findings.map((finding) => finding.what)).toEqual(["the firewall is unknown"]);
+  expect(system.log.join("\n")).not.toMatch(/nft|iptables/);
+});
+
+test("a legacy table that cannot be shown is said to be unknown", () => {
+  const system = new Recorded().without("iptables-legacy", "iptables");
+  system.files.set("/proc/net/ip_tables_names", "filter");
+  expect(planned(system).findings.map((finding) => finding.what)).toEqual(["the rules of legacy iptables are unknown"]);
+});
+
+test("without nft the raw table of iptables untracks by destination, so that other traffic stays tracked", () => {
+  const made = planned(new Recorded().without("nft"));
+  expect(commands(made).slice(-2)).toEqual([
+    "iptables -t raw -I PREROUTING -i tun0 -d 10.0.1.0/24 -m comment --comment tcpnet -j NOTRACK",
+    "iptables -t raw -I PREROUTING -i tun1 -d 10.0.0.0/24 -m comment --comment tcpnet -j NOTRACK",
+  ]);
+  const bare = planned(new Recorded().without("nft", "iptables", "iptables-nft", "iptables-legacy"));
+  expect(bare.findings.map((finding) => finding.what)).toEqual(["the lab's traffic stays tracked"]);
+});
+
+test("NetworkManager is told to leave new devices alone where it runs", () => {
+  const made = planned(new Recorded().tell("nmcli -t -f RUNNING general", "running\n"));
+  expect(commands(made).filter((text) => text.startsWith("nmcli"))).toEqual([
+    "nmcli device set tun0 managed no",
+    "nmcli device set tun1 managed no",
+  ]);
+});
+
+test("an owner who cannot open /dev/net/tun is told so", () => {
+  const system = new Recorded().tell("stat -L -c %a /dev/net/tun", "600").tell("id -u -- alice", "1000");
+  expect(planned(system, { user: "alice" }).findings.map((finding) => finding.why)).toEqual(["its mode is 600"]);
+});
+
+test("what is in the way is refused with exit code 3, a reason, and what to type", () => {
+  const links = (...list: object[]) => new Recorded().tell("ip -d -s -j addr", JSON.stringify(list));
+  const route = (dst: string, dev: string) => new Recorded().tell("ip -4 -j route", JSON.stringify([{ dst, dev }]));
+  const eth = { ifname: "tun0", flags: ["UP"], mtu: 1500, linkinfo: { info_kind: "veth" } };
+  const cases: [Recorded, NetupOptions, string][] = [
+    [new Recorded().without("ip"), {}, "cannot look at network devices"],
+    [new Recorded().tell("stat", 1), {}, "there is no /dev/net/tun"],
+    [links(tunJson("tun0", "", "10.8.0.2/24", null)), {}, "tun0 is there already and not ours"],
+    [links(eth), { force: true }, "tun0 is not ours"],
+    [links(tunJson("tun0", "tcpnet:v1:host", "10.9.0.1/24", null)), {}, "tun0 stands already, but otherwise"],
+    [route("10.0.0.0/8", "vpn0"), {}, "10.0.0.0/24 is taken"],
+    [route("10.0.1.5", "eth0"), {}, "10.0.1.0/24 is taken"],
+    [new Recorded(), { uplink: "auto" }, "no uplink was found"],
+    [new Recorded(), { uplink: "eth9" }, "there is no interface eth9"],
+  ];
+  for (const [system, options, what] of cases) {
+    const { exitCode, message, why, fix } = refused(system, options);
+    expect([message, exitCode]).toEqual([what, 3]);
+    for (const words of [why, fix]) expect(words).not.toBe("");
+  }
+});
+
+test("the prefix offered instead is one that is free", () => {
+  const taken = ["10.0.0.0/8", "172.16.0.0/12", "default"].map((dst) => ({ dst, dev: "vpn0" }));
+  const { fix } = refused(new Recorded().tell("ip -4 -j route", JSON.stringify(taken)));
+  expect(fix).toBe("sudo ./tcpnet netup --subnet 192.168.240.0/22");
+});

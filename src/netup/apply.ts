@@ -20,7 +20,7 @@ export function apply(system: System, steps: readonly Step[], ledger: Ledger): v
       applyStep(system, step, ledger, made);
     } catch (error) {
       const undone = made.reverse().map((change) => {
-        const result = undo(system, change, true);
+        const result = undo(system, change);
         if (result.outcome !== "failed") ledger.forget(change);
         return result;
       });
@@ -92,7 +92,7 @@ function failure(step: Step, action: Action, why: string): NetupError {
 
 function hint(why: string, denied: boolean): string {
   if (/EROFS|read-only/i.test(why)) return "this is a container with a read-only /proc/sys: start it with --privileged";
-  if (/ENOENT|no such file/i.test(why)) return "sudo modprobe tun, and see that /proc is mounted";
+  if (/ENOENT|no such (?:file|device)/i.test(why)) return "sudo modprobe tun, and see that /proc is mounted";
   if (denied) return "run it as root with CAP_NET_ADMIN: sudo, or --cap-add NET_ADMIN for a container";
   if (/not supported|unknown|could not process rule/i.test(why))
     return "this kernel lacks a module: uname -r; sudo modprobe nf_tables nft_ct nft_fib_inet";

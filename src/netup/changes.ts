@@ -86,15 +86,12 @@ export interface Undone {
   readonly text: string;
 }
 
-/**
- * Undoes one change, but only where the present value is still the one that we set.
- * @param fresh the change was made a moment ago by this very run (a device may not have its alias yet)
- */
-export function undo(system: System, change: Change, fresh = false): Undone {
+/** Undoes one change, but only where the present value is still the one that we set. */
+export function undo(system: System, change: Change): Undone {
   const done = (outcome: Outcome, text: string): Undone => ({ change, outcome, text });
   switch (change.what) {
     case "link":
-      return undoLink(system, change, fresh, done);
+      return undoLink(system, change, done);
     case "adopted":
       return undoAdopted(system, change, done);
     case "sysctl":
@@ -120,13 +117,15 @@ function finish(system: System, argv: readonly string[], text: string, done: Don
     : done("failed", `${argv.join(" ")}: ${ran.err || `exit ${ran.code}`}`);
 }
 
-function undoLink(system: System, change: LinkChange, fresh: boolean, done: Done): Undone {
+function undoLink(system: System, change: LinkChange, done: Done): Undone {
   const { name } = change;
   const link = readLinks(system.run(["ip", "-d", "-j", "addr", "show", "dev", name]).out)[0];
   if (link === undefined) return done("gone", `device ${name}`);
   const ours = link.alias.startsWith(ALIAS) && link.alias !== ALIAS_ADOPTED;
-  if (!ours && !(fresh && link.alias === ""))
-    return done("left", `device ${name} is no longer ours (alias "${link.alias}")`);
+  // Made by us and not marked yet: we were ended between the two. Nobody leaves a device of theirs like that.
+  const halfMade =
+    link.alias === "" && link.kind === "tun" && !link.up && !link.attached && link.addresses.length === 0;
+  if (!ours && !halfMade) return done("left", `device ${name} is no longer ours (alias "${link.alias}")`);
   const used = link.attached ? " (a program was using it)" : "";
   return finish(system, ["ip", "link", "delete", "dev", name], `device ${name} deleted${used}`, done);
 }

@@ -47,9 +47,17 @@ test("a device is deleted only while it bears our mark", () => {
   expect(undo(showing(), link).outcome).toBe("gone");
 });
 
-test("a device that this very run made is deleted before it has its mark", () => {
-  const system = showing(tunJson("tun0", "", null, null)).tell("ip link delete dev tun0", "");
-  expect(undo(system, link, true).outcome).toBe("restored");
+test("a device that we made and had no time to mark is deleted; one that looks used is not", () => {
+  const bare = () => tunJson("tun0", "", null, null, false);
+  expect(undo(showing(bare()).tell("ip link delete dev tun0", ""), link).outcome).toBe("restored");
+  for (const other of [
+    tunJson("tun0", "", "10.8.0.1/24", null, false),
+    tunJson("tun0", "", null, null, true),
+    { ...bare(), flags: ["LOWER_UP"] },
+    { ...bare(), linkinfo: { info_kind: "veth" } },
+  ]) {
+    expect(undo(showing(other).tell("ip link delete dev tun0", ""), link).outcome).toBe("left");
+  }
 });
 
 test("an adopted device gets back its alias, its state and its addresses", () => {

@@ -10,20 +10,35 @@ import { refuseOutside } from "./guard.ts";
 /**
  * Run in a namespace of its own: `netup`, `netdown` or `status` with options as JSON. Prints { ok: result, text } or
  * { error: …, exitCode }. A third word begins the
- * commands that shall fail; TCPNET_TEST_WITHOUT names a tool that shall be missing.
+ * commands that shall fail; TCPNET_TEST_WITHOUT names a tool that shall be missing,
+ * TCPNET_TEST_DIES the change before which all ends.
  */
 
 const [verb, options = "{}", broken = ""] = process.argv.slice(2);
 refuseOutside();
 
 const without = process.env.TCPNET_TEST_WITHOUT;
+/** The change before which this process is killed, counted from 0. */
+let untilDeath = Number(process.env.TCPNET_TEST_DIES ?? -1);
+
+function mayDie(changes: boolean): void {
+  if (changes && untilDeath-- === 0) process.kill(process.pid, "SIGKILL");
+}
+
+const CHANGING = /^(ip (tuntap|link|addr) (add|set)|nft -j -f|\S*tables\S* .* -I )/;
 const system: System = {
   ...machine,
   which: (tool) => (tool === without ? null : machine.which(tool)),
-  run: (argv, stdin) =>
-    broken !== "" && argv.join(" ").startsWith(broken)
-      ? { code: 1, out: "", err: `${argv[0]}: broken for the test` }
-      : machine.run(argv, stdin),
+  run(argv, stdin) {
+    const text = argv.join(" ");
+    mayDie(CHANGING.test(text));
+    const fails = broken !== "" && text.startsWith(broken);
+    return fails ? { code: 1, out: "", err: `${argv[0]}: broken for the test` } : machine.run(argv, stdin);
+  },
+  write(path, text) {
+    mayDie(true);
+    machine.write(path, text);
+  },
 };
 const given: NetupOptions = { ...(JSON.parse(options) as NetupOptions), system };
 

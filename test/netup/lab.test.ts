@@ -107,6 +107,21 @@ netTest("a failure half-way undoes what was done and says what failed", async (n
   }
 });
 
+netTest("killed at any moment, netup leaves what netdown undoes to the letter", async (ns) => {
+  await ns.must(["iptables-nft", "-P", "FORWARD", "DROP"]);
+  await ns.must(["mkdir", "-p", "/run/tcpnet"]);
+  const found = await everything(ns);
+  let moments = 0;
+  for (let killed = true; killed; moments++) {
+    const env = { ...outside, TCPNET_TEST_DIES: String(moments) };
+    killed = (await ns.run([process.execPath, INSIDE, "netup"], { env })).code === 128 + 9;
+    expect((await down(ns)).ok.exitCode).toBe(0);
+    expect(await everything(ns)).toBe(found);
+  }
+  // Ten commands for the devices, two sysctls, two rules, one table, and the run that came through.
+  expect(moments).toBe(16);
+});
+
 netTest("global forwarding and back leaves every interface's own setting as it was", async (ns) => {
   await ns.must(["ip", "link", "add", "other", "type", "veth", "peer", "name", "far"]);
   await ns.must(["sh", "-c", "echo 1 > /proc/sys/net/ipv4/conf/other/forwarding; mkdir -p /run/tcpnet"]);
@@ -148,9 +163,16 @@ netTest("towards an uplink the lab is masqueraded, and only there", async (ns) =
   const { ok } = await up(ns, { uplink: "auto" });
   expect(ok.uplink).toBe("up0");
   expect(ok.probe?.outcome).toBe("passed");
+  const far = "ip saddr 192.0.2.1 ip daddr 198.51.100.5 counter";
+  const watch = `table netdev far { chain in { type filter hook ingress device "far0" priority 0; ${far}; }; }`;
+  await ns.must(["sh", "-c", "ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:01 dev up0"]);
+  await ns.must(["nft", watch]);
+  await ns.bun(`${import.meta.dir}/outward.inside.ts`, ["198.51.100.1/24"], { env: outside });
+  expect(await ns.must(["nft", "list", "table", "netdev", "far"])).toContain("counter packets 1 ");
   const rules = await ns.must(["nft", "list", "table", "inet", "tcpnet"]);
-  expect(rules).toContain('oifname "up0" counter packets 0 bytes 0 masquerade');
-  expect(rules).toContain("maxseg size set rt mtu");
+  expect(rules).toContain('oifname "up0" counter packets 1 bytes 40 masquerade');
+  expect(rules).toMatch(/counter packets 1 bytes 40 tcp option maxseg size set rt mtu/);
+  await ns.must(["sh", "-c", "nft delete table netdev far; ip neigh flush dev up0 nud permanent"]);
   const again = await up(ns);
   expect(again.ok.steps).toEqual([]);
   await down(ns);

@@ -8,7 +8,7 @@ import { processSegment } from "./arrives-steps.ts";
 import { ECONNREFUSED } from "./error.ts";
 import { finish } from "./finish.ts";
 import { establish, takeSyn, updateSendWindow } from "./handshake.ts";
-import { initialSequence, timestampOffset } from "./isn.ts";
+import { initialSequence, setInitialSequence, timestampOffset } from "./isn.ts";
 import type { Listener } from "./listener.ts";
 import * as M from "./marks.ts";
 import { receiveText } from "./receive.ts";
@@ -65,14 +65,9 @@ export function openPassive(tcb: Tcb, seg: Segment, now: number): void {
 /** ISS and the timestamp offset (RFC 6528, 7323). */
 export function prepare(tcb: Tcb, now: number): void {
   const { hash } = tcb.env;
-  const { snd } = tcb;
-  snd.iss = initialSequence(hash, tcb.local, tcb.localPort, tcb.remote, tcb.remotePort, now);
-  snd.una = snd.iss;
-  snd.nxt = snd.iss;
-  snd.up = snd.iss;
-  snd.small = snd.iss;
-  tcb.sackHigh = snd.iss;
-  tcb.tsOffset = timestampOffset(hash, tcb.local, tcb.localPort, tcb.remote, tcb.remotePort);
+  const { local, localPort, remote, remotePort } = tcb;
+  setInitialSequence(tcb, initialSequence(hash, local, localPort, remote, remotePort, now));
+  tcb.tsOffset = timestampOffset(hash, local, localPort, remote, remotePort);
 }
 
 /** §3.10.7.3 */

@@ -1,5 +1,6 @@
 import type { SipHash } from "#base/siphash";
 import type { Address } from "#ip/address";
+import type { Tcb } from "./tcb.ts";
 
 /**
  * RFC 6528: ISN = M + F(localip, localport, remoteip, remoteport, secretkey), where M is a clock of 4 us (MUST-8, MUST-9,
@@ -51,4 +52,15 @@ function tupleHash(
     .word(remote.d)
     .word((localPort << 16) | remotePort)
     .end();
+}
+
+/** Sets ISS, and with it every send variable. Only before anything was sent. */
+export function setInitialSequence(tcb: Tcb, iss: number): void {
+  const { snd } = tcb;
+  snd.iss = iss;
+  snd.una = iss;
+  snd.nxt = iss;
+  snd.up = iss;
+  snd.small = iss;
+  tcb.sackHigh = iss;
 }

@@ -1,0 +1,118 @@
+import { Deadlines } from "#base/deadlines";
+import { Fifo } from "#base/fifo";
+import type { Address } from "#ip/address";
+import type { PathMtu } from "#ip/path-mtu";
+import { congestionControl } from "#tcp/congestion";
+import type { Listener } from "#tcp/listener";
+import type { TcpParams } from "#tcp/params";
+import { CLOSED } from "#tcp/state";
+import { Tcb, type TcpEnv } from "#tcp/tcb";
+import * as ipv4 from "#wire/ipv4";
+import * as ipv6 from "#wire/ipv6";
+import * as tcphdr from "#wire/tcp";
+import { CallError } from "./call-error.ts";
+import { Demux } from "./demux.ts";
+
+/** The id of IP's own timer in the deadline heap; connections begin at 1. */
+export const IP_TIMER = 0;
+
+/**
+ * All connections of a stack, and the three things that each may be waiting for: to send, to tell the user something, a
+ * deadline. `touch` after acting on a connection, `settle` when it has nothing to send: that is the whole protocol, and
+ * no connection can be forgotten that keeps to it.
+ */
+export class Connections {
+  readonly demux: Demux;
+  readonly deadlines = new Deadlines();
+  /** Connections that may have something to send, and those (or listeners) with something to tell. */
+  readonly output = new Fifo<Tcb>();
+  readonly events = new Fifo<Tcb | Listener>();
+  readonly #env: TcpEnv;
+  readonly #pathMtu: PathMtu;
+  readonly #limit: number;
+  readonly #byId: (Tcb | null)[] = [null];
+  readonly #freeIds: number[] = [];
+
+  constructor(env: TcpEnv, pathMtu: PathMtu, limit: number) {
+    this.demux = new Demux(env.prng.int32(), env.prng.int32());
+    this.#env = env;
+    this.#pathMtu = pathMtu;
+    this.#limit = limit;
+  }
+
+  get full(): boolean {
+    return this.demux.size >= this.#limit;
+  }
+
+  /** A connection in CLOSED. Throws ENOBUFS at the limit; packets ask `full` before. */
+  create(
+    params: Readonly<TcpParams>,
+    local: Address,
+    localPort: number,
+    remote: Address,
+    remotePort: number,
+    now: number,
+  ): Tcb {
+    if (this.full) throw new CallError("ENOBUFS", `the limit of ${this.#limit} connections is reached`);
+    const id = this.#freeIds.pop() ?? this.#byId.length;
+    const control = congestionControl(params.congestionControl);
+    const tcb = new Tcb(this.#env, params, control, id, local, localPort, remote, remotePort);
+    tcb.localMss = this.pathMss(remote, now);
+    this.#byId[id] = tcb;
+    this.demux.insert(tcb);
+    return tcb;
+  }
+
+  /** The connection with that id, or null. */
+  byId(id: number): Tcb | null {
+    return this.#byId[id] ?? null;
+  }
+
+  /** Those that have not been taken away yet, CLOSED ones with an RST to send included. */
+  *all(): Generator<Tcb> {
+    for (const tcb of this.#byId) if (tcb !== null) yield tcb;
+  }
+
+  /** What the path leaves for TCP payload without options (RFC 9293 §3.7.1, MMS_S - 20). */
+  pathMss(remote: Address, now: number): number {
+    const mtu = this.#pathMtu.get(remote.a, remote.b, remote.c, remote.d, now);
+    return mtu - tcphdr.HEADER_MIN - (remote.family === 4 ? ipv4.HEADER_MIN : ipv6.HEADER);
+  }
+
+  /** The connection was acted upon: it may have something to send, to tell, or be gone. */
+  touch(tcb: Tcb): void {
+    if (!tcb.inOutput) {
+      tcb.inOutput = true;
+      this.output.push(tcb);
+    }
+    if (tcb.state === CLOSED) this.demux.remove(tcb);
+    else if (tcb.listener !== null && tcb.listener.ready.length > 0) this.tell(tcb.listener);
+    if (tcb.events !== 0 && tcb.held) this.tell(tcb);
+  }
+
+  tell(who: Tcb | Listener): void {
+    if (who.inEvents) return;
+    who.inEvents = true;
+    this.events.push(who);
+  }
+
+  /** Nothing more to send for now: its timers are armed, or it is taken away. */
+  settle(tcb: Tcb): void {
+    tcb.inOutput = false;
+    if (tcb.state !== CLOSED) {
+      this.deadlines.arm(tcb.id, tcb.deadline());
+      return;
+    }
+    if (this.#byId[tcb.id] !== tcb) return;
+    this.deadlines.cancel(tcb.id);
+    this.#byId[tcb.id] = null;
+    this.#freeIds.push(tcb.id);
+    if (!tcb.held && tcb.listener === null) forgetUnread(tcb);
+  }
+}
+
+/** What was received and will not be read gives its pages back. */
+export function forgetUnread(tcb: Tcb): void {
+  tcb.receiveQueue.clear();
+  tcb.rcv.unread = 0;
+}

@@ -1,0 +1,202 @@
+/** From a received TCP segment, or an ICMP error about one of ours, to the connection or listener it is for. */
+import type { Counters } from "#base/counters";
+import type { Packet } from "#base/packet";
+import type { Slab } from "#base/slab";
+import { EV_DROP, type Trace } from "#base/trace";
+import * as icmp from "#icmp/read-error";
+import { ReplyQueue } from "#icmp/reply-queue";
+import { Address } from "#ip/address";
+import type { IpHeader } from "#ip/header";
+import type { PathMtu } from "#ip/path-mtu";
+import { IpSend } from "#ip/send";
+import { closed, listen, openPassive, segmentArrives } from "#tcp/arrives";
+import { ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ENOPROTOOPT, OK } from "#tcp/error";
+import { finish } from "#tcp/finish";
+import { pathMtuChanged, quotesFlight, unreachable } from "#tcp/icmp-error";
+import { setInitialSequence } from "#tcp/isn";
+import * as M from "#tcp/marks";
+import { Reset } from "#tcp/reset";
+import { readSegment, Segment } from "#tcp/segment";
+import { gt } from "#tcp/seq";
+import { TIME_WAIT } from "#tcp/state";
+import type { Tcb, TcpEnv } from "#tcp/tcb";
+import * as checksum from "#wire/checksum";
+import * as protocol from "#wire/protocol";
+import * as tcphdr from "#wire/tcp";
+import type { Connections } from "./connections.ts";
+import type { Listeners } from "./listeners.ts";
+
+/** What MAY-2 adds to the old connection's SND.NXT for the ISS of the new one: more than a window of old duplicates without scaling. */
+const ISS_STEP = 0x10000;
+
+export class TcpInput {
+  /** RSTs that belong to no connection, waiting to be sent. */
+  readonly resets: ReplyQueue;
+  readonly #slab: Slab;
+  readonly #counters: Counters;
+  readonly #trace: Trace;
+  readonly #pathMtu: PathMtu;
+  readonly #connections: Connections;
+  readonly #listeners: Listeners;
+  readonly #segment = new Segment();
+  readonly #reset = new Reset();
+  readonly #send = new IpSend();
+
+  /** Reserves its region of the slab: before the first page is taken. */
+  constructor(env: TcpEnv, pathMtu: PathMtu, connections: Connections, listeners: Listeners) {
+    this.resets = new ReplyQueue(env.slab);
+    this.#slab = env.slab;
+    this.#counters = env.counters;
+    this.#trace = env.trace;
+    this.#pathMtu = pathMtu;
+    this.#connections = connections;
+    this.#listeners = listeners;
+  }
+
+  /** A segment that IP delivered. */
+  segment(packet: Packet, header: IpHeader, now: number): void {
+    const v = this.#slab.view;
+    const { o, n, d0, d1, d2, d3, s0, s1, s2, s3 } = header;
+    // MUST-57: nothing that was sent to a group is TCP's.
+    const wrong = header.group ? M.RX_BAD_SYN : this.#invalid(header);
+    if (wrong !== 0) {
+      this.#drop(wrong, packet.n, now);
+      return;
+    }
+    const seg = this.#segment;
+    readSegment(v, o, n, packet.gsoSize, header.tos & 3, seg);
+    const localPort = tcphdr.destinationPort(v, o);
+    const remotePort = tcphdr.sourcePort(v, o);
+    const reset = this.#reset;
+    reset.cause = 0;
+    const tcb = this.#connections.demux.find(d0, d1, d2, d3, localPort, s0, s1, s2, s3, remotePort);
+    if (tcb !== null && !(tcb.state === TIME_WAIT && isNewer(tcb, seg))) {
+      segmentArrives(tcb, seg, now, reset);
+      this.#connections.touch(tcb);
+    } else {
+      const verdict = this.#listener(header, localPort, remotePort, tcb, now);
+      if (verdict !== 0) this.#drop(verdict, packet.n, now);
+    }
+    if (reset.cause !== 0) this.#queueReset(header, localPort, remotePort);
+  }
+
+  /** MUST-54: an ICMP error goes to the connection that it is about. */
+  icmpError(e: icmp.IcmpError, now: number): void {
+    // MUST-55: source quench is dropped in silence.
+    if (e.protocol !== protocol.TCP || e.kind === icmp.SOURCE_QUENCH) return;
+    const { s0, s1, s2, s3, d0, d1, d2, d3 } = e;
+    const tcb = this.#connections.demux.find(s0, s1, s2, s3, e.sourcePort, d0, d1, d2, d3, e.destinationPort);
+    if (tcb === null || !quotesFlight(tcb, e.seq)) {
+      this.#counters.count(M.ICMP_STALE);
+      return;
+    }
+    switch (e.kind) {
+      case icmp.TOO_BIG:
+        if (this.#pathMtu.lower(d0, d1, d2, d3, e.mtu, e.packetLength, now)) {
+          pathMtuChanged(tcb, this.#connections.pathMss(tcb.remote, now), now);
+        }
+        break;
+      case icmp.PROTOCOL_UNREACHABLE:
+        unreachable(tcb, true, ENOPROTOOPT, now);
+        break;
+      case icmp.PORT_UNREACHABLE:
+        unreachable(tcb, true, ECONNREFUSED, now);
+        break;
+      case icmp.NET_UNREACHABLE:
+        unreachable(tcb, false, ENETUNREACH, now);
+        break;
+      default:
+        unreachable(tcb, false, EHOSTUNREACH, now);
+    }
+    this.#connections.touch(tcb);
+  }
+
+  #invalid(header: IpHeader): number {
+    const wrong = tcphdr.valid(this.#slab.view, header.o, header.n);
+    if (wrong !== 0) return wrong;
+    return header.csumTrusted || this.#checksumGood(header) ? 0 : M.RX_BAD_CHECKSUM;
+  }
+
+  #checksumGood(header: IpHeader): boolean {
+    const { o, n, s0, s1, s2, s3, d0, d1, d2, d3 } = header;
+    const pseudo =
+      header.family === 4
+        ? checksum.pseudo4(s3, d3, protocol.TCP, n)
+        : checksum.pseudo6(s0, s1, s2, s3, d0, d1, d2, d3, protocol.TCP, n);
+    return checksum.good(checksum.sum(this.#slab.view, o, n, pseudo));
+  }
+
+  /**
+   * No connection there, or one in TIME-WAIT whose place a newer one may take. 0 if a connection came of it, or the mark of why
+   * not; an RST may be due then.
+   */
+  #listener(header: IpHeader, localPort: number, remotePort: number, old: Tcb | null, now: number): number {
+    const { s0, s1, s2, s3, d0, d1, d2, d3 } = header;
+    const reset = this.#reset;
+    const seg = this.#segment;
+    const connections = this.#connections;
+    const remote = new Address(s0, s1, s2, s3);
+    const listener = this.#listeners.find(d0, d1, d2, d3, localPort, remote, remotePort);
+    if (listener === null && old !== null) {
+      // Nobody wants the new connection: the old one answers.
+      segmentArrives(old, seg, now, reset);
+      connections.touch(old);
+      return 0;
+    }
+    if (listener === null) return closed(seg, reset);
+    const verdict = listen(listener, seg, reset);
+    if (verdict !== 0) return verdict;
+    if (!listener.admits(remote, remotePort)) {
+      closed(seg, reset);
+      reset.cause = M.TX_RST_STRANGER;
+      listener.stranger = remote;
+      listener.strangerPort = remotePort;
+      connections.tell(listener);
+      return M.RX_STRANGER;
+    }
+    if (old !== null) {
+      this.#counters.count(M.RX_TIME_WAIT_SYN);
+      finish(old, OK, M.REPLACED, now);
+      connections.touch(old);
+    }
+    // RFC 9293 §3.10.7.2 knows no port 0: it could not be answered.
+    if (connections.full || remotePort === 0) return M.RX_BACKLOG;
+    const local = new Address(d0, d1, d2, d3);
+    const tcb = connections.create(listener.params, local, localPort, remote, remotePort, now);
+    tcb.listener = listener;
+    listener.halfOpen++;
+    openPassive(tcb, seg, now);
+    // MAY-2: the numbers of the new incarnation lie beyond the old one's.
+    if (old !== null && !gt(tcb.snd.iss, old.snd.nxt)) setInitialSequence(tcb, (old.snd.nxt + ISS_STEP) | 0);
+    connections.touch(tcb);
+    return 0;
+  }
+
+  #drop(mark: number, n: number, now: number): void {
+    this.#counters.count(mark);
+    this.#trace.record(now, EV_DROP, mark, -1, n);
+  }
+
+  #queueReset(header: IpHeader, localPort: number, remotePort: number): void {
+    const { cause, seq, ack, flags } = this.#reset;
+    const o = this.resets.room(tcphdr.HEADER_MIN);
+    if (o < 0) return;
+    tcphdr.write(this.#slab.view, o, localPort, remotePort, seq, ack, tcphdr.HEADER_MIN, flags, 0, 0);
+    const send = this.#send;
+    send.setSource(header.d0, header.d1, header.d2, header.d3);
+    send.setDestination(header.s0, header.s1, header.s2, header.s3);
+    send.protocol = protocol.TCP;
+    send.tos = 0;
+    this.resets.push(o, tcphdr.HEADER_MIN, send, cause);
+    this.#counters.count(cause);
+  }
+}
+
+/** RFC 6191 and MAY-2: a SYN that is newer than everything of the connection in TIME-WAIT. */
+function isNewer(tcb: Tcb, seg: Segment): boolean {
+  if ((seg.ctl & (tcphdr.SYN | tcphdr.ACK | tcphdr.RST)) !== tcphdr.SYN) return false;
+  if (tcb.timestampsOk && seg.options.timestamps && seg.options.tsval !== tcb.tsRecent) {
+    return gt(seg.options.tsval, tcb.tsRecent);
+  }
+  return gt(seg.seq, tcb.rcv.nxt);
+}

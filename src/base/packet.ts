@@ -46,6 +46,8 @@ export class Packet {
   gsoSize = 0;
   /** Bytes of IP + TCP header, only with `gso`. */
   headerLength = 0;
+  /** Egress: the ECN field of the IP header that the transport wants (RFC 3168): 0, or 2 for ECT(0). */
+  ecn = 0;
   /** Why this packet is sent: a `Mark`; 0 on ingress. */
   cause = 0;
   /** The connection it belongs to (`Tcb.id`), or -1. */
@@ -60,6 +62,7 @@ export class Packet {
     this.gso = GSO_NONE;
     this.gsoSize = 0;
     this.headerLength = 0;
+    this.ecn = 0;
     this.cause = 0;
     this.connection = -1;
   }

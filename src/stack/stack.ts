@@ -207,7 +207,7 @@ export class Stack {
       }
       // It may have more; the others come first.
       this.#connections.output.push(tcb);
-      this.#address(tcb);
+      this.#address(tcb, packet.ecn);
       this.#ipOutput.prepend(packet, this.#send);
       return true;
     }
@@ -378,14 +378,14 @@ export class Stack {
 
   // --- Output ------------------------------------------------------------------------------------------------------
 
-  #address(tcb: Tcb): void {
+  #address(tcb: Tcb, ecn: number): void {
     const send = this.#send;
     const { local, remote, params } = tcb;
     send.setSource(local.a, local.b, local.c, local.d);
     send.setDestination(remote.a, remote.b, remote.c, remote.d);
     send.protocol = protocol.TCP;
     send.ttl = params.ttl;
-    send.tos = params.tos;
+    send.tos = (params.tos & 0xfc) | ecn;
     send.dontFragment = true;
   }
 

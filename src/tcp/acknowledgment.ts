@@ -1,9 +1,9 @@
 /** What an acceptable ACK does (RFC 9293 §3.10.7.4, fifth step): the queues, the window, the timers, the congestion. */
 import { NEVER } from "#base/time";
-import { FIN, SYN } from "#wire/tcp";
+import { ECE, FIN, SYN } from "#wire/tcp";
 import { updateSendWindow } from "./handshake.ts";
 import { NONE } from "./records.ts";
-import { acknowledged } from "./recovery.ts";
+import { acknowledged, congestionEchoed } from "./recovery.ts";
 import { sample, tsval } from "./rto.ts";
 import { AckResult, acknowledge, applySack } from "./sack.ts";
 import type { Segment } from "./segment.ts";
@@ -42,6 +42,7 @@ export function acknowledgment(tcb: Tcb, seg: Segment, now: number): boolean {
     tcb.timers[T_PERSIST] = NEVER;
   }
   if (advance > 0) restartTimers(tcb, now);
+  if (!old && tcb.ecnOk && seg.ctl & ECE) congestionEchoed(tcb, now);
   if (!old) acknowledged(tcb, result, tcb.sackOk ? result.sacked > 0 : same, flight, now);
   return result.fin;
 }

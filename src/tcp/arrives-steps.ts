@@ -3,7 +3,7 @@
  * whether the segment goes on to the next.
  */
 import { EV_DROP, EV_RX } from "#base/trace";
-import { ACK, FIN, RST, SYN, URG } from "#wire/tcp";
+import { ACK, CWR, FIN, RST, SYN, URG } from "#wire/tcp";
 import { acknowledgment } from "./acknowledgment.ts";
 import { ECONNREFUSED, ECONNRESET, OK } from "./error.ts";
 import { finish, timeWait } from "./finish.ts";
@@ -28,9 +28,13 @@ import { EVENT_URGENT, setState, T_KEEPALIVE, T_TIME_WAIT, type Tcb } from "./tc
 /** RFC 7323 §5.5: TS.Recent says nothing after 24 days of silence. */
 const PAWS_IDLE = 24 * 24 * 3600 * 1_000_000;
 
+/** The ECN codepoint "congestion experienced". */
+const CE = 3;
+
 export function processSegment(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
   tcb.env.trace.record(now, EV_RX, 0, tcb.id, diff(seg.seq, tcb.rcv.irs), seg.n, seg.ctl, diff(seg.ack, tcb.snd.iss));
   if (first(tcb, seg, now) && second(tcb, seg, now) && fourth(tcb, seg, now, reset) && fifth(tcb, seg, now, reset)) {
+    if (tcb.ecnOk) congestionMark(tcb, seg);
     sixth(tcb, seg);
     // Seventh, the text, and eighth, the FIN.
     receiveText(tcb, seg, now, reset);
@@ -245,6 +249,16 @@ function finWait2(tcb: Tcb, now: number): void {
   setState(tcb, FIN_WAIT_2, M.GOT_ACK_OF_FIN, now);
   // Nobody is left to read: the peer may not keep us waiting for ever.
   if (tcb.rcv.closed) tcb.timers[T_TIME_WAIT] = now + tcb.params.finWait2;
+}
+
+/** RFC 3168 §6.1.3: a mark is echoed until the peer says that it slowed down. */
+function congestionMark(tcb: Tcb, seg: Segment): void {
+  if (seg.ctl & CWR) tcb.ecnEcho = false;
+  if (seg.ecn !== CE) return;
+  tcb.env.counters.count(M.RX_CE);
+  tcb.ecnEcho = true;
+  // The sender should know soon.
+  if (tcb.quickAcks < 2) tcb.quickAcks = 2;
 }
 
 /** Sixth: URG. RCV.UP moves on, and the user is told (MUST-30, MUST-32). The octets stay in the stream. */

@@ -1,5 +1,6 @@
 /** What the SYNs agree on (RFC 9293 §3.5, 7323, 2018), and the step into ESTABLISHED. */
 import { NEVER } from "#base/time";
+import { ACK, CWR, ECE } from "#wire/tcp";
 import * as M from "./marks.ts";
 import { announcedMss } from "./output.ts";
 import { start } from "./recovery.ts";
@@ -44,6 +45,7 @@ export function takeSyn(tcb: Tcb, seg: Segment, now: number): void {
     tcb.tsRecent = options.tsval;
     tcb.tsRecentTime = now;
   }
+  tcb.ecnOk = agreesOnEcn(tcb, seg);
   tcb.peerMss = Math.max(options.mss, 0);
   setSegmentSize(tcb, announcedMss(tcb));
 }
@@ -57,6 +59,13 @@ export function setSegmentSize(tcb: Tcb, pathMss: number): void {
   const peer = tcb.peerMss > 0 ? tcb.peerMss : tcb.remote.family === 4 ? MSS_DEFAULT_4 : MSS_DEFAULT_6;
   snd.mssBase = Math.max(Math.min(peer, pathMss), MSS_MIN);
   snd.mss = snd.mssBase - (tcb.timestampsOk ? 12 : 0);
+}
+
+/** RFC 3168 §6.1.1: a SYN asks with ECE and CWR, its answer agrees with ECE alone. What we asked for is in our last SYN. */
+function agreesOnEcn(tcb: Tcb, seg: Segment): boolean {
+  const asked = seg.ctl & (ECE | CWR);
+  if (seg.ctl & ACK) return tcb.ecnOk && asked === ECE;
+  return tcb.params.ecn !== "off" && asked === (ECE | CWR);
 }
 
 /** Our SYN is acknowledged and the peer's is known: the connection is ESTABLISHED. */

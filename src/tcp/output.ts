@@ -8,7 +8,7 @@ import { GSO_NONE, GSO_TCP4, GSO_TCP6, type Packet } from "#base/packet";
 import { MILLISECOND, NEVER } from "#base/time";
 import { EV_TX } from "#base/trace";
 import * as tcphdr from "#wire/tcp";
-import { ACK, FIN, HEADER_MIN, PSH, RST, SYN, URG } from "#wire/tcp";
+import { ACK, CWR, ECE, FIN, HEADER_MIN, PSH, RST, SYN, URG } from "#wire/tcp";
 import * as opt from "#wire/tcp-options";
 import * as M from "./marks.ts";
 import { HAS_FIN, HAS_SYN, NONE } from "./records.ts";
@@ -17,11 +17,14 @@ import { tsval } from "./rto.ts";
 import { append, nextLost, resent, splitAt } from "./sack.ts";
 import { diff, gt, lt } from "./seq.ts";
 import { CLOSE_WAIT, CLOSED, CLOSING, ESTABLISHED, FIN_WAIT_1, LAST_ACK, LISTEN, SYN_RECEIVED } from "./state.ts";
-import { CA_RECOVERY, T_DELAYED_ACK, T_PERSIST, T_RETRANSMIT, type Tcb } from "./tcb.ts";
+import { CA_CWR, CA_RECOVERY, T_DELAYED_ACK, T_PERSIST, T_RETRANSMIT, type Tcb } from "./tcb.ts";
 import { advertise, advertiseUnscaled, scaleFor } from "./window.ts";
 
 /** Payload of the largest super-segment: an IP packet's 65,535 octets less the largest headers. */
 export const SUPER_MAX = 65_535 - 60 - 60;
+
+/** The ECN codepoint of a packet that may be marked instead of dropped. */
+const ECT_0 = 2;
 
 /** States in which data or a FIN may have to be sent or resent. */
 const SENDING = ESTABLISHED | CLOSE_WAIT | FIN_WAIT_1 | CLOSING | LAST_ACK;
@@ -143,15 +146,14 @@ function transmitNew(
   if (n % mss !== 0) snd.small = snd.nxt;
   attach(tcb, packet, at, n, mss);
   cc.force = false;
-  emit(
-    tcb,
-    packet,
-    start,
-    n,
-    ACK | (n > 0 && last ? PSH : 0) | (fin ? FIN : 0),
-    n === 0 && fin ? M.TX_FIN : cause,
-    now,
-  );
+  let flags = ACK | (n > 0 && last ? PSH : 0) | (fin ? FIN : 0);
+  if (tcb.ecnOk && n > 0) {
+    // RFC 3168 §6.1.2, §6.1.5: new data, never a retransmission, can be marked; the first after a reduction says CWR.
+    packet.ecn = ECT_0;
+    if (tcb.ecnReduced) flags |= CWR;
+    tcb.ecnReduced = false;
+  }
+  emit(tcb, packet, start, n, flags, n === 0 && fin ? M.TX_FIN : cause, now);
   tcb.bytesSent += n;
   // Data in answer to data: the user converses, and the ACK rides on what it says (quick ACKs would double the packets).
   if (n > 0 && now - tcb.lastReceiveTime < tcb.params.delayedAck && tcb.lastReceiveTime > 0) tcb.interactive = true;
@@ -252,7 +254,9 @@ function emitSyn(tcb: Tcb, packet: Packet, now: number): boolean {
   else if (offerTimestamps) at = opt.writeTimestamps(v, at, tsval(tcb, now), tsecr);
   else if (offerSack) at = opt.writeSackPermitted(v, at);
   if (offerScale) at = opt.writeWindowScale(v, at, (rcv.shift = scaleFor(params.receiveBufferMax)));
-  const flags = answer ? SYN | ACK : SYN;
+  // RFC 3168 §6.1.1.1: a SYN that was lost may have been lost for its ECN flags: the next one goes without.
+  if (!answer) tcb.ecnOk = params.ecn === "on" && tcb.retries === 0;
+  const flags = (answer ? SYN | ACK : SYN) | (tcb.ecnOk ? (answer ? ECE : ECE | CWR) : 0);
   const ackNumber = answer ? rcv.nxt : 0;
   const window = advertiseUnscaled(tcb);
   tcphdr.write(v, o, tcb.localPort, tcb.remotePort, snd.iss, ackNumber, at - o, flags, window, 0);
@@ -335,6 +339,7 @@ function emit(tcb: Tcb, packet: Packet, seq: number, n: number, flags: number, c
     flags |= URG;
     up = Math.min(diff(snd.up, seq), 0xffff);
   }
+  if (tcb.ecnEcho) flags |= ECE;
   const window = advertise(tcb);
   tcphdr.write(v, o, tcb.localPort, tcb.remotePort, seq, rcv.nxt, at - o, flags, window, up);
   packet.n = at - o;
@@ -377,7 +382,7 @@ function acked(tcb: Tcb): void {
 /** After anything that takes sequence space was sent. */
 function sent(tcb: Tcb, octets: number, now: number): void {
   const cc = tcb.cc;
-  if (cc.phase === CA_RECOVERY) cc.prrOut += octets;
+  if (cc.phase === CA_RECOVERY || cc.phase === CA_CWR) cc.prrOut += octets;
   tcb.lastSendTime = now;
   tcb.timers[T_PERSIST] = NEVER;
   armRetransmit(tcb, now);

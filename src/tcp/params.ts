@@ -17,6 +17,8 @@ export interface TcpParams {
   sack: boolean;
   timestamps: boolean;
   windowScale: boolean;
+  /** ECN (RFC 3168): off, only where the peer asks for it, or asked for by us as well. */
+  ecn: "off" | "passive" | "on";
   /**
    * RFC 7323 §3.2 drops a segment that lacks an agreed timestamp. True accepts it, as Linux does.
    */
@@ -75,7 +77,7 @@ export interface TcpParams {
   softErrorsAbortOpen: boolean;
   /** TTL or hop limit of what we send. MUST-49. */
   ttl: number;
-  /** The DSCP (and ECN, normally 0) octet of what we send. MUST-48. */
+  /** The octet whose upper six bits are the DSCP of what we send (MUST-48); its ECN bits are TCP's own. */
   tos: number;
 }
 
@@ -89,6 +91,7 @@ export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   sack: true,
   timestamps: true,
   windowScale: true,
+  ecn: "passive",
   tolerateMissingTimestamps: false,
   nagle: "minshall",
   initialWindow: 10,

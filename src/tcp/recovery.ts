@@ -10,7 +10,7 @@ import * as M from "./marks.ts";
 import { NONE } from "./records.ts";
 import { type AckResult, forgetSacks, markAllLost, markHeadLost, markLostBySack } from "./sack.ts";
 import { ge, gt } from "./seq.ts";
-import { CA_DISORDER, CA_LOSS, CA_OPEN, CA_RECOVERY, type Tcb } from "./tcb.ts";
+import { CA_CWR, CA_DISORDER, CA_LOSS, CA_OPEN, CA_RECOVERY, type Tcb } from "./tcb.ts";
 
 /** RFC 6928: the initial window, less after a lost SYN (RFC 5681 §3.1; one loss may be spurious with an RTO of 1 s). */
 export function start(tcb: Tcb, synRetransmissions: number): void {
@@ -33,6 +33,9 @@ export function acknowledged(tcb: Tcb, result: AckResult, duplicate: boolean, fl
     case CA_RECOVERY:
       inRecovery(tcb, result, duplicate, now);
       break;
+    case CA_CWR:
+      inReduction(tcb, result, duplicate, now);
+      break;
     case CA_LOSS:
       inLoss(tcb, result, flight, now);
       break;
@@ -42,6 +45,18 @@ export function acknowledged(tcb: Tcb, result: AckResult, duplicate: boolean, fl
 }
 
 function inOrder(tcb: Tcb, result: AckResult, duplicate: boolean, flight: number, now: number): void {
+  const cc = tcb.cc;
+  if (lossFound(tcb, result, duplicate, now)) {
+    beginReduction(tcb, now);
+    enterRecovery(tcb, result, now);
+    return;
+  }
+  cc.phase = tcb.sackedBytes > 0 || cc.duplicates > 0 ? CA_DISORDER : CA_OPEN;
+  if (result.acked > 0) grow(tcb, result.acked, flight, now);
+}
+
+/** Counts duplicates and looks for a loss: by SACK, or by three duplicates. */
+function lossFound(tcb: Tcb, result: AckResult, duplicate: boolean, now: number): boolean {
   const cc = tcb.cc;
   if (result.acked > 0) {
     cc.duplicates = 0;
@@ -54,16 +69,36 @@ function inOrder(tcb: Tcb, result: AckResult, duplicate: boolean, flight: number
   if (tcb.sackOk) markLostBySack(tcb, M.TX_FAST, now);
   // RFC 6582 §3.2 step 2: duplicates of what an earlier recovery repaired are no new loss.
   else if (cc.duplicates >= tcb.params.dupThresh && gt(tcb.snd.una, cc.recover)) markHeadLost(tcb, M.TX_FAST, now);
-  if (tcb.lostBytes > 0) {
-    enter(tcb, now);
-    reduce(tcb, result, now);
-    return;
-  }
-  cc.phase = tcb.sackedBytes > 0 || cc.duplicates > 0 ? CA_DISORDER : CA_OPEN;
-  if (result.acked > 0) grow(tcb, result.acked, flight, now);
+  return tcb.lostBytes > 0;
 }
 
-function enter(tcb: Tcb, now: number): void {
+/** A loss in the middle of a reduction for ECN is part of the same congestion: the window is not reduced twice. */
+function enterRecovery(tcb: Tcb, result: AckResult, now: number): void {
+  tcb.cc.force = true;
+  tcb.cc.recover = tcb.snd.nxt;
+  tcb.cc.phase = CA_RECOVERY;
+  traceCwnd(tcb, M.CC_ENTER_RECOVERY, now);
+  reduce(tcb, result, now);
+}
+
+/** RFC 3168 §6.1.2: an ECE counts as a loss, once per window of data. */
+export function congestionEchoed(tcb: Tcb, now: number): void {
+  const cc = tcb.cc;
+  if (cc.phase !== CA_OPEN && cc.phase !== CA_DISORDER) return;
+  beginReduction(tcb, now);
+  cc.phase = CA_CWR;
+  tcb.ecnReduced = true;
+  traceCwnd(tcb, M.CC_ECN, now);
+}
+
+function inReduction(tcb: Tcb, result: AckResult, duplicate: boolean, now: number): void {
+  if (result.acked > 0 && ge(tcb.snd.una, tcb.cc.recover)) leave(tcb, M.CC_EXIT_RECOVERY, now);
+  else if (lossFound(tcb, result, duplicate, now)) enterRecovery(tcb, result, now);
+  else reduce(tcb, result, now);
+}
+
+/** The new ssthresh, and the count of RFC 6937 from here on. */
+function beginReduction(tcb: Tcb, now: number): void {
   const cc = tcb.cc;
   cc.prior = cc.cwnd;
   cc.ssthresh = tcb.congestion.reduce(tcb, now);
@@ -72,9 +107,6 @@ function enter(tcb: Tcb, now: number): void {
   cc.prrDelivered = 0;
   cc.prrOut = 0;
   cc.credit = 0;
-  cc.force = true;
-  cc.phase = CA_RECOVERY;
-  traceCwnd(tcb, M.CC_ENTER_RECOVERY, now);
 }
 
 function inRecovery(tcb: Tcb, result: AckResult, duplicate: boolean, now: number): void {

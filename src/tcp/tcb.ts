@@ -176,6 +176,10 @@ export class Tcb {
   sackOk = false;
   timestampsOk = false;
   windowScaleOk = false;
+  ecnOk = false;
+  /** RFC 3168: a CE mark arrived, so our ACKs carry ECE until the peer says CWR; and our next new data says CWR. */
+  ecnEcho = false;
+  ecnReduced = false;
   /** RFC 7323: TS.Recent, when it was taken, and our offset of TSval. */
   tsRecent = 0;
   tsRecentTime = 0;

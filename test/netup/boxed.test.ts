@@ -1,16 +1,19 @@
 import { expect, test } from "bun:test";
 import { boxUnavailable, inBox } from "./box.ts";
-import { CACHE, debs } from "./debs.ts";
+import { CACHE, debs, FIREWALLS } from "./debs.ts";
 import { BOXED, type TrialReport } from "./firewalls.ts";
 import { outside } from "./guard.ts";
 import { expectTrial } from "./trial.ts";
 
 const LIMIT_MS = 90_000;
 
+const noBox = boxUnavailable();
+const files = Object.fromEntries(FIREWALLS.map((name) => [name, debs(name)]));
+
 for (const firewall of BOXED) {
   const name = `a real ${firewall.name}: forwarding alone does not pass, netup lets the lab through, netdown leaves all as found`;
-  const files = debs(firewall.deb!);
-  const missing = typeof files === "string" ? files : boxUnavailable();
+  const packages = files[firewall.deb!]!;
+  const missing = typeof packages === "string" ? packages : noBox;
   if (missing !== "" && process.env.CI !== "true") {
     console.warn(`SKIPPED ${name}: ${missing}`);
     test.skip(`${name} [${missing}]`, () => {});
@@ -20,7 +23,7 @@ for (const firewall of BOXED) {
     name,
     async () => {
       if (missing !== "") throw new Error(`cannot run: ${missing}`);
-      const install = `dpkg -i ${(files as string[]).join(" ")} >/tmp/dpkg.log 2>&1 || { cat /tmp/dpkg.log >&2; exit 1; }`;
+      const install = `dpkg -i ${(packages as string[]).join(" ")} >/tmp/dpkg.log 2>&1 || { cat /tmp/dpkg.log >&2; exit 1; }`;
       const inside = `${process.execPath} ${import.meta.dir}/trial.inside.ts ${firewall.name}`;
       const { code, stdout, stderr } = await inBox(`${install}\n${inside}`, [CACHE], outside, LIMIT_MS);
       if (code !== 0) throw new Error(`exit ${code}\n${stdout}${stderr}`);

@@ -44,7 +44,8 @@ export function advertiseUnscaled(tcb: Tcb): number {
 export function worthAnUpdate(tcb: Tcb): boolean {
   const rcv = tcb.rcv;
   const current = Math.max(0, diff(rcv.adv, rcv.nxt));
-  const possible = room(tcb);
+  // More than the field can say is not worth saying.
+  const possible = Math.min(room(tcb), 0xffff << rcv.shift);
   return possible >= 2 * current && possible - current >= Math.min(rcv.capacity >> 1, Math.max(rcv.mss, 1));
 }
 

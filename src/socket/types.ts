@@ -153,8 +153,8 @@ export interface Socket extends AsyncDisposable {
   /** The peer's octets, as a byte stream (BYOB readers too). What is not read closes the window: that is the back-pressure. */
   readonly readable: ReadableStream<Uint8Array>;
   /**
-   * Our octets. A write resolves when the send buffer has taken it all. Closing it sends the FIN and reading goes on;
-   * its promise resolves when the peer has acknowledged everything. Aborting it is `abort`.
+   * Our octets. A write resolves when the send buffer has taken it all. Closing it is `closeWrite`: the FIN follows and
+   * reading goes on (`flushed` tells when it arrived). Aborting it is `abort`.
    */
   readonly writable: WritableStream<Uint8Array>;
 
@@ -170,11 +170,11 @@ export interface Socket extends AsyncDisposable {
    * Throws ConnectionError after `closeWrite` or the end of the connection.
    */
   write(bytes: Uint8Array, from?: number, n?: number): number;
-  /** Resolves when `write` takes octets again: half of the send buffer is free. Rejects when the connection ends before. */
+  /** Resolves when `write` takes octets again. Rejects when it ends before. */
   drained(): Promise<void>;
   /** Resolves when the peer has acknowledged everything written so far, the FIN included. Rejects when the connection ends before. */
   flushed(): Promise<void>;
-  /** Half-close: the FIN follows what was written; reading goes on. Again is nothing. */
+  /** Half-close: the FIN follows what was written; reading goes on. Before the handshake is over it waits for it. */
   closeWrite(): void;
 
   /**
@@ -207,10 +207,8 @@ export interface Listener extends AsyncIterable<Socket>, AsyncDisposable {
   readonly address: Endpoint;
   /** The next connection, open already; null once the listener is closed. Several may wait. */
   accept(): Promise<Socket | null>;
-  /** Called for each SYN of a remote that is not let in. */
+  /** Called when remotes knocked that are not let in: with the last of each turn (the counter `tcp.rx.stranger` has all). */
   onStranger: ((remote: Endpoint) => void) | null;
-  /** SYNs of remotes that were not let in. */
-  readonly strangers: number;
   /** Ends it: half-open connections vanish, those that nobody accepted are reset; accepted ones go on. */
   close(): Promise<void>;
 }
@@ -231,7 +229,7 @@ export interface NetStack extends AsyncDisposable {
   counters(): Record<string, number>;
   /** Called with the event ring after each turn that recorded something; the records are forgotten afterwards. */
   onTrace: ((trace: Trace) => void) | null;
-  /** Keep the process alive while the stack runs (the default), or not. */
+  /** Keep the process alive while the stack runs (the default), or not. Nothing where something else drives it. */
   ref(): void;
   unref(): void;
   /**

@@ -1,0 +1,24 @@
+/** tcpnet as a library: a TCP/IP stack in user space for any Bun program. */
+export type { Device } from "#device/device";
+export { pair } from "#device/pair";
+export { openTun } from "#device/tun";
+export { ConnectionError, type ConnectionErrorCode } from "#socket/connection-error";
+export { createStack } from "#socket/create-stack";
+export type {
+  ConnectOptions,
+  CreateStackOptions,
+  DeviceStackOptions,
+  Endpoint,
+  Host,
+  HostedStackOptions,
+  Listener,
+  ListenOptions,
+  NetStack,
+  Socket,
+  SocketInfo,
+  SocketOptions,
+  StackSettings,
+} from "#socket/types";
+export { CallError } from "#stack/call-error";
+export type { TcpInfo } from "#tcp/info";
+export type { TcpParams } from "#tcp/params";

@@ -1,0 +1,105 @@
+import { withSegmentation } from "#device/segmentation";
+import { Driver } from "#driver/driver";
+import type { Engine } from "#driver/engine";
+import type { Address } from "#ip/address";
+import { CallError } from "#stack/call-error";
+import { Stack, type StackOptions } from "#stack/stack";
+import { addressOf, prefixOf } from "./endpoint.ts";
+import { type Platform, TcpNetStack } from "./tcp-net-stack.ts";
+import { TracingEngine } from "./tracing-engine.ts";
+import type { CreateStackOptions, DeviceStackOptions, Host, HostedStackOptions, NetStack } from "./types.ts";
+
+/** Turns of the driver that the last packets get, when a stack is closed. */
+const LAST_TURNS_MAX = 4_096;
+
+/**
+ * Makes a stack: on a device, which it drives from now on, or in the hands of another host. @throws CallError EINVAL for an
+ * address that is none.
+ */
+export async function createStack(options: CreateStackOptions): Promise<NetStack> {
+  return "host" in options ? hosted(options) : onDevice(options);
+}
+
+function hosted(options: HostedStackOptions): NetStack {
+  const stack = new Stack({ ...engineOptions(options), mtu: options.mtu ?? 1_500 });
+  const host = options.host(tellingOfTrace(stack));
+  return new TcpNetStack(stack, host, { ref() {}, unref() {}, end: async () => {} });
+}
+
+function onDevice(options: DeviceStackOptions): NetStack {
+  const device = withSegmentation(options.device);
+  const { mtu, offload } = device;
+  const stack = new Stack({ ...engineOptions(options), mtu, offload });
+  const clock = options.clock;
+  const driver = new Driver(tellingOfTrace(stack), device, clock === undefined ? {} : { clock });
+  const host: Host & Platform = {
+    now: driver.now,
+    wake: () => driver.wake(),
+    onEvents: null,
+    ref: () => driver.ref(),
+    unref: () => driver.unref(),
+    end: async () => {
+      await lastTurns(driver);
+      driver.stop();
+      device.close();
+    },
+  };
+  const net = new TcpNetStack(stack, host, host);
+  driver.onEvents = () => host.onEvents?.();
+  driver.onGone = () => net.gone(device.name);
+  driver.start();
+  return net;
+}
+
+/** Lets the driver send what is due, RSTs above all: until a turn has nothing more to send. */
+async function lastTurns(driver: Driver): Promise<void> {
+  for (let turns = 0, before = -1; turns < LAST_TURNS_MAX && driver.statistics.packetsOut !== before; turns++) {
+    before = driver.statistics.packetsOut;
+    driver.wake();
+    // The driver's turn was asked for before ours.
+    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+function tellingOfTrace(stack: Stack): Engine {
+  return stack.trace.enabled ? new TracingEngine(stack) : stack;
+}
+
+function engineOptions(options: CreateStackOptions): Omit<StackOptions, "mtu"> {
+  const { params, limits, trace } = options;
+  const prefixes = several(options.address).map(prefixOf);
+  if (prefixes.length === 0) throw new CallError("EINVAL", "a stack needs an address, such as 10.0.0.7/24");
+  const kernel = several(options.kernelAddress).map(addressOf);
+  const addresses = prefixes.map((prefix) => prefix.address);
+  for (const prefix of prefixes) checkOwn(prefix.address, prefix.isUsable(prefix.address), kernel);
+  return {
+    addresses,
+    prefixes,
+    ...randomness(options.seed),
+    ...(options.owned === undefined ? {} : { owned: prefixOf(options.owned) }),
+    except: kernel,
+    ...(params === undefined ? {} : { params }),
+    ...(limits === undefined ? {} : { limits }),
+    ...(trace === undefined ? {} : { trace }),
+  };
+}
+
+function checkOwn(address: Address, usable: boolean, kernel: readonly Address[]): void {
+  if (!usable) throw new CallError("EINVAL", `${address} is not an address that a host of its prefix may have`);
+  if (kernel.some((other) => other.equals(address))) {
+    throw new CallError("EINVAL", `${address} is the kernel's: the stack is another host, and needs another address`);
+  }
+}
+
+/** RFC 6528, 6056: nobody outside may guess our numbers, unless a run is to be repeated. */
+function randomness(seed: number | undefined): Pick<StackOptions, "seed" | "secret"> {
+  if (seed !== undefined) return { seed };
+  const words = crypto.getRandomValues(new Int32Array(3));
+  return { seed: words[0]! >>> 0, secret: [words[1]!, words[2]!] };
+}
+
+function several(value: string | readonly string[] | undefined): readonly string[] {
+  if (value === undefined) return [];
+  return typeof value === "string" ? [value] : value;
+}

@@ -1,0 +1,53 @@
+import { MILLISECOND } from "#base/time";
+import { CallError } from "#stack/call-error";
+import { CONGESTION_CONTROLS } from "#tcp/congestion";
+import type { TcpParams } from "#tcp/params";
+import type { SocketOptions } from "./types.ts";
+
+/** Options in the user's words as the engine's parameters. @throws CallError EINVAL. */
+export function paramsOf(options: SocketOptions): Partial<TcpParams> {
+  const { nodelay, cc, mss, userTimeout, keepAlive, receiveBuffer, sendBuffer } = options;
+  const params: Partial<TcpParams> = { ...options.params };
+  if (nodelay !== undefined) params.nagle = nodelay ? "off" : "minshall";
+  if (cc !== undefined) {
+    if (!CONGESTION_CONTROLS.includes(cc)) {
+      throw new CallError("EINVAL", `there is no congestion control "${cc}": say ${CONGESTION_CONTROLS.join(" or ")}`);
+    }
+    params.congestionControl = cc;
+  }
+  if (mss !== undefined) params.mss = whole("mss", mss, 48, 65_495);
+  if (userTimeout !== undefined) params.userTimeout = microseconds("userTimeout", userTimeout);
+  if (receiveBuffer !== undefined) {
+    params.receiveBuffer = whole("receiveBuffer", receiveBuffer, 1, MAX_BUFFER);
+    params.receiveBufferMax = params.receiveBuffer;
+  }
+  if (sendBuffer !== undefined) params.sendBuffer = whole("sendBuffer", sendBuffer, 1, MAX_BUFFER);
+  if (options.sack !== undefined) params.sack = options.sack;
+  if (options.timestamps !== undefined) params.timestamps = options.timestamps;
+  if (options.windowScale !== undefined) params.windowScale = options.windowScale;
+  if (keepAlive !== undefined) addKeepAlive(params, keepAlive);
+  return params;
+}
+
+/** ms as the engine's µs. @throws CallError EINVAL for what is no time. */
+export function microseconds(name: string, ms: number): number {
+  if (!(ms > 0) || !Number.isFinite(ms)) throw new CallError("EINVAL", `${name} is a time in ms above 0, not ${ms}`);
+  return Math.ceil(ms * MILLISECOND);
+}
+
+/** RFC 7323 §2.3: no window exceeds 2^30. */
+const MAX_BUFFER = 1 << 30;
+
+function addKeepAlive(params: Partial<TcpParams>, keepAlive: NonNullable<SocketOptions["keepAlive"]>): void {
+  params.keepAlive = keepAlive !== false;
+  if (typeof keepAlive === "boolean") return;
+  const { idle, interval, count } = keepAlive;
+  if (idle !== undefined) params.keepAliveIdle = microseconds("keepAlive.idle", idle);
+  if (interval !== undefined) params.keepAliveInterval = microseconds("keepAlive.interval", interval);
+  if (count !== undefined) params.keepAliveCount = whole("keepAlive.count", count, 1, 1_000);
+}
+
+function whole(name: string, value: number, least: number, most: number): number {
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new CallError("EINVAL", `${name} is a whole number from ${least} to ${most}, not ${value}`);
+}

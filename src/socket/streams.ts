@@ -1,0 +1,71 @@
+/** The two directions of a connection as web streams. */
+
+/** What the readable side needs. */
+export interface Source {
+  /** Octets that `take` would give now, 0 at the end of the stream, or a promise of that. Rejects where the connection broke. */
+  available(): number | Promise<number>;
+  take(into: Uint8Array): number;
+  /** Nobody reads any more: what comes is thrown away. */
+  stopReading(): void;
+}
+
+/** What the writable side needs. */
+export interface Sink {
+  put(bytes: Uint8Array, from: number, n: number): number;
+  drained(): Promise<void>;
+  closeWrite(): void;
+  abort(reason: unknown): void;
+}
+
+/** The largest chunk that a reader without a buffer of its own gets. */
+const CHUNK_MAX = 256 * 1024;
+
+/** A byte stream that holds nothing itself, so that what is not read stays in the receive queue and closes the window. */
+export function readableOf(source: Source): ReadableStream<Uint8Array> {
+  const pull = async (controller: ReadableByteStreamController) => {
+    const n = await source.available();
+    const request = controller.byobRequest;
+    if (n === 0) {
+      controller.close();
+      request?.respond(0);
+    } else if (request?.view) {
+      const { buffer, byteOffset, byteLength } = request.view;
+      request.respond(source.take(new Uint8Array(buffer, byteOffset, byteLength)));
+    } else {
+      const chunk = new Uint8Array(Math.min(n, CHUNK_MAX));
+      source.take(chunk);
+      controller.enqueue(chunk);
+    }
+  };
+  return new ReadableStream({ type: "bytes", pull, cancel: () => source.stopReading() }, { highWaterMark: 0 });
+}
+
+/** A stream whose back-pressure is the send buffer. @param hold is given the means to break it. */
+export function writableOf(
+  sink: Sink,
+  hold: (controller: WritableStreamDefaultController) => void,
+): WritableStream<Uint8Array> {
+  return new WritableStream<Uint8Array>({
+    start: hold,
+    async write(chunk) {
+      const bytes = bytesOf(chunk);
+      for (let done = 0; ; ) {
+        done += sink.put(bytes, done, bytes.length - done);
+        if (done === bytes.length) return;
+        await sink.drained();
+      }
+    },
+    close: () => sink.closeWrite(),
+    abort: (reason) => sink.abort(reason),
+  });
+}
+
+/** Streams are not typed at run time: text and other views come, too. @throws TypeError */
+function bytesOf(chunk: unknown): Uint8Array {
+  if (chunk instanceof Uint8Array) return chunk;
+  if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk);
+  if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  throw new TypeError(
+    `a socket takes bytes, not ${chunk === null ? "null" : typeof chunk}: use a TextEncoder for text`,
+  );
+}

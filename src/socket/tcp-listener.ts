@@ -1,0 +1,73 @@
+import { Fifo } from "#base/fifo";
+import type { Listener as EngineListener } from "#tcp/listener";
+import { endpointOf } from "./endpoint.ts";
+import { type Floor, TcpSocket } from "./tcp-socket.ts";
+import type { Endpoint, Listener, Socket } from "./types.ts";
+
+/** A passive OPEN above the engine's listener. */
+export class TcpListener implements Listener {
+  readonly address: Endpoint;
+  onStranger: ((remote: Endpoint) => void) | null = null;
+  readonly #floor: Floor;
+  readonly #listener: EngineListener;
+  readonly #allowHalfOpen: boolean;
+  readonly #waiting = new Fifo<(socket: Socket | null) => void>();
+
+  constructor(floor: Floor, listener: EngineListener, allowHalfOpen: boolean) {
+    this.#floor = floor;
+    this.#listener = listener;
+    this.#allowHalfOpen = allowHalfOpen;
+    const anywhere = floor.engine.local.own.some((address) => address.family === 4) ? "0.0.0.0" : "::";
+    this.address =
+      listener.local === null ? { hostname: anywhere, port: listener.port } : endpointOf(listener.local, listener.port);
+    listener.user = this;
+  }
+
+  accept(): Promise<Socket | null> {
+    const socket = this.#next();
+    if (socket !== null || this.#listener.closed) return Promise.resolve(socket);
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Socket, void, void> {
+    for (;;) {
+      const socket = await this.accept();
+      if (socket === null) return;
+      yield socket;
+    }
+  }
+
+  close(): Promise<void> {
+    if (!this.#listener.closed) {
+      this.#floor.engine.unlisten(this.#listener, this.#floor.host.now());
+      this.#floor.host.wake();
+      for (let resolve = this.#waiting.shift(); resolve !== undefined; resolve = this.#waiting.shift()) resolve(null);
+    }
+    return Promise.resolve();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** The engine has something to tell: connections that are ready, or a stranger. */
+  onEvents(): void {
+    const { stranger, strangerPort } = this.#listener;
+    if (stranger !== null) {
+      this.#listener.stranger = null;
+      const remote = endpointOf(stranger, strangerPort);
+      queueMicrotask(() => this.onStranger?.(remote));
+    }
+    while (this.#waiting.size > 0) {
+      const socket = this.#next();
+      if (socket === null) return;
+      this.#waiting.shift()!(socket);
+    }
+  }
+
+  /** The oldest that waits. It may have ended meanwhile: its promises say so. */
+  #next(): Socket | null {
+    const tcb = this.#floor.engine.accept(this.#listener);
+    return tcb === null ? null : new TcpSocket(this.#floor, tcb, this.#allowHalfOpen);
+  }
+}

@@ -1,0 +1,156 @@
+import type { Trace } from "#base/trace";
+import type { Stack } from "#stack/stack";
+import { info, type TcpInfo } from "#tcp/info";
+import { Listener as EngineListener } from "#tcp/listener";
+import { T_USER_TIMEOUT } from "#tcp/tcb";
+import { ConnectionError } from "./connection-error.ts";
+import { Deferred } from "./deferred.ts";
+import { addressOf } from "./endpoint.ts";
+import { microseconds, paramsOf } from "./options.ts";
+import { TcpListener } from "./tcp-listener.ts";
+import { type Floor, TcpSocket } from "./tcp-socket.ts";
+import type { ConnectOptions, Endpoint, Host, Listener, ListenOptions, NetStack, Socket } from "./types.ts";
+
+/** What a host can do beyond driving, where it is ours to end. */
+export interface Platform {
+  ref(): void;
+  unref(): void;
+  /** Sends what is still to be sent, then gives everything back. */
+  end(): Promise<void>;
+}
+
+/** A stack's calls as promises and streams, over whatever drives it. */
+export class TcpNetStack implements NetStack, Floor {
+  readonly addresses: readonly string[];
+  readonly mtu: number;
+  readonly engine: Stack;
+  readonly host: Host;
+  onTrace: ((trace: Trace) => void) | null = null;
+  readonly #platform: Platform;
+  readonly #closed = new Deferred<void>();
+  readonly #listeners = new Set<TcpListener>();
+  /** Sockets whose writes found no page. */
+  readonly #starving = new Set<TcpSocket>();
+  #ending = false;
+
+  constructor(engine: Stack, host: Host, platform: Platform) {
+    this.engine = engine;
+    this.host = host;
+    this.#platform = platform;
+    this.addresses = engine.local.own.map(String);
+    this.mtu = engine.mtu;
+    host.onEvents = () => this.#onEvents();
+  }
+
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  connect(remote: Endpoint, options: ConnectOptions = {}): Socket {
+    const { engine, host } = this;
+    const { localAddress, localPort = 0, allowHalfOpen = true, timeout, signal } = options;
+    const local = localAddress === undefined ? {} : { local: addressOf(localAddress) };
+    const limit = timeout === undefined ? 0 : microseconds("timeout", timeout);
+    const open = { ...local, localPort, params: paramsOf(options) };
+    const now = host.now();
+    const tcb = engine.connect(addressOf(remote.hostname), remote.port, open, now);
+    // The handshake's end stops this timer; the user timeout of later data is another matter.
+    if (limit > 0) tcb.timers[T_USER_TIMEOUT] = Math.min(tcb.timers[T_USER_TIMEOUT]!, now + limit);
+    host.wake();
+    const socket = new TcpSocket(this, tcb, allowHalfOpen);
+    if (signal !== undefined) socket.follow(signal);
+    return socket;
+  }
+
+  listen(options: ListenOptions): Listener {
+    const { port, hostname, remote, remotePort, backlog, allowHalfOpen = true } = options;
+    const engineListener = this.engine.listen(port, {
+      ...(hostname === undefined ? {} : { local: addressOf(hostname) }),
+      ...(remote === undefined ? {} : { remote: addressOf(remote) }),
+      ...(remotePort === undefined ? {} : { remotePort }),
+      ...(backlog === undefined ? {} : { backlog }),
+      params: paramsOf(options),
+    });
+    const listener = new TcpListener(this, engineListener, allowHalfOpen);
+    this.#listeners.add(listener);
+    return listener;
+  }
+
+  connections(): TcpInfo[] {
+    return Array.from(this.engine.connections(), info);
+  }
+
+  counters(): Record<string, number> {
+    return this.engine.counters.snapshot();
+  }
+
+  ref(): void {
+    this.#platform.ref();
+  }
+
+  unref(): void {
+    this.#platform.unref();
+  }
+
+  async close(): Promise<void> {
+    if (!this.#ending) {
+      this.#ending = true;
+      this.#abortAll();
+      this.host.wake();
+      await this.#platform.end();
+      this.#onEvents();
+      this.#closed.resolve();
+    }
+    await this.#closed.promise.catch(() => {});
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** The device vanished: nothing can be sent any more. */
+  gone(name: string): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    const error = new ConnectionError("ENETDOWN", `the device ${name} vanished`);
+    this.#abortAll(error);
+    this.#onEvents();
+    void this.#platform.end();
+    this.#closed.reject(error);
+  }
+
+  starve(socket: TcpSocket): void {
+    this.#starving.add(socket);
+  }
+
+  feed(): void {
+    if (this.#starving.size === 0 || this.engine.slab.available === 0) return;
+    const sockets = [...this.#starving];
+    this.#starving.clear();
+    for (const socket of sockets) socket.onEvents();
+  }
+
+  #abortAll(reason?: unknown): void {
+    for (const listener of this.#listeners) void listener.close();
+    for (const tcb of [...this.engine.connections()]) {
+      if (tcb.user instanceof TcpSocket) tcb.user.abort(reason);
+      else this.engine.abort(tcb, this.host.now());
+    }
+  }
+
+  /** Everything that the engine has to tell, once per turn. */
+  #onEvents(): void {
+    const { engine } = this;
+    for (let next = engine.nextEvent(); next !== undefined; next = engine.nextEvent()) {
+      if (next instanceof EngineListener) (next.user as TcpListener).onEvents();
+      else if (next.user instanceof TcpSocket) next.user.onEvents();
+      // It was let go before it could tell.
+      else next.events = 0;
+    }
+    this.feed();
+    const { trace } = engine;
+    if (trace.size === 0) return;
+    this.onTrace?.(trace);
+    trace.drain();
+  }
+}

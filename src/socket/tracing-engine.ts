@@ -1,0 +1,35 @@
+import type { Packet } from "#base/packet";
+import type { Slab } from "#base/slab";
+import type { Engine } from "#driver/engine";
+import type { Stack } from "#stack/stack";
+
+/** A stack that also has something to tell when its trace does, so that the ring is drained after every turn. */
+export class TracingEngine implements Engine {
+  readonly slab: Slab;
+  readonly #stack: Stack;
+
+  constructor(stack: Stack) {
+    this.slab = stack.slab;
+    this.#stack = stack;
+  }
+
+  input(packet: Packet, now: number): void {
+    this.#stack.input(packet, now);
+  }
+
+  advance(now: number): void {
+    this.#stack.advance(now);
+  }
+
+  poll(packet: Packet, now: number): boolean {
+    return this.#stack.poll(packet, now);
+  }
+
+  nextDeadline(): number {
+    return this.#stack.nextDeadline();
+  }
+
+  hasEvents(): boolean {
+    return this.#stack.hasEvents() || this.#stack.trace.size > 0;
+  }
+}

@@ -1,0 +1,64 @@
+/** Why a connection ended, or is in doubt, told to a person. */
+import { SECOND } from "#base/time";
+import * as E from "#tcp/error";
+import type { Tcb } from "#tcp/tcb";
+import { ConnectionError } from "./connection-error.ts";
+
+/** How far a connection had come, as far as the words depend on it. */
+export interface Course {
+  /** The peer as text. */
+  readonly remote: string;
+  /** When the OPEN was called, µs. */
+  readonly begun: number;
+  readonly opened: boolean;
+  /** This side had closed both directions. */
+  readonly closing: boolean;
+}
+
+/** Why a connection ended that has `tcb.error`. */
+export function endError(tcb: Tcb, course: Course, now: number, cause?: unknown): ConnectionError {
+  return new ConnectionError(E.errorName(tcb.error), words(tcb, tcb.error, course, now), cause);
+}
+
+/** What did not end the connection, but the user may want to know. */
+export function doubt(tcb: Tcb, course: Course, now: number): ConnectionError {
+  if (tcb.softError !== 0) {
+    return new ConnectionError(E.errorName(tcb.softError), words(tcb, tcb.softError, course, now));
+  }
+  const { remote, opened } = course;
+  const times = `${tcb.retries} retransmissions`;
+  const what = opened ? "has acknowledged nothing for" : "has not answered for";
+  return new ConnectionError("ETIMEDOUT", `${remote} ${what} ${silence(tcb, course, now)}, ${times}: trying on`);
+}
+
+function words(tcb: Tcb, error: number, course: Course, now: number): string {
+  const { remote, opened, closing } = course;
+  switch (error) {
+    case E.ECONNREFUSED:
+      return `${remote} refused the connection: nobody listens there, or this address is not let in`;
+    case E.ECONNRESET:
+      return closing
+        ? `${remote} sent more after this side had closed: the connection was reset`
+        : `${remote} reset the connection`;
+    case E.ETIMEDOUT:
+      return opened
+        ? `${remote} has not answered for ${silence(tcb, course, now)}: given up`
+        : `${remote} did not answer within ${silence(tcb, course, now)} (${tcb.segmentsOut} SYNs)`;
+    case E.EHOSTUNREACH:
+      return `${remote} cannot be reached: a router or host on the way says so (ICMP)`;
+    case E.ENETUNREACH:
+      return `${remote} cannot be reached: a router on the way has no route to its network (ICMP)`;
+    case E.ENOPROTOOPT:
+      return `${remote} does not speak TCP (ICMP protocol unreachable)`;
+    case E.ECONNABORTED:
+      return `the connection to ${remote} was aborted by this side`;
+    default:
+      return `the connection to ${remote} ended with ${E.errorName(error)}`;
+  }
+}
+
+/** How long the peer has been silent. */
+function silence(tcb: Tcb, course: Course, now: number): string {
+  const heard = course.opened ? Math.max(tcb.openedAt, tcb.lastAckTime, tcb.lastReceiveTime) : course.begun;
+  return `${((now - heard) / SECOND).toFixed(1)} s`;
+}

@@ -40,6 +40,7 @@ export class Bench {
   readonly #flows: Flow[] = [];
   #current: Flow | undefined;
   #nextPeerPort = FIRST_PEER_PORT;
+  readonly #alarms = new Set<number>();
 
   constructor(
     readonly config: Config,
@@ -51,6 +52,9 @@ export class Bench {
       connectPort: config.connectPort,
       table: this.table,
       newFlow: () => this.#add(new Flow(undefined)),
+      wakeAt: (time) => {
+        this.#alarms.add(time);
+      },
       flowOf: (localPort, remotePort) =>
         this.#flows.find((f) => f.localPort === localPort && f.remotePort === remotePort),
     };
@@ -64,9 +68,10 @@ export class Bench {
 
   /** To the engine's next deadline, if it is not after `limit` (then to `limit`). False: `limit` is reached. */
   step(limit: number): boolean {
-    const due = this.engine.nextDeadline();
+    const due = Math.min(this.engine.nextDeadline(), ...this.#alarms);
     const last = due > limit;
     this.now = Math.max(this.now, last ? limit : due);
+    for (const alarm of this.#alarms) if (alarm <= this.now) this.#alarms.delete(alarm);
     this.engine.advance(this.now);
     this.settle();
     if (!last && due <= this.now) this.#watchProgress();

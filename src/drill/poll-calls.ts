@@ -69,7 +69,7 @@ function poll(call: Call): Attempt {
   if (list.kind !== "list") return call.unsupported("poll without a list");
   let began: number | undefined;
   return (now) => {
-    began ??= now;
+    began = begin(call, began, now, timeout);
     const faults: string[] = [];
     let ready = 0;
     for (const entry of list.items) {
@@ -83,6 +83,12 @@ function poll(call: Call): Attempt {
     if (ready > 0 || timeout === 0 || (timeout > 0 && now >= began + timeout * 1_000)) return done(ready, ...faults);
     return undefined;
   };
+}
+
+/** When the call began; a timeout wakes it. */
+function begin(call: Call, began: number | undefined, now: number, timeout: number): number {
+  if (began === undefined && timeout > 0) call.world.wakeAt(now + timeout * 1_000);
+  return began ?? now;
 }
 
 function control(call: Call): ReturnType<Attempt> {
@@ -107,7 +113,7 @@ function wait(call: Call): Attempt {
   const timeout = call.number(3);
   let began: number | undefined;
   return (now) => {
-    began ??= now;
+    began = begin(call, began, now, timeout);
     const epoll = call.socket(0);
     if (!epoll) return failed("EBADF");
     if (epoll.kind !== "epoll") return failed("EINVAL");

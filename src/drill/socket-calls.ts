@@ -203,6 +203,7 @@ function close(call: Call): Attempt {
     else s.connection.close(now);
     if (!s.linger.on || s.linger.seconds === 0 || s.nonblocking || lingered(s.connection)) return done(0);
     closing = { connection: s.connection, until: now + s.linger.seconds * 1e6 };
+    call.world.wakeAt(closing.until);
     return undefined;
   };
 }

@@ -82,6 +82,8 @@ export interface World {
   readonly table: Map<number, Socket>;
   /** A new socket becomes the one that packets are about. */
   newFlow(): Flow;
+  /** A blocked call wants to be tried again at that time at the latest (its timeout). */
+  wakeAt(time: number): void;
   /** The flow whose peer has this port, if the script knows it. */
   flowOf(localPort: number, remotePort: number): Flow | undefined;
 }

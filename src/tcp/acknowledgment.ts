@@ -2,13 +2,23 @@
 import { NEVER } from "#base/time";
 import { ECE, FIN, SYN } from "#wire/tcp";
 import { updateSendWindow } from "./handshake.ts";
+import { probeAnswered, sawDuplicate, scheduleProbe } from "./rack.ts";
 import { NONE } from "./records.ts";
-import { acknowledged, congestionEchoed } from "./recovery.ts";
+import { acknowledged, congestionEchoed, tailLost } from "./recovery.ts";
 import { sample, tsval } from "./rto.ts";
 import { AckResult, acknowledge, applySack } from "./sack.ts";
 import type { Segment } from "./segment.ts";
 import { diff, gt, le, lt } from "./seq.ts";
-import { EVENT_DRAINED, EVENT_WRITABLE, T_PERSIST, T_RETRANSMIT, T_USER_TIMEOUT, type Tcb } from "./tcb.ts";
+import {
+  EVENT_DRAINED,
+  EVENT_WRITABLE,
+  T_LOSS_PROBE,
+  T_PERSIST,
+  T_REORDER,
+  T_RETRANSMIT,
+  T_USER_TIMEOUT,
+  type Tcb,
+} from "./tcb.ts";
 
 const result = new AckResult();
 
@@ -27,6 +37,8 @@ export function acknowledgment(tcb: Tcb, seg: Segment, now: number): boolean {
     (seg.ctl & (SYN | FIN)) === 0 &&
     seg.wnd << snd.shift === snd.wnd;
   result.clear();
+  result.echoed = tcb.timestampsOk && seg.options.timestamps;
+  result.tsecr = seg.options.tsecr;
   if (advance > 0) {
     acknowledge(tcb, seg.ack, now, result);
     snd.una = seg.ack;
@@ -43,7 +55,12 @@ export function acknowledgment(tcb: Tcb, seg: Segment, now: number): boolean {
   }
   if (advance > 0) restartTimers(tcb, now);
   if (!old && tcb.ecnOk && seg.ctl & ECE) congestionEchoed(tcb, now);
+  if (tcb.rackOn) {
+    if (result.dsack) sawDuplicate(tcb);
+    if (!old && probeAnswered(tcb, seg.ack, result, same)) tailLost(tcb, now);
+  }
   if (!old) acknowledged(tcb, result, tcb.sackOk ? result.sacked > 0 : same, flight, now);
+  if (advance > 0 && tcb.rackOn) scheduleProbe(tcb, now);
   return result.fin;
 }
 
@@ -78,6 +95,8 @@ function restartTimers(tcb: Tcb, now: number): void {
   tcb.retries = 0;
   if (tcb.head === NONE) {
     tcb.timers[T_RETRANSMIT] = NEVER;
+    tcb.timers[T_REORDER] = NEVER;
+    tcb.timers[T_LOSS_PROBE] = NEVER;
     tcb.timers[T_USER_TIMEOUT] = NEVER;
     tcb.stalledSince = NEVER;
   } else {

@@ -1,8 +1,8 @@
 /** What the SYNs agree on (RFC 9293 §3.5, 7323, 2018), and the step into ESTABLISHED. */
 import { NEVER } from "#base/time";
 import { ACK, CWR, ECE } from "#wire/tcp";
+import { announcedMss } from "./emit.ts";
 import * as M from "./marks.ts";
-import { announcedMss } from "./output.ts";
 import { start } from "./recovery.ts";
 import { sample, tsval } from "./rto.ts";
 import { AckResult, acknowledge } from "./sack.ts";
@@ -40,6 +40,7 @@ export function takeSyn(tcb: Tcb, seg: Segment, now: number): void {
   if (tcb.windowScaleOk) snd.shift = options.windowScale;
   else rcv.shift = 0;
   tcb.sackOk = params.sack && options.sackPermitted;
+  tcb.rackOn = tcb.sackOk && params.lossDetection === "rack";
   tcb.timestampsOk = params.timestamps && options.timestamps;
   if (tcb.timestampsOk) {
     tcb.tsRecent = options.tsval;

@@ -1,8 +1,9 @@
 /** What ICMP errors do to a connection (RFC 9293 §3.9.2.2, RFC 5927, RFC 1191). */
+
+import { announcedMss } from "./emit.ts";
 import { finish } from "./finish.ts";
 import { setSegmentSize } from "./handshake.ts";
 import * as M from "./marks.ts";
-import { announcedMss } from "./output.ts";
 import { markAllLost } from "./sack.ts";
 import { ge, lt } from "./seq.ts";
 import { SYN_RECEIVED, SYN_SENT } from "./state.ts";

@@ -9,6 +9,7 @@ export const TX_FIN = mark("tcp.tx.fin", "CLOSE: our FIN");
 export const TX_RTO = mark("tcp.tx.rto", "resent: the retransmission timer fired");
 export const TX_FAST = mark("tcp.tx.fast-retransmit", "resent: duplicates say that it was lost");
 export const TX_LOSS = mark("tcp.tx.loss-recovery", "resent: lost with the window that timed out");
+export const TX_TAIL_PROBE = mark("tcp.tx.tail-loss-probe", "tail loss probe (RFC 8985)");
 export const TX_PROBE = mark("tcp.tx.window-probe", "probe of a closed window");
 export const TX_OVERRIDE = mark("tcp.tx.sws-override", "small segment sent after the override timeout");
 export const TX_KEEPALIVE = mark("tcp.tx.keep-alive", "keep-alive probe");
@@ -76,6 +77,11 @@ export const GOT_ACK_OF_FIN = mark("tcp.got.ack-of-fin", "our FIN was acknowledg
 export const GOT_FIN = mark("tcp.got.fin", "the peer's FIN arrived");
 export const GAVE_UP = mark("tcp.gave-up", "R2, the user timeout or keep-alive ended it");
 export const TIMER_RTO = mark("tcp.timer.rto", "the retransmission timer");
+export const TIMER_REORDER = mark("tcp.timer.reorder", "overtaken for longer than the reordering window (RFC 8985)");
+export const TIMER_LOSS_PROBE = mark(
+  "tcp.timer.loss-probe",
+  "no ACK for two round trips: the tail is probed (RFC 8985)",
+);
 export const TIMER_PERSIST = mark("tcp.timer.persist", "the persist timer");
 export const TIMER_KEEPALIVE = mark("tcp.timer.keep-alive", "the keep-alive timer");
 export const TIMER_TIME_WAIT = mark("tcp.timer.time-wait", "2 MSL are over");
@@ -86,6 +92,7 @@ export const CC_AVOIDANCE = mark("tcp.cc.avoidance", "congestion avoidance");
 export const CC_ENTER_RECOVERY = mark("tcp.cc.enter-recovery", "fast recovery begins");
 export const CC_RECOVERY = mark("tcp.cc.recovery", "proportional rate reduction (RFC 6937)");
 export const CC_EXIT_RECOVERY = mark("tcp.cc.exit-recovery", "recovery is over");
+export const CC_TAIL = mark("tcp.cc.tail-loss", "a tail loss probe repaired a loss (RFC 8985)");
 export const CC_ECN = mark("tcp.cc.ecn", "the peer saw a congestion mark (RFC 3168)");
 export const CC_LOSS = mark("tcp.cc.loss", "a timeout: cwnd is one segment");
 export const CC_EXIT_LOSS = mark("tcp.cc.exit-loss", "all that was lost with the timeout is acknowledged");

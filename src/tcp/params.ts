@@ -51,6 +51,11 @@ export interface TcpParams {
   delayedAck: number;
   /** ACKs sent at once at the beginning of a connection, while the peer's slow start lives on them. */
   quickAcks: number;
+  /**
+   * How losses are found where the peer has SACK: by segments SACKed above (RFC 6675), or by time and with tail loss probes
+   * (RACK-TLP, RFC 8985).
+   */
+  lossDetection: "rfc6675" | "rack";
   /** Duplicates that mean a loss (RFC 5681). */
   dupThresh: number;
   /** RFC 9293 §3.8.4: off (MUST-25), 2 h idle (MUST-28), then every `keepAliveInterval`, given up after `keepAliveCount`. */
@@ -107,6 +112,7 @@ export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   userTimeout: 0,
   delayedAck: 40 * MILLISECOND,
   quickAcks: 16,
+  lossDetection: "rfc6675",
   dupThresh: 3,
   keepAlive: false,
   keepAliveIdle: 2 * HOUR,

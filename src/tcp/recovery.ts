@@ -7,10 +7,14 @@ import { MILLISECOND } from "#base/time";
 import { EV_CWND } from "#base/trace";
 import { slowStart } from "./congestion.ts";
 import * as M from "./marks.ts";
+import { detectLoss, recovered } from "./rack.ts";
 import { NONE } from "./records.ts";
-import { type AckResult, forgetSacks, markAllLost, markHeadLost, markLostBySack } from "./sack.ts";
+import { AckResult, forgetSacks, markAllLost, markHeadLost, markLostBySack } from "./sack.ts";
 import { ge, gt } from "./seq.ts";
 import { CA_CWR, CA_DISORDER, CA_LOSS, CA_OPEN, CA_RECOVERY, type Tcb } from "./tcb.ts";
+
+/** An event without an ACK. */
+const nothing = new AckResult();
 
 /** RFC 6928: the initial window, less after a lost SYN (RFC 5681 §3.1; one loss may be spurious with an RTO of 1 s). */
 export function start(tcb: Tcb, synRetransmissions: number): void {
@@ -66,10 +70,38 @@ function lossFound(tcb: Tcb, result: AckResult, duplicate: boolean, now: number)
     cc.duplicates++;
     addRenoSack(tcb);
   }
-  if (tcb.sackOk) markLostBySack(tcb, M.TX_FAST, now);
+  if (tcb.sackOk) findLosses(tcb, now);
   // RFC 6582 §3.2 step 2: duplicates of what an earlier recovery repaired are no new loss.
   else if (cc.duplicates >= tcb.params.dupThresh && gt(tcb.snd.una, cc.recover)) markHeadLost(tcb, M.TX_FAST, now);
   return tcb.lostBytes > 0;
+}
+
+function findLosses(tcb: Tcb, now: number): void {
+  if (!tcb.rackOn) markLostBySack(tcb, M.TX_FAST, now);
+  else if (tcb.sackedBytes > 0 || tcb.cc.phase !== CA_OPEN) detectLoss(tcb, now);
+}
+
+/** The reordering timer of RACK fired: what was overtaken long enough is lost (RFC 8985 §6.3). */
+export function overtaken(tcb: Tcb, now: number): void {
+  detectLoss(tcb, now);
+  if (tcb.lostBytes === tcb.resentBytes) return;
+  const { phase } = tcb.cc;
+  nothing.clear();
+  if (phase === CA_RECOVERY || phase === CA_LOSS) {
+    if (phase === CA_RECOVERY) reduce(tcb, nothing, now);
+    return;
+  }
+  if (phase !== CA_CWR) beginReduction(tcb, now);
+  enterRecovery(tcb, nothing, now);
+}
+
+/** A tail loss probe repaired what nobody else had noticed: the congestion is answered all the same (RFC 8985 §7.4.2). */
+export function tailLost(tcb: Tcb, now: number): void {
+  const cc = tcb.cc;
+  if (cc.phase !== CA_OPEN && cc.phase !== CA_DISORDER) return;
+  beginReduction(tcb, now);
+  cc.cwnd = cc.ssthresh;
+  traceCwnd(tcb, M.CC_TAIL, now);
 }
 
 /** A loss in the middle of a reduction for ECN is part of the same congestion: the window is not reduced twice. */
@@ -118,7 +150,7 @@ function inRecovery(tcb: Tcb, result: AckResult, duplicate: boolean, now: number
     leave(tcb, M.CC_EXIT_RECOVERY, now);
     return;
   }
-  if (tcb.sackOk) markLostBySack(tcb, M.TX_FAST, now);
+  if (tcb.sackOk) findLosses(tcb, now);
   else {
     if (duplicate) addRenoSack(tcb);
     if (result.acked > 0) {
@@ -154,6 +186,7 @@ function reduce(tcb: Tcb, result: AckResult, now: number): void {
 
 function leave(tcb: Tcb, cause: number, now: number): void {
   const cc = tcb.cc;
+  if (tcb.rackOn) recovered(tcb);
   cc.phase = CA_OPEN;
   cc.duplicates = 0;
   tcb.renoSacked = 0;
@@ -180,6 +213,7 @@ export function timedOut(tcb: Tcb, now: number): void {
   cc.phase = CA_LOSS;
   cc.cwnd = tcb.snd.mss;
   cc.force = true;
+  tcb.rack.tlpPending = false;
   traceCwnd(tcb, M.CC_LOSS, now);
 }
 
@@ -188,6 +222,7 @@ function inLoss(tcb: Tcb, result: AckResult, flight: number, now: number): void 
   // What the peer already had when the timer fired is no sign of a free network, but it is acknowledged: slow start.
   grow(tcb, result.acked, flight, now);
   if (ge(tcb.snd.una, tcb.cc.recover)) leave(tcb, M.CC_EXIT_LOSS, now);
+  else if (tcb.rackOn) detectLoss(tcb, now);
 }
 
 /** cwnd grows only if it was what held the sender back (RFC 7661 §1, RFC 5681 §3.1). */

@@ -3,6 +3,7 @@
  * It keeps the sums in the TCB right; what follows from them is `recovery.ts`.
  */
 import { EV_LOST } from "#base/trace";
+import { delivered, isOverdue } from "./rack.ts";
 import { AMBIGUOUS, HAS_FIN, LOST, NONE, RESENT, SACKED } from "./records.ts";
 import type { Segment } from "./segment.ts";
 import { diff, ge, gt, le, lt } from "./seq.ts";
@@ -22,6 +23,9 @@ export class AckResult {
   fin = false;
   /** The ACK carried a D-SACK block (RFC 2883). */
   dsack = false;
+  /** SEG.TSecr, if the segment has one. */
+  tsecr = 0;
+  echoed = false;
 
   clear(): void {
     this.acked = 0;
@@ -30,6 +34,7 @@ export class AckResult {
     this.rtt = -1;
     this.fin = false;
     this.dsack = false;
+    this.echoed = false;
   }
 }
 
@@ -58,6 +63,7 @@ export function acknowledge(tcb: Tcb, ack: number, now: number, out: AckResult):
     else {
       out.delivered += n;
       if (out.rtt < 0 && (flags & AMBIGUOUS) === 0) out.rtt = now - records.time[r]!;
+      if (tcb.rackOn) delivered(tcb, r, out, now);
     }
     if (flags & LOST) tcb.lostBytes -= n;
     if (flags & RESENT) tcb.resentBytes -= n;
@@ -137,6 +143,7 @@ function markSacked(tcb: Tcb, r: number, now: number, out: AckResult): void {
   if (flags & LOST) tcb.lostBytes -= n;
   if (flags & RESENT) tcb.resentBytes -= n;
   if (out.rtt < 0 && (flags & AMBIGUOUS) === 0) out.rtt = now - records.time[r]!;
+  if (tcb.rackOn) delivered(tcb, r, out, now);
   records.flags[r] = (flags & ~(LOST | RESENT)) | SACKED;
 }
 
@@ -146,7 +153,8 @@ export function splitAt(tcb: Tcb, r: number, seq: number): void {
   if (tcb.tail === r) tcb.tail = s;
 }
 
-function markLost(tcb: Tcb, r: number, cause: number, now: number): void {
+/** Record r is thought lost. */
+export function markLost(tcb: Tcb, r: number, cause: number, now: number): void {
   const records = tcb.env.records;
   const n = diff(records.end[r]!, records.start[r]!);
   records.flags[r] = records.flags[r]! | LOST;
@@ -185,11 +193,19 @@ export function markAllLost(tcb: Tcb, cause: number, now: number): void {
   const records = tcb.env.records;
   for (let r = tcb.head; r !== NONE; r = records.next[r]!) {
     const flags = records.flags[r]!;
-    if (flags & SACKED) continue;
+    if (flags & SACKED || (tcb.rackOn && !isOverdue(tcb, r, now))) continue;
+    if (flags & RESENT) tcb.resentBytes -= diff(records.end[r]!, records.start[r]!);
     records.flags[r] = flags & ~RESENT;
     if ((flags & LOST) === 0) markLost(tcb, r, cause, now);
   }
-  tcb.resentBytes = 0;
+}
+
+/** Notes that record r was sent again as a probe, although nothing says that it was lost. */
+export function probed(tcb: Tcb, r: number, now: number): void {
+  const records = tcb.env.records;
+  records.flags[r] = records.flags[r]! | AMBIGUOUS;
+  records.time[r] = now;
+  if (records.sends[r]! < 255) records.sends[r] = records.sends[r]! + 1;
 }
 
 /**

@@ -9,6 +9,7 @@ import type { Address } from "#ip/address";
 import type { CongestionControl } from "./congestion.ts";
 import type { Listener } from "./listener.ts";
 import type { TcpParams } from "./params.ts";
+import { RackVariables } from "./rack.ts";
 import { Ranges } from "./reassembly.ts";
 import { NONE, type Records } from "./records.ts";
 import { CLOSED } from "./state.ts";
@@ -41,13 +42,24 @@ export const EVENT_DRAINED = 128;
 
 // Indices into `tcb.timers`, in the order in which they act when several expire at once.
 export const T_TIME_WAIT = 0;
-export const T_RETRANSMIT = 1;
-export const T_PERSIST = 2;
-export const T_DELAYED_ACK = 3;
-export const T_KEEPALIVE = 4;
-export const T_USER_TIMEOUT = 5;
-export const TIMERS = 6;
-export const TIMER_NAMES = ["time-wait", "retransmit", "persist", "delayed-ack", "keep-alive", "user-timeout"] as const;
+export const T_REORDER = 1;
+export const T_LOSS_PROBE = 2;
+export const T_RETRANSMIT = 3;
+export const T_PERSIST = 4;
+export const T_DELAYED_ACK = 5;
+export const T_KEEPALIVE = 6;
+export const T_USER_TIMEOUT = 7;
+export const TIMERS = 8;
+export const TIMER_NAMES = [
+  "time-wait",
+  "reorder",
+  "loss-probe",
+  "retransmit",
+  "persist",
+  "delayed-ack",
+  "keep-alive",
+  "user-timeout",
+] as const;
 
 // Phases of loss recovery.
 export const CA_OPEN = 0;
@@ -162,6 +174,9 @@ export class Tcb {
   readonly snd = new SendVariables();
   readonly rcv = new ReceiveVariables();
   readonly cc = new CongestionVariables();
+  readonly rack = new RackVariables();
+  /** RACK-TLP finds the losses of this connection: both sides have SACK, and the parameters say so. */
+  rackOn = false;
   congestion: CongestionControl;
   /** State of the congestion control in use; its meaning is the control's. */
   readonly ccState = new Float64Array(8);

@@ -6,14 +6,16 @@ import { finish, timeWaitOver } from "./finish.ts";
 import * as M from "./marks.ts";
 import { persistInterval } from "./output.ts";
 import { NONE } from "./records.ts";
-import { timedOut } from "./recovery.ts";
+import { overtaken, timedOut } from "./recovery.ts";
 import { backOff } from "./rto.ts";
 import { CLOSED, SYN_RECEIVED, SYN_SENT } from "./state.ts";
 import {
   EVENT_SOFT_ERROR,
   T_DELAYED_ACK,
   T_KEEPALIVE,
+  T_LOSS_PROBE,
   T_PERSIST,
+  T_REORDER,
   T_RETRANSMIT,
   T_TIME_WAIT,
   T_USER_TIMEOUT,
@@ -35,6 +37,13 @@ function fire(tcb: Tcb, timer: number, now: number): void {
     case T_TIME_WAIT:
       timeWaitOver(tcb, now);
       break;
+    case T_REORDER:
+      trace(tcb, T_REORDER, M.TIMER_REORDER, 1, now);
+      overtaken(tcb, now);
+      break;
+    case T_LOSS_PROBE:
+      tailProbe(tcb, now);
+      break;
     case T_RETRANSMIT:
       retransmit(tcb, now);
       break;
@@ -54,12 +63,21 @@ function fire(tcb: Tcb, timer: number, now: number): void {
   }
 }
 
+/** RFC 8985 §7.3: no answer for two round trips. The retransmission timer waits for the answer to the probe. */
+function tailProbe(tcb: Tcb, now: number): void {
+  if (tcb.head === NONE) return;
+  trace(tcb, T_LOSS_PROBE, M.TIMER_LOSS_PROBE, 1, now);
+  tcb.rack.tlpNow = true;
+  if (tcb.timers[T_RETRANSMIT]! <= now) tcb.timers[T_RETRANSMIT] = now + tcb.rto;
+}
+
 /** RFC 6298 (5.4) to (5.6), and R1 and R2 of RFC 9293 §3.8.3. */
 function retransmit(tcb: Tcb, now: number): void {
   if (tcb.head === NONE) return;
   const { params } = tcb;
   // SHLD-17, MUST-37: a peer that closed its window over what is in flight and still answers is not given up.
-  const closed = tcb.snd.wnd === 0 && now - tcb.lastAckTime < 2 * tcb.rto;
+  const open = (tcb.state & (SYN_SENT | SYN_RECEIVED)) === 0;
+  const closed = open && tcb.snd.wnd === 0 && now - tcb.lastAckTime < 2 * tcb.rto;
   if (!closed || tcb.retries < params.retriesR1) tcb.retries++;
   tcb.timeouts++;
   trace(tcb, T_RETRANSMIT, M.TIMER_RTO, tcb.retries, now);
@@ -74,6 +92,8 @@ function retransmit(tcb: Tcb, now: number): void {
     tcb.events |= EVENT_SOFT_ERROR;
   }
   backOff(tcb);
+  tcb.timers[T_LOSS_PROBE] = NEVER;
+  tcb.timers[T_REORDER] = NEVER;
   tcb.timers[T_RETRANSMIT] = now + tcb.rto;
   if (handshake) tcb.synNow = tcb.state === SYN_SENT ? M.TX_SYN : M.TX_SYN_ACK;
   else timedOut(tcb, now);

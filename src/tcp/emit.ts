@@ -1,0 +1,199 @@
+/** Segments as they go out: headers and options written where the packet begins, payload attached as slices, all of it counted. */
+import { GSO_NONE, GSO_TCP4, GSO_TCP6, type Packet } from "#base/packet";
+import { MILLISECOND, NEVER } from "#base/time";
+import { EV_TX } from "#base/trace";
+import * as tcphdr from "#wire/tcp";
+import { ACK, CWR, ECE, HEADER_MIN, RST, SYN, URG } from "#wire/tcp";
+import * as opt from "#wire/tcp-options";
+import * as M from "./marks.ts";
+import { HAS_SYN, NONE } from "./records.ts";
+import { tsval } from "./rto.ts";
+import { append, resent } from "./sack.ts";
+import { diff, gt, lt } from "./seq.ts";
+import { SYN_RECEIVED } from "./state.ts";
+import { CA_CWR, CA_RECOVERY, T_DELAYED_ACK, T_PERSIST, T_RETRANSMIT, type Tcb } from "./tcb.ts";
+import { advertise, advertiseUnscaled, scaleFor } from "./window.ts";
+
+/** Octets of payload a segment has room for, once its options are known (MUST-16). */
+export function segmentRoom(tcb: Tcb): number {
+  return tcb.snd.mssBase - optionBytes(tcb);
+}
+
+function optionBytes(tcb: Tcb): number {
+  const timestamps = tcb.timestampsOk ? 12 : 0;
+  const blocks = sackBlocks(tcb, timestamps);
+  return timestamps + (blocks > 0 ? 4 + 8 * blocks : 0);
+}
+
+/** SACK and D-SACK blocks that go with the next segment (RFC 2018 §3, RFC 2883). */
+function sackBlocks(tcb: Tcb, timestamps: number): number {
+  if (!tcb.sackOk) return 0;
+  const due = tcb.ranges.count + (tcb.dsackLeft !== tcb.dsackRight ? 1 : 0);
+  return Math.min(due, timestamps > 0 ? 3 : 4);
+}
+
+function writeOptions(tcb: Tcb, v: DataView, o: number, now: number): number {
+  let at = o;
+  if (tcb.timestampsOk) at = opt.writeTimestamps(v, at, tsval(tcb, now), tcb.tsRecent);
+  const blocks = sackBlocks(tcb, at - o);
+  if (blocks === 0) return at;
+  at = opt.writeSackHead(v, at, blocks);
+  let left = blocks;
+  if (tcb.dsackLeft !== tcb.dsackRight) {
+    at = opt.writeSackBlock(v, at, tcb.dsackLeft, tcb.dsackRight);
+    tcb.dsackLeft = tcb.dsackRight;
+    left--;
+  }
+  for (let i = 0; i < left; i++) {
+    const r = tcb.ranges.recent(i);
+    at = opt.writeSackBlock(v, at, tcb.ranges.left[r]!, tcb.ranges.right[r]!);
+  }
+  return at;
+}
+
+/** Adds the payload as slices and, beyond one segment, the marks of a super-segment. */
+export function attach(tcb: Tcb, packet: Packet, at: number, n: number, mss: number): void {
+  if (n > 0) tcb.sendQueue.slices(at, n, packet);
+  packet.gso = n <= mss ? GSO_NONE : tcb.remote.family === 4 ? GSO_TCP4 : GSO_TCP6;
+  packet.gsoSize = n <= mss ? 0 : mss;
+}
+
+/** The header of every segment of a synchronized connection. It carries the ACK, so no other ACK is due after it. */
+export function emit(
+  tcb: Tcb,
+  packet: Packet,
+  seq: number,
+  n: number,
+  flags: number,
+  cause: number,
+  now: number,
+): void {
+  const v = tcb.env.slab.view;
+  const { snd, rcv } = tcb;
+  const o = packet.o;
+  const at = writeOptions(tcb, v, o + HEADER_MIN, now);
+  let up = 0;
+  if (snd.urgent && gt(snd.up, seq)) {
+    // MUST-62: the pointer names the octet after the urgent data.
+    flags |= URG;
+    up = Math.min(diff(snd.up, seq), 0xffff);
+  }
+  if (tcb.ecnEcho) flags |= ECE;
+  const window = advertise(tcb);
+  tcphdr.write(v, o, tcb.localPort, tcb.remotePort, seq, rcv.nxt, at - o, flags, window, up);
+  packet.n = at - o;
+  packet.cause = cause;
+  acked(tcb);
+  count(tcb, packet, seq, n, flags, cause, lt(seq, snd.nxt) && n > 0 && isResend(cause) ? 1 : 0, now);
+}
+
+function isResend(cause: number): boolean {
+  return cause === M.TX_RTO || cause === M.TX_FAST || cause === M.TX_LOSS || cause === M.TX_TAIL_PROBE;
+}
+
+function count(
+  tcb: Tcb,
+  packet: Packet,
+  seq: number,
+  n: number,
+  flags: number,
+  cause: number,
+  again: number,
+  now: number,
+): void {
+  packet.connection = tcb.id;
+  packet.headerLength = packet.n;
+  const segments = packet.gso === GSO_NONE ? 1 : Math.ceil(n / packet.gsoSize);
+  tcb.segmentsOut += segments;
+  if (n > 0) tcb.dataSegmentsOut += segments;
+  tcb.env.counters.add(cause, segments);
+  tcb.env.trace.record(now, EV_TX, cause, tcb.id, diff(seq, tcb.snd.iss), n, flags, again);
+}
+
+/** An ACK of everything up to RCV.NXT is on its way. */
+function acked(tcb: Tcb): void {
+  tcb.ackNow = 0;
+  tcb.rcv.acked = tcb.rcv.nxt;
+  tcb.timers[T_DELAYED_ACK] = NEVER;
+  if (tcb.quickAcks > 0) tcb.quickAcks--;
+}
+
+/** After anything that takes sequence space was sent. */
+export function sent(tcb: Tcb, octets: number, now: number): void {
+  const cc = tcb.cc;
+  if (cc.phase === CA_RECOVERY || cc.phase === CA_CWR) cc.prrOut += octets;
+  tcb.lastSendTime = now;
+  tcb.timers[T_PERSIST] = NEVER;
+  armRetransmit(tcb, now);
+}
+
+/** RFC 6298 (5.1) */
+export function armRetransmit(tcb: Tcb, now: number): void {
+  if (tcb.timers[T_RETRANSMIT] !== NEVER) return;
+  tcb.timers[T_RETRANSMIT] = now + Math.max(tcb.rto, MILLISECOND);
+  if (tcb.stalledSince === NEVER) tcb.stalledSince = now;
+}
+
+/** The RST of ABORT (RFC 9293 §3.10.5), or of a connection that ends with unread data. */
+export function emitReset(tcb: Tcb, packet: Packet, now: number): boolean {
+  const cause = tcb.rstNow;
+  tcb.rstNow = 0;
+  const v = tcb.env.slab.view;
+  const o = packet.o;
+  const timestamps = tcb.timestampsOk;
+  const header = HEADER_MIN + (timestamps ? 12 : 0);
+  tcphdr.write(v, o, tcb.localPort, tcb.remotePort, tcb.snd.nxt, tcb.rcv.nxt, header, RST | ACK, 0, 0);
+  if (timestamps) opt.writeTimestamps(v, o + HEADER_MIN, tsval(tcb, now), tcb.tsRecent);
+  packet.n = header;
+  packet.cause = cause;
+  tcb.segmentsOut++;
+  tcb.env.counters.count(cause);
+  tcb.env.trace.record(now, EV_TX, cause, tcb.id, diff(tcb.snd.nxt, tcb.snd.iss), 0, RST | ACK, 0);
+  return true;
+}
+
+/** SYN, or SYN,ACK; the same again when it is resent (RFC 9293 §3.5). */
+export function emitSyn(tcb: Tcb, packet: Packet, now: number): boolean {
+  const { snd, rcv, params } = tcb;
+  const cause = tcb.synNow;
+  tcb.synNow = 0;
+  const answer = tcb.state === SYN_RECEIVED;
+  const v = tcb.env.slab.view;
+  const o = packet.o;
+  const offerTimestamps = answer ? tcb.timestampsOk : params.timestamps;
+  const offerSack = answer ? tcb.sackOk : params.sack;
+  const offerScale = answer ? tcb.windowScaleOk : params.windowScale;
+  let at = opt.writeMss(v, o + HEADER_MIN, announcedMss(tcb));
+  const tsecr = answer ? tcb.tsRecent : 0;
+  if (offerSack && offerTimestamps) at = opt.writeSackPermittedAndTimestamps(v, at, tsval(tcb, now), tsecr);
+  else if (offerTimestamps) at = opt.writeTimestamps(v, at, tsval(tcb, now), tsecr);
+  else if (offerSack) at = opt.writeSackPermitted(v, at);
+  if (offerScale) at = opt.writeWindowScale(v, at, (rcv.shift = scaleFor(params.receiveBufferMax)));
+  // RFC 3168 §6.1.1.1: a SYN that was lost may have been lost for its ECN flags: the next one goes without.
+  if (!answer) tcb.ecnOk = params.ecn === "on" && tcb.retries === 0;
+  const flags = (answer ? SYN | ACK : SYN) | (tcb.ecnOk ? (answer ? ECE : ECE | CWR) : 0);
+  const ackNumber = answer ? rcv.nxt : 0;
+  const window = advertiseUnscaled(tcb);
+  tcphdr.write(v, o, tcb.localPort, tcb.remotePort, snd.iss, ackNumber, at - o, flags, window, 0);
+  packet.n = at - o;
+  packet.cause = cause;
+  const first = tcb.head === NONE;
+  if (first) {
+    append(tcb, snd.iss, (snd.iss + 1) | 0, HAS_SYN, now);
+    snd.nxt = (snd.iss + 1) | 0;
+  } else {
+    resent(tcb, tcb.head, now);
+    tcb.retransmissionsTotal++;
+  }
+  if (answer) acked(tcb);
+  count(tcb, packet, snd.iss, 0, flags, cause, first ? 0 : 1, now);
+  armRetransmit(tcb, now);
+  tcb.lastSendTime = now;
+  return true;
+}
+
+/** The MSS option: what fits the path less the fixed headers (MUST-67), less if the user asked for less. */
+export function announcedMss(tcb: Tcb): number {
+  const { mss } = tcb.params;
+  return mss > 0 ? Math.min(mss, tcb.localMss) : tcb.localMss;
+}

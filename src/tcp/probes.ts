@@ -1,0 +1,70 @@
+/** Segments that the windows do not allow: zero-window probes, the override of silly-window avoidance, keep-alive and tail loss probes. */
+import type { Packet } from "#base/packet";
+import { ACK, FIN, PSH } from "#wire/tcp";
+import { attach, emit, segmentRoom } from "./emit.ts";
+import * as M from "./marks.ts";
+import { HAS_FIN, NONE } from "./records.ts";
+import { probed, splitAt } from "./sack.ts";
+import { diff, gt } from "./seq.ts";
+import { T_RETRANSMIT, type Tcb } from "./tcb.ts";
+import { transmitNew } from "./transmit.ts";
+
+/**
+ * A segment that the windows do not allow: a zero-window probe, the override of silly-window avoidance, a keep-alive probe.
+ */
+export function emitProbe(tcb: Tcb, packet: Packet, now: number): boolean {
+  const cause = tcb.probeNow;
+  const { snd } = tcb;
+  tcb.probeNow = 0;
+  const at = diff(snd.nxt, snd.una);
+  const unsent = snd.queued - at;
+  const mss = segmentRoom(tcb);
+  if (cause !== M.TX_KEEPALIVE && !snd.finSent && at === 0 && tcb.env.records.has(1)) {
+    const window = snd.wnd;
+    if (window > 0 || tcb.params.probeWithData) {
+      // The override timeout (RFC 9293 §3.8.6.2.1 (4)), or one octet into a closed window (§3.8.6.1).
+      const n = Math.min(unsent, mss, Math.max(window, 1));
+      const fin = snd.fin && n === unsent && window > n ? 1 : 0;
+      if (n + fin > 0) {
+        transmitNew(tcb, packet, at, n, fin, mss, window > 0 ? M.TX_OVERRIDE : M.TX_PROBE, now);
+        return true;
+      }
+    }
+  }
+  // An octet below the window, which the peer has: it answers with an ACK that tells its window.
+  emit(tcb, packet, (snd.una - 1) | 0, 0, ACK, cause, now);
+  return true;
+}
+
+/** RFC 8985 §7.3: one segment of new data if there is any, else the last one again, whatever cwnd says. */
+export function emitTailProbe(tcb: Tcb, packet: Packet, now: number): boolean {
+  const { rack, snd, env } = tcb;
+  const { records } = env;
+  rack.tlpNow = false;
+  if (tcb.tail === NONE || rack.tlpPending || !records.has(1)) return false;
+  rack.tlpPending = true;
+  const mss = segmentRoom(tcb);
+  const at = diff(snd.nxt, snd.una);
+  const n = Math.min(snd.queued - at, snd.wnd - at, mss);
+  rack.tlpResent = n <= 0 || snd.finSent;
+  if (!rack.tlpResent) {
+    transmitNew(tcb, packet, at, n, 0, mss, M.TX_TAIL_PROBE, now);
+    rack.tlpEnd = snd.nxt;
+    return true;
+  }
+  rack.tlpEnd = snd.nxt;
+  const fin = records.flags[tcb.tail]! & HAS_FIN ? 1 : 0;
+  const cut = (records.end[tcb.tail]! - fin - mss) | 0;
+  if (gt(cut, records.start[tcb.tail]!)) splitAt(tcb, tcb.tail, cut);
+  const r = tcb.tail;
+  const start = records.start[r]!;
+  const length = diff(records.end[r]!, start) - fin;
+  probed(tcb, r, now);
+  if (r === tcb.head) tcb.timers[T_RETRANSMIT] = now + tcb.rto;
+  attach(tcb, packet, diff(start, snd.una), length, mss);
+  emit(tcb, packet, start, length, ACK | (length > 0 ? PSH : 0) | (fin ? FIN : 0), M.TX_TAIL_PROBE, now);
+  tcb.bytesRetransmitted += length;
+  tcb.retransmissionsTotal++;
+  tcb.lastSendTime = now;
+  return true;
+}

@@ -1,0 +1,25 @@
+import type { Endpoint } from "./endpoint.ts";
+
+/** Who has which address: the first thing that anybody misreads, so it is the first thing that is said. */
+export function addressMap(e: Endpoint, port: number, mtu: number): string[] {
+  const me = `  me      ${e.local}`;
+  const width = Math.max(me.length, 24) + 3;
+  const first = `${me.padEnd(width)}this stack, in user space, behind ${e.tun}`;
+  const kernel = `${`  kernel  ${e.kernel.address}`.padEnd(width)}your machine's own end of ${e.tun} (${e.kernel.network}/${e.kernel.bits}, mtu ${mtu})`;
+  const name = e.role === "host" ? "peer" : "host";
+  const far = e.remote === null ? "anybody" : bracketed(e.remote.toString(), e.role === "peer" ? port : 0);
+  const how = e.toKernel
+    ? "a program of this machine"
+    : e.remote === null
+      ? `may connect to ${bracketed(e.local.toString(), port)}`
+      : e.role === "peer"
+        ? `reached through the kernel: ${e.tun} → forwarding → the other device`
+        : `the only one let in, to ${bracketed(e.local.toString(), port)}`;
+  return [first, kernel, `${`  ${name}    ${far}`.padEnd(width)}${how}`];
+}
+
+/** "10.0.0.7:7000", "[fd00::7]:7000"; without port where it is 0. */
+export function bracketed(address: string, port: number): string {
+  if (port === 0) return address;
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}

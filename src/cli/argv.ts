@@ -1,0 +1,111 @@
+import { usageError } from "./cli-error.ts";
+import { suggest } from "./suggest.ts";
+
+/** A flag as the command table has it: "-w, --write <file>", "--any", "--no-offload". */
+export interface Flag {
+  readonly raw: string;
+  readonly text: string;
+}
+
+/** What a flag's text says of it. */
+export interface FlagShape {
+  /** Its long name as typed, without dashes: "loss-ge", "no-offload". */
+  readonly name: string;
+  readonly short: string;
+  readonly takesValue: boolean;
+}
+
+export function shapeOf(flag: Flag): FlagShape {
+  const names = [...flag.raw.matchAll(/(?:^|\s)(-{1,2})([a-zA-Z][\w-]*)/g)];
+  const long = names.find((match) => match[1] === "--")![2]!;
+  const short = names.find((match) => match[1] === "-")?.[2] ?? "";
+  return { name: long, short, takesValue: flag.raw.includes("<") };
+}
+
+/**
+ * Stands before every value on its way through cac, which would otherwise make numbers of texts ("080" 80, "10e3" 10000,
+ * a file called "007" 7). It cannot be part of an argument: those end at a zero byte.
+ */
+const SHIELD = "\0";
+
+/** The value as it was typed. */
+export function unshield(value: string): string {
+  return value.startsWith(SHIELD) ? value.slice(SHIELD.length) : value;
+}
+
+/**
+ * The arguments after the program's name in the one form that cac reads without surprises: `--name=value` for every flag
+ * with a value, `--name=true` for those without. Throws CliError for what cac would swallow: a flag said twice, a value
+ * that is missing, or one given to a flag that takes none. Flags may stand anywhere, `--` ends them.
+ */
+export function shield(argv: readonly string[], flags: readonly Flag[]): string[] {
+  const shapes = flags.map(shapeOf);
+  const out: string[] = [];
+  const seen = new Set<string>();
+  const words = [...argv];
+  while (words.length > 0) {
+    const word = words.shift()!;
+    if (word === "--") {
+      out.push(...words.map(positional));
+      break;
+    }
+    if (!word.startsWith("-") || word === "-") {
+      out.push(positional(word));
+      continue;
+    }
+    const { shape, value, rest } = split(word, shapes);
+    if (rest !== "") words.unshift(`-${rest}`);
+    if (seen.has(shape.name)) throw usageError(`--${shape.name} is said twice`, "each flag may stand once");
+    seen.add(shape.name);
+    if (!shape.takesValue) {
+      if (value !== undefined) throw usageError(`--${shape.name} takes no value`, `"${word}" gives it one`);
+      out.push(shape.name.startsWith("no-") ? `--${shape.name}` : `--${shape.name}=true`);
+      continue;
+    }
+    const given = value ?? words.shift();
+    if (given === undefined || (value === undefined && isFlag(given, shapes))) {
+      throw usageError(`--${shape.name} needs a value`, given === undefined ? "" : `"${given}" is a flag itself`);
+    }
+    out.push(`--${shape.name}=${SHIELD}${given}`);
+  }
+  return out;
+}
+
+interface Split {
+  readonly shape: FlagShape;
+  readonly value: string | undefined;
+  /** Letters behind the first of a cluster, "-qw". */
+  readonly rest: string;
+}
+
+function split(word: string, shapes: readonly FlagShape[]): Split {
+  const equals = word.indexOf("=");
+  const name = equals < 0 ? word : word.slice(0, equals);
+  const value = equals < 0 ? undefined : word.slice(equals + 1);
+  if (word.startsWith("--")) {
+    const shape = shapes.find((each) => `--${each.name}` === name);
+    if (shape !== undefined) return { shape, value, rest: "" };
+    const near = suggest(
+      name.slice(2),
+      shapes.map((each) => each.name),
+    );
+    throw usageError(`unknown option ${name}`, "", near === undefined ? "see --help" : `did you mean --${near}?`);
+  }
+  const shape = shapes.find((each) => each.short === word[1]);
+  if (shape === undefined) throw usageError(`unknown option -${word[1]}`, "", "see --help");
+  const behind = word.slice(2);
+  if (behind === "") return { shape, value: undefined, rest: "" };
+  if (shape.takesValue) return { shape, value: behind.replace(/^=/, ""), rest: "" };
+  return { shape, value: undefined, rest: behind };
+}
+
+function isFlag(word: string, shapes: readonly FlagShape[]): boolean {
+  if (word === "-" || !word.startsWith("-")) return false;
+  const name = word.split("=")[0]!;
+  return shapes.some((each) => `--${each.name}` === name || `-${each.short}` === name);
+}
+
+function positional(word: string): string {
+  if (word.startsWith("-")) throw usageError(`"${word}" cannot stand here`, "no argument of tcpnet begins with a dash");
+  return word;
+}

@@ -1,0 +1,82 @@
+import { EXIT_FAILURE, EXIT_NOT_READY, EXIT_PERMISSION, EXIT_USAGE } from "./exit-codes.ts";
+
+/** A failure in words: what failed, why, and what to type. The only kind of error that a person gets to see. */
+export class CliError extends Error {
+  override readonly name = "CliError";
+  readonly what: string;
+  /** The reason; "" where `what` says it all. */
+  readonly why: string;
+  /** What to type or do next; "" where nobody can know. */
+  readonly fix: string;
+  readonly exitCode: number;
+
+  constructor(exitCode: number, what: string, why = "", fix = "") {
+    super(what);
+    this.what = what;
+    this.why = why;
+    this.fix = fix;
+    this.exitCode = exitCode;
+  }
+}
+
+export function usageError(what: string, why = "", fix = ""): CliError {
+  return new CliError(EXIT_USAGE, what, why, fix);
+}
+
+const PERMISSION = new Set(["EPERM", "EACCES"]);
+const NOT_READY = new Set(["EBUSY", "ENOENT", "ENODEV", "ENXIO", "EADDRINUSE", "EINVAL", "ELIBACC", "EROFS"]);
+
+/**
+ * The words for whatever was thrown. Errors of the floors below bring their own (a system call with its hint, netup's
+ * why and fix, a link's column); anything else is a defect of ours and is told as one.
+ */
+export function inWords(error: unknown): CliError {
+  if (error instanceof CliError) return error;
+  if (!(error instanceof Error)) return new CliError(EXIT_FAILURE, String(error));
+  const named = error as Error & Record<"code" | "hint" | "why" | "fix" | "exitCode" | "call" | "path", unknown>;
+  const code = typeof named.code === "string" ? named.code : "";
+  switch (error.name) {
+    case "CACError":
+      return usageError(plain(error.message), "", "see: tcpnet --help");
+    case "NetupError":
+      return new CliError(Number(named.exitCode), error.message, String(named.why), String(named.fix));
+    case "LinkSyntaxError":
+      return usageError("the link cannot be understood", error.message, 'for example --link "delay 20ms loss 1%"');
+    case "SystemError": {
+      const hint = String(named.hint);
+      const what = hint === "" ? error.message : error.message.slice(0, -hint.length).replace(/\. $/, "");
+      const exit = PERMISSION.has(code) ? EXIT_PERMISSION : NOT_READY.has(code) ? EXIT_NOT_READY : EXIT_FAILURE;
+      return new CliError(exit, what, "", hint);
+    }
+    case "CallError":
+      return usageError(error.message);
+  }
+  if (code !== "") return fileError(named.path, code, error.message);
+  return new CliError(EXIT_FAILURE, `a defect in tcpnet: ${error.message}`, error.stack ?? "", "please report it");
+}
+
+const FILE_WORDS: Readonly<Record<string, string>> = {
+  ENOENT: "it does not exist",
+  EACCES: "you may not open it",
+  EISDIR: "it is a directory",
+  ENOTDIR: "a part of its path is no directory",
+  ENOSPC: "the disk is full",
+  EDQUOT: "your disk quota is used up",
+  EFBIG: "the file grew beyond what is allowed",
+  EROFS: "the file system is read-only",
+  EIO: "the disk reported an error",
+};
+
+/** What an operation on a file says when the system refuses it. */
+export function fileError(path: unknown, code: string, message: string): CliError {
+  const words = FILE_WORDS[code] ?? message;
+  const exit = PERMISSION.has(code) ? EXIT_PERMISSION : EXIT_FAILURE;
+  const what = typeof path === "string" ? `${path} failed` : message;
+  return new CliError(exit, what, `${words} (${code})`);
+}
+
+/** cac quotes with backticks and capitalizes; our sentences do neither. */
+function plain(message: string): string {
+  const text = message.replaceAll("`", "");
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}

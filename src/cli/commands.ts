@@ -1,0 +1,224 @@
+import type { Flag } from "./argv.ts";
+import type { Flags } from "./flags.ts";
+
+/** What a command is called with. */
+export interface Call {
+  readonly args: readonly string[];
+  readonly flags: Flags;
+}
+
+/** A module in ./commands: runs the command and answers the exit code. */
+export interface CommandModule {
+  run(call: Call): Promise<number>;
+}
+
+export interface FlagGroup {
+  readonly title: string;
+  readonly flags: readonly Flag[];
+}
+
+export interface CommandSpec {
+  readonly name: string;
+  /** Its positional arguments, in cac's form. */
+  readonly args: string;
+  readonly summary: string;
+  /** The first three things to copy. */
+  readonly examples: readonly [string, string, string];
+  /** A few sentences behind the examples. */
+  readonly about: string;
+  readonly groups: readonly FlagGroup[];
+  /** Loaded only when the command runs, so that help and version answer at once. */
+  readonly load: () => Promise<CommandModule>;
+}
+
+function group(title: string, ...flags: (readonly [string, string])[]): FlagGroup {
+  return { title, flags: flags.map(([raw, text]) => ({ raw, text })) };
+}
+
+export const GLOBAL_FLAGS: readonly Flag[] = [
+  { raw: "-h, --help", text: "this text" },
+  { raw: "-V, --version", text: "the version" },
+];
+
+const SERVICE = [
+  ["--echo", "send back whatever comes"],
+  ["--discard", "read and forget whatever comes"],
+  ["--source <size>", "send this much (64M, 1G) of a known pattern, then FIN"],
+] as const;
+
+const TRAFFIC = [
+  ["--port <port>", "TCP port (7000)"],
+  ["--send <file>", "send the file instead of standard input"],
+  ["--recv <file>", "write what comes to the file instead of standard output"],
+] as const;
+
+const LINK = group(
+  "Link (netem's words; both directions of this device; switches offload off)",
+  ["--delay <time>", "20ms"],
+  ["--jitter <time>", "5ms around the delay"],
+  ["--loss <percent>", "1%"],
+  ["--loss-ge <p,r,…>", "bursts after Gilbert and Elliott: 1%,10%"],
+  ["--duplicate <percent>", "2%"],
+  ["--reorder <percent>", "1% (needs --delay)"],
+  ["--corrupt <percent>", "0.1%"],
+  ["--rate <rate>", "10mbit"],
+  ["--queue <room>", "100 packets, or 64kb, in front of the rate"],
+  ["--link <words>", '"delay 20ms loss 1%", the whole language at once'],
+  ["--seed <number>", "the same number draws the same losses again"],
+);
+
+const CAPTURE = group("Capture", ["-w, --write <file>", "every packet as pcapng; - for standard output"]);
+
+const ADDRESSES = [
+  ["--local <address>", "the stack's own address (.7 for host, .5 for peer)"],
+  ["--kernel", "<remote> is the kernel's own address: talk to a program of this machine"],
+  ["--mtu <bytes>", "largest IP packet, 68 to 65535 (1500)"],
+  ["--force", "use a TUN device that netup did not make"],
+] as const;
+
+const VIEW = group(
+  "View",
+  ["-q, --quiet", "say errors only"],
+  ["--json", "tell everything on standard error as JSON, one object per line"],
+);
+
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "demo",
+    args: "",
+    summary: "the whole experiment by itself, in a network of its own",
+    examples: ["tcpnet demo", "tcpnet demo --loss 1% --delay 20ms", "tcpnet demo --size 64M -w demo.pcapng"],
+    about:
+      "Makes a private network namespace, sets up both devices in it, starts host and peer, sends data both ways and\n" +
+      "compares checksums. Nothing of this machine is touched. Where namespaces cannot be had, a link in memory serves.",
+    groups: [
+      group(
+        "Traffic",
+        ["--size <size>", "bytes each way (8M)"],
+        ["--memory", "two stacks over a link in memory, no kernel between"],
+        ["--mtu <bytes>", "largest IP packet, 576 to 65535 (1500)"],
+        ["--no-offload", "plain packets instead of 64 KiB super-segments"],
+      ),
+      LINK,
+      CAPTURE,
+      VIEW,
+    ],
+    load: () => import("./commands/demo.ts"),
+  },
+  {
+    name: "netup",
+    args: "",
+    summary: "prepare this machine: devices, forwarding, firewall (root)",
+    examples: ["sudo tcpnet netup --dry-run", "sudo tcpnet netup", "sudo tcpnet netup --subnet 10.77.0.0/16 --v6"],
+    about: "Doing it twice changes nothing; netdown undoes exactly what was done, and so does a reboot.",
+    groups: [
+      group(
+        "Network",
+        ["--ifs <a,b>", "names of the two devices (tun0,tun1)"],
+        ["--subnet <prefix>", "take both subnets from here (10.0.0.0/23)"],
+        ["--addresses <a,b>", "the kernel's addresses: 10.0.0.1/24,10.0.1.1/24"],
+        ["--user <name>", "who may run host and peer without sudo (who called sudo)"],
+        ["--v6", "IPv6 too: fd00:a::1/64 and fd00:b::1/64"],
+        ["--mtu <bytes>", "576 to 65535 (1500)"],
+        ["--uplink <name>", "masquerade to this interface, or auto"],
+        ["--global-forward", "set net.ipv4.ip_forward=1 instead of forwarding per device"],
+        ["--force", "adopt TUN devices that are there already"],
+      ),
+      group("View", ["--dry-run", "show the commands, change nothing"], ["--json", "the result as one JSON object"]),
+    ],
+    load: () => import("./commands/netup.ts"),
+  },
+  {
+    name: "host",
+    args: "<tun> <cidr> <remote>",
+    summary: "wait for a connection (passive open)",
+    examples: [
+      "tcpnet host tun0 10.0.0.1/24 10.0.1.5",
+      "tcpnet host tun0 10.0.0.1/24 10.0.1.5 > received.bin",
+      "tcpnet host tun0 10.0.0.1/24 10.0.1.5 --any --echo",
+    ],
+    about:
+      "<tun> is the device, <cidr> the kernel's address on it, <remote> the other stack, the only one that is let in.\n" +
+      "The stack itself is one more host of that prefix: 10.0.0.7. What comes goes to standard output; standard input\n" +
+      "is sent; everything said to you goes to standard error. Ctrl-D closes your direction only.",
+    groups: [
+      group(
+        "Traffic",
+        ...TRAFFIC,
+        ["--any", "let everybody in"],
+        ["--keep", "serve one connection after the other"],
+        ...SERVICE,
+        ["--timeout <time>", "give up when nobody came by then (wait for ever)"],
+        ["--simultaneous", "both sides open actively: say it on both"],
+      ),
+      group("Addresses and device", ...ADDRESSES, ["--no-offload", "plain packets instead of 64 KiB super-segments"]),
+      LINK,
+      CAPTURE,
+      VIEW,
+    ],
+    load: () => import("./commands/host.ts"),
+  },
+  {
+    name: "peer",
+    args: "<tun> <cidr> <remote>",
+    summary: "open a connection (active open)",
+    examples: [
+      "tcpnet peer tun1 10.0.1.1/24 10.0.0.7",
+      "tcpnet peer tun1 10.0.1.1/24 10.0.0.7 < file.bin",
+      "tcpnet peer tun1 10.0.1.1/24 10.0.0.7 --source 1G --loss 1%",
+    ],
+    about:
+      "<tun> is the device, <cidr> the kernel's address on it, <remote> the stack to connect to. The stack itself is one\n" +
+      "more host of that prefix: 10.0.1.5. The SYN is sent again until the host is there, so either may start first.",
+    groups: [
+      group(
+        "Traffic",
+        ...TRAFFIC,
+        ...SERVICE,
+        ["--timeout <time>", "give up connecting after this time (255s)"],
+        ["--simultaneous", "both sides open actively: say it on both"],
+      ),
+      group("Addresses and device", ...ADDRESSES, ["--no-offload", "plain packets instead of 64 KiB super-segments"]),
+      LINK,
+      CAPTURE,
+      VIEW,
+    ],
+    load: () => import("./commands/peer.ts"),
+  },
+  {
+    name: "status",
+    args: "",
+    summary: "what stands: devices, routes, forwarding, rules with counters",
+    examples: ["tcpnet status", "sudo tcpnet status", "tcpnet status --json"],
+    about: "Changes nothing. Exit code 3 where something is missing. What only root may see is told as unknown.",
+    groups: [
+      group(
+        "View",
+        ["--ifs <a,b>", "names of the two devices (tun0,tun1)"],
+        ["--json", "the result as one JSON object"],
+      ),
+    ],
+    load: () => import("./commands/status.ts"),
+  },
+  {
+    name: "netdown",
+    args: "",
+    summary: "undo what netup did, and nothing else (root)",
+    examples: ["sudo tcpnet netdown --dry-run", "sudo tcpnet netdown", "sudo tcpnet netdown --json"],
+    about: "Whatever somebody else changed meanwhile is left as it is, and said.",
+    groups: [
+      group(
+        "View",
+        ["--ifs <a,b>", "names of the two devices (tun0,tun1)"],
+        ["--dry-run", "show what would be undone"],
+        ["--json", "the result as one JSON object"],
+      ),
+    ],
+    load: () => import("./commands/netdown.ts"),
+  },
+];
+
+/** Every flag that the command knows, the global ones too. */
+export function flagsOf(command: CommandSpec | undefined): Flag[] {
+  return [...(command?.groups ?? []).flatMap((each) => each.flags), ...GLOBAL_FLAGS];
+}

@@ -1,0 +1,23 @@
+import { netup } from "#netup/netup";
+import { renderNetup, toJson } from "#netup/render";
+import type { Call } from "../commands.ts";
+import { programName } from "../program.ts";
+
+/** `tcpnet netup`: what it did is its result, so it goes to standard output. */
+export async function run({ flags }: Call): Promise<number> {
+  const result = await netup({
+    ifs: flags.text("ifs"),
+    subnet: flags.text("subnet"),
+    addresses: flags.text("addresses"),
+    user: flags.text("user"),
+    uplink: flags.text("uplink"),
+    globalForward: flags.has("global-forward"),
+    v6: flags.has("v6"),
+    force: flags.has("force"),
+    dryRun: flags.has("dry-run"),
+    mtu: flags.whole("mtu", 576, 65_535),
+    program: programName,
+  });
+  process.stdout.write(`${flags.has("json") ? toJson(result) : renderNetup(result).join("\n")}\n`);
+  return result.exitCode;
+}

@@ -1,0 +1,46 @@
+import { readFileSync } from "node:fs";
+import type { Endpoint } from "./endpoint.ts";
+import { programName } from "./program.ts";
+
+/** Something about this machine that will keep packets from the other stack, and what to type. */
+export interface Obstacle {
+  readonly what: string;
+  readonly fix: string;
+}
+
+/** Looks for the usual reasons that nothing comes back; null where none is seen. Needs no privileges. */
+export function obstacle({ tun, kernel, remote, toKernel }: Endpoint): Obstacle | null {
+  if (remote === null || toKernel || kernel.contains(remote)) return null;
+  const fix = `sudo ${programName} netup`;
+  if (!forwards(tun, kernel.family)) {
+    return { what: `forwarding is off on ${tun}: the kernel drops what the stacks send one another`, fix };
+  }
+  return null;
+}
+
+/** The same, and what is known only once nothing has come back. */
+export function obstacleAfterSilence(e: Endpoint): Obstacle {
+  const found = obstacle(e);
+  if (found !== null) return found;
+  const other = e.role === "host" ? "peer" : "host";
+  if (e.toKernel) return { what: "no program of this machine answered", fix: `is it listening on ${e.remote}?` };
+  return {
+    what: `the ${other} may not be running, may use another port or address, or a firewall drops what is forwarded`,
+    fix: `start the ${other}; ${programName} status shows what stands between`,
+  };
+}
+
+function forwards(tun: string, family: 4 | 6): boolean {
+  const conf = `/proc/sys/net/ipv${family}/conf`;
+  if (family === 4) return read(`${conf}/${tun}/forwarding`) !== "0";
+  return read(`${conf}/all/forwarding`) !== "0" || read(`${conf}/${tun}/force_forwarding`) === "1";
+}
+
+/** What cannot be read is not called off. */
+function read(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8").trim();
+  } catch {
+    return null;
+  }
+}

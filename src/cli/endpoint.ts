@@ -1,0 +1,159 @@
+import { networkInterfaces } from "node:os";
+import { Address, parseAddress } from "#ip/address";
+import { addressHint, addressReason, Prefix, parsePrefix } from "#ip/prefix";
+import { usageError } from "./cli-error.ts";
+
+export type Role = "host" | "peer";
+
+/** What the three words of `host` and `peer` come to. */
+export interface Endpoint {
+  readonly role: Role;
+  readonly tun: string;
+  /** The kernel's address on the device, and the prefix behind it. */
+  readonly kernel: Prefix;
+  /** The stack's own address. */
+  readonly local: Address;
+  /** The other stack: dialled by peer, let in by host; null: host lets everybody in. */
+  readonly remote: Address | null;
+  /** Whether the remote is the kernel itself. */
+  readonly toKernel: boolean;
+}
+
+export interface EndpointWords {
+  readonly tun: string;
+  readonly cidr: string;
+  readonly remote: string;
+  readonly local?: string | undefined;
+  /** Let everybody in. */
+  readonly any?: boolean;
+  /** The remote may be the kernel's own address. */
+  readonly kernel?: boolean;
+}
+
+/** Host offsets of the stacks' own addresses, so that the lines of the two terminals meet. */
+const OFFSET: Readonly<Record<Role, number>> = { host: 7, peer: 5 };
+
+/** Reads the words (the design's "words of the command line"). Throws CliError, with the very mistake. */
+export function endpoint(
+  role: Role,
+  words: EndpointWords,
+  kernelAddresses: KernelAddresses = machineAddresses,
+): Endpoint {
+  const { tun } = words;
+  const kernel = readPrefix(words.cidr);
+  const far = readAddress(words.remote, "remote");
+  const example = role === "host" ? `host ${tun} 10.0.0.1/24 10.0.1.5` : `peer ${tun} 10.0.1.1/24 10.0.0.7`;
+  if (far.family !== kernel.family) {
+    throw usageError(
+      `${far} and ${kernel} are of different families`,
+      `the device has IPv${kernel.family}, the remote is IPv${far.family}`,
+      `for example: ${example}`,
+    );
+  }
+  const owner = far.equals(kernel.address) ? tun : kernelAddresses(far.toString());
+  if (owner !== undefined && words.kernel !== true) throw kernelsOwn(role, far, owner, kernel);
+  const inside = kernel.contains(far) && owner === undefined;
+  if (inside && role === "peer") {
+    throw usageError(
+      `${far} lies inside ${kernel}, this side's own prefix`,
+      "peer connects to the stack behind the other device",
+      `for example: ${example}`,
+    );
+  }
+  if (inside && words.local !== undefined) {
+    throw usageError(`${far} and --local both name the stack's own address`, `${far} lies inside ${kernel}`, example);
+  }
+  const own = words.local ?? (inside ? words.remote : undefined);
+  const local = own === undefined ? defaultLocal(kernel, role) : readLocal(own, kernel);
+  const remote = inside || (words.any === true && role === "host") ? null : far;
+  if (remote?.equals(local)) throw usageError(`${remote} is the stack's own address`, "", `for example: ${example}`);
+  return { role, tun, kernel, local, remote, toKernel: owner !== undefined };
+}
+
+/** The device of this machine that has the address, or undefined. */
+export type KernelAddresses = (address: string) => string | undefined;
+
+export const machineAddresses: KernelAddresses = (address) =>
+  Object.entries(networkInterfaces()).find(([, entries]) => entries?.some((entry) => entry.address === address))?.[0];
+
+function kernelsOwn(role: Role, far: Address, owner: string, kernel: Prefix): Error {
+  const other = role === "host" ? "peer" : "host";
+  const guess =
+    kernel.family === 4 ? (role === "host" ? "10.0.1.5" : "10.0.0.7") : `fd00:${role === "host" ? "b::5" : "a::7"}`;
+  return usageError(
+    `${far} is the kernel's own address on ${owner}, not the other stack's`,
+    role === "peer"
+      ? "the kernel would answer for itself: an RST, or a program of this machine"
+      : "packets from the other stack bear that stack's address, not the kernel's",
+    `name the ${other}'s stack, say ${guess}; or add --kernel to talk to a program of this machine`,
+  );
+}
+
+function readPrefix(text: string): Prefix {
+  const prefix = parsePrefix(text);
+  if (!(prefix instanceof Prefix))
+    throw usageError(prefix.reason, "", `<cidr> is the kernel's address: ${prefix.hint}`);
+  const room = prefix.family === 4 ? 30 : 126;
+  if (prefix.bits > room) {
+    throw usageError(
+      `${prefix} has no room for the stack`,
+      "kernel and stack need an address each",
+      `use /${room} or shorter`,
+    );
+  }
+  if (!prefix.isUsable(prefix.address)) {
+    const better = prefix.hostAt(1)!;
+    throw usageError(
+      `${prefix} is no address of a host`,
+      "it is the first or the last address of its prefix",
+      `for example ${better}/${prefix.bits}`,
+    );
+  }
+  return prefix;
+}
+
+function readAddress(text: string, name: string): Address {
+  const address = parseAddress(text);
+  if (address === null) {
+    const slash = text.includes("/");
+    const why = slash ? "an address alone belongs here, without a prefix length" : "";
+    const hint = slash ? text.slice(0, text.indexOf("/")) : addressHint(text);
+    throw usageError(
+      slash ? `<${name}> "${text}" has a prefix length` : `<${name}> "${text}" ${addressReason(text)}`,
+      why,
+      hint,
+    );
+  }
+  if (address.isMulticast || address.isUnspecified || address.isLimitedBroadcast || address.isLoopback) {
+    throw usageError(`<${name}> ${address} is not the address of another host`, "", "for example 10.0.1.5");
+  }
+  return address;
+}
+
+function readLocal(text: string, kernel: Prefix): Address {
+  const local = readAddress(text, "local");
+  if (local.equals(kernel.address)) {
+    throw usageError(
+      `${local} is the kernel's own address`,
+      "the stack is another host of the prefix",
+      `for example --local ${defaultLocal(kernel, "host")}`,
+    );
+  }
+  if (!kernel.isUsable(local)) {
+    throw usageError(
+      `--local ${local} does not lie in ${kernel.network}/${kernel.bits}`,
+      "the kernel sends only that prefix to this device",
+      `for example --local ${defaultLocal(kernel, "host")}`,
+    );
+  }
+  return local;
+}
+
+/** Offset 7 or 5, else the highest usable address that is not the kernel's. */
+export function defaultLocal(kernel: Prefix, role: Role): Address {
+  const wanted = kernel.hostAt(OFFSET[role]);
+  if (wanted !== null && kernel.isUsable(wanted) && !wanted.equals(kernel.address)) return wanted;
+  const last = kernel.lastUsable();
+  if (!last.equals(kernel.address)) return last;
+  return new Address(last.a, last.b, last.c, last.d - 1);
+}

@@ -1,0 +1,29 @@
+/** The program's exit codes: a script can tell from the number alone what happened. */
+
+export const EXIT_OK = 0;
+export const EXIT_FAILURE = 1;
+export const EXIT_USAGE = 2;
+export const EXIT_NOT_READY = 3;
+export const EXIT_PERMISSION = 4;
+export const EXIT_REFUSED = 10;
+export const EXIT_CONNECT_TIMEOUT = 11;
+export const EXIT_RESET = 12;
+export const EXIT_UNREACHABLE = 13;
+export const EXIT_TRANSFER_TIMEOUT = 14;
+export const EXIT_SIGINT = 130;
+export const EXIT_SIGTERM = 143;
+
+/** Code and meaning, as `--help` shows them. */
+export const EXIT_CODES: readonly (readonly [string, string])[] = [
+  ["0", "all is well: every byte arrived"],
+  ["1", "something failed while it ran"],
+  ["2", "wrong usage: nothing was done"],
+  ["3", "the machine is not ready (see tcpnet status)"],
+  ["4", "no permission: sudo, or a device made by netup"],
+  ["10", "refused: an RST answered the SYN"],
+  ["11", "nobody answered in time"],
+  ["12", "reset in the middle of the connection"],
+  ["13", "unreachable: a router said so (ICMP)"],
+  ["14", "the other side fell silent in the middle"],
+  ["130, 143", "ended by Ctrl-C, by SIGTERM"],
+];

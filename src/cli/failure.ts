@@ -1,0 +1,63 @@
+import type { ConnectionError } from "#socket/connection-error";
+import { CliError } from "./cli-error.ts";
+import { obstacleAfterSilence } from "./diagnose.ts";
+import type { Endpoint } from "./endpoint.ts";
+import {
+  EXIT_CONNECT_TIMEOUT,
+  EXIT_FAILURE,
+  EXIT_REFUSED,
+  EXIT_RESET,
+  EXIT_TRANSFER_TIMEOUT,
+  EXIT_UNREACHABLE,
+} from "./exit-codes.ts";
+import { programName } from "./program.ts";
+
+/** Why a connection could not be opened, in words, with what a look at this machine adds. */
+export function openFailure(error: ConnectionError, heard: ConnectionError | null, e: Endpoint): CliError {
+  const what = error.message;
+  const other = e.role === "host" ? "peer" : "host";
+  if (error.code === "ECONNREFUSED") {
+    const why = `an RST answered our SYN: nothing there listens on this port, or ${e.local} is not let in`;
+    const fix = e.toKernel
+      ? "start the program first"
+      : `check the port and the address on both sides (${other} --any lets everybody in)`;
+    return new CliError(EXIT_REFUSED, what, why, fix);
+  }
+  const { what: why, fix } = obstacleAfterSilence(e);
+  // What was heard from a router is worth more than silence.
+  const unreachable = [error, heard].find((each) => each !== null && UNREACHABLE.has(each.code));
+  if (unreachable) return new CliError(EXIT_UNREACHABLE, unreachable.message, why, fix);
+  if (error.code === "ETIMEDOUT") return new CliError(EXIT_CONNECT_TIMEOUT, what, why, fix);
+  if (error.code === "ENETDOWN") return deviceGone(e);
+  return new CliError(EXIT_FAILURE, what);
+}
+
+const UNREACHABLE = new Set<string>(["EHOSTUNREACH", "ENETUNREACH", "ENOPROTOOPT"]);
+
+/** Why an open connection ended before its time. */
+export function transferFailure(error: ConnectionError, e: Endpoint): CliError {
+  const other = e.role === "host" ? "peer" : "host";
+  switch (error.code) {
+    case "ECONNRESET":
+      return new CliError(
+        EXIT_RESET,
+        error.message,
+        `the ${other} ended it at once (Ctrl-C twice, a crash), or it closed while data came`,
+      );
+    case "ETIMEDOUT":
+      return new CliError(
+        EXIT_TRANSFER_TIMEOUT,
+        error.message,
+        `the ${other} vanished, or the way to it did`,
+        `${programName} status`,
+      );
+    case "ENETDOWN":
+      return deviceGone(e);
+    default:
+      return new CliError(UNREACHABLE.has(error.code) ? EXIT_UNREACHABLE : EXIT_FAILURE, error.message);
+  }
+}
+
+function deviceGone({ tun }: Endpoint): CliError {
+  return new CliError(EXIT_FAILURE, `${tun} vanished`, "somebody removed the device (netdown?) while it was in use");
+}

@@ -1,0 +1,55 @@
+/** The numbers of a connection, in words for people and as facts for programs: one source for every line that shows them. */
+import type { SocketInfo } from "#socket/types";
+import type { TcpInfo } from "#tcp/info";
+import type { Flow } from "./pump.ts";
+import { bytesText, counted, rateText, timeText } from "./units.ts";
+import type { Facts } from "./voice.ts";
+
+/** What the handshake agreed on. */
+export function agreedText({ mss, sack, timestamps, wscale, rtt }: SocketInfo): string {
+  const scale = wscale === null ? "no window scale" : `window scale ${wscale.send}/${wscale.receive}`;
+  const words = [`mss ${mss}`, sack ? "sack" : "no sack", timestamps ? "timestamps" : "no timestamps", scale];
+  if (rtt > 0) words.push(`handshake ${timeText(rtt)}`);
+  return words.join(", ");
+}
+
+/** One line, as `dd` gives on SIGUSR1. */
+export function figuresText(info: TcpInfo, sent: Flow, received: Flow): string {
+  const { state, rtt, cwnd, retransTotal, inFlight } = info;
+  return [
+    state,
+    `sent ${bytesText(sent.bytes)}`,
+    `received ${bytesText(received.bytes)}`,
+    `in flight ${bytesText(inFlight)} of cwnd ${bytesText(cwnd)}`,
+    `rtt ${timeText(rtt)}`,
+    `${retransTotal} resent`,
+  ].join("   ");
+}
+
+/** The end of a connection. */
+export function summaryLines(info: TcpInfo, sent: Flow, received: Flow): string[] {
+  const { retransTotal, timeouts, dataSegsOut, rtt, minRtt, congestionControl } = info;
+  const lines = [`        sent      ${flowText(sent)}`, `        received  ${flowText(received)}`];
+  const resent =
+    retransTotal === 0
+      ? "nothing resent"
+      : `${retransTotal} of ${counted(dataSegsOut, "segment")} resent (${((100 * retransTotal) / Math.max(1, dataSegsOut)).toFixed(2)} %), ${counted(timeouts, "timeout")}`;
+  const trip = rtt > 0 ? `rtt ${timeText(rtt)} (least ${timeText(minRtt)})` : "rtt not measured";
+  lines.push(`        ${trip}   ${resent}   ${congestionControl}`);
+  return lines;
+}
+
+function flowText(flow: Flow): string {
+  const size = bytesText(flow.bytes).padEnd(9);
+  if (flow.took < 1000) return size.trimEnd();
+  return `${size} in ${timeText(flow.took)}   ${rateText((flow.bytes * 8e6) / flow.took)}`;
+}
+
+/** The same for programs: bytes, seconds, bits per second as iperf3 names them; the rest in tcp_info's words. */
+export function summaryFacts(info: TcpInfo, sent: Flow, received: Flow): Facts {
+  return { sent: flowFacts(sent), received: flowFacts(received), info };
+}
+
+function flowFacts({ bytes, took }: Flow): Facts {
+  return { bytes, seconds: took / 1e6, bits_per_second: took > 0 ? Math.round((bytes * 8e6) / took) : 0 };
+}

@@ -1,0 +1,68 @@
+import { COMMANDS, type CommandSpec, GLOBAL_FLAGS } from "./commands.ts";
+import { EXIT_CODES } from "./exit-codes.ts";
+
+/** Twelve lines for whoever typed nothing. */
+export function summaryText(version: string): string {
+  const rows = COMMANDS.map(({ name, args, summary }) => `  ${`${name} ${args}`.trimEnd().padEnd(28)} ${summary}`);
+  return [
+    `tcpnet ${version}: a TCP/IP stack in user space that you can watch`,
+    "",
+    ...rows,
+    "",
+    "  tcpnet demo                  begin here: no setup, nothing of this machine is touched",
+    "  tcpnet COMMAND --help        examples, options, exit codes",
+    "",
+  ].join("\n");
+}
+
+/** `tcpnet --help`. */
+export function globalHelp(version: string): string {
+  return [
+    summaryText(version),
+    "The experiment, in three terminals:",
+    "  sudo tcpnet netup",
+    "  tcpnet host tun0 10.0.0.1/24 10.0.1.5",
+    "  tcpnet peer tun1 10.0.1.1/24 10.0.0.7",
+    "",
+    "Options:",
+    ...rows(GLOBAL_FLAGS.map(({ raw, text }) => [raw, text])),
+    "",
+    ...exitCodes(),
+  ].join("\n");
+}
+
+/** `tcpnet COMMAND --help`: examples first. */
+export function commandHelp(command: CommandSpec): string {
+  const { name, args, summary, examples, about, groups } = command;
+  const flags = [...groups.flatMap((each) => each.flags), ...GLOBAL_FLAGS];
+  const width = Math.max(...flags.map((flag) => flag.raw.length));
+  const sections = groups.flatMap(({ title, flags }) => [
+    `${title}:`,
+    ...rows(
+      flags.map(({ raw, text }) => [raw, text]),
+      width,
+    ),
+    "",
+  ]);
+  return [
+    `tcpnet ${name}: ${summary}`,
+    "",
+    ...examples.map((example) => `  ${example}`),
+    "",
+    about,
+    "",
+    `Usage: tcpnet ${name}${args === "" ? "" : ` ${args}`}${groups.length > 0 ? " [options]" : ""}`,
+    "",
+    ...sections,
+    ...exitCodes(),
+  ].join("\n");
+}
+
+function exitCodes(): string[] {
+  return ["Exit codes:", ...rows(EXIT_CODES), ""];
+}
+
+function rows(pairs: readonly (readonly [string, string])[], width = 0): string[] {
+  const wide = Math.max(width, ...pairs.map(([left]) => left.length));
+  return pairs.map(([left, right]) => `  ${left.padEnd(wide)}  ${right}`);
+}

@@ -1,0 +1,159 @@
+import { type Mark, markMeaning, markName } from "#base/mark";
+import { EV_RX, EV_STATE, EV_TX, type Trace } from "#base/trace";
+import { GOT_SYN, RX_RST, TX_ACK_FIN, TX_ACK_HANDSHAKE, TX_DATA } from "#tcp/marks";
+import { ESTABLISHED, SYN_RECEIVED, SYN_SENT, stateName } from "#tcp/state";
+import { ACK, FIN, RST, SYN } from "#wire/tcp";
+import { bold } from "./terminal.ts";
+import { counted } from "./units.ts";
+import type { Voice } from "./voice.ts";
+
+/** How many resent segments are told one by one before they are only counted. */
+const RESENT_TOLD = 5;
+
+type Arrow = "→" | "←" | "·";
+const DIRECTION: Readonly<Record<Arrow, string>> = { "→": "out", "←": "in", "·": "" };
+
+/** A line that waits for the state that may follow from it. */
+interface Line {
+  readonly arrow: Arrow;
+  readonly flags: string;
+  readonly detail: string;
+  /** µs since the command began. */
+  readonly time: number;
+  /** A step of handshake or close: told even where no state changes by it. */
+  readonly step: boolean;
+  state: string;
+}
+
+/**
+ * Tells the story of connections from the stack's events: every segment of the handshake and of the close, the state each
+ * leads to, what was resent and why. Data in between is not told segment by segment.
+ */
+export class Narrator {
+  readonly #voice: Voice;
+  /** What the trace's clock is ahead of the voice's. */
+  readonly #ahead: number;
+  readonly #pending = new Map<number, Line>();
+  readonly #resent = new Map<number, number>();
+
+  /** @param now the trace's clock at this moment. */
+  constructor(voice: Voice, now: number) {
+    this.#voice = voice;
+    this.#ahead = now - voice.now();
+  }
+
+  /** Reads what the stack recorded since the last time. */
+  read(trace: Trace): void {
+    for (let i = 0; i < trace.size; i++) {
+      const id = trace.connection[i]!;
+      const kind = trace.kind[i]!;
+      if (id < 0) continue;
+      if (kind === EV_TX) this.#transmitted(trace, i, id);
+      else if (kind === EV_RX) this.#received(trace, i, id);
+      else if (kind === EV_STATE) this.#changed(trace, i, id);
+    }
+    for (const id of [...this.#pending.keys()]) this.#flush(id);
+  }
+
+  #transmitted(trace: Trace, i: number, id: number): void {
+    const flags = trace.c[i]!;
+    const cause = trace.cause[i]!;
+    const called = this.#pending.get(id);
+    // A call (OPEN, CLOSE) changed the state: the first segment that says so to the peer tells it.
+    const state = called?.arrow === "·" ? called.state : "";
+    const step = (flags & (SYN | FIN | RST)) !== 0 || cause === TX_ACK_HANDSHAKE || cause === TX_ACK_FIN;
+    if (step) {
+      if (state !== "") this.#pending.delete(id);
+      else this.#flush(id);
+      this.#put(
+        id,
+        "→",
+        flagsText(flags),
+        textOf(trace, i, cause === TX_DATA ? "" : markMeaning(cause)),
+        this.#time(trace, i),
+        true,
+        state,
+      );
+      return;
+    }
+    if (trace.d[i] === 1) this.#tellResent(trace, i, id, cause);
+  }
+
+  #received(trace: Trace, i: number, id: number): void {
+    this.#flush(id);
+    const flags = trace.c[i]!;
+    const step = (flags & (SYN | FIN | RST)) !== 0;
+    this.#put(id, "←", flagsText(flags), textOf(trace, i, ""), this.#time(trace, i), step, "");
+  }
+
+  #changed(trace: Trace, i: number, id: number): void {
+    const state = stateName(trace.b[i]!);
+    const pending = this.#pending.get(id);
+    if (pending?.arrow === "←") {
+      // A segment may lead through two states (an ACK with a FIN): the last one is where it is now.
+      pending.state = state;
+      return;
+    }
+    this.#flush(id);
+    const cause = trace.cause[i]!;
+    const heard = unrecorded(trace.a[i]!, trace.b[i]!, cause);
+    const time = this.#time(trace, i);
+    if (heard === "") this.#put(id, "·", "", markMeaning(cause), time, false, state);
+    else this.#put(id, "←", heard, "", time, true, state);
+  }
+
+  #tellResent(trace: Trace, i: number, id: number, cause: Mark): void {
+    const before = this.#resent.get(id) ?? 0;
+    this.#resent.set(id, before + 1);
+    if (before > RESENT_TOLD) return;
+    const seq = trace.a[i]!;
+    const length = trace.b[i]!;
+    const text =
+      before === RESENT_TOLD
+        ? "→ …          more is resent; the summary counts it"
+        : `→ ${"data".padEnd(10)} ${counted(length, "byte")} at ${seq}, ${markMeaning(cause)}`;
+    this.#voice.event("resent", { connection: id, seq, length, cause: markName(cause) }, text, this.#time(trace, i));
+  }
+
+  #put(id: number, arrow: Arrow, flags: string, detail: string, time: number, step: boolean, state: string): void {
+    this.#pending.set(id, { arrow, flags, detail, time, step, state });
+  }
+
+  #flush(id: number): void {
+    const line = this.#pending.get(id);
+    if (line === undefined) return;
+    this.#pending.delete(id);
+    const { arrow, flags, detail, state, time, step } = line;
+    if (!step && state === "") return;
+    const text = `${arrow} ${flags.padEnd(10)} ${bold(state.padEnd(12))} ${detail}`.trimEnd();
+    const facts = { connection: id, direction: DIRECTION[arrow], flags, state, detail };
+    this.#voice.event(arrow === "·" ? "state" : "segment", facts, text, time);
+    if (state === "CLOSED") this.#resent.delete(id);
+  }
+
+  #time(trace: Trace, i: number): number {
+    return trace.time[i]! - this.#ahead;
+  }
+}
+
+/** The segment that led out of LISTEN or SYN-SENT: the engine records those that arrive on a synchronized connection. */
+function unrecorded(from: number, to: number, cause: Mark): string {
+  if (to === SYN_RECEIVED && cause === GOT_SYN) return "SYN";
+  if (from === SYN_SENT && to === ESTABLISHED) return "SYN ACK";
+  return from === SYN_SENT && cause === RX_RST ? "RST ACK" : "";
+}
+
+function flagsText(flags: number): string {
+  const names: string[] = [];
+  if (flags & SYN) names.push("SYN");
+  if (flags & FIN) names.push("FIN");
+  if (flags & RST) names.push("RST");
+  if (flags & ACK) names.push("ACK");
+  return names.join(" ");
+}
+
+/** Where it lies in the stream, and why it was sent. */
+function textOf(trace: Trace, i: number, why: string): string {
+  const n = trace.b[i]!;
+  return `seq ${trace.a[i]}${n > 0 ? ` + ${counted(n, "byte")}` : ""}${why === "" ? "" : `   ${why}`}`;
+}

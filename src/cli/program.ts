@@ -1,0 +1,21 @@
+import { basename } from "node:path";
+
+/** Whether this runs as the compiled file, and not as a script under Bun. */
+export const compiled: boolean = import.meta.path.startsWith("/$bunfs/");
+
+/** How the program is called in the lines that we tell people to type. */
+export const programName: string = compiled ? calledAs(process.execPath) : "bun src/cli/main.ts";
+
+function calledAs(path: string): string {
+  if ((process.env.PATH ?? "").split(":").some((folder) => path === `${folder}/${basename(path)}`))
+    return basename(path);
+  const here = `${process.cwd()}/`;
+  return path.startsWith(here) ? `./${path.slice(here.length)}` : path;
+}
+
+/** The command that starts this very program again with other arguments. */
+export function selfCommand(args: readonly string[]): string[] {
+  return compiled
+    ? [process.execPath, ...args]
+    : [process.execPath, new URL("./main.ts", import.meta.url).pathname, ...args];
+}

@@ -1,0 +1,174 @@
+/** Bytes between files and connections: one buffer per direction, used again and again, and back-pressure both ways. */
+import { fstatSync, read as readCallback, write as writeCallback } from "node:fs";
+import type { Socket } from "#socket/types";
+import { fileError } from "./cli-error.ts";
+
+/** Octets moved at once. */
+const CHUNK = 256 * 1024;
+/** How long to wait where a descriptor that somebody made non-blocking has nothing, ms. */
+const RETRY_MS = 5;
+
+/** Where what is sent comes from. */
+export interface Source {
+  /** Fills `into` from its beginning; 0 is the end. */
+  read(into: Uint8Array): number | Promise<number>;
+}
+
+/** Where what is received goes. */
+export interface Sink {
+  /** Takes all `n` octets before it settles. */
+  write(from: Uint8Array, n: number): void | Promise<void>;
+}
+
+/** A direction's progress, for the line at the bottom and the summary. Times are µs of `performance`. */
+export class Flow {
+  bytes = 0;
+  /** When the first and the last octet moved; 0 before that. */
+  first = 0;
+  last = 0;
+
+  add(n: number): void {
+    const now = performance.now() * 1000;
+    if (this.bytes === 0) this.first = now;
+    this.last = now;
+    this.bytes += n;
+  }
+
+  /** µs from the first octet to the last. */
+  get took(): number {
+    return this.last - this.first;
+  }
+}
+
+/** Sends all of the source, then the FIN, and waits until the peer has acknowledged everything. */
+export async function send(socket: Socket, source: Source, flow: Flow): Promise<void> {
+  const chunk = new Uint8Array(CHUNK);
+  for (;;) {
+    const read = source.read(chunk);
+    const n = typeof read === "number" ? read : await read;
+    if (n === 0) break;
+    await sendAll(socket, chunk, n, flow);
+  }
+  socket.closeWrite();
+  await socket.flushed();
+  if (flow.bytes > 0) flow.last = performance.now() * 1000;
+}
+
+/** Receives until the peer's FIN. */
+export async function receive(socket: Socket, sink: Sink, flow: Flow): Promise<void> {
+  const chunk = new Uint8Array(CHUNK);
+  for (;;) {
+    const read = socket.read(chunk);
+    const n = typeof read === "number" ? read : await read;
+    if (n === 0) return;
+    flow.add(n);
+    const written = sink.write(chunk, n);
+    if (written !== undefined) await written;
+  }
+}
+
+/** Sends back what comes, as it comes; the FIN follows the peer's. */
+export async function echo(socket: Socket, received: Flow, sent: Flow): Promise<void> {
+  await receive(socket, { write: (from, n) => sendAll(socket, from, n, sent) }, received);
+  socket.closeWrite();
+  await socket.flushed();
+}
+
+async function sendAll(socket: Socket, from: Uint8Array, n: number, flow: Flow): Promise<void> {
+  for (let at = 0; at < n; ) {
+    const taken = socket.write(from, at, n - at);
+    at += taken;
+    if (taken > 0) flow.add(taken);
+    if (at < n) await socket.drained();
+  }
+}
+
+/** `total` octets of a pattern: the low bytes of a counter, so that a shift or a gap shows. */
+export class PatternSource implements Source {
+  #left: number;
+
+  constructor(total: number) {
+    this.#left = total;
+  }
+
+  read(into: Uint8Array): number {
+    // Every chunk but the last is whole, and a multiple of 256 long: the pattern goes on without a seam.
+    const n = Math.min(into.length, this.#left);
+    this.#left -= n;
+    if (into[1] !== 1) for (let i = 0; i < into.length; i++) into[i] = i;
+    return n;
+  }
+}
+
+export const DISCARD: Sink = { write: () => undefined };
+
+/** An open descriptor as a source. */
+export class FileSource implements Source {
+  readonly #fd: number;
+  readonly #path: string;
+
+  constructor(fd: number, path: string) {
+    this.#fd = fd;
+    this.#path = path;
+  }
+
+  async read(into: Uint8Array): Promise<number> {
+    for (;;) {
+      const result = await readFd(this.#fd, into);
+      if (typeof result === "number") return result;
+      if (result.code === "EAGAIN") await Bun.sleep(RETRY_MS);
+      // The other end of a terminal or a pipe went away: that is an end, too.
+      else if (result.code === "EIO" && this.#fd === 0) return 0;
+      else throw fileError(this.#path, result.code ?? "", result.message);
+    }
+  }
+}
+
+/** Nobody reads standard output any more (`| head`): no failure, but the end of what can be done. */
+export class OutputClosed extends Error {
+  override readonly name = "OutputClosed";
+}
+
+/** An open descriptor as a sink. */
+export class FileSink implements Sink {
+  readonly #fd: number;
+  readonly #path: string;
+
+  constructor(fd: number, path: string) {
+    this.#fd = fd;
+    this.#path = path;
+  }
+
+  async write(from: Uint8Array, n: number): Promise<void> {
+    for (let at = 0; at < n; ) {
+      const result = await writeFd(this.#fd, from, at, n - at);
+      if (typeof result === "number") at += result;
+      else if (result.code === "EAGAIN") await Bun.sleep(RETRY_MS);
+      else if (result.code === "EPIPE") throw new OutputClosed();
+      else throw fileError(this.#path, result.code ?? "", result.message);
+    }
+  }
+}
+
+/** Whether the descriptor is a file on a disk. */
+export function isFile(fd: number): boolean {
+  try {
+    return fstatSync(fd).isFile();
+  } catch {
+    return false;
+  }
+}
+
+type Failure = NodeJS.ErrnoException;
+
+function readFd(fd: number, into: Uint8Array): Promise<number | Failure> {
+  return new Promise((resolve) =>
+    readCallback(fd, into, 0, into.length, null, (error, n) => resolve(error === null ? n : error)),
+  );
+}
+
+function writeFd(fd: number, from: Uint8Array, at: number, n: number): Promise<number | Failure> {
+  return new Promise((resolve) =>
+    writeCallback(fd, from, at, n, null, (error, written) => resolve(error === null ? written : error)),
+  );
+}

@@ -1,0 +1,26 @@
+import type { Call } from "./commands.ts";
+import type { Role } from "./endpoint.ts";
+import { openDevice } from "./open-device.ts";
+import { Session } from "./session.ts";
+import { sessionOptions } from "./session-options.ts";
+import { listenToSignals } from "./signals.ts";
+import { Voice } from "./voice.ts";
+
+/** `host` and `peer`: they differ in who opens. */
+export async function runSession(role: Role, call: Call): Promise<number> {
+  const options = sessionOptions(role, call);
+  const voice = new Voice(options.manner);
+  const device = openDevice(options.endpoint, options);
+  const session = await Session.open(options, device, voice);
+  const stop = listenToSignals({
+    close: () => session.close(),
+    abort: (code) => session.abort(code),
+    figures: () => session.tellFigures(),
+    reopen: () => false,
+  });
+  try {
+    return await session.run();
+  } finally {
+    stop();
+  }
+}

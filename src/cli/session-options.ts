@@ -1,0 +1,109 @@
+import { CliError, usageError } from "./cli-error.ts";
+import type { Call } from "./commands.ts";
+import { type Endpoint, endpoint, type Role } from "./endpoint.ts";
+import { EXIT_USAGE } from "./exit-codes.ts";
+import type { Flags } from "./flags.ts";
+import { type Impairment, impairment } from "./link-flags.ts";
+import { isFile } from "./pump.ts";
+import type { Manner } from "./voice.ts";
+
+/** What is done with a connection. */
+export type Service =
+  | { readonly kind: "pipe" }
+  | { readonly kind: "echo" }
+  | { readonly kind: "discard" }
+  | { readonly kind: "source"; readonly size: number };
+
+/** Everything that `host` and `peer` are told, checked. */
+export interface SessionOptions {
+  readonly endpoint: Endpoint;
+  readonly port: number;
+  readonly service: Service;
+  /** Serve one connection after the other. */
+  readonly keep: boolean;
+  readonly simultaneous: boolean;
+  /** µs of silence after which it is given up; undefined: the default of who opens, for ever for who waits. */
+  readonly timeout: number | undefined;
+  readonly send: string | undefined;
+  readonly recv: string | undefined;
+  /** Standard input is a person's keyboard, and what comes goes to a file: our direction closes after the peer's. */
+  readonly listenOnly: boolean;
+  readonly mtu: number | undefined;
+  readonly offload: boolean;
+  readonly force: boolean;
+  readonly impairment: Impairment | null;
+  /** Where the capture goes; "-": standard output. */
+  readonly write: string | undefined;
+  readonly manner: Manner;
+}
+
+export const DEFAULT_PORT = 7000;
+
+/** Reads the words and flags of `host` and `peer`. Throws CliError. */
+export function sessionOptions(role: Role, { args, flags }: Call): SessionOptions {
+  const [tun, cidr, remote] = args as [string, string, string];
+  const service = serviceOf(flags);
+  const send = flags.text("send");
+  const recv = flags.text("recv");
+  const write = flags.text("write");
+  const simultaneous = flags.has("simultaneous");
+  if (service.kind !== "pipe" && (send !== undefined || recv !== undefined)) {
+    throw usageError(
+      `--${service.kind} and files exclude each other`,
+      `with --${service.kind} no file is read or written`,
+    );
+  }
+  if (write === "-" && service.kind === "pipe" && recv === undefined) {
+    throw usageError(
+      "standard output cannot carry both the capture and the data",
+      "",
+      "add --recv FILE, or write the capture to a file",
+    );
+  }
+  const keep = flags.has("keep");
+  const where = endpoint(role, {
+    tun,
+    cidr,
+    remote,
+    local: flags.text("local"),
+    any: flags.has("any"),
+    kernel: flags.has("kernel"),
+  });
+  if (simultaneous && (where.remote === null || keep)) {
+    throw usageError("--simultaneous needs one remote", "both sides open actively, to an address that each knows");
+  }
+  return {
+    endpoint: where,
+    port: flags.whole("port", 1, 65_535) ?? DEFAULT_PORT,
+    service,
+    keep: keep || (role === "host" && service.kind !== "pipe"),
+    simultaneous,
+    timeout: flags.time("timeout"),
+    send,
+    recv,
+    listenOnly: send === undefined && process.stdin.isTTY === true && (recv !== undefined || isFile(1)),
+    mtu: mtuOf(flags, where),
+    offload: flags.has("offload"),
+    force: flags.has("force"),
+    impairment: impairment(flags),
+    write,
+    manner: mannerOf(flags),
+  };
+}
+
+export function mannerOf(flags: Flags): Manner {
+  if (flags.has("quiet") && flags.has("json")) throw new CliError(EXIT_USAGE, "--quiet and --json exclude each other");
+  return flags.has("json") ? "json" : flags.has("quiet") ? "quiet" : "plain";
+}
+
+function serviceOf(flags: Flags): Service {
+  const size = flags.size("source");
+  const kinds = [flags.has("echo"), flags.has("discard"), size !== undefined].filter(Boolean).length;
+  if (kinds > 1) throw usageError("--echo, --discard and --source exclude one another");
+  if (size !== undefined) return { kind: "source", size };
+  return { kind: flags.has("echo") ? "echo" : flags.has("discard") ? "discard" : "pipe" };
+}
+
+function mtuOf(flags: Flags, { kernel }: Endpoint): number | undefined {
+  return flags.whole("mtu", kernel.family === 4 ? 68 : 1280, 65_535);
+}

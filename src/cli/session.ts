@@ -1,0 +1,260 @@
+/** What `host` and `peer` do: a stack on a device, connections on the stack, and everything said about them. */
+import { openSync } from "node:fs";
+import type { Device } from "#device/device";
+import { ConnectionError } from "#socket/connection-error";
+import { createStack } from "#socket/create-stack";
+import type { ConnectOptions, Listener, NetStack, Socket, SocketOptions } from "#socket/types";
+import { addressMap, bracketed } from "./address-map.ts";
+import { CliError, fileError } from "./cli-error.ts";
+import { Conversation, type Ends } from "./conversation.ts";
+import { obstacle, obstacleAfterSilence } from "./diagnose.ts";
+import { EXIT_CONNECT_TIMEOUT, EXIT_OK, EXIT_SIGINT } from "./exit-codes.ts";
+import { openFailure, transferFailure } from "./failure.ts";
+import { Narrator } from "./narrator.ts";
+import { FileSink, FileSource, OutputClosed } from "./pump.ts";
+import type { SessionOptions } from "./session-options.ts";
+import { counted } from "./units.ts";
+import type { Voice } from "./voice.ts";
+
+/** Events between two turns of the driver: a burst of segments fits many times. */
+const TRACE_RECORDS = 8192;
+/** Silence after which a connection is given up, ms: as long as the SYN is sent again (RFC 9293 MUST-23: 3 minutes). */
+const SILENCE_MS = 255_000;
+/** Strangers that are told one by one. */
+const STRANGERS_TOLD = 10;
+
+export class Session {
+  readonly #options: SessionOptions;
+  readonly #voice: Voice;
+  readonly #stack: NetStack;
+  readonly #ends: Ends;
+  readonly #active = new Set<Conversation>();
+  #listener: Listener | null = null;
+  /** The exit code that a signal asked for; 0: none did. */
+  #asked = 0;
+  #served = 0;
+  #strangers = 0;
+
+  private constructor(options: SessionOptions, voice: Voice, stack: NetStack, ends: Ends) {
+    this.#options = options;
+    this.#voice = voice;
+    this.#stack = stack;
+    this.#ends = ends;
+  }
+
+  /** Opens files and stack on the device, which it takes over, and says who is who. */
+  static async open(options: SessionOptions, device: Device, voice: Voice): Promise<Session> {
+    const { endpoint: e, port, manner, impairment } = options;
+    let stack: NetStack;
+    let ends: Ends;
+    try {
+      ends = openEnds(options);
+      const address = `${e.local}/${e.kernel.bits}`;
+      const told = manner !== "quiet" && !(options.keep && options.service.kind !== "pipe");
+      const trace = told ? TRACE_RECORDS : 0;
+      stack = await createStack({ device, address, kernelAddress: e.kernel.address.toString(), trace });
+    } catch (error) {
+      device.close();
+      throw error;
+    }
+    const narrator = new Narrator(voice, performance.now() * 1000);
+    stack.onTrace = (trace) => narrator.read(trace);
+    const facts = {
+      role: e.role,
+      tun: e.tun,
+      local: `${e.local}`,
+      kernel: `${e.kernel}`,
+      remote: e.remote,
+      port,
+      mtu: stack.mtu,
+    };
+    const link = impairment === null ? [] : [`  link    ${impairment.text}`];
+    voice.lines("start", { ...facts, link: impairment?.text ?? null }, [
+      `tcpnet ${e.role}`,
+      ...addressMap(e, port, stack.mtu),
+      ...link,
+    ]);
+    const found = obstacle(e);
+    if (found !== null) voice.warn({ what: found.what, why: "", fix: found.fix });
+    return new Session(options, voice, stack, ends);
+  }
+
+  /** Serves until all is done; answers the exit code. Throws CliError. */
+  async run(): Promise<number> {
+    const { endpoint: e, simultaneous } = this.#options;
+    try {
+      if (e.role === "peer" || simultaneous) await this.#dial();
+      else await this.#listen();
+    } catch (error) {
+      if (this.#asked !== 0) return this.#asked;
+      if (error instanceof OutputClosed) return EXIT_OK;
+      throw error;
+    } finally {
+      // All is told: that TIME-WAIT ends with the program is no news.
+      if (this.#asked === 0) this.#stack.onTrace = null;
+      await this.#stack.close();
+    }
+    return this.#asked;
+  }
+
+  /** The first Ctrl-C: what was written is delivered, then both directions end. */
+  close(): void {
+    this.#asked = EXIT_SIGINT;
+    this.#voice.event("interrupted", {}, "· closing both directions; Ctrl-C again resets");
+    if (this.#listener !== null) void this.#listener.close();
+    for (const { socket } of this.#active) {
+      if (socket.state === "SYN-SENT") socket.abort();
+      else void socket.close();
+    }
+  }
+
+  /** RST to everybody. */
+  abort(code: number): void {
+    this.#asked = code;
+    if (this.#listener !== null) void this.#listener.close();
+    for (const { socket } of this.#active) socket.abort();
+  }
+
+  tellFigures(): void {
+    const all = [...this.#active];
+    if (all.length === 0)
+      this.#voice.event("figures", {}, `· no connection; ${counted(this.#served, "connection")} so far`);
+    for (const each of all) this.#voice.event("figures", { info: each.socket.info() }, `· ${each.figures()}`);
+  }
+
+  async #dial(): Promise<void> {
+    const { endpoint: e, port, simultaneous } = this.#options;
+    const options: ConnectOptions = { ...this.#socketOptions(), timeout: this.#silenceMs() };
+    const socket = this.#stack.connect(
+      { hostname: `${e.remote}`, port },
+      simultaneous ? { ...options, localPort: port } : options,
+    );
+    socket.onSoftError = (error) => this.#voice.event("soft-error", { code: error.code }, `· ${error.message}`);
+    await this.#converse(socket);
+  }
+
+  async #listen(): Promise<void> {
+    const { endpoint: e, port, keep, service } = this.#options;
+    const admitted = e.remote === null ? {} : { remote: `${e.remote}` };
+    const listener = this.#stack.listen({ port, ...admitted, ...this.#socketOptions() });
+    this.#listener = listener;
+    listener.onStranger = ({ hostname }) => this.#tellStranger(hostname, ++this.#strangers);
+    const where = bracketed(`${e.local}`, port);
+    this.#voice.event(
+      "listen",
+      { local: where },
+      `· waiting at ${where}${e.remote === null ? "" : ` for ${e.remote}`}`,
+    );
+    for (;;) {
+      const socket = await this.#accept(listener);
+      if (socket === null) return;
+      if (!keep) {
+        await listener.close();
+        return this.#converse(socket);
+      }
+      const conversation = this.#converse(socket).catch((error) => this.#tellFailure(error));
+      // One keyboard and one output: one connection after the other. Services have none.
+      if (service.kind === "pipe") await conversation;
+    }
+  }
+
+  async #accept(listener: Listener): Promise<Socket | null> {
+    const { timeout, endpoint: e } = this.#options;
+    if (timeout === undefined || this.#active.size > 0) return listener.accept();
+    const late = Bun.sleep(timeout / 1000).then(() => "late" as const);
+    const first = await Promise.race([listener.accept(), late]);
+    if (first !== "late") return first;
+    if (this.#active.size > 0) return listener.accept();
+    const { what, fix } = obstacleAfterSilence(e);
+    throw new CliError(EXIT_CONNECT_TIMEOUT, `nobody connected within ${timeout / 1e6} s`, what, fix);
+  }
+
+  async #converse(socket: Socket): Promise<void> {
+    const { endpoint: e, service } = this.#options;
+    const conversation = new Conversation(socket, this.#voice);
+    this.#active.add(conversation);
+    this.#served++;
+    let opened = false;
+    void socket.opened.then(
+      () => {
+        opened = true;
+      },
+      () => {},
+    );
+    try {
+      await conversation.run(service, this.#ends);
+      conversation.tellSummary("closed in order by both sides");
+      await this.#linger(socket);
+    } catch (error) {
+      if (this.#asked !== 0) {
+        await socket.closed.catch(() => {});
+        conversation.tellSummary("ended by this side");
+        return;
+      }
+      if (!(error instanceof ConnectionError)) {
+        // Our own trouble (a full disk): the peer must not think that all arrived.
+        socket.abort(error);
+        throw error;
+      }
+      if (!opened) throw openFailure(error, socket.softError, e);
+      conversation.tellSummary("ended before its time");
+      throw transferFailure(error, e);
+    } finally {
+      this.#active.delete(conversation);
+    }
+  }
+
+  /**
+   * TIME-WAIT lives as long as the program. Where packets are lost, the peer's FIN may come again because our last ACK was
+   * among them: somebody has to answer it for a while (RFC 9293 §3.6.1).
+   */
+  async #linger(socket: Socket): Promise<void> {
+    const { state, retransTotal, duplicatesReceived, outOfOrderReceived, rto } = socket.info();
+    const lossy = this.#options.impairment !== null || retransTotal + duplicatesReceived + outOfOrderReceived > 0;
+    if (state !== "TIME-WAIT" || !lossy || this.#options.keep) return;
+    this.#voice.event("linger", {}, "· TIME-WAIT for a moment: the last ACK may have been lost");
+    await Bun.sleep(Math.min(Math.max((3 * rto) / 1000, 1_000), 10_000));
+  }
+
+  #tellFailure(error: unknown): void {
+    if (this.#asked !== 0) return;
+    if (!(error instanceof CliError)) throw error;
+    this.#voice.warn(error);
+  }
+
+  #tellStranger(hostname: string, count: number): void {
+    if (count > STRANGERS_TOLD) return;
+    const more = count === STRANGERS_TOLD ? "; no more of these are told" : "";
+    const text = `· refused ${hostname}: only ${this.#options.endpoint.remote} is let in (--any lets everybody in)${more}`;
+    this.#voice.event("stranger", { remote: hostname }, text);
+  }
+
+  #silenceMs(): number {
+    const { timeout } = this.#options;
+    return timeout === undefined ? SILENCE_MS : Math.max(1, timeout / 1000);
+  }
+
+  /** A peer that vanishes is noticed whether or not there is something to send. */
+  #socketOptions(): SocketOptions {
+    const silence = this.#silenceMs();
+    const keepAlive = { idle: silence / 2, interval: silence / 10, count: 5 };
+    return { userTimeout: silence, keepAlive };
+  }
+}
+
+/** Files that cannot be opened are told before anything else happens. */
+function openEnds({ send, recv, listenOnly }: SessionOptions): Ends {
+  const source = send === undefined ? new FileSource(0, "standard input") : new FileSource(openFile(send, "r"), send);
+  const sink = recv === undefined ? new FileSink(1, "standard output") : new FileSink(openFile(recv, "w"), recv);
+  const chat =
+    (send === undefined && process.stdin.isTTY === true) || (recv === undefined && process.stdout.isTTY === true);
+  return { source, sink, listenOnly, chat };
+}
+
+function openFile(path: string, mode: "r" | "w"): number {
+  try {
+    return openSync(path, mode);
+  } catch (error) {
+    throw fileError(path, (error as NodeJS.ErrnoException).code ?? "", (error as Error).message);
+  }
+}

@@ -1,0 +1,40 @@
+import { EXIT_SIGINT } from "./exit-codes.ts";
+
+/** What a running command does when it is told from outside. */
+export interface SignalHandlers {
+  /** The first Ctrl-C: an orderly end. */
+  close(): void;
+  /** The second Ctrl-C, or SIGTERM: an end by RST. `code` is the exit code then. */
+  abort(code: number): void;
+  /** SIGUSR1, or SIGQUIT as with ping: one line of figures. */
+  figures(): void;
+  /** SIGHUP: the log rotator moved the capture away. False where there is no capture. */
+  reopen(): boolean;
+}
+
+const EXIT_SIGTERM = 143;
+const EXIT_SIGHUP = 129;
+
+/** Listens to signals until the answer is called. */
+export function listenToSignals(handlers: SignalHandlers): () => void {
+  let interrupts = 0;
+  const table: Partial<Record<NodeJS.Signals, () => void>> = {
+    SIGINT: () => {
+      interrupts++;
+      if (interrupts === 1) handlers.close();
+      else if (interrupts === 2) handlers.abort(EXIT_SIGINT);
+      else process.exit(EXIT_SIGINT);
+    },
+    SIGTERM: () => handlers.abort(EXIT_SIGTERM),
+    SIGUSR1: () => handlers.figures(),
+    SIGQUIT: () => handlers.figures(),
+    SIGHUP: () => {
+      if (!handlers.reopen()) handlers.abort(EXIT_SIGHUP);
+    },
+  };
+  const entries = Object.entries(table) as [NodeJS.Signals, () => void][];
+  for (const [signal, handler] of entries) process.on(signal, handler);
+  return () => {
+    for (const [signal, handler] of entries) process.off(signal, handler);
+  };
+}

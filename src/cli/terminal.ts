@@ -1,0 +1,55 @@
+import { writeSync } from "node:fs";
+
+/** What standard error is: a terminal may get colours and a line that is redrawn; anything else gets plain lines. */
+const terminal = process.stderr.isTTY === true && process.env.TERM !== "dumb";
+
+const { NO_COLOR, FORCE_COLOR } = process.env;
+const colours =
+  NO_COLOR !== undefined && NO_COLOR !== ""
+    ? false
+    : FORCE_COLOR !== undefined && FORCE_COLOR !== ""
+      ? FORCE_COLOR !== "0"
+      : terminal;
+
+export const redraws: boolean = terminal;
+
+/** Columns of the terminal. */
+export function columns(): number {
+  return process.stderr.columns ?? 80;
+}
+
+const sgr = (on: number, off: number) => (text: string) => (colours ? `\x1b[${on}m${text}\x1b[${off}m` : text);
+
+/** Emphasis that never carries the meaning alone. */
+export const dim: (text: string) => string = sgr(2, 22);
+export const bold: (text: string) => string = sgr(1, 22);
+export const green: (text: string) => string = sgr(32, 39);
+export const yellow: (text: string) => string = sgr(33, 39);
+
+let progressShown = false;
+
+/** One or more lines to standard error, at once and in order. Where nobody reads any more, nothing happens. */
+export function say(...lines: readonly string[]): void {
+  put((progressShown ? "\r\x1b[K" : "") + lines.map((line) => `${line}\n`).join(""));
+  progressShown = false;
+}
+
+/** Redraws the line at the bottom; "" takes it away. Only on a terminal. */
+export function sayProgress(line: string): void {
+  if (!redraws || (line === "" && !progressShown)) return;
+  put(`\r\x1b[K${line.slice(0, columns() - 1)}`);
+  progressShown = line !== "";
+}
+
+function put(text: string): void {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(2, bytes, at);
+    } catch (error) {
+      // A terminal that somebody else made non-blocking is full for a moment.
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return;
+      Bun.sleepSync(1);
+    }
+  }
+}

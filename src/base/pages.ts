@@ -12,7 +12,7 @@ import { NO_PAGE, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, type Slab } from "./slab.ts"
 export class Pages {
   readonly #slab: Slab;
   /** Offsets of the pages in stream order; NO_PAGE where nothing was written yet. */
-  #pages: number[] = [];
+  readonly #pages: number[] = [];
   /** Where position 0 lies in the first page. */
   #start = 0;
 
@@ -96,10 +96,19 @@ export class Pages {
     }
   }
 
+  /** Forgets everything from position `n` on; whole pages there are given back. */
+  truncate(n: number): void {
+    const keep = (this.#start + n + PAGE_MASK) >> PAGE_SHIFT;
+    while (this.#pages.length > keep) {
+      const page = this.#pages.pop()!;
+      if (page !== NO_PAGE) this.#slab.free(page);
+    }
+  }
+
   /** Gives every page back. The next byte written is position 0 again. */
   clear(): void {
     for (const page of this.#pages) if (page !== NO_PAGE) this.#slab.free(page);
-    if (this.#pages.length > 0) this.#pages = [];
+    this.#pages.length = 0;
     this.#start = 0;
   }
 

@@ -6,7 +6,7 @@ import { congestionControl } from "#tcp/congestion";
 import type { Listener } from "#tcp/listener";
 import type { TcpParams } from "#tcp/params";
 import { CLOSED } from "#tcp/state";
-import { Tcb, type TcpEnv } from "#tcp/tcb";
+import { EVENT_WRITABLE, Tcb, type TcpEnv } from "#tcp/tcb";
 import * as ipv4 from "#wire/ipv4";
 import * as ipv6 from "#wire/ipv6";
 import * as tcphdr from "#wire/tcp";
@@ -27,6 +27,8 @@ export class Connections {
   /** Connections that may have something to send, and those (or listeners) with something to tell. */
   readonly output = new Fifo<Tcb>();
   readonly events = new Fifo<Tcb | Listener>();
+  /** Those whose SEND found no page. */
+  readonly #starved = new Fifo<Tcb>();
   readonly #env: TcpEnv;
   readonly #pathMtu: PathMtu;
   readonly #limit: number;
@@ -88,6 +90,24 @@ export class Connections {
     if (tcb.state === CLOSED) this.demux.remove(tcb);
     else if (tcb.listener !== null && tcb.listener.ready.length > 0) this.tell(tcb.listener);
     if (tcb.events !== 0 && tcb.held) this.tell(tcb);
+  }
+
+  /** SEND found no page although its own buffer had room. */
+  starve(tcb: Tcb): void {
+    if (tcb.starved) return;
+    tcb.starved = true;
+    this.#starved.push(tcb);
+  }
+
+  /** Pages may have come back: whoever was refused one may try again. */
+  feed(): void {
+    const { slab } = this.#env;
+    while (this.#starved.size > 0 && slab.available > slab.pages >> 4) {
+      const tcb = this.#starved.shift()!;
+      tcb.starved = false;
+      tcb.events |= EVENT_WRITABLE;
+      if (tcb.held && tcb.state !== CLOSED) this.tell(tcb);
+    }
   }
 
   tell(who: Tcb | Listener): void {

@@ -190,6 +190,7 @@ export class Stack {
   /** Fills `packet` with the next one to send; false if there is none. Its bytes stay until the next call of the stack. */
   poll(packet: Packet, now: number): boolean {
     packet.clear();
+    this.#connections.feed();
     if (this.#fragmenter.next(packet)) return true;
     if (this.#tcpInput.resets.poll(packet, this.#send) || this.#icmp.poll(packet, this.#send)) {
       this.#send.ttl = this.params.ttl;
@@ -297,12 +298,14 @@ export class Stack {
   send(tcb: Tcb, source: Uint8Array, from: number, n: number, now: number): number {
     const taken = calls.send(tcb, source, from, n, now);
     if (taken > 0) this.#connections.touch(tcb);
+    if (taken >= 0 && taken < n && tcb.snd.queued < tcb.params.sendBuffer) this.#connections.starve(tcb);
     return taken;
   }
 
   /** RECEIVE: the octets copied to `target` at `to`. */
   receive(tcb: Tcb, target: Uint8Array, to: number, n: number): number {
     const taken = calls.receive(tcb, target, to, n);
+    this.#connections.feed();
     if (tcb.ackNow !== 0) this.#connections.touch(tcb);
     return taken;
   }
@@ -310,6 +313,7 @@ export class Stack {
   /** RECEIVE that throws the octets away; returns how many. */
   discard(tcb: Tcb, n: number): number {
     const taken = calls.discard(tcb, n);
+    this.#connections.feed();
     if (tcb.ackNow !== 0) this.#connections.touch(tcb);
     return taken;
   }

@@ -49,10 +49,12 @@ export function acknowledgment(tcb: Tcb, seg: Segment, now: number): boolean {
   if (tcb.sackOk && seg.options.sackBlocks > 0) applySack(tcb, seg, now, result);
   takeSample(tcb, seg, now);
   if (!old && (lt(snd.wl1, seg.seq) || (snd.wl1 === seg.seq && le(snd.wl2, seg.ack)))) {
+    const before = snd.wnd;
     updateSendWindow(tcb, seg);
-    tcb.probes = 0;
-    tcb.timers[T_PERSIST] = NEVER;
+    if (snd.wnd > before || advance > 0) windowOpened(tcb);
   }
+  // MUST-37: a peer that answers is alive, and may keep its window closed for ever.
+  tcb.probes = 0;
   if (advance > 0) restartTimers(tcb, now);
   if (!old && tcb.ecnOk && seg.ctl & ECE) congestionEchoed(tcb, now);
   if (tcb.rackOn) {
@@ -62,6 +64,12 @@ export function acknowledgment(tcb: Tcb, seg: Segment, now: number): boolean {
   if (!old) acknowledged(tcb, result, tcb.sackOk ? result.sacked > 0 : same, flight, now);
   if (advance > 0 && tcb.rackOn) scheduleProbe(tcb, now);
   return result.fin;
+}
+
+/** There is room again: `pollTransmit` looks anew at what may go, and begins to probe anew if nothing may. */
+function windowOpened(tcb: Tcb): void {
+  tcb.persistBackoff = 0;
+  tcb.timers[T_PERSIST] = NEVER;
 }
 
 /** The user's octets that the peer has now leave the send queue. */
@@ -93,6 +101,7 @@ function takeSample(tcb: Tcb, seg: Segment, now: number): void {
 /** RFC 6298 (5.2), (5.3): all acknowledged stops the timer, something new begins it again. */
 function restartTimers(tcb: Tcb, now: number): void {
   tcb.retries = 0;
+  tcb.softError = 0;
   if (tcb.head === NONE) {
     tcb.timers[T_RETRANSMIT] = NEVER;
     tcb.timers[T_REORDER] = NEVER;

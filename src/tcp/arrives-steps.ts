@@ -46,7 +46,7 @@ function first(tcb: Tcb, seg: Segment, now: number): boolean {
   const { rcv } = tcb;
   tcb.lastAckTime = now;
   tcb.keepAliveProbes = 0;
-  if (tcb.params.keepAlive && tcb.state & (ESTABLISHED | CLOSE_WAIT)) {
+  if (tcb.params.keepAlive && tcb.state & (ESTABLISHED | CLOSE_WAIT | FIN_WAIT_2)) {
     tcb.timers[T_KEEPALIVE] = now + tcb.params.keepAliveIdle;
   }
   if (tcb.state === SYN_RECEIVED && seg.ctl & SYN && seg.seq === rcv.irs && (seg.ctl & RST) === 0) {
@@ -55,9 +55,15 @@ function first(tcb: Tcb, seg: Segment, now: number): boolean {
   if (tcb.timestampsOk && !timestampAcceptable(tcb, seg, now)) return false;
   const window = Math.max(0, diff(rcv.adv, rcv.nxt));
   if (!acceptable(seg, rcv.nxt, window)) return unacceptable(tcb, seg, window, now);
-  // RFC 7323 §4.3: TS.Recent comes from the segment that covers Last.ACK.sent, and never goes back.
+  // RFC 7323 §4.3: TS.Recent comes from the segment that covers Last.ACK.sent, never goes back, and is not an RST's to set.
   const { options } = seg;
-  if (tcb.timestampsOk && options.timestamps && le(seg.seq, rcv.acked) && ge(options.tsval, tcb.tsRecent)) {
+  if (
+    tcb.timestampsOk &&
+    options.timestamps &&
+    (seg.ctl & RST) === 0 &&
+    le(seg.seq, rcv.acked) &&
+    ge(options.tsval, tcb.tsRecent)
+  ) {
     tcb.tsRecent = options.tsval;
     tcb.tsRecentTime = now;
   }
@@ -85,7 +91,7 @@ function unacceptable(tcb: Tcb, seg: Segment, window: number, now: number): bool
   }
   // A RST behind the window edge: RFC 5961 lets in no more than what is inside.
   if (seg.ctl & RST) return drop(tcb, M.RX_RST_IGNORED, now);
-  if (tcb.state === TIME_WAIT && (seg.ctl & ACK) === 0) return drop(tcb, M.RX_NO_ACK, now);
+  if (tcb.state === TIME_WAIT && (seg.ctl & (ACK | SYN)) === 0) return drop(tcb, M.RX_NO_ACK, now);
   if (tcb.state === TIME_WAIT && seg.ctl & FIN) tcb.timers[T_TIME_WAIT] = now + tcb.params.timeWait;
   if (seg.n > 0 && lt(seg.seq, rcv.nxt)) {
     tcb.duplicatesReceived++;
@@ -109,7 +115,8 @@ function timestampAcceptable(tcb: Tcb, seg: Segment, now: number): boolean {
   const { options } = seg;
   if (seg.ctl & RST) return true;
   if (!options.timestamps) {
-    if (tcb.params.tolerateMissingTimestamps) return true;
+    // A SYN comes from a peer that knows nothing of this connection: it must be answered (RFC 5961 §4).
+    if (tcb.params.tolerateMissingTimestamps || seg.ctl & SYN) return true;
     return drop(tcb, M.RX_NO_TIMESTAMP, now);
   }
   if (ge(options.tsval, tcb.tsRecent)) return true;
@@ -118,7 +125,7 @@ function timestampAcceptable(tcb: Tcb, seg: Segment, now: number): boolean {
     return true;
   }
   if (seg.n > 0 && lt(seg.seq, tcb.rcv.nxt)) reportDuplicate(tcb, seg.seq, (seg.seq + seg.n) | 0);
-  if (tcb.state === TIME_WAIT && (seg.ctl & ACK) === 0) return drop(tcb, M.RX_PAWS, now);
+  if (tcb.state === TIME_WAIT && (seg.ctl & (ACK | SYN)) === 0) return drop(tcb, M.RX_PAWS, now);
   answerInvalid(tcb, seg, M.TX_ACK_UNACCEPTABLE, now);
   return drop(tcb, M.RX_PAWS, now);
 }
@@ -166,8 +173,7 @@ function second(tcb: Tcb, seg: Segment, now: number): boolean {
 function fourth(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
   if ((seg.ctl & SYN) === 0) return true;
   if (tcb.state === SYN_RECEIVED && tcb.passive) {
-    // Back to LISTEN.
-    resetFor(seg, M.TX_RST_CLOSED, reset);
+    // Back to LISTEN, without a word.
     finish(tcb, ECONNRESET, M.RX_SYN_CHALLENGED, now);
     return false;
   }

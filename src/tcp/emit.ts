@@ -5,6 +5,8 @@ import { EV_TX } from "#base/trace";
 import * as tcphdr from "#wire/tcp";
 import { ACK, CWR, ECE, HEADER_MIN, RST, SYN, URG } from "#wire/tcp";
 import * as opt from "#wire/tcp-options";
+import { ENOBUFS } from "./error.ts";
+import { finish } from "./finish.ts";
 import * as M from "./marks.ts";
 import { HAS_SYN, NONE } from "./records.ts";
 import { tsval } from "./rto.ts";
@@ -46,7 +48,10 @@ function writeOptions(tcb: Tcb, v: DataView, o: number, now: number): number {
   }
   for (let i = 0; i < left; i++) {
     const r = tcb.ranges.recent(i);
-    at = opt.writeSackBlock(v, at, tcb.ranges.left[r]!, tcb.ranges.right[r]!);
+    const right = tcb.ranges.right[r]!;
+    // A FIN that came early counts as received, too.
+    const fin = tcb.rcv.finSeen && right === tcb.rcv.fin ? 1 : 0;
+    at = opt.writeSackBlock(v, at, tcb.ranges.left[r]!, (right + fin) | 0);
   }
   return at;
 }
@@ -113,6 +118,7 @@ function count(
 /** An ACK of everything up to RCV.NXT is on its way. */
 function acked(tcb: Tcb): void {
   tcb.ackNow = 0;
+  tcb.ackDuplicates = 0;
   tcb.rcv.acked = tcb.rcv.nxt;
   tcb.timers[T_DELAYED_ACK] = NEVER;
   if (tcb.quickAcks > 0) tcb.quickAcks--;
@@ -157,6 +163,11 @@ export function emitSyn(tcb: Tcb, packet: Packet, now: number): boolean {
   const { snd, rcv, params } = tcb;
   const cause = tcb.synNow;
   tcb.synNow = 0;
+  if (tcb.head === NONE && !tcb.env.records.hasAny) {
+    // Not even a SYN can be remembered: who asked is told, who knocked tries again.
+    finish(tcb, ENOBUFS, M.GAVE_UP, now);
+    return false;
+  }
   const answer = tcb.state === SYN_RECEIVED;
   const v = tcb.env.slab.view;
   const o = packet.o;

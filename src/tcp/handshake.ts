@@ -77,7 +77,7 @@ export function establish(tcb: Tcb, seg: Segment, now: number): void {
   acknowledge(tcb, seg.ack, now, result);
   snd.una = seg.ack;
   snd.small = snd.una;
-  snd.up = snd.una;
+  if (!snd.urgent) snd.up = snd.una;
   // The window of a SYN is not scaled (RFC 7323 §2.2).
   updateSendWindow(tcb, seg);
   if (result.rtt >= 0) sample(tcb, result.rtt, now);
@@ -104,6 +104,7 @@ export function establish(tcb: Tcb, seg: Segment, now: number): void {
   const next = tcb.ranges.advance(rcv.nxt);
   if (next !== rcv.nxt) {
     rcv.unread += (next - rcv.nxt) | 0;
+    tcb.bytesReceived += (next - rcv.nxt) | 0;
     rcv.nxt = next;
     tcb.events |= EVENT_READABLE;
     tcb.ackNow = M.TX_ACK_FILLED;

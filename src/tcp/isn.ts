@@ -62,5 +62,4 @@ export function setInitialSequence(tcb: Tcb, iss: number): void {
   snd.nxt = iss;
   snd.up = iss;
   snd.small = iss;
-  tcb.sackHigh = iss;
 }

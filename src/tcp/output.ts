@@ -12,7 +12,7 @@ import * as M from "./marks.ts";
 import { emitProbe, emitTailProbe } from "./probes.ts";
 import { HAS_FIN, NONE } from "./records.ts";
 import { restartAfterIdle } from "./recovery.ts";
-import { nextLost, resent, splitAt } from "./sack.ts";
+import { mayRecord, nextLost, resent, splitAt } from "./sack.ts";
 import { diff, gt } from "./seq.ts";
 import { CLOSE_WAIT, CLOSED, CLOSING, ESTABLISHED, FIN_WAIT_1, LAST_ACK, LISTEN } from "./state.ts";
 import { CA_RECOVERY, T_PERSIST, type Tcb } from "./tcb.ts";
@@ -40,10 +40,13 @@ export function pollTransmit(tcb: Tcb, packet: Packet, superSegments: boolean, n
   }
   if (tcb.probeNow !== 0) return emitProbe(tcb, packet, now);
   if (tcb.ackNow === 0) return false;
-  if (tcb.ackDuplicates > 0) tcb.ackDuplicates--;
   const cause = tcb.ackNow;
+  const more = tcb.ackDuplicates;
   emit(tcb, packet, tcb.snd.nxt, 0, ACK, cause, now);
-  if (tcb.ackDuplicates > 0) tcb.ackNow = cause;
+  if (more > 0) {
+    tcb.ackDuplicates = more - 1;
+    tcb.ackNow = cause;
+  }
   return true;
 }
 
@@ -70,12 +73,14 @@ function resend(tcb: Tcb, packet: Packet, superSegments: boolean, now: number): 
     if (window < Math.min(length, mss)) return false;
     allowed = Math.min(allowed, window);
   } else if (window < allowed) allowed = Math.max(window, mss);
-  const most = superSegments ? Math.max(wholeSegments(Math.min(allowed, SUPER_MAX), mss), mss) : mss;
-  if (length > most && records.has(1)) splitAt(tcb, r, (start + most) | 0);
+  const superSegment = superSegments && !(snd.urgent && gt(snd.up, start));
+  const most = superSegment ? Math.max(wholeSegments(Math.min(allowed, SUPER_MAX), mss), mss) : mss;
+  if (length > most && mayRecord(tcb)) splitAt(tcb, r, (start + most) | 0);
   cc.force = false;
   const flags = records.flags[r]!;
-  const fin = flags & HAS_FIN ? 1 : 0;
-  const n = diff(records.end[r]!, start) - fin;
+  // Where it could not be cut, only its beginning goes.
+  const fin = flags & HAS_FIN && diff(records.end[r]!, start) <= most + 1 ? 1 : 0;
+  const n = Math.min(diff(records.end[r]!, start) - (flags & HAS_FIN ? 1 : 0), most);
   const at = diff(start, snd.una);
   const cause = cc.phase === CA_RECOVERY ? M.TX_FAST : tcb.retries > 0 && r === tcb.head ? M.TX_RTO : M.TX_LOSS;
   resent(tcb, r, now);
@@ -99,7 +104,9 @@ function sendNew(tcb: Tcb, packet: Packet, superSegments: boolean, now: number):
   const mss = segmentRoom(tcb);
   const window = snd.wnd - at;
   const quota = cc.cwnd - tcb.inFlight();
-  let n = Math.min(unsent, window, superSegments ? SUPER_MAX : mss);
+  // The pointer of a super-segment would be wrong in all its segments but the first (MUST-62).
+  const superSegment = superSegments && !snd.urgent;
+  let n = Math.min(unsent, window, superSegment ? SUPER_MAX : mss);
   if (n < unsent || n > mss) n = n >= mss ? wholeUnlessLast(n, mss, unsent) : n;
   if (n > quota) {
     // Whole segments only; a last small one waits until it fits, too.
@@ -113,21 +120,26 @@ function sendNew(tcb: Tcb, packet: Packet, superSegments: boolean, now: number):
   const fin = snd.fin && n === unsent && window > n ? 1 : 0;
   if (n === 0 && fin === 0) return waiting(tcb, now);
   // What is cut off below a segment boundary by Nagle goes later with more.
-  if (fin === 0 && n % mss !== 0 && !smallMayGo(tcb, n % mss, n === unsent, at)) {
-    n -= n % mss;
+  const small = n % mss;
+  if (fin === 0 && small !== 0 && !smallMayGo(tcb, small, n === unsent, at + n - small)) {
+    n -= small;
     if (n === 0) return waiting(tcb, now);
   }
-  if (!tcb.env.records.has(1)) return waiting(tcb, now);
+  if (!mayRecord(tcb)) return waiting(tcb, now);
   tcb.probeNow = 0;
   transmitNew(tcb, packet, at, n, fin, mss, M.TX_DATA, now);
   return true;
 }
 
-/** Whether a segment below SMSS may go now: Nagle (SHLD-7) and silly-window avoidance (RFC 9293 §3.8.6.2.1). */
+/**
+ * Whether a segment below SMSS may go now: Nagle (SHLD-7) and silly-window avoidance (RFC 9293 §3.8.6.2.1).
+ * @param all it ends the queue, and is not merely cut off by the window
+ * @param at octets in flight before it
+ */
 function smallMayGo(tcb: Tcb, n: number, all: boolean, at: number): boolean {
   const { snd, params } = tcb;
   // The window, not the data, ends it: worth sending only if it is half of the largest window we saw.
-  if (!all) return n >= snd.wndMax / 2 && at === 0;
+  if (!all) return n >= snd.wndMax / 2 && (at === 0 || params.nagle === "off");
   if (snd.fin) return true;
   if (snd.cork) return false;
   if (snd.urgent) return true;
@@ -152,7 +164,7 @@ function waiting(tcb: Tcb, now: number): false {
 /** SHLD-29, SHLD-30: one RTO first, doubled for each probe. */
 export function persistInterval(tcb: Tcb): number {
   const { rtoMax, rtoMin } = tcb.params;
-  return Math.min(Math.max(tcb.rto, rtoMin) * 2 ** Math.min(tcb.probes, 20), rtoMax);
+  return Math.min(Math.max(tcb.rto, rtoMin) * 2 ** Math.min(tcb.persistBackoff, 20), rtoMax);
 }
 
 function wholeSegments(n: number, mss: number): number {

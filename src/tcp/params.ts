@@ -43,7 +43,7 @@ export interface TcpParams {
   retriesR2: number;
   /** The same for SYN (MUST-23: at least 3 minutes): 7 retransmissions end after 255 s. */
   retriesSyn: number;
-  /** The same for SYN,ACK. */
+  /** The same for SYN,ACK, which is a SYN as well. */
   retriesSynAck: number;
   /** RFC 9293 §3.9.1 USER TIMEOUT: unacknowledged data older than this ends the connection; 0: only R2 does. */
   userTimeout: number;
@@ -108,7 +108,7 @@ export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   retriesR1: 3,
   retriesR2: 15,
   retriesSyn: 7,
-  retriesSynAck: 5,
+  retriesSynAck: 7,
   userTimeout: 0,
   delayedAck: 40 * MILLISECOND,
   quickAcks: 16,

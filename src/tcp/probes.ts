@@ -4,7 +4,7 @@ import { ACK, FIN, PSH } from "#wire/tcp";
 import { attach, emit, segmentRoom } from "./emit.ts";
 import * as M from "./marks.ts";
 import { HAS_FIN, NONE } from "./records.ts";
-import { probed, splitAt } from "./sack.ts";
+import { mayRecord, probed, splitAt } from "./sack.ts";
 import { diff, gt } from "./seq.ts";
 import { T_RETRANSMIT, type Tcb } from "./tcb.ts";
 import { transmitNew } from "./transmit.ts";
@@ -19,7 +19,7 @@ export function emitProbe(tcb: Tcb, packet: Packet, now: number): boolean {
   const at = diff(snd.nxt, snd.una);
   const unsent = snd.queued - at;
   const mss = segmentRoom(tcb);
-  if (cause !== M.TX_KEEPALIVE && !snd.finSent && at === 0 && tcb.env.records.has(1)) {
+  if (cause !== M.TX_KEEPALIVE && !snd.finSent && at === 0 && mayRecord(tcb)) {
     const window = snd.wnd;
     if (window > 0 || tcb.params.probeWithData) {
       // The override timeout (RFC 9293 §3.8.6.2.1 (4)), or one octet into a closed window (§3.8.6.1).
@@ -41,7 +41,7 @@ export function emitTailProbe(tcb: Tcb, packet: Packet, now: number): boolean {
   const { rack, snd, env } = tcb;
   const { records } = env;
   rack.tlpNow = false;
-  if (tcb.tail === NONE || rack.tlpPending || !records.has(1)) return false;
+  if (tcb.tail === NONE || rack.tlpPending || !mayRecord(tcb)) return false;
   rack.tlpPending = true;
   const mss = segmentRoom(tcb);
   const at = diff(snd.nxt, snd.una);

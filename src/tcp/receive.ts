@@ -41,6 +41,8 @@ function noteFin(tcb: Tcb, seg: Segment, end: number): void {
 function store(tcb: Tcb, seg: Segment, end: number, now: number): void {
   const { rcv, env } = tcb;
   if (seg.segmentSize > rcv.mss) rcv.mss = Math.min(seg.segmentSize, 0xffff);
+  // After a pause the sender begins with few segments again, and lives on our ACKs.
+  if (now - tcb.lastReceiveTime > tcb.rto) tcb.quickAcks = tcb.params.quickAcks;
   tcb.lastReceiveTime = now;
   const left = max(seg.seq, rcv.nxt);
   let right = min(end, rcv.adv);
@@ -61,7 +63,14 @@ function store(tcb: Tcb, seg: Segment, end: number, now: number): void {
     return;
   }
   const n = diff(right, left);
-  const kept = tcb.receiveQueue.writeFromSlab(rcv.unread + ahead, seg.o + diff(left, seg.seq), n);
+  const from = seg.o + diff(left, seg.seq);
+  let kept = tcb.receiveQueue.writeFromSlab(rcv.unread + ahead, from, n);
+  if (kept < n && ahead === 0 && tcb.ranges.count > 0) {
+    // RFC 2018 §8: what came early may be thrown away for what is due. The peer keeps it until it is acknowledged.
+    tcb.ranges.clear();
+    tcb.receiveQueue.truncate(rcv.unread);
+    kept = tcb.receiveQueue.writeFromSlab(rcv.unread, from, n);
+  }
   if (kept < n) {
     env.counters.count(M.RX_NO_MEMORY);
     env.trace.record(now, EV_DROP, M.RX_NO_MEMORY, tcb.id, n - kept);
@@ -86,13 +95,19 @@ function store(tcb: Tcb, seg: Segment, end: number, now: number): void {
 function inOrder(tcb: Tcb, right: number, now: number): void {
   const { rcv } = tcb;
   const holes = tcb.ranges.count;
-  const next = holes > 0 ? tcb.ranges.advance(right) : right;
+  let next = holes > 0 ? tcb.ranges.advance(right) : right;
+  if (rcv.finSeen && gt(next, rcv.fin)) {
+    // Nothing can follow the FIN, whatever came before it was known.
+    next = rcv.fin;
+    tcb.ranges.clear();
+  }
   const n = diff(next, rcv.nxt);
   rcv.nxt = next;
   rcv.unread += n;
   tcb.bytesReceived += n;
   tcb.events |= EVENT_READABLE;
   tcb.env.counters.count(M.RX_DATA);
+  tcb.ackDuplicates = 0;
   // RFC 5681 §4.2: an ACK at once when a hole is filled, wholly or in part.
   if (holes > 0) tcb.ackNow = M.TX_ACK_FILLED;
   else scheduleAck(tcb, now);

@@ -52,9 +52,14 @@ export class Records {
     return this.#used;
   }
 
-  /** True if `n` more can be had. */
+  /** True if `n` more can be had for data. The last eighth is kept for SYNs: nobody's data can keep others from connecting. */
   has(n: number): boolean {
-    return this.#used + n <= this.limit;
+    return this.#used + n <= this.limit - (this.limit >> 3);
+  }
+
+  /** True if one can be had for a SYN. */
+  get hasAny(): boolean {
+    return this.#used < this.limit;
   }
 
   alloc(start: number, end: number, now: number, flags: number): number {

@@ -65,6 +65,8 @@ function lossFound(tcb: Tcb, result: AckResult, duplicate: boolean, now: number)
   if (result.acked > 0) {
     cc.duplicates = 0;
     tcb.renoSacked = 0;
+    // `recover` is dragged along, lest it lie 2^31 octets behind one day and seem ahead.
+    if (gt(tcb.snd.una, cc.recover)) cc.recover = (tcb.snd.una - 1) | 0;
   }
   if (duplicate) {
     cc.duplicates++;

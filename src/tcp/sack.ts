@@ -38,9 +38,21 @@ export class AckResult {
   }
 }
 
+/**
+ * Records that one connection may have: SACK blocks of single octets could else cut its flight into all there are. Enough
+ * for a window of 4 MiB in segments of 536 octets.
+ */
+export const RECORDS_MAX = 8192;
+
+/** True if the connection may have one record more. */
+export function mayRecord(tcb: Tcb): boolean {
+  return tcb.records < RECORDS_MAX && tcb.env.records.has(1);
+}
+
 /** Remembers that [start, end) was just sent for the first time. */
 export function append(tcb: Tcb, start: number, end: number, flags: number, now: number): void {
   const records = tcb.env.records;
+  tcb.records++;
   const r = records.alloc(start, end, now, flags);
   if (tcb.tail === NONE) tcb.head = r;
   else {
@@ -74,6 +86,7 @@ export function acknowledge(tcb: Tcb, ack: number, now: number, out: AckResult):
     if (flags & HAS_FIN) out.fin = true;
     const next = records.next[r]!;
     records.free(r);
+    tcb.records--;
     r = next;
   }
   tcb.head = r;
@@ -118,19 +131,18 @@ function applyBlock(tcb: Tcb, left: number, right: number, now: number, out: Ack
   while (r !== NONE && lt(records.start[r]!, right)) {
     if ((records.flags[r]! & SACKED) === 0) {
       if (lt(records.start[r]!, left)) {
-        if (!records.has(1)) return;
+        if (!mayRecord(tcb)) return;
         splitAt(tcb, r, left);
         r = records.next[r]!;
       }
       if (gt(records.end[r]!, right)) {
-        if (!records.has(1)) return;
+        if (!mayRecord(tcb)) return;
         splitAt(tcb, r, right);
       }
       markSacked(tcb, r, now, out);
     }
     r = records.next[r]!;
   }
-  if (tcb.sackedBytes > 0 && (gt(right, tcb.sackHigh) || le(tcb.sackHigh, tcb.snd.una))) tcb.sackHigh = right;
 }
 
 function markSacked(tcb: Tcb, r: number, now: number, out: AckResult): void {
@@ -150,6 +162,7 @@ function markSacked(tcb: Tcb, r: number, now: number, out: AckResult): void {
 /** Cuts a record and keeps the tail of the list right. */
 export function splitAt(tcb: Tcb, r: number, seq: number): void {
   const s = tcb.env.records.split(r, seq);
+  tcb.records++;
   if (tcb.tail === r) tcb.tail = s;
 }
 
@@ -184,7 +197,7 @@ export function markHeadLost(tcb: Tcb, cause: number, now: number): void {
   const r = tcb.head;
   if (r === NONE || records.flags[r]! & (SACKED | LOST)) return;
   const end = (records.start[r]! + tcb.snd.mss) | 0;
-  if (lt(end, records.end[r]!) && records.has(1)) splitAt(tcb, r, end);
+  if (lt(end, records.end[r]!) && mayRecord(tcb)) splitAt(tcb, r, end);
   markLost(tcb, r, cause, now);
 }
 
@@ -251,6 +264,7 @@ export function release(tcb: Tcb): void {
   }
   tcb.head = NONE;
   tcb.tail = NONE;
+  tcb.records = 0;
   tcb.sackedBytes = 0;
   tcb.lostBytes = 0;
   tcb.resentBytes = 0;

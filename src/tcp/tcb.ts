@@ -207,13 +207,13 @@ export class Tcb {
   // Scoreboard: the list of records, and sums over it in octets.
   head = NONE;
   tail = NONE;
+  /** How many there are. */
+  records = 0;
   sackedBytes = 0;
   lostBytes = 0;
   resentBytes = 0;
   /** Duplicates stand for octets that left the network when the peer has no SACK. */
   renoSacked = 0;
-  /** Highest SACKed end. */
-  sackHigh = 0;
   /** D-SACK block to report (RFC 2883), if left != right. */
   dsackLeft = 0;
   dsackRight = 0;
@@ -227,7 +227,9 @@ export class Tcb {
   retries = 0;
   /** When the first of them was armed: user timeout. */
   stalledSince = NEVER;
+  /** Zero-window probes in a row that nobody answered, and doublings of their interval since the window closed. */
   probes = 0;
+  persistBackoff = 0;
   keepAliveProbes = 0;
 
   /** Why an ACK is to be sent now (a mark), or 0. */
@@ -253,6 +255,8 @@ export class Tcb {
   /** Whether the stack has it in its lists: to transmit, to tell. */
   inOutput = false;
   inEvents = false;
+  /** SEND took less than the send buffer has room for: no page was left. The stack tells when there are some again. */
+  starved = false;
   /** The user holds it (socket); a connection that nobody holds is deleted silently. */
   held = false;
   /** Something of the floor above. */

@@ -52,6 +52,8 @@ function fire(tcb: Tcb, timer: number, now: number): void {
       break;
     case T_DELAYED_ACK:
       if (tcb.ackNow === 0) tcb.ackNow = M.TX_ACK_DELAYED;
+      // The user had nothing to say after all.
+      tcb.interactive = false;
       trace(tcb, T_DELAYED_ACK, M.TIMER_DELAYED_ACK, 1, now);
       break;
     case T_KEEPALIVE:
@@ -109,6 +111,7 @@ function persist(tcb: Tcb, now: number): void {
   }
   if (tcb.stalledSince === NEVER) tcb.stalledSince = now;
   tcb.probes++;
+  tcb.persistBackoff++;
   trace(tcb, T_PERSIST, M.TIMER_PERSIST, tcb.probes, now);
   tcb.probeNow = M.TX_PROBE;
   tcb.timers[T_PERSIST] = now + persistInterval(tcb);

@@ -1,0 +1,148 @@
+/** What holds of every connection whenever its stack has done all that is to be done. */
+import { NEVER } from "#base/time";
+import type { Stack } from "#stack/stack";
+import { hasOutputDue } from "#tcp/output";
+import { HAS_FIN, LOST, NONE, RESENT, SACKED } from "#tcp/records";
+import {
+  CLOSE_WAIT,
+  CLOSED,
+  CLOSING,
+  ESTABLISHED,
+  FIN_WAIT_1,
+  FIN_WAIT_2,
+  LAST_ACK,
+  MAY_RECEIVE,
+  SYN_RECEIVED,
+  SYN_SENT,
+  stateName,
+  TIME_WAIT,
+} from "#tcp/state";
+import { T_DELAYED_ACK, T_PERSIST, T_RETRANSMIT, T_TIME_WAIT, type Tcb } from "#tcp/tcb";
+import { prefixEnd, type Stretch } from "./stretches.ts";
+import { Violation } from "./violation.ts";
+
+/** What is known of a connection from before. */
+export interface Remembered {
+  readonly tcb: Tcb;
+  readonly delivered: Stretch[];
+  readonly sacked: Stretch[];
+  una: number;
+  nxt: number;
+  rcvNxt: number;
+  adv: number;
+  retries: number;
+  rto: number;
+  looked: string;
+  ours(seq: number): number;
+  theirs(seq: number): number;
+}
+
+const SENDING = ESTABLISHED | CLOSE_WAIT | FIN_WAIT_1 | CLOSING | LAST_ACK;
+
+export function checkAtRest(name: string, stack: Stack, was: Remembered, now: number): void {
+  const { tcb } = was;
+  const { snd, rcv, cc } = tcb;
+  const fail = (rule: string, seen: string) => {
+    throw new Violation(rule, `${name} ${tcb.localPort}>${tcb.remotePort} ${stateName(tcb.state)}: ${seen}`);
+  };
+  if (tcb.state === CLOSED) return;
+  if (hasOutputDue(tcb)) fail("at rest nothing is due", `ack ${tcb.ackNow} probe ${tcb.probeNow} syn ${tcb.synNow}`);
+  checkMovable(stack, tcb, now, fail);
+
+  const una = was.ours(snd.una);
+  const nxt = was.ours(snd.nxt);
+  const synSent = tcb.state === SYN_SENT;
+  const rcvNxt = synSent ? 0 : was.theirs(rcv.nxt);
+  const adv = synSent ? 0 : was.theirs(rcv.adv);
+  if (una < was.una || nxt < was.nxt || una > nxt)
+    fail("SND.UNA and SND.NXT move on", `${was.una}..${was.nxt} to ${una}..${nxt}`);
+  if (rcvNxt < was.rcvNxt) fail("RCV.NXT never moves back", `${was.rcvNxt} to ${rcvNxt}`);
+  if (adv < was.adv) fail("the right edge never moves left", `${was.adv} to ${adv}`);
+  if (!synSent && rcvNxt > adv && tcb.state & MAY_RECEIVE)
+    fail("nothing beyond the window is taken", `${rcvNxt} > ${adv}`);
+  if (!synSent && rcvNxt > prefixEnd(was.delivered)) {
+    fail("RCV.NXT is what arrived without a hole", `${rcvNxt} > ${prefixEnd(was.delivered)}`);
+  }
+  for (let i = 0; i < tcb.ranges.count; i++) {
+    if (was.theirs(tcb.ranges.right[i]!) > adv) fail("nothing beyond the window is taken", "a range ends behind it");
+    if (was.theirs(tcb.ranges.left[i]!) <= rcvNxt)
+      fail("ranges lie beyond RCV.NXT", `${was.theirs(tcb.ranges.left[i]!)}`);
+  }
+  // SHLD-14: the buffer may be over-filled by what scaling rounded up, no more.
+  if (rcv.unread > rcv.capacity + (1 << rcv.shift))
+    fail("RCV.BUFF bounds what is kept", `${rcv.unread} of ${rcv.capacity}`);
+  if (tcb.retries > was.retries && tcb.retries > 1 && tcb.rto < Math.min(2 * was.rto, tcb.params.rtoMax)) {
+    fail("the RTO doubles (RFC 6298 (5.5))", `${was.rto} to ${tcb.rto}`);
+  }
+  if (cc.cwnd !== 0 && cc.cwnd < Math.min(snd.mss, snd.mssBase - 40))
+    fail("cwnd is a segment at the least", `${cc.cwnd} < ${snd.mss}`);
+  was.una = una;
+  was.nxt = nxt;
+  was.rcvNxt = rcvNxt;
+  was.adv = adv;
+  was.retries = tcb.retries;
+  was.rto = tcb.rto;
+  while (was.sacked.length > 0 && was.sacked[0]![1] <= una) was.sacked.shift();
+  const looked = `${una} ${nxt} ${tcb.segmentsIn} ${tcb.segmentsOut} ${tcb.timeouts}`;
+  if (looked !== was.looked) recount(stack, tcb, fail);
+  was.looked = looked;
+}
+
+type Fail = (rule: string, seen: string) => void;
+
+/** No state without a timer, or something in the net, that can move it. */
+function checkMovable(stack: Stack, tcb: Tcb, now: number, fail: Fail): void {
+  const { snd, rcv, timers } = tcb;
+  const armed = (timer: number) => timers[timer]! !== NEVER;
+  const outstanding = tcb.outstanding() > 0;
+  if (tcb.state & (SYN_SENT | SYN_RECEIVED) && !armed(T_RETRANSMIT))
+    fail("a state has a way out", "no retransmission timer");
+  if (outstanding && tcb.state !== TIME_WAIT && !armed(T_RETRANSMIT))
+    fail("what is in flight has a timer", "none is armed");
+  if (tcb.state & SENDING && !outstanding && (snd.queued > 0 || (snd.fin && !snd.finSent)) && !armed(T_PERSIST)) {
+    fail("a closed window has a probe", `${snd.queued} queued, window ${snd.wnd}, no persist timer`);
+  }
+  if (tcb.state === TIME_WAIT && !armed(T_TIME_WAIT)) fail("a state has a way out", "no 2 MSL timer");
+  if (tcb.state === FIN_WAIT_2 && rcv.closed && !armed(T_TIME_WAIT))
+    fail("a state has a way out", "nobody reads, no timer");
+  if (tcb.state & SENDING && rcv.nxt !== rcv.acked && !armed(T_DELAYED_ACK)) {
+    fail("what arrived is acknowledged, or will be", `${(rcv.nxt - rcv.acked) | 0} octets, no timer`);
+  }
+  const deadline = tcb.deadline();
+  if (deadline <= now) fail("at rest nothing is due", `a timer of ${deadline}`);
+  if (stack.nextDeadline() > deadline)
+    fail("the stack knows its next deadline", `${stack.nextDeadline()} > ${deadline}`);
+}
+
+/** The scoreboard's sums against a walk over it. */
+function recount(stack: Stack, tcb: Tcb, fail: Fail): void {
+  const { snd } = tcb;
+  const records = tcb.env.records;
+  let at = snd.una;
+  let sacked = 0;
+  let lost = 0;
+  let resent = 0;
+  let before = NONE;
+  for (let r = tcb.head; r !== NONE; r = records.next[r]!) {
+    const flags = records.flags[r]!;
+    const n = (records.end[r]! - records.start[r]!) | 0;
+    if (records.start[r]! !== at || n <= 0)
+      fail("the scoreboard has no holes", `${(records.start[r]! - at) | 0}, ${n}`);
+    if (records.prev[r]! !== before) fail("the scoreboard is linked both ways", `record ${r}`);
+    if (flags & SACKED) sacked += n;
+    if (flags & LOST) lost += n;
+    if (flags & RESENT) resent += n;
+    if (flags & SACKED && flags & (LOST | RESENT)) fail("what is SACKed is not lost", `record ${r}`);
+    if (flags & HAS_FIN && records.next[r]! !== NONE) fail("nothing follows the FIN", `record ${r}`);
+    at = records.end[r]!;
+    before = r;
+  }
+  if (tcb.tail !== before) fail("the scoreboard is linked both ways", "tail");
+  if (tcb.head !== NONE && at !== snd.nxt) fail("the scoreboard ends at SND.NXT", `${(snd.nxt - at) | 0}`);
+  if (tcb.head === NONE && tcb.outstanding() !== 0) fail("the scoreboard ends at SND.NXT", "it is empty");
+  const sums = `${tcb.sackedBytes} ${tcb.lostBytes} ${tcb.resentBytes}`;
+  if (sums !== `${sacked} ${lost} ${resent}`)
+    fail("the scoreboard's sums are right", `${sums}, not ${sacked} ${lost} ${resent}`);
+  if (tcb.inFlight() < 0) fail("nobody owes the network octets", `${tcb.inFlight()}`);
+  if (stack.recordsInUse > stack.limits.records) fail("limits hold", `${stack.recordsInUse} records`);
+}

@@ -1,0 +1,205 @@
+import { Prng } from "#base/prng";
+import { MILLISECOND, SECOND } from "#base/time";
+import type { TcpParams } from "#tcp/params";
+import {
+  ATTACKS,
+  type Attack,
+  type ConnectionPlan,
+  type Hop,
+  type HostPlan,
+  type Restart,
+  type Scenario,
+  type SidePlan,
+} from "./scenario.ts";
+
+/** A scenario from a seed. Each seed turns some dimensions on and leaves others off, so that not everything is always average. */
+export function generate(seed: number): Scenario {
+  const draw = new Draw(seed);
+  const dumbbell = draw.chance(0.2);
+  const hosts = () => Array.from({ length: dumbbell ? 2 : 1 }, () => host(draw));
+  const left = hosts();
+  const right = hosts();
+  const slow = draw.chance(0.1);
+  const count = dumbbell ? draw.between(2, 5) : draw.pick([1, 1, 1, 2, 3]);
+  const connections: ConnectionPlan[] = [];
+  for (let i = 0; i < count; i++) connections.push(connection(draw, i, left.length, right.length, slow));
+  const restarts: Restart[] = draw.chance(0.08)
+    ? [{ side: draw.pick(["left", "right"]), host: 0, at: draw.between(50 * MILLISECOND, 3 * SECOND) }]
+    : [];
+  if (restarts.length > 0) connections.push(again(connections[0]!, restarts[0]!.at + draw.between(1, 2 * SECOND)));
+  return {
+    seed,
+    family: draw.chance(0.25) ? 6 : 4,
+    wrap: draw.chance(0.3) ? { at: draw.pick(["sign", "zero"]), before: draw.between(1, 30_000) } : undefined,
+    hops: hops(draw, dumbbell, slow),
+    left,
+    right,
+    connections,
+    restarts,
+  };
+}
+
+class Draw {
+  readonly #prng: Prng;
+
+  constructor(seed: number) {
+    this.#prng = new Prng(seed);
+    // Neighbouring seeds begin alike.
+    for (let i = 0; i < 4; i++) this.#prng.int32();
+  }
+
+  chance(probability: number): boolean {
+    return this.#prng.chance(probability);
+  }
+
+  /** An integer, both ends included. */
+  between(least: number, most: number): number {
+    return least + this.#prng.below(most - least + 1);
+  }
+
+  /** The same with every order of magnitude as likely. */
+  magnitude(least: number, most: number): number {
+    return Math.round(Math.exp(Math.log(least) + this.#prng.unit() * (Math.log(most) - Math.log(least))));
+  }
+
+  pick<T>(from: readonly T[]): T {
+    return from[this.#prng.below(from.length)]!;
+  }
+}
+
+function host(draw: Draw): HostPlan {
+  const params: Partial<TcpParams> = {};
+  if (draw.chance(0.3)) params.sack = false;
+  if (draw.chance(0.3)) params.timestamps = false;
+  if (draw.chance(0.25)) params.windowScale = false;
+  if (draw.chance(0.4)) params.nagle = draw.pick(["off", "rfc896"]);
+  if (draw.chance(0.5)) params.congestionControl = "newreno";
+  if (draw.chance(0.4)) {
+    params.receiveBuffer = draw.magnitude(200, 200_000);
+    params.receiveBufferMax = Math.max(params.receiveBuffer, draw.magnitude(200, 1 << 22));
+  }
+  if (draw.chance(0.3)) params.sendBuffer = draw.magnitude(100, 200_000);
+  if (draw.chance(0.2)) params.mss = draw.magnitude(88, 1400);
+  if (draw.chance(0.2)) params.probeWithData = true;
+  if (draw.chance(0.1)) params.userTimeout = draw.magnitude(5, 200) * SECOND;
+  if (draw.chance(0.1)) {
+    params.keepAlive = true;
+    params.keepAliveIdle = draw.magnitude(1, 60) * SECOND;
+    params.keepAliveInterval = draw.magnitude(1, 20) * SECOND;
+    params.keepAliveCount = draw.between(2, 9);
+  }
+  if (draw.chance(0.1)) params.delayedAck = draw.pick([0, 200 * MILLISECOND]);
+  if (draw.chance(0.2)) params.quickAcks = draw.pick([0, 2]);
+  if (draw.chance(0.1)) params.initialWindow = draw.pick([1, 2, 4]);
+  if (draw.chance(0.1)) params.slowStartAfterIdle = false;
+  if (draw.chance(0.3)) params.timeWait = draw.pick([1, 10, 120]) * SECOND;
+  if (draw.chance(0.1)) params.rtoMin = draw.pick([20 * MILLISECOND, SECOND]);
+  return { params, records: draw.chance(0.04) ? draw.between(8, 64) : 0 };
+}
+
+function hops(draw: Draw, dumbbell: boolean, slow: boolean): Hop[] {
+  const count = dumbbell ? 1 : draw.pick([1, 1, 1, 2, 3]);
+  // More than one place that flips bits could flip one back unnoticed: a checksum is no more than that.
+  let corrupt = draw.chance(0.2);
+  return Array.from({ length: count }, () => {
+    const link = words(draw, corrupt, slow);
+    const changes = draw.chance(0.15)
+      ? [{ at: draw.magnitude(10 * MILLISECOND, 5 * SECOND), link: words(draw, corrupt, slow) }]
+      : [];
+    corrupt = false;
+    return { link, changes };
+  });
+}
+
+function words(draw: Draw, corrupt: boolean, slow: boolean): string {
+  if (!draw.chance(0.35)) return `${direction(draw, corrupt, slow)}`;
+  return `out ${direction(draw, corrupt, slow)} in ${direction(draw, corrupt, slow)}`;
+}
+
+function direction(draw: Draw, corrupt: boolean, slow: boolean): string {
+  const parts = [
+    `delay ${draw.pick([draw.magnitude(50, 2_000), draw.magnitude(1_000, 100_000), draw.magnitude(50_000, 1_500_000)])}us`,
+  ];
+  if (draw.chance(0.25)) parts.push(`jitter ${draw.magnitude(100, 30_000)}us${draw.chance(0.4) ? " overtakes" : ""}`);
+  parts.push(...loss(draw));
+  if (draw.chance(0.15)) parts.push(`duplicate ${draw.pick([1, 5, 30])}%`);
+  if (draw.chance(0.2)) parts.push(`reorder ${draw.pick([1, 5, 25])}%`);
+  if (corrupt) parts.push(`corrupt ${draw.pick([0.2, 1, 3])}%`);
+  if (slow || draw.chance(0.4)) {
+    parts.push(`rate ${slow ? draw.magnitude(20, 500) : draw.magnitude(300, 100_000)}kbit`);
+    if (draw.chance(0.5)) parts.push(`queue ${draw.magnitude(5, 300)}`);
+    if (draw.chance(0.15)) parts.push("codel");
+  }
+  if (draw.chance(0.12)) parts.push(`mtu ${draw.pick([1280, 1400, 1492])}`);
+  if (draw.chance(0.12)) {
+    const from = draw.magnitude(1, 5_000);
+    parts.push(`down ${from}ms-${from + draw.magnitude(10, 25_000)}ms`);
+  }
+  return parts.join(" ");
+}
+
+function loss(draw: Draw): string[] {
+  switch (draw.pick(["none", "none", "random", "random", "burst", "nth"])) {
+    case "random":
+      return [`loss ${draw.pick([0.1, 0.5, 1, 2, 3, 10, 25])}%`];
+    case "burst":
+      return [`loss gemodel ${draw.pick([0.5, 2])}% ${draw.pick([20, 50])}%`];
+    case "nth":
+      return [`loss nth ${draw.between(1, 6)},${draw.between(7, 30)},${draw.between(31, 60)}`];
+    default:
+      return [];
+  }
+}
+
+function connection(draw: Draw, i: number, left: number, right: number, slow: boolean): ConnectionPlan {
+  const most = slow ? 20_000 : 250_000;
+  const open = side(draw, most);
+  const accept = side(draw, most);
+  // Two that wait for one another would wait for ever.
+  const waits = open.end === "fin-after-peer" && accept.end === "fin-after-peer";
+  const at = draw.chance(0.5) ? i : draw.magnitude(1, 2_000_000);
+  return {
+    at,
+    opener: draw.pick(["left", "right"]),
+    left: draw.between(0, left - 1),
+    right: draw.between(0, right - 1),
+    openerPort: 40_000 + i,
+    port: 7_000 + i,
+    simultaneous: draw.chance(0.12),
+    open,
+    accept: waits ? { ...accept, end: "fin" } : accept,
+    attacks: draw.chance(0.35) ? attacks(draw, at) : [],
+  };
+}
+
+/** The same ports once more, after one of the machines forgot the connection. */
+function again(plan: ConnectionPlan, at: number): ConnectionPlan {
+  return { ...plan, at: Math.max(at, plan.at + 1), simultaneous: false, attacks: [] };
+}
+
+function side(draw: Draw, most: number): SidePlan {
+  const bytes = draw.chance(0.15) ? 0 : draw.magnitude(1, most);
+  const write = draw.pick([draw.magnitude(1, 100), draw.magnitude(100, 5_000), 65_536]);
+  const stalls = draw.chance(0.25);
+  return {
+    bytes,
+    // Not more than some thousand writes and reads.
+    write: Math.max(write, Math.ceil(bytes / 3_000)),
+    writePause: draw.chance(0.2) ? draw.magnitude(10, 50_000) : 0,
+    read: Math.max(draw.pick([draw.magnitude(20, 2_000), 65_536]), Math.ceil(most / 2_000)),
+    readPause: draw.chance(0.2) ? draw.magnitude(10, 50_000) : 0,
+    stallAt: stalls ? draw.between(0, bytes) : 0,
+    stallFor: stalls ? draw.magnitude(1_000, 300 * SECOND) : 0,
+    end: draw.pick(["fin", "fin", "fin", "fin", "fin-after-peer", "fin-after-peer", "close", "abort"]),
+    abortAt: draw.magnitude(1, most),
+  };
+}
+
+function attacks(draw: Draw, from: number): Attack[] {
+  return Array.from({ length: draw.between(1, 12) }, () => ({
+    at: from + draw.magnitude(1_000, 4 * SECOND),
+    to: draw.pick(["opener", "acceptor"] as const),
+    kind: draw.pick(ATTACKS),
+    nonce: draw.between(0, 1 << 20),
+  }));
+}

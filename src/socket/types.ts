@@ -100,7 +100,7 @@ export interface ConnectOptions extends SocketOptions {
   readonly localPort?: number;
   /** Aborts the connection, whenever it fires: while it opens and afterwards. */
   readonly signal?: AbortSignal;
-  /** Ends the attempt when it is not open after so long, ms. Default: 7 retransmissions of the SYN, 255 s. */
+  /** Ends the attempt when it is not open after so long, ms. Default: 7 retransmissions of the SYN, 247 s. */
   readonly timeout?: number;
 }
 

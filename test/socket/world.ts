@@ -78,7 +78,7 @@ export async function connected(w: World, options: Parameters<NetStack["connect"
 }
 
 /** `n` octets that differ everywhere, as a function of `seed`. */
-export function bytes(n: number, seed = 1): Uint8Array {
+export function bytes(n: number, seed = 1): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(n);
   let x = (seed * 2654435761) | 1;
   for (let i = 0; i < n; i++) {
@@ -104,4 +104,12 @@ export async function writeAll(socket: Socket, data: Uint8Array): Promise<void> 
     done += socket.write(data, done);
     if (done < data.length) await socket.drained();
   }
+}
+
+/** Why a promise is rejected: name, code, message and cause; null if it is not. */
+export function rejection(promise: Promise<unknown>): Promise<Record<string, unknown> | null> {
+  return promise.then(
+    () => null,
+    ({ name, code, message, cause }) => ({ name, code, message, cause }),
+  );
 }

@@ -1,0 +1,120 @@
+import { describe, expect, test } from "bun:test";
+import type { Socket } from "#socket/types";
+import { bytes, HOST, PEER, PORT, readAll, rejection, world, writeAll } from "./world.ts";
+
+const dial = { hostname: HOST, port: PORT };
+
+describe("listener", () => {
+  test("iterating it yields every connection once, until it is closed", async () => {
+    const w = await world();
+    const listener = w.host.listen({ port: PORT });
+    const ports: number[] = [];
+    const serving = (async () => {
+      for await (const socket of listener) ports.push(socket.remote.port);
+    })();
+    const dialed = [1, 2, 3].map((k) => w.peer.connect(dial, { localPort: 1000 + k }));
+    await w.until(Promise.all(dialed.map((socket) => socket.opened)));
+    await w.pass(100);
+    await listener.close();
+    await w.until(serving);
+    expect(ports).toEqual([1001, 1002, 1003]);
+    expect(await listener.accept()).toBeNull();
+    const late = w.peer.connect(dial);
+    expect(await w.until(rejection(late.opened))).toMatchObject({ code: "ECONNREFUSED" });
+  });
+
+  test("closing it resets those that nobody accepted, and leaves the accepted ones alone", async () => {
+    const w = await world();
+    const listener = w.host.listen({ port: PORT });
+    const first = w.peer.connect(dial);
+    const accepted = (await w.until(listener.accept()))!;
+    const second = w.peer.connect(dial);
+    await w.until(second.opened);
+    await w.pass(100);
+    const waiting = listener.accept();
+    expect((await waiting)?.remoteAddress).toBe(second.localAddress);
+    const third = w.peer.connect(dial);
+    await w.until(third.opened);
+    await w.pass(100);
+    await listener.close();
+    expect(await w.until(rejection(third.closed))).toMatchObject({ code: "ECONNRESET" });
+    first.write(bytes(10));
+    expect(await w.until(Promise.resolve(accepted.read(new Uint8Array(99))))).toBe(10);
+  });
+
+  test("accept waits for the next one; several wait in order", async () => {
+    const w = await world();
+    const listener = w.host.listen({ port: PORT });
+    const accepts = [listener.accept(), listener.accept(), listener.accept()];
+    w.peer.connect(dial, { localPort: 1001 });
+    w.peer.connect(dial, { localPort: 1002 });
+    await w.pass(100);
+    await listener.close();
+    const got = await Promise.all(accepts);
+    expect(got.map((socket) => socket?.remote.port)).toEqual([1001, 1002, undefined]);
+  });
+
+  test("with a remote given, strangers are refused, and heard of", async () => {
+    const w = await world();
+    const listener = w.host.listen({ port: PORT, remote: "10.0.1.9" });
+    const strangers: string[] = [];
+    listener.onStranger = ({ hostname, port }) => strangers.push(`${hostname}:${port}`);
+    const stranger = w.peer.connect(dial, { localPort: 1234 });
+    expect(await w.until(rejection(stranger.opened))).toMatchObject({ code: "ECONNREFUSED" });
+    expect(strangers).toEqual(["10.0.1.5:1234"]);
+    expect(w.host.counters()["tcp.rx.stranger"]).toBe(1);
+    w.host.listen({ port: PORT + 1, remote: PEER });
+    await w.until(w.peer.connect({ ...dial, port: PORT + 1 }).opened);
+  });
+
+  test("a port has one listener; another address or another port is free", async () => {
+    const w = await world({ host: { address: [`${HOST}/24`, "10.0.0.8/24"] } });
+    const listener = w.host.listen({ port: PORT, hostname: HOST });
+    expect(listener.address).toEqual({ hostname: HOST, port: PORT });
+    expect(() => w.host.listen({ port: PORT, hostname: HOST })).toThrow("somebody listens on port 7000 already");
+    expect(() => w.host.listen({ port: PORT, hostname: "10.9.9.9" })).toThrow("not an address of this stack");
+    w.host.listen({ port: PORT, hostname: "10.0.0.8" });
+    w.host.listen({ port: PORT + 1 });
+    await listener.close();
+    w.host.listen({ port: PORT, hostname: HOST });
+  });
+
+  test("one that was reset before it was accepted is accepted broken", async () => {
+    const w = await world();
+    const listener = w.host.listen({ port: PORT });
+    const active = w.peer.connect(dial);
+    await w.until(active.opened);
+    active.abort();
+    await w.pass(100);
+    const passive = (await listener.accept())!;
+    expect(await rejection(passive.closed)).toMatchObject({ code: "ECONNRESET" });
+    expect(w.host.engine.connectionCount).toBe(0);
+  });
+
+  test("200 connections at once, each with its own octets both ways", async () => {
+    const w = await world({ link: "delay 5ms loss 1%", seed: 3 });
+    const listener = w.host.listen({ port: PORT, backlog: 256 });
+    const served = (async () => {
+      for await (const socket of listener) void echo(socket);
+    })();
+    const clients = Array.from({ length: 200 }, async (_, k) => {
+      const socket = w.peer.connect(dial);
+      const data = bytes(2_000 + k * 37, k);
+      void writeAll(socket, data).then(() => socket.closeWrite());
+      expect(Buffer.from(await readAll(socket)).equals(data)).toBe(true);
+      await socket.closed;
+    });
+    await w.until(Promise.all(clients));
+    await w.pass(120_000);
+    await listener.close();
+    await w.until(served);
+    for (const { engine } of [w.host, w.peer]) {
+      expect([engine.slab.used, engine.recordsInUse, engine.connectionCount]).toEqual([0, 0, 0]);
+    }
+  });
+});
+
+async function echo(socket: Socket): Promise<void> {
+  await writeAll(socket, await readAll(socket));
+  socket.closeWrite();
+}

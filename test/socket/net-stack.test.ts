@@ -1,0 +1,125 @@
+import { describe, expect, test } from "bun:test";
+import { createStack, openTun, pair } from "../../src/index.ts";
+import { bytes, connected, HOST, PEER, PORT, readAll, rejection, world, writeAll } from "./world.ts";
+
+const host = () => ({ now: () => 0, wake() {}, onEvents: null });
+
+describe("createStack", () => {
+  test.each([
+    ["no address", { address: [] }, "a stack needs an address"],
+    ["an address that is none", { address: "10.0.0.1/33" }, "IPv4 prefixes go up to /32"],
+    ["a network's own address", { address: "10.0.0.0/24" }, "not an address that a host of its prefix may have"],
+    ["the kernel's address", { address: "10.0.0.1/24", kernelAddress: "10.0.0.1" }, "10.0.0.1 is the kernel's"],
+  ])("%s is refused in words", async (_name, settings, words) => {
+    expect((await rejection(createStack({ ...settings, host })))?.message).toContain(words);
+  });
+
+  test("an address without a prefix is one host; owned makes a prefix ours but for the kernel's address", async () => {
+    const net = await createStack({
+      address: [HOST, "fd00::7"],
+      owned: "10.9.0.0/16",
+      kernelAddress: "10.9.0.1",
+      host,
+    });
+    expect(net.addresses).toEqual([HOST, "fd00::7"]);
+    net.listen({ port: 1, hostname: "10.9.8.7" });
+    expect(() => net.listen({ port: 1, hostname: "10.9.0.1" })).toThrow("not an address of this stack");
+  });
+
+  test("the same seed is the same run; without one nothing can be guessed", async () => {
+    const port = async (seed?: number) => {
+      const settings = seed === undefined ? {} : { seed };
+      const net = await createStack({ address: "10.0.0.7/24", host, ...settings });
+      return net.connect({ hostname: PEER, port: PORT }).local.port;
+    };
+    expect(await port(7)).toBe(await port(7));
+    const ports = new Set(await Promise.all(Array.from({ length: 8 }, () => port())));
+    expect(ports.size).toBeGreaterThan(4);
+  });
+});
+
+describe("NetStack", () => {
+  test("lists its connections and counters", async () => {
+    const w = await world();
+    const [active] = await connected(w);
+    expect(w.peer.connections()).toEqual([active.info()]);
+    expect(w.host.counters()["tcp.tx.syn-ack"]).toBe(1);
+  });
+
+  test("close ends everything: listeners, sockets by RST, and what waits", async () => {
+    const w = await world();
+    const [active, passive] = await connected(w);
+    const listener = w.host.listen({ port: 9 });
+    const accepting = listener.accept();
+    await w.host.close();
+    expect(await accepting).toBeNull();
+    expect(await rejection(passive.closed)).toMatchObject({ code: "ECONNABORTED" });
+    expect(await w.until(rejection(active.closed))).toMatchObject({ code: "ECONNRESET" });
+    await w.host.closed;
+    await w.host.close();
+    expect(w.host.connections()).toEqual([]);
+  });
+
+  test("the trace is handed over after each turn and never overflows", async () => {
+    const w = await world({ peer: { trace: 4096 } });
+    let records = 0;
+    let lost = 0;
+    w.peer.onTrace = (trace) => {
+      records += trace.size;
+      lost += trace.lost;
+    };
+    const [active, passive] = await connected(w);
+    const reading = readAll(passive);
+    await w.until(writeAll(active, bytes(1_000_000)).then(() => active.closeWrite()));
+    await w.until(reading);
+    expect(records).toBeGreaterThan(700);
+    expect(lost).toBe(0);
+  });
+});
+
+describe("in real time, over a pair of devices", () => {
+  const offload = { checksum: true, tso4: true, tso6: true };
+
+  test.each([
+    ["plain", {}],
+    ["with offload", { offload }],
+  ])("%s: 8 MiB both ways arrive byte for byte, close sends the RSTs, the program ends", async (_name, options) => {
+    const [a, b] = pair(options);
+    const host = await createStack({ device: a, address: `${HOST}/24` });
+    const peer = await createStack({ device: b, address: `${PEER}/24` });
+    const listener = host.listen({ port: PORT });
+    const active = peer.connect({ hostname: HOST, port: PORT });
+    const passive = (await listener.accept())!;
+    await active.opened;
+    const [there, back] = [bytes(8 << 20, 1), bytes(8 << 20, 2)];
+    void writeAll(active, there).then(() => active.closeWrite());
+    void writeAll(passive, back).then(() => passive.closeWrite());
+    const [atHost, atPeer] = await Promise.all([readAll(passive), readAll(active)]);
+    expect(Bun.hash(atHost)).toBe(Bun.hash(there));
+    expect(Bun.hash(atPeer)).toBe(Bun.hash(back));
+    await Promise.all([active.closed, passive.closed]);
+    const idle = peer.connect({ hostname: HOST, port: PORT });
+    const waiting = (await listener.accept())!;
+    await idle.opened;
+    await peer.close();
+    expect(await rejection(waiting.closed)).toMatchObject({ code: "ECONNRESET" });
+    await host.close();
+  });
+
+  test("a device that vanishes aborts its connections and says so", async () => {
+    const [a, b] = pair({ names: ["tun7", "tun8"] });
+    const host = await createStack({ device: a, address: `${HOST}/24` });
+    const peer = await createStack({ device: b, address: `${PEER}/24` });
+    host.listen({ port: PORT });
+    const active = peer.connect({ hostname: HOST, port: PORT });
+    await active.opened;
+    await host.close();
+    expect(await rejection(peer.closed)).toMatchObject({ code: "ENETDOWN", message: "the device tun8 vanished" });
+    expect(active.state).toBe("CLOSED");
+    await peer.close();
+  });
+
+  test("openTun is part of the package", () => {
+    expect(openTun).toBeFunction();
+  });
+});

@@ -136,6 +136,8 @@ function repeatedSyn(tcb: Tcb, seg: Segment): boolean {
     seg.seq = (seg.seq + 1) | 0;
     seg.len--;
     seg.ctl &= ~SYN;
+    // Its window was not scaled (RFC 7323 §2.2); the window of a segment without SYN will be. Rounded down: never more than told.
+    seg.wnd >>= tcb.snd.shift;
     return true;
   }
   tcb.env.counters.count(M.RX_SYN_DUPLICATE);

@@ -88,6 +88,11 @@ export function establish(tcb: Tcb, seg: Segment, now: number): void {
     tcb.rto = Math.max(params.rtoInitial, 3_000_000);
   }
   start(tcb, resends);
+  if (tcb.synNow !== 0) {
+    // A SYN was due once more when its acknowledgment came: now an ACK says all.
+    tcb.synNow = 0;
+    tcb.ackNow = M.TX_ACK_HANDSHAKE;
+  }
   tcb.retries = 0;
   tcb.timers[T_RETRANSMIT] = NEVER;
   tcb.timers[T_USER_TIMEOUT] = NEVER;

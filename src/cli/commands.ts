@@ -94,7 +94,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     groups: [
       group(
         "Traffic",
-        ["--size <size>", "bytes each way (8M)"],
+        ["--size <size>", "bytes each way (8M; 1M over an impaired link)"],
         ["--memory", "two stacks over a link in memory, no kernel between"],
         ["--mtu <bytes>", "largest IP packet, 576 to 65535 (1500)"],
         ["--no-offload", "plain packets instead of 64 KiB super-segments"],

@@ -8,6 +8,7 @@ import { bytesText, rateText, timeText } from "./units.ts";
 import type { Voice } from "./voice.ts";
 
 const PROGRESS_MS = 250;
+const INTERVAL_MS = 1000;
 
 /** Where the bytes of a `pipe` come from and go to. */
 export interface Ends {
@@ -88,10 +89,15 @@ export class Conversation {
     await this.socket.flushed();
   }
 
-  /** A line for long transfers, on a terminal where nobody types; answers how to end it. */
+  /** A line for long transfers, on a terminal where nobody types, or an event per second for programs; answers how to end it. */
   #showProgress(chat: boolean): () => void {
-    if (chat || !redraws || this.#voice.manner !== "plain") return () => {};
     const { sent, received, socket } = this;
+    if (this.#voice.manner === "json") {
+      const tell = () => this.#voice.event("interval", summaryFacts(socket.info(), sent, received), this.figures());
+      const timer = setInterval(tell, INTERVAL_MS);
+      return () => clearInterval(timer);
+    }
+    if (chat || !redraws() || this.#voice.manner !== "plain") return () => {};
     let before = { sent: 0, received: 0, at: performance.now() };
     const timer = setInterval(() => {
       const now = performance.now();

@@ -9,8 +9,8 @@ export interface Obstacle {
 }
 
 /** Looks for the usual reasons that nothing comes back; null where none is seen. Needs no privileges. */
-export function obstacle({ tun, kernel, remote, toKernel }: Endpoint): Obstacle | null {
-  if (remote === null || toKernel || kernel.contains(remote)) return null;
+export function obstacle({ tun, kernel, remote, toKernel, inMemory }: Endpoint): Obstacle | null {
+  if (remote === null || toKernel || inMemory === true || kernel.contains(remote)) return null;
   const fix = `sudo ${programName} netup`;
   if (!forwards(tun, kernel.family)) {
     return { what: `forwarding is off on ${tun}: the kernel drops what the stacks send one another`, fix };

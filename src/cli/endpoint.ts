@@ -17,6 +17,8 @@ export interface Endpoint {
   readonly remote: Address | null;
   /** Whether the remote is the kernel itself. */
   readonly toKernel: boolean;
+  /** The other stack is in this very program: no kernel lies between. */
+  readonly inMemory?: boolean;
 }
 
 export interface EndpointWords {

@@ -21,6 +21,7 @@ export async function runSession(role: Role, call: Call): Promise<number> {
   try {
     return await session.run();
   } finally {
+    await session.end();
     stop();
   }
 }

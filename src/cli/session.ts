@@ -79,7 +79,7 @@ export class Session {
     return new Session(options, voice, stack, ends);
   }
 
-  /** Serves until all is done; answers the exit code. Throws CliError. */
+  /** Serves until all is done; answers the exit code. Throws CliError. `end` must follow in any case. */
   async run(): Promise<number> {
     const { endpoint: e, simultaneous } = this.#options;
     try {
@@ -89,12 +89,15 @@ export class Session {
       if (this.#asked !== 0) return this.#asked;
       if (error instanceof OutputClosed) return EXIT_OK;
       throw error;
-    } finally {
-      // All is told: that TIME-WAIT ends with the program is no news.
-      if (this.#asked === 0) this.#stack.onTrace = null;
-      await this.#stack.close();
     }
     return this.#asked;
+  }
+
+  /** Ends the stack and closes the device; whoever is still connected gets an RST. */
+  async end(): Promise<void> {
+    // All is told: that TIME-WAIT ends with the program is no news.
+    if (this.#asked === 0) this.#stack.onTrace = null;
+    await this.#stack.close();
   }
 
   /** The first Ctrl-C: what was written is delivered, then both directions end. */

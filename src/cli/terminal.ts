@@ -1,24 +1,25 @@
 import { writeSync } from "node:fs";
 
-/** What standard error is: a terminal may get colours and a line that is redrawn; anything else gets plain lines. */
-const terminal = process.stderr.isTTY === true && process.env.TERM !== "dumb";
+/** Where everything for people goes: standard error, since standard output belongs to the application's bytes. */
+let stream: NodeJS.WriteStream & { fd: number } = process.stderr;
 
-const { NO_COLOR, FORCE_COLOR } = process.env;
-const colours =
-  NO_COLOR !== undefined && NO_COLOR !== ""
-    ? false
-    : FORCE_COLOR !== undefined && FORCE_COLOR !== ""
-      ? FORCE_COLOR !== "0"
-      : terminal;
-
-export const redraws: boolean = terminal;
-
-/** Columns of the terminal. */
-export function columns(): number {
-  return process.stderr.columns ?? 80;
+/** For a command whose words are its result. */
+export function speakOnStandardOutput(): void {
+  stream = process.stdout;
 }
 
-const sgr = (on: number, off: number) => (text: string) => (colours ? `\x1b[${on}m${text}\x1b[${off}m` : text);
+/** A terminal may get colours and a line that is redrawn; anything else gets plain lines. */
+export function redraws(): boolean {
+  return stream.isTTY === true && process.env.TERM !== "dumb";
+}
+
+function colours(): boolean {
+  const { NO_COLOR = "", FORCE_COLOR = "" } = process.env;
+  if (NO_COLOR !== "") return false;
+  return FORCE_COLOR !== "" ? FORCE_COLOR !== "0" : redraws();
+}
+
+const sgr = (on: number, off: number) => (text: string) => (colours() ? `\x1b[${on}m${text}\x1b[${off}m` : text);
 
 /** Emphasis that never carries the meaning alone. */
 export const dim: (text: string) => string = sgr(2, 22);
@@ -28,7 +29,7 @@ export const yellow: (text: string) => string = sgr(33, 39);
 
 let progressShown = false;
 
-/** One or more lines to standard error, at once and in order. Where nobody reads any more, nothing happens. */
+/** One or more lines, at once and in order. Where nobody reads any more, nothing happens. */
 export function say(...lines: readonly string[]): void {
   put((progressShown ? "\r\x1b[K" : "") + lines.map((line) => `${line}\n`).join(""));
   progressShown = false;
@@ -36,8 +37,8 @@ export function say(...lines: readonly string[]): void {
 
 /** Redraws the line at the bottom; "" takes it away. Only on a terminal. */
 export function sayProgress(line: string): void {
-  if (!redraws || (line === "" && !progressShown)) return;
-  put(`\r\x1b[K${line.slice(0, columns() - 1)}`);
+  if (!redraws() || (line === "" && !progressShown)) return;
+  put(`\r\x1b[K${line.slice(0, (stream.columns ?? 80) - 1)}`);
   progressShown = line !== "";
 }
 
@@ -45,7 +46,7 @@ function put(text: string): void {
   const bytes = Buffer.from(text);
   for (let at = 0; at < bytes.length; ) {
     try {
-      at += writeSync(2, bytes, at);
+      at += writeSync(stream.fd, bytes, at);
     } catch (error) {
       // A terminal that somebody else made non-blocking is full for a moment.
       if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return;

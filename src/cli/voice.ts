@@ -16,8 +16,12 @@ export class Voice {
   readonly manner: Manner;
   readonly #began = performance.now();
 
-  constructor(manner: Manner) {
+  readonly #out: (line: string) => void;
+
+  /** @param out where JSON lines go, if not to where everything goes. */
+  constructor(manner: Manner, out: (line: string) => void = say) {
     this.manner = manner;
+    this.#out = out;
   }
 
   /** µs since the command began. */
@@ -52,7 +56,7 @@ export class Voice {
     if (this.manner !== "json") return;
     const at = (performance.timeOrigin + this.#began + t / 1000) / 1000;
     const head = { schema: "tcpnet.event/1", t: round6(t / 1e6), at: round6(at), event };
-    say(JSON.stringify({ ...head, ...facts, ...(text === undefined ? {} : { text }) }));
+    this.#out(JSON.stringify({ ...head, ...facts, ...(text === undefined ? {} : { text }) }));
   }
 }
 

@@ -1,4 +1,242 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { NO_OFFLOAD } from "#device/device";
+import { pair } from "#device/pair";
+import { netup } from "#netup/netup";
+import { CliError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
-export async function run(_: Call): Promise<number> {
-  return 0;
+import { type DemoOptions, demoOptions, isolation } from "../demo-plan.ts";
+import { Stage, sha256, type Told, writeRandom } from "../demo-stage.ts";
+import { type Endpoint, endpoint, type Role } from "../endpoint.ts";
+import { EXIT_FAILURE, EXIT_OK, EXIT_SIGINT } from "../exit-codes.ts";
+import { impaired } from "../open-device.ts";
+import { programName, selfCommand } from "../program.ts";
+import { Session } from "../session.ts";
+import { DEFAULT_PORT, type SessionOptions } from "../session-options.ts";
+import { bold, green, say, speakOnStandardOutput } from "../terminal.ts";
+import { bytesText, rateText } from "../units.ts";
+import { Voice } from "../voice.ts";
+
+/** Set for the run inside of the private network: how it was had. */
+const INSIDE = "TCPNET_DEMO_INSIDE";
+const FULL_OFFLOAD = { checksum: true, tso4: true, tso6: true };
+const LAB = { host: ["tun0", "10.0.0.1/24", "10.0.1.5"], peer: ["tun1", "10.0.1.1/24", "10.0.0.7"] } as const;
+
+/** `tcpnet demo`: the whole experiment, in a network of its own. */
+export async function run({ flags }: Call): Promise<number> {
+  const options = demoOptions(flags);
+  // The story is the result; only a capture may take its place.
+  if (options.write !== "-") speakOnStandardOutput();
+  const inside = process.env[INSIDE];
+  if (inside !== undefined)
+    return await perform(options, `a private network namespace (${inside}); nothing of this machine is touched`);
+  if (options.memory)
+    return await perform(options, "in memory, as asked: two stacks in one program, no kernel between them");
+  const way = isolation();
+  if ("refused" in way) {
+    const where = `in memory: two stacks in one program, no kernel between them, because ${way.refused}`;
+    return await perform({ ...options, memory: true }, where);
+  }
+  return await again(way.command);
+}
+
+/** Runs this very program again inside of the network. */
+async function again(way: readonly string[]): Promise<number> {
+  const child = Bun.spawn([...way, ...selfCommand(process.argv.slice(2))], {
+    env: { ...process.env, [INSIDE]: way.join(" ") },
+    stdio: ["inherit", "inherit", "inherit"],
+  });
+  // A Ctrl-C reaches both; the one inside tidies up, and we wait for it.
+  process.on("SIGINT", () => {});
+  process.on("SIGTERM", () => child.kill("SIGTERM"));
+  return await child.exited;
+}
+
+async function perform(options: DemoOptions, where: string): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), "tcpnet-demo-"));
+  const stage = new Stage(options.manner === "json");
+  let stopped = 0;
+  const actors: { stop(): void }[] = [];
+  const stop = (code: number) => () => {
+    stopped = code;
+    for (const actor of actors) actor.stop();
+  };
+  process.on("SIGINT", stop(EXIT_SIGINT));
+  process.on("SIGTERM", stop(143));
+  try {
+    if (options.manner === "plain") tellBeginning(options, where);
+    for (const role of ["host", "peer"] as const) writeRandom(join(folder, `from-${role}`), options.size);
+    if (!options.memory) await prepare(options, folder);
+    const codes = options.memory
+      ? await inMemory(options, folder, stage, actors)
+      : await inKernel(options, folder, stage, actors);
+    stage.end();
+    if (stopped !== 0) return stopped;
+    return verdict(options, folder, stage, codes);
+  } finally {
+    stage.end();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function tellBeginning({ size, impairment, memory }: DemoOptions, where: string): void {
+  const map = memory
+    ? "host 10.0.0.7 ─ a link in memory ─ 10.0.1.5 peer"
+    : "host 10.0.0.7 ─ tun0 10.0.0.1 ┄ kernel forwarding ┄ 10.0.1.1 tun1 ─ 10.0.1.5 peer";
+  say(
+    `${bold("tcpnet demo")}: two programs, each with a TCP of its own${memory ? "" : ", and this kernel as the router between them"}`,
+    `  where   ${where}`,
+    `  map     ${map}`,
+    `  link    ${impairment === null ? "clean" : `${impairment.text} (each way, at the peer)`}`,
+    `  plan    ${bytesText(size)} of random data each way at once, then both sides close`,
+    "",
+  );
+}
+
+async function prepare({ mtu }: DemoOptions, folder: string): Promise<void> {
+  const result = await netup({ mtu, stateFile: join(folder, "state.json"), program: programName });
+  const failed = result.findings.find((finding) => finding.level === "fail");
+  if (failed !== undefined) throw new CliError(EXIT_FAILURE, failed.what, failed.why, `${programName} demo --memory`);
+}
+
+/** The real thing: two programs. */
+async function inKernel(
+  options: DemoOptions,
+  folder: string,
+  stage: Stage,
+  actors: { stop(): void }[],
+): Promise<Record<Role, number>> {
+  const spawn = (role: Role, more: readonly string[]) => {
+    const other = role === "host" ? "peer" : "host";
+    const files = ["--send", join(folder, `from-${role}`), "--recv", join(folder, `from-${other}.copy`)];
+    const plain = options.offload ? [] : ["--no-offload"];
+    const args = [role, ...LAB[role], ...files, "--mtu", `${options.mtu}`, "--json", ...plain, ...more];
+    const child = Bun.spawn(selfCommand(args), { stdio: ["ignore", "inherit", "pipe"] });
+    actors.push({ stop: () => child.kill("SIGTERM") });
+    return { exited: child.exited, listening: listen(child.stderr, role, stage) };
+  };
+  const ready = stage.heard("host", "listen");
+  const host = spawn("host", []);
+  await Promise.race([ready, host.exited]);
+  const capture = options.write === undefined ? [] : ["--write", options.write];
+  const peer = spawn("peer", [...options.linkArguments, ...capture]);
+  const first = await Promise.race([host.exited, peer.exited]);
+  // Where one fails the other would wait for it in vain.
+  if (first !== EXIT_OK) for (const actor of actors) actor.stop();
+  const [hostCode, peerCode] = await Promise.all([host.exited, peer.exited]);
+  await Promise.all([host.listening, peer.listening]);
+  return { host: hostCode, peer: peerCode };
+}
+
+async function listen(stream: ReadableStream<Uint8Array>, role: Role, stage: Stage): Promise<void> {
+  let rest = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of stream) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = lines.pop()!;
+    for (const line of lines) if (line !== "") stage.hear(role, line);
+  }
+}
+
+/** The same two sides in this program, where there can be no TUN device. */
+async function inMemory(
+  options: DemoOptions,
+  folder: string,
+  stage: Stage,
+  actors: { stop(): void }[],
+): Promise<Record<Role, number>> {
+  const { mtu, impairment } = options;
+  const offload = options.offload && impairment === null ? FULL_OFFLOAD : NO_OFFLOAD;
+  const [a, b] = pair({ names: ["host", "peer"], mtu, queueLength: 2000, offload });
+  const begin = async (role: Role) => {
+    const voice = new Voice("json", (line) => stage.hear(role, line));
+    const device = role === "host" ? a : impairment === null ? b : impaired(b, impairment);
+    const session = await Session.open(sessionFor(role, options, folder), device, voice);
+    actors.push({ stop: () => session.abort(EXIT_SIGINT) });
+    return session;
+  };
+  const sessions = [await begin("host"), await begin("peer")] as const;
+  try {
+    const [host, peer] = await Promise.all([sessions[0].run(), sessions[1].run()]);
+    return { host, peer };
+  } finally {
+    // Both at once: either end takes the link away from the other.
+    await Promise.all(sessions.map((session) => session.end()));
+  }
+}
+
+function sessionFor(role: Role, options: DemoOptions, folder: string): SessionOptions {
+  const [tun, cidr, remote] = LAB[role];
+  const nobody = () => undefined;
+  const where: Endpoint = { ...endpoint(role, { tun, cidr, remote }, nobody), inMemory: true };
+  return {
+    endpoint: where,
+    port: DEFAULT_PORT,
+    service: { kind: "pipe" },
+    keep: false,
+    simultaneous: false,
+    timeout: undefined,
+    send: join(folder, `from-${role}`),
+    recv: join(folder, `from-${role === "host" ? "peer" : "host"}.copy`),
+    listenOnly: false,
+    mtu: options.mtu,
+    offload: options.offload,
+    force: false,
+    impairment: options.impairment,
+    write: undefined,
+    manner: "json",
+  };
+}
+
+/** Whether every byte arrived, in words. */
+function verdict(options: DemoOptions, folder: string, stage: Stage, codes: Record<Role, number>): number {
+  const json = options.manner === "json";
+  let well = true;
+  for (const role of ["host", "peer"] as const) {
+    const other = role === "host" ? "peer" : "host";
+    const sent = sha256(join(folder, `from-${role}`));
+    const arrived = sha256(join(folder, `from-${role}.copy`));
+    const equal = sent === arrived && codes[role] === EXIT_OK;
+    well &&= equal;
+    const rate = receivedRate(stage.summaries[other]);
+    const again = (stage.summaries[role]?.info as { retransTotal: number } | undefined)?.retransTotal ?? 0;
+    const facts = {
+      from: role,
+      to: other,
+      bytes: options.size,
+      bits_per_second: rate,
+      retransmits: again,
+      sha256: arrived,
+      equal,
+    };
+    if (json) say(JSON.stringify({ schema: "tcpnet.demo/1", ...facts }));
+    else if (options.manner === "plain" || !equal) {
+      const proof = equal ? `SHA-256 equal  ${arrived.slice(0, 16)}…` : "SHA-256 DIFFERS";
+      const line = `  ${equal ? "✓" : "✗"} ${role} → ${other}   ${bytesText(options.size)}   ${rateText(rate).padEnd(13)} ${`${again} resent`.padEnd(12)} ${proof}`;
+      say(equal ? green(line) : bold(line));
+    }
+    if (stage.errors[role] !== undefined) say(`  ✗ ${role}: ${stage.errors[role]}`);
+  }
+  if (well && options.manner === "plain") tellNext(options);
+  return well ? EXIT_OK : EXIT_FAILURE;
+}
+
+function receivedRate(summary: Told | undefined): number {
+  return (summary?.received as { bits_per_second: number } | undefined)?.bits_per_second ?? 0;
+}
+
+function tellNext({ impairment, write }: DemoOptions): void {
+  const lines = ["", "What to type next:"];
+  if (impairment === null)
+    lines.push(
+      `  ${programName} demo --loss 1% --delay 20ms     the same over a bad link: watch what is resent, and why`,
+    );
+  if (write === undefined) lines.push(`  ${programName} demo -w demo.pcapng             then: wireshark demo.pcapng`);
+  lines.push(
+    `  sudo ${programName} netup                      the real thing, then in two terminals:`,
+    `  sudo ${programName} host ${LAB.host.join(" ")}`,
+    `  sudo ${programName} peer ${LAB.peer.join(" ")}`,
+  );
+  say(...lines);
 }

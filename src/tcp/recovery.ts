@@ -74,7 +74,7 @@ function lossFound(tcb: Tcb, result: AckResult, duplicate: boolean, now: number)
   }
   if (tcb.sackOk) findLosses(tcb, now);
   // RFC 6582 §3.2 step 2: duplicates of what an earlier recovery repaired are no new loss.
-  else if (cc.duplicates >= tcb.params.dupThresh && gt(tcb.snd.una, cc.recover)) markHeadLost(tcb, M.TX_FAST, now);
+  else if (cc.duplicates >= tcb.params.dupThresh && gt(tcb.snd.una, cc.recover)) headLost(tcb, now);
   return tcb.lostBytes > 0;
 }
 
@@ -157,9 +157,9 @@ function inRecovery(tcb: Tcb, result: AckResult, duplicate: boolean, now: number
     if (duplicate) addRenoSack(tcb);
     if (result.acked > 0) {
       // A partial ACK (RFC 6582 §3.2 step 3): one octet more was lost than repaired; the rest of what it covers had been SACKed, could the peer say so.
-      tcb.renoSacked = Math.max(0, tcb.renoSacked - Math.max(0, result.acked - tcb.snd.mss));
+      setRenoSacked(tcb, tcb.renoSacked - Math.max(0, result.acked - tcb.snd.mss));
       if (tcb.snd.una !== cc.recover) {
-        markHeadLost(tcb, M.TX_FAST, now);
+        headLost(tcb, now);
         cc.force = true;
       }
     }
@@ -240,10 +240,18 @@ function grow(tcb: Tcb, acked: number, flight: number, now: number): void {
 
 /** Without SACK each duplicate stands for a segment that arrived. */
 function addRenoSack(tcb: Tcb): void {
-  if (tcb.sackOk) return;
-  const mss = tcb.snd.mss;
-  const most = Math.max(0, tcb.outstanding() - mss - tcb.lostBytes + tcb.resentBytes);
-  tcb.renoSacked = Math.min(tcb.renoSacked + mss, most);
+  if (!tcb.sackOk) setRenoSacked(tcb, tcb.renoSacked + tcb.snd.mss);
+}
+
+function headLost(tcb: Tcb, now: number): void {
+  markHeadLost(tcb, M.TX_FAST, now);
+  setRenoSacked(tcb, tcb.renoSacked);
+}
+
+/** Never more than what is in flight but for what is missing, at least one segment: segments may be smaller than we count. */
+function setRenoSacked(tcb: Tcb, octets: number): void {
+  const most = tcb.outstanding() - Math.max(tcb.snd.mss, tcb.lostBytes);
+  tcb.renoSacked = Math.max(0, Math.min(octets, most));
 }
 
 /** RFC 5681 §4.1 in the gentle form of RFC 2861: cwnd halves for each RTO of silence, down to the initial window. */

@@ -1,0 +1,59 @@
+# tcpnet: the door for people. `just` lists what there is.
+
+export PATH := justfile_directory() / "node_modules/.bin" + ":" + env("PATH")
+
+# list the recipes
+default:
+    @just --list --unsorted
+
+# install what the lockfile names, nothing else
+install:
+    bun install --frozen-lockfile
+
+# compile ./tcpnet, one file
+build: install
+    bun run build
+
+# the experiment in a network of its own; flags as for tcpnet demo
+demo *FLAGS: build
+    ./tcpnet demo {{FLAGS}}
+
+# what CI runs: lint, types, every test
+check: install
+    bun run test/run.ts
+
+# tests; folders or names narrow it down (just test test/tcp)
+test *WHAT:
+    bun test {{WHAT}}
+
+# end-to-end tests in network namespaces (root, or user namespaces and /dev/net/tun)
+e2e:
+    bun test test/e2e
+
+# format and fix what can be fixed
+fmt:
+    biome check --write .
+
+# types alone
+types:
+    tsc --noEmit
+
+# throughput over two TUN devices, each way of running it, beside the reference
+bench SECONDS="2":
+    bun test/bench/bench.ts {{SECONDS}}
+
+# N random simulations from SEED on; a failing one prints how to replay it
+sim N="1000" SEED="1":
+    bun test/sim/run.ts {{N}} {{SEED}}
+
+# packetdrill scripts in virtual time
+drill *FILES="test/drill":
+    bun test {{FILES}}
+
+# start the program from source, without compiling: just run host tun0 10.0.0.1/24 10.0.1.5
+run *ARGS:
+    bun src/cli/main.ts {{ARGS}}
+
+# remove what was built
+clean:
+    rm -f tcpnet *.bun-build

@@ -48,7 +48,9 @@ export function acknowledgment(tcb: Tcb, seg: Segment, now: number): boolean {
   // An ACK that was overtaken still knows what arrived (RFC 6675 §4).
   if (tcb.sackOk && seg.options.sackBlocks > 0) applySack(tcb, seg, now, result);
   takeSample(tcb, seg, now);
-  if (!old && (lt(snd.wl1, seg.seq) || (snd.wl1 === seg.seq && le(snd.wl2, seg.ack)))) {
+  // WL1 and WL2 keep out windows older than the one we have. A retransmission has an old SEG.SEQ but, if it acknowledges
+  // more than ever before, the newest window: without it SND.UNA + SND.WND would lie beyond every edge that was offered.
+  if (!old && (advance > 0 || lt(snd.wl1, seg.seq) || (snd.wl1 === seg.seq && le(snd.wl2, seg.ack)))) {
     const before = snd.wnd;
     updateSendWindow(tcb, seg);
     if (snd.wnd > before || advance > 0) windowOpened(tcb);

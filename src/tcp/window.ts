@@ -9,19 +9,20 @@ export function room(tcb: Tcb): number {
 
 /**
  * The window field for a segment sent now, and with it the new right edge. The edge moves right only in steps of
- * min(RCV.BUFF / 2, MSS) (MUST-39) and never left (SHLD-14): scaling rounds it up where rounding down would shrink it.
+ * min(RCV.BUFF / 2, MSS) (MUST-39) and never left (SHLD-14): scaling rounds it up where rounding down would shrink it. But
+ * each rounding gives some octets away, and many small segments would push the edge on for ever past a user who does not
+ * read: an eighth of RCV.BUFF is given, then it is rounded down (RFC 7323 §2.4). What was offered stays acceptable.
  */
 export function advertise(tcb: Tcb): number {
   const rcv = tcb.rcv;
   const current = Math.max(0, diff(rcv.adv, rcv.nxt));
   const possible = room(tcb);
   const step = Math.min(rcv.capacity >> 1, Math.max(rcv.mss, 1));
-  const unit = 1 << rcv.shift;
-  let field: number;
-  if (possible >= current + step) {
-    field = possible >> rcv.shift;
-    if (field << rcv.shift < current) field = Math.ceil(current / unit);
-  } else field = Math.ceil(current / unit);
+  let field = possible >> rcv.shift;
+  if (possible < current + step) {
+    const up = Math.ceil(current / (1 << rcv.shift));
+    field = up << rcv.shift <= possible + (rcv.capacity >> 3) ? up : current >> rcv.shift;
+  }
   field = Math.min(field, 0xffff);
   const right = (rcv.nxt + (field << rcv.shift)) | 0;
   if (gt(right, rcv.adv)) rcv.adv = right;

@@ -1,10 +1,11 @@
 /**
- * Bulk transfer over two TUN devices with the kernel's forwarding between them, in a namespace of its own. The pump is the
- * reference: our own device without a stack. With TUNCEIL=/path/to/tunceil.c and gcc at hand, the same in C beside it.
+ * Bulk transfer over two TUN devices with the kernel's forwarding between them, in a namespace of its own: `tcpnet peer
+ * --source` to `tcpnet host --discard`, beside the pump, which is our own device without a stack. With
+ * TUNCEIL=/path/to/tunceil.c and gcc at hand, the same pump in C. Look at the ratios: machines are noisy.
  *
- *     bun test/bench/bench.ts [SECONDS]
+ *     bun run build && bun test/bench/bench.ts [SECONDS]
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Namespace, unavailable, withNamespace } from "../support/netns.ts";
@@ -54,9 +55,31 @@ async function theirs(program: string, size: string, gso: string): Promise<Omit<
   return { gbps: (await run("fwd")).recv_gbps, writeNs: cost.write_fwd_ns, readNs: cost.read_ns };
 }
 
+/** Two processes of the compiled program, one CPU each, as people run them. */
+async function tcpnet(flags: string[], bytes: string): Promise<number> {
+  return forwarding(async (ns) => {
+    const common = ["--json", ...flags];
+    const host = ns.spawn(pinned(1, ["./tcpnet", "host", "tun0", "10.0.0.1/24", "10.0.1.5", "--discard", ...common]));
+    const told = new Response(host.stderr).text();
+    await ns.must(pinned(0, ["./tcpnet", "peer", "tun1", "10.0.1.1/24", "10.0.0.7", "--source", bytes, ...common]));
+    host.kill("SIGINT");
+    const line = (await told).split("\n").find((text) => text.includes('"event":"summary"'));
+    if (line === undefined) throw new Error("host told no summary");
+    return JSON.parse(line).received.bits_per_second / 1e9;
+  });
+}
+
 async function main(): Promise<void> {
   if (unavailable !== "") throw new Error(unavailable);
+  if (!existsSync("tcpnet")) throw new Error("there is no ./tcpnet here: bun run build");
   const rows: Row[] = [];
+  const ends: { what: string; gbps: number; reference: string }[] = [];
+  for (const [what, flags, gigabytes, reference] of [
+    ["tcpnet → tcpnet, 64 KB GSO", [], 8, "64 KB GSO"],
+    ["tcpnet → tcpnet, 1,500 B", ["--no-offload"], 0.5, "1,500 B"],
+  ] as const) {
+    ends.push({ what, gbps: await tcpnet([...flags], `${Math.round(gigabytes * Number(SECONDS) * 500)}M`), reference });
+  }
   for (const { name, size, gso } of SHAPES) rows.push({ what: `pump, ${name}`, ...(await ours(size, gso)) });
   const source = process.env.TUNCEIL;
   if (source !== undefined && Bun.which("gcc") !== null) {
@@ -66,7 +89,12 @@ async function main(): Promise<void> {
     for (const { name, size, gso } of SHAPES) rows.push({ what: `C, ${name}`, ...(await theirs(program, size, gso)) });
     rmSync(folder, { recursive: true });
   }
-  console.log("                      Gbit/s   write+forward ns   read ns");
+  for (const { what, gbps, reference } of ends) {
+    const beside = rows.filter((row) => row.what.endsWith(reference));
+    const ratios = beside.map((row) => `${(gbps / row.gbps).toFixed(2)} of the ${row.what.split(",")[0]}`);
+    console.log(`${what.padEnd(28)}${gbps.toFixed(2).padStart(8)} Gbit/s   ${ratios.join(", ")}`);
+  }
+  console.log("\n                      Gbit/s   write+forward ns   read ns");
   for (const { what, gbps, writeNs, readNs } of rows)
     console.log(
       `${what.padEnd(20)}${gbps.toFixed(2).padStart(8)}${String(writeNs).padStart(19)}${String(readNs).padStart(10)}`,

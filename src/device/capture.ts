@@ -1,0 +1,92 @@
+import { copyBytes } from "#base/copy";
+import type { Mark } from "#base/mark";
+import { CSUM_PARTIAL, type Packet } from "#base/packet";
+import type { Slab } from "#base/slab";
+import { finish, sum } from "#wire/checksum";
+import { type Device, type Offload, TX_GONE, TX_OK, type Wakeable } from "./device.ts";
+
+/** Where a copy of every packet goes: a file's buffer, so that nothing is allocated per packet. */
+export interface CaptureSink {
+  readonly u8: Uint8Array;
+  readonly view: DataView;
+  /**
+   * Room for a packet of `n` bytes. @param now µs of the driver's clock. @param cause why it was sent, or 0.
+   * @returns where in `u8` its bytes belong, or -1: not wanted.
+   */
+  begin(n: number, now: number, outbound: boolean, cause: Mark): number;
+  /** The bytes are there. */
+  end(): void;
+}
+
+/**
+ * Copies every packet that passes, either way, to a sink. Super-segments are copied as they are, since that is what passes;
+ * a checksum that the device was to finish is finished in the copy, so that no reader takes it for a wrong one.
+ */
+export class CaptureDevice implements Device {
+  readonly name: string;
+  readonly mtu: number;
+  readonly queueLength: number;
+  readonly offload: Offload;
+  readonly wakeable: Wakeable | undefined;
+  readonly #inner: Device;
+  readonly #sink: CaptureSink;
+  #slab: Slab | undefined;
+
+  constructor(inner: Device, sink: CaptureSink) {
+    this.#inner = inner;
+    this.#sink = sink;
+    this.name = inner.name;
+    this.mtu = inner.mtu;
+    this.queueLength = inner.queueLength;
+    this.offload = inner.offload;
+    this.wakeable = inner.wakeable;
+  }
+
+  attach(slab: Slab): void {
+    this.#inner.attach(slab);
+    this.#slab = slab;
+  }
+
+  receive(packet: Packet, now: number): number {
+    const n = this.#inner.receive(packet, now);
+    if (n > 0) this.#copy(packet, now, false);
+    return n;
+  }
+
+  transmit(packet: Packet, now: number): number {
+    if (this.#slab === undefined) return TX_GONE;
+    const result = this.#inner.transmit(packet, now);
+    if (result === TX_OK) this.#copy(packet, now, true);
+    return result;
+  }
+
+  nextDeadline(): number {
+    return this.#inner.nextDeadline();
+  }
+
+  close(): void {
+    this.#inner.close();
+    this.#slab = undefined;
+  }
+
+  #copy(packet: Packet, now: number, outbound: boolean): void {
+    const from = this.#slab!.u8;
+    const { u8, view } = this.#sink;
+    const n = packet.total();
+    const o = this.#sink.begin(n, now, outbound, packet.cause);
+    if (o < 0) return;
+    copyBytes(from, packet.o, u8, o, packet.n);
+    let at = o + packet.n;
+    for (let i = 0; i < packet.slices; i++) {
+      const length = packet.sliceN[i]!;
+      copyBytes(from, packet.sliceO[i]!, u8, at, length);
+      at += length;
+    }
+    const field = packet.csumStart + packet.csumOffset;
+    if (packet.csum === CSUM_PARTIAL && field + 2 <= n) {
+      // The field holds the sum of the pseudo-header, so it takes part as it is.
+      view.setUint16(o + field, finish(sum(view, o + packet.csumStart, n - packet.csumStart, 0)) || 0xffff);
+    }
+    this.#sink.end();
+  }
+}

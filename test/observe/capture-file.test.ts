@@ -1,0 +1,202 @@
+import { afterAll, expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { mark } from "#base/mark";
+import { CaptureDevice } from "#device/capture";
+import { pair } from "#device/pair";
+import { CaptureError, CaptureFile, type CaptureOptions } from "#observe/capture-file";
+import { readCapture } from "#observe/capture-reader";
+import { createStack } from "#socket/create-stack";
+import { bytes, HOST, PEER, PORT, readAll, writeAll } from "../socket/world.ts";
+import { tshark, tsharkTest } from "./tshark.ts";
+
+const CAUSE = mark("test.capture", "because it is a test: ä → ✓");
+const folder = mkdtempSync(join(tmpdir(), "tcpnet-capture-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+let files = 0;
+const fresh = () => join(folder, `${files++}.pcapng`);
+
+function add(file: CaptureFile, packet: Uint8Array, now: number, outbound = true, cause = 0): void {
+  const o = file.begin(packet.length, now, outbound, cause);
+  if (o < 0) return;
+  file.u8.set(packet, o);
+  file.end();
+}
+
+const make = (options: Partial<CaptureOptions> = {}) => new CaptureFile({ path: fresh(), name: "tun0", ...options });
+
+/** An IPv4 packet of `n` bytes with a protocol that nothing is known of. */
+function packetOf(n: number): Uint8Array {
+  const packet = bytes(n, n);
+  packet.set([0x45, 0, n >> 8, n & 255, 0, 0, 0, 0, 64, 253]);
+  return packet;
+}
+
+test("what is written is read: stamps to the nanosecond, direction, cause, and every length", () => {
+  const path = fresh();
+  // 2026-11-22 and some µs: beyond what fits into 32 bits of anything.
+  const epoch = 1_795_000_000_123_456;
+  const file = make({ path, epoch });
+  const lengths = [20, 21, 22, 23, 1500, 65_535];
+  lengths.forEach((n, i) => {
+    add(file, packetOf(n), i * 999_999, i % 2 === 0, i % 3 === 0 ? CAUSE : 0);
+  });
+  file.close();
+  const { packets, linkType, interfaceName, rest } = readCapture(readFileSync(path));
+  expect({ linkType, interfaceName, rest, count: file.packets }).toEqual({
+    linkType: 101,
+    interfaceName: "tun0",
+    rest: 0,
+    count: lengths.length,
+  });
+  packets.forEach((packet, i) => {
+    expect(packet).toEqual({
+      time: BigInt(epoch + i * 999_999) * 1_000n,
+      bytes: packetOf(lengths[i]!),
+      length: lengths[i]!,
+      direction: i % 2 === 0 ? "out" : "in",
+      comment: i % 3 === 0 ? "because it is a test: ä → ✓" : null,
+    });
+  });
+});
+
+test("a snap length keeps the beginning of each packet, and its true length", () => {
+  const path = fresh();
+  const file = make({ path, snapLength: 61, comments: false });
+  add(file, packetOf(1000), 0, true, CAUSE);
+  add(file, packetOf(40), 0);
+  file.close();
+  const { packets } = readCapture(readFileSync(path));
+  expect(packets.map(({ bytes, length, comment }) => [bytes.length, length, comment])).toEqual([
+    [61, 1000, null],
+    [40, 40, null],
+  ]);
+});
+
+test("a full disk ends the capture once, in words; the program goes on", () => {
+  const ends: CaptureError[] = [];
+  const file = make({ path: "/dev/full", onEnd: (error) => ends.push(error) });
+  for (let i = 0; i < 2_000; i++) add(file, packetOf(1500), i);
+  expect(ends.map((error) => error.message)).toEqual(["the capture /dev/full ends here: the disk is full (ENOSPC)"]);
+  expect(file.begin(100, 0, true, 0)).toBe(-1);
+  file.close();
+});
+
+test("a file that cannot be made is refused in words", () => {
+  const refusal = (path: string) => {
+    try {
+      make({ path });
+      return "";
+    } catch (error) {
+      return error instanceof CaptureError ? error.message : String(error);
+    }
+  };
+  expect(refusal("/no/such/place.pcapng")).toBe(
+    "cannot write the capture /no/such/place.pcapng: there is no such directory (ENOENT)",
+  );
+  expect(refusal("/tmp")).toBe("cannot write the capture /tmp: that is a directory (EISDIR)");
+});
+
+test("reopened, it begins anew under its name: both files are whole", () => {
+  const path = fresh();
+  const file = make({ path });
+  add(file, packetOf(100), 0);
+  renameSync(path, `${path}.1`);
+  file.reopen();
+  add(file, packetOf(200), 0);
+  add(file, packetOf(300), 0);
+  file.close();
+  const lengths = (name: string) => readCapture(readFileSync(name)).packets.map((packet) => packet.length);
+  expect(lengths(`${path}.1`)).toEqual([100]);
+  expect(lengths(path)).toEqual([200, 300]);
+});
+
+test("what was captured is in the file a moment later, without anybody closing it", async () => {
+  const path = fresh();
+  const file = make({ path });
+  add(file, packetOf(100), 0);
+  await Bun.sleep(200);
+  expect(readCapture(readFileSync(path)).packets.length).toBe(1);
+  file.close();
+});
+
+test("the reader takes a file that was cut off anywhere, and says how much of it is no block", () => {
+  const path = fresh();
+  const file = make({ path });
+  for (let i = 0; i < 3; i++) add(file, packetOf(50), i, true, CAUSE);
+  file.close();
+  const whole = new Uint8Array(readFileSync(path));
+  for (let n = 28; n < whole.length; n++) {
+    const { packets, rest } = readCapture(whole.subarray(0, n));
+    expect(packets.length).toBeLessThan(3);
+    expect(rest).toBeLessThanOrEqual(n);
+  }
+  expect(() => readCapture(bytes(100))).toThrow("neither a pcapng nor a pcap file");
+});
+
+/** A transfer of 1 MB over a pair of devices, captured at one of them. */
+async function captured(offload: boolean): Promise<string> {
+  const path = fresh();
+  const [a, b] = pair(offload ? { offload: { checksum: true, tso4: true, tso6: true } } : {});
+  const file = make({ path });
+  const host = await createStack({ device: new CaptureDevice(a, file), address: [`${HOST}/24`, "fd00:a::7/64"] });
+  const peer = await createStack({ device: b, address: [`${PEER}/24`, "fd00:b::5/64"] });
+  for (const hostname of [HOST, "fd00:a::7"]) {
+    const listener = host.listen({ port: PORT });
+    const active = peer.connect({ hostname, port: PORT });
+    const passive = (await listener.accept())!;
+    void writeAll(passive, bytes(300_000)).then(() => passive.closeWrite());
+    void writeAll(active, bytes(50_000)).then(() => active.closeWrite());
+    await Promise.all([readAll(active), readAll(passive), active.closed, passive.closed]);
+    await listener.close();
+  }
+  await host.close();
+  await peer.close();
+  file.close();
+  return path;
+}
+
+for (const offload of [false, true]) {
+  tsharkTest(`tshark finds nothing wrong with a capture ${offload ? "of super-segments" : "of segments"}`, async () => {
+    const path = await captured(offload);
+    const fields = ["frame.len", "frame.packet_flags_direction", "frame.comment", "tcp.checksum.status"];
+    const rows = await tshark(path, [...fields, "ip.checksum.status", "_ws.malformed", "tcp.len", "tcp.flags.syn"]);
+    const { packets } = readCapture(readFileSync(path));
+    expect(rows.length).toBe(packets.length);
+    for (const [i, [length, direction, comment, tcpSum, ipSum, malformed]] of rows.entries()) {
+      const packet = packets[i]!;
+      expect(Number(length)).toBe(packet.length);
+      expect(direction).toBe(packet.direction === "in" ? "0x00000001" : "0x00000002");
+      expect(comment).toBe(packet.comment ?? "");
+      expect([tcpSum, malformed]).toEqual(["1", ""]);
+      expect(ipSum).toBe(packet.bytes[0]! >> 4 === 4 ? "1" : "");
+    }
+    expect(rows.map((row) => row[2])).toContain("answer to a SYN");
+    const longest = Math.max(...rows.map((row) => Number(row[6])));
+    if (offload) expect(longest).toBeGreaterThan(10_000);
+    else expect(longest).toBe(1448);
+  });
+}
+
+tsharkTest("tshark reads the stamps as they are", async () => {
+  const path = fresh();
+  const file = make({ path, epoch: 1_795_000_000_123_456 });
+  add(file, packetOf(60), 1);
+  file.close();
+  expect(await tshark(path, ["frame.time_epoch", "frame.interface_name"])).toEqual([["1795000000.123457000", "tun0"]]);
+});
+
+test("a classic pcap is read as well, of either byte order", () => {
+  const path = fresh();
+  for (const little of [false, true]) {
+    const v = new DataView(new ArrayBuffer(24 + 16 + 20));
+    [0xa1b2c3d4, 0x00020004, 0, 0, 65_535, 101, 1_795_000_000, 123_456, 20, 40].forEach((word, i) => {
+      v.setUint32(i * 4, word, little);
+    });
+    writeFileSync(path, new Uint8Array(v.buffer));
+    const { packets, linkType } = readCapture(readFileSync(path));
+    expect(linkType).toBe(101);
+    expect(packets).toMatchObject([{ time: 1_795_000_000_123_456_000n, length: 40 }]);
+  }
+});

@@ -1,9 +1,9 @@
-/** `bun run build`: one file, ./tcpnet, that needs nothing else. */
+/** `bun run build`: one file, ./tcpnet (or the path that is given), that needs nothing else. */
 import { statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const outfile = `${root}tcpnet`;
+const outfile = process.argv[2] ?? `${root}tcpnet`;
 const began = performance.now();
 const result = await Bun.build({
   entrypoints: [`${root}src/cli/main.ts`],

@@ -227,16 +227,15 @@ function receivedRate(summary: Told | undefined): number {
 }
 
 function tellNext({ impairment, write }: DemoOptions): void {
-  const lines = ["", "What to type next:"];
-  if (impairment === null)
-    lines.push(
-      `  ${programName} demo --loss 1% --delay 20ms     the same over a bad link: watch what is resent, and why`,
-    );
-  if (write === undefined) lines.push(`  ${programName} demo -w demo.pcapng             then: wireshark demo.pcapng`);
-  lines.push(
-    `  sudo ${programName} netup                      the real thing, then in two terminals:`,
-    `  sudo ${programName} host ${LAB.host.join(" ")}`,
-    `  sudo ${programName} peer ${LAB.peer.join(" ")}`,
-  );
-  say(...lines);
+  const rows: [string, string][] = [
+    [`sudo ${programName} netup`, "the real thing, then in two terminals:"],
+    [`sudo ${programName} host ${LAB.host.join(" ")}`, ""],
+    [`sudo ${programName} peer ${LAB.peer.join(" ")}`, ""],
+  ];
+  if (write === undefined) rows.unshift([`${programName} demo -w demo.pcapng`, "then: wireshark demo.pcapng"]);
+  if (impairment === null) {
+    rows.unshift([`${programName} demo --loss 1% --delay 20ms`, "the same over a bad link: what is resent, and why"]);
+  }
+  const width = Math.max(...rows.map(([command]) => command.length));
+  say("", "What to type next:", ...rows.map(([command, words]) => `  ${command.padEnd(width)}   ${words}`.trimEnd()));
 }

@@ -1,0 +1,100 @@
+import { expect, test } from "bun:test";
+import cac from "cac";
+import fc from "fast-check";
+import { type Flag, shapeOf, shield, unshield } from "#cli/argv";
+import { CliError } from "#cli/cli-error";
+
+const FLAGS: readonly Flag[] = [
+  { raw: "-p, --port <port>", text: "" },
+  { raw: "-w, --write <file>", text: "" },
+  { raw: "-q, --quiet", text: "" },
+  { raw: "--any", text: "" },
+  { raw: "--no-offload", text: "" },
+];
+
+/** What cac makes of the line behind the shield. */
+function parse(...words: string[]): { args: readonly string[]; options: Record<string, unknown> } {
+  const cli = cac("t");
+  const command = cli.command("go [...rest]", "");
+  for (const flag of FLAGS) command.option(flag.raw, flag.text);
+  const { args, options } = cli.parse(["", "t", "go", ...shield(words, FLAGS)], { run: false });
+  const { "--": _, ...rest } = options;
+  return {
+    args,
+    options: Object.fromEntries(Object.entries(rest).map(([k, v]) => [k, typeof v === "string" ? unshield(v) : v])),
+  };
+}
+
+const said = (...words: string[]) => {
+  try {
+    shield(words, FLAGS);
+  } catch (error) {
+    if (error instanceof CliError) return `${error.exitCode} ${error.what}; ${error.fix}`;
+  }
+  return "taken";
+};
+
+test("values stay what was typed: cac makes no numbers of them", () => {
+  fc.assert(
+    fc.property(fc.stringMatching(/^[ -~]{1,12}$/), (value) => {
+      expect(parse("--port", value.replace(/^-/, "x")).options.port).toBe(value.replace(/^-/, "x"));
+      expect(parse(`--port=${value}`).options.port).toBe(value);
+    }),
+    { seed: 1 },
+  );
+  for (const value of ["080", "10e3", "0x10", "007", "true", "false", "1.0"])
+    expect(parse("-p", value).options.port).toBe(value);
+});
+
+test("a dash alone is a value, and a flag without value never eats the word behind it", () => {
+  expect(parse("-w", "-").options.write).toBe("-");
+  expect(parse("--any", "10", "20")).toEqual({
+    args: ["10", "20"],
+    options: { any: true, offload: true },
+  });
+});
+
+test("short flags may stand together, and a value may follow its letter at once", () => {
+  expect(parse("-qwx.pcapng").options).toMatchObject({ quiet: true, write: "x.pcapng" });
+  expect(parse("-p7001").options.port).toBe("7001");
+});
+
+test("--no-offload is a flag of its own", () => {
+  expect(parse("--no-offload").options.offload).toBe(false);
+  expect(parse().options.offload).toBe(true);
+});
+
+test("what cac would swallow is refused in words", () => {
+  expect(said("--port", "1", "-p", "2")).toBe("2 --port is said twice; ");
+  expect(said("-qq")).toBe("2 --quiet is said twice; ");
+  expect(said("--prot", "1")).toBe("2 unknown option --prot; did you mean --port?");
+  expect(said("--zzzzzz")).toBe("2 unknown option --zzzzzz; see --help");
+  expect(said("-x")).toBe("2 unknown option -x; see --help");
+  expect(said("--any=yes")).toBe("2 --any takes no value; ");
+  expect(said("--port")).toBe("2 --port needs a value; ");
+  expect(said("--port", "--any")).toBe("2 --port needs a value; ");
+  expect(said("--", "-x")).toBe('2 "-x" cannot stand here; ');
+  expect(said("a", "--", "b")).toBe("taken");
+});
+
+test("any line at all is taken or refused in words", () => {
+  const word = fc.oneof(
+    fc.constantFrom("-", "--", "-q", "--port", "--any", "-w", "--port=1", "-qw"),
+    fc.stringMatching(/^[ -~]{0,6}$/),
+  );
+  fc.assert(
+    fc.property(fc.array(word, { maxLength: 6 }), (words) => {
+      try {
+        shield(words, FLAGS);
+      } catch (error) {
+        expect(error).toBeInstanceOf(CliError);
+      }
+    }),
+    { seed: 2, numRuns: 500 },
+  );
+});
+
+test("a flag's shape is what its text says", () => {
+  expect(shapeOf({ raw: "-w, --write <file>", text: "" })).toEqual({ name: "write", short: "w", takesValue: true });
+  expect(shapeOf({ raw: "--no-offload", text: "" })).toEqual({ name: "no-offload", short: "", takesValue: false });
+});

@@ -1,0 +1,110 @@
+import { expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { COMMANDS } from "#cli/commands";
+import { ROOT } from "../support/netns.ts";
+
+interface Said {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the program from source. None of these lines may get as far as a device. */
+async function tcpnet(...args: string[]): Promise<Said> {
+  const child = Bun.spawn([process.execPath, `${ROOT}src/cli/main.ts`, ...args], {
+    env: { ...process.env, NO_COLOR: "1" },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [stdout, stderr, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  return { code, stdout, stderr };
+}
+
+test("--version and --help answer on standard output with 0; nothing typed is told on standard error with 2", async () => {
+  expect(await tcpnet("--version")).toEqual({ code: 0, stdout: "tcpnet 0.1.0\n", stderr: "" });
+  const help = await tcpnet("--help");
+  expect({ code: help.code, stderr: help.stderr }).toEqual({ code: 0, stderr: "" });
+  expect(help.stdout).toMatch(/Exit codes:[\s\S]*143/);
+  const nothing = await tcpnet();
+  expect({ code: nothing.code, stdout: nothing.stdout }).toEqual({ code: 2, stdout: "" });
+  expect(nothing.stderr.split("\n").length).toBeLessThanOrEqual(13);
+  expect(nothing.stderr).toContain("tcpnet demo");
+});
+
+test("each command's help begins with three lines to copy, and knows every flag in them", async () => {
+  for (const command of COMMANDS) {
+    const { code, stdout } = await tcpnet(command.name, "--help");
+    expect(code).toBe(0);
+    const examples = stdout.split("\n").slice(2, 5);
+    expect(examples).toEqual(command.examples.map((line) => `  ${line}`));
+    const known = command.groups.flatMap((group) => group.flags).map((flag) => flag.raw);
+    for (const [flag] of examples.join(" ").matchAll(/(?<= )--?[a-z][\w-]*/g)) {
+      expect(known.some((raw) => new RegExp(`${flag}(?![\\w-])`).test(raw))).toBe(true);
+    }
+  }
+}, 20_000);
+
+const USAGE: readonly (readonly [string, RegExp])[] = [
+  ["hots tun0", /no command hots[\s\S]*did you mean: tcpnet host\?/],
+  ["peer tun0", /peer needs <cidr>[\s\S]*for example: tcpnet peer/],
+  ["peer tun0 10.0.0.1/24 10.0.1.5 extra", /extra/],
+  ["peer tun0 10.0.1.1/24 10.0.0.7 --port 70000", /--port 70000 is out of range[\s\S]*1 to 65535/],
+  ["peer tun0 10.0.1.1/24 10.0.0.7 --port 080", /--port 080 is out of range/],
+  ["host tun0 10.0.0.1 10.0.1.5", /no prefix length/],
+  ["host tun0 10.0.0.1/24 10.0.0.1", /kernel's own address on tun0/],
+  ["host tun0 10.0.0.1/24 10.0.1.5 --echo --discard", /exclude one another/],
+  ["host tun0 10.0.0.1/24 10.0.1.5 --loss much", /--loss much cannot be understood/],
+  ["host tun0 10.0.0.1/24 10.0.1.5 --link dealy", /--link dealy cannot be understood/],
+  ["host tun0 10.0.0.1/24 10.0.1.5 -w -", /cannot carry both the capture and the data/],
+  ["host a-name-beyond-fifteen 10.0.0.1/24 10.0.1.5", /name/],
+  ["demo --size huge", /--size huge is not a size/],
+  ["netup --mtu 5", /--mtu 5 is out of range/],
+];
+
+test("what cannot be meant is told in words with exit code 2, and nothing is done", async () => {
+  for (const [line, words] of USAGE) {
+    const { code, stdout, stderr } = await tcpnet(...line.split(" "));
+    expect({ line, code, stdout }).toEqual({ line, code: line.startsWith("host a-name") ? 3 : 2, stdout: "" });
+    expect(stderr).toMatch(words);
+    expect(stderr).not.toMatch(/\.ts:\d+/);
+  }
+}, 30_000);
+
+test("with --json a failure is an object", async () => {
+  const { code, stderr } = await tcpnet("peer", "tun0", "10.0.1.1/24", "10.0.0.7", "--port", "0", "--json");
+  expect(code).toBe(2);
+  expect(JSON.parse(stderr)).toMatchObject({ schema: "tcpnet.error/1", exitCode: 2 });
+});
+
+test("the demo in memory carries every byte and says how it went, on standard output", async () => {
+  const { code, stdout, stderr } = await tcpnet("demo", "--memory", "--size", "300k", "--loss", "1%", "--seed", "7");
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(stdout).toMatch(/✓ host → peer {3}307\.2 kB .*SHA-256 equal/);
+  expect(stdout).toMatch(/✓ peer → host/);
+  for (const word of ["→ SYN ", "SYN-SENT", "SYN-RECEIVED", "ESTABLISHED", "FIN", "seed 7"])
+    expect(stdout).toContain(word);
+}, 30_000);
+
+test("the compiled program answers --version without loading the stack", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "tcpnet-test-"));
+  try {
+    const built = Bun.spawnSync([process.execPath, `${ROOT}src/cli/build.ts`, join(folder, "tcpnet")]);
+    expect(built.exitCode).toBe(0);
+    const took: number[] = [];
+    for (let i = 0; i < 5; i++) {
+      const began = performance.now();
+      const ran = Bun.spawnSync([join(folder, "tcpnet"), "--version"]);
+      took.push(performance.now() - began);
+      expect(ran.stdout.toString()).toBe("tcpnet 0.1.0\n");
+    }
+    // 17 ms on a machine that was at rest.
+    expect(Math.min(...took)).toBeLessThan(100);
+    const demo = Bun.spawnSync([join(folder, "tcpnet"), "demo", "--memory", "--size", "10k", "--quiet"]);
+    expect(demo.exitCode).toBe(0);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}, 60_000);

@@ -1,0 +1,142 @@
+/** The experiment in a namespace of its own: netup by the program itself, `host` and `peer` as people start them. */
+import { createHash, randomFillSync } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Namespace, netTest, ROOT } from "../support/netns.ts";
+
+export const HOST = ["host", "tun0", "10.0.0.1/24", "10.0.1.5"] as const;
+export const PEER = ["peer", "tun1", "10.0.1.1/24", "10.0.0.7"] as const;
+export const HOST6 = ["host", "tun0", "fd00:a::1/64", "fd00:b::5"] as const;
+export const PEER6 = ["peer", "tun1", "fd00:b::1/64", "fd00:a::7"] as const;
+
+/** The program, from source. */
+export const TCPNET = [process.execPath, `${ROOT}src/cli/main.ts`] as const;
+
+const LIMIT_MS = 60_000;
+
+export interface Ended {
+  readonly code: number;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+/** A program that runs: what it says can be waited for. */
+export class Running {
+  readonly child: Bun.Subprocess<"pipe", "pipe", "pipe">;
+  readonly ended: Promise<Ended>;
+  stderr = "";
+  #heard: (() => void)[] = [];
+
+  constructor(child: Bun.Subprocess<"pipe", "pipe", "pipe">) {
+    this.child = child;
+    const timer = setTimeout(() => child.kill("SIGKILL"), LIMIT_MS);
+    const stdout = child.stdout.bytes();
+    const listening = this.#listen();
+    this.ended = (async () => {
+      const [bytes, code] = await Promise.all([stdout, child.exited, listening]);
+      clearTimeout(timer);
+      return { code, stdout: Buffer.from(bytes), stderr: this.stderr };
+    })();
+  }
+
+  /** Resolves when standard error has said this; throws if it ends before. */
+  async says(words: RegExp): Promise<void> {
+    const over = this.ended.then(() => true);
+    while (!words.test(this.stderr)) {
+      const more = new Promise<boolean>((resolve) => this.#heard.push(() => resolve(false)));
+      if ((await Promise.race([more, over])) && !words.test(this.stderr)) {
+        throw new Error(`it ended without saying ${words}:\n${this.stderr}`);
+      }
+    }
+  }
+
+  type(text: string | Uint8Array): void {
+    this.child.stdin.write(text);
+    this.child.stdin.flush();
+  }
+
+  endInput(): void {
+    this.child.stdin.end();
+  }
+
+  async #listen(): Promise<void> {
+    const decoder = new TextDecoder();
+    for await (const chunk of this.child.stderr) {
+      this.stderr += decoder.decode(chunk, { stream: true });
+      for (const heard of this.#heard.splice(0)) heard();
+    }
+  }
+}
+
+export class Lab {
+  readonly ns: Namespace;
+  /** For files of this test alone. */
+  readonly folder: string;
+
+  constructor(ns: Namespace, folder: string) {
+    this.ns = ns;
+    this.folder = folder;
+  }
+
+  /** Starts a program; `tcpnet` means ours. */
+  start(...command: readonly string[]): Running {
+    return new Running(this.ns.spawn(command, { env: { NO_COLOR: "1" } }));
+  }
+
+  tcpnet(...args: readonly string[]): Running {
+    return this.start(...TCPNET, ...args);
+  }
+
+  /** Starts a shell line in which $T is our program. */
+  shell(line: string): Running {
+    return this.start("sh", "-c", line.replaceAll("$T", TCPNET.join(" ")));
+  }
+
+  file(name: string): string {
+    return join(this.folder, name);
+  }
+
+  /** A file of random bytes; answers its SHA-256. */
+  random(name: string, size: number): string {
+    writeFileSync(this.file(name), randomFillSync(Buffer.alloc(size)));
+    return this.sha256(name);
+  }
+
+  sha256(name: string): string {
+    return createHash("sha256")
+      .update(readFileSync(this.file(name)))
+      .digest("hex");
+  }
+}
+
+/** A test in a lab that netup has prepared. */
+export function labTest(
+  name: string,
+  work: (lab: Lab) => Promise<void>,
+  options: { netup?: readonly string[] | null; limitMs?: number } = {},
+): void {
+  const limit = options.limitMs ?? 60_000;
+  netTest(
+    name,
+    async (ns) => {
+      const folder = mkdtempSync(join(tmpdir(), "tcpnet-e2e-"));
+      try {
+        const { netup = [] } = options;
+        if (netup !== null) await ns.must([...TCPNET, "netup", ...netup]);
+        await work(new Lab(ns, folder));
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+    limit,
+  );
+}
+
+/** Both ended well; else what they said is the message. */
+export async function bothWell(host: Running, peer: Running): Promise<readonly [Ended, Ended]> {
+  const ends = await Promise.all([host.ended, peer.ended]);
+  if (ends.every(({ code }) => code === 0)) return ends;
+  const [h, p] = ends;
+  throw new Error(`host exit ${h.code}\n${h.stderr}\npeer exit ${p.code}\n${p.stderr}`);
+}

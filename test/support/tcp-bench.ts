@@ -170,6 +170,7 @@ export class TcpBench {
   /** A passive connection, opened by the peer; its packets are read away. */
   established(offer: Offered & { win?: number } = { mss: 1460 }): this {
     if (this.listener === null) this.listen();
+    if (offer.ts !== undefined) this.peerTs = offer.ts[0];
     this.in("S", { win: 65535, ...offer });
     const [answer] = this.out();
     if (answer?.flags !== "S.") throw new Error(`no SYN,ACK but ${answer?.line}`);

@@ -104,6 +104,8 @@ function outcome(pair: Pair, harsh: boolean): void {
   // A reset of one's own making, or one that came because somebody closed without reading.
   const rude = [plan.open, plan.accept].some(({ end }) => end === "abort" || end === "close");
   for (const app of [opener, acceptor]) {
+    // Reset before it was accepted, it is never told.
+    if (rude && app.tcb === undefined) continue;
     if (app.outcome === undefined)
       throw new Violation("every connection ends in bounded time", `${app.name} was never told`);
     if (rude) continue;

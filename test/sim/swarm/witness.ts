@@ -206,10 +206,11 @@ export class Witness implements Engine {
   /** The right edge that this segment offers the peer. */
   #offer(view: View, seg: WireSegment, where: string): void {
     const right = view.theirs(seg.ack) + seg.window * 2 ** view.tcb.rcv.shift;
-    if (right < view.edgeSent) {
+    // RFC 7323 §2.4: scaling may take back what is less than its unit.
+    if (right <= view.edgeSent - 2 ** view.tcb.rcv.shift) {
       throw new Violation("the right edge never moves left", `${where}: from ${view.edgeSent} to ${right}`);
     }
-    view.edgeSent = right;
+    view.edgeSent = Math.max(right, view.edgeSent);
     const have = prefixEnd(view.delivered);
     if (view.theirs(seg.ack) > have) {
       throw new Violation(

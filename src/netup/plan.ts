@@ -152,7 +152,9 @@ function create(facts: Facts, settings: Settings, side: Side): Step {
   const { name, role, cidrs } = side;
   const { owner, mtu } = settings;
   // Without a link-local address and multicast the kernel has nothing of its own to say: captures show the lab alone.
-  const quiet = facts.sysctl["net/ipv6/conf/all/forwarding"] === undefined ? [] : ["addrgenmode", "none"];
+  // Below IPv6's least MTU (RFC 8200 §5) it forgets IPv6 on the device, and has no such mode.
+  const ipv6 = facts.sysctl["net/ipv6/conf/all/forwarding"] !== undefined && mtu >= 1280;
+  const quiet = ipv6 ? ["addrgenmode", "none"] : [];
   const mark = ["ip", "link", "set", "dev", name, "alias", ALIAS + role];
   const shape = ["multicast", "off", "txqueuelen", String(QUEUE_LENGTH), "mtu", String(mtu)];
   return {

@@ -75,7 +75,9 @@ function resend(tcb: Tcb, packet: Packet, superSegments: boolean, now: number): 
   } else if (window < allowed) allowed = Math.max(window, mss);
   const superSegment = superSegments && !(snd.urgent && gt(snd.up, start));
   const most = superSegment ? Math.max(wholeSegments(Math.min(allowed, SUPER_MAX), mss), mss) : mss;
-  if (length > most && mayRecord(tcb)) splitAt(tcb, r, (start + most) | 0);
+  // A FIN rides on the segment it was on: it takes no room.
+  const payload = length - (records.flags[r]! & HAS_FIN ? 1 : 0);
+  if (payload > most && mayRecord(tcb)) splitAt(tcb, r, (start + most) | 0);
   cc.force = false;
   const flags = records.flags[r]!;
   // Where it could not be cut, only its beginning goes.

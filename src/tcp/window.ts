@@ -33,7 +33,9 @@ export function advertise(tcb: Tcb): number {
 export function advertiseUnscaled(tcb: Tcb): number {
   const rcv = tcb.rcv;
   const field = Math.min(room(tcb), 0xffff);
-  rcv.adv = (rcv.nxt + field) | 0;
+  const right = (rcv.nxt + field) | 0;
+  // In SYN-RECEIVED an ACK may have offered more already.
+  if (gt(right, rcv.adv)) rcv.adv = right;
   return field;
 }
 

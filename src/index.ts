@@ -1,7 +1,9 @@
 /** tcpnet as a library: a TCP/IP stack in user space for any Bun program. */
+export { CaptureDevice } from "#device/capture";
 export type { Device } from "#device/device";
 export { pair } from "#device/pair";
 export { openTun } from "#device/tun";
+export { CaptureFile } from "#observe/capture-file";
 export { ConnectionError, type ConnectionErrorCode } from "#socket/connection-error";
 export { createStack } from "#socket/create-stack";
 export type {

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { mark } from "#base/mark";
 import { CaptureDevice } from "#device/capture";
 import { pair } from "#device/pair";
-import { CaptureError, CaptureFile, type CaptureOptions } from "#observe/capture-file";
+import { CaptureFile, type CaptureOptions } from "#observe/capture-file";
 import { readCapture } from "#observe/capture-reader";
+import { OutputError } from "#observe/output-file";
 import { createStack } from "#socket/create-stack";
 import { bytes, HOST, PEER, PORT, readAll, writeAll } from "../socket/world.ts";
 import { tshark, tsharkTest } from "./tshark.ts";
@@ -75,7 +76,7 @@ test("a snap length keeps the beginning of each packet, and its true length", ()
 });
 
 test("a full disk ends the capture once, in words; the program goes on", () => {
-  const ends: CaptureError[] = [];
+  const ends: OutputError[] = [];
   const file = make({ path: "/dev/full", onEnd: (error) => ends.push(error) });
   for (let i = 0; i < 2_000; i++) add(file, packetOf(1500), i);
   expect(ends.map((error) => error.message)).toEqual(["the capture /dev/full ends here: the disk is full (ENOSPC)"]);
@@ -89,7 +90,7 @@ test("a file that cannot be made is refused in words", () => {
       make({ path });
       return "";
     } catch (error) {
-      return error instanceof CaptureError ? error.message : String(error);
+      return error instanceof OutputError ? error.message : String(error);
     }
   };
   expect(refusal("/no/such/place.pcapng")).toBe(

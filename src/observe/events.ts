@@ -1,0 +1,129 @@
+/**
+ * The stack's trace as events: one object per record, with names instead of numbers. Everything that tells of a connection
+ * afterwards (event file, report, words) begins here.
+ */
+import { markName } from "#base/mark";
+import {
+  EV_CALL,
+  EV_CWND,
+  EV_DROP,
+  EV_LOST,
+  EV_RTT,
+  EV_RX,
+  EV_STATE,
+  EV_TIMER,
+  EV_TX,
+  EV_WINDOW,
+  type Trace,
+} from "#base/trace";
+import { type StateName, stateName } from "#tcp/state";
+import { TIMER_NAMES } from "#tcp/tcb";
+import { ACK, CWR, ECE, FIN, PSH, RST, SYN, URG } from "#wire/tcp";
+
+/** What every event has. Sequence numbers are relative to the ISN; octets, µs and counts. */
+interface Common {
+  /** µs of the stack's clock. */
+  readonly time: number;
+  /** `Socket.id`, or -1: of no connection. Numbers are used again after a connection's end. */
+  readonly connection: number;
+  /** The rule that caused it ("tcp.tx.rto"), or "none"; `markMeaning` has it in words. */
+  readonly cause: string;
+}
+
+export type TraceEvent = Common &
+  (
+    | { readonly event: "state"; readonly from: StateName; readonly to: StateName }
+    | {
+        readonly event: "tx";
+        readonly seq: number;
+        readonly length: number;
+        readonly flags: string;
+        readonly resent: boolean;
+      }
+    | {
+        readonly event: "rx";
+        readonly seq: number;
+        readonly length: number;
+        readonly flags: string;
+        readonly ack: number;
+      }
+    | { readonly event: "drop"; readonly length: number }
+    | { readonly event: "cwnd"; readonly cwnd: number; readonly ssthresh: number; readonly inFlight: number }
+    | {
+        readonly event: "rtt";
+        readonly sample: number;
+        readonly rtt: number;
+        readonly rttvar: number;
+        readonly rto: number;
+      }
+    | { readonly event: "timer"; readonly timer: string; readonly times: number }
+    | { readonly event: "window"; readonly sndWnd: number; readonly rcvWnd: number }
+    | { readonly event: "call"; readonly length: number }
+    | { readonly event: "lost"; readonly seq: number; readonly length: number }
+  );
+
+/** Record `i` of the ring. */
+export function eventOf(trace: Trace, i: number): TraceEvent {
+  const [a, b, c, d] = [trace.a[i]!, trace.b[i]!, trace.c[i]!, trace.d[i]!];
+  const common = { time: trace.time[i]!, connection: trace.connection[i]!, cause: markName(trace.cause[i]!) };
+  switch (trace.kind[i]) {
+    case EV_STATE:
+      return { ...common, event: "state", from: stateName(a), to: stateName(b) };
+    case EV_TX:
+      return { ...common, event: "tx", seq: a, length: b, flags: flagsText(c), resent: d !== 0 };
+    case EV_RX:
+      return { ...common, event: "rx", seq: a, length: b, flags: flagsText(c), ack: d };
+    case EV_DROP:
+      return { ...common, event: "drop", length: a };
+    case EV_CWND:
+      return { ...common, event: "cwnd", cwnd: a, ssthresh: b, inFlight: c };
+    case EV_RTT:
+      return { ...common, event: "rtt", sample: a, rtt: Math.round(b), rttvar: Math.round(c), rto: d };
+    case EV_TIMER:
+      return { ...common, event: "timer", timer: TIMER_NAMES[a] ?? `timer-${a}`, times: b };
+    case EV_WINDOW:
+      return { ...common, event: "window", sndWnd: a, rcvWnd: b };
+    case EV_LOST:
+      return { ...common, event: "lost", seq: a, length: b };
+    case EV_CALL:
+      return { ...common, event: "call", length: a };
+    default:
+      throw new RangeError(`the trace has no events of kind ${trace.kind[i]}`);
+  }
+}
+
+/** All records since the last drain, oldest first. */
+export function* eventsOf(trace: Trace): Generator<TraceEvent, void, void> {
+  for (let i = 0; i < trace.size; i++) yield eventOf(trace, i);
+}
+
+/** One line of NDJSON, without its end. The same run gives the same lines. */
+export function jsonLine(event: TraceEvent): string {
+  return JSON.stringify(event);
+}
+
+/** One line of text, `0.041234 #1 tx seq=1 length=1448 flags=ACK,PSH resent=false (tcp.tx.data)`, for diffs and snapshots. */
+export function textLine(event: TraceEvent): string {
+  const { time, connection, cause, event: name, ...rest } = event;
+  const who = connection < 0 ? "-" : `#${connection}`;
+  const fields = Object.entries(rest).map(([key, value]) => `${key}=${value}`);
+  const why = cause === "none" ? [] : [`(${cause})`];
+  return [(time / 1e6).toFixed(6), who, name, ...fields, ...why].join(" ");
+}
+
+const FLAGS: readonly (readonly [number, string])[] = [
+  [SYN, "SYN"],
+  [FIN, "FIN"],
+  [RST, "RST"],
+  [ACK, "ACK"],
+  [PSH, "PSH"],
+  [URG, "URG"],
+  [ECE, "ECE"],
+  [CWR, "CWR"],
+];
+
+function flagsText(flags: number): string {
+  return FLAGS.filter(([bit]) => (flags & bit) !== 0)
+    .map(([, name]) => name)
+    .join(",");
+}

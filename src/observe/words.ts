@@ -1,0 +1,104 @@
+import { markByName, markMeaning } from "#base/mark";
+import type { TraceEvent } from "./events.ts";
+import { bytesText, counted, timeText } from "./units.ts";
+
+/** What is remembered of a connection between two events. */
+interface Memory {
+  cwnd: number;
+  /** When the recovery under way began, µs. */
+  recovery: number;
+  /** The RTO of the last sample, before any doubling. */
+  rto: number;
+}
+
+/** Growth is no news: the pictures show it. */
+const QUIET = new Set(["tcp.cc.slow-start", "tcp.cc.avoidance", "tcp.cc.recovery"]);
+const STEPS = /SYN|FIN|RST/;
+
+/**
+ * Tells events in words, each with its cause: `3 duplicates → fast retransmit, cwnd 84 → 42 kB`. What is ordinary (data,
+ * ACKs, RTT samples, a growing window) gets none.
+ */
+export class Words {
+  readonly #memories = new Map<number, Memory>();
+
+  /** A sentence without its time, or null where there is nothing to tell. */
+  tell(event: TraceEvent): string | null {
+    const why = meaningOf(event.cause);
+    switch (event.event) {
+      case "state":
+        if (event.from === "CLOSED" || event.to === "CLOSED") this.#memories.delete(event.connection);
+        return `${event.from} → ${event.to}: ${why}`;
+      case "tx":
+        if (event.resent) return `→ ${counted(event.length, "byte")} at ${event.seq} ${why}`;
+        return STEPS.test(event.flags) ? `→ ${event.flags}: ${why}` : null;
+      case "rx":
+        return STEPS.test(event.flags) ? `← ${event.flags}` : null;
+      case "drop":
+        return `dropped${event.length > 0 ? ` ${counted(event.length, "byte")}` : ""}: ${why}`;
+      case "lost":
+        return `${counted(event.length, "byte")} at ${event.seq} taken for lost`;
+      case "cwnd":
+        return this.#cwnd(event);
+      case "timer":
+        return this.#timer(event);
+      case "rtt":
+        this.#memory(event.connection).rto = event.rto;
+        return null;
+      case "window":
+      case "call":
+        return null;
+    }
+  }
+
+  #cwnd(event: TraceEvent & { event: "cwnd" }): string | null {
+    const memory = this.#memory(event.connection);
+    const before = memory.cwnd === 0 ? event.cwnd : memory.cwnd;
+    memory.cwnd = event.cwnd;
+    if (QUIET.has(event.cause)) return null;
+    const change = (to: number) => `cwnd ${bytesText(before)} → ${bytesText(to)}`;
+    switch (event.cause) {
+      case "tcp.cc.enter-recovery":
+        memory.recovery = event.time;
+        return `duplicates tell of a loss → fast retransmit, ${change(event.ssthresh)}`;
+      case "tcp.cc.exit-recovery":
+        return `recovery is over after ${timeText(event.time - memory.recovery)}, cwnd ${bytesText(event.cwnd)}`;
+      case "tcp.cc.loss":
+        return `all in flight taken for lost → slow start, ${change(event.cwnd)}, ssthresh ${bytesText(event.ssthresh)}`;
+      default:
+        return `${meaningOf(event.cause)}: ${change(event.cwnd)}`;
+    }
+  }
+
+  #timer(event: TraceEvent & { event: "timer" }): string | null {
+    const again = event.times > 1 ? `, ${event.times} times in a row` : "";
+    switch (event.timer) {
+      case "retransmit": {
+        const { rto } = this.#memory(event.connection);
+        const waited = rto > 0 ? ` for ${timeText(rto * 2 ** (event.times - 1))}` : "";
+        return `nothing acknowledged${waited} → the retransmission timer fires${again}`;
+      }
+      case "persist":
+        return `the peer's window is closed → probe ${event.times}`;
+      case "keep-alive":
+        return `the peer is silent → keep-alive probe ${event.times}`;
+      case "loss-probe":
+        return "no answer for two round trips → the end is sent again to provoke one";
+      default:
+        return null;
+    }
+  }
+
+  #memory(connection: number): Memory {
+    let memory = this.#memories.get(connection);
+    if (memory === undefined) {
+      memory = { cwnd: 0, recovery: 0, rto: 0 };
+      this.#memories.set(connection, memory);
+    }
+    return memory;
+  }
+}
+
+function meaningOf(cause: string): string {
+  return markMeaning(markByName(cause) ?? 0);
+}

@@ -1,0 +1,153 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { mark } from "#base/mark";
+import { EV_TX, EVENT_NAMES, Trace } from "#base/trace";
+import { EventFile } from "#observe/event-file";
+import { eventOf, eventsOf, jsonLine, type TraceEvent, textLine } from "#observe/events";
+import { OutputError } from "#observe/output-file";
+import { Words } from "#observe/words";
+import { bytes, connected, HOST, PORT, readAll, world, writeAll } from "../socket/world.ts";
+
+const CAUSE = mark("test.events", "because it is a test");
+const folder = mkdtempSync(join(tmpdir(), "tcpnet-events-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Events at the sender of a transfer, over such a link. */
+async function run(link: string, seed: number, n = 300_000): Promise<TraceEvent[]> {
+  const w = await world({ link, seed, peer: { trace: 16_384 } });
+  const events: TraceEvent[] = [];
+  w.peer.onTrace = (trace) => {
+    events.push(...eventsOf(trace));
+    expect(trace.lost).toBe(0);
+  };
+  const [active, passive] = await connected(w);
+  void writeAll(active, bytes(n)).then(() => active.closeWrite());
+  const reading = readAll(passive).then(() => passive.closeWrite());
+  await w.until(Promise.all([reading, active.closed]));
+  return events;
+}
+
+const told = (events: readonly TraceEvent[]) => {
+  const words = new Words();
+  return events.map((event) => words.tell(event)).filter((text) => text !== null);
+};
+
+describe("events", () => {
+  test("every kind of record has its name and becomes one line of JSON and of text", () => {
+    const trace = new Trace(EVENT_NAMES.length);
+    for (let kind = 1; kind < EVENT_NAMES.length; kind++) trace.record(1_500_000, kind, CAUSE, 3, 1, 2, 3, 4);
+    const events = [...eventsOf(trace)];
+    expect(events.map((event) => event.event as string)).toEqual(EVENT_NAMES.slice(1));
+    for (const event of events) {
+      expect(JSON.parse(jsonLine(event))).toEqual(event);
+      expect(textLine(event)).toStartWith(`1.500000 #3 ${event.event} `);
+      expect(textLine(event)).toEndWith(" (test.events)");
+    }
+  });
+
+  test("a text line is the whole event", () => {
+    const trace = new Trace(1);
+    trace.record(41_234, EV_TX, CAUSE, 1, 1, 1448, 0x18, 1);
+    expect(textLine(eventOf(trace, 0))).toBe(
+      "0.041234 #1 tx seq=1 length=1448 flags=ACK,PSH resent=true (test.events)",
+    );
+  });
+
+  test("the same seed tells the same, line by line", async () => {
+    const link = "delay 10ms 2ms loss 2%";
+    const [first, second, other] = await Promise.all([run(link, 1), run(link, 1), run(link, 2)]);
+    expect(first.map(textLine)).toEqual(second.map(textLine));
+    expect(first.map(textLine)).not.toEqual(other.map(textLine));
+  });
+
+  test("of what is sent, the events say every octet: the first copies cover the stream, in order", async () => {
+    const events = await run("delay 10ms loss 3%", 4);
+    let next = 1;
+    for (const event of events) {
+      if (event.event !== "tx" || event.resent || event.length === 0) continue;
+      expect(event.seq).toBe(next);
+      next += event.length;
+    }
+    expect(next).toBe(300_001);
+  });
+});
+
+describe("words", () => {
+  test("a clean transfer is told by its handshake and its end alone", async () => {
+    expect(told(await run("delay 10ms", 1))).toEqual([
+      "CLOSED → SYN-SENT: OPEN",
+      "→ SYN: active OPEN",
+      "SYN-SENT → ESTABLISHED: our SYN was acknowledged",
+      "ESTABLISHED → FIN-WAIT-1: CLOSE",
+      "→ FIN,ACK,PSH: new data",
+      "FIN-WAIT-1 → FIN-WAIT-2: our FIN was acknowledged",
+      "← FIN,ACK",
+      "FIN-WAIT-2 → TIME-WAIT: the peer's FIN arrived",
+    ]);
+  });
+
+  test("a loss is told with what was lost, what came of it and when it was over", async () => {
+    const text = told(await run("delay 10ms loss 1%", 3, 2_000_000)).join("\n");
+    expect(text).toMatch(/^1448 bytes at \d+ taken for lost$/m);
+    expect(text).toMatch(/^duplicates tell of a loss → fast retransmit, cwnd [\d.]+ kB → [\d.]+ kB$/m);
+    expect(text).toMatch(/^→ 1448 bytes at \d+ resent: duplicates say that it was lost$/m);
+    expect(text).toMatch(/^recovery is over after \d+ ms, cwnd [\d.]+ kB$/m);
+  });
+
+  test("a timeout is told with how long nothing came", async () => {
+    const w = await world({ peer: { trace: 4096 } });
+    const words = new Words();
+    const lines: string[] = [];
+    w.peer.onTrace = (trace) => {
+      for (const event of eventsOf(trace)) lines.push(words.tell(event) ?? "");
+    };
+    const [active, passive] = await connected(w, { userTimeout: 3_000 });
+    await w.host.close();
+    expect(await w.until(active.closed.catch((error) => error.code))).toBe("ECONNRESET");
+    expect(passive.state).toBe("CLOSED");
+    expect(lines).toContain("← RST,ACK");
+    expect(lines).toContain("ESTABLISHED → CLOSED: reset by the peer");
+    lines.length = 0;
+    const lone = await world({ link: "loss 100%", peer: { trace: 4096 } });
+    lone.peer.onTrace = w.peer.onTrace;
+    const attempt = lone.peer.connect({ hostname: HOST, port: PORT }, { timeout: 4_000 });
+    await lone.until(attempt.closed.catch(() => {}));
+    expect(lines).toContain("nothing acknowledged → the retransmission timer fires, 2 times in a row");
+  });
+});
+
+describe("event file", () => {
+  test("names its schema, then has one event per line; a gap in the ring is told", () => {
+    const path = join(folder, "events.ndjson");
+    const file = new EventFile({ path }, { seed: 7 });
+    const trace = new Trace(3);
+    for (let i = 0; i < 5; i++) trace.record(i, EV_TX, CAUSE, 1, i);
+    file.read(trace);
+    trace.drain();
+    trace.record(9, EV_TX, CAUSE, 1, 9);
+    file.read(trace);
+    file.close();
+    const lines = readFileSync(path, "utf8")
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(lines[0]).toEqual({ schema: "tcpnet.events/1", seed: 7 });
+    expect(lines.slice(1).map((line) => line.seq ?? line)).toEqual([0, 1, 2, { event: "gap", records: 2 }, 9]);
+    expect([file.events, file.lost]).toEqual([4, 2]);
+  });
+
+  test("a full disk ends it once, in words", () => {
+    const ends: OutputError[] = [];
+    const file = new EventFile({ path: "/dev/full", onEnd: (error) => ends.push(error) });
+    const trace = new Trace(1000);
+    for (let i = 0; i < 1000; i++) trace.record(i, EV_TX, CAUSE, 1);
+    for (let i = 0; i < 20; i++) file.read(trace);
+    expect(ends.map((error) => error.message)).toEqual([
+      "the event file /dev/full ends here: the disk is full (ENOSPC)",
+    ]);
+    expect(file.lost).toBeGreaterThan(0);
+    expect(ends[0]).toBeInstanceOf(OutputError);
+  });
+});

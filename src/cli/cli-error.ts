@@ -48,6 +48,8 @@ export function inWords(error: unknown): CliError {
       const exit = PERMISSION.has(code) ? EXIT_PERMISSION : NOT_READY.has(code) ? EXIT_NOT_READY : EXIT_FAILURE;
       return new CliError(exit, what, "", hint);
     }
+    case "OutputError":
+      return new CliError(PERMISSION.has(code) ? EXIT_PERMISSION : EXIT_FAILURE, error.message);
     case "CallError":
       return usageError(error.message);
   }

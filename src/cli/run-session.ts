@@ -1,5 +1,6 @@
 import type { Call } from "./commands.ts";
 import type { Role } from "./endpoint.ts";
+import { captured, endCapture } from "./open-capture.ts";
 import { openDevice } from "./open-device.ts";
 import { Session } from "./session.ts";
 import { sessionOptions } from "./session-options.ts";
@@ -10,18 +11,22 @@ import { Voice } from "./voice.ts";
 export async function runSession(role: Role, call: Call): Promise<number> {
   const options = sessionOptions(role, call);
   const voice = new Voice(options.manner);
-  const device = openDevice(options.endpoint, options);
+  const { device, capture } = captured(openDevice(options.endpoint, options), options.write, voice);
   const session = await Session.open(options, device, voice);
   const stop = listenToSignals({
     close: () => session.close(),
     abort: (code) => session.abort(code),
     figures: () => session.tellFigures(),
-    reopen: () => false,
+    reopen: () => {
+      capture?.reopen();
+      return capture !== null;
+    },
   });
   try {
     return await session.run();
   } finally {
     await session.end();
+    endCapture(capture, options.write, voice);
     stop();
   }
 }

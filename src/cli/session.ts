@@ -20,6 +20,9 @@ import type { Voice } from "./voice.ts";
 const TRACE_RECORDS = 8192;
 /** Silence after which a connection is given up, ms: as long as the SYN is sent again (RFC 9293 MUST-23: 3 minutes). */
 const SILENCE_MS = 255_000;
+/** Connections that may wait to be accepted. */
+const BACKLOG = 128;
+const BACKLOG_OF_SERVICE = 1024;
 /** Strangers that are told one by one. */
 const STRANGERS_TOLD = 10;
 
@@ -139,7 +142,8 @@ export class Session {
   async #listen(): Promise<void> {
     const { endpoint: e, port, keep, service } = this.#options;
     const admitted = e.remote === null ? {} : { remote: `${e.remote}` };
-    const listener = this.#stack.listen({ port, ...admitted, ...this.#socketOptions() });
+    const backlog = service.kind === "pipe" ? BACKLOG : BACKLOG_OF_SERVICE;
+    const listener = this.#stack.listen({ port, backlog, ...admitted, ...this.#socketOptions() });
     this.#listener = listener;
     listener.onStranger = ({ hostname }) => this.#tellStranger(hostname, ++this.#strangers);
     const where = bracketed(`${e.local}`, port);

@@ -10,6 +10,7 @@ import { type DemoOptions, demoOptions, isolation } from "../demo-plan.ts";
 import { Stage, sha256, type Told, writeRandom } from "../demo-stage.ts";
 import { type Endpoint, endpoint, type Role } from "../endpoint.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_SIGINT } from "../exit-codes.ts";
+import { captured, endCapture } from "../open-capture.ts";
 import { impaired } from "../open-device.ts";
 import { programName, selfCommand } from "../program.ts";
 import { Session } from "../session.ts";
@@ -151,18 +152,21 @@ async function inMemory(
   const [a, b] = pair({ names: ["host", "peer"], mtu, queueLength: 2000, offload });
   const begin = async (role: Role) => {
     const voice = new Voice("json", (line) => stage.hear(role, line));
-    const device = role === "host" ? a : impairment === null ? b : impaired(b, impairment);
+    const end = role === "host" ? a : impairment === null ? b : impaired(b, impairment);
+    const path = role === "peer" ? options.write : undefined;
+    const { device, capture } = captured(end, path, voice);
     const session = await Session.open(sessionFor(role, options, folder), device, voice);
     actors.push({ stop: () => session.abort(EXIT_SIGINT) });
-    return session;
+    return { session, close: () => endCapture(capture, path, voice) };
   };
-  const sessions = [await begin("host"), await begin("peer")] as const;
+  const sides = [await begin("host"), await begin("peer")] as const;
   try {
-    const [host, peer] = await Promise.all([sessions[0].run(), sessions[1].run()]);
+    const [host, peer] = await Promise.all([sides[0].session.run(), sides[1].session.run()]);
     return { host, peer };
   } finally {
     // Both at once: either end takes the link away from the other.
-    await Promise.all(sessions.map((session) => session.end()));
+    await Promise.all(sides.map(({ session }) => session.end()));
+    for (const { close } of sides) close();
   }
 }
 
@@ -227,6 +231,8 @@ function receivedRate(summary: Told | undefined): number {
 }
 
 function tellNext({ impairment, write }: DemoOptions): void {
+  if (write !== undefined && write !== "-")
+    say("", `  ${write} has every packet of the peer, each with its reason:  wireshark ${write}`);
   const rows: [string, string][] = [
     [`sudo ${programName} netup`, "the real thing, then in two terminals:"],
     [`sudo ${programName} host ${LAB.host.join(" ")}`, ""],

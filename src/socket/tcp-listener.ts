@@ -41,6 +41,7 @@ export class TcpListener implements Listener {
     if (!this.#listener.closed) {
       this.#floor.engine.unlisten(this.#listener, this.#floor.host.now());
       this.#floor.host.wake();
+      this.#floor.forget(this);
       for (let resolve = this.#waiting.shift(); resolve !== undefined; resolve = this.#waiting.shift()) resolve(null);
     }
     return Promise.resolve();

@@ -1,4 +1,5 @@
 import type { Trace } from "#base/trace";
+import { CallError } from "#stack/call-error";
 import type { Stack } from "#stack/stack";
 import { info, type TcpInfo } from "#tcp/info";
 import { Listener as EngineListener } from "#tcp/listener";
@@ -47,6 +48,7 @@ export class TcpNetStack implements NetStack, Floor {
   }
 
   connect(remote: Endpoint, options: ConnectOptions = {}): Socket {
+    this.#checkOpen();
     const { engine, host } = this;
     const { localAddress, localPort = 0, allowHalfOpen = true, timeout, signal } = options;
     const local = localAddress === undefined ? {} : { local: addressOf(localAddress) };
@@ -63,6 +65,7 @@ export class TcpNetStack implements NetStack, Floor {
   }
 
   listen(options: ListenOptions): Listener {
+    this.#checkOpen();
     const { port, hostname, remote, remotePort, backlog, allowHalfOpen = true } = options;
     const engineListener = this.engine.listen(port, {
       ...(hostname === undefined ? {} : { local: addressOf(hostname) }),
@@ -123,6 +126,10 @@ export class TcpNetStack implements NetStack, Floor {
     this.#starving.add(socket);
   }
 
+  forget(listener: TcpListener): void {
+    this.#listeners.delete(listener);
+  }
+
   feed(): void {
     if (this.#starving.size === 0 || this.engine.slab.available === 0) return;
     const sockets = [...this.#starving];
@@ -130,8 +137,12 @@ export class TcpNetStack implements NetStack, Floor {
     for (const socket of sockets) socket.onEvents();
   }
 
+  #checkOpen(): void {
+    if (this.#ending) throw new CallError("ECONNABORTED", "this stack is closed");
+  }
+
   #abortAll(reason?: unknown): void {
-    for (const listener of this.#listeners) void listener.close();
+    for (const listener of [...this.#listeners]) void listener.close();
     for (const tcb of [...this.engine.connections()]) {
       if (tcb.user instanceof TcpSocket) tcb.user.abort(reason);
       else this.engine.abort(tcb, this.host.now());

@@ -20,6 +20,8 @@ export interface Floor {
   starve(socket: TcpSocket): void;
   /** Pages may have become free. */
   feed(): void;
+  /** A listener was closed. */
+  forget(listener: object): void;
 }
 
 /**
@@ -270,7 +272,9 @@ export class TcpSocket implements Socket, Source, Sink {
     this.#over = true;
     const tcb = this.#tcb;
     if (tcb.error !== OK) {
-      this.#error = endError(tcb, this.#course, this.#floor.host.now(), this.#abortReason);
+      const reason = this.#abortReason;
+      this.#error =
+        reason instanceof ConnectionError ? reason : endError(tcb, this.#course, this.#floor.host.now(), reason);
       this.#closed.reject(this.#error);
       this.#opened.reject(this.#error);
       this.#writer?.error(this.#error);

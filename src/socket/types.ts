@@ -145,8 +145,8 @@ export interface Socket extends AsyncDisposable {
   readonly opened: Promise<SocketInfo>;
   /**
    * The connection is over: both FINs came and are acknowledged (TIME-WAIT goes on inside the stack), or it was reset. Does not
-   * wait for the reader: what came in order can still be read after an orderly end. Rejects with ConnectionError after
-   * anything but an orderly end.
+   * wait for the reader: what came in order is kept after an orderly end until it is read, cancelled or closed. Rejects with
+   * ConnectionError after anything but an orderly end.
    */
   readonly closed: Promise<void>;
 
@@ -183,7 +183,10 @@ export interface Socket extends AsyncDisposable {
    * the writing side and read to the end. Resolves (never rejects) when the connection is over.
    */
   close(): Promise<void>;
-  /** RST: everything queued is thrown away, `closed` rejects with ECONNABORTED. @param reason becomes its `cause`. */
+  /**
+   * RST: everything queued is thrown away, `closed` rejects with ECONNABORTED. @param reason becomes its `cause`; a
+   * ConnectionError takes its place.
+   */
   abort(reason?: unknown): void;
 
   /** A snapshot in the words of `ss -ti` and tcp_info: octets, µs, counts. Works after the end, too. */
@@ -233,7 +236,7 @@ export interface NetStack extends AsyncDisposable {
   ref(): void;
   unref(): void;
   /**
-   * Resolves after `close`. Rejects with ConnectionError ENETDOWN when the device vanished; its connections were aborted.
+   * Resolves after `close`. Rejects with ConnectionError ENETDOWN when the device vanished, as its connections do.
    */
   readonly closed: Promise<void>;
   /** Ends everything at once: listeners, then connections by RST, then the driver and the device. */

@@ -58,6 +58,8 @@ describe("NetStack", () => {
     await w.host.closed;
     await w.host.close();
     expect(w.host.connections()).toEqual([]);
+    expect(() => w.host.listen({ port: 1 })).toThrow("this stack is closed");
+    expect(() => w.host.connect({ hostname: PEER, port: 1 })).toThrow("this stack is closed");
   });
 
   test("the trace is handed over after each turn and never overflows", async () => {
@@ -113,10 +115,31 @@ describe("in real time, over a pair of devices", () => {
     host.listen({ port: PORT });
     const active = peer.connect({ hostname: HOST, port: PORT });
     await active.opened;
-    await host.close();
+    a.close();
     expect(await rejection(peer.closed)).toMatchObject({ code: "ENETDOWN", message: "the device tun8 vanished" });
+    expect(await rejection(active.closed)).toMatchObject({ code: "ENETDOWN", message: "the device tun8 vanished" });
     expect(active.state).toBe("CLOSED");
-    await peer.close();
+    expect(await rejection(host.closed)).toMatchObject({ code: "ENETDOWN", message: "the device tun7 vanished" });
+    await Promise.all([host.close(), peer.close()]);
+  });
+
+  test("a stack keeps the process alive until it is closed, unless it was told not to", async () => {
+    const program = (more: string) => `
+      const { createStack, pair } = await import("./src/index.ts");
+      const stack = await createStack({ device: pair()[0], address: "10.0.0.7/24" });
+      stack.listen({ port: 1 });
+      ${more}`;
+    const alive = async (more: string) => {
+      const child = Bun.spawn([process.execPath, "-e", program(more)], { stderr: "inherit" });
+      const ended = await Promise.race([child.exited, Bun.sleep(1_500).then(() => "alive")]);
+      child.kill();
+      return ended;
+    };
+    expect(await Promise.all([alive(""), alive("stack.unref();"), alive("await stack.close();")])).toEqual([
+      "alive",
+      0,
+      0,
+    ]);
   });
 
   test("openTun is part of the package", () => {

@@ -262,6 +262,40 @@ describe("reading", () => {
   });
 });
 
+describe("what is noticed beside the octets", () => {
+  test("urgent data is announced with how much is left, and stays in the stream", async () => {
+    const w = await world();
+    const [active, passive] = await connected(w);
+    const urgent: number[] = [];
+    passive.onUrgent = (left) => urgent.push(left);
+    active.write(bytes(100));
+    active.markUrgent();
+    active.write(bytes(100));
+    await w.pass(100);
+    expect(urgent).toEqual([100]);
+    expect(passive.read(new Uint8Array(300))).toBe(200);
+  });
+
+  test("a peer that vanished is noticed: by the user timeout with data, by keep-alive without", async () => {
+    const w = await world({ link: "loss 0%" });
+    const [active] = await connected(w, { userTimeout: 5_000 });
+    const [other] = [
+      w.peer.connect({ hostname: HOST, port: PORT }, { keepAlive: { idle: 10_000, interval: 1_000, count: 3 } }),
+    ];
+    await w.until(other.opened);
+    w.cut();
+    const begun = w.sim.now;
+    active.write(bytes(10));
+    expect(await w.until(rejection(active.closed))).toMatchObject({
+      code: "ETIMEDOUT",
+      message: "10.0.0.7:7000 has not answered for 5.0 s: given up",
+    });
+    expect(w.sim.now - begun).toBe(5_000_000);
+    expect(await w.until(rejection(other.closed))).toMatchObject({ code: "ETIMEDOUT" });
+    expect(Math.round((w.sim.now - begun) / 1e6)).toBe(13);
+  });
+});
+
 describe("ending", () => {
   test("closed does not wait for the reader, and what came can still be read", async () => {
     const w = await world();

@@ -23,6 +23,8 @@ export interface World {
   readonly peer: NetStack;
   /** Runs until `done` has settled, and answers with its value; fails when nothing more happens before that. */
   until<T>(done: Promise<T>, options?: RunOptions): Promise<T>;
+  /** From now on nothing arrives any more. */
+  cut(): void;
   /** Runs for so many ms of virtual time. */
   pass(ms: number): Promise<void>;
 }
@@ -47,7 +49,7 @@ export async function world(options: WorldOptions = {}): Promise<World> {
   const host = await make("host", HOST, 0, options.host);
   const peer = await make("peer", PEER, 1, options.peer);
   const profiles = parseLink(options.link ?? "delay 10ms");
-  sim.connect(nodes[0]!, nodes[1]!, { there: profiles, back: profiles });
+  const wires = sim.connect(nodes[0]!, nodes[1]!, { there: profiles, back: profiles });
   return {
     sim,
     host,
@@ -61,6 +63,10 @@ export async function world(options: WorldOptions = {}): Promise<World> {
       await sim.runSettled({ ...runOptions, stop: () => settled });
       expect(settled).toBe(true);
       return done;
+    },
+    cut() {
+      const dead = parseLink("loss 100%");
+      for (const wire of [wires.there, wires.back]) wire.link.set(dead, sim.now);
     },
     async pass(ms) {
       await sim.runSettled({ until: sim.now + ms * 1_000 });

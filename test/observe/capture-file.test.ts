@@ -10,6 +10,7 @@ import { readCapture } from "#observe/capture-reader";
 import { OutputError } from "#observe/output-file";
 import { createStack } from "#socket/create-stack";
 import { bytes, HOST, PEER, PORT, readAll, writeAll } from "../socket/world.ts";
+import { bytesAllocated } from "../support/allocation.ts";
 import { tshark, tsharkTest } from "./tshark.ts";
 
 const CAUSE = mark("test.capture", "because it is a test: ä → ✓");
@@ -81,6 +82,41 @@ test("a full disk ends the capture once, in words; the program goes on", () => {
   for (let i = 0; i < 2_000; i++) add(file, packetOf(1500), i);
   expect(ends.map((error) => error.message)).toEqual(["the capture /dev/full ends here: the disk is full (ENOSPC)"]);
   expect(file.begin(100, 0, true, 0)).toBe(-1);
+  file.close();
+});
+
+test("a disk that fills leaves a file of whole packets", async () => {
+  // A file system of 300 KiB, in a mount namespace of its own.
+  const program = `
+    const { CaptureFile } = await import("#observe/capture-file");
+    const { readCapture } = await import("#observe/capture-reader");
+    const { readFileSync } = await import("node:fs");
+    const file = new CaptureFile({ path: "/mnt/x.pcapng", name: "t", onEnd: (error) => console.log(error.code) });
+    for (let i = 0; i < 3000; i++) {
+      if (file.begin(700, i, true, 0) >= 0) file.end();
+      if (i % 100 === 99) file.flush();
+    }
+    file.close();
+    const { packets, rest } = readCapture(readFileSync("/mnt/x.pcapng"));
+    console.log(packets.length, rest);`;
+  const script = 'mount -t tmpfs -o size=300k none /mnt && exec "$0" -e "$1"';
+  const child = Bun.spawn(["unshare", "-rm", "sh", "-c", script, process.execPath, program], { stderr: "pipe" });
+  const [out, complaints] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+  if (/unshare|mount/.test(complaints) && process.env.CI !== "true") {
+    console.warn(`SKIPPED a disk that fills: ${complaints.trim()}`);
+    return;
+  }
+  expect(out).toBe("ENOSPC\n400 0\n");
+});
+
+test("captures without an object per packet", () => {
+  const file = make({ path: "/dev/null" });
+  const packet = packetOf(1500);
+  const run = (n: number) => {
+    for (let i = 0; i < n; i++) add(file, packet, i, true, CAUSE);
+  };
+  run(10_000);
+  expect(bytesAllocated(() => run(50_000))).toBeLessThan(512 * 1024);
   file.close();
 });
 

@@ -25,8 +25,14 @@ export class Conversation {
   readonly sent = new Flow();
   readonly received = new Flow();
   readonly #voice: Voice;
+  /** Resolves when what is left to carry does not matter any more. */
+  readonly #interrupted: Promise<void>;
+  readonly interrupt: () => void;
 
   constructor(socket: Socket, voice: Voice) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#interrupted = promise;
+    this.interrupt = resolve;
     this.socket = socket;
     this.#voice = voice;
   }
@@ -39,8 +45,8 @@ export class Conversation {
     this.#voice.event("open", facts, `open ${socket.localAddress} ⇄ ${socket.remoteAddress}   ${agreedText(info)}`);
     const stop = this.#showProgress(ends.chat && service.kind === "pipe");
     try {
-      await this.#carry(service, ends);
-      await socket.closed;
+      // A keyboard may be waited for when all else is over: a reset is told at once, and so is the end after Ctrl-C.
+      await Promise.all([Promise.race([this.#carry(service, ends), this.#interrupted]), socket.closed]);
     } finally {
       stop();
     }

@@ -23,12 +23,12 @@ export function captured(
   }
 }
 
-/** Completes the file, and says what is in it. */
+/** Completes the file, and says what is in it. (Port 7000 is the default, and Gryphon's, as Wireshark has it.) */
 export function endCapture(capture: CaptureFile | null, path: string | undefined, voice: Voice): void {
   if (capture === null) return;
   capture.close();
   const { packets, dropped } = capture;
   const left = dropped > 0 ? `, ${dropped} left out: the reader was too slow` : "";
-  const where = path === "-" ? "standard output" : `${path}   wireshark ${path}`;
+  const where = path === "-" ? "standard output" : `${path}   wireshark --disable-protocol gryphon ${path}`;
   voice.lines("capture", { path, packets, dropped }, [`  capture ${packets} packets${left} in ${where}`]);
 }

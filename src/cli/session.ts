@@ -108,7 +108,8 @@ export class Session {
     this.#asked = EXIT_SIGINT;
     this.#voice.event("interrupted", {}, "· closing both directions; Ctrl-C again resets");
     if (this.#listener !== null) void this.#listener.close();
-    for (const { socket } of this.#active) {
+    for (const { socket, interrupt } of this.#active) {
+      interrupt();
       if (socket.state === "SYN-SENT") socket.abort();
       else void socket.close();
     }

@@ -14,7 +14,7 @@ import { captured, endCapture } from "../open-capture.ts";
 import { impaired } from "../open-device.ts";
 import { programName, selfCommand } from "../program.ts";
 import { Session } from "../session.ts";
-import { DEFAULT_PORT, type SessionOptions } from "../session-options.ts";
+import type { SessionOptions } from "../session-options.ts";
 import { bold, green, say, speakOnStandardOutput } from "../terminal.ts";
 import { bytesText, rateText } from "../units.ts";
 import { Voice } from "../voice.ts";
@@ -22,6 +22,8 @@ import { Voice } from "../voice.ts";
 /** Set for the run inside of the private network: how it was had. */
 const INSIDE = "TCPNET_DEMO_INSIDE";
 const FULL_OFFLOAD = { checksum: true, tso4: true, tso6: true };
+/** Not the default: Wireshark takes whatever uses 7000 for another protocol, and a newcomer opens the capture first. */
+const PORT = 7007;
 const LAB = { host: ["tun0", "10.0.0.1/24", "10.0.1.5"], peer: ["tun1", "10.0.1.1/24", "10.0.0.7"] } as const;
 
 /** `tcpnet demo`: the whole experiment, in a network of its own. */
@@ -112,7 +114,18 @@ async function inKernel(
     const other = role === "host" ? "peer" : "host";
     const files = ["--send", join(folder, `from-${role}`), "--recv", join(folder, `from-${other}.copy`)];
     const plain = options.offload ? [] : ["--no-offload"];
-    const args = [role, ...LAB[role], ...files, "--mtu", `${options.mtu}`, "--json", ...plain, ...more];
+    const args = [
+      role,
+      ...LAB[role],
+      ...files,
+      "--port",
+      `${PORT}`,
+      "--mtu",
+      `${options.mtu}`,
+      "--json",
+      ...plain,
+      ...more,
+    ];
     const child = Bun.spawn(selfCommand(args), { stdio: ["ignore", "inherit", "pipe"] });
     actors.push({ stop: () => child.kill("SIGTERM") });
     return { exited: child.exited, listening: listen(child.stderr, role, stage) };
@@ -176,7 +189,7 @@ function sessionFor(role: Role, options: DemoOptions, folder: string): SessionOp
   const where: Endpoint = { ...endpoint(role, { tun, cidr, remote }, nobody), inMemory: true };
   return {
     endpoint: where,
-    port: DEFAULT_PORT,
+    port: PORT,
     service: { kind: "pipe" },
     keep: false,
     simultaneous: false,

@@ -1,0 +1,134 @@
+/** Captures, as tshark reads them. */
+import { expect } from "bun:test";
+import { existsSync, renameSync } from "node:fs";
+import { bothWell, HOST, type Lab, labTest, PEER } from "./lab.ts";
+
+/** Wireshark takes whatever uses port 7000 for another protocol. */
+const TSHARK = [
+  "tshark",
+  "-o",
+  "tcp.check_checksum:TRUE",
+  "-o",
+  "ip.check_checksum:TRUE",
+  "--disable-protocol",
+  "gryphon",
+];
+
+async function read(lab: Lab, file: string, ...fields: readonly string[]): Promise<string[][]> {
+  const wanted = fields.flatMap((field) => ["-e", field]);
+  const text = await lab.ns.must([...TSHARK, "-r", file, "-T", "fields", ...wanted]);
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => line.split("\t"));
+}
+
+/** What tshark finds remarkable in it, comments and ordinary steps of a connection aside. */
+async function remarkable(lab: Lab, file: string): Promise<string> {
+  const bad =
+    '_ws.expert.severity >= "Warning" || tcp.analysis.flags || tcp.checksum.status == 0 || ip.checksum.status == 0 || _ws.malformed';
+  return await lab.ns.must([...TSHARK, "-r", file, "-Y", `(${bad}) && !tcp.analysis.window_update`]);
+}
+
+for (const offload of [true, false]) {
+  labTest(`a clean link shows nothing remarkable on either side${offload ? "" : ", without offload"}`, async (lab) => {
+    lab.random("a", 4 << 20);
+    const flags = offload ? [] : ["--no-offload"];
+    const host = lab.tcpnet(
+      ...HOST,
+      ...flags,
+      "-w",
+      lab.file("host.pcapng"),
+      "--send",
+      lab.file("a"),
+      "--recv",
+      "/dev/null",
+    );
+    await host.says(/waiting/);
+    const peer = lab.tcpnet(
+      ...PEER,
+      ...flags,
+      "-w",
+      lab.file("peer.pcapng"),
+      "--send",
+      lab.file("a"),
+      "--recv",
+      "/dev/null",
+    );
+    await bothWell(host, peer);
+    for (const name of ["host.pcapng", "peer.pcapng"]) {
+      expect(await remarkable(lab, lab.file(name))).toBe("");
+      const syns = (
+        await read(
+          lab,
+          lab.file(name),
+          "tcp.flags.syn",
+          "tcp.options.wscale.shift",
+          "tcp.options.sack_perm",
+          "tcp.options.timestamp.tsval",
+        )
+      ).filter(([syn]) => syn === "True" || syn === "1");
+      expect(syns.length).toBeGreaterThanOrEqual(2);
+      for (const [, shift, sack, stamp] of syns) expect([shift, sack !== "", stamp !== ""]).toEqual(["7", true, true]);
+    }
+  });
+}
+
+labTest(
+  "a capture to standard output is whole, with directions, nanoseconds and the reason of what was sent",
+  async (lab) => {
+    const host = lab.tcpnet(...HOST);
+    await host.says(/waiting/);
+    const pipe = `$T ${PEER.join(" ")} --recv /dev/null -w - < /dev/null | cat > ${lab.file("out.pcapng")}`;
+    const peer = lab.shell(pipe);
+    host.endInput();
+    await bothWell(host, peer);
+    const rows = await read(
+      lab,
+      lab.file("out.pcapng"),
+      "frame.packet_flags_direction",
+      "frame.comment",
+      "tcp.flags.syn",
+    );
+    expect(rows[0]).toEqual([expect.stringMatching(/2$/), "active OPEN", expect.stringMatching(/1|True/)]);
+    expect(rows[1]![0]).toMatch(/1$/);
+    expect(rows.filter(([, why]) => why !== "").length).toBeGreaterThanOrEqual(3);
+  },
+);
+
+labTest("losses show as what they are, and the SACK blocks with them", async (lab) => {
+  lab.random("a", 600_000);
+  const host = lab.tcpnet(...HOST, "--recv", "/dev/null", "-w", lab.file("host.pcapng"));
+  const peer = lab.tcpnet(
+    ...PEER,
+    "--send",
+    lab.file("a"),
+    "--loss",
+    "3%",
+    "--seed",
+    "11",
+    "-w",
+    lab.file("peer.pcapng"),
+  );
+  host.endInput();
+  await bothWell(host, peer);
+  const resent = await lab.ns.must([...TSHARK, "-r", lab.file("peer.pcapng"), "-Y", "tcp.analysis.retransmission"]);
+  expect(resent).not.toBe("");
+  const sacks = await lab.ns.must([...TSHARK, "-r", lab.file("host.pcapng"), "-Y", "tcp.options.sack_le"]);
+  expect(sacks).not.toBe("");
+});
+
+labTest("SIGHUP begins the capture anew under its name", async (lab) => {
+  const file = lab.file("out.pcapng");
+  const host = lab.tcpnet(...HOST, "-w", file);
+  await host.says(/waiting/);
+  expect((await lab.ns.run(["ping", "-c1", "-W2", "10.0.0.7"])).code).toBe(0);
+  renameSync(file, lab.file("old.pcapng"));
+  host.child.kill("SIGHUP");
+  for (let i = 0; i < 100 && !existsSync(file); i++) await Bun.sleep(20);
+  expect((await lab.ns.run(["ping", "-c1", "-W2", "-s", "100", "10.0.0.7"])).code).toBe(0);
+  host.child.kill("SIGINT");
+  expect((await host.ended).code).toBe(130);
+  expect(await read(lab, lab.file("old.pcapng"), "ip.len")).toEqual([["84"], ["84"]]);
+  expect(await read(lab, file, "ip.len")).toEqual([["128"], ["128"]]);
+});

@@ -1,0 +1,211 @@
+/** Every way in which it ends badly has its words and its exit code, and leaves nothing behind. */
+import { expect } from "bun:test";
+import { existsSync } from "node:fs";
+import { HOST, type Lab, labTest, PEER } from "./lab.ts";
+
+/** Host and peer with an open connection. */
+async function open(lab: Lab, hostFlags: readonly string[] = [], peerFlags: readonly string[] = []) {
+  const host = lab.tcpnet(...HOST, ...hostFlags);
+  await host.says(/waiting/);
+  const peer = lab.tcpnet(...PEER, ...peerFlags);
+  await Promise.all([host.says(/open /), peer.says(/open /)]);
+  return { host, peer };
+}
+
+labTest("refused: 10", async (lab) => {
+  const host = lab.tcpnet(...HOST);
+  await host.says(/waiting/);
+  const { code, stderr } = await lab.tcpnet(...PEER, "--port", "7001").ended;
+  expect(code).toBe(10);
+  expect(stderr).toMatch(/10\.0\.0\.7:7001 refused[\s\S]*check the port/);
+});
+
+labTest("a stranger is refused with 10, and the host says who it was", async (lab) => {
+  const host = lab.tcpnet(...HOST);
+  await host.says(/waiting/);
+  expect((await lab.tcpnet(...PEER, "--local", "10.0.1.9").ended).code).toBe(10);
+  await host.says(/refused 10\.0\.1\.9: only 10\.0\.1\.5 is let in \(--any/);
+});
+
+labTest("nobody answers: 11, and the likely reason", async (lab) => {
+  await lab.ns.must([
+    "nft",
+    "add table inet wall; add chain inet wall f { type filter hook forward priority 0; policy drop; }",
+  ]);
+  const host = lab.tcpnet(...HOST);
+  await host.says(/waiting/);
+  const { code, stderr } = await lab.tcpnet(...PEER, "--timeout", "1.5s").ended;
+  expect(code).toBe(11);
+  expect(stderr).toMatch(/did not answer[\s\S]*firewall[\s\S]*status/);
+});
+
+labTest("nobody comes: 11", async (lab) => {
+  const { code, stderr } = await lab.tcpnet(...HOST, "--timeout", "500ms").ended;
+  expect(code).toBe(11);
+  expect(stderr).toMatch(/nobody connected within 0\.5 s/);
+});
+
+labTest(
+  "without netup the peer says at once that forwarding is off, and what to type",
+  async (lab) => {
+    const { code, stderr } = await lab.tcpnet(...PEER, "--timeout", "500ms").ended;
+    expect([11, 13]).toContain(code);
+    expect(stderr).toMatch(/warning forwarding is off on tun1[\s\S]*netup/);
+  },
+  { netup: null },
+);
+
+labTest("unreachable, as the kernel says by ICMP: 13", async (lab) => {
+  await lab.ns.must(["ip", "route", "add", "unreachable", "10.9.0.0/16"]);
+  const { code, stderr } = await lab.tcpnet("peer", "tun1", "10.0.1.1/24", "10.9.9.9", "--timeout", "1s").ended;
+  expect(code).toBe(13);
+  expect(stderr).toMatch(/10\.9\.9\.9:7000 cannot be reached: .*ICMP/);
+});
+
+labTest("reset in the middle: 12; the second Ctrl-C resets, with 130", async (lab) => {
+  const { host, peer } = await open(lab);
+  host.child.kill("SIGINT");
+  await host.says(/closing both directions; Ctrl-C again resets/);
+  await peer.says(/CLOSE-WAIT/);
+  host.child.kill("SIGINT");
+  expect((await host.ended).code).toBe(130);
+  const { code, stderr } = await peer.ended;
+  expect(code).toBe(12);
+  expect(stderr).toMatch(/reset the connection/);
+});
+
+labTest("Ctrl-C ends both directions in order when the other side closes, too: 130, and 0 there", async (lab) => {
+  const { host, peer } = await open(lab);
+  host.type("last words");
+  await Bun.sleep(100);
+  host.child.kill("SIGINT");
+  await peer.says(/CLOSE-WAIT/);
+  peer.endInput();
+  const [h, p] = await Promise.all([host.ended, peer.ended]);
+  expect([h.code, p.code, p.stdout.toString()]).toEqual([130, 0, "last words"]);
+});
+
+labTest("SIGTERM: an RST to the other side, and 143", async (lab) => {
+  const { host, peer } = await open(lab);
+  host.child.kill("SIGTERM");
+  expect([(await host.ended).code, (await peer.ended).code]).toEqual([143, 12]);
+});
+
+labTest("a peer that vanishes in the middle: 14", async (lab) => {
+  const { host, peer } = await open(lab, [], ["--timeout", "2s"]);
+  host.child.kill("SIGKILL");
+  await host.ended;
+  peer.type("is anybody there?");
+  const { code, stderr } = await peer.ended;
+  expect(code).toBe(14);
+  expect(stderr).toMatch(/has not answered[\s\S]*vanished/);
+});
+
+labTest("a silent peer that vanishes is noticed by keep-alive: 14", async (lab) => {
+  const { host, peer } = await open(lab, [], ["--timeout", "2s"]);
+  host.child.kill("SIGKILL");
+  expect((await peer.ended).code).toBe(14);
+});
+
+labTest("the device is removed under way: 1, in words", async (lab) => {
+  const { host } = await open(lab);
+  await lab.ns.must(["ip", "link", "del", "tun0"]);
+  const { code, stderr } = await host.ended;
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/tun0 vanished/);
+});
+
+labTest("a full disk on --recv: 1, in words, and the sender learns that not all arrived: 12", async (lab) => {
+  await lab.ns.must(["mkdir", "-p", "/run/small"]);
+  await lab.ns.must(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", "/run/small"]);
+  lab.random("a", 20 << 20);
+  const host = lab.tcpnet(...HOST, "--recv", "/run/small/file");
+  await host.says(/waiting/);
+  const peer = lab.tcpnet(...PEER, "--send", lab.file("a"));
+  const [h, p] = await Promise.all([host.ended, peer.ended]);
+  expect([h.code, p.code]).toEqual([1, 12]);
+  expect(h.stderr).toMatch(/\/run\/small\/file[\s\S]*the disk is full \(ENOSPC\)/);
+});
+
+labTest("nobody reads standard output any more: a quiet end", async (lab) => {
+  const host = lab.tcpnet(...HOST, "--source", "50M");
+  await host.says(/waiting/);
+  const line = `$T ${PEER.join(" ")} < /dev/null | head -c 1000 | wc -c`;
+  const { stdout, stderr } = await lab.shell(line).ended;
+  expect(stdout.toString().trim()).toBe("1000");
+  expect(stderr).not.toMatch(/error|EPIPE/);
+});
+
+labTest("a device in use, and one that is not ours: 3, with who has it", async (lab) => {
+  const host = lab.tcpnet(...HOST);
+  await host.says(/waiting/);
+  const busy = await lab.tcpnet(...HOST).ended;
+  expect(busy.code).toBe(3);
+  expect(busy.stderr).toMatch(/TUNSETIFF on tun0: device or resource busy[\s\S]*Process \d+/);
+  await lab.ns.must(["ip", "tuntap", "add", "vpn0", "mode", "tun"]);
+  const foreign = await lab.tcpnet("host", "vpn0", "10.5.0.1/24", "10.0.1.5").ended;
+  expect(foreign.code).toBe(3);
+  expect(foreign.stderr).toMatch(/vpn0 is not ours[\s\S]*--force/);
+  const forced = lab.tcpnet("host", "vpn0", "10.5.0.1/24", "10.0.1.5", "--force");
+  await forced.says(/waiting at 10\.5\.0\.7/);
+});
+
+labTest(
+  "no permission: 4, and the hint that needs no sudo",
+  async (lab) => {
+    const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"];
+    const { code, stderr } = await lab.start(
+      ...nobody,
+      process.execPath,
+      "src/cli/main.ts",
+      "host",
+      "tun7",
+      "10.7.0.1/24",
+      "10.0.1.5",
+    ).ended;
+    expect(code).toBe(4);
+    expect(stderr).toMatch(/sudo/);
+  },
+  { netup: null },
+);
+
+labTest("SIGUSR1 and SIGQUIT print a line of figures, and it goes on", async (lab) => {
+  const { host, peer } = await open(lab);
+  host.child.kill("SIGUSR1");
+  await host.says(/ESTABLISHED {3}sent 0 B {3}received 0 B {3}in flight/);
+  host.child.kill("SIGQUIT");
+  await host.says(/(in flight[\s\S]*){2}/);
+  host.endInput();
+  peer.endInput();
+  expect([(await host.ended).code, (await peer.ended).code]).toEqual([0, 0]);
+});
+
+labTest("--keep serves one after the other, until Ctrl-C", async (lab) => {
+  const host = lab.tcpnet(...HOST, "--keep", "--send", "README.md");
+  await host.says(/waiting/);
+  for (let i = 0; i < 3; i++)
+    expect((await lab.shell(`$T ${PEER.join(" ")} < /dev/null > ${lab.file("copy")}`).ended).code).toBe(0);
+  expect(existsSync(lab.file("copy"))).toBe(true);
+  host.child.kill("SIGINT");
+  expect((await host.ended).code).toBe(130);
+});
+
+labTest("--json tells all of it as objects, one per line", async (lab) => {
+  const host = lab.tcpnet(...HOST, "--json");
+  await host.says(/"event":"listen"/);
+  const peer = lab.tcpnet(...PEER, "--quiet");
+  host.endInput();
+  peer.type("hello");
+  peer.endInput();
+  const [h, p] = await Promise.all([host.ended, peer.ended]);
+  expect([h.code, p.code, p.stderr, h.stdout.toString()]).toEqual([0, 0, "", "hello"]);
+  const events = h.stderr
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { schema: string; event: string });
+  expect(new Set(events.map((each) => each.schema))).toEqual(new Set(["tcpnet.event/1"]));
+  expect(events.map((each) => each.event)).toEqual(
+    expect.arrayContaining(["start", "listen", "segment", "open", "end", "summary"]),
+  );
+  expect(events.find((each) => each.event === "summary")).toMatchObject({ received: { bytes: 5 }, sent: { bytes: 0 } });
+});

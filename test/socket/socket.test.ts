@@ -89,6 +89,20 @@ describe("opening", () => {
     expect(await w.until(readAll(passive))).toEqual(bytes(5000));
   });
 
+  test("both sides may open at once, and close before they are open", async () => {
+    const w = await world();
+    const a = w.peer.connect({ hostname: HOST, port: 1000 }, { localPort: 2000 });
+    const b = w.host.connect({ hostname: PEER, port: 2000 }, { localPort: 1000 });
+    for (const [socket, seed] of [[a, 1] as const, [b, 2] as const]) {
+      socket.write(bytes(30_000, seed));
+      socket.closeWrite();
+    }
+    const [fromB, fromA] = await w.until(Promise.all([readAll(a), readAll(b)]));
+    expect(fromA).toEqual(bytes(30_000, 1));
+    expect(fromB).toEqual(bytes(30_000, 2));
+    await w.until(Promise.all([a.opened, b.opened, a.closed, b.closed]));
+  });
+
   test("close before the handshake ends the attempt", async () => {
     const w = await world({ link: "loss 100%" });
     const active = w.peer.connect({ hostname: HOST, port: PORT });
@@ -406,7 +420,7 @@ describe("ending", () => {
     await w.until(passive.closed);
   });
 
-  test("unheard rejections and throwing listeners do not end the program", async () => {
+  test("unheard rejections do not end the program, whatever was taken hold of", async () => {
     const program = `
       const { world, HOST } = await import("./test/socket/world.ts");
       const w = await world({ link: "delay 1ms" });

@@ -159,6 +159,8 @@ function checkFin(tcb: Tcb, now: number): void {
   if (!rcv.finSeen || rcv.nxt !== rcv.fin) return;
   rcv.nxt = (rcv.nxt + 1) | 0;
   if (lt(rcv.adv, rcv.nxt)) rcv.adv = rcv.nxt;
+  // Nothing can follow a FIN, whatever was kept.
+  tcb.ranges.clear();
   tcb.ackNow = M.TX_ACK_FIN;
   tcb.events |= EVENT_REMOTE_CLOSED;
   switch (tcb.state) {

@@ -1,0 +1,167 @@
+import { PAGE_SHIFT } from "#base/slab";
+import { NEVER } from "#base/time";
+import type { Stack } from "#stack/stack";
+import type { Listener } from "#tcp/listener";
+import { AMBIGUOUS, HAS_FIN, HAS_SYN, LOST, NONE, RESENT, SACKED } from "#tcp/records";
+import { le, lt } from "#tcp/seq";
+import {
+  CLOSE_WAIT,
+  CLOSED,
+  CLOSING,
+  ESTABLISHED,
+  FIN_WAIT_1,
+  FIN_WAIT_2,
+  LAST_ACK,
+  SYN_RECEIVED,
+  SYN_SENT,
+  stateName,
+  TIME_WAIT,
+} from "#tcp/state";
+import { T_PERSIST, T_RETRANSMIT, T_TIME_WAIT, type Tcb } from "#tcp/tcb";
+
+/**
+ * What must be true of a stack between two events, once everything that could be sent was sent (`poll` said false):
+ * sums recounted, orders of sequence numbers, a timer wherever nothing else can move a connection on, limits. Throws with
+ * one sentence on the first that is not.
+ */
+export function checkStack(stack: Stack, listeners: readonly Listener[] = []): void {
+  let records = 0;
+  let connections = 0;
+  const halfOpen = new Map<Listener, number>();
+  for (const tcb of stack.connections()) {
+    connections++;
+    records += checkTcb(tcb);
+    if (tcb.state === SYN_RECEIVED && tcb.listener !== null) {
+      halfOpen.set(tcb.listener, (halfOpen.get(tcb.listener) ?? 0) + 1);
+    }
+    must(stack.nextDeadline() <= tcb.deadline(), tcb, "the stack wakes no later than its timers");
+  }
+  check(connections === stack.connectionCount, "the count of connections is that of the table");
+  check(connections <= stack.limits.connections, "the limit of connections holds");
+  check(records === stack.recordsInUse, `records in use: ${stack.recordsInUse}, in lists: ${records}`);
+  check(stack.recordsInUse <= stack.limits.records, "the limit of records holds");
+  check(stack.slab.used >= 0 && stack.slab.used <= stack.slab.pages, "the limit of memory holds");
+  for (const listener of listeners) {
+    check(listener.halfOpen === (halfOpen.get(listener) ?? 0), "half-open children are counted right");
+    check(listener.halfOpen <= listener.backlog + 1, "half-open children have a limit");
+    check(listener.ready.length <= listener.backlog + 1, "the accept queue has a limit");
+  }
+}
+
+/** The same for one connection; returns how many records it has. */
+export function checkTcb(tcb: Tcb): number {
+  const { snd, rcv, cc, state } = tcb;
+  must(state !== CLOSED, tcb, "a CLOSED connection is not in the table");
+  must(le(snd.una, snd.nxt), tcb, `SND.UNA <= SND.NXT (${snd.una}, ${snd.nxt})`);
+  must(snd.queued >= 0 && rcv.unread >= 0, tcb, "queues are not negative");
+  must(snd.queued <= tcb.params.sendBuffer, tcb, "the send queue has a limit");
+  must(snd.wnd >= 0 && snd.wnd <= 65_535 * 2 ** 14, tcb, "SND.WND is a window");
+  must(le(rcv.acked, rcv.nxt) && le(rcv.nxt, rcv.adv), tcb, "Last.ACK.sent <= RCV.NXT <= the edge that was offered");
+  must(
+    ((rcv.adv - rcv.nxt) | 0) <= Math.max(rcv.capacity, 65_535) + 2 ** 14,
+    tcb,
+    "the window is no larger than the buffer",
+  );
+  must(cc.cwnd >= 0 && Number.isFinite(cc.cwnd) && cc.ssthresh > 0, tcb, `cwnd ${cc.cwnd}, ssthresh ${cc.ssthresh}`);
+  must(tcb.rto > 0 && tcb.rto <= Math.max(tcb.params.rtoMax, 3_000_000), tcb, `RTO ${tcb.rto}`);
+  must(snd.mss > 0 && snd.mssBase >= snd.mss, tcb, `SMSS ${snd.mss}`);
+  const count = checkScoreboard(tcb);
+  checkRanges(tcb);
+  checkProgress(tcb);
+  return count;
+}
+
+function checkScoreboard(tcb: Tcb): number {
+  const { snd } = tcb;
+  const { records } = tcb.env;
+  let count = 0;
+  let sacked = 0;
+  let lost = 0;
+  let resent = 0;
+  let at = snd.una;
+  let before = NONE;
+  for (let r = tcb.head; r !== NONE; r = records.next[r]!) {
+    must(++count <= records.limit, tcb, "the list of records ends");
+    const flags = records.flags[r]!;
+    const n = (records.end[r]! - records.start[r]!) | 0;
+    must(n > 0, tcb, "a record is not empty");
+    must(records.start[r] === at, tcb, "records cover SND.UNA to SND.NXT without a gap");
+    must(records.prev[r] === before, tcb, "the list of records is linked both ways");
+    if (flags & SACKED) sacked += n;
+    if (flags & LOST) lost += n;
+    if (flags & RESENT) resent += n;
+    must((flags & SACKED) === 0 || (flags & (LOST | RESENT)) === 0, tcb, "what is SACKED is neither lost nor resent");
+    must((flags & RESENT) === 0 || (flags & LOST) !== 0, tcb, "what was resent was lost");
+    must((flags & RESENT) === 0 || (flags & AMBIGUOUS) !== 0, tcb, "what was resent gives no sample");
+    must(
+      (flags & HAS_SYN) === 0 || (tcb.state & (SYN_SENT | SYN_RECEIVED)) !== 0,
+      tcb,
+      "a SYN is in flight only at first",
+    );
+    must((flags & HAS_FIN) === 0 || (snd.finSent && records.end[r] === snd.nxt), tcb, "the FIN is the last in flight");
+    at = records.end[r]!;
+    before = r;
+  }
+  must(tcb.tail === before, tcb, "the tail is the last record");
+  must(at === snd.nxt, tcb, "records end at SND.NXT");
+  must(sacked === tcb.sackedBytes, tcb, `sackedBytes ${tcb.sackedBytes}, recounted ${sacked}`);
+  must(lost === tcb.lostBytes, tcb, `lostBytes ${tcb.lostBytes}, recounted ${lost}`);
+  must(resent === tcb.resentBytes, tcb, `resentBytes ${tcb.resentBytes}, recounted ${resent}`);
+  must(
+    tcb.renoSacked >= 0 && (!tcb.sackOk || tcb.renoSacked === 0),
+    tcb,
+    "duplicates stand for octets without SACK only",
+  );
+  must(tcb.inFlight() >= 0, tcb, `in flight: ${tcb.inFlight()}`);
+  must(count === tcb.records, tcb, `records of the connection: ${tcb.records}, counted ${count}`);
+  if ((tcb.state & (SYN_SENT | SYN_RECEIVED)) === 0) {
+    const data = tcb.outstanding() - (snd.finSent && tcb.head !== NONE ? 1 : 0);
+    must(data <= snd.queued, tcb, "what is in flight is in the send queue");
+    must(!snd.finSent || data === snd.queued, tcb, "nothing is queued behind the FIN");
+  }
+  return count;
+}
+
+function checkRanges(tcb: Tcb): void {
+  const { ranges, rcv } = tcb;
+  let at = rcv.nxt;
+  for (let i = 0; i < ranges.count; i++) {
+    const left = ranges.left[i]!;
+    const right = ranges.right[i]!;
+    const first = i === 0 && (tcb.state & (SYN_SENT | SYN_RECEIVED)) !== 0;
+    must(first ? le(at, left) : lt(at, left), tcb, "ranges are sorted, disjoint and ahead of RCV.NXT");
+    must(lt(left, right), tcb, "a range is not empty");
+    at = right;
+  }
+  const octets = Math.max(0, (at - rcv.nxt) | 0) + rcv.unread;
+  must(
+    tcb.receiveQueue.held <= (octets >> PAGE_SHIFT) + 2 + (rcv.capacity >> PAGE_SHIFT),
+    tcb,
+    "pages follow the octets",
+  );
+}
+
+/** No state without a timer or a packet of the peer that moves it on. */
+function checkProgress(tcb: Tcb): void {
+  const { snd, state, timers } = tcb;
+  must(tcb.rstNow === 0 && tcb.synNow === 0 && tcb.ackNow === 0, tcb, "nothing is due after the output was drained");
+  if (state === TIME_WAIT) must(timers[T_TIME_WAIT]! < NEVER, tcb, "TIME-WAIT ends");
+  if (state & (SYN_SENT | SYN_RECEIVED)) must(timers[T_RETRANSMIT]! < NEVER, tcb, "a handshake has its timer");
+  if (tcb.head !== NONE) must(timers[T_RETRANSMIT]! < NEVER, tcb, "what is in flight has its timer");
+  const sending = state & (ESTABLISHED | CLOSE_WAIT | FIN_WAIT_1 | CLOSING | LAST_ACK);
+  const unsent = snd.queued - tcb.outstanding() > 0 || (snd.fin && !snd.finSent);
+  if (sending && unsent && tcb.head === NONE) {
+    must(timers[T_PERSIST]! < NEVER, tcb, "what waits for the window has a probe");
+  }
+  if (state & (FIN_WAIT_1 | CLOSING | LAST_ACK)) must(snd.fin, tcb, "a closing state has a FIN");
+  if (state === FIN_WAIT_2 && tcb.rcv.closed)
+    must(timers[T_TIME_WAIT]! < NEVER, tcb, "FIN-WAIT-2 without a reader ends");
+}
+
+function must(condition: boolean, tcb: Tcb, rule: string): void {
+  if (!condition) throw new Error(`${stateName(tcb.state)} ${tcb.localPort}-${tcb.remotePort}: ${rule}`);
+}
+
+function check(condition: boolean, rule: string): void {
+  if (!condition) throw new Error(rule);
+}

@@ -30,10 +30,9 @@ export function figuresText(info: TcpInfo, sent: Flow, received: Flow): string {
 export function summaryLines(info: TcpInfo, sent: Flow, received: Flow): string[] {
   const { retransTotal, timeouts, dataSegsOut, rtt, minRtt, congestionControl } = info;
   const lines = [`        sent      ${flowText(sent)}`, `        received  ${flowText(received)}`];
-  const resent =
-    retransTotal === 0
-      ? "nothing resent"
-      : `${retransTotal} of ${counted(dataSegsOut, "segment")} resent (${((100 * retransTotal) / Math.max(1, dataSegsOut)).toFixed(2)} %), ${counted(timeouts, "timeout")}`;
+  const share = ((100 * retransTotal) / Math.max(1, dataSegsOut)).toFixed(2);
+  const some = `${retransTotal} of ${counted(dataSegsOut, "segment")} resent (${share} %), ${counted(timeouts, "timeout")}`;
+  const resent = retransTotal === 0 ? "nothing resent" : some;
   const trip = rtt > 0 ? `rtt ${timeText(rtt)} (least ${timeText(minRtt)})` : "rtt not measured";
   lines.push(`        ${trip}   ${resent}   ${congestionControl}`);
   return lines;

@@ -1,4 +1,3 @@
-#!/usr/bin/env bun
 import cac from "cac";
 import { version } from "../../package.json";
 import { shield } from "./argv.ts";

@@ -31,6 +31,7 @@ export interface Chance {
   readonly correlation: number;
 }
 
+/** What is added to the delay of each packet, anew each time. */
 export interface Jitter {
   /** Half the width (uniform) or the standard deviation (normal) of what is added to the delay. Never below no delay. */
   readonly spread: number;
@@ -52,6 +53,7 @@ export interface Queue {
   readonly ecnBytes: number;
 }
 
+/** The two numbers of RFC 8289, and what happens to a packet whose turn it is. */
 export interface Codel {
   readonly target: number;
   readonly interval: number;
@@ -62,6 +64,7 @@ export interface Codel {
 /** Independent loss, or the two states of Gilbert and Elliott. */
 export type Loss = { readonly kind: "independent"; readonly chance: Chance } | GilbertElliott;
 
+/** Loss in bursts: a good state and a bad one, with a chance to change at every packet. */
 export interface GilbertElliott {
   readonly kind: "gilbert-elliott";
   /** From the good to the bad state, and back, per packet. A burst in the bad state is 1 / r packets long. */
@@ -72,6 +75,7 @@ export interface GilbertElliott {
   readonly lossGood: number;
 }
 
+/** Which packets are lost, counted: loss that a test can rely on. */
 export interface LossNth {
   /** Bit i is 1: the packet i + 1 is lost. One byte per bit, so that people and tests can read it. */
   readonly mask: Uint8Array;

@@ -36,6 +36,7 @@ export interface Host {
   onEvents: (() => void) | null;
 }
 
+/** What every stack can be told, whatever drives it. */
 export interface StackSettings {
   /** "10.0.0.7/24", or several; the first of each family is the default source. Without a prefix length: a single host. */
   readonly address: string | readonly string[];
@@ -67,6 +68,7 @@ export interface HostedStackOptions extends StackSettings {
   readonly mtu?: number;
 }
 
+/** What `createStack` takes: a device, or a host that drives. */
 export type CreateStackOptions = DeviceStackOptions | HostedStackOptions;
 
 /** What a connection can be told when it opens; a listener hands it to each that it accepts. */
@@ -94,6 +96,7 @@ export interface SocketOptions {
   readonly params?: Partial<TcpParams>;
 }
 
+/** What an active OPEN can be told. */
 export interface ConnectOptions extends SocketOptions {
   readonly localAddress?: string;
   /** Default: an ephemeral port (RFC 6056). */
@@ -104,6 +107,7 @@ export interface ConnectOptions extends SocketOptions {
   readonly timeout?: number;
 }
 
+/** What a passive OPEN can be told. */
 export interface ListenOptions extends SocketOptions {
   readonly port: number;
   /** Absent: every address of ours. */
@@ -216,6 +220,7 @@ export interface Listener extends AsyncIterable<Socket>, AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** A stack: addresses of its own, and the calls of an application. */
 export interface NetStack extends AsyncDisposable {
   /** Our addresses, without prefix lengths. */
   readonly addresses: readonly string[];

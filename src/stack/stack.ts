@@ -3,7 +3,8 @@
  * randomness of its own, so a run is a function of its options, its packets, its calls and their times.
  *
  * The driver's side is `input`, `advance`, `poll`, `nextDeadline`; the user's side are the calls; between them runs one
- * list of connections with something to send, and one of connections with something to tell.
+ * list of connections with something to send, and one of connections with something to tell. The file is longer than others
+ * because all of this shares its private parts.
  */
 import { Counters } from "#base/counters";
 import { HEADROOM, type Packet } from "#base/packet";

@@ -7,16 +7,18 @@ import { netup } from "#netup/netup";
 import { CliError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
 import { type DemoOptions, demoOptions, isolation } from "../demo-plan.ts";
-import { Stage, sha256, type Told, writeRandom } from "../demo-stage.ts";
+import { Stage, writeRandom } from "../demo-stage.ts";
+import { verdict } from "../demo-verdict.ts";
 import { type Endpoint, endpoint, type Role } from "../endpoint.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_SIGINT } from "../exit-codes.ts";
+import { LAB } from "../lab.ts";
 import { captured, endCapture } from "../open-capture.ts";
 import { impaired } from "../open-device.ts";
 import { programName, selfCommand } from "../program.ts";
 import { Session } from "../session.ts";
 import type { SessionOptions } from "../session-options.ts";
-import { bold, green, say, speakOnStandardOutput } from "../terminal.ts";
-import { bytesText, rateText } from "../units.ts";
+import { bold, say, speakOnStandardOutput } from "../terminal.ts";
+import { bytesText } from "../units.ts";
 import { Voice } from "../voice.ts";
 
 /** Set for the run inside of the private network: how it was had. */
@@ -24,7 +26,6 @@ const INSIDE = "TCPNET_DEMO_INSIDE";
 const FULL_OFFLOAD = { checksum: true, tso4: true, tso6: true };
 /** Not the default: Wireshark takes whatever uses 7000 for another protocol, and a newcomer opens the capture first. */
 const PORT = 7007;
-const LAB = { host: ["tun0", "10.0.0.1/24", "10.0.1.5"], peer: ["tun1", "10.0.1.1/24", "10.0.0.7"] } as const;
 
 /** `tcpnet demo`: the whole experiment, in a network of its own. */
 export async function run({ flags }: Call): Promise<number> {
@@ -204,57 +205,4 @@ function sessionFor(role: Role, options: DemoOptions, folder: string): SessionOp
     write: undefined,
     manner: "json",
   };
-}
-
-/** Whether every byte arrived, in words. */
-function verdict(options: DemoOptions, folder: string, stage: Stage, codes: Record<Role, number>): number {
-  const json = options.manner === "json";
-  let well = true;
-  for (const role of ["host", "peer"] as const) {
-    const other = role === "host" ? "peer" : "host";
-    const sent = sha256(join(folder, `from-${role}`));
-    const arrived = sha256(join(folder, `from-${role}.copy`));
-    const equal = sent === arrived && codes[role] === EXIT_OK;
-    well &&= equal;
-    const rate = receivedRate(stage.summaries[other]);
-    const again = (stage.summaries[role]?.info as { retransTotal: number } | undefined)?.retransTotal ?? 0;
-    const facts = {
-      from: role,
-      to: other,
-      bytes: options.size,
-      bits_per_second: rate,
-      retransmits: again,
-      sha256: arrived,
-      equal,
-    };
-    if (json) say(JSON.stringify({ schema: "tcpnet.demo/1", ...facts }));
-    else if (options.manner === "plain" || !equal) {
-      const proof = equal ? `SHA-256 equal  ${arrived.slice(0, 16)}…` : "SHA-256 DIFFERS";
-      const line = `  ${equal ? "✓" : "✗"} ${role} → ${other}   ${bytesText(options.size)}   ${rateText(rate).padEnd(13)} ${`${again} resent`.padEnd(12)} ${proof}`;
-      say(equal ? green(line) : bold(line));
-    }
-    if (stage.errors[role] !== undefined) say(`  ✗ ${role}: ${stage.errors[role]}`);
-  }
-  if (well && options.manner === "plain") tellNext(options);
-  return well ? EXIT_OK : EXIT_FAILURE;
-}
-
-function receivedRate(summary: Told | undefined): number {
-  return (summary?.received as { bits_per_second: number } | undefined)?.bits_per_second ?? 0;
-}
-
-function tellNext({ impairment, write }: DemoOptions): void {
-  if (write !== undefined && write !== "-")
-    say("", `  ${write} has every packet of the peer, each with its reason:  wireshark ${write}`);
-  const rows: [string, string][] = [
-    [`sudo ${programName} netup`, "the real thing, then in two terminals:"],
-    [`sudo ${programName} host ${LAB.host.join(" ")}`, ""],
-    [`sudo ${programName} peer ${LAB.peer.join(" ")}`, ""],
-  ];
-  if (write === undefined) rows.unshift([`${programName} demo -w demo.pcapng`, "then: wireshark demo.pcapng"]);
-  if (impairment === null) {
-    rows.unshift([`${programName} demo --loss 1% --delay 20ms`, "the same over a bad link: what is resent, and why"]);
-  }
-  const width = Math.max(...rows.map(([command]) => command.length));
-  say("", "What to type next:", ...rows.map(([command, words]) => `  ${command.padEnd(width)}   ${words}`.trimEnd()));
 }

@@ -1,0 +1,77 @@
+/** The end of the demo: whether every byte arrived, and what to type next. */
+import { join } from "node:path";
+import type { DemoOptions } from "./demo-plan.ts";
+import { type Stage, sha256, type Told } from "./demo-stage.ts";
+import type { Role } from "./endpoint.ts";
+import { EXIT_FAILURE, EXIT_OK } from "./exit-codes.ts";
+import { LAB } from "./lab.ts";
+import { programName } from "./program.ts";
+import { bold, green, say } from "./terminal.ts";
+import { bytesText, rateText } from "./units.ts";
+
+/** One direction, judged. */
+interface Direction {
+  readonly from: Role;
+  readonly to: Role;
+  readonly bytes: number;
+  readonly bits_per_second: number;
+  readonly retransmits: number;
+  readonly sha256: string;
+  readonly equal: boolean;
+}
+
+/** Compares what was sent with what arrived, and tells it; answers the exit code. @param codes those of the two programs. */
+export function verdict(options: DemoOptions, folder: string, stage: Stage, codes: Record<Role, number>): number {
+  const { manner } = options;
+  let well = true;
+  for (const role of ["host", "peer"] as const) {
+    const direction = judge(role, options, folder, stage, codes[role]);
+    well &&= direction.equal;
+    if (manner === "json") say(JSON.stringify({ schema: "tcpnet.demo/1", ...direction }));
+    else if (manner === "plain" || !direction.equal) say(directionText(direction));
+    if (stage.errors[role] !== undefined) say(`  ✗ ${role}: ${stage.errors[role]}`);
+  }
+  if (well && manner === "plain") tellNext(options);
+  return well ? EXIT_OK : EXIT_FAILURE;
+}
+
+function judge(from: Role, options: DemoOptions, folder: string, stage: Stage, code: number): Direction {
+  const to = from === "host" ? "peer" : "host";
+  const arrived = sha256(join(folder, `from-${from}.copy`));
+  return {
+    from,
+    to,
+    bytes: options.size,
+    bits_per_second: fact(stage.summaries[to], "received", "bits_per_second"),
+    retransmits: fact(stage.summaries[from], "info", "retransTotal"),
+    sha256: arrived,
+    equal: code === EXIT_OK && arrived === sha256(join(folder, `from-${from}`)),
+  };
+}
+
+function fact(summary: Told | undefined, group: string, name: string): number {
+  return (summary?.[group] as Readonly<Record<string, number>> | undefined)?.[name] ?? 0;
+}
+
+function directionText({ from, to, bytes, bits_per_second, retransmits, sha256, equal }: Direction): string {
+  const columns = [bytesText(bytes), rateText(bits_per_second).padEnd(12), `${retransmits} resent`.padEnd(10)];
+  const proof = equal ? `SHA-256 equal  ${sha256.slice(0, 16)}…` : "SHA-256 DIFFERS";
+  const line = `  ${equal ? "✓" : "✗"} ${from} → ${to}   ${columns.join("   ")}   ${proof}`;
+  return equal ? green(line) : bold(line);
+}
+
+function tellNext({ impairment, write }: DemoOptions): void {
+  if (write !== undefined && write !== "-")
+    say("", `  ${write} has every packet of the peer, each with its reason:  wireshark ${write}`);
+  const rows: [string, string][] = [
+    [`sudo ${programName} netup`, "the real thing, then in two terminals:"],
+    [`sudo ${programName} host ${LAB.host.join(" ")}`, ""],
+    [`sudo ${programName} peer ${LAB.peer.join(" ")}`, ""],
+  ];
+  if (write === undefined) rows.unshift([`${programName} demo -w demo.pcapng`, "then: wireshark demo.pcapng"]);
+  if (impairment === null) {
+    rows.unshift([`${programName} demo --loss 1% --delay 20ms`, "the same over a bad link: what is resent, and why"]);
+  }
+  const width = Math.max(...rows.map(([command]) => command.length));
+  say("", "What to type next:", ...rows.map(([command, words]) => `  ${command.padEnd(width)}   ${words}`.trimEnd()));
+}

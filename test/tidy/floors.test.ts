@@ -1,0 +1,125 @@
+/** Imports point down only; the clock, randomness and the system are where they belong (docs/ARCHITECTURE.md, Floors). */
+import { expect, test } from "bun:test";
+import { dirname, join } from "node:path";
+import { codeOf, filesOf, findings, type SourceFile } from "./sources.ts";
+
+const files = filesOf("src/*.ts", "ffi/*.ts");
+const transpiler = new Bun.Transpiler({ loader: "ts" });
+
+/** What each folder may import, beside itself. `device` and `driver` stand side by side above `stack`. */
+const MAY: Readonly<Record<string, readonly string[]>> = {
+  base: [],
+  ffi: [],
+  wire: ["base"],
+  ip: ["base", "wire"],
+  icmp: ["base", "wire", "ip"],
+  tcp: ["base", "wire", "ip"],
+  stack: ["base", "wire", "ip", "icmp", "tcp"],
+  device: ["base", "wire", "ip", "ffi"],
+  driver: ["base", "device", "stack"],
+  observe: ["base", "wire", "ip", "tcp", "device", "stack"],
+  socket: ["base", "wire", "ip", "tcp", "stack", "device", "driver", "observe"],
+  netup: ["base", "wire", "ip", "device", "ffi"],
+  sim: ["base", "wire", "ip", "icmp", "tcp", "stack", "device", "driver", "observe", "socket"],
+  drill: ["base", "wire", "ip", "icmp", "tcp", "stack", "device", "driver", "observe", "sim", "socket"],
+  cli: ["base", "wire", "ip", "tcp", "stack", "device", "driver", "observe", "socket", "netup", "sim", "drill", "ffi"],
+  // The package's door.
+  index: ["base", "device", "observe", "socket", "stack", "tcp", "sim"],
+};
+
+/** "src/tcp/seq.ts" is of "tcp", "ffi/libc.ts" of "ffi", "src/index.ts" of "index". */
+function floorOf(path: string): string {
+  const [top, folder] = path.split("/") as [string, string | undefined];
+  return top === "ffi" ? "ffi" : folder!.replace(/\.ts$/, "");
+}
+
+/** Files named by imports, types included: `scanImports` leaves types out, and a type points up as well as a value does. */
+function importsOf(file: SourceFile): string[] {
+  const values = transpiler.scanImports(file.text).map((found) => found.path);
+  const types = [...file.text.matchAll(/^(?:import|export) type [^;]*? from "([^"]+)"/gm)].map((match) => match[1]!);
+  return [...new Set([...values, ...types])];
+}
+
+/** The floor that an import leads to, or the package or module that it names. */
+function target(file: SourceFile, path: string): { readonly floor?: string; readonly module?: string } {
+  if (path.startsWith("#")) return { floor: path.slice(1).split("/")[0]! };
+  if (path.startsWith(".")) {
+    const there = join(dirname(file.path), path);
+    return there === "package.json" ? { module: "package.json" } : { floor: floorOf(there) };
+  }
+  return { module: path };
+}
+
+test("every folder has its floor", () => {
+  expect([...new Set(files.map((file) => floorOf(file.path)))].filter((floor) => MAY[floor] === undefined)).toEqual([]);
+});
+
+test("imports point down only", () => {
+  const wrong = files.flatMap((file) => {
+    const own = floorOf(file.path);
+    return importsOf(file)
+      .map((path) => ({ path, floor: target(file, path).floor }))
+      .filter(({ floor }) => floor !== undefined && floor !== own && !MAY[own]?.includes(floor))
+      .map(({ path }) => `${file.path} imports ${path}`);
+  });
+  expect(wrong).toEqual([]);
+});
+
+test("no folder imports itself by its name, no import of this repository has a path of its own kind", () => {
+  const wrong = files.flatMap((file) =>
+    importsOf(file)
+      .filter((path) => path.startsWith(`#${floorOf(file.path)}/`) || (path.startsWith("#") && path.endsWith(".ts")))
+      .map((path) => `${file.path} imports ${path}`),
+  );
+  expect(wrong).toEqual([]);
+});
+
+/** Who may import what from outside: everybody else nothing. */
+const OUTSIDE: readonly { readonly module: RegExp; readonly floors: readonly string[] }[] = [
+  { module: /^bun:ffi$/, floors: ["ffi"] },
+  { module: /^(cac|consola)(\/|$)/, floors: ["cli"] },
+  {
+    module: /^node:(fs|os|path|net|crypto|url)$/,
+    floors: ["ffi", "device", "observe", "netup", "cli", "drill", "socket"],
+  },
+  { module: /^package\.json$/, floors: ["cli"] },
+];
+
+test("bun:ffi is imported in ffi/ only, cac and consola in src/cli only, the system above the stack only", () => {
+  const wrong = files.flatMap((file) =>
+    importsOf(file)
+      .map((path) => target(file, path).module)
+      .filter((module) => module !== undefined)
+      .filter((module) => !OUTSIDE.some((rule) => rule.module.test(module) && rule.floors.includes(floorOf(file.path))))
+      .map((module) => `${file.path} imports ${module}`),
+  );
+  expect(wrong).toEqual([]);
+});
+
+/** Programs that stand in the folder of what they run. */
+const PROGRAMS = new Set(["src/drill/main.ts"]);
+
+/** The simulator lets promises settle between two events; that asks no clock. */
+const MAY_SETTLE = "src/sim/simulation.ts";
+
+const PURE = new Set(["base", "wire", "ip", "icmp", "tcp", "stack", "sim", "drill"]);
+
+test("below the driver, and in virtual time, nobody asks the clock, draws randomness, or knows the process", () => {
+  const pure = files.filter((file) => PURE.has(floorOf(file.path)) && !PROGRAMS.has(file.path));
+  const asks =
+    /\b(?:Date|performance|process|Bun|setTimeout|setInterval|queueMicrotask)\b(?:\.|\()|\bMath\.random\b|\bcrypto\./g;
+  const settles = /\bsetImmediate\(/g;
+  expect([...findings(pure, () => asks), ...findings(pure, (path) => (path === MAY_SETTLE ? null : settles))]).toEqual(
+    [],
+  );
+});
+
+test("pointers stay in ffi/ and the TUN device", () => {
+  const others = files.filter((file) => !/^ffi\/|^src\/device\/(tun|sigio)/.test(file.path));
+  expect(findings(others, () => /\blibc\.(?:pin|unpin|ptr|read|write|writev)\b|\bptr\(/g)).toEqual([]);
+});
+
+test("a comment hides nothing from these rules, nor does a text", () => {
+  expect(codeOf('a; // Date.now()\nb("Date.now()"); /* x\n Date.now() */ c')).not.toContain("Date");
+  expect(codeOf("a\n/* x\n */ b").split("\n").length).toBe(3);
+});

@@ -124,6 +124,9 @@ export class Connections {
       return;
     }
     if (this.#byId[tcb.id] !== tcb) return;
+    // It may have ended while it tried to send: nobody else took it out of the table, or told its user.
+    this.demux.remove(tcb);
+    if (tcb.events !== 0 && tcb.held) this.tell(tcb);
     this.deadlines.cancel(tcb.id);
     this.#byId[tcb.id] = null;
     this.#freeIds.push(tcb.id);

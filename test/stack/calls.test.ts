@@ -1,0 +1,197 @@
+/** The user's calls (RFC 9293 §3.9.1): which OPENs are let through, what the connection may be told, who hears of what. */
+import { describe, expect, test } from "bun:test";
+import { Stack } from "#stack/stack";
+import { prefix } from "../support/ip-bench.ts";
+import { address, naiveIPv4 } from "../support/naive/ip.ts";
+import { naiveTcp } from "../support/naive/tcp.ts";
+import { TcpBench } from "../support/tcp-bench.ts";
+
+const two = () =>
+  new Stack({
+    addresses: [address("10.0.0.7"), address("10.0.0.8"), address("fd00::7")],
+    prefixes: [prefix("10.0.0.1/24")],
+    mtu: 1500,
+    seed: 1,
+    limits: { memory: 4 << 20 },
+  });
+const code = (run: () => unknown): string => {
+  try {
+    run();
+    return "OK";
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
+};
+
+describe("OPEN", () => {
+  test.each(["224.0.0.1", "239.1.2.3", "255.255.255.255", "10.0.0.255", "0.0.0.0", "ff02::1", "::"])(
+    "to %s is refused (MUST-46)",
+    (remote) => {
+      expect(code(() => two().connect(address(remote), 80, {}, 0))).toBe("EINVAL");
+    },
+  );
+
+  test.each([0, -1, 65_536, 1.5, Number.NaN])("to port %d is refused", (port) => {
+    expect(code(() => two().connect(address("10.0.1.5"), port, {}, 0))).toBe("EINVAL");
+    expect(code(() => two().listen(port))).toBe("EINVAL");
+  });
+
+  test("takes a local address (MUST-43) that is ours, of the same family; else the first of the family (MUST-44)", () => {
+    const s = two();
+    const open = (local?: string) =>
+      s.connect(address("10.0.1.5"), 80, local === undefined ? {} : { local: address(local) }, 0).local.toString();
+    expect(open()).toBe("10.0.0.7");
+    expect(open("10.0.0.8")).toBe("10.0.0.8");
+    expect(code(() => open("10.0.0.9"))).toBe("EADDRNOTAVAIL");
+    expect(code(() => open("fd00::7"))).toBe("EINVAL");
+    expect(s.connect(address("fd01::5"), 80, {}, 0).local.toString()).toBe("fd00::7");
+  });
+
+  test("the same 4-tuple twice is refused; another local address or remote is another connection", () => {
+    const s = two();
+    const open = (remote: string, local: string) =>
+      s.connect(address(remote), 80, { localPort: 1000, local: address(local) }, 0);
+    open("10.0.1.5", "10.0.0.7");
+    expect(code(() => open("10.0.1.5", "10.0.0.7"))).toBe("EADDRINUSE");
+    expect(code(() => open("10.0.1.5", "10.0.0.8"))).toBe("OK");
+    expect(code(() => open("10.0.1.6", "10.0.0.7"))).toBe("OK");
+  });
+
+  test("the source address stays (MUST-45): every segment of the connection comes from it", () => {
+    const b = new TcpBench().connect();
+    b.in("S.", { seq: 0, ack: 1, mss: 1460 });
+    b.send(10);
+    expect(new Set(b.out().map((x) => x.localPort))).toEqual(new Set([80]));
+  });
+});
+
+describe("passive OPEN", () => {
+  test("disturbs nobody (MUST-41) and is possible while the port is in SYN-SENT or SYN-RECEIVED (MUST-42)", () => {
+    const b = new TcpBench().connect();
+    b.out();
+    b.listen();
+    b.in("S", { seq: 0, mss: 1460, port: 6000 });
+    expect(b.out().map((x) => x.flags)).toEqual(["S."]);
+    expect(b.state).toBe("SYN-SENT");
+    b.in("S.", { seq: 0, ack: 1, mss: 1460 });
+    b.iss = b.tcb.snd.iss >>> 0;
+    b.in("S.", { seq: 0, ack: 1, mss: 1460 });
+    expect(b.state).toBe("ESTABLISHED");
+  });
+
+  test("twice the same is refused; a local address of its own goes before all addresses", () => {
+    const s = two();
+    const all = s.listen(80);
+    expect(code(() => s.listen(80))).toBe("EADDRINUSE");
+    s.listen(80, { local: address("10.0.0.8") });
+    expect(code(() => s.listen(80, { local: address("10.0.0.9") }))).toBe("EADDRNOTAVAIL");
+    s.unlisten(all, 0);
+    expect(code(() => s.listen(80))).toBe("OK");
+  });
+
+  test("foreign sockets on one port each get their own remote; a stranger is refused and told", () => {
+    const b = new TcpBench();
+    const other = b.stack.listen(80, { remote: address("10.0.1.9") });
+    const mine = b.stack.listen(80, { remote: address("10.0.1.5") });
+    b.in("S", { seq: 0, mss: 1460 });
+    expect(b.out().map((x) => x.flags)).toEqual(["S."]);
+    b.in(".", { seq: 1, ack: 1 });
+    expect(b.stack.accept(other)).toBeNull();
+    expect(b.stack.accept(mine)).not.toBeNull();
+  });
+
+  test("a stranger's SYN draws RST, and the listener says who it was", () => {
+    const b = new TcpBench();
+    const listener = b.stack.listen(80, { remote: address("10.0.1.9") });
+    b.in("S", { seq: 0, mss: 1460 });
+    expect(b.lines()).toEqual(["R. 0:0(0) ack 1"]);
+    expect(b.stack.nextEvent()).toBe(listener);
+    expect(listener.stranger!.toString()).toBe("10.0.1.5");
+  });
+});
+
+describe("what a connection may be told", () => {
+  test("TTL (MUST-49) and DSCP (MUST-48), unchanged to IP (SHLD-22), also while it is open (SHLD-21)", () => {
+    const b = TcpBench.at("ESTABLISHED", { params: { ttl: 9, tos: 0x28 } });
+    b.send(10);
+    expect(b.out()[0]).toMatchObject({ ttl: 9, tos: 0x28 });
+    b.in(".");
+    b.stack.setParams(b.tcb, { tos: 0xb8, ttl: 200 }, b.now);
+    b.send(10);
+    expect(b.out()[0]).toMatchObject({ ttl: 200, tos: 0xb8 });
+  });
+
+  test("the same over IPv6", () => {
+    const b = TcpBench.at("ESTABLISHED", { family: 6, params: { ttl: 9, tos: 0x28 } });
+    b.send(10);
+    expect(b.out()[0]).toMatchObject({ ttl: 9, tos: 0x28 });
+  });
+
+  test("STATUS says what is agreed and where things stand", () => {
+    const b = TcpBench.at("ESTABLISHED");
+    b.send(100);
+    b.in("P.", { n: 7, ack: 1 });
+    b.out();
+    expect(b.stack.info(b.tcb)).toMatchObject({
+      state: "ESTABLISHED",
+      localAddress: "10.0.0.7",
+      localPort: 80,
+      remoteAddress: "10.0.1.5",
+      remotePort: 5555,
+      mss: 1460,
+      sendQueue: 100,
+      receiveQueue: 7,
+      inFlight: 100,
+      bytesReceived: 7,
+    });
+  });
+});
+
+describe("wire faults", () => {
+  test("a bad checksum drops a segment, and is counted (MUST-3)", () => {
+    const b = TcpBench.at("ESTABLISHED");
+    b.in("P.", { n: 5 });
+    b.run(1e6);
+    b.out();
+    const bytes = [...good(b)];
+    bytes[bytes.length - 1]! ^= 1;
+    b.inject(bytes);
+    expect(b.tcb.rcv.unread).toBe(5);
+    expect(b.count("tcp.rx.bad-checksum")).toBe(1);
+  });
+
+  test("IP options are ignored (MUST-50): the segment behind them is taken", () => {
+    const b = TcpBench.at("ESTABLISHED");
+    b.inject(good(b, [0x94, 4, 0, 0]));
+    expect(b.tcb.rcv.unread).toBe(5);
+  });
+
+  test("a segment shorter than its header, or with an offset below five, is dropped and counted", () => {
+    const b = TcpBench.at("ESTABLISHED");
+    const bytes = [...good(b)];
+    bytes[32] = 0x40;
+    b.inject(bytes);
+    bytes[32] = 0xf0;
+    b.inject(bytes);
+    expect(b.tcb.rcv.unread).toBe(0);
+    expect(b.count("tcp.bad-data-offset")).toBe(2);
+  });
+});
+
+/** Five octets for the connection of the bench, as bytes. */
+function good(b: TcpBench, ipOptions: number[] = []): number[] {
+  const segment = naiveTcp({
+    source: b.remote,
+    destination: b.local,
+    sourcePort: b.port,
+    destinationPort: b.localPort,
+    flags: "P.",
+    seq: (b.irs + b.peerNxt) >>> 0,
+    ack: (b.iss + b.peerExpects) >>> 0,
+    window: 65_535,
+    urgent: 0,
+    options: [],
+    payload: [1, 2, 3, 4, 5],
+  });
+  return naiveIPv4({ source: b.remote, destination: b.local, protocol: 6, options: ipOptions }, segment);
+}

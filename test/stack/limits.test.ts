@@ -1,0 +1,209 @@
+/** What happens at every limit of a stack: refused or dropped, counted, and good again when the pressure is gone. */
+import { describe, expect, test } from "bun:test";
+import { EVENT_WRITABLE } from "#tcp/tcb";
+import { octets, TcpBench } from "../support/tcp-bench.ts";
+
+const SECOND = 1e6;
+const MEMORY = 16 << 20;
+
+describe("records of segments in flight", () => {
+  test("a flood of SYNs beyond the pool throws nothing, and opens as many as it can", () => {
+    const b = new TcpBench({ limits: { records: 8, memory: MEMORY } }).listen({ backlog: 100 });
+    for (let port = 1; port <= 50; port++) b.in("S", { seq: 0, port: 1000 + port, mss: 1460 }).out();
+    expect(b.stack.recordsInUse).toBeLessThanOrEqual(8);
+    b.run(400 * SECOND);
+    expect(b.leftovers()).toEqual({ connections: 0, records: 0, pages: 0, deadline: Number.POSITIVE_INFINITY });
+    expect(b.listener!.halfOpen).toBe(0);
+    b.peerNxt = 0;
+    b.established();
+  });
+
+  test("active OPENs beyond the pool do not throw out of the packet path either", () => {
+    const b = new TcpBench({ limits: { records: 4, memory: MEMORY } });
+    const tcbs = [];
+    for (let port = 1; port <= 20; port++) {
+      try {
+        b.connect({ localPort: port });
+        tcbs.push(b.tcb);
+      } catch (error) {
+        expect((error as { code?: string }).code).toBe("ENOBUFS");
+      }
+      b.out();
+    }
+    for (const tcb of tcbs) b.stack.abort(tcb, b.now);
+    b.out();
+    expect(b.leftovers()).toMatchObject({ connections: 0, records: 0 });
+  });
+
+  test("data waits for a record and then goes: nobody hangs", () => {
+    const b = TcpBench.at("ESTABLISHED", { limits: { records: 8, memory: MEMORY } });
+    expect(b.send(100_000)).toBe(100_000);
+    let sent = 0;
+    for (let i = 0; i < 400 && sent < 100_000; i++) {
+      const out = b.out();
+      for (const x of out) sent = Math.max(sent, x.seq + x.data.length - 1);
+      if (out.length > 0) b.in(".");
+      else b.run(SECOND);
+    }
+    expect(sent).toBe(100_000);
+  });
+});
+
+describe("pages", () => {
+  const fill = (b: TcpBench) => {
+    const pages: number[] = [];
+    for (let page = b.stack.slab.alloc(); page >= 0; page = b.stack.slab.alloc()) pages.push(page);
+    return () => {
+      for (const page of pages) b.stack.slab.free(page);
+    };
+  };
+
+  test("a writer that found none is told when there are some again", () => {
+    const b = TcpBench.at("ESTABLISHED", { limits: { memory: 2 << 20 } });
+    const free = fill(b);
+    expect(b.send(1000)).toBe(0);
+    free();
+    b.in(".");
+    b.run(SECOND);
+    expect(b.events() & EVENT_WRITABLE).toBe(EVENT_WRITABLE);
+    expect(b.send(1000)).toBe(1000);
+  });
+
+  test("received data without a page is dropped and counted, and taken when it comes again", () => {
+    const b = TcpBench.at("ESTABLISHED", { limits: { memory: 2 << 20 } });
+    const free = fill(b);
+    b.in(".", { seq: 1, n: 1000 });
+    expect(b.count("tcp.rx.no-memory")).toBe(1);
+    expect(b.tcb.rcv.unread).toBe(0);
+    expect(b.out().at(-1)!.ack).toBe(1);
+    free();
+    b.in(".", { seq: 1, n: 1000 });
+    expect(b.read()).toBe(1000);
+  });
+
+  test("what came early makes way for what is due (RFC 2018 §8), so that memory full of holes is no dead end", () => {
+    const b = TcpBench.at(
+      "ESTABLISHED",
+      { limits: { memory: 2 << 20 }, params: { sack: true, receiveBuffer: 4 << 20 } },
+      { mss: 1460, sackOk: true },
+    );
+    // One segment per page, from the second on.
+    for (let i = 1; i < 60; i++) b.in(".", { seq: 1 + i * 16_384, n: 1000, win: 65_535 });
+    const free = fill(b);
+    b.out();
+    b.in(".", { seq: 1, n: 1000 });
+    expect(b.read()).toBe(1000);
+    free();
+    b.out();
+    b.stack.abort(b.tcb, b.now);
+    b.stack.release(b.tcb);
+    expect(b.leftovers().pages).toBe(0);
+  });
+
+  test("an idle connection holds no page", () => {
+    const b = TcpBench.at("ESTABLISHED");
+    b.send(50_000);
+    for (let i = 0; i < 60; i++) {
+      b.out();
+      b.in(".", { n: 100 });
+    }
+    b.read();
+    b.run(SECOND);
+    b.out();
+    expect(b.leftovers().pages).toBe(0);
+  });
+});
+
+describe("connections", () => {
+  test("at the limit SYNs are dropped and counted, OPENs refused; room made is room again", () => {
+    const b = new TcpBench({ limits: { connections: 3, memory: MEMORY } }).listen();
+    for (let i = 0; i < 5; i++) b.in("S", { seq: 0, mss: 1460, port: 100 + i }).out();
+    expect(b.stack.connectionCount).toBe(3);
+    expect(b.count("tcp.rx.backlog")).toBe(2);
+    expect(() => b.connect({ localPort: 9 })).toThrow(/limit/);
+    for (const tcb of [...b.stack.connections()]) b.stack.abort(tcb, b.now);
+    b.out();
+    expect(b.stack.connectionCount).toBe(0);
+    b.connect({ localPort: 9 });
+    expect(b.lines().length).toBe(1);
+  });
+
+  test("ten thousand short connections leave nothing behind", () => {
+    const b = new TcpBench({ params: { timeWait: 1000 } }).listen();
+    for (let i = 0; i < 10_000; i++) {
+      b.port = 1024 + (i % 60_000);
+      b.peerNxt = 0;
+      b.peerExpects = 0;
+      b.in("S", { mss: 1460 }).out();
+      b.in("FP.", { n: 1 });
+      const tcb = b.stack.accept(b.listener!)!;
+      b.tcb = tcb;
+      b.stack.send(tcb, octets(0, 1), 0, 1, b.now);
+      b.stack.receive(tcb, new Uint8Array(1), 0, 1);
+      b.stack.closeSend(tcb, b.now);
+      b.out();
+      b.in(".");
+      b.stack.release(tcb);
+      b.events();
+    }
+    expect(b.leftovers()).toEqual({ connections: 0, records: 0, pages: 0, deadline: Number.POSITIVE_INFINITY });
+    expect(b.tcb.id).toBeLessThan(10);
+  });
+});
+
+describe("the backlog", () => {
+  test("half-open and waiting connections each have the limit; what is beyond is dropped in silence, nothing is lost", () => {
+    const b = new TcpBench().listen({ backlog: 2 });
+    for (let i = 0; i < 10; i++) b.in("S", { seq: 0, mss: 1460, port: 100 + i });
+    expect(b.out().length).toBe(3);
+    expect(b.listener!.halfOpen).toBe(3);
+    b.run(400 * SECOND);
+    b.out();
+    expect(b.listener!.halfOpen).toBe(0);
+    expect(b.stack.connectionCount).toBe(0);
+  });
+
+  test("a full accept queue drops the ACK; the SYN,ACK comes again, and the ACK is then good", () => {
+    const b = new TcpBench().listen({ backlog: 0 });
+    const open = (port: number) => {
+      b.port = port;
+      b.peerNxt = 0;
+      b.in("S", { mss: 1460 });
+      const sent = b.out().filter((x) => x.flags === "S.");
+      b.in(".", { ack: 1 });
+      return sent.length;
+    };
+    expect(open(100)).toBe(1);
+    expect(open(101)).toBe(0);
+    const first = b.stack.accept(b.listener!);
+    expect(first).not.toBeNull();
+    expect(open(101)).toBe(1);
+    expect(b.stack.accept(b.listener!)).not.toBeNull();
+  });
+
+  test("closing the listener: half-open ones go silently and their ACK draws RST; those that wait are reset", () => {
+    const b = new TcpBench().listen();
+    b.in("S", { seq: 0, mss: 1460, port: 100 });
+    b.in("S", { seq: 0, mss: 1460 });
+    b.out();
+    b.in(".", { seq: 1, ack: 1 });
+    b.stack.unlisten(b.listener!, b.now);
+    expect(b.out().map((x) => [x.flags, x.remotePort])).toEqual([["R.", b.port]]);
+    b.in(".", { seq: 1, ack: 1, port: 100 });
+    expect(b.out().map((x) => x.flags)).toEqual(["R"]);
+    b.in("S", { seq: 0, port: 102 });
+    expect(b.out().map((x) => x.flags)).toEqual(["R."]);
+    expect(b.leftovers()).toEqual({ connections: 0, records: 0, pages: 0, deadline: Number.POSITIVE_INFINITY });
+  });
+
+  test("a child that was reset before it was accepted is seen as such", () => {
+    const b = new TcpBench().listen();
+    b.in("S", { seq: 0, mss: 1460 }).out();
+    b.in("P.", { seq: 1, n: 100, ack: 1 });
+    b.in("R", { seq: 101 });
+    const tcb = b.stack.accept(b.listener!)!;
+    expect(b.stack.info(tcb)).toMatchObject({ state: "CLOSED", error: "ECONNRESET" });
+    b.stack.release(tcb);
+    expect(b.leftovers().pages).toBe(0);
+  });
+});

@@ -454,7 +454,7 @@ export class TcpBench {
     }
     const urg = half(tcp, 18);
     const end = seq + data.length;
-    if (!flags.includes("R")) {
+    if (!flags.includes("R") && remotePort === this.port) {
       const after = end + (flags.includes("S") ? 1 : 0) + (flags.includes("F") ? 1 : 0);
       this.peerExpects = Math.max(this.peerExpects, after);
     }

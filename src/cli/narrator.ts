@@ -106,7 +106,7 @@ export class Narrator {
     const before = this.#resent.get(id) ?? 0;
     this.#resent.set(id, before + 1);
     if (before > RESENT_TOLD) return;
-    const seq = trace.a[i]!;
+    const seq = trace.a[i]! >>> 0;
     const length = trace.b[i]!;
     const text =
       before === RESENT_TOLD
@@ -155,5 +155,6 @@ function flagsText(flags: number): string {
 /** Where it lies in the stream, and why it was sent. */
 function textOf(trace: Trace, i: number, why: string): string {
   const n = trace.b[i]!;
-  return `seq ${trace.a[i]}${n > 0 ? ` + ${counted(n, "byte")}` : ""}${why === "" ? "" : `   ${why}`}`;
+  // Counted from the ISN; beyond 2^31 the difference looks negative.
+  return `seq ${trace.a[i]! >>> 0}${n > 0 ? ` + ${counted(n, "byte")}` : ""}${why === "" ? "" : `   ${why}`}`;
 }

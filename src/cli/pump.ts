@@ -1,5 +1,13 @@
 /** Bytes between files and connections: one buffer per direction, used again and again, and back-pressure both ways. */
-import { fstatSync, read as readCallback, write as writeCallback } from "node:fs";
+import {
+  constants,
+  fstatSync,
+  openSync,
+  read as readCallback,
+  readSync,
+  write as writeCallback,
+  writeSync,
+} from "node:fs";
 import type { Socket } from "#socket/types";
 import { fileError } from "./cli-error.ts";
 
@@ -102,17 +110,39 @@ export class PatternSource implements Source {
 
 export const DISCARD: Sink = { write: () => undefined };
 
-/** An open descriptor as a source. */
+/**
+ * An open descriptor as a source. A file is read at once: its pages are in memory, or the disk brings them soon. Whatever
+ * may keep us waiting is read by another thread; of a pipe that has more, the rest is then taken at once, too, since each
+ * such errand costs a turn of the event loop.
+ */
 export class FileSource implements Source {
   readonly #fd: number;
   readonly #path: string;
+  /** A descriptor that answers at once, or -1. */
+  readonly #ready: number;
+  /** Whether it may say "nothing now". */
+  readonly #waits: boolean;
 
   constructor(fd: number, path: string) {
+    const file = isFile(fd);
     this.#fd = fd;
     this.#path = path;
+    this.#ready = file ? fd : withoutWaiting(fd);
+    this.#waits = !file;
   }
 
-  async read(into: Uint8Array): Promise<number> {
+  read(into: Uint8Array): number | Promise<number> {
+    if (this.#ready < 0) return this.#wait(into);
+    try {
+      return readSync(this.#ready, into, 0, into.length, null);
+    } catch (error) {
+      const failure = error as Failure;
+      if (this.#waits && failure.code === "EAGAIN") return this.#wait(into);
+      throw fileError(this.#path, failure.code ?? "", failure.message);
+    }
+  }
+
+  async #wait(into: Uint8Array): Promise<number> {
     for (;;) {
       const result = await readFd(this.#fd, into);
       if (typeof result === "number") return result;
@@ -124,29 +154,52 @@ export class FileSource implements Source {
   }
 }
 
+/** The same pipe once more, opened so that it never waits: the flag of the one that was given is shared with others. */
+function withoutWaiting(fd: number): number {
+  try {
+    return fstatSync(fd).isFIFO() ? openSync(`/proc/self/fd/${fd}`, constants.O_RDONLY | constants.O_NONBLOCK) : -1;
+  } catch {
+    return -1;
+  }
+}
+
 /** Nobody reads standard output any more (`| head`): no failure, but the end of what can be done. */
 export class OutputClosed extends Error {
   override readonly name = "OutputClosed";
 }
 
-/** An open descriptor as a sink. */
+/** An open descriptor as a sink: a file is written at once, into memory at first; anything else by another thread. */
 export class FileSink implements Sink {
   readonly #fd: number;
   readonly #path: string;
+  readonly #file: boolean;
 
   constructor(fd: number, path: string) {
     this.#fd = fd;
     this.#path = path;
+    this.#file = isFile(fd);
   }
 
-  async write(from: Uint8Array, n: number): Promise<void> {
+  write(from: Uint8Array, n: number): void | Promise<void> {
+    if (!this.#file) return this.#wait(from, n);
+    try {
+      for (let at = 0; at < n; ) at += writeSync(this.#fd, from, at, n - at);
+    } catch (error) {
+      throw this.#failure(error as Failure);
+    }
+  }
+
+  async #wait(from: Uint8Array, n: number): Promise<void> {
     for (let at = 0; at < n; ) {
       const result = await writeFd(this.#fd, from, at, n - at);
       if (typeof result === "number") at += result;
       else if (result.code === "EAGAIN") await Bun.sleep(RETRY_MS);
-      else if (result.code === "EPIPE") throw new OutputClosed();
-      else throw fileError(this.#path, result.code ?? "", result.message);
+      else throw this.#failure(result);
     }
+  }
+
+  #failure({ code = "", message }: Failure): Error {
+    return code === "EPIPE" ? new OutputClosed() : fileError(this.#path, code, message);
   }
 }
 

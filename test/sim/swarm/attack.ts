@@ -113,7 +113,9 @@ function room(machine: Machine): Packet {
 
 function deliver(machine: Machine, packet: Packet): void {
   const { node } = machine.host;
+  machine.witness.forging = true;
   machine.witness.input(packet, node.now());
+  machine.witness.forging = false;
   machine.forged++;
   node.wake();
 }

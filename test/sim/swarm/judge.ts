@@ -7,7 +7,7 @@ import { parseLinks } from "#device/link-words";
 import { SIM_NO_ROUTE } from "#sim/node";
 import { SYN_RECEIVED, stateName } from "#tcp/state";
 import type { PlannedApplication } from "./application.ts";
-import type { HostPlan, Scenario } from "./scenario.ts";
+import type { ConnectionPlan, HostPlan, Scenario } from "./scenario.ts";
 import { Violation } from "./violation.ts";
 import type { Machine, Pair, World } from "./world.ts";
 
@@ -81,6 +81,11 @@ export function isRough(scenario: Scenario): boolean {
   return lost > 0.08 || profiles.some((profile) => profile.down !== undefined && downTime(profile) > 30 * SECOND);
 }
 
+/** Somebody resets the connection, or may: the RST can be lost, and then nobody tells an idle peer. */
+export function isRude(plan: ConnectionPlan): boolean {
+  return [plan.open, plan.accept].some(({ end }) => end === "abort" || end === "close");
+}
+
 function lossOf({ loss, lossNth, corrupt, queue }: LinkProfile): number {
   const nth = lossNth === undefined ? 0 : lossNth.mask.reduce((sum, bit) => sum + bit, 0) / lossNth.mask.length;
   const small = queue.packets < 5 || queue.bytes < 10_000 ? 1 : 0;
@@ -102,7 +107,7 @@ function outcome(pair: Pair, harsh: boolean): void {
   delivered(acceptor, opener);
   if (harsh) return;
   // A reset of one's own making, or one that came because somebody closed without reading.
-  const rude = [plan.open, plan.accept].some(({ end }) => end === "abort" || end === "close");
+  const rude = isRude(plan);
   for (const app of [opener, acceptor]) {
     // Reset before it was accepted, it is never told.
     if (rude && app.tcb === undefined) continue;

@@ -15,13 +15,13 @@ import { Stack } from "#stack/stack";
 import { initialSequence } from "#tcp/isn";
 import { PlannedApplication, Stream } from "./application.ts";
 import { attack } from "./attack.ts";
-import { isRough, judge } from "./judge.ts";
+import { isRough, isRude, judge } from "./judge.ts";
 import type { ConnectionPlan, HostPlan, Scenario, SidePlan } from "./scenario.ts";
 import { Violation } from "./violation.ts";
 import { Witness } from "./witness.ts";
 
 /** Events and virtual time after which a run has not come to an end. */
-const EVENTS_MAX = 3_000_000;
+const EVENTS_MAX = 500_000;
 const TIME_MAX = 6 * HOUR;
 /** Where one side may give up or forget, nobody tells an idle peer: its user gives up after this time. */
 const PATIENCE = 40 * MINUTE;
@@ -149,6 +149,8 @@ export class World {
     });
     for (const machine of this.left) this.#access(machine, routers[0]!);
     for (const machine of this.right) this.#access(machine, routers.at(-1)!);
+    // With defaults both ways a damaged address would go to and fro, and be duplicated at each turn.
+    for (const router of routers) router.routes.default = undefined;
   }
 
   #access(machine: Machine, router: Router): void {
@@ -227,7 +229,7 @@ export class World {
     const { sim } = this;
     for (const each of plan.attacks)
       sim.at(startOf(this.scenario) + Math.max(each.at, plan.at), () => attack(pair, each));
-    if (isRough(this.scenario)) {
+    if (isRough(this.scenario) || isRude(plan)) {
       sim.after(PATIENCE, () => {
         opener.giveUp();
         acceptor.giveUp();

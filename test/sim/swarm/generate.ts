@@ -92,7 +92,7 @@ function host(draw: Draw): HostPlan {
   if (draw.chance(0.2)) params.quickAcks = draw.pick([0, 2]);
   if (draw.chance(0.1)) params.initialWindow = draw.pick([1, 2, 4]);
   if (draw.chance(0.1)) params.slowStartAfterIdle = false;
-  if (draw.chance(0.3)) params.timeWait = draw.pick([1, 10, 120]) * SECOND;
+  if (draw.chance(0.3)) params.timeWait = draw.pick([30, 120]) * SECOND;
   if (draw.chance(0.1)) params.rtoMin = draw.pick([20 * MILLISECOND, SECOND]);
   return { params, records: draw.chance(0.04) ? draw.between(8, 64) : 0 };
 }

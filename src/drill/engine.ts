@@ -41,6 +41,7 @@ export class Refused {
 }
 
 export interface Engine {
+  readonly profile: Profile;
   /** An IP packet arrives. */
   input(packet: Uint8Array, now: number): void;
   /** Runs what is due. */
@@ -50,7 +51,7 @@ export interface Engine {
   /** The next packet that the stack wants to send now, as on the wire: cut to segments, checksums final. */
   output(now: number): Uint8Array | undefined;
   /** Changes a setting at any time. False: the engine has no such setting. */
-  configure(name: string, value: SettingValue): boolean;
+  configure(name: string, value: SettingValue, now: number): boolean;
   /** Whether a socket may be given this option before it has a connection: it is then in `options` of connect and listen. */
   accepts(name: string, value: SettingValue): boolean;
   connect(localPort: number, remotePort: number, options: SocketOptions, now: number): EngineConnection | Refused;
@@ -72,14 +73,20 @@ export interface EngineListener {
   setOption(name: string, value: SettingValue): boolean;
 }
 
+/** MSG_MORE and MSG_OOB. */
+export interface SendFlags {
+  readonly more: boolean;
+  readonly urgent: boolean;
+}
+
 export interface EngineConnection {
   readonly localPort: number;
   readonly remotePort: number;
   state(): StateName;
   /** Queues octets, and says how many it took. */
-  send(bytes: Uint8Array, flags: { readonly more: boolean; readonly urgent: boolean }, now: number): number;
-  /** Octets that `send` would take now. */
-  space(): number;
+  send(bytes: Uint8Array, flags: SendFlags, now: number): number;
+  /** poll() says that it can be written to. */
+  writable(): boolean;
   /** Copies in-order octets out, and says how many; `peek` leaves them. */
   receive(into: Uint8Array, peek: boolean, now: number): number;
   /** In-order octets that wait to be read (SIOCINQ). */
@@ -89,9 +96,11 @@ export interface EngineConnection {
   unsent(): number;
   /** The peer's FIN has come in order. */
   finished(): boolean;
-  /** The errno's name that ended the connection, or what an ICMP error left; taken by `takeError`. */
+  /** The errno's name that ended the connection; taken by `takeError`. */
   error(): string | undefined;
   takeError(): string | undefined;
+  /** What an ICMP error left that did not end the connection, told once. */
+  takeSoftError(): string | undefined;
   shutdownRead(now: number): void;
   shutdownWrite(now: number): void;
   close(now: number): void;

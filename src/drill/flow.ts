@@ -84,7 +84,7 @@ export class Flow {
 
   /** The stack's sequence number that an ICMP error quotes. */
   quotedSequence(start: number): number {
-    return (start + this.localIsn - this.scriptLocalIsn) >>> 0;
+    return (start + this.localIsn) >>> 0;
   }
 
   #learnRemote(isn: number): void {

@@ -1,7 +1,18 @@
 import type { Value } from "./ast.ts";
 import { pattern, patternByte } from "./codec.ts";
 import type { EngineConnection } from "./engine.ts";
-import { type Attempt, type Call, done, failed, type Socket, type TcpSocket, type UdpSocket } from "./sockets.ts";
+import {
+  type Attempt,
+  type Call,
+  done,
+  failed,
+  lowWater,
+  noteSoftError,
+  type Socket,
+  type TcpSocket,
+  takeError,
+  type UdpSocket,
+} from "./sockets.ts";
 import { symbol } from "./symbols.ts";
 
 const bit = (name: string): number => symbol(name)!;
@@ -19,6 +30,10 @@ interface Transfer {
   readonly count: number;
   readonly flags: number;
   readonly text: Uint8Array | undefined;
+  /** Octets that a TCP_CM_INQ control message must tell; undefined: none is written. */
+  readonly inq: number | undefined;
+  /** recvmsg: control messages are looked at. */
+  readonly isMessage: boolean;
 }
 
 export function ioCall(call: Call): Attempt | undefined {
@@ -45,11 +60,17 @@ function transferOf(call: Call): Transfer {
   if (name === "sendmsg" || name === "recvmsg") {
     const message = call.value(1);
     const control = call.fieldValue(message, "msg_control");
-    if (control && !(control.kind === "list" && control.items.length === 0)) return call.unsupported("msg_control");
+    const inq = name === "recvmsg" ? controlInq(call, control) : undefined;
+    if (inq === undefined && control && !(control.kind === "list" && control.items.length === 0))
+      return call.unsupported("msg_control");
     const vectorValue = call.fieldValue(message, "msg_iov") ?? call.unsupported(`${name} without msg_iov`);
     const received = name === "recvmsg" ? (call.field(message, "msg_flags") ?? 0) : 0;
     if (received !== 0) return call.unsupported("recvmsg with msg_flags");
-    return vector(call, vectorValue, call.syscall.args.length > 2 ? call.number(2) : 0);
+    return {
+      ...vector(call, vectorValue, call.syscall.args.length > 2 ? call.number(2) : 0),
+      inq,
+      isMessage: name === "recvmsg",
+    };
   }
   const buffer = call.value(1);
   const count = call.number(2);
@@ -57,7 +78,13 @@ function transferOf(call: Call): Transfer {
     return call.unsupported(`buffer of kind ${buffer.kind} of ${name}`);
   if (buffer.kind === "string" && /^re/.test(name)) return call.unsupported(`${name} into a string`);
   const flags = call.syscall.args.length > 3 ? call.number(3) : 0;
-  return { count, flags, text: buffer.kind === "string" ? textOf(call, buffer, count) : undefined };
+  return {
+    count,
+    flags,
+    text: buffer.kind === "string" ? textOf(call, buffer, count) : undefined,
+    inq: undefined,
+    isMessage: false,
+  };
 }
 
 function textOf(call: Call, buffer: Value, count: number): Uint8Array {
@@ -78,7 +105,22 @@ function vector(call: Call, value: Value, flags: number): Transfer {
       return call.unsupported(`buffers of ${call.name}`);
     count += length.value.value;
   }
-  return { count, flags, text: undefined };
+  return { count, flags, text: undefined, inq: undefined, isMessage: false };
+}
+
+/** `[{cmsg_level=SOL_TCP, cmsg_type=TCP_CM_INQ, cmsg_data=N}]` */
+function controlInq(call: Call, control: Value | undefined): number | undefined {
+  if (control?.kind !== "list" || control.items.length !== 1) return undefined;
+  const [message] = control.items;
+  const type = call.fieldValue(message!, "cmsg_type");
+  if (type?.kind !== "word" || type.name !== "TCP_CM_INQ") return undefined;
+  return call.field(message!, "cmsg_data");
+}
+
+/** With TCP_INQ each recvmsg tells what is left to read; after the last octet of a finished stream it is 1, the end itself. */
+function controlFaults(s: TcpSocket, connection: EngineConnection, t: Transfer): string[] {
+  const told = s.options.get("TCP_INQ") ? connection.readable() || Number(connection.finished()) : undefined;
+  return told === t.inq || !t.isMessage ? [] : [`TCP_CM_INQ is ${told ?? "not there"}, not ${t.inq ?? "absent"}`];
 }
 
 type Step = (socket: Exclude<Socket, { kind: "epoll" }>, now: number) => ReturnType<Attempt>;
@@ -98,19 +140,23 @@ function read(t: Transfer): Step {
       if ((t.flags & PEEK) === 0) s.read += n;
       got += n;
     }
-    const enough = (t.flags & WAITALL) !== 0 && (t.flags & PEEK) === 0 ? t.count : 1;
-    if (got >= enough) return done(got, ...faults);
+    const waitsForAll = (t.flags & WAITALL) !== 0 && (t.flags & PEEK) === 0;
+    const nonblocking = s.nonblocking || (t.flags & DONTWAIT) !== 0;
+    const enough = nonblocking ? 1 : waitsForAll ? t.count : Math.min(lowWater(s), t.count);
+    const returned = () => done(got, ...faults, ...controlFaults(s, connection, t));
+    if (got >= enough) return returned();
     const over = end(s, connection);
     if (over === undefined) return undefined;
-    return got > 0 ? done(got, ...faults) : over();
+    return got > 0 ? returned() : over();
   };
 }
 
-/** Nothing more will come: the error, or the end of the stream. Undefined: it may still come. */
+/** Nothing more will come: the end of the stream (which a later reset does not take back), or the error. Undefined: it may still come. */
 function end(s: TcpSocket, connection: EngineConnection): (() => ReturnType<Attempt>) | undefined {
-  if (connection.error()) return () => failed(connection.takeError()!);
-  if (connection.finished() || s.readShut) return () => done(0);
-  return connection.state() === "CLOSED" ? () => done(0) : undefined;
+  if (connection.finished()) return () => done(0);
+  noteSoftError(s);
+  if (s.softError ?? connection.error()) return () => failed(takeError(s)!);
+  return s.readShut || connection.state() === "CLOSED" ? () => done(0) : undefined;
 }
 
 function checkPattern(bytes: Uint8Array, offset: number, faults: string[]): void {
@@ -128,8 +174,8 @@ function write(t: Transfer): Step {
   return (s, now) => {
     if (s.kind === "udp") return writeUdp(s, t, now);
     const connection = s.connection;
-    const error = connection?.takeError();
-    if (error) return failed(error);
+    const error = takeError(s);
+    if (error) return sent > 0 ? done(sent) : failed(error);
     if (!connection || s.writeShut || connection.state() === "CLOSED") return sent > 0 ? done(sent) : failed("EPIPE");
     const handshake = connection.state() === "SYN-SENT" || connection.state() === "SYN-RECEIVED";
     if (handshake) return undefined;

@@ -5,6 +5,8 @@ import {
   done,
   failed,
   type Interest,
+  lowWater,
+  noteSoftError,
   opened,
   type Socket,
   type TcpSocket,
@@ -52,14 +54,15 @@ function connectionReadiness(s: TcpSocket): number {
   const c = s.connection;
   if (!c) return OUT | HANG_UP;
   const state = c.state();
+  noteSoftError(s);
   const readOver = c.finished() || s.readShut || state === "CLOSED";
   const writeOver = s.writeShut || state === "CLOSED";
-  let bits = c.error() ? ERROR : 0;
+  let bits = c.error() || s.softError !== undefined ? ERROR : 0;
   if (readOver && writeOver) bits |= HANG_UP;
   if (readOver) bits |= IN | PEER_SHUT;
   if (state === "SYN-SENT" || state === "SYN-RECEIVED") return bits;
-  if (c.readable() > 0) bits |= IN;
-  if (writeOver || c.space() > 0) bits |= OUT;
+  if (c.readable() > 0 && c.readable() >= lowWater(s)) bits |= IN;
+  if (writeOver || c.writable()) bits |= OUT;
   return bits;
 }
 

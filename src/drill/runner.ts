@@ -243,7 +243,8 @@ class Runner {
   }
 
   #configure(name: string, value: number | string | boolean, position: Position): void {
-    if (!this.bench.engine.configure(name, value)) throw new Unsupported(`setting ${name}=${value}`, position);
+    if (!this.bench.engine.configure(name, value, this.bench.now))
+      throw new Unsupported(`setting ${name}=${value}`, position);
   }
 
   #state(name: string | undefined, position: Position): StateName | undefined {

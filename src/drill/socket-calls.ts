@@ -13,6 +13,7 @@ import {
   opened,
   type Socket,
   type TcpSocket,
+  takeError,
   type World,
 } from "./sockets.ts";
 import { symbol } from "./symbols.ts";
@@ -46,6 +47,9 @@ function connectionCall(call: Call): Attempt | undefined {
       return (now) => onSocket(call, (s) => shutdown(call, s, now));
     case "close":
       return close(call);
+    case "getsockname":
+    case "getpeername":
+      return () => onSocket(call, (s) => name(call, s));
     default:
       return undefined;
   }
@@ -77,6 +81,14 @@ function socket(call: Call): Attempt {
     return call.unsupported(`socket of type ${type} and protocol ${protocol}`);
   }
   return () => opened(newTcpSocket(call.world.newFlow(), nonblocking));
+}
+
+/** Addresses are fixed here: only whether there is one can be asked. */
+function name(call: Call, s: Socket): ReturnType<Attempt> {
+  if (!call.isEllipsis(1)) return call.unsupported(`${call.name} with an address`);
+  if (s.kind === "epoll") return failed("ENOTSOCK");
+  const connected = s.kind === "udp" ? s.remotePort !== 0 : s.connection && s.connection.state() !== "CLOSED";
+  return call.name === "getpeername" && !connected ? failed("ENOTCONN") : done(0);
 }
 
 /** The port of a written address, or the script's own. */
@@ -135,7 +147,7 @@ function connect(call: Call): Attempt {
 }
 
 function connectAgain(s: TcpSocket, connection: EngineConnection, begun: boolean): ReturnType<Attempt> {
-  const error = connection.takeError();
+  const error = takeError(s);
   if (error) {
     s.connecting = false;
     return failed(error);
@@ -174,7 +186,15 @@ function shutdown(call: Call, s: Socket, now: number): ReturnType<Attempt> {
   if (s.kind !== "tcp") return failed(s.kind === "udp" ? "ENOTCONN" : "ENOTSOCK");
   const how = call.number(1);
   if (how < 0 || how > 2) return failed("EINVAL");
-  if (s.listener) return call.unsupported("shutdown of a listening socket");
+  if (s.listener) {
+    // Linux: the socket is as before listen(); a blocked accept ends.
+    if (how !== 1) {
+      s.listener.close(now);
+      s.listener = undefined;
+      s.flow.kind = "open";
+    }
+    return done(0);
+  }
   const state = s.connection?.state();
   if (!s.connection || state === "CLOSED") return failed("ENOTCONN");
   if (how !== 1) {

@@ -21,6 +21,8 @@ export interface TcpSocket {
   readShut: boolean;
   writeShut: boolean;
   linger: { readonly on: boolean; readonly seconds: number };
+  /** IP_RECVERR: what ICMP says is an error of the socket; here until somebody asks. */
+  softError: string | undefined;
 }
 
 export interface UdpSocket {
@@ -103,7 +105,26 @@ export function newTcpSocket(flow: Flow, nonblocking: boolean): TcpSocket {
     readShut: false,
     writeShut: false,
     linger: { on: false, seconds: 0 },
+    softError: undefined,
   };
+}
+
+/** SO_RCVLOWAT: octets that a reader waits for. */
+export function lowWater(s: TcpSocket): number {
+  return Math.max(1, Number(s.options.get("SO_RCVLOWAT") ?? 1));
+}
+
+/** Takes over what an ICMP message left, if the socket asked to be told. */
+export function noteSoftError(s: TcpSocket): void {
+  if (s.options.get("IP_RECVERR") || s.options.get("IPV6_RECVERR")) s.softError ??= s.connection?.takeSoftError();
+}
+
+/** The error that the next call on the socket returns, if there is one. */
+export function takeError(s: TcpSocket): string | undefined {
+  noteSoftError(s);
+  const error = s.softError ?? s.connection?.takeError();
+  s.softError = undefined;
+  return error;
 }
 
 /** A call with its arguments, and the questions that every call asks of them. */

@@ -1,24 +1,35 @@
 import type { Stack } from "#stack/stack";
 import { markUrgent } from "#tcp/calls";
-import { errorName, OK } from "#tcp/error";
-import { CLOSE_WAIT, CLOSED, CLOSING, ESTABLISHED, LAST_ACK, stateName, TIME_WAIT } from "#tcp/state";
-import { T_KEEPALIVE, type Tcb } from "#tcp/tcb";
-import type { EngineConnection, SettingValue, StateName } from "./engine.ts";
-import { controlOf, optionParams } from "./stack-settings.ts";
-import { symbol } from "./symbols.ts";
+import { ECONNRESET, errorName, OK } from "#tcp/error";
+import * as M from "#tcp/marks";
+import { gt } from "#tcp/seq";
+import { CLOSE_WAIT, CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT, stateName } from "#tcp/state";
+import { T_DELAYED_ACK, type Tcb } from "#tcp/tcb";
+import type { EngineConnection, SendFlags, SettingValue, StateName } from "./engine.ts";
+import { tcpInfo } from "./stack-info.ts";
+import { optionParams } from "./stack-settings.ts";
+
+const NEVER = Number.POSITIVE_INFINITY;
 
 /** A connection of the real stack, in the socket API's terms. */
 export class StackConnection implements EngineConnection {
   /** The script has a descriptor for it. */
   held = true;
+  /** A packet of the peer carried an ECN codepoint. */
+  ecnSeen = false;
   readonly #stack: Stack;
   readonly #tcb: Tcb;
+  /** As Linux: a reset in CLOSE-WAIT is EPIPE. */
+  readonly #linux: boolean;
   #errorTaken = false;
+  #softTaken = 0;
   #corked = false;
+  #notSentLowWater = NEVER;
 
-  constructor(stack: Stack, tcb: Tcb) {
+  constructor(stack: Stack, tcb: Tcb, linux: boolean) {
     this.#stack = stack;
     this.#tcb = tcb;
+    this.#linux = linux;
   }
 
   get localPort(): number {
@@ -33,7 +44,8 @@ export class StackConnection implements EngineConnection {
     return stateName(this.#tcb.state);
   }
 
-  send(bytes: Uint8Array, flags: { readonly more: boolean; readonly urgent: boolean }, now: number): number {
+  send(bytes: Uint8Array, flags: SendFlags, now: number): number {
+    if (this.unsent() >= this.#notSentLowWater) return 0;
     this.#tcb.snd.cork = this.#corked || flags.more;
     const taken = Math.max(0, this.#stack.send(this.#tcb, bytes, 0, bytes.length, now));
     if (flags.urgent && taken === bytes.length) markUrgent(this.#tcb);
@@ -41,8 +53,10 @@ export class StackConnection implements EngineConnection {
     return taken;
   }
 
-  space(): number {
-    return Math.max(0, this.#tcb.params.sendBuffer - this.#tcb.snd.queued);
+  /** Linux calls it writable while a third of the buffer is free, and less than half of the low-water mark is unsent. */
+  writable(): boolean {
+    const { params, snd } = this.#tcb;
+    return params.sendBuffer - snd.queued >= snd.queued / 2 && 2 * this.unsent() < this.#notSentLowWater;
   }
 
   receive(into: Uint8Array, peek: boolean): number {
@@ -57,26 +71,40 @@ export class StackConnection implements EngineConnection {
   }
 
   unacknowledged(): number {
-    return this.#tcb.snd.queued;
+    const { snd, state } = this.#tcb;
+    if (state & (SYN_SENT | SYN_RECEIVED)) return snd.queued;
+    const finAcknowledged = snd.finSent && this.#tcb.outstanding() === 0;
+    return snd.queued + Number(snd.fin && !finAcknowledged);
   }
 
   unsent(): number {
-    const { snd } = this.#tcb;
+    const { snd, state } = this.#tcb;
+    if (state & (SYN_SENT | SYN_RECEIVED)) return snd.queued;
     return Math.max(0, snd.queued + Number(snd.finSent) - this.#tcb.outstanding());
   }
 
   finished(): boolean {
-    return (this.#tcb.state & (CLOSE_WAIT | CLOSING | LAST_ACK | TIME_WAIT | CLOSED)) !== 0;
+    const { rcv } = this.#tcb;
+    return rcv.finSeen && gt(rcv.nxt, rcv.fin);
   }
 
   error(): string | undefined {
-    return this.#tcb.error === OK || this.#errorTaken ? undefined : errorName(this.#tcb.error);
+    const { error, snd } = this.#tcb;
+    if (error === OK || this.#errorTaken) return undefined;
+    return this.#linux && error === ECONNRESET && this.finished() && !snd.fin ? "EPIPE" : errorName(error);
   }
 
   takeError(): string | undefined {
     const error = this.error();
     if (error) this.#errorTaken = true;
     return error;
+  }
+
+  takeSoftError(): string | undefined {
+    const { softError } = this.#tcb;
+    if (softError === 0 || softError === this.#softTaken) return undefined;
+    this.#softTaken = softError;
+    return errorName(softError);
   }
 
   /** A direction that nobody reads is still received: what Linux does after SHUT_RD. */
@@ -99,32 +127,35 @@ export class StackConnection implements EngineConnection {
   }
 
   setOption(name: string, value: SettingValue, now: number): boolean {
-    const tcb = this.#tcb;
     const params = optionParams(name, value);
     if (!params) return false;
-    Object.assign(tcb.params, params);
-    if (params.receiveBuffer !== undefined) tcb.rcv.capacity = params.receiveBuffer;
-    if (params.quickAcks !== undefined) tcb.quickAcks = params.quickAcks;
+    this.#stack.setParams(this.#tcb, params, now);
     if (name === "TCP_CORK") {
       this.#corked = value !== 0;
-      tcb.snd.cork = this.#corked;
+      this.#tcb.snd.cork = this.#corked;
     }
-    if (name === "SO_KEEPALIVE" && tcb.state & (ESTABLISHED | CLOSE_WAIT)) {
-      tcb.timers[T_KEEPALIVE] = value === 0 ? Number.POSITIVE_INFINITY : now + tcb.params.keepAliveIdle;
-    }
-    if (name === "TCP_KEEPIDLE" && tcb.params.keepAlive) tcb.timers[T_KEEPALIVE] = now + tcb.params.keepAliveIdle;
-    const control = controlOf(params);
-    if (control) tcb.congestion = control;
-    this.#stack.touch(tcb);
+    if (name === "TCP_NODELAY" && value !== 0 && !this.#corked) this.#tcb.snd.cork = false;
+    if (name === "TCP_QUICKACK") this.#quickAck(value !== 0);
+    if (name === "TCP_NOTSENT_LOWAT") this.#notSentLowWater = value === 0 ? NEVER : Number(value) >>> 0;
+    this.#stack.touch(this.#tcb);
     return true;
   }
 
+  /** Linux: 0 behaves as an interactive user until the delayed-ACK timer fires; 1 ends that, and lets go what waits. */
+  #quickAck(on: boolean): void {
+    const tcb = this.#tcb;
+    tcb.interactive = !on;
+    if (on && tcb.state & (ESTABLISHED | CLOSE_WAIT) && tcb.timers[T_DELAYED_ACK] !== NEVER)
+      tcb.ackNow = M.TX_ACK_QUICK;
+  }
+
   option(name: string): SettingValue | undefined {
-    const { params, snd } = this.#tcb;
+    const { params, snd, state } = this.#tcb;
     const values: Readonly<Record<string, () => SettingValue>> = {
-      TCP_MAXSEG: () => snd.mss,
+      TCP_MAXSEG: () => (state & (CLOSED | SYN_SENT) ? params.mss || 536 : snd.mss),
       TCP_NODELAY: () => Number(params.nagle === "off"),
       TCP_CORK: () => Number(this.#corked),
+      TCP_QUICKACK: () => Number(!this.#tcb.interactive),
       TCP_KEEPIDLE: () => params.keepAliveIdle / 1e6,
       TCP_KEEPINTVL: () => params.keepAliveInterval / 1e6,
       TCP_KEEPCNT: () => params.keepAliveCount,
@@ -134,66 +165,16 @@ export class StackConnection implements EngineConnection {
       SO_KEEPALIVE: () => Number(params.keepAlive),
       SO_SNDBUF: () => params.sendBuffer,
       IP_TOS: () => params.tos,
+      IPV6_TCLASS: () => params.tos,
       IP_TTL: () => params.ttl,
+      IPV6_UNICAST_HOPS: () => params.ttl,
+      IP_MTU: () => this.info(0).tcpi_pmtu!,
+      IPV6_MTU: () => this.info(0).tcpi_pmtu!,
     };
     return values[name]?.();
   }
 
   info(now: number): Readonly<Record<string, number>> {
-    const tcb = this.#tcb;
-    const i = this.#stack.info(tcb);
-    const segments = (octets: number) => Math.ceil(octets / i.mss);
-    const elapsed = (since: number) => Math.floor((now - since) / 1_000);
-    const options = Number(i.timestamps) | (Number(i.sack) << 1) | (Number(i.sndWscale >= 0) << 2);
-    return {
-      tcpi_state: LINUX_STATES[i.state]!,
-      tcpi_ca_state: ["open", "disorder", "cwr", "recovery", "loss"].indexOf(i.phase),
-      tcpi_retransmits: i.backoff,
-      tcpi_backoff: i.backoff,
-      tcpi_probes: tcb.probes,
-      tcpi_options: options,
-      tcpi_snd_wscale: Math.max(0, i.sndWscale),
-      tcpi_rcv_wscale: Math.max(0, i.rcvWscale),
-      tcpi_rto: i.rto,
-      tcpi_snd_mss: i.mss,
-      tcpi_unacked: segments(Math.max(0, tcb.outstanding())),
-      tcpi_sacked: segments(i.sacked),
-      tcpi_lost: segments(i.lost),
-      tcpi_last_data_sent: elapsed(tcb.lastSendTime),
-      tcpi_last_data_recv: elapsed(tcb.lastReceiveTime),
-      tcpi_last_ack_recv: elapsed(tcb.lastAckTime),
-      tcpi_rtt: i.rtt,
-      tcpi_rttvar: i.rttvar,
-      tcpi_min_rtt: i.minRtt,
-      tcpi_snd_ssthresh: i.ssthresh >= 0x7fffffff ? 0x7fffffff : Math.floor(i.ssthresh / i.mss),
-      tcpi_snd_cwnd: Math.floor(i.cwnd / i.mss),
-      tcpi_total_retrans: i.retransTotal,
-      tcpi_bytes_acked: i.bytesAcked,
-      tcpi_bytes_received: i.bytesReceived,
-      tcpi_bytes_sent: i.bytesSent,
-      tcpi_bytes_retrans: i.bytesRetrans,
-      tcpi_segs_out: i.segsOut,
-      tcpi_segs_in: i.segsIn,
-      tcpi_data_segs_out: i.dataSegsOut,
-      tcpi_data_segs_in: i.dataSegsIn,
-      tcpi_notsent_bytes: this.unsent(),
-      tcpi_snd_wnd: i.sndWnd,
-      tcpi_rcv_wnd: i.rcvWnd,
-      tcpi_rcv_ooopack: i.outOfOrderReceived,
-    };
+    return tcpInfo(this.#stack, this.#tcb, this.ecnSeen, now);
   }
 }
-
-const LINUX_STATES: Readonly<Record<StateName, number>> = {
-  ESTABLISHED: symbol("TCP_ESTABLISHED")!,
-  "SYN-SENT": symbol("TCP_SYN_SENT")!,
-  "SYN-RECEIVED": symbol("TCP_SYN_RECV")!,
-  "FIN-WAIT-1": symbol("TCP_FIN_WAIT1")!,
-  "FIN-WAIT-2": symbol("TCP_FIN_WAIT2")!,
-  "TIME-WAIT": symbol("TCP_TIME_WAIT")!,
-  CLOSED: symbol("TCP_CLOSE")!,
-  "CLOSE-WAIT": symbol("TCP_CLOSE_WAIT")!,
-  "LAST-ACK": symbol("TCP_LAST_ACK")!,
-  LISTEN: symbol("TCP_LISTEN")!,
-  CLOSING: symbol("TCP_CLOSING")!,
-};

@@ -11,14 +11,17 @@ import {
   type EngineListener,
   type EngineSetup,
   type EngineUdp,
+  type Profile,
   Refused,
   type SettingValue,
   type SocketOptions,
   type StateName,
 } from "./engine.ts";
 import { StackConnection } from "./stack-connection.ts";
-import { optionParams, type Params, PROFILES, settingParams } from "./stack-settings.ts";
+import { optionParams, type Params, PROFILES, READ_LATE, settingParams } from "./stack-settings.ts";
 
+/** Options that are not a parameter of the connection but of the socket above it; children inherit them. */
+const OF_THE_SOCKET = new Set(["TCP_CORK", "TCP_NOTSENT_LOWAT"]);
 /** Enough for the connections of a script, and little to set up: there is a stack per script. */
 const LIMITS = { memory: 32 << 20, connections: 256, records: 4096 };
 
@@ -33,6 +36,10 @@ export class StackEngine implements Engine {
   readonly #listeners = new Set<Listener>();
   /** Where arriving packets are put: a page that is never given back. */
   #slot = -1;
+
+  get profile(): Profile {
+    return this.#setup.profile;
+  }
 
   constructor(setup: EngineSetup) {
     this.#setup = setup;
@@ -57,12 +64,22 @@ export class StackEngine implements Engine {
 
   input(bytes: Uint8Array, now: number): void {
     const stack = this.stack;
+    this.#noteEcn(bytes);
     stack.slab.u8.set(bytes, this.#slot);
     this.#packet.clear();
     this.#packet.o = this.#slot;
     this.#packet.n = bytes.length;
     stack.input(this.#packet, now);
     this.#drainEvents();
+  }
+
+  /** tcp_info tells whether the peer ever sent a packet that could be marked. */
+  #noteEcn(bytes: Uint8Array): void {
+    const v6 = bytes[0]! >> 4 === 6;
+    if (((v6 ? bytes[1]! >> 4 : bytes[1]!) & 3) === 0) return;
+    const o = v6 ? 40 : (bytes[0]! & 15) * 4;
+    const port = (at: number) => (bytes[at]! << 8) | bytes[at + 1]!;
+    for (const c of this.#connections) if (c.remotePort === port(o) && c.localPort === port(o + 2)) c.ecnSeen = true;
   }
 
   advance(now: number): void {
@@ -91,15 +108,18 @@ export class StackEngine implements Engine {
     for (let who = this.#stack?.nextEvent(); who; who = this.#stack?.nextEvent()) if ("snd" in who) who.events = 0;
   }
 
-  configure(name: string, value: SettingValue): boolean {
+  configure(name: string, value: SettingValue, now: number): boolean {
     if (name === "mtu") {
       if (this.#stack) return this.#mtu === value;
       this.#mtu = Number(value);
       return true;
     }
     const params = settingParams(name, value);
-    if (params) this.#params = { ...this.#params, ...params };
-    return params !== undefined;
+    if (!params) return false;
+    this.#params = { ...this.#params, ...params };
+    for (const listener of this.#listeners) listener.params = { ...listener.params, ...params };
+    if (READ_LATE.has(name)) for (const tcb of this.stack.connections()) this.stack.setParams(tcb, params, now);
+    return true;
   }
 
   accepts(name: string, value: SettingValue): boolean {
@@ -109,21 +129,29 @@ export class StackEngine implements Engine {
   connect(localPort: number, remotePort: number, options: SocketOptions, now: number): StackConnection | Refused {
     return orRefused(() => {
       const remote = addressOf(this.#setup.remote);
-      return this.#wrap(this.stack.connect(remote, remotePort, { localPort, params: this.#with(options) }, now));
+      const tcb = this.stack.connect(remote, remotePort, { localPort, params: this.#with(options) }, now);
+      const connection = this.#wrap(tcb);
+      for (const [name, value] of options) if (OF_THE_SOCKET.has(name)) connection.setOption(name, value, now);
+      return connection;
     });
   }
 
-  listen(localPort: number, backlog: number, options: SocketOptions, now: number): EngineListener | Refused {
-    return orRefused(() => this.#listener(this.stack.listen(localPort, { backlog, params: this.#with(options) }), now));
+  listen(localPort: number, backlog: number, options: SocketOptions): EngineListener | Refused {
+    return orRefused(() =>
+      this.#listener(this.stack.listen(localPort, { backlog, params: this.#with(options) }), new Map(options)),
+    );
   }
 
-  #listener(listener: Listener, _now: number): EngineListener {
+  #listener(listener: Listener, options: Map<string, SettingValue>): EngineListener {
     this.#listeners.add(listener);
     return {
       localPort: listener.port,
-      accept: () => {
+      accept: (now) => {
         const tcb = this.stack.accept(listener);
-        return tcb === null ? undefined : this.#wrap(tcb);
+        if (tcb === null) return undefined;
+        const connection = this.#wrap(tcb);
+        for (const [name, value] of options) if (OF_THE_SOCKET.has(name)) connection.setOption(name, value, now);
+        return connection;
       },
       waiting: () => listener.ready.length,
       close: (now) => {
@@ -132,7 +160,8 @@ export class StackEngine implements Engine {
       },
       setOption: (name, value) => {
         const params = optionParams(name, value);
-        if (params) Object.assign(listener.params, params);
+        options.set(name, value);
+        if (params) listener.params = { ...listener.params, ...params };
         return params !== undefined;
       },
     };
@@ -145,7 +174,7 @@ export class StackEngine implements Engine {
   }
 
   #wrap(tcb: Tcb): StackConnection {
-    const connection = new StackConnection(this.stack, tcb);
+    const connection = new StackConnection(this.stack, tcb, this.#setup.profile === "linux");
     this.#connections.push(connection);
     return connection;
   }

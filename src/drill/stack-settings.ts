@@ -1,4 +1,3 @@
-import { congestionControl } from "#tcp/congestion";
 import { type CongestionControlName, DEFAULT_PARAMS, type TcpParams } from "#tcp/params";
 import type { Profile, SettingValue } from "./engine.ts";
 
@@ -9,17 +8,32 @@ export type Params = Partial<TcpParams>;
 const MS = 1_000;
 const S = 1_000_000;
 
-/** Linux: as BEHAVIOURS has it; a receive buffer limit that makes the window scale 8, as scripts expect it. */
-const LINUX: Params = { receiveBufferMax: 8 << 20 };
-/** FreeBSD: small buffers, every second segment or 100 ms, and no limit on ACKs to unacceptable segments. */
+/** Linux 6.x without any sysctl changed. tcp_rmem is the one that scripts expect: the window scale is 8. */
+const LINUX: Params = {
+  receiveBufferMax: 15 << 20,
+  ecn: "passive",
+  lossDetection: "rack",
+  tolerateMissingTimestamps: true,
+  softErrorsAbortOpen: true,
+  retriesSyn: 6,
+  retriesSynAck: 5,
+};
+/**
+ * FreeBSD: small buffers, every second segment or 100 ms, no limit on ACKs to unacceptable segments, a window scale of 6
+ * (kern.ipc.maxsockbuf), 12 retransmissions and 75 s to connect.
+ */
 const FREEBSD: Params = {
   receiveBuffer: 65_536,
   receiveBufferMax: 2 << 20,
   sendBuffer: 32_768,
+  ecn: "passive",
   quickAcks: 0,
   delayedAck: 100 * MS,
   invalidAckInterval: 0,
   nagle: "rfc896",
+  congestionControl: "cubic",
+  retriesR2: 12,
+  rtoMax: 64 * S,
 };
 
 export const PROFILES: Readonly<Record<Profile, Params>> = {
@@ -34,47 +48,59 @@ const CONTROLS: Readonly<Record<string, CongestionControlName>> = {
   cubic: "cubic",
 };
 
-/** Settings of mechanisms that the stack does not have, with the values at which that makes no difference. */
-const ABSENT: Readonly<Record<string, readonly SettingValue[]>> = {
-  dsack: [true],
-  ecn: [0],
-  ecnFallback: [true, false],
-  sendBufferMax: [],
-  tailLossProbe: [0],
-  rack: [0],
-  frto: [0],
-  fastOpen: [0],
-  syncookies: [0, 1, false, true],
-  syncookiesOnly: [false],
-  mtuProbing: [0],
-  baseMss: [],
-  receiveBufferTuning: [false, true],
-  abortOnOverflow: [false],
-  rfc1337: [false],
-  thinLinearTimeouts: [false],
-  compressedSacks: [0],
-  pathMtuDiscovery: [true],
-  blackhole: [0],
-  dropSynFin: [true],
-  delayedAcks: [true],
-  mssDefault: [536],
-  rtoSlop: [],
-  dropOptionsOnRetransmission: [false],
-  blackholeDetection: [0],
-  fastFinWait2: [false],
-  icmpMayReset: [true],
-  challengeAckLimit: [],
+/**
+ * Settings that have no parameter of their own, with the values at which the stack does what they ask. A value that asks
+ * for something else makes a script unsupported.
+ */
+const ABSENT: Readonly<Record<string, (value: SettingValue) => boolean>> = {
+  dsack: (on) => on === true,
+  ecnFallback: (on) => on === true,
+  tailLossProbe: (on) => on === true,
+  frto: (value) => value === 0 || value === 2,
+  fastOpen: () => true,
+  syncookies: (value) => value !== 2,
+  syncookiesOnly: (on) => on === false,
+  mtuProbing: (value) => value === 0,
+  sendBufferMax: () => true,
+  receiveBufferTuning: () => true,
+  collapseRetransmissions: () => true,
+  abortOnOverflow: (on) => on === false,
+  rfc1337: (on) => on === false,
+  thinLinearTimeouts: (on) => on === false,
+  linearSynTimeouts: (n) => n === 0,
+  compressedSacks: (n) => n === 0,
+  compressedSacksDelay: (n) => Number(n) <= MS * MS,
+  pathMtuDiscovery: (on) => on === true,
+  blackhole: (value) => value === 0,
+  dropSynFin: (on) => on === true,
+  mssDefault: (octets) => octets === 536,
+  mssDefault6: (octets) => octets === 1220,
+  mssMin: (octets) => Number(octets) <= 536,
+  connectTimeout: (time) => Number(time) >= 75 * S,
+  rtoSlop: (time) => time === 200 * MS,
+  dropOptionsOnRetransmission: (on) => on === false,
+  blackholeDetection: (value) => value === 0,
+  fastFinWait2: (on) => on === false,
+  icmpMayReset: (on) => on === true,
+  challengeAckLimit: (n) => Number(n) >= 1_000,
+  retriesOrphan: (n) => n === 0,
+  dupThreshMax: (n) => Number(n) >= 300,
+  notSentLowWater: () => true,
 };
-/** Of those, the ones whose value never matters. */
-const ANY_VALUE = new Set(["sendBufferMax", "baseMss"]);
 
-/** Settings that are not a field of their own. */
+/** Settings that are not a parameter of that name and type. */
 const DERIVED: Readonly<Record<string, (value: SettingValue) => Params | undefined>> = {
-  strictReset: (value) => ({ rfc5961: value === true }),
-  strictSyn: (value) => ({ rfc5961: value === true }),
+  ecn: (value) => ECN[String(value)],
+  rack: (value) => RACK[String(value)],
+  // Until RFC 5961's three rules are three parameters.
+  challengeReset: (value) => ({ rfc5961: value === true }),
+  challengeSyn: (value) => ({ rfc5961: value === true }),
+  challengeAck: (value) => (value === true ? {} : undefined),
   maximumSegmentLifetime: (value) => ({ timeWait: 2 * Number(value) }),
   congestionControl: control,
 };
+const ECN: Readonly<Record<string, Params>> = { 0: { ecn: "off" }, 1: { ecn: "on" }, 2: { ecn: "passive" } };
+const RACK: Readonly<Record<string, Params>> = { 0: { lossDetection: "rfc6675" }, 1: { lossDetection: "rack" } };
 
 function control(value: SettingValue): Params | undefined {
   const name = CONTROLS[String(value)];
@@ -83,21 +109,27 @@ function control(value: SettingValue): Params | undefined {
 
 /** The parameters that a setting changes; undefined: the stack has no such setting, or not with that value. */
 export function settingParams(name: string, value: SettingValue): Params | undefined {
+  if (typeof DEFAULT_PARAMS[name as keyof TcpParams] === typeof value && value !== undefined) return { [name]: value };
   const derived = DERIVED[name];
   if (derived) return derived(value);
-  if (name in DEFAULT_PARAMS) {
-    const known = DEFAULT_PARAMS[name as keyof TcpParams];
-    return typeof known === typeof value ? { [name]: value } : undefined;
-  }
-  const harmless = ABSENT[name]?.includes(value) || ANY_VALUE.has(name);
-  return harmless ? {} : undefined;
+  return ABSENT[name]?.(value) ? {} : undefined;
 }
+
+/** Settings that a kernel looks up when it needs them, so that open connections go by a new value as well. */
+export const READ_LATE: ReadonlySet<string> = new Set([
+  "retriesR1",
+  "retriesR2",
+  "slowStartAfterIdle",
+  "invalidAckInterval",
+  "tailLossProbe",
+  "frto",
+]);
 
 /** Options of a socket, by the socket API's names. Linux doubles buffer sizes for its own overhead; the payload's share is what was asked. */
 const OPTIONS: Readonly<Record<string, (value: number) => Params | undefined>> = {
   SO_KEEPALIVE: (on) => ({ keepAlive: on !== 0 }),
-  SO_RCVBUF: (n) => ({ receiveBuffer: n }),
-  SO_RCVBUFFORCE: (n) => ({ receiveBuffer: n }),
+  SO_RCVBUF: (n) => ({ receiveBuffer: n, receiveBufferMax: n }),
+  SO_RCVBUFFORCE: (n) => ({ receiveBuffer: n, receiveBufferMax: n }),
   SO_SNDBUF: (n) => ({ sendBuffer: 2 * n }),
   SO_SNDBUFFORCE: (n) => ({ sendBuffer: 2 * n }),
   SO_OOBINLINE: (on) => (on === 0 ? undefined : {}),
@@ -107,10 +139,13 @@ const OPTIONS: Readonly<Record<string, (value: number) => Params | undefined>> =
   TCP_KEEPINTVL: (n) => ({ keepAliveInterval: n * S }),
   TCP_KEEPCNT: (n) => ({ keepAliveCount: n }),
   TCP_SYNCNT: (n) => ({ retriesSyn: n }),
-  TCP_LINGER2: (n) => ({ finWait2: n * S }),
+  TCP_LINGER2: (n) => (n > 0 ? { finWait2: Math.min(n, 120) * S } : n === 0 ? {} : undefined),
   TCP_USER_TIMEOUT: (n) => ({ userTimeout: n * MS }),
-  TCP_QUICKACK: (on) => ({ quickAcks: on === 0 ? 0 : DEFAULT_PARAMS.quickAcks }),
+  TCP_QUICKACK: () => ({}),
   TCP_CORK: () => ({}),
+  TCP_NOTSENT_LOWAT: () => ({}),
+  TCP_DEFER_ACCEPT: (n) => (n === 0 ? {} : undefined),
+  TCP_FASTOPEN: (n) => (n === 0 ? {} : undefined),
   IP_TOS: (n) => ({ tos: n & 0xfc }),
   IPV6_TCLASS: (n) => ({ tos: n & 0xfc }),
   IP_TTL: (n) => ({ ttl: n }),
@@ -121,9 +156,4 @@ const OPTIONS: Readonly<Record<string, (value: number) => Params | undefined>> =
 export function optionParams(name: string, value: SettingValue): Params | undefined {
   if (name === "TCP_CONGESTION") return control(value);
   return typeof value === "number" ? OPTIONS[name]?.(value) : undefined;
-}
-
-/** The control of that name, for a connection that is open already. */
-export function controlOf(params: Params): ReturnType<typeof congestionControl> | undefined {
-  return params.congestionControl && congestionControl(params.congestionControl);
 }

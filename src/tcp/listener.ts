@@ -10,7 +10,8 @@ export class Listener {
   /** The foreign socket, if the OPEN specified one: others are refused. Port 0: any. */
   readonly remote: Address | null;
   readonly remotePort: number;
-  readonly params: TcpParams;
+  /** What its connections begin with; replaced, never changed: those that are there share it. */
+  params: Readonly<TcpParams>;
   /** Connections that may wait to be accepted; as many may be half open. */
   readonly backlog: number;
   /** Children in SYN-RECEIVED. */
@@ -29,7 +30,7 @@ export class Listener {
   constructor(
     local: Address | null,
     port: number,
-    params: TcpParams,
+    params: Readonly<TcpParams>,
     backlog: number,
     remote: Address | null,
     remotePort: number,

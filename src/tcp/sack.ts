@@ -98,6 +98,7 @@ export function acknowledge(tcb: Tcb, ack: number, now: number, out: AckResult):
 export function applySack(tcb: Tcb, seg: Segment, now: number, out: AckResult): void {
   const { options } = seg;
   const { una, nxt } = tcb.snd;
+  let n = 0;
   for (let i = 0; i < options.sackBlocks; i++) {
     const left = options.sackLeft[i]!;
     const right = options.sackRight[i]!;
@@ -107,9 +108,19 @@ export function applySack(tcb: Tcb, seg: Segment, now: number, out: AckResult): 
       continue;
     }
     if (lt(left, una)) continue;
-    applyBlock(tcb, left, right, now, out);
+    // They come newest first; what one ACK reports arrived in no other order than its own (RFC 8985 §6.2 step 2).
+    let at = n++;
+    for (; at > 0 && lt(left, options.sackLeft[ascending[at - 1]!]!); at--) ascending[at] = ascending[at - 1]!;
+    ascending[at] = i;
+  }
+  for (let i = 0; i < n; i++) {
+    const block = ascending[i]!;
+    applyBlock(tcb, options.sackLeft[block]!, options.sackRight[block]!, now, out);
   }
 }
+
+/** Indices of the blocks of one ACK by their left edges: scratch. */
+const ascending = new Int8Array(4);
 
 /** RFC 2883 §4: the first block reports a duplicate if it lies below the ACK or inside the second block. */
 function isDsack(

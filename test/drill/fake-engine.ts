@@ -26,6 +26,7 @@ const ISN = 0x7ffffff0;
 const TS_ORIGIN = 0xfffffff0;
 
 export class FakeEngine implements Engine {
+  readonly profile = "linux";
   readonly sent: Uint8Array[] = [];
   readonly settings = new Map<string, SettingValue>();
   connection: FakeConnection | undefined;
@@ -187,8 +188,8 @@ class FakeConnection implements EngineConnection {
     return bytes.length;
   }
 
-  space(): number {
-    return 1;
+  writable(): boolean {
+    return true;
   }
 
   receive(into: Uint8Array, peek: boolean): number {
@@ -218,6 +219,10 @@ class FakeConnection implements EngineConnection {
   }
 
   takeError(): string | undefined {
+    return undefined;
+  }
+
+  takeSoftError(): string | undefined {
     return undefined;
   }
 

@@ -1,0 +1,108 @@
+import type { Stack } from "#stack/stack";
+import { announcedMss } from "#tcp/emit";
+import { LOST, NONE, RESENT, SACKED } from "#tcp/records";
+import {
+  CLOSE_WAIT,
+  CLOSED,
+  CLOSING,
+  FIN_WAIT_2,
+  LAST_ACK,
+  LISTEN,
+  SYN_RECEIVED,
+  SYN_SENT,
+  TIME_WAIT,
+} from "#tcp/state";
+import type { Tcb } from "#tcp/tcb";
+import type { StateName } from "./engine.ts";
+import { symbol } from "./symbols.ts";
+
+/**
+ * Linux' tcp_info, field by field and in its units: segments for windows and the scoreboard, microseconds for round trips and
+ * the RTO, milliseconds for "last". A field that the engine does not keep is not there: a script that reads it is unsupported.
+ * @param ecnSeen a packet of the peer carried an ECN codepoint.
+ */
+export function tcpInfo(stack: Stack, tcb: Tcb, ecnSeen: boolean, now: number): Readonly<Record<string, number>> {
+  const i = stack.info(tcb);
+  const { snd, rcv, rack } = tcb;
+  const scaled = tcb.windowScaleOk;
+  const synchronized = (tcb.state & (SYN_SENT | SYN_RECEIVED | CLOSED | LISTEN)) === 0;
+  const millisecondsSince = (time: number) => Math.floor((now - Math.max(time, tcb.openedAt)) / 1_000);
+  const segments = (octets: number) => Math.floor(octets / i.mss);
+  const options = [i.timestamps, i.sack, scaled, tcb.ecnOk, ecnSeen && tcb.ecnOk];
+  const finReceived = Number((tcb.state & (CLOSE_WAIT | CLOSING | LAST_ACK | TIME_WAIT)) !== 0);
+  const finAcknowledged = Number((tcb.state & (FIN_WAIT_2 | TIME_WAIT)) !== 0 && snd.finSent);
+  return {
+    tcpi_state: LINUX_STATES[i.state]!,
+    tcpi_ca_state: ["open", "disorder", "cwr", "recovery", "loss"].indexOf(i.phase),
+    tcpi_retransmits: i.backoff,
+    tcpi_probes: Math.max(tcb.probes, tcb.keepAliveProbes),
+    tcpi_backoff: i.backoff + tcb.persistBackoff,
+    tcpi_options: options.reduce((bits, on, n) => bits | (Number(on) << n), 0),
+    tcpi_snd_wscale: scaled ? snd.shift : 0,
+    tcpi_rcv_wscale: scaled ? rcv.shift : 0,
+    tcpi_rto: i.rto,
+    tcpi_snd_mss: i.mss,
+    tcpi_rcv_mss: rcv.mss,
+    tcpi_advmss: announcedMss(tcb) - (i.timestamps ? 12 : 0),
+    ...scoreboard(tcb),
+    // Linux gave up counting it with FACK and says 0.
+    tcpi_fackets: 0,
+    tcpi_last_data_sent: millisecondsSince(tcb.lastSendTime),
+    tcpi_last_data_recv: millisecondsSince(tcb.lastReceiveTime),
+    tcpi_last_ack_recv: millisecondsSince(tcb.lastAckTime),
+    tcpi_pmtu: stack.pathMtu.get(tcb.remote.a, tcb.remote.b, tcb.remote.c, tcb.remote.d, now),
+    tcpi_rtt: i.rtt,
+    tcpi_rttvar: i.rttvar,
+    tcpi_min_rtt: Number.isFinite(tcb.rttMin) ? tcb.rttMin : 0xffffffff,
+    tcpi_snd_ssthresh: i.ssthresh >= 0x7fffffff ? 0x7fffffff : segments(i.ssthresh),
+    tcpi_snd_cwnd: segments(i.cwnd),
+    // Linux moves it as it sees reordering, and the engine does not.
+    ...(rack.reorderingSeen ? {} : { tcpi_reordering: tcb.params.dupThresh }),
+    tcpi_total_retrans: i.retransTotal,
+    // The numbers of SYN and FIN count as octets there.
+    tcpi_bytes_acked: i.bytesAcked + Number(!tcb.passive && synchronized) + finAcknowledged,
+    tcpi_bytes_received: i.bytesReceived + finReceived,
+    tcpi_bytes_sent: i.bytesSent + i.bytesRetrans,
+    tcpi_bytes_retrans: i.bytesRetrans,
+    // The SYN,ACK is not the connection's yet, the SYN that it answers is.
+    ...(tcb.passive && i.retransTotal > 0 ? {} : { tcpi_segs_out: i.segsOut - Number(tcb.passive) }),
+    tcpi_segs_in: i.segsIn + Number(tcb.passive),
+    tcpi_data_segs_out: i.dataSegsOut,
+    tcpi_data_segs_in: i.dataSegsIn,
+    tcpi_notsent_bytes: Math.max(0, snd.queued + Number(snd.fin) - tcb.outstanding()),
+    tcpi_snd_wnd: i.sndWnd,
+    tcpi_rcv_wnd: (rcv.adv - rcv.acked) | 0,
+    tcpi_rcv_ooopack: i.outOfOrderReceived,
+    tcpi_total_rto: i.timeouts,
+  };
+}
+
+/** Segments in flight, by what is known of each. */
+function scoreboard(tcb: Tcb): Readonly<Record<string, number>> {
+  const { records } = tcb.env;
+  let [unacked, sacked, lost, retrans] = [0, 0, 0, 0];
+  for (let r = tcb.head; r !== NONE; r = records.next[r]!) {
+    const flags = records.flags[r]!;
+    const n = Math.max(1, Math.ceil(((records.end[r]! - records.start[r]!) | 0) / tcb.snd.mss));
+    unacked += n;
+    if (flags & SACKED) sacked += n;
+    if (flags & LOST) lost += n;
+    if (flags & RESENT) retrans += n;
+  }
+  if (!tcb.sackOk) sacked = Math.ceil(tcb.renoSacked / tcb.snd.mss);
+  return { tcpi_unacked: unacked, tcpi_sacked: sacked, tcpi_lost: lost, tcpi_retrans: retrans };
+}
+
+const LINUX_STATES: Readonly<Record<StateName, number>> = {
+  ESTABLISHED: symbol("TCP_ESTABLISHED")!,
+  "SYN-SENT": symbol("TCP_SYN_SENT")!,
+  "SYN-RECEIVED": symbol("TCP_SYN_RECV")!,
+  "FIN-WAIT-1": symbol("TCP_FIN_WAIT1")!,
+  "FIN-WAIT-2": symbol("TCP_FIN_WAIT2")!,
+  "TIME-WAIT": symbol("TCP_TIME_WAIT")!,
+  CLOSED: symbol("TCP_CLOSE")!,
+  "CLOSE-WAIT": symbol("TCP_CLOSE_WAIT")!,
+  "LAST-ACK": symbol("TCP_LAST_ACK")!,
+  LISTEN: symbol("TCP_LISTEN")!,
+  CLOSING: symbol("TCP_CLOSING")!,
+};

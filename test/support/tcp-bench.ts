@@ -71,6 +71,8 @@ export interface Given extends Offered {
   data?: ArrayLike<number>;
   /** So many octets of the peer's stream (`octetAt`) from `seq` on. */
   n?: number;
+  /** The TOS octet: DSCP and ECN. */
+  tos?: number;
   port?: number;
   localPort?: number;
   source?: string;
@@ -247,8 +249,8 @@ export class TcpBench {
     if (!flags.includes("R") && given.seq === undefined) this.peerNxt = Math.max(this.peerNxt, end);
     const ip =
       this.family === 4
-        ? naiveIPv4({ source, destination, protocol: 6 }, segment)
-        : naiveIPv6({ source, destination, nextHeader: 6 }, segment);
+        ? naiveIPv4({ source, destination, protocol: 6, tos: given.tos ?? 0 }, segment)
+        : naiveIPv6({ source, destination, nextHeader: 6, trafficClass: given.tos ?? 0 }, segment);
     return this.inject(ip);
   }
 

@@ -5,7 +5,7 @@ export function addressMap(e: Endpoint, port: number, mtu: number): string[] {
   const me = `  me      ${e.local}`;
   const width = Math.max(me.length, 24) + 3;
   const first = `${me.padEnd(width)}this stack, in user space, behind ${e.tun}`;
-  const kernel = `${`  kernel  ${e.kernel.address}`.padEnd(width)}your machine's own end of ${e.tun} (${e.kernel.network}/${e.kernel.bits}, mtu ${mtu})`;
+  const kernel = `${`  kernel  ${e.kernel.address}`.padEnd(width)}the machine's end of ${e.tun}: ${e.kernel.network}/${e.kernel.bits}, mtu ${mtu}`;
   const name = e.role === "host" ? "peer" : "host";
   const far = e.remote === null ? "anybody" : bracketed(e.remote.toString(), e.role === "peer" ? port : 0);
   const how = e.toKernel
@@ -13,7 +13,7 @@ export function addressMap(e: Endpoint, port: number, mtu: number): string[] {
     : e.remote === null
       ? `may connect to ${bracketed(e.local.toString(), port)}`
       : e.role === "peer"
-        ? `reached through the kernel: ${e.tun} → forwarding → the other device`
+        ? "the other stack, through the kernel's forwarding"
         : `the only one let in, to ${bracketed(e.local.toString(), port)}`;
   return [first, kernel, `${`  ${name}    ${far}`.padEnd(width)}${how}`];
 }

@@ -42,8 +42,12 @@ export class Conversation {
     const { socket } = this;
     const info = await socket.opened;
     const facts = { local: socket.localAddress, remote: socket.remoteAddress, connection: socket.id, ...info };
-    this.#voice.event("open", facts, `open ${socket.localAddress} ⇄ ${socket.remoteAddress}   ${agreedText(info)}`);
-    const stop = this.#showProgress(ends.chat && service.kind === "pipe");
+    this.#voice.event("open", facts, `open ${socket.localAddress} ⇄ ${socket.remoteAddress}`);
+    this.#voice.event("agreed", {}, `· ${agreedText(info)}`);
+    const chat = ends.chat && service.kind === "pipe";
+    if (chat && !ends.listenOnly)
+      this.#voice.event("hint", {}, "· type text; Ctrl-D closes your direction, Ctrl-C ends");
+    const stop = this.#showProgress(chat);
     try {
       // A keyboard may be waited for when all else is over: a reset is told at once, and so is the end after Ctrl-C.
       await Promise.all([Promise.race([this.#carry(service, ends), this.#interrupted]), socket.closed]);
@@ -82,7 +86,7 @@ export class Conversation {
         });
         const back = receive(socket, sink, received).then(() => {
           if (chat && sending)
-            this.#voice.event("hint", {}, "the other side is done; Ctrl-D closes yours, Ctrl-C ends");
+            this.#voice.event("hint", {}, "· the other side is done; Ctrl-D closes yours, Ctrl-C ends");
         });
         await Promise.all([out, back]);
       }

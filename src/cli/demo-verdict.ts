@@ -70,7 +70,7 @@ function tellNext({ impairment, write }: DemoOptions): void {
   ];
   if (write === undefined) rows.unshift([`${programName} demo -w demo.pcapng`, "then: wireshark demo.pcapng"]);
   if (impairment === null) {
-    rows.unshift([`${programName} demo --loss 1% --delay 20ms`, "the same over a bad link: what is resent, and why"]);
+    rows.unshift([`${programName} demo --loss 1% --delay 20ms`, "a bad link: what is resent, and why"]);
   }
   const width = Math.max(...rows.map(([command]) => command.length));
   say("", "What to type next:", ...rows.map(([command, words]) => `  ${command.padEnd(width)}   ${words}`.trimEnd()));

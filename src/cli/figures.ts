@@ -5,6 +5,9 @@ import type { Flow } from "./pump.ts";
 import { bytesText, counted, rateText, timeText } from "./units.ts";
 import type { Facts } from "./voice.ts";
 
+/** From so many bytes on, bytes per time mean something. */
+const RATED = 100_000;
+
 /** What the handshake agreed on. */
 export function agreedText({ mss, sack, timestamps, wscale, rtt }: SocketInfo): string {
   const scale = wscale === null ? "no window scale" : `window scale ${wscale.send}/${wscale.receive}`;
@@ -39,9 +42,9 @@ export function summaryLines(info: TcpInfo, sent: Flow, received: Flow): string[
 }
 
 function flowText(flow: Flow): string {
-  const size = bytesText(flow.bytes).padEnd(9);
-  if (flow.took < 1000) return size.trimEnd();
-  return `${size} in ${timeText(flow.took)}   ${rateText((flow.bytes * 8e6) / flow.took)}`;
+  // What was typed by hand has no rate.
+  if (flow.bytes < RATED || flow.took < 1000) return bytesText(flow.bytes);
+  return `${bytesText(flow.bytes).padEnd(9)} in ${timeText(flow.took)}   ${rateText((flow.bytes * 8e6) / flow.took)}`;
 }
 
 /** The same for programs: bytes, seconds, bits per second as iperf3 names them; the rest in tcp_info's words. */

@@ -1,5 +1,6 @@
 /** What `host` and `peer` do: a stack on a device, connections on the stack, and everything said about them. */
 import { openSync } from "node:fs";
+import { NEVER } from "#base/time";
 import type { Device } from "#device/device";
 import { ConnectionError } from "#socket/connection-error";
 import { createStack } from "#socket/create-stack";
@@ -20,6 +21,8 @@ import type { Voice } from "./voice.ts";
 const TRACE_RECORDS = 8192;
 /** Silence after which a connection is given up, ms: as long as the SYN is sent again (RFC 9293 MUST-23: 3 minutes). */
 const SILENCE_MS = 255_000;
+/** The longest that a link may take to let out what it holds. */
+const LET_OUT_MS = 1_000;
 /** Connections that may wait to be accepted. */
 const BACKLOG = 128;
 const BACKLOG_OF_SERVICE = 1024;
@@ -29,6 +32,7 @@ const STRANGERS_TOLD = 10;
 export class Session {
   readonly #options: SessionOptions;
   readonly #voice: Voice;
+  readonly #device: Device;
   readonly #stack: NetStack;
   readonly #ends: Ends;
   readonly #active = new Set<Conversation>();
@@ -38,9 +42,10 @@ export class Session {
   #served = 0;
   #strangers = 0;
 
-  private constructor(options: SessionOptions, voice: Voice, stack: NetStack, ends: Ends) {
+  private constructor(options: SessionOptions, voice: Voice, device: Device, stack: NetStack, ends: Ends) {
     this.#options = options;
     this.#voice = voice;
+    this.#device = device;
     this.#stack = stack;
     this.#ends = ends;
   }
@@ -79,7 +84,7 @@ export class Session {
     ]);
     const found = obstacle(e);
     if (found !== null) voice.warn({ what: found.what, why: "", fix: found.fix });
-    return new Session(options, voice, stack, ends);
+    return new Session(options, voice, device, stack, ends);
   }
 
   /** Serves until all is done; answers the exit code. Throws CliError. `end` must follow in any case. */
@@ -100,7 +105,15 @@ export class Session {
   async end(): Promise<void> {
     // All is told: that TIME-WAIT ends with the program is no news.
     if (this.#asked === 0) this.#stack.onTrace = null;
+    await this.#letOut();
     await this.#stack.close();
+  }
+
+  /** An impaired link may hold what was sent last, an RST above all: it gets a moment to let it out. */
+  async #letOut(): Promise<void> {
+    if (this.#options.impairment === null) return;
+    const until = performance.now() + LET_OUT_MS;
+    while (performance.now() < until && this.#device.nextDeadline() !== NEVER) await Bun.sleep(10);
   }
 
   /** The first Ctrl-C: what was written is delivered, then both directions end. */

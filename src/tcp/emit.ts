@@ -8,7 +8,7 @@ import * as opt from "#wire/tcp-options";
 import { ENOBUFS } from "./error.ts";
 import { finish } from "./finish.ts";
 import * as M from "./marks.ts";
-import { HAS_SYN, NONE } from "./records.ts";
+import { AMBIGUOUS, HAS_SYN, NONE } from "./records.ts";
 import { tsval } from "./rto.ts";
 import { append, resent } from "./sack.ts";
 import { diff, gt, lt } from "./seq.ts";
@@ -190,7 +190,9 @@ export function emitSyn(tcb: Tcb, packet: Packet, now: number): boolean {
   packet.cause = cause;
   const first = tcb.head === NONE;
   if (first) {
-    append(tcb, snd.iss, (snd.iss + 1) | 0, HAS_SYN, now);
+    // Where both opened at once the SYN went before without its ACK: which of the two is acknowledged nobody knows (Karn).
+    const again = answer && !tcb.passive ? AMBIGUOUS : 0;
+    append(tcb, snd.iss, (snd.iss + 1) | 0, HAS_SYN | again, now);
     snd.nxt = (snd.iss + 1) | 0;
   } else {
     resent(tcb, tcb.head, now);

@@ -1,5 +1,5 @@
 /** What holds of every connection whenever its stack has done all that is to be done. */
-import { NEVER } from "#base/time";
+import { MILLISECOND, NEVER } from "#base/time";
 import type { Stack } from "#stack/stack";
 import { hasOutputDue } from "#tcp/output";
 import { HAS_FIN, LOST, NONE, RESENT, SACKED } from "#tcp/records";
@@ -39,7 +39,7 @@ export interface Remembered {
 
 const SENDING = ESTABLISHED | CLOSE_WAIT | FIN_WAIT_1 | CLOSING | LAST_ACK;
 
-export function checkAtRest(name: string, stack: Stack, was: Remembered, now: number): void {
+export function checkAtRest(name: string, stack: Stack, was: Remembered, rttMin: number, now: number): void {
   const { tcb } = was;
   const { snd, rcv, cc } = tcb;
   const fail = (rule: string, seen: string) => {
@@ -71,6 +71,9 @@ export function checkAtRest(name: string, stack: Stack, was: Remembered, now: nu
   // An eighth more where scaled windows are rounded up, and a unit of that.
   const most = rcv.capacity * (rcv.shift > 0 ? 1.125 : 1) + (1 << rcv.shift);
   if (rcv.unread > most) fail("RCV.BUFF bounds what is kept", `${rcv.unread} of ${rcv.capacity}`);
+  // A timestamp's tick is a millisecond.
+  if (tcb.rttMin < rttMin - MILLISECOND)
+    fail("no round trip is faster than the path (Karn)", `${tcb.rttMin} < ${rttMin}`);
   if (tcb.retries > was.retries && tcb.retries > 1 && tcb.rto < Math.min(2 * was.rto, tcb.params.rtoMax)) {
     fail("the RTO doubles (RFC 6298 (5.5))", `${was.rto} to ${tcb.rto}`);
   }

@@ -74,6 +74,8 @@ function host(draw: Draw): HostPlan {
   if (draw.chance(0.25)) params.windowScale = false;
   if (draw.chance(0.4)) params.nagle = draw.pick(["off", "rfc896"]);
   if (draw.chance(0.5)) params.congestionControl = "newreno";
+  if (draw.chance(0.4)) params.lossDetection = "rack";
+  if (draw.chance(0.4)) params.ecn = draw.pick(["on", "off"]);
   if (draw.chance(0.4)) {
     params.receiveBuffer = draw.magnitude(200, 200_000);
     params.receiveBufferMax = Math.max(params.receiveBuffer, draw.magnitude(200, 1 << 22));
@@ -128,7 +130,8 @@ function direction(draw: Draw, corrupt: boolean, slow: boolean): string {
   if (slow || draw.chance(0.4)) {
     parts.push(`rate ${slow ? draw.magnitude(20, 500) : draw.magnitude(300, 100_000)}kbit`);
     if (draw.chance(0.5)) parts.push(`queue ${draw.magnitude(5, 300)}`);
-    if (draw.chance(0.15)) parts.push("codel");
+    if (draw.chance(0.15)) parts.push(draw.pick(["codel", "codel ecn"]));
+    if (draw.chance(0.15)) parts.push(`ecn ${draw.magnitude(2, 50)}`);
   }
   if (draw.chance(0.12)) parts.push(`mtu ${draw.pick([1280, 1400, 1492])}`);
   if (draw.chance(0.12)) {

@@ -55,7 +55,7 @@ function* candidates(s: Scenario): Generator<Scenario> {
 }
 
 /** Clauses of the link words begin with one of these. */
-const CLAUSE = /(?=\b(?:delay|jitter|loss|duplicate|reorder|corrupt|rate|queue|codel|mtu|down)\b)/;
+const CLAUSE = /(?=\b(?:delay|jitter|loss|duplicate|reorder|corrupt|rate|queue|codel|ecn|mtu|down)\b)/;
 
 function* smallerHops(hop: Hop): Generator<Hop> {
   if (hop.changes.length > 0) yield { ...hop, changes: [] };

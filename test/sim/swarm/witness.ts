@@ -31,6 +31,8 @@ export class View implements Remembered {
   edgeSent = 0;
   /** The octet of the last window probe. */
   probed = 0;
+  /** The event after which a segment went beyond cwnd. */
+  forced = -1;
   /** As it was when last looked at. */
   una = 0;
   nxt = 0;
@@ -70,12 +72,15 @@ export class Witness implements Engine {
   readonly seen: Uint8Array[] = [];
   /** What comes now is no packet of the peer's. */
   forging = false;
+  readonly #rttMin: number;
   readonly #segment = new WireSegment();
   readonly #stateSince = new Map<number, number>();
 
-  constructor(name: string, stack: Stack) {
+  /** @param rttMin µs: no packet comes and its answer goes faster. */
+  constructor(name: string, stack: Stack, rttMin: number) {
     this.name = name;
     this.stack = stack;
+    this.#rttMin = rttMin;
   }
 
   get slab() {
@@ -134,7 +139,7 @@ export class Witness implements Engine {
   verify(now: number): void {
     this.#transitions(this.stack.trace);
     const { stack } = this;
-    for (const tcb of stack.connections()) checkAtRest(this.name, stack, this.#view(tcb), now);
+    for (const tcb of stack.connections()) checkAtRest(this.name, stack, this.#view(tcb), this.#rttMin, now);
     for (const tcb of this.views.keys()) if (tcb.state === CLOSED) this.views.delete(tcb);
   }
 
@@ -226,18 +231,18 @@ export class Witness implements Engine {
   }
 
   /**
-   * Flight within cwnd, but for: the first retransmission of a recovery (RFC 6937 `force`), probes and the override
-   * timer: one segment each.
+   * Flight within cwnd, but for: one segment per ACK or timer that goes whatever is in flight (the first retransmission of a
+   * recovery, probes, the override timer), and a FIN, which is one octet more than the segments that cwnd counts.
    */
   #congestion(view: View, cause: number, where: string): void {
     const { tcb } = view;
     const flight = tcb.inFlight();
-    const slack = cause === M.TX_DATA || cause === M.TX_FIN ? 0 : tcb.snd.mssBase;
-    // A FIN is one octet more than the segments that cwnd counts.
-    const fin = tcb.snd.finSent ? 1 : 0;
-    if (flight > tcb.cc.cwnd + slack + fin) {
+    if (flight <= tcb.cc.cwnd + (tcb.snd.finSent ? 1 : 0)) return;
+    const fresh = cause === M.TX_DATA || cause === M.TX_FIN;
+    if (fresh || view.forced === this.reasons) {
       throw new Violation("flight is at most cwnd", `${where}: ${flight} in flight, cwnd ${tcb.cc.cwnd}`);
     }
+    view.forced = this.reasons;
   }
 
   #transitions(trace: Trace): void {

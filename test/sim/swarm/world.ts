@@ -2,6 +2,7 @@
 import { Prng } from "#base/prng";
 import { SipHash } from "#base/siphash";
 import { HOUR, MINUTE } from "#base/time";
+import type { LinkProfile } from "#device/link-profile";
 import { parseLinks } from "#device/link-words";
 import { timeExceeded, tooBig } from "#icmp/path-error";
 import { type Address, parseAddress } from "#ip/address";
@@ -56,6 +57,8 @@ export interface Pair {
   readonly ends: { readonly opener: Machine; readonly acceptor: Machine };
   /** `connect` was refused (a 4-tuple that is still in use). */
   refused: boolean;
+  /** The opener's initial sequence number, once it has opened. */
+  iss: number | undefined;
 }
 
 export class World {
@@ -119,7 +122,7 @@ export class World {
   #machine(name: string, side: "left" | "right", i: number, plan: HostPlan): Machine {
     const address = addressOf(this.scenario, side, i);
     const stack = this.#stack(address, plan, secretOf(this.scenario, side, i));
-    const witness = new Witness(name, stack);
+    const witness = new Witness(name, stack, rttMinOf(this.scenario));
     const host = new SimHost(this.sim, name, stack, witness);
     const machine: Machine = { host, witness, address, lives: [witness], forged: 0 };
     this.#listen(machine, side, i);
@@ -180,7 +183,7 @@ export class World {
       if (plan.simultaneous || plan.opener === side || plan[side] !== i) return;
       try {
         machine.host.listen(plan.port, (tcb) => {
-          const pair = this.#pairOf(tcb.remotePort, tcb.localPort);
+          const pair = this.#pairOf(tcb.remotePort, tcb.rcv.irs);
           // Of a plan that was not carried out, or again by an old SYN: an application that only closes.
           if (pair === undefined || pair.acceptor.tcb !== undefined || pair.acceptor.outcome !== undefined) {
             return this.#application(`${machine.host.name} nobody`, NOBODY, machine, index, 7);
@@ -195,9 +198,9 @@ export class World {
     });
   }
 
-  /** The latest plan that was begun between these ports. */
-  #pairOf(openerPort: number, port: number): Pair | undefined {
-    return this.pairs.findLast(({ plan, refused }) => !refused && plan.openerPort === openerPort && plan.port === port);
+  /** The plan that this very SYN belongs to: an old duplicate is nobody's. */
+  #pairOf(openerPort: number, irs: number): Pair | undefined {
+    return this.pairs.find(({ plan, iss }) => plan.openerPort === openerPort && iss === irs);
   }
 
   #application(name: string, plan: SidePlan, machine: Machine, index: number, side: number): PlannedApplication {
@@ -215,10 +218,11 @@ export class World {
     const to = far[plan[other]]!;
     const opener = this.#application(`#${index} opener`, plan.open, from, index, 0);
     const acceptor = this.#application(`#${index} acceptor`, plan.accept, to, index, 1);
-    const pair: Pair = { plan, opener, acceptor, ends: { opener: from, acceptor: to }, refused: false };
+    const pair: Pair = { plan, opener, acceptor, ends: { opener: from, acceptor: to }, refused: false, iss: undefined };
     this.pairs.push(pair);
     try {
       opener.tcb = from.host.connect(to.address, plan.port, opener, { localPort: plan.openerPort });
+      pair.iss = opener.tcb.snd.iss;
       if (plan.simultaneous) {
         acceptor.tcb = to.host.connect(from.address, plan.openerPort, acceptor, { localPort: plan.port });
       }
@@ -246,7 +250,7 @@ export class World {
     const { seed } = this.scenario;
     const secret = [Math.imul(seed, 0x9e37) ^ this.#lives, 0x51ed + this.#lives] as const;
     const stack = this.#stack(machine.address, this.scenario[side][i]!, secret);
-    const witness = new Witness(`${machine.host.name}'`, stack);
+    const witness = new Witness(`${machine.host.name}'`, stack, rttMinOf(this.scenario));
     machine.witness = witness;
     machine.lives.push(witness);
     machine.host.restart(stack, witness);
@@ -320,4 +324,16 @@ function issOf(
   const ports =
     side === plan.opener ? ([plan.openerPort, plan.port] as const) : ([plan.port, plan.openerPort] as const);
   return initialSequence(new SipHash(secret[0], secret[1]), local, ports[0], remote, ports[1], now);
+}
+
+/** The least that a packet and its answer can take. */
+function rttMinOf({ hops }: Scenario): number {
+  const least = ({ delay, jitter, reorder }: LinkProfile) =>
+    reorder.probability > 0 ? 0 : Math.max(0, delay - (jitter.distribution === "normal" ? 4 : 1) * jitter.spread);
+  let sum = 0;
+  for (const { link, changes } of hops) {
+    const all = [link, ...changes.map((change) => change.link)].map((text) => parseLinks(text));
+    sum += Math.min(...all.map(({ out }) => least(out))) + Math.min(...all.map((both) => least(both.in)));
+  }
+  return sum;
 }

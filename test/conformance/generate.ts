@@ -31,11 +31,11 @@ export function page(): string {
 
 function line(row: Requirement): string {
   const tests = row.proofs.flatMap((proof) => find(proof).map((name) => `${proof[0]}: ${name}`));
-  const cell = [...(row.note === "" ? [] : [row.note]), ...new Set(tests)].join("<br>");
-  return `| ${row.id} | ${escape(row.meaning)} | ${WORDS[row.verdict]} | ${escape(cell)} |`;
+  const text = [...(row.note === "" ? [] : [row.note]), ...new Set(tests)].join("<br>");
+  return `| ${row.id} | ${cell(row.meaning)} | ${WORDS[row.verdict]} | ${cell(text)} |`;
 }
 
-function escape(text: string): string {
+function cell(text: string): string {
   return text
     .replace(/<(?!br>)/g, "&lt;")
     .replaceAll("|", "\\|")

@@ -47,5 +47,11 @@ function literal(source: string, at: number): string | null {
 export function find([file, part]: Proof): string[] {
   const path = `${TESTS}/${file}.test.ts`;
   if (!existsSync(path)) return [];
-  return namesIn(readFileSync(path, "utf8")).filter((name) => name.includes(part));
+  return namesIn(readFileSync(path, "utf8")).filter((name) => mentions(name, part));
+}
+
+/** `MUST-6` is not `MUST-67`. */
+function mentions(name: string, part: string): boolean {
+  const at = name.indexOf(part);
+  return at >= 0 && !(/\d$/.test(part) && /\d/.test(name[at + part.length] ?? ""));
 }

@@ -95,6 +95,14 @@ test("any line at all is taken or refused in words", () => {
 });
 
 test("a flag's shape is what its text says", () => {
-  expect(shapeOf({ raw: "-w, --write <file>", text: "" })).toEqual({ name: "write", short: "w", takesValue: true });
-  expect(shapeOf({ raw: "--no-offload", text: "" })).toEqual({ name: "no-offload", short: "", takesValue: false });
+  expect(shapeOf({ raw: "-w, --write <file>", text: "" })).toMatchObject({
+    name: "write",
+    short: "w",
+    takesValue: true,
+  });
+  expect(shapeOf({ raw: "--no-offload", text: "" })).toMatchObject({
+    name: "no-offload",
+    short: "",
+    takesValue: false,
+  });
 });

@@ -1,0 +1,125 @@
+import { expect, test } from "bun:test";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { CliError } from "#cli/cli-error";
+import { echo, FileSink, FileSource, Flow, isFile, PatternSource, receive, type Sink, send } from "#cli/pump";
+import { pair } from "#device/pair";
+import { createStack } from "#socket/create-stack";
+import type { Socket } from "#socket/types";
+
+/** Two sockets with an open connection, over a link in memory. */
+async function connected(work: (a: Socket, b: Socket) => Promise<void>): Promise<void> {
+  const [left, right] = pair();
+  const one = await createStack({ device: left, address: "10.0.0.1/24", seed: 1 });
+  const two = await createStack({ device: right, address: "10.0.0.2/24", seed: 2 });
+  try {
+    const listener = two.listen({ port: 7 });
+    const a = one.connect({ hostname: "10.0.0.2", port: 7 });
+    const b = (await listener.accept())!;
+    await a.opened;
+    await work(a, b);
+  } finally {
+    await Promise.all([one.close(), two.close()]);
+  }
+}
+
+async function withFolder(work: (folder: string) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "tcpnet-pump-"));
+  try {
+    await work(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test("a file goes through a connection into another file, byte for byte, and the flows count it", () =>
+  withFolder(async (folder) => {
+    const bytes = Buffer.alloc(1_000_003, "0123456789abcde");
+    writeFileSync(join(folder, "a"), bytes);
+    const from = openSync(join(folder, "a"), "r");
+    const to = openSync(join(folder, "b"), "w");
+    const [sent, received] = [new Flow(), new Flow()];
+    await connected(async (a, b) => {
+      b.closeWrite();
+      await Promise.all([send(a, new FileSource(from, "a"), sent), receive(b, new FileSink(to, "b"), received)]);
+    });
+    closeSync(from);
+    closeSync(to);
+    expect(readFileSync(join(folder, "b")).equals(bytes)).toBe(true);
+    expect([sent.bytes, received.bytes]).toEqual([bytes.length, bytes.length]);
+    expect(received.took).toBeGreaterThan(0);
+  }));
+
+test("a pattern has the length that was asked for and goes on without a seam, whatever the pieces", async () => {
+  const source = new PatternSource(700_001);
+  const chunk = new Uint8Array(256 * 1024);
+  let at = 0;
+  for (let n = 0; (n = source.read(chunk)) > 0; ) {
+    for (let i = 0; i < n; i++) if (chunk[i] !== ((at + i) & 0xff)) throw new Error(`seam at ${at + i}`);
+    at += n;
+  }
+  expect(at).toBe(700_001);
+});
+
+test("what is echoed comes back whole, and the end after it", () =>
+  connected(async (a, b) => {
+    const back: number[] = [];
+    const sink: Sink = { write: (from, n) => void back.push(...from.subarray(0, n)) };
+    await Promise.all([
+      echo(b, new Flow(), new Flow()),
+      send(a, new PatternSource(50_000), new Flow()),
+      receive(a, sink, new Flow()),
+    ]);
+    expect(back.length).toBe(50_000);
+    expect(back.every((byte, i) => byte === (i & 0xff))).toBe(true);
+  }));
+
+test("a sink that takes its time closes the window: the sender gets no further than the buffers", () =>
+  connected(async (a, b) => {
+    const total = 64 << 20;
+    const sent = new Flow();
+    let open = () => {};
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    let taken = 0;
+    const slow: Sink = {
+      write: async (_, n) => {
+        taken += n;
+        await gate;
+      },
+    };
+    const sending = send(a, new PatternSource(total), sent);
+    const receiving = receive(b, slow, new Flow());
+    await Bun.sleep(300);
+    expect(sent.bytes).toBeLessThan(16 << 20);
+    open();
+    b.closeWrite();
+    await Promise.all([sending, receiving]);
+    expect([sent.bytes, taken]).toEqual([total, total]);
+  }));
+
+test("what the disk refuses is told with the file's name and the reason", () =>
+  withFolder(async (folder) => {
+    const path = join(folder, "read-only");
+    writeFileSync(path, "x");
+    const fd = openSync(path, "r");
+    try {
+      await new FileSink(fd, path).write(new Uint8Array(4), 4);
+      throw new Error("it was written");
+    } catch (error) {
+      expect(error).toBeInstanceOf(CliError);
+      expect((error as CliError).what).toBe(`${path} failed`);
+    } finally {
+      closeSync(fd);
+    }
+  }));
+
+test("a pipe is no file, a file is one, and what is not open is none", () =>
+  withFolder(async (folder) => {
+    const fd = openSync(join(folder, "a"), "w");
+    expect(isFile(fd)).toBe(true);
+    closeSync(fd);
+    expect(isFile(9_999)).toBe(false);
+  }));

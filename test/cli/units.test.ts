@@ -1,0 +1,39 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { bytesText, clockText, counted, rateText, timeText } from "#cli/units";
+
+test("numbers read as people say them", () => {
+  expect([0, 999, 1000, 8_388_608, 64 << 20, 2.15e9].map(bytesText)).toEqual([
+    "0 B",
+    "999 B",
+    "1.00 kB",
+    "8.39 MB",
+    "67.1 MB",
+    "2.15 GB",
+  ]);
+  expect([0, 950, 56_100_000, 9_280_000_000].map(rateText)).toEqual([
+    "0 bit/s",
+    "950 bit/s",
+    "56.1 Mbit/s",
+    "9.28 Gbit/s",
+  ]);
+  expect([7, 3800, 41_000, 2_500_000, 12e6].map(timeText)).toEqual(["7 µs", "3.8 ms", "41 ms", "2.5 s", "12 s"]);
+  expect([41_000, 12_345_678].map(clockText)).toEqual([" 0.041", "12.346"]);
+  expect([counted(1, "packet"), counted(2, "packet"), counted(0, "packet")]).toEqual([
+    "1 packet",
+    "2 packets",
+    "0 packets",
+  ]);
+});
+
+test("no number reads as a thousand of a unit that has a next one, and none is long", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 2 ** 42 }), (n) => {
+      for (const text of [bytesText(n), rateText(n)]) {
+        expect(Number.parseFloat(text)).toBeLessThan(text.endsWith("TB") || text.endsWith("Gbit/s") ? 1e5 : 1000);
+        expect(text.length).toBeLessThanOrEqual(13);
+      }
+    }),
+    { seed: 6 },
+  );
+});

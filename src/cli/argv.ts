@@ -13,13 +13,15 @@ export interface FlagShape {
   readonly name: string;
   readonly short: string;
   readonly takesValue: boolean;
+  /** It may be said several times: "--define <name=value...>". */
+  readonly repeats: boolean;
 }
 
 export function shapeOf(flag: Flag): FlagShape {
   const names = [...flag.raw.matchAll(/(?:^|\s)(-{1,2})([a-zA-Z][\w-]*)/g)];
   const long = names.find((match) => match[1] === "--")![2]!;
   const short = names.find((match) => match[1] === "-")?.[2] ?? "";
-  return { name: long, short, takesValue: flag.raw.includes("<") };
+  return { name: long, short, takesValue: flag.raw.includes("<"), repeats: flag.raw.includes("...>") };
 }
 
 /**
@@ -55,7 +57,8 @@ export function shield(argv: readonly string[], flags: readonly Flag[]): string[
     }
     const { shape, value, rest } = split(word, shapes);
     if (rest !== "") words.unshift(`-${rest}`);
-    if (seen.has(shape.name)) throw usageError(`--${shape.name} is said twice`, "each flag may stand once");
+    if (seen.has(shape.name) && !shape.repeats)
+      throw usageError(`--${shape.name} is said twice`, "each flag may stand once");
     seen.add(shape.name);
     if (!shape.takesValue) {
       if (value !== undefined) throw usageError(`--${shape.name} takes no value`, `"${word}" gives it one`);

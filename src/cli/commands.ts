@@ -216,6 +216,40 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     load: () => import("./commands/netdown.ts"),
   },
+  {
+    name: "drill",
+    args: "<...scripts>",
+    summary: "run packetdrill scripts against the stack, in virtual time",
+    examples: [
+      "tcpnet drill test/drill",
+      "tcpnet drill --verbose --pcap t.pcap script.pkt",
+      "tcpnet drill --profile freebsd --define STANDARD=1 scripts/",
+    ],
+    about:
+      "Files, and folders of *.pkt at any depth. A script of ten seconds takes milliseconds and gives the same result\n" +
+      "each time; root is not needed. One line per script, and what differs below it. Exit code 1: a script failed;\n" +
+      "3: none failed, but one asks for something that tcpnet does not have.",
+    groups: [
+      group(
+        "Scripts",
+        ["--profile <name>", "linux, freebsd or rfc793: the stack that the scripts are written for (linux)"],
+        ["-D, --define <name=value...>", "a word of the scripts, or a name for #ifdef; may stand several times"],
+        [
+          "-o, --option <name=value...>",
+          "an option as at the head of a script (ip_version=ipv6), before the script's own",
+        ],
+        ["--strict", "packets that no expectation reads are a failure"],
+        ["--seed <number>", "of everything random: ISNs, timestamps, ports (1)"],
+      ),
+      group("Capture", ["--pcap <file>", "the packets of all scripts, for Wireshark"]),
+      group(
+        "View",
+        ["-v, --verbose", "print every packet and every note"],
+        ["--json", "one JSON object per script, one per line"],
+      ),
+    ],
+    load: () => import("./commands/drill.ts"),
+  },
 ];
 
 /** Every flag that the command knows, the global ones too. */

@@ -16,6 +16,13 @@ export class Flags {
     return typeof value === "string" ? unshield(value) : undefined;
   }
 
+  /** The texts of a flag that may be said several times, in their order. */
+  texts(name: string): string[] {
+    const value = this.#values[camel(name)];
+    const all: unknown[] = Array.isArray(value) ? value : [value];
+    return all.filter((each) => typeof each === "string").map(unshield);
+  }
+
   /** Whether a flag without value was given. `has("offload")` is false after --no-offload and true without it. */
   has(name: string): boolean {
     return this.#values[camel(name)] === true;

@@ -35,7 +35,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     for (const flag of groups.flatMap((each) => each.flags)) registered.option(flag.raw, flag.text);
     registered.action(async (...given: unknown[]) => {
       const values = given.pop() as Record<string, unknown>;
-      return (await load()).run({ args: given.map(String), flags: new Flags(values) });
+      return (await load()).run({ args: given.flat().map(String), flags: new Flags(values) });
     });
   }
   for (const flag of flagsOf(undefined)) cli.option(flag.raw, flag.text);
@@ -50,8 +50,12 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     return EXIT_OK;
   }
   if (cli.args.length < cli.matchedCommand!.args.length) {
-    const missing = cli.matchedCommand!.args[cli.args.length]!.value;
-    throw usageError(`${command.name} needs <${missing}>`, "", `for example: ${command.examples[0]}`);
+    const missing = cli.matchedCommand!.args[cli.args.length]!;
+    throw usageError(
+      `${command.name} needs <${missing.variadic ? "..." : ""}${missing.value}>`,
+      "",
+      `for example: ${command.examples[0]}`,
+    );
   }
   return await cli.runMatchedCommand();
 }

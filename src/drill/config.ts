@@ -1,8 +1,9 @@
+import { parseAddress } from "#ip/address";
 import { type Script, ScriptError, type ScriptOption, Unsupported } from "./ast.ts";
 import type { Family } from "./codec.ts";
 import type { Profile } from "./engine.ts";
 import { parseScript } from "./parser.ts";
-import { TOLERANCE_USECS } from "./timing.ts";
+import { TOLERANCE_PERCENT, TOLERANCE_USECS } from "./timing.ts";
 
 /** What a run is told from outside (the command line) or by the `--options` at the head of a script. */
 export interface Config {
@@ -14,10 +15,13 @@ export interface Config {
   readonly bindPort: number;
   readonly connectPort: number;
   readonly toleranceUsecs: number;
+  readonly tolerancePercent: number;
   readonly tsTickUsecs: number;
   readonly tsEchoScaled: boolean;
   /** Never merge live segments. */
   readonly strictSegments: boolean;
+  /** What is only noted when it is not as the script says. */
+  readonly nonFatal: ReadonlySet<"packet" | "syscall">;
   /** Packets that no expectation reads are a failure. */
   readonly strict: boolean;
   readonly seed: number;
@@ -65,39 +69,71 @@ export function readScript(
   return parseScript(source, file, words);
 }
 
-export function configure(script: Script, profile: Profile, strict: boolean, seed: number): Config {
-  const value = (name: string): ScriptOption | undefined => script.options.findLast((option) => option.name === name);
-  const number = (name: string, otherwise: number, high: number): number => {
+/** What holds for this script: its own options, and before them those from outside. */
+export function configure(script: Script, outside: ConfigureOptions): Config {
+  const { profile, strict, seed } = outside;
+  const options = [...script.options, ...fromOutside(outside.options)];
+  for (const option of options) known(option);
+  const value = (name: string): ScriptOption | undefined => options.findLast((option) => option.name === name);
+  const number = (name: string, otherwise: number, low: number, high: number): number => {
     const option = value(name);
     if (!option) return otherwise;
-    if (!/^\d+$/.test(option.value) || Number(option.value) > high) {
-      throw new ScriptError(option.position, `expected --${name}=N with N up to ${high}`);
-    }
-    return Number(option.value);
+    const n = /^(\d+|0x[0-9a-fA-F]+)$/.test(option.value) ? Number(option.value) : Number.NaN;
+    if (n >= low && n <= high) return n;
+    throw new ScriptError(option.position, `expected --${name}=N with N from ${low} to ${high}`);
   };
-  for (const option of script.options) known(option);
   const version = value("ip_version");
   if (version && !["ipv4", "ipv6", "ipv4-mapped-ipv6"].includes(version.value)) {
     throw new ScriptError(version.position, "expected --ip_version=ipv4, ipv6 or ipv4-mapped-ipv6");
   }
   const family: Family = version?.value === "ipv6" ? 6 : 4;
-  const fixed = family === 6 ? V6 : V4;
+  const address = (name: "local" | "remote") => {
+    const option = value(`${name}_ip`);
+    const bytes = addressBytes(option?.value ?? (family === 6 ? V6 : V4)[name], family);
+    if (bytes) return bytes;
+    throw new ScriptError(option!.position, `expected --${name}_ip=ADDRESS with an IPv${family} address`);
+  };
   return {
     profile,
     family,
-    mtu: number("mtu", 1500, 65535),
-    local: addressBytes(value("local_ip")?.value ?? fixed.local, family),
-    remote: addressBytes(value("remote_ip")?.value ?? fixed.remote, family),
-    bindPort: number("bind_port", 8080, 65535),
-    connectPort: number("connect_port", 8080, 65535),
-    toleranceUsecs: number("tolerance_usecs", TOLERANCE_USECS, 1e9),
-    tsTickUsecs: number("tcp_ts_tick_usecs", 0, 1e6),
+    mtu: number("mtu", 1500, family === 6 ? 1280 : 68, 65_535),
+    local: address("local"),
+    remote: address("remote"),
+    bindPort: number("bind_port", 8080, 1, 65_535),
+    connectPort: number("connect_port", 8080, 1, 65_535),
+    toleranceUsecs: number("tolerance_usecs", TOLERANCE_USECS, 0, 1e9),
+    tolerancePercent: number("tolerance_percent", TOLERANCE_PERCENT, 0, 100),
+    tsTickUsecs: number("tcp_ts_tick_usecs", 0, 0, 1e6),
     tsEchoScaled: value("tcp_ts_ecr_scaled") !== undefined,
     strictSegments: value("strict_segments") !== undefined || profile === "freebsd",
+    nonFatal: nonFatal(value("non_fatal")),
     strict,
     seed,
     initScripts: value("init_scripts")?.value.split(",") ?? [],
   };
+}
+
+export interface ConfigureOptions {
+  readonly profile: Profile;
+  readonly strict: boolean;
+  readonly seed: number;
+  readonly options: ReadonlyMap<string, string>;
+}
+
+function fromOutside(options: ReadonlyMap<string, string>): ScriptOption[] {
+  const position = { file: "the command line", line: 0, column: 0 };
+  return [...options].map(([name, value]) => ({ name, value, position }));
+}
+
+/** `--non_fatal=packet,syscall`: what is wrong there is told, and the script goes on. */
+function nonFatal(option: ScriptOption | undefined): ReadonlySet<"packet" | "syscall"> {
+  const kinds = new Set<"packet" | "syscall">();
+  for (const kind of option?.value.split(",") ?? []) {
+    if (kind !== "packet" && kind !== "syscall")
+      throw new ScriptError(option!.position, "expected --non_fatal=packet, syscall, or both with a comma between");
+    kinds.add(kind);
+  }
+  return kinds;
 }
 
 const KNOWN = new Set([
@@ -108,9 +144,11 @@ const KNOWN = new Set([
   "bind_port",
   "connect_port",
   "tolerance_usecs",
+  "tolerance_percent",
   "tcp_ts_tick_usecs",
   "tcp_ts_ecr_scaled",
   "strict_segments",
+  "non_fatal",
   "init_scripts",
   "define",
   "D",
@@ -120,13 +158,13 @@ function known({ name, position }: ScriptOption): void {
   if (!KNOWN.has(name) && !MEANINGLESS.has(name)) throw new Unsupported(`option --${name}`, position);
 }
 
-/** "192.0.2.1" or "fd3d::1" as bytes. */
-export function addressBytes(text: string, family: Family): Uint8Array {
-  if (family === 4) return Uint8Array.from(text.split(".").map(Number));
-  const [head = "", tail] = text.split("::");
-  const words = (part: string) => (part === "" ? [] : part.split(":").map((word) => Number.parseInt(word, 16)));
-  const front = words(head);
-  const back = words(tail ?? "");
-  const all = [...front, ...new Array<number>(8 - front.length - back.length).fill(0), ...back];
-  return Uint8Array.from(all.flatMap((word) => [word >> 8, word & 255]));
+/** "192.0.2.1" or "fd3d::1" as bytes; undefined: it is no address. */
+export function addressBytes(text: string, family: Family): Uint8Array | undefined {
+  const address = parseAddress(text);
+  if (address?.family !== family) return undefined;
+  const bytes = new Uint8Array(family === 4 ? 4 : 16);
+  const view = new DataView(bytes.buffer);
+  if (family === 4) view.setInt32(0, address.d);
+  else for (const [i, word] of [address.a, address.b, address.c, address.d].entries()) view.setInt32(4 * i, word);
+  return bytes;
 }

@@ -8,6 +8,8 @@ export interface DrillOptions {
   readonly profile: Profile;
   /** Words of scripts, and names for `#ifdef`. */
   readonly defines: ReadonlyMap<string, string>;
+  /** Options from outside, by name: they go before those at the head of a script. */
+  readonly options: ReadonlyMap<string, string>;
   /** Packets that no expectation reads are a failure. */
   readonly strict: boolean;
   readonly seed: number;
@@ -16,10 +18,10 @@ export interface DrillOptions {
 
 /** Runs the text of one script. Never throws for what the script or the stack does wrong. */
 export function drill(source: string, file: string, options: DrillOptions): Reported {
-  const { profile, defines, strict, seed, newEngine } = options;
+  const { profile, defines, newEngine } = options;
   try {
     const script = readScript(source, file, profile, defines);
-    return { file, result: run(script, configure(script, profile, strict, seed), newEngine) };
+    return { file, result: run(script, configure(script, options), newEngine) };
   } catch (error) {
     return { file, result: unread(error) };
   }

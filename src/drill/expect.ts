@@ -107,7 +107,7 @@ function checkTime(
   distance: number,
 ): void {
   const off = deviation(live.time, at);
-  const allowed = tolerance(distance, bench.config.toleranceUsecs);
+  const allowed = tolerance(distance, bench.config);
   const lateAck = bench.config.profile === "freebsd" && pureAck(packet) ? LATE_ACK_USECS : 0;
   if (off >= -allowed && off <= allowed + lateAck) return;
   throw new Failure(event.position, `the packet came ${seconds(Math.abs(off))} s too ${off < 0 ? "early" : "late"}`, [

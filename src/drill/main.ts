@@ -17,10 +17,10 @@ export interface DrillCommand extends Omit<DrillOptions, "newEngine"> {
   readonly print: (line: string) => void;
 }
 
-/** `tcpnet drill`: runs the scripts one after the other and returns the exit code (0 all pass, 1 something failed, 3 something is unsupported). */
+/** Runs the scripts one after the other and returns the exit code (0 all pass, 1 something failed, 3 something is unsupported). */
 export async function drillCommand(command: DrillCommand): Promise<number> {
   const reports: Reported[] = [];
-  for (const file of command.paths.flatMap(scripts)) {
+  for (const file of new Set(command.paths.flatMap(scripts))) {
     const source = await Bun.file(file).text();
     const reported = drill(source, file, { ...command, newEngine: (setup) => new StackEngine(setup) });
     reports.push(reported);

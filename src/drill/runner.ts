@@ -124,9 +124,21 @@ class Runner {
         `the time ${seconds(at.from)} lies before the event before it (${seconds(before)})`,
       );
     }
-    if ("direction" in body && body.direction === ">") expect(this.bench, event, body, at, at.from - before);
+    if ("direction" in body && body.direction === ">")
+      this.#attempt("packet", () => expect(this.bench, event, body, at, at.from - before));
+    else if (body.kind === "syscall") this.#attempt("syscall", () => this.#act(event, at));
     else this.#act(event, at);
     this.#previous = { event, at: at.any ? this.bench.now : at.from };
+  }
+
+  /** With --non_fatal what goes wrong there is told, and the script goes on. */
+  #attempt(kind: "packet" | "syscall", act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      if (!(error instanceof Failure) || !this.bench.config.nonFatal.has(kind)) throw error;
+      this.bench.notes.push(`${error.position.line}: ${error.message} (not fatal)`);
+    }
   }
 
   /** What a relative time counts from: now; but injected packets in a row keep to the times that are written. */
@@ -183,7 +195,7 @@ class Runner {
     if (!outcome) throw new Failure(syscall.position, `${syscall.name} still blocks at ${seconds(this.bench.now)}`);
     this.#verify(syscall, outcome);
     const late = deviation(pending.finished, { from: pending.end, to: pending.end, any: false });
-    if (Math.abs(late) > tolerance(pending.end - pending.began, this.bench.config.toleranceUsecs)) {
+    if (Math.abs(late) > tolerance(pending.end - pending.began, this.bench.config)) {
       throw new Failure(syscall.position, `${syscall.name} returned at ${seconds(pending.finished)}`, [
         `expected: ${seconds(pending.end)}`,
         `actual:   ${seconds(pending.finished)}`,

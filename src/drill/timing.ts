@@ -5,7 +5,7 @@ import type { Time } from "./ast.ts";
 /** A tolerance below this is never asked for: 4 ms, as packetdrill. */
 export const TOLERANCE_USECS = 4_000;
 /** And at least this share of the distance from the event before. */
-export const TOLERANCE_SHARE = 0.125;
+export const TOLERANCE_PERCENT = 12.5;
 /** How long after its time an expected packet is waited for. */
 export const PACKET_PATIENCE_USECS = 2_000_000;
 /** How long a blocking call may still run when the next call comes. */
@@ -26,8 +26,11 @@ export function moment(time: Time, base: number): Moment {
 }
 
 /** @param distance from the event before to this one. */
-export function tolerance(distance: number, usecs: number): number {
-  return Math.max(usecs, Math.floor(Math.abs(distance) * TOLERANCE_SHARE));
+export function tolerance(
+  distance: number,
+  { toleranceUsecs, tolerancePercent }: { readonly toleranceUsecs: number; readonly tolerancePercent: number },
+): number {
+  return Math.max(toleranceUsecs, Math.floor((Math.abs(distance) * tolerancePercent) / 100));
 }
 
 /** How far `actual` is from the moment, beyond nothing: 0 inside of [from, to], negative when early. */

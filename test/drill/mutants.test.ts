@@ -1,8 +1,5 @@
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
-import { drill } from "#drill/drill";
-import { scripts } from "#drill/main";
-import { StackEngine } from "#drill/stack-engine";
+import { OWN, runOwn } from "./own.ts";
 
 /**
  * The scripts themselves, each expectation made wrong in one place: whatever the stack does, at most one of the two can
@@ -26,31 +23,33 @@ const CHANGES: readonly [string, (line: string) => string][] = [
   ["time", (line) => line.replace(/^\+(\S+?)(~\S+)?(\s+)/, (_, t, _to, blank) => `+${2 * Number(t) + 1}${blank}`)],
 ];
 
-function passes(source: string): boolean {
-  const options = { profile: "linux" as const, defines: new Map<string, string>(), strict: true, seed: 1 };
-  return drill(source, "t.pkt", { ...options, newEngine: (setup) => new StackEngine(setup) }).result.status === "ok";
-}
+const passes = (path: string, source: string) => runOwn(path, source).result.status === "ok";
+const GOOD = OWN.filter(({ path, source }) => passes(path, source));
 
 /** A SYN's own number names the script's origin, so any number is right there. */
 const namesOrigin = (line: string, what: string) => what === "seq" && /> S\.? /.test(line);
 
+/** A line that expects a packet whose fields this change can make wrong in this script's profile. */
+function changeable(path: string, line: string, what: string): boolean {
+  if (!/^\S+\s+> /.test(line) || line.startsWith("*") || /icmp|\d > \d|\.\.\.\(/.test(line)) return false;
+  // FreeBSD's dialect leaves windows free, and when a pure ACK comes.
+  if (path.includes("/freebsd/") && (what === "window" || what === "time")) return false;
+  return !namesOrigin(line, what);
+}
+
 for (const [what, change] of CHANGES) {
   test(`an expected packet with another ${what} fails every script that passes`, () => {
     let tried = 0;
-    for (const path of scripts(import.meta.dir)) {
-      const source = readFileSync(path, "utf8");
-      if (!passes(source)) continue;
+    GOOD.forEach(({ path, source }, n) => {
       const lines = source.split("\n");
-      lines.forEach((line, i) => {
-        if (!/^\S+\s+> /.test(line) || line.startsWith("*") || /icmp|\d > \d/.test(line) || namesOrigin(line, what))
-          return;
-        const changed = change(line);
-        if (changed === line) return;
-        tried++;
-        const mutant = lines.with(i, changed).join("\n");
-        expect(passes(mutant), `${path}:${i + 1}: ${changed}`).toBe(false);
-      });
-    }
+      const candidates = lines.flatMap((line, i) => (changeable(path, line, what) && change(line) !== line ? [i] : []));
+      // One per script, by turns: all of them would take half a minute and find nothing more.
+      const i = candidates[n % candidates.length];
+      if (i === undefined) return;
+      tried++;
+      const changed = change(lines[i]!);
+      expect(passes(path, lines.with(i, changed).join("\n")), `${path}:${i + 1}: ${changed}`).toBe(false);
+    });
     expect(tried).toBeGreaterThan(what === "window" ? 5 : 100);
   });
 }

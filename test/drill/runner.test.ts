@@ -10,6 +10,7 @@ function play(script: string, quirks: Quirks = {}, strict = false, profile: Prof
   return drill(script, "t.pkt", {
     profile,
     defines: NOTHING,
+    options: NOTHING,
     strict,
     seed: 1,
     newEngine: (setup) => new FakeEngine(setup, quirks),

@@ -1,31 +1,23 @@
 import { describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
-import { join, relative } from "node:path";
-import { drill } from "#drill/drill";
-import { scripts } from "#drill/main";
+import { relative } from "node:path";
 import { scriptLines } from "#drill/report";
-import { StackEngine } from "#drill/stack-engine";
+import { OWN, profileOf, runOwn } from "./own.ts";
 
 /** Every script of this folder against the stack, with --strict: no packet goes unread. */
 describe("scripts", () => {
-  for (const path of scripts(import.meta.dir)) {
+  for (const { path, source } of OWN) {
     test(relative(import.meta.dir, path), () => {
-      const reported = drill(readFileSync(path, "utf8"), path, {
-        profile: "linux",
-        defines: new Map(),
-        strict: true,
-        seed: 1,
-        newEngine: (setup) => new StackEngine(setup),
-      });
+      const reported = runOwn(path, source);
       if (reported.result.status === "ok") return;
-      throw new Error(`${scriptLines(reported, true).join("\n")}\nreplay: tcpnet drill --strict --verbose ${path}`);
+      const replay = `tcpnet drill --profile ${profileOf(path)} --strict --verbose ${path}`;
+      throw new Error(`${scriptLines(reported, true).join("\n")}\nreplay: ${replay}`);
     });
   }
 
   test("each says at its head which rule it is about", () => {
-    for (const path of scripts(import.meta.dir)) {
-      const head = readFileSync(path, "utf8").split("\n\n", 1)[0]!;
-      expect(head.startsWith("// ") && /RFC \d+|POSIX|SO_LINGER/.test(head), join(path)).toBe(true);
+    for (const { path, source } of OWN) {
+      const head = source.split("\n\n", 1)[0]!;
+      expect(head.startsWith("// ") && /RFC \d+|POSIX|SO_LINGER|Linux|FreeBSD/.test(head), path).toBe(true);
     }
   });
 });

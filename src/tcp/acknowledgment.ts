@@ -59,12 +59,10 @@ export function acknowledgment(tcb: Tcb, seg: Segment, now: number): boolean {
   tcb.probes = 0;
   if (advance > 0) restartTimers(tcb, now);
   if (!old && tcb.ecnOk && seg.ctl & ECE) congestionEchoed(tcb, now);
-  if (tcb.rackOn) {
-    if (result.dsack) sawDuplicate(tcb);
-    if (!old && probeAnswered(tcb, seg.ack, result, same)) tailLost(tcb, now);
-  }
-  if (!old) acknowledged(tcb, result, tcb.sackOk ? result.sacked > 0 : same, flight, now);
-  if (advance > 0 && tcb.rackOn) scheduleProbe(tcb, now);
+  if (tcb.rackOn && result.dsack) sawDuplicate(tcb);
+  if (tcb.tailProbes && !old && probeAnswered(tcb, seg.ack, result, same)) tailLost(tcb, now);
+  if (!old) acknowledged(tcb, result, tcb.sackOk ? result.sacked > 0 : same, now);
+  if (advance > 0 && tcb.tailProbes) scheduleProbe(tcb, now);
   return result.fin;
 }
 

@@ -13,6 +13,8 @@ export interface CongestionControl {
   reset(tcb: Tcb): void;
   /** ssthresh in octets after a loss detected at `now`, from the state before it. At least 2 SMSS (RFC 5681 (4)). */
   reduce(tcb: Tcb, now: number): number;
+  /** The retransmission timer fired, after `reduce`. */
+  timedOut(tcb: Tcb): void;
   /** `n` octets were acknowledged in congestion avoidance while cwnd limited the sender: raise cwnd. */
   avoid(tcb: Tcb, n: number, now: number): void;
   /** The sender was idle for `time` us: a clock that drives growth stands still. */

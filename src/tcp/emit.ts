@@ -148,7 +148,8 @@ export function emitReset(tcb: Tcb, packet: Packet, now: number): boolean {
   const o = packet.o;
   const timestamps = tcb.timestampsOk;
   const header = HEADER_MIN + (timestamps ? 12 : 0);
-  tcphdr.write(v, o, tcb.localPort, tcb.remotePort, tcb.snd.nxt, tcb.rcv.nxt, header, RST | ACK, 0, 0);
+  const window = Math.min(Math.max(0, diff(tcb.rcv.adv, tcb.rcv.nxt)) >> tcb.rcv.shift, 0xffff);
+  tcphdr.write(v, o, tcb.localPort, tcb.remotePort, tcb.snd.nxt, tcb.rcv.nxt, header, RST | ACK, window, 0);
   if (timestamps) opt.writeTimestamps(v, o + HEADER_MIN, tsval(tcb, now), tcb.tsRecent);
   packet.n = header;
   packet.cause = cause;

@@ -41,6 +41,7 @@ export function takeSyn(tcb: Tcb, seg: Segment, now: number): void {
   else rcv.shift = 0;
   tcb.sackOk = params.sack && options.sackPermitted;
   tcb.rackOn = tcb.sackOk && params.lossDetection === "rack";
+  tcb.tailProbes = tcb.sackOk && params.tailLossProbe;
   tcb.timestampsOk = params.timestamps && options.timestamps;
   if (tcb.timestampsOk) {
     tcb.tsRecent = options.tsval;

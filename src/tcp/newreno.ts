@@ -13,6 +13,8 @@ export class NewReno implements CongestionControl {
     return Math.max(Math.floor(Math.min(tcb.outstanding(), tcb.cc.cwnd) / 2 / mss), 2) * mss;
   }
 
+  timedOut(): void {}
+
   /** RFC 5681 §3.1, counting octets: one SMSS for each cwnd acknowledged. */
   avoid(tcb: Tcb, n: number): void {
     const cc = tcb.cc;

@@ -10,9 +10,9 @@ import { ACK, FIN, PSH } from "#wire/tcp";
 import { attach, emit, emitReset, emitSyn, segmentRoom, sent } from "./emit.ts";
 import * as M from "./marks.ts";
 import { emitProbe, emitTailProbe } from "./probes.ts";
-import { HAS_FIN, NONE } from "./records.ts";
-import { restartAfterIdle } from "./recovery.ts";
-import { mayRecord, nextLost, resent, splitAt } from "./sack.ts";
+import { HAS_FIN, HAS_PSH, NONE } from "./records.ts";
+import { restartAfterIdle, usedWindow } from "./recovery.ts";
+import { collapse, mayRecord, nextLost, resent, splitAt } from "./sack.ts";
 import { diff, gt } from "./seq.ts";
 import { CLOSE_WAIT, CLOSED, CLOSING, ESTABLISHED, FIN_WAIT_1, LAST_ACK, LISTEN } from "./state.ts";
 import { CA_RECOVERY, T_PERSIST, type Tcb } from "./tcb.ts";
@@ -58,11 +58,12 @@ function resend(tcb: Tcb, packet: Packet, superSegments: boolean, now: number): 
   const records = env.records;
   const mss = segmentRoom(tcb);
   const start = records.start[r]!;
+  collapse(tcb, r, mss);
   const length = diff(records.end[r]!, start);
   let allowed = cc.cwnd - tcb.inFlight();
   if (allowed < Math.min(length, mss)) {
     if (!cc.force) {
-      cc.limited = true;
+      usedWindow(tcb, true);
       return false;
     }
     allowed = mss;
@@ -86,9 +87,9 @@ function resend(tcb: Tcb, packet: Packet, superSegments: boolean, now: number): 
   const at = diff(start, snd.una);
   const cause = cc.phase === CA_RECOVERY ? M.TX_FAST : tcb.retries > 0 && r === tcb.head ? M.TX_RTO : M.TX_LOSS;
   resent(tcb, r, now);
-  const last = at + n === snd.queued;
+  const push = n > 0 && flags & HAS_PSH && diff(records.end[r]!, start) <= most + 1 ? PSH : 0;
   attach(tcb, packet, at, n, mss);
-  emit(tcb, packet, start, n, ACK | (n > 0 && last ? PSH : 0) | (fin ? FIN : 0), cause, now);
+  emit(tcb, packet, start, n, ACK | push | (fin ? FIN : 0), cause, now);
   tcb.bytesRetransmitted += n;
   tcb.retransmissionsTotal++;
   sent(tcb, n + fin, now);
@@ -114,7 +115,7 @@ function sendNew(tcb: Tcb, packet: Packet, superSegments: boolean, now: number):
     // Whole segments only; a last small one waits until it fits, too.
     n = wholeSegments(Math.max(quota, 0), mss);
     if (n === 0) {
-      if (window > 0 && (window >= unsent || window >= mss)) cc.limited = true;
+      if (window > 0 && (window >= unsent || window >= mss)) usedWindow(tcb, true);
       return waiting(tcb, now);
     }
   }

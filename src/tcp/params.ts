@@ -56,6 +56,8 @@ export interface TcpParams {
    * (RACK-TLP, RFC 8985).
    */
   lossDetection: "rfc6675" | "rack";
+  /** Tail loss probes (RFC 8985 §7), where the peer has SACK. */
+  tailLossProbe: boolean;
   /** Duplicates that mean a loss (RFC 5681). */
   dupThresh: number;
   /** RFC 9293 §3.8.4: off (MUST-25), 2 h idle (MUST-28), then every `keepAliveInterval`, given up after `keepAliveCount`. */
@@ -113,6 +115,7 @@ export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   delayedAck: 40 * MILLISECOND,
   quickAcks: 16,
   lossDetection: "rfc6675",
+  tailLossProbe: false,
   dupThresh: 3,
   keepAlive: false,
   keepAliveIdle: 2 * HOUR,

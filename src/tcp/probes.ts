@@ -3,7 +3,7 @@ import type { Packet } from "#base/packet";
 import { ACK, FIN, PSH } from "#wire/tcp";
 import { attach, emit, segmentRoom } from "./emit.ts";
 import * as M from "./marks.ts";
-import { HAS_FIN, NONE } from "./records.ts";
+import { HAS_FIN, HAS_PSH, NONE } from "./records.ts";
 import { mayRecord, probed, splitAt } from "./sack.ts";
 import { diff, gt } from "./seq.ts";
 import { T_RETRANSMIT, type Tcb } from "./tcb.ts";
@@ -41,6 +41,8 @@ export function emitTailProbe(tcb: Tcb, packet: Packet, now: number): boolean {
   const { rack, snd, env } = tcb;
   const { records } = env;
   rack.tlpNow = false;
+  // §7.3: whether a probe can be sent or not, what comes next is the retransmission timer, counted from here.
+  tcb.timers[T_RETRANSMIT] = now + tcb.rto;
   if (tcb.tail === NONE || rack.tlpPending || !mayRecord(tcb)) return false;
   rack.tlpPending = true;
   const mss = segmentRoom(tcb);
@@ -60,9 +62,9 @@ export function emitTailProbe(tcb: Tcb, packet: Packet, now: number): boolean {
   const start = records.start[r]!;
   const length = diff(records.end[r]!, start) - fin;
   probed(tcb, r, now);
-  if (r === tcb.head) tcb.timers[T_RETRANSMIT] = now + tcb.rto;
+  const push = length > 0 && records.flags[r]! & HAS_PSH ? PSH : 0;
   attach(tcb, packet, diff(start, snd.una), length, mss);
-  emit(tcb, packet, start, length, ACK | (length > 0 ? PSH : 0) | (fin ? FIN : 0), M.TX_TAIL_PROBE, now);
+  emit(tcb, packet, start, length, ACK | push | (fin ? FIN : 0), M.TX_TAIL_PROBE, now);
   tcb.bytesRetransmitted += length;
   tcb.retransmissionsTotal++;
   tcb.lastSendTime = now;

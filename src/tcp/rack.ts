@@ -7,7 +7,7 @@ import * as M from "./marks.ts";
 import { AMBIGUOUS, LOST, NONE, RESENT, SACKED } from "./records.ts";
 import { type AckResult, markLost } from "./sack.ts";
 import { diff, ge, gt, lt } from "./seq.ts";
-import { CA_LOSS, CA_OPEN, CA_RECOVERY, T_LOSS_PROBE, T_REORDER, T_RETRANSMIT, type Tcb } from "./tcb.ts";
+import { CA_CWR, CA_LOSS, CA_OPEN, CA_RECOVERY, T_LOSS_PROBE, T_REORDER, T_RETRANSMIT, type Tcb } from "./tcb.ts";
 
 /** RFC 8985 §6.2 step 4: recoveries without D-SACK after which the reordering window shrinks again. */
 const PERSIST = 16;
@@ -131,6 +131,7 @@ function lose(tcb: Tcb, r: number, now: number): void {
   if (flags & RESENT) {
     tcb.resentBytes -= diff(records.end[r]!, records.start[r]!);
     records.flags[r] = flags & ~RESENT;
+    tcb.lostSegments++;
   } else markLost(tcb, r, M.TX_FAST, now);
 }
 
@@ -143,10 +144,17 @@ export function isOverdue(tcb: Tcb, r: number, now: number): boolean {
 export function scheduleProbe(tcb: Tcb, now: number): void {
   tcb.timers[T_LOSS_PROBE] = NEVER;
   const { cc, rack } = tcb;
-  if (!tcb.rackOn || cc.phase !== CA_OPEN || tcb.sackedBytes > 0 || tcb.head === NONE || rack.tlpPending) return;
+  if (
+    !tcb.tailProbes ||
+    (cc.phase !== CA_OPEN && cc.phase !== CA_CWR) ||
+    tcb.sackedBytes > 0 ||
+    tcb.head === NONE ||
+    rack.tlpPending
+  )
+    return;
   let timeout = tcb.params.rtoInitial;
   if (tcb.srtt >= 0) {
-    const single = tcb.outstanding() <= tcb.snd.mss;
+    const single = tcb.head === tcb.tail && tcb.outstanding() <= tcb.snd.mss;
     timeout = 2 * tcb.srtt + (single ? ACK_DELAY_MAX : ACK_DELAY_MIN);
   }
   tcb.timers[T_LOSS_PROBE] = Math.min(now + Math.round(timeout), tcb.timers[T_RETRANSMIT]!);

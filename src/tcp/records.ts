@@ -13,6 +13,8 @@ export const RESENT = 4;
 export const AMBIGUOUS = 8;
 export const HAS_SYN = 16;
 export const HAS_FIN = 32;
+/** Ends what a SEND queued: it carries PSH, whenever it is sent. */
+export const HAS_PSH = 64;
 
 /**
  * What each connection sent and has not had acknowledged: one record per transmission (a super-segment is one record,
@@ -91,7 +93,7 @@ export class Records {
   split(r: number, seq: number): number {
     const flags = this.flags[r]!;
     const s = this.alloc(seq, this.end[r]!, this.time[r]!, flags & ~HAS_SYN);
-    this.flags[r] = flags & ~HAS_FIN;
+    this.flags[r] = flags & ~(HAS_FIN | HAS_PSH);
     this.sends[s] = this.sends[r]!;
     this.end[r] = seq;
     const after = this.next[r]!;

@@ -8,9 +8,9 @@ import { EV_CWND } from "#base/trace";
 import { slowStart } from "./congestion.ts";
 import * as M from "./marks.ts";
 import { detectLoss, recovered } from "./rack.ts";
-import { NONE } from "./records.ts";
+import { NONE, SACKED } from "./records.ts";
 import { AckResult, forgetSacks, markAllLost, markHeadLost, markLostBySack } from "./sack.ts";
-import { ge, gt } from "./seq.ts";
+import { ge, gt, lt } from "./seq.ts";
 import { CA_CWR, CA_DISORDER, CA_LOSS, CA_OPEN, CA_RECOVERY, type Tcb } from "./tcb.ts";
 
 /** An event without an ACK. */
@@ -23,15 +23,15 @@ export function start(tcb: Tcb, synRetransmissions: number): void {
   cc.cwnd = synRetransmissions > 1 ? mss : tcb.params.initialWindow * mss;
   cc.ssthresh = 0x7fffffff;
   cc.recover = tcb.snd.iss;
+  cc.usageEnd = tcb.snd.una;
   tcb.congestion.reset(tcb);
 }
 
 /**
  * An acceptable ACK was applied to the scoreboard.
  * @param duplicate RFC 5681's duplicate ACK, or with SACK one that brought news.
- * @param flight octets outstanding before it.
  */
-export function acknowledged(tcb: Tcb, result: AckResult, duplicate: boolean, flight: number, now: number): void {
+export function acknowledged(tcb: Tcb, result: AckResult, duplicate: boolean, now: number): void {
   const cc = tcb.cc;
   switch (cc.phase) {
     case CA_RECOVERY:
@@ -41,14 +41,14 @@ export function acknowledged(tcb: Tcb, result: AckResult, duplicate: boolean, fl
       inReduction(tcb, result, duplicate, now);
       break;
     case CA_LOSS:
-      inLoss(tcb, result, flight, now);
+      inLoss(tcb, result, now);
       break;
     default:
-      inOrder(tcb, result, duplicate, flight, now);
+      inOrder(tcb, result, duplicate, now);
   }
 }
 
-function inOrder(tcb: Tcb, result: AckResult, duplicate: boolean, flight: number, now: number): void {
+function inOrder(tcb: Tcb, result: AckResult, duplicate: boolean, now: number): void {
   const cc = tcb.cc;
   if (lossFound(tcb, result, duplicate, now)) {
     beginReduction(tcb, now);
@@ -56,7 +56,7 @@ function inOrder(tcb: Tcb, result: AckResult, duplicate: boolean, flight: number
     return;
   }
   cc.phase = tcb.sackedBytes > 0 || cc.duplicates > 0 ? CA_DISORDER : CA_OPEN;
-  if (result.acked > 0) grow(tcb, result.acked, flight, now);
+  if (result.acked > 0) grow(tcb, result.acked, now);
 }
 
 /** Counts duplicates and looks for a loss: by SACK, or by three duplicates. */
@@ -137,7 +137,7 @@ function beginReduction(tcb: Tcb, now: number): void {
   cc.prior = cc.cwnd;
   cc.ssthresh = tcb.congestion.reduce(tcb, now);
   cc.recover = tcb.snd.nxt;
-  cc.recoverFlight = Math.max(tcb.outstanding(), 1);
+  cc.lossesBefore = tcb.lostSegments;
   cc.prrDelivered = 0;
   cc.prrOut = 0;
   cc.credit = 0;
@@ -176,12 +176,14 @@ function reduce(tcb: Tcb, result: AckResult, now: number): void {
   const pipe = tcb.inFlight();
   let count: number;
   if (pipe > cc.ssthresh) {
-    count = Math.ceil((cc.prrDelivered * cc.ssthresh) / cc.recoverFlight / mss) * mss - cc.prrOut;
+    count = Math.ceil((cc.prrDelivered * cc.ssthresh) / cc.prior / mss) * mss - cc.prrOut;
   } else {
-    const bound = Math.max(cc.prrDelivered - cc.prrOut, delivered) + (result.acked > 0 ? mss : 0);
-    count = Math.min(cc.ssthresh - pipe, bound);
+    // An ACK that moves SND.UNA and shows no further loss is safe to answer with one segment more (RFC 9937).
+    const safe = result.acked > 0 && tcb.lostSegments === cc.lossesBefore;
+    count = Math.min(cc.ssthresh - pipe, Math.max(cc.prrDelivered - cc.prrOut, delivered) + (safe ? mss : 0));
   }
-  if (cc.force && count < mss) count = mss;
+  cc.lossesBefore = tcb.lostSegments;
+  if (count < mss && (cc.force || cc.prrOut === 0)) count = mss;
   cc.cwnd = Math.max(pipe + Math.max(count, 0), mss);
   traceCwnd(tcb, M.CC_RECOVERY, now);
 }
@@ -206,32 +208,48 @@ export function timedOut(tcb: Tcb, now: number): void {
     cc.prior = cc.cwnd;
     cc.ssthresh = tcb.congestion.reduce(tcb, now);
   }
-  if (tcb.head !== NONE && records.flags[tcb.head]! & 1) forgetSacks(tcb);
+  tcb.congestion.timedOut(tcb);
+  if (tcb.head !== NONE && records.flags[tcb.head]! & SACKED) forgetSacks(tcb);
   markAllLost(tcb, M.TX_RTO, now);
   tcb.renoSacked = 0;
   cc.duplicates = 0;
   cc.credit = 0;
   cc.recover = tcb.snd.nxt;
   cc.phase = CA_LOSS;
-  cc.cwnd = tcb.snd.mss;
+  // LW (RFC 5681 §3.1): one segment, besides what is not lost yet.
+  cc.cwnd = tcb.inFlight() + tcb.snd.mss;
   cc.force = true;
   tcb.rack.tlpPending = false;
   traceCwnd(tcb, M.CC_LOSS, now);
 }
 
-function inLoss(tcb: Tcb, result: AckResult, flight: number, now: number): void {
+function inLoss(tcb: Tcb, result: AckResult, now: number): void {
   if (result.acked === 0) return;
   // What the peer already had when the timer fired is no sign of a free network, but it is acknowledged: slow start.
-  grow(tcb, result.acked, flight, now);
+  grow(tcb, result.acked, now);
   if (ge(tcb.snd.una, tcb.cc.recover)) leave(tcb, M.CC_EXIT_LOSS, now);
   else if (tcb.rackOn) detectLoss(tcb, now);
 }
 
+/**
+ * Notes how far cwnd is used, once per window of data: a flight that fills it counts, and so does a segment that had to wait.
+ * @param refused something could not be sent for want of cwnd
+ */
+export function usedWindow(tcb: Tcb, refused: boolean): void {
+  const cc = tcb.cc;
+  const flight = tcb.inFlight();
+  const limited = refused || flight >= cc.cwnd;
+  if (!limited && lt(tcb.snd.una, cc.usageEnd) && (cc.limited || flight <= cc.flightMax)) return;
+  cc.limited = limited;
+  cc.flightMax = flight;
+  cc.usageEnd = tcb.snd.nxt;
+}
+
 /** cwnd grows only if it was what held the sender back (RFC 7661 §1, RFC 5681 §3.1). */
-function grow(tcb: Tcb, acked: number, flight: number, now: number): void {
+function grow(tcb: Tcb, acked: number, now: number): void {
   const cc = tcb.cc;
   const inSlowStart = cc.cwnd < cc.ssthresh;
-  if (!(cc.limited || (inSlowStart && cc.cwnd < 2 * flight))) return;
+  if (!(cc.limited || (inSlowStart && cc.cwnd < 2 * cc.flightMax))) return;
   const before = cc.cwnd;
   const rest = inSlowStart ? slowStart(tcb, acked) : acked;
   if (rest > 0) tcb.congestion.avoid(tcb, rest, now);

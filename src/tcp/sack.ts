@@ -4,7 +4,7 @@
  */
 import { EV_LOST } from "#base/trace";
 import { delivered, isOverdue } from "./rack.ts";
-import { AMBIGUOUS, HAS_FIN, LOST, NONE, RESENT, SACKED } from "./records.ts";
+import { AMBIGUOUS, HAS_FIN, HAS_SYN, LOST, NONE, RESENT, SACKED } from "./records.ts";
 import type { Segment } from "./segment.ts";
 import { diff, ge, gt, le, lt } from "./seq.ts";
 import type { Tcb } from "./tcb.ts";
@@ -23,6 +23,8 @@ export class AckResult {
   fin = false;
   /** The ACK carried a D-SACK block (RFC 2883). */
   dsack = false;
+  dsackLeft = 0;
+  dsackRight = 0;
   /** SEG.TSecr, if the segment has one. */
   tsecr = 0;
   echoed = false;
@@ -105,6 +107,8 @@ export function applySack(tcb: Tcb, seg: Segment, now: number, out: AckResult): 
     if (!lt(left, right) || gt(right, nxt)) continue;
     if (i === 0 && isDsack(left, right, options.sackBlocks, options.sackLeft, options.sackRight, seg.ack)) {
       out.dsack = true;
+      out.dsackLeft = left;
+      out.dsackRight = right;
       continue;
     }
     if (lt(left, una)) continue;
@@ -183,6 +187,7 @@ export function markLost(tcb: Tcb, r: number, cause: number, now: number): void 
   const n = diff(records.end[r]!, records.start[r]!);
   records.flags[r] = records.flags[r]! | LOST;
   tcb.lostBytes += n;
+  tcb.lostSegments++;
   tcb.env.trace.record(now, EV_LOST, cause, tcb.id, diff(records.start[r]!, tcb.snd.iss), n);
 }
 
@@ -248,6 +253,27 @@ export function nextLost(tcb: Tcb): number {
   let r = tcb.head;
   while (r !== NONE && (records.flags[r]! & (LOST | RESENT)) !== LOST) r = records.next[r]!;
   return r;
+}
+
+/** RFC 9293 §3.7.4: small segments behind a lost one ride along when it is sent again, as far as one segment has room. */
+export function collapse(tcb: Tcb, r: number, mss: number): void {
+  const records = tcb.env.records;
+  for (;;) {
+    const s = records.next[r]!;
+    if (s === NONE || records.flags[s]! & (SACKED | RESENT) || records.flags[r]! & (HAS_FIN | HAS_SYN)) return;
+    const n = diff(records.end[s]!, records.start[s]!);
+    const fin = records.flags[s]! & HAS_FIN ? 1 : 0;
+    if (diff(records.end[r]!, records.start[r]!) + n - fin > mss) return;
+    if (!(records.flags[s]! & LOST)) tcb.lostBytes += n;
+    records.flags[r] = records.flags[r]! | records.flags[s]!;
+    records.end[r] = records.end[s]!;
+    const after = records.next[s]!;
+    records.next[r] = after;
+    if (after === NONE) tcb.tail = r;
+    else records.prev[after] = r;
+    records.free(s);
+    tcb.records--;
+  }
 }
 
 /** Notes that record r was sent again. */

@@ -139,12 +139,16 @@ export class CongestionVariables {
   duplicates = 0;
   /** cwnd before the last reduction. */
   prior = 0;
-  /** RFC 6937: octets delivered and sent in this recovery, and in flight at its begin. */
+  /** RFC 6937: octets delivered and sent in this recovery. */
   prrDelivered = 0;
   prrOut = 0;
-  recoverFlight = 0;
-  /** cwnd, not the window or the user, held the sender back since the last ACK. */
+  /** Segments that had been marked lost when the last ACK was looked at. */
+  lossesBefore = 0;
+  /** cwnd, not the window or the user, holds the sender back in the window of data that ends at `usageEnd`. */
   limited = false;
+  /** The most that was in flight in that window of data. */
+  flightMax = 0;
+  usageEnd = 0;
   /** Octets acknowledged towards the next increase. */
   credit = 0;
   /** A fast retransmission goes out even if the pipe is full. */
@@ -177,6 +181,8 @@ export class Tcb {
   readonly rack = new RackVariables();
   /** RACK-TLP finds the losses of this connection: both sides have SACK, and the parameters say so. */
   rackOn = false;
+  /** Tail loss probes are sent. */
+  tailProbes = false;
   congestion: CongestionControl;
   /** State of the congestion control in use; its meaning is the control's. */
   readonly ccState = new Float64Array(8);
@@ -273,6 +279,8 @@ export class Tcb {
   dataSegmentsIn = 0;
   retransmissions = 0;
   retransmissionsTotal = 0;
+  /** Times a segment was thought lost. */
+  lostSegments = 0;
   duplicatesReceived = 0;
   outOfOrderReceived = 0;
   timeouts = 0;

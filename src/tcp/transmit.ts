@@ -3,7 +3,8 @@ import { ACK, CWR, FIN, PSH } from "#wire/tcp";
 import { attach, emit, sent } from "./emit.ts";
 import * as M from "./marks.ts";
 import { scheduleProbe } from "./rack.ts";
-import { HAS_FIN } from "./records.ts";
+import { HAS_FIN, HAS_PSH } from "./records.ts";
+import { usedWindow } from "./recovery.ts";
 import { append } from "./sack.ts";
 import type { Tcb } from "./tcb.ts";
 
@@ -24,7 +25,7 @@ export function transmitNew(
   const { snd, cc } = tcb;
   const start = snd.nxt;
   const last = at + n === snd.queued;
-  append(tcb, start, (start + n + fin) | 0, fin ? HAS_FIN : 0, now);
+  append(tcb, start, (start + n + fin) | 0, (fin ? HAS_FIN : 0) | (n > 0 && last ? HAS_PSH : 0), now);
   snd.nxt = (start + n + fin) | 0;
   if (fin) snd.finSent = true;
   if (n % mss !== 0) snd.small = snd.nxt;
@@ -42,6 +43,6 @@ export function transmitNew(
   // Data in answer to data: the user converses, and the ACK rides on what it says (quick ACKs would double the packets).
   if (n > 0 && now - tcb.lastReceiveTime < tcb.params.delayedAck && tcb.lastReceiveTime > 0) tcb.interactive = true;
   sent(tcb, n + fin, now);
-  if (tcb.rackOn) scheduleProbe(tcb, now);
-  cc.limited = false;
+  if (tcb.tailProbes) scheduleProbe(tcb, now);
+  usedWindow(tcb, false);
 }

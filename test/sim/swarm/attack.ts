@@ -76,6 +76,8 @@ function forge(tcb: Tcb, kind: Attack["kind"], nonce: number): Forgery | undefin
       return { ...plain, flags: ACK | FIN, seq: (rcv.adv + some) | 0, n: nonce & 1 ? some : 0 };
     case "sack-nonsense":
       return tcb.sackOk ? { ...plain, blocks: nonsense(tcb, some) } : undefined;
+    case "overrun":
+      return { ...plain, n: Math.min(window + some, 1400) };
     case "bad-checksum":
       return { ...plain, n: some, spoilt: true };
     default:

@@ -30,7 +30,7 @@ export function generate(seed: number): Scenario {
   return {
     seed,
     family: draw.chance(0.25) ? 6 : 4,
-    wrap: draw.chance(0.3) ? { at: draw.pick(["sign", "zero"]), before: draw.between(1, 30_000) } : undefined,
+    wrap: draw.chance(0.3) ? { at: draw.pick(["sign", "zero"]), before: draw.magnitude(1, 60_000) } : undefined,
     hops: hops(draw, dumbbell, slow),
     left,
     right,

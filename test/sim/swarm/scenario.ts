@@ -80,6 +80,7 @@ export interface Attack {
   readonly nonce: number;
 }
 
+/** Those that must change nothing. */
 export const ATTACKS = [
   "rst-in-window",
   "rst-outside",
@@ -94,4 +95,5 @@ export const ATTACKS = [
   "replay",
 ] as const;
 
-export type AttackKind = (typeof ATTACKS)[number];
+/** "overrun" fills the window and goes on: its octets are taken, so that the stream is spoilt. Not for random simulation. */
+export type AttackKind = (typeof ATTACKS)[number] | "overrun";

@@ -97,9 +97,15 @@ export class Witness implements Engine {
     const expected = before?.tcb.rcv.nxt ?? 0;
     const recent = before?.tcb.tsRecent ?? 0;
     const receiving = before !== undefined && (before.tcb.state & (SYN_SENT | CLOSED)) === 0;
+    const unacceptable =
+      before !== undefined && receiving && !acceptable(before.tcb, seg) ? moved(before.tcb) : undefined;
     this.stack.input(packet, now);
     this.reasons++;
     if (!good) return;
+    if (before !== undefined && unacceptable !== undefined && unacceptable !== moved(before.tcb)) {
+      const how = `${this.name}: ${unacceptable} became ${moved(before.tcb)}`;
+      throw new Violation("an unacceptable segment changes nothing (RFC 9293 §3.10.7.4)", how);
+    }
     const view = before ?? this.#find(seg);
     if (view === undefined) return;
     if (view.tcb.state !== SYN_SENT) this.#arrived(view, seg, receiving && seg.seq === expected, recent);
@@ -294,6 +300,22 @@ export class Witness implements Engine {
     }
     return new DataView(bytes.buffer);
   }
+}
+
+/** The table of RFC 9293 §3.4; a SYN before the connection is open, or after it, is another matter. */
+function acceptable({ rcv, state }: Tcb, seg: WireSegment): boolean {
+  if (state & (SYN_RECEIVED | TIME_WAIT) && seg.flags & SYN) return true;
+  const window = Math.max(0, (rcv.adv - rcv.nxt) | 0);
+  const length = seg.n + (seg.flags & SYN ? 1 : 0) + (seg.flags & FIN ? 1 : 0);
+  const inside = (seq: number) => ((seq - rcv.nxt) | 0) >= 0 && ((seq - rcv.nxt) | 0) < window;
+  // MUST-66: at a closed window the next segment's ACK still counts.
+  if (window === 0) return seg.seq === rcv.nxt;
+  return inside(seg.seq) || (length > 0 && inside((seg.seq + length - 1) | 0));
+}
+
+/** What a segment could change, as text. */
+function moved({ snd, rcv, state, ranges }: Tcb): string {
+  return `${stateName(state)} una ${snd.una} wnd ${snd.wnd} rcv ${rcv.nxt} ranges ${ranges.count}`;
 }
 
 /** Whether a segment belongs to a connection; `own`: we sent it. */

@@ -1,0 +1,56 @@
+import type { Scenario } from "../sim/swarm/scenario.ts";
+import { runScenario } from "../sim/swarm/swarm.ts";
+
+/** A rule that well-behaved peers never put to the test, so that no random simulation can. */
+export interface Check {
+  readonly name: string;
+  /** What is wrong, or undefined. */
+  readonly broken: () => string | undefined;
+}
+
+const SILENT = {
+  bytes: 0,
+  write: 1,
+  writePause: 0,
+  read: 65_536,
+  readPause: 0,
+  stallAt: 0,
+  stallFor: 1_000_000,
+  end: "fin-after-peer",
+  abortAt: 0,
+} as const;
+
+/** One connection on which nobody says anything but the forger. */
+const OVERRUN: Scenario = {
+  seed: 1,
+  family: 4,
+  wrap: undefined,
+  hops: [{ link: "delay 1ms", changes: [] }],
+  left: [{ params: {}, records: 0 }],
+  right: [{ params: { receiveBuffer: 500, receiveBufferMax: 500 }, records: 0 }],
+  connections: [
+    {
+      at: 0,
+      opener: "left",
+      left: 0,
+      right: 0,
+      openerPort: 40_000,
+      port: 7_000,
+      simultaneous: false,
+      open: SILENT,
+      accept: SILENT,
+      attacks: [{ at: 100_000, to: "acceptor", kind: "overrun", nonce: 99 }],
+    },
+  ],
+  restarts: [],
+};
+
+export const CHECKS: readonly Check[] = [
+  {
+    name: "a segment longer than the window",
+    broken: () => {
+      const { violation } = runScenario(OVERRUN);
+      return violation?.rule === "RCV.BUFF bounds what is kept" ? violation.message : undefined;
+    },
+  },
+];

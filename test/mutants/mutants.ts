@@ -1,0 +1,168 @@
+/** A rule of the stack made wrong by one change of its source, to see that somebody notices. */
+export interface Mutant {
+  readonly name: string;
+  /** Below src/. */
+  readonly file: string;
+  /** Must occur exactly once. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: "cwnd is ignored",
+    file: "tcp/output.ts",
+    find: "const quota = cc.cwnd - tcb.inFlight();",
+    replace: "const quota = 1 << 30;",
+  },
+  {
+    name: "the window is ignored",
+    file: "tcp/output.ts",
+    find: "const window = snd.wnd - at;",
+    replace: "const window = 1 << 30;",
+  },
+  {
+    name: "a closed window is not probed",
+    file: "tcp/timeouts.ts",
+    find: "tcb.probeNow = M.TX_PROBE;",
+    replace: "",
+  },
+  {
+    name: "the persist timer is not armed",
+    file: "tcp/output.ts",
+    find: "tcb.timers[T_PERSIST] = now + persistInterval(tcb);",
+    replace: "",
+  },
+  {
+    name: "the offered window shrinks",
+    file: "tcp/emit.ts",
+    find: "const window = advertise(tcb);",
+    replace: "const window = advertise(tcb) >> (rcv.unread > 0 ? 1 : 0);",
+  },
+  {
+    name: "sequence numbers are compared without wrap",
+    file: "tcp/seq.ts",
+    find: "return ((a - b) | 0) < 0;",
+    replace: "return a < b;",
+  },
+  {
+    name: "the ACK of data never sent is accepted",
+    file: "tcp/arrives-steps.ts",
+    find: "if (gt(seg.ack, snd.nxt)) {",
+    replace: "if (gt(seg.ack, snd.nxt) && seg.n > 1 << 20) {",
+  },
+  {
+    name: "the sender ignores SACK",
+    file: "tcp/acknowledgment.ts",
+    find: "if (tcb.sackOk && seg.options.sackBlocks > 0) applySack",
+    replace: "if (tcb.sackOk && seg.options.sackBlocks > 9) applySack",
+  },
+  {
+    name: "round trips are taken from retransmissions (Karn)",
+    file: "tcp/sack.ts",
+    find: "out.delivered += n;\n      if (out.rtt < 0 && (flags & AMBIGUOUS) === 0)",
+    replace: "out.delivered += n;\n      if (out.rtt < 0)",
+  },
+  {
+    name: "the RTO does not back off",
+    file: "tcp/rto.ts",
+    find: "tcb.rto = Math.min(tcb.rto * 2, tcb.params.rtoMax);",
+    replace: "",
+  },
+  {
+    name: "a FIN is not retransmitted",
+    file: "tcp/output.ts",
+    find: "const fin = flags & HAS_FIN && diff(records.end[r]!, start) <= most + 1 ? 1 : 0;",
+    replace: "const fin = 0;",
+  },
+  {
+    name: "the retransmission timer is not armed",
+    file: "tcp/emit.ts",
+    find: "tcb.timers[T_RETRANSMIT] = now + Math.max(tcb.rto, MILLISECOND);",
+    replace: "",
+  },
+  {
+    name: "data out of order is delivered early",
+    file: "tcp/receive.ts",
+    find: "  if (ahead > 0) {\n    if (!tcb.ranges.add(left, right)) {",
+    replace: "  if (ahead > 1 << 28) {\n    if (!tcb.ranges.add(left, right)) {",
+  },
+  {
+    name: "what comes twice is delivered twice",
+    file: "tcp/receive.ts",
+    find: "rcv.unread += n;",
+    replace: "rcv.unread += diff(right, tcb.segmentsIn % 7 === 0 ? (rcv.acked - 1) | 0 : (next - n) | 0);",
+  },
+  {
+    name: "unacceptable segments are accepted",
+    file: "tcp/arrives-steps.ts",
+    find: "if (!acceptable(seg, rcv.nxt, window)) return unacceptable(tcb, seg, window, now);",
+    replace: "",
+  },
+  {
+    name: "more than the window holds is taken",
+    file: "tcp/receive.ts",
+    find: "let right = min(end, rcv.adv);",
+    replace: "let right = end;",
+  },
+  {
+    name: "PAWS is off",
+    file: "tcp/arrives-steps.ts",
+    find: "if (ge(options.tsval, tcb.tsRecent)) return true;",
+    replace: "return true;",
+  },
+  {
+    name: "the delayed ACK never goes",
+    file: "tcp/timeouts.ts",
+    find: "if (tcb.ackNow === 0) tcb.ackNow = M.TX_ACK_DELAYED;",
+    replace: "",
+  },
+  {
+    name: "TIME-WAIT is skipped",
+    file: "tcp/receive.ts",
+    find: "timeWait(tcb, M.GOT_FIN, now);",
+    replace: "finish(tcb, 0, M.GOT_FIN, now);",
+  },
+  {
+    name: "any RST in the window resets",
+    file: "tcp/arrives-steps.ts",
+    find: "if (tcb.params.rfc5961 && seg.seq !== tcb.rcv.nxt) {",
+    replace: "if (tcb.params.rfc5961 && seg.seq === (tcb.rcv.nxt - 1) | 0) {",
+  },
+  {
+    name: "any RST beyond the window resets",
+    file: "tcp/arrives-steps.ts",
+    find: "if (seg.ctl & RST) return drop(tcb, M.RX_RST_IGNORED, now);",
+    replace: "if (seg.ctl & RST) seg.seq = rcv.nxt;\n  if (seg.ctl & RST) return true;",
+  },
+  {
+    name: "a SYN in the window resets",
+    file: "tcp/arrives-steps.ts",
+    find: "if (tcb.params.rfc5961 || tcb.state === TIME_WAIT) {",
+    replace: "if (tcb.state === TIME_WAIT) {",
+  },
+  {
+    name: "the checksum is not verified",
+    file: "stack/tcp-input.ts",
+    find: "return header.csumTrusted || this.#checksumGood(header) ? 0 : M.RX_BAD_CHECKSUM;",
+    replace: "return this.#checksumGood(header) ? 0 : 0;",
+  },
+  {
+    name: "the window of a SYN is scaled",
+    file: "tcp/handshake.ts",
+    find: "snd.wnd = seg.ctl & 2 ? seg.wnd : seg.wnd << snd.shift;",
+    replace: "snd.wnd = seg.wnd << snd.shift;",
+  },
+  {
+    name: "what was resent comes from one octet further on",
+    file: "tcp/output.ts",
+    find: "const at = diff(start, snd.una);\n  const cause",
+    replace: "const at = diff(start, snd.una) + (length > 1 ? 1 : 0);\n  const cause",
+  },
+  {
+    name: "a connection that ends keeps its records",
+    file: "tcp/finish.ts",
+    find: "release(tcb);",
+    replace: "",
+  },
+];

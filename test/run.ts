@@ -7,6 +7,9 @@ import { fileURLToPath } from "node:url";
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const BIN = `${ROOT}node_modules/.bin`;
 
+/** Where many things run beside a test, its five seconds are over before it is wrong. */
+const TIMEOUT_MS = "30000";
+
 interface Counts {
   readonly name: string;
   readonly passed: number;
@@ -39,7 +42,7 @@ async function check(name: string, command: readonly string[]): Promise<Counts> 
 }
 
 async function tests(args: readonly string[]): Promise<Counts> {
-  const { code, text, seconds } = await run([process.execPath, "test", ...args]);
+  const { code, text, seconds } = await run([process.execPath, "test", "--timeout", TIMEOUT_MS, ...args]);
   const plain = Bun.stripANSI(text);
   const count = (what: string) =>
     Number([...plain.matchAll(new RegExp(`^\\s*(\\d+) ${what}$`, "gm"))].at(-1)?.[1] ?? 0);

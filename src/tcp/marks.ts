@@ -96,6 +96,7 @@ export const CC_TAIL = mark("tcp.cc.tail-loss", "a tail loss probe repaired a lo
 export const CC_ECN = mark("tcp.cc.ecn", "the peer saw a congestion mark (RFC 3168)");
 export const CC_LOSS = mark("tcp.cc.loss", "a timeout: cwnd is one segment");
 export const CC_EXIT_LOSS = mark("tcp.cc.exit-loss", "all that was lost with the timeout is acknowledged");
+export const CC_UNDO = mark("tcp.cc.undo", "the loss was none: the reduction is taken back (RFC 4015, 3708, 5682)");
 export const CC_IDLE = mark("tcp.cc.idle", "restart after idle");
 export const ICMP_HARD = mark("tcp.icmp.hard", "ICMP ended the connection attempt");
 export const ICMP_SOFT = mark("tcp.icmp.soft", "ICMP: noted, not acted upon");

@@ -17,6 +17,7 @@ import { diff, gt } from "./seq.ts";
 import { CLOSE_WAIT, CLOSED, CLOSING, ESTABLISHED, FIN_WAIT_1, LAST_ACK, LISTEN } from "./state.ts";
 import { CA_RECOVERY, T_PERSIST, type Tcb } from "./tcb.ts";
 import { transmitNew } from "./transmit.ts";
+import { countResent } from "./undo.ts";
 
 /** Payload of the largest super-segment: an IP packet's 65,535 octets less the largest headers. */
 export const SUPER_MAX = 65_535 - 60 - 60;
@@ -35,8 +36,14 @@ export function pollTransmit(tcb: Tcb, packet: Packet, superSegments: boolean, n
   if (tcb.synNow !== 0) return emitSyn(tcb, packet, now);
   if (tcb.state & SENDING) {
     if (tcb.rack.tlpNow && emitTailProbe(tcb, packet, now)) return true;
-    if (resend(tcb, packet, superSegments, now)) return true;
+    if (!tcb.undo.newDataFirst && resend(tcb, packet, superSegments, now)) return true;
     if (sendNew(tcb, packet, superSegments, now)) return true;
+    if (tcb.undo.newDataFirst && tcb.snd.nxt === tcb.cc.recover) {
+      // F-RTO found nothing new to send: the conventional way (RFC 5682 §3.1 step 2 b).
+      tcb.undo.newDataFirst = false;
+      tcb.undo.frto = false;
+      if (resend(tcb, packet, superSegments, now)) return true;
+    }
   }
   if (tcb.probeNow !== 0) return emitProbe(tcb, packet, now);
   if (tcb.ackNow === 0) return false;
@@ -87,6 +94,7 @@ function resend(tcb: Tcb, packet: Packet, superSegments: boolean, now: number): 
   const at = diff(start, snd.una);
   const cause = cc.phase === CA_RECOVERY ? M.TX_FAST : tcb.retries > 0 && r === tcb.head ? M.TX_RTO : M.TX_LOSS;
   resent(tcb, r, now);
+  countResent(tcb, n, now);
   const push = n > 0 && flags & HAS_PSH && diff(records.end[r]!, start) <= most + 1 ? PSH : 0;
   attach(tcb, packet, at, n, mss);
   emit(tcb, packet, start, n, ACK | push | (fin ? FIN : 0), cause, now);

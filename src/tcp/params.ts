@@ -56,6 +56,9 @@ export interface TcpParams {
    * (RACK-TLP, RFC 8985).
    */
   lossDetection: "rfc6675" | "rack";
+  /** Reductions for losses that were none are taken back (RFC 3522, 3708); after a timeout it is found out by F-RTO (RFC 5682). */
+  undo: boolean;
+  frto: boolean;
   /** Tail loss probes (RFC 8985 §7), where the peer has SACK. */
   tailLossProbe: boolean;
   /** Duplicates that mean a loss (RFC 5681). */
@@ -115,6 +118,8 @@ export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   delayedAck: 40 * MILLISECOND,
   quickAcks: 16,
   lossDetection: "rfc6675",
+  undo: true,
+  frto: true,
   tailLossProbe: false,
   dupThresh: 3,
   keepAlive: false,

@@ -132,6 +132,8 @@ function lose(tcb: Tcb, r: number, now: number): void {
     tcb.resentBytes -= diff(records.end[r]!, records.start[r]!);
     records.flags[r] = flags & ~RESENT;
     tcb.lostSegments++;
+    // A recovery that was taken back left it marked as resent alone.
+    if ((flags & LOST) === 0) markLost(tcb, r, M.TX_FAST, now);
   } else markLost(tcb, r, M.TX_FAST, now);
 }
 

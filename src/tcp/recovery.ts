@@ -10,8 +10,9 @@ import * as M from "./marks.ts";
 import { detectLoss, recovered } from "./rack.ts";
 import { NONE, SACKED } from "./records.ts";
 import { AckResult, forgetSacks, markAllLost, markHeadLost, markLostBySack } from "./sack.ts";
-import { ge, gt, lt } from "./seq.ts";
+import { diff, ge, gt, lt } from "./seq.ts";
 import { CA_CWR, CA_DISORDER, CA_LOSS, CA_OPEN, CA_RECOVERY, type Tcb } from "./tcb.ts";
+import { allDuplicates, answersFirstCopy, arm, countDuplicate, takeBack } from "./undo.ts";
 
 /** An event without an ACK. */
 const nothing = new AckResult();
@@ -33,6 +34,8 @@ export function start(tcb: Tcb, synRetransmissions: number): void {
  */
 export function acknowledged(tcb: Tcb, result: AckResult, duplicate: boolean, now: number): void {
   const cc = tcb.cc;
+  tcb.undo.newDataFirst = false;
+  if (result.dsack) countDuplicate(tcb, result);
   switch (cc.phase) {
     case CA_RECOVERY:
       inRecovery(tcb, result, duplicate, now);
@@ -41,7 +44,7 @@ export function acknowledged(tcb: Tcb, result: AckResult, duplicate: boolean, no
       inReduction(tcb, result, duplicate, now);
       break;
     case CA_LOSS:
-      inLoss(tcb, result, now);
+      inLoss(tcb, result, duplicate, now);
       break;
     default:
       inOrder(tcb, result, duplicate, now);
@@ -50,7 +53,10 @@ export function acknowledged(tcb: Tcb, result: AckResult, duplicate: boolean, no
 
 function inOrder(tcb: Tcb, result: AckResult, duplicate: boolean, now: number): void {
   const cc = tcb.cc;
+  // D-SACKs may complete the proof when recovery is already over (RFC 3708).
+  if (allDuplicates(tcb)) takeBack(tcb, false, now);
   if (lossFound(tcb, result, duplicate, now)) {
+    arm(tcb);
     beginReduction(tcb, now);
     enterRecovery(tcb, result, now);
     return;
@@ -93,7 +99,10 @@ export function overtaken(tcb: Tcb, now: number): void {
     if (phase === CA_RECOVERY) reduce(tcb, nothing, now);
     return;
   }
-  if (phase !== CA_CWR) beginReduction(tcb, now);
+  if (phase !== CA_CWR) {
+    arm(tcb);
+    beginReduction(tcb, now);
+  }
   enterRecovery(tcb, nothing, now);
 }
 
@@ -149,7 +158,14 @@ function inRecovery(tcb: Tcb, result: AckResult, duplicate: boolean, now: number
   // Without SACK recovery holds on until more than `recover` is acknowledged: the duplicates of our own
   // retransmissions would begin it anew (RFC 6582 §4).
   if (result.acked > 0 && (tcb.sackOk ? ge(una, cc.recover) : gt(una, cc.recover) || tcb.head === NONE)) {
+    const none = answersFirstCopy(tcb, result) || allDuplicates(tcb);
     leave(tcb, M.CC_EXIT_RECOVERY, now);
+    if (none) takeBack(tcb, false, now);
+    return;
+  }
+  // A partial ACK that answers the first copy: nothing was lost, only overtaken. So say D-SACKs for all that was resent.
+  if ((result.acked > 0 && tcb.resentBytes === 0 && answersFirstCopy(tcb, result)) || allDuplicates(tcb)) {
+    takeBack(tcb, true, now);
     return;
   }
   if (tcb.sackOk) findLosses(tcb, now);
@@ -203,11 +219,16 @@ function leave(tcb: Tcb, cause: number, now: number): void {
 export function timedOut(tcb: Tcb, now: number): void {
   const cc = tcb.cc;
   const records = tcb.env.records;
-  // A second timeout of the same data leaves ssthresh alone (RFC 5681 §3.1).
-  if (cc.phase !== CA_LOSS || ge(tcb.snd.una, cc.recover)) {
+  // A second timeout of the same data leaves ssthresh alone (RFC 5681 §3.1); with RACK, which resends again and again before it
+  // comes to this, so does one in a recovery, as Linux has it.
+  const reduced = cc.phase === CA_LOSS || (tcb.rackOn && (cc.phase === CA_RECOVERY || cc.phase === CA_CWR));
+  const fresh = !reduced || ge(tcb.snd.una, cc.recover);
+  if (fresh) {
+    arm(tcb);
     cc.prior = cc.cwnd;
     cc.ssthresh = tcb.congestion.reduce(tcb, now);
   }
+  tcb.undo.frto = tcb.params.frto && tcb.sackOk && (fresh || tcb.retries > 1);
   tcb.congestion.timedOut(tcb);
   if (tcb.head !== NONE && records.flags[tcb.head]! & SACKED) forgetSacks(tcb);
   markAllLost(tcb, M.TX_RTO, now);
@@ -223,12 +244,35 @@ export function timedOut(tcb: Tcb, now: number): void {
   traceCwnd(tcb, M.CC_LOSS, now);
 }
 
-function inLoss(tcb: Tcb, result: AckResult, now: number): void {
-  if (result.acked === 0) return;
+function inLoss(tcb: Tcb, result: AckResult, duplicate: boolean, now: number): void {
+  const { cc, snd, undo } = tcb;
+  const over = ge(snd.una, cc.recover);
   // What the peer already had when the timer fired is no sign of a free network, but it is acknowledged: slow start.
-  grow(tcb, result.acked, now);
-  if (ge(tcb.snd.una, tcb.cc.recover)) leave(tcb, M.CC_EXIT_LOSS, now);
+  if (result.acked > 0) grow(tcb, result.acked, now);
+  const late = (result.acked > 0 && answersFirstCopy(tcb, result)) || allDuplicates(tcb);
+  // RFC 5682 §3.1 step 3 b: what was never resent has arrived, so the timer was too early.
+  if (late || (undo.frto && undo.armed && result.original)) {
+    takeBack(tcb, true, now);
+    return;
+  }
+  if (undo.frto && !over) testTimeout(tcb, result, duplicate);
+  if (result.acked === 0) return;
+  if (over) leave(tcb, M.CC_EXIT_LOSS, now);
   else if (tcb.rackOn) detectLoss(tcb, now);
+}
+
+/** F-RTO (RFC 5682 §3.1): the first new ACK sends new data instead of retransmissions; a duplicate ends the test. */
+function testTimeout(tcb: Tcb, result: AckResult, duplicate: boolean): void {
+  const { cc, snd, undo } = tcb;
+  if (gt(snd.nxt, cc.recover)) {
+    if (duplicate || result.sacked > 0) undo.frto = false;
+    return;
+  }
+  if (result.acked === 0) return;
+  cc.recover = snd.nxt;
+  const sent = diff(snd.nxt, snd.una);
+  undo.newDataFirst = !snd.finSent && snd.queued > sent && snd.wnd > sent;
+  undo.frto = undo.newDataFirst;
 }
 
 /**

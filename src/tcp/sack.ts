@@ -25,6 +25,8 @@ export class AckResult {
   dsack = false;
   dsackLeft = 0;
   dsackRight = 0;
+  /** Something that was sent only once, at or below `recover`, was acknowledged or SACKed. */
+  original = false;
   /** SEG.TSecr, if the segment has one. */
   tsecr = 0;
   echoed = false;
@@ -37,6 +39,7 @@ export class AckResult {
     this.fin = false;
     this.dsack = false;
     this.echoed = false;
+    this.original = false;
   }
 }
 
@@ -77,6 +80,7 @@ export function acknowledge(tcb: Tcb, ack: number, now: number, out: AckResult):
     else {
       out.delivered += n;
       if (out.rtt < 0 && (flags & AMBIGUOUS) === 0) out.rtt = now - records.time[r]!;
+      if ((flags & AMBIGUOUS) === 0 && !gt(end, tcb.cc.recover)) out.original = true;
       if (tcb.rackOn) delivered(tcb, r, out, now);
     }
     if (flags & LOST) tcb.lostBytes -= n;
@@ -170,6 +174,7 @@ function markSacked(tcb: Tcb, r: number, now: number, out: AckResult): void {
   if (flags & LOST) tcb.lostBytes -= n;
   if (flags & RESENT) tcb.resentBytes -= n;
   if (out.rtt < 0 && (flags & AMBIGUOUS) === 0) out.rtt = now - records.time[r]!;
+  if ((flags & AMBIGUOUS) === 0 && !gt(records.end[r]!, tcb.cc.recover)) out.original = true;
   if (tcb.rackOn) delivered(tcb, r, out, now);
   records.flags[r] = (flags & ~(LOST | RESENT)) | SACKED;
 }

@@ -13,6 +13,7 @@ import { RackVariables } from "./rack.ts";
 import { Ranges } from "./reassembly.ts";
 import { NONE, type Records } from "./records.ts";
 import { CLOSED } from "./state.ts";
+import { UndoVariables } from "./undo.ts";
 
 /** What all connections of one stack share. Everything random or timed is handed in. */
 export interface TcpEnv {
@@ -179,6 +180,7 @@ export class Tcb {
   readonly rcv = new ReceiveVariables();
   readonly cc = new CongestionVariables();
   readonly rack = new RackVariables();
+  readonly undo = new UndoVariables();
   /** RACK-TLP finds the losses of this connection: both sides have SACK, and the parameters say so. */
   rackOn = false;
   /** Tail loss probes are sent. */

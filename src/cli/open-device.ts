@@ -4,6 +4,7 @@ import { ImpairDevice } from "#device/impair";
 import { openTun } from "#device/tun";
 import type { DevicePrefix } from "#device/tun-config";
 import { monotonic } from "#driver/clock";
+import { tooBig } from "#icmp/path-error";
 import type { Address } from "#ip/address";
 import { ALIAS } from "#netup/changes";
 import { machine } from "#netup/run";
@@ -33,7 +34,7 @@ export function openDevice({ tun, kernel }: Endpoint, wishes: DeviceWishes): Dev
 }
 
 export function impaired(device: Device, { profiles, seed }: Impairment): Device {
-  return new ImpairDevice(device, { profiles, seed, now: monotonic() });
+  return new ImpairDevice(device, { profiles, seed, now: monotonic(), tooBig });
 }
 
 /** A device of that name that somebody else made (a VPN, say) is not taken without being asked. */

@@ -118,6 +118,24 @@ labTest(
   },
 );
 
+labTest("a link in the middle with a smaller MTU is found by path MTU discovery", async (lab) => {
+  const sum = lab.random("a", 300_000);
+  const host = lab.tcpnet(...HOST, "--recv", lab.file("a.copy"));
+  await host.says(/waiting/);
+  const peer = lab.tcpnet(...PEER, "--send", lab.file("a"), "--link", "mtu 900", "-w", lab.file("peer.pcapng"));
+  host.endInput();
+  await bothWell(host, peer);
+  expect(lab.sha256("a.copy")).toBe(sum);
+  const told = await lab.ns.must([
+    "tshark",
+    "-r",
+    lab.file("peer.pcapng"),
+    "-Y",
+    "icmp.type == 3 && icmp.code == 4 && icmp.mtu == 900",
+  ]);
+  expect(told).not.toBe("");
+});
+
 for (const mtu of [576, 1280, 4000, 9000]) {
   labTest(
     `an MTU of ${mtu}`,

@@ -22,7 +22,22 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   netup: ["base", "wire", "ip", "device", "ffi"],
   sim: ["base", "wire", "ip", "icmp", "tcp", "stack", "device", "driver", "observe", "socket"],
   drill: ["base", "wire", "ip", "icmp", "tcp", "stack", "device", "driver", "observe", "sim", "socket"],
-  cli: ["base", "wire", "ip", "tcp", "stack", "device", "driver", "observe", "socket", "netup", "sim", "drill", "ffi"],
+  cli: [
+    "base",
+    "wire",
+    "ip",
+    "icmp",
+    "tcp",
+    "stack",
+    "device",
+    "driver",
+    "observe",
+    "socket",
+    "netup",
+    "sim",
+    "drill",
+    "ffi",
+  ],
   // The package's door.
   index: ["base", "device", "observe", "socket", "stack", "tcp", "sim"],
 };

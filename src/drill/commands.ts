@@ -56,6 +56,8 @@ function oneLine(line: string): Action[] | undefined {
   if (name === "ip" || name === "ifconfig") return interfaceCommand(words);
   if (name === "tc") return queueCommand(words);
   if (name === "ethtool") return [];
+  // The congestion controls and statistics of FreeBSD's kernel; another TCP is chosen by a sysctl.
+  if (name === "kldload" && /^(cc_\w+|siftr|tcp_\w+)$/.test(words.at(-1) ?? "")) return [];
   if (name === "sockstat") return sockstat(line);
   if (name === "tcpdrop") return tcpdrop(words);
   return undefined;
@@ -101,6 +103,7 @@ function sockstat(line: string): Action[] | undefined {
   const stages = line.split("|").map((stage) => stage.trim());
   const states = stages
     .slice(1, -1)
+    .filter((stage) => !/^wc\s+-l$/.test(stage))
     .map((stage) => /^grep\s+(?:-\w+\s+)*["']?([A-Z][A-Z_0-9]+)["']?$/.exec(stage)?.[1]);
   const want = /^grep\s+(?:-\w+\s+)*["']?\^?(\d+)\$?["']?$/.exec(stages.at(-1) ?? "")?.[1];
   const state = states.at(-1);
@@ -277,6 +280,7 @@ const SYSCTLS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ["net.inet.tcp.sendbuf_auto", nothing],
   ["kern.ipc.maxsockbuf", number("receiveBufferMax")],
   ["kern.ipc.somaxconn", nothing],
+  ["kern.timecounter.alloweddeviation", nothing],
   ["net.inet.tcp.insecure_rst", flag("challengeReset", true)],
   ["net.inet.tcp.insecure_syn", flag("challengeSyn", true)],
   ["net.inet.tcp.insecure_ack", flag("challengeAck", true)],

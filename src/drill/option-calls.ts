@@ -119,7 +119,7 @@ function fcntl(call: Call, s: Socket): ReturnType<Attempt> {
   const nonblock = symbol("O_NONBLOCK")!;
   switch (call.word(1)) {
     case "F_GETFL":
-      return done(2 | (s.nonblocking ? nonblock : 0));
+      return done(2 | (s.nonblocking ? (call.world.engine.profile === "freebsd" ? 4 : nonblock) : 0));
     case "F_SETFL":
       s.nonblocking = (call.number(2) & nonblock) !== 0;
       return done(0);

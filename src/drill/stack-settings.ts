@@ -36,11 +36,10 @@ const FREEBSD: Params = {
   rtoMax: 64 * S,
 };
 
-export const PROFILES: Readonly<Record<Profile, Params>> = {
-  linux: LINUX,
-  freebsd: FREEBSD,
-  rfc793: { ...LINUX, rfc5961: false },
-};
+/** The letter of RFC 793 and 1122: no RFC 5961, an answer to each unacceptable segment, ICMP's soft errors only noted. */
+const RFC793: Params = { receiveBufferMax: 15 << 20, ecn: "off", rfc5961: false, invalidAckInterval: 0 };
+
+export const PROFILES: Readonly<Record<Profile, Params>> = { linux: LINUX, freebsd: FREEBSD, rfc793: RFC793 };
 
 const CONTROLS: Readonly<Record<string, CongestionControlName>> = {
   reno: "newreno",

@@ -18,7 +18,7 @@ const WAYS = 4;
  */
 export class PathMtu {
   /** The MTU of the link, and so of every path nothing is known about. */
-  readonly linkMtu: number;
+  linkMtu: number;
   readonly #hash: SipHash;
   readonly #sets: number;
   /** Four words each. */

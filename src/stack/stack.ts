@@ -96,8 +96,9 @@ export class Stack {
   readonly trace: Trace;
   readonly local: LocalAddresses;
   readonly limits: Readonly<Limits>;
-  readonly params: Readonly<TcpParams>;
-  readonly mtu: number;
+  /** Defaults of connections that open from now on; `setDefaults` changes them. */
+  params: Readonly<TcpParams>;
+  mtu: number;
   readonly pathMtu: PathMtu;
 
   readonly #offload: { readonly checksum: boolean; readonly tso4: boolean; readonly tso6: boolean };
@@ -149,7 +150,7 @@ export class Stack {
       hash,
     };
     this.#connections = new Connections(env, this.pathMtu, limits.connections);
-    this.#tcpInput = new TcpInput(env, this.pathMtu, this.#connections, this.#listeners);
+    this.#tcpInput = new TcpInput(env, this.pathMtu, this.#connections, this.#listeners, () => this.params);
   }
 
   // --- The driver's side -------------------------------------------------------------------------------------------
@@ -344,6 +345,17 @@ export class Stack {
     if (tcb.state === CLOSED) forgetUnread(tcb);
   }
 
+  /** Changes the defaults; connections and listeners that exist keep theirs. */
+  setDefaults(params: Partial<TcpParams>): void {
+    this.params = { ...this.params, ...params };
+  }
+
+  /** The link's MTU changed: connections that open from now on, and what is sent in fragments, go by it. */
+  setMtu(mtu: number): void {
+    this.mtu = mtu;
+    this.pathMtu.linkMtu = mtu;
+  }
+
   /** Changes options of an open connection: from now on it goes by them. What was agreed in the handshake stays. */
   setParams(tcb: Tcb, params: Partial<TcpParams>, now: number): void {
     calls.setParams(tcb, params, now);
@@ -391,7 +403,7 @@ export class Stack {
     send.protocol = protocol.TCP;
     send.ttl = params.ttl;
     send.tos = (params.tos & 0xfc) | ecn;
-    send.dontFragment = true;
+    send.dontFragment = params.pathMtuDiscovery;
   }
 
   /** An ICMP message or an RST: whatever is larger than the link goes in fragments. */

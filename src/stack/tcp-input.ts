@@ -15,6 +15,7 @@ import { finish } from "#tcp/finish";
 import { pathMtuChanged, quotesFlight, unreachable } from "#tcp/icmp-error";
 import { setInitialSequence } from "#tcp/isn";
 import * as M from "#tcp/marks";
+import type { TcpParams } from "#tcp/params";
 import { Reset } from "#tcp/reset";
 import { readSegment, Segment } from "#tcp/segment";
 import { gt } from "#tcp/seq";
@@ -41,9 +42,18 @@ export class TcpInput {
   readonly #segment = new Segment();
   readonly #reset = new Reset();
   readonly #send = new IpSend();
+  /** The stack's parameters as they are now. */
+  readonly #defaults: () => Readonly<TcpParams>;
 
   /** Reserves its region of the slab: before the first page is taken. */
-  constructor(env: TcpEnv, pathMtu: PathMtu, connections: Connections, listeners: Listeners) {
+  constructor(
+    env: TcpEnv,
+    pathMtu: PathMtu,
+    connections: Connections,
+    listeners: Listeners,
+    defaults: () => Readonly<TcpParams>,
+  ) {
+    this.#defaults = defaults;
     this.resets = new ReplyQueue(env.slab);
     this.#slab = env.slab;
     this.#counters = env.counters;
@@ -92,7 +102,7 @@ export class TcpInput {
     }
     switch (e.kind) {
       case icmp.TOO_BIG:
-        if (this.#pathMtu.lower(d0, d1, d2, d3, e.mtu, e.packetLength, now)) {
+        if (tcb.params.pathMtuDiscovery && this.#pathMtu.lower(d0, d1, d2, d3, e.mtu, e.packetLength, now)) {
           pathMtuChanged(tcb, this.#connections.pathMss(tcb.remote, now), now);
         }
         break;
@@ -143,7 +153,7 @@ export class TcpInput {
       connections.touch(old);
       return 0;
     }
-    if (listener === null) return closed(seg, reset);
+    if (listener === null) return this.#unknown(seg);
     const verdict = listen(listener, seg, reset);
     if (verdict !== 0) return verdict;
     if (!listener.admits(remote, remotePort)) {
@@ -170,6 +180,14 @@ export class TcpInput {
     if (old !== null && !gt(tcb.snd.iss, old.snd.nxt)) setInitialSequence(tcb, (old.snd.nxt + ISS_STEP) | 0);
     connections.touch(tcb);
     return 0;
+  }
+
+  /** RFC 9293 §3.10.7.1, as far as the stack wants to be known. */
+  #unknown(seg: Segment): number {
+    const { resetUnknown } = this.#defaults();
+    const verdict = closed(seg, this.#reset);
+    if (resetUnknown === "none" || (resetUnknown === "segments" && seg.ctl & tcphdr.SYN)) this.#reset.cause = 0;
+    return verdict;
   }
 
   #drop(mark: number, n: number, now: number): void {

@@ -2,7 +2,7 @@
  * SEGMENT ARRIVES, otherwise (RFC 9293 §3.10.7.4): the eight steps, one function each, in the RFC's order. Each says
  * whether the segment goes on to the next.
  */
-import { EV_DROP, EV_RX } from "#base/trace";
+import { EV_DROP } from "#base/trace";
 import { ACK, CWR, FIN, RST, SYN, URG } from "#wire/tcp";
 import { acknowledgment } from "./acknowledgment.ts";
 import { ECONNREFUSED, ECONNRESET, OK } from "./error.ts";
@@ -32,7 +32,6 @@ const PAWS_IDLE = 24 * 24 * 3600 * 1_000_000;
 const CE = 3;
 
 export function processSegment(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
-  tcb.env.trace.record(now, EV_RX, 0, tcb.id, diff(seg.seq, tcb.rcv.irs), seg.n, seg.ctl, diff(seg.ack, tcb.snd.iss));
   if (first(tcb, seg, now) && second(tcb, seg, now) && fourth(tcb, seg, now, reset) && fifth(tcb, seg, now, reset)) {
     if (tcb.ecnOk) congestionMark(tcb, seg);
     sixth(tcb, seg);
@@ -98,6 +97,7 @@ function unacceptable(tcb: Tcb, seg: Segment, window: number, now: number): bool
     reportDuplicate(tcb, seg.seq, (seg.seq + seg.n) | 0);
     // The sender missed our ACKs or is in slow start after a timeout: it gets them at once for a while.
     tcb.quickAcks = tcb.params.quickAcks;
+    tcb.interactive = false;
   }
   answerInvalid(tcb, seg, M.TX_ACK_UNACCEPTABLE, now);
   return drop(tcb, seg.n > 0 && le((seg.seq + seg.len) | 0, rcv.nxt) ? M.RX_DUPLICATE : M.RX_UNACCEPTABLE, now);
@@ -105,7 +105,7 @@ function unacceptable(tcb: Tcb, seg: Segment, window: number, now: number): bool
 
 /** RFC 2883: [left, right) came although we had it. */
 function reportDuplicate(tcb: Tcb, left: number, right: number): void {
-  if (!tcb.sackOk) return;
+  if (!tcb.sackOk || !tcb.params.dsack) return;
   tcb.dsackLeft = left;
   tcb.dsackRight = gt(right, tcb.rcv.nxt) ? tcb.rcv.nxt : right;
 }
@@ -148,7 +148,7 @@ function repeatedSyn(tcb: Tcb, seg: Segment): boolean {
 /** Second: RST (with RFC 5961 §3.2 in the stead of RFC 793's rule). */
 function second(tcb: Tcb, seg: Segment, now: number): boolean {
   if ((seg.ctl & RST) === 0) return true;
-  if (tcb.params.rfc5961 && seg.seq !== tcb.rcv.nxt) {
+  if (tcb.params.rfc5961 && tcb.params.challengeReset && seg.seq !== tcb.rcv.nxt && !endsWhatWeHold(tcb, seg.seq)) {
     answerInvalid(tcb, seg, M.TX_CHALLENGE, now);
     return drop(tcb, M.RX_RST_CHALLENGED, now);
   }
@@ -171,6 +171,12 @@ function second(tcb: Tcb, seg: Segment, now: number): boolean {
   return false;
 }
 
+/** A peer that resets while a segment of its is missing does so at its SND.NXT: where the last that we SACKed ends. */
+function endsWhatWeHold(tcb: Tcb, seq: number): boolean {
+  const { count, right } = tcb.ranges;
+  return tcb.sackOk && count > 0 && right[count - 1] === seq;
+}
+
 /** Fourth: SYN (RFC 5961 §4: a challenge ACK whatever its number). Third, security and compartment, is not implemented. */
 function fourth(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
   if ((seg.ctl & SYN) === 0) return true;
@@ -179,7 +185,7 @@ function fourth(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
     finish(tcb, ECONNRESET, M.RX_SYN_CHALLENGED, now);
     return false;
   }
-  if (tcb.params.rfc5961 || tcb.state === TIME_WAIT) {
+  if ((tcb.params.rfc5961 && tcb.params.challengeSyn) || tcb.state === TIME_WAIT) {
     answerInvalid(tcb, seg, M.TX_CHALLENGE, now);
     return drop(tcb, M.RX_SYN_CHALLENGED, now);
   }
@@ -200,6 +206,10 @@ function fifth(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
     }
     // The accept queue is full: the ACK is as if it had been lost; the SYN,ACK is sent again in time.
     if (tcb.listener !== null && tcb.listener.ready.length > tcb.listener.backlog) {
+      if (tcb.params.abortOnOverflow) {
+        resetFor(seg, M.TX_RST_LIMIT, reset);
+        finish(tcb, ECONNREFUSED, M.RX_BACKLOG, now);
+      }
       return drop(tcb, M.RX_BACKLOG, now);
     }
     const { listener } = tcb;
@@ -215,7 +225,7 @@ function fifth(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
     answerInvalid(tcb, seg, M.TX_CHALLENGE, now);
     return drop(tcb, M.RX_ACK_TOO_NEW, now);
   }
-  if (tcb.params.rfc5961 && lt(seg.ack, (snd.una - snd.wndMax) | 0)) {
+  if (tcb.params.rfc5961 && tcb.params.challengeAck && lt(seg.ack, (snd.una - snd.wndMax) | 0)) {
     answerInvalid(tcb, seg, M.TX_CHALLENGE, now);
     return drop(tcb, M.RX_ACK_TOO_OLD, now);
   }
@@ -261,12 +271,19 @@ function finWait2(tcb: Tcb, now: number): void {
 
 /** RFC 3168 §6.1.3: a mark is echoed until the peer says that it slowed down. */
 function congestionMark(tcb: Tcb, seg: Segment): void {
-  if (seg.ctl & CWR) tcb.ecnEcho = false;
+  if (seg.ctl & CWR) {
+    tcb.ecnEcho = false;
+    // That the echo ended tells the sender that its CWR arrived.
+    if (seg.n > 0) tcb.ackNow = M.TX_ACK_PUSH;
+  }
   if (seg.ecn !== CE) return;
   tcb.env.counters.count(M.RX_CE);
+  if (!tcb.ecnEcho) {
+    // The sender should know soon.
+    tcb.quickAcks = Math.max(tcb.quickAcks, 2);
+    tcb.interactive = false;
+  }
   tcb.ecnEcho = true;
-  // The sender should know soon.
-  if (tcb.quickAcks < 2) tcb.quickAcks = 2;
 }
 
 /** Sixth: URG. RCV.UP moves on, and the user is told (MUST-30, MUST-32). The octets stay in the stream. */

@@ -3,6 +3,7 @@
  */
 
 import { NEVER } from "#base/time";
+import { EV_RX } from "#base/trace";
 import { ACK, FIN, RST, SYN } from "#wire/tcp";
 import { processSegment } from "./arrives-steps.ts";
 import { ECONNREFUSED } from "./error.ts";
@@ -16,7 +17,7 @@ import type { Reset } from "./reset.ts";
 import { resetFor } from "./reset.ts";
 import { release } from "./sack.ts";
 import type { Segment } from "./segment.ts";
-import { gt, le } from "./seq.ts";
+import { diff, gt, le } from "./seq.ts";
 import { SYN_RECEIVED, SYN_SENT } from "./state.ts";
 import { setState, T_RETRANSMIT, type Tcb } from "./tcb.ts";
 
@@ -28,8 +29,15 @@ export function segmentArrives(tcb: Tcb, seg: Segment, now: number, reset: Reset
   tcb.segmentsIn++;
   if (seg.n > 0) tcb.dataSegmentsIn++;
   if (seg.options.malformed) tcb.env.counters.count(M.RX_BAD_OPTION);
+  arrived(tcb, seg, tcb.state === SYN_SENT ? seg.seq : tcb.rcv.irs, now);
   if (tcb.state === SYN_SENT) synSent(tcb, seg, now, reset);
   else processSegment(tcb, seg, now, reset);
+}
+
+/** For the trace: what came, with numbers that count from the initial ones. */
+function arrived(tcb: Tcb, seg: Segment, irs: number, now: number): void {
+  const ack = seg.ctl & ACK ? diff(seg.ack, tcb.snd.iss) : 0;
+  tcb.env.trace.record(now, EV_RX, 0, tcb.id, diff(seg.seq, irs), seg.n, seg.ctl, ack);
 }
 
 /** §3.10.7.1: no connection. Everything but RST is answered with RST. */
@@ -47,7 +55,7 @@ export function listen(listener: Listener, seg: Segment, reset: Reset): number {
     resetFor(seg, M.TX_RST_ACK, reset);
     return M.RX_CLOSED;
   }
-  if ((seg.ctl & SYN) === 0 || seg.ctl & FIN) return M.RX_BAD_SYN;
+  if ((seg.ctl & SYN) === 0 || (seg.ctl & FIN && listener.params.dropSynFin)) return M.RX_BAD_SYN;
   return listener.full ? M.RX_BACKLOG : 0;
 }
 
@@ -55,6 +63,7 @@ export function listen(listener: Listener, seg: Segment, reset: Reset): number {
 export function openPassive(tcb: Tcb, seg: Segment, now: number): void {
   tcb.passive = true;
   prepare(tcb, now);
+  arrived(tcb, seg, seg.seq, now);
   takeSyn(tcb, seg, now);
   updateSendWindow(tcb, seg);
   setState(tcb, SYN_RECEIVED, M.GOT_SYN, now);

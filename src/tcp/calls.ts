@@ -11,7 +11,7 @@ import type { TcpParams } from "./params.ts";
 import { NONE } from "./records.ts";
 import { diff, gt } from "./seq.ts";
 import { CLOSE_WAIT, CLOSED, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, LAST_ACK, SYN_RECEIVED, SYN_SENT } from "./state.ts";
-import { setState, T_KEEPALIVE, T_TIME_WAIT, T_USER_TIMEOUT, type Tcb } from "./tcb.ts";
+import { setState, T_DELAYED_ACK, T_KEEPALIVE, T_TIME_WAIT, T_USER_TIMEOUT, type Tcb } from "./tcb.ts";
 import { scaleFor, worthAnUpdate } from "./window.ts";
 
 /** Active OPEN: SYN-SENT, and the SYN is due. */
@@ -75,8 +75,11 @@ function consumed(tcb: Tcb, n: number): void {
   if (rcv.unread === 0 && tcb.ranges.count === 0) tcb.receiveQueue.clear();
   else tcb.receiveQueue.drop(n);
   if (rcv.urgent && !gt(rcv.up, (rcv.nxt - rcv.unread) | 0)) rcv.urgent = false;
-  if (tcb.state & (ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2) && tcb.ackNow === 0 && worthAnUpdate(tcb)) {
-    tcb.ackNow = M.TX_ACK_WINDOW;
+  if ((tcb.state & (ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2)) === 0 || tcb.ackNow !== 0) return;
+  if (worthAnUpdate(tcb)) tcb.ackNow = M.TX_ACK_WINDOW;
+  // The user has all that was said, and the peer has paused: nothing is gained by waiting longer.
+  else if (tcb.timers[T_DELAYED_ACK] !== NEVER && rcv.unread === 0 && rcv.pushed && !tcb.interactive) {
+    tcb.ackNow = M.TX_ACK_PUSH;
   }
 }
 

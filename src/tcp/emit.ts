@@ -120,6 +120,7 @@ function acked(tcb: Tcb): void {
   tcb.ackNow = 0;
   tcb.ackDuplicates = 0;
   tcb.rcv.acked = tcb.rcv.nxt;
+  tcb.rcv.pushed = false;
   tcb.timers[T_DELAYED_ACK] = NEVER;
   if (tcb.quickAcks > 0) tcb.quickAcks--;
 }
@@ -172,9 +173,10 @@ export function emitSyn(tcb: Tcb, packet: Packet, now: number): boolean {
   const answer = tcb.state === SYN_RECEIVED;
   const v = tcb.env.slab.view;
   const o = packet.o;
-  const offerTimestamps = answer ? tcb.timestampsOk : params.timestamps;
-  const offerSack = answer ? tcb.sackOk : params.sack;
-  const offerScale = answer ? tcb.windowScaleOk : params.windowScale;
+  const plain = !answer && params.dropOptionsOnRetransmission && tcb.retries >= 3;
+  const offerTimestamps = answer ? tcb.timestampsOk : params.timestamps && !plain;
+  const offerSack = answer ? tcb.sackOk : params.sack && !plain;
+  const offerScale = answer ? tcb.windowScaleOk : params.windowScale && !plain;
   let at = opt.writeMss(v, o + HEADER_MIN, announcedMss(tcb));
   const tsecr = answer ? tcb.tsRecent : 0;
   if (offerSack && offerTimestamps) at = opt.writeSackPermittedAndTimestamps(v, at, tsval(tcb, now), tsecr);

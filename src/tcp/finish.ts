@@ -23,7 +23,7 @@ export function finish(tcb: Tcb, error: number, cause: number, now: number): voi
   tcb.sendQueue.clear();
   tcb.snd.queued = 0;
   tcb.ranges.clear();
-  if (error !== OK || tcb.rcv.unread === 0) {
+  if ((error !== OK && !tcb.params.resetKeepsReceived) || tcb.rcv.unread === 0) {
     tcb.receiveQueue.clear();
     tcb.rcv.unread = 0;
   }

@@ -22,8 +22,6 @@ import {
 /** MUST-15: what a peer that sends no MSS option can take. */
 const MSS_DEFAULT_4 = 536;
 const MSS_DEFAULT_6 = 1220;
-/** Below this a segment is all header; Linux' floor, and FreeBSD's is not lower by default. */
-const MSS_MIN = 48;
 
 const result = new AckResult();
 
@@ -58,8 +56,9 @@ export function takeSyn(tcb: Tcb, seg: Segment, now: number): void {
  */
 export function setSegmentSize(tcb: Tcb, pathMss: number): void {
   const { snd } = tcb;
-  const peer = tcb.peerMss > 0 ? tcb.peerMss : tcb.remote.family === 4 ? MSS_DEFAULT_4 : MSS_DEFAULT_6;
-  snd.mssBase = Math.max(Math.min(peer, pathMss), MSS_MIN);
+  const standard = tcb.remote.family === 4 ? MSS_DEFAULT_4 : MSS_DEFAULT_6;
+  const peer = tcb.peerMss > 0 ? tcb.peerMss : tcb.params.mssDefault > 0 ? tcb.params.mssDefault : standard;
+  snd.mssBase = Math.max(Math.min(peer, pathMss), tcb.params.mssMin);
   snd.mss = snd.mssBase - (tcb.timestampsOk ? 12 : 0);
 }
 

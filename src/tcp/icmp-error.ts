@@ -23,7 +23,7 @@ export function quotesFlight(tcb: Tcb, seq: number): boolean {
 export function unreachable(tcb: Tcb, hard: boolean, error: number, now: number): void {
   tcb.softError = error;
   const opening = (tcb.state & (SYN_SENT | SYN_RECEIVED)) !== 0;
-  if (opening && (hard || tcb.params.softErrorsAbortOpen)) {
+  if (opening && ((hard && tcb.params.icmpMayReset) || tcb.params.softErrorsAbortOpen)) {
     tcb.env.counters.count(M.ICMP_HARD);
     finish(tcb, error, M.ICMP_HARD, now);
     return;

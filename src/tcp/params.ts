@@ -78,6 +78,39 @@ export interface TcpParams {
   probeWithData: boolean;
   /** RFC 5961: challenge ACKs for RST, SYN and ACK that miss. False is the RFC 793 rule, for scripts and teaching. */
   rfc5961: boolean;
+  /** Its three parts (§3, §4, §5), each of which may be switched off alone. */
+  challengeReset: boolean;
+  challengeSyn: boolean;
+  challengeAck: boolean;
+  /** What a segment for no connection and no listener draws: RST always, RST but not for a SYN, or nothing. Only the stack's default counts. */
+  resetUnknown: "all" | "segments" | "none";
+  /** A SYN with FIN is dropped in LISTEN; false: its FIN is ignored. */
+  dropSynFin: boolean;
+  /** An RST, not silence, where the accept queue is full when the handshake ends. */
+  abortOnOverflow: boolean;
+  /** Duplicates are reported (RFC 2883). */
+  dsack: boolean;
+  /** The ACK of a FIN waits for the delayed ACK timer where the user may answer, as in Linux. */
+  delayFinAck: boolean;
+  /** What was received in order before an RST can still be read (Linux, FreeBSD); RFC 9293 flushes it. */
+  resetKeepsReceived: boolean;
+  /** MSS taken where the peer sends no MSS option; 0: 536 or 1220 (MUST-15). And the least that is believed. */
+  mssDefault: number;
+  mssMin: number;
+  /** Ends an OPEN that is not complete after this time, whatever the retransmissions; 0: only R2 does. */
+  connectTimeout: number;
+  /** Not negative: RTO = SRTT + 4 RTTVAR + this, as FreeBSD; else the formula of `rtoMin`. */
+  rtoSlop: number;
+  /** SYN timeouts before the RTO begins to double. */
+  linearSynTimeouts: number;
+  /** The third retransmission of a SYN and those after it offer nothing but the MSS. */
+  dropOptionsOnRetransmission: boolean;
+  /** R2 of a connection that nobody holds any more; 0: as the others. */
+  retriesOrphan: number;
+  /** Port and protocol unreachable end an OPEN. */
+  icmpMayReset: boolean;
+  /** DF is set, and ICMP may lower the path's MTU (RFC 1191). */
+  pathMtuDiscovery: boolean;
   /** At most one ACK in this time in answer to unacceptable segments without data (ACK loops); 0: no limit. */
   invalidAckInterval: number;
   /**
@@ -130,6 +163,24 @@ export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   finWait2: 60 * SECOND,
   probeWithData: false,
   rfc5961: true,
+  challengeReset: true,
+  challengeSyn: true,
+  challengeAck: true,
+  resetUnknown: "all",
+  dropSynFin: true,
+  abortOnOverflow: false,
+  dsack: true,
+  delayFinAck: false,
+  resetKeepsReceived: false,
+  mssDefault: 0,
+  mssMin: 48,
+  connectTimeout: 0,
+  rtoSlop: -1,
+  linearSynTimeouts: 0,
+  dropOptionsOnRetransmission: false,
+  retriesOrphan: 0,
+  icmpMayReset: true,
+  pathMtuDiscovery: true,
   invalidAckInterval: 500 * MILLISECOND,
   softErrorsAbortOpen: false,
   ttl: 64,

@@ -1,7 +1,7 @@
 /** The seventh and eighth steps of RFC 9293 §3.10.7.4: the text goes into the receive queue, the FIN ends it. */
 import { NEVER } from "#base/time";
 import { EV_DROP } from "#base/trace";
-import { FIN } from "#wire/tcp";
+import { FIN, PSH } from "#wire/tcp";
 import { ECONNRESET } from "./error.ts";
 import { finish, timeWait } from "./finish.ts";
 import * as M from "./marks.ts";
@@ -40,6 +40,7 @@ function noteFin(tcb: Tcb, seg: Segment, end: number): void {
 
 function store(tcb: Tcb, seg: Segment, end: number, now: number): void {
   const { rcv, env } = tcb;
+  if (seg.segmentSize < rcv.mss || seg.ctl & PSH) rcv.pushed = true;
   if (seg.segmentSize > rcv.mss) rcv.mss = Math.min(seg.segmentSize, 0xffff);
   // After a pause the sender begins with few segments again, and lives on our ACKs.
   if (now - tcb.lastReceiveTime > tcb.rto) tcb.quickAcks = tcb.params.quickAcks;
@@ -126,11 +127,13 @@ function scheduleAck(tcb: Tcb, now: number): void {
 function outOfOrder(tcb: Tcb): void {
   if (tcb.ackNow === M.TX_ACK_ORDER && !tcb.sackOk) tcb.ackDuplicates++;
   tcb.ackNow = M.TX_ACK_ORDER;
+  // The sender repairs a loss now: it needs every ACK.
+  tcb.interactive = false;
 }
 
 /** RFC 2883: what of [left, right) we had already, below RCV.NXT or in one of the ranges, is reported with the next ACK. */
 function noteDuplicate(tcb: Tcb, left: number, right: number): void {
-  if (!tcb.sackOk) return;
+  if (!tcb.sackOk || !tcb.params.dsack) return;
   const { rcv, ranges } = tcb;
   if (lt(left, rcv.nxt)) report(tcb, left, min(right, rcv.nxt), true);
   let first = !lt(left, rcv.nxt);
@@ -161,7 +164,10 @@ function checkFin(tcb: Tcb, now: number): void {
   if (lt(rcv.adv, rcv.nxt)) rcv.adv = rcv.nxt;
   // Nothing can follow a FIN, whatever was kept.
   tcb.ranges.clear();
-  tcb.ackNow = M.TX_ACK_FIN;
+  if (tcb.state === ESTABLISHED && tcb.params.delayFinAck && tcb.bytesReceived > 0 && tcb.ackNow === 0) {
+    tcb.interactive = true;
+    if (tcb.timers[T_DELAYED_ACK] === NEVER) tcb.timers[T_DELAYED_ACK] = now + tcb.params.delayedAck;
+  } else tcb.ackNow = M.TX_ACK_FIN;
   tcb.events |= EVENT_REMOTE_CLOSED;
   switch (tcb.state) {
     case ESTABLISHED:

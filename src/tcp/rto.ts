@@ -26,9 +26,10 @@ export function sample(tcb: Tcb, rtt: number, now: number): void {
 
 /** RTO from the estimate, without back-off. */
 export function resetRto(tcb: Tcb): void {
-  const { rtoMin, rtoMax } = tcb.params;
+  const { rtoMin, rtoMax, rtoSlop } = tcb.params;
   if (tcb.srtt < 0) return;
-  tcb.rto = Math.min(Math.round(tcb.srtt + Math.max(rtoMin, 4 * tcb.rttvar)), rtoMax);
+  const rto = rtoSlop < 0 ? tcb.srtt + Math.max(rtoMin, 4 * tcb.rttvar) : tcb.srtt + 4 * tcb.rttvar + rtoSlop;
+  tcb.rto = Math.min(Math.round(Math.max(rto, rtoMin)), rtoMax);
 }
 
 /** (5.5) The back-off: double, up to the maximum. */

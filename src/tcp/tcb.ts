@@ -122,6 +122,8 @@ export class ReceiveVariables {
   acked = 0;
   /** The largest segment seen: our estimate of the peer's SMSS, for "every second full segment". */
   mss = 0;
+  /** Since our last ACK a segment came that was small or had PSH: the peer has nothing more to say for now. */
+  pushed = false;
   /** Where the peer's FIN lies, if it came, in order or not. */
   fin = 0;
   finSeen = false;

@@ -84,7 +84,7 @@ function retransmit(tcb: Tcb, now: number): void {
   tcb.timeouts++;
   trace(tcb, T_RETRANSMIT, M.TIMER_RTO, tcb.retries, now);
   const handshake = tcb.state & (SYN_SENT | SYN_RECEIVED);
-  const limit = tcb.state === SYN_SENT ? params.retriesSyn : handshake ? params.retriesSynAck : params.retriesR2;
+  const limit = tcb.state === SYN_SENT ? params.retriesSyn : handshake ? params.retriesSynAck : dataLimit(tcb);
   if (tcb.retries > limit || timeIsUp(tcb, now)) {
     finish(tcb, tcb.softError !== 0 ? tcb.softError : ETIMEDOUT, M.GAVE_UP, now);
     return;
@@ -93,7 +93,7 @@ function retransmit(tcb: Tcb, now: number): void {
     // SHLD-9: the user may want to know; IP should look for another route (MUST-20), which a TUN does not have.
     tcb.events |= EVENT_SOFT_ERROR;
   }
-  backOff(tcb);
+  if (!handshake || tcb.retries > params.linearSynTimeouts) backOff(tcb);
   tcb.timers[T_LOSS_PROBE] = NEVER;
   tcb.timers[T_REORDER] = NEVER;
   tcb.timers[T_RETRANSMIT] = now + tcb.rto;
@@ -101,11 +101,17 @@ function retransmit(tcb: Tcb, now: number): void {
   else timedOut(tcb, now);
 }
 
+/** R2 for data; a connection that nobody holds any more may be given up sooner. */
+function dataLimit(tcb: Tcb): number {
+  const { retriesR2, retriesOrphan } = tcb.params;
+  return tcb.rcv.closed && retriesOrphan > 0 ? Math.min(retriesOrphan, retriesR2) : retriesR2;
+}
+
 /** RFC 9293 §3.8.6.1: the window is closed and nothing is in flight. MUST-37: as long as probes are answered this goes on. */
 function persist(tcb: Tcb, now: number): void {
-  const { snd, params } = tcb;
+  const { snd } = tcb;
   if (snd.nxt !== snd.una) return;
-  if (tcb.probes > params.retriesR2 || (tcb.probes > 0 && timeIsUp(tcb, now))) {
+  if (tcb.probes > dataLimit(tcb) || (tcb.probes > 0 && timeIsUp(tcb, now))) {
     finish(tcb, tcb.softError !== 0 ? tcb.softError : ETIMEDOUT, M.GAVE_UP, now);
     return;
   }
@@ -144,6 +150,9 @@ function userTimeout(tcb: Tcb, now: number): void {
 
 /** RFC 9293 §3.9.1: USER TIMEOUT, counted from when the data that is stuck was last known to move. */
 function timeIsUp(tcb: Tcb, now: number): boolean {
+  const { connectTimeout } = tcb.params;
+  if (connectTimeout > 0 && tcb.state & (SYN_SENT | SYN_RECEIVED) && now - tcb.stalledSince >= connectTimeout)
+    return true;
   const limit = tcb.params.userTimeout;
   return limit > 0 && tcb.stalledSince !== NEVER && now - tcb.stalledSince >= limit;
 }

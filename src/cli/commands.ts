@@ -250,6 +250,49 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     load: () => import("./commands/drill.ts"),
   },
+  {
+    name: "sim",
+    args: "",
+    summary: "a transfer between two stacks in virtual time, no network at all",
+    examples: [
+      "tcpnet sim --rtt 40ms --rate 10mbit --loss 1%",
+      "tcpnet sim --flows 2 --cc newreno,cubic --rtt 40ms --rate 20mbit --queue 60 --time 60s",
+      "tcpnet sim --bytes 1M --delay 20ms --loss 2% --seed 7 --events -",
+    ],
+    about:
+      "An hour takes seconds, and the same seed gives the same run: every packet, every loss, every decision. A line per\n" +
+      "flow on standard output: octets, time, goodput, retransmissions, round trip and congestion window.",
+    groups: [
+      group(
+        "Traffic",
+        ["--bytes <size>", "octets that each flow sends (10M; with --time: no end)"],
+        ["--time <time>", "end after this virtual time (when all is sent)"],
+        ["--flows <number>", "connections at once, over the one link (1)"],
+        ["--bidir", "both ends send"],
+        ["--reverse", "the far end sends"],
+        ["--stall <spans>", "5s-10s,20s-21s: the receivers read nothing then"],
+        ["--rtt <time>", "40ms: half of it as the delay of each way"],
+        ["--mtu <bytes>", "largest IP packet (1500)"],
+        ["--ipv6", "IPv6 instead of IPv4"],
+      ),
+      group(
+        "TCP",
+        ["--cc <names>", "newreno or cubic; newreno,cubic: in turn (cubic)"],
+        ["--buffer <size>", "send and receive buffers (16M)"],
+        ["--no-sack", "without SACK"],
+        ["--no-timestamps", "without timestamps"],
+        ["--rack", "find losses by RACK-TLP (RFC 8985)"],
+        ["--ecn", 'with ECN (and a link that marks: --link "… ecn 20")'],
+      ),
+      LINK,
+      group(
+        "View",
+        ["--events <file>", "every event as a line of text; - for standard output"],
+        ["--json", "the result as one JSON object"],
+      ),
+    ],
+    load: () => import("./commands/sim.ts"),
+  },
 ];
 
 /** Every flag that the command knows, the global ones too. */

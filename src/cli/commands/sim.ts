@@ -1,0 +1,135 @@
+import { closeSync, openSync, writeSync } from "node:fs";
+import { CLEAR_LINK } from "#device/link-profile";
+import type { LinkProfiles } from "#device/link-words";
+import { type TransferOptions, transfer } from "#sim/transfer";
+import { transferTable } from "#sim/transfer-table";
+import { CONGESTION_CONTROLS } from "#tcp/congestion";
+import type { TcpParams } from "#tcp/params";
+import { usageError } from "../cli-error.ts";
+import type { Call } from "../commands.ts";
+import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
+import type { Flags } from "../flags.ts";
+import { impairment } from "../link-flags.ts";
+import { suggest } from "../suggest.ts";
+
+const STDOUT = 1;
+/** Characters of the event log that wait for one write. */
+const CHUNK = 1 << 16;
+
+/** `tcpnet sim`: the table is the result, so it goes to standard output, unless the events do. */
+export async function run({ flags }: Call): Promise<number> {
+  const options = readOptions(flags);
+  const path = flags.text("events");
+  const log = path === undefined ? undefined : new Lines(path);
+  const result = transfer({ ...options, line: log?.add });
+  log?.close();
+  const out = path === "-" ? process.stderr : process.stdout;
+  out.write(`${flags.has("json") ? JSON.stringify({ schema: "tcpnet.sim/1", ...result }) : transferTable(result)}\n`);
+  return result.flows.some(({ error }) => error !== "OK") ? EXIT_FAILURE : EXIT_OK;
+}
+
+function readOptions(flags: Flags): TransferOptions {
+  const time = flags.time("time") ?? Number.POSITIVE_INFINITY;
+  const bytes = flags.size("bytes") ?? (time === Number.POSITIVE_INFINITY ? 10 << 20 : Number.POSITIVE_INFINITY);
+  if (bytes === 0) throw usageError("--bytes 0 sends nothing", "", "for example --bytes 10M");
+  if (flags.has("bidir") && flags.has("reverse")) throw usageError("--bidir and --reverse contradict one another");
+  return {
+    seed: flags.whole("seed", 0, 0xffff_ffff) ?? 1,
+    link: link(flags),
+    mtu: flags.whole("mtu", flags.has("ipv6") ? 1280 : 576, 65_535) ?? 1500,
+    family: flags.has("ipv6") ? 6 : 4,
+    flows: flags.whole("flows", 1, 1000) ?? 1,
+    direction: flags.has("bidir") ? "both" : flags.has("reverse") ? "back" : "there",
+    bytes,
+    time,
+    params: params(flags),
+    stalls: stalls(flags.text("stall")),
+  };
+}
+
+/** The link flags, and half of the round trip on each way. */
+function link(flags: Flags): LinkProfiles {
+  const profiles = impairment(flags)?.profiles ?? { out: CLEAR_LINK, in: CLEAR_LINK };
+  const rtt = flags.time("rtt");
+  if (rtt === undefined) return profiles;
+  if (profiles.out.delay > 0 || profiles.in.delay > 0) {
+    throw usageError(
+      "--rtt and a delay both say how long the way is",
+      "a round trip is twice the delay",
+      "say one of them",
+    );
+  }
+  const there = Math.ceil(rtt / 2);
+  return { out: { ...profiles.out, delay: there }, in: { ...profiles.in, delay: rtt - there } };
+}
+
+/** Of each flow in turn, by its congestion control. */
+function params(flags: Flags): Partial<TcpParams>[] {
+  const buffer = flags.size("buffer") ?? 16 << 20;
+  const common: Partial<TcpParams> = {
+    receiveBuffer: buffer,
+    receiveBufferMax: buffer,
+    sendBuffer: buffer,
+    sack: flags.has("sack"),
+    timestamps: flags.has("timestamps"),
+    ...(flags.has("rack") ? { lossDetection: "rack" as const } : {}),
+    ...(flags.has("ecn") ? { ecn: "on" as const } : {}),
+  };
+  const names = (flags.text("cc") ?? "cubic").split(",");
+  return names.map((name) => {
+    const congestionControl = CONGESTION_CONTROLS.find((each) => each === name);
+    if (congestionControl !== undefined) return { ...common, congestionControl };
+    const near = suggest(name, CONGESTION_CONTROLS);
+    const fix = near === undefined ? "" : `--cc ${near}`;
+    throw usageError(`there is no congestion control ${name}`, `there are ${CONGESTION_CONTROLS.join(", ")}`, fix);
+  });
+}
+
+/** "5s-10s,20s-21s" */
+function stalls(text: string | undefined): TransferOptions["stalls"] {
+  if (text === undefined) return [];
+  const unit: Record<string, number> = { ms: 1e3, s: 1e6, min: 60e6 };
+  return text.split(",").map((span) => {
+    const match = /^(\d{1,9}(?:\.\d+)?)(ms|s|min)-(\d{1,9}(?:\.\d+)?)(ms|s|min)$/.exec(span);
+    const from = Number(match?.[1]) * unit[match?.[2] ?? "s"]!;
+    const to = Number(match?.[3]) * unit[match?.[4] ?? "s"]!;
+    if (from < to) return { from, to };
+    throw usageError(`--stall ${span} is not a span of time`, "", "for example --stall 5s-10s");
+  });
+}
+
+/** Lines on their way to a file, in large pieces. */
+class Lines {
+  readonly #fd: number;
+  #waiting = "";
+
+  constructor(path: string) {
+    this.#fd = path === "-" ? STDOUT : openSync(path, "w");
+  }
+
+  readonly add = (line: string): void => {
+    this.#waiting += `${line}\n`;
+    if (this.#waiting.length > CHUNK) this.#flush();
+  };
+
+  close(): void {
+    this.#flush();
+    if (this.#fd !== STDOUT) closeSync(this.#fd);
+  }
+
+  #flush(): void {
+    let bytes = Buffer.from(this.#waiting);
+    this.#waiting = "";
+    while (bytes.length > 0) {
+      try {
+        bytes = bytes.subarray(writeSync(this.#fd, bytes));
+      } catch (error) {
+        const code = (error as NodeJS.ErrnoException).code;
+        // A pipe that is full empties by and by; one that nobody reads any more gets nothing more.
+        if (code === "EPIPE") return;
+        if (code !== "EAGAIN") throw error;
+        Bun.sleepSync(1);
+      }
+    }
+  }
+}

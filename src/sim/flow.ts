@@ -1,0 +1,112 @@
+import type { Stack } from "#stack/stack";
+import { errorName, type TcpErrorName } from "#tcp/error";
+import { info, type TcpInfo } from "#tcp/info";
+import { CLOSED } from "#tcp/state";
+import { EVENT_CLOSED, EVENT_OPENED, EVENT_REMOTE_CLOSED, type Tcb } from "#tcp/tcb";
+import type { Application } from "./host.ts";
+import type { Simulation } from "./simulation.ts";
+
+/** What one end of a flow does. */
+export interface FlowPlan {
+  /** Octets it sends, then FIN; `Infinity`: as long as it is let. */
+  readonly bytes: number;
+  /** Spans of virtual time in which it reads nothing. */
+  readonly stalls: readonly { readonly from: number; readonly to: number }[];
+}
+
+const BLOCK = 1 << 16;
+/** The octets of every flow: their content does not matter here. */
+const OCTETS = Uint8Array.from({ length: BLOCK }, (_, i) => (i * 31 + (i >> 8)) & 0xff);
+
+/** One end of a flow: sends as fast as it may, reads as fast as it is let, and keeps the numbers. */
+export class FlowEnd implements Application {
+  readonly plan: FlowPlan;
+  sent = 0;
+  received = 0;
+  /** Virtual µs; -1: not yet. */
+  openedAt = -1;
+  lastReceivedAt = -1;
+  /** The peer's FIN was read: all that it sent is here. */
+  completedAt = -1;
+  endedAt = -1;
+  error: TcpErrorName = "OK";
+  cwndMax = 0;
+  #closed = false;
+  #remoteClosed = false;
+  #waiting = false;
+  #tcb: Tcb | undefined;
+  /** The last look at the connection, kept when it is gone. */
+  #info: TcpInfo | undefined;
+  readonly #sim: Simulation;
+  readonly #stack: Stack;
+  readonly #wake: () => void;
+
+  constructor(plan: FlowPlan, sim: Simulation, stack: Stack, wake: () => void) {
+    this.plan = plan;
+    this.#sim = sim;
+    this.#stack = stack;
+    this.#wake = wake;
+  }
+
+  /** STATUS of the connection, or the last of it; undefined before it was opened. */
+  get info(): TcpInfo | undefined {
+    return this.#tcb === undefined ? this.#info : info(this.#tcb);
+  }
+
+  onEvents(tcb: Tcb, events: number): void {
+    this.#tcb = tcb;
+    if (events & EVENT_OPENED && this.openedAt < 0) this.openedAt = this.#sim.now;
+    if (events & EVENT_REMOTE_CLOSED) this.#remoteClosed = true;
+    this.#act(tcb);
+    if (events & EVENT_CLOSED || tcb.state === CLOSED) this.#ended(tcb);
+  }
+
+  #act(tcb: Tcb): void {
+    const moved = this.#read(tcb) + this.#write(tcb);
+    this.cwndMax = Math.max(this.cwndMax, tcb.cc.cwnd);
+    if (moved > 0) this.#wake();
+  }
+
+  #write(tcb: Tcb): number {
+    if (this.#closed || this.openedAt < 0 || tcb.state === CLOSED) return 0;
+    const now = this.#sim.now;
+    let moved = 0;
+    while (this.sent < this.plan.bytes) {
+      const taken = this.#stack.send(tcb, OCTETS, 0, Math.min(BLOCK, this.plan.bytes - this.sent), now);
+      if (taken <= 0) return moved;
+      this.sent += taken;
+      moved += taken;
+    }
+    this.#closed = true;
+    this.#stack.closeSend(tcb, now);
+    return moved + 1;
+  }
+
+  #read(tcb: Tcb): number {
+    const now = this.#sim.now;
+    const stall = this.plan.stalls.find(({ from, to }) => now >= from && now < to);
+    if (stall !== undefined) {
+      if (!this.#waiting) this.#sim.at(stall.to, () => this.#resume());
+      this.#waiting = true;
+      return 0;
+    }
+    const taken = this.#stack.discard(tcb, tcb.rcv.unread);
+    if (taken > 0) this.lastReceivedAt = now;
+    this.received += taken;
+    if (this.#remoteClosed && this.completedAt < 0) this.completedAt = now;
+    return taken;
+  }
+
+  #resume(): void {
+    this.#waiting = false;
+    if (this.#tcb !== undefined) this.#act(this.#tcb);
+  }
+
+  #ended(tcb: Tcb): void {
+    this.endedAt = this.#sim.now;
+    this.error = errorName(tcb.error);
+    this.#info = info(tcb);
+    this.#tcb = undefined;
+    this.#stack.release(tcb);
+  }
+}

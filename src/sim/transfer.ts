@@ -1,0 +1,157 @@
+/** A transfer between two stacks over one link, in virtual time: what `tcpnet sim` runs. */
+import { SECOND } from "#base/time";
+import type { LinkProfiles } from "#device/link-words";
+import { timeExceeded, tooBig } from "#icmp/path-error";
+import { type Address, parseAddress } from "#ip/address";
+import { Stack } from "#stack/stack";
+import type { TcpParams } from "#tcp/params";
+import { print } from "#wire/print";
+import { FlowEnd } from "./flow.ts";
+import { SimHost } from "./host.ts";
+import { Simulation, type Wires } from "./simulation.ts";
+import { logStackEvents } from "./stack-events.ts";
+
+export interface TransferOptions {
+  readonly seed: number;
+  /** `out` is from the left stack to the right one, which is the way that flows take unless reversed. */
+  readonly link: LinkProfiles;
+  /** Largest IP packet, octets. */
+  readonly mtu: number;
+  readonly family: 4 | 6;
+  readonly flows: number;
+  /** Which ends send. */
+  readonly direction: "there" | "back" | "both";
+  /** Octets of each sending end; `Infinity`: until the time is over. */
+  readonly bytes: number;
+  /** Virtual µs after which it ends, whatever is still under way. */
+  readonly time: number;
+  /** Connection i has the parameters i, beginning anew after the last. At least one. */
+  readonly params: readonly Partial<TcpParams>[];
+  /** Spans in which the receiving ends read nothing. */
+  readonly stalls: readonly { readonly from: number; readonly to: number }[];
+  /** Given every line of the event log, without its line end. */
+  readonly line?: ((line: string) => void) | undefined;
+}
+
+/** One direction of one connection. */
+export interface FlowResult {
+  readonly flow: number;
+  readonly direction: "there" | "back";
+  readonly congestionControl: string;
+  readonly bytes: number;
+  /** Virtual seconds from OPEN until all was read, FIN included; null: it did not come to that. */
+  readonly completion: number | null;
+  /** Bits per second that the application got, from OPEN to the last octet (or the end of the time). */
+  readonly goodput: number;
+  readonly retransmissions: number;
+  readonly timeouts: number;
+  /** µs; 0: no sample. */
+  readonly rtt: number;
+  readonly minRtt: number;
+  readonly cwnd: number;
+  readonly cwndMax: number;
+  readonly mss: number;
+  readonly error: string;
+}
+
+export interface TransferResult {
+  readonly seed: number;
+  /** Virtual seconds. */
+  readonly time: number;
+  readonly events: number;
+  readonly digest: string;
+  readonly flows: readonly FlowResult[];
+  /** What happened to the packets of each direction of the link, by name. */
+  readonly link: { readonly there: Record<string, number>; readonly back: Record<string, number> };
+}
+
+const PORT = 7000;
+const MEMORY = 512 << 20;
+const TRACE = 1 << 16;
+
+/** Runs it to its end. The same options give the same result and the same lines. */
+export function transfer(options: TransferOptions): TransferResult {
+  const { line, seed, time } = options;
+  const sim = new Simulation({ seed, errors: { tooBig, timeExceeded }, line, describe: print });
+  const [left, right] = hosts(sim, options);
+  const wires = sim.connect(left.node, right.node, {
+    there: options.link.out,
+    back: options.link.in,
+    mtu: options.mtu,
+  });
+  const sends = (way: "there" | "back") =>
+    options.direction === way || options.direction === "both" ? options.bytes : 0;
+  const end = (host: SimHost, bytes: number) =>
+    new FlowEnd({ bytes, stalls: options.stalls }, sim, host.stack, () => host.node.wake());
+  const pairs = Array.from({ length: options.flows }, (_, i) => {
+    const params = options.params[i % options.params.length]!;
+    const far = end(right, sends("back"));
+    right.listen(PORT + i, () => far, { params });
+    const near = end(left, sends("there"));
+    left.connect(address(options.family, "right"), PORT + i, near, { params });
+    return { near, far };
+  });
+  run(sim, time, line === undefined ? [] : [left, right]);
+  const ended = Number.isFinite(time) ? time : sim.now;
+  const results = pairs.flatMap(({ near, far }, flow) => [
+    ...(sends("there") > 0 ? [result(flow, "there", near, far, ended)] : []),
+    ...(sends("back") > 0 ? [result(flow, "back", far, near, ended)] : []),
+  ]);
+  return {
+    seed,
+    time: sim.now / SECOND,
+    events: sim.events,
+    digest: sim.log.digest(),
+    flows: results,
+    link: counted(wires),
+  };
+}
+
+function hosts(sim: Simulation, { mtu, family, seed, line }: TransferOptions): [SimHost, SimHost] {
+  const make = (side: "left" | "right", i: number) => {
+    const addresses = [address(family, side)];
+    const trace = line === undefined ? 0 : TRACE;
+    const stack = new Stack({ addresses, mtu, seed: seed * 2 + i, limits: { memory: MEMORY }, trace });
+    return new SimHost(sim, side, stack);
+  };
+  return [make("left", 0), make("right", 1)];
+}
+
+function address(family: 4 | 6, side: "left" | "right"): Address {
+  const [four, six] = side === "left" ? ["10.0.0.7", "fd00:a::7"] : ["10.0.1.5", "fd00:b::5"];
+  return parseAddress(family === 4 ? four : six)!;
+}
+
+/** Until nothing more happens or the time is over; what the stacks recorded goes to the log as it happens. */
+function run(sim: Simulation, until: number, traced: readonly SimHost[]): void {
+  while (sim.step(until)) {
+    for (const { stack, node, name } of traced) logStackEvents(stack.trace, sim.log, node.id, name);
+  }
+}
+
+function result(flow: number, direction: "there" | "back", from: FlowEnd, to: FlowEnd, ended: number): FlowResult {
+  const { info } = from;
+  const completed = to.completedAt >= 0;
+  const last = completed ? to.lastReceivedAt : ended;
+  const seconds = last / SECOND;
+  return {
+    flow,
+    direction,
+    congestionControl: info?.congestionControl ?? "",
+    bytes: to.received,
+    completion: completed ? to.completedAt / SECOND : null,
+    goodput: seconds > 0 ? (to.received * 8) / seconds : 0,
+    retransmissions: info?.retransTotal ?? 0,
+    timeouts: info?.timeouts ?? 0,
+    rtt: info?.rtt ?? 0,
+    minRtt: info?.minRtt ?? 0,
+    cwnd: info?.cwnd ?? 0,
+    cwndMax: from.cwndMax,
+    mss: info?.mss ?? 0,
+    error: from.error,
+  };
+}
+
+function counted({ there, back }: Wires): TransferResult["link"] {
+  return { there: there.link.counters.snapshot(), back: back.link.counters.snapshot() };
+}

@@ -10,7 +10,19 @@ import type { IpHeader } from "#ip/header";
 import type { PathMtu } from "#ip/path-mtu";
 import { IpSend } from "#ip/send";
 import { closed, listen, openPassive, segmentArrives } from "#tcp/arrives";
-import { ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ENOPROTOOPT, OK } from "#tcp/error";
+import {
+  EACCES,
+  ECONNREFUSED,
+  EHOSTDOWN,
+  EHOSTUNREACH,
+  EMSGSIZE,
+  ENETUNREACH,
+  ENONET,
+  ENOPROTOOPT,
+  EOPNOTSUPP,
+  EPROTO,
+  OK,
+} from "#tcp/error";
 import { finish } from "#tcp/finish";
 import { pathMtuChanged, quotesFlight, unreachable } from "#tcp/icmp-error";
 import { setInitialSequence } from "#tcp/isn";
@@ -107,16 +119,11 @@ export class TcpInput {
         }
         break;
       case icmp.PROTOCOL_UNREACHABLE:
-        unreachable(tcb, true, ENOPROTOOPT, now);
-        break;
       case icmp.PORT_UNREACHABLE:
-        unreachable(tcb, true, ECONNREFUSED, now);
-        break;
-      case icmp.NET_UNREACHABLE:
-        unreachable(tcb, false, ENETUNREACH, now);
+        unreachable(tcb, true, errorOf(e), now);
         break;
       default:
-        unreachable(tcb, false, EHOSTUNREACH, now);
+        unreachable(tcb, false, errorOf(e), now);
     }
     this.#connections.touch(tcb);
   }
@@ -217,4 +224,29 @@ function isNewer(tcb: Tcb, seg: Segment): boolean {
     return gt(seg.options.tsval, tcb.tsRecent);
   }
   return gt(seg.seq, tcb.rcv.nxt);
+}
+
+/** By code of destination unreachable: what the user is told, as Linux and the BSDs word it. */
+const ERRORS_4 = Uint8Array.of(
+  ENETUNREACH,
+  EHOSTUNREACH,
+  ENOPROTOOPT,
+  ECONNREFUSED,
+  EMSGSIZE,
+  EOPNOTSUPP,
+  ENETUNREACH,
+  EHOSTDOWN,
+  ENONET,
+  ENETUNREACH,
+  EHOSTUNREACH,
+  ENETUNREACH,
+);
+const ERRORS_6 = Uint8Array.of(ENETUNREACH, EACCES, EHOSTUNREACH, EHOSTUNREACH, ECONNREFUSED, EACCES, EACCES);
+
+function errorOf(e: icmp.IcmpError): number {
+  if (e.kind === icmp.PARAMETER_PROBLEM) return EPROTO;
+  if (e.kind === icmp.TTL_EXCEEDED || e.kind === icmp.REASSEMBLY_TIME_EXCEEDED) return EHOSTUNREACH;
+  // An unrecognized next header is ICMPv6's way to say that the protocol is unreachable.
+  if (e.kind === icmp.PROTOCOL_UNREACHABLE) return ENOPROTOOPT;
+  return (e.family === 4 ? ERRORS_4 : ERRORS_6)[e.code] ?? EHOSTUNREACH;
 }

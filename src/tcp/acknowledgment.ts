@@ -47,6 +47,8 @@ export function acknowledgment(tcb: Tcb, seg: Segment, now: number): boolean {
   }
   // An ACK that was overtaken still knows what arrived (RFC 6675 §4).
   if (tcb.sackOk && seg.options.sackBlocks > 0) applySack(tcb, seg, now, result);
+  if (result.delivered > 0) tcb.deliveredSegments += Math.ceil(result.delivered / snd.mss);
+  if (result.dsack) tcb.duplicatesReported++;
   takeSample(tcb, seg, now);
   // WL1 and WL2 keep out windows older than the one we have. A retransmission has an old SEG.SEQ but, if it acknowledges
   // more than ever before, the newest window: without it SND.UNA + SND.WND would lie beyond every edge that was offered.

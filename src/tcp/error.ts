@@ -20,6 +20,8 @@ export const ERRORS = [
   "EISCONN",
   "EALREADY",
   "EOPNOTSUPP",
+  "ENONET",
+  "EACCES",
 ] as const;
 
 export type TcpErrorName = (typeof ERRORS)[number];
@@ -51,6 +53,8 @@ export const EHOSTDOWN = 16;
 export const EISCONN = 17;
 export const EALREADY = 18;
 export const EOPNOTSUPP = 19;
+export const ENONET = 20;
+export const EACCES = 21;
 
 export function errorName(code: number): TcpErrorName {
   return ERRORS[code] ?? "EPROTO";

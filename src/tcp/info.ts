@@ -52,6 +52,15 @@ export interface TcpInfo {
   dataSegsIn: number;
   retransTotal: number;
   timeouts: number;
+  /** Segments delivered, and thought lost; D-SACKs and reorderings seen. */
+  delivered: number;
+  lostTotal: number;
+  dsackDups: number;
+  reordSeen: number;
+  /** us with data to send, and of those the ones in which the peer's window or the send buffer held it back. */
+  busyTime: number;
+  rwndLimited: number;
+  sndbufLimited: number;
   duplicatesReceived: number;
   outOfOrderReceived: number;
 }
@@ -97,6 +106,13 @@ export function info(tcb: Tcb): TcpInfo {
     dataSegsIn: tcb.dataSegmentsIn,
     retransTotal: tcb.retransmissionsTotal,
     timeouts: tcb.timeouts,
+    delivered: tcb.deliveredSegments,
+    lostTotal: tcb.lostSegments,
+    dsackDups: tcb.duplicatesReported,
+    reordSeen: tcb.reorderingsSeen,
+    busyTime: tcb.busyTime,
+    rwndLimited: tcb.windowLimitedTime,
+    sndbufLimited: tcb.bufferLimitedTime,
     duplicatesReceived: tcb.duplicatesReceived,
     outOfOrderReceived: tcb.outOfOrderReceived,
   };

@@ -7,6 +7,7 @@
 import type { Packet } from "#base/packet";
 import { NEVER } from "#base/time";
 import { ACK, FIN, PSH } from "#wire/tcp";
+import { enter } from "./chrono.ts";
 import { attach, emit, emitReset, emitSyn, segmentRoom, sent } from "./emit.ts";
 import * as M from "./marks.ts";
 import { emitProbe, emitTailProbe } from "./probes.ts";
@@ -15,7 +16,7 @@ import { restartAfterIdle, usedWindow } from "./recovery.ts";
 import { collapse, mayRecord, nextLost, resent, splitAt } from "./sack.ts";
 import { diff, gt } from "./seq.ts";
 import { CLOSE_WAIT, CLOSED, CLOSING, ESTABLISHED, FIN_WAIT_1, LAST_ACK, LISTEN } from "./state.ts";
-import { CA_RECOVERY, T_PERSIST, type Tcb } from "./tcb.ts";
+import { CA_RECOVERY, CHRONO_BUFFER, CHRONO_BUSY, CHRONO_IDLE, CHRONO_WINDOW, T_PERSIST, type Tcb } from "./tcb.ts";
 import { transmitNew } from "./transmit.ts";
 import { countResent } from "./undo.ts";
 
@@ -45,6 +46,7 @@ export function pollTransmit(tcb: Tcb, packet: Packet, superSegments: boolean, n
       if (resend(tcb, packet, superSegments, now)) return true;
     }
   }
+  enter(tcb, heldBackBy(tcb), now);
   if (tcb.probeNow !== 0) return emitProbe(tcb, packet, now);
   if (tcb.ackNow === 0) return false;
   const cause = tcb.ackNow;
@@ -55,6 +57,19 @@ export function pollTransmit(tcb: Tcb, packet: Packet, superSegments: boolean, n
     tcb.ackNow = cause;
   }
   return true;
+}
+
+/** Nothing more can go: why? */
+function heldBackBy(tcb: Tcb): number {
+  const { snd } = tcb;
+  const at = diff(snd.nxt, snd.una);
+  const unsent = snd.queued - at;
+  if (unsent <= 0) {
+    if (at === 0) return CHRONO_IDLE;
+    // All is in flight, and the user is kept from queueing more.
+    return snd.queued >= tcb.params.sendBuffer && tcb.inFlight() < tcb.cc.cwnd ? CHRONO_BUFFER : CHRONO_BUSY;
+  }
+  return snd.wnd - at < Math.min(unsent, snd.mss) && tcb.inFlight() < tcb.cc.cwnd ? CHRONO_WINDOW : CHRONO_BUSY;
 }
 
 /** Sends the first thing that is lost, as far as cwnd allows it. */

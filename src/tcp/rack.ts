@@ -46,7 +46,10 @@ export function delivered(tcb: Tcb, r: number, result: AckResult, now: number): 
   const time = records.time[r]!;
   const ambiguous = (records.flags[r]! & AMBIGUOUS) !== 0;
   if (!ambiguous) {
-    if (rack.xmitTime >= 0 && lt(end, rack.fack)) rack.reorderingSeen = true;
+    if (rack.xmitTime >= 0 && lt(end, rack.fack)) {
+      rack.reorderingSeen = true;
+      tcb.reorderingsSeen++;
+    }
     if (rack.xmitTime < 0 || gt(end, rack.fack)) rack.fack = end;
   } else if (wasFirstCopy(tcb, time, result) || now - time < tcb.rttMin) {
     // An ACK this early, or with this echo, answers the first copy.

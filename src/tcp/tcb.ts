@@ -69,6 +69,12 @@ export const CA_CWR = 2;
 export const CA_RECOVERY = 3;
 export const CA_LOSS = 4;
 
+// What holds a sender back (RFC 4898, tcp_info's busy, rwnd_limited, sndbuf_limited).
+export const CHRONO_IDLE = 0;
+export const CHRONO_BUSY = 1;
+export const CHRONO_WINDOW = 2;
+export const CHRONO_BUFFER = 3;
+
 /** Send sequence variables (RFC 9293 §3.3.1). */
 export class SendVariables {
   /** Oldest unacknowledged sequence number. */
@@ -285,6 +291,18 @@ export class Tcb {
   retransmissionsTotal = 0;
   /** Times a segment was thought lost. */
   lostSegments = 0;
+  /** Segments that the peer has, cumulatively or by SACK. */
+  deliveredSegments = 0;
+  /** D-SACKs received, and times that something arrived later than what was sent after it. */
+  duplicatesReported = 0;
+  reorderingsSeen = 0;
+  /** us in which data was queued or in flight; those of them in which the peer's window, and our send buffer, held it back. */
+  busyTime = 0;
+  windowLimitedTime = 0;
+  bufferLimitedTime = 0;
+  /** What the time since `chronoSince` counts as. */
+  chrono = CHRONO_IDLE;
+  chronoSince = 0;
   duplicatesReceived = 0;
   outOfOrderReceived = 0;
   timeouts = 0;

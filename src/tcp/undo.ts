@@ -5,7 +5,7 @@
  */
 import { EV_CWND } from "#base/trace";
 import * as M from "./marks.ts";
-import { LOST, NONE } from "./records.ts";
+import { LOST, NONE, RESENT } from "./records.ts";
 import { tsval } from "./rto.ts";
 import type { AckResult } from "./sack.ts";
 import { gt, lt } from "./seq.ts";
@@ -80,8 +80,10 @@ export function takeBack(tcb: Tcb, unmark: boolean, now: number): void {
   undo.frto = false;
   undo.newDataFirst = false;
   if (unmark) {
-    for (let r = tcb.head; r !== NONE; r = records.next[r]!) records.flags[r] = records.flags[r]! & ~LOST;
+    // Nor is a second copy counted: what is resent is lost, for `nextLost` and the sums.
+    for (let r = tcb.head; r !== NONE; r = records.next[r]!) records.flags[r] = records.flags[r]! & ~(LOST | RESENT);
     tcb.lostBytes = 0;
+    tcb.resentBytes = 0;
     tcb.renoSacked = 0;
   }
   cc.cwnd = Math.max(cc.cwnd, undo.cwnd);

@@ -1,0 +1,19 @@
+/** What limited this connection: the time in which data was there to send, by what held it back (RFC 4898 §3.3). */
+import { CHRONO_BUFFER, CHRONO_IDLE, CHRONO_WINDOW, type Tcb } from "./tcb.ts";
+
+/** From now on time counts as `kind`. */
+export function enter(tcb: Tcb, kind: number, now: number): void {
+  if (tcb.chrono === kind) return;
+  settle(tcb, now);
+  tcb.chrono = kind;
+}
+
+/** Adds the time that has passed to what it counts as. */
+export function settle(tcb: Tcb, now: number): void {
+  const time = now - tcb.chronoSince;
+  tcb.chronoSince = now;
+  if (tcb.chrono === CHRONO_IDLE) return;
+  tcb.busyTime += time;
+  if (tcb.chrono === CHRONO_WINDOW) tcb.windowLimitedTime += time;
+  else if (tcb.chrono === CHRONO_BUFFER) tcb.bufferLimitedTime += time;
+}

@@ -82,6 +82,8 @@ export interface Given extends Offered {
 export interface BenchOptions extends Partial<Omit<StackOptions, "addresses">> {
   family?: 4 | 6;
   params?: Partial<TcpParams>;
+  /** Both ISNs lie just before this number: by default where an int32 wraps. */
+  wrap?: number;
 }
 
 /** The octet of a stream at position `i`: no short period, so that a shift shows. */
@@ -98,7 +100,7 @@ export const PLAIN: Partial<TcpParams> = { sack: false, timestamps: false, windo
 
 /**
  * One stack and a peer made by hand: a test says what arrives and when, and reads what the stack sends. Both ISNs lie just
- * before the wrap, so that every test crosses it. Each packet that comes out is checked as a whole: lengths, checksums,
+ * before the wrap of an int32, so that every test crosses it. Each packet that comes out is checked as a whole: lengths, checksums,
  * options, and MSS in SYNs alone.
  */
 export class TcpBench {
@@ -112,7 +114,7 @@ export class TcpBench {
   listener: Listener | null = null;
   tcb!: Tcb;
   /** Peer's ISN and ours, unsigned. */
-  irs = 0xfffffff0;
+  irs: number;
   iss = 0;
   /** What a well-behaved peer sends next: the first octet it has not sent, the one it expects. */
   peerNxt = 0;
@@ -144,7 +146,9 @@ export class TcpBench {
     // ISNs run with the clock: begin when ours is about to wrap.
     const scout = make().connect(address(this.remote), 80, { localPort: 80 }, 0);
     this.stack = make();
-    this.start = 4 * ((0xfffffff8 - (scout.snd.iss >>> 0)) >>> 0) + 4_000_000;
+    const { wrap = 0x80000000 } = options;
+    this.irs = (wrap - 16) >>> 0;
+    this.start = 4 * ((wrap - 8 - (scout.snd.iss >>> 0)) >>> 0) + 4_000_000;
     this.now = this.start;
     let page = this.stack.slab.alloc();
     this.#slot = page;

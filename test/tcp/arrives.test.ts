@@ -387,7 +387,10 @@ describe("fifth: ACK", () => {
     expect(b.tcb.snd.wnd).toBe(4000);
     b.in("P.", { seq: 1, n: 10, ack: 1461, win: 6000 });
     expect(b.tcb.snd.wnd).toBe(6000);
-    // Overtaken by the one before: older SEQ, same ACK.
+    b.in(".", { seq: 11, ack: 1461, win: 6000 });
+    // Overtaken by the one before: older SEQ, same ACK; acceptable because its last octets are new.
+    b.in(".", { seq: 5, n: 30, ack: 1461, win: 200 });
+    expect(b.tcb.snd.wnd).toBe(6000);
     b.in(".", { seq: 1, ack: 1461, win: 100 });
     expect(b.tcb.snd.wnd).toBe(6000);
   });

@@ -150,6 +150,19 @@ describe("FIN and data", () => {
     expect(b.state).toBe("CLOSE-WAIT");
   });
 
+  test("a FIN beyond the window is not believed: the stream goes on to its true end", () => {
+    const b = TcpBench.at("ESTABLISHED", { params: { receiveBuffer: 1000, receiveBufferMax: 1000 } });
+    b.in("F.", { seq: 501, n: 2000 });
+    b.in(".", { seq: 1, n: 500 });
+    expect(b.read()).toBe(1000);
+    b.out();
+    b.in(".", { seq: 1001, n: 900 });
+    expect(b.read()).toBe(900);
+    b.out();
+    b.in("F.", { seq: 1901 });
+    expect(b.state).toBe("CLOSE-WAIT");
+  });
+
   test("a second FIN at another place is not believed", () => {
     const b = TcpBench.at("ESTABLISHED");
     b.in("F.", { seq: 101 });

@@ -1,7 +1,7 @@
 import { type Mark, markMeaning, markName } from "#base/mark";
 import { EV_RX, EV_STATE, EV_TX, type Trace } from "#base/trace";
-import { GOT_SYN, RX_RST, TX_ACK_FIN, TX_ACK_HANDSHAKE, TX_DATA } from "#tcp/marks";
-import { ESTABLISHED, SYN_RECEIVED, SYN_SENT, stateName } from "#tcp/state";
+import { TX_ACK_FIN, TX_ACK_HANDSHAKE, TX_DATA } from "#tcp/marks";
+import { stateName } from "#tcp/state";
 import { ACK, FIN, RST, SYN } from "#wire/tcp";
 import { bold } from "./terminal.ts";
 import { counted } from "./units.ts";
@@ -95,11 +95,7 @@ export class Narrator {
       return;
     }
     this.#flush(id);
-    const cause = trace.cause[i]!;
-    const heard = unrecorded(trace.a[i]!, trace.b[i]!, cause);
-    const time = this.#time(trace, i);
-    if (heard === "") this.#put(id, "·", "", markMeaning(cause), time, false, state);
-    else this.#put(id, "←", heard, "", time, true, state);
+    this.#put(id, "·", "", markMeaning(trace.cause[i]!), this.#time(trace, i), false, state);
   }
 
   #tellResent(trace: Trace, i: number, id: number, cause: Mark): void {
@@ -134,13 +130,6 @@ export class Narrator {
   #time(trace: Trace, i: number): number {
     return trace.time[i]! - this.#ahead;
   }
-}
-
-/** The segment that led out of LISTEN or SYN-SENT: the engine records those that arrive on a synchronized connection. */
-function unrecorded(from: number, to: number, cause: Mark): string {
-  if (to === SYN_RECEIVED && cause === GOT_SYN) return "SYN";
-  if (from === SYN_SENT && to === ESTABLISHED) return "SYN ACK";
-  return from === SYN_SENT && cause === RX_RST ? "RST ACK" : "";
 }
 
 function flagsText(flags: number): string {

@@ -144,7 +144,7 @@ export class TcpNetStack implements NetStack, Floor {
   #abortAll(reason?: unknown): void {
     for (const listener of [...this.#listeners]) void listener.close();
     for (const tcb of [...this.engine.connections()]) {
-      if (tcb.user instanceof TcpSocket) tcb.user.abort(reason);
+      if (tcb.user instanceof TcpSocket) tcb.user.drop(reason);
       else this.engine.abort(tcb, this.host.now());
     }
   }

@@ -205,6 +205,12 @@ export class TcpSocket implements Socket, Source, Sink {
     this.onEvents();
   }
 
+  /** The stack ends, for `reason`. What an orderly end left unread can still be read; everything else is aborted. */
+  drop(reason?: unknown): void {
+    if (this.#over) this.#floor.engine.abort(this.#tcb, this.#floor.host.now());
+    else this.abort(reason);
+  }
+
   /** Aborts when the signal fires, for as long as the connection lasts. */
   follow(signal: AbortSignal): void {
     const abort = () => this.abort(signal.reason);

@@ -10,7 +10,17 @@ import * as M from "./marks.ts";
 import type { TcpParams } from "./params.ts";
 import { NONE } from "./records.ts";
 import { diff, gt } from "./seq.ts";
-import { CLOSE_WAIT, CLOSED, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, LAST_ACK, SYN_RECEIVED, SYN_SENT } from "./state.ts";
+import {
+  CLOSE_WAIT,
+  CLOSED,
+  ESTABLISHED,
+  FIN_WAIT_1,
+  FIN_WAIT_2,
+  LAST_ACK,
+  SYN_RECEIVED,
+  SYN_SENT,
+  TIME_WAIT,
+} from "./state.ts";
 import { setState, T_DELAYED_ACK, T_KEEPALIVE, T_TIME_WAIT, T_USER_TIMEOUT, type Tcb } from "./tcb.ts";
 import { scaleFor, worthAnUpdate } from "./window.ts";
 
@@ -131,12 +141,15 @@ export function closeBoth(tcb: Tcb, now: number): void {
   }
 }
 
-/** ABORT (RFC 9293 §3.10.5): everything queued is thrown away, the peer gets an RST. */
+/**
+ * ABORT (RFC 9293 §3.10.5): everything queued is thrown away, the peer gets an RST. In TIME-WAIT nothing is left to abort
+ * ("respond with ok"): what came and was not read stays, as after any orderly end.
+ */
 export function abort(tcb: Tcb, now: number): void {
   const told = tcb.state & (SYN_RECEIVED | ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2 | CLOSE_WAIT);
   if (tcb.state === CLOSED) return;
   if (told !== 0) tcb.rstNow = M.TX_RST_ABORT;
-  finish(tcb, ECONNABORTED, M.CALL_ABORT, now);
+  finish(tcb, tcb.state === TIME_WAIT ? OK : ECONNABORTED, M.CALL_ABORT, now);
 }
 
 /** Changes the options of one connection. */

@@ -79,6 +79,7 @@ describe("words", () => {
     expect(told(await run("delay 10ms", 1))).toEqual([
       "CLOSED → SYN-SENT: OPEN",
       "→ SYN: active OPEN",
+      "← SYN,ACK",
       "SYN-SENT → ESTABLISHED: our SYN was acknowledged",
       "ESTABLISHED → FIN-WAIT-1: CLOSE",
       "→ FIN,ACK,PSH: new data",

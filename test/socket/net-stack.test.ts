@@ -123,6 +123,35 @@ describe("in real time, over a pair of devices", () => {
     await Promise.all([host.close(), peer.close()]);
   });
 
+  test("a device that vanishes loses no octet silently: an orderly end stays readable, any other read rejects", async () => {
+    const [a, b] = pair({ names: ["tun7", "tun8"] });
+    const host = await createStack({ device: a, address: `${HOST}/24` });
+    const peer = await createStack({ device: b, address: `${PEER}/24` });
+    const listener = host.listen({ port: PORT });
+    const open = async () => {
+      const active = peer.connect({ hostname: HOST, port: PORT });
+      return [active, (await listener.accept())!] as const;
+    };
+    const [waiting, closed] = await open();
+    const [reader, half] = await open();
+    const sent = bytes(3_000);
+    waiting.closeWrite();
+    await closed.read(new Uint8Array(1));
+    closed.write(sent);
+    closed.closeWrite();
+    await waiting.closed;
+    half.write(sent);
+    half.closeWrite();
+    await half.flushed();
+    expect([waiting.state, reader.state]).toEqual(["TIME-WAIT", "CLOSE-WAIT"]);
+    a.close();
+    expect(await rejection(peer.closed)).toMatchObject({ code: "ENETDOWN" });
+    expect(Bun.hash(await readAll(waiting))).toBe(Bun.hash(sent));
+    expect(await rejection(reader.read(new Uint8Array(10)) as Promise<number>)).toMatchObject({ code: "ENETDOWN" });
+    expect(peer.connections()).toEqual([]);
+    await Promise.all([host.close(), peer.close()]);
+  });
+
   test("a stack keeps the process alive until it is closed, unless it was told not to", async () => {
     const program = (more: string) => `
       const { createStack, pair } = await import("./src/index.ts");

@@ -1,10 +1,11 @@
 /** One connection from its handshake to its end: what it carries, and what is said of it. */
+
+import { bytesText, rateText, timeText } from "#observe/units";
 import type { Socket } from "#socket/types";
 import { agreedText, figuresText, summaryFacts, summaryLines } from "./figures.ts";
 import { DISCARD, echo, Flow, PatternSource, receive, type Sink, type Source, send } from "./pump.ts";
 import type { Service } from "./session-options.ts";
 import { redraws } from "./terminal.ts";
-import { bytesText, rateText, timeText } from "./units.ts";
 import type { Voice } from "./voice.ts";
 
 const PROGRESS_MS = 250;

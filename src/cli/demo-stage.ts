@@ -1,9 +1,9 @@
 /** The demo's two actors and the story that their events make. */
 import { createHash, randomFillSync } from "node:crypto";
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
+import { clockText } from "#observe/units";
 import type { Role } from "./endpoint.ts";
 import { dim, say, sayProgress } from "./terminal.ts";
-import { clockText } from "./units.ts";
 
 /** An event as the actors' JSON lines have it. */
 export interface Told {

@@ -1,5 +1,6 @@
 /** The end of the demo: whether every byte arrived, and what to type next. */
 import { join } from "node:path";
+import { bytesText, rateText } from "#observe/units";
 import type { DemoOptions } from "./demo-plan.ts";
 import { type Stage, sha256, type Told } from "./demo-stage.ts";
 import type { Role } from "./endpoint.ts";
@@ -7,7 +8,6 @@ import { EXIT_FAILURE, EXIT_OK } from "./exit-codes.ts";
 import { LAB } from "./lab.ts";
 import { programName } from "./program.ts";
 import { bold, green, say } from "./terminal.ts";
-import { bytesText, rateText } from "./units.ts";
 
 /** One direction, judged. */
 interface Direction {

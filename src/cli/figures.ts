@@ -1,8 +1,9 @@
 /** The numbers of a connection, in words for people and as facts for programs: one source for every line that shows them. */
+
+import { bytesText, counted, rateText, timeText } from "#observe/units";
 import type { SocketInfo } from "#socket/types";
 import type { TcpInfo } from "#tcp/info";
 import type { Flow } from "./pump.ts";
-import { bytesText, counted, rateText, timeText } from "./units.ts";
 import type { Facts } from "./voice.ts";
 
 /** From so many bytes on, bytes per time mean something. */

@@ -1,7 +1,7 @@
 import { COMMANDS, type CommandSpec, GLOBAL_FLAGS } from "./commands.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
 
-/** Twelve lines for whoever typed nothing. */
+/** A few lines for whoever typed nothing. */
 export function summaryText(version: string): string {
   const rows = COMMANDS.map(({ name, args, summary }) => `  ${`${name} ${args}`.trimEnd().padEnd(28)} ${summary}`);
   return [

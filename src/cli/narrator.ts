@@ -1,10 +1,10 @@
 import { type Mark, markMeaning, markName } from "#base/mark";
 import { EV_RX, EV_STATE, EV_TX, type Trace } from "#base/trace";
+import { counted } from "#observe/units";
 import { TX_ACK_FIN, TX_ACK_HANDSHAKE, TX_DATA } from "#tcp/marks";
 import { stateName } from "#tcp/state";
 import { ACK, FIN, RST, SYN } from "#wire/tcp";
 import { bold } from "./terminal.ts";
-import { counted } from "./units.ts";
 import type { Voice } from "./voice.ts";
 
 /** How many resent segments are told one by one before they are only counted. */

@@ -2,6 +2,7 @@
 import { openSync } from "node:fs";
 import { NEVER } from "#base/time";
 import type { Device } from "#device/device";
+import { counted } from "#observe/units";
 import { ConnectionError } from "#socket/connection-error";
 import { createStack } from "#socket/create-stack";
 import type { ConnectOptions, Listener, NetStack, Socket, SocketOptions } from "#socket/types";
@@ -14,7 +15,6 @@ import { openFailure, transferFailure } from "./failure.ts";
 import { Narrator } from "./narrator.ts";
 import { FileSink, FileSource, OutputClosed } from "./pump.ts";
 import type { SessionOptions } from "./session-options.ts";
-import { counted } from "./units.ts";
 import type { Voice } from "./voice.ts";
 
 /** Events between two turns of the driver: a burst of segments fits many times. */

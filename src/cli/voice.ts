@@ -1,6 +1,6 @@
+import { clockText } from "#observe/units";
 import type { CliError } from "./cli-error.ts";
 import { dim, say, sayProgress, yellow } from "./terminal.ts";
-import { clockText } from "./units.ts";
 
 /** How a command speaks: to people, to programs, or of errors alone. */
 export type Manner = "plain" | "json" | "quiet";

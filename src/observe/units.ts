@@ -1,18 +1,23 @@
 /** Numbers as people read them; programs get the plain ones. Powers of 1000, as the rates are. */
 
-/** 1,234,567 octets as "1.2 MB". */
+/** 8,388,608 octets as "8.39 MB". */
 export function bytesText(n: number): string {
-  return scaled(n, 1000, ["B", "kB", "MB", "GB", "TB"]);
+  return scaled(n, 3, ["B", "kB", "MB", "GB", "TB"]);
 }
 
-/** Bits per second. */
+/** Bits per second as "56.1 Mbit/s". */
 export function rateText(bitsPerSecond: number): string {
-  return scaled(bitsPerSecond, 1000, ["bit/s", "kbit/s", "Mbit/s", "Gbit/s"]);
+  return scaled(bitsPerSecond, 3, ["bit/s", "kbit/s", "Mbit/s", "Gbit/s"]);
 }
 
-/** Microseconds as "850 µs", "41 ms" or "2.5 s". */
+/** Microseconds as "850 µs", "3.8 ms", "41 ms" or "2.5 s". */
 export function timeText(us: number): string {
-  return scaled(us, 1000, ["µs", "ms", "s"]);
+  return scaled(us, 2, ["µs", "ms", "s"]);
+}
+
+/** Microseconds since the start as "  0.041": what stands in front of a line. */
+export function clockText(us: number): string {
+  return (us / 1e6).toFixed(3).padStart(6);
 }
 
 /** "1 packet", "2 packets". */
@@ -20,13 +25,21 @@ export function counted(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? "" : "s"}`;
 }
 
-/** Three digits at the most before the unit, two or three that count. */
-function scaled(n: number, base: number, units: readonly string[]): string {
+/** So many digits that count; all of those before the point, none behind it in the smallest unit. */
+function scaled(n: number, digits: number, units: readonly string[]): string {
   let value = n;
   let i = 0;
-  while (value >= base - 0.5 && i < units.length - 1) {
-    value /= base;
+  while (i < units.length - 1 && Number(fixed(value, i, digits)) >= 1000) {
+    value /= 1000;
     i++;
   }
-  return `${value.toFixed(i > 0 && value < 9.95 ? 1 : 0)} ${units[i]}`;
+  return `${fixed(value, i, digits)} ${units[i]}`;
+}
+
+function fixed(value: number, unit: number, digits: number): string {
+  for (let decimals = unit === 0 ? 0 : digits - 1; decimals > 0; decimals--) {
+    const text = value.toFixed(decimals);
+    if (text.length <= digits + 1) return text;
+  }
+  return value.toFixed(0);
 }

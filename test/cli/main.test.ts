@@ -30,7 +30,8 @@ test("--version and --help answer on standard output with 0; nothing typed is to
   expect(help.stdout).toMatch(/Exit codes:[\s\S]*143/);
   const nothing = await tcpnet();
   expect({ code: nothing.code, stdout: nothing.stdout }).toEqual({ code: 2, stdout: "" });
-  expect(nothing.stderr.split("\n").length).toBeLessThanOrEqual(13);
+  // Without scrolling on the smallest terminal.
+  expect(nothing.stderr.split("\n").length).toBeLessThan(24);
   expect(nothing.stderr).toContain("tcpnet demo");
 });
 
@@ -82,7 +83,7 @@ test("with --json a failure is an object", async () => {
 test("the demo in memory carries every byte and says how it went, on standard output", async () => {
   const { code, stdout, stderr } = await tcpnet("demo", "--memory", "--size", "300k", "--loss", "1%", "--seed", "7");
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  expect(stdout).toMatch(/✓ host → peer {3}307\.2 kB .*SHA-256 equal/);
+  expect(stdout).toMatch(/✓ host → peer {3}307 kB .*SHA-256 equal/);
   expect(stdout).toMatch(/✓ peer → host/);
   for (const word of ["→ SYN ", "SYN-SENT", "SYN-RECEIVED", "ESTABLISHED", "FIN", "seed 7"])
     expect(stdout).toContain(word);

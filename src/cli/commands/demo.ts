@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { NO_OFFLOAD } from "#device/device";
 import { pair } from "#device/pair";
 import { netup } from "#netup/netup";
+import { bytesText } from "#observe/units";
 import { CliError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
 import { type DemoOptions, demoOptions, isolation } from "../demo-plan.ts";
@@ -18,7 +19,6 @@ import { programName, selfCommand } from "../program.ts";
 import { Session } from "../session.ts";
 import type { SessionOptions } from "../session-options.ts";
 import { bold, say, speakOnStandardOutput } from "../terminal.ts";
-import { bytesText } from "../units.ts";
 import { Voice } from "../voice.ts";
 
 /** Set for the run inside of the private network: how it was had. */

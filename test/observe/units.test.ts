@@ -1,12 +1,16 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { bytesText, clockText, counted, rateText, timeText } from "#cli/units";
+import { bytesText, clockText, counted, rateText, timeText } from "#observe/units";
 
 test("numbers read as people say them", () => {
-  expect([0, 999, 1000, 8_388_608, 64 << 20, 2.15e9].map(bytesText)).toEqual([
+  expect([0, 999, 1000, 9_995, 9_996, 999_499, 999_500, 8_388_608, 64 << 20, 2.15e9].map(bytesText)).toEqual([
     "0 B",
     "999 B",
     "1.00 kB",
+    "9.99 kB",
+    "10.0 kB",
+    "999 kB",
+    "1.00 MB",
     "8.39 MB",
     "67.1 MB",
     "2.15 GB",

@@ -1,0 +1,83 @@
+import { expect, test } from "bun:test";
+import { MILLISECOND, SECOND } from "#base/time";
+import { transferTable } from "#sim/transfer-table";
+import { simulate } from "../support/transfer.ts";
+
+const BAD = "delay 20ms 3ms overtakes loss 2% duplicate 1% reorder 1% rate 10mbit queue 30";
+
+/** The whole event log as one hash. */
+function logged(seed: number): { hash: string; lines: number } {
+  const hasher = new Bun.CryptoHasher("sha256");
+  let lines = 0;
+  const line = (text: string) => {
+    hasher.update(`${text}\n`);
+    lines++;
+  };
+  simulate({ link: BAD, seed, flows: 2, direction: "both", bytes: 200_000, time: 100, line });
+  return { hash: hasher.digest("hex"), lines };
+}
+
+test("the same seed gives the same event log, byte for byte, and another seed another one", () => {
+  const one = logged(1);
+  expect(one.lines).toBeGreaterThan(2_000);
+  expect(logged(1)).toEqual(one);
+  expect(logged(2).hash).not.toBe(one.hash);
+});
+
+test("recording the events changes nothing of what happens", () => {
+  const run = { link: BAD, bytes: 200_000, time: 100 };
+  const { flows } = simulate({ ...run, line: () => {} });
+  expect(simulate(run).flows).toEqual(flows);
+});
+
+test("all octets arrive, both ways, in every flow", () => {
+  const { flows } = simulate({
+    link: BAD,
+    flows: 3,
+    direction: "both",
+    bytes: 100_000,
+    time: Number.POSITIVE_INFINITY,
+  });
+  expect(flows).toHaveLength(6);
+  for (const flow of flows) expect([flow.bytes, flow.error, flow.completion === null]).toEqual([100_000, "OK", false]);
+});
+
+test("a clean link is filled: what is not goodput is headers", () => {
+  const { flows } = simulate({ link: "delay 20ms rate 10mbit queue 100000", bytes: 10_000_000 });
+  // 1448 of 1500 octets are payload; the first round trips pay for slow start.
+  expect(flows[0]!.goodput / 1e6).toBeGreaterThan(9.4);
+  expect(flows[0]!.goodput / 1e6).toBeLessThan((10 * 1448) / 1500);
+  expect(flows[0]!.retransmissions).toBe(0);
+});
+
+test("a receiver that stalls is waited for, and then the rest comes", () => {
+  const stalls = [{ from: 100 * MILLISECOND, to: 30 * SECOND }];
+  const params = { receiveBuffer: 50_000, receiveBufferMax: 50_000 };
+  const { flows } = simulate({ link: "delay 10ms rate 10mbit", bytes: 1_000_000, stalls, params, time: 200 });
+  expect(flows[0]!.bytes).toBe(1_000_000);
+  expect(flows[0]!.completion).toBeGreaterThan(30);
+  expect(flows[0]!.completion).toBeLessThan(33);
+});
+
+test("flows of one kind share a bottleneck fairly", () => {
+  for (const congestionControl of ["newreno", "cubic"] as const) {
+    const params = { congestionControl };
+    const { flows } = simulate({ link: "delay 20ms rate 20mbit queue 60", flows: 4, time: 120, params });
+    const rates = flows.map((flow) => flow.goodput);
+    const sum = rates.reduce((a, b) => a + b, 0);
+    const squares = rates.reduce((a, b) => a + b * b, 0);
+    // Jain's index: 1 where all have the same.
+    expect((sum * sum) / (rates.length * squares)).toBeGreaterThan(0.9);
+    expect(sum / 1e6).toBeGreaterThan(17);
+  }
+});
+
+test("IPv6, and a smaller MTU in the way", () => {
+  const { flows } = simulate({ link: "delay 5ms mtu 1300", family: 6, bytes: 300_000, time: 60 });
+  expect([flows[0]!.bytes, flows[0]!.mss, flows[0]!.error]).toEqual([300_000, 1300 - 40 - 20 - 12, "OK"]);
+});
+
+test("the table is made to be read", () => {
+  const result = simulate({ link: "delay 20ms loss 1% rate 10mbit", bytes: 1_000_000, flows: 2, time: 60 });
+  expect(transferTable(result).replace(/digest \w+/, "digest …")).toMatchSnapshot();
+});

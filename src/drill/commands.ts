@@ -306,7 +306,7 @@ const SYSCTLS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ["net.inet.tcp.rfc3390", only("1")],
   ["net.inet.tcp.rfc3465", only("1")],
   ["net.inet.tcp.abc_l_var", nothing],
-  ["net.inet.tcp.mssdflt", number("mssDefault")],
+  ["net.inet.tcp.mssdflt", number("mssDefault4")],
   ["net.inet.tcp.v6mssdflt", number("mssDefault6")],
   ["net.inet.tcp.minmss", number("mssMin")],
   ["net.inet.tcp.path_mtu_discovery", flag("pathMtuDiscovery")],

@@ -110,15 +110,19 @@ export class StackEngine implements Engine {
 
   configure(name: string, value: SettingValue, now: number): boolean {
     if (name === "mtu") {
-      if (this.#stack) return this.#mtu === value;
       this.#mtu = Number(value);
+      this.#stack?.setMtu(this.#mtu);
       return true;
     }
+    // One family is under test: the other's default says nothing.
+    if (name === "mssDefault4" || name === "mssDefault6")
+      return !name.endsWith(`${this.#setup.family}`) || this.configure("mssDefault", value, now);
     const params = settingParams(name, value);
     if (!params) return false;
     this.#params = { ...this.#params, ...params };
+    this.#stack?.setDefaults(params);
     for (const listener of this.#listeners) listener.params = { ...listener.params, ...params };
-    if (READ_LATE.has(name)) for (const tcb of this.stack.connections()) this.stack.setParams(tcb, params, now);
+    if (READ_LATE.has(name)) for (const tcb of this.#stack?.connections() ?? []) this.stack.setParams(tcb, params, now);
     return true;
   }
 

@@ -1,4 +1,5 @@
 import type { Stack } from "#stack/stack";
+import { settle } from "#tcp/chrono";
 import { announcedMss } from "#tcp/emit";
 import { LOST, NONE, RESENT, SACKED } from "#tcp/records";
 import {
@@ -22,6 +23,7 @@ import { symbol } from "./symbols.ts";
  * @param ecnSeen a packet of the peer carried an ECN codepoint.
  */
 export function tcpInfo(stack: Stack, tcb: Tcb, ecnSeen: boolean, now: number): Readonly<Record<string, number>> {
+  settle(tcb, now);
   const i = stack.info(tcb);
   const { snd, rcv, rack } = tcb;
   const scaled = tcb.windowScaleOk;
@@ -74,6 +76,13 @@ export function tcpInfo(stack: Stack, tcb: Tcb, ecnSeen: boolean, now: number): 
     tcpi_rcv_wnd: (rcv.adv - rcv.acked) | 0,
     tcpi_rcv_ooopack: i.outOfOrderReceived,
     tcpi_total_rto: i.timeouts,
+    // The SYN or SYN,ACK counts as well.
+    tcpi_delivered: i.delivered + Number(synchronized),
+    tcpi_dsack_dups: i.dsackDups,
+    tcpi_reord_seen: i.reordSeen,
+    tcpi_busy_time: i.busyTime,
+    tcpi_rwnd_limited: i.rwndLimited,
+    tcpi_sndbuf_limited: i.sndbufLimited,
   };
 }
 

@@ -13,14 +13,20 @@ const LINUX: Params = {
   receiveBufferMax: 15 << 20,
   ecn: "passive",
   lossDetection: "rack",
+  tailLossProbe: true,
+  undo: true,
+  frto: true,
   tolerateMissingTimestamps: true,
   softErrorsAbortOpen: true,
+  delayFinAck: true,
+  resetKeepsReceived: true,
   retriesSyn: 6,
   retriesSynAck: 5,
+  retriesOrphan: 8,
 };
 /**
  * FreeBSD: small buffers, every second segment or 100 ms, no limit on ACKs to unacceptable segments, a window scale of 6
- * (kern.ipc.maxsockbuf), 12 retransmissions and 75 s to connect.
+ * (kern.ipc.maxsockbuf), RTO = SRTT + 4 RTTVAR + 200 ms, 12 retransmissions and 75 s to connect.
  */
 const FREEBSD: Params = {
   receiveBuffer: 65_536,
@@ -31,11 +37,15 @@ const FREEBSD: Params = {
   delayedAck: 100 * MS,
   invalidAckInterval: 0,
   nagle: "rfc896",
-  congestionControl: "cubic",
-  retriesR2: 12,
+  resetKeepsReceived: true,
+  dropSynFin: false,
+  mssMin: 216,
+  connectTimeout: 75 * S,
+  rtoMin: 30 * MS,
+  rtoSlop: 200 * MS,
   rtoMax: 64 * S,
+  retriesR2: 12,
 };
-
 /** The letter of RFC 793 and 1122: no RFC 5961, an answer to each unacceptable segment, ICMP's soft errors only noted. */
 const RFC793: Params = { receiveBufferMax: 15 << 20, ecn: "off", rfc5961: false, invalidAckInterval: 0 };
 
@@ -52,51 +62,38 @@ const CONTROLS: Readonly<Record<string, CongestionControlName>> = {
  * for something else makes a script unsupported.
  */
 const ABSENT: Readonly<Record<string, (value: SettingValue) => boolean>> = {
-  dsack: (on) => on === true,
   ecnFallback: (on) => on === true,
-  tailLossProbe: (on) => on === true,
-  frto: (value) => value === 0 || value === 2,
   fastOpen: () => true,
   syncookies: (value) => value !== 2,
   syncookiesOnly: (on) => on === false,
   mtuProbing: (value) => value === 0,
   sendBufferMax: () => true,
   receiveBufferTuning: () => true,
-  collapseRetransmissions: () => true,
-  abortOnOverflow: (on) => on === false,
+  collapseRetransmissions: (on) => on === true,
   rfc1337: (on) => on === false,
   thinLinearTimeouts: (on) => on === false,
-  linearSynTimeouts: (n) => n === 0,
   compressedSacks: (n) => n === 0,
   compressedSacksDelay: (n) => Number(n) <= MS * MS,
-  pathMtuDiscovery: (on) => on === true,
-  blackhole: (value) => value === 0,
-  dropSynFin: (on) => on === true,
-  mssDefault: (octets) => octets === 536,
-  mssDefault6: (octets) => octets === 1220,
-  mssMin: (octets) => Number(octets) <= 536,
-  connectTimeout: (time) => Number(time) >= 75 * S,
-  rtoSlop: (time) => time === 200 * MS,
-  dropOptionsOnRetransmission: (on) => on === false,
   blackholeDetection: (value) => value === 0,
   fastFinWait2: (on) => on === false,
-  icmpMayReset: (on) => on === true,
   challengeAckLimit: (n) => Number(n) >= 1_000,
-  retriesOrphan: (n) => n === 0,
   dupThreshMax: (n) => Number(n) >= 300,
-  notSentLowWater: () => true,
+  notSentLowWater: (n) => Number(n) >= 2 ** 31 - 1 || n === -1,
 };
 
 /** Settings that are not a parameter of that name and type. */
 const DERIVED: Readonly<Record<string, (value: SettingValue) => Params | undefined>> = {
   ecn: (value) => ECN[String(value)],
   rack: (value) => RACK[String(value)],
-  // Until RFC 5961's three rules are three parameters.
-  challengeReset: (value) => ({ rfc5961: value === true }),
-  challengeSyn: (value) => ({ rfc5961: value === true }),
-  challengeAck: (value) => (value === true ? {} : undefined),
+  frto: (value) => ({ frto: value !== 0 }),
+  blackhole: (value) => BLACKHOLE[String(value)],
   maximumSegmentLifetime: (value) => ({ timeWait: 2 * Number(value) }),
   congestionControl: control,
+};
+const BLACKHOLE: Readonly<Record<string, Params>> = {
+  0: { resetUnknown: "all" },
+  1: { resetUnknown: "segments" },
+  2: { resetUnknown: "none" },
 };
 const ECN: Readonly<Record<string, Params>> = { 0: { ecn: "off" }, 1: { ecn: "on" }, 2: { ecn: "passive" } };
 const RACK: Readonly<Record<string, Params>> = { 0: { lossDetection: "rfc6675" }, 1: { lossDetection: "rack" } };

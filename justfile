@@ -46,6 +46,14 @@ bench SECONDS="2":
 sim N="1000" SEED="1":
     bun test/sim/run.ts {{N}} {{SEED}}
 
+# N fuzzed packets from SEED on (nightly: a million); a finding is shrunk and prints how to replay it
+fuzz N="1000000" SEED="1":
+    bun test/fuzz/run.ts {{N}} {{SEED}}
+
+# docs/CONFORMANCE.md from its table
+conformance:
+    bun test/conformance/generate.ts
+
 # packetdrill scripts in virtual time
 drill *FILES="test/drill":
     bun test {{FILES}}

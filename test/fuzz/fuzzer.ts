@@ -42,7 +42,13 @@ export class Fuzzer {
     this.#lose = [0, 0.01, 0.05, 0.2][prng.below(4)]!;
     this.#pause = [3, 4, 5, 6.5][prng.below(4)]!;
     this.#fickle = [0, 0.02, 0.2][prng.below(3)]!;
-    this.#setting = { seed, family: prng.chance(0.75) ? 4 : 6, offload: prng.chance(0.3), params: someParams(prng) };
+    this.#setting = {
+      seed,
+      family: prng.chance(0.75) ? 4 : 6,
+      offload: prng.chance(0.3),
+      params: someParams(prng),
+      farParams: someParams(prng),
+    };
     this.#ends = [new Target(this.#setting), new Target(this.#setting, true)];
   }
 

@@ -39,6 +39,8 @@ export interface Setting {
   readonly family: 4 | 6;
   readonly offload: boolean;
   readonly params: Partial<TcpParams>;
+  /** Those of the far end, if they are others. */
+  readonly farParams?: Partial<TcpParams>;
 }
 
 export const LOCAL = { 4: "10.0.0.7", 6: "fd00::7" } as const;
@@ -73,7 +75,8 @@ export class Target {
   /** @param far the same stack seen from the other side: addresses exchanged. */
   constructor(setting: Setting, far = false) {
     this.setting = setting;
-    const { seed, family, offload, params } = setting;
+    const { seed, family, offload } = setting;
+    const params = (far ? setting.farParams : undefined) ?? setting.params;
     const local = (far ? REMOTE : LOCAL)[family];
     this.#remote = (far ? LOCAL : REMOTE)[family];
     const features = { checksum: offload, tso4: offload, tso6: offload };

@@ -59,9 +59,16 @@ describe("OPEN", () => {
 
   test("the source address stays (MUST-45): every segment of the connection comes from it", () => {
     const b = new TcpBench().connect();
-    b.in("S.", { seq: 0, ack: 1, mss: 1460 });
+    const sent = b.out();
+    b.in("S.", { mss: 1460 });
     b.send(10);
-    expect(new Set(b.out().map((x) => x.localPort))).toEqual(new Set([80]));
+    sent.push(...b.run(2e6).out());
+    b.stack.closeSend(b.tcb, b.now);
+    sent.push(...b.out());
+    b.stack.abort(b.tcb, b.now);
+    sent.push(...b.out());
+    expect(sent.map((x) => x.flags[0])).toContain("R");
+    expect(new Set(sent.map((x) => x.source))).toEqual(new Set([b.local]));
   });
 });
 

@@ -42,6 +42,8 @@ export interface Sent {
   readonly data: Uint8Array;
   readonly cause: string;
   readonly gsoSize: number;
+  /** Octets of the source address. */
+  readonly source: string;
   readonly tos: number;
   readonly ttl: number;
   /** Octets of the IP packet. */
@@ -487,6 +489,7 @@ export class TcpBench {
       data,
       cause: markName(packet.cause),
       gsoSize: packet.gsoSize,
+      source: (four ? ip.slice(12, 16) : ip.slice(8, 24)).join("."),
       tos: four ? ip[1]! : ((ip[0]! & 15) << 4) | (ip[1]! >> 4),
       ttl: four ? ip[8]! : ip[7]!,
       size: ip.length,

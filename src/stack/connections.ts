@@ -3,9 +3,12 @@ import { Fifo } from "#base/fifo";
 import type { Address } from "#ip/address";
 import type { PathMtu } from "#ip/path-mtu";
 import { congestionControl } from "#tcp/congestion";
+import { OK } from "#tcp/error";
+import { finish } from "#tcp/finish";
 import type { Listener } from "#tcp/listener";
+import * as M from "#tcp/marks";
 import type { TcpParams } from "#tcp/params";
-import { CLOSED } from "#tcp/state";
+import { CLOSED, TIME_WAIT } from "#tcp/state";
 import { EVENT_WRITABLE, Tcb, type TcpEnv } from "#tcp/tcb";
 import * as ipv4 from "#wire/ipv4";
 import * as ipv6 from "#wire/ipv6";
@@ -27,6 +30,8 @@ export class Connections {
   /** Connections that may have something to send, and those (or listeners) with something to tell. */
   readonly output = new Fifo<Tcb>();
   readonly events = new Fifo<Tcb | Listener>();
+  /** Those that entered TIME-WAIT, oldest first; some of them have left it. */
+  readonly #timeWait = new Fifo<Tcb>();
   /** Those whose SEND found no page. */
   readonly #starved = new Fifo<Tcb>();
   readonly #env: TcpEnv;
@@ -42,8 +47,16 @@ export class Connections {
     this.#limit = limit;
   }
 
-  get full(): boolean {
-    return this.demux.size >= this.#limit;
+  /** True if there is no place for one more, not even that of one in TIME-WAIT: the oldest of them gives its up. */
+  isFull(now: number): boolean {
+    while (this.demux.size >= this.#limit) {
+      const oldest = this.#timeWait.shift();
+      if (oldest === undefined) return true;
+      if (oldest.state !== TIME_WAIT) continue;
+      finish(oldest, OK, M.RECYCLED, now);
+      this.touch(oldest);
+    }
+    return false;
   }
 
   /** A connection in CLOSED. Throws ENOBUFS at the limit; packets ask `full` before. */
@@ -55,7 +68,7 @@ export class Connections {
     remotePort: number,
     now: number,
   ): Tcb {
-    if (this.full) throw new CallError("ENOBUFS", `the limit of ${this.#limit} connections is reached`);
+    if (this.isFull(now)) throw new CallError("ENOBUFS", `the limit of ${this.#limit} connections is reached`);
     const id = this.#freeIds.pop() ?? this.#byId.length;
     const control = congestionControl(params.congestionControl);
     const tcb = new Tcb(this.#env, params, control, id, local, localPort, remote, remotePort);
@@ -87,9 +100,24 @@ export class Connections {
       tcb.inOutput = true;
       this.output.push(tcb);
     }
-    if (tcb.state === CLOSED) this.demux.remove(tcb);
-    else if (tcb.listener !== null && tcb.listener.ready.length > 0) this.tell(tcb.listener);
+    if (tcb.state === TIME_WAIT && !tcb.inTimeWait) {
+      tcb.inTimeWait = true;
+      this.#timeWait.push(tcb);
+    }
+    if (tcb.state === CLOSED) {
+      this.demux.remove(tcb);
+      if (tcb.inTimeWait) this.#forgetEnded();
+    } else if (tcb.listener !== null && tcb.listener.ready.length > 0) this.tell(tcb.listener);
     if (tcb.events !== 0 && tcb.held) this.tell(tcb);
+  }
+
+  /** They end in the order in which they came, but for those that were begun anew or reset. */
+  #forgetEnded(): void {
+    for (;;) {
+      const oldest = this.#timeWait.peek();
+      if (oldest === undefined || oldest.state === TIME_WAIT) return;
+      this.#timeWait.shift();
+    }
   }
 
   /** SEND found no page although its own buffer had room. */

@@ -177,7 +177,7 @@ export class TcpInput {
       connections.touch(old);
     }
     // RFC 9293 §3.10.7.2 knows no port 0: it could not be answered.
-    if (connections.full || remotePort === 0) return M.RX_BACKLOG;
+    if (remotePort === 0 || connections.isFull(now)) return M.RX_BACKLOG;
     const local = new Address(d0, d1, d2, d3);
     const tcb = connections.create(listener.params, local, localPort, remote, remotePort, now);
     tcb.listener = listener;

@@ -26,6 +26,7 @@ const result = new AckResult();
 export function acknowledgment(tcb: Tcb, seg: Segment, now: number): boolean {
   const { snd } = tcb;
   const flight = tcb.outstanding();
+  tcb.cc.flight = flight;
   const old = lt(seg.ack, snd.una);
   const advance = old ? 0 : diff(seg.ack, snd.una);
   // RFC 5681 §2: a duplicate has no data, no SYN or FIN, the same ACK and the same window, while data is outstanding.

@@ -102,4 +102,5 @@ export const ICMP_HARD = mark("tcp.icmp.hard", "ICMP ended the connection attemp
 export const ICMP_SOFT = mark("tcp.icmp.soft", "ICMP: noted, not acted upon");
 export const ICMP_MTU = mark("tcp.icmp.mtu", "ICMP: smaller path MTU, segments are cut smaller and resent");
 export const ICMP_STALE = mark("tcp.icmp.stale", "ICMP about a segment that is not in flight (RFC 5927)");
+export const RECYCLED = mark("tcp.recycled", "TIME-WAIT ended early: its place was needed");
 export const REPLACED = mark("tcp.replaced", "a new connection took its place");

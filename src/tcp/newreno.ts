@@ -10,7 +10,7 @@ export class NewReno implements CongestionControl {
   /** RFC 5681 (4): max(FlightSize / 2, 2 SMSS), in whole segments. */
   reduce(tcb: Tcb): number {
     const mss = tcb.snd.mss;
-    return Math.max(Math.floor(Math.min(tcb.outstanding(), tcb.cc.cwnd) / 2 / mss), 2) * mss;
+    return Math.max(Math.floor(Math.min(Math.max(tcb.cc.flight, tcb.outstanding()), tcb.cc.cwnd) / 2 / mss), 2) * mss;
   }
 
   timedOut(): void {}

@@ -3,7 +3,7 @@
  * retransmit), 6582 (NewReno), 6675 (SACK), 3042 (limited transmit: what left the network makes room for new data), 6937 (how
  * fast the window comes down). The retransmission timer's part is `timedOut`.
  */
-import { MILLISECOND } from "#base/time";
+import { MILLISECOND, NEVER } from "#base/time";
 import { EV_CWND } from "#base/trace";
 import { slowStart } from "./congestion.ts";
 import * as M from "./marks.ts";
@@ -11,7 +11,7 @@ import { detectLoss, recovered } from "./rack.ts";
 import { NONE, SACKED } from "./records.ts";
 import { AckResult, forgetSacks, markAllLost, markHeadLost, markLostBySack } from "./sack.ts";
 import { diff, ge, gt, lt } from "./seq.ts";
-import { CA_CWR, CA_DISORDER, CA_LOSS, CA_OPEN, CA_RECOVERY, type Tcb } from "./tcb.ts";
+import { CA_CWR, CA_DISORDER, CA_LOSS, CA_OPEN, CA_RECOVERY, T_LOSS_PROBE, type Tcb } from "./tcb.ts";
 import { allDuplicates, answersFirstCopy, arm, countDuplicate, takeBack } from "./undo.ts";
 
 /** An event without an ACK. */
@@ -49,6 +49,8 @@ export function acknowledged(tcb: Tcb, result: AckResult, duplicate: boolean, no
     default:
       inOrder(tcb, result, duplicate, now);
   }
+  // RFC 8985 §7.2: while something is known to be missing the tail is not probed.
+  if (cc.phase !== CA_OPEN && cc.phase !== CA_CWR) tcb.timers[T_LOSS_PROBE] = NEVER;
 }
 
 function inOrder(tcb: Tcb, result: AckResult, duplicate: boolean, now: number): void {

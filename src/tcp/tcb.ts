@@ -144,6 +144,8 @@ export class CongestionVariables {
   phase = CA_OPEN;
   /** RFC 6582 `recover`: SND.NXT when recovery began. */
   recover = 0;
+  /** FlightSize before the last ACK: what a loss that it reveals is measured by (RFC 5681 (4)). */
+  flight = 0;
   /** Duplicate ACKs in a row. */
   duplicates = 0;
   /** cwnd before the last reduction. */
@@ -271,6 +273,7 @@ export class Tcb {
   /** Whether the stack has it in its lists: to transmit, to tell. */
   inOutput = false;
   inEvents = false;
+  inTimeWait = false;
   /** SEND took less than the send buffer has room for: no page was left. The stack tells when there are some again. */
   starved = false;
   /** The user holds it (socket); a connection that nobody holds is deleted silently. */

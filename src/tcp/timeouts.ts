@@ -10,6 +10,8 @@ import { overtaken, timedOut } from "./recovery.ts";
 import { backOff } from "./rto.ts";
 import { CLOSED, SYN_RECEIVED, SYN_SENT } from "./state.ts";
 import {
+  CA_CWR,
+  CA_OPEN,
   EVENT_SOFT_ERROR,
   T_DELAYED_ACK,
   T_KEEPALIVE,
@@ -67,7 +69,8 @@ function fire(tcb: Tcb, timer: number, now: number): void {
 
 /** RFC 8985 §7.3: no answer for two round trips. The retransmission timer waits for the answer to the probe. */
 function tailProbe(tcb: Tcb, now: number): void {
-  if (tcb.head === NONE) return;
+  const { phase } = tcb.cc;
+  if (tcb.head === NONE || (phase !== CA_OPEN && phase !== CA_CWR)) return;
   trace(tcb, T_LOSS_PROBE, M.TIMER_LOSS_PROBE, 1, now);
   tcb.rack.tlpNow = true;
   if (tcb.timers[T_RETRANSMIT]! <= now) tcb.timers[T_RETRANSMIT] = now + tcb.rto;
@@ -98,7 +101,10 @@ function retransmit(tcb: Tcb, now: number): void {
   tcb.timers[T_REORDER] = NEVER;
   tcb.timers[T_RETRANSMIT] = now + tcb.rto;
   if (handshake) tcb.synNow = tcb.state === SYN_SENT ? M.TX_SYN : M.TX_SYN_ACK;
-  else timedOut(tcb, now);
+  else {
+    tcb.cc.flight = tcb.outstanding();
+    timedOut(tcb, now);
+  }
 }
 
 /** R2 for data; a connection that nobody holds any more may be given up sooner. */

@@ -94,17 +94,19 @@ test("the compiled program answers --version without loading the stack", async (
   try {
     const built = Bun.spawnSync([process.execPath, `${ROOT}src/cli/build.ts`, join(folder, "tcpnet")]);
     expect(built.exitCode).toBe(0);
-    const took: number[] = [];
-    for (let i = 0; i < 5; i++) {
-      const began = performance.now();
-      const ran = Bun.spawnSync([join(folder, "tcpnet"), "--version"]);
-      took.push(performance.now() - began);
-      expect(ran.stdout.toString()).toBe("tcpnet 0.1.0\n");
-    }
-    // 17 ms on a machine that was at rest.
-    expect(Math.min(...took)).toBeLessThan(100);
-    const demo = Bun.spawnSync([join(folder, "tcpnet"), "demo", "--memory", "--size", "10k", "--quiet"]);
-    expect(demo.exitCode).toBe(0);
+    const fastest = (...args: readonly string[]) => {
+      const took: number[] = [];
+      for (let i = 0; i < 5; i++) {
+        const began = performance.now();
+        const ran = Bun.spawnSync([join(folder, "tcpnet"), ...args]);
+        took.push(performance.now() - began);
+        expect(ran.exitCode).toBe(0);
+      }
+      return Math.min(...took);
+    };
+    expect(Bun.spawnSync([join(folder, "tcpnet"), "--version"]).stdout.toString()).toBe("tcpnet 0.1.0\n");
+    // 17 ms beside 70 ms on a machine at rest; a busy one stretches both.
+    expect(fastest("--version") * 2).toBeLessThan(fastest("demo", "--memory", "--size", "10k", "--quiet"));
   } finally {
     rmSync(folder, { recursive: true });
   }

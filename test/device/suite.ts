@@ -147,7 +147,7 @@ export function deviceSuite(name: string, offload: boolean, make: (queueLength: 
       };
       pass(20_000);
       expect(bytesAllocated(() => pass(50_000))).toBeLessThan(512 * 1024);
-    });
+    }, 60_000);
 
     test("a closed device is gone, and closing it twice is harmless", () => {
       const it = bench();

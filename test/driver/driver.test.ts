@@ -158,18 +158,15 @@ test("two stacks that answer one another for ever leave the program its timers a
   engines[0]!.toSend.push(84);
   for (const driver of drivers) driver.start();
   let worst = 0;
-  let ticks = 0;
-  const end = performance.now() + 500;
-  while (performance.now() < end) {
-    const before = performance.now();
+  for (let i = 0; i < 100; i++) {
+    const before = drivers[0]!.statistics.polls;
     await Bun.sleep(1);
-    worst = Math.max(worst, performance.now() - before - 1);
-    ticks++;
+    worst = Math.max(worst, drivers[0]!.statistics.polls - before);
   }
   expect(engines[0]!.received).toBeGreaterThan(1_000);
-  expect(ticks).toBeGreaterThan(100);
-  expect(worst).toBeLessThan(50);
-});
+  // In turns, not in time, which a busy machine takes away: a turn of a packet or two needs some microseconds.
+  expect(worst).toBeLessThan(5_000);
+}, 30_000);
 
 test("a packet that the device has no room for is sent later, as it was, once", async () => {
   let room = false;

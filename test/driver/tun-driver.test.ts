@@ -31,7 +31,8 @@ netTest("pings are answered, after a pause and in a row", async (ns) => {
   const inRow = await ns.must(["ping", "-q", "-c", "200", "-i", "0.0001", "10.0.0.7"]);
   for (const summary of [paused, inRow]) {
     expect(summary).toContain(" 0% packet loss");
-    expect(Number(/= [\d.]+\/([\d.]+)\//.exec(summary)![1])).toBeLessThan(5);
+    // Without being woken it would sleep for a second.
+    expect(Number(/= [\d.]+\/([\d.]+)\//.exec(summary)![1])).toBeLessThan(100);
   }
 });
 
@@ -48,10 +49,12 @@ netTest("two devices in one program both wake it", async (ns) => {
 netTest("the program's own timers keep their time under a flood", async (ns) => {
   const { child, line } = await echo(ns, 0);
   child.kill("SIGUSR1");
+  const began = performance.now();
   await ns.must(["ping", "-q", "-f", "-c", "20000", "-s", "1000", "10.0.0.7"]);
+  const flood = performance.now() - began;
   child.kill("SIGUSR1");
   const worst = Number((await line())!.replace("worst ", ""));
-  expect(worst).toBeLessThan(100);
+  expect(worst).toBeLessThan(flood / 2);
 });
 
 netTest("a device that is deleted under an idle driver is noticed", async (ns) => {

@@ -40,16 +40,20 @@ function asUser(uid: number): string[] {
   return ["setpriv", `--reuid=${uid}`, "--clear-groups", `--inh-caps=${caps}`, `--ambient-caps=${caps}`];
 }
 
-/** All that netup can change in a namespace. (A device that was ever up has a queueing discipline, as it will again.) */
+/**
+ * All that netup can change in a namespace. (A device that was ever up has a queueing discipline, as it will again; the
+ * kernel notices a moment late that nobody holds a device open, and then says NO-CARRIER and `linkdown`.)
+ */
 async function everything(ns: Namespace): Promise<string> {
   const links =
-    "ip -o link | sed 's/^[0-9]*: //; s/ qdisc [a-z_]*//'; ip -o addr | sed 's/^[0-9]*: //'; ip route show table all";
+    "ip -o link | sed 's/^[0-9]*: //; s/ qdisc [a-z_]*//; s/NO-CARRIER,//; s/,LOWER_UP//; s/ state [A-Z]*//'";
+  const addresses = "ip -o addr | sed 's/^[0-9]*: //'; ip route show table all | sed 's/ linkdown//'";
   const keys =
     "/proc/sys/net/ipv[46]/conf/*/*forwarding /proc/sys/net/ipv[46]/conf/*/accept_r* /proc/sys/net/ipv4/ip_forward";
   return ns.must([
     "sh",
     "-c",
-    `nft -s list ruleset; iptables-nft-save | grep -v '^#'; ${links}; grep -H . ${keys}; ls /run`,
+    `nft -s list ruleset; iptables-nft-save | grep -v '^#'; ${links}; ${addresses}; grep -H . ${keys}; ls /run`,
   ]);
 }
 

@@ -112,9 +112,7 @@ function perPacket(wire: Wire, packets: number, turn: () => void): number {
     while (wire.packets < end) turn();
   };
   run(packets / 5);
-  const before = wire.packets;
-  const bytes = bytesAllocated(() => run(packets));
-  return bytes / (wire.packets - before);
+  return bytesAllocated(() => run(packets)) / packets;
 }
 
 const BARE = { sack: false, timestamps: false, windowScale: false, congestionControl: "newreno" } as const;

@@ -12,7 +12,7 @@ netTest("a program that takes too long is killed and said to be", async (ns) => 
   const began = performance.now();
   const { timedOut, code } = await ns.run(["sleep", "30"], { timeoutMs: 200 });
   expect({ timedOut, code }).toEqual({ timedOut: true, code: 137 });
-  expect(performance.now() - began).toBeLessThan(5_000);
+  expect(performance.now() - began).toBeLessThan(20_000);
 });
 
 netTest("standard input, output, error and the exit code pass", async (ns) => {

@@ -6,7 +6,9 @@
 import { trySeed } from "../sim/swarm/swarm.ts";
 import { CHECKS } from "./checks.ts";
 
-const until = performance.now() + Number(process.argv[2] ?? 5) * 1000;
+/** Processor time: what runs beside it does not shorten the hunt. */
+const spent = () => (process.cpuUsage().user + process.cpuUsage().system) / 1e6;
+const until = Number(process.argv[2] ?? 5);
 console.log(hunt());
 
 function hunt(): string {
@@ -14,7 +16,7 @@ function hunt(): string {
     const how = broken();
     if (how !== undefined) return `check "${name}": ${how}`;
   }
-  for (let seed = 1; performance.now() < until; seed++) {
+  for (let seed = 1; spent() < until; seed++) {
     const { wrong } = trySeed(seed);
     if (wrong !== undefined) return `seed ${seed}: ${wrong}`;
   }

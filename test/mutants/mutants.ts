@@ -126,8 +126,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "any RST in the window resets",
     file: "tcp/arrives-steps.ts",
-    find: "if (tcb.params.rfc5961 && seg.seq !== tcb.rcv.nxt) {",
-    replace: "if (tcb.params.rfc5961 && seg.seq === (tcb.rcv.nxt - 1) | 0) {",
+    find: "challengeReset && seg.seq !== tcb.rcv.nxt && !",
+    replace: "challengeReset && seg.seq === ((tcb.rcv.nxt - 1) | 0) && !",
   },
   {
     name: "any RST beyond the window resets",
@@ -138,7 +138,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a SYN in the window resets",
     file: "tcp/arrives-steps.ts",
-    find: "if (tcb.params.rfc5961 || tcb.state === TIME_WAIT) {",
+    find: "if ((tcb.params.rfc5961 && tcb.params.challengeSyn) || tcb.state === TIME_WAIT) {",
     replace: "if (tcb.state === TIME_WAIT) {",
   },
   {

@@ -1,4 +1,5 @@
 import { assert } from "./assert.ts";
+import { copyBytes } from "./copy.ts";
 import type { Packet } from "./packet.ts";
 import { SLICES_MAX } from "./packet.ts";
 import { NO_PAGE, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, type Slab } from "./slab.ts";
@@ -39,9 +40,7 @@ export class Pages {
       if (page === NO_PAGE) break;
       const within = position & PAGE_MASK;
       const piece = Math.min(PAGE_SIZE - within, n - done);
-      if (done === 0 && piece === source.length && from === 0) u8.set(source, page + within);
-      else if (source === u8) u8.copyWithin(page + within, from + done, from + done + piece);
-      else u8.set(source.subarray(from + done, from + done + piece), page + within);
+      copyBytes(source, from + done, u8, page + within, piece);
       done += piece;
     }
     return done;
@@ -62,8 +61,7 @@ export class Pages {
       assert(page !== undefined && page !== NO_PAGE, "read where nothing was written");
       const within = position & PAGE_MASK;
       const piece = Math.min(PAGE_SIZE - within, n - done);
-      if (target === u8) u8.copyWithin(to + done, page + within, page + within + piece);
-      else target.set(u8.subarray(page + within, page + within + piece), to + done);
+      copyBytes(u8, page + within, target, to + done, piece);
       done += piece;
     }
   }

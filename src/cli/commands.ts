@@ -71,6 +71,7 @@ const CAPTURE = group("Capture", ["-w, --write <file>", "every packet as pcapng;
 
 const ADDRESSES = [
   ["--local <address>", "the stack's own address (.7 for host, .5 for peer)"],
+  ["--own-prefix", "be every address of the prefix but the kernel's"],
   ["--kernel", "<remote> is the kernel's own address: talk to a program of this machine"],
   ["--mtu <bytes>", "largest IP packet, 68 to 65535 (1500)"],
   ["--force", "use a TUN device that netup did not make"],
@@ -292,6 +293,49 @@ export const COMMANDS: readonly CommandSpec[] = [
       ),
     ],
     load: () => import("./commands/sim.ts"),
+  },
+  {
+    name: "chaos",
+    args: "<tunA> <cidrA> <tunB> <cidrB>",
+    summary: "a bad link for any program: two devices, the link model between",
+    examples: [
+      "sudo tcpnet chaos tun0 10.0.0.1/24 tun1 10.0.1.1/24 --delay 50ms --loss 1%",
+      "ping 10.0.0.2",
+      'sudo tcpnet link set "delay 100ms 20ms loss 5%"',
+    ],
+    about:
+      "Packets that go out of one device come back from the other, late, lost or not at all. 10.0.0.2 stands for the\n" +
+      "other device's address: a connection to it crosses the link, though both ends are on this machine. Packets for\n" +
+      "other places pass as they are: route them here, or move one device into another namespace.",
+    groups: [
+      group(
+        "Devices",
+        ["--mtu <bytes>", "largest IP packet of both devices, 576 to 65535 (1500)"],
+        ["--force", "use TUN devices that netup did not make"],
+        ["--socket <path>", "where tcpnet link reaches it (/run/tcpnet/link-<tunA>.sock)"],
+      ),
+      LINK,
+      VIEW,
+    ],
+    load: () => import("./commands/chaos.ts"),
+  },
+  {
+    name: "link",
+    args: "<...words>",
+    summary: "look at or change a link that runs: show, set, change, clear",
+    examples: ["tcpnet link show", 'tcpnet link set "delay 20ms loss 1%"', "tcpnet link change out rate 1mbit"],
+    about:
+      "set begins with a clear link, change with what there is. Words are netem's, out is from the first device to the\n" +
+      "second. Numbers of packets so far are printed with it.",
+    groups: [
+      group(
+        "View",
+        ["--dev <name>", "the link of this device, where several run"],
+        ["--socket <path>", "the link that listens there"],
+        ["--json", "the answer as one JSON object"],
+      ),
+    ],
+    load: () => import("./commands/link.ts"),
   },
 ];
 

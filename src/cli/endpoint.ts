@@ -91,7 +91,7 @@ function kernelsOwn(role: Role, far: Address, owner: string, kernel: Prefix): Er
   );
 }
 
-function readPrefix(text: string): Prefix {
+export function readPrefix(text: string): Prefix {
   const prefix = parsePrefix(text);
   if (!(prefix instanceof Prefix))
     throw usageError(prefix.reason, "", `<cidr> is the kernel's address: ${prefix.hint}`);

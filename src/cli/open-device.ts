@@ -23,7 +23,7 @@ export interface DeviceWishes {
 }
 
 /** The TUN device of the command line, made or attached to, behind the impaired link where one was asked for. */
-export function openDevice({ tun, kernel }: Endpoint, wishes: DeviceWishes): Device {
+export function openDevice({ tun, kernel }: Pick<Endpoint, "tun" | "kernel">, wishes: DeviceWishes): Device {
   if (!wishes.force) refuseForeign(tun);
   const prefix: DevicePrefix = { address: addressBytes(kernel.address), length: kernel.bits };
   const { impairment } = wishes;

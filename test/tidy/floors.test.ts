@@ -22,6 +22,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   netup: ["base", "wire", "ip", "device", "ffi"],
   sim: ["base", "wire", "ip", "icmp", "tcp", "stack", "device", "driver", "observe", "socket"],
   drill: ["base", "wire", "ip", "icmp", "tcp", "stack", "device", "driver", "observe", "sim", "socket"],
+  chaos: ["base", "wire", "ip", "icmp", "device", "driver"],
   cli: [
     "base",
     "wire",
@@ -36,6 +37,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
     "netup",
     "sim",
     "drill",
+    "chaos",
     "ffi",
   ],
   // The package's door.

@@ -97,7 +97,7 @@ const OUTSIDE: readonly { readonly module: RegExp; readonly floors: readonly str
   { module: /^(cac|consola)(\/|$)/, floors: ["cli"] },
   {
     module: /^node:(fs|os|path|net|crypto|url)$/,
-    floors: ["ffi", "device", "observe", "netup", "cli", "drill", "socket"],
+    floors: ["ffi", "device", "observe", "netup", "cli", "drill", "socket", "chaos"],
   },
   { module: /^package\.json$/, floors: ["cli"] },
 ];

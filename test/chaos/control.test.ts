@@ -1,0 +1,68 @@
+import { describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { askControl, type Controlled, control, listenForControl } from "#chaos/control";
+import { linkText } from "#device/link-text";
+import { parseLinks } from "#device/link-words";
+
+function link(): Controlled {
+  let profiles = parseLinks("delay 20ms out loss 1%");
+  return {
+    profiles: () => profiles,
+    set: (wanted) => {
+      profiles = wanted;
+    },
+    counts: () => ({ there: { "link.offered": 3 }, back: {} }),
+  };
+}
+
+describe("one line", () => {
+  test("show tells the link in the words that make it", () => {
+    expect(control(link(), "show").text).toBe("out delay 20ms loss 1% in delay 20ms");
+  });
+
+  test("set begins with a clear link, change with what there is, clear ends all", () => {
+    const it = link();
+    expect(control(it, "change in loss 3%").text).toBe("out delay 20ms loss 1% in delay 20ms loss 3%");
+    expect(control(it, "set rate 1mbit").text).toBe("rate 1mbit");
+    expect(linkText(it.profiles().in)).toBe("rate 1mbit");
+    expect(control(it, "clear").text).toBe("clear");
+  });
+
+  test("what cannot be understood is told and changes nothing", () => {
+    const it = link();
+    const before = it.profiles();
+    for (const line of ["", "sett loss 1%", "set loss", "set losss 1%", "change delay 1", "set trace /etc/passwd"]) {
+      expect([line, control(it, line).ok]).toEqual([line, false]);
+    }
+    expect(it.profiles()).toBe(before);
+  });
+});
+
+describe("over a socket", () => {
+  test("a question, an answer, and many after one another; only for its owner", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "link-"));
+    const path = join(folder, "link-x.sock");
+    const it = link();
+    const stop = await listenForControl(path, it);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(await askControl(path, "set delay 7ms")).toMatchObject({ ok: true, text: "delay 7ms" });
+    for (let i = 0; i < 20; i++) expect((await askControl(path, "show")).text).toBe("delay 7ms");
+    expect((await askControl(path, `set ${"x".repeat(10_000)}`)).ok).toBe(false);
+    expect(listenForControl(path, it)).rejects.toThrow("in use");
+    stop();
+    expect(askControl(path, "show")).rejects.toThrow();
+    rmSync(folder, { recursive: true });
+  });
+
+  test("a socket left behind is replaced", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "link-"));
+    const path = join(folder, "link-x.sock");
+    await Bun.write(path, "");
+    const stop = await listenForControl(path, link());
+    expect((await askControl(path, "show")).ok).toBe(true);
+    stop();
+    rmSync(folder, { recursive: true });
+  });
+});

@@ -31,6 +31,8 @@ export class Bench {
   now = 0;
   readonly table = new Map<number, Socket>();
   readonly notes: string[] = [];
+  /** A sysctl says that a server here answers Fast Open cookies, which the stack does not: such scripts are unsupported. */
+  servesFastOpen = false;
   readonly packets: Crossing[] = [];
   readonly world: World;
   /** Sent by the stack, and not yet read by an expectation. */

@@ -1,4 +1,4 @@
-import { ACK, type Event, type Packet, ScriptError, type TcpPacket } from "./ast.ts";
+import { ACK, AE, type Event, type Packet, ScriptError, type TcpPacket, Unsupported } from "./ast.ts";
 import { type Bench, Failure } from "./bench.ts";
 import { encodeOptions, type Live } from "./codec.ts";
 import type { Flow } from "./flow.ts";
@@ -33,7 +33,12 @@ export function expect(bench: Bench, event: Event, packet: Packet, at: Moment, d
 }
 
 function checkWritten(packet: TcpPacket): void {
+  if (packet.flags & AE) throw new Unsupported("accurate ECN", packet.position);
   if (packet.options === "any") return;
+  for (const { kind } of packet.options) {
+    if (kind === "fastopen") throw new Unsupported("TCP Fast Open", packet.position);
+    if (kind === "md5") throw new Unsupported("TCP MD5 signatures", packet.position);
+  }
   const n = encodeOptions(packet.options).length;
   if (n % 4 === 0 && n <= 40) return;
   throw new ScriptError(

@@ -7,6 +7,7 @@ import {
   SYN,
   type TcpPacket,
   type UdpPacket,
+  Unsupported,
 } from "./ast.ts";
 import type { Bench } from "./bench.ts";
 import { type Ends, encodeIcmp, encodeOptions, encodeTcp, encodeUdp, type IpFields, pattern, quote } from "./codec.ts";
@@ -38,6 +39,9 @@ function inwards(bench: Bench, localPort: number, remotePort: number): Ends {
 function tcp(bench: Bench, packet: TcpPacket): Uint8Array {
   if (packet.options === "any" || packet.sequence.any) {
     throw new ScriptError(packet.position, "an injected packet needs its numbers and options written out");
+  }
+  for (const { kind } of packet.options) {
+    if (kind === "fastopen" && bench.servesFastOpen) throw new Unsupported("TCP Fast Open", packet.position);
   }
   const flow = bench.flowIn(packet);
   const sequence = flow.inSequence(packet);

@@ -162,14 +162,21 @@ function tcpOption(p: Parser): TcpOption {
       return { kind: name };
     case "FO":
     case "FOEXP":
-      return { kind: "fastopen", experimental: name === "FOEXP", cookie: hex(p) };
+      return { kind: "fastopen", experimental: name === "FOEXP", cookie: fastOpenCookie(p) };
     case "md5":
       return { kind: "md5", digest: hex(p) };
     default:
-      if (/^(mp|add_|remove_|dss|e[01]b|acc|ACC|aoa|tarr|TARR|exp|mpcapable)/.test(name))
+      if (/^(mp|add_|remove_|dss|e[01]b|acc|ACC|ao|AO|tarr|TARR|exp|mpcapable)/.test(name))
         p.unsupported(`TCP option ${name}`, token);
       return p.fail("a TCP option (mss wscale sackOK sack TS nop eol FO FOEXP md5)", token);
   }
+}
+
+/** A cookie in hex, or none, as in the request for one. */
+function fastOpenCookie(p: Parser): string {
+  const cookie = hex(p);
+  if (p.lexer.peek().kind === "word") p.unsupported("TCP Fast Open cookies by name");
+  return cookie;
 }
 
 function hex(p: Parser): string {

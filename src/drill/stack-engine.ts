@@ -1,4 +1,7 @@
 import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
+import type { Slab } from "#base/slab";
+import { type Device, NO_OFFLOAD, RX_NONE, TX_OK } from "#device/device";
+import { SegmentationDevice } from "#device/segmentation";
 import { Address } from "#ip/address";
 import { CallError } from "#stack/call-error";
 import { Stack } from "#stack/stack";
@@ -20,6 +23,42 @@ import {
 import { StackConnection } from "./stack-connection.ts";
 import { optionParams, type Params, PROFILES, READ_LATE, settingParams } from "./stack-settings.ts";
 
+/** Where what the stack sends ends: packets as octets, in order. */
+class Wire implements Device {
+  readonly name = "wire";
+  readonly mtu = 65_535;
+  readonly queueLength = 1_000_000;
+  readonly offload = NO_OFFLOAD;
+  readonly wakeable = undefined;
+  readonly sent: Uint8Array[] = [];
+  #octets: Uint8Array = new Uint8Array(0);
+
+  attach(slab: Slab): void {
+    this.#octets = slab.u8;
+  }
+
+  transmit(p: Packet): number {
+    const bytes = new Uint8Array(p.total());
+    bytes.set(this.#octets.subarray(p.o, p.o + p.n));
+    for (let i = 0, at = p.n; i < p.slices; at += p.sliceN[i]!, i++) {
+      bytes.set(this.#octets.subarray(p.sliceO[i]!, p.sliceO[i]! + p.sliceN[i]!), at);
+    }
+    this.sent.push(bytes);
+    return TX_OK;
+  }
+
+  /** What arrives is handed to the stack by `input`. */
+  receive(): number {
+    return RX_NONE;
+  }
+
+  nextDeadline(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
+  close(): void {}
+}
+
 /** Options that are not a parameter of the connection but of the socket above it; children inherit them. */
 const OF_THE_SOCKET = new Set(["TCP_CORK", "TCP_NOTSENT_LOWAT"]);
 /** Enough for the connections of a script, and little to set up: there is a stack per script. */
@@ -32,6 +71,9 @@ export class StackEngine implements Engine {
   #mtu: number;
   #stack: Stack | undefined;
   readonly #packet = new Packet();
+  readonly #wire = new Wire();
+  /** Cuts super-segments, as a device without offload would have it done. */
+  readonly #device: Device = new SegmentationDevice(this.#wire);
   readonly #connections: StackConnection[] = [];
   readonly #listeners = new Set<Listener>();
   /** Where arriving packets are put: a page that is never given back. */
@@ -57,7 +99,9 @@ export class StackEngine implements Engine {
       seed,
       params: this.#params,
       limits: LIMITS,
+      offload: { checksum: true, tso4: this.profile === "linux", tso6: this.profile === "linux" },
     });
+    this.#device.attach(this.#stack.slab);
     this.#slot = this.#stack.slab.reserve(HEADROOM + PACKET_MAX) + HEADROOM;
     return this.#stack;
   }
@@ -92,15 +136,8 @@ export class StackEngine implements Engine {
   }
 
   output(now: number): Uint8Array | undefined {
-    const stack = this.#stack;
-    const p = this.#packet;
-    if (!stack?.poll(p, now)) return undefined;
-    const bytes = new Uint8Array(p.total());
-    bytes.set(stack.slab.u8.subarray(p.o, p.o + p.n));
-    for (let i = 0, at = p.n; i < p.slices; at += p.sliceN[i]!, i++) {
-      bytes.set(stack.slab.u8.subarray(p.sliceO[i]!, p.sliceO[i]! + p.sliceN[i]!), at);
-    }
-    return bytes;
+    if (this.#wire.sent.length === 0 && this.#stack?.poll(this.#packet, now)) this.#device.transmit(this.#packet, now);
+    return this.#wire.sent.shift();
   }
 
   /** The calls ask the connections themselves. */

@@ -1,11 +1,12 @@
 import type { Endpoint } from "./endpoint.ts";
 
 /** Who has which address: the first thing that anybody misreads, so it is the first thing that is said. */
-export function addressMap(e: Endpoint, port: number, mtu: number): string[] {
+export function addressMap(e: Endpoint, port: number, mtu: number, ownPrefix = false): string[] {
   const me = `  me      ${e.local}`;
   const width = Math.max(me.length, 24) + 3;
   const first = `${me.padEnd(width)}this stack, in user space, behind ${e.tun}`;
-  const kernel = `${`  kernel  ${e.kernel.address}`.padEnd(width)}the machine's end of ${e.tun}: ${e.kernel.network}/${e.kernel.bits}, mtu ${mtu}`;
+  const more = ownPrefix ? [`${" ".repeat(width)}and every other address of ${networkOf(e)} but the kernel's`] : [];
+  const kernel = `${`  kernel  ${e.kernel.address}`.padEnd(width)}the machine's end of ${e.tun}: ${networkOf(e)}, mtu ${mtu}`;
   const name = e.role === "host" ? "peer" : "host";
   const far = e.remote === null ? "anybody" : bracketed(e.remote.toString(), e.role === "peer" ? port : 0);
   const how = e.toKernel
@@ -15,11 +16,15 @@ export function addressMap(e: Endpoint, port: number, mtu: number): string[] {
       : e.role === "peer"
         ? "the other stack, through the kernel's forwarding"
         : `the only one let in, to ${bracketed(e.local.toString(), port)}`;
-  return [first, kernel, `${`  ${name}    ${far}`.padEnd(width)}${how}`];
+  return [first, ...more, kernel, `${`  ${name}    ${far}`.padEnd(width)}${how}`];
 }
 
 /** "10.0.0.7:7000", "[fd00::7]:7000"; without port where it is 0. */
 export function bracketed(address: string, port: number): string {
   if (port === 0) return address;
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+function networkOf({ kernel }: Endpoint): string {
+  return `${kernel.network}/${kernel.bits}`;
 }

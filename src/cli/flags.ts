@@ -25,7 +25,9 @@ export class Flags {
 
   /** Whether a flag without value was given. `has("offload")` is false after --no-offload and true without it. */
   has(name: string): boolean {
-    return this.#values[camel(name)] === true;
+    const value = this.#values[camel(name)];
+    // cac knows only names without dashes as flags that take no value; of the others it hands over the text.
+    return value === true || value === "true";
   }
 
   /** A whole number between both bounds, written with digits alone. */

@@ -28,6 +28,8 @@ export interface SessionOptions {
   readonly recv: string | undefined;
   /** Standard input is a person's keyboard, and what comes goes to a file: our direction closes after the peer's. */
   readonly listenOnly: boolean;
+  /** Every address of the prefix is the stack's, but for the kernel's. */
+  readonly ownPrefix: boolean;
   readonly mtu: number | undefined;
   readonly offload: boolean;
   readonly force: boolean;
@@ -82,6 +84,7 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
     send,
     recv,
     listenOnly: send === undefined && process.stdin.isTTY === true && (recv !== undefined || isFile(1)),
+    ownPrefix: flags.has("own-prefix"),
     mtu: mtuOf(flags, where),
     offload: flags.has("offload"),
     force: flags.has("force"),

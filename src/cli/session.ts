@@ -52,7 +52,7 @@ export class Session {
 
   /** Opens files and stack on the device, which it takes over, and says who is who. */
   static async open(options: SessionOptions, device: Device, voice: Voice): Promise<Session> {
-    const { endpoint: e, port, manner, impairment } = options;
+    const { endpoint: e, port, manner, impairment, ownPrefix } = options;
     let stack: NetStack;
     let ends: Ends;
     try {
@@ -60,7 +60,8 @@ export class Session {
       const address = `${e.local}/${e.kernel.bits}`;
       const told = manner !== "quiet" && !(options.keep && options.service.kind !== "pipe");
       const trace = told ? TRACE_RECORDS : 0;
-      stack = await createStack({ device, address, kernelAddress: e.kernel.address.toString(), trace });
+      const owned = ownPrefix ? { owned: `${e.kernel}` } : {};
+      stack = await createStack({ device, address, kernelAddress: `${e.kernel.address}`, ...owned, trace });
     } catch (error) {
       device.close();
       throw error;
@@ -75,11 +76,12 @@ export class Session {
       remote: e.remote,
       port,
       mtu: stack.mtu,
+      ownPrefix,
     };
     const link = impairment === null ? [] : [`  link    ${impairment.text}`];
     voice.lines("start", { ...facts, link: impairment?.text ?? null }, [
       `tcpnet ${e.role}`,
-      ...addressMap(e, port, stack.mtu),
+      ...addressMap(e, port, stack.mtu, ownPrefix),
       ...link,
     ]);
     const found = obstacle(e);

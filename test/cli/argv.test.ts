@@ -3,6 +3,8 @@ import cac from "cac";
 import fc from "fast-check";
 import { type Flag, shapeOf, shield, unshield } from "#cli/argv";
 import { CliError } from "#cli/cli-error";
+import { COMMANDS, flagsOf } from "#cli/commands";
+import { Flags } from "#cli/flags";
 
 const FLAGS: readonly Flag[] = [
   { raw: "-p, --port <port>", text: "" },
@@ -44,6 +46,24 @@ test("values stay what was typed: cac makes no numbers of them", () => {
   );
   for (const value of ["080", "10e3", "0x10", "007", "true", "false", "1.0"])
     expect(parse("-p", value).options.port).toBe(value);
+});
+
+test("every flag without value of every command arrives when it is said, and only then", () => {
+  for (const command of COMMANDS) {
+    const all = flagsOf(command);
+    const read = (...words: string[]) => {
+      const cli = cac("t");
+      const registered = cli.command("go [...rest]", "");
+      for (const flag of all) registered.option(flag.raw, flag.text);
+      return new Flags(cli.parse(["", "t", "go", ...shield(words, all)], { run: false }).options);
+    };
+    for (const { name, takesValue } of all.map(shapeOf)) {
+      if (takesValue) continue;
+      const [on, wanted] = name.startsWith("no-") ? [name.slice(3), false] : [name, true];
+      expect([name, read(`--${name}`, "word").has(on)]).toEqual([name, wanted]);
+      expect([name, read("word").has(on)]).toEqual([name, !wanted]);
+    }
+  }
 });
 
 test("a dash alone is a value, and a flag without value never eats the word behind it", () => {

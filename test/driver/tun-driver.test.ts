@@ -1,6 +1,6 @@
 import { expect } from "bun:test";
-import { readFileSync } from "node:fs";
 import { type Namespace, netTest } from "../support/netns.ts";
+import { processorSeconds } from "../support/processor.ts";
 
 /** Starts the echo program and waits until its devices are there. `line` answers the next line that it prints. */
 async function echo(ns: Namespace, ...devices: number[]) {
@@ -9,12 +9,6 @@ async function echo(ns: Namespace, ...devices: number[]) {
   const line = async () => (await lines.read()).value?.trim();
   expect(await line()).toBe("ready");
   return { child, line };
-}
-
-/** Seconds of processor time that a process has used. */
-function processorSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]!.split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 netTest("an idle driver uses less than 1 % of a processor", async (ns) => {

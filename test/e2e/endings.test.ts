@@ -1,6 +1,7 @@
 /** Every way in which it ends badly has its words and its exit code, and leaves nothing behind. */
 import { expect } from "bun:test";
 import { existsSync } from "node:fs";
+import { processorSeconds } from "../support/processor.ts";
 import { HOST, type Lab, labTest, PEER } from "./lab.ts";
 
 /** Host and peer with an open connection. */
@@ -100,6 +101,59 @@ labTest("a peer that vanishes in the middle: 14", async (lab) => {
   expect(code).toBe(14);
   expect(stderr).toMatch(/has not answered[\s\S]*vanished/);
 });
+
+for (const [victim, survivor] of [
+  ["host", "peer"],
+  ["peer", "host"],
+] as const) {
+  labTest(
+    `the ${victim} is killed in the middle of a transfer: the ${survivor} ends with 14, and the device is free`,
+    async (lab) => {
+      const flags = ["--timeout", "2s"];
+      const host = lab.tcpnet(
+        ...HOST,
+        ...flags,
+        ...(victim === "host" ? ["--recv", "/dev/null"] : ["--send", "/dev/zero"]),
+      );
+      const peer = lab.tcpnet(
+        ...PEER,
+        ...flags,
+        ...(victim === "host" ? ["--send", "/dev/zero"] : ["--recv", "/dev/null"]),
+      );
+      await Promise.all([host.says(/open /), peer.says(/open /)]);
+      await Bun.sleep(300);
+      const [dead, alive] = victim === "host" ? [host, peer] : [peer, host];
+      dead.child.kill("SIGKILL");
+      await dead.ended;
+      const { code, stderr } = await alive.ended;
+      expect([code, stderr]).toEqual([14, expect.stringMatching(/has not answered[\s\S]*vanished/)]);
+      expect(stderr).toMatch(/(sent|received) +[\d.]+ [MG]B/);
+      // Neither of them left anything that keeps the next two from meeting.
+      const next = lab.tcpnet(...HOST);
+      const other = lab.tcpnet(...PEER);
+      await Promise.all([next.says(/open /), other.says(/open /)]);
+      next.endInput();
+      other.endInput();
+      expect([(await next.ended).code, (await other.ended).code]).toEqual([0, 0]);
+    },
+  );
+}
+
+labTest(
+  "an open connection on which nothing happens costs less than 1 % of a processor on either side",
+  async (lab) => {
+    const { host, peer } = await open(lab);
+    // What was compiled and collected for the handshake is over.
+    await Bun.sleep(2_000);
+    const spent = () => [host, peer].map(({ child }) => processorSeconds(child.pid));
+    const before = spent();
+    await Bun.sleep(5_000);
+    for (const [i, seconds] of spent().entries()) expect(seconds - before[i]!).toBeLessThan(0.05);
+    host.endInput();
+    peer.endInput();
+    expect([(await host.ended).code, (await peer.ended).code]).toEqual([0, 0]);
+  },
+);
 
 labTest("a silent peer that vanishes is noticed by keep-alive: 14", async (lab) => {
   const { host, peer } = await open(lab, [], ["--timeout", "2s"]);

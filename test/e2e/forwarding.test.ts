@@ -81,6 +81,24 @@ labTest(
   { netup: ["--v6"] },
 );
 
+labTest(
+  "simultaneous open, half-close and the start of the peer alone work over IPv6 as well",
+  async (lab) => {
+    const peer = lab.tcpnet(...PEER6, "--simultaneous");
+    await peer.says(/→ SYN/);
+    const host = lab.tcpnet(...HOST6, "--simultaneous");
+    await Promise.all([host.says(/open /), peer.says(/open /)]);
+    peer.type("only this");
+    peer.endInput();
+    await host.says(/← FIN ACK +CLOSE-WAIT/);
+    host.type("and more");
+    host.endInput();
+    const [h, p] = await bothWell(host, peer);
+    expect([h.stdout.toString(), p.stdout.toString()]).toEqual(["only this", "and more"]);
+  },
+  { netup: ["--v6"] },
+);
+
 labTest("without offload, plain packets: the same bytes", async (lab) => {
   const sum = lab.random("a", 5 << 20);
   const host = lab.tcpnet(...HOST, "--no-offload", "--recv", lab.file("a.copy"));

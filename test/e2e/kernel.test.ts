@@ -1,25 +1,61 @@
 /** The kernel's own TCP on the other side: programs that people use. */
 import { expect } from "bun:test";
-import { HOST, labTest } from "./lab.ts";
+import { HOST, type Lab, labTest } from "./lab.ts";
 
 const LISTEN = ["host", "tun0", "10.0.0.1/24", "10.0.0.7"] as const;
 const DIAL = ["peer", "tun0", "10.0.0.1/24", "10.0.0.1", "--kernel"] as const;
 
+/** Two echo requests with `size` octets of data each; how many were answered. */
+async function answered(lab: Lab, address: string, size = 56): Promise<number> {
+  const { stdout } = await lab.ns.run(["ping", "-c2", "-i0.2", "-W2", "-s", `${size}`, address]);
+  return Number(/(\d+) received/.exec(stdout)?.[1]);
+}
+
+for (const [family, device, cidr, address, per] of [
+  ["IPv4", "tun0", "10.0.0.1/24", "10.0.0.7", 1480],
+  ["IPv6", "tun1", "fd00:b::1/64", "fd00:b::7", 1448],
+] as const) {
+  labTest(
+    `ping over ${family} is answered, small and in fragments, which go both ways`,
+    async (lab) => {
+      const file = lab.file("pings.pcapng");
+      const host = lab.tcpnet("host", device, cidr, address, "-w", file);
+      await host.says(/waiting/);
+      for (const size of [56, 1400, 4000, 9000]) expect(await answered(lab, address, size)).toBe(2);
+      host.child.kill("SIGINT");
+      await host.ended;
+      const [field, wanted] =
+        family === "IPv4" ? ["ip.src", "ip.flags.mf == 1 || ip.frag_offset > 0"] : ["ipv6.src", "ipv6.fraghdr"];
+      const seen = await lab.ns.must(["tshark", "-r", file, "-Y", wanted, "-T", "fields", "-e", field]);
+      // 4,000 and 9,000 octets and the ICMP header in front, twice.
+      const each = 2 * (Math.ceil(4008 / per) + Math.ceil(9008 / per));
+      const from = (who: string) => seen.split("\n").filter((line) => line.split(",")[0] === who).length;
+      expect([from(cidr.split("/")[0]!), from(address)]).toEqual([each, each]);
+    },
+    { netup: ["--v6"] },
+  );
+}
+
 labTest(
-  "ping is answered: small, large in fragments, and over IPv6",
+  "--own-prefix: every address of the prefix is the stack's, but the kernel's, the network's and broadcast",
   async (lab) => {
-    const host = lab.tcpnet(...LISTEN);
-    const host6 = lab.tcpnet("host", "tun1", "fd00:b::1/64", "fd00:b::7");
-    await Promise.all([host.says(/waiting/), host6.says(/waiting/)]);
-    for (const size of ["56", "1472", "9000"]) {
-      expect(await lab.ns.must(["ping", "-c2", "-i0.2", "-W2", "-s", size, "10.0.0.7"])).toContain(
-        "2 received, 0% packet loss",
-      );
-    }
-    expect(await lab.ns.must(["ping", "-c2", "-i0.2", "-W2", "fd00:b::7"])).toContain("2 received");
+    const host = lab.tcpnet(...LISTEN, "--echo", "--own-prefix");
+    await host.says(
+      /me {6}10\.0\.0\.7 .*\n +and every other address of 10\.0\.0\.0\/24 but the kernel's[\s\S]*waiting/,
+    );
+    for (const address of ["10.0.0.7", "10.0.0.2", "10.0.0.254"]) expect(await answered(lab, address)).toBe(2);
+    const echoed = await lab.shell("echo hello | exec nc -N -w 5 10.0.0.99 7000").ended;
+    expect(echoed.stdout.toString()).toBe("hello\n");
+    await host.says(/open 10\.0\.0\.99:7000 ⇄ 10\.0\.0\.1:\d+/);
+    expect(host.stderr).not.toContain("10.0.0.255");
   },
-  { netup: ["--v6"] },
 );
+
+labTest("without --own-prefix the stack is one address", async (lab) => {
+  const host = lab.tcpnet(...LISTEN);
+  await host.says(/waiting/);
+  expect([await answered(lab, "10.0.0.7"), await answered(lab, "10.0.0.8")]).toEqual([2, 0]);
+});
 
 labTest("nc connects to us: bytes both ways, half-close, and our exit code", async (lab) => {
   const sum = lab.random("a", 3 << 20);
@@ -34,7 +70,7 @@ labTest("nc connects to us: bytes both ways, half-close, and our exit code", asy
 labTest("we connect to nc", async (lab) => {
   const sum = lab.random("a", 3 << 20);
   const nc = lab.shell(`echo answer | exec nc -N -l 10.0.0.1 7000 > ${lab.file("a.copy")}`);
-  await Bun.sleep(200);
+  for (let i = 0; i < 100 && !(await lab.ns.must(["ss", "-Hltn"])).includes(":7000"); i++) await Bun.sleep(20);
   const peer = lab.tcpnet(...DIAL, "--send", lab.file("a"));
   const [p, n] = await Promise.all([peer.ended, nc.ended]);
   expect({ code: p.code, text: p.stdout.toString(), stderr: p.code === 0 ? "" : p.stderr }).toEqual({
@@ -70,6 +106,24 @@ labTest("curl is answered by a page that standard input holds", async (lab) => {
   expect(h.stdout.toString()).toStartWith("GET /some/where HTTP/1.1\r\n");
   expect(h.code).toBe(0);
 });
+
+labTest(
+  "over IPv6 nc connects to us, and we to nc",
+  async (lab) => {
+    const sum = lab.random("a", 3 << 20);
+    const host = lab.tcpnet("host", "tun0", "fd00:a::1/64", "fd00:a::7", "--send", lab.file("a"));
+    await host.says(/waiting at \[fd00:a::7\]:7000/);
+    const nc = lab.shell(`echo question | exec nc -N fd00:a::7 7000 > ${lab.file("one")}`);
+    const [h, n] = await Promise.all([host.ended, nc.ended]);
+    expect([h.code, n.code, h.stdout.toString(), lab.sha256("one")]).toEqual([0, 0, "question\n", sum]);
+    const listening = lab.shell(`echo answer | exec nc -N -l fd00:a::1 7000 > ${lab.file("two")}`);
+    for (let i = 0; i < 100 && !(await lab.ns.must(["ss", "-Hltn"])).includes(":7000"); i++) await Bun.sleep(20);
+    const peer = lab.tcpnet("peer", "tun0", "fd00:a::1/64", "fd00:a::1", "--kernel", "--send", lab.file("a"));
+    const [p, l] = await Promise.all([peer.ended, listening.ended]);
+    expect([p.code, l.code, p.stdout.toString(), lab.sha256("two")]).toEqual([0, 0, "answer\n", sum]);
+  },
+  { netup: ["--v6"] },
+);
 
 labTest("window scale, SACK and timestamps are agreed with the kernel", async (lab) => {
   const host = lab.tcpnet(...LISTEN, "--discard");

@@ -198,6 +198,7 @@ function sessionFor(role: Role, options: DemoOptions, folder: string): SessionOp
     send: join(folder, `from-${role}`),
     recv: join(folder, `from-${role === "host" ? "peer" : "host"}.copy`),
     listenOnly: false,
+    ownPrefix: false,
     mtu: options.mtu,
     offload: options.offload,
     force: false,

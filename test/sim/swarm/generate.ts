@@ -26,7 +26,11 @@ export function generate(seed: number): Scenario {
   const restarts: Restart[] = draw.chance(0.08)
     ? [{ side: draw.pick(["left", "right"]), host: 0, at: draw.between(50 * MILLISECOND, 3 * SECOND) }]
     : [];
-  if (restarts.length > 0) connections.push(again(connections[0]!, restarts[0]!.at + draw.between(1, 2 * SECOND)));
+  if (restarts.length > 0) {
+    // Both opening at once, the survivor would rightly take the second attempt for its peer.
+    connections[0] = { ...connections[0]!, simultaneous: false };
+    connections.push(again(connections[0], restarts[0]!.at + draw.between(1, 2 * SECOND)));
+  }
   return {
     seed,
     family: draw.chance(0.25) ? 6 : 4,
@@ -177,7 +181,7 @@ function connection(draw: Draw, i: number, left: number, right: number, slow: bo
 
 /** The same ports once more, after one of the machines forgot the connection. */
 function again(plan: ConnectionPlan, at: number): ConnectionPlan {
-  return { ...plan, at: Math.max(at, plan.at + 1), simultaneous: false, attacks: [] };
+  return { ...plan, at: Math.max(at, plan.at + 1), attacks: [] };
 }
 
 function side(draw: Draw, most: number): SidePlan {

@@ -1,0 +1,62 @@
+import { expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ROOT } from "../support/netns.ts";
+
+async function sim(...flags: string[]) {
+  const child = Bun.spawn([process.execPath, "src/cli/main.ts", "sim", ...flags], {
+    cwd: ROOT,
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  return { code: await child.exited, out, err };
+}
+
+const hash = (text: string) => new Bun.CryptoHasher("sha256").update(text).digest("hex");
+
+test("--events - twice gives one hash; the table goes to standard error then", async () => {
+  const flags = ["--seed", "1", "--bytes", "300k", "--rtt", "40ms", "--loss", "2%", "--events", "-"];
+  const [one, two] = [await sim(...flags), await sim(...flags)];
+  expect(one.out.split("\n").length).toBeGreaterThan(300);
+  expect(hash(one.out)).toBe(hash(two.out));
+  expect(one.err).toContain("virtual s");
+  expect(hash((await sim(...flags, "--reverse")).out)).not.toBe(hash(one.out));
+});
+
+test("--json says what the table says, and --events FILE holds what - prints", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sim-"));
+  const file = join(folder, "events");
+  const flags = ["--bytes", "100k", "--rtt", "40ms", "--flows", "2", "--cc", "newreno,cubic"];
+  const { code, out } = await sim(...flags, "--json", "--events", file);
+  const result = JSON.parse(out);
+  expect([code, result.schema, result.flows.length]).toEqual([0, "tcpnet.sim/1", 2]);
+  expect(result.flows.map((flow: { congestionControl: string }) => flow.congestionControl)).toEqual([
+    "newreno",
+    "cubic",
+  ]);
+  expect(result.flows.map((flow: { bytes: number }) => flow.bytes)).toEqual([102_400, 102_400]);
+  expect(readFileSync(file, "utf8")).toBe((await sim(...flags, "--events", "-")).out);
+  rmSync(folder, { recursive: true });
+});
+
+test("an hour of virtual time takes seconds", async () => {
+  const { out } = await sim("--time", "1h", "--rtt", "200ms", "--rate", "100kbit", "--json");
+  expect(JSON.parse(out).time).toBeGreaterThan(3590);
+}, 30_000);
+
+test("what is wrong is told with what to type, and nothing runs", async () => {
+  for (const [flags, words] of [
+    [["--cc", "renno"], "newreno"],
+    [["--stall", "5s"], "--stall 5s-10s"],
+    [["--bidir", "--reverse"], "contradict"],
+    [["--rtt", "40ms", "--delay", "20ms"], "twice the delay"],
+    [["--bytes", "0"], "--bytes 10M"],
+    [["--flows", "0"], "from 1 to 1000"],
+    [["--events", "/nonexistent/file"], "/nonexistent/file"],
+  ] as const) {
+    const { code, out, err } = await sim(...flags);
+    expect([flags, code === 0, out, err.includes(words)]).toEqual([flags, false, "", true]);
+  }
+});

@@ -2,7 +2,7 @@ import { parseAddress } from "#ip/address";
 import { type Script, ScriptError, type ScriptOption, Unsupported } from "./ast.ts";
 import type { Family } from "./codec.ts";
 import type { Profile } from "./engine.ts";
-import { parseScript } from "./parser.ts";
+import { parseOptions, parseScript } from "./parser.ts";
 import { TOLERANCE_PERCENT, TOLERANCE_USECS } from "./timing.ts";
 
 /** What a run is told from outside (the command line) or by the `--options` at the head of a script. */
@@ -58,10 +58,8 @@ export function readScript(
 ): Script {
   const words = new Map(profile === "freebsd" ? [["STANDARD", "1"]] : []);
   for (const [name, value] of defines) words.set(name, value);
-  const script = parseScript(source, file, words);
-  const own = script.options.filter(({ name }) => name === "define" || name === "D");
-  if (own.length === 0) return script;
-  for (const option of own) {
+  for (const option of parseOptions(source, file, words)) {
+    if (option.name !== "define" && option.name !== "D") continue;
     const equals = option.value.indexOf("=");
     const name = equals < 0 ? option.value : option.value.slice(0, equals);
     if (!words.has(name)) words.set(name, equals < 0 ? "1" : option.value.slice(equals + 1));

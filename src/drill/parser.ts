@@ -20,11 +20,16 @@ export function parseScript(source: string, file: string, defines: ReadonlyMap<s
   return new Parser(new Lexer(source, file, defines)).script();
 }
 
+/** The options at the head of a script, whatever follows them. */
+export function parseOptions(source: string, file: string, defines: ReadonlyMap<string, string>): ScriptOption[] {
+  return new Parser(new Lexer(source, file, defines)).options();
+}
+
 export class Parser {
   constructor(readonly lexer: Lexer) {}
 
   script(): Script {
-    const options = this.#options();
+    const options = this.options();
     const init = this.#bareCommand();
     const events: Event[] = [];
     let cleanup: Command | undefined;
@@ -94,7 +99,7 @@ export class Parser {
     return Math.round(Number(token.text) * 1e6);
   }
 
-  #options(): ScriptOption[] {
+  options(): ScriptOption[] {
     const options: ScriptOption[] = [];
     for (;;) {
       const position = this.lexer.peek().position;

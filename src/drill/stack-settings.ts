@@ -23,6 +23,8 @@ const LINUX: Params = {
   retriesSyn: 6,
   retriesSynAck: 5,
   retriesOrphan: 8,
+  // Sixteen, and one more for each segment by which the window may still grow: in a script that is every one.
+  quickAcks: 64,
 };
 /**
  * FreeBSD: small buffers, every second segment or 100 ms, no limit on ACKs to unacceptable segments, a window scale of 6
@@ -105,7 +107,8 @@ function control(value: SettingValue): Params | undefined {
 
 /** The parameters that a setting changes; undefined: the stack has no such setting, or not with that value. */
 export function settingParams(name: string, value: SettingValue): Params | undefined {
-  if (typeof DEFAULT_PARAMS[name as keyof TcpParams] === typeof value && value !== undefined) return { [name]: value };
+  const known = typeof DEFAULT_PARAMS[name as keyof TcpParams];
+  if (known === typeof value && known !== "string") return { [name]: value };
   const derived = DERIVED[name];
   if (derived) return derived(value);
   return ABSENT[name]?.(value) ? {} : undefined;

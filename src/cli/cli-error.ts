@@ -57,6 +57,9 @@ export function inWords(error: unknown): CliError {
   return new CliError(EXIT_FAILURE, `a defect in tcpnet: ${error.message}`, error.stack ?? "", "please report it");
 }
 
+/** What was to be done with a file. */
+export type FileUse = "open" | "read" | "write";
+
 const FILE_WORDS: Readonly<Record<string, string>> = {
   ENOENT: "it does not exist",
   EACCES: "you may not open it",
@@ -70,10 +73,11 @@ const FILE_WORDS: Readonly<Record<string, string>> = {
 };
 
 /** What an operation on a file says when the system refuses it. */
-export function fileError(path: unknown, code: string, message: string): CliError {
-  const words = FILE_WORDS[code] ?? message;
+export function fileError(path: unknown, code: string, message: string, use: FileUse = "open"): CliError {
+  const missing = code === "ENOENT" && use === "write" ? "the folder it is to lie in does not exist" : undefined;
+  const words = missing ?? FILE_WORDS[code] ?? message;
   const exit = PERMISSION.has(code) ? EXIT_PERMISSION : EXIT_FAILURE;
-  const what = typeof path === "string" ? `${path} failed` : message;
+  const what = typeof path === "string" ? `cannot ${use} ${path}` : message;
   return new CliError(exit, what, `${words} (${code})`);
 }
 

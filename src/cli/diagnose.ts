@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Endpoint } from "./endpoint.ts";
+import { LAB } from "./lab.ts";
 import { programName } from "./program.ts";
 
 /** Something about this machine that will keep packets from the other stack, and what to type. */
@@ -11,7 +12,8 @@ export interface Obstacle {
 /** Looks for the usual reasons that nothing comes back; null where none is seen. Needs no privileges. */
 export function obstacle({ tun, kernel, remote, toKernel, inMemory }: Endpoint): Obstacle | null {
   if (remote === null || toKernel || inMemory === true || kernel.contains(remote)) return null;
-  const fix = `sudo ${programName} netup`;
+  const others = Object.values(LAB).some(([name]) => name === tun) ? "" : ` --ifs ${tun},OTHER`;
+  const fix = `sudo ${programName} netup${others}${kernel.family === 6 ? " --v6" : ""}`;
   if (!forwards(tun, kernel.family)) {
     return { what: `forwarding is off on ${tun}: the kernel drops what the stacks send one another`, fix };
   }

@@ -41,7 +41,7 @@ export function endpoint(
   words: EndpointWords,
   kernelAddresses: KernelAddresses = machineAddresses,
 ): Endpoint {
-  const { tun } = words;
+  const tun = readTun(words.tun);
   const kernel = readPrefix(words.cidr);
   const far = readAddress(words.remote, "remote");
   const example = role === "host" ? `host ${tun} 10.0.0.1/24 10.0.1.5` : `peer ${tun} 10.0.1.1/24 10.0.0.7`;
@@ -88,6 +88,17 @@ function kernelsOwn(role: Role, far: Address, owner: string, kernel: Prefix): Er
       ? "the kernel would answer for itself: an RST, or a program of this machine"
       : "packets from the other stack bear that stack's address, not the kernel's",
     `name the ${other}'s stack, say ${guess}; or add --kernel to talk to a program of this machine`,
+  );
+}
+
+/** What the kernel takes for the name of a device (`dev_valid_name`; "%" would be a pattern). */
+function readTun(text: string): string {
+  const bytes = Buffer.byteLength(text);
+  if (bytes > 0 && bytes < 16 && !/[/:%\s]/.test(text) && text !== "." && text !== "..") return text;
+  throw usageError(
+    `"${text}" is no name for a device`,
+    "a name is 1 to 15 bytes without slashes, colons, percent signs and blanks",
+    "for example tun0",
   );
 }
 

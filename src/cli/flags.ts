@@ -36,7 +36,8 @@ export class Flags {
     if (text === undefined) return undefined;
     const value = /^(0|[1-9]\d{0,14})$/.test(text) ? Number(text) : Number.NaN;
     if (value >= least && value <= most) return value;
-    throw usageError(`--${name} ${text} is out of range`, `a whole number from ${least} to ${most}`);
+    const what = Number.isNaN(value) ? "is not a number" : "is out of range";
+    throw usageError(`--${name} ${text} ${what}`, "", `a whole number from ${least} to ${most}`);
   }
 
   /** Microseconds from "20ms", "1.5s", "2min"; a bare number is seconds. */

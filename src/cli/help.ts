@@ -3,7 +3,10 @@ import { EXIT_CODES } from "./exit-codes.ts";
 
 /** A few lines for whoever typed nothing. */
 export function summaryText(version: string): string {
-  const rows = COMMANDS.map(({ name, args, summary }) => `  ${`${name} ${args}`.trimEnd().padEnd(28)} ${summary}`);
+  const rows = COMMANDS.map(({ name, args, summary }) => {
+    const whole = `${name} ${args}`.trimEnd();
+    return `  ${(whole.length > 28 ? `${name} …` : whole).padEnd(28)} ${summary}`;
+  });
   return [
     `tcpnet ${version}: a TCP/IP stack in user space that you can watch`,
     "",

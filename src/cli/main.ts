@@ -57,6 +57,11 @@ async function dispatch(argv: readonly string[]): Promise<number> {
       `for example: ${command.examples[0]}`,
     );
   }
+  const most = cli.matchedCommand!.args;
+  const extra = cli.args[most.length];
+  if (extra !== undefined && most.at(-1)?.variadic !== true) {
+    throw usageError(`${command.name} has no use for "${extra}"`, "", `for example: ${command.examples[0]}`);
+  }
   return await cli.runMatchedCommand();
 }
 

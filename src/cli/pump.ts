@@ -138,7 +138,7 @@ export class FileSource implements Source {
     } catch (error) {
       const failure = error as Failure;
       if (this.#waits && failure.code === "EAGAIN") return this.#wait(into);
-      throw fileError(this.#path, failure.code ?? "", failure.message);
+      throw fileError(this.#path, failure.code ?? "", failure.message, "read");
     }
   }
 
@@ -149,7 +149,7 @@ export class FileSource implements Source {
       if (result.code === "EAGAIN") await Bun.sleep(RETRY_MS);
       // The other end of a terminal or a pipe went away: that is an end, too.
       else if (result.code === "EIO" && this.#fd === 0) return 0;
-      else throw fileError(this.#path, result.code ?? "", result.message);
+      else throw fileError(this.#path, result.code ?? "", result.message, "read");
     }
   }
 }
@@ -199,7 +199,7 @@ export class FileSink implements Sink {
   }
 
   #failure({ code = "", message }: Failure): Error {
-    return code === "EPIPE" ? new OutputClosed() : fileError(this.#path, code, message);
+    return code === "EPIPE" ? new OutputClosed() : fileError(this.#path, code, message, "write");
   }
 }
 

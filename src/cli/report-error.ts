@@ -7,8 +7,8 @@ export function reportError({ what, why, fix, exitCode }: CliError, json: boolea
     process.stderr.write(`${JSON.stringify({ schema: "tcpnet.error/1", what, why, fix, exitCode })}\n`);
     return;
   }
-  const lines = [what, why, fix].filter((line) => line !== "");
+  const text = [what, why, fix].filter((part) => part !== "").join("\n");
   // Standard output belongs to the application's bytes: consola would use it for some of its levels.
   const { stderr } = process;
-  createConsola({ stdout: stderr, stderr }).error(lines.join("\n        "));
+  createConsola({ stdout: stderr, stderr }).error(text.replaceAll("\n", "\n        "));
 }

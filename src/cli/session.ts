@@ -278,6 +278,7 @@ function openFile(path: string, mode: "r" | "w"): number {
   try {
     return openSync(path, mode);
   } catch (error) {
-    throw fileError(path, (error as NodeJS.ErrnoException).code ?? "", (error as Error).message);
+    const use = mode === "r" ? "read" : "write";
+    throw fileError(path, (error as NodeJS.ErrnoException).code ?? "", (error as Error).message, use);
   }
 }

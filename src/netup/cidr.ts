@@ -25,8 +25,13 @@ export function parseCidr(text: string): Cidr | null {
 export function cidrOf(text: string, name: string): Cidr {
   const cidr = parseCidr(text);
   if (cidr !== null) return cidr;
-  const why = text.includes("/") ? "it is not ADDRESS/PREFIX in strict form" : "the prefix length is missing";
-  throw usage(`${name} ${text} is not a network address`, why, "write it as 10.0.0.1/24");
+  const strict = "an address without leading zeros, a slash, and a prefix length of 0 to 32 (IPv6: 128)";
+  const why = text.includes("/") ? strict : "the prefix length is missing";
+  throw usage(
+    `${name} ${text} cannot be read`,
+    why,
+    `for example ${name === "subnet" ? "10.77.0.0/16" : "10.0.0.1/24"}`,
+  );
 }
 
 export function bits(family: 4 | 6): number {

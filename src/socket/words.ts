@@ -43,7 +43,7 @@ function words(tcb: Tcb, error: number, course: Course, now: number): string {
     case E.ETIMEDOUT:
       return opened
         ? `${remote} has not answered for ${silence(tcb, course, now)}: given up`
-        : `${remote} did not answer within ${silence(tcb, course, now)} (${tcb.segmentsOut} SYNs)`;
+        : `${remote} did not answer within ${silence(tcb, course, now)} (${tcb.segmentsOut} SYN${tcb.segmentsOut === 1 ? "" : "s"})`;
     case E.EHOSTUNREACH:
       return `${remote} cannot be reached: a router or host on the way says so (ICMP)`;
     case E.ENETUNREACH:

@@ -32,7 +32,7 @@ test("each kind of error keeps its words and gets its exit code", () => {
 
 test("files fail in words, whatever node calls it", () => {
   expect(fileError("/x", "ENOSPC", "")).toMatchObject({
-    what: "/x failed",
+    what: "cannot open /x",
     why: "the disk is full (ENOSPC)",
     exitCode: 1,
   });

@@ -110,7 +110,7 @@ test("what the disk refuses is told with the file's name and the reason", () =>
       throw new Error("it was written");
     } catch (error) {
       expect(error).toBeInstanceOf(CliError);
-      expect((error as CliError).what).toBe(`${path} failed`);
+      expect((error as CliError).what).toBe(`cannot write ${path}`);
     } finally {
       closeSync(fd);
     }

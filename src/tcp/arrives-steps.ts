@@ -54,19 +54,19 @@ function first(tcb: Tcb, seg: Segment, now: number): boolean {
   if (tcb.timestampsOk && !timestampAcceptable(tcb, seg, now)) return false;
   const window = Math.max(0, diff(rcv.adv, rcv.nxt));
   if (!acceptable(seg, rcv.nxt, window)) return unacceptable(tcb, seg, window, now);
-  // RFC 7323 §4.3: TS.Recent comes from the segment that covers Last.ACK.sent, never goes back, and is not an RST's to set.
-  const { options } = seg;
-  if (
-    tcb.timestampsOk &&
-    options.timestamps &&
-    (seg.ctl & RST) === 0 &&
-    le(seg.seq, rcv.acked) &&
-    ge(options.tsval, tcb.tsRecent)
-  ) {
-    tcb.tsRecent = options.tsval;
-    tcb.tsRecentTime = now;
-  }
   return true;
+}
+
+/**
+ * RFC 7323 §4.3: TS.Recent comes from the segment that covers Last.ACK.sent, never goes back, and is not an RST's to set. Taken once the
+ * ACK has proved right, too: a forged segment must not make PAWS refuse the peer's own.
+ */
+function takeTimestamp(tcb: Tcb, seg: Segment, now: number): void {
+  const { options } = seg;
+  if (!tcb.timestampsOk || !options.timestamps) return;
+  if (gt(seg.seq, tcb.rcv.acked) || lt(options.tsval, tcb.tsRecent)) return;
+  tcb.tsRecent = options.tsval;
+  tcb.tsRecentTime = now;
 }
 
 /** The table of RFC 9293 §3.4 (also in step one of §3.10.7.4). */
@@ -212,6 +212,7 @@ function fifth(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
       }
       return drop(tcb, M.RX_BACKLOG, now);
     }
+    takeTimestamp(tcb, seg, now);
     const { listener } = tcb;
     if (listener !== null) {
       listener.halfOpen--;
@@ -222,13 +223,14 @@ function fifth(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
     return true;
   }
   if (gt(seg.ack, snd.nxt)) {
-    answerInvalid(tcb, seg, M.TX_CHALLENGE, now);
+    if (tcb.params.answerUnsentAck || tcb.state !== ESTABLISHED) answerInvalid(tcb, seg, M.TX_CHALLENGE, now);
     return drop(tcb, M.RX_ACK_TOO_NEW, now);
   }
   if (tcb.params.rfc5961 && tcb.params.challengeAck && lt(seg.ack, (snd.una - snd.wndMax) | 0)) {
     answerInvalid(tcb, seg, M.TX_CHALLENGE, now);
     return drop(tcb, M.RX_ACK_TOO_OLD, now);
   }
+  takeTimestamp(tcb, seg, now);
   const finAcked = acknowledgment(tcb, seg, now);
   switch (tcb.state) {
     case FIN_WAIT_1:

@@ -5,7 +5,7 @@
  */
 
 import type { Packet } from "#base/packet";
-import { NEVER } from "#base/time";
+import { NEVER, SECOND } from "#base/time";
 import { ACK, FIN, PSH } from "#wire/tcp";
 import { enter } from "./chrono.ts";
 import { attach, emit, emitReset, emitSyn, segmentRoom, sent } from "./emit.ts";
@@ -59,9 +59,27 @@ export function pollTransmit(tcb: Tcb, packet: Packet, superSegments: boolean, n
   return true;
 }
 
+/**
+ * Octets a super-segment may have. With `superSegmentMin` it follows the rate, as Linux does without pacing: 1 ms of it, more where the
+ * round trip is short, at most half of cwnd, so that there are always some to clock the next by.
+ */
+function superMax(tcb: Tcb, mss: number): number {
+  const least = tcb.params.superSegmentMin;
+  if (least === 0) return SUPER_MAX;
+  const { cc } = tcb;
+  const half = Math.max(Math.floor(cc.cwnd / mss / 2), 1);
+  if (tcb.srtt <= 0) return Math.min(half * mss, SUPER_MAX);
+  const gain = cc.cwnd < cc.ssthresh / 2 ? 2 : 1.2;
+  const rate = (Math.max(cc.cwnd, tcb.outstanding()) / tcb.srtt) * SECOND * gain;
+  const near = Math.floor(tcb.rttMin / 512);
+  const octets = rate / 1024 + (near < 32 ? 65_536 / 2 ** near : 0);
+  return Math.min(Math.min(half, Math.max(Math.floor(octets / mss), least)) * mss, SUPER_MAX);
+}
+
 /** Nothing more can go: why? */
 function heldBackBy(tcb: Tcb): number {
   const { snd } = tcb;
+  if ((tcb.state & SENDING) === 0) return CHRONO_IDLE;
   const at = diff(snd.nxt, snd.una);
   const unsent = snd.queued - at;
   if (unsent <= 0) {
@@ -97,7 +115,7 @@ function resend(tcb: Tcb, packet: Packet, superSegments: boolean, now: number): 
     allowed = Math.min(allowed, window);
   } else if (window < allowed) allowed = Math.max(window, mss);
   const superSegment = superSegments && !(snd.urgent && gt(snd.up, start));
-  const most = superSegment ? Math.max(wholeSegments(Math.min(allowed, SUPER_MAX), mss), mss) : mss;
+  const most = superSegment ? Math.max(wholeSegments(Math.min(allowed, superMax(tcb, mss)), mss), mss) : mss;
   // A FIN rides on the segment it was on: it takes no room.
   const payload = length - (records.flags[r]! & HAS_FIN ? 1 : 0);
   if (payload > most && mayRecord(tcb)) splitAt(tcb, r, (start + most) | 0);
@@ -110,7 +128,8 @@ function resend(tcb: Tcb, packet: Packet, superSegments: boolean, now: number): 
   const cause = cc.phase === CA_RECOVERY ? M.TX_FAST : tcb.retries > 0 && r === tcb.head ? M.TX_RTO : M.TX_LOSS;
   resent(tcb, r, now);
   countResent(tcb, n, now);
-  const push = n > 0 && flags & HAS_PSH && diff(records.end[r]!, start) <= most + 1 ? PSH : 0;
+  const whole = flags & HAS_PSH && diff(records.end[r]!, start) <= most + 1;
+  const push = n > 0 && (whole || (n > mss && tcb.params.pushSuperSegments)) ? PSH : 0;
   attach(tcb, packet, at, n, mss);
   emit(tcb, packet, start, n, ACK | push | (fin ? FIN : 0), cause, now);
   tcb.bytesRetransmitted += n;
@@ -132,7 +151,7 @@ function sendNew(tcb: Tcb, packet: Packet, superSegments: boolean, now: number):
   const quota = cc.cwnd - tcb.inFlight();
   // The pointer of a super-segment would be wrong in all its segments but the first (MUST-62).
   const superSegment = superSegments && !snd.urgent;
-  let n = Math.min(unsent, window, superSegment ? SUPER_MAX : mss);
+  let n = Math.min(unsent, window, superSegment ? superMax(tcb, mss) : mss);
   if (n < unsent || n > mss) n = n >= mss ? wholeUnlessLast(n, mss, unsent) : n;
   if (n > quota) {
     // Whole segments only; a last small one waits until it fits, too.

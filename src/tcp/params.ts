@@ -51,6 +51,13 @@ export interface TcpParams {
   delayedAck: number;
   /** ACKs sent at once at the beginning of a connection, while the peer's slow start lives on them. */
   quickAcks: number;
+  /** A super-segment ends with PSH, whether or not it ends the queue (Linux): receivers that merge segments hand it on at once. */
+  pushSuperSegments: boolean;
+  /**
+   * Super-segments are no larger than what the estimated rate sends in 1 ms, or half of cwnd, but at least this many segments (Linux'
+   * tcp_min_tso_segs); 0: as large as they can be.
+   */
+  superSegmentMin: number;
   /**
    * How losses are found where the peer has SACK: by segments SACKed above (RFC 6675), or by time and with tail loss probes
    * (RACK-TLP, RFC 8985).
@@ -82,6 +89,8 @@ export interface TcpParams {
   challengeReset: boolean;
   challengeSyn: boolean;
   challengeAck: boolean;
+  /** An ACK of data never sent draws an ACK (RFC 9293 §3.10.7.4); false: silence in ESTABLISHED, as Linux. */
+  answerUnsentAck: boolean;
   /** What a segment for no connection and no listener draws: RST always, RST but not for a SYN, or nothing. Only the stack's default counts. */
   resetUnknown: "all" | "segments" | "none";
   /** A SYN with FIN is dropped in LISTEN; false: its FIN is ignored. */
@@ -150,6 +159,8 @@ export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   userTimeout: 0,
   delayedAck: 40 * MILLISECOND,
   quickAcks: 16,
+  pushSuperSegments: false,
+  superSegmentMin: 0,
   lossDetection: "rfc6675",
   undo: true,
   frto: true,
@@ -166,6 +177,7 @@ export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   challengeReset: true,
   challengeSyn: true,
   challengeAck: true,
+  answerUnsentAck: true,
   resetUnknown: "all",
   dropSynFin: true,
   abortOnOverflow: false,

@@ -164,7 +164,9 @@ function checkFin(tcb: Tcb, now: number): void {
   if (lt(rcv.adv, rcv.nxt)) rcv.adv = rcv.nxt;
   // Nothing can follow a FIN, whatever was kept.
   tcb.ranges.clear();
-  if (tcb.state === ESTABLISHED && tcb.params.delayFinAck && tcb.bytesReceived > 0 && tcb.ackNow === 0) {
+  const noHurry = tcb.ackNow === 0 || tcb.ackNow === M.TX_ACK_QUICK;
+  if (tcb.state === ESTABLISHED && tcb.params.delayFinAck && tcb.bytesReceived > 0 && noHurry) {
+    tcb.ackNow = 0;
     tcb.interactive = true;
     if (tcb.timers[T_DELAYED_ACK] === NEVER) tcb.timers[T_DELAYED_ACK] = now + tcb.params.delayedAck;
   } else tcb.ackNow = M.TX_ACK_FIN;

@@ -25,13 +25,14 @@ export function transmitNew(
   const { snd, cc } = tcb;
   const start = snd.nxt;
   const last = at + n === snd.queued;
-  append(tcb, start, (start + n + fin) | 0, (fin ? HAS_FIN : 0) | (n > 0 && last ? HAS_PSH : 0), now);
+  const push = n > 0 && (last || (n > mss && tcb.params.pushSuperSegments));
+  append(tcb, start, (start + n + fin) | 0, (fin ? HAS_FIN : 0) | (push ? HAS_PSH : 0), now);
   snd.nxt = (start + n + fin) | 0;
   if (fin) snd.finSent = true;
   if (n % mss !== 0) snd.small = snd.nxt;
   attach(tcb, packet, at, n, mss);
   cc.force = false;
-  let flags = ACK | (n > 0 && last ? PSH : 0) | (fin ? FIN : 0);
+  let flags = ACK | (push ? PSH : 0) | (fin ? FIN : 0);
   if (tcb.ecnOk && n > 0) {
     // RFC 3168 §6.1.2, §6.1.5: new data, never a retransmission, can be marked; the first after a reduction says CWR.
     packet.ecn = ECT_0;

@@ -149,7 +149,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         ["--any", "let everybody in"],
         ["--keep", "serve one connection after the other"],
         ...SERVICE,
-        ["--timeout <time>", "give up when nobody came by then (wait for ever)"],
+        ["--timeout <time>", "give up when nobody came by then, or after so much silence (wait for ever; 255s)"],
         ["--simultaneous", "both sides open actively: say it on both"],
       ),
       group("Addresses and device", ...ADDRESSES, ["--no-offload", "plain packets instead of 64 KiB super-segments"]),
@@ -176,7 +176,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         "Traffic",
         ...TRAFFIC,
         ...SERVICE,
-        ["--timeout <time>", "give up connecting after this time (255s)"],
+        ["--timeout <time>", "give up after so much silence, to the SYN or later (255s)"],
         ["--simultaneous", "both sides open actively: say it on both"],
       ),
       group("Addresses and device", ...ADDRESSES, ["--no-offload", "plain packets instead of 64 KiB super-segments"]),
@@ -257,7 +257,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: "a transfer between two stacks in virtual time, no network at all",
     examples: [
       "tcpnet sim --rtt 40ms --rate 10mbit --loss 1%",
-      "tcpnet sim --flows 2 --cc newreno,cubic --rtt 40ms --rate 20mbit --queue 60 --time 60s",
+      "tcpnet sim --flows 2 --cc newreno,cubic --rtt 40ms --rate 20mbit --time 60s",
       "tcpnet sim --bytes 1M --delay 20ms --loss 2% --seed 7 --events -",
     ],
     about:

@@ -1,6 +1,9 @@
 import { COMMANDS, type CommandSpec, GLOBAL_FLAGS } from "./commands.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
 
+/** The smallest terminal that people have. */
+const COLUMNS = 80;
+
 /** A few lines for whoever typed nothing. */
 export function summaryText(version: string): string {
   const rows = COMMANDS.map(({ name, args, summary }) => {
@@ -52,7 +55,7 @@ export function commandHelp(command: CommandSpec): string {
     "",
     ...examples.map((example) => `  ${example}`),
     "",
-    about,
+    ...wrapped(about.replaceAll("\n", " "), COLUMNS),
     "",
     `Usage: tcpnet ${name}${args === "" ? "" : ` ${args}`}${groups.length > 0 ? " [options]" : ""}`,
     "",
@@ -65,7 +68,22 @@ function exitCodes(): string[] {
   return ["Exit codes:", ...rows(EXIT_CODES), ""];
 }
 
+/** Two columns; what is too long for the second goes on below itself. */
 function rows(pairs: readonly (readonly [string, string])[], width = 0): string[] {
   const wide = Math.max(width, ...pairs.map(([left]) => left.length));
-  return pairs.map(([left, right]) => `  ${left.padEnd(wide)}  ${right}`);
+  return pairs.flatMap(([left, right]) =>
+    wrapped(right, COLUMNS - wide - 4).map((line, i) => `  ${(i === 0 ? left : "").padEnd(wide)}  ${line}`),
+  );
+}
+
+function wrapped(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > columns) {
+      lines.push(line);
+      line = word;
+    } else line += line === "" ? word : ` ${word}`;
+  }
+  return [...lines, line];
 }

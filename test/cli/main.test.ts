@@ -35,12 +35,14 @@ test("--version and --help answer on standard output with 0; nothing typed is to
   expect(nothing.stderr).toContain("tcpnet demo");
 });
 
-test("each command's help begins with three lines to copy, and knows every flag in them", async () => {
+test("each command's help begins with three lines to copy, knows every flag in them, and fits 80 columns", async () => {
   for (const command of COMMANDS) {
     const { code, stdout } = await tcpnet(command.name, "--help");
     expect(code).toBe(0);
     const examples = stdout.split("\n").slice(2, 5);
     expect(examples).toEqual(command.examples.map((line) => `  ${line}`));
+    // On the smallest terminal that people have.
+    expect(stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
     const known = command.groups.flatMap((group) => group.flags).map((flag) => flag.raw);
     for (const [flag] of examples.join(" ").matchAll(/(?<= )--?[a-z][\w-]*/g)) {
       expect(known.some((raw) => new RegExp(`${flag}(?![\\w-])`).test(raw))).toBe(true);

@@ -223,7 +223,7 @@ const SYSCTLS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ["net.ipv4.tcp_probe_interval", nothing],
   ["net.ipv4.tcp_probe_threshold", nothing],
   ["net.ipv4.tcp_min_snd_mss", only("48")],
-  ["net.ipv4.tcp_min_tso_segs", nothing],
+  ["net.ipv4.tcp_min_tso_segs", number("superSegmentMin")],
   ["net.ipv4.tcp_tso_win_divisor", nothing],
   ["net.ipv4.tcp_tso_rtt_log", nothing],
   ["net.ipv4.tcp_no_metrics_save", nothing],

@@ -66,6 +66,9 @@ export const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
   "SO_REUSEPORT",
   "SO_DEBUG",
   "SO_PRIORITY",
+  "SO_MARK",
+  "SO_BUSY_POLL",
+  "SO_NOSIGPIPE",
   "IPV6_V6ONLY",
 ]);
 

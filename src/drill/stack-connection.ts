@@ -130,7 +130,7 @@ export class StackConnection implements EngineConnection {
     const params = optionParams(name, value);
     if (!params) return false;
     this.#stack.setParams(this.#tcb, params, now);
-    if (name === "TCP_CORK") {
+    if (name === "TCP_CORK" || name === "TCP_NOPUSH") {
       this.#corked = value !== 0;
       this.#tcb.snd.cork = this.#corked;
     }
@@ -155,6 +155,7 @@ export class StackConnection implements EngineConnection {
       TCP_MAXSEG: () => (state & (CLOSED | SYN_SENT) ? params.mss || 536 : snd.mss),
       TCP_NODELAY: () => Number(params.nagle === "off"),
       TCP_CORK: () => Number(this.#corked),
+      TCP_NOPUSH: () => Number(this.#corked),
       TCP_QUICKACK: () => Number(!this.#tcb.interactive),
       TCP_KEEPIDLE: () => params.keepAliveIdle / 1e6,
       TCP_KEEPINTVL: () => params.keepAliveInterval / 1e6,

@@ -19,6 +19,9 @@ const LINUX: Params = {
   tolerateMissingTimestamps: true,
   softErrorsAbortOpen: true,
   delayFinAck: true,
+  pushSuperSegments: true,
+  superSegmentMin: 2,
+  answerUnsentAck: false,
   resetKeepsReceived: true,
   retriesSyn: 6,
   retriesSynAck: 5,
@@ -122,6 +125,7 @@ export const READ_LATE: ReadonlySet<string> = new Set([
   "invalidAckInterval",
   "tailLossProbe",
   "frto",
+  "superSegmentMin",
 ]);
 
 /** Options of a socket, by the socket API's names. Linux doubles buffer sizes for its own overhead; the payload's share is what was asked. */
@@ -145,6 +149,12 @@ const OPTIONS: Readonly<Record<string, (value: number) => Params | undefined>> =
   TCP_NOTSENT_LOWAT: () => ({}),
   TCP_DEFER_ACCEPT: (n) => (n === 0 ? {} : undefined),
   TCP_FASTOPEN: (n) => (n === 0 ? {} : undefined),
+  TCP_WINDOW_CLAMP: (n) => ({ receiveBuffer: Math.max(n, 1_152), receiveBufferMax: Math.max(n, 1_152) }),
+  // FreeBSD's own.
+  TCP_NOPUSH: () => ({}),
+  TCP_KEEPINIT: (n) => ({ connectTimeout: n * S }),
+  IP_MTU_DISCOVER: (n) => (n < 3 ? { pathMtuDiscovery: n !== 0 } : undefined),
+  IPV6_MTU_DISCOVER: (n) => (n === 1 || n === 2 ? {} : undefined),
   IP_TOS: (n) => ({ tos: n & 0xfc }),
   IPV6_TCLASS: (n) => ({ tos: n & 0xfc }),
   IP_TTL: (n) => ({ ttl: n }),

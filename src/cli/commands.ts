@@ -222,9 +222,9 @@ export const COMMANDS: readonly CommandSpec[] = [
     args: "<...scripts>",
     summary: "run packetdrill scripts against the stack, in virtual time",
     examples: [
-      "tcpnet drill test/drill",
+      "tcpnet drill test/drill/handshake",
       "tcpnet drill --verbose --pcap t.pcap script.pkt",
-      "tcpnet drill --profile freebsd --define STANDARD=1 scripts/",
+      "tcpnet drill --profile freebsd --define STANDARD=1 test/drill/freebsd",
     ],
     about:
       "Files, and folders of *.pkt at any depth. A script of ten seconds takes milliseconds and gives the same result\n" +

@@ -25,7 +25,7 @@ import { symbol } from "./symbols.ts";
 export function tcpInfo(stack: Stack, tcb: Tcb, ecnSeen: boolean, now: number): Readonly<Record<string, number>> {
   settle(tcb, now);
   const i = stack.info(tcb);
-  const { snd, rcv, rack } = tcb;
+  const { snd, rcv } = tcb;
   const scaled = tcb.windowScaleOk;
   const synchronized = (tcb.state & (SYN_SENT | SYN_RECEIVED | CLOSED | LISTEN)) === 0;
   const millisecondsSince = (time: number) => Math.floor((now - Math.max(time, tcb.openedAt)) / 1_000);
@@ -58,8 +58,8 @@ export function tcpInfo(stack: Stack, tcb: Tcb, ecnSeen: boolean, now: number): 
     tcpi_min_rtt: Number.isFinite(tcb.rttMin) ? tcb.rttMin : 0xffffffff,
     tcpi_snd_ssthresh: i.ssthresh >= 0x7fffffff ? 0x7fffffff : segments(i.ssthresh),
     tcpi_snd_cwnd: segments(i.cwnd),
-    // Linux moves it as it sees reordering, and the engine does not.
-    ...(rack.reorderingSeen ? {} : { tcpi_reordering: tcb.params.dupThresh }),
+    tcpi_reordering: i.reordering,
+    tcpi_rcv_rtt: i.rcvRtt,
     tcpi_total_retrans: i.retransTotal,
     // The numbers of SYN and FIN count as octets there.
     tcpi_bytes_acked: i.bytesAcked + Number(!tcb.passive && synchronized) + finAcknowledged,

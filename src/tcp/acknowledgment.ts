@@ -6,10 +6,11 @@ import { probeAnswered, sawDuplicate, scheduleProbe } from "./rack.ts";
 import { NONE } from "./records.ts";
 import { acknowledged, congestionEchoed, tailLost } from "./recovery.ts";
 import { sample, tsval } from "./rto.ts";
-import { AckResult, acknowledge, applySack } from "./sack.ts";
+import { AckResult, acknowledge, applySack, measureReordering } from "./sack.ts";
 import type { Segment } from "./segment.ts";
 import { diff, gt, le, lt } from "./seq.ts";
 import {
+  CA_LOSS,
   EVENT_DRAINED,
   EVENT_WRITABLE,
   T_LOSS_PROBE,
@@ -50,6 +51,9 @@ export function acknowledgment(tcb: Tcb, seg: Segment, now: number): boolean {
   if (tcb.sackOk && seg.options.sackBlocks > 0) applySack(tcb, seg, now, result);
   if (result.delivered > 0) tcb.deliveredSegments += Math.ceil(result.delivered / snd.mss);
   if (result.dsack) tcb.duplicatesReported++;
+  if (tcb.cc.phase !== CA_LOSS || tcb.undo.armed) measureReordering(tcb, result);
+  // Dragged along, lest it lie half the sequence space behind one day.
+  if (tcb.sackedBytes === 0) tcb.sackHigh = snd.una;
   takeSample(tcb, seg, now);
   // WL1 and WL2 keep out windows older than the one we have. A retransmission has an old SEG.SEQ but, if it acknowledges
   // more than ever before, the newest window: without it SND.UNA + SND.WND would lie beyond every edge that was offered.

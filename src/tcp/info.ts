@@ -57,6 +57,10 @@ export interface TcpInfo {
   lostTotal: number;
   dsackDups: number;
   reordSeen: number;
+  /** Segments by which the path is known to reorder. */
+  reordering: number;
+  /** The receiver's estimate of the round trip, from timestamps; 0: none. */
+  rcvRtt: number;
   /** us with data to send, and of those the ones in which the peer's window or the send buffer held it back. */
   busyTime: number;
   rwndLimited: number;
@@ -110,6 +114,8 @@ export function info(tcb: Tcb): TcpInfo {
     lostTotal: tcb.lostSegments,
     dsackDups: tcb.duplicatesReported,
     reordSeen: tcb.reorderingsSeen,
+    reordering: tcb.reordering,
+    rcvRtt: Math.round(tcb.rcv.rtt),
     busyTime: tcb.busyTime,
     rwndLimited: tcb.windowLimitedTime,
     sndbufLimited: tcb.bufferLimitedTime,

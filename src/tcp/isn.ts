@@ -62,4 +62,5 @@ export function setInitialSequence(tcb: Tcb, iss: number): void {
   snd.nxt = iss;
   snd.up = iss;
   snd.small = iss;
+  tcb.sackHigh = iss;
 }

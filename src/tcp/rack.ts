@@ -46,10 +46,7 @@ export function delivered(tcb: Tcb, r: number, result: AckResult, now: number): 
   const time = records.time[r]!;
   const ambiguous = (records.flags[r]! & AMBIGUOUS) !== 0;
   if (!ambiguous) {
-    if (rack.xmitTime >= 0 && lt(end, rack.fack)) {
-      rack.reorderingSeen = true;
-      tcb.reorderingsSeen++;
-    }
+    if (rack.xmitTime >= 0 && lt(end, rack.fack)) rack.reorderingSeen = true;
     if (rack.xmitTime < 0 || gt(end, rack.fack)) rack.fack = end;
   } else if (wasFirstCopy(tcb, time, result) || now - time < tcb.rttMin) {
     // An ACK this early, or with this echo, answers the first copy.
@@ -76,7 +73,7 @@ function reorderingWindow(tcb: Tcb): number {
   const rack = tcb.rack;
   if (!rack.reorderingSeen) {
     const phase = tcb.cc.phase;
-    if (phase === CA_RECOVERY || phase === CA_LOSS || sackedSegments(tcb) >= tcb.params.dupThresh) return 0;
+    if (phase === CA_RECOVERY || phase === CA_LOSS || sackedSegments(tcb) >= tcb.reordering) return 0;
   }
   if (tcb.rttMin === NEVER) return 0;
   return Math.min((tcb.rttMin / 4) * rack.reoWndMult, Math.max(tcb.srtt, 0));

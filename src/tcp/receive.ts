@@ -6,6 +6,7 @@ import { ECONNRESET } from "./error.ts";
 import { finish, timeWait } from "./finish.ts";
 import * as M from "./marks.ts";
 import { type Reset, resetFor } from "./reset.ts";
+import { tsval } from "./rto.ts";
 import type { Segment } from "./segment.ts";
 import { diff, ge, gt, le, lt, max, min } from "./seq.ts";
 import { CLOSE_WAIT, CLOSING, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, MAY_RECEIVE } from "./state.ts";
@@ -40,6 +41,7 @@ function noteFin(tcb: Tcb, seg: Segment, end: number): void {
 
 function store(tcb: Tcb, seg: Segment, end: number, now: number): void {
   const { rcv, env } = tcb;
+  if (tcb.timestampsOk && seg.n >= rcv.mss) measureRtt(tcb, seg, now);
   if (seg.segmentSize < rcv.mss || seg.ctl & PSH) rcv.pushed = true;
   if (seg.segmentSize > rcv.mss) rcv.mss = Math.min(seg.segmentSize, 0xffff);
   // After a pause the sender begins with few segments again, and lives on our ACKs.
@@ -91,6 +93,16 @@ function store(tcb: Tcb, seg: Segment, end: number, now: number): void {
     return;
   }
   inOrder(tcb, right, now);
+}
+
+/** What a receiver can tell of the round trip: how old the timestamp is that its peer echoes with new data. */
+function measureRtt(tcb: Tcb, seg: Segment, now: number): void {
+  const { rcv } = tcb;
+  const { tsecr } = seg.options;
+  if (tsecr === 0 || tsecr === rcv.rttEcho) return;
+  rcv.rttEcho = tsecr;
+  const sample = Math.max((tsval(tcb, now) - tsecr) | 0, 1) * 1000;
+  rcv.rtt = rcv.rtt === 0 ? sample : rcv.rtt + (sample - rcv.rtt) / 8;
 }
 
 function inOrder(tcb: Tcb, right: number, now: number): void {

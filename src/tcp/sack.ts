@@ -9,6 +9,9 @@ import type { Segment } from "./segment.ts";
 import { diff, ge, gt, le, lt } from "./seq.ts";
 import type { Tcb } from "./tcb.ts";
 
+/** Linux' tcp_max_reordering. */
+const REORDERING_MAX = 300;
+
 /** What the last ACK brought; registers, valid until the next ACK is looked at. */
 export class AckResult {
   /** Octets acknowledged cumulatively. */
@@ -25,6 +28,9 @@ export class AckResult {
   dsack = false;
   dsackLeft = 0;
   dsackRight = 0;
+  /** The lowest start of what was sent once and arrived, in this ACK's telling, after something sent later; `overtaken` says whether there is one. */
+  lowest = 0;
+  overtaken = false;
   /** Something that was sent only once, at or below `recover`, was acknowledged or SACKed. */
   original = false;
   /** SEG.TSecr, if the segment has one. */
@@ -40,6 +46,7 @@ export class AckResult {
     this.dsack = false;
     this.echoed = false;
     this.original = false;
+    this.overtaken = false;
   }
 }
 
@@ -80,6 +87,7 @@ export function acknowledge(tcb: Tcb, ack: number, now: number, out: AckResult):
     else {
       out.delivered += n;
       if (out.rtt < 0 && (flags & AMBIGUOUS) === 0) out.rtt = now - records.time[r]!;
+      if ((flags & AMBIGUOUS) === 0) late(tcb, records.start[r]!, out);
       if ((flags & AMBIGUOUS) === 0 && !gt(end, tcb.cc.recover)) out.original = true;
       if (tcb.rackOn) delivered(tcb, r, out, now);
     }
@@ -164,6 +172,24 @@ function applyBlock(tcb: Tcb, left: number, right: number, now: number, out: Ack
   }
 }
 
+/** Something below the highest SACKed end arrived for the first time: it was overtaken. */
+function late(tcb: Tcb, start: number, out: AckResult): void {
+  if (!lt(start, tcb.sackHigh) || (out.overtaken && !lt(start, out.lowest))) return;
+  out.overtaken = true;
+  out.lowest = start;
+}
+
+/**
+ * How far segments overtake one another on this path, in segments: at least DupThresh, at most `REORDERING_MAX` (RFC 4653's idea, in
+ * Linux' form). Measured once per ACK, after its blocks were applied.
+ */
+export function measureReordering(tcb: Tcb, result: AckResult): void {
+  if (!result.overtaken) return;
+  tcb.reorderingsSeen++;
+  const segments = Math.ceil(diff(tcb.sackHigh, result.lowest) / tcb.snd.mss);
+  if (segments > tcb.reordering) tcb.reordering = Math.min(segments, REORDERING_MAX);
+}
+
 function markSacked(tcb: Tcb, r: number, now: number, out: AckResult): void {
   const records = tcb.env.records;
   const flags = records.flags[r]!;
@@ -174,6 +200,8 @@ function markSacked(tcb: Tcb, r: number, now: number, out: AckResult): void {
   if (flags & LOST) tcb.lostBytes -= n;
   if (flags & RESENT) tcb.resentBytes -= n;
   if (out.rtt < 0 && (flags & AMBIGUOUS) === 0) out.rtt = now - records.time[r]!;
+  if ((flags & AMBIGUOUS) === 0) late(tcb, records.start[r]!, out);
+  if (gt(records.end[r]!, tcb.sackHigh)) tcb.sackHigh = records.end[r]!;
   if ((flags & AMBIGUOUS) === 0 && !gt(records.end[r]!, tcb.cc.recover)) out.original = true;
   if (tcb.rackOn) delivered(tcb, r, out, now);
   records.flags[r] = (flags & ~(LOST | RESENT)) | SACKED;

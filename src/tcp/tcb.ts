@@ -130,6 +130,9 @@ export class ReceiveVariables {
   mss = 0;
   /** Since our last ACK a segment came that was small or had PSH: the peer has nothing more to say for now. */
   pushed = false;
+  /** The receiver's own estimate of the round trip, us, from echoed timestamps; 0: none yet. And the echo used last. */
+  rtt = 0;
+  rttEcho = 0;
   /** Where the peer's FIN lies, if it came, in order or not. */
   fin = 0;
   finSeen = false;
@@ -232,6 +235,10 @@ export class Tcb {
   resentBytes = 0;
   /** Duplicates stand for octets that left the network when the peer has no SACK. */
   renoSacked = 0;
+  /** The highest end SACKed so far; nothing is SACKed above it. */
+  sackHigh = 0;
+  /** Segments by which the path is known to reorder. */
+  reordering: number;
   /** D-SACK block to report (RFC 2883), if left != right. */
   dsackLeft = 0;
   dsackRight = 0;
@@ -333,6 +340,7 @@ export class Tcb {
     this.remote = remote;
     this.remotePort = remotePort;
     this.rto = params.rtoInitial;
+    this.reordering = params.dupThresh;
     this.quickAcks = params.quickAcks;
     this.sendQueue = new Pages(env.slab);
     this.receiveQueue = new Pages(env.slab);

@@ -13,6 +13,7 @@ import { tooBig } from "#icmp/path-error";
 import { isLinkLocal, isMulticast, V4_MAPPED } from "#ip/address";
 import * as ipv4 from "#wire/ipv4";
 import * as ipv6 from "#wire/ipv6";
+import type { LinkCounts } from "./control.ts";
 import type { Mirror } from "./mirror.ts";
 
 export const CHAOS_CROSSED = mark("chaos.crossed", "handed to the link to the other device");
@@ -110,9 +111,6 @@ function crosses(v: DataView, o: number, n: number): boolean {
   return !isMulticast(word(0), word(1), word(2), word(3)) && !isLinkLocal(word(0), word(1), word(2), word(3));
 }
 
-/** Counters of a direction, by name. */
-export type Counts = Readonly<Record<string, number>>;
-
 /**
  * A fault proxy on layer 3: packets that a kernel sends out of one TUN device come back from the other, through the link
  * model, in real time. Whoever routes something to a device, or sends to its mirror address, gets a bad link without netem.
@@ -145,9 +143,9 @@ export class Chaos {
     return { out: this.a.outgoing.profile, in: this.b.outgoing.profile };
   }
 
-  get counts(): { readonly there: Counts; readonly back: Counts } {
+  get counts(): LinkCounts {
     const of = (end: End) => ({ ...end.counters.snapshot(), ...end.outgoing.counters.snapshot() });
-    return { there: of(this.a), back: of(this.b) };
+    return { out: of(this.a), in: of(this.b) };
   }
 
   start(): void {

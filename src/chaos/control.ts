@@ -2,36 +2,52 @@
  * Changes a link while it runs: a unix socket that answers one line of JSON to one line of words. Whoever has a link hands
  * in what is to be shown and changed; whoever wants a change types `tcpnet link`.
  */
-import { chmodSync, existsSync, mkdirSync, unlinkSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
-import { LinkSyntaxError } from "#device/link-error";
 import { CLEAR_LINK } from "#device/link-profile";
-import { linkText } from "#device/link-text";
+import { linksText } from "#device/link-text";
 import { type LinkProfiles, parseLinks, type TraceReader } from "#device/link-words";
+
+/** What happened in each direction so far, by name. */
+export interface LinkCounts {
+  readonly out: Readonly<Record<string, number>>;
+  readonly in: Readonly<Record<string, number>>;
+}
 
 /** A link that can be changed while it runs. */
 export interface Controlled {
   profiles(): LinkProfiles;
   set(profiles: LinkProfiles): void;
-  /** What happened so far, by name. */
-  counts(): { readonly there: Readonly<Record<string, number>>; readonly back: Readonly<Record<string, number>> };
+  counts(): LinkCounts;
 }
 
 export interface Answer {
   readonly ok: boolean;
   /** The link in netem's words, `out` and `in`; or what was wrong with the line. */
   readonly text: string;
-  readonly counts?: ReturnType<Controlled["counts"]>;
+  readonly counts?: LinkCounts;
 }
 
 const CLEAR: LinkProfiles = { out: CLEAR_LINK, in: CLEAR_LINK };
 /** Longest line that is read. */
 const LINE_MAX = 4_096;
+/** How long an answer is waited for: the other program may be busy. */
+const ANSWER_MS = 3_000;
+
+/** Where the sockets of root's links lie. */
+export const ROOT_FOLDER = "/run/tcpnet";
+
+/** Where the sockets of this user's links lie. */
+export function controlFolder(): string {
+  const user = process.getuid?.() ?? 0;
+  if (user === 0) return ROOT_FOLDER;
+  const { XDG_RUNTIME_DIR } = process.env;
+  return XDG_RUNTIME_DIR === undefined ? `/tmp/tcpnet-${user}` : `${XDG_RUNTIME_DIR}/tcpnet`;
+}
 
 /** Where the socket of a link lies, by the name of its (first) device. */
 export function controlPath(name: string): string {
-  const folder = process.getuid?.() === 0 ? "/run/tcpnet" : `${process.env.XDG_RUNTIME_DIR ?? "/tmp"}/tcpnet`;
-  return `${folder}/link-${name}.sock`;
+  return `${controlFolder()}/link-${name}.sock`;
 }
 
 /** Carries out one line: `show`, `set WORDS` (all else is clear), `change WORDS` (all else stays), `clear`. */
@@ -44,27 +60,42 @@ export function control(link: Controlled, line: string, trace?: TraceReader): An
     else if (verb === "clear") link.set(CLEAR);
     else if (verb !== "show") return { ok: false, text: `"${verb}" is not one of show, set, change, clear` };
   } catch (error) {
-    if (error instanceof LinkSyntaxError) return { ok: false, text: error.message };
-    throw error;
+    // Words that cannot be understood, or a trace that cannot be read: never the end of the program that they were for.
+    return { ok: false, text: (error as Error).message };
   }
-  return { ok: true, text: profilesText(link.profiles()), counts: link.counts() };
+  return { ok: true, text: linksText(link.profiles()), counts: link.counts() };
 }
 
-/** Both directions in the words that made them. */
-export function profilesText({ out, in: back }: LinkProfiles): string {
-  const [there, home] = [linkText(out), linkText(back)];
-  if (there === home) return there === "" ? "clear" : there;
-  return `out ${there || "clear"} in ${home || "clear"}`;
-}
-
-/** Listens at `path` until the answer is called. A socket that nobody listens at any more is replaced. */
+/**
+ * Listens at `path` until the answer is called, or the program exits. A socket that a killed program left behind is replaced.
+ * Throws where another program listens there, and the system's error where the socket cannot be made.
+ */
 export async function listenForControl(path: string, link: Controlled, trace?: TraceReader): Promise<() => void> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   if (existsSync(path)) {
-    if (await isAlive(path)) throw new Error(`${path} is in use by another tcpnet`);
+    if (await isHeard(path)) throw new Error("another tcpnet listens there");
     unlinkSync(path);
   }
-  const server = Bun.listen<{ text: string }>({
+  // Only its owner may worsen a link.
+  const mask = process.umask(0o177);
+  let server: { stop(closeConnections: boolean): void };
+  try {
+    server = listen(path, link, trace);
+  } finally {
+    process.umask(mask);
+  }
+  const stop = () => {
+    process.off("exit", stop);
+    server.stop(true);
+    rmSync(path, { force: true });
+  };
+  // A third Ctrl-C, or a failure, ends the program on the spot.
+  process.on("exit", stop);
+  return stop;
+}
+
+function listen(path: string, link: Controlled, trace: TraceReader | undefined) {
+  return Bun.listen<{ text: string }>({
     unix: path,
     socket: {
       open: (socket) => {
@@ -79,40 +110,37 @@ export async function listenForControl(path: string, link: Controlled, trace?: T
       },
     },
   });
-  // Only its owner may worsen a link.
-  chmodSync(path, 0o600);
-  return () => {
-    server.stop(true);
-    if (existsSync(path)) unlinkSync(path);
-  };
 }
 
-/** Sends one line to the link that listens at `path`. Rejects with the system's error where nobody does. */
+/** Sends one line to the link that listens at `path`. Rejects where nobody does, or nobody answers in time. */
 export function askControl(path: string, line: string): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    let text = "";
-    Bun.connect({
-      unix: path,
-      socket: {
-        open: (socket) => void socket.write(`${line}\n`),
-        data: (_socket, bytes) => {
-          text += bytes.toString("utf8");
-        },
-        close: () => {
-          try {
-            resolve(JSON.parse(text) as Answer);
-          } catch {
-            reject(new Error(`${path} gave no answer`));
-          }
-        },
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  const timer = setTimeout(() => reject(new Error(`${path} gave no answer`)), ANSWER_MS);
+  let text = "";
+  Bun.connect({
+    unix: path,
+    socket: {
+      open: (socket) => void socket.write(`${line}\n`),
+      data: (_socket, bytes) => {
+        text += bytes.toString("utf8");
       },
-    }).catch(reject);
-  });
+      close: () => {
+        try {
+          resolve(JSON.parse(text) as Answer);
+        } catch {
+          reject(new Error(`${path} gave no answer`));
+        }
+      },
+    },
+  }).catch(reject);
+  return promise.finally(() => clearTimeout(timer));
 }
 
-async function isAlive(path: string): Promise<boolean> {
+/** Whether a program listens there, even one that is stopped and does not answer. */
+export async function isHeard(path: string): Promise<boolean> {
   try {
-    await askControl(path, "show");
+    const socket = await Bun.connect({ unix: path, socket: { data: () => {} } });
+    socket.end();
     return true;
   } catch {
     return false;

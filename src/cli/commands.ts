@@ -63,9 +63,21 @@ const LINK = group(
   ["--corrupt <percent>", "0.1%"],
   ["--rate <rate>", "10mbit"],
   ["--queue <room>", "100 packets, or 64kb, in front of the rate"],
-  ["--link <words>", '"delay 20ms loss 1%", the whole language at once'],
+  ["--link <words>", '"delay 20ms loss 1%", the whole language at once; clear: nothing, for now'],
   ["--seed <number>", "the same number draws the same losses again"],
 );
+
+/** What a conversation adds: its link can be changed while it runs, if it began with one. */
+const LIVE_LINK: FlagGroup = {
+  title: LINK.title,
+  flags: [
+    ...LINK.flags,
+    {
+      raw: "--socket <path>",
+      text: "where tcpnet link changes the link while it runs (/run/tcpnet/link-<tun>.sock); without any link flag there is none to change: say --link clear",
+    },
+  ],
+};
 
 const CAPTURE = group("Capture", ["-w, --write <file>", "every packet as pcapng; - for standard output"]);
 
@@ -153,7 +165,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         ["--simultaneous", "both sides open actively: say it on both"],
       ),
       group("Addresses and device", ...ADDRESSES, ["--no-offload", "plain packets instead of 64 KiB super-segments"]),
-      LINK,
+      LIVE_LINK,
       CAPTURE,
       VIEW,
     ],
@@ -180,7 +192,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         ["--simultaneous", "both sides open actively: say it on both"],
       ),
       group("Addresses and device", ...ADDRESSES, ["--no-offload", "plain packets instead of 64 KiB super-segments"]),
-      LINK,
+      LIVE_LINK,
       CAPTURE,
       VIEW,
     ],
@@ -323,14 +335,20 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "link",
     args: "<...words>",
     summary: "look at or change a link that runs: show, set, change, clear",
-    examples: ["tcpnet link show", 'tcpnet link set "delay 20ms loss 1%"', "tcpnet link change out rate 1mbit"],
+    examples: [
+      "tcpnet link show",
+      'tcpnet link set "delay 20ms loss 1%"',
+      "tcpnet link change out rate 1mbit --dev tun1",
+    ],
     about:
-      "set begins with a clear link, change with what there is. Words are netem's, out is from the first device to the\n" +
-      "second. Numbers of packets so far are printed with it.",
+      "set begins with a clear link, change with what there is, clear ends all of it. Words are netem's. out is what the\n" +
+      "stack sends, with chaos what goes from the first device to the second. Packets so far are printed with it. The\n" +
+      "link is that of a chaos, or of a host, peer or demo that began with a link flag: --link clear for a clean one,\n" +
+      "since a link carries plain packets, and offload cannot be switched off under way.",
     groups: [
       group(
         "View",
-        ["--dev <name>", "the link of this device, where several run"],
+        ["--dev <name>", "the link of this device, or of the demo; needed where several run"],
         ["--socket <path>", "the link that listens there"],
         ["--json", "the answer as one JSON object"],
       ),

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { LinkSyntaxError } from "#device/link-error";
 import { CLEAR_LINK } from "#device/link-profile";
-import { linkText } from "#device/link-text";
+import { linksText } from "#device/link-text";
 import { parseTrace } from "#device/link-trace";
 import { LINK_GRAMMAR, type LinkProfiles, parseLinks } from "#device/link-words";
 import { usageError } from "./cli-error.ts";
@@ -21,7 +21,8 @@ const CLAUSES = ["delay", "jitter", "rate", "queue", "loss", "loss-ge", "duplica
 /** The flags that make a link worse; also the ones that `demo` hands on. */
 export const LINK_FLAGS: readonly string[] = ["link", ...CLAUSES, "seed"];
 
-const readTrace = (name: string) => parseTrace(readFileSync(name, "utf8"), name);
+/** Trace files, by their names. */
+export const readTrace = (name: string) => parseTrace(readFileSync(name, "utf8"), name);
 
 /** Reads the link flags: `--link` first, the single ones on top of it. Null where none was given. */
 export function impairment(flags: Flags): Impairment | null {
@@ -35,10 +36,7 @@ export function impairment(flags: Flags): Impairment | null {
   }
   const seed = flags.whole("seed", 0, 0xffff_ffff) ?? Math.floor(Math.random() * 100_000);
   if (!asked) return null;
-  const out = linkText(profiles.out);
-  const back = linkText(profiles.in);
-  const words = out === back ? out : `out ${out} in ${back}`;
-  return { profiles, seed, text: `${words}, seed ${seed}` };
+  return { profiles, seed, text: `${linksText(profiles)}, seed ${seed}` };
 }
 
 function readClause(flag: string, given: string, base: LinkProfiles): LinkProfiles {

@@ -1,5 +1,6 @@
 import type { Call } from "./commands.ts";
 import type { Role } from "./endpoint.ts";
+import { controlLink } from "./link-control.ts";
 import { captured, endCapture } from "./open-capture.ts";
 import { openDevice } from "./open-device.ts";
 import { Session } from "./session.ts";
@@ -11,7 +12,8 @@ import { Voice } from "./voice.ts";
 export async function runSession(role: Role, call: Call): Promise<number> {
   const options = sessionOptions(role, call);
   const voice = new Voice(options.manner);
-  const { device, capture } = captured(openDevice(options.endpoint, options), options.write, voice);
+  const opened = openDevice(options.endpoint, options);
+  const { device, capture } = captured(opened, options.write, voice);
   const session = await Session.open(options, device, voice);
   const stop = listenToSignals({
     close: () => session.close(),
@@ -22,10 +24,13 @@ export async function runSession(role: Role, call: Call): Promise<number> {
       return capture !== null;
     },
   });
+  let endControl = () => {};
   try {
+    endControl = await controlLink(opened, options.socket, voice);
     return await session.run();
   } finally {
     await session.end();
+    endControl();
     endCapture(capture, options.write, voice);
     stop();
   }

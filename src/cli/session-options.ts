@@ -34,6 +34,8 @@ export interface SessionOptions {
   readonly offload: boolean;
   readonly force: boolean;
   readonly impairment: Impairment | null;
+  /** Where `tcpnet link` reaches the link; undefined: at the usual place. */
+  readonly socket: string | undefined;
   /** Where the capture goes; "-": standard output. */
   readonly write: string | undefined;
   readonly manner: Manner;
@@ -62,6 +64,11 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
       "add --recv FILE, or write the capture to a file",
     );
   }
+  const link = impairment(flags);
+  const socket = flags.text("socket");
+  if (socket !== undefined && link === null) {
+    throw usageError("--socket is for a link that can be changed", "this one has none", "add --link clear");
+  }
   const keep = flags.has("keep");
   const where = endpoint(role, {
     tun,
@@ -88,7 +95,8 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
     mtu: mtuOf(flags, where),
     offload: flags.has("offload"),
     force: flags.has("force"),
-    impairment: impairment(flags),
+    impairment: link,
+    socket,
     write,
     manner: mannerOf(flags),
   };

@@ -26,6 +26,30 @@ export interface ImpairOptions {
   readonly observers?: { readonly out?: LinkObserver; readonly in?: LinkObserver };
 }
 
+/** The bell of the device below, which a change of the link rings too. */
+class Bell implements Wakeable {
+  readonly #inner: Wakeable;
+  #notify: (() => void) | undefined;
+
+  constructor(inner: Wakeable) {
+    this.#inner = inner;
+  }
+
+  arm(notify: () => void): void {
+    this.#notify = notify;
+    this.#inner.arm(notify);
+  }
+
+  disarm(): void {
+    this.#notify = undefined;
+    this.#inner.disarm();
+  }
+
+  ring(): void {
+    this.#notify?.();
+  }
+}
+
 /**
  * A device behind an impaired link, in real time: `out` at its egress, `in` at its ingress. It offers no offload, so that
  * every packet is one that a wire would see; SegmentationDevice above it cuts super-segments (docs/adr/0010).
@@ -39,6 +63,7 @@ export class ImpairDevice implements Device {
   readonly out: Link;
   readonly in: Link;
   readonly #inner: Device;
+  readonly #bell: Bell | undefined;
   readonly #tooBig: TooBig | undefined;
   #slab: Slab | undefined;
   /** A packet on its way to the device below: kept while that is full. */
@@ -57,7 +82,8 @@ export class ImpairDevice implements Device {
     this.name = inner.name;
     this.mtu = inner.mtu;
     this.queueLength = inner.queueLength;
-    this.wakeable = inner.wakeable;
+    this.#bell = inner.wakeable === undefined ? undefined : new Bell(inner.wakeable);
+    this.wakeable = this.#bell;
     this.#tooBig = options.tooBig;
     const { now, profiles } = options;
     const prng = new Prng(options.seed);
@@ -67,10 +93,15 @@ export class ImpairDevice implements Device {
     this.in.observer = options.observers?.in;
   }
 
-  /** Other profiles from `now` on, while it runs. */
+  get profiles(): LinkProfiles {
+    return { out: this.out.profile, in: this.in.profile };
+  }
+
+  /** Other profiles from `now` on, while it runs. Whoever sleeps until the old ones had something to do is woken. */
   set(profiles: LinkProfiles, now: number): void {
     this.out.set(profiles.out, now);
     this.in.set(profiles.in, now);
+    this.#bell?.ring();
   }
 
   attach(slab: Slab): void {

@@ -1,5 +1,6 @@
 import { type Chance, CLEAR_LINK, type LinkProfile, type LossNth, type Queue } from "./link-profile.ts";
 import { percentText, rateText, sizeText, timeText } from "./link-units.ts";
+import type { LinkProfiles } from "./link-words.ts";
 
 /** A profile in the words that `parseLink` reads: only what differs from a clear link, so that is "". */
 export function linkText(profile: LinkProfile): string {
@@ -27,6 +28,12 @@ export function linkText(profile: LinkProfile): string {
     if (down.period !== Number.POSITIVE_INFINITY) words.push(`every ${timeText(down.period)}`);
   }
   return words.join(" ");
+}
+
+/** Both directions in words that `parseLinks` reads; never empty. */
+export function linksText({ out, in: back }: LinkProfiles): string {
+  const [there, home] = [out, back].map((profile) => linkText(profile) || "clear");
+  return there === home ? there! : `out ${there} in ${home}`;
 }
 
 function lossText(profile: LinkProfile, words: string[]): void {

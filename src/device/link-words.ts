@@ -28,6 +28,7 @@ loss P% [CORRELATION%] | loss gemodel P% [R% [1-H% [1-K%]]] | loss nth 3,7,10-12
 duplicate P% [CORRELATION%]    corrupt P% [CORRELATION%]    reorder P% [CORRELATION%] [gap N]
 rate RATE    queue PACKETS|SIZE    codel [target TIME] [interval TIME] [ecn]    ecn PACKETS|SIZE
 mtu BYTES [silent]    down FROM-TO[,FROM-TO] [every TIME]    trace FILE
+clear: nothing of the above
 out … in … both …: the clauses after it are for that direction`;
 
 type Change = (profile: LinkProfile) => LinkProfile;
@@ -164,6 +165,8 @@ function readClause(words: Words, trace: TraceReader | undefined): Change {
       return downClause(words);
     case "trace":
       return traceClause(words, trace);
+    case "clear":
+      return () => CLEAR_LINK;
     default:
       return words.fail(`"${clause}" is not a word for links; there are ${CLAUSES}`);
   }
@@ -171,7 +174,7 @@ function readClause(words: Words, trace: TraceReader | undefined): Change {
 
 /** RFC 791: every link carries 68 bytes. */
 const MTU_MIN = 68;
-const CLAUSES = "delay jitter loss duplicate reorder corrupt rate queue codel ecn mtu down trace";
+const CLAUSES = "delay jitter loss duplicate reorder corrupt rate queue codel ecn mtu down trace clear";
 
 function readChance(words: Words, clause: string): Chance {
   const probability = words.read(clause, "a percentage such as 1%", readPercent);

@@ -63,7 +63,7 @@ netTest("a file through it arrives whole, over TCP and a lossy link", async (ns)
   expect([client.code, client.timedOut]).toEqual([0, false]);
   expect(Buffer.compare(Buffer.from(await Bun.readableStreamToArrayBuffer(server.stdout)), bytes)).toBe(0);
   const { counts } = JSON.parse((await link(ns, "show", "--json")).stdout);
-  expect(counts.there["link.loss"]).toBeGreaterThan(0);
+  expect(counts.out["link.loss"]).toBeGreaterThan(0);
 });
 
 netTest("a smaller MTU is told by ICMP, a closed port too", async (ns) => {

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { askControl, type Controlled, control, listenForControl } from "#chaos/control";
+import { readTrace } from "#cli/link-flags";
 import { linkText } from "#device/link-text";
 import { parseLinks } from "#device/link-words";
 
@@ -13,7 +14,7 @@ function link(): Controlled {
     set: (wanted) => {
       profiles = wanted;
     },
-    counts: () => ({ there: { "link.offered": 3 }, back: {} }),
+    counts: () => ({ out: { "link.offered": 3 }, in: {} }),
   };
 }
 
@@ -33,8 +34,8 @@ describe("one line", () => {
   test("what cannot be understood is told and changes nothing", () => {
     const it = link();
     const before = it.profiles();
-    for (const line of ["", "sett loss 1%", "set loss", "set losss 1%", "change delay 1", "set trace /etc/passwd"]) {
-      expect([line, control(it, line).ok]).toEqual([line, false]);
+    for (const line of ["", "sett loss 1%", "set loss", "set losss 1%", "change delay 1", "set trace /no/such/file"]) {
+      expect([line, control(it, line, readTrace).ok]).toEqual([line, false]);
     }
     expect(it.profiles()).toBe(before);
   });
@@ -50,9 +51,20 @@ describe("over a socket", () => {
     expect(await askControl(path, "set delay 7ms")).toMatchObject({ ok: true, text: "delay 7ms" });
     for (let i = 0; i < 20; i++) expect((await askControl(path, "show")).text).toBe("delay 7ms");
     expect((await askControl(path, `set ${"x".repeat(10_000)}`)).ok).toBe(false);
-    expect(listenForControl(path, it)).rejects.toThrow("in use");
+    await expect(listenForControl(path, it)).rejects.toThrow("another tcpnet listens there");
     stop();
-    expect(askControl(path, "show")).rejects.toThrow();
+    await expect(askControl(path, "show")).rejects.toThrow();
+    expect(existsSync(path)).toBe(false);
+    rmSync(folder, { recursive: true });
+  });
+
+  test("a program that is stopped keeps its socket, and is not waited for without end", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "link-"));
+    const path = join(folder, "link-x.sock");
+    const silent = Bun.listen({ unix: path, socket: { data: () => {} } });
+    await expect(askControl(path, "show")).rejects.toThrow("gave no answer");
+    await expect(listenForControl(path, link())).rejects.toThrow("another tcpnet listens there");
+    silent.stop(true);
     rmSync(folder, { recursive: true });
   });
 

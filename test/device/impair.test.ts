@@ -48,6 +48,19 @@ class End {
   }
 }
 
+test("a change rings whoever sleeps until the old link had something to do", () => {
+  const { device } = impaired("down 0s-1h");
+  let rung = 0;
+  device.set(parseLinks("clear"), 1);
+  device.wakeable!.arm(() => rung++);
+  device.set(parseLinks("loss 1%"), 2);
+  expect(rung).toBe(1);
+  expect(device.profiles).toEqual(parseLinks("loss 1%"));
+  device.wakeable!.disarm();
+  device.set(parseLinks("clear"), 3);
+  expect(rung).toBe(1);
+});
+
 test("out delays what leaves, in what comes", () => {
   const { device, near, far } = impaired("out delay 20ms in delay 5ms");
   expect(near.send(1, 0)).toBe(TX_OK);

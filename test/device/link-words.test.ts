@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { LinkSyntaxError } from "#device/link-error";
 import { CLEAR_LINK, type LinkProfile } from "#device/link-profile";
-import { linkText } from "#device/link-text";
+import { linksText, linkText } from "#device/link-text";
 import { parseTrace } from "#device/link-trace";
 import { parseLink, parseLinks } from "#device/link-words";
 
@@ -67,6 +67,26 @@ test("out and in choose the direction of what follows", () => {
   const both = parseLinks("delay 20ms out rate 1mbit in rate 10mbit both loss 1%");
   expect(both.out).toEqual(parseLink("delay 20ms rate 1mbit loss 1%"));
   expect(both.in).toEqual(parseLink("delay 20ms rate 10mbit loss 1%"));
+});
+
+test("clear takes back what was said before, of one direction or of both", () => {
+  expect(parseLinks("delay 20ms loss 1% in clear mtu 900")).toEqual({
+    out: parseLink("delay 20ms loss 1%"),
+    in: parseLink("mtu 900"),
+  });
+  expect(parseLinks("clear", parseLinks("loss 1%"))).toEqual({ out: CLEAR_LINK, in: CLEAR_LINK });
+});
+
+test("both directions come out in words that make them again", () => {
+  for (const words of [
+    "clear",
+    "loss 1%",
+    "out delay 20ms in clear",
+    "out clear in rate 1mbit",
+    "out mtu 900 in loss 1%",
+  ]) {
+    expect(linksText(parseLinks(words))).toBe(words);
+  }
 });
 
 test("a trace is read by whoever can read files", () => {

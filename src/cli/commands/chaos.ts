@@ -1,17 +1,20 @@
-import { Chaos, type Counts } from "#chaos/chaos";
-import { controlPath, listenForControl, profilesText } from "#chaos/control";
+import { Chaos } from "#chaos/chaos";
+import { controlPath, type LinkCounts, listenForControl } from "#chaos/control";
 import { Mirror } from "#chaos/mirror";
 import { mirrorAddress } from "#chaos/mirror-address";
 import { CLEAR_LINK } from "#device/link-profile";
+import { linksText } from "#device/link-text";
+import type { LinkProfiles } from "#device/link-words";
 import type { Address } from "#ip/address";
 import type { Prefix } from "#ip/prefix";
 import { CliError, usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
 import { readPrefix } from "../endpoint.ts";
 import { EXIT_FAILURE, EXIT_NOT_READY, EXIT_OK } from "../exit-codes.ts";
-import { impairment } from "../link-flags.ts";
+import { countsText, linkCommand } from "../link-control.ts";
+import { impairment, readTrace } from "../link-flags.ts";
 import { openDevice } from "../open-device.ts";
-import { programName } from "../program.ts";
+import { mannerOf } from "../session-options.ts";
 import { listenToSignals } from "../signals.ts";
 import { Voice } from "../voice.ts";
 
@@ -28,44 +31,30 @@ export async function run({ args, flags }: Call): Promise<number> {
   const [a, b] = sides(args);
   const impaired = impairment(flags);
   const profiles = impaired?.profiles ?? { out: CLEAR_LINK, in: CLEAR_LINK };
-  const voice = new Voice(flags.has("json") ? "json" : flags.has("quiet") ? "quiet" : "plain");
-  const chaos = open(
-    a,
-    b,
-    { profiles, seed: impaired?.seed ?? 1 },
-    flags.whole("mtu", 576, 65_535),
-    flags.has("force"),
-  );
+  const seed = impaired?.seed ?? flags.whole("seed", 0, 0xffff_ffff) ?? 1;
+  const voice = new Voice(mannerOf(flags));
+  const chaos = open(a, b, { profiles, seed }, flags.whole("mtu", 576, 65_535), flags.has("force"));
   const path = flags.text("socket") ?? controlPath(a.tun);
-  let stopListening: () => void;
-  try {
-    stopListening = await listenForControl(path, {
-      profiles: () => chaos.profiles,
-      set: (wanted) => {
-        chaos.set(wanted);
-        voice.event("link", { link: profilesText(wanted) }, `link: ${profilesText(wanted)}`);
-      },
-      counts: () => chaos.counts,
-    });
-  } catch (error) {
+  const set = (wanted: LinkProfiles) => {
+    chaos.set(wanted);
+    voice.event("link", { link: linksText(wanted) }, `· from now on the link is: ${linksText(wanted)}`);
+  };
+  const link = { profiles: () => chaos.profiles, set, counts: () => chaos.counts };
+  const stopListening = await listenForControl(path, link, readTrace).catch((error: Error) => {
     chaos.close();
-    throw new CliError(
-      EXIT_NOT_READY,
-      `the control socket ${path} cannot be had`,
-      String(error),
-      "or say --socket PATH",
-    );
-  }
+    throw new CliError(EXIT_NOT_READY, `the control socket ${path} cannot be had`, error.message, "say --socket PATH");
+  });
   chaos.start();
-  voice.lines("ready", { a: facts(a), b: facts(b), socket: path, link: profilesText(profiles) }, map(a, b, path));
-  const code = await ended(chaos, voice);
+  const words = { link: linksText(profiles), seed };
+  voice.lines("ready", { a: facts(a), b: facts(b), socket: path, ...words }, [
+    `tcpnet chaos: what goes out of one device comes back from the other, through the link`,
+    ...map(a, b, `${words.link}, seed ${seed}`, path),
+  ]);
+  const code = await ended(a, b, chaos, voice);
   stopListening();
   const { counts } = chaos;
   chaos.close();
-  voice.lines("end", { ...counts }, [
-    `${a.tun} > ${b.tun}  ${told(counts.there)}`,
-    `${b.tun} > ${a.tun}  ${told(counts.back)}`,
-  ]);
+  voice.lines("end", { ...counts }, countLines(a, b, counts));
   return code;
 }
 
@@ -106,37 +95,42 @@ function open(a: Side, b: Side, link: LinkOf, mtu: number | undefined, force: bo
 }
 
 /** Until Ctrl-C, SIGTERM, or the end of a device. */
-function ended(chaos: Chaos, voice: Voice): Promise<number> {
+function ended(a: Side, b: Side, chaos: Chaos, voice: Voice): Promise<number> {
   return new Promise((resolve) => {
     const stop = listenToSignals({
       close: () => end(EXIT_OK),
       abort: (code) => end(code),
-      figures: () => voice.lines("figures", chaos.counts, [told(chaos.counts.there), told(chaos.counts.back)]),
+      figures: () => voice.lines("figures", { ...chaos.counts }, countLines(a, b, chaos.counts)),
       reopen: () => false,
     });
     const end = (code: number) => {
       stop();
       resolve(code);
     };
-    chaos.onGone = () => end(EXIT_FAILURE);
+    chaos.onGone = () => {
+      voice.warn({ what: `${a.tun} or ${b.tun} vanished`, why: "the device was removed", fix: "" });
+      end(EXIT_FAILURE);
+    };
   });
 }
 
-function map(a: Side, b: Side, path: string): string[] {
-  return [
-    `  ${a.tun}  ${a.kernel.address} (kernel), ${a.mirror} stands for ${b.kernel.address} on ${b.tun}`,
-    `  ${b.tun}  ${b.kernel.address} (kernel), ${b.mirror} stands for ${a.kernel.address} on ${a.tun}`,
-    `  try   ping ${a.mirror}`,
-    `  then  ${programName} link set "delay 100ms loss 5%" --socket ${path}`,
-    "  end   Ctrl-C",
+function map(a: Side, b: Side, link: string, path: string): string[] {
+  const rows: [string, string][] = [
+    [a.tun, `${a.kernel.address} (kernel), ${a.mirror} stands for ${b.kernel.address} on ${b.tun}`],
+    [b.tun, `${b.kernel.address} (kernel), ${b.mirror} stands for ${a.kernel.address} on ${a.tun}`],
+    ["link", link],
+    ["try", `ping ${a.mirror}`],
+    ["then", linkCommand('set "delay 100ms loss 5%"', path)],
+    ["end", "Ctrl-C"],
   ];
+  const width = Math.max(...rows.map(([head]) => head.length));
+  return rows.map(([head, text]) => `  ${head.padEnd(width)}  ${text}`);
 }
 
 function facts({ tun, kernel, mirror }: Side): Record<string, string> {
   return { tun, kernel: `${kernel}`, mirror: `${mirror}` };
 }
 
-function told(counts: Counts): string {
-  const parts = Object.entries(counts).map(([name, n]) => `${name} ${n}`);
-  return parts.length === 0 ? "nothing" : parts.join(", ");
+function countLines(a: Side, b: Side, counts: LinkCounts): string[] {
+  return [`${a.tun} > ${b.tun}  ${countsText(counts.out)}`, `${b.tun} > ${a.tun}  ${countsText(counts.in)}`];
 }

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { controlPath, isHeard } from "#chaos/control";
 import { NO_OFFLOAD } from "#device/device";
 import { pair } from "#device/pair";
 import { netup } from "#netup/netup";
@@ -13,6 +14,7 @@ import { verdict } from "../demo-verdict.ts";
 import { type Endpoint, endpoint, type Role } from "../endpoint.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_SIGINT } from "../exit-codes.ts";
 import { LAB } from "../lab.ts";
+import { controlLink } from "../link-control.ts";
 import { captured, endCapture } from "../open-capture.ts";
 import { impaired } from "../open-device.ts";
 import { programName, selfCommand } from "../program.ts";
@@ -23,6 +25,8 @@ import { Voice } from "../voice.ts";
 
 /** Set for the run inside of the private network: how it was had. */
 const INSIDE = "TCPNET_DEMO_INSIDE";
+/** Set with it: where `tcpnet link` looks for the demo's link. Inside, another user may seem to run. */
+const SOCKET = "TCPNET_DEMO_SOCKET";
 const FULL_OFFLOAD = { checksum: true, tso4: true, tso6: true };
 /** Not the default: Wireshark takes whatever uses 7000 for another protocol, and a newcomer opens the capture first. */
 const PORT = 7007;
@@ -48,7 +52,7 @@ export async function run({ flags }: Call): Promise<number> {
 /** Runs this very program again inside of the network. */
 async function again(way: readonly string[]): Promise<number> {
   const child = Bun.spawn([...way, ...selfCommand(process.argv.slice(2))], {
-    env: { ...process.env, [INSIDE]: way.join(" ") },
+    env: { ...process.env, [INSIDE]: way.join(" "), [SOCKET]: controlPath("demo") },
     stdio: ["inherit", "inherit", "inherit"],
   });
   // A Ctrl-C reaches both; the one inside tidies up, and we wait for it.
@@ -135,13 +139,19 @@ async function inKernel(
   const host = spawn("host", []);
   await Promise.race([ready, host.exited]);
   const capture = options.write === undefined ? [] : ["--write", options.write];
-  const peer = spawn("peer", [...options.linkArguments, ...capture]);
+  const peer = spawn("peer", [...options.linkArguments, ...(await socketArguments(options)), ...capture]);
   const first = await Promise.race([host.exited, peer.exited]);
   // Where one fails the other would wait for it in vain.
   if (first !== EXIT_OK) for (const actor of actors) actor.stop();
   const [hostCode, peerCode] = await Promise.all([host.exited, peer.exited]);
   await Promise.all([host.listening, peer.listening]);
   return { host: hostCode, peer: peerCode };
+}
+
+/** Where the peer's link is reached, unless another demo's is. */
+async function socketArguments({ impairment }: DemoOptions): Promise<string[]> {
+  const socket = process.env[SOCKET] ?? controlPath("demo");
+  return impairment === null || (await isHeard(socket)) ? [] : ["--socket", socket];
 }
 
 async function listen(stream: ReadableStream<Uint8Array>, role: Role, stage: Stage): Promise<void> {
@@ -164,14 +174,20 @@ async function inMemory(
   const { mtu, impairment } = options;
   const offload = options.offload && impairment === null ? FULL_OFFLOAD : NO_OFFLOAD;
   const [a, b] = pair({ names: ["host", "peer"], mtu, queueLength: 2000, offload });
+  const [, socket] = await socketArguments(options);
   const begin = async (role: Role) => {
     const voice = new Voice("json", (line) => stage.hear(role, line));
     const end = role === "host" ? a : impairment === null ? b : impaired(b, impairment);
     const path = role === "peer" ? options.write : undefined;
     const { device, capture } = captured(end, path, voice);
     const session = await Session.open(sessionFor(role, options, folder), device, voice);
+    const endControl = await controlLink(end, socket, voice);
     actors.push({ stop: () => session.abort(EXIT_SIGINT) });
-    return { session, close: () => endCapture(capture, path, voice) };
+    const close = () => {
+      endControl();
+      endCapture(capture, path, voice);
+    };
+    return { session, close };
   };
   const sides = [await begin("host"), await begin("peer")] as const;
   try {
@@ -203,6 +219,7 @@ function sessionFor(role: Role, options: DemoOptions, folder: string): SessionOp
     offload: options.offload,
     force: false,
     impairment: options.impairment,
+    socket: undefined,
     write: undefined,
     manner: "json",
   };

@@ -1,49 +1,63 @@
 import { readdirSync } from "node:fs";
-import { dirname } from "node:path";
-import { type Answer, askControl, controlPath } from "#chaos/control";
+import { type Answer, askControl, controlFolder, controlPath, isHeard, ROOT_FOLDER } from "#chaos/control";
 import { CliError, usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
-import { EXIT_NOT_READY, EXIT_OK } from "../exit-codes.ts";
+import { EXIT_NOT_READY, EXIT_OK, EXIT_PERMISSION } from "../exit-codes.ts";
+import { countsText, linkCommand } from "../link-control.ts";
+import { programName } from "../program.ts";
+
+/** How a link comes to be that can be changed. */
+const HOW = `start one: ${programName} chaos, or host, peer and demo with a link flag (--link clear makes a clean one)`;
 
 /** `tcpnet link show|set|change|clear [words]`: changes a link that runs. */
 export async function run({ args, flags }: Call): Promise<number> {
-  const path = flags.text("socket") ?? socketOf(flags.text("dev"));
-  let answer: Answer;
-  try {
-    answer = await askControl(path, args.join(" ").replaceAll("\n", " "));
-  } catch {
-    throw new CliError(EXIT_NOT_READY, `nobody answers at ${path}`, "no link runs there", "start tcpnet chaos first");
+  const path = flags.text("socket") ?? (await socketOf(flags.text("dev")));
+  const line = args.join(" ").replaceAll("\n", " ");
+  const answer = await askControl(path, line).catch((error: Error) => {
+    throw unheard(path, error);
+  });
+  if (!answer.ok) {
+    throw usageError("the link was not changed", answer.text, `for example: ${linkCommand('set "delay 20ms"', path)}`);
   }
-  if (!answer.ok)
-    throw usageError("the link was not changed", answer.text, 'for example: tcpnet link set "delay 20ms"');
   process.stdout.write(flags.has("json") ? `${JSON.stringify(answer)}\n` : words(answer));
   return EXIT_OK;
 }
 
 function words({ text, counts }: Answer): string {
-  const rows = Object.entries(counts ?? {}).map(
-    ([way, of]) =>
-      `${way.padEnd(6)}${
-        Object.entries(of)
-          .map(([name, n]) => `${name} ${n}`)
-          .join(", ") || "nothing"
-      }`,
-  );
+  const rows = Object.entries(counts ?? {}).map(([way, of]) => `  ${way.padEnd(3)}  ${countsText(of)}`);
   return `${[text, ...rows].join("\n")}\n`;
 }
 
-/** The socket of that device's link, or of the only one that runs. */
-function socketOf(device: string | undefined): string {
-  if (device !== undefined) return controlPath(device);
-  const names = sockets();
-  if (names.length === 1) return controlPath(names[0]!);
-  if (names.length === 0) throw new CliError(EXIT_NOT_READY, "no link runs here", "", "start tcpnet chaos first");
-  throw usageError("several links run", names.join(", "), `say --dev ${names[0]}`);
+function unheard(path: string, error: Error & { code?: string }): CliError {
+  if (error.code === "EACCES" || error.code === "EPERM") {
+    return new CliError(EXIT_PERMISSION, `${path} belongs to another user`, "only its owner may change a link", "sudo");
+  }
+  return new CliError(EXIT_NOT_READY, `nobody answers at ${path}`, "no link that can be changed runs there", HOW);
 }
 
-function sockets(): string[] {
+/** The socket of that device's link, or of the only one that runs. */
+async function socketOf(device: string | undefined): Promise<string> {
+  if (device !== undefined) return controlPath(device);
+  const names = await running();
+  if (names.length === 1) return controlPath(names[0]!);
+  if (names.length > 1) throw usageError("several links run", names.join(", "), `say which: --dev ${names[0]}`);
+  const others = controlFolder() === ROOT_FOLDER ? [] : devices(ROOT_FOLDER);
+  if (others.length === 0) throw new CliError(EXIT_NOT_READY, "no link that can be changed runs here", "", HOW);
+  throw new CliError(EXIT_PERMISSION, `the link of ${others.join(", ")} is root's`, "", `sudo ${programName} link …`);
+}
+
+/** The devices whose links are there; a killed program leaves its socket, but nobody listens at it. */
+async function running(): Promise<string[]> {
+  const names = devices(controlFolder());
+  const heard = await Promise.all(names.map((name) => isHeard(controlPath(name))));
+  return names.filter((_, i) => heard[i]);
+}
+
+function devices(folder: string): string[] {
   try {
-    return readdirSync(dirname(controlPath("x"))).flatMap((file) => /^link-(.+)\.sock$/.exec(file)?.[1] ?? []);
+    return readdirSync(folder)
+      .flatMap((file) => /^link-(.+)\.sock$/.exec(file)?.[1] ?? [])
+      .sort();
   } catch {
     return [];
   }

@@ -194,7 +194,9 @@ export class Driver {
     if (this.#state !== IDLE) return;
     // The bell tells of packets, not of room for the one that waits.
     const bell = this.#device.wakeable !== undefined && !this.#stash.full;
-    const wait = Math.min(Math.floor(this.#dueIn() / MILLISECOND), bell ? SLEEP_MAX_MS : LOOK_MS);
+    // What fell due while the bell was armed is late already; Bun warns of negative times.
+    const due = Math.max(0, Math.floor(this.#dueIn() / MILLISECOND));
+    const wait = Math.min(due, bell ? SLEEP_MAX_MS : LOOK_MS);
     // This timer is also what keeps the process alive.
     this.#timer = setTimeout(this.#rouse, wait);
     if (!this.#referenced) this.#timer.unref();

@@ -44,7 +44,7 @@ netTest("the program's own timers keep their time under a flood", async (ns) => 
   const { child, line } = await echo(ns, 0);
   child.kill("SIGUSR1");
   const began = performance.now();
-  await ns.must(["ping", "-q", "-f", "-c", "20000", "-s", "1000", "10.0.0.7"]);
+  await ns.must(["ping", "-q", "-f", "-w", "2", "-s", "1000", "10.0.0.7"]);
   const flood = performance.now() - began;
   child.kill("SIGUSR1");
   const worst = Number((await line())!.replace("worst ", ""));

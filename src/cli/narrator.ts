@@ -35,6 +35,8 @@ export class Narrator {
   readonly #ahead: number;
   readonly #pending = new Map<number, Line>();
   readonly #resent = new Map<number, number>();
+  /** The record of an ordinary segment that came last: told only if a state follows from it. -1: none. */
+  #heard = -1;
 
   /** @param now the trace's clock at this moment. */
   constructor(voice: Voice, now: number) {
@@ -44,6 +46,7 @@ export class Narrator {
 
   /** Reads what the stack recorded since the last time. */
   read(trace: Trace): void {
+    this.#heard = -1;
     for (let i = 0; i < trace.size; i++) {
       const id = trace.connection[i]!;
       const kind = trace.kind[i]!;
@@ -52,7 +55,7 @@ export class Narrator {
       else if (kind === EV_RX) this.#received(trace, i, id);
       else if (kind === EV_STATE) this.#changed(trace, i, id);
     }
-    for (const id of [...this.#pending.keys()]) this.#flush(id);
+    if (this.#pending.size > 0) for (const id of [...this.#pending.keys()]) this.#flush(id);
   }
 
   #transmitted(trace: Trace, i: number, id: number): void {
@@ -63,6 +66,7 @@ export class Narrator {
     const state = called?.arrow === "·" ? called.state : "";
     const step = (flags & (SYN | FIN | RST)) !== 0 || cause === TX_ACK_HANDSHAKE || cause === TX_ACK_FIN;
     if (step) {
+      this.#heard = -1;
       if (state !== "") this.#pending.delete(id);
       else this.#flush(id);
       this.#put(
@@ -80,10 +84,15 @@ export class Narrator {
   }
 
   #received(trace: Trace, i: number, id: number): void {
-    this.#flush(id);
-    const flags = trace.c[i]!;
-    const step = (flags & (SYN | FIN | RST)) !== 0;
-    this.#put(id, "←", flagsText(flags), textOf(trace, i, ""), this.#time(trace, i), step, "");
+    if (this.#pending.size > 0) this.#flush(id);
+    // Nothing is made of a segment that is not told: there are a hundred thousand per second.
+    const step = (trace.c[i]! & (SYN | FIN | RST)) !== 0;
+    this.#heard = step ? -1 : i;
+    if (step) this.#hear(trace, i, id, true, "");
+  }
+
+  #hear(trace: Trace, i: number, id: number, step: boolean, state: string): void {
+    this.#put(id, "←", flagsText(trace.c[i]!), textOf(trace, i, ""), this.#time(trace, i), step, state);
   }
 
   #changed(trace: Trace, i: number, id: number): void {
@@ -92,6 +101,11 @@ export class Narrator {
     if (pending?.arrow === "←") {
       // A segment may lead through two states (an ACK with a FIN): the last one is where it is now.
       pending.state = state;
+      return;
+    }
+    if (this.#heard >= 0 && trace.connection[this.#heard] === id) {
+      this.#hear(trace, this.#heard, id, false, state);
+      this.#heard = -1;
       return;
     }
     this.#flush(id);

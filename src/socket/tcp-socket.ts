@@ -330,9 +330,10 @@ export class TcpSocket implements Socket, Source, Sink {
     return this.#deaf || (this.#tcb.state & (SYN_SENT | SYN_RECEIVED | MAY_RECEIVE)) === 0;
   }
 
+  /** A quarter of the buffer at least: whoever waits is not woken for every acknowledgment's few octets. */
   #hasRoom(): boolean {
     const { snd, params } = this.#tcb;
-    return snd.queued < params.sendBuffer && this.#floor.engine.slab.available > 0;
+    return snd.queued <= 0.75 * params.sendBuffer && this.#floor.engine.slab.available > 0;
   }
 
   #isFlushed(): boolean {

@@ -174,7 +174,7 @@ export interface Socket extends AsyncDisposable {
    * Throws ConnectionError after `closeWrite` or the end of the connection.
    */
   write(bytes: Uint8Array, from?: number, n?: number): number;
-  /** Resolves when `write` takes octets again. Rejects when it ends before. */
+  /** Resolves when at least a quarter of the send buffer is free. Rejects when it ends before. */
   drained(): Promise<void>;
   /** Resolves when the peer has acknowledged everything written so far, the FIN included. Rejects when the connection ends before. */
   flushed(): Promise<void>;

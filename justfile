@@ -24,7 +24,7 @@ check: install
 
 # tests; folders or names narrow it down (just test test/tcp)
 test *WHAT:
-    bun test {{WHAT}}
+    bun test --timeout 30000 {{WHAT}}
 
 # end-to-end tests in network namespaces (root, or user namespaces and /dev/net/tun)
 e2e:
@@ -39,7 +39,7 @@ types:
     tsc --noEmit
 
 # throughput over two TUN devices, each way of running it, beside the reference
-bench SECONDS="2":
+bench SECONDS="2": build
     bun test/bench/bench.ts {{SECONDS}}
 
 # N random simulations from SEED on; a failing one prints how to replay it

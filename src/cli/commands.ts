@@ -27,6 +27,8 @@ export interface CommandSpec {
   /** A few sentences behind the examples. */
   readonly about: string;
   readonly groups: readonly FlagGroup[];
+  /** Where its exit codes are not those of a conversation. */
+  readonly exits?: readonly (readonly [string, string])[];
   /** Loaded only when the command runs, so that help and version answer at once. */
   readonly load: () => Promise<CommandModule>;
 }
@@ -52,8 +54,8 @@ const TRAFFIC = [
   ["--recv <file>", "write what comes to the file instead of standard output"],
 ] as const;
 
-const LINK = group(
-  "Link (netem's words; both directions of this device; switches offload off)",
+const LINK_CLAUSES: readonly Flag[] = group(
+  "",
   ["--delay <time>", "20ms"],
   ["--jitter <time>", "5ms around the delay"],
   ["--loss <percent>", "1%"],
@@ -65,13 +67,18 @@ const LINK = group(
   ["--queue <room>", "100 packets, or 64kb, in front of the rate"],
   ["--link <words>", '"delay 20ms loss 1%", the whole language at once; clear: nothing, for now'],
   ["--seed <number>", "the same number draws the same losses again"],
-);
+).flags;
+
+const LINK: FlagGroup = {
+  title: "Link (netem's words; both directions of this device; switches offload off)",
+  flags: LINK_CLAUSES,
+};
 
 /** What a conversation adds: its link can be changed while it runs, if it began with one. */
 const LIVE_LINK: FlagGroup = {
   title: LINK.title,
   flags: [
-    ...LINK.flags,
+    ...LINK_CLAUSES,
     {
       raw: "--socket <path>",
       text: "where tcpnet link changes the link while it runs (/run/tcpnet/link-<tun>.sock); without any link flag there is none to change: say --link clear",
@@ -240,8 +247,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     about:
       "Files, and folders of *.pkt at any depth. A script of ten seconds takes milliseconds and gives the same result\n" +
-      "each time; root is not needed. One line per script, and what differs below it. Exit code 1: a script failed;\n" +
-      "3: none failed, but one asks for something that tcpnet does not have.",
+      "each time; root is not needed. One line per script, and what differs below it.",
     groups: [
       group(
         "Scripts",
@@ -261,6 +267,12 @@ export const COMMANDS: readonly CommandSpec[] = [
         ["--json", "one JSON object per script, one per line"],
       ),
     ],
+    exits: [
+      ["0", "every script passed"],
+      ["1", "a script failed, or has an error in its words"],
+      ["2", "wrong usage: nothing was run"],
+      ["3", "none failed, but one asks for something that tcpnet does not have"],
+    ],
     load: () => import("./commands/drill.ts"),
   },
   {
@@ -273,8 +285,10 @@ export const COMMANDS: readonly CommandSpec[] = [
       "tcpnet sim --bytes 1M --delay 20ms --loss 2% --seed 7 --events -",
     ],
     about:
-      "An hour takes seconds, and the same seed gives the same run: every packet, every loss, every decision. A line per\n" +
-      "flow on standard output: octets, time, goodput, retransmissions, round trip and congestion window.",
+      "An hour takes seconds, and the same seed gives the same run: every packet, every loss, every decision. Standard\n" +
+      "output has a line per flow and way (there: from the side that connects): what was received, when all of it was, the\n" +
+      "rate at which it came; what was sent again, how often a timeout said so, round trip and congestion window at the\n" +
+      "end. Without any link flag the link has a delay of 20 ms, 10 Mbit/s and a queue of 100 packets.",
     groups: [
       group(
         "Traffic",
@@ -297,12 +311,20 @@ export const COMMANDS: readonly CommandSpec[] = [
         ["--rack", "find losses by RACK-TLP (RFC 8985)"],
         ["--ecn", 'with ECN (and a link that marks: --link "… ecn 20")'],
       ),
-      LINK,
+      {
+        title: "Link (netem's words; both ways)",
+        flags: LINK_CLAUSES,
+      },
       group(
         "View",
         ["--events <file>", "every event as a line of text; - for standard output"],
         ["--json", "the result as one JSON object"],
       ),
+    ],
+    exits: [
+      ["0", "every flow sent all that it was told to"],
+      ["1", "a flow failed, or was not done when the time was over"],
+      ["2", "wrong usage: nothing was run"],
     ],
     load: () => import("./commands/sim.ts"),
   },
@@ -326,8 +348,16 @@ export const COMMANDS: readonly CommandSpec[] = [
         ["--force", "use TUN devices that netup did not make"],
         ["--socket <path>", "where tcpnet link reaches it (/run/tcpnet/link-<tunA>.sock)"],
       ),
-      LINK,
+      { title: "Link (netem's words; both ways)", flags: LINK_CLAUSES },
       VIEW,
+    ],
+    exits: [
+      ["0", "ended by Ctrl-C"],
+      ["1", "a device vanished"],
+      ["2", "wrong usage: nothing was done"],
+      ["3", "a device or the control socket is in use"],
+      ["4", "no permission: sudo"],
+      ["143", "ended by SIGTERM"],
     ],
     load: () => import("./commands/chaos.ts"),
   },
@@ -352,6 +382,12 @@ export const COMMANDS: readonly CommandSpec[] = [
         ["--socket <path>", "the link that listens there"],
         ["--json", "the answer as one JSON object"],
       ),
+    ],
+    exits: [
+      ["0", "told, or changed"],
+      ["2", "wrong usage: nothing was changed"],
+      ["3", "there is no link that can be changed"],
+      ["4", "no permission: sudo"],
     ],
     load: () => import("./commands/link.ts"),
   },

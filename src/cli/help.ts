@@ -60,12 +60,12 @@ export function commandHelp(command: CommandSpec): string {
     `Usage: tcpnet ${name}${args === "" ? "" : ` ${args}`}${groups.length > 0 ? " [options]" : ""}`,
     "",
     ...sections,
-    ...exitCodes(),
+    ...exitCodes(command.exits),
   ].join("\n");
 }
 
-function exitCodes(): string[] {
-  return ["Exit codes:", ...rows(EXIT_CODES), ""];
+function exitCodes(codes: CommandSpec["exits"] = EXIT_CODES): string[] {
+  return ["Exit codes:", ...rows(codes), ""];
 }
 
 /** Two columns; what is too long for the second goes on below itself. */

@@ -1,7 +1,7 @@
 import { controlPath, type LinkCounts, listenForControl } from "#chaos/control";
 import type { Device } from "#device/device";
 import { ImpairDevice } from "#device/impair";
-import { linksText } from "#device/link-text";
+import { countsText, linksText } from "#device/link-text";
 import { monotonic } from "#driver/clock";
 import { CliError } from "./cli-error.ts";
 import { EXIT_NOT_READY } from "./exit-codes.ts";
@@ -55,11 +55,4 @@ export function linkCommand(words: string, socket: string): string {
 
 function countLines(counts: LinkCounts): string[] {
   return [`        link      out: ${countsText(counts.out)}`, `                  in:  ${countsText(counts.in)}`];
-}
-
-/** What happened in one direction: "offered 1432, delivered 1420, loss 12". */
-export function countsText(counts: Readonly<Record<string, number>>): string {
-  const { "link.offered": offered = 0, "link.delivered": delivered = 0, ...others } = counts;
-  const parts = Object.entries(others).map(([name, n]) => `, ${name.replace(/^\w+\./, "")} ${n}`);
-  return `offered ${offered}, delivered ${delivered}${parts.join("")}`;
 }

@@ -47,6 +47,6 @@ function readClause(flag: string, given: string, base: LinkProfiles): LinkProfil
   } catch (error) {
     if (!(error instanceof LinkSyntaxError)) throw error;
     const fix = flag === "link" ? `the language:\n${LINK_GRAMMAR}` : `see: --help`;
-    throw usageError(`--${flag} ${given} cannot be understood`, error.message, fix);
+    throw usageError(`--${flag} ${given} cannot be understood`, `${error.message}\n${error.pointed()}`, fix);
   }
 }

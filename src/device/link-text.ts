@@ -36,6 +36,13 @@ export function linksText({ out, in: back }: LinkProfiles): string {
   return there === home ? there! : `out ${there} in ${home}`;
 }
 
+/** What happened in one direction: "offered 1432, delivered 1420, loss 12". */
+export function countsText(counts: Readonly<Record<string, number>>): string {
+  const { "link.offered": offered = 0, "link.delivered": delivered = 0, ...others } = counts;
+  const parts = Object.entries(others).map(([name, n]) => `, ${name.replace(/^\w+\./, "")} ${n}`);
+  return `offered ${offered}, delivered ${delivered}${parts.join("")}`;
+}
+
 function lossText(profile: LinkProfile, words: string[]): void {
   const { loss, lossNth } = profile;
   if (loss.kind === "gilbert-elliott") {

@@ -68,7 +68,7 @@ export function readScript(
 }
 
 /** What holds for this script: its own options, and before them those from outside. */
-export function configure(script: Script, outside: ConfigureOptions): Config {
+export function configure(script: Pick<Script, "options">, outside: ConfigureOptions): Config {
   const { profile, strict, seed } = outside;
   const options = [...script.options, ...fromOutside(outside.options)];
   for (const option of options) known(option);

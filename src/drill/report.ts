@@ -1,3 +1,4 @@
+import { counted } from "#observe/units";
 import type { Result } from "./runner.ts";
 import { seconds } from "./timing.ts";
 
@@ -18,8 +19,10 @@ export const EXIT_UNSUPPORTED = 3;
 
 /** One script: a line, and below it what differs. */
 export function scriptLines({ file, result }: Reported, verbose: boolean): string[] {
-  const where = result.position ? `${result.position.file}:${result.position.line}` : file;
-  const column = result.position ? `:${result.position.column}` : "";
+  const { position } = result;
+  // What the command line says has no line.
+  const where = position === undefined || position.line === 0 ? file : `${position.file}:${position.line}`;
+  const column = position === undefined || position.line === 0 ? "" : `:${position.column}`;
   const lines: string[] = [];
   if (verbose) for (const p of result.packets) lines.push(`    ${seconds(p.time)} ${p.direction} ${p.text}`);
   if (result.status === "ok") lines.push(`ok          ${file}`);
@@ -39,7 +42,7 @@ export function count(reports: readonly Reported[]): { ok: number; failed: numbe
 export function summaryLine(reports: readonly Reported[]): string {
   const { ok, failed, unsupported } = count(reports);
   const virtual = reports.reduce((sum, { result }) => sum + result.virtualUsecs, 0);
-  return `${reports.length} scripts: ${ok} ok, ${failed} failed, ${unsupported} unsupported (${seconds(virtual)} s of script time)`;
+  return `${counted(reports.length, "script")}: ${ok} ok, ${failed} failed, ${unsupported} unsupported (${seconds(virtual)} s of script time)`;
 }
 
 export function exitCode(reports: readonly Reported[]): number {

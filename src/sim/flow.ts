@@ -53,6 +53,11 @@ export class FlowEnd implements Application {
     return this.#tcb === undefined ? this.#info : info(this.#tcb);
   }
 
+  /** Looks at cwnd, which also moves while the application has nothing to do. */
+  look(): void {
+    if (this.#tcb !== undefined) this.cwndMax = Math.max(this.cwndMax, this.#tcb.cc.cwnd);
+  }
+
   onEvents(tcb: Tcb, events: number): void {
     this.#tcb = tcb;
     if (events & EVENT_OPENED && this.openedAt < 0) this.openedAt = this.#sim.now;

@@ -1,24 +1,30 @@
+import { countsText } from "#device/link-text";
+import { bytesText, rateText } from "#observe/units";
 import type { FlowResult, TransferResult } from "./transfer.ts";
 
 const HEAD = [
   "flow",
   "way",
   "cc",
-  "octets",
-  "done s",
-  "Mbit/s",
+  "received",
+  "done",
+  "goodput",
   "resent",
-  "rto",
-  "rtt ms",
-  "min ms",
+  "timeouts",
+  "rtt",
+  "min rtt",
   "cwnd",
-  "cwnd max",
+  "max cwnd",
   "",
 ];
 
-/** A transfer as a table for people: a line per flow and direction, then what the link did. */
+/** What TIME-WAIT lasts in src/tcp/params.ts, s: a run goes on until nothing is left to happen. */
+const TIME_WAIT_S = 60;
+
+/** A transfer as a table for people: the link, a line per flow and direction, then what the link did with the packets. */
 export function transferTable(result: TransferResult): string {
-  const rows = [HEAD, ...result.flows.map(row)];
+  const { flows, link, words, seed, time, events, digest } = result;
+  const rows = [HEAD, ...flows.map(row)];
   const widths = HEAD.map((_, i) => Math.max(...rows.map((cells) => cells[i]!.length)));
   const lines = rows.map((cells) =>
     cells
@@ -26,40 +32,41 @@ export function transferTable(result: TransferResult): string {
       .join("  ")
       .trimEnd(),
   );
-  const sum = result.flows.reduce((bits, flow) => bits + flow.goodput, 0);
-  if (result.flows.length > 1) lines.push(`together ${(sum / 1e6).toFixed(3)} Mbit/s`);
-  for (const way of ["there", "back"] as const) lines.push(`link ${way}: ${marks(result.link[way])}`);
-  lines.push(
-    `${result.time.toFixed(3)} virtual s, ${result.events} events, seed ${result.seed}, digest ${result.digest}`,
-  );
-  return lines.join("\n");
+  const sum = flows.reduce((bits, flow) => bits + flow.goodput, 0);
+  const waited = flows.every(({ completion }) => completion !== null && completion + TIME_WAIT_S <= time);
+  return [
+    `link  ${words}, seed ${seed}`,
+    "",
+    ...lines,
+    ...(flows.length > 1 ? [`together ${rateText(sum)}`] : []),
+    "",
+    `packets there  ${countsText(link.there)}`,
+    `packets back   ${countsText(link.back)}`,
+    `${time.toFixed(3)} s of virtual time${waited ? ", TIME-WAIT included" : ""}, ${events} events, digest ${digest}`,
+  ].join("\n");
 }
 
-/** Names to the left, numbers to the right. */
+/** Words to the left, numbers to the right. */
 function pad(cell: string, width: number, i: number): string {
   return i === 1 || i === 2 || i === HEAD.length - 1 ? cell.padEnd(width) : cell.padStart(width);
 }
 
 function row(flow: FlowResult): string[] {
-  const ms = (us: number) => (us / 1000).toFixed(1);
+  const ms = (us: number) => (us > 0 ? `${(us / 1000).toFixed(1)} ms` : "-");
   return [
     `${flow.flow}`,
     flow.direction,
     flow.congestionControl,
-    `${flow.bytes}`,
-    flow.completion === null ? "-" : flow.completion.toFixed(3),
-    (flow.goodput / 1e6).toFixed(3),
+    bytesText(flow.bytes),
+    flow.completion === null ? "no" : `${flow.completion.toFixed(3)} s`,
+    // Over a link without rate and delay no time passes.
+    flow.goodput > 0 ? rateText(flow.goodput) : "-",
     `${flow.retransmissions}`,
     `${flow.timeouts}`,
     ms(flow.rtt),
     ms(flow.minRtt),
-    `${flow.cwnd}`,
-    `${flow.cwndMax}`,
+    flow.cwnd > 0 ? bytesText(flow.cwnd) : "-",
+    flow.cwndMax > 0 ? bytesText(flow.cwndMax) : "-",
     flow.error === "OK" ? "" : flow.error,
   ];
-}
-
-function marks(counters: Record<string, number>): string {
-  const parts = Object.entries(counters).map(([name, n]) => `${name.replace(/^link\./, "")} ${n}`);
-  return parts.length === 0 ? "nothing" : parts.join(", ");
 }

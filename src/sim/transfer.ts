@@ -1,5 +1,6 @@
 /** A transfer between two stacks over one link, in virtual time: what `tcpnet sim` runs. */
 import { SECOND } from "#base/time";
+import { linksText } from "#device/link-text";
 import type { LinkProfiles } from "#device/link-words";
 import { timeExceeded, tooBig } from "#icmp/path-error";
 import { type Address, parseAddress } from "#ip/address";
@@ -41,7 +42,7 @@ export interface FlowResult {
   readonly bytes: number;
   /** Virtual seconds from OPEN until all was read, FIN included; null: it did not come to that. */
   readonly completion: number | null;
-  /** Bits per second that the application got, from OPEN to the last octet (or the end of the time). */
+  /** Bits per second that the application got; 0 where no time passed, from OPEN to the last octet (or the end of the time). */
   readonly goodput: number;
   readonly retransmissions: number;
   readonly timeouts: number;
@@ -56,6 +57,8 @@ export interface FlowResult {
 
 export interface TransferResult {
   readonly seed: number;
+  /** The link in the words that make it. */
+  readonly words: string;
   /** Virtual seconds. */
   readonly time: number;
   readonly events: number;
@@ -91,7 +94,8 @@ export function transfer(options: TransferOptions): TransferResult {
     left.connect(address(options.family, "right"), PORT + i, near, { params });
     return { near, far };
   });
-  run(sim, time, line === undefined ? [] : [left, right]);
+  const ends = pairs.flatMap(({ near, far }) => [near, far]);
+  run(sim, time, ends, line === undefined ? [] : [left, right]);
   const ended = Number.isFinite(time) ? time : sim.now;
   const results = pairs.flatMap(({ near, far }, flow) => [
     ...(sends("there") > 0 ? [result(flow, "there", near, far, ended)] : []),
@@ -99,6 +103,7 @@ export function transfer(options: TransferOptions): TransferResult {
   ]);
   return {
     seed,
+    words: linksText(options.link),
     time: sim.now / SECOND,
     events: sim.events,
     digest: sim.log.digest(),
@@ -123,8 +128,10 @@ function address(family: 4 | 6, side: "left" | "right"): Address {
 }
 
 /** Until nothing more happens or the time is over; what the stacks recorded goes to the log as it happens. */
-function run(sim: Simulation, until: number, traced: readonly SimHost[]): void {
+function run(sim: Simulation, until: number, ends: readonly FlowEnd[], traced: readonly SimHost[]): void {
   while (sim.step(until)) {
+    // One after the other: each is seen often enough, and many cost no more than one.
+    ends[sim.events % ends.length]!.look();
     for (const { stack, node, name } of traced) logStackEvents(stack.trace, sim.log, node.id, name);
   }
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ROOT } from "../support/netns.ts";
@@ -60,6 +60,12 @@ test("--json is one object per script, --verbose prints packets, --pcap writes t
   expect((await drill("good.pkt", "--verbose")).stdout).toContain("0.000000 > S. 0:0(0) ack 1 win");
 }, 20_000);
 
+test("a file that cannot be written is told before anything runs, and no folder is made for it", async () => {
+  const { code, stdout, stderr } = await drill("good.pkt", "--pcap", "none/out.pcap");
+  expect([code, stdout, stderr]).toEqual([1, "", expect.stringMatching(/cannot write none\/out\.pcap/)]);
+  expect(existsSync(join(folder, "none"))).toBe(false);
+});
+
 test("what cannot be run is told in words with 2", async () => {
   const cases: readonly [string[], RegExp][] = [
     [[], /drill needs <\.\.\.scripts>/],
@@ -67,6 +73,8 @@ test("what cannot be run is told in words with 2", async () => {
     [["good.pkt", "--profile", "linus"], /there is no profile linus[\s\S]*--profile linux/],
     [["good.pkt", "--define", "=1"], /--define =1 cannot be understood/],
     [["good.pkt", "--seed", "x"], /--seed x is/],
+    [["good.pkt", "-o", "mtu=x"], /--option[\s\S]*--mtu=N/],
+    [["good.pkt", "-o", "ip_version=ipv7"], /--option[\s\S]*ipv4, ipv6/],
   ];
   for (const [args, words] of cases) {
     const { code, stdout, stderr } = await drill(...args);

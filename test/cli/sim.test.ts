@@ -21,7 +21,7 @@ test("--events - twice gives one hash; the table goes to standard error then", a
   const [one, two] = [await sim(...flags), await sim(...flags)];
   expect(one.out.split("\n").length).toBeGreaterThan(300);
   expect(hash(one.out)).toBe(hash(two.out));
-  expect(one.err).toContain("virtual s");
+  expect(one.err).toContain("of virtual time");
   expect(hash((await sim(...flags, "--reverse")).out)).not.toBe(hash(one.out));
 });
 
@@ -46,6 +46,17 @@ test("an hour of virtual time takes seconds", async () => {
   expect(JSON.parse(out).time).toBeGreaterThan(3590);
 }, 30_000);
 
+test("without any flag it runs over a link that takes time, and says which", async () => {
+  const { code, out } = await sim();
+  expect([code, out]).toEqual([0, expect.stringMatching(/^link {2}delay 20ms rate 10mbit queue 100, seed 1\n/)]);
+});
+
+test("what was to be sent and was not when the time was over is a failure; without an end there is none", async () => {
+  const late = await sim("--time", "1s", "--bytes", "10M");
+  expect([late.code, late.out]).toEqual([1, expect.stringMatching(/ MB +no /)]);
+  expect((await sim("--time", "1s")).code).toBe(0);
+});
+
 test("what is wrong is told with what to type, and nothing runs", async () => {
   for (const [flags, words] of [
     [["--cc", "renno"], "newreno"],
@@ -54,7 +65,12 @@ test("what is wrong is told with what to type, and nothing runs", async () => {
     [["--rtt", "40ms", "--delay", "20ms"], "twice the delay"],
     [["--bytes", "0"], "--bytes 10M"],
     [["--flows", "0"], "from 1 to 1000"],
-    [["--events", "/nonexistent/file"], "/nonexistent/file"],
+    [["--events", "/nonexistent/file"], "the folder it is to lie in does not exist"],
+    [["--link", "delay 20ms los 1%"], "           ^\n"],
+    [["--rtt", "40"], "--rtt 40ms"],
+    [["--time", "0s"], "--time 60s"],
+    [["--time", "1s", "--loss", "1%"], "add --rate 10mbit"],
+    [["--buffer", "0"], "from 1k to 1G"],
   ] as const) {
     const { code, out, err } = await sim(...flags);
     expect([flags, code === 0, out, err.includes(words)]).toEqual([flags, false, "", true]);

@@ -1,5 +1,8 @@
+import { closeSync, openSync } from "node:fs";
+import { ScriptError, Unsupported } from "#drill/ast";
+import { type ConfigureOptions, configure } from "#drill/config";
 import { type DrillCommand, drillCommand, scripts } from "#drill/main";
-import { type CliError, usageError } from "../cli-error.ts";
+import { type CliError, fileError, usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
 import type { Flags } from "../flags.ts";
 import { suggest } from "../suggest.ts";
@@ -9,16 +12,22 @@ const PROFILES = ["linux", "freebsd", "rfc793"] as const;
 /** `tcpnet drill`: what came of the scripts is the result, so it goes to standard output. */
 export async function run({ args, flags }: Call): Promise<number> {
   for (const path of args) checkPath(path);
-  return await drillCommand({
-    paths: args,
+  const outside = {
     profile: profile(flags.text("profile") ?? "linux"),
-    defines: pairs(flags, "define", "1"),
     options: pairs(flags, "option", ""),
     strict: flags.has("strict"),
     seed: flags.whole("seed", 0, 0xffffffff) ?? 1,
+  };
+  checkOptions(outside);
+  const pcap = flags.text("pcap");
+  if (pcap !== undefined) checkWritable(pcap);
+  return await drillCommand({
+    ...outside,
+    paths: args,
+    defines: pairs(flags, "define", "1"),
     json: flags.has("json"),
     verbose: flags.has("verbose"),
-    pcap: flags.text("pcap"),
+    pcap,
     print: (line) => process.stdout.write(`${line}\n`),
   });
 }
@@ -39,6 +48,31 @@ function pairs(flags: Flags, flag: string, alone: string): Map<string, string> {
     found.set(name, value);
   }
   return found;
+}
+
+/** A value that no script could have at its head, IPv4 or IPv6; what only tcpnet does not have is the scripts' matter. */
+function checkOptions(outside: ConfigureOptions): void {
+  const wrong = ["ipv4", "ipv6"].map((value) => {
+    const position = { file: "", line: 0, column: 0 };
+    try {
+      configure({ options: [{ name: "ip_version", value, position }] }, outside);
+    } catch (error) {
+      if (error instanceof ScriptError) return error.message;
+      if (!(error instanceof Unsupported)) throw error;
+    }
+    return undefined;
+  });
+  if (wrong.every((each) => each !== undefined)) throw usageError("--option cannot be understood", wrong[0]);
+}
+
+/** Before the scripts run, not after. */
+function checkWritable(path: string): void {
+  try {
+    closeSync(openSync(path, "w"));
+  } catch (error) {
+    const { code = "", message } = error as NodeJS.ErrnoException;
+    throw fileError(path, code, message, "write");
+  }
 }
 
 function checkPath(path: string): void {

@@ -1,9 +1,10 @@
 import { readdirSync } from "node:fs";
 import { type Answer, askControl, controlFolder, controlPath, isHeard, ROOT_FOLDER } from "#chaos/control";
+import { countsText } from "#device/link-text";
 import { CliError, usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
 import { EXIT_NOT_READY, EXIT_OK, EXIT_PERMISSION } from "../exit-codes.ts";
-import { countsText, linkCommand } from "../link-control.ts";
+import { linkCommand } from "../link-control.ts";
 import { programName } from "../program.ts";
 
 /** How a link comes to be that can be changed. */

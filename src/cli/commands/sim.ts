@@ -1,11 +1,11 @@
 import { closeSync, openSync, writeSync } from "node:fs";
-import { CLEAR_LINK } from "#device/link-profile";
-import type { LinkProfiles } from "#device/link-words";
-import { type TransferOptions, transfer } from "#sim/transfer";
+import { CLEAR_LINK, type LinkProfile } from "#device/link-profile";
+import { type LinkProfiles, parseLinks } from "#device/link-words";
+import { type FlowResult, type TransferOptions, transfer } from "#sim/transfer";
 import { transferTable } from "#sim/transfer-table";
 import { CONGESTION_CONTROLS } from "#tcp/congestion";
 import type { TcpParams } from "#tcp/params";
-import { usageError } from "../cli-error.ts";
+import { fileError, usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
 import type { Flags } from "../flags.ts";
@@ -13,6 +13,11 @@ import { impairment } from "../link-flags.ts";
 import { suggest } from "../suggest.ts";
 
 const STDOUT = 1;
+/** The link where no flag says one. */
+const USUAL_LINK = "delay 20ms rate 10mbit queue 100";
+/** Both buffers of a connection: less makes a window that is never worth opening, more is more than a window can be. */
+const BUFFER_MIN = 1 << 10;
+const BUFFER_MAX = 1 << 30;
 /** Characters of the event log that wait for one write. */
 const CHUNK = 1 << 16;
 
@@ -25,17 +30,20 @@ export async function run({ flags }: Call): Promise<number> {
   log?.close();
   const out = path === "-" ? process.stderr : process.stdout;
   out.write(`${flags.has("json") ? JSON.stringify({ schema: "tcpnet.sim/1", ...result }) : transferTable(result)}\n`);
-  return result.flows.some(({ error }) => error !== "OK") ? EXIT_FAILURE : EXIT_OK;
+  const well = ({ error, completion }: FlowResult) =>
+    error === "OK" && (completion !== null || !Number.isFinite(options.bytes));
+  return result.flows.every(well) ? EXIT_OK : EXIT_FAILURE;
 }
 
 function readOptions(flags: Flags): TransferOptions {
   const time = flags.time("time") ?? Number.POSITIVE_INFINITY;
   const bytes = flags.size("bytes") ?? (time === Number.POSITIVE_INFINITY ? 10 << 20 : Number.POSITIVE_INFINITY);
   if (bytes === 0) throw usageError("--bytes 0 sends nothing", "", "for example --bytes 10M");
+  if (time === 0) throw usageError("--time 0 is over before anything happens", "", "for example --time 60s");
   if (flags.has("bidir") && flags.has("reverse")) throw usageError("--bidir and --reverse contradict one another");
   return {
     seed: flags.whole("seed", 0, 0xffff_ffff) ?? 1,
-    link: link(flags),
+    link: link(flags, bytes),
     mtu: flags.whole("mtu", flags.has("ipv6") ? 1280 : 576, 65_535) ?? 1500,
     family: flags.has("ipv6") ? 6 : 4,
     flows: flags.whole("flows", 1, 1000) ?? 1,
@@ -47,11 +55,17 @@ function readOptions(flags: Flags): TransferOptions {
   };
 }
 
-/** The link flags, and half of the round trip on each way. */
-function link(flags: Flags): LinkProfiles {
-  const profiles = impairment(flags)?.profiles ?? { out: CLEAR_LINK, in: CLEAR_LINK };
-  const rtt = flags.time("rtt");
-  if (rtt === undefined) return profiles;
+/** The link flags, and half of the round trip on each way. Without any of them: what a home has. */
+function link(flags: Flags, bytes: number): LinkProfiles {
+  const asked = impairment(flags);
+  const text = flags.text("rtt");
+  if (asked === null && text === undefined) return parseLinks(USUAL_LINK);
+  const profiles = asked?.profiles ?? { out: CLEAR_LINK, in: CLEAR_LINK };
+  if (bytes === Number.POSITIVE_INFINITY && text === undefined) checkPace(profiles);
+  if (text === undefined) return profiles;
+  // As in a link's words a number without a unit is not understood: five what?
+  if (/^[\d.]+$/.test(text)) throw usageError(`--rtt ${text} has no unit`, "", `for example --rtt ${text}ms`);
+  const rtt = flags.time("rtt")!;
   if (profiles.out.delay > 0 || profiles.in.delay > 0) {
     throw usageError(
       "--rtt and a delay both say how long the way is",
@@ -63,9 +77,20 @@ function link(flags: Flags): LinkProfiles {
   return { out: { ...profiles.out, delay: there }, in: { ...profiles.in, delay: rtt - there } };
 }
 
+/** Where nothing takes time, what has no end never comes to the end of its time. */
+function checkPace({ out, in: back }: LinkProfiles): void {
+  const atOnce = (p: LinkProfile) => p.delay === 0 && p.rate === Number.POSITIVE_INFINITY && p.trace === undefined;
+  if (!atOnce(out) || !atOnce(back)) return;
+  const why = "over a link without rate and delay all happens at the same time";
+  throw usageError("--time without --bytes would never end", why, "add --rate 10mbit --rtt 40ms, or --bytes 10M");
+}
+
 /** Of each flow in turn, by its congestion control. */
 function params(flags: Flags): Partial<TcpParams>[] {
   const buffer = flags.size("buffer") ?? 16 << 20;
+  if (buffer < BUFFER_MIN || buffer > BUFFER_MAX) {
+    throw usageError(`--buffer ${flags.text("buffer")} is out of range`, "", "a size from 1k to 1G");
+  }
   const common: Partial<TcpParams> = {
     receiveBuffer: buffer,
     receiveBufferMax: buffer,
@@ -98,13 +123,22 @@ function stalls(text: string | undefined): TransferOptions["stalls"] {
   });
 }
 
+function openToWrite(path: string): number {
+  try {
+    return openSync(path, "w");
+  } catch (error) {
+    const { code = "", message } = error as NodeJS.ErrnoException;
+    throw fileError(path, code, message, "write");
+  }
+}
+
 /** Lines on their way to a file, in large pieces. */
 class Lines {
   readonly #fd: number;
   #waiting = "";
 
   constructor(path: string) {
-    this.#fd = path === "-" ? STDOUT : openSync(path, "w");
+    this.#fd = path === "-" ? STDOUT : openToWrite(path);
   }
 
   readonly add = (line: string): void => {

@@ -6,6 +6,7 @@ import { finish, sum, sumAt } from "#wire/checksum";
 import * as ipv4 from "#wire/ipv4";
 import * as ipv6 from "#wire/ipv6";
 import * as tcp from "#wire/tcp";
+import { CHECKSUM as UDP_CHECKSUM } from "#wire/udp";
 import { type Device, type Offload, TX_GONE, TX_OK, type Wakeable } from "./device.ts";
 
 const FULL_OFFLOAD: Offload = { checksum: true, tso4: true, tso6: true };
@@ -163,7 +164,8 @@ function finishChecksum(v: DataView, packet: Packet, pseudo: number): void {
     s = sumAt(v, packet.sliceO[i]!, packet.sliceN[i]!, position, s);
     position += packet.sliceN[i]!;
   }
-  // 0 would say "no checksum" in UDP (RFC 768); 0xffff is the same number in one's complement, for TCP too.
-  v.setUint16(field, finish(s) || 0xffff);
+  const checksum = finish(s);
+  // RFC 768: a computed checksum of zero is sent as ones, since zero says that there is none. TCP's stays zero (RFC 1624 §3).
+  v.setUint16(field, checksum === 0 && packet.csumOffset === UDP_CHECKSUM ? 0xffff : checksum);
   packet.csum = CSUM_NONE;
 }

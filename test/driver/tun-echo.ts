@@ -9,7 +9,6 @@ for (const n of process.argv.slice(2).map(Number)) {
   driver.onGone = () => console.log(`tun${n} is gone`);
   driver.start();
 }
-console.log("ready");
 
 /** From the first SIGUSR1 on: how late a timer of the program's own is at most, in ms; printed at the next. */
 let worst = -1;
@@ -26,3 +25,6 @@ function look(): void {
   worst = Math.max(worst, now - last - 10);
   last = now;
 }
+
+// From here on signals are heard.
+console.log("ready");

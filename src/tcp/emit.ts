@@ -34,6 +34,9 @@ function sackBlocks(tcb: Tcb, timestamps: number): number {
   return Math.min(due, timestamps > 0 ? 3 : 4);
 }
 
+/** Indices of the ranges that go into a SACK option: scratch. */
+const newest = new Int32Array(opt.SACK_BLOCKS_MAX);
+
 function writeOptions(tcb: Tcb, v: DataView, o: number, now: number): number {
   let at = o;
   if (tcb.timestampsOk) at = opt.writeTimestamps(v, at, tsval(tcb, now), tcb.tsRecent);
@@ -46,8 +49,9 @@ function writeOptions(tcb: Tcb, v: DataView, o: number, now: number): number {
     tcb.dsackLeft = tcb.dsackRight;
     left--;
   }
-  for (let i = 0; i < left; i++) {
-    const r = tcb.ranges.recent(i);
+  const n = tcb.ranges.recent(newest, left);
+  for (let i = 0; i < n; i++) {
+    const r = newest[i]!;
     const right = tcb.ranges.right[r]!;
     // A FIN that came early counts as received, too.
     const fin = tcb.rcv.finSeen && right === tcb.rcv.fin ? 1 : 0;

@@ -1,7 +1,10 @@
 import { diff, ge, gt, le, lt } from "./seq.ts";
 
-/** Stretches beyond RCV.NXT that one connection may hold. */
-export const RANGES_MAX = 256;
+/**
+ * Stretches beyond RCV.NXT that one connection may hold. Slow start that overshoots a queue of 1000 packets leaves every second one
+ * missing: fewer ranges would throw away what arrived.
+ */
+export const RANGES_MAX = 2048;
 
 /**
  * Out-of-order stretches of the receive window as sorted, disjoint, not adjacent ranges [left, right) of sequence
@@ -20,8 +23,9 @@ export class Ranges {
    * Adds [left, right). Returns false when there is no room for one more range. What was new is not told: ask `covered` before.
    */
   add(left: number, right: number): boolean {
-    let i = 0;
-    while (i < this.count && lt(this.right[i]!, left)) i++;
+    // From the end: what comes is mostly ahead of all that came.
+    let i = this.count;
+    while (i > 0 && ge(this.right[i - 1]!, left)) i--;
     // Ranges i..j-1 touch or overlap the new one.
     let j = i;
     while (j < this.count && le(this.left[j]!, right)) {
@@ -42,8 +46,9 @@ export class Ranges {
 
   /** True if all of [left, right) is held. */
   covered(left: number, right: number): boolean {
-    for (let i = 0; i < this.count; i++) if (le(this.left[i]!, left) && ge(this.right[i]!, right)) return true;
-    return false;
+    let i = this.count - 1;
+    while (i >= 0 && gt(this.left[i]!, left)) i--;
+    return i >= 0 && ge(this.right[i]!, right);
   }
 
   /** The index of the range that holds `seq`, or -1. */
@@ -69,24 +74,19 @@ export class Ranges {
   }
 
   /**
-   * The index of the n-th most recently changed range (0: the newest), for SACK blocks. n < count.
+   * Fills `newest` with the indices of the most recently changed ranges, the newest first; returns how many there are.
+   * One pass: a long list is looked at once per ACK.
    */
-  recent(n: number): number {
-    // Counting rank by comparison: n is at most 3, and ranges are few.
-    let bound = 0x7fffffff;
-    let best = 0;
-    for (let k = 0; k <= n; k++) {
-      let stamp = -1;
-      for (let i = 0; i < this.count; i++) {
-        const t = this.#touched[i]!;
-        if (t < bound && t > stamp) {
-          stamp = t;
-          best = i;
-        }
-      }
-      bound = stamp;
+  recent(newest: Int32Array, most: number): number {
+    let n = 0;
+    for (let i = 0; i < this.count; i++) {
+      const stamp = this.#touched[i]!;
+      if (n === most && stamp < this.#touched[newest[n - 1]!]!) continue;
+      let at = n < most ? n++ : n - 1;
+      for (; at > 0 && this.#touched[newest[at - 1]!]! < stamp; at--) newest[at] = newest[at - 1]!;
+      newest[at] = i;
     }
-    return best;
+    return n;
   }
 
   clear(): void {

@@ -2,8 +2,9 @@ import { copyBytes } from "#base/copy";
 import type { Mark } from "#base/mark";
 import { CSUM_PARTIAL, type Packet } from "#base/packet";
 import type { Slab } from "#base/slab";
-import { finish, sum } from "#wire/checksum";
+import { sum } from "#wire/checksum";
 import { type Device, type Offload, TX_GONE, TX_OK, type Wakeable } from "./device.ts";
+import { finalChecksum } from "./segmentation.ts";
 
 /** Where a copy of every packet goes: a file's buffer, so that nothing is allocated per packet. */
 export interface CaptureSink {
@@ -85,7 +86,10 @@ export class CaptureDevice implements Device {
     const field = packet.csumStart + packet.csumOffset;
     if (packet.csum === CSUM_PARTIAL && field + 2 <= n) {
       // The field holds the sum of the pseudo-header, so it takes part as it is.
-      view.setUint16(o + field, finish(sum(view, o + packet.csumStart, n - packet.csumStart, 0)) || 0xffff);
+      view.setUint16(
+        o + field,
+        finalChecksum(sum(view, o + packet.csumStart, n - packet.csumStart, 0), packet.csumOffset),
+      );
     }
     this.#sink.end();
   }

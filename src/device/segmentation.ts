@@ -164,8 +164,15 @@ function finishChecksum(v: DataView, packet: Packet, pseudo: number): void {
     s = sumAt(v, packet.sliceO[i]!, packet.sliceN[i]!, position, s);
     position += packet.sliceN[i]!;
   }
-  const checksum = finish(s);
-  // RFC 768: a computed checksum of zero is sent as ones, since zero says that there is none. TCP's stays zero (RFC 1624 §3).
-  v.setUint16(field, checksum === 0 && packet.csumOffset === UDP_CHECKSUM ? 0xffff : checksum);
+  v.setUint16(field, finalChecksum(s, packet.csumOffset));
   packet.csum = CSUM_NONE;
+}
+
+/**
+ * What goes into the checksum field at `csumOffset` of a transport header. RFC 768: zero is sent as ones, since zero says
+ * that there is none. That is UDP's alone: TCP's zero stays zero.
+ */
+export function finalChecksum(sum: number, csumOffset: number): number {
+  const checksum = finish(sum);
+  return checksum === 0 && csumOffset === UDP_CHECKSUM ? 0xffff : checksum;
 }

@@ -6,6 +6,7 @@ import { CaptureDevice, type CaptureSink } from "#device/capture";
 import { TX_AGAIN, TX_GONE, TX_OK } from "#device/device";
 import { pair } from "#device/pair";
 import * as ipv4 from "#wire/ipv4";
+import * as tcp from "#wire/tcp";
 import { naiveChecksum } from "../support/naive/checksum.ts";
 import { flat, pattern, put } from "./packets.ts";
 import { deviceSuite } from "./suite.ts";
@@ -90,6 +91,17 @@ describe("the copy", () => {
       }),
       { seed: 2, numRuns: 100 },
     );
+  });
+
+  test("has a TCP checksum of zero where it comes to zero", () => {
+    const it = bench();
+    const checksum = (payload: Uint8Array): number => {
+      put(it.slab, it.packet, it.o, it.elsewhere, { payload, partial: true });
+      it.there.transmit(it.packet, 0);
+      return it.sent.view.getUint16(100 + ipv4.HEADER_MIN + tcp.CHECKSUM);
+    };
+    const missing = checksum(Uint8Array.of(0, 0));
+    expect(checksum(Uint8Array.of(missing >> 8, missing & 0xff))).toBe(0);
   });
 
   test("carries the cause", () => {

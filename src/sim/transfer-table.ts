@@ -58,7 +58,7 @@ function row(flow: FlowResult): string[] {
     flow.direction,
     flow.congestionControl,
     bytesText(flow.bytes),
-    flow.completion === null ? "no" : `${flow.completion.toFixed(3)} s`,
+    flow.completion === null ? (flow.asked === null ? "-" : "no") : `${flow.completion.toFixed(3)} s`,
     // Over a link without rate and delay no time passes.
     flow.goodput > 0 ? rateText(flow.goodput) : "-",
     `${flow.retransmissions}`,

@@ -40,6 +40,8 @@ export interface FlowResult {
   readonly direction: "there" | "back";
   readonly congestionControl: string;
   readonly bytes: number;
+  /** Octets that were to be sent; null: as many as the time allows. */
+  readonly asked: number | null;
   /** Virtual seconds from OPEN until all was read, FIN included; null: it did not come to that. */
   readonly completion: number | null;
   /** Bits per second that the application got; 0 where no time passed, from OPEN to the last octet (or the end of the time). */
@@ -146,6 +148,7 @@ function result(flow: number, direction: "there" | "back", from: FlowEnd, to: Fl
     direction,
     congestionControl: info?.congestionControl ?? "",
     bytes: to.received,
+    asked: Number.isFinite(from.plan.bytes) ? from.plan.bytes : null,
     completion: completed ? to.completedAt / SECOND : null,
     goodput: seconds > 0 ? (to.received * 8) / seconds : 0,
     retransmissions: info?.retransTotal ?? 0,

@@ -30,8 +30,7 @@ export async function run({ flags }: Call): Promise<number> {
   log?.close();
   const out = path === "-" ? process.stderr : process.stdout;
   out.write(`${flags.has("json") ? JSON.stringify({ schema: "tcpnet.sim/1", ...result }) : transferTable(result)}\n`);
-  const well = ({ error, completion }: FlowResult) =>
-    error === "OK" && (completion !== null || !Number.isFinite(options.bytes));
+  const well = ({ error, completion, asked }: FlowResult) => error === "OK" && (completion !== null || asked === null);
   return result.flows.every(well) ? EXIT_OK : EXIT_FAILURE;
 }
 

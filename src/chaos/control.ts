@@ -2,7 +2,7 @@
  * Changes a link while it runs: a unix socket that answers one line of JSON to one line of words. Whoever has a link hands
  * in what is to be shown and changed; whoever wants a change types `tcpnet link`.
  */
-import { existsSync, mkdirSync, rmSync, unlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { CLEAR_LINK } from "#device/link-profile";
 import { linksText } from "#device/link-text";
@@ -71,7 +71,7 @@ export function control(link: Controlled, line: string, trace?: TraceReader): An
  * Throws where another program listens there, and the system's error where the socket cannot be made.
  */
 export async function listenForControl(path: string, link: Controlled, trace?: TraceReader): Promise<() => void> {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  const made = mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   if (existsSync(path)) {
     if (await isHeard(path)) throw new Error("another tcpnet listens there");
     unlinkSync(path);
@@ -88,6 +88,8 @@ export async function listenForControl(path: string, link: Controlled, trace?: T
     process.off("exit", stop);
     server.stop(true);
     rmSync(path, { force: true });
+    // The folder goes with us if it came with us, unless somebody else uses it by now.
+    if (made !== undefined && readdirSync(dirname(path)).length === 0) rmdirSync(dirname(path));
   };
   // A third Ctrl-C, or a failure, ends the program on the spot.
   process.on("exit", stop);

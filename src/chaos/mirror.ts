@@ -46,6 +46,7 @@ export class Mirror {
     const at = first && kind !== ICMP ? checksumAt(v, kind, message, o + n) : -1;
     this.#word4(v, o + ipv4.SOURCE, o + ipv4.CHECKSUM, at);
     this.#word4(v, o + ipv4.DESTINATION, o + ipv4.CHECKSUM, at);
+    sayThereIsOne(v, kind, at);
     const quoted = message + icmpv4.HEADER;
     if (!first || kind !== ICMP || quoted + ipv4.HEADER_MIN > o + n || !icmpv4.isError(icmpv4.type(v, message))) return;
     // With the quoted header's own checksum put right its sum is what it was, and so ICMP's checksum holds.
@@ -64,6 +65,7 @@ export class Mirror {
     const at = checksumAt(v, kind, message, o + n);
     this.#address6(v, o + ipv6.SOURCE, at);
     this.#address6(v, o + ipv6.DESTINATION, at);
+    sayThereIsOne(v, kind, at);
     const quoted = message + icmpv6.HEADER;
     if (kind !== ICMPV6 || quoted + ipv6.HEADER > o + n || !icmpv6.isError(icmpv6.type(v, message))) return;
     this.#address6(v, quoted + ipv6.SOURCE, at);
@@ -104,6 +106,10 @@ function checksumAt(v: DataView, kind: number, message: number, end: number): nu
 }
 
 function adjust(v: DataView, at: number, before: number, after: number): void {
-  // Both zeros of ones' complement are as good, but to UDP 0 says that there is no checksum (RFC 768).
-  v.setUint16(at, checksum.update32(v.getUint16(at), before, after) || 0xffff);
+  v.setUint16(at, checksum.update32(v.getUint16(at), before, after));
+}
+
+/** RFC 768: both zeros of ones' complement are as good, but to UDP 0 says that there is no checksum. */
+function sayThereIsOne(v: DataView, kind: number, at: number): void {
+  if (kind === UDP && at >= 0 && v.getUint16(at) === 0) v.setUint16(at, 0xffff);
 }

@@ -17,8 +17,10 @@ export interface Ends {
   readonly sink: Sink;
   /** Our direction closes after the peer's: there is nothing to send. */
   readonly listenOnly: boolean;
-  /** A person types and reads here: no line may be redrawn in between. */
-  readonly chat: boolean;
+  /** A person types here: no line may be redrawn in between. */
+  readonly typing: boolean;
+  /** What comes appears on this terminal: from then on no line may be redrawn either. */
+  readonly shown: boolean;
 }
 
 export class Conversation {
@@ -29,11 +31,15 @@ export class Conversation {
   /** Resolves when what is left to carry does not matter any more. */
   readonly #interrupted: Promise<void>;
   readonly interrupt: () => void;
+  #stopped = false;
 
   constructor(socket: Socket, voice: Voice) {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#interrupted = promise;
-    this.interrupt = resolve;
+    this.interrupt = () => {
+      this.#stopped = true;
+      resolve();
+    };
     this.socket = socket;
     this.#voice = voice;
   }
@@ -45,10 +51,9 @@ export class Conversation {
     const facts = { local: socket.localAddress, remote: socket.remoteAddress, connection: socket.id, ...info };
     this.#voice.event("open", facts, `open ${socket.localAddress} ⇄ ${socket.remoteAddress}`);
     this.#voice.event("agreed", {}, `· ${agreedText(info)}`);
-    const chat = ends.chat && service.kind === "pipe";
-    if (chat && !ends.listenOnly)
-      this.#voice.event("hint", {}, "· type text; Ctrl-D closes your direction, Ctrl-C ends");
-    const stop = this.#showProgress(chat);
+    const pipe = service.kind === "pipe";
+    if (pipe && ends.typing) this.#voice.event("hint", {}, "· type text; Ctrl-D closes your direction, Ctrl-C ends");
+    const stop = this.#showProgress(pipe && ends.typing, pipe && ends.shown);
     try {
       // A keyboard may be waited for when all else is over: a reset is told at once, and so is the end after Ctrl-C.
       await Promise.all([Promise.race([this.#carry(service, ends), this.#interrupted]), socket.closed]);
@@ -61,15 +66,17 @@ export class Conversation {
   tellSummary(end: string): void {
     const { socket, sent, received } = this;
     const info = socket.info();
+    const out = sent.acknowledged(info.bytesAcked);
     this.#voice.event("end", { connection: socket.id, remote: socket.remoteAddress }, end);
-    this.#voice.lines("summary", summaryFacts(info, sent, received), summaryLines(info, sent, received));
+    this.#voice.lines("summary", summaryFacts(info, out, received), summaryLines(info, out, received));
   }
 
   figures(): string {
-    return figuresText(this.socket.info(), this.sent, this.received);
+    const info = this.socket.info();
+    return figuresText(info, this.sent.acknowledged(info.bytesAcked), this.received);
   }
 
-  async #carry(service: Service, { source, sink, listenOnly, chat }: Ends): Promise<void> {
+  async #carry(service: Service, { source, sink, listenOnly, typing, shown }: Ends): Promise<void> {
     const { socket, sent, received } = this;
     switch (service.kind) {
       case "echo":
@@ -85,13 +92,23 @@ export class Conversation {
         const out = send(socket, source, sent).then(() => {
           sending = false;
         });
-        const back = receive(socket, sink, received).then(() => {
-          if (chat && sending)
+        const back = receive(socket, shown ? this.#belowProgress(sink) : sink, received).then(() => {
+          if (typing && sending && !this.#stopped)
             this.#voice.event("hint", {}, "· the other side is done; Ctrl-D closes yours, Ctrl-C ends");
         });
         await Promise.all([out, back]);
       }
     }
+  }
+
+  /** The line at the bottom gives way to what comes. */
+  #belowProgress(sink: Sink): Sink {
+    return {
+      write: (from, n) => {
+        this.#voice.progress("");
+        return sink.write(from, n);
+      },
+    };
   }
 
   async #receiveThenClose(sink: Sink): Promise<void> {
@@ -101,26 +118,31 @@ export class Conversation {
   }
 
   /** A line for long transfers, on a terminal where nobody types, or an event per second for programs; answers how to end it. */
-  #showProgress(chat: boolean): () => void {
+  #showProgress(typing: boolean, shown: boolean): () => void {
     const { sent, received, socket } = this;
     if (this.#voice.manner === "json") {
-      const tell = () => this.#voice.event("interval", summaryFacts(socket.info(), sent, received), this.figures());
+      const tell = () => {
+        const info = socket.info();
+        const out = sent.acknowledged(info.bytesAcked);
+        this.#voice.event("interval", summaryFacts(info, out, received), figuresText(info, out, received));
+      };
       const timer = setInterval(tell, INTERVAL_MS);
       return () => clearInterval(timer);
     }
-    if (chat || !redraws() || this.#voice.manner !== "plain") return () => {};
+    if (typing || !redraws() || this.#voice.manner !== "plain") return () => {};
     let before = { sent: 0, received: 0, at: performance.now() };
     const timer = setInterval(() => {
+      if (shown && received.bytes > 0) return;
       const now = performance.now();
       const rate = (bytes: number, earlier: number) => rateText(((bytes - earlier) * 8000) / (now - before.at));
-      const { rtt, retransTotal } = socket.info();
+      const { rtt, retransTotal, bytesAcked } = socket.info();
       const words = [
-        `out ${bytesText(sent.bytes)} ${rate(sent.bytes, before.sent)}`,
+        `out ${bytesText(bytesAcked)} ${rate(bytesAcked, before.sent)}`,
         `in ${bytesText(received.bytes)} ${rate(received.bytes, before.received)}`,
         `rtt ${timeText(rtt)}`,
         `${retransTotal} resent`,
       ];
-      before = { sent: sent.bytes, received: received.bytes, at: now };
+      before = { sent: bytesAcked, received: received.bytes, at: now };
       this.#voice.progress(words.join("   "));
     }, PROGRESS_MS);
     return () => {

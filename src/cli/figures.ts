@@ -3,7 +3,7 @@
 import { bytesText, counted, rateText, timeText } from "#observe/units";
 import type { SocketInfo } from "#socket/types";
 import type { TcpInfo } from "#tcp/info";
-import type { Flow } from "./pump.ts";
+import type { Amount } from "./pump.ts";
 import type { Facts } from "./voice.ts";
 
 /** From so many bytes on, bytes per time mean something. */
@@ -18,7 +18,7 @@ export function agreedText({ mss, sack, timestamps, wscale, rtt }: SocketInfo): 
 }
 
 /** One line, as `dd` gives on SIGUSR1. */
-export function figuresText(info: TcpInfo, sent: Flow, received: Flow): string {
+export function figuresText(info: TcpInfo, sent: Amount, received: Amount): string {
   const { state, rtt, cwnd, retransTotal, inFlight } = info;
   return [
     state,
@@ -31,7 +31,7 @@ export function figuresText(info: TcpInfo, sent: Flow, received: Flow): string {
 }
 
 /** The end of a connection. */
-export function summaryLines(info: TcpInfo, sent: Flow, received: Flow): string[] {
+export function summaryLines(info: TcpInfo, sent: Amount, received: Amount): string[] {
   const { retransTotal, timeouts, dataSegsOut, rtt, minRtt, congestionControl } = info;
   const lines = [`        sent      ${flowText(sent)}`, `        received  ${flowText(received)}`];
   const share = ((100 * retransTotal) / Math.max(1, dataSegsOut)).toFixed(2);
@@ -42,17 +42,17 @@ export function summaryLines(info: TcpInfo, sent: Flow, received: Flow): string[
   return lines;
 }
 
-function flowText(flow: Flow): string {
+function flowText(flow: Amount): string {
   // What was typed by hand has no rate.
   if (flow.bytes < RATED || flow.took < 1000) return bytesText(flow.bytes);
   return `${bytesText(flow.bytes).padEnd(9)} in ${timeText(flow.took)}   ${rateText((flow.bytes * 8e6) / flow.took)}`;
 }
 
 /** The same for programs: bytes, seconds, bits per second as iperf3 names them; the rest in tcp_info's words. */
-export function summaryFacts(info: TcpInfo, sent: Flow, received: Flow): Facts {
+export function summaryFacts(info: TcpInfo, sent: Amount, received: Amount): Facts {
   return { sent: flowFacts(sent), received: flowFacts(received), info };
 }
 
-function flowFacts({ bytes, took }: Flow): Facts {
+function flowFacts({ bytes, took }: Amount): Facts {
   return { bytes, seconds: took / 1e6, bits_per_second: took > 0 ? Math.round((bytes * 8e6) / took) : 0 };
 }

@@ -28,8 +28,14 @@ export interface Sink {
   write(from: Uint8Array, n: number): void | Promise<void>;
 }
 
+/** So many octets in so many µs. */
+export interface Amount {
+  readonly bytes: number;
+  readonly took: number;
+}
+
 /** A direction's progress, for the line at the bottom and the summary. Times are µs of `performance`. */
-export class Flow {
+export class Flow implements Amount {
   bytes = 0;
   /** When the first and the last octet moved; 0 before that. */
   first = 0;
@@ -45,6 +51,11 @@ export class Flow {
   /** µs from the first octet to the last. */
   get took(): number {
     return this.last - this.first;
+  }
+
+  /** Of what was handed over for sending, the part that the peer has: `bytes` octets of it, until now. */
+  acknowledged(bytes: number): Amount {
+    return bytes < this.bytes ? { bytes, took: performance.now() * 1000 - this.first } : this;
   }
 }
 

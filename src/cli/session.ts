@@ -22,7 +22,7 @@ const TRACE_RECORDS = 8192;
 /** Silence after which a connection is given up, ms: as long as the SYN is sent again (RFC 9293 MUST-23: 3 minutes). */
 const SILENCE_MS = 255_000;
 /** The longest that a link may take to let out what it holds. */
-const LET_OUT_MS = 1_000;
+const LET_OUT_MS = 5_000;
 /** Connections that may wait to be accepted. */
 const BACKLOG = 128;
 const BACKLOG_OF_SERVICE = 1024;
@@ -269,9 +269,9 @@ export class Session {
 function openEnds({ send, recv, listenOnly }: SessionOptions): Ends {
   const source = send === undefined ? new FileSource(0, "standard input") : new FileSource(openFile(send, "r"), send);
   const sink = recv === undefined ? new FileSink(1, "standard output") : new FileSink(openFile(recv, "w"), recv);
-  const chat =
-    (send === undefined && process.stdin.isTTY === true) || (recv === undefined && process.stdout.isTTY === true);
-  return { source, sink, listenOnly, chat };
+  const typing = send === undefined && process.stdin.isTTY === true && !listenOnly;
+  const shown = recv === undefined && process.stdout.isTTY === true;
+  return { source, sink, listenOnly, typing, shown };
 }
 
 function openFile(path: string, mode: "r" | "w"): number {

@@ -38,7 +38,7 @@ export function say(...lines: readonly string[]): void {
 /** Redraws the line at the bottom; "" takes it away. Only on a terminal. */
 export function sayProgress(line: string): void {
   if (!redraws() || (line === "" && !progressShown)) return;
-  put(`\r\x1b[K${line.slice(0, (stream.columns ?? 80) - 1)}`);
+  put(`\r\x1b[K${line.slice(0, (stream.columns || 80) - 1)}`);
   progressShown = line !== "";
 }
 

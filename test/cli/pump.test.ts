@@ -33,6 +33,15 @@ async function withFolder(work: (folder: string) => Promise<void>): Promise<void
   }
 }
 
+test("what a flow handed over counts as sent once the peer has it", () => {
+  const flow = new Flow();
+  flow.add(1_000);
+  expect(flow.acknowledged(1_000)).toBe(flow);
+  const { bytes, took } = flow.acknowledged(400);
+  expect(bytes).toBe(400);
+  expect(took).toBeGreaterThanOrEqual(0);
+});
+
 test("a file goes through a connection into another file, byte for byte, and the flows count it", () =>
   withFolder(async (folder) => {
     const bytes = Buffer.alloc(1_000_003, "0123456789abcde");

@@ -1,6 +1,6 @@
 /** tcpnet ↔ tcpnet through the kernel's forwarding. */
 import { expect } from "bun:test";
-import { bothWell, HOST, HOST6, labTest, PEER, PEER6 } from "./lab.ts";
+import { bothWell, HOST, HOST6, labTest, PEER, PEER6, TCPNET } from "./lab.ts";
 
 labTest("host first: text typed on either side appears on the other", async (lab) => {
   const host = lab.tcpnet(...HOST);
@@ -133,6 +133,26 @@ labTest(
     expect(lab.sha256("a.copy")).toBe(sum);
     expect(p.stderr).toMatch(/link .*loss 2%.*seed 3/);
     expect(p.stderr).toMatch(/\d+ of \d+ segments resent/);
+  },
+);
+
+labTest(
+  "on a terminal a file's progress is shown, nobody is asked to type, and what comes has the screen for itself",
+  async (lab) => {
+    lab.random("a", 1 << 20);
+    const host = lab.tcpnet(...HOST);
+    await host.says(/waiting/);
+    const line = `$T ${PEER.join(" ")} --rate 8mbit < ${lab.file("a")}`.replace("$T", TCPNET.join(" "));
+    const peer = lab.start("env", "-u", "NO_COLOR", "TERM=xterm", "script", "-qefc", line, "/dev/null");
+    await host.says(/CLOSE-WAIT/);
+    host.type("an answer");
+    host.endInput();
+    const [h, p] = await Promise.all([host.ended, peer.ended]);
+    const screen = Bun.stripANSI(p.stdout.toString()).split(/[\r\n]+/);
+    expect([h.code, p.code]).toEqual([0, 0]);
+    expect(screen).toContainEqual(expect.stringMatching(/^out [\d.]+ [kM]B [\d.]+ Mbit\/s {3}in 0 B .*resent$/));
+    expect(screen).toContainEqual(expect.stringMatching(/^an answer/));
+    expect(screen.join()).not.toContain("type text");
   },
 );
 

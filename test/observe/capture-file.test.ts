@@ -115,7 +115,7 @@ test("captures without an object per packet", () => {
   const run = (n: number) => {
     for (let i = 0; i < n; i++) add(file, packet, i, true, CAUSE);
   };
-  run(10_000);
+  run(100_000);
   expect(bytesAllocated(() => run(50_000))).toBeLessThan(512 * 1024);
   file.close();
 });

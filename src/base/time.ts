@@ -3,7 +3,6 @@
  * A double holds 285 years of them exactly, so no BigInt is needed.
  */
 
-export const MICROSECOND = 1;
 export const MILLISECOND = 1_000;
 export const SECOND = 1_000_000;
 export const MINUTE = 60 * SECOND;

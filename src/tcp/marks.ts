@@ -33,7 +33,6 @@ export const TX_RST_LIMIT = mark("tcp.tx.rst-limit", "a limit ended the connecti
 
 // What happened to a segment that arrived.
 export const RX_DATA = mark("tcp.rx.data", "in-order data");
-export const RX_ACK = mark("tcp.rx.ack", "acknowledgment");
 export const RX_OUT_OF_ORDER = mark("tcp.rx.out-of-order", "data ahead of RCV.NXT, kept");
 export const RX_CE = mark("tcp.rx.ce", "a segment with a congestion mark (RFC 3168)");
 export const RX_DUPLICATE = mark("tcp.rx.duplicate", "nothing but octets that we have");
@@ -71,7 +70,6 @@ export const CALL_OPEN = mark("tcp.call.open", "OPEN");
 export const CALL_CLOSE = mark("tcp.call.close", "CLOSE");
 export const CALL_ABORT = mark("tcp.call.abort", "ABORT");
 export const GOT_SYN = mark("tcp.got.syn", "a SYN arrived");
-export const GOT_SYN_ACK = mark("tcp.got.syn-ack", "a SYN,ACK arrived");
 export const GOT_ACK_OF_SYN = mark("tcp.got.ack-of-syn", "our SYN was acknowledged");
 export const GOT_ACK_OF_FIN = mark("tcp.got.ack-of-fin", "our FIN was acknowledged");
 export const GOT_FIN = mark("tcp.got.fin", "the peer's FIN arrived");

@@ -36,9 +36,3 @@ export function max(a: number, b: number): number {
 export function min(a: number, b: number): number {
   return ((a - b) | 0) <= 0 ? a : b;
 }
-
-/** left <= a < left + size. */
-export function inWindow(a: number, left: number, size: number): boolean {
-  const d = (a - left) | 0;
-  return d >= 0 && d < size;
-}

@@ -26,10 +26,6 @@ export function headerLength(v: DataView, o: number): number {
   return (v.getUint8(o + 1) + 1) * 8;
 }
 
-export function routingType(v: DataView, o: number): number {
-  return v.getUint8(o + 2);
-}
-
 export function segmentsLeft(v: DataView, o: number): number {
   return v.getUint8(o + 3);
 }

@@ -35,6 +35,25 @@ export type StateName =
 export type SettingValue = number | string | boolean;
 export type SocketOptions = ReadonlyMap<string, SettingValue>;
 
+/**
+ * TCP Fast Open (RFC 7413) crosses this seam as follows.
+ *
+ * Settings (`configure`): `fastOpen`, the bits of net.ipv4.tcp_fastopen (0x1 client, 0x2 server, 0x4 client without cookie, 0x200
+ * server without cookie, 0x400 listeners that did not ask as well; Linux begins with 1); `fastOpenKey`, the text of
+ * net.ipv4.tcp_fastopen_key ("x-x-x-x", or two with a comma between: the second is the backup); `fastOpenPause`, µs of
+ * net.ipv4.tcp_fastopen_blackhole_timeout_sec.
+ *
+ * Socket options, in `options` or by `setOption`: TCP_FASTOPEN (of a listener: how many may be pending; 0: none),
+ * TCP_FASTOPEN_NO_COOKIE, TCP_FASTOPEN_KEY (16 or 32 octets as hex digits; `option` gives them so as well). TCP_FASTOPEN_CONNECT is
+ * the caller's: `fastOpenReady` says whether connect() returns 0 at once and leaves the SYN to the first write.
+ *
+ * sendto(MSG_FASTOPEN), and that first write: `connect` with `early`. With a cookie (or where none is needed) the SYN takes as many
+ * octets as fit, and `early()` of the connection says how many; the rest is the caller's to `send`, which may be done at once.
+ * Without a cookie the SYN asks for one, and `early()` is 0: the call blocks, or is EINPROGRESS. A connection that was accepted in
+ * SYN-RECEIVED takes `send` and gives `receive` like any other: `opensFast()` tells it from one that must wait.
+ */
+export type EarlyData = Uint8Array;
+
 /** A call's refusal is the errno's name. */
 export class Refused {
   constructor(readonly errno: string) {}
@@ -54,7 +73,16 @@ export interface Engine {
   configure(name: string, value: SettingValue, now: number): boolean;
   /** Whether a socket may be given this option before it has a connection: it is then in `options` of connect and listen. */
   accepts(name: string, value: SettingValue): boolean;
-  connect(localPort: number, remotePort: number, options: SocketOptions, now: number): EngineConnection | Refused;
+  /** @param early given: by Fast Open. Refused EOPNOTSUPP where clients may not. */
+  connect(
+    localPort: number,
+    remotePort: number,
+    options: SocketOptions,
+    now: number,
+    early?: EarlyData,
+  ): EngineConnection | Refused;
+  /** A SYN to that port could carry data now: there is a cookie, or none is needed. Refused EOPNOTSUPP where clients may not. */
+  fastOpenReady(remotePort: number, options: SocketOptions, now: number): boolean | Refused;
   listen(localPort: number, backlog: number, options: SocketOptions, now: number): EngineListener | Refused;
   openUdp(localPort: number, options: SocketOptions): EngineUdp | Refused;
   /** How many connections are in that state: of all, or of those with that port of the stack. */
@@ -85,6 +113,10 @@ export interface EngineConnection {
   state(): StateName;
   /** Queues octets, and says how many it took. */
   send(bytes: Uint8Array, flags: SendFlags, now: number): number;
+  /** Octets that went with our SYN. */
+  early(): number;
+  /** In SYN-RECEIVED by Fast Open: what is sent goes out before the handshake is over. */
+  opensFast(): boolean;
   /** poll() says that it can be written to. */
   writable(): boolean;
   /** Copies in-order octets out, and says how many; `peek` leaves them. */

@@ -53,6 +53,14 @@ export class StackConnection implements EngineConnection {
     return taken;
   }
 
+  early(): number {
+    return 0;
+  }
+
+  opensFast(): boolean {
+    return false;
+  }
+
   /** Linux calls it writable while a third of the buffer is free, and less than half of the low-water mark is unsent. */
   writable(): boolean {
     const { params, snd } = this.#tcb;

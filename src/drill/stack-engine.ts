@@ -177,6 +177,10 @@ export class StackEngine implements Engine {
     });
   }
 
+  fastOpenReady(): boolean {
+    return false;
+  }
+
   listen(localPort: number, backlog: number, options: SocketOptions): EngineListener | Refused {
     return orRefused(() =>
       this.#listener(this.stack.listen(localPort, { backlog, params: this.#with(options) }), new Map(options)),

@@ -112,6 +112,10 @@ export class FakeEngine implements Engine {
     throw new Error("the fake only listens");
   }
 
+  fastOpenReady(): boolean {
+    return false;
+  }
+
   listen(localPort: number): EngineListener {
     this.listening = true;
     return {
@@ -186,6 +190,14 @@ class FakeConnection implements EngineConnection {
       this.next = (this.next + piece.length) >>> 0;
     }
     return bytes.length;
+  }
+
+  early(): number {
+    return 0;
+  }
+
+  opensFast(): boolean {
+    return false;
   }
 
   writable(): boolean {

@@ -1,4 +1,5 @@
 import { type Packet, type Position, type TcpPacket, Unsupported } from "./ast.ts";
+import type { Socket, World } from "./calls/sockets.ts";
 import { decode, type Live } from "./codec.ts";
 import type { Config } from "./config.ts";
 import type { Engine } from "./engine.ts";
@@ -6,7 +7,6 @@ import type { Variables } from "./expressions.ts";
 import { Flow } from "./flow.ts";
 import { liveText } from "./render.ts";
 import type { Crossing } from "./runner.ts";
-import type { Socket, World } from "./sockets.ts";
 import { seconds } from "./timing.ts";
 
 /** The stack did not do what the script says. */

@@ -2,7 +2,7 @@ import { parseAddress } from "#ip/address";
 import { type Script, ScriptError, type ScriptOption, Unsupported } from "./ast.ts";
 import type { Family } from "./codec.ts";
 import type { Profile } from "./engine.ts";
-import { parseOptions, parseScript } from "./parser.ts";
+import { parseOptions, parseScript } from "./language/parser.ts";
 import { TOLERANCE_PERCENT, TOLERANCE_USECS } from "./timing.ts";
 
 /** What a run is told from outside (the command line) or by the `--options` at the head of a script. */

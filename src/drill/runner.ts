@@ -9,14 +9,14 @@ import {
   Unsupported,
 } from "./ast.ts";
 import { Bench, Failure } from "./bench.ts";
-import { FREEBSD_STATES, understand } from "./commands.ts";
+import { systemCall } from "./calls/connection.ts";
+import type { Outcome } from "./calls/sockets.ts";
 import type { Config } from "./config.ts";
 import type { Engine, EngineSetup, StateName } from "./engine.ts";
 import { expect } from "./expect.ts";
 import { CodeBlocks, type Variables } from "./expressions.ts";
 import { inject } from "./inject.ts";
-import { systemCall } from "./socket-calls.ts";
-import type { Outcome } from "./sockets.ts";
+import { FREEBSD_STATES, understand } from "./shell/commands.ts";
 import { numeric, symbol } from "./symbols.ts";
 import { CALL_PATIENCE_USECS, deviation, type Moment, moment, seconds, tolerance } from "./timing.ts";
 

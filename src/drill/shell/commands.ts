@@ -1,4 +1,4 @@
-import type { SettingValue } from "./engine.ts";
+import type { SettingValue } from "../engine.ts";
 
 /**
  * Shell commands of scripts, as far as they say something about the stack under test. They are never run: a command that

@@ -1,7 +1,7 @@
-import type { SettingValue } from "./engine.ts";
+import type { SettingValue } from "../engine.ts";
+import { ERRNO as ERRNO_NAMES, symbol } from "../symbols.ts";
 import { OF_THE_CALLS, refusal, told, UNSET, WITHOUT_EFFECT } from "./option-values.ts";
 import { type Attempt, type Call, done, failed, type Socket, type TcpSocket, takeError } from "./sockets.ts";
-import { ERRNO as ERRNO_NAMES, symbol } from "./symbols.ts";
 
 /** getsockopt, setsockopt, fcntl, ioctl. */
 export function optionCall(call: Call): Attempt | undefined {

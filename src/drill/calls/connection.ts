@@ -1,9 +1,10 @@
-import type { Syscall } from "./ast.ts";
-import { Unsupported } from "./ast.ts";
-import { type EngineConnection, Refused } from "./engine.ts";
-import { ioCall } from "./io-calls.ts";
-import { optionCall } from "./option-calls.ts";
-import { pollCall } from "./poll-calls.ts";
+import type { Syscall } from "../ast.ts";
+import { Unsupported } from "../ast.ts";
+import { type EngineConnection, Refused } from "../engine.ts";
+import { symbol } from "../symbols.ts";
+import { ioCall } from "./io.ts";
+import { optionCall } from "./options.ts";
+import { pollCall } from "./poll.ts";
 import {
   type Attempt,
   Call,
@@ -16,7 +17,6 @@ import {
   takeError,
   type World,
 } from "./sockets.ts";
-import { symbol } from "./symbols.ts";
 
 const NONBLOCK = symbol("O_NONBLOCK")!;
 /** States in which connect() has done its work: the handshake is over, whatever came after it. */

@@ -1,7 +1,7 @@
-import { type Syscall, Unsupported, type Value } from "./ast.ts";
-import type { Engine, EngineConnection, EngineListener, EngineUdp, SettingValue } from "./engine.ts";
-import type { Flow } from "./flow.ts";
-import { numeric, symbol } from "./symbols.ts";
+import { type Syscall, Unsupported, type Value } from "../ast.ts";
+import type { Engine, EngineConnection, EngineListener, EngineUdp, SettingValue } from "../engine.ts";
+import type { Flow } from "../flow.ts";
+import { numeric, symbol } from "../symbols.ts";
 
 /** The descriptor table of a script, and what the families of calls share. */
 

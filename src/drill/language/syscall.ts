@@ -1,4 +1,4 @@
-import type { Field, Syscall, Value } from "./ast.ts";
+import type { Field, Syscall, Value } from "../ast.ts";
 import type { Parser } from "./parser.ts";
 
 /** `[...end] name(args) = result [ERRNO] [(note)]` */

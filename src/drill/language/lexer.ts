@@ -1,4 +1,4 @@
-import { type Position, ScriptError } from "./ast.ts";
+import { type Position, ScriptError } from "../ast.ts";
 
 export type TokenKind = "number" | "word" | "string" | "command" | "code" | "ellipsis" | "punctuation" | "end";
 

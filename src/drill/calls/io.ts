@@ -1,6 +1,7 @@
-import type { Value } from "./ast.ts";
-import { pattern, patternByte } from "./codec.ts";
-import type { EngineConnection } from "./engine.ts";
+import type { Value } from "../ast.ts";
+import { pattern, patternByte } from "../codec.ts";
+import type { EngineConnection } from "../engine.ts";
+import { symbol } from "../symbols.ts";
 import {
   type Attempt,
   type Call,
@@ -13,7 +14,6 @@ import {
   takeError,
   type UdpSocket,
 } from "./sockets.ts";
-import { symbol } from "./symbols.ts";
 
 const bit = (name: string): number => symbol(name)!;
 const PEEK = bit("MSG_PEEK");

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { understand } from "#drill/commands";
+import { understand } from "#drill/shell/commands";
 
 const DEFAULTS = [
   { kind: "set" as const, name: "ecn", value: 0 },

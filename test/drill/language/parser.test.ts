@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { type Packet, ScriptError, type Syscall, type TcpOption, type TcpPacket, Unsupported } from "#drill/ast";
 import { readScript } from "#drill/config";
-import { parseScript } from "#drill/parser";
+import { parseScript } from "#drill/language/parser";
 import { expectedText } from "#drill/render";
 
 const one = (text: string) => parseScript(text, "t.pkt").events[0]!;

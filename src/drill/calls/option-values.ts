@@ -1,4 +1,4 @@
-import type { SettingValue } from "./engine.ts";
+import type { SettingValue } from "../engine.ts";
 
 /** What Linux says of socket options: values that nobody set, and values that it refuses. */
 

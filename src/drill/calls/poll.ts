@@ -1,4 +1,5 @@
-import type { Value } from "./ast.ts";
+import type { Value } from "../ast.ts";
+import { maskText, symbol } from "../symbols.ts";
 import {
   type Attempt,
   type Call,
@@ -11,7 +12,6 @@ import {
   type Socket,
   type TcpSocket,
 } from "./sockets.ts";
-import { maskText, symbol } from "./symbols.ts";
 
 /** poll and epoll. Their masks have the same bits. */
 

@@ -6,10 +6,10 @@ import {
   type ScriptOption,
   type Time,
   Unsupported,
-} from "./ast.ts";
+} from "../ast.ts";
 import { Lexer, type Token } from "./lexer.ts";
-import { parsePacket } from "./parser-packet.ts";
-import { parseSyscall } from "./parser-syscall.ts";
+import { parsePacket } from "./packet.ts";
+import { parseSyscall } from "./syscall.ts";
 
 /**
  * A whole script. Throws ScriptError, with the place and what was expected there, or Unsupported for what is in the

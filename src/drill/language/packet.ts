@@ -9,7 +9,7 @@ import {
   type TcpOption,
   type TcpPacket,
   type UdpPacket,
-} from "./ast.ts";
+} from "../ast.ts";
 import type { Parser } from "./parser.ts";
 
 const ECN = ["noecn", "ect0", "ect1", "ect01", "ce"] as const;

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { COMMANDS } from "#cli/commands";
 import { ROOT } from "../support/netns.ts";
+import { sometimes } from "../support/sometimes.ts";
 
 interface Said {
   readonly code: number;
@@ -48,7 +49,7 @@ test("each command's help begins with three lines to copy, knows every flag in t
       expect(known.some((raw) => new RegExp(`${flag}(?![\\w-])`).test(raw))).toBe(true);
     }
   }
-}, 20_000);
+});
 
 const USAGE: readonly (readonly [string, RegExp])[] = [
   ["hots tun0", /no command hots[\s\S]*did you mean: tcpnet host\?/],
@@ -76,7 +77,7 @@ test("what cannot be meant is told in words with exit code 2, and nothing is don
     expect(stderr).toMatch(words);
     expect(stderr).not.toMatch(/\.ts:\d+/);
   }
-}, 30_000);
+});
 
 test("with --json a failure is an object", async () => {
   const { code, stderr } = await tcpnet("peer", "tun0", "10.0.1.1/24", "10.0.0.7", "--port", "0", "--json");
@@ -91,7 +92,7 @@ test("the demo in memory carries every byte and says how it went, on standard ou
   expect(stdout).toMatch(/✓ peer → host/);
   for (const word of ["→ SYN ", "SYN-SENT", "SYN-RECEIVED", "ESTABLISHED", "FIN", "seed 7"])
     expect(stdout).toContain(word);
-}, 30_000);
+});
 
 test("the compiled program answers --version without loading the stack", async () => {
   const folder = mkdtempSync(join(tmpdir(), "tcpnet-test-"));
@@ -110,8 +111,10 @@ test("the compiled program answers --version without loading the stack", async (
     };
     expect(Bun.spawnSync([join(folder, "tcpnet"), "--version"]).stdout.toString()).toBe("tcpnet 0.1.0\n");
     // 17 ms beside 70 ms on a machine at rest; a busy one stretches both.
-    expect(fastest("--version") * 2).toBeLessThan(fastest("demo", "--memory", "--size", "10k", "--quiet"));
+    await sometimes(() =>
+      expect(fastest("--version") * 2).toBeLessThan(fastest("demo", "--memory", "--size", "10k", "--quiet")),
+    );
   } finally {
     rmSync(folder, { recursive: true });
   }
-}, 60_000);
+});

@@ -182,7 +182,7 @@ function closeRig({ a, b }: Rig): void {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  const end = performance.now() + 2_000;
+  const end = performance.now() + 20_000;
   while (!condition() && performance.now() < end) await Bun.sleep(1);
   expect(condition()).toBe(true);
 }
@@ -234,7 +234,7 @@ class Bench {
   async collect(packets: number, bytes = 0): Promise<Arrived[]> {
     const arrived: Arrived[] = [];
     let got = 0;
-    for (let quiet = 0; quiet < 20 && (arrived.length < packets || got < bytes); ) {
+    for (let quiet = 0; quiet < 150 && (arrived.length < packets || got < bytes); ) {
       if (this.receive() > 0) {
         arrived.push(readArrived(this.slab, this.rx));
         got += arrived.at(-1)!.payload.length;

@@ -7,7 +7,7 @@ const DIAL = ["peer", "tun0", "10.0.0.1/24", "10.0.0.1", "--kernel"] as const;
 
 /** Two echo requests with `size` octets of data each; how many were answered. */
 async function answered(lab: Lab, address: string, size = 56): Promise<number> {
-  const { stdout } = await lab.ns.run(["ping", "-c2", "-i0.2", "-W2", "-s", `${size}`, address]);
+  const { stdout } = await lab.ns.run(["ping", "-c2", "-i0.2", "-W10", "-s", `${size}`, address]);
   return Number(/(\d+) received/.exec(stdout)?.[1]);
 }
 
@@ -70,7 +70,7 @@ labTest("nc connects to us: bytes both ways, half-close, and our exit code", asy
 labTest("we connect to nc", async (lab) => {
   const sum = lab.random("a", 3 << 20);
   const nc = lab.shell(`echo answer | exec nc -N -l 10.0.0.1 7000 > ${lab.file("a.copy")}`);
-  for (let i = 0; i < 100 && !(await lab.ns.must(["ss", "-Hltn"])).includes(":7000"); i++) await Bun.sleep(20);
+  for (let i = 0; i < 1_000 && !(await lab.ns.must(["ss", "-Hltn"])).includes(":7000"); i++) await Bun.sleep(20);
   const peer = lab.tcpnet(...DIAL, "--send", lab.file("a"));
   const [p, n] = await Promise.all([peer.ended, nc.ended]);
   expect({ code: p.code, text: p.stdout.toString(), stderr: p.code === 0 ? "" : p.stderr }).toEqual({
@@ -117,7 +117,7 @@ labTest(
     const [h, n] = await Promise.all([host.ended, nc.ended]);
     expect([h.code, n.code, h.stdout.toString(), lab.sha256("one")]).toEqual([0, 0, "question\n", sum]);
     const listening = lab.shell(`echo answer | exec nc -N -l fd00:a::1 7000 > ${lab.file("two")}`);
-    for (let i = 0; i < 100 && !(await lab.ns.must(["ss", "-Hltn"])).includes(":7000"); i++) await Bun.sleep(20);
+    for (let i = 0; i < 1_000 && !(await lab.ns.must(["ss", "-Hltn"])).includes(":7000"); i++) await Bun.sleep(20);
     const peer = lab.tcpnet("peer", "tun0", "fd00:a::1/64", "fd00:a::1", "--kernel", "--send", lab.file("a"));
     const [p, l] = await Promise.all([peer.ended, listening.ended]);
     expect([p.code, l.code, p.stdout.toString(), lab.sha256("two")]).toEqual([0, 0, "answer\n", sum]);

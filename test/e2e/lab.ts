@@ -13,7 +13,10 @@ export const PEER6 = ["peer", "tun1", "fd00:b::1/64", "fd00:a::7"] as const;
 /** The program, from source. */
 export const TCPNET = [process.execPath, `${ROOT}src/cli/main.ts`] as const;
 
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 100_000;
+
+/** Octets of standard output that can be waited for. */
+const SMALL = 1 << 16;
 
 export interface Ended {
   readonly code: number;
@@ -25,28 +28,38 @@ export interface Ended {
 export class Running {
   readonly child: Bun.Subprocess<"pipe", "pipe", "pipe">;
   readonly ended: Promise<Ended>;
+  stdout = Buffer.alloc(0);
   stderr = "";
   #heard: (() => void)[] = [];
 
   constructor(child: Bun.Subprocess<"pipe", "pipe", "pipe">) {
     this.child = child;
     const timer = setTimeout(() => child.kill("SIGKILL"), LIMIT_MS);
-    const stdout = child.stdout.bytes();
     const listening = this.#listen();
+    const reading = this.#read();
     this.ended = (async () => {
-      const [bytes, code] = await Promise.all([stdout, child.exited, listening]);
+      const [code] = await Promise.all([child.exited, listening, reading]);
       clearTimeout(timer);
-      return { code, stdout: Buffer.from(bytes), stderr: this.stderr };
+      return { code, stdout: this.stdout, stderr: this.stderr };
     })();
   }
 
   /** Resolves when standard error has said this; throws if it ends before. */
-  async says(words: RegExp): Promise<void> {
+  says(words: RegExp): Promise<void> {
+    return this.#until(`saying ${words}`, () => words.test(this.stderr));
+  }
+
+  /** Resolves when so many octets have come out of standard output; throws if it ends before. */
+  gives(octets: number): Promise<void> {
+    return this.#until(`giving ${octets} octets`, () => this.stdout.length >= octets);
+  }
+
+  async #until(what: string, condition: () => boolean): Promise<void> {
     const over = this.ended.then(() => true);
-    while (!words.test(this.stderr)) {
+    while (!condition()) {
       const more = new Promise<boolean>((resolve) => this.#heard.push(() => resolve(false)));
-      if ((await Promise.race([more, over])) && !words.test(this.stderr)) {
-        throw new Error(`it ended without saying ${words}:\n${this.stderr}`);
+      if ((await Promise.race([more, over])) && !condition()) {
+        throw new Error(`it ended without ${what}:\n${this.stderr}`);
       }
     }
   }
@@ -58,6 +71,17 @@ export class Running {
 
   endInput(): void {
     this.child.stdin.end();
+  }
+
+  async #read(): Promise<void> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of this.child.stdout) {
+      chunks.push(chunk);
+      // Of a long transfer only its end is waited for.
+      if (this.stdout.length < SMALL) this.stdout = Buffer.concat(chunks);
+      for (const heard of this.#heard.splice(0)) heard();
+    }
+    this.stdout = Buffer.concat(chunks);
   }
 
   async #listen(): Promise<void> {
@@ -116,7 +140,7 @@ export function labTest(
   work: (lab: Lab) => Promise<void>,
   options: { netup?: readonly string[] | null; limitMs?: number } = {},
 ): void {
-  const limit = options.limitMs ?? 60_000;
+  const limit = options.limitMs ?? 120_000;
   netTest(
     name,
     async (ns) => {

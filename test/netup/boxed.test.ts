@@ -5,7 +5,7 @@ import { BOXED, type TrialReport } from "./firewalls.ts";
 import { outside } from "./guard.ts";
 import { expectTrial } from "./trial.ts";
 
-const LIMIT_MS = 90_000;
+const LIMIT_MS = 300_000;
 
 const noBox = boxUnavailable();
 const files = Object.fromEntries(FIREWALLS.map((name) => [name, debs(name)]));

@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mark } from "#base/mark";
@@ -153,8 +153,9 @@ test("what was captured is in the file a moment later, without anybody closing i
   const path = fresh();
   const file = make({ path });
   add(file, packetOf(100), 0);
-  await Bun.sleep(200);
-  expect(readCapture(readFileSync(path)).packets.length).toBe(1);
+  const packets = () => (statSync(path).size === 0 ? 0 : readCapture(readFileSync(path)).packets.length);
+  for (let i = 0; i < 1_000 && packets() === 0; i++) await Bun.sleep(10);
+  expect(packets()).toBe(1);
   file.close();
 });
 

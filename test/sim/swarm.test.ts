@@ -13,7 +13,7 @@ for (let first = 1; first <= SEEDS; first += PART) {
     for (let seed = first; seed < first + PART; seed++) {
       if (trySeed(seed).wrong !== undefined) throw new Error(explain(seed));
     }
-  }, 60_000);
+  });
 }
 
 test("a run is a function of its scenario: the same digest twice, another for another seed", () => {

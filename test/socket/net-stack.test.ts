@@ -157,14 +157,16 @@ describe("in real time, over a pair of devices", () => {
       const { createStack, pair } = await import("./src/index.ts");
       const stack = await createStack({ device: pair()[0], address: "10.0.0.7/24" });
       stack.listen({ port: 1 });
-      ${more}`;
-    const alive = async (more: string) => {
-      const child = Bun.spawn([process.execPath, "-e", program(more)], { stderr: "inherit" });
-      const ended = await Promise.race([child.exited, Bun.sleep(1_500).then(() => "alive")]);
+      ${more}
+      console.log("done");`;
+    const alive = async (more: string, patience = 20_000) => {
+      const child = Bun.spawn([process.execPath, "-e", program(more)], { stdout: "pipe", stderr: "inherit" });
+      await child.stdout.getReader().read();
+      const ended = await Promise.race([child.exited, Bun.sleep(patience).then(() => "alive")]);
       child.kill();
       return ended;
     };
-    expect(await Promise.all([alive(""), alive("stack.unref();"), alive("await stack.close();")])).toEqual([
+    expect(await Promise.all([alive("", 500), alive("stack.unref();"), alive("await stack.close();")])).toEqual([
       "alive",
       0,
       0,

@@ -170,7 +170,7 @@ async function probe(): Promise<string> {
 }
 
 /** A test in a namespace of its own. Where there can be none it is skipped, loudly; with CI=true that is a failure. */
-export function netTest(name: string, work: (ns: Namespace) => Promise<void>, timeoutMs = 30_000): void {
+export function netTest(name: string, work: (ns: Namespace) => Promise<void>, timeoutMs = 120_000): void {
   if (unavailable === "") {
     test(name, () => withNamespace(work), timeoutMs);
   } else if (process.env.CI === "true") {

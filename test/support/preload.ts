@@ -1,4 +1,4 @@
 import { setDefaultTimeout } from "bun:test";
 
 /** Loaded before all tests (bunfig.toml): what takes a second on a quiet machine may take many on a busy one, and that is no failure. */
-setDefaultTimeout(30_000);
+setDefaultTimeout(120_000);

@@ -9,6 +9,8 @@ const SIOCGIFFLAGS = 0x8913;
 const SIOCSIFFLAGS = 0x8914;
 const SIOCGIFADDR = 0x8915;
 const SIOCSIFADDR = 0x8916;
+const SIOCADDRT = 0x890b;
+const SIOCSIFDSTADDR = 0x8918;
 const SIOCGIFNETMASK = 0x891b;
 const SIOCSIFNETMASK = 0x891c;
 const SIOCGIFMTU = 0x8921;
@@ -118,6 +120,28 @@ export function setAddress4(name: string, address: Uint8Array, length: number): 
   // A shift by 32 is one by 0 in JavaScript, hence the case of its own.
   new DataView(mask.buffer).setInt32(0, length === 0 ? 0 : -1 << (32 - length));
   return setInet(name, SIOCSIFNETMASK, mask);
+}
+
+/** The address at the other end of a point-to-point interface: the kernel adds a route to it. */
+export function setPeer4(name: string, address: Uint8Array): number {
+  return setInet(name, SIOCSIFDSTADDR, address);
+}
+
+const RTF_UP = 1;
+const RTF_HOST = 4;
+
+/** Adds a route to one IPv6 address: struct in6_rtmsg. */
+export function addRoute6(name: string, address: Uint8Array): number {
+  const index = interfaceIndex(name);
+  if (index < 0) return index;
+  const r = new Uint8Array(80);
+  r.set(address, 0);
+  const view = new DataView(r.buffer);
+  view.setUint16(52, 128, true);
+  view.setUint32(56, 1, true);
+  view.setUint32(72, RTF_UP | RTF_HOST, true);
+  view.setInt32(76, index, true);
+  return request(AF_INET6, SIOCADDRT, r);
 }
 
 /** Adds an IPv6 address: struct in6_ifreq is address, prefix length, interface index. */

@@ -25,7 +25,9 @@ const SYMBOLS = {
   __errno_location: { args: [], returns: "ptr" },
 } as const;
 
-type Libc = ReturnType<typeof dlopen<typeof SYMBOLS>>["symbols"];
+type Symbols = Parameters<typeof dlopen>[1];
+type Library<S extends Symbols> = ReturnType<typeof dlopen<S>>["symbols"];
+type Libc = Library<typeof SYMBOLS>;
 
 /** glibc, then musl (its loader is its C library), then whatever the system calls libc. */
 const NAMES = ["libc.so.6", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`, "libc.so"];
@@ -34,9 +36,13 @@ let libc: Libc | undefined;
 
 /** Opens the library on first use, so that a command that needs no system call never pays for it. */
 function load(): Libc {
+  return (libc = openLibrary(SYMBOLS));
+}
+
+function openLibrary<S extends Symbols>(symbols: S): Library<S> {
   for (const name of NAMES) {
     try {
-      return (libc = dlopen(name, SYMBOLS).symbols);
+      return dlopen(name, symbols).symbols;
     } catch {
       // The next name may be there.
     }
@@ -70,6 +76,21 @@ export function pinnedBuffers(): number {
 /** What the call said, or the negated error number, asked for before anything else can change it. */
 function result(l: Libc, n: number): number {
   return n >= 0 ? n : -peek.i32(l.__errno_location()!, 0);
+}
+
+/** More of the library, for another file of this folder; opened on first use as well. */
+export function libraryOf<S extends Symbols>(symbols: S): () => Library<S> {
+  let library: Library<S> | undefined;
+  return () => {
+    // Now, and not when `resultOf` needs it: opening a library changes errno.
+    if (library === undefined) load();
+    return (library ??= openLibrary(symbols));
+  };
+}
+
+/** What a call of such a library said, or the negated error number: to be asked right after the call. */
+export function resultOf(n: number): number {
+  return result(libc!, n);
 }
 
 export const O_RDONLY = 0;

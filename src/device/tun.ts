@@ -17,6 +17,7 @@ import { NEVER } from "#base/time";
 import { EAGAIN, EBADF, EBADFD, EFAULT, EINTR, EIO, ENODEV } from "#ffi/errno";
 import * as netif from "#ffi/interface";
 import * as libc from "#ffi/libc";
+import { POLLIN, wait } from "#ffi/sockets";
 import { check } from "#ffi/system-error";
 import * as tunctl from "#ffi/tun";
 import * as virtio from "#ffi/virtio";
@@ -180,6 +181,12 @@ export class TunDevice implements Device {
 
   nextDeadline(): number {
     return NEVER;
+  }
+
+  /** Stands still until a packet can be received, for at most so many microseconds; says whether one can. For whoever has no loop. */
+  wait(usecs: number): boolean {
+    const ready = wait([{ fd: this.#fd, events: POLLIN }], usecs);
+    return typeof ready !== "number" && ready[0] !== 0;
   }
 
   close(): void {

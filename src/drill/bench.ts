@@ -1,8 +1,9 @@
-import { type Packet, type Position, type TcpPacket, Unsupported } from "./ast.ts";
-import type { Socket, World } from "./calls/sockets.ts";
+import { type Packet, type Position, type Syscall, type TcpPacket, Unsupported } from "./ast.ts";
+import { systemCall } from "./calls/connection.ts";
+import type { Attempt, Descriptor, Surroundings } from "./calls/sockets.ts";
 import { decode, type Live } from "./codec.ts";
 import type { Config } from "./config.ts";
-import type { Engine } from "./engine.ts";
+import { type Engine, isSystem, type System } from "./engine.ts";
 import type { Variables } from "./expressions.ts";
 import { Flow } from "./flow.ts";
 import { liveText } from "./render.ts";
@@ -29,12 +30,12 @@ const FIRST_PEER_PORT = 40_000;
 /** The engine on the bench: its clock, its wire, and the connections that the script knows. */
 export class Bench {
   now = 0;
-  readonly table = new Map<number, Socket>();
+  readonly table = new Map<number, Descriptor>();
   readonly notes: string[] = [];
   /** A sysctl says that a server here answers Fast Open cookies, which the stack does not: such scripts are unsupported. */
   servesFastOpen = false;
   readonly packets: Crossing[] = [];
-  readonly world: World;
+  readonly #around: Surroundings;
   /** Sent by the stack, and not yet read by an expectation. */
   readonly queue: Live[] = [];
   /** Called after everything that may have let a blocked call go on. */
@@ -46,10 +47,9 @@ export class Bench {
 
   constructor(
     readonly config: Config,
-    readonly engine: Engine,
+    readonly engine: Engine | System,
   ) {
-    this.world = {
-      engine,
+    this.#around = {
       bindPort: config.bindPort,
       connectPort: config.connectPort,
       table: this.table,
@@ -60,6 +60,14 @@ export class Bench {
       flowOf: (localPort, remotePort) =>
         this.#flows.find((f) => f.localPort === localPort && f.remotePort === remotePort),
     };
+  }
+
+  /** A call of the script, ready to be tried. */
+  systemCall(syscall: Syscall): Attempt {
+    const { engine } = this;
+    return isSystem(engine)
+      ? engine.systemCall(this.#around, syscall)
+      : systemCall({ ...this.#around, engine }, syscall);
   }
 
   /** Lets the engine do what is due until `t`, and then it is `t` (or later, if it already was). */
@@ -170,7 +178,7 @@ export class Bench {
   }
 
   #flowOfLive(live: Live): Flow | undefined {
-    return live.tcp && this.world.flowOf(live.ends.sourcePort, live.ends.destinationPort);
+    return live.tcp && this.#around.flowOf(live.ends.sourcePort, live.ends.destinationPort);
   }
 
   /** Is it a packet of this connection (or of none, as ICMP is)? Others are skipped unseen. */
@@ -184,9 +192,14 @@ export class Bench {
   /** tcp_info of the connection under test, as it is now. */
   information(position: Position): Variables {
     for (const socket of this.table.values()) {
-      if (socket.kind === "tcp" && socket.flow === this.#current && socket.connection)
-        return socket.connection.info(this.now);
+      if (!("flow" in socket) || socket.flow !== this.#current) continue;
+      const info = socket.kind === "tcp" ? socket.connection?.info(this.now) : this.#informationOf(socket);
+      if (info) return info;
     }
     throw new Unsupported("code without an open connection", position);
+  }
+
+  #informationOf(socket: Descriptor): Variables | undefined {
+    return isSystem(this.engine) ? this.engine.information(socket) : undefined;
   }
 }

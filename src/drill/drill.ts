@@ -1,6 +1,6 @@
 import { ScriptError, Unsupported } from "./ast.ts";
 import { configure, readScript } from "./config.ts";
-import type { Engine, EngineSetup, Profile } from "./engine.ts";
+import type { Engine, EngineSetup, Profile, System } from "./engine.ts";
 import type { Reported } from "./report.ts";
 import { type Result, run } from "./runner.ts";
 
@@ -13,7 +13,7 @@ export interface DrillOptions {
   /** Packets that no expectation reads are a failure. */
   readonly strict: boolean;
   readonly seed: number;
-  readonly newEngine: (setup: EngineSetup) => Engine;
+  readonly newEngine: (setup: EngineSetup) => Engine | System;
 }
 
 /** Runs the text of one script. Never throws for what the script or the stack does wrong. */

@@ -1,8 +1,11 @@
+import type { Syscall } from "./ast.ts";
+import type { Attempt, Descriptor, Surroundings } from "./calls/sockets.ts";
 import type { Family } from "./codec.ts";
 
 /**
- * The stack under test, in the socket API's terms: all that the interpreter asks of it. `stack-engine.ts` binds it to the
- * real one; tests bind it to a scripted one. Time is handed in, integer microseconds; nothing here blocks.
+ * What is under test: all that the interpreter asks of it. An `Engine` is a stack, and the interpreter plays the socket API
+ * above it (`stack-engine.ts` binds it to tcpnet's, tests to a scripted one); a `System` has calls of its own (`src/kernel`
+ * binds it to Linux). Time is handed in, integer microseconds.
  */
 
 export interface EngineSetup {
@@ -59,11 +62,12 @@ export class Refused {
   constructor(readonly errno: string) {}
 }
 
-export interface Engine {
+/** What both have: packets, time, settings. */
+export interface Machine {
   readonly profile: Profile;
   /** An IP packet arrives. */
   input(packet: Uint8Array, now: number): void;
-  /** Runs what is due. */
+  /** Runs what is due. Where time is real, it is waited for, or until a packet comes out. */
   advance(now: number): void;
   /** When `advance` has something to do, or Infinity. */
   nextDeadline(): number;
@@ -71,6 +75,14 @@ export interface Engine {
   output(now: number): Uint8Array | undefined;
   /** Changes a setting at any time. False: the engine has no such setting. */
   configure(name: string, value: SettingValue, now: number): boolean;
+  /** How many connections are in that state: of all, or of those with that port of the stack. */
+  count(state: StateName, localPort: number | undefined): number;
+  /** Aborts all connections in that state, or all if undefined. */
+  drop(state: StateName | undefined, now: number): void;
+}
+
+/** A stack without a socket API. Nothing here blocks. */
+export interface Engine extends Machine {
   /** Whether a socket may be given this option before it has a connection: it is then in `options` of connect and listen. */
   accepts(name: string, value: SettingValue): boolean;
   /** @param early given: by Fast Open. Refused EOPNOTSUPP where clients may not. */
@@ -85,10 +97,20 @@ export interface Engine {
   fastOpenReady(remotePort: number, options: SocketOptions, now: number): boolean | Refused;
   listen(localPort: number, backlog: number, options: SocketOptions, now: number): EngineListener | Refused;
   openUdp(localPort: number, options: SocketOptions): EngineUdp | Refused;
-  /** How many connections are in that state: of all, or of those with that port of the stack. */
-  count(state: StateName, localPort: number | undefined): number;
-  /** Aborts all connections in that state, or all if undefined. */
-  drop(state: StateName | undefined, now: number): void;
+}
+
+/** A machine that takes the calls of scripts as they are written. */
+export interface System extends Machine {
+  /** The call, ready to be tried. Throws Unsupported for calls and arguments that it does not have. */
+  systemCall(around: Surroundings, syscall: Syscall): Attempt;
+  /** tcp_info, field by field. */
+  information(descriptor: Descriptor): Readonly<Record<string, number>> | undefined;
+  /** Sets a sysctl by its own name. False: there is none of that name, or not with that value. */
+  sysctl(name: string, value: string): boolean;
+}
+
+export function isSystem(machine: Machine): machine is System {
+  return "systemCall" in machine;
 }
 
 export interface EngineListener {

@@ -9,10 +9,9 @@ import {
   Unsupported,
 } from "./ast.ts";
 import { Bench, Failure } from "./bench.ts";
-import { systemCall } from "./calls/connection.ts";
 import type { Outcome } from "./calls/sockets.ts";
 import type { Config } from "./config.ts";
-import type { Engine, EngineSetup, StateName } from "./engine.ts";
+import { type Engine, type EngineSetup, isSystem, type StateName, type System } from "./engine.ts";
 import { expect } from "./expect.ts";
 import { CodeBlocks, type Variables } from "./expressions.ts";
 import { inject } from "./inject.ts";
@@ -45,7 +44,7 @@ export interface Result {
 }
 
 /** Runs one script against a fresh engine, in virtual time. Never throws for what a script or the engine does wrong. */
-export function run(script: Script, config: Config, newEngine: (setup: EngineSetup) => Engine): Result {
+export function run(script: Script, config: Config, newEngine: (setup: EngineSetup) => Engine | System): Result {
   const { profile, family, mtu, local, remote, seed } = config;
   const bench = new Bench(config, newEngine({ profile, family, mtu, local, remote, seed }));
   const runner = new Runner(script, bench);
@@ -160,7 +159,7 @@ class Runner {
 
   #syscall(syscall: Syscall, event: Event, at: number): void {
     this.#finishPending();
-    const attempt = systemCall(this.bench.world, syscall);
+    const attempt = this.bench.systemCall(syscall);
     const outcome = attempt(this.bench.now);
     const written = event.time.kind === "absolute" ? 0 : at - (event.time.kind === "relative" ? event.time.from : 0);
     const end = syscall.end === undefined ? undefined : written + syscall.end;
@@ -242,16 +241,22 @@ class Runner {
   }
 
   #command(text: string, position: Position): void {
-    const actions = understand(text);
+    const actions = understand(text, isSystem(this.bench.engine));
     if (!actions) throw new Unsupported(`command ${text.trim().split("\n")[0]}`, position);
     for (const action of actions) {
       if (action.kind === "sleep") this.bench.runTo(this.bench.now + action.usecs);
       else if (action.kind === "set") this.#configure(action.name, action.value, position);
+      else if (action.kind === "sysctl") this.#sysctl(action.name, action.value, position);
       else if (action.kind === "mtu") this.#configure("mtu", action.value, position);
       else if (action.kind === "drop") this.bench.engine.drop(this.#state(action.state, position), this.bench.now);
       else this.#count(this.#state(action.state, position)!, action.port, action.want, position);
     }
     this.bench.settle();
+  }
+
+  #sysctl(name: string, value: string, position: Position): void {
+    const { engine } = this.bench;
+    if (!isSystem(engine) || !engine.sysctl(name, value)) throw new Unsupported(`sysctl ${name}=${value}`, position);
   }
 
   #configure(name: string, value: number | string | boolean, position: Position): void {

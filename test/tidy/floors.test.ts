@@ -22,6 +22,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   netup: ["base", "wire", "ip", "device", "ffi"],
   sim: ["base", "wire", "ip", "icmp", "tcp", "stack", "device", "driver", "observe", "socket"],
   drill: ["base", "wire", "ip", "icmp", "tcp", "stack", "device", "driver", "observe", "sim", "socket"],
+  kernel: ["base", "device", "drill", "ffi"],
   chaos: ["base", "wire", "ip", "icmp", "device", "driver"],
   cli: [
     "base",
@@ -37,6 +38,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
     "netup",
     "sim",
     "drill",
+    "kernel",
     "chaos",
     "ffi",
   ],
@@ -97,7 +99,7 @@ const OUTSIDE: readonly { readonly module: RegExp; readonly floors: readonly str
   { module: /^(cac|consola)(\/|$)/, floors: ["cli"] },
   {
     module: /^node:(fs|os|path|net|crypto|url)$/,
-    floors: ["ffi", "device", "observe", "netup", "cli", "drill", "socket", "chaos"],
+    floors: ["ffi", "device", "observe", "netup", "cli", "drill", "socket", "chaos", "kernel"],
   },
   { module: /^package\.json$/, floors: ["cli"] },
 ];

@@ -3,6 +3,7 @@ import { pattern, patternByte } from "../codec.ts";
 import type { EngineConnection } from "../engine.ts";
 import { symbol } from "../symbols.ts";
 import {
+  type Arguments,
   type Attempt,
   type Call,
   done,
@@ -26,7 +27,7 @@ const NOSIGNAL = bit("MSG_NOSIGNAL");
 const EOR = bit("MSG_EOR");
 
 /** What a read or write is about: how many octets, which flags, and text instead of the pattern. */
-interface Transfer {
+export interface Transfer {
   readonly count: number;
   readonly flags: number;
   readonly text: Uint8Array | undefined;
@@ -54,7 +55,7 @@ export function ioCall(call: Call): Attempt | undefined {
   };
 }
 
-function transferOf(call: Call): Transfer {
+export function transferOf(call: Arguments): Transfer {
   const name = call.name;
   if (name === "readv" || name === "writev") return vector(call, call.value(1), 0);
   if (name === "sendmsg" || name === "recvmsg") {
@@ -87,14 +88,14 @@ function transferOf(call: Call): Transfer {
   };
 }
 
-function textOf(call: Call, buffer: Value, count: number): Uint8Array {
+function textOf(call: Arguments, buffer: Value, count: number): Uint8Array {
   const bytes = new TextEncoder().encode(buffer.kind === "string" ? buffer.text : "");
   if (bytes.length < count) return call.unsupported(`${call.name} of ${count} octets from a string of ${bytes.length}`);
   return bytes.slice(0, count);
 }
 
 /** `[{..., 1000}, {..., 500}]`: the sum of the lengths. */
-function vector(call: Call, value: Value, flags: number): Transfer {
+function vector(call: Arguments, value: Value, flags: number): Transfer {
   if (value.kind !== "list") return call.unsupported(`${call.name} without a list of buffers`);
   let count = 0;
   for (const item of value.items) {
@@ -109,7 +110,7 @@ function vector(call: Call, value: Value, flags: number): Transfer {
 }
 
 /** `[{cmsg_level=SOL_TCP, cmsg_type=TCP_CM_INQ, cmsg_data=N}]` */
-function controlInq(call: Call, control: Value | undefined): number | undefined {
+function controlInq(call: Arguments, control: Value | undefined): number | undefined {
   if (control?.kind !== "list" || control.items.length !== 1) return undefined;
   const [message] = control.items;
   const type = call.fieldValue(message!, "cmsg_type");
@@ -159,7 +160,7 @@ function end(s: TcpSocket, connection: EngineConnection): (() => ReturnType<Atte
   return s.readShut || connection.state() === "CLOSED" ? () => done(0) : undefined;
 }
 
-function checkPattern(bytes: Uint8Array, offset: number, faults: string[]): void {
+export function checkPattern(bytes: Uint8Array, offset: number, faults: string[]): void {
   for (let i = 0; i < bytes.length; i++) {
     if (bytes[i] === patternByte(offset + i)) continue;
     faults.push(

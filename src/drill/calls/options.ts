@@ -1,7 +1,17 @@
+import type { Value } from "../ast.ts";
 import type { SettingValue } from "../engine.ts";
 import { ERRNO as ERRNO_NAMES, symbol } from "../symbols.ts";
 import { OF_THE_CALLS, refusal, told, UNSET, WITHOUT_EFFECT } from "./option-values.ts";
-import { type Attempt, type Call, done, failed, type Socket, type TcpSocket, takeError } from "./sockets.ts";
+import {
+  type Arguments,
+  type Attempt,
+  type Call,
+  done,
+  failed,
+  type Socket,
+  type TcpSocket,
+  takeError,
+} from "./sockets.ts";
 
 /** getsockopt, setsockopt, fcntl, ioctl. */
 export function optionCall(call: Call): Attempt | undefined {
@@ -29,16 +39,20 @@ function getsockopt(call: Call, s: Socket, now: number): ReturnType<Attempt> {
   if (name === "SO_RCVBUF" && call.world.engine.profile === "freebsd") return done(0);
   return wanted === Number(actual)
     ? done(0)
-    : done(0, `${name} is ${shown(name, Number(actual))}, not ${shown(name, wanted ?? 0)}`);
+    : done(0, `${name} is ${shownOption(name, Number(actual))}, not ${shownOption(name, wanted ?? 0)}`);
 }
 
 /** `{tcpi_state=TCP_ESTABLISHED, tcpi_rto=…}`: only what is written is compared. */
 function information(call: Call, s: TcpSocket, now: number): ReturnType<Attempt> {
   const expected = call.value(3);
   if (expected.kind === "ellipsis") return done(0);
-  if (expected.kind !== "struct") return call.unsupported("TCP_INFO without {…}");
   if (!s.connection) return call.unsupported("TCP_INFO of a socket without a connection");
-  const info = s.connection.info(now);
+  return done(0, ...informationFaults(call, expected, s.connection.info(now)));
+}
+
+/** Where tcp_info is not as `{…}` says. */
+export function informationFaults(call: Arguments, expected: Value, info: Readonly<Record<string, number>>): string[] {
+  if (expected.kind !== "struct") return call.unsupported("TCP_INFO without {…}");
   const faults: string[] = [];
   for (const { name } of expected.fields) {
     if (name === undefined) return call.unsupported("TCP_INFO with a nameless field");
@@ -47,10 +61,10 @@ function information(call: Call, s: TcpSocket, now: number): ReturnType<Attempt>
     if (actual === undefined) return call.unsupported(name);
     if (wanted !== undefined && actual !== wanted) faults.push(`${name} is ${actual}, not ${wanted}`);
   }
-  return done(0, ...faults);
+  return faults;
 }
 
-function shown(name: string, value: number): string {
+export function shownOption(name: string, value: number): string {
   if (name !== "SO_ERROR" || value === 0) return String(value);
   return `${Object.entries(ERRNO_NAMES).find(([, n]) => n === value)?.[0] ?? value}`;
 }

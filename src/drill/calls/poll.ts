@@ -1,6 +1,7 @@
 import type { Value } from "../ast.ts";
 import { maskText, symbol } from "../symbols.ts";
 import {
+  type Arguments,
   type Attempt,
   type Call,
   done,
@@ -10,6 +11,7 @@ import {
   noteSoftError,
   opened,
   type Socket,
+  type Surroundings,
   type TcpSocket,
 } from "./sockets.ts";
 
@@ -72,12 +74,12 @@ function poll(call: Call): Attempt {
   if (list.kind !== "list") return call.unsupported("poll without a list");
   let began: number | undefined;
   return (now) => {
-    began = begin(call, began, now, timeout);
+    began = begin(call.world, began, now, timeout);
     const faults: string[] = [];
     let ready = 0;
     for (const entry of list.items) {
       const wanted = (call.field(entry, "events") ?? 0) | HANG_UP | ERROR | INVALID;
-      const s = call.world.table.get(call.field(entry, "fd") ?? -1);
+      const s = call.socketOf(call.field(entry, "fd") ?? -1);
       const actual = s ? readiness(s) & wanted : INVALID;
       const expected = call.field(entry, "revents") ?? 0;
       if (actual !== 0) ready++;
@@ -89,8 +91,8 @@ function poll(call: Call): Attempt {
 }
 
 /** When the call began; a timeout wakes it. */
-function begin(call: Call, began: number | undefined, now: number, timeout: number): number {
-  if (began === undefined && timeout > 0) call.world.wakeAt(now + timeout * 1_000);
+export function begin(around: Surroundings, began: number | undefined, now: number, timeout: number): number {
+  if (began === undefined && timeout > 0) around.wakeAt(now + timeout * 1_000);
   return began ?? now;
 }
 
@@ -116,7 +118,7 @@ function wait(call: Call): Attempt {
   const timeout = call.number(3);
   let began: number | undefined;
   return (now) => {
-    began = begin(call, began, now, timeout);
+    began = begin(call.world, began, now, timeout);
     const epoll = call.socket(0);
     if (!epoll) return failed("EBADF");
     if (epoll.kind !== "epoll") return failed("EINVAL");
@@ -135,7 +137,7 @@ interface Happened {
 function collect(call: Call, interests: ReadonlyMap<number, Interest>, room: number): Happened[] {
   const events: Happened[] = [];
   for (const interest of interests.values()) {
-    const s = call.world.table.get(interest.fd);
+    const s = call.socketOf(interest.fd);
     if (!s || interest.spent || events.length === room) continue;
     const bits = readiness(s) & (interest.mask | HANG_UP | ERROR);
     const activity = `${bits} ${arrived(s)}`;
@@ -155,7 +157,7 @@ function arrived(s: Socket): number {
   return s.kind === "udp" ? s.read + (s.endpoint?.waiting() ?? 0) : 0;
 }
 
-function eventFaults(call: Call, expected: Value, events: readonly Happened[]): string[] {
+export function eventFaults(call: Arguments, expected: Value, events: readonly Happened[]): string[] {
   if (expected.kind === "ellipsis") return [];
   const list = expected.kind === "list" ? expected.items : [expected];
   return events.flatMap((event, i) => {

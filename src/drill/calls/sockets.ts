@@ -50,7 +50,18 @@ export interface Interest {
   spent: boolean;
 }
 
+/** What the interpreter keeps of a descriptor whose calls it plays itself. */
 export type Socket = TcpSocket | UdpSocket | EpollSocket;
+
+/** A descriptor of a system of its own. */
+export interface SystemSocket {
+  readonly kind: "system";
+  /** The system's number for it. */
+  readonly fd: number;
+  readonly flow: Flow | undefined;
+}
+
+export type Descriptor = Socket | SystemSocket;
 
 /** What a call came to. `faults`: it returned, but not what the arguments in the script say. */
 export interface Outcome {
@@ -58,7 +69,7 @@ export interface Outcome {
   readonly errno: string | undefined;
   readonly faults: readonly string[];
   /** A descriptor to be known under the number that the script expects. */
-  readonly opened: Socket | undefined;
+  readonly opened: Descriptor | undefined;
 }
 
 /** One try at a call; undefined: it would block. */
@@ -72,22 +83,26 @@ export function failed(errno: string): Outcome {
   return { result: -1, errno, faults: [], opened: undefined };
 }
 
-export function opened(socket: Socket): Outcome {
+export function opened(socket: Descriptor): Outcome {
   return { result: 0, errno: undefined, faults: [], opened: socket };
 }
 
-/** What the calls need of the run around them. */
-export interface World {
-  readonly engine: Engine;
+/** What calls need of the run around them. */
+export interface Surroundings {
   readonly bindPort: number;
   readonly connectPort: number;
-  readonly table: Map<number, Socket>;
+  readonly table: Map<number, Descriptor>;
   /** A new socket becomes the one that packets are about. */
   newFlow(): Flow;
   /** A blocked call wants to be tried again at that time at the latest (its timeout). */
   wakeAt(time: number): void;
   /** The flow whose peer has this port, if the script knows it. */
   flowOf(localPort: number, remotePort: number): Flow | undefined;
+}
+
+/** And what those need that are played here. */
+export interface World extends Surroundings {
+  readonly engine: Engine;
 }
 
 export function newTcpSocket(flow: Flow, nonblocking: boolean): TcpSocket {
@@ -127,12 +142,9 @@ export function takeError(s: TcpSocket): string | undefined {
   return error;
 }
 
-/** A call with its arguments, and the questions that every call asks of them. */
-export class Call {
-  constructor(
-    readonly world: World,
-    readonly syscall: Syscall,
-  ) {}
+/** A call's arguments, and the questions that every call asks of them. */
+export class Arguments {
+  constructor(readonly syscall: Syscall) {}
 
   get name(): string {
     return this.syscall.name;
@@ -186,15 +198,30 @@ export class Call {
     return value.fields.find((field) => field.name !== undefined && names.includes(field.name))?.value;
   }
 
-  socket(index: number): Socket | undefined {
-    return this.world.table.get(this.number(index));
-  }
-
   /** The constant's own name, because levels share numbers. */
   word(index: number): string {
     const value = this.value(index);
     return value.kind === "word"
       ? value.name
       : this.unsupported(`${this.name} with a number for argument ${index + 1}`);
+  }
+}
+
+/** A call that is played here. */
+export class Call extends Arguments {
+  constructor(
+    readonly world: World,
+    syscall: Syscall,
+  ) {
+    super(syscall);
+  }
+
+  socket(index: number): Socket | undefined {
+    return this.socketOf(this.number(index));
+  }
+
+  socketOf(fd: number): Socket | undefined {
+    const found = this.world.table.get(fd);
+    return found?.kind === "system" ? undefined : found;
   }
 }

@@ -8,17 +8,22 @@ import type { SettingValue } from "../engine.ts";
 export type Action =
   /** A setting of the stack: a field of TcpParams, or one of the words below. */
   | { readonly kind: "set"; readonly name: string; readonly value: SettingValue }
+  /** A sysctl by its own name, for a system that has it. */
+  | { readonly kind: "sysctl"; readonly name: string; readonly value: string }
   | { readonly kind: "mtu"; readonly value: number }
   /** Exit status 0 only if that many connections are in the state. */
   | { readonly kind: "count"; readonly state: string; readonly port: number | undefined; readonly want: number }
   | { readonly kind: "drop"; readonly state: string | undefined }
   | { readonly kind: "sleep"; readonly usecs: number };
 
-/** What a line of shell asks for, in order; undefined: it is not understood. */
-export function understand(command: string): Action[] | undefined {
+/**
+ * What a line of shell asks for, in order; undefined: it is not understood.
+ * @param system what is under test has sysctls itself: they are not translated.
+ */
+export function understand(command: string, system = false): Action[] | undefined {
   const actions: Action[] = [];
   for (const line of shellLines(command)) {
-    const understood = oneLine(line);
+    const understood = oneLine(line, system);
     if (!understood) return undefined;
     actions.push(...understood);
   }
@@ -39,16 +44,16 @@ function shellLines(command: string): string[] {
 const DEFAULTS_SCRIPT = /(?:^|\/)(?:defaults|set_sysctls_defaults|ksft_runner)\.sh$/;
 const RESTORE = /sysctl_restore|restore_sysctls|^\S*\/tmp\/\S*restore\S*\.sh/;
 
-function oneLine(line: string): Action[] | undefined {
+function oneLine(line: string, system: boolean): Action[] | undefined {
   const words = (line.match(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g) ?? []).map((text) => text.replace(/["']/g, ""));
   while (words[0] === "sudo" || words[0] === "sh" || words[0] === "bash" || words[0] === "." || words[0] === "source")
     words.shift();
   const name = words[0]?.replace(/^.*\//, "") ?? "";
-  if (DEFAULTS_SCRIPT.test(words[0] ?? "")) return [...DEFAULTS];
+  if (DEFAULTS_SCRIPT.test(words[0] ?? "")) return system ? [...LINUX_DEFAULTS] : [...DEFAULTS];
   if (RESTORE.test(line)) return [];
   if (name === "true" || name === ":" || name === "sync") return [];
   if (name === "echo") return [];
-  if (name === "sysctl" || name === "set_sysctls.py") return settings(words.slice(1));
+  if (name === "sysctl" || name === "set_sysctls.py") return settings(words.slice(1), system);
   if (name === "sleep" && /^\d+(\.\d+)?$/.test(words[1] ?? ""))
     return [{ kind: "sleep", usecs: Math.round(Number(words[1]) * 1e6) }];
   if (name === "ip" && words[1] === "tcp_metrics" && words[2] === "flush") return [];
@@ -120,13 +125,15 @@ function tcpdrop(words: readonly string[]): Action[] | undefined {
 }
 
 /** Every `name=value` of a sysctl line. */
-function settings(words: readonly string[]): Action[] | undefined {
+function settings(words: readonly string[], system: boolean): Action[] | undefined {
   const actions: Action[] = [];
   for (const word of words) {
     if (/^-\w+$/.test(word)) continue;
     const equals = word.indexOf("=");
     const name = (equals < 0 ? word : word.slice(0, equals)).replace(/^\/proc\/sys\//, "").replaceAll("/", ".");
-    const setting = equals < 0 ? undefined : SYSCTLS.get(name)?.(word.slice(equals + 1).trim());
+    if (equals < 0) return undefined;
+    const value = word.slice(equals + 1).trim();
+    const setting = system ? [sysctl(name, value)] : SYSCTLS.get(name)?.(value);
     if (!setting) return undefined;
     actions.push(...setting);
   }
@@ -136,6 +143,8 @@ function settings(words: readonly string[]): Action[] | undefined {
 type Reader = (value: string) => Action[] | undefined;
 
 const set = (name: string, value: SettingValue): Action => ({ kind: "set", name, value });
+
+const sysctl = (name: string, value: string): Action => ({ kind: "sysctl", name, value });
 
 /** A whole number, times `unit` (to microseconds, say). */
 const number =
@@ -183,6 +192,14 @@ const DEFAULTS: readonly Action[] = [
   set("slowStartAfterIdle", false),
   set("retriesSyn", 5),
   set("fastOpen", 3),
+];
+
+/** The same, for a kernel whose settings are its own defaults otherwise. */
+const LINUX_DEFAULTS: readonly Action[] = [
+  sysctl("net.ipv4.tcp_ecn", "0"),
+  sysctl("net.ipv4.tcp_slow_start_after_idle", "0"),
+  sysctl("net.ipv4.tcp_syn_retries", "5"),
+  sysctl("net.ipv4.tcp_fastopen", "3"),
 ];
 
 /** sysctl names, Linux's and FreeBSD's, and what they mean for the engine: TcpParams, or a word of stack-settings.ts. */

@@ -1,0 +1,194 @@
+import { libraryOf, pin, resultOf, unpin } from "./libc.ts";
+import { IOVEC, putIovec } from "./virtio.ts";
+
+/**
+ * The kernel's own sockets. Every function answers what the call did, or the negated error number; addresses are
+ * `struct sockaddr_in` and `sockaddr_in6`, options the bytes of their structures. Descriptors close on exec and never
+ * block: who waits does so in `wait`.
+ */
+
+const SYMBOLS = {
+  socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+  bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
+  listen: { args: ["i32", "i32"], returns: "i32" },
+  accept4: { args: ["i32", "ptr", "ptr", "i32"], returns: "i32" },
+  connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
+  sendto: { args: ["i32", "ptr", "u32", "i32", "ptr", "u32"], returns: "i32" },
+  recvmsg: { args: ["i32", "ptr", "i32"], returns: "i32" },
+  shutdown: { args: ["i32", "i32"], returns: "i32" },
+  setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
+  getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
+  getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
+  getpeername: { args: ["i32", "ptr", "ptr"], returns: "i32" },
+  ppoll: { args: ["ptr", "u32", "ptr", "ptr"], returns: "i32" },
+  epoll_create1: { args: ["i32"], returns: "i32" },
+  epoll_ctl: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
+  epoll_wait: { args: ["i32", "ptr", "i32", "i32"], returns: "i32" },
+} as const;
+
+const libc = libraryOf(SYMBOLS);
+
+export const SOCK_STREAM = 1;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
+const EPOLL_CLOEXEC = 0o2000000;
+const MSG_NOSIGNAL = 0x4000;
+
+export function socket(family: number, type: number, protocol: number): number {
+  return resultOf(libc().socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
+}
+
+export function bind(fd: number, address: Uint8Array): number {
+  return resultOf(libc().bind(fd, address, address.length));
+}
+
+export function listen(fd: number, backlog: number): number {
+  return resultOf(libc().listen(fd, backlog));
+}
+
+/** Bytes of the largest address: struct sockaddr_in6. */
+const ADDRESS = 28;
+
+/** The new descriptor. */
+export function accept(fd: number): number {
+  return resultOf(libc().accept4(fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC));
+}
+
+export function connect(fd: number, address: Uint8Array): number {
+  return resultOf(libc().connect(fd, address, address.length));
+}
+
+/** A broken pipe is an answer, never a signal. */
+export function send(fd: number, bytes: Uint8Array, flags: number): number {
+  // An empty array has no address.
+  const memory = bytes.length > 0 ? bytes : null;
+  return resultOf(libc().sendto(fd, memory, bytes.length, flags | MSG_NOSIGNAL, null, 0));
+}
+
+/** What a recvmsg brought. */
+export interface Received {
+  /** Octets, or the negated error number. */
+  readonly n: number;
+  readonly bytes: Uint8Array;
+  /** Flags that the kernel set (MSG_TRUNC, …). */
+  readonly flags: number;
+  /** Control messages. */
+  readonly control: Uint8Array;
+}
+
+const MSGHDR = 56;
+const CONTROL_MAX = 256;
+
+export function receive(fd: number, room: number, flags: number): Received {
+  const bytes = new ArrayBuffer(Math.max(1, room));
+  const control = new ArrayBuffer(CONTROL_MAX);
+  const vector = new ArrayBuffer(IOVEC);
+  putIovec(new Uint32Array(vector), 0, pin(bytes), room);
+  // struct msghdr: name and its length (none), iovecs and how many, control and its length, flags.
+  const message = new DataView(new ArrayBuffer(MSGHDR));
+  message.setBigUint64(16, BigInt(pin(vector)), true);
+  message.setBigUint64(24, 1n, true);
+  message.setBigUint64(32, BigInt(pin(control)), true);
+  message.setBigUint64(40, BigInt(CONTROL_MAX), true);
+  const n = resultOf(libc().recvmsg(fd, new Uint8Array(message.buffer), flags));
+  for (const buffer of [bytes, control, vector]) unpin(buffer);
+  return {
+    n,
+    bytes: new Uint8Array(bytes, 0, Math.max(0, Math.min(n, room))),
+    flags: message.getInt32(48, true),
+    control: new Uint8Array(control, 0, n < 0 ? 0 : message.getUint32(40, true)),
+  };
+}
+
+export function shutdown(fd: number, how: number): number {
+  return resultOf(libc().shutdown(fd, how));
+}
+
+export function setOption(fd: number, level: number, name: number, value: Uint8Array, length = value.length): number {
+  return resultOf(libc().setsockopt(fd, level, name, value, length));
+}
+
+/** How many bytes of the option there are; `into` holds them. */
+export function getOption(fd: number, level: number, name: number, into: Uint8Array): number {
+  const length = new Uint32Array([into.length]);
+  const result = resultOf(libc().getsockopt(fd, level, name, into, length));
+  return result < 0 ? result : length[0]!;
+}
+
+/** The port of the socket's own address, or of the peer's. */
+export function localPort(fd: number): number {
+  const address = new Uint8Array(ADDRESS);
+  const result = resultOf(libc().getsockname(fd, address, new Uint32Array([ADDRESS])));
+  return result < 0 ? result : (address[2]! << 8) | address[3]!;
+}
+
+export function peerPort(fd: number): number {
+  const address = new Uint8Array(ADDRESS);
+  const result = resultOf(libc().getpeername(fd, address, new Uint32Array([ADDRESS])));
+  return result < 0 ? result : (address[2]! << 8) | address[3]!;
+}
+
+/** struct sockaddr_in or sockaddr_in6, by the length of the address. */
+export function socketAddress(address: Uint8Array, port: number): Uint8Array {
+  const six = address.length === 16;
+  const bytes = new Uint8Array(six ? ADDRESS : 16);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, six ? 10 : 2, true);
+  view.setUint16(2, port);
+  bytes.set(address, six ? 8 : 4);
+  return bytes;
+}
+
+export const POLLIN = 1;
+
+export interface PollEntry {
+  readonly fd: number;
+  readonly events: number;
+}
+
+/** poll(2): what is true of each descriptor, or the negated error number. Waits at most so many microseconds. */
+export function wait(entries: readonly PollEntry[], usecs: number): number[] | number {
+  const set = new DataView(new ArrayBuffer(Math.max(8, 8 * entries.length)));
+  for (const [i, { fd, events }] of entries.entries()) {
+    set.setInt32(8 * i, fd, true);
+    set.setUint16(8 * i + 4, events, true);
+  }
+  const timeout = new DataView(new ArrayBuffer(16));
+  timeout.setUint32(0, Math.floor(usecs / 1e6), true);
+  timeout.setUint32(8, (usecs % 1e6) * 1_000, true);
+  const result = resultOf(
+    libc().ppoll(new Uint8Array(set.buffer), entries.length, new Uint8Array(timeout.buffer), null),
+  );
+  return result < 0 ? result : entries.map((_, i) => set.getUint16(8 * i + 6, true));
+}
+
+/** struct epoll_event is packed on x86-64 alone. */
+const EPOLL_EVENT = process.arch === "x64" ? 12 : 16;
+const EPOLL_DATA = EPOLL_EVENT - 8;
+
+export function epollCreate(): number {
+  return resultOf(libc().epoll_create1(EPOLL_CLOEXEC));
+}
+
+export function epollControl(fd: number, operation: number, target: number, events: number, data: number): number {
+  const event = new DataView(new ArrayBuffer(EPOLL_EVENT));
+  event.setUint32(0, events, true);
+  event.setBigUint64(EPOLL_DATA, BigInt(data), true);
+  return resultOf(libc().epoll_ctl(fd, operation, target, new Uint8Array(event.buffer)));
+}
+
+export interface EpollEvent {
+  readonly events: number;
+  readonly data: number;
+}
+
+/** What has happened, without waiting; or the negated error number. */
+export function epollEvents(fd: number, room: number): EpollEvent[] | number {
+  const events = new DataView(new ArrayBuffer(EPOLL_EVENT * Math.max(1, room)));
+  const n = resultOf(libc().epoll_wait(fd, new Uint8Array(events.buffer), room, 0));
+  if (n < 0) return n;
+  return Array.from({ length: n }, (_, i) => ({
+    events: events.getUint32(EPOLL_EVENT * i, true),
+    data: Number(events.getBigUint64(EPOLL_EVENT * i + EPOLL_DATA, true)),
+  }));
+}

@@ -1,0 +1,201 @@
+import type { Syscall } from "#drill/ast";
+import { Arguments, type Attempt, done, failed, type Outcome, opened, type Surroundings } from "#drill/calls/sockets";
+import type { Flow } from "#drill/flow";
+import { symbol } from "#drill/symbols";
+import { errnoName } from "#ffi/errno";
+import * as libc from "#ffi/libc";
+import * as sockets from "#ffi/sockets";
+import { ioCall } from "./io.ts";
+import { optionCall } from "./options.ts";
+import { pollCall } from "./poll.ts";
+
+/**
+ * Scripts' calls as the kernel's own. Every descriptor is non-blocking; for one that the script has blocking, a call that
+ * would wait (EAGAIN, EINPROGRESS) is tried again when something may have changed, as the interpreter's own calls are.
+ */
+
+/** A descriptor of the kernel, and what the script does not see of it. */
+export class KernelSocket {
+  readonly kind = "system";
+  /** As the script has it. */
+  nonblocking: boolean;
+  /** Octets of each stream that went through calls: the places in the pattern. */
+  read = 0;
+  wrote = 0;
+
+  constructor(
+    readonly fd: number,
+    readonly flow: Flow | undefined,
+    nonblocking: boolean,
+  ) {
+    this.nonblocking = nonblocking;
+  }
+}
+
+/** Who the two ends are. */
+export interface Ends {
+  readonly local: Uint8Array;
+  readonly remote: Uint8Array;
+}
+
+export class KernelCall extends Arguments {
+  constructor(
+    readonly around: Surroundings,
+    readonly ends: Ends,
+    /** The congestion control of new sockets, if it is not the kernel's own choice. */
+    readonly control: string | undefined,
+    syscall: Syscall,
+  ) {
+    super(syscall);
+  }
+
+  get family(): number {
+    return this.ends.local.length === 16 ? libc.AF_INET6 : libc.AF_INET;
+  }
+
+  socket(index: number): KernelSocket | undefined {
+    return this.socketOf(this.number(index));
+  }
+
+  socketOf(fd: number): KernelSocket | undefined {
+    const found = this.around.table.get(fd);
+    return found instanceof KernelSocket ? found : undefined;
+  }
+
+  /** The kernel's number for a descriptor of the script; -1, which the kernel knows no better than we do. */
+  fd(index: number): number {
+    return this.socket(index)?.fd ?? -1;
+  }
+
+  /** Tries a call of the kernel for a socket of ours. */
+  on(act: (s: KernelSocket) => Outcome | undefined): Attempt {
+    return () => {
+      const s = this.socket(0);
+      return s ? act(s) : failed("EBADF");
+    };
+  }
+}
+
+const NONBLOCK = symbol("O_NONBLOCK")!;
+const AGAIN = symbol("EAGAIN")!;
+const IN_PROGRESS = symbol("EINPROGRESS")!;
+const ALREADY = symbol("EALREADY")!;
+
+/** What the kernel answered. */
+export function answered(n: number): Outcome {
+  return n < 0 ? failed(errnoName(-n)) : done(n);
+}
+
+/** The same, but where the script's socket blocks, "not now" is to wait. */
+export function answeredOrWaits(n: number, nonblocking: boolean): Outcome | undefined {
+  return n === -AGAIN && !nonblocking ? undefined : answered(n);
+}
+
+export function kernelCall(call: KernelCall): Attempt | undefined {
+  return connectionCall(call) ?? ioCall(call) ?? optionCall(call) ?? pollCall(call);
+}
+
+function connectionCall(call: KernelCall): Attempt | undefined {
+  switch (call.name) {
+    case "socket":
+      return socket(call);
+    case "bind":
+      return call.on((s) => bind(call, s));
+    case "listen":
+      return call.on((s) => listen(call, s));
+    case "connect":
+      return connect(call);
+    case "accept":
+    case "accept4":
+      return call.on((s) => accept(call, s));
+    case "shutdown":
+      return call.on((s) => answered(sockets.shutdown(s.fd, call.number(1))));
+    case "close":
+      return call.on((s) => close(call, s));
+    case "getsockname":
+      return call.on((s) => name(call, sockets.localPort(s.fd)));
+    case "getpeername":
+      return call.on((s) => name(call, sockets.peerPort(s.fd)));
+    default:
+      return undefined;
+  }
+}
+
+function socket(call: KernelCall): Attempt {
+  const family = call.isEllipsis(0) ? call.family : call.number(0);
+  const type = call.number(1) & 15;
+  const nonblocking = (call.number(1) & NONBLOCK) !== 0;
+  const protocol = call.number(2);
+  if (type !== sockets.SOCK_STREAM) return call.unsupported(`socket of type ${type} in a kernel`);
+  return () => {
+    const fd = sockets.socket(family, type, protocol);
+    if (fd >= 0 && call.control !== undefined) {
+      const name = new TextEncoder().encode(call.control);
+      sockets.setOption(fd, symbol("SOL_TCP")!, symbol("TCP_CONGESTION")!, name);
+    }
+    return fd < 0 ? answered(fd) : opened(new KernelSocket(fd, call.around.newFlow(), nonblocking));
+  };
+}
+
+/** The port of a written address, or the script's own. */
+function port(call: KernelCall, otherwise: number): number {
+  const address = call.value(1);
+  return address.kind === "ellipsis" ? otherwise : (call.field(address, "sin_port", "sin6_port") ?? otherwise);
+}
+
+function bind(call: KernelCall, s: KernelSocket): Outcome {
+  const wanted = port(call, call.around.bindPort);
+  const result = sockets.bind(s.fd, sockets.socketAddress(call.ends.local, wanted));
+  if (result >= 0 && s.flow) s.flow.localPort = sockets.localPort(s.fd);
+  return answered(result);
+}
+
+function listen(call: KernelCall, s: KernelSocket): Outcome {
+  const result = sockets.listen(s.fd, call.number(1));
+  if (result >= 0 && s.flow) s.flow.kind = "listening";
+  return answered(result);
+}
+
+/** Asked again while the handshake goes on, connect() says what it came to. */
+function connect(call: KernelCall): Attempt {
+  let begun = false;
+  return call.on((s) => {
+    const remotePort = port(call, call.around.connectPort);
+    const result = sockets.connect(s.fd, sockets.socketAddress(call.ends.remote, remotePort));
+    if (s.flow && (result >= 0 || result === -IN_PROGRESS)) {
+      s.flow.kind = "active";
+      s.flow.localPort = sockets.localPort(s.fd);
+      s.flow.remotePort = remotePort;
+    }
+    const waits = result === -IN_PROGRESS || (begun && result === -ALREADY);
+    begun = true;
+    return waits && !s.nonblocking ? undefined : answered(result);
+  });
+}
+
+function accept(call: KernelCall, s: KernelSocket): Outcome | undefined {
+  const fd = sockets.accept(s.fd);
+  if (fd < 0) return answeredOrWaits(fd, s.nonblocking);
+  const flow = call.around.flowOf(sockets.localPort(fd), sockets.peerPort(fd));
+  const nonblocking = call.name === "accept4" && (call.number(3) & NONBLOCK) !== 0;
+  const outcome = opened(new KernelSocket(fd, flow ?? s.flow, nonblocking));
+  if (flow || sockets.peerPort(fd) < 0) return outcome;
+  return {
+    ...outcome,
+    faults: [`accepted a connection from port ${sockets.peerPort(fd)}, which the script never made`],
+  };
+}
+
+/** The kernel would wait in close() for what SO_LINGER says, and we with it, without a packet from the script. */
+function close(call: KernelCall, s: KernelSocket): Outcome {
+  const linger = new Uint32Array(2);
+  sockets.getOption(s.fd, symbol("SOL_SOCKET")!, symbol("SO_LINGER")!, new Uint8Array(linger.buffer));
+  if (linger[0] !== 0 && linger[1] !== 0) return call.unsupported("a close that lingers, in a kernel");
+  call.around.table.delete(call.number(0));
+  return answered(libc.close(s.fd));
+}
+
+function name(call: KernelCall, result: number): Outcome {
+  if (!call.isEllipsis(1)) return call.unsupported(`${call.name} with an address`);
+  return result < 0 ? answered(result) : done(0);
+}

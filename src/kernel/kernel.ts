@@ -1,0 +1,129 @@
+import { readFileSync } from "node:fs";
+import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
+import { Slab } from "#base/slab";
+import { openTun, type TunDevice } from "#device/tun";
+import type { Syscall } from "#drill/ast";
+import { Unsupported } from "#drill/ast";
+import type { Attempt, Descriptor, Surroundings } from "#drill/calls/sockets";
+import type { EngineSetup, Profile, SettingValue, StateName, System } from "#drill/engine";
+import * as netif from "#ffi/interface";
+import { check } from "#ffi/system-error";
+import { KernelCall, KernelSocket, kernelCall } from "./calls/connection.ts";
+import { information } from "./calls/options.ts";
+import { Clock } from "./clock.ts";
+import { setDefaults, writeSysctl } from "./sysctl.ts";
+
+const TUN = "tun0";
+/** How far ahead the interpreter may look: it comes back that often to see what changed. */
+const STEP_USECS = 500;
+
+/**
+ * This machine's own TCP on the bench, in real time: packets go through a TUN device, calls are system calls. It takes a
+ * network namespace for itself; who makes it is `namespace.ts`.
+ */
+export class Kernel implements System {
+  readonly profile: Profile;
+  readonly #setup: EngineSetup;
+  readonly #clock = new Clock();
+  readonly #tun: TunDevice;
+  readonly #slab = new Slab(4 * PACKET_MAX);
+  readonly #packet = new Packet();
+  readonly #slot: number;
+  /** A namespace may not choose what its machine keeps for itself; a privileged socket may. */
+  #control: string | undefined = "cubic";
+
+  /** Throws SystemError where there may be no TUN device. */
+  constructor(setup: EngineSetup) {
+    this.#setup = setup;
+    this.profile = setup.profile;
+    setDefaults();
+    const { local, remote, mtu } = setup;
+    const length = 8 * local.length;
+    this.#tun = openTun({ name: TUN, offload: false, mtu, prefix: { address: local, length } });
+    const routed = local.length === 4 ? netif.setPeer4(TUN, remote) : netif.addRoute6(TUN, remote);
+    check(routed, "SIOCADDRT", TUN);
+    this.#tun.attach(this.#slab);
+    this.#slot = this.#slab.reserve(HEADROOM + PACKET_MAX) + HEADROOM;
+  }
+
+  input(bytes: Uint8Array, now: number): void {
+    this.#slab.u8.set(bytes, this.#slot);
+    this.#packet.clear();
+    this.#packet.o = this.#slot;
+    this.#packet.n = bytes.length;
+    this.#tun.transmit(this.#packet, now);
+  }
+
+  advance(now: number): void {
+    for (;;) {
+      const left = now - this.#clock.now();
+      if (left <= 0 || this.#tun.wait(left)) return;
+    }
+  }
+
+  nextDeadline(): number {
+    return this.#clock.now() + STEP_USECS;
+  }
+
+  output(now: number): Uint8Array | undefined {
+    this.#packet.clear();
+    this.#packet.o = this.#slot;
+    const n = this.#tun.receive(this.#packet, now);
+    return n > 0 ? this.#slab.u8.slice(this.#slot, this.#slot + n) : undefined;
+  }
+
+  systemCall(around: Surroundings, syscall: Syscall): Attempt {
+    const attempt = kernelCall(new KernelCall(around, this.#setup, this.#control, syscall));
+    if (!attempt) throw new Unsupported(`system call ${syscall.name}`, syscall.position);
+    return attempt;
+  }
+
+  information(descriptor: Descriptor): Readonly<Record<string, number>> | undefined {
+    return descriptor instanceof KernelSocket ? information(descriptor.fd) : undefined;
+  }
+
+  sysctl(name: string, value: string): boolean {
+    if (name === "net.ipv4.tcp_congestion_control") {
+      this.#control = value;
+      return true;
+    }
+    return name.startsWith("net.") && writeSysctl(name, value);
+  }
+
+  configure(name: string, value: SettingValue): boolean {
+    return name === "mtu" && netif.setMtu(TUN, Number(value)) === 0;
+  }
+
+  count(state: StateName, localPort: number | undefined): number {
+    const wanted = STATES[state];
+    const table = readFileSync(this.#setup.family === 6 ? "/proc/self/net/tcp6" : "/proc/self/net/tcp", "utf8");
+    return table
+      .split("\n")
+      .slice(1)
+      .map((line) => line.trim().split(/\s+/))
+      .filter(([, local = "", , found]) => found === wanted && here(local, localPort)).length;
+  }
+
+  drop(): void {
+    throw new Unsupported("tcpdrop in a kernel");
+  }
+}
+
+function here(local: string, port: number | undefined): boolean {
+  return port === undefined || Number.parseInt(local.split(":")[1] ?? "", 16) === port;
+}
+
+/** As /proc/net/tcp writes them. */
+const STATES: Readonly<Record<StateName, string>> = {
+  ESTABLISHED: "01",
+  "SYN-SENT": "02",
+  "SYN-RECEIVED": "03",
+  "FIN-WAIT-1": "04",
+  "FIN-WAIT-2": "05",
+  "TIME-WAIT": "06",
+  CLOSED: "07",
+  "CLOSE-WAIT": "08",
+  "LAST-ACK": "09",
+  LISTEN: "0A",
+  CLOSING: "0B",
+};

@@ -13,8 +13,8 @@ import type { Outcome } from "./calls/sockets.ts";
 import type { Config } from "./config.ts";
 import { type Engine, type EngineSetup, isSystem, type StateName, type System } from "./engine.ts";
 import { expect } from "./expect.ts";
-import { CodeBlocks, type Variables } from "./expressions.ts";
 import { inject } from "./inject.ts";
+import { CodeBlocks, type Variables } from "./python/code-blocks.ts";
 import { FREEBSD_STATES, understand } from "./shell/commands.ts";
 import { numeric, symbol } from "./symbols.ts";
 import { CALL_PATIENCE_USECS, deviation, type Moment, moment, seconds, tolerance } from "./timing.ts";
@@ -285,6 +285,7 @@ class Runner {
     const blocks = new CodeBlocks();
     for (const { code, variables } of this.#snapshots) {
       const failure = blocks.run(code.text, variables, code.position);
+      for (const line of blocks.printed.splice(0)) this.bench.notes.push(`${code.position.line}: printed ${line}`);
       if (failure !== undefined) throw new Failure(code.position, `assertion failed: ${failure}`);
     }
   }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { Unsupported } from "#drill/ast";
-import { CodeBlocks } from "#drill/expressions";
+import { ScriptError, Unsupported } from "#drill/ast";
+import { CodeBlocks } from "#drill/python/code-blocks";
 
 const AT = { file: "t.pkt", line: 1, column: 1 };
 const run = (code: string, variables: Record<string, number> = {}) => new CodeBlocks().run(code, variables, AT);
@@ -67,8 +67,53 @@ describe("Python's ways", () => {
 
 test("what failed is told with the values of its names", () => {
   expect(run("assert tcpi_snd_cwnd == 10 and tcpi_rto < 5, tcpi_snd_cwnd", { tcpi_snd_cwnd: 11, tcpi_rto: 4 })).toBe(
-    "assert tcpi_snd_cwnd == 10 and tcpi_rto < 5, tcpi_snd_cwnd (tcpi_snd_cwnd = 11, tcpi_rto = 4)",
+    "assert tcpi_snd_cwnd == 10 and tcpi_rto < 5, tcpi_snd_cwnd (tcpi_snd_cwnd = 11)",
   );
+  expect(run("assert 5000 <= tcpi_rtt <= 20000, 'srtt=%d us' % tcpi_rtt", { tcpi_rtt: 100 })).toBe(
+    "assert 5000 <= tcpi_rtt <= 20000, 'srtt=%d us' % tcpi_rtt (tcpi_rtt = 100): srtt=100 us",
+  );
+});
+
+describe("statements", () => {
+  const holds = (name: string, code: string) => test(name, () => expect(run(code, { x: 5 })).toBeUndefined());
+  holds("if, elif, else", "if x > 5:\n  y = 1\nelif x == 5:\n  y = 2\nelse:\n  y = 3\nassert y == 2");
+  holds(
+    "for and while, break and continue",
+    `
+    total = 0
+    for i in range(10):
+        if i % 2: continue
+        if i > 6:
+            break
+        total += i
+    while total > 12: total -= 1
+    assert total == 12`,
+  );
+  holds("several targets", "a, b = 1, 2; c = d = a + b\nassert (c, d) == (3, 3)");
+  holds("a block that begins behind its brace", " assert x == 5, x\nassert x < 6 # comment\n");
+  holds("blank and comment lines keep no indentation", "if x:\n    a = 1\n\n# comment\n    b = 2\nassert a + b == 3");
+  holds("print of both Pythons", "print(x, 'y'); print 'x=%d' % x");
+  holds("f-strings", "assert f'{x:03d}|{x!r}|{{}}|{x + 1}' == '005|5|{}|6'");
+  holds("imports that are here anyway", "import math, sys\nassert math.ceil(1.2) == 2");
+  test("what was printed can be read", () => {
+    const blocks = new CodeBlocks();
+    blocks.run("print('cwnd', tcpi_snd_cwnd)\nprint('%5.1f' % 2.24)", { tcpi_snd_cwnd: 10 }, AT);
+    expect(blocks.printed).toEqual(["cwnd 10", "  2.2"]);
+  });
+  test("an assertion in a branch is told", () =>
+    expect(run("if x:\n  assert x == 4", { x: 5 })).toBe("assert x == 4 (x = 5)"));
+});
+
+describe("what Python itself would raise is a wrong script", () => {
+  for (const code of [
+    "assert 1 / 0",
+    "assert 'a' + 1",
+    "assert '%d' % 'a'",
+    "assert [1][3]",
+    "assert '%d %d' % 1",
+    "x, y = 1, 2, 3",
+  ])
+    test(code, () => expect(() => run(code)).toThrow(ScriptError));
 });
 
 test("names live from block to block, snapshots do not", () => {
@@ -81,14 +126,19 @@ test("anything else is unsupported, never a pass", () => {
   const strange = [
     "assert f(1)",
     "assert a",
-    "for i in x: pass",
-    "assert [1]",
-    "assert 1 if 2 else 3",
+    "def f(): pass",
+    "assert [i for i in (1, 2)]",
     "assert 1 2",
     "assert",
     "x += 1",
-    "assert 'a' % 1",
-    "assert (1, 2)",
+    "assert {1: 2}",
+    "try: pass",
+    "assert lambda: 1",
+    "import socket",
+    "while True: pass",
+    "assert 'abc'.title()",
+    "assert 'a",
+    "if 1:\nassert 1",
   ];
   for (const code of strange) expect(() => run(code), code).toThrow(Unsupported);
 });

@@ -11,9 +11,8 @@ const LEVELS: readonly (readonly string[])[] = [["|"], ["^"], ["&"], ["<<", ">>"
 const COMPARISONS = new Set(["==", "!=", "<>", "<", "<=", ">", ">="]);
 const AUGMENTED = new Set(["+=", "-=", "*=", "/=", "//=", "%=", "**=", "&=", "|=", "^=", "<<=", ">>="]);
 const RESERVED = new Set(
-  "and as assert async await break class continue def del elif else except finally for from global if import in is lambda nonlocal not or pass raise return try while with yield".split(
-    " ",
-  ),
+  `and as assert async await break class continue def del elif else except finally for from global if import in is lambda
+   nonlocal not or pass raise return try while with yield`.split(/\s+/),
 );
 /** What a block may import: it is there already, or not needed. */
 const MODULES = new Set(["sys", "math", "os", "re", "time", "__future__"]);

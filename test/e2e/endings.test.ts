@@ -94,7 +94,7 @@ labTest("SIGTERM: an RST to the other side, and 143", async (lab) => {
 });
 
 labTest("a peer that vanishes in the middle: 14", async (lab) => {
-  const { host, peer } = await open(lab, [], ["--timeout", "2s"]);
+  const { host, peer } = await open(lab, [], ["--timeout", "5s"]);
   host.child.kill("SIGKILL");
   await host.ended;
   peer.type("is anybody there?");
@@ -110,7 +110,7 @@ for (const [victim, survivor] of [
   labTest(
     `the ${victim} is killed in the middle of a transfer: the ${survivor} ends with 14, and the device is free`,
     async (lab) => {
-      const flags = ["--timeout", "2s"];
+      const flags = ["--timeout", "5s"];
       const host = lab.tcpnet(
         ...HOST,
         ...flags,
@@ -159,7 +159,7 @@ labTest(
 );
 
 labTest("a silent peer that vanishes is noticed by keep-alive: 14", async (lab) => {
-  const { host, peer } = await open(lab, [], ["--timeout", "2s"]);
+  const { host, peer } = await open(lab, [], ["--timeout", "5s"]);
   host.child.kill("SIGKILL");
   expect((await peer.ended).code).toBe(14);
 });

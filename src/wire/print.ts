@@ -169,7 +169,18 @@ function printTcpOption(v: DataView, o: number, kind: number, length: number): s
     for (let p = o + 2; p < o + length; p += 8) blocks += `{${v.getUint32(p)}:${v.getUint32(p + 4)}}`;
     return `sack ${(length - 2) / 8} ${blocks}`;
   }
+  if (kind === option.FAST_OPEN) return `tfo ${printCookie(v, o + 2, o + length)}`;
+  if (kind === option.EXPERIMENT && length >= 4 && v.getUint16(o + 2) === option.FAST_OPEN_MAGIC) {
+    return `exp-tfo ${printCookie(v, o + 4, o + length)}`;
+  }
   return `unknown-${kind}`;
+}
+
+function printCookie(v: DataView, o: number, end: number): string {
+  if (o === end) return "cookiereq";
+  let digits = "";
+  for (; o < end; o++) digits += v.getUint8(o).toString(16).padStart(2, "0");
+  return `cookie ${digits}`;
 }
 
 const UNREACHABLE4 = ["net", "host", "protocol", "port"];

@@ -1,5 +1,5 @@
 /**
- * TCP options (RFC 9293 §3.2, 7323, 2018, 2883, 5482). `parse` fills one reused register and never fails harder than "the rest is
+ * TCP options (RFC 9293 §3.2, 7323, 2018, 2883, 5482, 7413). `parse` fills one reused register and never fails harder than "the rest is
  * unreadable": an option with an illegal length ends the walk and is told (MUST-7), unknown ones are skipped (MUST-6).
  */
 
@@ -11,11 +11,18 @@ export const SACK_PERMITTED = 4;
 export const SACK = 5;
 export const TIMESTAMPS = 8;
 export const USER_TIMEOUT = 28;
+export const FAST_OPEN = 34;
+/** RFC 6994: an experiment's option, told from others by a magic number; Fast Open's was 0xF989 before it had a kind of its own. */
+export const EXPERIMENT = 254;
+export const FAST_OPEN_MAGIC = 0xf989;
 
 /** Blocks that fit the 40 bytes of options (RFC 2018 §3). */
 export const SACK_BLOCKS_MAX = 4;
 /** RFC 7323 §2.3: a greater shift is taken as 14. */
 export const WINDOW_SCALE_MAX = 14;
+/** RFC 7413 §4.1.1: octets of a cookie, an even number. */
+export const COOKIE_MIN = 4;
+export const COOKIE_MAX = 16;
 
 /** What the options of one segment said. One register per stack, reused. */
 export class TcpOptions {
@@ -32,6 +39,11 @@ export class TcpOptions {
   sackBlocks = 0;
   readonly sackLeft = new Int32Array(SACK_BLOCKS_MAX);
   readonly sackRight = new Int32Array(SACK_BLOCKS_MAX);
+  /** Octets of the Fast Open cookie; 0: a request for one; -1: no such option. Only a SYN may have it. */
+  fastOpen = -1;
+  /** It came under the experimental kind, and is answered so. */
+  fastOpenExperiment = false;
+  readonly cookie = new Uint8Array(COOKIE_MAX);
   /** An option had an illegal length: what came before it counts, the rest was not read. */
   malformed = false;
 
@@ -44,6 +56,7 @@ export class TcpOptions {
     this.tsecr = 0;
     this.userTimeout = -1;
     this.sackBlocks = 0;
+    this.fastOpen = -1;
     this.malformed = false;
   }
 }
@@ -108,7 +121,21 @@ function readOption(v: DataView, o: number, kind: number, length: number, out: T
         out.userTimeout = (field & 0x7fff) * (field & 0x8000 ? 60 : 1);
       }
       break;
+    case FAST_OPEN:
+      readCookie(v, o + 2, length - 2, false, out);
+      break;
+    case EXPERIMENT:
+      if (length >= 4 && v.getUint16(o + 2) === FAST_OPEN_MAGIC) readCookie(v, o + 4, length - 4, true, out);
+      break;
   }
+}
+
+/** A cookie of no legal length is no option at all (RFC 7413 §4.1.1). */
+function readCookie(v: DataView, o: number, length: number, experiment: boolean, out: TcpOptions): void {
+  if ((length & 1) !== 0 || length > COOKIE_MAX || (length > 0 && length < COOKIE_MIN)) return;
+  out.fastOpen = length;
+  out.fastOpenExperiment = experiment;
+  for (let i = 0; i < length; i++) out.cookie[i] = v.getUint8(o + i);
 }
 
 // Writers return the offset after what they wrote. They pad with NOPs in front, so that values are aligned.
@@ -158,4 +185,27 @@ export function writeSackBlock(v: DataView, o: number, left: number, right: numb
   v.setInt32(o, left);
   v.setInt32(o + 4, right);
   return o + 8;
+}
+
+/**
+ * Fast Open with `n` octets of `cookie` from `from` on; none ask for one. The NOPs come behind, as nothing in it is a word.
+ * @param experiment under the experimental kind
+ */
+export function writeFastOpen(
+  v: DataView,
+  o: number,
+  cookie: Uint8Array,
+  from: number,
+  n: number,
+  experiment: boolean,
+): number {
+  let at = o + 2;
+  if (experiment) {
+    v.setUint16(at, FAST_OPEN_MAGIC);
+    at += 2;
+  }
+  for (let i = 0; i < n; i++) v.setUint8(at++, cookie[from + i]!);
+  v.setUint16(o, ((experiment ? EXPERIMENT : FAST_OPEN) << 8) | (at - o));
+  while (((at - o) & 3) !== 0) v.setUint8(at++, NOP);
+  return at;
 }

@@ -84,3 +84,6 @@ export const sackBlocks = (blocks: readonly (readonly [number, number])[]): numb
   2 + 8 * blocks.length,
   ...blocks.flatMap(([left, right]) => [...octets32(left), ...octets32(right)]),
 ];
+/** A Fast Open cookie, or none as a request; `experiment`: under kind 254 with its magic number. */
+export const fastOpen = (cookie: readonly number[], experiment = false): number[] =>
+  experiment ? [254, 4 + cookie.length, 0xf9, 0x89, ...cookie] : [34, 2 + cookie.length, ...cookie];

@@ -14,6 +14,7 @@ const SYMBOLS = {
   accept4: { args: ["i32", "ptr", "ptr", "i32"], returns: "i32" },
   connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
   sendto: { args: ["i32", "ptr", "u32", "i32", "ptr", "u32"], returns: "i32" },
+  read: { args: ["i32", "ptr", "u32"], returns: "i32" },
   recvmsg: { args: ["i32", "ptr", "i32"], returns: "i32" },
   shutdown: { args: ["i32", "i32"], returns: "i32" },
   setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
@@ -98,6 +99,11 @@ export function receive(fd: number, room: number, flags: number): Received {
     flags: message.getInt32(48, true),
     control: new Uint8Array(control, 0, n < 0 ? 0 : message.getUint32(40, true)),
   };
+}
+
+/** read(2) of nothing: what the descriptor says to that. */
+export function readNothing(fd: number): number {
+  return resultOf(libc().read(fd, null, 0));
 }
 
 export function shutdown(fd: number, how: number): number {

@@ -105,6 +105,7 @@ export class Bench {
   }
 
   #drain(): void {
+    if (isSystem(this.engine)) this.now = Math.max(this.now, this.engine.now());
     for (let sent = this.engine.output(this.now); sent; sent = this.engine.output(this.now)) {
       const live = decode(sent, this.now);
       const flow = this.#flowOfLive(live);

@@ -101,6 +101,8 @@ export interface Engine extends Machine {
 
 /** A machine that takes the calls of scripts as they are written. */
 export interface System extends Machine {
+  /** Its own time, which goes on whatever is done meanwhile. */
+  now(): number;
   /** The call, ready to be tried. Throws Unsupported for calls and arguments that it does not have. */
   systemCall(around: Surroundings, syscall: Syscall): Attempt;
   /** tcp_info, field by field. */

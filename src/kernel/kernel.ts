@@ -54,6 +54,10 @@ export class Kernel implements System {
     this.#tun.transmit(this.#packet, now);
   }
 
+  now(): number {
+    return this.#clock.now();
+  }
+
   advance(now: number): void {
     for (;;) {
       const left = now - this.#clock.now();

@@ -27,6 +27,7 @@ function read(call: KernelCall, t: Transfer): Attempt {
   const faults: string[] = [];
   return call.on((s) => {
     const waits = !s.nonblocking && (t.flags & DONTWAIT) === 0;
+    if (t.count === 0 && call.name.startsWith("read")) return answered(sockets.readNothing(s.fd));
     // A blocking read waits for SO_RCVLOWAT, of which a non-blocking one knows nothing.
     if (waits && t.count > 0 && !ready(s)) return undefined;
     const received = sockets.receive(s.fd, t.count - got, t.flags);

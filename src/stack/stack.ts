@@ -25,6 +25,7 @@ import type { Prefix } from "#ip/prefix";
 import { IpSend } from "#ip/send";
 import * as calls from "#tcp/calls";
 import { OK } from "#tcp/error";
+import { FastOpen } from "#tcp/fast-open";
 import { finish } from "#tcp/finish";
 import { info, type TcpInfo } from "#tcp/info";
 import { Listener } from "#tcp/listener";
@@ -100,6 +101,8 @@ export class Stack {
   params: Readonly<TcpParams>;
   mtu: number;
   readonly pathMtu: PathMtu;
+  /** The key of our cookies, and the cookies that servers gave us (RFC 7413). */
+  readonly fastOpen: FastOpen;
 
   readonly #offload: { readonly checksum: boolean; readonly tso4: boolean; readonly tso6: boolean };
   readonly #ipInput: IpInput;
@@ -139,6 +142,7 @@ export class Stack {
       errorRate: limits.icmpRate,
       errorBurst: limits.icmpBurst,
     });
+    this.fastOpen = new FastOpen(hash);
     this.#ports = new Ports(hash);
     this.#records = new Records(limits.records);
     const env: TcpEnv = {
@@ -148,6 +152,7 @@ export class Stack {
       records: this.#records,
       prng,
       hash,
+      fastOpen: this.fastOpen,
     };
     this.#connections = new Connections(env, this.pathMtu, limits.connections);
     this.#tcpInput = new TcpInput(env, this.pathMtu, this.#connections, this.#listeners, () => this.params);
@@ -284,7 +289,7 @@ export class Stack {
     for (const tcb of this.#connections.all()) {
       if (tcb.listener !== listener) continue;
       // A half-open one goes silently: what the peer sends next draws an RST.
-      if (tcb.state === SYN_RECEIVED) finish(tcb, OK, M.CALL_CLOSE, now);
+      if (tcb.state === SYN_RECEIVED && !tcb.fast.early) finish(tcb, OK, M.CALL_CLOSE, now);
       else calls.abort(tcb, now);
       tcb.listener = null;
       this.#connections.touch(tcb);

@@ -23,6 +23,7 @@ import {
   EPROTO,
   OK,
 } from "#tcp/error";
+import { serve } from "#tcp/fast-open-server";
 import { finish } from "#tcp/finish";
 import { pathMtuChanged, quotesFlight, unreachable } from "#tcp/icmp-error";
 import { setInitialSequence } from "#tcp/isn";
@@ -185,6 +186,7 @@ export class TcpInput {
     openPassive(tcb, seg, now);
     // MAY-2: the numbers of the new incarnation lie beyond the old one's.
     if (old !== null && !gt(tcb.snd.iss, old.snd.nxt)) setInitialSequence(tcb, (old.snd.nxt + ISS_STEP) | 0);
+    serve(tcb, seg, listener, now);
     connections.touch(tcb);
     return 0;
   }

@@ -8,18 +8,9 @@ import { acknowledged, congestionEchoed, tailLost } from "./recovery.ts";
 import { sample, tsval } from "./rto.ts";
 import { AckResult, acknowledge, applySack, measureReordering } from "./sack.ts";
 import type { Segment } from "./segment.ts";
-import { diff, gt, le, lt } from "./seq.ts";
-import {
-  CA_LOSS,
-  EVENT_DRAINED,
-  EVENT_WRITABLE,
-  T_LOSS_PROBE,
-  T_PERSIST,
-  T_REORDER,
-  T_RETRANSMIT,
-  T_USER_TIMEOUT,
-  type Tcb,
-} from "./tcb.ts";
+import { dropAcknowledged } from "./send-queue.ts";
+import { diff, le, lt } from "./seq.ts";
+import { CA_LOSS, T_LOSS_PROBE, T_PERSIST, T_REORDER, T_RETRANSMIT, T_USER_TIMEOUT, type Tcb } from "./tcb.ts";
 
 const result = new AckResult();
 
@@ -45,7 +36,7 @@ export function acknowledgment(tcb: Tcb, seg: Segment, now: number): boolean {
     acknowledge(tcb, seg.ack, now, result);
     snd.una = seg.ack;
     result.acked = advance;
-    drop(tcb, advance - (result.fin ? 1 : 0));
+    dropAcknowledged(tcb, advance - (result.fin ? 1 : 0));
   }
   // An ACK that was overtaken still knows what arrived (RFC 6675 §4).
   if (tcb.sackOk && seg.options.sackBlocks > 0) applySack(tcb, seg, now, result);
@@ -77,19 +68,6 @@ export function acknowledgment(tcb: Tcb, seg: Segment, now: number): boolean {
 function windowOpened(tcb: Tcb): void {
   tcb.persistBackoff = 0;
   tcb.timers[T_PERSIST] = NEVER;
-}
-
-/** The user's octets that the peer has now leave the send queue. */
-function drop(tcb: Tcb, n: number): void {
-  const { snd } = tcb;
-  const full = snd.queued >= tcb.params.sendBuffer;
-  snd.queued -= n;
-  tcb.bytesAcked += n;
-  if (snd.queued === 0) tcb.sendQueue.clear();
-  else tcb.sendQueue.drop(n);
-  if (snd.urgent && !gt(snd.up, snd.una)) snd.urgent = false;
-  if (full || snd.queued <= tcb.params.sendBuffer >> 1) tcb.events |= EVENT_WRITABLE;
-  if (tcb.head === NONE && snd.queued === 0) tcb.events |= EVENT_DRAINED;
 }
 
 /**

@@ -6,6 +6,8 @@ import { EV_DROP } from "#base/trace";
 import { ACK, CWR, FIN, RST, SYN, URG } from "#wire/tcp";
 import { acknowledgment } from "./acknowledgment.ts";
 import { ECONNREFUSED, ECONNRESET, OK } from "./error.ts";
+import { answered } from "./fast-open-client.ts";
+import { handshakeOver } from "./fast-open-server.ts";
 import { finish, timeWait } from "./finish.ts";
 import { establish } from "./handshake.ts";
 import * as M from "./marks.ts";
@@ -156,7 +158,7 @@ function second(tcb: Tcb, seg: Segment, now: number): boolean {
   switch (tcb.state) {
     case SYN_RECEIVED:
       // MUST-11: from LISTEN back to LISTEN, without a word; from SYN-SENT it is a refusal.
-      finish(tcb, ECONNREFUSED, M.RX_RST, now);
+      finish(tcb, tcb.fast.early ? ECONNRESET : ECONNREFUSED, M.RX_RST, now);
       break;
     case ESTABLISHED:
     case FIN_WAIT_1:
@@ -180,6 +182,11 @@ function endsWhatWeHold(tcb: Tcb, seq: number): boolean {
 /** Fourth: SYN (RFC 5961 §4: a challenge ACK whatever its number). Third, security and compartment, is not implemented. */
 function fourth(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
   if ((seg.ctl & SYN) === 0) return true;
+  if (tcb.fast.early) {
+    // The user has it already, and the handshake is not over: who else sends SYNs is refused.
+    resetFor(seg, M.TX_RST_CLOSED, reset);
+    return drop(tcb, M.RX_SYN_CHALLENGED, now);
+  }
   if (tcb.state === SYN_RECEIVED && tcb.passive) {
     // Back to LISTEN, without a word.
     finish(tcb, ECONNRESET, M.RX_SYN_CHALLENGED, now);
@@ -200,27 +207,10 @@ function fifth(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
   if ((seg.ctl & ACK) === 0) return drop(tcb, M.RX_NO_ACK, now);
   const { snd } = tcb;
   if (tcb.state === SYN_RECEIVED) {
-    if (!(gt(seg.ack, snd.una) && le(seg.ack, snd.nxt))) {
-      resetFor(seg, M.TX_RST_ACK, reset);
-      return drop(tcb, M.RX_ACK_TOO_NEW, now);
-    }
-    // The accept queue is full: the ACK is as if it had been lost; the SYN,ACK is sent again in time.
-    if (tcb.listener !== null && tcb.listener.ready.length > tcb.listener.backlog) {
-      if (tcb.params.abortOnOverflow) {
-        resetFor(seg, M.TX_RST_LIMIT, reset);
-        finish(tcb, ECONNREFUSED, M.RX_BACKLOG, now);
-      }
-      return drop(tcb, M.RX_BACKLOG, now);
-    }
-    takeTimestamp(tcb, seg, now);
-    const { listener } = tcb;
-    if (listener !== null) {
-      listener.halfOpen--;
-      listener.ready.push(tcb);
-    }
-    establish(tcb, seg, now);
-    afterEstablished(tcb, now);
-    return true;
+    // By Fast Open more than our SYN may be acknowledged.
+    const { early } = tcb.fast;
+    if (!opens(tcb, seg, now, reset)) return false;
+    if (!early) return true;
   }
   if (gt(seg.ack, snd.nxt)) {
     if (tcb.params.answerUnsentAck || tcb.state !== ESTABLISHED) answerInvalid(tcb, seg, M.TX_CHALLENGE, now);
@@ -253,6 +243,35 @@ function fifth(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
       }
       return false;
   }
+  return true;
+}
+
+/** In SYN-RECEIVED: is our SYN acknowledged, and is there room for one connection more? */
+function opens(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
+  const { snd, listener, fast } = tcb;
+  if (!(gt(seg.ack, snd.iss) && le(seg.ack, snd.nxt))) {
+    resetFor(seg, M.TX_RST_ACK, reset);
+    return drop(tcb, M.RX_ACK_TOO_NEW, now);
+  }
+  // The accept queue is full: the ACK is as if it had been lost; the SYN,ACK is sent again in time.
+  if (!fast.early && listener !== null && listener.ready.length > listener.backlog) {
+    if (tcb.params.abortOnOverflow) {
+      resetFor(seg, M.TX_RST_LIMIT, reset);
+      finish(tcb, ECONNREFUSED, M.RX_BACKLOG, now);
+    }
+    return drop(tcb, M.RX_BACKLOG, now);
+  }
+  takeTimestamp(tcb, seg, now);
+  if (fast.early) handshakeOver(tcb, seg, now);
+  else {
+    if (listener !== null) {
+      listener.halfOpen--;
+      listener.ready.push(tcb);
+    }
+    establish(tcb, seg, now);
+    answered(tcb, seg, now);
+  }
+  afterEstablished(tcb, now);
   return true;
 }
 

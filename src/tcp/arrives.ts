@@ -7,6 +7,7 @@ import { EV_RX } from "#base/trace";
 import { ACK, FIN, RST, SYN } from "#wire/tcp";
 import { processSegment } from "./arrives-steps.ts";
 import { ECONNREFUSED } from "./error.ts";
+import { answered } from "./fast-open-client.ts";
 import { finish } from "./finish.ts";
 import { establish, takeSyn, updateSendWindow } from "./handshake.ts";
 import { initialSequence, setInitialSequence, timestampOffset } from "./isn.ts";
@@ -103,6 +104,7 @@ function synSent(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
   takeSyn(tcb, seg, now);
   if (acks) {
     establish(tcb, seg, now);
+    answered(tcb, seg, now);
     tcb.ackNow = M.TX_ACK_HANDSHAKE;
     // Sixth and later steps: urgent, text and FIN that came with it. The SYN has been dealt with.
     seg.seq = tcb.rcv.nxt;

@@ -130,7 +130,7 @@ export function closeBoth(tcb: Tcb, now: number): void {
   const { rcv } = tcb;
   rcv.closed = true;
   if (tcb.state === CLOSED) return;
-  if (rcv.unread > 0 && tcb.state & (ESTABLISHED | CLOSE_WAIT | FIN_WAIT_1 | FIN_WAIT_2)) {
+  if (rcv.unread > 0 && tcb.state & (SYN_RECEIVED | ESTABLISHED | CLOSE_WAIT | FIN_WAIT_1 | FIN_WAIT_2)) {
     tcb.rstNow = M.TX_RST_UNREAD;
     finish(tcb, OK, M.CALL_CLOSE, now);
     return;

@@ -6,6 +6,8 @@ import * as tcphdr from "#wire/tcp";
 import { ACK, CWR, ECE, HEADER_MIN, RST, SYN, URG } from "#wire/tcp";
 import * as opt from "#wire/tcp-options";
 import { ENOBUFS } from "./error.ts";
+import { writeOffer } from "./fast-open.ts";
+import { keepSynData, synResent, synRoom, takeOntoSyn, writeSynOption } from "./fast-open-client.ts";
 import { finish } from "./finish.ts";
 import * as M from "./marks.ts";
 import { AMBIGUOUS, HAS_SYN, NONE } from "./records.ts";
@@ -97,7 +99,13 @@ export function emit(
 }
 
 function isResend(cause: number): boolean {
-  return cause === M.TX_RTO || cause === M.TX_FAST || cause === M.TX_LOSS || cause === M.TX_TAIL_PROBE;
+  return (
+    cause === M.TX_RTO ||
+    cause === M.TX_FAST ||
+    cause === M.TX_LOSS ||
+    cause === M.TX_TAIL_PROBE ||
+    cause === M.TX_SYN_DATA
+  );
 }
 
 function count(
@@ -164,12 +172,13 @@ export function emitReset(tcb: Tcb, packet: Packet, now: number): boolean {
   return true;
 }
 
-/** SYN, or SYN,ACK; the same again when it is resent (RFC 9293 §3.5). */
+/** SYN, or SYN,ACK; the same again when it is resent (RFC 9293 §3.5), but for data and cookies, which go once. */
 export function emitSyn(tcb: Tcb, packet: Packet, now: number): boolean {
-  const { snd, rcv, params } = tcb;
+  const { snd, rcv, params, fast } = tcb;
   const cause = tcb.synNow;
   tcb.synNow = 0;
-  if (tcb.head === NONE && !tcb.env.records.hasAny) {
+  const first = fast.early ? fast.answeredAt === 0 : tcb.head === NONE;
+  if (first && !fast.early && !tcb.env.records.hasAny) {
     // Not even a SYN can be remembered: who asked is told, who knocked tries again.
     finish(tcb, ENOBUFS, M.GAVE_UP, now);
     return false;
@@ -177,16 +186,9 @@ export function emitSyn(tcb: Tcb, packet: Packet, now: number): boolean {
   const answer = tcb.state === SYN_RECEIVED;
   const v = tcb.env.slab.view;
   const o = packet.o;
-  const plain = !answer && params.dropOptionsOnRetransmission && tcb.retries >= 3;
-  const offerTimestamps = answer ? tcb.timestampsOk : params.timestamps && !plain;
-  const offerSack = answer ? tcb.sackOk : params.sack && !plain;
-  const offerScale = answer ? tcb.windowScaleOk : params.windowScale && !plain;
-  let at = opt.writeMss(v, o + HEADER_MIN, announcedMss(tcb));
-  const tsecr = answer ? tcb.tsRecent : 0;
-  if (offerSack && offerTimestamps) at = opt.writeSackPermittedAndTimestamps(v, at, tsval(tcb, now), tsecr);
-  else if (offerTimestamps) at = opt.writeTimestamps(v, at, tsval(tcb, now), tsecr);
-  else if (offerSack) at = opt.writeSackPermitted(v, at);
-  if (offerScale) at = opt.writeWindowScale(v, at, (rcv.shift = scaleFor(params.receiveBufferMax)));
+  let at = writeSynOptions(tcb, v, o + HEADER_MIN, answer, now);
+  if (answer) at = writeOffer(tcb, v, at);
+  else if (first) at = writeSynOption(tcb, v, at, now);
   // RFC 3168 §6.1.1.1: a SYN that was lost may have been lost for its ECN flags: the next one goes without.
   if (!answer) tcb.ecnOk = params.ecn === "on" && tcb.retries === 0;
   const flags = (answer ? SYN | ACK : SYN) | (tcb.ecnOk ? (answer ? ECE : ECE | CWR) : 0);
@@ -195,21 +197,52 @@ export function emitSyn(tcb: Tcb, packet: Packet, now: number): boolean {
   tcphdr.write(v, o, tcb.localPort, tcb.remotePort, snd.iss, ackNumber, at - o, flags, window, 0);
   packet.n = at - o;
   packet.cause = cause;
-  const first = tcb.head === NONE;
-  if (first) {
-    // Where both opened at once the SYN went before without its ACK: which of the two is acknowledged nobody knows (Karn).
-    const again = answer && !tcb.passive ? AMBIGUOUS : 0;
-    append(tcb, snd.iss, (snd.iss + 1) | 0, HAS_SYN | again, now);
-    snd.nxt = (snd.iss + 1) | 0;
-  } else {
-    resent(tcb, tcb.head, now);
-    tcb.retransmissionsTotal++;
-  }
+  const n = recordSyn(tcb, first, answer, now);
+  attach(tcb, packet, 0, n, n);
   if (answer) acked(tcb);
-  count(tcb, packet, snd.iss, 0, flags, cause, first ? 0 : 1, now);
+  count(tcb, packet, snd.iss, n, flags, cause, first ? 0 : 1, now);
   armRetransmit(tcb, now);
   tcb.lastSendTime = now;
   return true;
+}
+
+/** What we offer in a SYN, or what of the peer's offers we agree to. */
+function writeSynOptions(tcb: Tcb, v: DataView, o: number, answer: boolean, now: number): number {
+  const { rcv, params } = tcb;
+  const plain = !answer && params.dropOptionsOnRetransmission && tcb.retries >= 3;
+  const offerTimestamps = answer ? tcb.timestampsOk : params.timestamps && !plain;
+  const offerSack = answer ? tcb.sackOk : params.sack && !plain;
+  const offerScale = answer ? tcb.windowScaleOk : params.windowScale && !plain;
+  let at = opt.writeMss(v, o, announcedMss(tcb));
+  const tsecr = answer ? tcb.tsRecent : 0;
+  if (offerSack && offerTimestamps) at = opt.writeSackPermittedAndTimestamps(v, at, tsval(tcb, now), tsecr);
+  else if (offerTimestamps) at = opt.writeTimestamps(v, at, tsval(tcb, now), tsecr);
+  else if (offerSack) at = opt.writeSackPermitted(v, at);
+  if (offerScale) at = opt.writeWindowScale(v, at, (rcv.shift = scaleFor(params.receiveBufferMax)));
+  return at;
+}
+
+/** Remembers the SYN in the scoreboard, or that it went again; returns how many octets go with it. */
+function recordSyn(tcb: Tcb, first: boolean, answer: boolean, now: number): number {
+  const { snd, fast } = tcb;
+  if (!first) {
+    tcb.retransmissionsTotal++;
+    if (fast.early) return 0;
+    resent(tcb, tcb.head, now);
+    synResent(tcb);
+    return 0;
+  }
+  if (fast.early) {
+    fast.answeredAt = now;
+    return 0;
+  }
+  // Where both opened at once the SYN went before without its ACK: which of the two is acknowledged nobody knows (Karn).
+  const again = answer && !tcb.passive ? AMBIGUOUS : 0;
+  append(tcb, snd.iss, (snd.iss + 1) | 0, HAS_SYN | again, now);
+  snd.nxt = (snd.iss + 1) | 0;
+  if (!answer) return takeOntoSyn(tcb, synRoom(tcb, announcedMss(tcb), now), now);
+  keepSynData(tcb, now);
+  return 0;
 }
 
 /** The MSS option: what fits the path less the fixed headers (MUST-67), less if the user asked for less. */

@@ -1,6 +1,8 @@
 /** The ends of a connection: TIME-WAIT, and CLOSED with everything given back. */
 import { NEVER } from "#base/time";
 import { OK } from "./error.ts";
+import { endEarly } from "./fast-open.ts";
+import { over } from "./fast-open-client.ts";
 import * as M from "./marks.ts";
 import { release } from "./sack.ts";
 import { CLOSED, SYN_RECEIVED, TIME_WAIT } from "./state.ts";
@@ -11,7 +13,9 @@ import { EVENT_CLOSED, setState, T_TIME_WAIT, type Tcb } from "./tcb.ts";
  * for the user unless the connection was reset (RFC 9293 §3.10.7.4: queues are flushed then).
  */
 export function finish(tcb: Tcb, error: number, cause: number, now: number): void {
-  if (tcb.state === SYN_RECEIVED && tcb.listener !== null) tcb.listener.halfOpen--;
+  if (tcb.fast.early) endEarly(tcb, cause, now);
+  else if (tcb.state === SYN_RECEIVED && tcb.listener !== null) tcb.listener.halfOpen--;
+  over(tcb, now);
   setState(tcb, CLOSED, cause, now);
   tcb.error = error;
   tcb.timers.fill(NEVER);

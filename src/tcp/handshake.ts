@@ -71,7 +71,7 @@ function agreesOnEcn(tcb: Tcb, seg: Segment): boolean {
 
 /** Our SYN is acknowledged and the peer's is known: the connection is ESTABLISHED. */
 export function establish(tcb: Tcb, seg: Segment, now: number): void {
-  const { snd, rcv, params } = tcb;
+  const { snd, params } = tcb;
   const resends = Math.max(0, tcb.retries);
   result.clear();
   acknowledge(tcb, seg.ack, now, result);
@@ -81,13 +81,23 @@ export function establish(tcb: Tcb, seg: Segment, now: number): void {
   // The window of a SYN is not scaled (RFC 7323 §2.2).
   updateSendWindow(tcb, seg);
   if (result.rtt >= 0) sample(tcb, result.rtt, now);
-  else if (tcb.timestampsOk && seg.options.tsecr !== 0) {
-    sample(tcb, Math.max((tsval(tcb, now) - seg.options.tsecr) | 0, 1) * 1000, now);
-  } else if (resends > 0) {
-    // RFC 6298 (5.7): the RTO of 1 s proved too short for this path.
-    tcb.rto = Math.max(params.rtoInitial, 3_000_000);
-  }
+  // RFC 6298 (5.7): the RTO of 1 s proved too short for this path.
+  else if (!sampleEcho(tcb, seg, now) && resends > 0) tcb.rto = Math.max(params.rtoInitial, 3_000_000);
   start(tcb, resends);
+  opened(tcb, now);
+  takeText(tcb);
+}
+
+/** A round trip by the echo of our timestamp, if there is one. */
+export function sampleEcho(tcb: Tcb, seg: Segment, now: number): boolean {
+  if (!tcb.timestampsOk || seg.options.tsecr === 0) return false;
+  sample(tcb, Math.max((tsval(tcb, now) - seg.options.tsecr) | 0, 1) * 1000, now);
+  return true;
+}
+
+/** The state, the timers and what the user is told, whichever way it opened. */
+export function opened(tcb: Tcb, now: number): void {
+  const { params, rcv, snd } = tcb;
   if (tcb.synNow !== 0) {
     // A SYN was due once more when its acknowledgment came: now an ACK says all.
     tcb.synNow = 0;
@@ -105,7 +115,11 @@ export function establish(tcb: Tcb, seg: Segment, now: number): void {
   tcb.lastAckTime = now;
   if (params.keepAlive) tcb.timers[T_KEEPALIVE] = now + params.keepAliveIdle;
   tcb.events |= EVENT_OPENED | EVENT_WRITABLE;
-  // What came with the SYN was kept as if it had come out of order.
+}
+
+/** What came with the SYN was kept as if it had come out of order: now it is the user's. */
+export function takeText(tcb: Tcb): void {
+  const { rcv } = tcb;
   const next = tcb.ranges.advance(rcv.nxt);
   if (next !== rcv.nxt) {
     rcv.unread += (next - rcv.nxt) | 0;

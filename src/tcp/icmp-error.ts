@@ -11,7 +11,8 @@ import { CA_LOSS, EVENT_SOFT_ERROR, type Tcb } from "./tcb.ts";
 
 /** RFC 5927 §4: believed only if it quotes something that is in flight. */
 export function quotesFlight(tcb: Tcb, seq: number): boolean {
-  return ge(seq, tcb.snd.una) && lt(seq, tcb.snd.nxt);
+  // By Fast Open SND.UNA lies behind our SYN before it is acknowledged.
+  return ge(seq, tcb.fast.early ? tcb.snd.iss : tcb.snd.una) && lt(seq, tcb.snd.nxt);
 }
 
 /**
@@ -22,7 +23,8 @@ export function quotesFlight(tcb: Tcb, seq: number): boolean {
  */
 export function unreachable(tcb: Tcb, hard: boolean, error: number, now: number): void {
   tcb.softError = error;
-  const opening = (tcb.state & (SYN_SENT | SYN_RECEIVED)) !== 0;
+  const accepted = tcb.fast.early && tcb.listener === null;
+  const opening = (tcb.state & (SYN_SENT | SYN_RECEIVED)) !== 0 && !accepted;
   if (opening && ((hard && tcb.params.icmpMayReset) || tcb.params.softErrorsAbortOpen)) {
     tcb.env.counters.count(M.ICMP_HARD);
     finish(tcb, error, M.ICMP_HARD, now);
@@ -43,7 +45,9 @@ export function pathMtuChanged(tcb: Tcb, pathMss: number, now: number): void {
   const before = tcb.snd.mss;
   setSegmentSize(tcb, Math.min(pathMss, announcedMss(tcb)));
   tcb.cc.cwnd = Math.max(Math.floor(tcb.cc.cwnd / before) * tcb.snd.mss, tcb.snd.mss);
-  if (tcb.state & (SYN_SENT | SYN_RECEIVED)) return;
+  // A SYN that was too big was so for the data on it: the next one goes without, and at once.
+  if (tcb.state === SYN_SENT && tcb.fast.sent > 0) tcb.synNow = M.TX_SYN;
+  if (tcb.state & (SYN_SENT | SYN_RECEIVED) && !tcb.fast.early) return;
   markAllLost(tcb, M.ICMP_MTU, now);
   tcb.renoSacked = 0;
   tcb.cc.recover = tcb.snd.nxt;

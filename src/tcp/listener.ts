@@ -1,4 +1,6 @@
+import { Fifo } from "#base/fifo";
 import type { Address } from "#ip/address";
+import type { CookieKeys } from "./fast-open-cookie.ts";
 import type { TcpParams } from "./params.ts";
 import type { Tcb } from "./tcb.ts";
 
@@ -14,10 +16,16 @@ export class Listener {
   params: Readonly<TcpParams>;
   /** Connections that may wait to be accepted; as many may be half open. */
   readonly backlog: number;
-  /** Children in SYN-RECEIVED. */
+  /** Children in SYN-RECEIVED, but for those of Fast Open. */
   halfOpen = 0;
-  /** Established children, oldest first. */
+  /** Established children, and those that began by Fast Open, oldest first. */
   readonly ready: Tcb[] = [];
+  /** Of `ready` and those accepted since: children in SYN-RECEIVED that began by Fast Open. */
+  fastOpenPending = 0;
+  /** When those that were reset count no longer (RFC 7413 §5.1), us, oldest first. */
+  readonly fastOpenResets = new Fifo<number>();
+  /** Keys of its own for cookies; null: the stack's. */
+  fastOpenKeys: CookieKeys | null = null;
   closed = false;
   /** A child became ready, or a stranger was refused; drained by the floor above. */
   inEvents = false;

@@ -10,6 +10,7 @@ export const TX_RTO = mark("tcp.tx.rto", "resent: the retransmission timer fired
 export const TX_FAST = mark("tcp.tx.fast-retransmit", "resent: duplicates say that it was lost");
 export const TX_LOSS = mark("tcp.tx.loss-recovery", "resent: lost with the window that timed out");
 export const TX_TAIL_PROBE = mark("tcp.tx.tail-loss-probe", "tail loss probe (RFC 8985)");
+export const TX_SYN_DATA = mark("tcp.tx.syn-data-again", "resent: the peer passed over what went with our SYN");
 export const TX_PROBE = mark("tcp.tx.window-probe", "probe of a closed window");
 export const TX_OVERRIDE = mark("tcp.tx.sws-override", "small segment sent after the override timeout");
 export const TX_KEEPALIVE = mark("tcp.tx.keep-alive", "keep-alive probe");
@@ -96,6 +97,19 @@ export const CC_LOSS = mark("tcp.cc.loss", "a timeout: cwnd is one segment");
 export const CC_EXIT_LOSS = mark("tcp.cc.exit-loss", "all that was lost with the timeout is acknowledged");
 export const CC_UNDO = mark("tcp.cc.undo", "the loss was none: the reduction is taken back (RFC 4015, 3708, 5682)");
 export const CC_IDLE = mark("tcp.cc.idle", "restart after idle");
+export const FAST_OPEN_ASKED = mark("tcp.fast-open.asked", "a SYN asked for a Fast Open cookie (RFC 7413)");
+export const FAST_OPEN_ACCEPTED = mark("tcp.fast-open.accepted", "a SYN with a good cookie: data flows at once");
+export const FAST_OPEN_WRONG = mark(
+  "tcp.fast-open.wrong-cookie",
+  "a SYN with a cookie that is not ours: a usual handshake",
+);
+export const FAST_OPEN_LIMIT = mark(
+  "tcp.fast-open.limit",
+  "too many Fast Open connections are pending: a usual handshake",
+);
+export const FAST_OPEN_SENT = mark("tcp.fast-open.sent", "data went with our SYN");
+export const FAST_OPEN_NOT_TAKEN = mark("tcp.fast-open.not-taken", "the peer passed over what went with our SYN");
+export const FAST_OPEN_PAUSED = mark("tcp.fast-open.paused", "Fast Open led nowhere: usual handshakes for a while");
 export const ICMP_HARD = mark("tcp.icmp.hard", "ICMP ended the connection attempt");
 export const ICMP_SOFT = mark("tcp.icmp.soft", "ICMP: noted, not acted upon");
 export const ICMP_MTU = mark("tcp.icmp.mtu", "ICMP: smaller path MTU, segments are cut smaller and resent");

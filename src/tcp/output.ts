@@ -9,13 +9,14 @@ import { NEVER, SECOND } from "#base/time";
 import { ACK, FIN, PSH } from "#wire/tcp";
 import { enter } from "./chrono.ts";
 import { attach, emit, emitReset, emitSyn, segmentRoom, sent } from "./emit.ts";
+import { wasOnSyn } from "./fast-open-client.ts";
 import * as M from "./marks.ts";
 import { emitProbe, emitTailProbe } from "./probes.ts";
 import { HAS_FIN, HAS_PSH, NONE } from "./records.ts";
 import { restartAfterIdle, usedWindow } from "./recovery.ts";
 import { collapse, mayRecord, nextLost, resent, splitAt } from "./sack.ts";
 import { diff, gt } from "./seq.ts";
-import { CLOSE_WAIT, CLOSED, CLOSING, ESTABLISHED, FIN_WAIT_1, LAST_ACK, LISTEN } from "./state.ts";
+import { CLOSE_WAIT, CLOSED, CLOSING, ESTABLISHED, FIN_WAIT_1, LAST_ACK, LISTEN, SYN_RECEIVED } from "./state.ts";
 import { CA_RECOVERY, CHRONO_BUFFER, CHRONO_BUSY, CHRONO_IDLE, CHRONO_WINDOW, T_PERSIST, type Tcb } from "./tcb.ts";
 import { transmitNew } from "./transmit.ts";
 import { countResent } from "./undo.ts";
@@ -35,7 +36,7 @@ export function pollTransmit(tcb: Tcb, packet: Packet, superSegments: boolean, n
   if (tcb.rstNow !== 0) return emitReset(tcb, packet, now);
   if (tcb.state & (CLOSED | LISTEN)) return false;
   if (tcb.synNow !== 0) return emitSyn(tcb, packet, now);
-  if (tcb.state & SENDING) {
+  if (tcb.state & SENDING || tcb.fast.early) {
     if (tcb.rack.tlpNow && emitTailProbe(tcb, packet, now)) return true;
     if (!tcb.undo.newDataFirst && resend(tcb, packet, superSegments, now)) return true;
     if (sendNew(tcb, packet, superSegments, now)) return true;
@@ -125,7 +126,7 @@ function resend(tcb: Tcb, packet: Packet, superSegments: boolean, now: number): 
   const fin = flags & HAS_FIN && diff(records.end[r]!, start) <= most + 1 ? 1 : 0;
   const n = Math.min(diff(records.end[r]!, start) - (flags & HAS_FIN ? 1 : 0), most);
   const at = diff(start, snd.una);
-  const cause = cc.phase === CA_RECOVERY ? M.TX_FAST : tcb.retries > 0 && r === tcb.head ? M.TX_RTO : M.TX_LOSS;
+  const cause = causeOf(tcb, r);
   resent(tcb, r, now);
   countResent(tcb, n, now);
   const whole = flags & HAS_PSH && diff(records.end[r]!, start) <= most + 1;
@@ -136,6 +137,13 @@ function resend(tcb: Tcb, packet: Packet, superSegments: boolean, now: number): 
   tcb.retransmissionsTotal++;
   sent(tcb, n + fin, now);
   return true;
+}
+
+/** Why record r, which is lost, is sent again. */
+function causeOf(tcb: Tcb, r: number): number {
+  if (wasOnSyn(tcb, r)) return M.TX_SYN_DATA;
+  if (tcb.cc.phase === CA_RECOVERY) return M.TX_FAST;
+  return tcb.retries > 0 && r === tcb.head ? M.TX_RTO : M.TX_LOSS;
 }
 
 /** Sends new data and the FIN, if the rules let something go. */
@@ -162,7 +170,7 @@ function sendNew(tcb: Tcb, packet: Packet, superSegments: boolean, now: number):
     }
   }
   if (n < 0) n = 0;
-  const fin = snd.fin && n === unsent && window > n ? 1 : 0;
+  const fin = snd.fin && n === unsent && window > n && mayFinish(tcb) ? 1 : 0;
   if (n === 0 && fin === 0) return waiting(tcb, now);
   // What is cut off below a segment boundary by Nagle goes later with more.
   const small = n % mss;
@@ -198,8 +206,17 @@ function smallMayGo(tcb: Tcb, n: number, all: boolean, at: number): boolean {
   }
 }
 
-/** Nothing can go. If nothing is in flight either, no ACK will come to change that: the persist timer must (MUST-36). */
+/** Before the handshake is over a FIN goes only if nobody is left to read, as in Linux: else it waits for ESTABLISHED. */
+function mayFinish(tcb: Tcb): boolean {
+  return tcb.state !== SYN_RECEIVED || tcb.rcv.closed;
+}
+
+/**
+ * Nothing can go. If nothing is in flight either, no ACK will come to change that: the persist timer must (MUST-36). In SYN-RECEIVED
+ * our SYN is.
+ */
 function waiting(tcb: Tcb, now: number): false {
+  if (tcb.state === SYN_RECEIVED) return false;
   if (tcb.snd.nxt === tcb.snd.una && tcb.timers[T_PERSIST] === NEVER) {
     tcb.timers[T_PERSIST] = now + persistInterval(tcb);
   }

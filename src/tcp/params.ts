@@ -1,4 +1,4 @@
-import { HOUR, MILLISECOND, SECOND } from "#base/time";
+import { HOUR, MILLISECOND, MINUTE, SECOND } from "#base/time";
 
 /**
  * Everything a connection can be told, with its default. A connection copies the stack's defaults when it opens and may
@@ -91,6 +91,20 @@ export interface TcpParams {
   challengeAck: boolean;
   /** An ACK of data never sent draws an ACK (RFC 9293 §3.10.7.4); false: silence in ESTABLISHED, as Linux. */
   answerUnsentAck: boolean;
+  /**
+   * An active OPEN asks for a Fast Open cookie (RFC 7413), and sends data with its SYN where it has one. Off: what goes with a SYN may be
+   * delivered twice, so only the user can say that it does no harm (RFC 7413 §6).
+   */
+  fastOpen: boolean;
+  /** No cookie is needed: data goes with every SYN, and is taken from every SYN. Only where nobody lies about his address. */
+  fastOpenCookieless: boolean;
+  /** Connections that a listener lets begin with data before their handshake is over (RFC 7413 §5.1); 0: none. */
+  fastOpenBacklog: number;
+  /**
+   * us for which SYNs to an address and port go without Fast Open after it led nowhere twice (RFC 7413 §4.1.3.1), doubled each time;
+   * 0: never.
+   */
+  fastOpenPause: number;
   /** What a segment for no connection and no listener draws: RST always, RST but not for a SYN, or nothing. Only the stack's default counts. */
   resetUnknown: "all" | "segments" | "none";
   /** A SYN with FIN is dropped in LISTEN; false: its FIN is ignored. */
@@ -178,6 +192,10 @@ export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   challengeSyn: true,
   challengeAck: true,
   answerUnsentAck: true,
+  fastOpen: false,
+  fastOpenCookieless: false,
+  fastOpenBacklog: 0,
+  fastOpenPause: 1 * MINUTE,
   resetUnknown: "all",
   dropSynFin: true,
   abortOnOverflow: false,

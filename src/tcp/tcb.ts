@@ -7,6 +7,7 @@ import { NEVER } from "#base/time";
 import { EV_STATE, type Trace } from "#base/trace";
 import type { Address } from "#ip/address";
 import type { CongestionControl } from "./congestion.ts";
+import { type FastOpen, FastOpenVariables } from "./fast-open.ts";
 import type { Listener } from "./listener.ts";
 import type { TcpParams } from "./params.ts";
 import { RackVariables } from "./rack.ts";
@@ -24,6 +25,7 @@ export interface TcpEnv {
   readonly prng: Prng;
   /** Keyed by the stack's secret: ISNs, timestamp offsets, ports. */
   readonly hash: SipHash;
+  readonly fastOpen: FastOpen;
 }
 
 // What the floor above is told, as bits of `tcb.events`; drained once per poll.
@@ -194,6 +196,7 @@ export class Tcb {
   readonly cc = new CongestionVariables();
   readonly rack = new RackVariables();
   readonly undo = new UndoVariables();
+  readonly fast = new FastOpenVariables();
   /** RACK-TLP finds the losses of this connection: both sides have SACK, and the parameters say so. */
   rackOn = false;
   /** Tail loss probes are sent. */

@@ -2,6 +2,7 @@
 import { NEVER } from "#base/time";
 import { EV_TIMER } from "#base/trace";
 import { ETIMEDOUT } from "./error.ts";
+import { silent } from "./fast-open-client.ts";
 import { finish, timeWaitOver } from "./finish.ts";
 import * as M from "./marks.ts";
 import { persistInterval } from "./output.ts";
@@ -87,7 +88,8 @@ function retransmit(tcb: Tcb, now: number): void {
   tcb.timeouts++;
   trace(tcb, T_RETRANSMIT, M.TIMER_RTO, tcb.retries, now);
   const handshake = tcb.state & (SYN_SENT | SYN_RECEIVED);
-  const limit = tcb.state === SYN_SENT ? params.retriesSyn : handshake ? params.retriesSynAck : dataLimit(tcb);
+  const limit = handshake ? synLimit(tcb) : dataLimit(tcb);
+  if (tcb.retries === 2) silent(tcb, now);
   if (tcb.retries > limit || timeIsUp(tcb, now)) {
     finish(tcb, tcb.softError !== 0 ? tcb.softError : ETIMEDOUT, M.GAVE_UP, now);
     return;
@@ -105,6 +107,12 @@ function retransmit(tcb: Tcb, now: number): void {
     tcb.cc.flight = tcb.outstanding();
     timedOut(tcb, now);
   }
+}
+
+/** R2 for a SYN. One that somebody holds already is not given up so soon, as in Linux. */
+function synLimit(tcb: Tcb): number {
+  const { retriesSyn, retriesSynAck } = tcb.params;
+  return tcb.state === SYN_SENT ? retriesSyn : retriesSynAck + (tcb.fast.early ? 1 : 0);
 }
 
 /** R2 for data; a connection that nobody holds any more may be given up sooner. */

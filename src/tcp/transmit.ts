@@ -44,6 +44,7 @@ export function transmitNew(
   // Data in answer to data: the user converses, and the ACK rides on what it says (quick ACKs would double the packets).
   if (n > 0 && now - tcb.lastReceiveTime < tcb.params.delayedAck && tcb.lastReceiveTime > 0) tcb.interactive = true;
   sent(tcb, n + fin, now);
-  if (tcb.tailProbes) scheduleProbe(tcb, now);
+  // Before the handshake is over the SYN,ACK's own timer is enough.
+  if (tcb.tailProbes && !tcb.fast.early) scheduleProbe(tcb, now);
   usedWindow(tcb, false);
 }

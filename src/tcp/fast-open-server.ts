@@ -1,0 +1,88 @@
+/** Fast Open as a server (RFC 7413 §4.2.2): a SYN with a good cookie is a connection at once. */
+
+import { COOKIE_EXPERIMENT, COOKIE_OFFERED, endEarly } from "./fast-open.ts";
+import { RIGHT, WRONG } from "./fast-open-cookie.ts";
+import { opened, sampleEcho, takeText, updateSendWindow } from "./handshake.ts";
+import type { Listener } from "./listener.ts";
+import * as M from "./marks.ts";
+import { NONE } from "./records.ts";
+import { start, timedOut } from "./recovery.ts";
+import { sample } from "./rto.ts";
+import type { Segment } from "./segment.ts";
+import { EVENT_WRITABLE, T_RETRANSMIT, type Tcb } from "./tcb.ts";
+
+/**
+ * A SYN has just become a connection in SYN-RECEIVED: its text, which was kept, is the user's at once if there is a good
+ * cookie with it, or none is needed; else the SYN,ACK offers one, and acknowledges the SYN alone.
+ */
+export function serve(tcb: Tcb, seg: Segment, listener: Listener, now: number): void {
+  const { options } = seg;
+  const { env, fast, params } = tcb;
+  if (params.fastOpenBacklog === 0 || (options.fastOpen < 0 && seg.n === 0)) return;
+  // The limit goes first: cookies need not be looked at while it is reached, nor are any given.
+  if (!hasRoom(listener, params.fastOpenBacklog, now)) {
+    env.counters.count(M.FAST_OPEN_LIMIT);
+    return;
+  }
+  if (!params.fastOpenCookieless) {
+    if (options.fastOpen < 0) return;
+    const keys = listener.fastOpenKeys ?? env.fastOpen.keys;
+    const found = options.fastOpen > 0 ? keys.check(tcb.remote, tcb.local, options.cookie, options.fastOpen) : WRONG;
+    if (found !== RIGHT) fast.offer = options.fastOpenExperiment ? COOKIE_EXPERIMENT : COOKIE_OFFERED;
+    if (found === WRONG) {
+      env.counters.count(options.fastOpen > 0 ? M.FAST_OPEN_WRONG : M.FAST_OPEN_ASKED);
+      return;
+    }
+  }
+  env.counters.count(M.FAST_OPEN_ACCEPTED);
+  accept(tcb, listener);
+}
+
+/** RFC 7413 §5.1: PendingFastOpenRequests is limited. Of those that were reset, one makes room when its time is over. */
+function hasRoom(listener: Listener, limit: number, now: number): boolean {
+  const resets = listener.fastOpenResets;
+  if (listener.fastOpenPending + resets.size < limit) return true;
+  const oldest = resets.peek();
+  if (oldest === undefined || oldest > now) return false;
+  resets.shift();
+  return true;
+}
+
+function accept(tcb: Tcb, listener: Listener): void {
+  const { fast, rcv, snd } = tcb;
+  fast.early = true;
+  fast.listener = listener;
+  listener.halfOpen--;
+  listener.fastOpenPending++;
+  listener.ready.push(tcb);
+  snd.una = (snd.iss + 1) | 0;
+  snd.nxt = snd.una;
+  snd.small = snd.una;
+  start(tcb, 0);
+  takeText(tcb);
+  fast.taken = rcv.unread > 0;
+  tcb.events |= EVENT_WRITABLE;
+}
+
+/** The ACK of our SYN came; what else it acknowledges is for the rest of the fifth step. */
+export function handshakeOver(tcb: Tcb, seg: Segment, now: number): void {
+  const { fast, params } = tcb;
+  const resends = tcb.retries;
+  updateSendWindow(tcb, seg);
+  // Data that is acknowledged with it gives a round trip of its own.
+  if (resends === 0 && seg.ack === tcb.snd.una) sample(tcb, Math.max(now - fast.answeredAt, 1), now);
+  else if (resends > 0 && !sampleEcho(tcb, seg, now)) tcb.rto = Math.max(params.rtoInitial, 3_000_000);
+  endEarly(tcb, M.GOT_ACK_OF_SYN, now);
+  opened(tcb, now);
+  if (tcb.head === NONE) {
+    if (resends > 1) start(tcb, resends);
+    return;
+  }
+  tcb.timers[T_RETRANSMIT] = now + tcb.rto;
+  tcb.stalledSince = now;
+  // As for any SYN that was lost twice: the window begins with one segment, and the data is thought lost with it.
+  if (resends > 1) {
+    tcb.cc.flight = tcb.outstanding();
+    timedOut(tcb, now);
+  }
+}

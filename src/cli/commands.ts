@@ -239,15 +239,17 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: "drill",
     args: "<...scripts>",
-    summary: "run packetdrill scripts against the stack, in virtual time",
+    summary: "run packetdrill scripts against the stack, in virtual time, or against this kernel",
     examples: [
       "tcpnet drill test/drill/handshake",
       "tcpnet drill --verbose --pcap t.pcap script.pkt",
-      "tcpnet drill --profile freebsd --define STANDARD=1 test/drill/freebsd",
+      "sudo tcpnet drill --kernel test/drill/handshake",
     ],
     about:
       "Files, and folders of *.pkt at any depth. A script of ten seconds takes milliseconds and gives the same result\n" +
-      "each time; root is not needed. One line per script, and what differs below it.",
+      "each time; root is not needed. One line per script, and what differs below it.\n" +
+      "With --kernel the same script runs against this machine's own TCP, in real time and each in a network of its own\n" +
+      "(root, or user namespaces, and /dev/net/tun): does my kernel agree?",
     groups: [
       group(
         "Scripts",
@@ -259,6 +261,11 @@ export const COMMANDS: readonly CommandSpec[] = [
         ],
         ["--strict", "packets that no expectation reads are a failure"],
         ["--seed <number>", "of everything random: ISNs, timestamps, ports (1)"],
+      ),
+      group(
+        "Kernel",
+        ["--kernel", "run them against this machine's own TCP; a packet may be 10 ms from its time"],
+        ["--jobs <number>", "with --kernel: scripts at once (4)"],
       ),
       group("Capture", ["--pcap <file>", "the packets of all scripts, for Wireshark"]),
       group(
@@ -272,6 +279,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["1", "a script failed, or has an error in its words"],
       ["2", "wrong usage: nothing was run"],
       ["3", "none failed, but one asks for something that tcpnet does not have"],
+      ["4", "--kernel: this system allows no network of its own"],
     ],
     load: () => import("./commands/drill.ts"),
   },

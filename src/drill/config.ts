@@ -99,7 +99,7 @@ export function configure(script: Pick<Script, "options">, outside: ConfigureOpt
     remote: address("remote"),
     bindPort: number("bind_port", 8080, 1, 65_535),
     connectPort: number("connect_port", 8080, 1, 65_535),
-    toleranceUsecs: number("tolerance_usecs", TOLERANCE_USECS, 0, 1e9),
+    toleranceUsecs: number("tolerance_usecs", outside.toleranceUsecs ?? TOLERANCE_USECS, 0, 1e9),
     tolerancePercent: number("tolerance_percent", TOLERANCE_PERCENT, 0, 100),
     tsTickUsecs: number("tcp_ts_tick_usecs", 0, 0, 1e6),
     tsEchoScaled: value("tcp_ts_ecr_scaled") !== undefined,
@@ -116,6 +116,8 @@ export interface ConfigureOptions {
   readonly strict: boolean;
   readonly seed: number;
   readonly options: ReadonlyMap<string, string>;
+  /** Where neither the script nor an option says one. */
+  readonly toleranceUsecs?: number | undefined;
 }
 
 function fromOutside(options: ReadonlyMap<string, string>): ScriptOption[] {

@@ -13,6 +13,8 @@ export interface DrillOptions {
   /** Packets that no expectation reads are a failure. */
   readonly strict: boolean;
   readonly seed: number;
+  /** How far a packet may be from its time, where neither the script nor an option says it; microseconds. */
+  readonly toleranceUsecs?: number | undefined;
   readonly newEngine: (setup: EngineSetup) => Engine | System;
 }
 

@@ -1,9 +1,11 @@
 import { closeSync, openSync } from "node:fs";
 import { ScriptError, Unsupported } from "#drill/ast";
 import { type ConfigureOptions, configure } from "#drill/config";
-import { type DrillCommand, drillCommand, scripts } from "#drill/main";
+import type { Profile } from "#drill/engine";
+import { drillCommand, onStack, scripts } from "#drill/main";
 import { type CliError, fileError, usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
+import { isInside, onKernel, playInside } from "../drill-kernel.ts";
 import type { Flags } from "../flags.ts";
 import { suggest } from "../suggest.ts";
 
@@ -12,19 +14,23 @@ const PROFILES = ["linux", "freebsd", "rfc793"] as const;
 /** `tcpnet drill`: what came of the scripts is the result, so it goes to standard output. */
 export async function run({ args, flags }: Call): Promise<number> {
   for (const path of args) checkPath(path);
-  const outside = {
+  const kernel = flags.has("kernel");
+  if (kernel) checkKernelFlags(flags);
+  const options = {
     profile: profile(flags.text("profile") ?? "linux"),
+    defines: pairs(flags, "define", "1"),
     options: pairs(flags, "option", ""),
     strict: flags.has("strict"),
     seed: flags.whole("seed", 0, 0xffffffff) ?? 1,
   };
-  checkOptions(outside);
+  checkOptions(options);
+  if (kernel && isInside()) return await playInside(args[0]!, options);
   const pcap = flags.text("pcap");
   if (pcap !== undefined) checkWritable(pcap);
   return await drillCommand({
-    ...outside,
     paths: args,
-    defines: pairs(flags, "define", "1"),
+    play: kernel ? onKernel(options) : onStack(options),
+    jobs: kernel ? (flags.whole("jobs", 1, 64) ?? JOBS) : 1,
     json: flags.has("json"),
     verbose: flags.has("verbose"),
     pcap,
@@ -32,7 +38,22 @@ export async function run({ args, flags }: Call): Promise<number> {
   });
 }
 
-function profile(name: string): DrillCommand["profile"] {
+/** Scripts mostly wait; more at once, and what a busy processor delays is told as the kernel's doing. */
+const JOBS = 4;
+
+function checkKernelFlags(flags: Flags): void {
+  const name = flags.text("profile") ?? "linux";
+  if (name !== "linux" && PROFILES.some((each) => each === name))
+    throw usageError(
+      `--kernel has no profile ${name}`,
+      "it runs the scripts against this machine's own TCP, which is Linux'",
+      "leave --profile out, or --kernel",
+    );
+  if (flags.text("seed") !== undefined)
+    throw usageError("--kernel has no --seed", "a kernel draws its numbers by itself", "leave --seed out");
+}
+
+function profile(name: string): Profile {
   const found = PROFILES.find((each) => each === name);
   if (found !== undefined) return found;
   const near = suggest(name, PROFILES);

@@ -1,0 +1,90 @@
+/** `tcpnet drill --kernel`: each script runs in a process and a network namespace of its own, so that nothing of it stays. */
+import { type DrillOptions, drill } from "#drill/drill";
+import type { Player } from "#drill/main";
+import type { Reported } from "#drill/report";
+import { Kernel } from "#kernel/kernel";
+import { CliError } from "./cli-error.ts";
+import { EXIT_FAILURE, EXIT_OK, EXIT_PERMISSION } from "./exit-codes.ts";
+import { isolation } from "./isolation.ts";
+import { programName, selfCommand } from "./program.ts";
+
+/** Set for the run inside of the private network. */
+const INSIDE = "TCPNET_DRILL_INSIDE";
+
+/** Timers of a kernel tick, and processors are busy. */
+const TOLERANCE_USECS = 10_000;
+
+type Options = Omit<DrillOptions, "newEngine">;
+
+/** Whether this is the process that plays one script. */
+export function isInside(): boolean {
+  return process.env[INSIDE] !== undefined;
+}
+
+/** Plays the script against the kernel of this namespace, and prints what came of it for `onKernel`. */
+export async function playInside(file: string, options: Options): Promise<number> {
+  const source = await Bun.file(file).text();
+  const toleranceUsecs = TOLERANCE_USECS;
+  const reported = drill(source, file, { ...options, toleranceUsecs, newEngine: (setup) => new Kernel(setup) });
+  await Bun.write(Bun.stdout, encode(reported));
+  return EXIT_OK;
+}
+
+/** Against this machine's own TCP. Throws CliError where there can be no private network. */
+export function onKernel(options: Options): Player {
+  const way = isolation();
+  if ("refused" in way)
+    throw new CliError(
+      EXIT_PERMISSION,
+      "--kernel needs a network of its own, and can have none here",
+      way.refused,
+      `run it as root on a machine with TUN devices, or without --kernel: ${programName} drill`,
+    );
+  return async (file) => {
+    const child = Bun.spawn([...way.command, ...selfCommand([...argumentsOf(options), file])], {
+      env: { ...process.env, [INSIDE]: "1" },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const [stdout, stderr, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+    if (code !== EXIT_OK) throw failure(file, stderr, code);
+    return decode(stdout);
+  };
+}
+
+function argumentsOf({ defines, options, strict }: Options): string[] {
+  const pairs = (flag: string, values: ReadonlyMap<string, string>) =>
+    [...values].flatMap(([name, value]) => [flag, `${name}=${value}`]);
+  return [
+    "drill",
+    "--kernel",
+    "--json",
+    ...(strict ? ["--strict"] : []),
+    ...pairs("--define", defines),
+    ...pairs("--option", options),
+  ];
+}
+
+/** What the process said of itself when it could not play the script. */
+function failure(file: string, stderr: string, code: number): CliError {
+  try {
+    const { what, why, fix, exitCode } = JSON.parse(stderr) as CliError;
+    return new CliError(exitCode, what, why, fix);
+  } catch {
+    return new CliError(EXIT_FAILURE, `${file} could not be run (${code})`, stderr.trim());
+  }
+}
+
+/** JSON, and octets in it as base64. */
+function encode(reported: Reported): string {
+  const packets = reported.result.packets.map((packet) => ({ ...packet, bytes: packet.bytes.toBase64() }));
+  return JSON.stringify({ ...reported, result: { ...reported.result, packets } });
+}
+
+function decode(text: string): Reported {
+  const reported = JSON.parse(text) as Reported;
+  const packets = reported.result.packets.map((packet) => ({
+    ...packet,
+    bytes: Uint8Array.fromBase64(packet.bytes as unknown as string),
+  }));
+  return { ...reported, result: { ...reported.result, packets } };
+}

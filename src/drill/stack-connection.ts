@@ -24,6 +24,7 @@ export class StackConnection implements EngineConnection {
   #errorTaken = false;
   #softTaken = 0;
   #corked = false;
+  #early = 0;
   #notSentLowWater = NEVER;
 
   constructor(stack: Stack, tcb: Tcb, linux: boolean) {
@@ -53,12 +54,17 @@ export class StackConnection implements EngineConnection {
     return taken;
   }
 
+  /** Queues what the SYN has room for: it goes at the next poll. */
+  sendEarly(bytes: Uint8Array, room: number, now: number): void {
+    this.#early = Math.max(0, this.#stack.send(this.#tcb, bytes, 0, Math.min(bytes.length, room), now));
+  }
+
   early(): number {
-    return 0;
+    return this.#early;
   }
 
   opensFast(): boolean {
-    return false;
+    return this.#tcb.fast.early;
   }
 
   /** Linux calls it writable while a third of the buffer is free, and less than half of the low-water mark is unsent. */
@@ -86,8 +92,8 @@ export class StackConnection implements EngineConnection {
   }
 
   unsent(): number {
-    const { snd, state } = this.#tcb;
-    if (state & (SYN_SENT | SYN_RECEIVED)) return snd.queued;
+    const { snd, state, fast } = this.#tcb;
+    if (state & (SYN_SENT | SYN_RECEIVED) && !fast.early) return snd.queued - fast.sent;
     return Math.max(0, snd.queued + Number(snd.finSent) - this.#tcb.outstanding());
   }
 

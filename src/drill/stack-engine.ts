@@ -5,11 +5,15 @@ import { SegmentationDevice } from "#device/segmentation";
 import { Address } from "#ip/address";
 import { CallError } from "#stack/call-error";
 import { Stack } from "#stack/stack";
+import { announcedMss } from "#tcp/emit";
+import { synRoom } from "#tcp/fast-open-client";
+import type { CookieKeys } from "#tcp/fast-open-cookie";
 import type { Listener } from "#tcp/listener";
 import { stateName } from "#tcp/state";
 import type { Tcb } from "#tcp/tcb";
 import { Unsupported } from "./ast.ts";
 import {
+  type EarlyData,
   type Engine,
   type EngineListener,
   type EngineSetup,
@@ -21,6 +25,7 @@ import {
   type StateName,
 } from "./engine.ts";
 import { StackConnection } from "./stack-connection.ts";
+import { clientParams, keysOfOption, keysOfSetting, mayOpenFast, serverParams } from "./stack-fast-open.ts";
 import { optionParams, type Params, PROFILES, READ_LATE, settingParams } from "./stack-settings.ts";
 
 /** Where what the stack sends ends: packets as octets, in order. */
@@ -75,7 +80,11 @@ export class StackEngine implements Engine {
   /** Cuts super-segments, as a device without offload would have it done. */
   readonly #device: Device = new SegmentationDevice(this.#wire);
   readonly #connections: StackConnection[] = [];
-  readonly #listeners = new Set<Listener>();
+  /** Each with the options of its socket. */
+  readonly #listeners = new Map<Listener, SocketOptions>();
+  /** The bits of net.ipv4.tcp_fastopen, and the key that a script gave. */
+  #fastOpen: number;
+  #fastOpenKeys: CookieKeys | undefined;
   /** Where arriving packets are put: a page that is never given back. */
   #slot = -1;
 
@@ -87,6 +96,7 @@ export class StackEngine implements Engine {
     this.#setup = setup;
     this.#params = { ...PROFILES[setup.profile] };
     this.#mtu = setup.mtu;
+    this.#fastOpen = setup.profile === "linux" ? 1 : 0;
   }
 
   /** Made at the first use, so that init commands can say what it is made of. */
@@ -101,6 +111,7 @@ export class StackEngine implements Engine {
       limits: LIMITS,
       offload: { checksum: true, tso4: this.profile === "linux", tso6: this.profile === "linux" },
     });
+    if (this.#fastOpenKeys) this.#stack.fastOpen.keys = this.#fastOpenKeys;
     this.#device.attach(this.#stack.slab);
     this.#slot = this.#stack.slab.reserve(HEADROOM + PACKET_MAX) + HEADROOM;
     return this.#stack;
@@ -151,6 +162,7 @@ export class StackEngine implements Engine {
       this.#stack?.setMtu(this.#mtu);
       return true;
     }
+    if (name === "fastOpen" || name === "fastOpenKey") return this.#configureFastOpen(name, value);
     // One family is under test: the other's default says nothing.
     if (name === "mssDefault4" || name === "mssDefault6")
       return !name.endsWith(`${this.#setup.family}`) || this.configure("mssDefault", value, now);
@@ -158,27 +170,61 @@ export class StackEngine implements Engine {
     if (!params) return false;
     this.#params = { ...this.#params, ...params };
     this.#stack?.setDefaults(params);
-    for (const listener of this.#listeners) listener.params = { ...listener.params, ...params };
+    for (const listener of this.#listeners.keys()) listener.params = { ...listener.params, ...params };
     if (READ_LATE.has(name)) for (const tcb of this.#stack?.connections() ?? []) this.stack.setParams(tcb, params, now);
     return true;
   }
 
+  /** A kernel looks the bits up when a SYN comes or goes. */
+  #configureFastOpen(name: string, value: SettingValue): boolean {
+    if (name === "fastOpen") {
+      this.#fastOpen = Number(value);
+      for (const [listener, options] of this.#listeners) this.#serve(listener, options);
+      return true;
+    }
+    const keys = keysOfSetting(value);
+    if (!keys) return false;
+    this.#fastOpenKeys = keys;
+    if (this.#stack) this.#stack.fastOpen.keys = keys;
+    return true;
+  }
+
+  #serve(listener: Listener, options: SocketOptions): void {
+    listener.params = { ...listener.params, ...serverParams(this.#fastOpen, options, listener.backlog) };
+    const key = options.get("TCP_FASTOPEN_KEY");
+    if (key !== undefined) listener.fastOpenKeys = keysOfOption(key) ?? null;
+  }
+
   accepts(name: string, value: SettingValue): boolean {
+    if (name === "TCP_FASTOPEN_KEY") return keysOfOption(value) !== undefined;
     return optionParams(name, value) !== undefined;
   }
 
-  connect(localPort: number, remotePort: number, options: SocketOptions, now: number): StackConnection | Refused {
+  connect(
+    localPort: number,
+    remotePort: number,
+    options: SocketOptions,
+    now: number,
+    early?: EarlyData,
+  ): StackConnection | Refused {
+    if (early && !mayOpenFast(this.#fastOpen)) return new Refused("EOPNOTSUPP");
     return orRefused(() => {
       const remote = addressOf(this.#setup.remote);
-      const tcb = this.stack.connect(remote, remotePort, { localPort, params: this.#with(options) }, now);
+      const params = { ...this.#with(options), ...clientParams(this.#fastOpen, options, early !== undefined) };
+      const tcb = this.stack.connect(remote, remotePort, { localPort, params }, now);
       const connection = this.#wrap(tcb);
       for (const [name, value] of options) if (OF_THE_SOCKET.has(name)) connection.setOption(name, value, now);
+      if (early) connection.sendEarly(early, synRoom(tcb, announcedMss(tcb), now), now);
       return connection;
     });
   }
 
-  fastOpenReady(): boolean {
-    return false;
+  fastOpenReady(remotePort: number, options: SocketOptions, now: number): boolean | Refused {
+    if (!mayOpenFast(this.#fastOpen)) return new Refused("EOPNOTSUPP");
+    const { cache } = this.stack.fastOpen;
+    const place = cache.find(addressOf(this.#setup.local), addressOf(this.#setup.remote));
+    const { fastOpenCookieless } = clientParams(this.#fastOpen, options, true);
+    return cache.isReady(place, remotePort, fastOpenCookieless === true, now);
   }
 
   listen(localPort: number, backlog: number, options: SocketOptions): EngineListener | Refused {
@@ -188,7 +234,8 @@ export class StackEngine implements Engine {
   }
 
   #listener(listener: Listener, options: Map<string, SettingValue>): EngineListener {
-    this.#listeners.add(listener);
+    this.#listeners.set(listener, options);
+    this.#serve(listener, options);
     return {
       localPort: listener.port,
       accept: (now) => {
@@ -204,10 +251,11 @@ export class StackEngine implements Engine {
         this.stack.unlisten(listener, now);
       },
       setOption: (name, value) => {
-        const params = optionParams(name, value);
+        if (!this.accepts(name, value)) return false;
         options.set(name, value);
-        if (params) listener.params = { ...listener.params, ...params };
-        return params !== undefined;
+        listener.params = { ...listener.params, ...optionParams(name, value) };
+        this.#serve(listener, options);
+        return true;
       },
     };
   }
@@ -230,7 +278,7 @@ export class StackEngine implements Engine {
 
   count(state: StateName, localPort: number | undefined): number {
     const here = (port: number) => localPort === undefined || port === localPort;
-    if (state === "LISTEN") return [...this.#listeners].filter((listener) => here(listener.port)).length;
+    if (state === "LISTEN") return [...this.#listeners.keys()].filter((listener) => here(listener.port)).length;
     if (state === "CLOSED")
       return this.#connections.filter((c) => c.held && here(c.localPort) && c.state() === state).length;
     let n = 0;

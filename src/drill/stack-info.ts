@@ -30,7 +30,8 @@ export function tcpInfo(stack: Stack, tcb: Tcb, ecnSeen: boolean, now: number): 
   const synchronized = (tcb.state & (SYN_SENT | SYN_RECEIVED | CLOSED | LISTEN)) === 0;
   const millisecondsSince = (time: number) => Math.floor((now - Math.max(time, tcb.openedAt)) / 1_000);
   const segments = (octets: number) => Math.floor(octets / i.mss);
-  const options = [i.timestamps, i.sack, scaled, tcb.ecnOk, ecnSeen && tcb.ecnOk];
+  const opensFast = tcb.fast.answeredAt > 0;
+  const options = [i.timestamps, i.sack, scaled, tcb.ecnOk, ecnSeen && tcb.ecnOk, tcb.fast.taken, false, opensFast];
   const finReceived = Number((tcb.state & (CLOSE_WAIT | CLOSING | LAST_ACK | TIME_WAIT)) !== 0);
   const finAcknowledged = Number((tcb.state & (FIN_WAIT_2 | TIME_WAIT)) !== 0 && snd.finSent);
   return {
@@ -40,6 +41,7 @@ export function tcpInfo(stack: Stack, tcb: Tcb, ecnSeen: boolean, now: number): 
     tcpi_probes: Math.max(tcb.probes, tcb.keepAliveProbes),
     tcpi_backoff: i.backoff + tcb.persistBackoff,
     tcpi_options: options.reduce((bits, on, n) => bits | (Number(on) << n), 0),
+    tcpi_fastopen_client_fail: tcb.fast.fail,
     tcpi_snd_wscale: scaled ? snd.shift : 0,
     tcpi_rcv_wscale: scaled ? rcv.shift : 0,
     tcpi_rto: i.rto,

@@ -26,6 +26,7 @@ const LINUX: Params = {
   retriesSyn: 6,
   retriesSynAck: 5,
   retriesOrphan: 8,
+  fastOpenPause: 0,
   // Sixteen, and one more for each segment by which the window may still grow: in a script that is every one.
   quickAcks: 64,
 };
@@ -68,7 +69,6 @@ const CONTROLS: Readonly<Record<string, CongestionControlName>> = {
  */
 const ABSENT: Readonly<Record<string, (value: SettingValue) => boolean>> = {
   ecnFallback: (on) => on === true,
-  fastOpen: () => true,
   syncookies: (value) => value !== 2,
   syncookiesOnly: (on) => on === false,
   mtuProbing: (value) => value === 0,
@@ -148,7 +148,10 @@ const OPTIONS: Readonly<Record<string, (value: number) => Params | undefined>> =
   TCP_CORK: () => ({}),
   TCP_NOTSENT_LOWAT: () => ({}),
   TCP_DEFER_ACCEPT: (n) => (n === 0 ? {} : undefined),
-  TCP_FASTOPEN: (n) => (n === 0 ? {} : undefined),
+  // What they change depends on a setting: see stack-fast-open.ts.
+  TCP_FASTOPEN: () => ({}),
+  TCP_FASTOPEN_CONNECT: () => ({}),
+  TCP_FASTOPEN_NO_COOKIE: () => ({}),
   TCP_WINDOW_CLAMP: (n) => ({ receiveBuffer: Math.max(n, 1_152), receiveBufferMax: Math.max(n, 1_152) }),
   // FreeBSD's own.
   TCP_NOPUSH: () => ({}),

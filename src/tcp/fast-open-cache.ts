@@ -84,6 +84,11 @@ export class FastOpenCache {
     return i !== UNKNOWN && this.#port[i] === port && now < this.#until[i]!;
   }
 
+  /** Whether a SYN to that port could carry data now: there is a cookie, or none is needed. */
+  isReady(i: number, port: number, cookieless: boolean, now: number): boolean {
+    return (cookieless || this.length(i) > 0) && !this.isPaused(i, port, now);
+  }
+
   /**
    * What a SYN,ACK said to a SYN that had the option: a cookie, perhaps, and the MSS (0: none). Where a request was passed over,
    * the next goes under the other kind, once.

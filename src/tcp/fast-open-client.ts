@@ -18,10 +18,10 @@ const OPTIONS_MAX = 40;
  * @param mss the largest payload that we may send and announce.
  */
 export function synRoom(tcb: Tcb, mss: number, now: number): number {
-  const { cache } = tcb.env.fastOpen;
+  const { env, params } = tcb;
+  const { cache } = env.fastOpen;
   const i = cache.find(tcb.local, tcb.remote);
-  if (!tcb.params.fastOpen || cache.isPaused(i, tcb.remotePort, now)) return 0;
-  if (cache.length(i) === 0 && !tcb.params.fastOpenCookieless) return 0;
+  if (!params.fastOpen || !cache.isReady(i, tcb.remotePort, params.fastOpenCookieless, now)) return 0;
   const theirs = cache.mss(i);
   return Math.max(0, Math.min(mss, theirs > 0 ? theirs : mss) - OPTIONS_MAX);
 }

@@ -83,7 +83,6 @@ describe("options of a script, and those from outside", () => {
 
 describe("what the stack does not have is unsupported, never a pass", () => {
   const cases: readonly [string, string][] = [
-    ["+0 setsockopt(3, SOL_TCP, TCP_FASTOPEN, [5], 4) = 0", "setsockopt TCP_FASTOPEN"],
     ["+0 setsockopt(3, SOL_TCP, TCP_MD5SIG, [5], 4) = 0", "setsockopt TCP_MD5SIG"],
     ["+0 `sysctl -q net.ipv4.tcp_shrink_window=1`", "command sysctl -q net.ipv4.tcp_shrink_window=1"],
     ["+0 `sysctl -q net.ipv4.tcp_mtu_probing=2`", "setting mtuProbing=2"],

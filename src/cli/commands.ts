@@ -239,7 +239,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: "drill",
     args: "<...scripts>",
-    summary: "run packetdrill scripts against the stack, in virtual time, or against this kernel",
+    summary: "run packetdrill scripts against the stack, or this kernel",
     examples: [
       "tcpnet drill test/drill/handshake",
       "tcpnet drill --verbose --pcap t.pcap script.pkt",

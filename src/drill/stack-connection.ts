@@ -2,7 +2,7 @@ import type { Stack } from "#stack/stack";
 import { markUrgent } from "#tcp/calls";
 import { ECONNRESET, errorName, OK } from "#tcp/error";
 import * as M from "#tcp/marks";
-import { gt } from "#tcp/seq";
+import { diff, gt } from "#tcp/seq";
 import { CLOSE_WAIT, CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT, stateName } from "#tcp/state";
 import { T_DELAYED_ACK, type Tcb } from "#tcp/tcb";
 import type { EngineConnection, SendFlags, SettingValue, StateName } from "./engine.ts";
@@ -102,6 +102,11 @@ export class StackConnection implements EngineConnection {
     return rcv.finSeen && gt(rcv.nxt, rcv.fin);
   }
 
+  urgentAt(): number | undefined {
+    const { rcv } = this.#tcb;
+    return rcv.urgent ? diff(rcv.up, (rcv.nxt - rcv.unread) | 0) - 1 : undefined;
+  }
+
   error(): string | undefined {
     const { error, snd } = this.#tcb;
     if (error === OK || this.#errorTaken) return undefined;
@@ -155,11 +160,13 @@ export class StackConnection implements EngineConnection {
     return true;
   }
 
-  /** Linux: 0 behaves as an interactive user until the delayed-ACK timer fires; 1 ends that, and lets go what waits. */
+  /** Linux: 0 behaves as an interactive user until the delayed-ACK timer fires; 1 ends that, and lets go what waits if all was read. */
   #quickAck(on: boolean): void {
     const tcb = this.#tcb;
+    const { rcv } = tcb;
     tcb.interactive = !on;
-    if (on && tcb.state & (ESTABLISHED | CLOSE_WAIT) && tcb.timers[T_DELAYED_ACK] !== NEVER)
+    const due = rcv.unread === 0 || ((rcv.nxt - rcv.acked) | 0) > rcv.mss;
+    if (on && due && tcb.state & (ESTABLISHED | CLOSE_WAIT) && tcb.timers[T_DELAYED_ACK] !== NEVER)
       tcb.ackNow = M.TX_ACK_QUICK;
   }
 

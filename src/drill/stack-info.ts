@@ -1,6 +1,5 @@
 import type { Stack } from "#stack/stack";
 import { settle } from "#tcp/chrono";
-import { announcedMss } from "#tcp/emit";
 import { LOST, NONE, RESENT, SACKED } from "#tcp/records";
 import {
   CLOSE_WAIT,
@@ -14,6 +13,7 @@ import {
   TIME_WAIT,
 } from "#tcp/state";
 import type { Tcb } from "#tcp/tcb";
+import { announcedMss } from "#tcp/window";
 import type { StateName } from "./engine.ts";
 import { symbol } from "./symbols.ts";
 

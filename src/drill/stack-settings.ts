@@ -10,6 +10,7 @@ const S = 1_000_000;
 
 /** Linux 6.x without any sysctl changed. tcp_rmem is the one that scripts expect: the window scale is 8. */
 const LINUX: Params = {
+  receiveBuffer: 65_536,
   receiveBufferMax: 15 << 20,
   ecn: "passive",
   lossDetection: "rack",
@@ -21,14 +22,23 @@ const LINUX: Params = {
   delayFinAck: true,
   pushSuperSegments: true,
   superSegmentMin: 2,
-  answerUnsentAck: false,
   resetKeepsReceived: true,
+  halfWindowSegments: true,
+  linuxWindow: true,
+  secondAckNeedsWindow: true,
+  textBeyondFinResets: true,
+  resetAtFin: true,
+  // Two jiffies, of 1 ms.
+  badAckResendsSyn: 2 * MS,
+  pawsSlack: 1,
+  timeWaitAnswersAll: true,
+  userTimeoutFromResend: true,
+  holdRecovery: true,
+  linearSynTimeouts: 4,
   retriesSyn: 6,
   retriesSynAck: 5,
   retriesOrphan: 8,
   fastOpenPause: 0,
-  // Sixteen, and one more for each segment by which the window may still grow: in a script that is every one.
-  quickAcks: 64,
 };
 /**
  * FreeBSD: small buffers, every second segment or 100 ms, no limit on ACKs to unacceptable segments, a window scale of 6

@@ -68,6 +68,7 @@ export function acknowledgment(tcb: Tcb, seg: Segment, now: number): boolean {
 function windowOpened(tcb: Tcb): void {
   tcb.persistBackoff = 0;
   tcb.timers[T_PERSIST] = NEVER;
+  if (tcb.params.userTimeoutFromResend) tcb.timers[T_USER_TIMEOUT] = NEVER;
 }
 
 /**
@@ -96,6 +97,7 @@ function restartTimers(tcb: Tcb, now: number): void {
   } else {
     tcb.timers[T_RETRANSMIT] = now + tcb.rto;
     tcb.stalledSince = now;
-    if (tcb.params.userTimeout > 0) tcb.timers[T_USER_TIMEOUT] = now + tcb.params.userTimeout;
+    const { userTimeout, userTimeoutFromResend } = tcb.params;
+    if (userTimeout > 0) tcb.timers[T_USER_TIMEOUT] = userTimeoutFromResend ? NEVER : now + userTimeout;
   }
 }

@@ -30,6 +30,9 @@ import { EVENT_URGENT, setState, T_KEEPALIVE, T_TIME_WAIT, type Tcb } from "./tc
 /** RFC 7323 §5.5: TS.Recent says nothing after 24 days of silence. */
 const PAWS_IDLE = 24 * 24 * 3600 * 1_000_000;
 
+/** The peer has said FIN, and we have not. */
+const FIN_RECEIVED = CLOSE_WAIT | CLOSING | LAST_ACK;
+
 /** The ECN codepoint "congestion experienced". */
 const CE = 3;
 
@@ -91,12 +94,17 @@ function unacceptable(tcb: Tcb, seg: Segment, window: number, now: number): bool
     return true;
   }
   // A RST behind the window edge: RFC 5961 lets in no more than what is inside.
-  if (seg.ctl & RST) return drop(tcb, M.RX_RST_IGNORED, now);
-  if (tcb.state === TIME_WAIT && (seg.ctl & (ACK | SYN)) === 0) return drop(tcb, M.RX_NO_ACK, now);
-  if (tcb.state === TIME_WAIT && seg.ctl & FIN) tcb.timers[T_TIME_WAIT] = now + tcb.params.timeWait;
-  if (seg.n > 0 && lt(seg.seq, rcv.nxt)) {
+  if (seg.ctl & RST) {
+    if (tcb.params.resetAtFin && tcb.state & FIN_RECEIVED && seg.seq === ((rcv.nxt - 1) | 0)) return true;
+    return drop(tcb, M.RX_RST_IGNORED, now);
+  }
+  if (tcb.state === TIME_WAIT && (seg.ctl & (ACK | SYN)) === 0 && !tcb.params.timeWaitAnswersAll)
+    return drop(tcb, M.RX_NO_ACK, now);
+  if (tcb.state === TIME_WAIT && seg.ctl & FIN && seg.ctl & ACK) tcb.timers[T_TIME_WAIT] = now + tcb.params.timeWait;
+  if (seg.len > 0 && (seg.ctl & SYN) === 0 && tcb.state !== TIME_WAIT && lt(seg.seq, rcv.nxt)) {
     tcb.duplicatesReceived++;
-    reportDuplicate(tcb, seg.seq, (seg.seq + seg.n) | 0);
+    // A FIN that comes again counts as an octet that was there.
+    reportDuplicate(tcb, seg.seq, (seg.seq + seg.len) | 0);
     // The sender missed our ACKs or is in slow start after a timeout: it gets them at once for a while.
     tcb.quickAcks = tcb.params.quickAcks;
     tcb.interactive = false;
@@ -121,7 +129,7 @@ function timestampAcceptable(tcb: Tcb, seg: Segment, now: number): boolean {
     if (tcb.params.tolerateMissingTimestamps || seg.ctl & SYN) return true;
     return drop(tcb, M.RX_NO_TIMESTAMP, now);
   }
-  if (ge(options.tsval, tcb.tsRecent)) return true;
+  if (ge((options.tsval + tcb.params.pawsSlack) | 0, tcb.tsRecent)) return true;
   if (now - tcb.tsRecentTime > PAWS_IDLE) {
     tcb.tsRecent = options.tsval;
     return true;
@@ -150,7 +158,7 @@ function repeatedSyn(tcb: Tcb, seg: Segment): boolean {
 /** Second: RST (with RFC 5961 §3.2 in the stead of RFC 793's rule). */
 function second(tcb: Tcb, seg: Segment, now: number): boolean {
   if ((seg.ctl & RST) === 0) return true;
-  if (tcb.params.rfc5961 && tcb.params.challengeReset && seg.seq !== tcb.rcv.nxt && !endsWhatWeHold(tcb, seg.seq)) {
+  if (tcb.params.rfc5961 && tcb.params.challengeReset && !resetsExactly(tcb, seg.seq)) {
     answerInvalid(tcb, seg, M.TX_CHALLENGE, now);
     return drop(tcb, M.RX_RST_CHALLENGED, now);
   }
@@ -171,6 +179,13 @@ function second(tcb: Tcb, seg: Segment, now: number): boolean {
       finish(tcb, tcb.state === TIME_WAIT ? OK : ECONNRESET, M.RX_RST, now);
   }
   return false;
+}
+
+/** RFC 5961 §3.2: an RST is believed where its number is the one that is due. */
+function resetsExactly(tcb: Tcb, seq: number): boolean {
+  const { nxt } = tcb.rcv;
+  if (seq === nxt || endsWhatWeHold(tcb, seq)) return true;
+  return tcb.params.resetAtFin && (tcb.state & FIN_RECEIVED) !== 0 && seq === ((nxt - 1) | 0);
 }
 
 /** A peer that resets while a segment of its is missing does so at its SND.NXT: where the last that we SACKed ends. */
@@ -204,7 +219,10 @@ function fourth(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
 
 /** Fifth: ACK. */
 function fifth(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
-  if ((seg.ctl & ACK) === 0) return drop(tcb, M.RX_NO_ACK, now);
+  if ((seg.ctl & ACK) === 0) {
+    if (tcb.state === TIME_WAIT) answerLate(tcb, seg, now);
+    return drop(tcb, M.RX_NO_ACK, now);
+  }
   const { snd } = tcb;
   if (tcb.state === SYN_RECEIVED) {
     // By Fast Open more than our SYN may be acknowledged.
@@ -213,7 +231,7 @@ function fifth(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
     if (!early) return true;
   }
   if (gt(seg.ack, snd.nxt)) {
-    if (tcb.params.answerUnsentAck || tcb.state !== ESTABLISHED) answerInvalid(tcb, seg, M.TX_CHALLENGE, now);
+    if (!tcb.params.ignoreUnsentAck || tcb.state !== ESTABLISHED) answerInvalid(tcb, seg, M.TX_CHALLENGE, now);
     return drop(tcb, M.RX_ACK_TOO_NEW, now);
   }
   if (tcb.params.rfc5961 && tcb.params.challengeAck && lt(seg.ack, (snd.una - snd.wndMax) | 0)) {
@@ -240,10 +258,15 @@ function fifth(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
       if (seg.ctl & FIN) {
         tcb.ackNow = M.TX_ACK_FIN;
         timeWait(tcb, M.GOT_FIN, now);
-      }
+      } else answerLate(tcb, seg, now);
       return false;
   }
   return true;
+}
+
+/** What takes sequence space in TIME-WAIT can not be: some answer it all the same. */
+function answerLate(tcb: Tcb, seg: Segment, now: number): void {
+  if (tcb.params.timeWaitAnswersAll && seg.len > 0) answerInvalid(tcb, seg, M.TX_ACK_UNACCEPTABLE, now);
 }
 
 /** In SYN-RECEIVED: is our SYN acknowledged, and is there room for one connection more? */

@@ -21,6 +21,7 @@ import type { Segment } from "./segment.ts";
 import { diff, gt, le } from "./seq.ts";
 import { SYN_RECEIVED, SYN_SENT } from "./state.ts";
 import { setState, T_RETRANSMIT, type Tcb } from "./tcb.ts";
+import { synWindow } from "./window.ts";
 
 /**
  * One segment for a connection that exists. It was addressed to its 4-tuple and its checksum is right. Afterwards the TCB may be CLOSED (the
@@ -87,6 +88,8 @@ function synSent(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
   const acks = (seg.ctl & ACK) !== 0;
   if (acks && (le(seg.ack, snd.iss) || gt(seg.ack, snd.nxt))) {
     tcb.env.counters.count(M.RX_ACK_TOO_NEW);
+    const { badAckResendsSyn } = tcb.params;
+    if (badAckResendsSyn > 0 && tcb.retries === 0) tcb.timers[T_RETRANSMIT] = now + badAckResendsSyn;
     if ((seg.ctl & RST) === 0) resetFor(seg, M.TX_RST_ACK, reset);
     return;
   }
@@ -111,7 +114,7 @@ function synSent(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
     seg.ctl &= ~SYN;
     seg.len = seg.n + (seg.ctl & FIN ? 1 : 0);
     // What our SYN advertised counts from here.
-    tcb.rcv.adv = (tcb.rcv.nxt + Math.min(tcb.rcv.capacity, 0xffff)) | 0;
+    tcb.rcv.adv = (tcb.rcv.nxt + synWindow(tcb, false)) | 0;
     receiveText(tcb, seg, now, reset);
     return;
   }

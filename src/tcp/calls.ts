@@ -43,8 +43,9 @@ export function send(tcb: Tcb, source: Uint8Array, from: number, n: number, now:
   const room = Math.max(0, tcb.params.sendBuffer - snd.queued);
   // Before the handshake is over SND.UNA is the SYN: the queue begins after it all the same.
   const taken = tcb.sendQueue.write(snd.queued, source, from, Math.min(n, room));
-  if (taken > 0 && tcb.params.userTimeout > 0 && tcb.timers[T_USER_TIMEOUT] === NEVER) {
-    tcb.timers[T_USER_TIMEOUT] = now + tcb.params.userTimeout;
+  const { userTimeout, userTimeoutFromResend } = tcb.params;
+  if (taken > 0 && userTimeout > 0 && !userTimeoutFromResend && tcb.timers[T_USER_TIMEOUT] === NEVER) {
+    tcb.timers[T_USER_TIMEOUT] = now + userTimeout;
   }
   snd.queued += taken;
   return taken;
@@ -87,8 +88,9 @@ function consumed(tcb: Tcb, n: number): void {
   if (rcv.urgent && !gt(rcv.up, (rcv.nxt - rcv.unread) | 0)) rcv.urgent = false;
   if ((tcb.state & (ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2)) === 0 || tcb.ackNow !== 0) return;
   if (worthAnUpdate(tcb)) tcb.ackNow = M.TX_ACK_WINDOW;
-  // The user has all that was said, and the peer has paused: nothing is gained by waiting longer.
-  else if (tcb.timers[T_DELAYED_ACK] !== NEVER && rcv.unread === 0 && rcv.pushed && !tcb.interactive) {
+  else if (tcb.timers[T_DELAYED_ACK] !== NEVER && diff(rcv.nxt, rcv.acked) > rcv.mss) tcb.ackNow = M.TX_ACK_SECOND;
+  // The user has all that was said, and the peer has paused: nothing is gained by waiting longer, unless the user answers.
+  else if (tcb.timers[T_DELAYED_ACK] !== NEVER && rcv.unread === 0 && rcv.pushes > (tcb.interactive ? 1 : 0)) {
     tcb.ackNow = M.TX_ACK_PUSH;
   }
 }
@@ -166,7 +168,8 @@ export function setParams(tcb: Tcb, params: Partial<TcpParams>, now: number): vo
     tcb.timers[T_KEEPALIVE] = tcb.params.keepAlive && open ? now + tcb.params.keepAliveIdle : NEVER;
   }
   if (params.userTimeout !== undefined) {
-    const stuck = tcb.head !== NONE || tcb.snd.queued > 0;
+    const sent = tcb.head !== NONE || tcb.snd.queued > 0;
+    const stuck = tcb.params.userTimeoutFromResend ? tcb.retries + tcb.probes > 0 : sent;
     tcb.timers[T_USER_TIMEOUT] = params.userTimeout > 0 && stuck ? now + params.userTimeout : NEVER;
   }
 }

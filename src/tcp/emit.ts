@@ -16,11 +16,16 @@ import { append, resent } from "./sack.ts";
 import { diff, gt, lt } from "./seq.ts";
 import { SYN_RECEIVED } from "./state.ts";
 import { CA_CWR, CA_RECOVERY, T_DELAYED_ACK, T_PERSIST, T_RETRANSMIT, type Tcb } from "./tcb.ts";
-import { advertise, advertiseUnscaled, scaleFor } from "./window.ts";
+import { advertise, advertiseUnscaled, announcedMss, scaleFor } from "./window.ts";
 
 /** Octets of payload a segment has room for, once its options are known (MUST-16). */
 export function segmentRoom(tcb: Tcb): number {
-  return tcb.snd.mssBase - optionBytes(tcb);
+  const options = optionBytes(tcb);
+  const most = tcb.snd.mssBase - options;
+  if (!tcb.params.halfWindowSegments) return most;
+  const { wndMax } = tcb.snd;
+  // At least what the smallest packet that every host must take has room for.
+  return Math.min(most, Math.max(wndMax > 536 ? wndMax >> 1 : wndMax, 48 - options));
 }
 
 function optionBytes(tcb: Tcb): number {
@@ -132,7 +137,7 @@ function acked(tcb: Tcb): void {
   tcb.ackNow = 0;
   tcb.ackDuplicates = 0;
   tcb.rcv.acked = tcb.rcv.nxt;
-  tcb.rcv.pushed = false;
+  tcb.rcv.pushes = 0;
   tcb.timers[T_DELAYED_ACK] = NEVER;
   if (tcb.quickAcks > 0) tcb.quickAcks--;
 }
@@ -243,10 +248,4 @@ function recordSyn(tcb: Tcb, first: boolean, answer: boolean, now: number): numb
   if (!answer) return takeOntoSyn(tcb, synRoom(tcb, announcedMss(tcb), now), now);
   keepSynData(tcb, now);
   return 0;
-}
-
-/** The MSS option: what fits the path less the fixed headers (MUST-67), less if the user asked for less. */
-export function announcedMss(tcb: Tcb): number {
-  const { mss } = tcb.params;
-  return mss > 0 ? Math.min(mss, tcb.localMss) : tcb.localMss;
 }

@@ -1,7 +1,6 @@
 /** What the SYNs agree on (RFC 9293 §3.5, 7323, 2018), and the step into ESTABLISHED. */
 import { NEVER } from "#base/time";
 import { ACK, CWR, ECE } from "#wire/tcp";
-import { announcedMss } from "./emit.ts";
 import * as M from "./marks.ts";
 import { start } from "./recovery.ts";
 import { sample, tsval } from "./rto.ts";
@@ -18,6 +17,7 @@ import {
   T_USER_TIMEOUT,
   type Tcb,
 } from "./tcb.ts";
+import { announcedMss } from "./window.ts";
 
 /** MUST-15: what a peer that sends no MSS option can take. */
 const MSS_DEFAULT_4 = 536;
@@ -79,6 +79,7 @@ export function establish(tcb: Tcb, seg: Segment, now: number): void {
   snd.small = snd.una;
   if (!snd.urgent) snd.up = snd.una;
   // The window of a SYN is not scaled (RFC 7323 §2.2).
+  if (tcb.passive && params.halfWindowSegments) snd.wndMax = 0;
   updateSendWindow(tcb, seg);
   if (result.rtt >= 0) sample(tcb, result.rtt, now);
   // RFC 6298 (5.7): the RTO of 1 s proved too short for this path.

@@ -1,6 +1,5 @@
 /** What ICMP errors do to a connection (RFC 9293 §3.9.2.2, RFC 5927, RFC 1191). */
 
-import { announcedMss } from "./emit.ts";
 import { finish } from "./finish.ts";
 import { setSegmentSize } from "./handshake.ts";
 import * as M from "./marks.ts";
@@ -8,6 +7,7 @@ import { markAllLost } from "./sack.ts";
 import { ge, lt } from "./seq.ts";
 import { SYN_RECEIVED, SYN_SENT } from "./state.ts";
 import { CA_LOSS, EVENT_SOFT_ERROR, type Tcb } from "./tcb.ts";
+import { announcedMss } from "./window.ts";
 
 /** RFC 5927 §4: believed only if it quotes something that is in flight. */
 export function quotesFlight(tcb: Tcb, seq: number): boolean {

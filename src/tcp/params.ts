@@ -1,10 +1,11 @@
 import { HOUR, MILLISECOND, MINUTE, SECOND } from "#base/time";
+import { NO_QUIRKS, type Quirks } from "./quirks.ts";
 
 /**
  * Everything a connection can be told, with its default. A connection copies the stack's defaults when it opens and may
  * override each (`connect`, `listen`); all times are microseconds, all sizes octets.
  */
-export interface TcpParams {
+export interface TcpParams extends Quirks {
   /** Largest payload + 20 we announce and send, below what the path allows; 0: as the path allows. */
   mss: number;
   /** Octets the receive queue may hold: the largest window we offer. */
@@ -51,13 +52,6 @@ export interface TcpParams {
   delayedAck: number;
   /** ACKs sent at once at the beginning of a connection, while the peer's slow start lives on them. */
   quickAcks: number;
-  /** A super-segment ends with PSH, whether or not it ends the queue (Linux): receivers that merge segments hand it on at once. */
-  pushSuperSegments: boolean;
-  /**
-   * Super-segments are no larger than what the estimated rate sends in 1 ms, or half of cwnd, but at least this many segments (Linux'
-   * tcp_min_tso_segs); 0: as large as they can be.
-   */
-  superSegmentMin: number;
   /**
    * How losses are found where the peer has SACK: by segments SACKed above (RFC 6675), or by time and with tail loss probes
    * (RACK-TLP, RFC 8985).
@@ -89,8 +83,6 @@ export interface TcpParams {
   challengeReset: boolean;
   challengeSyn: boolean;
   challengeAck: boolean;
-  /** An ACK of data never sent draws an ACK (RFC 9293 §3.10.7.4); false: silence in ESTABLISHED, as Linux. */
-  answerUnsentAck: boolean;
   /**
    * An active OPEN asks for a Fast Open cookie (RFC 7413), and sends data with its SYN where it has one. Off: what goes with a SYN may be
    * delivered twice, so only the user can say that it does no harm (RFC 7413 §6).
@@ -113,21 +105,11 @@ export interface TcpParams {
   abortOnOverflow: boolean;
   /** Duplicates are reported (RFC 2883). */
   dsack: boolean;
-  /** The ACK of a FIN waits for the delayed ACK timer where the user may answer, as in Linux. */
-  delayFinAck: boolean;
-  /** What was received in order before an RST can still be read (Linux, FreeBSD); RFC 9293 flushes it. */
-  resetKeepsReceived: boolean;
   /** MSS taken where the peer sends no MSS option; 0: 536 or 1220 (MUST-15). And the least that is believed. */
   mssDefault: number;
   mssMin: number;
   /** Ends an OPEN that is not complete after this time, whatever the retransmissions; 0: only R2 does. */
   connectTimeout: number;
-  /** Not negative: RTO = SRTT + 4 RTTVAR + this, as FreeBSD; else the formula of `rtoMin`. */
-  rtoSlop: number;
-  /** SYN timeouts before the RTO begins to double. */
-  linearSynTimeouts: number;
-  /** The third retransmission of a SYN and those after it offer nothing but the MSS. */
-  dropOptionsOnRetransmission: boolean;
   /** R2 of a connection that nobody holds any more; 0: as the others. */
   retriesOrphan: number;
   /** Port and protocol unreachable end an OPEN. */
@@ -136,11 +118,6 @@ export interface TcpParams {
   pathMtuDiscovery: boolean;
   /** At most one ACK in this time in answer to unacceptable segments without data (ACK loops); 0: no limit. */
   invalidAckInterval: number;
-  /**
-   * Network or host unreachable ends an active OPEN at once, as RFC 5461 describes of some stacks; by default it is only
-   * noted (MUST-56), because the route may be on its way.
-   */
-  softErrorsAbortOpen: boolean;
   /** TTL or hop limit of what we send. MUST-49. */
   ttl: number;
   /** The octet whose upper six bits are the DSCP of what we send (MUST-48); its ECN bits are TCP's own. */
@@ -150,6 +127,7 @@ export interface TcpParams {
 export type CongestionControlName = "newreno" | "cubic";
 
 export const DEFAULT_PARAMS: Readonly<TcpParams> = {
+  ...NO_QUIRKS,
   mss: 0,
   receiveBuffer: 4 << 20,
   receiveBufferMax: 4 << 20,
@@ -173,8 +151,6 @@ export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   userTimeout: 0,
   delayedAck: 40 * MILLISECOND,
   quickAcks: 16,
-  pushSuperSegments: false,
-  superSegmentMin: 0,
   lossDetection: "rfc6675",
   undo: true,
   frto: true,
@@ -191,7 +167,6 @@ export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   challengeReset: true,
   challengeSyn: true,
   challengeAck: true,
-  answerUnsentAck: true,
   fastOpen: false,
   fastOpenCookieless: false,
   fastOpenBacklog: 0,
@@ -200,19 +175,13 @@ export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   dropSynFin: true,
   abortOnOverflow: false,
   dsack: true,
-  delayFinAck: false,
-  resetKeepsReceived: false,
   mssDefault: 0,
   mssMin: 48,
   connectTimeout: 0,
-  rtoSlop: -1,
-  linearSynTimeouts: 0,
-  dropOptionsOnRetransmission: false,
   retriesOrphan: 0,
   icmpMayReset: true,
   pathMtuDiscovery: true,
   invalidAckInterval: 500 * MILLISECOND,
-  softErrorsAbortOpen: false,
   ttl: 64,
   tos: 0,
 };

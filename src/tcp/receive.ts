@@ -11,13 +11,20 @@ import type { Segment } from "./segment.ts";
 import { diff, ge, gt, le, lt, max, min } from "./seq.ts";
 import { CLOSE_WAIT, CLOSING, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, MAY_RECEIVE } from "./state.ts";
 import { EVENT_READABLE, EVENT_REMOTE_CLOSED, setState, T_DELAYED_ACK, type Tcb } from "./tcb.ts";
+import { selectedWindow } from "./window.ts";
 
 export function receiveText(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
   if (seg.n === 0 && (seg.ctl & FIN) === 0) return;
-  // The peer has said FIN: nothing can follow it.
-  if ((tcb.state & MAY_RECEIVE) === 0) return;
   const { rcv } = tcb;
   const end = (seg.seq + seg.n) | 0;
+  // The peer has said FIN: nothing can follow it.
+  if ((tcb.state & MAY_RECEIVE) === 0) {
+    if (tcb.params.textBeyondFinResets && lt(seg.seq, rcv.nxt) && gt(end, rcv.nxt)) {
+      resetFor(seg, M.TX_RST_UNREAD, reset);
+      finish(tcb, ECONNRESET, M.RX_AFTER_CLOSE, now);
+    }
+    return;
+  }
   if (rcv.closed && seg.n > 0 && gt(end, rcv.nxt)) {
     // SHLD-3: data that nobody will read. The peer must know.
     tcb.env.counters.count(M.RX_AFTER_CLOSE);
@@ -42,7 +49,7 @@ function noteFin(tcb: Tcb, seg: Segment, end: number): void {
 function store(tcb: Tcb, seg: Segment, end: number, now: number): void {
   const { rcv, env } = tcb;
   if (tcb.timestampsOk && seg.n >= rcv.mss) measureRtt(tcb, seg, now);
-  if (seg.segmentSize < rcv.mss || seg.ctl & PSH) rcv.pushed = true;
+  if (seg.segmentSize < rcv.mss || seg.ctl & PSH) rcv.pushes++;
   if (seg.segmentSize > rcv.mss) rcv.mss = Math.min(seg.segmentSize, 0xffff);
   // After a pause the sender begins with few segments again, and lives on our ACKs.
   if (now - tcb.lastReceiveTime > tcb.rto) tcb.quickAcks = tcb.params.quickAcks;
@@ -131,8 +138,15 @@ function scheduleAck(tcb: Tcb, now: number): void {
   const { rcv, params } = tcb;
   if (tcb.ackNow !== 0) return;
   if (tcb.quickAcks > 0 && !tcb.interactive) tcb.ackNow = M.TX_ACK_QUICK;
-  else if (diff(rcv.nxt, rcv.acked) > rcv.mss || params.delayedAck === 0) tcb.ackNow = M.TX_ACK_SECOND;
+  else if ((diff(rcv.nxt, rcv.acked) > rcv.mss && mayOffer(tcb)) || params.delayedAck === 0)
+    tcb.ackNow = M.TX_ACK_SECOND;
   else if (tcb.timers[T_DELAYED_ACK] === NEVER) tcb.timers[T_DELAYED_ACK] = now + params.delayedAck;
+}
+
+/** Whether an ACK now could offer as much again as the last one did: else the user may read before the delay is over. */
+function mayOffer(tcb: Tcb): boolean {
+  const { rcv, params } = tcb;
+  return !params.secondAckNeedsWindow || rcv.unread === 0 || selectedWindow(tcb) >= diff(rcv.adv, rcv.acked);
 }
 
 /** A duplicate ACK for each out-of-order segment, at once (RFC 5681 §4.2). With SACK one tells of many. */

@@ -159,7 +159,10 @@ function inRecovery(tcb: Tcb, result: AckResult, duplicate: boolean, now: number
   const { una } = tcb.snd;
   // Without SACK recovery holds on until more than `recover` is acknowledged: the duplicates of our own
   // retransmissions would begin it anew (RFC 6582 §4).
-  if (result.acked > 0 && (tcb.sackOk ? ge(una, cc.recover) : gt(una, cc.recover) || tcb.head === NONE)) {
+  if (
+    result.acked > 0 &&
+    (tcb.sackOk ? ge(una, cc.recover) : gt(una, cc.recover) || (tcb.head === NONE && !tcb.params.holdRecovery))
+  ) {
     const none = answersFirstCopy(tcb, result) || allDuplicates(tcb);
     leave(tcb, M.CC_EXIT_RECOVERY, now);
     if (none) takeBack(tcb, false, now);

@@ -130,8 +130,8 @@ export class ReceiveVariables {
   acked = 0;
   /** The largest segment seen: our estimate of the peer's SMSS, for "every second full segment". */
   mss = 0;
-  /** Since our last ACK a segment came that was small or had PSH: the peer has nothing more to say for now. */
-  pushed = false;
+  /** Segments since our last ACK that were small or had PSH: the peer had nothing more to say for then. */
+  pushes = 0;
   /** The receiver's own estimate of the round trip, us, from echoed timestamps; 0: none yet. And the echo used last. */
   rtt = 0;
   rttEcho = 0;

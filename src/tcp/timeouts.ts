@@ -98,7 +98,8 @@ function retransmit(tcb: Tcb, now: number): void {
     // SHLD-9: the user may want to know; IP should look for another route (MUST-20), which a TUN does not have.
     tcb.events |= EVENT_SOFT_ERROR;
   }
-  if (!handshake || tcb.retries > params.linearSynTimeouts) backOff(tcb);
+  if (tcb.state !== SYN_SENT || tcb.retries > params.linearSynTimeouts) backOff(tcb);
+  if (!handshake && tcb.retries === 1) firstResent(tcb, now);
   tcb.timers[T_LOSS_PROBE] = NEVER;
   tcb.timers[T_REORDER] = NEVER;
   tcb.timers[T_RETRANSMIT] = now + tcb.rto;
@@ -107,6 +108,12 @@ function retransmit(tcb: Tcb, now: number): void {
     tcb.cc.flight = tcb.outstanding();
     timedOut(tcb, now);
   }
+}
+
+/** Where USER TIMEOUT counts from here: a first retransmission, or a first probe. */
+function firstResent(tcb: Tcb, now: number): void {
+  const { userTimeout, userTimeoutFromResend } = tcb.params;
+  if (userTimeoutFromResend && userTimeout > 0) tcb.timers[T_USER_TIMEOUT] = now + userTimeout;
 }
 
 /** R2 for a SYN. One that somebody holds already is not given up so soon, as in Linux. */
@@ -131,7 +138,7 @@ function persist(tcb: Tcb, now: number): void {
   }
   if (tcb.stalledSince === NEVER) tcb.stalledSince = now;
   tcb.probes++;
-  tcb.persistBackoff++;
+  if (tcb.persistBackoff++ === 0) firstResent(tcb, now);
   trace(tcb, T_PERSIST, M.TIMER_PERSIST, tcb.probes, now);
   tcb.probeNow = M.TX_PROBE;
   tcb.timers[T_PERSIST] = now + persistInterval(tcb);
@@ -167,7 +174,7 @@ function timeIsUp(tcb: Tcb, now: number): boolean {
   const { connectTimeout } = tcb.params;
   if (connectTimeout > 0 && tcb.state & (SYN_SENT | SYN_RECEIVED) && now - tcb.stalledSince >= connectTimeout)
     return true;
-  const limit = tcb.params.userTimeout;
+  const limit = tcb.params.userTimeoutFromResend ? 0 : tcb.params.userTimeout;
   return limit > 0 && tcb.stalledSince !== NEVER && now - tcb.stalledSince >= limit;
 }
 

@@ -26,7 +26,7 @@ export function transmitNew(
   const start = snd.nxt;
   const last = at + n === snd.queued;
   const push = n > 0 && (last || (n > mss && tcb.params.pushSuperSegments));
-  append(tcb, start, (start + n + fin) | 0, (fin ? HAS_FIN : 0) | (push ? HAS_PSH : 0), now);
+  append(tcb, start, (start + n + fin) | 0, (fin ? HAS_FIN : 0) | (n > 0 && last ? HAS_PSH : 0), now);
   snd.nxt = (start + n + fin) | 0;
   if (fin) snd.finSent = true;
   if (n % mss !== 0) snd.small = snd.nxt;

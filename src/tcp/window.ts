@@ -1,5 +1,6 @@
 /** Receive window management (RFC 9293 §3.8.6): what we advertise, and when an opening is worth an ACK of its own. */
 import { diff, gt } from "./seq.ts";
+import { SYN_RECEIVED } from "./state.ts";
 import type { Tcb } from "./tcb.ts";
 
 /** Octets that RCV.BUFF has room for beyond RCV.NXT. */
@@ -15,6 +16,7 @@ export function room(tcb: Tcb): number {
  */
 export function advertise(tcb: Tcb): number {
   const rcv = tcb.rcv;
+  if (tcb.params.linuxWindow) return advertiseAsLinux(tcb);
   const current = Math.max(0, diff(rcv.adv, rcv.nxt));
   const possible = room(tcb);
   const step = Math.min(rcv.capacity >> 1, Math.max(rcv.mss, 1));
@@ -29,10 +31,62 @@ export function advertise(tcb: Tcb): number {
   return field;
 }
 
+/**
+ * The window that Linux would offer now (__tcp_select_window): the free space, less a segment of a whole buffer, in steps of
+ * the scale, or of the peer's segments where there is none; nothing where less than a sixteenth is free.
+ */
+function linuxWindow(tcb: Tcb): number {
+  const { rcv } = tcb;
+  const full = rcv.capacity;
+  const mss = Math.min(rcv.mss, full);
+  const announced = announcedMss(tcb);
+  let free = room(tcb);
+  if (free < full >> 1 && (free < full >> 4 || free < mss)) return 0;
+  free = Math.min(free, Math.max(full - announced, 2 * announced));
+  if (rcv.shift > 0) return roundUp(free, 1 << rcv.shift);
+  const window = diff(rcv.adv, rcv.acked);
+  if (window <= free - mss || window > free) return free - (free % mss);
+  return mss === full && free > window + (full >> 1) ? free : window;
+}
+
+/** The larger of that and what was offered before (tcp_select_window). */
+export function selectedWindow(tcb: Tcb): number {
+  const { rcv } = tcb;
+  const current = Math.max(0, diff(rcv.adv, rcv.nxt));
+  const next = linuxWindow(tcb);
+  return Math.min(next < current ? roundUp(current, 1 << rcv.shift) : next, 0xffff << rcv.shift);
+}
+
+function advertiseAsLinux(tcb: Tcb): number {
+  const { rcv } = tcb;
+  const window = selectedWindow(tcb);
+  const right = (rcv.nxt + window) | 0;
+  if (gt(right, rcv.adv)) rcv.adv = right;
+  return window >> rcv.shift;
+}
+
+function roundUp(n: number, step: number): number {
+  return Math.ceil(n / step) * step;
+}
+
+/** What a SYN or SYN,ACK offers. @param timestamps whether the segments that are offered room for carry timestamps. */
+export function synWindow(tcb: Tcb, timestamps: boolean): number {
+  const window = Math.min(room(tcb), 0xffff);
+  if (!tcb.params.linuxWindow) return window;
+  const segment = announcedMss(tcb) - (timestamps ? 12 : 0);
+  return window < segment ? window : window - (window % segment);
+}
+
+/** The MSS option: what fits the path less the fixed headers (MUST-67), less if the user asked for less. */
+export function announcedMss(tcb: Tcb): number {
+  const { mss } = tcb.params;
+  return mss > 0 ? Math.min(mss, tcb.localMss) : tcb.localMss;
+}
+
 /** The window of a SYN is never scaled (RFC 7323 §2.2). */
 export function advertiseUnscaled(tcb: Tcb): number {
   const rcv = tcb.rcv;
-  const field = Math.min(room(tcb), 0xffff);
+  const field = synWindow(tcb, tcb.state === SYN_RECEIVED && tcb.timestampsOk);
   const right = (rcv.nxt + field) | 0;
   // In SYN-RECEIVED an ACK may have offered more already.
   if (gt(right, rcv.adv)) rcv.adv = right;

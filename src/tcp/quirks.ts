@@ -1,0 +1,69 @@
+/**
+ * Where stacks in use do other than the RFCs say, or leave it open: each a switch of its own, off by default. With those of
+ * one stack on, scripts that were written for it find here what they expect (the drill's profiles). Times are microseconds.
+ */
+export interface Quirks {
+  /** A super-segment ends with PSH, whether or not it ends the queue (Linux): receivers that merge segments hand it on at once. */
+  pushSuperSegments: boolean;
+  /**
+   * Super-segments are no larger than what the estimated rate sends in 1 ms, or half of cwnd, but at least this many segments (Linux'
+   * tcp_min_tso_segs); 0: as large as they can be.
+   */
+  superSegmentMin: number;
+  /** Segments are no larger than half of the largest window that the peer ever offered (Linux, 4.4BSD), so that two are always in flight. */
+  halfWindowSegments: boolean;
+  /** The window of a SYN is a whole number of segments, later ones follow the free space in Linux' steps (tcp_select_window). */
+  linuxWindow: boolean;
+  /** The second full segment is acknowledged at once only where the user has read, or the window need not shrink (Linux). */
+  secondAckNeedsWindow: boolean;
+  /** An ACK of data never sent draws no answer in ESTABLISHED (Linux before 6.14); RFC 9293 §3.10.7.4 wants one. */
+  ignoreUnsentAck: boolean;
+  /** The ACK of a FIN waits for the delayed ACK timer where the user may answer, as in Linux. */
+  delayFinAck: boolean;
+  /** What was received in order before an RST can still be read (Linux, FreeBSD); RFC 9293 flushes it. */
+  resetKeepsReceived: boolean;
+  /** Text that goes on beyond the peer's own FIN resets the connection (Linux); else it is cut off. */
+  textBeyondFinResets: boolean;
+  /** After the peer's FIN an RST may have the number of that FIN (Linux, for macOS), too, not only the next. */
+  resetAtFin: boolean;
+  /** A SYN that was answered by an unacceptable ACK or RST is sent again after this time, once (Linux); 0: in its time. */
+  badAckResendsSyn: number;
+  /** Ticks by which a timestamp may lie behind TS.Recent: 1 in Linux, 0 in RFC 7323 §5.3. */
+  pawsSlack: number;
+  /** TIME-WAIT answers a segment that has neither ACK nor RST (Linux); RFC 9293 §3.10.7.4 drops it. */
+  timeWaitAnswersAll: boolean;
+  /** USER TIMEOUT counts from the first retransmission or probe (Linux), not from when the data was sent. */
+  userTimeoutFromResend: boolean;
+  /** Without SACK recovery lasts until more than all that was in flight is acknowledged, even if that is nothing (RFC 6582 §4). */
+  holdRecovery: boolean;
+  /** Network or host unreachable ends an active OPEN at once (RFC 5461); else it is only noted (MUST-56): the route may be on its way. */
+  softErrorsAbortOpen: boolean;
+  /** Not negative: RTO = SRTT + 4 RTTVAR + this (FreeBSD); else the formula of `rtoMin`. */
+  rtoSlop: number;
+  /** SYN timeouts, beside those of `retriesSyn`, before the RTO begins to double (Linux since 6.5: 4). */
+  linearSynTimeouts: number;
+  /** The third retransmission of a SYN and those after it offer nothing but the MSS (FreeBSD). */
+  dropOptionsOnRetransmission: boolean;
+}
+
+export const NO_QUIRKS: Readonly<Quirks> = {
+  pushSuperSegments: false,
+  superSegmentMin: 0,
+  halfWindowSegments: false,
+  linuxWindow: false,
+  secondAckNeedsWindow: false,
+  ignoreUnsentAck: false,
+  delayFinAck: false,
+  resetKeepsReceived: false,
+  textBeyondFinResets: false,
+  resetAtFin: false,
+  badAckResendsSyn: 0,
+  pawsSlack: 0,
+  timeWaitAnswersAll: false,
+  userTimeoutFromResend: false,
+  holdRecovery: false,
+  softErrorsAbortOpen: false,
+  rtoSlop: -1,
+  linearSynTimeouts: 0,
+  dropOptionsOnRetransmission: false,
+};

@@ -118,8 +118,8 @@ function firstResent(tcb: Tcb, now: number): void {
 
 /** R2 for a SYN. One that somebody holds already is not given up so soon, as in Linux. */
 function synLimit(tcb: Tcb): number {
-  const { retriesSyn, retriesSynAck } = tcb.params;
-  return tcb.state === SYN_SENT ? retriesSyn : retriesSynAck + (tcb.fast.early ? 1 : 0);
+  const { retriesSyn, retriesSynAck, linearSynTimeouts } = tcb.params;
+  return tcb.state === SYN_SENT ? retriesSyn + linearSynTimeouts : retriesSynAck + (tcb.fast.early ? 1 : 0);
 }
 
 /** R2 for data; a connection that nobody holds any more may be given up sooner. */

@@ -5,12 +5,12 @@ import { SegmentationDevice } from "#device/segmentation";
 import { Address } from "#ip/address";
 import { CallError } from "#stack/call-error";
 import { Stack } from "#stack/stack";
-import { announcedMss } from "#tcp/emit";
 import { synRoom } from "#tcp/fast-open-client";
 import type { CookieKeys } from "#tcp/fast-open-cookie";
 import type { Listener } from "#tcp/listener";
 import { stateName } from "#tcp/state";
 import type { Tcb } from "#tcp/tcb";
+import { announcedMss } from "#tcp/window";
 import { Unsupported } from "./ast.ts";
 import {
   type EarlyData,

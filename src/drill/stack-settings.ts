@@ -34,6 +34,8 @@ const LINUX: Params = {
   timeWaitAnswersAll: true,
   userTimeoutFromResend: true,
   holdRecovery: true,
+  growAtRecoveryEnd: true,
+  linuxCubic: true,
   linearSynTimeouts: 4,
   retriesSyn: 6,
   retriesSynAck: 5,

@@ -70,7 +70,7 @@ export class Connections {
   ): Tcb {
     if (this.isFull(now)) throw new CallError("ENOBUFS", `the limit of ${this.#limit} connections is reached`);
     const id = this.#freeIds.pop() ?? this.#byId.length;
-    const control = congestionControl(params.congestionControl);
+    const control = congestionControl(params);
     const tcb = new Tcb(this.#env, params, control, id, local, localPort, remote, remotePort);
     tcb.localMss = this.pathMss(remote, now);
     this.#byId[id] = tcb;

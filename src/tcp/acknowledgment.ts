@@ -46,6 +46,7 @@ export function acknowledgment(tcb: Tcb, seg: Segment, now: number): boolean {
   // Dragged along, lest it lie half the sequence space behind one day.
   if (tcb.sackedBytes === 0) tcb.sackHigh = snd.una;
   takeSample(tcb, seg, now);
+  if (result.rtt >= 0) tcb.congestion.measured(tcb, result.rtt, now);
   // WL1 and WL2 keep out windows older than the one we have. A retransmission has an old SEG.SEQ but, if it acknowledges
   // more than ever before, the newest window: without it SND.UNA + SND.WND would lie beyond every edge that was offered.
   if (!old && (advance > 0 || lt(snd.wl1, seg.seq) || (snd.wl1 === seg.seq && le(snd.wl2, seg.ack)))) {

@@ -158,7 +158,8 @@ export function abort(tcb: Tcb, now: number): void {
 export function setParams(tcb: Tcb, params: Partial<TcpParams>, now: number): void {
   tcb.params = { ...tcb.params, ...params };
   if (params.congestionControl !== undefined && params.congestionControl !== tcb.congestion.name) {
-    tcb.congestion = congestionControl(params.congestionControl);
+    tcb.congestion = congestionControl(tcb.params);
+    tcb.ccState = new Float64Array(tcb.congestion.places);
     tcb.congestion.reset(tcb);
   }
   // The window may grow at once; a smaller buffer takes effect as the user reads (the right edge never moves left).

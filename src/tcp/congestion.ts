@@ -1,6 +1,7 @@
 import { Cubic } from "./cubic.ts";
+import { LinuxCubic } from "./cubic-linux.ts";
 import { NewReno } from "./newreno.ts";
-import type { CongestionControlName } from "./params.ts";
+import type { CongestionControlName, TcpParams } from "./params.ts";
 import type { Tcb } from "./tcb.ts";
 
 /**
@@ -9,12 +10,16 @@ import type { Tcb } from "./tcb.ts";
  */
 export interface CongestionControl {
   readonly name: CongestionControlName;
+  /** Numbers that it keeps in `tcb.ccState`. */
+  readonly places: number;
   /** A connection begins, or begins anew after a timeout. */
   reset(tcb: Tcb): void;
   /** ssthresh in octets after a loss detected at `now`, from the state before it. At least 2 SMSS (RFC 5681 (4)). */
   reduce(tcb: Tcb, now: number): number;
   /** The retransmission timer fired, after `reduce`. */
-  timedOut(tcb: Tcb): void;
+  timedOut(tcb: Tcb, now: number): void;
+  /** An ACK gave a sample of the round trip, us. It comes before what the ACK does to cwnd. */
+  measured(tcb: Tcb, rtt: number, now: number): void;
   /** `n` octets were acknowledged in congestion avoidance while cwnd limited the sender: raise cwnd. */
   avoid(tcb: Tcb, n: number, now: number): void;
   /** The sender was idle for `time` us: a clock that drives growth stands still. */
@@ -22,11 +27,13 @@ export interface CongestionControl {
 }
 
 const CONTROLS: Record<CongestionControlName, CongestionControl> = { newreno: new NewReno(), cubic: new Cubic() };
+const LINUX_CUBIC = new LinuxCubic();
 
 export const CONGESTION_CONTROLS = Object.keys(CONTROLS) as CongestionControlName[];
 
-export function congestionControl(name: CongestionControlName): CongestionControl {
-  return CONTROLS[name];
+export function congestionControl(params: Pick<TcpParams, "congestionControl" | "linuxCubic">): CongestionControl {
+  const name = params.congestionControl;
+  return name === "cubic" && params.linuxCubic ? LINUX_CUBIC : CONTROLS[name];
 }
 
 /** Slow start (RFC 5681 §3.1 with RFC 3465, no limit per ACK): returns the octets that remain for congestion avoidance. */

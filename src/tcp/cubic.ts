@@ -22,6 +22,7 @@ const SEARCHING = 5;
 /** CUBIC (RFC 9438): cwnd follows a cubic of the time since the last loss, never slower than Reno would. */
 export class Cubic implements CongestionControl {
   readonly name = "cubic";
+  readonly places = 6;
 
   reset(tcb: Tcb): void {
     tcb.ccState.fill(0);
@@ -43,6 +44,8 @@ export class Cubic implements CongestionControl {
     tcb.ccState[W_MAX] = 0;
     tcb.ccState[EPOCH] = 0;
   }
+
+  measured(): void {}
 
   avoid(tcb: Tcb, n: number, now: number): void {
     const s = tcb.ccState;

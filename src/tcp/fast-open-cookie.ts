@@ -39,12 +39,11 @@ export class CookieKeys {
   /** Whether the first `n` octets of `cookie` are what we gave that client. */
   check(remote: Address, local: Address, cookie: Uint8Array, n: number): number {
     if (n !== COOKIE) return WRONG;
-    if (this.#backup !== null) {
-      this.#make(this.#backup, remote, local);
-      if (this.#isMade(cookie)) return OLD;
-    }
     this.make(remote, local);
-    return this.#isMade(cookie) ? RIGHT : WRONG;
+    if (this.#isMade(cookie)) return RIGHT;
+    if (this.#backup === null) return WRONG;
+    this.#make(this.#backup, remote, local);
+    return this.#isMade(cookie) ? OLD : WRONG;
   }
 
   #make(hash: SipHash24, remote: Address, local: Address): void {

@@ -4,6 +4,7 @@ import type { Tcb } from "./tcb.ts";
 /** Congestion avoidance of RFC 5681: one SMSS per window, half of the flight after a loss. */
 export class NewReno implements CongestionControl {
   readonly name = "newreno";
+  readonly places = 0;
 
   reset(): void {}
 
@@ -14,6 +15,8 @@ export class NewReno implements CongestionControl {
   }
 
   timedOut(): void {}
+
+  measured(): void {}
 
   /** RFC 5681 §3.1, counting octets: one SMSS for each cwnd acknowledged. */
   avoid(tcb: Tcb, n: number): void {

@@ -36,6 +36,10 @@ export interface Quirks {
   userTimeoutFromResend: boolean;
   /** Without SACK recovery lasts until more than all that was in flight is acknowledged, even if that is nothing (RFC 6582 §4). */
   holdRecovery: boolean;
+  /** The ACK that ends recovery raises cwnd as any other does (Linux). */
+  growAtRecoveryEnd: boolean;
+  /** CUBIC in Linux' whole numbers, with its HyStart; else the reals of RFC 9438. */
+  linuxCubic: boolean;
   /** Network or host unreachable ends an active OPEN at once (RFC 5461); else it is only noted (MUST-56): the route may be on its way. */
   softErrorsAbortOpen: boolean;
   /** Not negative: RTO = SRTT + 4 RTTVAR + this (FreeBSD); else the formula of `rtoMin`. */
@@ -62,6 +66,8 @@ export const NO_QUIRKS: Readonly<Quirks> = {
   timeWaitAnswersAll: false,
   userTimeoutFromResend: false,
   holdRecovery: false,
+  growAtRecoveryEnd: false,
+  linuxCubic: false,
   softErrorsAbortOpen: false,
   rtoSlop: -1,
   linearSynTimeouts: 0,

@@ -137,7 +137,7 @@ export function congestionEchoed(tcb: Tcb, now: number): void {
 }
 
 function inReduction(tcb: Tcb, result: AckResult, duplicate: boolean, now: number): void {
-  if (result.acked > 0 && ge(tcb.snd.una, tcb.cc.recover)) leave(tcb, M.CC_EXIT_RECOVERY, now);
+  if (result.acked > 0 && ge(tcb.snd.una, tcb.cc.recover)) ended(tcb, result, now);
   else if (lossFound(tcb, result, duplicate, now)) enterRecovery(tcb, result, now);
   else reduce(tcb, result, now);
 }
@@ -164,7 +164,7 @@ function inRecovery(tcb: Tcb, result: AckResult, duplicate: boolean, now: number
     (tcb.sackOk ? ge(una, cc.recover) : gt(una, cc.recover) || (tcb.head === NONE && !tcb.params.holdRecovery))
   ) {
     const none = answersFirstCopy(tcb, result) || allDuplicates(tcb);
-    leave(tcb, M.CC_EXIT_RECOVERY, now);
+    ended(tcb, result, now);
     if (none) takeBack(tcb, false, now);
     return;
   }
@@ -209,6 +209,12 @@ function reduce(tcb: Tcb, result: AckResult, now: number): void {
   traceCwnd(tcb, M.CC_RECOVERY, now);
 }
 
+/** All that was in flight when the reduction began is acknowledged. */
+function ended(tcb: Tcb, result: AckResult, now: number): void {
+  leave(tcb, M.CC_EXIT_RECOVERY, now);
+  if (tcb.params.growAtRecoveryEnd) grow(tcb, result.delivered, now);
+}
+
 function leave(tcb: Tcb, cause: number, now: number): void {
   const cc = tcb.cc;
   if (tcb.rackOn) recovered(tcb);
@@ -234,7 +240,7 @@ export function timedOut(tcb: Tcb, now: number): void {
     cc.ssthresh = tcb.congestion.reduce(tcb, now);
   }
   tcb.undo.frto = tcb.params.frto && tcb.sackOk && (fresh || tcb.retries > 1);
-  tcb.congestion.timedOut(tcb);
+  tcb.congestion.timedOut(tcb, now);
   if (tcb.head !== NONE && records.flags[tcb.head]! & SACKED) forgetSacks(tcb);
   markAllLost(tcb, M.TX_RTO, now);
   tcb.renoSacked = 0;

@@ -203,7 +203,7 @@ export class Tcb {
   tailProbes = false;
   congestion: CongestionControl;
   /** State of the congestion control in use; its meaning is the control's. */
-  readonly ccState = new Float64Array(8);
+  ccState: Float64Array;
 
   /** What we queued from SND.UNA on, and what we received from RCV.NXT - unread on. */
   readonly sendQueue: Pages;
@@ -337,6 +337,7 @@ export class Tcb {
     this.env = env;
     this.params = params;
     this.congestion = congestion;
+    this.ccState = new Float64Array(congestion.places);
     this.id = id;
     this.local = local;
     this.localPort = localPort;

@@ -79,7 +79,8 @@ function tailProbe(tcb: Tcb, now: number): void {
 
 /** RFC 6298 (5.4) to (5.6), and R1 and R2 of RFC 9293 §3.8.3. */
 function retransmit(tcb: Tcb, now: number): void {
-  if (tcb.head === NONE) return;
+  // Of a connection that opens by Fast Open no record stands for the SYN,ACK.
+  if (tcb.head === NONE && !tcb.fast.early) return;
   const { params } = tcb;
   // SHLD-17, MUST-37: a peer that closed its window over what is in flight and still answers is not given up.
   const open = (tcb.state & (SYN_SENT | SYN_RECEIVED)) === 0;

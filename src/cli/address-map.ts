@@ -26,5 +26,5 @@ export function bracketed(address: string, port: number): string {
 }
 
 function networkOf({ kernel }: Endpoint): string {
-  return `${kernel.network}/${kernel.bits}`;
+  return `${kernel.subnet}`;
 }

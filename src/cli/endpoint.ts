@@ -1,9 +1,11 @@
 import { networkInterfaces } from "node:os";
-import { Address, parseAddress } from "#ip/address";
+import { type Address, parseAddress } from "#ip/address";
 import { addressHint, addressReason, Prefix, parsePrefix } from "#ip/prefix";
+import { unfitForKernel } from "#netup/kernel-end";
+import { type Role, STACK_OFFSET } from "#netup/roles";
 import { usageError } from "./cli-error.ts";
 
-export type Role = "host" | "peer";
+export type { Role };
 
 /** What the three words of `host` and `peer` come to. */
 export interface Endpoint {
@@ -32,9 +34,6 @@ export interface EndpointWords {
   readonly kernel?: boolean;
 }
 
-/** Host offsets of the stacks' own addresses, so that the lines of the two terminals meet. */
-const OFFSET: Readonly<Record<Role, number>> = { host: 7, peer: 5 };
-
 /** Reads the words (the design's "words of the command line"). Throws CliError, with the very mistake. */
 export function endpoint(
   role: Role,
@@ -43,7 +42,7 @@ export function endpoint(
 ): Endpoint {
   const tun = readTun(words.tun);
   const kernel = readPrefix(words.cidr);
-  const far = readAddress(words.remote, "remote");
+  const far = readAddress(words.remote, "<remote>");
   const example = role === "host" ? `host ${tun} 10.0.0.1/24 10.0.1.5` : `peer ${tun} 10.0.1.1/24 10.0.0.7`;
   if (far.family !== kernel.family) {
     throw usageError(
@@ -66,7 +65,7 @@ export function endpoint(
     throw usageError(`${far} and --local both name the stack's own address`, `${far} lies inside ${kernel}`, example);
   }
   const own = words.local ?? (inside ? words.remote : undefined);
-  const local = own === undefined ? defaultLocal(kernel, role) : readLocal(own, kernel);
+  const local = own === undefined ? defaultLocal(kernel, role) : readLocal(own, kernel, role);
   const remote = inside || (words.any === true && role === "host") ? null : far;
   if (remote?.equals(local)) throw usageError(`${remote} is the stack's own address`, "", `for example: ${example}`);
   return { role, tun, kernel, local, remote, toKernel: owner !== undefined };
@@ -91,82 +90,67 @@ function kernelsOwn(role: Role, far: Address, owner: string, kernel: Prefix): Er
   );
 }
 
-/** What the kernel takes for the name of a device (`dev_valid_name`; "%" would be a pattern). */
-function readTun(text: string): string {
+/** What the kernel takes for the name of a device (`dev_valid_name`; "%" would be a pattern), less what would garble a terminal. */
+export function readTun(text: string): string {
   const bytes = Buffer.byteLength(text);
-  if (bytes > 0 && bytes < 16 && !/[/:%\s]/.test(text) && text !== "." && text !== "..") return text;
-  throw usageError(
-    `"${text}" is no name for a device`,
-    "a name is 1 to 15 bytes without slashes, colons, percent signs and blanks",
-    "for example tun0",
-  );
+  if (bytes > 0 && bytes < 16 && !/[/:%\s\p{Cc}]/u.test(text) && text !== "." && text !== "..") return text;
+  const why = "a name is 1 to 15 bytes without slashes, colons, percent signs, blanks and control characters";
+  throw usageError(`"${text}" is no name for a device`, why, "for example tun0");
 }
 
-export function readPrefix(text: string): Prefix {
+/** @param name the argument's, as the usage line has it. @throws CliError where it cannot be the kernel's end of a device. */
+export function readPrefix(text: string, name = "cidr"): Prefix {
   const prefix = parsePrefix(text);
   if (!(prefix instanceof Prefix))
-    throw usageError(prefix.reason, "", `<cidr> is the kernel's address: ${prefix.hint}`);
-  const room = prefix.family === 4 ? 30 : 126;
-  if (prefix.bits > room) {
-    throw usageError(
-      `${prefix} has no room for the stack`,
-      "kernel and stack need an address each",
-      `use /${room} or shorter`,
-    );
-  }
-  if (!prefix.isUsable(prefix.address)) {
-    const better = prefix.hostAt(1)!;
-    throw usageError(
-      `${prefix} is no address of a host`,
-      "it is the first or the last address of its prefix",
-      `for example ${better}/${prefix.bits}`,
-    );
-  }
+    throw usageError(prefix.reason, "", `<${name}> is the kernel's address: ${prefix.hint}`);
+  const unfit = unfitForKernel(prefix);
+  if (unfit !== null) throw usageError(unfit.what, unfit.why, unfit.fix);
   return prefix;
 }
 
 function readAddress(text: string, name: string): Address {
   const address = parseAddress(text);
-  if (address === null) {
-    const slash = text.includes("/");
-    const why = slash ? "an address alone belongs here, without a prefix length" : "";
-    const hint = slash ? text.slice(0, text.indexOf("/")) : addressHint(text);
-    throw usageError(
-      slash ? `<${name}> "${text}" has a prefix length` : `<${name}> "${text}" ${addressReason(text)}`,
-      why,
-      hint,
-    );
-  }
-  if (address.isMulticast || address.isUnspecified || address.isLimitedBroadcast || address.isLoopback) {
-    throw usageError(`<${name}> ${address} is not the address of another host`, "", "for example 10.0.1.5");
+  if (address === null) throw notAnAddress(text, name);
+  if (!address.isUnicast) {
+    throw usageError(`${name} ${address} is not the address of another host`, "", "for example 10.0.1.5");
   }
   return address;
 }
 
-function readLocal(text: string, kernel: Prefix): Address {
-  const local = readAddress(text, "local");
+function notAnAddress(text: string, name: string): Error {
+  const [, alone, port] = /^([\d.]+|\[.*\]):(\d+)$/.exec(text) ?? [];
+  if (port !== undefined) {
+    const bare = alone!.replace(/^\[|\]$/g, "");
+    return usageError(`${name} "${text}" has a port`, "an address alone belongs here", `say ${bare} --port ${port}`);
+  }
+  if (text.includes("/")) {
+    const bare = text.slice(0, text.indexOf("/"));
+    return usageError(`${name} "${text}" has a prefix length`, "an address alone belongs here", `say ${bare}`);
+  }
+  return usageError(`${name} "${text}" ${addressReason(text)}`, "", `say ${addressHint(text)}`);
+}
+
+function readLocal(text: string, kernel: Prefix, role: Role): Address {
+  const local = readAddress(text, "--local");
+  const example = `for example --local ${defaultLocal(kernel, role)}`;
   if (local.equals(kernel.address)) {
-    throw usageError(
-      `${local} is the kernel's own address`,
-      "the stack is another host of the prefix",
-      `for example --local ${defaultLocal(kernel, "host")}`,
-    );
+    throw usageError(`${local} is the kernel's own address`, "the stack is another host of the prefix", example);
+  }
+  if (!kernel.contains(local)) {
+    const why = "the kernel sends only that prefix to this device";
+    throw usageError(`--local ${local} does not lie in ${kernel.subnet}`, why, example);
   }
   if (!kernel.isUsable(local)) {
     throw usageError(
-      `--local ${local} does not lie in ${kernel.network}/${kernel.bits}`,
-      "the kernel sends only that prefix to this device",
-      `for example --local ${defaultLocal(kernel, "host")}`,
+      `--local ${local} is the first or the last address of ${kernel.subnet}`,
+      "no host may have it",
+      example,
     );
   }
   return local;
 }
 
-/** Offset 7 or 5, else the highest usable address that is not the kernel's. */
+/** The stack's own address where nobody says another. */
 export function defaultLocal(kernel: Prefix, role: Role): Address {
-  const wanted = kernel.hostAt(OFFSET[role]);
-  if (wanted !== null && kernel.isUsable(wanted) && !wanted.equals(kernel.address)) return wanted;
-  const last = kernel.lastUsable();
-  if (!last.equals(kernel.address)) return last;
-  return new Address(last.a, last.b, last.c, last.d - 1);
+  return kernel.neighbour(STACK_OFFSET[role]);
 }

@@ -60,6 +60,12 @@ export class Address {
     return isLimitedBroadcast(this.a, this.b, this.c, this.d);
   }
 
+  /** One host's on a link: neither of 0.0.0.0/8, nor `::`, loopback, multicast or limited broadcast. */
+  get isUnicast(): boolean {
+    const thisNetwork = this.family === 4 && this.d >>> 24 === 0;
+    return !thisNetwork && !this.isUnspecified && !this.isLoopback && !this.isMulticast && !this.isLimitedBroadcast;
+  }
+
   /** 169.254.0.0/16 or fe80::/10. */
   get isLinkLocal(): boolean {
     return isLinkLocal(this.a, this.b, this.c, this.d);

@@ -42,10 +42,20 @@ export class Prefix {
     );
   }
 
+  /** True where the two have an address in common. */
+  overlaps(other: Prefix): boolean {
+    return this.contains(other.network) || other.contains(this.network);
+  }
+
   /** All host bits zero. */
   get network(): Address {
     const { a, b, c, d } = this.address;
     return new Address(a & this.#m0, b & this.#m1, c & this.#m2, d & this.#m3);
+  }
+
+  /** The network with its length: `10.0.0.0/24` of `10.0.0.1/24`. */
+  get subnet(): Prefix {
+    return new Prefix(this.network, this.bits);
   }
 
   /** All host bits one: the directed broadcast of an IPv4 prefix up to /30; else null (RFC 3021: a /31 has none). */
@@ -78,6 +88,18 @@ export class Prefix {
   lastUsable(): Address {
     const { a, b, c, d } = this.last;
     return this.broadcast === null ? this.last : new Address(a, b, c, d - 1);
+  }
+
+  /**
+   * Another host of the prefix than `address`: network plus `offset` where a host may have that, else the highest address
+   * that one may have. For prefixes with room for two.
+   */
+  neighbour(offset: number): Address {
+    const wanted = this.hostAt(offset);
+    if (wanted !== null && this.isUsable(wanted) && !wanted.equals(this.address)) return wanted;
+    const last = this.lastUsable();
+    if (!last.equals(this.address)) return last;
+    return new Address(last.a, last.b, last.c, last.d - 1);
   }
 
   toString(): string {

@@ -1,4 +1,3 @@
-import { networkText } from "./cidr.ts";
 import { usage } from "./errors.ts";
 import type { Facts } from "./facts.ts";
 import { mayDrop, type NftChain, ownTableExists, TABLE, TABLE_FAMILY, tableStands, tableText } from "./nft.ts";
@@ -183,7 +182,7 @@ function untrackByIptables(facts: Facts, settings: Settings, uplink: string | nu
     [a, b],
     [b, a],
   ].map(([from, to]) => {
-    const match = ["-i", from!.name, "-d", networkText(to!.cidrs[0]!), "-m", "comment", "--comment", COMMENT];
+    const match = ["-i", from!.name, "-d", `${to!.prefixes[0]!.subnet}`, "-m", "comment", "--comment", COMMENT];
     return insertStep("notrack", "untracked", "iptables", "raw", "PREROUTING", [...match, "-j", "NOTRACK"]);
   });
   return { steps, findings: [raw] };

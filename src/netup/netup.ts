@@ -1,11 +1,11 @@
 import { actionText, apply } from "./apply.ts";
-import { addressText, cidrText, stackAddress } from "./cidr.ts";
 import { explain } from "./culprit.ts";
 import { EXIT_NOT_READY, EXIT_OK, noPermission, notReady } from "./errors.ts";
 import { detect, type Facts } from "./facts.ts";
-import { HOST_OFFSET, type NetupOptions, PEER_OFFSET, type Settings, type Side, settle } from "./options.ts";
+import { type NetupOptions, type Settings, type Side, settle, stackAddresses } from "./options.ts";
 import { type Plan, plan } from "./plan.ts";
 import type { Probe, ProbeReport } from "./probe.ts";
+import type { Role } from "./roles.ts";
 import { machine } from "./run.ts";
 import { Ledger, readState, type State, setupOf, statePath } from "./state.ts";
 import type { Finding, StepKind } from "./step.ts";
@@ -21,7 +21,7 @@ export interface ToldStep {
 }
 
 export interface ToldSide {
-  readonly role: "host" | "peer";
+  readonly role: Role;
   readonly name: string;
   /** The kernel's addresses. */
   readonly kernel: readonly string[];
@@ -140,11 +140,10 @@ function result(
 }
 
 function told(side: Side): ToldSide {
-  const offset = side.role === "host" ? HOST_OFFSET : PEER_OFFSET;
   return {
     role: side.role,
     name: side.name,
-    kernel: side.cidrs.map(cidrText),
-    stack: side.cidrs.map((cidr) => addressText(cidr.family, stackAddress(cidr, offset))),
+    kernel: side.prefixes.map(String),
+    stack: stackAddresses(side).map(String),
   };
 }

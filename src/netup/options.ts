@@ -1,5 +1,8 @@
-import { addressText, type Cidr, cidrOf, cidrText, networkText, overlap, parseCidr, stackAddress } from "./cidr.ts";
+import type { Address } from "#ip/address";
+import { Prefix, parsePrefix } from "#ip/prefix";
 import { usage } from "./errors.ts";
+import { unfitForKernel } from "./kernel-end.ts";
+import { type Role, STACK_OFFSET } from "./roles.ts";
 import { machine, type System } from "./run.ts";
 
 /** What a caller may say. Everything has a default; the strings are as they come from a command line. */
@@ -32,9 +35,10 @@ export interface NetupOptions {
 
 /** One of the two devices as it shall be. */
 export interface Side {
-  readonly role: "host" | "peer";
+  readonly role: Role;
   readonly name: string;
-  readonly cidrs: readonly Cidr[];
+  /** The kernel's addresses on it. */
+  readonly prefixes: readonly Prefix[];
 }
 
 export interface Owner {
@@ -54,33 +58,33 @@ export interface Settings {
   readonly program: string;
 }
 
-/** Host offsets of the stacks' own addresses (DESIGN: the words of the command line). */
-export const HOST_OFFSET = 7;
-export const PEER_OFFSET = 5;
+/** The prefix that both subnets are taken from where nobody says another, and the IPv6 ones. */
+const SUBNET = "10.0.0.0/23";
+const PREFIXES6 = ["fd00:a::1/64", "fd00:b::1/64"] as const;
 
 /** IFNAMSIZ is 16 with the final NUL. Stricter than the kernel, since the name stands in rules and paths. */
 const NAME = /^[A-Za-z][\w-]{0,14}$/;
 
 export function settle(options: NetupOptions): Settings {
   const names = namesOf(options.ifs ?? "tun0,tun1");
-  const pair = options.addresses !== undefined ? pairOf(options.addresses) : subnets(options.subnet ?? null);
-  const v6: [Cidr, Cidr] | null =
-    options.v6 === true ? [cidrOf("fd00:a::1/64", "address"), cidrOf("fd00:b::1/64", "address")] : null;
+  const pair = options.addresses !== undefined ? pairOf(options.addresses) : subnets(options.subnet ?? SUBNET);
+  const v6 = options.v6 === true ? PREFIXES6.map((text) => prefixOf(text, "--v6")) : null;
   const side = (i: 0 | 1): Side => ({
     role: i === 0 ? "host" : "peer",
     name: names[i],
-    cidrs: v6 === null ? [pair[i]] : [pair[i], v6[i]],
+    prefixes: v6 === null ? [pair[i]] : [pair[i], v6[i]!],
   });
   const mtu = options.mtu ?? 1500;
   if (!Number.isInteger(mtu) || mtu < 576 || mtu > 65_535) {
-    throw usage(`mtu ${mtu} is out of range`, "an IPv4 link carries 576 to 65535 bytes", "leave it out for 1500");
+    throw usage(`--mtu ${mtu} is out of range`, "an IPv4 link carries 576 to 65535 bytes", "leave it out for 1500");
   }
   if (options.v6 === true && mtu < 1280) {
-    throw usage(`mtu ${mtu} is too small for IPv6`, "RFC 8200 §5 asks for 1280 bytes", "give --mtu 1280 or more");
+    throw usage(`--mtu ${mtu} is too small for IPv6`, "RFC 8200 §5 asks for 1280 bytes", "give --mtu 1280 or more");
   }
   const uplink = options.uplink ?? null;
-  if (uplink !== null && (names.includes(uplink) || !/^[^\s/]{1,15}$/.test(uplink))) {
-    throw usage(`uplink ${uplink} cannot be`, "it is no name of another interface", "see `ip link` for the names");
+  if (uplink !== null && (names.includes(uplink) || uplink === "lo" || !/^[^\s/]{1,15}$/.test(uplink))) {
+    const why = "it is no name of an interface that leads to other machines";
+    throw usage(`--uplink ${uplink} cannot be`, why, "name one of those that `ip link` shows, or auto");
   }
   return {
     sides: [side(0), side(1)],
@@ -115,72 +119,63 @@ export function namesOf(text: string): [string, string] {
   return [host!, peer!];
 }
 
-function pairOf(text: string): [Cidr, Cidr] {
-  const parts = text.split(",");
-  if (parts.length !== 2) {
-    throw usage(`${text} is not two addresses`, "each device has one", "for example 10.0.0.1/24,10.0.1.1/24");
-  }
-  const pair: [Cidr, Cidr] = [cidrOf(parts[0]!, "address"), cidrOf(parts[1]!, "address")];
-  const [a, b] = pair;
-  for (const cidr of pair) {
-    const room = cidr.family === 4 ? 30 : 126;
-    if (cidr.prefix > room) {
-      throw usage(
-        `${cidrText(cidr)} has no room for a second address`,
-        `its prefix is longer than /${room}`,
-        "use /24",
-      );
-    }
-    const host = cidr.value - parseCidr(networkText(cidr))!.value;
-    const hosts = 1n << BigInt((cidr.family === 4 ? 32 : 128) - cidr.prefix);
-    if (host === 0n || host === hosts - 1n) {
-      throw usage(
-        `${cidrText(cidr)} is no host address`,
-        "it is the first or the last of its prefix",
-        "10.0.0.1/24, say",
-      );
-    }
-  }
-  if (a.family !== 4 || b.family !== 4) {
-    throw usage(
-      `${text} is not IPv4`,
-      "the two lab subnets are IPv4; --v6 adds fd00:a::/64 and fd00:b::/64",
-      "add --v6",
-    );
-  }
-  if (overlap(a, b)) {
-    throw usage(
-      `${networkText(a)} and ${networkText(b)} overlap`,
-      "the kernel could not route between them",
-      "use two subnets",
-    );
-  }
-  return pair;
+/** A network as it was typed. @throws NetupError where it is none, `flag` in its words. */
+export function prefixOf(text: string, flag: string): Prefix {
+  const prefix = parsePrefix(text);
+  if (prefix instanceof Prefix) return prefix;
+  throw usage(`${flag} ${text} cannot be understood`, prefix.reason, `say ${prefix.hint}`);
 }
 
-/** Two subnets at the beginning of `text`, each a /24, or a half of what there is. The kernel takes the first address. */
-function subnets(text: string | null): [Cidr, Cidr] {
-  const base = cidrOf(text ?? "10.0.0.0/23", "subnet");
-  if (base.family !== 4 || base.prefix < 8 || base.prefix > 29) {
+function pairOf(text: string): [Prefix, Prefix] {
+  const parts = text.split(",");
+  if (parts.length !== 2) {
+    const what = `--addresses ${text} does not name two addresses`;
+    throw usage(what, "each device has one", "for example --addresses 10.0.0.1/24,10.0.1.1/24");
+  }
+  const [a, b] = parts.map((part) => prefixOf(part, "--addresses")) as [Prefix, Prefix];
+  if (a.family !== 4 || b.family !== 4) {
     throw usage(
-      `subnet ${text} cannot be split in two`,
-      "an IPv4 prefix of /8 to /29 can",
+      `--addresses ${text} is not IPv4`,
+      "the two lab subnets are IPv4; --v6 adds fd00:a::/64 and fd00:b::/64",
+      "for example --addresses 10.0.0.1/24,10.0.1.1/24 --v6",
+    );
+  }
+  for (const prefix of [a, b]) requireFit(prefix);
+  if (a.overlaps(b)) {
+    throw usage(
+      `${a.subnet} and ${b.subnet} overlap`,
+      "the kernel could not route between them",
+      "for example --addresses 10.0.0.1/24,10.0.1.1/24",
+    );
+  }
+  return [a, b];
+}
+
+function requireFit(prefix: Prefix): void {
+  const unfit = unfitForKernel(prefix);
+  if (unfit !== null) throw usage(unfit.what, unfit.why, unfit.fix);
+}
+
+const SUBNET_SHORTEST = 8;
+const SUBNET_LONGEST = 29;
+
+/** Two subnets at the beginning of `text`, each a /24, or a half of what there is. The kernel takes the first address. */
+function subnets(text: string): [Prefix, Prefix] {
+  const base = prefixOf(text, "--subnet");
+  if (base.family !== 4 || base.bits < SUBNET_SHORTEST || base.bits > SUBNET_LONGEST) {
+    throw usage(
+      `--subnet ${text} cannot be split in two`,
+      `an IPv4 prefix of /${SUBNET_SHORTEST} to /${SUBNET_LONGEST} can`,
       "for example --subnet 10.77.0.0/16",
     );
   }
-  if (networkText(base) !== cidrText(base)) {
-    throw usage(
-      `subnet ${text} has host bits set`,
-      `its network is ${networkText(base)}`,
-      `--subnet ${networkText(base)}`,
-    );
+  if (!base.address.equals(base.network)) {
+    throw usage(`--subnet ${text} has host bits set`, `its network is ${base.subnet}`, `--subnet ${base.subnet}`);
   }
-  const prefix = Math.max(24, base.prefix + 1);
-  const step = 1n << BigInt(32 - prefix);
-  return [
-    { family: 4, value: base.value + 1n, prefix },
-    { family: 4, value: base.value + step + 1n, prefix },
-  ];
+  const bits = Math.max(24, base.bits + 1);
+  const [a, b] = [1, 2 ** (32 - bits) + 1].map((offset) => new Prefix(base.hostAt(offset)!, bits)) as [Prefix, Prefix];
+  requireFit(a);
+  return [a, b];
 }
 
 function ownerOf(options: NetupOptions): Owner | null {
@@ -193,8 +188,7 @@ function ownerOf(options: NetupOptions): Owner | null {
   throw usage(`there is no user ${name}`, uid.err, "name one that `id` knows: --user NAME");
 }
 
-/** The stack's own address on a side, as `host` and `peer` choose it. */
-export function stackAddressText(side: Side, index = 0): string {
-  const cidr = side.cidrs[index]!;
-  return addressText(cidr.family, stackAddress(cidr, side.role === "host" ? HOST_OFFSET : PEER_OFFSET));
+/** The stack's own addresses on a side, as `host` and `peer` choose them. */
+export function stackAddresses({ role, prefixes }: Side): Address[] {
+  return prefixes.map((prefix) => prefix.neighbour(STACK_OFFSET[role]));
 }

@@ -1,9 +1,9 @@
+import { Prefix, parsePrefix } from "#ip/prefix";
 import { ALIAS, ALIAS_ADOPTED, type SysctlChange } from "./changes.ts";
-import { cidrText, networkText, overlap, parseCidr } from "./cidr.ts";
 import { notReady } from "./errors.ts";
 import { acceptRaKey, type Facts, forceForwardingKey, forwardingKey, type Link } from "./facts.ts";
 import { untrackAndTrust } from "./firewall.ts";
-import type { Settings, Side } from "./options.ts";
+import { prefixOf, type Settings, type Side } from "./options.ts";
 import type { Action, Finding, Step, StepKind } from "./step.ts";
 
 export interface Plan {
@@ -58,18 +58,16 @@ const OFFERS = ["10.77.0.0/16", "172.31.240.0/20", "192.168.240.0/22", "198.18.0
 function requireFreePrefixes(facts: Facts, settings: Settings): void {
   const names = settings.sides.map((side) => side.name);
   const foreign = facts.routes.filter((route) => route.to !== "default" && !names.includes(route.dev));
-  const taken = foreign.map((route) => ({ route, cidr: parseCidr(withPrefix(route.to)) }));
-  const collides = (text: string) => {
-    const cidr = parseCidr(text)!;
-    return taken.find((other) => other.cidr !== null && other.cidr.prefix > 0 && overlap(cidr, other.cidr));
-  };
+  const taken = foreign.map((route) => ({ route, prefix: parsePrefix(withPrefix(route.to)) }));
+  const collides = (wanted: Prefix) =>
+    taken.find(({ prefix }) => prefix instanceof Prefix && prefix.bits > 0 && wanted.overlaps(prefix));
   for (const side of settings.sides) {
-    for (const cidr of side.cidrs) {
-      const hit = collides(cidrText(cidr));
+    for (const prefix of side.prefixes) {
+      const hit = collides(prefix);
       if (hit === undefined) continue;
-      const free = OFFERS.find((offer) => collides(offer) === undefined) ?? "a free prefix";
+      const free = OFFERS.find((offer) => collides(prefixOf(offer, "--subnet")) === undefined) ?? "a free prefix";
       throw notReady(
-        `${networkText(cidr)} is taken`,
+        `${prefix.subnet} is taken`,
         `this machine routes ${hit.route.to} ${hit.route.dev === "" ? "elsewhere" : `through ${hit.route.dev}`}`,
         `sudo ${settings.program} netup --subnet ${free}`,
       );
@@ -135,7 +133,7 @@ function device(facts: Facts, settings: Settings, side: Side): Step[] {
   const adopted = link.alias === ALIAS_ADOPTED;
   const sameOwner = owner === null || link.owner === owner.name || link.owner === String(owner.uid);
   const ipv4 = link.addresses.filter((address) => !address.includes(":"));
-  const wanted = side.cidrs.map(cidrText);
+  const wanted = side.prefixes.map(String);
   if ((!sameOwner || !ipv4.every((address) => wanted.includes(address))) && !adopted) {
     throw notReady(
       `${side.name} stands already, but otherwise`,
@@ -149,7 +147,7 @@ function device(facts: Facts, settings: Settings, side: Side): Step[] {
 }
 
 function create(facts: Facts, settings: Settings, side: Side): Step {
-  const { name, role, cidrs } = side;
+  const { name, role, prefixes } = side;
   const { owner, mtu } = settings;
   // Without a link-local address and multicast the kernel has nothing of its own to say: captures show the lab alone.
   // Below IPv6's least MTU (RFC 8200 §5) it forgets IPv6 on the device, and has no such mode.
@@ -160,7 +158,7 @@ function create(facts: Facts, settings: Settings, side: Side): Step {
   return {
     kind: "device",
     subject: name,
-    title: [`create, owner ${owner?.name ?? "root"}`, ...cidrs.map(cidrText), `mtu ${mtu}`].join(", "),
+    title: [`create, owner ${owner?.name ?? "root"}`, ...prefixes.map(String), `mtu ${mtu}`].join(", "),
     actions: [
       {
         run: [
@@ -196,7 +194,7 @@ function adopt(settings: Settings, side: Side, link: Link): Step {
       `${again}; or adopt it: --force`,
     );
   }
-  const added = side.cidrs.map(cidrText).filter((address) => !link.addresses.includes(address));
+  const added = side.prefixes.map(String).filter((address) => !link.addresses.includes(address));
   return {
     kind: "device",
     subject: name,
@@ -208,11 +206,11 @@ function adopt(settings: Settings, side: Side, link: Link): Step {
 
 function bringUp(side: Side, link: Link | null): Action[] {
   const actions: Action[] = [];
-  for (const cidr of side.cidrs) {
-    const text = cidrText(cidr);
+  for (const prefix of side.prefixes) {
+    const text = `${prefix}`;
     if (link?.addresses.includes(text)) continue;
     // nodad: nobody else is on a TUN, and a tentative address cannot be used for a second.
-    const rest = cidr.family === 6 ? ["nodad"] : [];
+    const rest = prefix.family === 6 ? ["nodad"] : [];
     actions.push({ run: ["ip", "addr", "add", text, "dev", side.name, ...rest] });
   }
   if (link?.up !== true) actions.push({ run: ["ip", "link", "set", "dev", side.name, "up"] });

@@ -3,8 +3,7 @@ import * as ipv4 from "#wire/ipv4";
 import * as ipv6 from "#wire/ipv6";
 import { ICMP, ICMPV6, TCP } from "#wire/protocol";
 import * as tcp from "#wire/tcp";
-import { stackAddress, word } from "./cidr.ts";
-import { HOST_OFFSET, PEER_OFFSET, type Side } from "./options.ts";
+import { type Side, stackAddresses } from "./options.ts";
 
 const PORT = 7000;
 /** From the ephemeral range, so that a firewall sees nothing odd. */
@@ -14,11 +13,11 @@ const TTL = 64;
 
 /** A SYN without options from one stack's address to the other's, in the family of the sides' address `index`; its length. */
 export function writeSyn(v: DataView, o: number, from: Side, to: Side, index: number): number {
-  const source = stackWords(from, index);
-  const destination = stackWords(to, index);
+  const source = stackAddresses(from)[index]!;
+  const destination = stackAddresses(to)[index]!;
   const n = tcp.HEADER_MIN;
-  if (source.length === 1) {
-    const [s, d] = [source[0]!, destination[0]!];
+  if (source.family === 4) {
+    const [s, d] = [source.d, destination.d];
     const at = o + ipv4.HEADER_MIN;
     ipv4.write(v, o, 0, ipv4.HEADER_MIN + n, 0, ipv4.DF, TTL, TCP, s, d);
     ipv4.setChecksum(v, o);
@@ -26,8 +25,8 @@ export function writeSyn(v: DataView, o: number, from: Side, to: Side, index: nu
     tcp.setChecksum(v, at, checksum.finish(checksum.sum(v, at, n, checksum.pseudo4(s, d, TCP, n))));
     return ipv4.HEADER_MIN + n;
   }
-  const [a, b, c, d] = source as [number, number, number, number];
-  const [e, f, g, h] = destination as [number, number, number, number];
+  const { a, b, c, d } = source;
+  const { a: e, b: f, c: g, d: h } = destination;
   const at = o + ipv6.HEADER;
   ipv6.write(v, o, 0, 0, n, TCP, TTL);
   ipv6.setSource(v, o, a, b, c, d);
@@ -35,13 +34,6 @@ export function writeSyn(v: DataView, o: number, from: Side, to: Side, index: nu
   tcp.write(v, at, SOURCE_PORT, PORT, 0, 0, n, tcp.SYN, WINDOW, 0);
   tcp.setChecksum(v, at, checksum.finish(checksum.sum(v, at, n, checksum.pseudo6(a, b, c, d, e, f, g, h, TCP, n))));
   return ipv6.HEADER + n;
-}
-
-/** The stack's own address on a side as int32 words: one or four. */
-function stackWords(side: Side, index: number): number[] {
-  const cidr = side.cidrs[index]!;
-  const value = stackAddress(cidr, side.role === "host" ? HOST_OFFSET : PEER_OFFSET);
-  return (cidr.family === 4 ? [0] : [96, 64, 32, 0]).map((shift) => word(value, shift));
 }
 
 /** Whether the packet is our SYN. */

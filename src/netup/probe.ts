@@ -42,7 +42,7 @@ export const probe: Probe = (system, settings) => {
   try {
     for (const side of settings.sides) open.push(new End(side));
     const [a, b] = open as [End, End];
-    const families = settings.sides[0].cidrs.map((_, i) => i);
+    const families = settings.sides[0].prefixes.map((_, i) => i);
     const trials = families.flatMap((i) => [trial(system, a, b, i), trial(system, b, a, i)]);
     const dropped = trials.some((each) => !each.arrived);
     return { outcome: dropped ? "dropped" : "passed", trials, why: "" };
@@ -89,7 +89,7 @@ class End {
 }
 
 function trial(system: System, from: End, to: End, index: number): Trial {
-  const { family } = from.side.cidrs[index]!;
+  const { family } = from.side.prefixes[index]!;
   const names = [from.side.name, to.side.name];
   const before = readCounters(system, names);
   let icmp: string | null = null;

@@ -1,5 +1,4 @@
 import { type Change, changeKey } from "./changes.ts";
-import { cidrText } from "./cidr.ts";
 import { notReady } from "./errors.ts";
 import type { Owner, Settings } from "./options.ts";
 import type { System } from "./run.ts";
@@ -81,7 +80,7 @@ export function setupOf(settings: Settings, uplink: string | null): Setup {
   const [host, peer] = settings.sides;
   return {
     names: [host.name, peer.name],
-    addresses: settings.sides.map((side) => side.cidrs.map(cidrText)),
+    addresses: settings.sides.map((side) => side.prefixes.map(String)),
     owner: settings.owner,
     uplink,
     v6: settings.v6,

@@ -1,7 +1,6 @@
 import { expect, test } from "bun:test";
-import { cidrText } from "#netup/cidr";
 import { NetupError } from "#netup/errors";
-import { type NetupOptions, settle, stackAddressText } from "#netup/options";
+import { type NetupOptions, settle, stackAddresses } from "#netup/options";
 import { Recorded } from "./recorded.ts";
 
 const machine = () => new Recorded().tell("id -u -- alice", "1000\n").tell("id -u -- nobody-here", 1);
@@ -22,7 +21,7 @@ function refusal(options: NetupOptions): NetupError {
 
 test("without options it is the experiment of the card", () => {
   const { sides, owner, uplink } = settled({});
-  expect(sides.map((side) => [side.name, ...side.cidrs.map(cidrText), stackAddressText(side)])).toEqual([
+  expect(sides.map((side) => [side.name, ...side.prefixes.map(String), ...stackAddresses(side).map(String)])).toEqual([
     ["tun0", "10.0.0.1/24", "10.0.0.7"],
     ["tun1", "10.0.1.1/24", "10.0.1.5"],
   ]);
@@ -41,7 +40,7 @@ test("the owner is who called sudo, unless another is named; root needs none", (
 });
 
 test("a subnet is split into two that do not touch", () => {
-  const split = (subnet: string) => settled({ subnet }).sides.map((side) => cidrText(side.cidrs[0]!));
+  const split = (subnet: string) => settled({ subnet }).sides.map((side) => `${side.prefixes[0]}`);
   expect(split("10.77.0.0/16")).toEqual(["10.77.0.1/24", "10.77.1.1/24"]);
   expect(split("192.168.9.0/24")).toEqual(["192.168.9.1/25", "192.168.9.129/25"]);
   expect(split("192.168.9.8/29")).toEqual(["192.168.9.9/30", "192.168.9.13/30"]);
@@ -61,6 +60,9 @@ test("bad options are usage errors that say what to type", () => {
     { subnet: "10.0.0.0/30" },
     { subnet: "10.0.0.1/24" },
     { subnet: "fd00::/64" },
+    { subnet: "127.0.0.0/8" },
+    { subnet: "0.0.0.0/8" },
+    { subnet: "010.0.0.0/16" },
     { addresses: "10.0.0.1/24" },
     { addresses: "10.0.0.1/24,10.0.0.2/24" },
     { addresses: "010.0.0.1/24,10.0.1.1/24" },
@@ -69,6 +71,10 @@ test("bad options are usage errors that say what to type", () => {
     { addresses: "10.0.0.1/31,10.0.1.1/24" },
     { addresses: "10.0.0.1,10.0.1.1" },
     { addresses: "fd00::1/64,fd01::1/64" },
+    { addresses: "127.0.0.1/8,10.0.1.1/24" },
+    { addresses: "10.0.0.1/7,192.168.1.1/24" },
+    { addresses: "224.0.0.1/24,10.0.1.1/24" },
+    { addresses: "," },
     { mtu: 575 },
     { mtu: 65_536 },
     { mtu: 1500.5 },
@@ -77,6 +83,7 @@ test("bad options are usage errors that say what to type", () => {
     { user: "nobody-here" },
     { uplink: "tun0" },
     { uplink: "a b" },
+    { uplink: "lo" },
   ];
   for (const options of bad) {
     const { exitCode, message, why, fix } = refusal(options);

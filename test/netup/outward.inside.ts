@@ -1,8 +1,7 @@
 import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
 import { Slab } from "#base/slab";
 import { openTun } from "#device/tun";
-import { cidrOf } from "#netup/cidr";
-import { settle } from "#netup/options";
+import { prefixOf, settle } from "#netup/options";
 import { writeSyn } from "#netup/probe-packet";
 import { refuseOutside } from "./guard.ts";
 
@@ -14,6 +13,6 @@ const slab = new Slab(HEADROOM + PACKET_MAX);
 const packet = new Packet();
 packet.o = slab.reserve(HEADROOM + PACKET_MAX) + HEADROOM;
 device.attach(slab);
-packet.n = writeSyn(slab.view, packet.o, host, { ...peer, cidrs: [cidrOf(process.argv[2]!, "network")] }, 0);
+packet.n = writeSyn(slab.view, packet.o, host, { ...peer, prefixes: [prefixOf(process.argv[2]!, "network")] }, 0);
 device.transmit(packet, 0);
 device.close();

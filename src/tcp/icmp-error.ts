@@ -40,18 +40,28 @@ export function unreachable(tcb: Tcb, hard: boolean, error: number, now: number)
  * @param pathMss what the path leaves for payload without options.
  */
 export function pathMtuChanged(tcb: Tcb, pathMss: number, now: number): void {
+  if (tcb.state === SYN_SENT) {
+    synTooBig(tcb, pathMss);
+    return;
+  }
   if (pathMss >= tcb.snd.mssBase) return;
   tcb.env.counters.count(M.ICMP_MTU);
   const before = tcb.snd.mss;
   setSegmentSize(tcb, Math.min(pathMss, announcedMss(tcb)));
   tcb.cc.cwnd = Math.max(Math.floor(tcb.cc.cwnd / before) * tcb.snd.mss, tcb.snd.mss);
-  // A SYN that was too big was so for the data on it: the next one goes without, and at once.
-  if (tcb.state === SYN_SENT && tcb.fast.sent > 0) tcb.synNow = M.TX_SYN;
-  if (tcb.state & (SYN_SENT | SYN_RECEIVED) && !tcb.fast.early) return;
+  if (tcb.state === SYN_RECEIVED && !tcb.fast.early) return;
   markAllLost(tcb, M.ICMP_MTU, now);
   tcb.renoSacked = 0;
   tcb.cc.recover = tcb.snd.nxt;
   tcb.cc.phase = CA_LOSS;
   tcb.cc.ssthresh = Math.max(tcb.cc.cwnd, 2 * tcb.snd.mss);
   tcb.cc.force = true;
+}
+
+/** By its data, that is (RFC 7413): it goes again at once, without. */
+function synTooBig(tcb: Tcb, pathMss: number): void {
+  if (tcb.fast.sent === 0 || pathMss >= tcb.localMss) return;
+  tcb.env.counters.count(M.ICMP_MTU);
+  tcb.localMss = pathMss;
+  tcb.synNow = M.TX_SYN;
 }

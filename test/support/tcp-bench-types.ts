@@ -14,6 +14,8 @@ export interface Sent {
   readonly sackOk: boolean;
   readonly ts: readonly [value: number, echo: number] | null;
   readonly sack: readonly (readonly [number, number])[];
+  /** The Fast Open cookie under its own kind or the experiment's, empty for a request; null: no such option. */
+  readonly cookie: readonly number[] | null;
   /** Kinds of the options, in order. */
   readonly kinds: readonly number[];
   readonly data: Uint8Array;

@@ -429,6 +429,7 @@ export class TcpBench {
       sackOk: found.has(4),
       ts: stamps === undefined ? null : [word(stamps, 0), word(stamps, 4)],
       sack,
+      cookie: found.get(34) ?? found.get(254)?.slice(2) ?? null,
       kinds,
       data,
       cause: markName(packet.cause),

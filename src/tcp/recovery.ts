@@ -137,8 +137,10 @@ export function congestionEchoed(tcb: Tcb, now: number): void {
 }
 
 function inReduction(tcb: Tcb, result: AckResult, duplicate: boolean, now: number): void {
-  if (result.acked > 0 && ge(tcb.snd.una, tcb.cc.recover)) ended(tcb, result, now);
-  else if (lossFound(tcb, result, duplicate, now)) enterRecovery(tcb, result, now);
+  if (result.acked > 0 && ge(tcb.snd.una, tcb.cc.recover)) {
+    leave(tcb, M.CC_EXIT_RECOVERY, now);
+    ended(tcb, result, now);
+  } else if (lossFound(tcb, result, duplicate, now)) enterRecovery(tcb, result, now);
   else reduce(tcb, result, now);
 }
 
@@ -164,13 +166,15 @@ function inRecovery(tcb: Tcb, result: AckResult, duplicate: boolean, now: number
     (tcb.sackOk ? ge(una, cc.recover) : gt(una, cc.recover) || (tcb.head === NONE && !tcb.params.holdRecovery))
   ) {
     const none = answersFirstCopy(tcb, result) || allDuplicates(tcb);
-    ended(tcb, result, now);
+    leave(tcb, M.CC_EXIT_RECOVERY, now);
     if (none) takeBack(tcb, false, now);
+    ended(tcb, result, now);
     return;
   }
   // A partial ACK that answers the first copy: nothing was lost, only overtaken. So say D-SACKs for all that was resent.
   if ((result.acked > 0 && tcb.resentBytes === 0 && answersFirstCopy(tcb, result)) || allDuplicates(tcb)) {
     takeBack(tcb, true, now);
+    ended(tcb, result, now);
     return;
   }
   if (tcb.sackOk) findLosses(tcb, now);
@@ -209,9 +213,8 @@ function reduce(tcb: Tcb, result: AckResult, now: number): void {
   traceCwnd(tcb, M.CC_RECOVERY, now);
 }
 
-/** All that was in flight when the reduction began is acknowledged. */
+/** The ACK that ended a reduction, or showed that it was for nothing, may raise cwnd as any other does. */
 function ended(tcb: Tcb, result: AckResult, now: number): void {
-  leave(tcb, M.CC_EXIT_RECOVERY, now);
   if (tcb.params.growAtRecoveryEnd) grow(tcb, result.delivered, now);
 }
 
@@ -264,6 +267,7 @@ function inLoss(tcb: Tcb, result: AckResult, duplicate: boolean, now: number): v
   // RFC 5682 §3.1 step 3 b: what was never resent has arrived, so the timer was too early.
   if (late || (undo.frto && undo.armed && result.original)) {
     takeBack(tcb, true, now);
+    ended(tcb, result, now);
     return;
   }
   if (undo.frto && !over) testTimeout(tcb, result, duplicate);

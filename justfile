@@ -58,6 +58,10 @@ conformance:
 drill *FILES="test/drill":
     bun test {{FILES}}
 
+# the same scripts against this machine's kernel, in real time: where does it differ? (root, or user namespaces)
+oracle *WORDS:
+    bun test/kernel/oracle.ts {{WORDS}}
+
 # start the program from source, without compiling: just run host tun0 10.0.0.1/24 10.0.1.5
 run *ARGS:
     bun src/cli/main.ts {{ARGS}}

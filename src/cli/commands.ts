@@ -1,41 +1,7 @@
 import type { Flag } from "./argv.ts";
-import type { Flags } from "./flags.ts";
+import { type CommandSpec, type FlagGroup, group } from "./command-spec.ts";
 
-/** What a command is called with. */
-export interface Call {
-  readonly args: readonly string[];
-  readonly flags: Flags;
-}
-
-/** A module in ./commands: runs the command and answers the exit code. */
-export interface CommandModule {
-  run(call: Call): Promise<number>;
-}
-
-export interface FlagGroup {
-  readonly title: string;
-  readonly flags: readonly Flag[];
-}
-
-export interface CommandSpec {
-  readonly name: string;
-  /** Its positional arguments, in cac's form. */
-  readonly args: string;
-  readonly summary: string;
-  /** The first three things to copy. */
-  readonly examples: readonly [string, string, string];
-  /** A few sentences behind the examples. */
-  readonly about: string;
-  readonly groups: readonly FlagGroup[];
-  /** Where its exit codes are not those of a conversation. */
-  readonly exits?: readonly (readonly [string, string])[];
-  /** Loaded only when the command runs, so that help and version answer at once. */
-  readonly load: () => Promise<CommandModule>;
-}
-
-function group(title: string, ...flags: (readonly [string, string])[]): FlagGroup {
-  return { title, flags: flags.map(([raw, text]) => ({ raw, text })) };
-}
+export type { Call, CommandSpec } from "./command-spec.ts";
 
 export const GLOBAL_FLAGS: readonly Flag[] = [
   { raw: "-h, --help", text: "this text" },

@@ -35,6 +35,15 @@ export function microseconds(name: string, ms: number): number {
   return Math.ceil(ms * MILLISECOND);
 }
 
+/** Fast Open connections that may be pending where nobody says how many. */
+const PENDING = 128;
+
+export function fastOpenParams(fastOpen: boolean | number | undefined): Partial<TcpParams> {
+  if (fastOpen === undefined) return {};
+  if (typeof fastOpen === "boolean") return { fastOpenBacklog: fastOpen ? PENDING : 0 };
+  return { fastOpenBacklog: whole("fastOpen", fastOpen, 0, 65_535) };
+}
+
 /** RFC 7323 §2.3: no window exceeds 2^30. */
 const MAX_BUFFER = 1 << 30;
 

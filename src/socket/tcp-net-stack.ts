@@ -1,13 +1,14 @@
 import type { Trace } from "#base/trace";
 import { CallError } from "#stack/call-error";
 import type { Stack } from "#stack/stack";
+import { CookieKeys, KEY } from "#tcp/fast-open-cookie";
 import { info, type TcpInfo } from "#tcp/info";
 import { Listener as EngineListener } from "#tcp/listener";
-import { T_USER_TIMEOUT } from "#tcp/tcb";
+import { T_USER_TIMEOUT, type Tcb } from "#tcp/tcb";
 import { ConnectionError } from "./connection-error.ts";
 import { Deferred } from "./deferred.ts";
 import { addressOf } from "./endpoint.ts";
-import { microseconds, paramsOf } from "./options.ts";
+import { fastOpenParams, microseconds, paramsOf } from "./options.ts";
 import { TcpListener } from "./tcp-listener.ts";
 import { type Floor, TcpSocket } from "./tcp-socket.ts";
 import type { ConnectOptions, Endpoint, Host, Listener, ListenOptions, NetStack, Socket } from "./types.ts";
@@ -50,12 +51,14 @@ export class TcpNetStack implements NetStack, Floor {
   connect(remote: Endpoint, options: ConnectOptions = {}): Socket {
     this.#checkOpen();
     const { engine, host } = this;
-    const { localAddress, localPort = 0, allowHalfOpen = true, timeout, signal } = options;
+    const { localAddress, localPort = 0, allowHalfOpen = true, timeout, signal, earlyData } = options;
+    const { fastOpen = earlyData !== undefined } = options;
     const local = localAddress === undefined ? {} : { local: addressOf(localAddress) };
     const limit = timeout === undefined ? 0 : microseconds("timeout", timeout);
-    const open = { ...local, localPort, params: paramsOf(options) };
+    const open = { ...local, localPort, params: { ...paramsOf(options), ...(fastOpen ? { fastOpen } : {}) } };
     const now = host.now();
     const tcb = engine.connect(addressOf(remote.hostname), remote.port, open, now);
+    if (earlyData !== undefined) this.#writeEarly(tcb, earlyData, now);
     // The handshake's end stops this timer; the user timeout of later data is another matter.
     if (limit > 0) tcb.timers[T_USER_TIMEOUT] = Math.min(tcb.timers[T_USER_TIMEOUT]!, now + limit);
     host.wake();
@@ -72,11 +75,30 @@ export class TcpNetStack implements NetStack, Floor {
       ...(remote === undefined ? {} : { remote: addressOf(remote) }),
       ...(remotePort === undefined ? {} : { remotePort }),
       ...(backlog === undefined ? {} : { backlog }),
-      params: paramsOf(options),
+      params: { ...paramsOf(options), ...fastOpenParams(options.fastOpen) },
     });
     const listener = new TcpListener(this, engineListener, allowHalfOpen);
     this.#listeners.add(listener);
     return listener;
+  }
+
+  /** All of it, or the attempt is none: a part of a request is nothing to begin with. */
+  #writeEarly(tcb: Tcb, data: Uint8Array, now: number): void {
+    const taken = this.engine.send(tcb, data, 0, data.length, now);
+    if (taken === data.length) return;
+    this.engine.abort(tcb, now);
+    this.engine.release(tcb);
+    const full = tcb.params.sendBuffer > taken;
+    if (full) throw new CallError("ENOBUFS", "the stack has no memory left for the early data");
+    throw new CallError("EINVAL", `earlyData is at most the send buffer, ${taken} octets, not ${data.length}`);
+  }
+
+  setFastOpenKey(key: Uint8Array, previous?: Uint8Array): void {
+    for (const each of [key, previous]) {
+      if (each === undefined || each.length === KEY) continue;
+      throw new CallError("EINVAL", `a key of Fast Open has ${KEY} octets, not ${each.length}`);
+    }
+    this.engine.fastOpen.keys = new CookieKeys(key, previous);
   }
 
   connections(): TcpInfo[] {

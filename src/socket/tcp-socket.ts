@@ -256,6 +256,7 @@ export class TcpSocket implements Socket, Source, Sink {
       timestamps: tcb.timestampsOk,
       wscale: tcb.windowScaleOk ? { send: tcb.snd.shift, receive: tcb.rcv.shift } : null,
       rtt: Math.max(0, Math.round(tcb.srtt)),
+      synData: tcb.fast.taken,
     });
     if (this.#finished) this.#finish();
   }

@@ -105,6 +105,14 @@ export interface ConnectOptions extends SocketOptions {
   readonly signal?: AbortSignal;
   /** Ends the attempt when it is not open after so long, ms. Default: 7 retransmissions of the SYN, 247 s. */
   readonly timeout?: number;
+  /**
+   * TCP Fast Open (RFC 7413): octets that are written at once, copied, and go with the SYN where the server gave this stack a cookie
+   * before; else after the handshake, which asks for a cookie. The network may deliver a SYN twice, so that the server acts twice upon
+   * them: only for requests that may be repeated (RFC 7413 §6). At most what the send buffer holds.
+   */
+  readonly earlyData?: Uint8Array;
+  /** The same for what is written before the current turn of the event loop is over. Default: whether there is `earlyData`. */
+  readonly fastOpen?: boolean;
 }
 
 /** What a passive OPEN can be told. */
@@ -117,6 +125,12 @@ export interface ListenOptions extends SocketOptions {
   readonly remotePort?: number;
   /** Connections that may wait to be accepted. Default 128. */
   readonly backlog?: number;
+  /**
+   * TCP Fast Open (RFC 7413): clients are given cookies, and one that shows its cookie is accepted before the handshake is over, with the
+   * data of its SYN: `opened` of its socket is still pending then. What is read until `opened` resolves may be a repetition of what
+   * was read before (RFC 7413 §6). A number: how many may be pending so, default 128. Default false.
+   */
+  readonly fastOpen?: boolean | number;
 }
 
 /** What the handshake agreed on. */
@@ -132,6 +146,8 @@ export interface SocketInfo {
   readonly wscale: { readonly send: number; readonly receive: number } | null;
   /** µs that the handshake took to come back, 0 if it could not be measured. */
   readonly rtt: number;
+  /** Data on a SYN was taken (Fast Open): the peer's by us, or ours by the peer. */
+  readonly synData: boolean;
 }
 
 /**
@@ -212,7 +228,7 @@ export interface Socket extends AsyncDisposable {
 export interface Listener extends AsyncIterable<Socket>, AsyncDisposable {
   /** Where it listens; hostname "0.0.0.0" or "::" stands for every address of ours. */
   readonly address: Endpoint;
-  /** The next connection, open already; null once the listener is closed. Several may wait. */
+  /** The next connection, open already (but see `fastOpen`); null once the listener is closed. Several may wait. */
   accept(): Promise<Socket | null>;
   /** Called when remotes knocked that are not let in: with the last of each turn (the counter `tcp.rx.stranger` has all). */
   onStranger: ((remote: Endpoint) => void) | null;
@@ -233,6 +249,12 @@ export interface NetStack extends AsyncDisposable {
   listen(options: ListenOptions): Listener;
   /** Every connection in any state, TIME-WAIT included. */
   connections(): TcpInfo[];
+  /**
+   * The key under which Fast Open cookies are made from now on, 16 octets: for stacks that serve one another's clients, or keep it over a restart.
+   * `previous` stays good for those that have a cookie already. Without this call the key comes from the stack's own secret.
+   * @throws CallError EINVAL.
+   */
+  setFastOpenKey(key: Uint8Array, previous?: Uint8Array): void;
   /** How often each rule of the stack was reached, by its name; those that are not zero. */
   counters(): Record<string, number>;
   /** Called with the event ring after each turn that recorded something; the records are forgotten afterwards. */

@@ -4,6 +4,8 @@ import { type StateName, stateName } from "./state.ts";
 import { CA_OPEN, type Tcb } from "./tcb.ts";
 import { room } from "./window.ts";
 
+/** By FAIL_* of `fast-open.ts`: none; there was no cookie; the server passed over the data; it answered only a SYN without. */
+const FAILURES = ["", "no-cookie", "not-taken", "syn-resent"] as const;
 const PHASES = ["open", "disorder", "cwr", "recovery", "loss"] as const;
 
 /** Octets, microseconds and counts; sequence numbers do not appear. */
@@ -67,6 +69,9 @@ export interface TcpInfo {
   sndbufLimited: number;
   duplicatesReceived: number;
   outOfOrderReceived: number;
+  /** Fast Open (RFC 7413): data on a SYN was taken, the peer's by us or ours by the peer; and why not, where we asked for it. */
+  synData: boolean;
+  fastOpenFailure: (typeof FAILURES)[number];
 }
 
 export function info(tcb: Tcb): TcpInfo {
@@ -121,5 +126,7 @@ export function info(tcb: Tcb): TcpInfo {
     sndbufLimited: tcb.bufferLimitedTime,
     duplicatesReceived: tcb.duplicatesReceived,
     outOfOrderReceived: tcb.outOfOrderReceived,
+    synData: tcb.fast.taken,
+    fastOpenFailure: FAILURES[tcb.fast.fail] ?? "",
   };
 }

@@ -16,6 +16,7 @@ describe("opening", () => {
       timestamps: true,
       wscale: { send: 7, receive: 7 },
       rtt: 20_000,
+      synData: false,
     });
     const passive = (await w.until(listener.accept()))!;
     expect((await passive.opened).remoteAddress).toBe("10.0.1.5:40000");

@@ -25,6 +25,8 @@ export interface World {
   until<T>(done: Promise<T>, options?: RunOptions): Promise<T>;
   /** From now on nothing arrives any more. */
   cut(): void;
+  /** Everything arrives again as it did. */
+  heal(): void;
   /** Runs for so many ms of virtual time. */
   pass(ms: number): Promise<void>;
 }
@@ -67,6 +69,9 @@ export async function world(options: WorldOptions = {}): Promise<World> {
     cut() {
       const dead = parseLink("loss 100%");
       for (const wire of [wires.there, wires.back]) wire.link.set(dead, sim.now);
+    },
+    heal() {
+      for (const wire of [wires.there, wires.back]) wire.link.set(profiles, sim.now);
     },
     async pass(ms) {
       await sim.runSettled({ until: sim.now + ms * 1_000 });

@@ -1,5 +1,6 @@
 import { type Packet, type Position, type Syscall, type TcpPacket, Unsupported } from "./ast.ts";
 import { systemCall } from "./calls/connection.ts";
+import { observe } from "./calls/observe.ts";
 import type { Attempt, Descriptor, Surroundings } from "./calls/sockets.ts";
 import { decode, type Live } from "./codec.ts";
 import type { Config } from "./config.ts";
@@ -50,6 +51,7 @@ export class Bench {
     readonly engine: Engine | System,
   ) {
     this.#around = {
+      toleranceUsecs: config.toleranceUsecs,
       bindPort: config.bindPort,
       connectPort: config.connectPort,
       table: this.table,
@@ -67,7 +69,7 @@ export class Bench {
     const { engine } = this;
     return isSystem(engine)
       ? engine.systemCall(this.#around, syscall)
-      : systemCall({ ...this.#around, engine }, syscall);
+      : systemCall({ ...this.#around, engine, family: this.config.family, readFile: this.config.readFile }, syscall);
   }
 
   /** Lets the engine do what is due until `t`, and then it is `t` (or later, if it already was). */
@@ -100,8 +102,10 @@ export class Bench {
   /** Takes what the stack has to send now, and lets a blocked call look around. */
   settle(): void {
     this.#drain();
+    observe(this.table, this.now);
     this.onChange();
     this.#drain();
+    observe(this.table, this.now);
   }
 
   #drain(): void {

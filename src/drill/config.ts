@@ -3,6 +3,7 @@ import { type Script, ScriptError, type ScriptOption, Unsupported } from "./ast.
 import type { Family } from "./codec.ts";
 import type { Profile } from "./engine.ts";
 import { parseOptions, parseScript } from "./language/parser.ts";
+import type { ReadFile } from "./script-files.ts";
 import { TOLERANCE_PERCENT, TOLERANCE_USECS } from "./timing.ts";
 
 /** What a run is told from outside (the command line) or by the `--options` at the head of a script. */
@@ -27,6 +28,7 @@ export interface Config {
   readonly seed: number;
   /** Commands that scripts name beside their init command. */
   readonly initScripts: readonly string[];
+  readonly readFile: ReadFile;
 }
 
 const V4 = { local: "192.168.0.1", remote: "192.0.2.1" };
@@ -108,6 +110,7 @@ export function configure(script: Pick<Script, "options">, outside: ConfigureOpt
     strict,
     seed,
     initScripts: value("init_scripts")?.value.split(",") ?? [],
+    readFile: outside.readFile ?? (() => undefined),
   };
 }
 
@@ -118,6 +121,8 @@ export interface ConfigureOptions {
   readonly options: ReadonlyMap<string, string>;
   /** Where neither the script nor an option says one. */
   readonly toleranceUsecs?: number | undefined;
+  /** What scripts may read; undefined: nothing. */
+  readonly readFile?: ReadFile;
 }
 
 function fromOutside(options: ReadonlyMap<string, string>): ScriptOption[] {

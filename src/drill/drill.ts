@@ -3,6 +3,7 @@ import { configure, readScript } from "./config.ts";
 import type { Engine, EngineSetup, Profile, System } from "./engine.ts";
 import type { Reported } from "./report.ts";
 import { type Result, run } from "./runner.ts";
+import { filesBeside } from "./script-files.ts";
 
 export interface DrillOptions {
   readonly profile: Profile;
@@ -23,7 +24,7 @@ export function drill(source: string, file: string, options: DrillOptions): Repo
   const { profile, defines, newEngine } = options;
   try {
     const script = readScript(source, file, profile, defines);
-    return { file, result: run(script, configure(script, options), newEngine) };
+    return { file, result: run(script, configure(script, { ...options, readFile: filesBeside(file) }), newEngine) };
   } catch (error) {
     return { file, result: unread(error) };
   }

@@ -125,10 +125,11 @@ export interface EngineListener {
   setOption(name: string, value: SettingValue): boolean;
 }
 
-/** MSG_MORE and MSG_OOB. */
+/** MSG_MORE, MSG_OOB and MSG_EOR: what follows never shares a segment with what an end of record ends. */
 export interface SendFlags {
   readonly more: boolean;
   readonly urgent: boolean;
+  readonly endOfRecord?: boolean;
 }
 
 export interface EngineConnection {
@@ -152,6 +153,8 @@ export interface EngineConnection {
   unsent(): number;
   /** The peer's FIN has come in order. */
   finished(): boolean;
+  /** Octets to be read before the one that the urgent pointer marks (the one before it); undefined: there is none ahead. */
+  urgentAt?(): number | undefined;
   /** The errno's name that ended the connection; taken by `takeError`. */
   error(): string | undefined;
   takeError(): string | undefined;

@@ -1,6 +1,24 @@
 import { ACK, type Ports, RST, SYN, type TcpOption, type TcpPacket } from "./ast.ts";
 import { decodeOptions, type Live, patternByte } from "./codec.ts";
 
+/** A data segment that left, with offsets of the stream; `octets`: with its headers. */
+export interface Departure {
+  readonly start: number;
+  readonly end: number;
+  readonly octets: number;
+  readonly time: number;
+}
+
+/** A segment that came in. */
+interface Arrival {
+  readonly start: number;
+  readonly end: number;
+  readonly time: number;
+}
+
+/** Octets that a kernel copies behind others rather than keep a buffer for them. */
+const SMALL = 64;
+
 /**
  * One connection between the script and the stack: which live numbers the script's numbers stand for. A script counts
  * from the ISNs that it writes itself; the stack chooses its own, and its own timestamps.
@@ -19,6 +37,8 @@ export class Flow {
   localIsn = 0;
   scriptLocalIsn = 0;
   #localKnown = false;
+  /** Octets of the headers of the SYN that opened the connection from outside. */
+  synHeaders = 0;
   /** The SYN that was injected last, for a connection that begins anew on the same ports. */
   #newestSyn = -1;
   /** The first timestamp of the stack: script and live, and every later one by the script's number. */
@@ -97,6 +117,7 @@ export class Flow {
   /** The stack sent this packet: the first SYN tells its ISN. */
   sent(live: Live): void {
     const tcp = live.tcp;
+    if (tcp && tcp.payload.length > 0) this.#depart(live, tcp.sequence, tcp.flags, tcp.payload.length);
     if (!tcp || (tcp.flags & SYN) === 0 || tcp.flags & RST) return;
     const reborn =
       this.#localKnown &&
@@ -108,6 +129,8 @@ export class Flow {
       this.#timestamp = undefined;
       this.#values.clear();
       this.#written.clear();
+      this.#arrivals.length = 0;
+      this.#departures.length = 0;
       this.#learnRemote(this.#newestSyn);
     }
     this.localIsn = tcp.sequence;
@@ -160,6 +183,43 @@ export class Flow {
   /** The script calls this live timestamp so, from now on. */
   recordTimestamp(script: number, live: number): void {
     this.#values.set(script, live);
+  }
+
+  // ---- when octets crossed the wire
+
+  readonly #departures: Departure[] = [];
+  readonly #arrivals: Arrival[] = [];
+
+  #depart(live: Live, sequence: number, flags: number, n: number): void {
+    const start = (sequence - this.localIsn - (flags & SYN ? 0 : 1)) | 0;
+    this.#departures.push({ start, end: start + n, octets: live.bytes.length, time: live.time });
+  }
+
+  /** Data segments that left since somebody asked. */
+  takeDepartures(): readonly Departure[] {
+    return this.#departures.splice(0);
+  }
+
+  /** A segment with these octets of the peer's stream was injected. */
+  arrived(start: number, end: number, time: number): void {
+    if (end > start) this.#arrivals.push({ start, end, time });
+  }
+
+  /** When the octet at this offset came first. */
+  arrivalTime(offset: number): number | undefined {
+    return this.#arrivals.find(({ start, end }) => start <= offset && offset < end)?.time;
+  }
+
+  /** Where so many segments, from the one with this octet on, end. What is small is kept with what it follows. */
+  pieceEnd(offset: number, pieces: number): number {
+    let at = offset;
+    for (let n = 0; n < pieces; ) {
+      const piece = this.#arrivals.find(({ start, end }) => start <= at && at < end);
+      if (!piece) break;
+      if (piece.end - at > SMALL || n === 0) n++;
+      at = piece.end;
+    }
+    return at;
   }
 
   // ---- payload

@@ -1,4 +1,5 @@
 import {
+  ACK,
   type Event,
   type IcmpPacket,
   type IpInfo,
@@ -56,6 +57,9 @@ function tcp(bench: Bench, packet: TcpPacket): Uint8Array {
     );
   }
   const offset = (sequence - flow.remoteIsn - (packet.flags & SYN ? 0 : 1)) | 0;
+  if ((packet.flags & (SYN | ACK)) === SYN)
+    flow.synHeaders = (bench.config.family === 6 ? 40 : 20) + 20 + octets.length;
+  flow.arrived(offset, offset + packet.sequence.length, bench.now);
   return encodeTcp(inwards(bench, flow.localPort, flow.remotePort), ipFields(packet.ip), {
     sequence,
     ack: flow.inAck(packet),

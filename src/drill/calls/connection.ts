@@ -2,7 +2,11 @@ import type { Syscall } from "../ast.ts";
 import { Unsupported } from "../ast.ts";
 import { type EngineConnection, Refused } from "../engine.ts";
 import { symbol } from "../symbols.ts";
+import { forget, WAKE_ALL, wake } from "./epoll.ts";
+import { attach, defers, portOf } from "./fast-open.ts";
+import { closePipe, fileCall } from "./files.ts";
 import { ioCall } from "./io.ts";
+import { SEEN_NOTHING } from "./observe.ts";
 import { optionCall } from "./options.ts";
 import { pollCall } from "./poll.ts";
 import {
@@ -11,6 +15,7 @@ import {
   done,
   failed,
   newTcpSocket,
+  type Outcome,
   opened,
   type Socket,
   type TcpSocket,
@@ -25,7 +30,7 @@ const BEFORE = new Set(["SYN-SENT", "SYN-RECEIVED"]);
 /** A system call of a script, ready to be tried. Throws Unsupported for calls and arguments we do not have. */
 export function systemCall(world: World, syscall: Syscall): Attempt {
   const call = new Call(world, syscall);
-  const attempt = connectionCall(call) ?? ioCall(call) ?? optionCall(call) ?? pollCall(call);
+  const attempt = connectionCall(call) ?? ioCall(call) ?? optionCall(call) ?? pollCall(call) ?? fileCall(call);
   if (!attempt) throw new Unsupported(`system call ${syscall.name}`, syscall.position);
   return attempt;
 }
@@ -55,7 +60,7 @@ function connectionCall(call: Call): Attempt | undefined {
   }
 }
 
-function onSocket(call: Call, act: (socket: Socket) => ReturnType<Attempt>): ReturnType<Attempt> {
+function onSocket(call: Call, act: (socket: Socket) => Outcome | undefined): Outcome | undefined {
   const found = call.socket(0);
   return found ? act(found) : failed("EBADF");
 }
@@ -84,23 +89,23 @@ function socket(call: Call): Attempt {
 }
 
 /** Addresses are fixed here: only whether there is one can be asked. */
-function name(call: Call, s: Socket): ReturnType<Attempt> {
+function name(call: Call, s: Socket): Outcome {
   if (!call.isEllipsis(1)) return call.unsupported(`${call.name} with an address`);
-  if (s.kind === "epoll") return failed("ENOTSOCK");
-  const connected = s.kind === "udp" ? s.remotePort !== 0 : s.connection && s.connection.state() !== "CLOSED";
+  if (s.kind !== "tcp" && s.kind !== "udp") return failed("ENOTSOCK");
+  const connected = s.kind === "udp" ? s.remotePort !== 0 : s.connection && !isOver(s.connection);
   return call.name === "getpeername" && !connected ? failed("ENOTCONN") : done(0);
 }
 
-/** The port of a written address, or the script's own. */
-function port(call: Call, otherwise: number): number {
-  const address = call.value(1);
-  return address.kind === "ellipsis" ? otherwise : (call.field(address, "sin_port", "sin6_port") ?? otherwise);
+/** The socket has let go of the connection, as Linux' has in TIME-WAIT. */
+function isOver(connection: EngineConnection): boolean {
+  const state = connection.state();
+  return state === "CLOSED" || state === "TIME-WAIT";
 }
 
-function bind(call: Call, s: Socket): ReturnType<Attempt> {
-  if (s.kind === "epoll") return failed("ENOTSOCK");
+function bind(call: Call, s: Socket): Outcome {
+  if (s.kind !== "tcp" && s.kind !== "udp") return failed("ENOTSOCK");
   if (s.port !== 0) return failed("EINVAL");
-  s.port = port(call, call.world.bindPort);
+  s.port = portOf(call, 1, call.world.bindPort);
   if (s.kind === "tcp") s.flow.localPort = s.port;
   if (s.kind !== "udp") return done(0);
   const endpoint = call.world.engine.openUdp(s.port, s.options);
@@ -109,7 +114,7 @@ function bind(call: Call, s: Socket): ReturnType<Attempt> {
   return done(0);
 }
 
-function listen(call: Call, s: Socket, now: number): ReturnType<Attempt> {
+function listen(call: Call, s: Socket, now: number): Outcome {
   if (s.kind !== "tcp") return failed(s.kind === "udp" ? "EOPNOTSUPP" : "ENOTSOCK");
   if (s.connection) return failed("EINVAL");
   if (s.port === 0) return call.unsupported("listen without bind");
@@ -125,37 +130,88 @@ function connect(call: Call): Attempt {
   let begun = false;
   return (now) =>
     onSocket(call, (s) => {
-      if (s.kind === "epoll") return failed("ENOTSOCK");
+      if (s.kind !== "tcp" && s.kind !== "udp") return failed("ENOTSOCK");
+      const port = portOf(call, 1, call.world.connectPort);
       if (s.kind === "udp") {
-        s.remotePort = port(call, call.world.connectPort);
+        s.remotePort = port;
         return done(0);
       }
-      if (s.listener) return failed("EISCONN");
-      if (!s.connection) {
-        const connection = call.world.engine.connect(s.port, port(call, call.world.connectPort), s.options, now);
-        if (connection instanceof Refused) return failed(connection.errno);
-        begun = true;
-        s.connection = connection;
-        s.connecting = true;
-        s.flow.kind = "active";
-        s.flow.localPort = connection.localPort;
-        s.flow.remotePort = connection.remotePort;
-        return s.nonblocking ? failed("EINPROGRESS") : undefined;
-      }
-      return connectAgain(s, s.connection, begun);
+      if (dissolves(call)) return dissolve(s, now);
+      if (s.listener || s.deferred) return failed("EISCONN");
+      if (s.connection) return connectAgain(s, s.connection, begun);
+      begun = true;
+      return connectNew(call, s, port, now);
     });
 }
 
-function connectAgain(s: TcpSocket, connection: EngineConnection, begun: boolean): ReturnType<Attempt> {
+function connectNew(call: Call, s: TcpSocket, port: number, now: number): Outcome | undefined {
+  // A socket that was connected before begins anew.
+  if (s.flow.kind === "active" || s.flow.kind === "passive") s.flow = call.world.newFlow();
+  if (defers(call, s, port, now)) {
+    s.deferred = true;
+    s.flow.remotePort = port;
+    return done(0);
+  }
+  const connection = call.world.engine.connect(s.port, port, s.options, now);
+  if (connection instanceof Refused) return failed(connection.errno);
+  attach(s, connection);
+  return s.nonblocking ? failed("EINPROGRESS") : undefined;
+}
+
+function connectAgain(s: TcpSocket, connection: EngineConnection, begun: boolean): Outcome | undefined {
   const error = takeError(s);
   if (error) {
-    s.connecting = false;
+    forgetConnection(s);
     return failed(error);
   }
   if (BEFORE.has(connection.state())) return s.nonblocking && !begun ? failed("EALREADY") : undefined;
   if (!s.connecting) return failed("EISCONN");
   s.connecting = false;
-  return connection.state() === "CLOSED" ? failed("ECONNABORTED") : done(0);
+  if (connection.state() !== "CLOSED") return done(0);
+  forgetConnection(s);
+  return failed("ECONNABORTED");
+}
+
+/** `connect(fd, AF_UNSPEC, ...)`, or with an address of that family. */
+function dissolves(call: Call): boolean {
+  const address = call.value(1);
+  const family = address.kind === "struct" ? call.field(address, "sa_family", "sin_family") : undefined;
+  return address.kind === "struct"
+    ? family === symbol("AF_UNSPEC")
+    : address.kind === "word" && address.name === "AF_UNSPEC";
+}
+
+/** The socket is as socket() made it, but for its port and options. */
+function forgetConnection(s: TcpSocket): void {
+  s.connection = undefined;
+  s.connecting = false;
+  s.deferred = false;
+  s.readShut = false;
+  s.writeShut = false;
+  s.read = 0;
+  s.wrote = 0;
+  s.urgent = undefined;
+  s.seen = SEEN_NOTHING;
+  s.errors.purge();
+}
+
+/** Ends a connection, or a listener, at once; the socket can be used again. Who was connected is told that it was reset. */
+function dissolve(s: TcpSocket, now: number): Outcome {
+  if (s.listener) unlisten(s, now);
+  const connection = s.connection;
+  if (!connection) return done(0);
+  const told = !isOver(connection);
+  if (told) connection.abort(now);
+  else connection.close(now);
+  forgetConnection(s);
+  if (told) s.softError = "ECONNRESET";
+  return done(0);
+}
+
+function unlisten(s: TcpSocket, now: number): void {
+  s.listener?.close(now);
+  s.listener = undefined;
+  s.flow.kind = "open";
 }
 
 function accept(call: Call): Attempt {
@@ -171,6 +227,7 @@ function accept(call: Call): Attempt {
       child.connection = connection;
       child.port = connection.localPort;
       child.linger = s.linger;
+      child.errors.flags = s.errors.flags;
       for (const [name, value] of s.options) child.options.set(name, value);
       const outcome = opened(child);
       return flow
@@ -182,21 +239,17 @@ function accept(call: Call): Attempt {
     });
 }
 
-function shutdown(call: Call, s: Socket, now: number): ReturnType<Attempt> {
+function shutdown(call: Call, s: Socket, now: number): Outcome {
   if (s.kind !== "tcp") return failed(s.kind === "udp" ? "ENOTCONN" : "ENOTSOCK");
   const how = call.number(1);
   if (how < 0 || how > 2) return failed("EINVAL");
   if (s.listener) {
     // Linux: the socket is as before listen(); a blocked accept ends.
-    if (how !== 1) {
-      s.listener.close(now);
-      s.listener = undefined;
-      s.flow.kind = "open";
-    }
+    if (how !== 1) unlisten(s, now);
     return done(0);
   }
-  const state = s.connection?.state();
-  if (!s.connection || state === "CLOSED") return failed("ENOTCONN");
+  if (!s.connection || isOver(s.connection)) return failed("ENOTCONN");
+  if (s.connection.state() === "SYN-SENT" && call.world.engine.profile === "linux") return dissolve(s, now);
   if (how !== 1) {
     s.readShut = true;
     s.connection.shutdownRead(now);
@@ -205,6 +258,7 @@ function shutdown(call: Call, s: Socket, now: number): ReturnType<Attempt> {
     s.writeShut = true;
     s.connection.shutdownWrite(now);
   }
+  wake(call.world.table, s, WAKE_ALL);
   return done(0);
 }
 
@@ -215,7 +269,9 @@ function close(call: Call): Attempt {
     const s = call.socket(0);
     if (!s) return failed("EBADF");
     call.world.table.delete(call.number(0));
+    forget(call.world.table, s);
     if (s.kind === "udp") s.endpoint?.close();
+    if (s.kind === "pipe") closePipe(s);
     if (s.kind !== "tcp") return done(0);
     s.listener?.close(now);
     if (!s.connection) return done(0);

@@ -1,20 +1,25 @@
-import type { Value } from "../ast.ts";
-import { pattern, patternByte } from "../codec.ts";
-import type { EngineConnection } from "../engine.ts";
-import { symbol } from "../symbols.ts";
+import { pattern } from "../codec.ts";
+import { namesOf, symbol } from "../symbols.ts";
+import { errorControls } from "./error-queue.ts";
+import { early } from "./fast-open.ts";
+import { readFrom, writeTo } from "./files.ts";
+import { type Control, messageFaults } from "./messages.ts";
+import { sentOctets } from "./observe.ts";
 import {
-  type Arguments,
   type Attempt,
   type Call,
   done,
   failed,
   lowWater,
-  noteSoftError,
-  type Socket,
+  type Outcome,
   type TcpSocket,
-  takeError,
   type UdpSocket,
 } from "./sockets.ts";
+import { opening, patternFaults, queue, streamEnd, unwritable } from "./stream.ts";
+import { type Transfer, transferOf } from "./transfer.ts";
+import { passUrgent, receiveUrgent, stretch } from "./urgent.ts";
+
+/** read, recv, recvfrom, recvmsg, readv; write, send, sendto, sendmsg, writev. */
 
 const bit = (name: string): number => symbol(name)!;
 const PEEK = bit("MSG_PEEK");
@@ -23,187 +28,196 @@ const WAITALL = bit("MSG_WAITALL");
 const TRUNC = bit("MSG_TRUNC");
 const MORE = bit("MSG_MORE");
 const OOB = bit("MSG_OOB");
-const NOSIGNAL = bit("MSG_NOSIGNAL");
 const EOR = bit("MSG_EOR");
+const ERRQUEUE = bit("MSG_ERRQUEUE");
+const ZEROCOPY = bit("MSG_ZEROCOPY");
+const FASTOPEN = bit("MSG_FASTOPEN");
+const RX_STAMPS = bit("SOF_TIMESTAMPING_RX_SOFTWARE") | bit("SOF_TIMESTAMPING_SOFTWARE");
 
-/** What a read or write is about: how many octets, which flags, and text instead of the pattern. */
-export interface Transfer {
-  readonly count: number;
-  readonly flags: number;
-  readonly text: Uint8Array | undefined;
-  /** Octets that a TCP_CM_INQ control message must tell; undefined: none is written. */
-  readonly inq: number | undefined;
-  /** recvmsg: control messages are looked at. */
-  readonly isMessage: boolean;
+/** A call under way: what of it is done. */
+interface Progress {
+  octets: number;
+  readonly faults: string[];
+  /** It must not wait: the socket, the call, or its patience. */
+  readonly nonblocking: boolean;
 }
+
+type Step = (call: Call, s: TcpSocket, t: Transfer, progress: Progress, now: number) => Outcome | undefined;
 
 export function ioCall(call: Call): Attempt | undefined {
   const reading = /^(read|readv|recv|recvfrom|recvmsg)$/.test(call.name);
   if (!reading && !/^(write|writev|send|sendto|sendmsg)$/.test(call.name)) return undefined;
-  const transfer = transferOf(call);
-  const known = reading ? PEEK | DONTWAIT | WAITALL | TRUNC | NOSIGNAL : DONTWAIT | MORE | OOB | NOSIGNAL | EOR;
-  if ((transfer.flags & ~known) !== 0) {
-    return call.unsupported(`${call.name} with flags 0x${((transfer.flags & ~known) >>> 0).toString(16)}`);
-  }
-  const attempt = reading ? read(transfer) : write(transfer);
+  const t = transferOf(call);
+  const unknown = [...Array(31).keys()]
+    .map((n) => 2 ** n)
+    .find((flag) => (t.flags & flag) !== 0 && namesOf("MSG_", flag).length === 0);
+  if (unknown) return call.unsupported(`${call.name} with flags 0x${unknown.toString(16)}`);
+  const state = { octets: 0, faults: [] as string[] };
+  let began: number | undefined;
   return (now) => {
     const s = call.socket(0);
     if (!s) return failed("EBADF");
     if (s.kind === "epoll") return failed("EINVAL");
-    const outcome = attempt(s, now);
-    return outcome === undefined && (s.nonblocking || transfer.flags & DONTWAIT) ? failed("EAGAIN") : outcome;
+    if (s.kind === "file" || s.kind === "pipe") return reading ? readFrom(s, t.count) : writeTo(s, pattern(0, t.count));
+    began ??= now;
+    const impatient = s.nonblocking || (t.flags & DONTWAIT) !== 0 || over(call, s, reading, began, now);
+    const progress: Progress = Object.assign(state, { nonblocking: impatient });
+    const udp = s.kind === "udp";
+    const outcome = reading
+      ? udp
+        ? readUdp(s, t)
+        : read(call, s, t, progress, now)
+      : udp
+        ? writeUdp(s, t, now)
+        : write(call, s, t, progress, now);
+    if (outcome !== undefined || !impatient) return outcome;
+    return progress.octets > 0 ? done(progress.octets, ...progress.faults) : failed("EAGAIN");
   };
 }
 
-export function transferOf(call: Arguments): Transfer {
-  const name = call.name;
-  if (name === "readv" || name === "writev") return vector(call, call.value(1), 0);
-  if (name === "sendmsg" || name === "recvmsg") {
-    const message = call.value(1);
-    const control = call.fieldValue(message, "msg_control");
-    const inq = name === "recvmsg" ? controlInq(call, control) : undefined;
-    if (inq === undefined && control && !(control.kind === "list" && control.items.length === 0))
-      return call.unsupported("msg_control");
-    const vectorValue = call.fieldValue(message, "msg_iov") ?? call.unsupported(`${name} without msg_iov`);
-    const received = name === "recvmsg" ? (call.field(message, "msg_flags") ?? 0) : 0;
-    if (received !== 0) return call.unsupported("recvmsg with msg_flags");
-    return {
-      ...vector(call, vectorValue, call.syscall.args.length > 2 ? call.number(2) : 0),
-      inq,
-      isMessage: name === "recvmsg",
+/** SO_RCVTIMEO and SO_SNDTIMEO: the call has waited long enough. */
+function over(call: Call, s: TcpSocket | UdpSocket, reading: boolean, began: number, now: number): boolean {
+  const patience = Number(s.options.get(reading ? "SO_RCVTIMEO" : "SO_SNDTIMEO") ?? 0);
+  if (patience === 0) return false;
+  call.world.wakeAt(began + patience);
+  return now >= began + patience;
+}
+
+const read: Step = (call, s, t, progress, now) => {
+  if (t.flags & ERRQUEUE) return readErrors(call, s, t);
+  // read(2) of nothing is nothing; recv(2) of nothing waits for something.
+  if (t.count === 0 && /^readv?$/.test(call.name)) return done(0);
+  if (s.listener) return failed("ENOTCONN");
+  if (t.flags & OOB) return withMessage(call, s, t, receiveUrgent(s, t.count, t.flags));
+  if (s.deferred) return undefined;
+  return s.connection ? readStream(call, s, t, progress, now) : failed("ENOTCONN");
+};
+
+const readStream: Step = (call, s, t, progress, now) => {
+  const c = s.connection!;
+  if (t.nowhere && c.readable() > 0 && (t.flags & TRUNC) === 0) return failed("EFAULT");
+  const peeking = (t.flags & PEEK) !== 0;
+  const before = s.read;
+  while (progress.octets < t.count && c.readable() > 0) {
+    const { skip, most } = stretch(s, progress.octets);
+    if (skip) stepOver(s, now);
+    const into = new Uint8Array(Math.min(t.count - progress.octets, c.readable(), most));
+    if (into.length === 0) break;
+    c.receive(into, peeking, now);
+    if ((t.flags & TRUNC) === 0) progress.faults.push(...patternFaults(into, s.read));
+    progress.octets += into.length;
+    if (peeking) break;
+    s.read += into.length;
+    passUrgent(s);
+  }
+  const waitsForAll = (t.flags & WAITALL) !== 0 && !peeking;
+  const enough = progress.nonblocking ? 1 : waitsForAll ? t.count : Math.min(lowWater(s), t.count);
+  const atUrgent = progress.octets > 0 && stretch(s, progress.octets).most === 0;
+  const ready = progress.octets >= Math.max(1, enough) || atUrgent || (t.count === 0 && c.readable() > 0);
+  const end = ready ? 0 : streamEnd(s);
+  if (end === undefined) return undefined;
+  if (typeof end === "string" && progress.octets === 0) return failed(end);
+  const last = s.read + (peeking ? progress.octets : 0) - 1;
+  const outcome = done(progress.octets, ...progress.faults);
+  return withMessage(call, s, t, { outcome, flags: 0 }, last >= before ? s.flow.arrivalTime(last) : undefined);
+};
+
+/** The urgent octet is no part of the stream. */
+function stepOver(s: TcpSocket, now: number): void {
+  s.connection!.receive(new Uint8Array(1), false, now);
+  s.read++;
+  passUrgent(s);
+}
+
+/** What recvmsg tells beside the octets: TCP_INQ, SO_TIMESTAMPING. */
+function withMessage(
+  call: Call,
+  s: TcpSocket,
+  t: Transfer,
+  { outcome, flags }: { readonly outcome: Outcome; readonly flags: number },
+  arrived?: number,
+): Outcome {
+  if (!t.message || outcome.errno !== undefined) return outcome;
+  const controls: Control[] = [];
+  if (arrived !== undefined && (s.errors.flags & RX_STAMPS) === RX_STAMPS)
+    controls.push({ level: bit("SOL_SOCKET"), type: bit("SCM_TIMESTAMPING"), data: { kind: "time", usecs: arrived } });
+  if (s.options.get("TCP_INQ")) {
+    // After the last octet of a finished stream it is 1, the end itself.
+    const value = s.connection!.readable() || Number(s.connection!.finished());
+    controls.push({ level: bit("SOL_TCP"), type: bit("TCP_CM_INQ"), data: { kind: "number", value } });
+  }
+  const faults = messageFaults(call, t.message, flags, controls, call.world.toleranceUsecs);
+  return { ...outcome, faults: [...outcome.faults, ...faults] };
+}
+
+/** recvmsg(MSG_ERRQUEUE): the oldest entry; it never waits for one. */
+function readErrors(call: Call, s: TcpSocket, t: Transfer): Outcome {
+  const entry = s.errors.take();
+  if (!entry) return failed("EAGAIN");
+  const n = Math.min(t.count, entry.length);
+  if (!t.message) return done(n);
+  const flags = ERRQUEUE | (n < entry.length ? TRUNC : 0);
+  const controls = errorControls(entry, call.world.family);
+  return done(n, ...messageFaults(call, t.message, flags, controls, call.world.toleranceUsecs));
+}
+
+const write: Step = (call, s, t, progress, now) => {
+  if (t.flags & FASTOPEN || s.deferred) {
+    const outcome = early(call, s, t, progress, now);
+    if (outcome !== "go on") return outcome;
+  }
+  const refused = unwritable(s);
+  if (refused) return progress.octets > 0 ? done(progress.octets) : failed(refused);
+  if (opening(s)) return undefined;
+  if (t.nowhere && t.count > 0) return failed("EFAULT");
+  const lends = (t.flags & ZEROCOPY) !== 0 && Boolean(s.options.get("SO_ZEROCOPY"));
+  const start = s.wrote - progress.octets;
+  const sent = sentOctets(s);
+  while (progress.octets < t.count) {
+    const { octets, endsBuffer } = nextStretch(t, progress.octets, lends);
+    const bytes = t.text?.subarray(progress.octets, progress.octets + octets) ?? pattern(s.wrote, octets);
+    const ends = progress.octets + octets === t.count;
+    const flags = {
+      more: (t.flags & MORE) !== 0,
+      urgent: (t.flags & OOB) !== 0 && ends,
+      endOfRecord: endsBuffer || ((t.flags & EOR) !== 0 && ends),
     };
+    const n = queue(s, bytes, flags, now, lends ? (progress.octets === 0 ? "lent" : "lent on") : "copied");
+    if (typeof n === "string") break;
+    progress.octets += n;
+    if (n < octets) break;
   }
-  const buffer = call.value(1);
-  const count = call.number(2);
-  if (buffer.kind !== "ellipsis" && buffer.kind !== "string")
-    return call.unsupported(`buffer of kind ${buffer.kind} of ${name}`);
-  if (buffer.kind === "string" && /^re/.test(name)) return call.unsupported(`${name} into a string`);
-  const flags = call.syscall.args.length > 3 ? call.number(3) : 0;
-  return {
-    count,
-    flags,
-    text: buffer.kind === "string" ? textOf(call, buffer, count) : undefined,
-    inq: undefined,
-    isMessage: false,
-  };
-}
+  const complete = progress.octets === t.count;
+  if (!complete && !(progress.nonblocking && progress.octets > 0)) return undefined;
+  s.errors.mark(start, s.wrote, sent);
+  return done(progress.octets);
+};
 
-function textOf(call: Arguments, buffer: Value, count: number): Uint8Array {
-  const bytes = new TextEncoder().encode(buffer.kind === "string" ? buffer.text : "");
-  if (bytes.length < count) return call.unsupported(`${call.name} of ${count} octets from a string of ${bytes.length}`);
-  return bytes.slice(0, count);
-}
+/** Fragments of which Linux makes a buffer. */
+const FRAGMENTS_MAX = 17;
 
-/** `[{..., 1000}, {..., 500}]`: the sum of the lengths. */
-function vector(call: Arguments, value: Value, flags: number): Transfer {
-  if (value.kind !== "list") return call.unsupported(`${call.name} without a list of buffers`);
-  let count = 0;
-  for (const item of value.items) {
-    const fields = item.kind === "struct" ? item.fields : [];
-    const base = fields.find((field) => field.name === "iov_base") ?? fields[0];
-    const length = fields.find((field) => field.name === "iov_len") ?? fields[1];
-    if (base?.value.kind !== "ellipsis" || length?.value.kind !== "integer")
-      return call.unsupported(`buffers of ${call.name}`);
-    count += length.value.value;
+/** Octets that go into one buffer of Linux: all, but of what is lent only so many pieces. */
+function nextStretch(t: Transfer, from: number, lends: boolean): { octets: number; endsBuffer: boolean } {
+  if (!lends || t.pieces.length <= FRAGMENTS_MAX) return { octets: t.count - from, endsBuffer: false };
+  const pieces = t.pieces.filter((n) => n > 0);
+  let at = 0;
+  for (let i = 0; i < pieces.length; i += FRAGMENTS_MAX) {
+    const n = pieces.slice(i, i + FRAGMENTS_MAX).reduce((sum, each) => sum + each, 0);
+    if (from < at + n) return { octets: at + n - from, endsBuffer: at + n < t.count };
+    at += n;
   }
-  return { count, flags, text: undefined, inq: undefined, isMessage: false };
+  return { octets: t.count - from, endsBuffer: false };
 }
 
-/** `[{cmsg_level=SOL_TCP, cmsg_type=TCP_CM_INQ, cmsg_data=N}]` */
-function controlInq(call: Arguments, control: Value | undefined): number | undefined {
-  if (control?.kind !== "list" || control.items.length !== 1) return undefined;
-  const [message] = control.items;
-  const type = call.fieldValue(message!, "cmsg_type");
-  if (type?.kind !== "word" || type.name !== "TCP_CM_INQ") return undefined;
-  return call.field(message!, "cmsg_data");
-}
-
-/** With TCP_INQ each recvmsg tells what is left to read; after the last octet of a finished stream it is 1, the end itself. */
-function controlFaults(s: TcpSocket, connection: EngineConnection, t: Transfer): string[] {
-  const told = s.options.get("TCP_INQ") ? connection.readable() || Number(connection.finished()) : undefined;
-  return told === t.inq || !t.isMessage ? [] : [`TCP_CM_INQ is ${told ?? "not there"}, not ${t.inq ?? "absent"}`];
-}
-
-type Step = (socket: Exclude<Socket, { kind: "epoll" }>, now: number) => ReturnType<Attempt>;
-
-function read(t: Transfer): Step {
-  let got = 0;
-  const faults: string[] = [];
-  return (s, now) => {
-    if (s.kind === "udp") return readUdp(s, t);
-    const connection = s.connection;
-    if (!connection) return failed("ENOTCONN");
-    if (t.count === 0) return done(0);
-    const into = new Uint8Array(Math.min(t.count - got, connection.readable()));
-    if (into.length > 0) {
-      const n = connection.receive(into, (t.flags & PEEK) !== 0, now);
-      if ((t.flags & TRUNC) === 0) checkPattern(into.subarray(0, n), s.read, faults);
-      if ((t.flags & PEEK) === 0) s.read += n;
-      got += n;
-    }
-    const waitsForAll = (t.flags & WAITALL) !== 0 && (t.flags & PEEK) === 0;
-    const nonblocking = s.nonblocking || (t.flags & DONTWAIT) !== 0;
-    const enough = nonblocking ? 1 : waitsForAll ? t.count : Math.min(lowWater(s), t.count);
-    const returned = () => done(got, ...faults, ...controlFaults(s, connection, t));
-    if (got >= enough) return returned();
-    const over = end(s, connection);
-    if (over === undefined) return undefined;
-    return got > 0 ? returned() : over();
-  };
-}
-
-/** Nothing more will come: the end of the stream (which a later reset does not take back), or the error. Undefined: it may still come. */
-function end(s: TcpSocket, connection: EngineConnection): (() => ReturnType<Attempt>) | undefined {
-  if (connection.finished()) return () => done(0);
-  noteSoftError(s);
-  if (s.softError ?? connection.error()) return () => failed(takeError(s)!);
-  return s.readShut || connection.state() === "CLOSED" ? () => done(0) : undefined;
-}
-
-export function checkPattern(bytes: Uint8Array, offset: number, faults: string[]): void {
-  for (let i = 0; i < bytes.length; i++) {
-    if (bytes[i] === patternByte(offset + i)) continue;
-    faults.push(
-      `octet ${offset + i} of the stream was read as 0x${bytes[i]!.toString(16)}, not 0x${patternByte(offset + i).toString(16)}`,
-    );
-    return;
-  }
-}
-
-function write(t: Transfer): Step {
-  let sent = 0;
-  return (s, now) => {
-    if (s.kind === "udp") return writeUdp(s, t, now);
-    const connection = s.connection;
-    const error = takeError(s);
-    if (error) return sent > 0 ? done(sent) : failed(error);
-    if (!connection || s.writeShut || connection.state() === "CLOSED") return sent > 0 ? done(sent) : failed("EPIPE");
-    const handshake = connection.state() === "SYN-SENT" || connection.state() === "SYN-RECEIVED";
-    if (handshake) return undefined;
-    const bytes = t.text?.slice(sent) ?? pattern(s.wrote, t.count - sent);
-    const flags = { more: (t.flags & MORE) !== 0, urgent: (t.flags & OOB) !== 0 };
-    if (bytes.length > 0) {
-      const n = connection.send(bytes, flags, now);
-      s.flow.wrote(s.wrote, bytes.subarray(0, n));
-      s.wrote += n;
-      sent += n;
-    }
-    if (sent === t.count) return done(sent);
-    return s.nonblocking || t.flags & DONTWAIT ? (sent > 0 ? done(sent) : failed("EAGAIN")) : undefined;
-  };
-}
-
-function readUdp(s: UdpSocket, t: Transfer): ReturnType<Attempt> {
+function readUdp(s: UdpSocket, t: Transfer): Outcome | undefined {
   const error = s.endpoint?.takeError();
   if (error) return failed(error);
   const datagram = s.endpoint?.receive();
   if (!datagram) return undefined;
-  const faults: string[] = [];
-  checkPattern(datagram.bytes, 0, faults);
-  return done(Math.min(t.count, datagram.bytes.length), ...faults);
+  return done(Math.min(t.count, datagram.bytes.length), ...patternFaults(datagram.bytes, 0));
 }
 
-function writeUdp(s: UdpSocket, t: Transfer, now: number): ReturnType<Attempt> {
+function writeUdp(s: UdpSocket, t: Transfer, now: number): Outcome | undefined {
   const error = s.endpoint?.takeError();
   if (error) return failed(error);
   if (!s.endpoint || s.remotePort === 0) return failed("EDESTADDRREQ");

@@ -1,56 +1,193 @@
 import type { SettingValue } from "../engine.ts";
+import { symbol } from "../symbols.ts";
 
-/** What Linux says of socket options: values that nobody set, and values that it refuses. */
+/** What Linux says of socket options: values that nobody set, values that it refuses, and what it makes of the others. */
 
-/** getsockopt of an option that was never set. Buffers are not here: their sizes are the machine's. */
-export const UNSET: Readonly<Record<string, SettingValue>> = {
-  SO_KEEPALIVE: 0,
-  SO_REUSEADDR: 0,
-  SO_REUSEPORT: 0,
-  SO_RCVLOWAT: 1,
-  SO_OOBINLINE: 0,
-  TCP_NODELAY: 0,
-  TCP_CORK: 0,
-  TCP_MAXSEG: 536,
-  TCP_KEEPIDLE: 7200,
-  TCP_KEEPINTVL: 75,
-  TCP_KEEPCNT: 9,
-  TCP_SYNCNT: 6,
-  TCP_LINGER2: 60,
-  TCP_DEFER_ACCEPT: 0,
-  TCP_USER_TIMEOUT: 0,
-  TCP_QUICKACK: 1,
-  TCP_NOTSENT_LOWAT: 0,
-  TCP_INQ: 0,
-  TCP_FASTOPEN: 0,
-  TCP_CONGESTION: "cubic",
-  IP_TOS: 0,
-  IPV6_TCLASS: 0,
-  IP_TTL: 64,
-  IPV6_UNICAST_HOPS: 64,
-  IP_RECVERR: 0,
-  IPV6_RECVERR: 0,
-  IPV6_V6ONLY: 0,
+export interface OptionRule {
+  /** What getsockopt says of an option that was never set; undefined: that is the machine's matter. */
+  readonly initial: SettingValue | undefined;
+  /** What becomes of a value that is set: another value, or an errno. */
+  readonly take: (value: number) => number | Refusal;
+  /**
+   * Whose matter it is: the stack's; the calls' alone; nobody's, for nothing of it can be seen but by asking; or nobody's as
+   * long as it stays as it is.
+   */
+  readonly concerns: "stack" | "calls" | "nobody" | "nobody yet";
+  /** Only before there is a connection; EINVAL later. */
+  readonly early: boolean;
+}
+
+export interface Refusal {
+  readonly errno: string;
+}
+
+const refuse = (errno: string): Refusal => ({ errno });
+
+type Concerns = OptionRule["concerns"];
+type Take = OptionRule["take"];
+
+function rule(concerns: Concerns, initial: SettingValue | undefined, take: Take, early = false): OptionRule {
+  return { initial, take, concerns, early };
+}
+
+const asIs: Take = (value) => value;
+/** Anything but 0 is 1. */
+const truth: Take = (value) => Number(value !== 0);
+const between =
+  (low: number, high: number, errno = "EINVAL"): Take =>
+  (value) =>
+    value >= low && value <= high ? value : refuse(errno);
+const flag = (concerns: Concerns, initial: number = 0): OptionRule => rule(concerns, initial, truth);
+/** 0 or 1, and nothing else. */
+const strict = (concerns: Concerns, early = false): OptionRule => rule(concerns, 0, between(0, 1), early);
+const readOnly = (initial: SettingValue | undefined): OptionRule => rule("calls", initial, () => refuse("ENOPROTOOPT"));
+
+const INT_MAX = 2 ** 31 - 1;
+/** net.core.somaxconn. */
+const SOMAXCONN = 4096;
+/** TCP_MIN_MSS to MAX_TCP_WINDOW; 0 takes the limit away. */
+const maxSegment: Take = (value) => (value === 0 || (value >= 88 && value <= 32_767) ? value : refuse("EINVAL"));
+/** Seconds become a number of retransmissions (1 s, doubled up to 120 s), and are told as the seconds that those take. */
+const deferAccept: Take = (seconds) => {
+  let [told, timeout] = [0, 1];
+  for (let n = 0; n < 255 && told < seconds; n++) {
+    told += timeout;
+    timeout = Math.min(2 * timeout, 120);
+  }
+  return told;
+};
+const windowClamp: Take = (value) => (value === 0 ? 0 : value < 0 ? 1_152 : Math.max(value, 1_152));
+const KNOWN_STAMPS = symbol("SOF_TIMESTAMPING_MASK")!;
+const OPT_ID_TCP = symbol("SOF_TIMESTAMPING_OPT_ID_TCP")!;
+const OPT_ID = symbol("SOF_TIMESTAMPING_OPT_ID")!;
+const OPT_STATS = symbol("SOF_TIMESTAMPING_OPT_STATS")!;
+const OPT_TSONLY = symbol("SOF_TIMESTAMPING_OPT_TSONLY")!;
+const timestamping: Take = (value) => {
+  const alone = (value & OPT_ID_TCP && !(value & OPT_ID)) || (value & OPT_STATS && !(value & OPT_TSONLY));
+  return value < 0 || value > KNOWN_STAMPS || alone ? refuse("EINVAL") : value;
+};
+/** The lower two bits are TCP's own (ECN). */
+const typeOfService: Take = (value) => value & 0xfc;
+const hops: Take = (value) => (value === -1 ? 64 : value >= 1 && value <= 255 ? value : refuse("EINVAL"));
+
+export const OPTION_RULES: Readonly<Record<string, OptionRule>> = {
+  SO_DEBUG: flag("nobody"),
+  SO_REUSEADDR: flag("nobody"),
+  SO_REUSEPORT: flag("nobody"),
+  SO_TYPE: readOnly(undefined),
+  SO_ERROR: readOnly(undefined),
+  SO_DONTROUTE: flag("nobody yet"),
+  SO_BROADCAST: flag("nobody"),
+  SO_SNDBUF: rule("stack", undefined, asIs),
+  SO_RCVBUF: rule("stack", undefined, asIs),
+  SO_SNDBUFFORCE: rule("stack", undefined, asIs),
+  SO_RCVBUFFORCE: rule("stack", undefined, asIs),
+  SO_KEEPALIVE: flag("stack"),
+  SO_OOBINLINE: flag("calls"),
+  SO_NO_CHECK: flag("nobody"),
+  SO_PRIORITY: rule("nobody", 0, asIs),
+  SO_BSDCOMPAT: rule("nobody", 0, () => 0),
+  SO_PASSCRED: rule("calls", undefined, () => refuse("EOPNOTSUPP")),
+  SO_RCVLOWAT: rule("calls", 1, (value) => (value < 0 ? INT_MAX : value || 1)),
+  SO_SNDLOWAT: readOnly(1),
+  SO_RCVTIMEO: rule("calls", 0, asIs),
+  SO_SNDTIMEO: rule("calls", 0, asIs),
+  SO_TIMESTAMP: flag("nobody yet"),
+  SO_TIMESTAMPNS: flag("nobody yet"),
+  SO_ACCEPTCONN: readOnly(undefined),
+  SO_MARK: rule("nobody", 0, asIs),
+  SO_TIMESTAMPING: rule("calls", 0, timestamping),
+  SO_PROTOCOL: readOnly(undefined),
+  SO_DOMAIN: readOnly(undefined),
+  SO_RXQ_OVFL: flag("nobody"),
+  SO_PEEK_OFF: rule("calls", -1, asIs),
+  SO_NOFCS: flag("nobody"),
+  SO_LOCK_FILTER: flag("nobody"),
+  SO_BUSY_POLL: rule("nobody", 0, between(0, INT_MAX)),
+  SO_PREFER_BUSY_POLL: flag("nobody"),
+  SO_MAX_PACING_RATE: rule("nobody yet", -1, asIs),
+  SO_INCOMING_CPU: rule("nobody", undefined, asIs),
+  SO_INCOMING_NAPI_ID: readOnly(0),
+  SO_ZEROCOPY: strict("calls"),
+  SO_TXREHASH: rule("nobody", 1, (value) => (value === -1 ? 1 : between(0, 1)(value))),
+  SO_RCVMARK: flag("nobody"),
+  SO_NOSIGPIPE: flag("nobody"),
+  TCP_NODELAY: flag("stack"),
+  TCP_MAXSEG: rule("stack", 536, maxSegment),
+  TCP_CORK: flag("stack"),
+  TCP_KEEPIDLE: rule("stack", 7200, between(1, 32_767)),
+  TCP_KEEPINTVL: rule("stack", 75, between(1, 32_767)),
+  TCP_KEEPCNT: rule("stack", 9, between(1, 127)),
+  TCP_SYNCNT: rule("stack", 6, between(1, 127)),
+  TCP_LINGER2: rule("stack", 60, (value) => (value < 0 ? -1 : value === 0 ? 60 : Math.min(value, 120))),
+  TCP_DEFER_ACCEPT: rule("stack", 0, deferAccept),
+  TCP_WINDOW_CLAMP: rule("stack", 0, windowClamp),
+  TCP_QUICKACK: rule("stack", 1, asIs),
+  TCP_THIN_LINEAR_TIMEOUTS: strict("stack"),
+  TCP_THIN_DUPACK: rule("nobody", 0, (value) => (value === 0 || value === 1 ? 0 : refuse("EINVAL"))),
+  TCP_USER_TIMEOUT: rule("stack", 0, between(0, INT_MAX)),
+  TCP_TIMESTAMP: rule("calls", undefined, () => refuse("EPERM")),
+  TCP_FASTOPEN: rule("stack", 0, (value) => (value < 0 ? refuse("EINVAL") : Math.min(value, SOMAXCONN)), true),
+  TCP_FASTOPEN_CONNECT: strict("stack", true),
+  TCP_FASTOPEN_NO_COOKIE: strict("stack", true),
+  TCP_NOTSENT_LOWAT: rule("stack", 0, asIs),
+  TCP_SAVE_SYN: rule("calls", 0, between(0, 2)),
+  TCP_SAVED_SYN: readOnly(undefined),
+  TCP_INQ: strict("calls"),
+  TCP_TX_DELAY: rule("nobody yet", 0, between(0, INT_MAX - 1)),
+  TCP_RTO_MAX_MS: rule("stack", 120_000, between(1_000, 120_000)),
+  TCP_RTO_MIN_US: rule("stack", 200_000, between(5_000, 200_000)),
+  TCP_IS_MPTCP: readOnly(0),
+  TCP_NOPUSH: flag("stack"),
+  TCP_KEEPINIT: rule("stack", 75, asIs),
+  IP_TOS: rule("stack", 0, typeOfService),
+  IP_TTL: rule("stack", 64, hops),
+  IP_RECVOPTS: flag("nobody"),
+  IP_PKTINFO: flag("nobody"),
+  IP_MTU_DISCOVER: rule("stack", 1, between(0, 5)),
+  IP_RECVERR: flag("calls"),
+  IP_RECVTTL: flag("nobody"),
+  IP_RECVTOS: flag("nobody"),
+  IP_MTU: readOnly(undefined),
+  IP_FREEBIND: flag("nobody"),
+  IP_TRANSPARENT: flag("nobody"),
+  IP_MINTTL: rule("nobody yet", 0, between(0, 255)),
+  IP_BIND_ADDRESS_NO_PORT: flag("nobody"),
+  IPV6_UNICAST_HOPS: rule("stack", 64, (value) => (value === -1 ? 64 : between(0, 255)(value))),
+  IPV6_MTU_DISCOVER: rule("stack", 1, between(0, 5)),
+  IPV6_MTU: readOnly(undefined),
+  IPV6_RECVERR: flag("calls"),
+  IPV6_V6ONLY: flag("nobody"),
+  IPV6_RECVPKTINFO: flag("nobody"),
+  IPV6_RECVTCLASS: flag("nobody"),
+  IPV6_RECVHOPLIMIT: flag("nobody"),
+  IPV6_TCLASS: rule("stack", 0, (value) =>
+    value === -1 ? 0 : value >= 0 && value <= 255 ? value & 0xfc : refuse("EINVAL"),
+  ),
+  IPV6_AUTOFLOWLABEL: flag("nobody yet", 1),
+  IPV6_DONTFRAG: flag("nobody"),
 };
 
-/** Least and greatest value that setsockopt takes; others are EINVAL. */
-const RANGES: Readonly<Record<string, readonly [number, number]>> = {
-  TCP_KEEPIDLE: [1, 32_767],
-  TCP_KEEPINTVL: [1, 32_767],
-  TCP_KEEPCNT: [1, 127],
-  TCP_SYNCNT: [1, 127],
-  TCP_USER_TIMEOUT: [0, 2 ** 31 - 1],
-  TCP_INQ: [0, 1],
-  IP_TTL: [1, 255],
-};
+/** Options whose value is a name, with the one of a socket that nobody gave any. */
+export const NAMES: Readonly<Record<string, string>> = { TCP_CONGESTION: "cubic" };
 
-/** The errno with which setsockopt refuses a value, or undefined. */
-export function refusal(name: string, value: SettingValue): string | undefined {
-  if (typeof value !== "number") return undefined;
-  // 0 takes the limit away; else TCP_MIN_MSS to MAX_TCP_WINDOW.
-  if (name === "TCP_MAXSEG") return value === 0 || (value >= 88 && value <= 32_767) ? undefined : "EINVAL";
-  const range = RANGES[name];
-  return range && (value < range[0] || value > range[1]) ? "EINVAL" : undefined;
+/** Options that the connection itself knows best. */
+export const OF_THE_CONNECTION: ReadonlySet<string> = new Set([
+  "TCP_MAXSEG",
+  "TCP_QUICKACK",
+  "TCP_CONGESTION",
+  "TCP_WINDOW_CLAMP",
+  "IP_MTU",
+  "IPV6_MTU",
+  "SO_SNDBUF",
+]);
+
+/** The level that an option of this name is of. */
+export function levelOf(name: string): number | undefined {
+  const prefix = /^(SO|TCP|IPV6|IP)_/.exec(name)?.[1];
+  return prefix === undefined
+    ? undefined
+    : symbol(prefix === "SO" ? "SOL_SOCKET" : prefix === "IPV6" ? "SOL_IPV6" : `SOL_${prefix}`);
 }
 
 /** What getsockopt tells of a value that was set: Linux doubles buffer sizes, and has least sizes for them. */
@@ -59,18 +196,3 @@ export function told(name: string, value: SettingValue): SettingValue {
   if (name === "SO_SNDBUF" || name === "SO_SNDBUFFORCE") return Math.max(2 * Number(value), 4_608);
   return value;
 }
-
-/** Options that change nothing here, and that a script can not see again but by asking for them. */
-export const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
-  "SO_REUSEADDR",
-  "SO_REUSEPORT",
-  "SO_DEBUG",
-  "SO_PRIORITY",
-  "SO_MARK",
-  "SO_BUSY_POLL",
-  "SO_NOSIGPIPE",
-  "IPV6_V6ONLY",
-]);
-
-/** Options that the calls themselves look at. */
-export const OF_THE_CALLS: ReadonlySet<string> = new Set(["SO_RCVLOWAT", "IP_RECVERR", "IPV6_RECVERR", "TCP_INQ"]);

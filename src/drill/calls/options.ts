@@ -1,17 +1,22 @@
 import type { Value } from "../ast.ts";
 import type { SettingValue } from "../engine.ts";
 import { ERRNO as ERRNO_NAMES, symbol } from "../symbols.ts";
-import { OF_THE_CALLS, refusal, told, UNSET, WITHOUT_EFFECT } from "./option-values.ts";
+import { acknowledgedOctets } from "./observe.ts";
+import { levelOf, NAMES, OF_THE_CONNECTION, OPTION_RULES, told } from "./option-values.ts";
 import {
   type Arguments,
   type Attempt,
   type Call,
   done,
   failed,
+  type Outcome,
   type Socket,
   type TcpSocket,
   takeError,
+  type UdpSocket,
 } from "./sockets.ts";
+import { opening } from "./stream.ts";
+import { atMark, readableToMark } from "./urgent.ts";
 
 /** getsockopt, setsockopt, fcntl, ioctl. */
 export function optionCall(call: Call): Attempt | undefined {
@@ -23,27 +28,54 @@ export function optionCall(call: Call): Attempt | undefined {
   };
 }
 
-function getsockopt(call: Call, s: Socket, now: number): ReturnType<Attempt> {
-  if (s.kind === "epoll") return failed("ENOTSOCK");
+/** Names share numbers between levels: the name has to be of the level. */
+function optionName(call: Call): string {
   const name = call.word(2);
-  if (name === "TCP_INFO" && s.kind === "tcp") return information(call, s, now);
-  const actual = optionValue(s, name);
-  if (actual === undefined) return call.unsupported(`getsockopt ${name}`);
+  const level = levelOf(name);
+  if (level !== undefined && call.number(1) !== level) return call.unsupported(`${call.name} ${name} of another level`);
+  return name;
+}
+
+function isNull(value: Value): boolean {
+  return value.kind === "word" && value.name === "NULL";
+}
+
+function getsockopt(call: Call, s: Socket, now: number): Outcome {
+  if (s.kind !== "tcp" && s.kind !== "udp") return failed("ENOTSOCK");
+  const name = optionName(call);
   const expected = call.value(3);
-  if (expected.kind === "ellipsis") return done(0);
+  if (isNull(expected)) return failed("EFAULT");
+  if (name === "TCP_INFO" && s.kind === "tcp") return information(call, s, now);
+  if (name === "TCP_SAVED_SYN" && s.kind === "tcp") return savedSyn(call, s);
+  if ((name === "IP_MTU" || name === "IPV6_MTU") && (s.kind === "udp" || !s.connection)) return failed("ENOTCONN");
+  const actual = name === "SO_DOMAIN" ? symbol(call.world.family === 6 ? "AF_INET6" : "AF_INET") : optionValue(s, name);
+  if (actual === undefined) return call.unsupported(`getsockopt ${name}`);
+  const faults = lengthFaults(call, name);
+  if (expected.kind === "ellipsis") return done(0, ...faults);
   if (name === "SO_LINGER") return linger(call, s);
+  if (name === "SO_RCVTIMEO" || name === "SO_SNDTIMEO") return patience(call, name, Number(actual));
   if (expected.kind === "string")
     return expected.text === actual ? done(0) : done(0, `${name} is "${actual}", not "${expected.text}"`);
   const wanted = call.listed(3);
   // FreeBSD does not double what was asked for, and its own sizes are none of a packet's business.
   if (name === "SO_RCVBUF" && call.world.engine.profile === "freebsd") return done(0);
-  return wanted === Number(actual)
-    ? done(0)
-    : done(0, `${name} is ${shownOption(name, Number(actual))}, not ${shownOption(name, wanted ?? 0)}`);
+  const same = wanted === Number(actual) || (wanted !== undefined && wanted >>> 0 === Number(actual) >>> 0);
+  if (!same) faults.push(`${name} is ${shownOption(name, Number(actual))}, not ${shownOption(name, wanted ?? 0)}`);
+  return done(0, ...faults);
+}
+
+/** The length that comes back is what there was room for, at most what there is. */
+function lengthFaults(call: Call, name: string): string[] {
+  const room = call.syscall.args[4];
+  if (room?.kind !== "list" || room.items.length !== 1) return [];
+  const n = call.numberOf(room.items[0]!);
+  const size =
+    name === "SO_LINGER" || name === "SO_TIMESTAMPING" || name === "SO_MAX_PACING_RATE" ? 8 : NAMES[name] ? 16 : 4;
+  return n > size && !/TIMEO$/.test(name) ? [`the length of ${name} is ${size}, not ${n}`] : [];
 }
 
 /** `{tcpi_state=TCP_ESTABLISHED, tcpi_rto=…}`: only what is written is compared. */
-function information(call: Call, s: TcpSocket, now: number): ReturnType<Attempt> {
+function information(call: Call, s: TcpSocket, now: number): Outcome {
   const expected = call.value(3);
   if (expected.kind === "ellipsis") return done(0);
   if (!s.connection) return call.unsupported("TCP_INFO of a socket without a connection");
@@ -64,12 +96,22 @@ export function informationFaults(call: Arguments, expected: Value, info: Readon
   return faults;
 }
 
+/** The headers of the SYN, told once; the script can only say how long they are. */
+function savedSyn(call: Call, s: TcpSocket): Outcome {
+  if (!call.isEllipsis(3)) return call.unsupported("TCP_SAVED_SYN with a value");
+  const length = s.options.get("TCP_SAVE_SYN") ? s.flow.synHeaders : 0;
+  const room = call.listed(4) ?? length;
+  if (room < length) return failed("EINVAL");
+  s.options.delete("TCP_SAVE_SYN");
+  return room === length ? done(0) : done(0, `the length of TCP_SAVED_SYN is ${length}, not ${room}`);
+}
+
 export function shownOption(name: string, value: number): string {
   if (name !== "SO_ERROR" || value === 0) return String(value);
   return `${Object.entries(ERRNO_NAMES).find(([, n]) => n === value)?.[0] ?? value}`;
 }
 
-function linger(call: Call, s: Socket): ReturnType<Attempt> {
+function linger(call: Call, s: Socket): Outcome {
   if (s.kind !== "tcp") return call.unsupported("SO_LINGER of UDP");
   const on = call.field(call.value(3), "onoff", "l_onoff");
   const seconds = call.field(call.value(3), "linger", "l_linger");
@@ -77,7 +119,19 @@ function linger(call: Call, s: Socket): ReturnType<Attempt> {
   return same ? done(0) : done(0, `SO_LINGER is {onoff=${Number(s.linger.on)}, linger=${s.linger.seconds}}`);
 }
 
-function optionValue(s: Exclude<Socket, { kind: "epoll" }>, name: string): SettingValue | undefined {
+/** `struct timeval`, us. */
+function timeval(call: Arguments, value: Value): number {
+  if (value.kind === "list" && value.items.length === 2)
+    return call.numberOf(value.items[0]!) * 1e6 + call.numberOf(value.items[1]!);
+  return (call.field(value, "tv_sec") ?? 0) * 1e6 + (call.field(value, "tv_usec") ?? 0);
+}
+
+function patience(call: Call, name: string, actual: number): Outcome {
+  const wanted = timeval(call, call.value(3));
+  return wanted === actual ? done(0) : done(0, `${name} is ${actual} us, not ${wanted} us`);
+}
+
+function optionValue(s: TcpSocket | UdpSocket, name: string): SettingValue | undefined {
   switch (name) {
     case "SO_ERROR": {
       const error = s.kind === "udp" ? s.endpoint?.takeError() : (takeError(s) ?? s.connection?.takeSoftError());
@@ -93,76 +147,92 @@ function optionValue(s: Exclude<Socket, { kind: "epoll" }>, name: string): Setti
       return 0;
   }
   const set = s.options.get(name);
-  if (s.kind === "tcp" && s.connection && !name.startsWith("SO_RCVBUF")) {
-    const value = s.connection.option(name);
-    if (value !== undefined) return value;
-  }
-  return set === undefined ? UNSET[name] : told(name, set);
+  const known = s.kind === "tcp" ? s.connection?.option(name) : undefined;
+  if (known !== undefined && (set === undefined || OF_THE_CONNECTION.has(name))) return known;
+  return set === undefined ? (OPTION_RULES[name]?.initial ?? NAMES[name]) : told(name, set);
 }
 
-function setsockopt(call: Call, s: Socket, now: number): ReturnType<Attempt> {
-  if (s.kind === "epoll") return failed("ENOTSOCK");
-  const name = call.word(2);
+function setsockopt(call: Call, s: Socket, now: number): Outcome {
+  if (s.kind !== "tcp" && s.kind !== "udp") return failed("ENOTSOCK");
+  const name = optionName(call);
   const value = call.value(3);
+  if (isNull(value)) return failed(call.syscall.args.length > 4 && call.number(4) >= 4 ? "EFAULT" : "EINVAL");
   if (name === "SO_LINGER" && s.kind === "tcp") {
     const on = call.field(value, "onoff", "l_onoff") ?? 0;
     s.linger = { on: on !== 0, seconds: call.field(value, "linger", "l_linger") ?? 0 };
     return done(0);
   }
-  if (value.kind !== "string" && value.kind !== "list" && value.kind !== "ellipsis")
-    return call.unsupported(`setsockopt ${name} of kind ${value.kind}`);
-  const setting =
-    value.kind === "string" ? value.text : (call.listed(3) ?? call.unsupported(`setsockopt ${name} with ...`));
-  if (typeof setting === "number" && call.syscall.args.length > 4 && call.number(4) < 4) return failed("EINVAL");
-  const refused = refusal(name, setting);
-  if (refused) return failed(refused);
-  if (!WITHOUT_EFFECT.has(name) && !OF_THE_CALLS.has(name)) {
-    if (s.kind !== "tcp") return call.unsupported(`setsockopt ${name} of UDP`);
-    const known =
-      s.connection?.setOption(name, setting, now) ??
-      s.listener?.setOption(name, setting) ??
-      call.world.engine.accepts(name, setting);
-    if (!known) return call.unsupported(`setsockopt ${name}`);
+  if (name === "SO_RCVTIMEO" || name === "SO_SNDTIMEO") {
+    s.options.set(name, timeval(call, value));
+    return done(0);
   }
-  s.options.set(name, setting);
+  if (value.kind === "string") return setText(call, s, name, value.text, now);
+  if (value.kind !== "list") return call.unsupported(`setsockopt ${name} of kind ${value.kind}`);
+  const number = call.listed(3) ?? call.unsupported(`setsockopt ${name} with ...`);
+  if (call.syscall.args.length > 4 && call.number(4) < 4) return failed("EINVAL");
+  const rule = OPTION_RULES[name];
+  if (!rule) return call.unsupported(`setsockopt ${name}`);
+  const taken = rule.take(number | 0);
+  if (typeof taken !== "number") return failed(taken.errno);
+  if (rule.early && s.kind === "tcp" && s.connection) return failed("EINVAL");
+  if (rule.concerns === "nobody yet" && taken !== rule.initial) return call.unsupported(`setsockopt ${name}`);
+  if (rule.concerns === "stack") tellStack(call, s, name, taken, now);
+  if (name === "SO_TIMESTAMPING" && s.kind === "tcp") s.errors.setTimestamping(taken, s.wrote, acknowledgedOctets(s));
+  s.options.set(name, taken);
   return done(0);
 }
 
-function fcntl(call: Call, s: Socket): ReturnType<Attempt> {
-  if (s.kind === "epoll") return call.unsupported("fcntl on an epoll descriptor");
+/** Options whose value is a text: names, and the keys of Fast Open as hex digits. */
+function setText(call: Call, s: TcpSocket | UdpSocket, name: string, text: string, now: number): Outcome {
+  tellStack(call, s, name, text, now);
+  s.options.set(name, text);
+  return done(0);
+}
+
+function tellStack(call: Call, s: TcpSocket | UdpSocket, name: string, value: SettingValue, now: number): void {
+  if (s.kind !== "tcp") call.unsupported(`setsockopt ${name} of UDP`);
+  const known =
+    s.connection?.setOption(name, value, now) ??
+    s.listener?.setOption(name, value) ??
+    call.world.engine.accepts(name, value);
+  if (!known) call.unsupported(`setsockopt ${name}`);
+}
+
+function fcntl(call: Call, s: Socket): Outcome {
   const nonblock = symbol("O_NONBLOCK")!;
-  switch (call.word(1)) {
+  const command = call.word(1);
+  if (command === "F_GETFD" || command === "F_SETFD") return done(0);
+  if (s.kind === "epoll" || s.kind === "file") return call.unsupported(`fcntl ${command} of ${s.kind}`);
+  switch (command) {
     case "F_GETFL":
       return done(2 | (s.nonblocking ? (call.world.engine.profile === "freebsd" ? 4 : nonblock) : 0));
     case "F_SETFL":
       s.nonblocking = (call.number(2) & nonblock) !== 0;
       return done(0);
-    case "F_GETFD":
-    case "F_SETFD":
-      return done(0);
     default:
-      return call.unsupported(`fcntl ${call.word(1)}`);
+      return call.unsupported(`fcntl ${command}`);
   }
 }
 
-function ioctl(call: Call, s: Socket): ReturnType<Attempt> {
+function ioctl(call: Call, s: Socket): Outcome {
   const request = call.word(1);
   if (s.kind !== "tcp") return call.unsupported(`ioctl ${request} of ${s.kind}`);
   if (request === "FIONBIO") {
     s.nonblocking = call.listed(2) !== 0;
     return done(0);
   }
-  const c = s.connection;
+  const c = opening(s) ? undefined : s.connection;
   const questions: Readonly<Record<string, () => number>> = {
-    SIOCINQ: () => c?.readable() ?? 0,
-    FIONREAD: () => c?.readable() ?? 0,
+    SIOCINQ: () => (c ? readableToMark(s) : 0),
+    FIONREAD: () => (c ? readableToMark(s) : 0),
     SIOCOUTQ: () => c?.unacknowledged() ?? 0,
     TIOCOUTQ: () => c?.unacknowledged() ?? 0,
     SIOCOUTQNSD: () => c?.unsent() ?? 0,
+    SIOCATMARK: () => Number(atMark(s)),
   };
   const question = questions[request];
   if (!question) return call.unsupported(`ioctl ${request}`);
-  if (s.listener) return failed("EINVAL");
+  if (s.listener && request !== "SIOCATMARK") return failed("EINVAL");
   const wanted = call.listed(2);
   const actual = question();
   return wanted === undefined || wanted === actual ? done(0) : done(0, `${request} is ${actual}, not ${wanted}`);

@@ -1,12 +1,12 @@
 import type { Value } from "../ast.ts";
 import { maskText, symbol } from "../symbols.ts";
+import { EpollSocket, type Happened } from "./epoll.ts";
 import {
   type Arguments,
   type Attempt,
   type Call,
   done,
   failed,
-  type Interest,
   lowWater,
   noteSoftError,
   opened,
@@ -14,26 +14,28 @@ import {
   type Surroundings,
   type TcpSocket,
 } from "./sockets.ts";
+import { opening } from "./stream.ts";
+import { urgentReady } from "./urgent.ts";
 
 /** poll and epoll. Their masks have the same bits. */
 
 const mask = (...names: string[]): number => names.reduce((bits, name) => bits | symbol(name)!, 0);
 const IN = mask("POLLIN", "POLLRDNORM");
 const OUT = mask("POLLOUT", "POLLWRNORM");
+const URGENT = mask("POLLPRI");
 const HANG_UP = mask("POLLHUP");
 const ERROR = mask("POLLERR");
 const PEER_SHUT = mask("POLLRDHUP");
 const INVALID = mask("POLLNVAL");
-const EDGE = 2 ** 31;
-const ONCE = 2 ** 30;
 
 export function pollCall(call: Call): Attempt | undefined {
   switch (call.name) {
     case "poll":
       return poll(call);
     case "epoll_create":
+      return () => (call.syscall.args.length > 0 && call.number(0) <= 0 ? failed("EINVAL") : epoll());
     case "epoll_create1":
-      return () => opened({ kind: "epoll", interests: new Map() });
+      return epoll;
     case "epoll_ctl":
       return () => control(call);
     case "epoll_wait":
@@ -44,27 +46,43 @@ export function pollCall(call: Call): Attempt | undefined {
   }
 }
 
+function epoll(): ReturnType<Attempt> {
+  return opened(new EpollSocket(readiness));
+}
+
 /** What is true of a descriptor now, as Linux's tcp_poll says it. */
-export function readiness(s: Socket): number {
-  if (s.kind === "epoll") return 0;
-  if (s.kind === "udp") return (s.endpoint && s.endpoint.waiting() > 0 ? IN : 0) | OUT;
-  if (s.listener) return s.listener.waiting() > 0 ? IN : 0;
-  return connectionReadiness(s);
+function readiness(s: Socket): number {
+  switch (s.kind) {
+    case "epoll":
+      return s.anyReady ? IN : 0;
+    case "udp":
+      return (s.endpoint && s.endpoint.waiting() > 0 ? IN : 0) | OUT;
+    case "file":
+      return IN | OUT;
+    case "pipe":
+      if (s.end === "write") return (s.pipe.room > 0 ? OUT : 0) | (s.pipe.closedForReading ? ERROR : 0);
+      return (s.pipe.octets > 0 ? IN : 0) | (s.pipe.closedForWriting ? HANG_UP : 0);
+    case "tcp":
+      if (s.listener) return s.listener.waiting() > 0 ? IN : 0;
+      return connectionReadiness(s);
+  }
 }
 
 function connectionReadiness(s: TcpSocket): number {
   const c = s.connection;
-  if (!c) return OUT | HANG_UP;
+  if (!c) return s.deferred ? OUT : OUT | HANG_UP;
   const state = c.state();
   noteSoftError(s);
   const readOver = c.finished() || s.readShut || state === "CLOSED";
   const writeOver = s.writeShut || state === "CLOSED";
-  let bits = c.error() || s.softError !== undefined ? ERROR : 0;
+  let bits = c.error() || s.softError !== undefined || s.errors.length > 0 ? ERROR : 0;
   if (readOver && writeOver) bits |= HANG_UP;
   if (readOver) bits |= IN | PEER_SHUT;
-  if (state === "SYN-SENT" || state === "SYN-RECEIVED") return bits;
-  if (c.readable() > 0 && c.readable() >= lowWater(s)) bits |= IN;
+  if (opening(s)) return bits;
+  if (c.readable() > 0 && (c.readable() >= lowWater(s) || readOver)) bits |= IN;
+  if (urgentReady(s)) bits |= URGENT;
   if (writeOver || c.writable()) bits |= OUT;
+  else s.noSpace = true;
   return bits;
 }
 
@@ -79,8 +97,10 @@ function poll(call: Call): Attempt {
     let ready = 0;
     for (const entry of list.items) {
       const wanted = (call.field(entry, "events") ?? 0) | HANG_UP | ERROR | INVALID;
-      const s = call.socketOf(call.field(entry, "fd") ?? -1);
-      const actual = s ? readiness(s) & wanted : INVALID;
+      const fd = call.field(entry, "fd") ?? -1;
+      const s = call.socketOf(fd);
+      // A negative descriptor is passed over.
+      const actual = s ? readiness(s) & wanted : fd < 0 ? 0 : INVALID;
       const expected = call.field(entry, "revents") ?? 0;
       if (actual !== 0) ready++;
       if (actual !== expected) faults.push(`revents is ${maskText(actual, "POLL")}, not ${maskText(expected, "POLL")}`);
@@ -97,19 +117,22 @@ export function begin(around: Surroundings, began: number | undefined, now: numb
 }
 
 function control(call: Call): ReturnType<Attempt> {
-  const epoll = call.socket(0);
-  const fd = call.number(2);
-  if (!epoll || !call.world.table.has(fd)) return failed("EBADF");
-  if (epoll.kind !== "epoll") return failed("EINVAL");
+  const from = call.socket(0);
+  const target = call.socket(2);
+  if (!from || !target) return failed("EBADF");
+  if (from.kind !== "epoll") return failed("EINVAL");
   const operation = call.word(1);
-  const known = epoll.interests.has(fd);
-  if (operation === "EPOLL_CTL_DEL") return epoll.interests.delete(fd) ? done(0) : failed("ENOENT");
-  if (operation !== "EPOLL_CTL_ADD" && operation !== "EPOLL_CTL_MOD") return call.unsupported(`epoll_ctl ${operation}`);
-  if (known !== (operation === "EPOLL_CTL_MOD")) return failed(known ? "EEXIST" : "ENOENT");
+  if (operation === "EPOLL_CTL_DEL") return result(from.remove(target));
   const event = call.value(3);
+  const events = call.field(event, "events") ?? 0;
   const data = call.field(event, "fd", "ptr", "u32", "u64") ?? 0;
-  epoll.interests.set(fd, { fd, mask: call.field(event, "events") ?? 0, data, reported: "", spent: false });
-  return done(0);
+  if (operation === "EPOLL_CTL_ADD") return result(from.add(target, events, data));
+  if (operation === "EPOLL_CTL_MOD") return result(from.modify(target, events, data));
+  return call.unsupported(`epoll_ctl ${operation}`);
+}
+
+function result(errno: string | undefined): ReturnType<Attempt> {
+  return errno === undefined ? done(0) : failed(errno);
 }
 
 function wait(call: Call): Attempt {
@@ -119,42 +142,14 @@ function wait(call: Call): Attempt {
   let began: number | undefined;
   return (now) => {
     began = begin(call.world, began, now, timeout);
-    const epoll = call.socket(0);
-    if (!epoll) return failed("EBADF");
-    if (epoll.kind !== "epoll") return failed("EINVAL");
-    const events = collect(call, epoll.interests, room);
+    const from = call.socket(0);
+    if (!from) return failed("EBADF");
+    if (from.kind !== "epoll" || room <= 0) return failed("EINVAL");
+    const events = from.collect(room);
     const over = timeout === 0 || (timeout > 0 && now >= began + timeout * 1_000);
     if (events.length === 0 && !over) return undefined;
     return done(events.length, ...eventFaults(call, expected, events));
   };
-}
-
-interface Happened {
-  readonly events: number;
-  readonly data: number;
-}
-
-function collect(call: Call, interests: ReadonlyMap<number, Interest>, room: number): Happened[] {
-  const events: Happened[] = [];
-  for (const interest of interests.values()) {
-    const s = call.socketOf(interest.fd);
-    if (!s || interest.spent || events.length === room) continue;
-    const bits = readiness(s) & (interest.mask | HANG_UP | ERROR);
-    const activity = `${bits} ${arrived(s)}`;
-    const edge = (interest.mask & EDGE) !== 0;
-    if (bits === 0) interest.reported = "";
-    if (bits === 0 || (edge && activity === interest.reported)) continue;
-    interest.reported = activity;
-    interest.spent = (interest.mask & ONCE) !== 0;
-    events.push({ events: bits, data: interest.data });
-  }
-  return events;
-}
-
-/** Octets or connections that ever arrived: what makes a new edge although the mask is the old one. */
-function arrived(s: Socket): number {
-  if (s.kind === "tcp") return s.read + (s.connection?.readable() ?? 0) + (s.listener?.waiting() ?? 0);
-  return s.kind === "udp" ? s.read + (s.endpoint?.waiting() ?? 0) : 0;
 }
 
 export function eventFaults(call: Arguments, expected: Value, events: readonly Happened[]): string[] {

@@ -2,12 +2,17 @@ import { type Syscall, Unsupported, type Value } from "../ast.ts";
 import type { Engine, EngineConnection, EngineListener, EngineUdp, SettingValue } from "../engine.ts";
 import type { Flow } from "../flow.ts";
 import { numeric, symbol } from "../symbols.ts";
+import type { EpollSocket } from "./epoll.ts";
+import { ErrorQueue } from "./error-queue.ts";
+import type { FileDescriptor, PipeEnd } from "./files.ts";
+import { SEEN_NOTHING, type Seen } from "./observe.ts";
+import type { UrgentOctet } from "./urgent.ts";
 
 /** The descriptor table of a script, and what the families of calls share. */
 
 export interface TcpSocket {
   readonly kind: "tcp";
-  readonly flow: Flow;
+  flow: Flow;
   nonblocking: boolean;
   readonly options: Map<string, SettingValue>;
   port: number;
@@ -23,6 +28,16 @@ export interface TcpSocket {
   linger: { readonly on: boolean; readonly seconds: number };
   /** IP_RECVERR: what ICMP says is an error of the socket; here until somebody asks. */
   softError: string | undefined;
+  /** What recvmsg(MSG_ERRQUEUE) gives. */
+  readonly errors: ErrorQueue;
+  /** What whoever waits was last woken for. */
+  seen: Seen;
+  /** Somebody wanted to write and could not: he is woken when there is room (Linux' SOCK_NOSPACE). */
+  noSpace: boolean;
+  /** The octet that URG announced last, until the reader has passed it. */
+  urgent: UrgentOctet | undefined;
+  /** TCP_FASTOPEN_CONNECT: connect() returned, and the SYN waits for the first write. */
+  deferred: boolean;
 }
 
 export interface UdpSocket {
@@ -36,22 +51,8 @@ export interface UdpSocket {
   wrote: number;
 }
 
-export interface EpollSocket {
-  readonly kind: "epoll";
-  readonly interests: Map<number, Interest>;
-}
-
-export interface Interest {
-  readonly fd: number;
-  mask: number;
-  data: number;
-  /** The activity that was last reported, for edge triggering. */
-  reported: string;
-  spent: boolean;
-}
-
 /** What the interpreter keeps of a descriptor whose calls it plays itself. */
-export type Socket = TcpSocket | UdpSocket | EpollSocket;
+export type Socket = TcpSocket | UdpSocket | EpollSocket | FileDescriptor | PipeEnd;
 
 /** A descriptor of a system of its own. */
 export interface SystemSocket {
@@ -89,6 +90,8 @@ export function opened(socket: Descriptor): Outcome {
 
 /** What calls need of the run around them. */
 export interface Surroundings {
+  /** How far apart two times may lie, us, that are to be the same. */
+  readonly toleranceUsecs: number;
   readonly bindPort: number;
   readonly connectPort: number;
   readonly table: Map<number, Descriptor>;
@@ -103,6 +106,9 @@ export interface Surroundings {
 /** And what those need that are played here. */
 export interface World extends Surroundings {
   readonly engine: Engine;
+  readonly family: 4 | 6;
+  /** What `open` finds under that name; undefined: nothing. */
+  readFile(path: string): Uint8Array | undefined;
 }
 
 export function newTcpSocket(flow: Flow, nonblocking: boolean): TcpSocket {
@@ -121,6 +127,11 @@ export function newTcpSocket(flow: Flow, nonblocking: boolean): TcpSocket {
     writeShut: false,
     linger: { on: false, seconds: 0 },
     softError: undefined,
+    errors: new ErrorQueue(),
+    seen: SEEN_NOTHING,
+    noSpace: false,
+    urgent: undefined,
+    deferred: false,
   };
 }
 
@@ -163,10 +174,10 @@ export class Arguments {
   }
 
   number(index: number): number {
-    return this.#numeric(this.value(index));
+    return this.numberOf(this.value(index));
   }
 
-  #numeric(value: Value): number {
+  numberOf(value: Value): number {
     const n = numeric(value);
     if (n !== undefined) return n;
     const names =
@@ -183,14 +194,14 @@ export class Arguments {
   listed(index: number): number | undefined {
     const value = this.value(index);
     if (value.kind === "ellipsis") return undefined;
-    if (value.kind === "list" && value.items.length === 1) return this.#numeric(value.items[0]!);
+    if (value.kind === "list" && value.items.length === 1) return this.numberOf(value.items[0]!);
     return this.unsupported(`argument ${index + 1} of ${this.name}`);
   }
 
   /** A field of a `{name=value}` argument, as a number. */
   field(value: Value, ...names: readonly string[]): number | undefined {
     const found = this.fieldValue(value, ...names);
-    return found === undefined || found.kind === "ellipsis" ? undefined : this.#numeric(found);
+    return found === undefined || found.kind === "ellipsis" ? undefined : this.numberOf(found);
   }
 
   fieldValue(value: Value, ...names: readonly string[]): Value | undefined {

@@ -1,7 +1,10 @@
-import { checkPattern, type Transfer, transferOf } from "#drill/calls/io";
+import { type Control, messageFaults } from "#drill/calls/messages";
 import { type Attempt, done, type Outcome } from "#drill/calls/sockets";
+import { patternFaults } from "#drill/calls/stream";
+import { type Transfer, transferOf } from "#drill/calls/transfer";
 import { pattern } from "#drill/codec";
 import { symbol } from "#drill/symbols";
+import * as libc from "#ffi/libc";
 import * as sockets from "#ffi/sockets";
 import { answered, answeredOrWaits, type KernelCall, type KernelSocket } from "./connection.ts";
 
@@ -12,13 +15,16 @@ const WAITALL = bit("MSG_WAITALL");
 const DONTWAIT = bit("MSG_DONTWAIT");
 const AGAIN = bit("EAGAIN");
 const READABLE = bit("POLLIN") | bit("POLLRDHUP") | bit("POLLHUP") | bit("POLLERR");
-const SOL_TCP = bit("SOL_TCP");
-const TCP_CM_INQ = bit("TCP_CM_INQ");
+const ERRQUEUE = bit("MSG_ERRQUEUE");
+const OOB = bit("MSG_OOB");
+/** Flags that a script sees only where the kernel sets them by itself. */
+const CMSG_CLOEXEC = bit("MSG_CMSG_CLOEXEC");
 
 export function ioCall(call: KernelCall): Attempt | undefined {
   const reading = /^(read|readv|recv|recvfrom|recvmsg)$/.test(call.name);
   if (!reading && !/^(write|writev|send|sendto|sendmsg)$/.test(call.name)) return undefined;
   const transfer = transferOf(call);
+  if (transfer.nowhere) return call.unsupported(`${call.name} without a buffer, in a kernel`);
   return reading ? read(call, transfer) : write(call, transfer);
 }
 
@@ -29,17 +35,31 @@ function read(call: KernelCall, t: Transfer): Attempt {
     const waits = !s.nonblocking && (t.flags & DONTWAIT) === 0;
     if (t.count === 0 && call.name.startsWith("read")) return answered(sockets.readNothing(s.fd));
     // A blocking read waits for SO_RCVLOWAT, of which a non-blocking one knows nothing.
-    if (waits && t.count > 0 && !ready(s)) return undefined;
+    if (waits && t.count > 0 && (t.flags & (ERRQUEUE | OOB)) === 0 && !ready(s)) return undefined;
+    const stepsOver = (t.flags & (ERRQUEUE | OOB)) === 0 && atUrgentOctet(s);
     const received = sockets.receive(s.fd, t.count - got, t.flags);
     const { n } = received;
-    if (n < 0) return got > 0 && n !== -AGAIN ? done(got, ...faults) : answeredOrWaits(n, !waits);
-    if ((t.flags & TRUNC) === 0) checkPattern(received.bytes, s.read, faults);
-    if ((t.flags & PEEK) === 0) s.read += n;
+    if (n < 0) return got > 0 && n !== -AGAIN ? done(got, ...faults) : answeredOrWaits(n, !waits || (t.flags & ERRQUEUE) !== 0);
+    const aside = (t.flags & (ERRQUEUE | OOB)) !== 0;
+    if (n > 0 && stepsOver) s.read++;
+    if ((t.flags & TRUNC) === 0 && !aside) faults.push(...patternFaults(received.bytes, s.read));
+    if ((t.flags & PEEK) === 0 && !aside) s.read += n;
     got += n;
     const waitsForAll = waits && (t.flags & WAITALL) !== 0 && (t.flags & PEEK) === 0;
     if (waitsForAll && got < t.count && n > 0) return undefined;
-    return done(got, ...faults, ...(t.isMessage ? controlFaults(received.control, t.inq) : []));
+    if (!t.message) return done(got, ...faults);
+    const controls = controlsOf(received.control);
+    const flags = received.flags & ~CMSG_CLOEXEC;
+    return done(got, ...faults, ...messageFaults(call, t.message, flags, controls, call.around.toleranceUsecs));
   });
+}
+
+/** The next octet of the stream is the urgent one, and the kernel keeps it out of the stream. */
+function atUrgentOctet(s: KernelSocket): boolean {
+  const [mark, inline] = [new Uint8Array(4), new Uint8Array(4)];
+  libc.ioctl(s.fd, bit("SIOCATMARK"), mark);
+  sockets.getOption(s.fd, bit("SOL_SOCKET"), bit("SO_OOBINLINE"), inline);
+  return mark[0] === 1 && inline[0] === 0;
 }
 
 function ready(s: KernelSocket): boolean {
@@ -48,14 +68,31 @@ function ready(s: KernelSocket): boolean {
 }
 
 /** struct cmsghdr: length (64 bits), level, type; then the value. */
-function controlFaults(control: Uint8Array, wanted: number | undefined): string[] {
-  const view = new DataView(control.buffer, control.byteOffset, control.length);
-  let told: number | undefined;
-  for (let o = 0; o + 20 <= control.length; o += Math.max(16, (view.getUint32(o, true) + 7) & ~7)) {
-    if (view.getInt32(o + 8, true) === SOL_TCP && view.getInt32(o + 12, true) === TCP_CM_INQ)
-      told = view.getInt32(o + 16, true);
+function controlsOf(bytes: Uint8Array): Control[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const controls: Control[] = [];
+  for (let o = 0; o + 16 <= bytes.length; o += Math.max(16, (view.getUint32(o, true) + 7) & ~7)) {
+    const [level, type] = [view.getInt32(o + 8, true), view.getInt32(o + 12, true)];
+    controls.push({ level, type, data: dataOf(view, o + 16, view.getUint32(o, true) - 16, level, type) });
   }
-  return told === wanted ? [] : [`TCP_CM_INQ is ${told ?? "not there"}, not ${wanted ?? "absent"}`];
+  return controls;
+}
+
+/** A number, or a struct sock_extended_err. Of times only the kernel's own clock knows. */
+function dataOf(view: DataView, o: number, length: number, level: number, type: number): Control["data"] {
+  if (length === 4) return { kind: "number", value: view.getInt32(o, true) };
+  const isError =
+    level === bit("SOL_IP") ? type === bit("IP_RECVERR") : level === bit("SOL_IPV6") && type === bit("IPV6_RECVERR");
+  if (!isError) return undefined;
+  const error = {
+    ee_errno: view.getUint32(o, true),
+    ee_origin: view.getUint8(o + 4),
+    ee_type: view.getUint8(o + 5),
+    ee_code: view.getUint8(o + 6),
+    ee_info: view.getUint32(o + 8, true),
+    ee_data: view.getUint32(o + 12, true),
+  };
+  return { kind: "error", error };
 }
 
 function write(call: KernelCall, t: Transfer): Attempt {

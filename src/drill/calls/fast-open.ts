@@ -1,0 +1,79 @@
+import { pattern } from "../codec.ts";
+import { type EngineConnection, Refused } from "../engine.ts";
+import { symbol } from "../symbols.ts";
+import { type Call, done, failed, type Outcome, type TcpSocket, takeError } from "./sockets.ts";
+import { opening } from "./stream.ts";
+import type { Transfer } from "./transfer.ts";
+
+/** Writes that open the connection themselves: sendto(MSG_FASTOPEN), and the first one after TCP_FASTOPEN_CONNECT (RFC 7413). */
+
+const ZEROCOPY = symbol("MSG_ZEROCOPY")!;
+
+/** What the write has done so far. */
+interface Opening {
+  octets: number;
+  /** It has sent the SYN. */
+  opened?: boolean;
+  readonly nonblocking: boolean;
+}
+
+/** The socket has a connection now. */
+export function attach(s: TcpSocket, connection: EngineConnection): void {
+  s.connection = connection;
+  s.connecting = true;
+  s.flow.kind = "active";
+  s.flow.localPort = connection.localPort;
+  s.flow.remotePort = connection.remotePort;
+}
+
+/** The port of a written address, or the script's own. */
+export function portOf(call: Call, index: number, otherwise: number): number {
+  const address = call.syscall.args[index];
+  if (address === undefined || address.kind !== "struct") return otherwise;
+  return call.field(address, "sin_port", "sin6_port") ?? otherwise;
+}
+
+/** One try at such a write; "go on": the handshake is over, and what is left goes as ever. */
+export function early(
+  call: Call,
+  s: TcpSocket,
+  t: Transfer,
+  progress: Opening,
+  now: number,
+): Outcome | undefined | "go on" {
+  if (!progress.opened) return open(call, s, t, progress, now);
+  const error = takeError(s);
+  if (error) return progress.octets > 0 ? done(progress.octets) : failed(error);
+  return opening(s) ? undefined : "go on";
+}
+
+function open(call: Call, s: TcpSocket, t: Transfer, progress: Opening, now: number): Outcome | undefined | "go on" {
+  const { engine } = call.world;
+  const port = s.deferred ? s.flow.remotePort : portOf(call, 4, call.world.connectPort);
+  if (s.connection || s.listener) {
+    const ready = engine.fastOpenReady(port, s.options, now);
+    if (ready instanceof Refused) return failed(ready.errno);
+    return failed(opening(s) ? "EALREADY" : "EISCONN");
+  }
+  // What can not be read does not go with the SYN; it is found out when it should.
+  const bytes = t.nowhere ? new Uint8Array(0) : (t.text ?? pattern(0, t.count));
+  const connection = engine.connect(s.port, port, s.options, now, bytes);
+  if (connection instanceof Refused) return failed(connection.errno);
+  attach(s, connection);
+  s.deferred = false;
+  progress.opened = true;
+  const n = connection.early();
+  s.flow.wrote(0, bytes.subarray(0, n));
+  s.wrote = n;
+  progress.octets = n;
+  if (n > 0 && t.flags & ZEROCOPY && s.options.get("SO_ZEROCOPY")) s.errors.copied();
+  if (!progress.nonblocking) return undefined;
+  return n > 0 ? done(n) : failed("EINPROGRESS");
+}
+
+/** connect() with TCP_FASTOPEN_CONNECT: where the SYN could carry data it waits for them. */
+export function defers(call: Call, s: TcpSocket, port: number, now: number): boolean {
+  if (!s.options.get("TCP_FASTOPEN_CONNECT")) return false;
+  const ready = call.world.engine.fastOpenReady(port, s.options, now);
+  return ready === true;
+}

@@ -1,6 +1,8 @@
 import { Prng } from "#base/prng";
 import { MILLISECOND, SECOND } from "#base/time";
+import { PROFILES } from "#drill/stack-settings";
 import type { TcpParams } from "#tcp/params";
+import { NO_QUIRKS } from "#tcp/quirks";
 import {
   ATTACKS,
   type Attack,
@@ -71,6 +73,17 @@ class Draw {
   }
 }
 
+/**
+ * What Linux does otherwise, all at once, but for what the judge knows as RFC 6298's or as an attack: SYNs that do not back
+ * off, a timestamp of the tick before, an RST with the number of the FIN.
+ */
+const LINUX: Partial<TcpParams> = {
+  ...Object.fromEntries(Object.entries(PROFILES.linux).filter(([name]) => name in NO_QUIRKS)),
+  linearSynTimeouts: 0,
+  pawsSlack: 0,
+  resetAtFin: false,
+};
+
 function host(draw: Draw): HostPlan {
   const params: Partial<TcpParams> = {};
   if (draw.chance(0.3)) params.sack = false;
@@ -100,6 +113,7 @@ function host(draw: Draw): HostPlan {
   if (draw.chance(0.1)) params.slowStartAfterIdle = false;
   if (draw.chance(0.3)) params.timeWait = draw.pick([30, 120]) * SECOND;
   if (draw.chance(0.1)) params.rtoMin = draw.pick([20 * MILLISECOND, SECOND]);
+  if (draw.chance(0.25)) Object.assign(params, LINUX);
   return { params, records: draw.chance(0.04) ? draw.between(8, 64) : 0 };
 }
 

@@ -35,12 +35,19 @@ export function unshield(value: string): string {
   return value.startsWith(SHIELD) ? value.slice(SHIELD.length) : value;
 }
 
+/** Which other commands know a flag ("--any"), for whoever looked for it here. */
+export type KnownElsewhere = (flag: string) => readonly string[];
+
 /**
  * The arguments after the program's name in the one form that cac reads without surprises: `--name=value` for every flag
- * with a value, `--name=true` for those without. Throws CliError for what cac would swallow: a flag said twice, a value
- * that is missing, or one given to a flag that takes none. Flags may stand anywhere, `--` ends them.
+ * with a value, `--name=true` for those without. Throws CliError for what cac would swallow: a value that is said twice,
+ * missing or empty, or given to a flag that takes none. Flags may stand anywhere, `--` ends them; "-1%" is none.
  */
-export function shield(argv: readonly string[], flags: readonly Flag[]): string[] {
+export function shield(
+  argv: readonly string[],
+  flags: readonly Flag[],
+  elsewhere: KnownElsewhere = () => [],
+): string[] {
   const shapes = flags.map(shapeOf);
   const out: string[] = [];
   const seen = new Set<string>();
@@ -51,24 +58,26 @@ export function shield(argv: readonly string[], flags: readonly Flag[]): string[
       out.push(...words.map(positional));
       break;
     }
-    if (!word.startsWith("-") || word === "-") {
+    if (!word.startsWith("-") || /^-[\d.]/.test(word)) {
       out.push(positional(word));
       continue;
     }
-    const { shape, value, rest } = split(word, shapes);
+    const { shape, value, rest } = split(word, shapes, elsewhere);
     if (rest !== "") words.unshift(`-${rest}`);
-    if (seen.has(shape.name) && !shape.repeats)
-      throw usageError(`--${shape.name} is said twice`, "each flag may stand once");
+    if (seen.has(shape.name) && shape.takesValue && !shape.repeats)
+      throw usageError(`--${shape.name} is said twice`, "", "say it once");
+    const again = seen.has(shape.name);
     seen.add(shape.name);
     if (!shape.takesValue) {
       if (value !== undefined) throw usageError(`--${shape.name} takes no value`, `"${word}" gives it one`);
-      out.push(shape.name.startsWith("no-") ? `--${shape.name}` : `--${shape.name}=true`);
+      if (!again) out.push(shape.name.startsWith("no-") ? `--${shape.name}` : `--${shape.name}=true`);
       continue;
     }
     const given = value ?? words.shift();
     if (given === undefined || (value === undefined && isFlag(given, shapes))) {
       throw usageError(`--${shape.name} needs a value`, given === undefined ? "" : `"${given}" is a flag itself`);
     }
+    if (given === "") throw usageError(`--${shape.name} needs a value`, "what was given is empty");
     out.push(`--${shape.name}=${SHIELD}${given}`);
   }
   return out;
@@ -81,25 +90,29 @@ interface Split {
   readonly rest: string;
 }
 
-function split(word: string, shapes: readonly FlagShape[]): Split {
+function split(word: string, shapes: readonly FlagShape[], elsewhere: KnownElsewhere): Split {
   const equals = word.indexOf("=");
   const name = equals < 0 ? word : word.slice(0, equals);
   const value = equals < 0 ? undefined : word.slice(equals + 1);
   if (word.startsWith("--")) {
     const shape = shapes.find((each) => `--${each.name}` === name);
     if (shape !== undefined) return { shape, value, rest: "" };
-    const near = suggest(
-      name.slice(2),
-      shapes.map((each) => each.name),
-    );
-    throw usageError(`unknown option ${name}`, "", near === undefined ? "see --help" : `did you mean --${near}?`);
+    throw unknownOption(name, shapes, elsewhere);
   }
-  const shape = shapes.find((each) => each.short === word[1]);
-  if (shape === undefined) throw usageError(`unknown option -${word[1]}`, "", "see --help");
+  const shape = shapes.find((each) => each.short !== "" && each.short === word[1]);
+  if (shape === undefined) throw unknownOption(word.slice(0, 2), shapes, elsewhere);
   const behind = word.slice(2);
   if (behind === "") return { shape, value: undefined, rest: "" };
-  if (shape.takesValue) return { shape, value: behind.replace(/^=/, ""), rest: "" };
+  if (shape.takesValue || behind.startsWith("=")) return { shape, value: behind.replace(/^=/, ""), rest: "" };
   return { shape, value: undefined, rest: behind };
+}
+
+function unknownOption(name: string, shapes: readonly FlagShape[], elsewhere: KnownElsewhere): Error {
+  const commands = elsewhere(name);
+  const why = commands.length === 0 ? "" : `${commands.join(", ")} ${commands.length === 1 ? "has" : "have"} it`;
+  const names = shapes.map((each) => each.name);
+  const near = name.startsWith("--") && why === "" ? suggest(name.slice(2), names) : undefined;
+  return usageError(`unknown option ${name}`, why, near === undefined ? "see --help" : `did you mean --${near}?`);
 }
 
 function isFlag(word: string, shapes: readonly FlagShape[]): boolean {
@@ -108,7 +121,7 @@ function isFlag(word: string, shapes: readonly FlagShape[]): boolean {
   return shapes.some((each) => `--${each.name}` === name || `-${each.short}` === name);
 }
 
+/** No argument is a flag: what looks like one is shielded, too. */
 function positional(word: string): string {
-  if (word.startsWith("-")) throw usageError(`"${word}" cannot stand here`, "no argument of tcpnet begins with a dash");
-  return word;
+  return word.startsWith("-") ? SHIELD + word : word;
 }

@@ -1,4 +1,5 @@
 import { EXIT_FAILURE, EXIT_NOT_READY, EXIT_PERMISSION, EXIT_USAGE } from "./exit-codes.ts";
+import { asTyped } from "./program.ts";
 
 /** A failure in words: what failed, why, and what to type. The only kind of error that a person gets to see. */
 export class CliError extends Error {
@@ -33,11 +34,12 @@ const NOT_READY = new Set(["EBUSY", "ENOENT", "ENODEV", "ENXIO", "EADDRINUSE", "
 export function inWords(error: unknown): CliError {
   if (error instanceof CliError) return error;
   if (!(error instanceof Error)) return new CliError(EXIT_FAILURE, String(error));
-  const named = error as Error & Record<"code" | "hint" | "why" | "fix" | "exitCode" | "call" | "path", unknown>;
+  type Known = "code" | "hint" | "why" | "fix" | "exitCode" | "path" | "syscall";
+  const named = error as Error & Record<Known, unknown>;
   const code = typeof named.code === "string" ? named.code : "";
   switch (error.name) {
     case "CACError":
-      return usageError(plain(error.message), "", "see: tcpnet --help");
+      return usageError(plain(error.message), "", asTyped("see: tcpnet --help"));
     case "NetupError":
       return new CliError(Number(named.exitCode), error.message, String(named.why), String(named.fix));
     case "LinkSyntaxError":
@@ -53,12 +55,16 @@ export function inWords(error: unknown): CliError {
     case "CallError":
       return usageError(error.message);
   }
-  if (code !== "") return fileError(named.path, code, error.message);
+  if (code !== "") return fileError(named.path, code, error.message, useOf(named.syscall));
   return new CliError(EXIT_FAILURE, `a defect in tcpnet: ${error.message}`, error.stack ?? "", "please report it");
 }
 
 /** What was to be done with a file. */
 export type FileUse = "open" | "read" | "write";
+
+function useOf(call: unknown): FileUse {
+  return call === "read" || call === "write" ? call : "open";
+}
 
 const FILE_WORDS: Readonly<Record<string, string>> = {
   ENOENT: "it does not exist",
@@ -77,8 +83,8 @@ export function fileError(path: unknown, code: string, message: string, use: Fil
   const missing = code === "ENOENT" && use === "write" ? "the folder it is to lie in does not exist" : undefined;
   const words = missing ?? FILE_WORDS[code] ?? message;
   const exit = PERMISSION.has(code) ? EXIT_PERMISSION : EXIT_FAILURE;
-  const what = typeof path === "string" ? `cannot ${use} ${path}` : message;
-  return new CliError(exit, what, `${words} (${code})`);
+  if (typeof path !== "string") return new CliError(exit, message, words === message ? "" : words);
+  return new CliError(exit, `cannot ${use} ${path}`, words === message ? message : `${words} (${code})`);
 }
 
 /** cac quotes with backticks and capitalizes; our sentences do neither. */

@@ -1,72 +1,18 @@
 import type { Flag } from "./argv.ts";
-import { type CommandSpec, type FlagGroup, group } from "./command-spec.ts";
+import { type CommandSpec, group } from "./command-spec.ts";
+import {
+  ADDRESSES,
+  CAPTURE,
+  GLOBAL_FLAGS,
+  LINK,
+  LINK_CLAUSES,
+  LIVE_LINK,
+  SERVICE,
+  TRAFFIC,
+  VIEW,
+} from "./flag-groups.ts";
 
 export type { Call, CommandSpec } from "./command-spec.ts";
-
-export const GLOBAL_FLAGS: readonly Flag[] = [
-  { raw: "-h, --help", text: "this text" },
-  { raw: "-V, --version", text: "the version" },
-];
-
-const SERVICE = [
-  ["--echo", "send back whatever comes"],
-  ["--discard", "read and forget whatever comes"],
-  ["--source <size>", "send this much (64M, 1G) of a known pattern, then FIN"],
-] as const;
-
-const TRAFFIC = [
-  ["--port <port>", "TCP port (7000)"],
-  ["--send <file>", "send the file instead of standard input"],
-  ["--recv <file>", "write what comes to the file instead of standard output"],
-] as const;
-
-const LINK_CLAUSES: readonly Flag[] = group(
-  "",
-  ["--delay <time>", "20ms"],
-  ["--jitter <time>", "5ms around the delay"],
-  ["--loss <percent>", "1%"],
-  ["--loss-ge <p,r,…>", "bursts after Gilbert and Elliott: 1%,10%"],
-  ["--duplicate <percent>", "2%"],
-  ["--reorder <percent>", "1% (needs --delay)"],
-  ["--corrupt <percent>", "0.1%"],
-  ["--rate <rate>", "10mbit"],
-  ["--queue <room>", "100 packets, or 64kb, in front of the rate"],
-  ["--link <words>", '"delay 20ms loss 1%", the whole language at once; clear: nothing, for now'],
-  ["--seed <number>", "the same number draws the same losses again"],
-).flags;
-
-const LINK: FlagGroup = {
-  title: "Link (netem's words; both directions of this device; switches offload off)",
-  flags: LINK_CLAUSES,
-};
-
-/** What a conversation adds: its link can be changed while it runs, if it began with one. */
-const LIVE_LINK: FlagGroup = {
-  title: LINK.title,
-  flags: [
-    ...LINK_CLAUSES,
-    {
-      raw: "--socket <path>",
-      text: "where tcpnet link changes the link while it runs (/run/tcpnet/link-<tun>.sock); without any link flag there is none to change: say --link clear",
-    },
-  ],
-};
-
-const CAPTURE = group("Capture", ["-w, --write <file>", "every packet as pcapng; - for standard output"]);
-
-const ADDRESSES = [
-  ["--local <address>", "the stack's own address (.7 for host, .5 for peer)"],
-  ["--own-prefix", "be every address of the prefix but the kernel's"],
-  ["--kernel", "<remote> is the kernel's own address: talk to a program of this machine"],
-  ["--mtu <bytes>", "largest IP packet, 68 to 65535 (1500)"],
-  ["--force", "use a TUN device that netup did not make"],
-] as const;
-
-const VIEW = group(
-  "View",
-  ["-q, --quiet", "say errors only"],
-  ["--json", "tell everything on standard error as JSON, one object per line"],
-);
 
 export const COMMANDS: readonly CommandSpec[] = [
   {
@@ -88,6 +34,12 @@ export const COMMANDS: readonly CommandSpec[] = [
       LINK,
       CAPTURE,
       VIEW,
+    ],
+    exits: [
+      ["0", "every byte arrived, both ways"],
+      ["1", "one did not, or something failed while it ran"],
+      ["2", "wrong usage: nothing was done"],
+      ["129, 130, 143", "ended by a closed terminal, by Ctrl-C, by SIGTERM"],
     ],
     load: () => import("./commands/demo.ts"),
   },
@@ -111,6 +63,12 @@ export const COMMANDS: readonly CommandSpec[] = [
         ["--force", "adopt TUN devices that are there already"],
       ),
       group("View", ["--dry-run", "show the commands, change nothing"], ["--json", "the result as one JSON object"]),
+    ],
+    exits: [
+      ["0", "host and peer can run; with --dry-run: the plan is told"],
+      ["2", "wrong usage: nothing was changed"],
+      ["3", "something is missing or in the way, or packets do not pass yet"],
+      ["4", "no permission: sudo"],
     ],
     load: () => import("./commands/netup.ts"),
   },
@@ -176,13 +134,18 @@ export const COMMANDS: readonly CommandSpec[] = [
     args: "",
     summary: "what stands: devices, routes, forwarding, rules with counters",
     examples: ["tcpnet status", "sudo tcpnet status", "tcpnet status --json"],
-    about: "Changes nothing. Exit code 3 where something is missing. What only root may see is told as unknown.",
+    about: "Changes nothing. What only root may see is told as unknown.",
     groups: [
       group(
         "View",
         ["--ifs <a,b>", "names of the two devices (tun0,tun1)"],
         ["--json", "the result as one JSON object"],
       ),
+    ],
+    exits: [
+      ["0", "everything stands"],
+      ["2", "wrong usage"],
+      ["3", "something is missing, or not as netup leaves it"],
     ],
     load: () => import("./commands/status.ts"),
   },
@@ -199,6 +162,12 @@ export const COMMANDS: readonly CommandSpec[] = [
         ["--dry-run", "show what would be undone"],
         ["--json", "the result as one JSON object"],
       ),
+    ],
+    exits: [
+      ["0", "all is as it was, or was so already"],
+      ["2", "wrong usage: nothing was changed"],
+      ["3", "something could not be undone, and is still in the state file"],
+      ["4", "no permission: sudo"],
     ],
     load: () => import("./commands/netdown.ts"),
   },
@@ -331,7 +300,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["2", "wrong usage: nothing was done"],
       ["3", "a device or the control socket is in use"],
       ["4", "no permission: sudo"],
-      ["143", "ended by SIGTERM"],
+      ["129, 143", "ended by a closed terminal, by SIGTERM"],
     ],
     load: () => import("./commands/chaos.ts"),
   },

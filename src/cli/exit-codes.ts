@@ -10,6 +10,7 @@ export const EXIT_CONNECT_TIMEOUT = 11;
 export const EXIT_RESET = 12;
 export const EXIT_UNREACHABLE = 13;
 export const EXIT_TRANSFER_TIMEOUT = 14;
+export const EXIT_SIGHUP = 129;
 export const EXIT_SIGINT = 130;
 export const EXIT_SIGTERM = 143;
 
@@ -25,5 +26,5 @@ export const EXIT_CODES: readonly (readonly [string, string])[] = [
   ["12", "reset in the middle of the connection"],
   ["13", "unreachable: a router said so (ICMP)"],
   ["14", "the other side fell silent in the middle"],
-  ["130, 143", "ended by Ctrl-C, by SIGTERM"],
+  ["129, 130, 143", "ended by a closed terminal, by Ctrl-C, by SIGTERM"],
 ];

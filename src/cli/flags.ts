@@ -40,13 +40,15 @@ export class Flags {
     throw usageError(`--${name} ${text} ${what}`, "", `a whole number from ${least} to ${most}`);
   }
 
-  /** Microseconds from "20ms", "1.5s", "2min"; a bare number is seconds. */
+  /** Microseconds from "20ms", "1.5s", "2min"; a bare number is seconds. At most 500 h: what timers can wait for. */
   time(name: string): number | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
     const match = /^(\d{1,9}(?:\.\d{1,6})?)(us|ms|s|min|h)?$/.exec(text);
-    if (match === null) throw usageError(`--${name} ${text} is not a time`, "say 30s, 500ms or 2min");
-    return Math.round(Number(match[1]) * TIMES[match[2] ?? "s"]!);
+    if (match === null) throw usageError(`--${name} ${text} is not a time`, "", "say 30s, 500ms or 2min");
+    const time = Math.round(Number(match[1]) * TIMES[match[2] ?? "s"]!);
+    if (time <= TIME_MAX) return time;
+    throw usageError(`--${name} ${text} is too long`, "", "say 500h or less");
   }
 
   /** Bytes from "64M", "10k", "1G", "1500": powers of 1024. */
@@ -54,13 +56,18 @@ export class Flags {
     const text = this.text(name);
     if (text === undefined) return undefined;
     const match = /^(\d{1,15}(?:\.\d{1,6})?)([kmgt]?)(?:i?b)?$/i.exec(text);
-    if (match === null) throw usageError(`--${name} ${text} is not a size`, "say 64M, 10k or 1500");
-    return Math.round(Number(match[1]) * SIZES[match[2]!.toLowerCase()]!);
+    if (match === null) throw usageError(`--${name} ${text} is not a size`, "", "say 64M, 10k or 1500");
+    const size = Math.round(Number(match[1]) * SIZES[match[2]!.toLowerCase()]!);
+    if (size <= SIZE_MAX) return size;
+    throw usageError(`--${name} ${text} is too much`, "", "say 1000T or less");
   }
 }
 
 const TIMES: Readonly<Record<string, number>> = { us: 1, ms: 1e3, s: 1e6, min: 60e6, h: 3600e6 };
 const SIZES: Readonly<Record<string, number>> = { "": 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
+
+const TIME_MAX = 500 * TIMES.h!;
+const SIZE_MAX = 1000 * SIZES.t!;
 
 function camel(name: string): string {
   return name.replaceAll(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());

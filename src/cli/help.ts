@@ -1,5 +1,7 @@
-import { COMMANDS, type CommandSpec, GLOBAL_FLAGS } from "./commands.ts";
+import { COMMANDS, type CommandSpec } from "./commands.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
+import { GLOBAL_FLAGS } from "./flag-groups.ts";
+import { wrapped } from "./wrapped.ts";
 
 /** The smallest terminal that people have. */
 const COLUMNS = 80;
@@ -74,16 +76,4 @@ function rows(pairs: readonly (readonly [string, string])[], width = 0): string[
   return pairs.flatMap(([left, right]) =>
     wrapped(right, COLUMNS - wide - 4).map((line, i) => `  ${(i === 0 ? left : "").padEnd(wide)}  ${line}`),
   );
-}
-
-function wrapped(text: string, columns: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > columns) {
-      lines.push(line);
-      line = word;
-    } else line += line === "" ? word : ` ${word}`;
-  }
-  return [...lines, line];
 }

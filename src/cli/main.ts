@@ -1,11 +1,13 @@
 import cac from "cac";
 import { version } from "../../package.json";
-import { shield } from "./argv.ts";
+import { shapeOf, shield, unshield } from "./argv.ts";
 import { inWords, usageError } from "./cli-error.ts";
 import { COMMANDS, flagsOf } from "./commands.ts";
 import { EXIT_OK, EXIT_USAGE } from "./exit-codes.ts";
 import { Flags } from "./flags.ts";
 import { commandHelp, globalHelp, summaryText } from "./help.ts";
+import { OutputClosed, print } from "./print.ts";
+import { asTyped } from "./program.ts";
 import { suggest } from "./suggest.ts";
 
 /** The program: reads the line, runs one command, answers the exit code. Every failure ends here, in words. */
@@ -13,6 +15,7 @@ async function main(argv: readonly string[]): Promise<number> {
   try {
     return await dispatch(argv);
   } catch (error) {
+    if (error instanceof OutputClosed) return EXIT_OK;
     const words = inWords(error);
     const { reportError } = await import("./report-error.ts");
     reportError(words, argv.includes("--json"));
@@ -20,12 +23,13 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-async function dispatch(argv: readonly string[]): Promise<number> {
-  if (argv.length === 0) {
+async function dispatch(given: readonly string[]): Promise<number> {
+  if (given.length === 0) {
     process.stderr.write(summaryText(version));
     return EXIT_USAGE;
   }
-  const name = argv.find((word) => !word.startsWith("-"));
+  const argv = given[0] === "help" ? [...given.slice(1), "--help"] : given;
+  const name = nameIn(argv);
   const command = COMMANDS.find((each) => each.name === name);
   if (name !== undefined && command === undefined) throw unknownCommand(name);
 
@@ -35,34 +39,49 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     for (const flag of groups.flatMap((each) => each.flags)) registered.option(flag.raw, flag.text);
     registered.action(async (...given: unknown[]) => {
       const values = given.pop() as Record<string, unknown>;
-      return (await load()).run({ args: given.flat().map(String), flags: new Flags(values) });
+      return (await load()).run({ args: given.flat().map(String).map(unshield), flags: new Flags(values) });
     });
   }
   for (const flag of flagsOf(undefined)) cli.option(flag.raw, flag.text);
-  cli.parse(["", "tcpnet", ...shield(argv, flagsOf(command))], { run: false });
+  cli.parse(["", "tcpnet", ...shield(argv, flagsOf(command), known)], { run: false });
 
   if (cli.options.version === true) {
-    process.stdout.write(`tcpnet ${version}\n`);
+    print(`tcpnet ${version}\n`);
     return EXIT_OK;
   }
   if (cli.options.help === true || command === undefined) {
-    process.stdout.write(command === undefined ? globalHelp(version) : commandHelp(command));
+    print(command === undefined ? globalHelp(version) : commandHelp(command));
     return EXIT_OK;
   }
   if (cli.args.length < cli.matchedCommand!.args.length) {
     const missing = cli.matchedCommand!.args[cli.args.length]!;
-    throw usageError(
-      `${command.name} needs <${missing.variadic ? "..." : ""}${missing.value}>`,
-      "",
-      `for example: ${command.examples[0]}`,
-    );
+    throw usageError(`${command.name} needs <${missing.value}>`, "", `for example: ${asTyped(command.examples[0])}`);
   }
   const most = cli.matchedCommand!.args;
   const extra = cli.args[most.length];
   if (extra !== undefined && most.at(-1)?.variadic !== true) {
-    throw usageError(`${command.name} has no use for "${extra}"`, "", `for example: ${command.examples[0]}`);
+    const what = `${command.name} has no use for "${unshield(extra)}"`;
+    throw usageError(what, "", `for example: ${asTyped(command.examples[0])}`);
   }
   return await cli.runMatchedCommand();
+}
+
+/** The command's name: the first word, or, behind options, the first that is one. */
+function nameIn(argv: readonly string[]): string | undefined {
+  const words = argv.filter((word) => !word.startsWith("-"));
+  if (argv[0]?.startsWith("-") !== true) return words[0];
+  return words.find((word) => COMMANDS.some((each) => each.name === word)) ?? words[0];
+}
+
+/** The commands that know a flag. */
+function known(flag: string): string[] {
+  const knows = (raw: string) => {
+    const { name, short } = shapeOf({ raw, text: "" });
+    return flag === `--${name}` || (short !== "" && flag === `-${short}`);
+  };
+  return COMMANDS.filter(({ groups }) => groups.some(({ flags }) => flags.some(({ raw }) => knows(raw)))).map(
+    ({ name }) => name,
+  );
 }
 
 function unknownCommand(name: string): Error {
@@ -70,8 +89,8 @@ function unknownCommand(name: string): Error {
     name,
     COMMANDS.map((each) => each.name),
   );
-  const fix = near === undefined ? "see: tcpnet --help" : `did you mean: tcpnet ${near}?`;
-  return usageError(`there is no command ${name}`, "", fix);
+  const fix = near === undefined ? "see: tcpnet --help" : `did you mean: tcpnet ${near}`;
+  return usageError(`there is no command ${name === "" ? '""' : name}`, "", asTyped(fix));
 }
 
 const code = await main(process.argv.slice(2));

@@ -13,6 +13,11 @@ function calledAs(path: string): string {
   return path.startsWith(here) ? `./${path.slice(here.length)}` : path;
 }
 
+/** A line for people to type, with the program called as it is here: "sudo tcpnet netup" may be "sudo ./tcpnet netup". */
+export function asTyped(line: string): string {
+  return line.replace(/(^| )tcpnet /, `$1${programName} `);
+}
+
 /** The command that starts this very program again with other arguments. */
 export function selfCommand(args: readonly string[]): string[] {
   return compiled

@@ -10,6 +10,7 @@ import {
 } from "node:fs";
 import type { Socket } from "#socket/types";
 import { fileError } from "./cli-error.ts";
+import { outputFailure } from "./print.ts";
 
 /** Octets moved at once. */
 const CHUNK = 256 * 1024;
@@ -174,11 +175,6 @@ function withoutWaiting(fd: number): number {
   }
 }
 
-/** Nobody reads standard output any more (`| head`): no failure, but the end of what can be done. */
-export class OutputClosed extends Error {
-  override readonly name = "OutputClosed";
-}
-
 /** An open descriptor as a sink: a file is written at once, into memory at first; anything else by another thread. */
 export class FileSink implements Sink {
   readonly #fd: number;
@@ -196,7 +192,7 @@ export class FileSink implements Sink {
     try {
       for (let at = 0; at < n; ) at += writeSync(this.#fd, from, at, n - at);
     } catch (error) {
-      throw this.#failure(error as Failure);
+      throw outputFailure(this.#path, error as Failure);
     }
   }
 
@@ -205,12 +201,8 @@ export class FileSink implements Sink {
       const result = await writeFd(this.#fd, from, at, n - at);
       if (typeof result === "number") at += result;
       else if (result.code === "EAGAIN") await Bun.sleep(RETRY_MS);
-      else throw this.#failure(result);
+      else throw outputFailure(this.#path, result);
     }
-  }
-
-  #failure({ code = "", message }: Failure): Error {
-    return code === "EPIPE" ? new OutputClosed() : fileError(this.#path, code, message, "write");
   }
 }
 

@@ -1,14 +1,29 @@
 import { createConsola } from "consola/basic";
 import type { CliError } from "./cli-error.ts";
+import { wrapped } from "./wrapped.ts";
+
+/** What stands before the first line. */
+const PREFIX = "[error] ";
 
 /** Tells a failure on standard error: what, why, and what to type; with `json` as one object. */
 export function reportError({ what, why, fix, exitCode }: CliError, json: boolean): void {
+  const { stderr } = process;
   if (json) {
-    process.stderr.write(`${JSON.stringify({ schema: "tcpnet.error/1", what, why, fix, exitCode })}\n`);
+    stderr.write(`${JSON.stringify({ schema: "tcpnet.error/1", what, why, fix, exitCode })}\n`);
     return;
   }
-  const text = [what, why, fix].filter((part) => part !== "").join("\n");
+  const columns = stderr.isTTY ? (stderr.columns || 80) - PREFIX.length : Number.POSITIVE_INFINITY;
+  const lines = [what, why]
+    .filter((part) => part !== "")
+    .flatMap((part) => visible(part).split("\n"))
+    .flatMap((line) => (line.length > columns ? wrapped(line, columns) : line));
+  // What to type stays on one line, however long: it will be copied.
+  if (fix !== "") lines.push(...visible(fix).split("\n"));
   // Standard output belongs to the application's bytes: consola would use it for some of its levels.
-  const { stderr } = process;
-  createConsola({ stdout: stderr, stderr }).error(text.replaceAll("\n", "\n        "));
+  createConsola({ stdout: stderr, stderr }).error(lines.join(`\n${" ".repeat(PREFIX.length)}`));
+}
+
+/** What was typed may hold anything, also what moves a terminal's cursor. */
+function visible(text: string): string {
+  return text.replace(/(?!\n)\p{Cc}/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }

@@ -13,7 +13,8 @@ import { obstacle, obstacleAfterSilence } from "./diagnose.ts";
 import { EXIT_CONNECT_TIMEOUT, EXIT_OK, EXIT_SIGINT } from "./exit-codes.ts";
 import { openFailure, transferFailure } from "./failure.ts";
 import { Narrator } from "./narrator.ts";
-import { FileSink, FileSource, OutputClosed } from "./pump.ts";
+import { OutputClosed } from "./print.ts";
+import { FileSink, FileSource } from "./pump.ts";
 import type { SessionOptions } from "./session-options.ts";
 import type { Voice } from "./voice.ts";
 

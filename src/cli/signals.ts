@@ -1,4 +1,4 @@
-import { EXIT_SIGINT } from "./exit-codes.ts";
+import { EXIT_SIGHUP, EXIT_SIGINT, EXIT_SIGTERM } from "./exit-codes.ts";
 
 /** What a running command does when it is told from outside. */
 export interface SignalHandlers {
@@ -8,12 +8,9 @@ export interface SignalHandlers {
   abort(code: number): void;
   /** SIGUSR1, or SIGQUIT as with ping: one line of figures. */
   figures(): void;
-  /** SIGHUP: the log rotator moved the capture away. False where there is no capture. */
+  /** SIGHUP: the log rotator moved the capture away. False where there is no capture: then it is the end, as by SIGTERM. */
   reopen(): boolean;
 }
-
-const EXIT_SIGTERM = 143;
-const EXIT_SIGHUP = 129;
 
 /** Listens to signals until the answer is called. */
 export function listenToSignals(handlers: SignalHandlers): () => void {

@@ -1,4 +1,4 @@
-import { writeSync } from "node:fs";
+import { writeWhole } from "./print.ts";
 
 /** Where everything for people goes: standard error, since standard output belongs to the application's bytes. */
 let stream: NodeJS.WriteStream & { fd: number } = process.stderr;
@@ -43,14 +43,9 @@ export function sayProgress(line: string): void {
 }
 
 function put(text: string): void {
-  const bytes = Buffer.from(text);
-  for (let at = 0; at < bytes.length; ) {
-    try {
-      at += writeSync(stream.fd, bytes, at);
-    } catch (error) {
-      // A terminal that somebody else made non-blocking is full for a moment.
-      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return;
-      Bun.sleepSync(1);
-    }
+  try {
+    writeWhole(stream.fd, text);
+  } catch {
+    // Nobody reads it, or the disk is full: what the command is for goes on.
   }
 }

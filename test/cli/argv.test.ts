@@ -85,15 +85,15 @@ test("--no-offload is a flag of its own", () => {
 });
 
 test("what cac would swallow is refused in words", () => {
-  expect(said("--port", "1", "-p", "2")).toBe("2 --port is said twice; ");
-  expect(said("-qq")).toBe("2 --quiet is said twice; ");
+  expect(said("--port", "1", "-p", "2")).toBe("2 --port is said twice; say it once");
+  expect(said("-q=1")).toBe("2 --quiet takes no value; ");
+  expect(said("--port", "")).toBe("2 --port needs a value; ");
   expect(said("--prot", "1")).toBe("2 unknown option --prot; did you mean --port?");
   expect(said("--zzzzzz")).toBe("2 unknown option --zzzzzz; see --help");
   expect(said("-x")).toBe("2 unknown option -x; see --help");
   expect(said("--any=yes")).toBe("2 --any takes no value; ");
   expect(said("--port")).toBe("2 --port needs a value; ");
   expect(said("--port", "--any")).toBe("2 --port needs a value; ");
-  expect(said("--", "-x")).toBe('2 "-x" cannot stand here; ');
   expect(said("a", "--", "b")).toBe("taken");
 });
 
@@ -125,4 +125,29 @@ test("a flag's shape is what its text says", () => {
     short: "",
     takesValue: false,
   });
+});
+
+test("saying twice what takes no value is saying it once", () => {
+  expect(parse("-qq", "--no-offload", "--no-offload").options).toMatchObject({ quiet: true, offload: false });
+});
+
+test("a number below zero is an argument, and so is whatever stands behind two dashes", () => {
+  const args = (...words: string[]) => parse(...words).args.map(unshield);
+  expect(args("loss", "-1%", "-.5")).toEqual(["loss", "-1%", "-.5"]);
+  expect(args("--", "-q", "--port", "-odd.pkt")).toEqual(["-q", "--port", "-odd.pkt"]);
+});
+
+test("an option that another command has is told with that command's name", () => {
+  const elsewhere = (flag: string) => (flag === "--keep" ? ["host"] : []);
+  const why = (word: string) => {
+    try {
+      shield([word], FLAGS, elsewhere);
+    } catch (error) {
+      if (error instanceof CliError) return `${error.what}; ${error.why}; ${error.fix}`;
+    }
+    return "taken";
+  };
+  expect(why("--keep")).toBe("unknown option --keep; host has it; see --help");
+  expect(why("--prot")).toBe("unknown option --prot; ; did you mean --port?");
+  expect(why("-x")).toBe("unknown option -x; ; see --help");
 });

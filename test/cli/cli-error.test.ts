@@ -37,7 +37,7 @@ test("files fail in words, whatever node calls it", () => {
     exitCode: 1,
   });
   expect(fileError("/x", "EACCES", "")).toMatchObject({ exitCode: 4 });
-  expect(fileError(undefined, "EWHAT", "odd")).toMatchObject({ what: "odd", why: "odd (EWHAT)" });
+  expect(fileError(undefined, "EWHAT", "odd")).toMatchObject({ what: "odd", why: "" });
 });
 
 test("anything else is told as a defect of ours, with what is needed to find it", () => {

@@ -52,8 +52,8 @@ test("each command's help begins with three lines to copy, knows every flag in t
 });
 
 const USAGE: readonly (readonly [string, RegExp])[] = [
-  ["hots tun0", /no command hots[\s\S]*did you mean: tcpnet host\?/],
-  ["peer tun0", /peer needs <cidr>[\s\S]*for example: tcpnet peer/],
+  ["hots tun0", /no command hots[\s\S]*did you mean: .* host\n/],
+  ["peer tun0", /peer needs <cidr>[\s\S]*for example: .* peer tun1/],
   ["peer tun0 10.0.0.1/24 10.0.1.5 extra", /extra/],
   ["peer tun0 10.0.1.1/24 10.0.0.7 --port 70000", /--port 70000 is out of range[\s\S]*1 to 65535/],
   ["peer tun0 10.0.1.1/24 10.0.0.7 --port 080", /--port 080 is not a number[\s\S]*whole number/],
@@ -68,6 +68,12 @@ const USAGE: readonly (readonly [string, RegExp])[] = [
   ["host tun0 10.0.0.1/24 10.0.1.5 more", /host has no use for "more"[\s\S]*for example/],
   ["demo --size huge", /--size huge is not a size/],
   ["netup --mtu 5", /--mtu 5 is out of range/],
+  ["peer tun1 10.0.1.1/24 10.0.0.7 --any", /unknown option --any[\s\S]*host has it/],
+  ["peer tun1 10.0.1.1/24 10.0.0.7 --quiet=yes", /--quiet takes no value/],
+  ["drill -v=1 x.pkt", /--verbose takes no value/],
+  ["peer tun1 10.0.1.1/24 10.0.0.7 --timeout 9999h", /--timeout 9999h is too long/],
+  ["peer tun1 10.0.1.1/24 10.0.0.7 --source 9999T", /--source 9999T is too much/],
+  ["--port 1 pear", /no command 1/],
 ];
 
 test("what cannot be meant is told in words with exit code 2, and nothing is done", async () => {
@@ -77,6 +83,27 @@ test("what cannot be meant is told in words with exit code 2, and nothing is don
     expect(stderr).toMatch(words);
     expect(stderr).not.toMatch(/\.ts:\d+/);
   }
+});
+
+test("a value that is empty is none, whichever flag it is for", async () => {
+  for (const flag of ["--port", "--recv", "--link", "--write"]) {
+    const { code, stderr } = await tcpnet("host", "tun0", "10.0.0.1/24", "10.0.1.5", flag, "");
+    expect({ flag, code }).toEqual({ flag, code: 2 });
+    expect(stderr).toContain(`${flag} needs a value`);
+  }
+});
+
+test("help is a command, too", async () => {
+  expect((await tcpnet("help")).stdout).toBe((await tcpnet("--help")).stdout);
+  expect(await tcpnet("help", "peer")).toEqual(await tcpnet("peer", "--help"));
+  expect((await tcpnet("help", "pear")).stderr).toContain("did you mean");
+});
+
+test("what was typed cannot move the terminal's cursor", async () => {
+  const { code, stderr } = await tcpnet("host", "\u001b[31mtun0", "10.0.0.1/24", "10.0.1.5");
+  expect(code).toBe(2);
+  expect(stderr).toContain('"\\x1b[31mtun0" is no name for a device');
+  expect(stderr).not.toContain("\u001b");
 });
 
 test("with --json a failure is an object", async () => {

@@ -7,6 +7,7 @@ import { type CliError, fileError, usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
 import { isInside, onKernel, playInside } from "../drill-kernel.ts";
 import type { Flags } from "../flags.ts";
+import { print } from "../print.ts";
 import { suggest } from "../suggest.ts";
 
 const PROFILES = ["linux", "freebsd", "rfc793"] as const;
@@ -34,7 +35,7 @@ export async function run({ args, flags }: Call): Promise<number> {
     json: flags.has("json"),
     verbose: flags.has("verbose"),
     pcap,
-    print: (line) => process.stdout.write(`${line}\n`),
+    print: (line) => print(`${line}\n`),
   });
 }
 
@@ -109,5 +110,9 @@ function checkPath(path: string): void {
 function unreadable(path: string, error: unknown): CliError {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (code !== "ENOENT" && code !== "ENOTDIR") throw error;
-  return usageError(`there is no file or folder ${path}`, "", "tcpnet drill needs scripts (*.pkt), or folders of them");
+  return usageError(
+    `there is no file or folder ${path === "" ? '""' : path}`,
+    "",
+    "tcpnet drill needs scripts (*.pkt), or folders of them",
+  );
 }

@@ -5,6 +5,7 @@ import { CliError, usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
 import { EXIT_NOT_READY, EXIT_OK, EXIT_PERMISSION } from "../exit-codes.ts";
 import { linkCommand } from "../link-control.ts";
+import { print } from "../print.ts";
 import { programName } from "../program.ts";
 
 /** How a link comes to be that can be changed. */
@@ -20,7 +21,7 @@ export async function run({ args, flags }: Call): Promise<number> {
   if (!answer.ok) {
     throw usageError("the link was not changed", answer.text, `for example: ${linkCommand('set "delay 20ms"', path)}`);
   }
-  process.stdout.write(flags.has("json") ? `${JSON.stringify(answer)}\n` : words(answer));
+  print(flags.has("json") ? `${JSON.stringify(answer)}\n` : words(answer));
   return EXIT_OK;
 }
 

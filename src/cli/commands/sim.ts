@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { CLEAR_LINK, type LinkProfile } from "#device/link-profile";
 import { type LinkProfiles, parseLinks } from "#device/link-words";
 import { type FlowResult, type TransferOptions, transfer } from "#sim/transfer";
@@ -10,9 +10,10 @@ import type { Call } from "../commands.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
 import type { Flags } from "../flags.ts";
 import { impairment } from "../link-flags.ts";
+import { OutputClosed, outputFailure, print, STDOUT, writeWhole } from "../print.ts";
 import { suggest } from "../suggest.ts";
+import { say } from "../terminal.ts";
 
-const STDOUT = 1;
 /** The link where no flag says one. */
 const USUAL_LINK = "delay 20ms rate 10mbit queue 100";
 /** Both buffers of a connection: less makes a window that is never worth opening, more is more than a window can be. */
@@ -28,8 +29,9 @@ export async function run({ flags }: Call): Promise<number> {
   const log = path === undefined ? undefined : new Lines(path);
   const result = transfer({ ...options, line: log?.add });
   log?.close();
-  const out = path === "-" ? process.stderr : process.stdout;
-  out.write(`${flags.has("json") ? JSON.stringify({ schema: "tcpnet.sim/1", ...result }) : transferTable(result)}\n`);
+  const text = flags.has("json") ? JSON.stringify({ schema: "tcpnet.sim/1", ...result }) : transferTable(result);
+  if (path === "-") say(text);
+  else print(`${text}\n`);
   const well = ({ error, completion, asked }: FlowResult) => error === "OK" && (completion !== null || asked === null);
   return result.flows.every(well) ? EXIT_OK : EXIT_FAILURE;
 }
@@ -105,7 +107,11 @@ function params(flags: Flags): Partial<TcpParams>[] {
     if (congestionControl !== undefined) return { ...common, congestionControl };
     const near = suggest(name, CONGESTION_CONTROLS);
     const fix = near === undefined ? "" : `--cc ${near}`;
-    throw usageError(`there is no congestion control ${name}`, `there are ${CONGESTION_CONTROLS.join(", ")}`, fix);
+    throw usageError(
+      `there is no congestion control ${name === "" ? '""' : name}`,
+      `there are ${CONGESTION_CONTROLS.join(", ")}`,
+      fix,
+    );
   });
 }
 
@@ -118,7 +124,7 @@ function stalls(text: string | undefined): TransferOptions["stalls"] {
     const from = Number(match?.[1]) * unit[match?.[2] ?? "s"]!;
     const to = Number(match?.[3]) * unit[match?.[4] ?? "s"]!;
     if (from < to) return { from, to };
-    throw usageError(`--stall ${span} is not a span of time`, "", "for example --stall 5s-10s");
+    throw usageError(`--stall ${span === "" ? '""' : span} is not a span of time`, "", "for example --stall 5s-10s");
   });
 }
 
@@ -133,10 +139,12 @@ function openToWrite(path: string): number {
 
 /** Lines on their way to a file, in large pieces. */
 class Lines {
+  readonly #path: string;
   readonly #fd: number;
   #waiting = "";
 
   constructor(path: string) {
+    this.#path = path === "-" ? "standard output" : path;
     this.#fd = path === "-" ? STDOUT : openToWrite(path);
   }
 
@@ -151,18 +159,14 @@ class Lines {
   }
 
   #flush(): void {
-    let bytes = Buffer.from(this.#waiting);
+    const text = this.#waiting;
     this.#waiting = "";
-    while (bytes.length > 0) {
-      try {
-        bytes = bytes.subarray(writeSync(this.#fd, bytes));
-      } catch (error) {
-        const code = (error as NodeJS.ErrnoException).code;
-        // A pipe that is full empties by and by; one that nobody reads any more gets nothing more.
-        if (code === "EPIPE") return;
-        if (code !== "EAGAIN") throw error;
-        Bun.sleepSync(1);
-      }
+    try {
+      writeWhole(this.#fd, text);
+    } catch (error) {
+      const failure = outputFailure(this.#path, error as NodeJS.ErrnoException);
+      // Who reads no more events may still want the table.
+      if (!(failure instanceof OutputClosed)) throw failure;
     }
   }
 }

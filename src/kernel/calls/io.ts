@@ -39,7 +39,8 @@ function read(call: KernelCall, t: Transfer): Attempt {
     const stepsOver = (t.flags & (ERRQUEUE | OOB)) === 0 && atUrgentOctet(s);
     const received = sockets.receive(s.fd, t.count - got, t.flags);
     const { n } = received;
-    if (n < 0) return got > 0 && n !== -AGAIN ? done(got, ...faults) : answeredOrWaits(n, !waits || (t.flags & ERRQUEUE) !== 0);
+    if (n < 0)
+      return got > 0 && n !== -AGAIN ? done(got, ...faults) : answeredOrWaits(n, !waits || (t.flags & ERRQUEUE) !== 0);
     const aside = (t.flags & (ERRQUEUE | OOB)) !== 0;
     if (n > 0 && stepsOver) s.read++;
     if ((t.flags & TRUNC) === 0 && !aside) faults.push(...patternFaults(received.bytes, s.read));

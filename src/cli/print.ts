@@ -1,0 +1,40 @@
+import { writeSync } from "node:fs";
+import { fileError } from "./cli-error.ts";
+
+export const STDOUT = 1;
+
+/** Nobody reads standard output any more (`| head`): no failure, but the end of what can be done. */
+export class OutputClosed extends Error {
+  override readonly name = "OutputClosed";
+}
+
+/**
+ * Text on its way to a person or to the next program: whole, in order, and before the program ends. (`process.stdout`
+ * keeps in memory what a pipe has no room for, and loses it at the end.) Throws OutputClosed, or CliError.
+ */
+export function print(text: string): void {
+  try {
+    writeWhole(STDOUT, text);
+  } catch (error) {
+    throw outputFailure("standard output", error as NodeJS.ErrnoException);
+  }
+}
+
+/** What it means that a file or pipe takes no more. */
+export function outputFailure(path: string, { code = "", message }: NodeJS.ErrnoException): Error {
+  return code === "EPIPE" ? new OutputClosed() : fileError(path, code, message, "write");
+}
+
+/** Throws what the system says. */
+export function writeWhole(fd: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(fd, bytes, at);
+    } catch (error) {
+      // A pipe or terminal that somebody made non-blocking is full for a moment.
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+      Bun.sleepSync(1);
+    }
+  }
+}

@@ -108,7 +108,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "PAWS is off",
     file: "tcp/arrives-steps.ts",
-    find: "if (ge(options.tsval, tcb.tsRecent)) return true;",
+    find: "if (ge((options.tsval + tcb.params.pawsSlack) | 0, tcb.tsRecent)) return true;",
     replace: "return true;",
   },
   {
@@ -126,14 +126,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "any RST in the window resets",
     file: "tcp/arrives-steps.ts",
-    find: "challengeReset && seg.seq !== tcb.rcv.nxt && !",
-    replace: "challengeReset && seg.seq === ((tcb.rcv.nxt - 1) | 0) && !",
+    find: "if (seq === nxt || endsWhatWeHold(tcb, seq)) return true;",
+    replace: "if (seq !== ((nxt - 1) | 0)) return true;",
   },
   {
     name: "any RST beyond the window resets",
     file: "tcp/arrives-steps.ts",
-    find: "if (seg.ctl & RST) return drop(tcb, M.RX_RST_IGNORED, now);",
-    replace: "if (seg.ctl & RST) seg.seq = rcv.nxt;\n  if (seg.ctl & RST) return true;",
+    find: "return drop(tcb, M.RX_RST_IGNORED, now);\n  }\n",
+    replace: "seg.seq = rcv.nxt;\n    return true;\n  }\n",
   },
   {
     name: "a SYN in the window resets",

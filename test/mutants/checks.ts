@@ -1,5 +1,5 @@
 import type { Scenario } from "../sim/swarm/scenario.ts";
-import { runScenario } from "../sim/swarm/swarm.ts";
+import { failure, runScenario } from "../sim/swarm/swarm.ts";
 
 /** A rule that well-behaved peers never put to the test, so that no random simulation can. */
 export interface Check {
@@ -45,12 +45,41 @@ const OVERRUN: Scenario = {
   restarts: [],
 };
 
+/** The right side stops reading with its window closed; the link is dead when it says that it reads again. */
+const UPDATE_LOST: Scenario = {
+  ...OVERRUN,
+  hops: [
+    {
+      link: "delay 1ms",
+      changes: [
+        { at: 2_000_000, link: "delay 1ms loss 100%" },
+        { at: 8_000_000, link: "delay 1ms" },
+      ],
+    },
+  ],
+  connections: [
+    {
+      ...OVERRUN.connections[0]!,
+      open: { ...SILENT, bytes: 10_000, write: 10_000, end: "fin" },
+      accept: { ...SILENT, stallAt: 300, stallFor: 5_000_000 },
+      attacks: [],
+    },
+  ],
+};
+
 export const CHECKS: readonly Check[] = [
   {
     name: "a segment longer than the window",
     broken: () => {
       const { violation } = runScenario(OVERRUN);
       return violation?.rule === "RCV.BUFF bounds what is kept" ? violation.message : undefined;
+    },
+  },
+  {
+    name: "the update of a closed window is lost",
+    broken: () => {
+      const report = runScenario(UPDATE_LOST);
+      return failure(report) ?? (report.bytes === 10_000 ? undefined : `only ${report.bytes} octets arrived`);
     },
   },
 ];

@@ -44,7 +44,6 @@ interface Loan {
 /** A send whose last octet is to be stamped. */
 interface Mark {
   readonly end: number;
-  readonly id: number;
   readonly flags: number;
 }
 
@@ -115,22 +114,21 @@ export class ErrorQueue {
     const last = this.#marks.at(-1);
     // In one buffer there is one stamp: the newest.
     if (last && last.end > sent && end - sent <= BUFFER_MAX) this.#marks.pop();
-    const id = (this.flags & OPT_ID) === 0 ? 0 : (end - 1 - this.base) >>> 0;
-    this.#marks.push({ end, id, flags: this.flags });
+    this.#marks.push({ end, flags: this.flags });
   }
 
   departed(packet: Departure): void {
-    for (const { end, id, flags } of this.#marks) {
+    for (const { end, flags } of this.#marks) {
       if (end <= packet.start || end > packet.end) continue;
-      if (flags & TX_SCHEDULED) this.#stamp(SCHEDULED, id, packet.time, packet.octets);
-      if (flags & TX_SOFTWARE) this.#stamp(SENT, id, packet.time, packet.octets);
+      if (flags & TX_SCHEDULED) this.#stamp(SCHEDULED, end, packet.time, packet.octets);
+      if (flags & TX_SOFTWARE) this.#stamp(SENT, end, packet.time, packet.octets);
     }
   }
 
   /** The peer has everything up to this offset; or nobody will ever want it again. */
   acknowledged(offset: number, now: number): void {
     for (const mark of this.#marks) {
-      if (mark.end <= offset && mark.flags & TX_ACKNOWLEDGED) this.#stamp(ACKNOWLEDGED, mark.id, now, 1);
+      if (mark.end <= offset && mark.flags & TX_ACKNOWLEDGED) this.#stamp(ACKNOWLEDGED, mark.end, now, 1);
     }
     this.#marks = this.#marks.filter((mark) => mark.end > offset);
     this.#complete(offset);
@@ -167,7 +165,8 @@ export class ErrorQueue {
     });
   }
 
-  #stamp(info: number, id: number, time: number, octets: number): void {
+  #stamp(info: number, end: number, time: number, octets: number): void {
+    const id = (this.flags & OPT_ID) === 0 ? 0 : (end - 1 - this.base) >>> 0;
     this.#push({
       length: this.flags & OPT_STATS ? STATISTICS : this.flags & OPT_TSONLY ? 0 : octets,
       stamped: this.flags & REPORTS ? time : undefined,

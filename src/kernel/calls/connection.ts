@@ -68,10 +68,10 @@ export class KernelCall extends Arguments {
   }
 
   /** Tries a call of the kernel for a socket of ours. */
-  on(act: (s: KernelSocket) => Outcome | undefined): Attempt {
-    return () => {
+  on(act: (s: KernelSocket, now: number) => Outcome | undefined): Attempt {
+    return (now) => {
       const s = this.socket(0);
-      return s ? act(s) : failed("EBADF");
+      return s ? act(s, now) : failed("EBADF");
     };
   }
 }

@@ -31,7 +31,7 @@ export function ioCall(call: KernelCall): Attempt | undefined {
 function read(call: KernelCall, t: Transfer): Attempt {
   let got = 0;
   const faults: string[] = [];
-  return call.on((s) => {
+  return call.on((s, now) => {
     const waits = !s.nonblocking && (t.flags & DONTWAIT) === 0;
     if (t.count === 0 && call.name.startsWith("read")) return answered(sockets.readNothing(s.fd));
     // A blocking read waits for SO_RCVLOWAT, of which a non-blocking one knows nothing.
@@ -40,7 +40,9 @@ function read(call: KernelCall, t: Transfer): Attempt {
     const received = sockets.receive(s.fd, t.count - got, t.flags);
     const { n } = received;
     if (n < 0)
-      return got > 0 && n !== -AGAIN ? done(got, ...faults) : answeredOrWaits(n, !waits || (t.flags & ERRQUEUE) !== 0);
+      return got > 0 && n !== -AGAIN
+        ? done(got, ...faults)
+        : answeredOrWaits(n, !waits || (t.flags & (ERRQUEUE | OOB)) !== 0);
     const aside = (t.flags & (ERRQUEUE | OOB)) !== 0;
     if (n > 0 && stepsOver) s.read++;
     if ((t.flags & TRUNC) === 0 && !aside) faults.push(...patternFaults(received.bytes, s.read));
@@ -49,7 +51,7 @@ function read(call: KernelCall, t: Transfer): Attempt {
     const waitsForAll = waits && (t.flags & WAITALL) !== 0 && (t.flags & PEEK) === 0;
     if (waitsForAll && got < t.count && n > 0) return undefined;
     if (!t.message) return done(got, ...faults);
-    const controls = controlsOf(received.control);
+    const controls = controlsOf(received.control, now);
     const flags = received.flags & ~CMSG_CLOEXEC;
     return done(got, ...faults, ...messageFaults(call, t.message, flags, controls, call.around.toleranceUsecs));
   });
@@ -69,19 +71,24 @@ function ready(s: KernelSocket): boolean {
 }
 
 /** struct cmsghdr: length (64 bits), level, type; then the value. */
-function controlsOf(bytes: Uint8Array): Control[] {
+function controlsOf(bytes: Uint8Array, now: number): Control[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const controls: Control[] = [];
   for (let o = 0; o + 16 <= bytes.length; o += Math.max(16, (view.getUint32(o, true) + 7) & ~7)) {
     const [level, type] = [view.getInt32(o + 8, true), view.getInt32(o + 12, true)];
-    controls.push({ level, type, data: dataOf(view, o + 16, view.getUint32(o, true) - 16, level, type) });
+    controls.push({ level, type, data: dataOf(view, o + 16, view.getUint32(o, true) - 16, level, type, now) });
   }
   return controls;
 }
 
-/** A number, or a struct sock_extended_err. Of times only the kernel's own clock knows. */
-function dataOf(view: DataView, o: number, length: number, level: number, type: number): Control["data"] {
+/** A number, a struct sock_extended_err, or a struct scm_timestamping, whose times are the machine's. */
+function dataOf(view: DataView, o: number, length: number, level: number, type: number, now: number): Control["data"] {
   if (length === 4) return { kind: "number", value: view.getInt32(o, true) };
+  if (level === bit("SOL_SOCKET") && type === bit("SCM_TIMESTAMPING")) {
+    const stamp = Number(view.getBigInt64(o, true)) * 1e6 + Number(view.getBigInt64(o + 8, true)) / 1e3;
+    const age = (performance.timeOrigin + performance.now()) * 1e3 - stamp;
+    return { kind: "time", usecs: Math.round(now - age) };
+  }
   const isError =
     level === bit("SOL_IP") ? type === bit("IP_RECVERR") : level === bit("SOL_IPV6") && type === bit("IPV6_RECVERR");
   if (!isError) return undefined;

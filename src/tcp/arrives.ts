@@ -124,7 +124,8 @@ function synSent(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
   keepText(tcb, seg, now);
   tcb.timers[T_RETRANSMIT] = NEVER;
   tcb.retries = 0;
-  release(tcb);
+  // Data that went with our SYN is still in flight.
+  if (tcb.fast.sent === 0) release(tcb);
   tcb.synNow = M.TX_SYN_ACK;
 }
 

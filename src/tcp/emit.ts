@@ -7,7 +7,7 @@ import { ACK, CWR, ECE, HEADER_MIN, RST, SYN, URG } from "#wire/tcp";
 import * as opt from "#wire/tcp-options";
 import { ENOBUFS } from "./error.ts";
 import { writeOffer } from "./fast-open.ts";
-import { keepSynData, synResent, synRoom, takeOntoSyn, writeSynOption } from "./fast-open-client.ts";
+import { synResent, synRoom, takeOntoSyn, writeSynOption } from "./fast-open-client.ts";
 import { finish } from "./finish.ts";
 import * as M from "./marks.ts";
 import { AMBIGUOUS, HAS_SYN, NONE } from "./records.ts";
@@ -245,7 +245,5 @@ function recordSyn(tcb: Tcb, first: boolean, answer: boolean, now: number): numb
   const again = answer && !tcb.passive ? AMBIGUOUS : 0;
   append(tcb, snd.iss, (snd.iss + 1) | 0, HAS_SYN | again, now);
   snd.nxt = (snd.iss + 1) | 0;
-  if (!answer) return takeOntoSyn(tcb, synRoom(tcb, announcedMss(tcb), now), now);
-  keepSynData(tcb, now);
-  return 0;
+  return answer ? 0 : takeOntoSyn(tcb, synRoom(tcb, announcedMss(tcb), now), now);
 }

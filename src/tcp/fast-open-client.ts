@@ -43,31 +43,19 @@ export function takeOntoSyn(tcb: Tcb, room: number, now: number): number {
   const { fast, snd } = tcb;
   const n = Math.min(snd.queued, room);
   if (n <= 0 || !mayRecord(tcb)) return 0;
-  appendSynData(tcb, n, now);
+  const start = (snd.iss + 1) | 0;
+  append(tcb, start, (start + n) | 0, n === snd.queued ? HAS_PSH : 0, now);
+  snd.nxt = (start + n) | 0;
   fast.sent = n;
   tcb.bytesSent += n;
   tcb.env.counters.count(M.FAST_OPEN_SENT);
   return n;
 }
 
-function appendSynData(tcb: Tcb, n: number, now: number): void {
-  const { snd } = tcb;
-  const start = (snd.iss + 1) | 0;
-  append(tcb, start, (start + n) | 0, n === snd.queued ? HAS_PSH : 0, now);
-  snd.nxt = (start + n) | 0;
-}
-
 /** The SYN went out again, without the data: which of the two is acknowledged nobody knows (Karn). */
 export function synResent(tcb: Tcb): void {
   const { flags } = tcb.env.records;
   if (tcb.fast.sent > 0 && tcb.tail !== tcb.head) flags[tcb.tail] = flags[tcb.tail]! | AMBIGUOUS;
-}
-
-/** Both opened at once, and the scoreboard begins anew: data that went with our first SYN is still in flight. */
-export function keepSynData(tcb: Tcb, now: number): void {
-  if (tcb.fast.sent === 0 || !mayRecord(tcb)) return;
-  appendSynData(tcb, tcb.fast.sent, now);
-  synResent(tcb);
 }
 
 /**

@@ -48,6 +48,7 @@ export function takeSyn(tcb: Tcb, seg: Segment, now: number): void {
   tcb.ecnOk = agreesOnEcn(tcb, seg);
   tcb.peerMss = Math.max(options.mss, 0);
   setSegmentSize(tcb, announcedMss(tcb));
+  rcv.mss = Math.min(snd.mss, MSS_DEFAULT_4);
 }
 
 /**
@@ -98,7 +99,7 @@ export function sampleEcho(tcb: Tcb, seg: Segment, now: number): boolean {
 
 /** The state, the timers and what the user is told, whichever way it opened. */
 export function opened(tcb: Tcb, now: number): void {
-  const { params, rcv, snd } = tcb;
+  const { params } = tcb;
   if (tcb.synNow !== 0) {
     // A SYN was due once more when its acknowledgment came: now an ACK says all.
     tcb.synNow = 0;
@@ -109,7 +110,6 @@ export function opened(tcb: Tcb, now: number): void {
   tcb.timers[T_USER_TIMEOUT] = NEVER;
   tcb.stalledSince = NEVER;
   tcb.quickAcks = params.quickAcks;
-  rcv.mss = Math.min(snd.mss, MSS_DEFAULT_4);
   setState(tcb, ESTABLISHED, M.GOT_ACK_OF_SYN, now);
   tcb.openedAt = now;
   tcb.lastReceiveTime = 0;

@@ -116,7 +116,9 @@ function resend(tcb: Tcb, packet: Packet, superSegments: boolean, now: number): 
     allowed = Math.min(allowed, window);
   } else if (window < allowed) allowed = Math.max(window, mss);
   const superSegment = superSegments && !(snd.urgent && gt(snd.up, start));
-  const most = superSegment ? Math.max(wholeSegments(Math.min(allowed, superMax(tcb, mss)), mss), mss) : mss;
+  let most = superSegment ? Math.max(wholeSegments(Math.min(allowed, superMax(tcb, mss)), mss), mss) : mss;
+  // What went with our SYN was sent before there was a window.
+  if (window > 0 && window < most && wasOnSyn(tcb, r)) most = window;
   // A FIN rides on the segment it was on: it takes no room.
   const payload = length - (records.flags[r]! & HAS_FIN ? 1 : 0);
   if (payload > most && mayRecord(tcb)) splitAt(tcb, r, (start + most) | 0);

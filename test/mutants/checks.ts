@@ -1,5 +1,7 @@
 import type { Scenario } from "../sim/swarm/scenario.ts";
 import { failure, runScenario } from "../sim/swarm/swarm.ts";
+import { fastOpen, mss } from "../support/naive/tcp.ts";
+import { TcpBench } from "../support/tcp-bench.ts";
 
 /** A rule that well-behaved peers never put to the test, so that no random simulation can. */
 export interface Check {
@@ -67,7 +69,32 @@ const UPDATE_LOST: Scenario = {
   ],
 };
 
+/** A server that lets one connection begin early, and up to where it acknowledges SYNs with data and a cookie. */
+function earlyServer(cookie: (right: readonly number[]) => readonly number[], knocks: number): number[] {
+  const b = new TcpBench({ params: { fastOpenBacklog: 1 } }).listen();
+  b.in("S", { port: 1, seq: 0, raw: [...mss(1460), ...fastOpen([])] });
+  const right = b.out()[0]?.cookie ?? [];
+  for (let port = 2; port < 2 + knocks; port++) {
+    b.in("S", { port, seq: 0, n: 10, raw: [...mss(1460), ...fastOpen(cookie(right))] });
+  }
+  return b.out().map(({ ack }) => ack);
+}
+
 export const CHECKS: readonly Check[] = [
+  {
+    name: "a wrong Fast Open cookie",
+    broken: () => {
+      const [ack] = earlyServer((right) => [...right.slice(1), right[0]! ^ 1], 1);
+      return ack === 1 ? undefined : `data with it was acknowledged up to ${ack}`;
+    },
+  },
+  {
+    name: "the limit of Fast Open connections",
+    broken: () => {
+      const acks = earlyServer((right) => right, 3);
+      return `${acks}` === "11,1,1" ? undefined : `one may be pending, and three SYNs were acknowledged up to ${acks}`;
+    },
+  },
   {
     name: "a segment longer than the window",
     broken: () => {

@@ -160,6 +160,36 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "const at = diff(start, snd.una) + (length > 1 ? 1 : 0);\n  const cause",
   },
   {
+    name: "any Fast Open cookie will do",
+    file: "tcp/fast-open-cookie.ts",
+    find: "return differences === 0;",
+    replace: "return true;",
+  },
+  {
+    name: "Fast Open connections are not limited",
+    file: "tcp/fast-open-server.ts",
+    find: "if (listener.fastOpenPending + resets.size < limit) return true;",
+    replace: "if (limit > 0) return true;",
+  },
+  {
+    name: "what went with the SYN and was passed over is not sent again",
+    file: "tcp/fast-open-client.ts",
+    find: "markAllLost(tcb, M.TX_SYN_DATA, now);",
+    replace: "",
+  },
+  {
+    name: "what went with the SYN and was taken stays in the send queue",
+    file: "tcp/fast-open-client.ts",
+    find: "if (taken > 0) dropAcknowledged(tcb, taken);",
+    replace: "",
+  },
+  {
+    name: "an early connection sends as if its SYN were in the queue",
+    file: "tcp/fast-open-server.ts",
+    find: "snd.una = (snd.iss + 1) | 0;",
+    replace: "",
+  },
+  {
     name: "a connection that ends keeps its records",
     file: "tcp/finish.ts",
     find: "release(tcb);",

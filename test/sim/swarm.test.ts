@@ -3,6 +3,7 @@ import { generate } from "./swarm/generate.ts";
 import type { Scenario } from "./swarm/scenario.ts";
 import { shrink } from "./swarm/shrink.ts";
 import { explain, failure, runScenario, trySeed } from "./swarm/swarm.ts";
+import { World } from "./swarm/world.ts";
 
 /** Some ten seconds. `just sim N SEED` runs on. */
 const SEEDS = 1_000;
@@ -52,6 +53,24 @@ test("the seeds reach what they are for", () => {
   expect(some((s) => s.left.length > 1)).toBeGreaterThan(20);
   expect(some((s) => s.connections.some((c) => c.simultaneous))).toBeGreaterThan(20);
   expect(some((s) => s.connections.some((c) => c.attacks.length > 0))).toBeGreaterThan(50);
+  expect(some((s) => s.left[0]!.params.fastOpen === true)).toBeGreaterThan(50);
+});
+
+test("data goes with SYNs: it is taken, passed over, sent again, held back", () => {
+  const counts: Record<string, number> = {};
+  for (let seed = 1; seed <= 200; seed++) {
+    const scenario = generate(seed);
+    if (!scenario.left[0]!.params.fastOpen) continue;
+    const world = new World(scenario);
+    world.run();
+    for (const { stack } of world.machines.flatMap(({ lives }) => lives)) {
+      for (const [name, n] of Object.entries(stack.counters.snapshot())) counts[name] = (counts[name] ?? 0) + n;
+    }
+  }
+  for (const rule of ["asked", "accepted", "sent", "not-taken", "paused"]) {
+    expect([rule, (counts[`tcp.fast-open.${rule}`] ?? 0) > 0]).toEqual([rule, true]);
+  }
+  expect(counts["tcp.tx.syn-data-again"]).toBeGreaterThan(0);
 });
 
 test("wrapping: the opener's numbers begin where the scenario wants them", () => {

@@ -160,6 +160,15 @@ describe("the answer", () => {
     expect(b.lines()).toEqual([". 1:601(600) ack 1", "P. 601:1001(400) ack 1"]);
   });
 
+  test("has a small window: no more than that goes again", () => {
+    const b = open(client(), 1000);
+    b.out();
+    b.in("S.", { ack: 101, mss: 1460, win: 200 });
+    expect(b.lines()).toEqual([". 101:301(200) ack 1"]);
+    b.in(".", { seq: 1, ack: 301, win: 2000 });
+    expect(b.lines()).toEqual(["P. 301:1001(700) ack 1"]);
+  });
+
   test("has a closed window: the data goes again all the same, as a probe", () => {
     const b = open(client(), 10);
     b.out();

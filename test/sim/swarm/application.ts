@@ -180,7 +180,7 @@ export class PlannedApplication implements Application {
 
   #close(tcb: Tcb): void {
     const { end, bytes } = this.plan;
-    if (this.closed || this.sent < bytes || !this.opened) return;
+    if (this.closed || this.sent < bytes || !(this.opened || tcb.fast.early)) return;
     if (end === "fin-after-peer" && !this.eof) return;
     this.closed = true;
     const now = this.#sim.now;

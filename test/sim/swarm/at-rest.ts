@@ -65,7 +65,8 @@ export function checkAtRest(name: string, stack: Stack, was: Remembered, rttMin:
   }
   for (let i = 0; i < tcb.ranges.count; i++) {
     if (was.theirs(tcb.ranges.right[i]!) > adv) fail("nothing beyond the window is taken", "a range ends behind it");
-    if (was.theirs(tcb.ranges.left[i]!) <= rcvNxt)
+    // Text of a SYN waits at RCV.NXT until the handshake is over (docs/adr/0005).
+    if (was.theirs(tcb.ranges.left[i]!) < rcvNxt + (tcb.state === SYN_RECEIVED ? 0 : 1))
       fail("ranges lie beyond RCV.NXT", `${was.theirs(tcb.ranges.left[i]!)}`);
   }
   // An eighth more where scaled windows are rounded up, and a unit of that.

@@ -22,6 +22,7 @@ export function generate(seed: number): Scenario {
   const left = hosts();
   const right = hosts();
   const slow = draw.chance(0.1);
+  const early = fastOpen(new Draw(~seed));
   const count = dumbbell ? draw.between(2, 5) : draw.pick([1, 1, 1, 2, 3]);
   const connections: ConnectionPlan[] = [];
   for (let i = 0; i < count; i++) connections.push(connection(draw, i, left.length, right.length, slow));
@@ -38,8 +39,8 @@ export function generate(seed: number): Scenario {
     family: draw.chance(0.25) ? 6 : 4,
     wrap: draw.chance(0.3) ? { at: draw.pick(["sign", "zero"]), before: draw.magnitude(1, 60_000) } : undefined,
     hops: hops(draw, dumbbell, slow),
-    left,
-    right,
+    left: left.map((plan) => ({ ...plan, params: { ...plan.params, ...early } })),
+    right: right.map((plan) => ({ ...plan, params: { ...plan.params, ...early } })),
     connections,
     restarts,
   };
@@ -115,6 +116,17 @@ function host(draw: Draw): HostPlan {
   if (draw.chance(0.1)) params.rtoMin = draw.pick([20 * MILLISECOND, SECOND]);
   if (draw.chance(0.25)) Object.assign(params, LINUX);
   return { params, records: draw.chance(0.04) ? draw.between(8, 64) : 0 };
+}
+
+/** Data on SYNs, with cookies (from the second connection of a pair of hosts on) or without. */
+function fastOpen(draw: Draw): Partial<TcpParams> {
+  if (!draw.chance(0.35)) return {};
+  return {
+    fastOpen: true,
+    fastOpenBacklog: draw.pick([1, 4, 64]),
+    fastOpenCookieless: draw.chance(0.6),
+    fastOpenPause: draw.pick([0, 1, 60]) * SECOND,
+  };
 }
 
 function hops(draw: Draw, dumbbell: boolean, slow: boolean): Hop[] {

@@ -104,7 +104,8 @@ function outcome(pair: Pair, harsh: boolean): void {
   const { opener, acceptor, plan } = pair;
   if (pair.refused) return;
   delivered(opener, acceptor);
-  delivered(acceptor, opener);
+  // Else it was another that the opener heard last.
+  if (!pair.repeated) delivered(acceptor, opener);
   if (harsh) return;
   // A reset of one's own making, or one that came because somebody closed without reading.
   const rude = isRude(plan);

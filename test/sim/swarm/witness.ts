@@ -106,7 +106,8 @@ export class Witness implements Engine {
       const how = `${this.name}: ${unacceptable} became ${moved(before.tcb)}`;
       throw new Violation("an unacceptable segment changes nothing (RFC 9293 §3.10.7.4)", how);
     }
-    const view = before ?? this.#find(seg);
+    // A SYN may have taken the place of a connection in TIME-WAIT.
+    const view = before === undefined || before.tcb.state === CLOSED ? this.#find(seg) : before;
     if (view === undefined) return;
     if (view.tcb.state !== SYN_SENT) this.#arrived(view, seg, receiving && seg.seq === expected, recent);
   }
@@ -159,6 +160,7 @@ export class Witness implements Engine {
     const { tcb } = view;
     const { snd, rcv } = tcb;
     if (seg.flags & SYN) {
+      if (seg.n > 0 && view.theirs(seg.seq) === 0) addStretch(view.delivered, 1, 1 + seg.n);
       view.edgeKnown = Math.max(view.edgeKnown, (seg.flags & ACK ? view.ours(seg.ack) : 1) + seg.window);
       return;
     }
@@ -188,6 +190,7 @@ export class Witness implements Engine {
     if (seg.flags & RST) return;
     if ((seg.flags & SYN) !== 0) {
       view.edgeSent = Math.max(view.edgeSent, 0);
+      this.#octets(view, seg, 0, where);
       return;
     }
     this.#offer(view, seg, where);
@@ -197,11 +200,9 @@ export class Witness implements Engine {
     }
     const begin = view.ours(seg.seq);
     const end = begin + seg.n + (seg.flags & FIN ? 1 : 0);
-    const app = tcb.user;
-    if (app instanceof PlannedApplication) {
-      const wrong = app.outgoing.check(begin - 1, seg.bytes(), 0, seg.n);
-      if (wrong >= 0) throw new Violation("what is sent is what was written", `${where}: octet ${wrong} is another`);
-    }
+    this.#octets(view, seg, begin - 1, where);
+    // What went with the SYN goes again into a closed window, as a probe.
+    if (cause === M.TX_SYN_DATA && tcb.snd.wnd === 0) view.probed = end;
     // RFC 9293 §3.8.6.1: a probe is one octet beyond the edge; it may have to be sent again.
     if (cause === M.TX_PROBE && end === view.edgeKnown + 1) view.probed = end;
     if (end > view.edgeKnown && end > view.probed) {
@@ -217,6 +218,13 @@ export class Witness implements Engine {
     if (again && hasStretch(view.sacked, begin, end) && begin !== view.ours(tcb.snd.una)) {
       throw new Violation("what the peer has is not sent again", `${where}: ${begin}..${end} was SACKed`);
     }
+  }
+
+  /** They are the application's, from `offset` of its stream on. */
+  #octets({ tcb }: View, seg: WireSegment, offset: number, where: string): void {
+    const app = tcb.user;
+    const wrong = app instanceof PlannedApplication ? app.outgoing.check(offset, seg.bytes(), 0, seg.n) : -1;
+    if (wrong >= 0) throw new Violation("what is sent is what was written", `${where}: octet ${wrong} is another`);
   }
 
   /** The right edge that this segment offers the peer. */

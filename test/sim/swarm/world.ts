@@ -57,6 +57,8 @@ export interface Pair {
   readonly ends: { readonly opener: Machine; readonly acceptor: Machine };
   /** `connect` was refused (a 4-tuple that is still in use). */
   refused: boolean;
+  /** Its SYN made another connection after the acceptor's was over, as with Fast Open it may (RFC 7413 §6). */
+  repeated: boolean;
   /** The opener's initial sequence number, once it has opened. */
   iss: number | undefined;
 }
@@ -186,6 +188,7 @@ export class World {
           const pair = this.#pairOf(tcb.remotePort, tcb.rcv.irs);
           // Of a plan that was not carried out, or again by an old SYN: an application that only closes.
           if (pair === undefined || pair.acceptor.tcb !== undefined || pair.acceptor.outcome !== undefined) {
+            if (pair !== undefined) pair.repeated = true;
             return this.#application(`${machine.host.name} nobody`, NOBODY, machine, index, 7);
           }
           pair.acceptor.tcb = tcb;
@@ -218,11 +221,14 @@ export class World {
     const to = far[plan[other]]!;
     const opener = this.#application(`#${index} opener`, plan.open, from, index, 0);
     const acceptor = this.#application(`#${index} acceptor`, plan.accept, to, index, 1);
-    const pair: Pair = { plan, opener, acceptor, ends: { opener: from, acceptor: to }, refused: false, iss: undefined };
+    const ends = { opener: from, acceptor: to };
+    const pair: Pair = { plan, opener, acceptor, ends, refused: false, repeated: false, iss: undefined };
     this.pairs.push(pair);
     try {
       opener.tcb = from.host.connect(to.address, plan.port, opener, { localPort: plan.openerPort });
       pair.iss = opener.tcb.snd.iss;
+      // What it has to say goes with the SYN.
+      if (opener.tcb.params.fastOpen) opener.onEvents(opener.tcb, 0);
       if (plan.simultaneous) {
         acceptor.tcb = to.host.connect(from.address, plan.openerPort, acceptor, { localPort: plan.port });
       }

@@ -38,13 +38,14 @@ import * as checksum from "#wire/checksum";
 import * as protocol from "#wire/protocol";
 import * as tcphdr from "#wire/tcp";
 import type { Connections } from "./connections.ts";
+import { CookieDoor } from "./cookie-door.ts";
 import type { Listeners } from "./listeners.ts";
 
 /** What MAY-2 adds to the old connection's SND.NXT for the ISS of the new one: more than a window of old duplicates without scaling. */
 const ISS_STEP = 0x10000;
 
 export class TcpInput {
-  /** RSTs that belong to no connection, waiting to be sent. */
+  /** RSTs and SYN cookies, which belong to no connection, waiting to be sent. */
   readonly resets: ReplyQueue;
   readonly #slab: Slab;
   readonly #counters: Counters;
@@ -52,6 +53,7 @@ export class TcpInput {
   readonly #pathMtu: PathMtu;
   readonly #connections: Connections;
   readonly #listeners: Listeners;
+  readonly #cookies: CookieDoor;
   readonly #segment = new Segment();
   readonly #reset = new Reset();
   readonly #send = new IpSend();
@@ -74,6 +76,7 @@ export class TcpInput {
     this.#pathMtu = pathMtu;
     this.#connections = connections;
     this.#listeners = listeners;
+    this.#cookies = new CookieDoor(env, connections, this.resets);
   }
 
   /** A segment that IP delivered. */
@@ -162,8 +165,11 @@ export class TcpInput {
       return 0;
     }
     if (listener === null) return this.#unknown(seg);
+    const ends = { local: new Address(d0, d1, d2, d3), localPort, remote, remotePort };
+    if (old === null && this.#cookies.admit(listener, ends, seg, now, reset) !== null) return 0;
     const verdict = listen(listener, seg, reset);
-    if (verdict !== 0) return verdict;
+    const cookie = old === null && this.#cookies.due(listener);
+    if (verdict !== 0 && !(cookie && verdict === M.RX_BACKLOG)) return verdict;
     if (!listener.admits(remote, remotePort)) {
       closed(seg, reset);
       reset.cause = M.TX_RST_STRANGER;
@@ -178,9 +184,13 @@ export class TcpInput {
       connections.touch(old);
     }
     // RFC 9293 §3.10.7.2 knows no port 0: it could not be answered.
-    if (remotePort === 0 || connections.isFull(now)) return M.RX_BACKLOG;
-    const local = new Address(d0, d1, d2, d3);
-    const tcb = connections.create(listener.params, local, localPort, remote, remotePort, now);
+    if (remotePort === 0) return M.RX_BACKLOG;
+    if (cookie) {
+      this.#cookies.answer(listener, ends, header, seg, now);
+      return 0;
+    }
+    if (connections.isFull(now)) return M.RX_BACKLOG;
+    const tcb = connections.create(listener.params, ends.local, localPort, remote, remotePort, now);
     tcb.listener = listener;
     listener.halfOpen++;
     openPassive(tcb, seg, now);

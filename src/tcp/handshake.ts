@@ -1,7 +1,9 @@
 /** What the SYNs agree on (RFC 9293 §3.5, 7323, 2018), and the step into ESTABLISHED. */
 import { NEVER } from "#base/time";
+import type { Address } from "#ip/address";
 import { ACK, CWR, ECE } from "#wire/tcp";
 import * as M from "./marks.ts";
+import type { TcpParams } from "./params.ts";
 import { start } from "./recovery.ts";
 import { sample, tsval } from "./rto.ts";
 import { AckResult, acknowledge } from "./sack.ts";
@@ -57,10 +59,15 @@ export function takeSyn(tcb: Tcb, seg: Segment, now: number): void {
  */
 export function setSegmentSize(tcb: Tcb, pathMss: number): void {
   const { snd } = tcb;
-  const standard = tcb.remote.family === 4 ? MSS_DEFAULT_4 : MSS_DEFAULT_6;
-  const peer = tcb.peerMss > 0 ? tcb.peerMss : tcb.params.mssDefault > 0 ? tcb.params.mssDefault : standard;
+  const peer = tcb.peerMss > 0 ? tcb.peerMss : defaultMss(tcb.params, tcb.remote);
   snd.mssBase = Math.max(Math.min(peer, pathMss), tcb.params.mssMin);
   snd.mss = snd.mssBase - (tcb.timestampsOk ? 12 : 0);
+}
+
+/** The MSS of a peer that does not say it (MUST-15). */
+export function defaultMss(params: Readonly<TcpParams>, remote: Address): number {
+  if (params.mssDefault > 0) return params.mssDefault;
+  return remote.family === 4 ? MSS_DEFAULT_4 : MSS_DEFAULT_6;
 }
 
 /** RFC 3168 §6.1.1: a SYN asks with ECE and CWR, its answer agrees with ECE alone. What we asked for is in our last SYN. */

@@ -53,7 +53,17 @@ export class Listener {
 
   /** True if no further child can be taken in. */
   get full(): boolean {
-    return this.ready.length > this.backlog || this.halfOpen > this.backlog;
+    return this.backedUp || this.crowded;
+  }
+
+  /** More wait to be accepted than the backlog allows. */
+  get backedUp(): boolean {
+    return this.ready.length > this.backlog;
+  }
+
+  /** As many are half open. */
+  get crowded(): boolean {
+    return this.halfOpen > this.backlog;
   }
 
   /** Whether the OPEN lets this remote in. */

@@ -4,6 +4,7 @@ import { mark } from "#base/mark";
 // Why a segment is sent.
 export const TX_SYN = mark("tcp.tx.syn", "active OPEN");
 export const TX_SYN_ACK = mark("tcp.tx.syn-ack", "answer to a SYN");
+export const TX_COOKIE = mark("tcp.tx.syn-cookie", "answer to a SYN of which nothing is kept (SYN cookie)");
 export const TX_DATA = mark("tcp.tx.data", "new data");
 export const TX_FIN = mark("tcp.tx.fin", "CLOSE: our FIN");
 export const TX_RTO = mark("tcp.tx.rto", "resent: the retransmission timer fired");
@@ -56,6 +57,7 @@ export const RX_TOO_MANY_RANGES = mark("tcp.rx.too-many-ranges", "more holes tha
 export const RX_SYN_DUPLICATE = mark("tcp.rx.syn-duplicate", "our SYN,ACK was lost: the SYN again");
 export const RX_CLOSED = mark("tcp.rx.closed", "no connection and no listener there");
 export const RX_BACKLOG = mark("tcp.rx.backlog", "the listener's backlog is full");
+export const RX_COOKIE = mark("tcp.rx.syn-cookie", "a connection by the SYN cookie in its ACK");
 export const RX_STRANGER = mark("tcp.rx.stranger", "a SYN from a remote that the listener does not let in");
 export const RX_BAD_SYN = mark("tcp.rx.bad-syn", "SYN with RST or FIN, or from an impossible source");
 export const RX_TIME_WAIT_SYN = mark(

@@ -97,6 +97,11 @@ export interface TcpParams extends Quirks {
    * 0: never.
    */
   fastOpenPause: number;
+  /**
+   * SYN cookies (RFC 4987 §3.6): never, for SYNs beyond the backlog of half-open connections, or for every SYN. A connection that came by one
+   * has the MSS, and with timestamps the options, of a small table.
+   */
+  synCookies: "off" | "overflow" | "always";
   /** What a segment for no connection and no listener draws: RST always, RST but not for a SYN, or nothing. Only the stack's default counts. */
   resetUnknown: "all" | "segments" | "none";
   /** A SYN with FIN is dropped in LISTEN; false: its FIN is ignored. */
@@ -171,6 +176,7 @@ export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   fastOpenCookieless: false,
   fastOpenBacklog: 0,
   fastOpenPause: 1 * MINUTE,
+  synCookies: "overflow",
   resetUnknown: "all",
   dropSynFin: true,
   abortOnOverflow: false,

@@ -1,4 +1,5 @@
 /** Receive window management (RFC 9293 §3.8.6): what we advertise, and when an opening is worth an ACK of its own. */
+import type { TcpParams } from "./params.ts";
 import { diff, gt } from "./seq.ts";
 import { SYN_RECEIVED } from "./state.ts";
 import type { Tcb } from "./tcb.ts";
@@ -71,9 +72,14 @@ function roundUp(n: number, step: number): number {
 
 /** What a SYN or SYN,ACK offers. @param timestamps whether the segments that are offered room for carry timestamps. */
 export function synWindow(tcb: Tcb, timestamps: boolean): number {
-  const window = Math.min(room(tcb), 0xffff);
-  if (!tcb.params.linuxWindow) return window;
-  const segment = announcedMss(tcb) - (timestamps ? 12 : 0);
+  return unscaledWindow(tcb.params, room(tcb), announcedMss(tcb), timestamps);
+}
+
+/** The same where there is no connection yet. @param free octets that there is room for. @param mss what we announce */
+export function unscaledWindow(params: Readonly<TcpParams>, free: number, mss: number, timestamps: boolean): number {
+  const window = Math.min(free, 0xffff);
+  if (!params.linuxWindow) return window;
+  const segment = mss - (timestamps ? 12 : 0);
   return window < segment ? window : window - (window % segment);
 }
 

@@ -1,0 +1,145 @@
+/** Where SYN cookies are given out, and taken for a connection (RFC 4987 §3.6; `#tcp/syn-cookies`). */
+import { SECOND } from "#base/time";
+import type { ReplyQueue } from "#icmp/reply-queue";
+import type { IpHeader } from "#ip/header";
+import { IpSend } from "#ip/send";
+import { prepare, segmentArrives } from "#tcp/arrives";
+import { defaultMss, takeSyn } from "#tcp/handshake";
+import { setInitialSequence, timestampOffset } from "#tcp/isn";
+import type { Listener } from "#tcp/listener";
+import * as M from "#tcp/marks";
+import type { TcpParams } from "#tcp/params";
+import type { Reset } from "#tcp/reset";
+import type { Segment } from "#tcp/segment";
+import { SYN_RECEIVED } from "#tcp/state";
+import * as cookies from "#tcp/syn-cookies";
+import { setState, type Tcb, type TcpEnv } from "#tcp/tcb";
+import { scaleFor, synWindow, unscaledWindow } from "#tcp/window";
+import * as protocol from "#wire/protocol";
+import * as tcphdr from "#wire/tcp";
+import { ACK, CWR, ECE, SYN } from "#wire/tcp";
+import * as opt from "#wire/tcp-options";
+import type { Connections } from "./connections.ts";
+
+/** ACKs are looked at for cookies only so long after the last was given. */
+const MEMORY = 128 * SECOND;
+/** Options of a SYN,ACK: MSS, SACK permitted and timestamps, window scale. */
+const ROOM = tcphdr.HEADER_MIN + 4 + 12 + 4;
+
+export class CookieDoor {
+  readonly #env: TcpEnv;
+  readonly #connections: Connections;
+  readonly #replies: ReplyQueue;
+  readonly #send = new IpSend();
+  /** When the last cookie was given. */
+  #given = Number.NEGATIVE_INFINITY;
+
+  constructor(env: TcpEnv, connections: Connections, replies: ReplyQueue) {
+    this.#env = env;
+    this.#connections = connections;
+    this.#replies = replies;
+  }
+
+  /** Whether a SYN for this listener gets a cookie instead of a connection. */
+  due(listener: Listener): boolean {
+    const { synCookies } = listener.params;
+    return synCookies === "always" || (synCookies === "overflow" && listener.crowded && !listener.backedUp);
+  }
+
+  /** Answers a SYN, and keeps nothing of it. */
+  answer(listener: Listener, ends: cookies.Ends, header: IpHeader, seg: Segment, now: number): void {
+    const o = this.#replies.room(ROOM);
+    if (o < 0) return;
+    const { slab, hash, counters } = this.#env;
+    const { params } = listener;
+    const { options } = seg;
+    const { local, localPort, remote, remotePort } = ends;
+    const room = this.#connections.pathMss(remote, now);
+    const mss = params.mss > 0 ? Math.min(params.mss, room) : room;
+    const timestamps = params.timestamps && options.timestamps;
+    const agreed = timestamps ? whatIsAgreed(params, seg) : NOTHING;
+    const v = slab.view;
+    let at = opt.writeMss(v, o + tcphdr.HEADER_MIN, mss);
+    if (timestamps) {
+      const offset = timestampOffset(hash, local, localPort, remote, remotePort);
+      const tsval = cookies.stamp((Math.floor(now / 1000) + offset) | 0, agreed);
+      if (agreed.sack) at = opt.writeSackPermittedAndTimestamps(v, at, tsval, options.tsval);
+      else at = opt.writeTimestamps(v, at, tsval, options.tsval);
+    }
+    if (agreed.windowScale >= 0) at = opt.writeWindowScale(v, at, scaleFor(params.receiveBufferMax));
+    const iss = cookies.cookie(hash, ends, seg.seq, options.mss > 0 ? options.mss : defaultMss(params, remote), now);
+    const flags = SYN | ACK | (agreed.ecn ? ECE : 0);
+    const window = unscaledWindow(params, params.receiveBuffer, mss, timestamps);
+    tcphdr.write(v, o, localPort, remotePort, iss, (seg.seq + 1) | 0, at - o, flags, window, 0);
+    const send = this.#send;
+    send.setSource(header.d0, header.d1, header.d2, header.d3);
+    send.setDestination(header.s0, header.s1, header.s2, header.s3);
+    send.protocol = protocol.TCP;
+    send.tos = 0;
+    this.#replies.push(o, at - o, send, M.TX_COOKIE);
+    counters.count(M.TX_COOKIE);
+    this.#given = now;
+  }
+
+  /** The connection that an ACK brings with our cookie, or null where it brings none. */
+  admit(listener: Listener, ends: cookies.Ends, seg: Segment, now: number, reset: Reset): Tcb | null {
+    if (now - this.#given > MEMORY || (seg.ctl & (ACK | SYN)) !== ACK) return null;
+    const { hash, counters } = this.#env;
+    const iss = (seg.ack - 1) | 0;
+    const irs = (seg.seq - 1) | 0;
+    const mss = cookies.readCookie(hash, ends, irs, iss, now);
+    if (mss === 0) return null;
+    if (listener.backedUp || this.#connections.isFull(now)) {
+      // The peer sends it again with its data, or repeats the data.
+      counters.count(M.RX_BACKLOG);
+      return null;
+    }
+    counters.count(M.RX_COOKIE);
+    const { local, localPort, remote, remotePort } = ends;
+    const tcb = this.#connections.create(listener.params, local, localPort, remote, remotePort, now);
+    tcb.listener = listener;
+    tcb.passive = true;
+    listener.halfOpen++;
+    prepare(tcb, now);
+    setInitialSequence(tcb, iss);
+    synAgain(tcb, seg, irs, mss, now);
+    tcb.snd.nxt = seg.ack;
+    tcb.rcv.adv = (tcb.rcv.nxt + synWindow(tcb, tcb.timestampsOk)) | 0;
+    setState(tcb, SYN_RECEIVED, M.GOT_SYN, now);
+    // Its lowest bits were not the time: no round trip is to be taken from it.
+    seg.options.tsecr = 0;
+    segmentArrives(tcb, seg, now, reset);
+    this.#connections.touch(tcb);
+    return tcb;
+  }
+}
+
+const NOTHING: cookies.Agreed = { windowScale: -1, sack: false, ecn: false };
+
+function whatIsAgreed(params: Readonly<TcpParams>, seg: Segment): cookies.Agreed {
+  const { options } = seg;
+  return {
+    windowScale: params.windowScale ? options.windowScale : -1,
+    sack: params.sack && options.sackPermitted,
+    ecn: params.ecn !== "off" && (seg.ctl & (ECE | CWR)) === (ECE | CWR),
+  };
+}
+
+/** As if the SYN came now: what it said is in the cookie and the timestamp. The segment is as it was afterwards. */
+function synAgain(tcb: Tcb, seg: Segment, irs: number, mss: number, now: number): void {
+  const { options, seq, ctl } = seg;
+  const { mss: before, windowScale, sackPermitted } = options;
+  const agreed = options.timestamps ? cookies.readStamp(options.tsecr) : NOTHING;
+  seg.seq = irs;
+  seg.ctl = SYN | (agreed.ecn ? ECE | CWR : 0);
+  options.mss = mss;
+  options.windowScale = agreed.windowScale;
+  options.sackPermitted = agreed.sack;
+  takeSyn(tcb, seg, now);
+  tcb.rcv.shift = tcb.windowScaleOk ? scaleFor(tcb.params.receiveBufferMax) : 0;
+  seg.seq = seq;
+  seg.ctl = ctl;
+  options.mss = before;
+  options.windowScale = windowScale;
+  options.sackPermitted = sackPermitted;
+}

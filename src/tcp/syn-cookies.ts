@@ -1,0 +1,84 @@
+/**
+ * SYN cookies (RFC 4987 §3.6): a listener that has no room for another half-open connection answers all the same, and keeps
+ * nothing. The ISS of its SYN,ACK is a code of who asked, when, and what the SYN said, to be read again from the ACK. The
+ * other options do not fit: they ride in the lowest bits of the timestamp, if the peer sends one.
+ */
+
+import type { SipHash } from "#base/siphash";
+import { SECOND } from "#base/time";
+import type { Address } from "#ip/address";
+
+/** A cookie is good for this time, and for the rest of the one in which it was made. */
+const PERIOD = 64 * SECOND;
+/** MSS values that a cookie can say; the greatest that is not more than the peer's counts. */
+const SIZES = Uint16Array.of(216, 536, 1220, 1360, 1400, 1440, 1460, 8940);
+
+/** In the lowest bits of TSval: the peer's window scale, or all ones where it has none; SACK; ECN. */
+const NO_SCALE = 15;
+const SACK = 16;
+const ECN = 32;
+const BITS = 63;
+
+/** The two ends of the connection that may come. */
+export interface Ends {
+  readonly local: Address;
+  readonly localPort: number;
+  readonly remote: Address;
+  readonly remotePort: number;
+}
+
+/** The ISS that says all this. @param mss of the peer's option, or its default. */
+export function cookie(hash: SipHash, ends: Ends, irs: number, mss: number, now: number): number {
+  let size = SIZES.length - 1;
+  while (size > 0 && SIZES[size]! > mss) size--;
+  return code(hash, ends, irs, size, Math.floor(now / PERIOD));
+}
+
+/** The MSS that a cookie says, or 0 where it is none of ours, or too old. */
+export function readCookie(hash: SipHash, ends: Ends, irs: number, iss: number, now: number): number {
+  const size = (iss >>> 24) & 7;
+  const period = Math.floor(now / PERIOD);
+  for (let age = 0; age < 2; age++) if (code(hash, ends, irs, size, period - age) === iss) return SIZES[size]!;
+  return 0;
+}
+
+/** Five bits of the time, three of the size, 24 that only we can know. */
+function code(hash: SipHash, ends: Ends, irs: number, size: number, period: number): number {
+  const { local, localPort, remote, remotePort } = ends;
+  const secret = hash
+    .begin()
+    .word(0x5c00c1e)
+    .word(local.a)
+    .word(local.b)
+    .word(local.c)
+    .word(local.d)
+    .word(remote.a)
+    .word(remote.b)
+    .word(remote.c)
+    .word(remote.d)
+    .word((localPort << 16) | remotePort)
+    .word(irs)
+    .word(period * 8 + size)
+    .end();
+  return (period << 27) | (size << 24) | (secret & 0xff_ffff);
+}
+
+/** What two SYNs agreed on, beside the MSS. */
+export interface Agreed {
+  /** The peer's window scale, or -1. */
+  readonly windowScale: number;
+  readonly sack: boolean;
+  readonly ecn: boolean;
+}
+
+/** The latest TSval that is not after `tsval` and says what was agreed. */
+export function stamp(tsval: number, { windowScale, sack, ecn }: Agreed): number {
+  const bits = (windowScale < 0 ? NO_SCALE : windowScale) | (sack ? SACK : 0) | (ecn ? ECN : 0);
+  const stamped = (tsval & ~BITS) | bits;
+  return ((stamped - tsval) | 0) > 0 ? (stamped - BITS - 1) | 0 : stamped;
+}
+
+export function readStamp(tsecr: number): Agreed {
+  const scale = tsecr & NO_SCALE;
+  return { windowScale: scale === NO_SCALE ? -1 : scale, sack: (tsecr & SACK) !== 0, ecn: (tsecr & ECN) !== 0 };
+}

@@ -81,8 +81,6 @@ const CONTROLS: Readonly<Record<string, CongestionControlName>> = {
  */
 const ABSENT: Readonly<Record<string, (value: SettingValue) => boolean>> = {
   ecnFallback: (on) => on === true,
-  syncookies: (value) => value !== 2,
-  syncookiesOnly: (on) => on === false,
   mtuProbing: (value) => value === 0,
   sendBufferMax: () => true,
   receiveBufferTuning: () => true,
@@ -103,9 +101,16 @@ const DERIVED: Readonly<Record<string, (value: SettingValue) => Params | undefin
   ecn: (value) => ECN[String(value)],
   rack: (value) => RACK[String(value)],
   frto: (value) => ({ frto: value !== 0 }),
+  syncookies: (value) => COOKIES[Number(value)],
+  syncookiesOnly: (on) => ({ synCookies: on === true ? "always" : "overflow" }),
   blackhole: (value) => BLACKHOLE[String(value)],
   maximumSegmentLifetime: (value) => ({ timeWait: 2 * Number(value) }),
   congestionControl: control,
+};
+const COOKIES: Readonly<Record<number, Params>> = {
+  0: { synCookies: "off" },
+  1: { synCookies: "overflow" },
+  2: { synCookies: "always" },
 };
 const BLACKHOLE: Readonly<Record<string, Params>> = {
   0: { resetUnknown: "all" },

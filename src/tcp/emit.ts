@@ -37,8 +37,15 @@ function optionBytes(tcb: Tcb): number {
 /** SACK and D-SACK blocks that go with the next segment (RFC 2018 §3, RFC 2883). */
 function sackBlocks(tcb: Tcb, timestamps: number): number {
   if (!tcb.sackOk) return 0;
-  const due = tcb.ranges.count + (tcb.dsackLeft !== tcb.dsackRight ? 1 : 0);
+  const due = tcb.ranges.count + (tcb.dsackLeft !== tcb.dsackRight ? 1 : 0) + (finApart(tcb) ? 1 : 0);
   return Math.min(due, timestamps > 0 ? 3 : 4);
+}
+
+/** The peer's FIN came, and neither what goes right before it nor all of the rest: it is a block of its own. */
+function finApart(tcb: Tcb): boolean {
+  const { rcv, ranges } = tcb;
+  if (!rcv.finSeen || !gt(rcv.fin, rcv.nxt)) return false;
+  return ranges.count === 0 || ranges.right[ranges.count - 1] !== rcv.fin;
 }
 
 /** Indices of the ranges that go into a SACK option: scratch. */
@@ -54,6 +61,10 @@ function writeOptions(tcb: Tcb, v: DataView, o: number, now: number): number {
   if (tcb.dsackLeft !== tcb.dsackRight) {
     at = opt.writeSackBlock(v, at, tcb.dsackLeft, tcb.dsackRight);
     tcb.dsackLeft = tcb.dsackRight;
+    left--;
+  }
+  if (left > 0 && finApart(tcb)) {
+    at = opt.writeSackBlock(v, at, tcb.rcv.fin, (tcb.rcv.fin + 1) | 0);
     left--;
   }
   const n = tcb.ranges.recent(newest, left);

@@ -11,7 +11,7 @@ import type { Segment } from "./segment.ts";
 import { diff, ge, gt, le, lt, max, min } from "./seq.ts";
 import { CLOSE_WAIT, CLOSING, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, MAY_RECEIVE } from "./state.ts";
 import { EVENT_READABLE, EVENT_REMOTE_CLOSED, setState, T_DELAYED_ACK, type Tcb } from "./tcb.ts";
-import { selectedWindow } from "./window.ts";
+import { announcedMss, selectedWindow } from "./window.ts";
 
 export function receiveText(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
   if (seg.n === 0 && (seg.ctl & FIN) === 0) return;
@@ -34,7 +34,8 @@ export function receiveText(tcb: Tcb, seg: Segment, now: number, reset: Reset): 
   }
   noteFin(tcb, seg, end);
   if (seg.n > 0) store(tcb, seg, end, now);
-  checkFin(tcb, now);
+  else if (rcv.finSeen && rcv.fin !== rcv.nxt) outOfOrder(tcb);
+  checkFin(tcb, seg, now);
 }
 
 /** Remembers where the stream ends. A second FIN elsewhere, or one beyond the window, is not believed. */
@@ -50,7 +51,7 @@ function store(tcb: Tcb, seg: Segment, end: number, now: number): void {
   const { rcv, env } = tcb;
   if (tcb.timestampsOk && seg.n >= rcv.mss) measureRtt(tcb, seg, now);
   if (seg.segmentSize < rcv.mss || seg.ctl & PSH) rcv.pushes++;
-  if (seg.segmentSize > rcv.mss) rcv.mss = Math.min(seg.segmentSize, 0xffff);
+  if (seg.segmentSize > rcv.mss) rcv.mss = Math.min(seg.segmentSize, announcedMss(tcb));
   // After a pause the sender begins with few segments again, and lives on our ACKs.
   if (now - tcb.lastReceiveTime > tcb.rto) tcb.quickAcks = tcb.params.quickAcks;
   tcb.lastReceiveTime = now;
@@ -183,14 +184,15 @@ function report(tcb: Tcb, left: number, right: number, first: boolean): void {
 }
 
 /** Eighth: the FIN, once everything before it has come. */
-function checkFin(tcb: Tcb, now: number): void {
+function checkFin(tcb: Tcb, seg: Segment, now: number): void {
   const { rcv } = tcb;
   if (!rcv.finSeen || rcv.nxt !== rcv.fin) return;
   rcv.nxt = (rcv.nxt + 1) | 0;
   if (lt(rcv.adv, rcv.nxt)) rcv.adv = rcv.nxt;
   // Nothing can follow a FIN, whatever was kept.
   tcb.ranges.clear();
-  const noHurry = tcb.ackNow === 0 || tcb.ackNow === M.TX_ACK_QUICK;
+  // A FIN that waited for what was missing is like a hole that is filled.
+  const noHurry = (seg.ctl & FIN) !== 0 && (tcb.ackNow === 0 || tcb.ackNow === M.TX_ACK_QUICK);
   if (tcb.state === ESTABLISHED && tcb.params.delayFinAck && tcb.bytesReceived > 0 && noHurry) {
     tcb.ackNow = 0;
     tcb.interactive = true;

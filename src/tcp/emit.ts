@@ -22,8 +22,8 @@ import { advertise, advertiseUnscaled, announcedMss, scaleFor } from "./window.t
 export function segmentRoom(tcb: Tcb): number {
   const options = optionBytes(tcb);
   const most = tcb.snd.mssBase - options;
-  if (!tcb.params.halfWindowSegments) return most;
   const { wndMax } = tcb.snd;
+  if (!tcb.params.halfWindowSegments || wndMax === 0) return most;
   // At least what the smallest packet that every host must take has room for.
   return Math.min(most, Math.max(wndMax > 536 ? wndMax >> 1 : wndMax, 48 - options));
 }

@@ -60,10 +60,10 @@ export function connect(fd: number, address: Uint8Array): number {
 }
 
 /** A broken pipe is an answer, never a signal. */
-export function send(fd: number, bytes: Uint8Array, flags: number): number {
+export function send(fd: number, bytes: Uint8Array, flags: number, address: Uint8Array | null = null): number {
   // An empty array has no address.
   const memory = bytes.length > 0 ? bytes : null;
-  return resultOf(libc().sendto(fd, memory, bytes.length, flags | MSG_NOSIGNAL, null, 0));
+  return resultOf(libc().sendto(fd, memory, bytes.length, flags | MSG_NOSIGNAL, address, address?.length ?? 0));
 }
 
 /** What a recvmsg brought. */

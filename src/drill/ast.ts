@@ -148,7 +148,8 @@ export type TcpOption =
   | { readonly kind: "timestamp"; readonly value: number; readonly echo: number }
   | { readonly kind: "nop" }
   | { readonly kind: "eol" }
-  | { readonly kind: "fastopen"; readonly experimental: boolean; readonly cookie: string }
+  | { readonly kind: "fastopen"; readonly experimental: boolean; readonly cookie: string; readonly name?: string }
+  | { readonly kind: "accecn"; readonly order: 0 | 1; readonly counters: readonly number[] }
   | { readonly kind: "md5"; readonly digest: string };
 
 export interface UdpPacket {

@@ -33,8 +33,8 @@ export class Bench {
   now = 0;
   readonly table = new Map<number, Descriptor>();
   readonly notes: string[] = [];
-  /** A sysctl says that a server here answers Fast Open cookies, which the stack does not: such scripts are unsupported. */
-  servesFastOpen = false;
+  /** Fast Open cookies that the script calls by a name. */
+  readonly cookies = new Map<string, string>();
   readonly packets: Crossing[] = [];
   readonly #around: Surroundings;
   /** Sent by the stack, and not yet read by an expectation. */
@@ -69,7 +69,10 @@ export class Bench {
     const { engine } = this;
     return isSystem(engine)
       ? engine.systemCall(this.#around, syscall)
-      : systemCall({ ...this.#around, engine, family: this.config.family, readFile: this.config.readFile }, syscall);
+      : systemCall(
+          { ...this.#around, engine, family: this.config.socketFamily, readFile: this.config.readFile },
+          syscall,
+        );
   }
 
   /** Lets the engine do what is due until `t`, and then it is `t` (or later, if it already was). */
@@ -123,7 +126,7 @@ export class Bench {
   arrive(bytes: Uint8Array, text: string, position: Position): void {
     this.#unread("before this packet", position);
     this.packets.push({ time: this.now, direction: "<", bytes, text });
-    this.engine.input(bytes, this.now);
+    this.engine.input(bytes, this.now, this.config.segmentSize);
     this.settle();
   }
 

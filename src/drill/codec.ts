@@ -211,6 +211,8 @@ function decodeTcp(body: Uint8Array, view: DataView): NonNullable<Live["tcp"]> {
 }
 
 const FASTOPEN_MAGIC = [0xf9, 0x89];
+/** RFC 9768 §3.2.3: the counters of ECT(0), CE and ECT(1) in this order, and in the other. */
+const ACCURATE_ECN = [172, 174] as const;
 
 /** The options as octets, in the order in which they are written, without any padding. */
 export function encodeOptions(options: readonly TcpOption[]): Uint8Array {
@@ -239,6 +241,12 @@ function encodeOption(option: TcpOption): number[] {
       return [8, 10, ...u32(option.value), ...u32(option.echo)];
     case "md5":
       return [19, 2 + option.digest.length / 2, ...unhex(option.digest)];
+    case "accecn":
+      return [
+        ACCURATE_ECN[option.order],
+        2 + 3 * option.counters.length,
+        ...option.counters.flatMap((n) => u32(n).slice(1)),
+      ];
     case "fastopen": {
       const cookie = [...(option.experimental ? FASTOPEN_MAGIC : []), ...unhex(option.cookie)];
       return [option.experimental ? 254 : 34, 2 + cookie.length, ...cookie];
@@ -282,6 +290,12 @@ function decodeOption(kind: number, b: Uint8Array): TcpOption | RawOption {
   if (kind === 8 && b.length === 10) return { kind: "timestamp", value: view.getUint32(2), echo: view.getUint32(6) };
   if (kind === 19) return { kind: "md5", digest: hex(b.subarray(2)) };
   if (kind === 34) return { kind: "fastopen", experimental: false, cookie: hex(b.subarray(2)) };
+  if (kind === 254 && b[2] === FASTOPEN_MAGIC[0] && b[3] === FASTOPEN_MAGIC[1])
+    return { kind: "fastopen", experimental: true, cookie: hex(b.subarray(4)) };
+  if ((kind === 172 || kind === 174) && b.length % 3 === 2) {
+    const counters = Array.from({ length: (b.length - 2) / 3 }, (_, i) => view.getUint32(1 + 3 * i) & 0xffffff);
+    return { kind: "accecn", order: kind === 172 ? 0 : 1, counters };
+  }
   return { kind: "raw", bytes: [...b] };
 }
 

@@ -10,7 +10,11 @@ import { TOLERANCE_PERCENT, TOLERANCE_USECS } from "./timing.ts";
 export interface Config {
   readonly profile: Profile;
   readonly family: Family;
+  /** Of the sockets: IPv6 ones also talk to mapped IPv4 addresses. */
+  readonly socketFamily: Family;
   readonly mtu: number;
+  /** Injected packets with more payload than this are super-segments, to be seen as cut so; 0: none is. */
+  readonly segmentSize: number;
   readonly local: Uint8Array;
   readonly remote: Uint8Array;
   readonly bindPort: number;
@@ -49,18 +53,40 @@ const MEANINGLESS = new Set([
   "gateway_ip",
   "netmask_ip",
   "use_expect_bug",
+  "is_anyip",
+  "send_omit_free",
 ]);
 
-/** Reads a script, with the words that the command line and the script's own `--define` give. */
+type Words = Readonly<Record<string, string>>;
+/** Words that who runs the suites defines: where a socket is told of errors, by the family of sockets and packets. */
+const ERRORS4: Words = { CMSG_LEVEL_IP: "SOL_IP", CMSG_TYPE_RECVERR: "IP_RECVERR" };
+const ERRORS6: Words = { CMSG_LEVEL_IP: "SOL_IPV6", CMSG_TYPE_RECVERR: "IPV6_RECVERR" };
+/** The Fast Open cookies of the peer's usual address, under the key of defaults.sh and under that of all zeros. */
+const COOKIES4: Words = { TFO_COOKIE: "3021b9d889017eeb", TFO_COOKIE_ZERO: "b7c12350a90dc8f5" };
+const COOKIES6: Words = { TFO_COOKIE: "c1d1e9742a47a9bc", TFO_COOKIE_ZERO: "82af1a8f9a205c34" };
+const USUAL: Readonly<Record<string, Words>> = {
+  ipv4: { ...ERRORS4, ...COOKIES4 },
+  ipv6: { ...ERRORS6, ...COOKIES6 },
+  "ipv4-mapped-ipv6": { ...ERRORS6, ...COOKIES4 },
+};
+
+/**
+ * Reads a script, with the words that the command line and the script's own `--define` give.
+ * @param outside options that go before the script's own
+ */
 export function readScript(
   source: string,
   file: string,
   profile: Profile,
   defines: ReadonlyMap<string, string>,
+  outside: ReadonlyMap<string, string> = new Map(),
 ): Script {
   const words = new Map(profile === "freebsd" ? [["STANDARD", "1"]] : []);
   for (const [name, value] of defines) words.set(name, value);
-  for (const option of parseOptions(source, file, words)) {
+  const own = parseOptions(source, file, words);
+  const version = outside.get("ip_version") ?? own.findLast(({ name }) => name === "ip_version")?.value ?? "ipv4";
+  for (const [name, value] of Object.entries(USUAL[version] ?? {})) if (!words.has(name)) words.set(name, value);
+  for (const option of own) {
     if (option.name !== "define" && option.name !== "D") continue;
     const equals = option.value.indexOf("=");
     const name = equals < 0 ? option.value : option.value.slice(0, equals);
@@ -87,6 +113,7 @@ export function configure(script: Pick<Script, "options">, outside: ConfigureOpt
     throw new ScriptError(version.position, "expected --ip_version=ipv4, ipv6 or ipv4-mapped-ipv6");
   }
   const family: Family = version?.value === "ipv6" ? 6 : 4;
+  const socketFamily: Family = version === undefined || version.value === "ipv4" ? 4 : 6;
   const address = (name: "local" | "remote") => {
     const option = value(`${name}_ip`);
     const bytes = addressBytes(option?.value ?? (family === 6 ? V6 : V4)[name], family);
@@ -96,7 +123,9 @@ export function configure(script: Pick<Script, "options">, outside: ConfigureOpt
   return {
     profile,
     family,
+    socketFamily,
     mtu: number("mtu", 1500, family === 6 ? 1280 : 68, 65_535),
+    segmentSize: number("mss", 0, 0, 65_535),
     local: address("local"),
     remote: address("remote"),
     bindPort: number("bind_port", 8080, 1, 65_535),
@@ -144,6 +173,7 @@ function nonFatal(option: ScriptOption | undefined): ReadonlySet<"packet" | "sys
 const KNOWN = new Set([
   "ip_version",
   "mtu",
+  "mss",
   "local_ip",
   "remote_ip",
   "bind_port",

@@ -23,7 +23,7 @@ export interface DrillOptions {
 export function drill(source: string, file: string, options: DrillOptions): Reported {
   const { profile, defines, newEngine } = options;
   try {
-    const script = readScript(source, file, profile, defines);
+    const script = readScript(source, file, profile, defines, options.options);
     return { file, result: run(script, configure(script, { ...options, readFile: filesBeside(file) }), newEngine) };
   } catch (error) {
     return { file, result: unread(error) };

@@ -65,8 +65,11 @@ export class Refused {
 /** What both have: packets, time, settings. */
 export interface Machine {
   readonly profile: Profile;
-  /** An IP packet arrives. */
-  input(packet: Uint8Array, now: number): void;
+  /**
+   * An IP packet arrives.
+   * @param segmentSize octets of payload of each segment, of which a device has made this one packet; 0: of none.
+   */
+  input(packet: Uint8Array, now: number, segmentSize?: number): void;
   /** Runs what is due. Where time is real, it is waited for, or until a packet comes out. */
   advance(now: number): void;
   /** When `advance` has something to do, or Infinity. */

@@ -6,6 +6,7 @@ import {
   type Packet,
   ScriptError,
   SYN,
+  type TcpOption,
   type TcpPacket,
   type UdpPacket,
   Unsupported,
@@ -41,12 +42,9 @@ function tcp(bench: Bench, packet: TcpPacket): Uint8Array {
   if (packet.options === "any" || packet.sequence.any) {
     throw new ScriptError(packet.position, "an injected packet needs its numbers and options written out");
   }
-  for (const { kind } of packet.options) {
-    if (kind === "fastopen" && bench.servesFastOpen) throw new Unsupported("TCP Fast Open", packet.position);
-  }
   const flow = bench.flowIn(packet);
   const sequence = flow.inSequence(packet);
-  const options = flow.inOptions(packet.options, packet, bench.config.tsEchoScaled);
+  const options = flow.inOptions(namedCookies(bench, packet), packet, bench.config.tsEchoScaled);
   if (!options)
     throw new ScriptError(packet.position, "unable to infer the live timestamp: ecr is none that the stack sent");
   const octets = encodeOptions(options);
@@ -68,6 +66,18 @@ function tcp(bench: Bench, packet: TcpPacket): Uint8Array {
     urgent: packet.urgent ?? 0,
     options: octets,
     payload: pattern(offset, packet.sequence.length),
+  });
+}
+
+/** A cookie that the script calls by a name is the one that the stack gave where the name was expected. */
+function namedCookies(bench: Bench, packet: TcpPacket): TcpOption[] {
+  const options = packet.options === "any" ? [] : packet.options;
+  return options.map((option) => {
+    if (option.kind !== "fastopen" || option.name === undefined) return option;
+    const cookie = bench.cookies.get(option.name);
+    if (cookie === undefined)
+      throw new Unsupported(`the Fast Open cookie ${option.name}, before the stack gave it`, packet.position);
+    return { ...option, cookie };
   });
 }
 

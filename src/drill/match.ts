@@ -10,6 +10,8 @@ export interface MatchRules {
   readonly neutral: boolean;
   /** Microseconds per timestamp tick, if outbound TSvals are to be compared (0: never). */
   readonly tsTickUsecs: number;
+  /** Cookies that the script calls by a name, as far as they were seen. */
+  readonly cookies: Map<string, string>;
 }
 
 /** One field that differs. */
@@ -82,8 +84,22 @@ function compareOptions(list: Differences, expected: TcpPacket, live: Live, flow
     }
   }
   const onSyn = (expected.flags & 2) !== 0;
-  const same = rules.neutral && onSyn ? sameSet(expected.options, shown) : octets(expected.options) === octets(shown);
+  const asked = expected.options.map((option) => withCookie(option, shown, rules.cookies));
+  const same = rules.neutral && onSyn ? sameSet(asked, shown) : octets(asked) === octets(shown);
   if (!same) differ(list, "options", optionsText(expected.options) || "none", optionsText(shown) || "none");
+}
+
+/** The first cookie under a name is the one that it stands for. RFC 7413 §4.1.1: 4 to 16 octets, and an even number. */
+function withCookie(
+  option: TcpOption,
+  shown: readonly (TcpOption | RawOption)[],
+  cookies: Map<string, string>,
+): TcpOption {
+  if (option.kind !== "fastopen" || option.name === undefined) return option;
+  const given = shown.find((each) => each.kind === "fastopen" && each.experimental === option.experimental);
+  if (!cookies.has(option.name) && given?.kind === "fastopen" && /^(....){2,8}$/.test(given.cookie))
+    cookies.set(option.name, given.cookie);
+  return { ...option, cookie: cookies.get(option.name) ?? "" };
 }
 
 /** Under `<...>` the live values are still what a later injected packet may echo: the script can not name them, live ones can. */

@@ -28,7 +28,11 @@ function optionText(option: TcpOption | RawOption): string {
     case "timestamp":
       return `TS val ${option.value} ecr ${option.echo}`;
     case "fastopen":
-      return `${option.experimental ? "FOEXP" : "FO"} ${option.cookie}`.trim();
+      return `${option.experimental ? "FOEXP" : "FO"} ${option.name ?? option.cookie}`.trim();
+    case "accecn": {
+      const names = option.order === 0 ? ["e0b", "ceb", "e1b"] : ["e1b", "ceb", "e0b"];
+      return `ECN ${option.counters.map((n, i) => `${names[i]} ${n}`).join(" ")}`;
+    }
     case "md5":
       return `md5 ${option.digest}`;
     case "raw":

@@ -260,7 +260,6 @@ class Runner {
   }
 
   #configure(name: string, value: number | string | boolean, position: Position): void {
-    if (name === "fastOpen") this.bench.servesFastOpen = (Number(value) & 2) !== 0;
     if (!this.bench.engine.configure(name, value, this.bench.now))
       throw new Unsupported(`setting ${name}=${value}`, position);
   }

@@ -117,13 +117,14 @@ export class StackEngine implements Engine {
     return this.#stack;
   }
 
-  input(bytes: Uint8Array, now: number): void {
+  input(bytes: Uint8Array, now: number, segmentSize = 0): void {
     const stack = this.stack;
     this.#noteEcn(bytes);
     stack.slab.u8.set(bytes, this.#slot);
     this.#packet.clear();
     this.#packet.o = this.#slot;
     this.#packet.n = bytes.length;
+    this.#packet.gsoSize = segmentSize;
     stack.input(this.#packet, now);
     this.#drainEvents();
   }

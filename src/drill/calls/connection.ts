@@ -248,7 +248,12 @@ function shutdown(call: Call, s: Socket, now: number): Outcome {
     if (how !== 1) unlisten(s, now);
     return done(0);
   }
-  if (!s.connection || isOver(s.connection)) return failed("ENOTCONN");
+  if (!s.connection || isOver(s.connection)) {
+    // Linux refuses, and does it all the same.
+    s.readShut ||= how !== 1;
+    s.writeShut ||= how !== 0;
+    return failed("ENOTCONN");
+  }
   if (s.connection.state() === "SYN-SENT" && call.world.engine.profile === "linux") return dissolve(s, now);
   if (how !== 1) {
     s.readShut = true;

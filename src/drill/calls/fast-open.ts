@@ -53,7 +53,12 @@ function open(call: Call, s: TcpSocket, t: Transfer, progress: Opening, now: num
   if (s.connection || s.listener) {
     const ready = engine.fastOpenReady(port, s.options, now);
     if (ready instanceof Refused) return failed(ready.errno);
-    return failed(opening(s) ? "EALREADY" : "EISCONN");
+    if (opening(s)) return failed("EALREADY");
+    if (!s.connecting || s.listener) return failed("EISCONN");
+    // It stands for the connect() that would have told that the handshake is over.
+    s.connecting = false;
+    progress.opened = true;
+    return "go on";
   }
   // What can not be read does not go with the SYN; it is found out when it should.
   const bytes = t.nowhere ? new Uint8Array(0) : (t.text ?? pattern(0, t.count));

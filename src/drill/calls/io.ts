@@ -90,7 +90,8 @@ const read: Step = (call, s, t, progress, now) => {
   if (s.listener) return failed("ENOTCONN");
   if (t.flags & OOB) return withMessage(call, s, t, receiveUrgent(s, t.count, t.flags));
   if (s.deferred) return undefined;
-  return s.connection ? readStream(call, s, t, progress, now) : failed("ENOTCONN");
+  if (s.connection) return readStream(call, s, t, progress, now);
+  return s.readShut ? done(0) : failed("ENOTCONN");
 };
 
 const readStream: Step = (call, s, t, progress, now) => {

@@ -70,7 +70,7 @@ function readiness(s: Socket): number {
 
 function connectionReadiness(s: TcpSocket): number {
   const c = s.connection;
-  if (!c) return s.deferred ? OUT : OUT | HANG_UP;
+  if (!c) return (s.deferred ? OUT : OUT | HANG_UP) | (s.readShut ? IN | PEER_SHUT : 0);
   const state = c.state();
   noteSoftError(s);
   const readOver = c.finished() || s.readShut || state === "CLOSED";

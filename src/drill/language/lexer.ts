@@ -86,6 +86,11 @@ export class Lexer {
     return found[0];
   }
 
+  /** What a word was defined to stand for. */
+  defined(word: string): string | undefined {
+    return this.#defines.get(word);
+  }
+
   #scan(): Token {
     const from = skipBlank(this.source, this.#at);
     if (from >= this.source.length) return this.#token("end", "end of file", from, from);

@@ -162,21 +162,45 @@ function tcpOption(p: Parser): TcpOption {
       return { kind: name };
     case "FO":
     case "FOEXP":
-      return { kind: "fastopen", experimental: name === "FOEXP", cookie: fastOpenCookie(p) };
+      return { kind: "fastopen", experimental: name === "FOEXP", ...fastOpenCookie(p) };
     case "md5":
       return { kind: "md5", digest: hex(p) };
+    case "ECN":
+    case "AccECN":
+      return accurateEcn(p);
     default:
-      if (/^(mp|add_|remove_|dss|e[01]b|acc|ACC|ao|AO|tarr|TARR|exp|mpcapable)/.test(name))
-        p.unsupported(`TCP option ${name}`, token);
-      return p.fail("a TCP option (mss wscale sackOK sack TS nop eol FO FOEXP md5)", token);
+      if (/^(mp|add_|remove_|dss|ao|AO|tarr|TARR|exp)/.test(name)) p.unsupported(`TCP option ${name}`, token);
+      return p.fail("a TCP option (mss wscale sackOK sack TS nop eol FO FOEXP md5 ECN)", token);
   }
 }
 
-/** A cookie in hex, or none, as in the request for one. */
-function fastOpenCookie(p: Parser): string {
-  const cookie = hex(p);
-  if (p.lexer.peek().kind === "word") p.unsupported("TCP Fast Open cookies by name");
-  return cookie;
+/**
+ * A cookie in hex, or none, as in the request for one. A name that nothing defines stands for the cookie that the stack is first
+ * seen to give where it is expected.
+ */
+function fastOpenCookie(p: Parser): { readonly cookie: string; readonly name?: string } {
+  const from = p.lexer.peek();
+  const written = p.lexer.raw(/[0-9A-Za-z_]+/y) ?? "";
+  const digits = p.lexer.defined(written) ?? written;
+  if (/^([0-9a-fA-F]{2})*$/.test(digits)) return { cookie: digits.toLowerCase() };
+  if (/^[0-9a-fA-F]+$/.test(digits)) p.fail("an even number of hex digits", from);
+  return { cookie: "", name: written };
+}
+
+const COUNTERS = ["e0b", "ceb", "e1b"] as const;
+
+/** `ECN e1b 1 ceb 0 e0b 1` (RFC 9768): up to three counters, in either order. */
+function accurateEcn(p: Parser): TcpOption {
+  const found: { name: string; value: number }[] = [];
+  for (let name = COUNTERS.find((each) => p.is(each)); name; name = COUNTERS.find((each) => p.is(each))) {
+    p.lexer.next();
+    found.push({ name, value: p.bounded("a counter of octets", 0, 0xffffff) });
+  }
+  const order = found[0]?.name === "e0b" ? 0 : 1;
+  const names = order === 0 ? COUNTERS : COUNTERS.toReversed();
+  if (found.length === 0 || found.some(({ name }, i) => name !== names[i]))
+    p.fail("e0b, ceb and e1b, or e1b, ceb and e0b");
+  return { kind: "accecn", order, counters: found.map(({ value }) => value) };
 }
 
 function hex(p: Parser): string {

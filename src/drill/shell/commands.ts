@@ -150,7 +150,7 @@ const sysctl = (name: string, value: string): Action => ({ kind: "sysctl", name,
 const number =
   (name: string, unit = 1): Reader =>
   (text) =>
-    /^-?\d+$/.test(text) ? [set(name, Number(text) * unit)] : undefined;
+    /^(-?\d+|0[xX][\da-fA-F]+)$/.test(text) ? [set(name, Number(text) * unit)] : undefined;
 const flag =
   (name: string, inverted = false): Reader =>
   (text) =>
@@ -231,8 +231,8 @@ const SYSCTLS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ["net.ipv4.tcp_recovery", number("rack")],
   ["net.ipv4.tcp_frto", number("frto")],
   ["net.ipv4.tcp_fastopen", number("fastOpen")],
-  ["net.ipv4.tcp_fastopen_key", nothing],
-  ["net.ipv4.tcp_fastopen_blackhole_timeout_sec", nothing],
+  ["net.ipv4.tcp_fastopen_key", word("fastOpenKey")],
+  ["net.ipv4.tcp_fastopen_blackhole_timeout_sec", number("fastOpenPause", S)],
   ["net.ipv4.tcp_syncookies", number("syncookies")],
   ["net.ipv4.tcp_mtu_probing", number("mtuProbing")],
   ["net.ipv4.tcp_base_mss", nothing],

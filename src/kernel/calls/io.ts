@@ -14,9 +14,11 @@ const TRUNC = bit("MSG_TRUNC");
 const WAITALL = bit("MSG_WAITALL");
 const DONTWAIT = bit("MSG_DONTWAIT");
 const AGAIN = bit("EAGAIN");
+const IN_PROGRESS = bit("EINPROGRESS");
 const READABLE = bit("POLLIN") | bit("POLLRDHUP") | bit("POLLHUP") | bit("POLLERR");
 const ERRQUEUE = bit("MSG_ERRQUEUE");
 const OOB = bit("MSG_OOB");
+const FASTOPEN = bit("MSG_FASTOPEN");
 /** Flags that a script sees only where the kernel sets them by itself. */
 const CMSG_CLOEXEC = bit("MSG_CMSG_CLOEXEC");
 
@@ -106,8 +108,19 @@ function dataOf(view: DataView, o: number, length: number, level: number, type: 
 function write(call: KernelCall, t: Transfer): Attempt {
   let sent = 0;
   return call.on((s): Outcome | undefined => {
+    const opens = (t.flags & FASTOPEN) !== 0 && sent === 0;
     const bytes = t.text?.slice(sent) ?? pattern(s.wrote, t.count - sent);
-    const n = sockets.send(s.fd, bytes, t.flags);
+    const n = sockets.send(
+      s.fd,
+      bytes,
+      t.flags,
+      opens ? sockets.socketAddress(call.ends.remote, call.around.connectPort) : null,
+    );
+    if (opens && s.flow && s.flow.kind === "open" && (n >= 0 || n === -IN_PROGRESS)) {
+      s.flow.kind = "active";
+      s.flow.localPort = sockets.localPort(s.fd);
+      s.flow.remotePort = call.around.connectPort;
+    }
     if (n > 0) {
       s.flow?.wrote(s.wrote, bytes.subarray(0, n));
       s.wrote += n;

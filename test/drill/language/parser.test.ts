@@ -85,6 +85,26 @@ describe("packets", () => {
     expect(packet("> .5 0:0(0) ack 1").flags).toBe(16 | 64 | 256);
   });
 
+  test("accurate ECN's counters, in both orders", () => {
+    expect(packet("> . 1:1(0) ack 1 <ECN e1b 1 ceb 0 e0b 7,nop,nop,nop,nop>").options[0]).toEqual({
+      kind: "accecn",
+      order: 1,
+      counters: [1, 0, 7],
+    });
+    expect(packet("> . 1:1(0) ack 1 <ECN e0b 5,nop,nop,nop>").options[0]).toMatchObject({ order: 0, counters: [5] });
+    expect(complaint("0 > . 1:1(0) ack 1 <ECN ceb 5>")).toContain("expected e0b, ceb and e1b");
+  });
+
+  test("a Fast Open cookie is hex, what a word was defined as, or a name for what is seen", () => {
+    const cookies = (text: string, defines?: Map<string, string>) =>
+      (parseScript(`0 > S 0:0(0) <${text}>`, "t", defines).events[0]!.body as TcpPacket).options[0];
+    expect(cookies("FO 0A1b")).toEqual({ kind: "fastopen", experimental: false, cookie: "0a1b" });
+    expect(cookies("FO")).toEqual({ kind: "fastopen", experimental: false, cookie: "" });
+    expect(cookies("FOEXP C", new Map([["C", "3021b9d889017eeb"]]))).toMatchObject({ cookie: "3021b9d889017eeb" });
+    expect(cookies("FO TFO_COOKIE,nop,nop")).toMatchObject({ cookie: "", name: "TFO_COOKIE" });
+    expect(complaint("0 > S 0:0(0) <FO abc>")).toContain("expected an even number of hex digits");
+  });
+
   test("IP information in either bracket, ports, ICMP in both forms", () => {
     expect(packet("> [ect0, ttl 64] . 1:1(0) ack 1").ip).toMatchObject({ ecn: "ect0", ttl: 64 });
     expect(packet("< (tos 0x5c) . 1:1(0) ack 1 win 3").ip).toMatchObject({ tos: 0x5c });
@@ -186,7 +206,7 @@ describe("a wrong script is told with line, column, and what was expected", () =
     ["0 < S 0:0(0) <mss 10", '1:21: expected "," or ">" after a TCP option, and found the end of the file'],
     [
       "0 < S 0:0(0) <bogus>",
-      '1:15: expected a TCP option (mss wscale sackOK sack TS nop eol FO FOEXP md5), and found "bogus"',
+      '1:15: expected a TCP option (mss wscale sackOK sack TS nop eol FO FOEXP md5 ECN), and found "bogus"',
     ],
     ["0 < X 0:0(0)", '1:5: expected TCP flags (letters of F S R P E W A U and ., or -), udp or icmp, and found "X"'],
     ["0 close(3) 0", '1:12: expected "=", and found "0"'],

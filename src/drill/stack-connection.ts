@@ -2,6 +2,7 @@ import type { Stack } from "#stack/stack";
 import { markUrgent } from "#tcp/calls";
 import { ECONNRESET, errorName, OK } from "#tcp/error";
 import * as M from "#tcp/marks";
+import { endRecord } from "#tcp/record-ends";
 import { diff, gt } from "#tcp/seq";
 import { CLOSE_WAIT, CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT, stateName } from "#tcp/state";
 import { T_DELAYED_ACK, type Tcb } from "#tcp/tcb";
@@ -50,6 +51,7 @@ export class StackConnection implements EngineConnection {
     this.#tcb.snd.cork = this.#corked || flags.more;
     const taken = Math.max(0, this.#stack.send(this.#tcb, bytes, 0, bytes.length, now));
     if (flags.urgent && taken === bytes.length) markUrgent(this.#tcb);
+    if (flags.endOfRecord && taken === bytes.length) endRecord(this.#tcb);
     this.#stack.touch(this.#tcb);
     return taken;
   }

@@ -26,6 +26,7 @@ export function finish(tcb: Tcb, error: number, cause: number, now: number): voi
   release(tcb);
   tcb.sendQueue.clear();
   tcb.snd.queued = 0;
+  tcb.snd.ends.length = 0;
   tcb.ranges.clear();
   if ((error !== OK && !tcb.params.resetKeepsReceived) || tcb.rcv.unread === 0) {
     tcb.receiveQueue.clear();

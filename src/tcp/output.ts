@@ -12,6 +12,7 @@ import { attach, emit, emitReset, emitSyn, segmentRoom, sent } from "./emit.ts";
 import { wasOnSyn } from "./fast-open-client.ts";
 import * as M from "./marks.ts";
 import { emitProbe, emitTailProbe } from "./probes.ts";
+import { withinRecord } from "./record-ends.ts";
 import { HAS_FIN, HAS_PSH, NONE } from "./records.ts";
 import { restartAfterIdle, usedWindow } from "./recovery.ts";
 import { collapse, mayRecord, nextLost, resent, splitAt } from "./sack.ts";
@@ -153,8 +154,9 @@ function sendNew(tcb: Tcb, packet: Packet, superSegments: boolean, now: number):
   const { snd, cc } = tcb;
   if (snd.finSent) return false;
   const at = diff(snd.nxt, snd.una);
-  const unsent = snd.queued - at;
-  if (unsent === 0 && !snd.fin) return false;
+  const left = snd.queued - at;
+  if (left === 0 && !snd.fin) return false;
+  const unsent = withinRecord(tcb, snd.nxt, left);
   if (at === 0) restartAfterIdle(tcb, now);
   const mss = segmentRoom(tcb);
   const window = snd.wnd - at;
@@ -172,11 +174,13 @@ function sendNew(tcb: Tcb, packet: Packet, superSegments: boolean, now: number):
     }
   }
   if (n < 0) n = 0;
-  const fin = snd.fin && n === unsent && window > n && mayFinish(tcb) ? 1 : 0;
+  const fin = snd.fin && n === left && window > n && mayFinish(tcb) ? 1 : 0;
   if (n === 0 && fin === 0) return waiting(tcb, now);
   // What is cut off below a segment boundary by Nagle goes later with more.
   const small = n % mss;
-  if (fin === 0 && small !== 0 && !smallMayGo(tcb, small, n === unsent, at + n - small)) {
+  // The end of a record with more behind it will not become larger.
+  const complete = n === unsent && unsent < left;
+  if (fin === 0 && small !== 0 && !complete && !smallMayGo(tcb, small, n === unsent, at + n - small)) {
     n -= small;
     if (n === 0) return waiting(tcb, now);
   }

@@ -3,6 +3,7 @@ import type { Packet } from "#base/packet";
 import { ACK, FIN, PSH } from "#wire/tcp";
 import { attach, emit, segmentRoom } from "./emit.ts";
 import * as M from "./marks.ts";
+import { withinRecord } from "./record-ends.ts";
 import { HAS_FIN, HAS_PSH, NONE } from "./records.ts";
 import { mayRecord, probed, splitAt } from "./sack.ts";
 import { diff, gt } from "./seq.ts";
@@ -17,14 +18,14 @@ export function emitProbe(tcb: Tcb, packet: Packet, now: number): boolean {
   const { snd } = tcb;
   tcb.probeNow = 0;
   const at = diff(snd.nxt, snd.una);
-  const unsent = snd.queued - at;
+  const unsent = withinRecord(tcb, snd.nxt, snd.queued - at);
   const mss = segmentRoom(tcb);
   if (cause !== M.TX_KEEPALIVE && !snd.finSent && at === 0 && mayRecord(tcb)) {
     const window = snd.wnd;
     if (window > 0 || tcb.params.probeWithData) {
       // The override timeout (RFC 9293 §3.8.6.2.1 (4)), or one octet into a closed window (§3.8.6.1).
       const n = Math.min(unsent, mss, Math.max(window, 1));
-      const fin = snd.fin && n === unsent && window > n ? 1 : 0;
+      const fin = snd.fin && at + n === snd.queued && window > n ? 1 : 0;
       if (n + fin > 0) {
         transmitNew(tcb, packet, at, n, fin, mss, window > 0 ? M.TX_OVERRIDE : M.TX_PROBE, now);
         return true;
@@ -47,7 +48,7 @@ export function emitTailProbe(tcb: Tcb, packet: Packet, now: number): boolean {
   rack.tlpPending = true;
   const mss = segmentRoom(tcb);
   const at = diff(snd.nxt, snd.una);
-  const n = Math.min(snd.queued - at, snd.wnd - at, mss);
+  const n = Math.min(withinRecord(tcb, snd.nxt, snd.queued - at), snd.wnd - at, mss);
   rack.tlpResent = n <= 0 || snd.finSent;
   if (!rack.tlpResent) {
     transmitNew(tcb, packet, at, n, 0, mss, M.TX_TAIL_PROBE, now);

@@ -4,6 +4,7 @@
  */
 import { EV_LOST } from "#base/trace";
 import { delivered, isOverdue } from "./rack.ts";
+import { isRecordEnd } from "./record-ends.ts";
 import { AMBIGUOUS, HAS_FIN, HAS_SYN, LOST, NONE, RESENT, SACKED } from "./records.ts";
 import type { Segment } from "./segment.ts";
 import { diff, ge, gt, le, lt } from "./seq.ts";
@@ -293,6 +294,7 @@ export function collapse(tcb: Tcb, r: number, mss: number): void {
   const records = tcb.env.records;
   for (;;) {
     const s = records.next[r]!;
+    if (tcb.snd.ends.length > 0 && isRecordEnd(tcb, records.end[r]!)) return;
     if (s === NONE || records.flags[s]! & (SACKED | RESENT) || records.flags[r]! & (HAS_FIN | HAS_SYN)) return;
     const n = diff(records.end[s]!, records.start[s]!);
     const fin = records.flags[s]! & HAS_FIN ? 1 : 0;

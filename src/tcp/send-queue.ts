@@ -1,3 +1,4 @@
+import { dropRecordEnds } from "./record-ends.ts";
 import { NONE } from "./records.ts";
 import { gt } from "./seq.ts";
 import { EVENT_DRAINED, EVENT_WRITABLE, type Tcb } from "./tcb.ts";
@@ -10,6 +11,7 @@ export function dropAcknowledged(tcb: Tcb, n: number): void {
   tcb.bytesAcked += n;
   if (snd.queued === 0) tcb.sendQueue.clear();
   else tcb.sendQueue.drop(n);
+  if (snd.ends.length > 0) dropRecordEnds(tcb);
   if (snd.urgent && !gt(snd.up, snd.una)) snd.urgent = false;
   if (full || snd.queued <= tcb.params.sendBuffer >> 1) tcb.events |= EVENT_WRITABLE;
   if (tcb.head === NONE && snd.queued === 0) tcb.events |= EVENT_DRAINED;

@@ -98,6 +98,8 @@ export class SendVariables {
   shift = 0;
   /** Octets that SEND took and that are not acknowledged: SND.UNA + queued is the end of the stream so far. */
   queued = 0;
+  /** Where records end that the user marked (MSG_EOR), as sequence numbers in order. */
+  readonly ends: number[] = [];
   /** CLOSE was called: a FIN follows the queued octets. */
   fin = false;
   finSent = false;

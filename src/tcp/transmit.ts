@@ -3,6 +3,7 @@ import { ACK, CWR, FIN, PSH } from "#wire/tcp";
 import { attach, emit, sent } from "./emit.ts";
 import * as M from "./marks.ts";
 import { scheduleProbe } from "./rack.ts";
+import { isRecordEnd } from "./record-ends.ts";
 import { HAS_FIN, HAS_PSH } from "./records.ts";
 import { usedWindow } from "./recovery.ts";
 import { append } from "./sack.ts";
@@ -24,7 +25,7 @@ export function transmitNew(
 ): void {
   const { snd, cc } = tcb;
   const start = snd.nxt;
-  const last = at + n === snd.queued;
+  const last = at + n === snd.queued || (snd.ends.length > 0 && isRecordEnd(tcb, (start + n) | 0));
   const push = n > 0 && (last || (n > mss && tcb.params.pushSuperSegments));
   append(tcb, start, (start + n + fin) | 0, (fin ? HAS_FIN : 0) | (n > 0 && last ? HAS_PSH : 0), now);
   snd.nxt = (start + n + fin) | 0;

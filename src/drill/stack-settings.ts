@@ -28,6 +28,7 @@ const LINUX: Params = {
   secondAckNeedsWindow: true,
   textBeyondFinResets: true,
   resetAtFin: true,
+  dropSynText: true,
   // Two jiffies, of 1 ms.
   badAckResendsSyn: 2 * MS,
   pawsSlack: 1,

@@ -62,6 +62,8 @@ const FIELDS: readonly (readonly [string, number, 8 | 16 | 32 | 64])[] = [
 /** More than any kernel's. */
 export const TCP_INFO_MAX = 512;
 const WINDOW_SCALES = 6;
+/** One bit for application-limited delivery, two for why Fast Open failed. */
+const FLAGS = 7;
 
 /** The fields that this kernel filled in, by name. */
 export function tcpInfoOf(bytes: Uint8Array): Readonly<Record<string, number>> {
@@ -79,5 +81,10 @@ export function tcpInfoOf(bytes: Uint8Array): Readonly<Record<string, number>> {
             : view.getUint8(offset);
   }
   const scales = view.getUint8(WINDOW_SCALES);
-  return { ...info, tcpi_snd_wscale: scales & 15, tcpi_rcv_wscale: scales >> 4 };
+  return {
+    ...info,
+    tcpi_snd_wscale: scales & 15,
+    tcpi_rcv_wscale: scales >> 4,
+    tcpi_fastopen_client_fail: (view.getUint8(FLAGS) >> 1) & 3,
+  };
 }

@@ -69,7 +69,7 @@ export function openPassive(tcb: Tcb, seg: Segment, now: number): void {
   takeSyn(tcb, seg, now);
   updateSendWindow(tcb, seg);
   setState(tcb, SYN_RECEIVED, M.GOT_SYN, now);
-  keepText(tcb, seg, now);
+  keepText(tcb, seg);
   tcb.synNow = M.TX_SYN_ACK;
 }
 
@@ -110,6 +110,10 @@ function synSent(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
     answered(tcb, seg, now);
     tcb.ackNow = M.TX_ACK_HANDSHAKE;
     // Sixth and later steps: urgent, text and FIN that came with it. The SYN has been dealt with.
+    if (tcb.params.dropSynText && !tcb.fast.asked && tcb.fast.sent === 0) {
+      seg.n = 0;
+      seg.ctl &= ~FIN;
+    }
     seg.seq = tcb.rcv.nxt;
     seg.ctl &= ~SYN;
     seg.len = seg.n + (seg.ctl & FIN ? 1 : 0);
@@ -121,7 +125,7 @@ function synSent(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
   // Both opened at once: our SYN is sent again, now with an ACK.
   updateSendWindow(tcb, seg);
   setState(tcb, SYN_RECEIVED, M.GOT_SYN, now);
-  keepText(tcb, seg, now);
+  if (!tcb.params.dropSynText) keepText(tcb, seg);
   tcb.timers[T_RETRANSMIT] = NEVER;
   tcb.retries = 0;
   // Data that went with our SYN is still in flight.
@@ -130,7 +134,7 @@ function synSent(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
 }
 
 /** Text on a SYN waits until the handshake is over; it is kept as if it had come out of order and is not acknowledged yet. */
-function keepText(tcb: Tcb, seg: Segment, _now: number): void {
+function keepText(tcb: Tcb, seg: Segment): void {
   if (seg.n === 0) return;
   const n = Math.min(seg.n, tcb.rcv.capacity, 0xffff);
   const kept = tcb.receiveQueue.writeFromSlab(0, seg.o, n);

@@ -16,26 +16,30 @@ import { EVENT_WRITABLE, T_RETRANSMIT, type Tcb } from "./tcb.ts";
  * cookie with it, or none is needed; else the SYN,ACK offers one, and acknowledges the SYN alone.
  */
 export function serve(tcb: Tcb, seg: Segment, listener: Listener, now: number): void {
-  const { options } = seg;
-  const { env, fast, params } = tcb;
-  if (params.fastOpenBacklog === 0 || (options.fastOpen < 0 && seg.n === 0)) return;
+  if (isWelcome(tcb, seg, listener, now)) accept(tcb, listener);
+  else if (tcb.params.dropSynText) {
+    tcb.ranges.clear();
+    tcb.receiveQueue.clear();
+  }
+}
+
+function isWelcome(tcb: Tcb, seg: Segment, listener: Listener, now: number): boolean {
+  const { fastOpen, fastOpenExperiment, cookie } = seg.options;
+  const { fastOpenBacklog, fastOpenCookieless } = tcb.params;
+  const { counters } = tcb.env;
+  if (fastOpenBacklog === 0 || (fastOpen < 0 && seg.n === 0)) return false;
   // The limit goes first: cookies need not be looked at while it is reached, nor are any given.
-  if (!hasRoom(listener, params.fastOpenBacklog, now)) {
-    env.counters.count(M.FAST_OPEN_LIMIT);
-    return;
+  if (!hasRoom(listener, fastOpenBacklog, now)) {
+    counters.count(M.FAST_OPEN_LIMIT);
+    return false;
   }
-  if (!params.fastOpenCookieless) {
-    if (options.fastOpen < 0) return;
-    const keys = listener.fastOpenKeys ?? env.fastOpen.keys;
-    const found = options.fastOpen > 0 ? keys.check(tcb.remote, tcb.local, options.cookie, options.fastOpen) : WRONG;
-    if (found !== RIGHT) fast.offer = options.fastOpenExperiment ? COOKIE_EXPERIMENT : COOKIE_OFFERED;
-    if (found === WRONG) {
-      env.counters.count(options.fastOpen > 0 ? M.FAST_OPEN_WRONG : M.FAST_OPEN_ASKED);
-      return;
-    }
-  }
-  env.counters.count(M.FAST_OPEN_ACCEPTED);
-  accept(tcb, listener);
+  if (fastOpen < 0 && !fastOpenCookieless) return false;
+  const keys = listener.fastOpenKeys ?? tcb.env.fastOpen.keys;
+  const found = fastOpenCookieless ? RIGHT : keys.check(tcb.remote, tcb.local, cookie, fastOpen);
+  if (found !== RIGHT) tcb.fast.offer = fastOpenExperiment ? COOKIE_EXPERIMENT : COOKIE_OFFERED;
+  if (found === WRONG) counters.count(fastOpen > 0 ? M.FAST_OPEN_WRONG : M.FAST_OPEN_ASKED);
+  else counters.count(M.FAST_OPEN_ACCEPTED);
+  return found !== WRONG;
 }
 
 /** RFC 7413 §5.1: PendingFastOpenRequests is limited. Of those that were reset, one makes room when its time is over. */

@@ -26,6 +26,8 @@ export interface Quirks {
   textBeyondFinResets: boolean;
   /** After the peer's FIN an RST may have the number of that FIN (Linux, for macOS), too, not only the next. */
   resetAtFin: boolean;
+  /** Text on a SYN or SYN,ACK is dropped unless Fast Open takes it (Linux); RFC 9293 §3.10.7.2 keeps it until the connection is open. */
+  dropSynText: boolean;
   /** A SYN that was answered by an unacceptable ACK or RST is sent again after this time, once (Linux); 0: in its time. */
   badAckResendsSyn: number;
   /** Ticks by which a timestamp may lie behind TS.Recent: 1 in Linux, 0 in RFC 7323 §5.3. */
@@ -61,6 +63,7 @@ export const NO_QUIRKS: Readonly<Quirks> = {
   resetKeepsReceived: false,
   textBeyondFinResets: false,
   resetAtFin: false,
+  dropSynText: false,
   badAckResendsSyn: 0,
   pawsSlack: 0,
   timeWaitAnswersAll: false,

@@ -126,9 +126,10 @@ export function parsePrefix(text: string): Prefix | PrefixProblem {
   const addressText = slash < 0 ? text : text.slice(0, slash);
   const address = parseAddress(addressText);
   if (address === null) {
-    const hint = addressHint(addressText);
-    const whole = slash >= 0 && parseAddress(hint) !== null ? hint + text.slice(slash) : hint;
-    return { reason: `"${text}" ${addressReason(addressText)}`, hint: whole };
+    return {
+      reason: `"${text}" ${addressReason(addressText)}`,
+      hint: prefixHint(addressText, text.slice(addressText.length)),
+    };
   }
   const most = address.family === 4 ? 32 : 128;
   const usual = `${address}/${address.family === 4 ? 24 : 64}`;
@@ -147,6 +148,13 @@ export function parsePrefix(text: string): Prefix | PrefixProblem {
     return { reason: `"${text}": IPv${address.family} prefixes go up to /${most}`, hint: usual };
   }
   return new Prefix(address, bits);
+}
+
+/** @param length "/24", or "" where there was none. */
+function prefixHint(addressText: string, length: string): string {
+  const address = parseAddress(addressHint(addressText));
+  if (address === null) return "an address and its prefix length, such as 10.0.0.1/24 or fd00:a::1/64";
+  return `${address}${length || (address.family === 4 ? "/24" : "/64")}`;
 }
 
 /** What keeps a text from being an address, after the text itself: `has a leading zero …`. */

@@ -196,6 +196,24 @@ function undoZone(system: System, change: ZoneChange, done: Done): Undone {
   return done("failed", `firewall-cmd ${back} ${verb}: ${ran.err || `exit ${ran.code}`}`);
 }
 
+/** What undoing it would do, in words. */
+export function undoText(change: Change): string {
+  switch (change.what) {
+    case "link":
+      return `device ${change.name}: delete`;
+    case "adopted":
+      return `device ${change.name}: give back`;
+    case "sysctl":
+      return `${sysctlText(change.key)}: back to ${change.before ?? "what it was"}`;
+    case "table":
+      return `nft table ${change.family} ${change.name}: delete`;
+    case "rule":
+      return `${change.binary} ${change.table} ${change.chain}: remove ${ruleText(change.spec)}`;
+    case "zone":
+      return `firewalld: ${change.name} out of zone ${change.after}`;
+  }
+}
+
 /** "tun0 → tun1" of a rule that names both. */
 export function ruleText(spec: readonly string[]): string {
   const from = spec[spec.indexOf("-i") + 1];

@@ -29,6 +29,9 @@ export function notReady(what: string, why: string, fix: string): NetupError {
   return new NetupError(EXIT_NOT_READY, what, why, fix);
 }
 
-export function noPermission(what: string, why: string, fix: string): NetupError {
-  return new NetupError(EXIT_PERMISSION, what, why, fix);
+/** Root has no such power in a container, commonly: then `sudo` is no help. */
+export function notRoot(command: string, { uid }: { readonly uid: number }, program: string): NetupError {
+  const why = "devices, forwarding and firewalls belong to root with CAP_NET_ADMIN";
+  const fix = uid === 0 ? "for a container: docker run --cap-add NET_ADMIN" : `sudo ${program} ${command}`;
+  return new NetupError(EXIT_PERMISSION, `${command} may not change the network`, why, fix);
 }

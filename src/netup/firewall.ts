@@ -2,6 +2,7 @@ import { usage } from "./errors.ts";
 import type { Facts } from "./facts.ts";
 import { mayDrop, type NftChain, ownTableExists, TABLE, TABLE_FAMILY, tableStands, tableText } from "./nft.ts";
 import type { Settings } from "./options.ts";
+import { RAW_BINARY } from "./raw-table.ts";
 import type { Finding, Step } from "./step.ts";
 import { acceptReplySpec, acceptSpec, COMMENT, filterOwner, hasRule, trustChain, type XtFilter } from "./xtables.ts";
 
@@ -183,7 +184,7 @@ function untrackByIptables(facts: Facts, settings: Settings, uplink: string | nu
     [b, a],
   ].map(([from, to]) => {
     const match = ["-i", from!.name, "-d", `${to!.prefixes[0]!.subnet}`, "-m", "comment", "--comment", COMMENT];
-    return insertStep("notrack", "untracked", "iptables", "raw", "PREROUTING", [...match, "-j", "NOTRACK"]);
+    return insertStep("notrack", "untracked", RAW_BINARY, "raw", "PREROUTING", [...match, "-j", "NOTRACK"]);
   });
   return { steps, findings: [raw] };
 }

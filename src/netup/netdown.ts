@@ -1,21 +1,22 @@
-import { ALIAS_ADOPTED, type Change, changeKey, type Outcome, undo } from "./changes.ts";
-import { EXIT_NOT_READY, EXIT_OK, noPermission } from "./errors.ts";
+import { ALIAS_ADOPTED, type Change, changeKey, type Outcome, undo, undoText } from "./changes.ts";
+import { EXIT_NOT_READY, EXIT_OK, notRoot } from "./errors.ts";
 import { detect, type Facts } from "./facts.ts";
 import { ZONE } from "./firewall.ts";
 import { ownTableExists, TABLE, TABLE_FAMILY } from "./nft.ts";
-import { type NetupOptions, namesOf } from "./options.ts";
+import { DEFAULT_NAMES, type NetupOptions, namesOf } from "./options.ts";
 import { isOwn } from "./plan.ts";
+import { RAW_BINARY, rawRules } from "./raw-table.ts";
 import { machine, type System } from "./run.ts";
 import { readState, statePath } from "./state.ts";
-import { isOurs, readFilter } from "./xtables.ts";
+import { isOurs } from "./xtables.ts";
 
 export interface NetdownResult {
   readonly schema: "tcpnet.netdown/1";
   readonly dryRun: boolean;
   /** 0, or 3 where something could not be undone. */
   readonly exitCode: number;
-  /** In the order of undoing. On a dry run: what would be undone, all as "restored". */
-  readonly undone: readonly { readonly key: string; readonly outcome: Outcome; readonly text: string }[];
+  /** In the order of undoing; on a dry run what would be undone. */
+  readonly undone: readonly { readonly key: string; readonly outcome: Outcome | "planned"; readonly text: string }[];
   readonly stateFile: string;
 }
 
@@ -30,12 +31,11 @@ export function netdown(
   const system = options.system ?? machine;
   const stateFile = statePath(system, options.stateFile);
   const state = readState(system, stateFile);
-  const names = state?.setup.names ?? namesOf(options.ifs ?? "tun0,tun1");
+  const names = state?.setup.names ?? namesOf(options.ifs ?? DEFAULT_NAMES);
   const facts = detect(system, names);
   const dryRun = options.dryRun === true;
   if (!facts.privileged && !dryRun) {
-    const why = "devices, forwarding and firewalls belong to root (CAP_NET_ADMIN)";
-    throw noPermission("netdown may not change the network", why, `sudo ${options.program ?? "./tcpnet"} netdown`);
+    throw notRoot("netdown", system, options.program ?? "./tcpnet");
   }
   const recorded = state?.changes ?? [];
   const keys = new Set(recorded.map(changeKey));
@@ -46,7 +46,7 @@ export function netdown(
   // Undone from the end: rules and bindings before the devices that they name.
   const changes = [...links, ...recorded, ...others].reverse();
   const undone = changes.map((change) =>
-    dryRun ? { change, outcome: "restored" as const, text: changeKey(change) } : undo(system, change),
+    dryRun ? { change, outcome: "planned" as const, text: undoText(change) } : undo(system, change),
   );
   if (!dryRun) {
     const failed = undone.filter((each) => each.outcome === "failed").map((each) => each.change);
@@ -82,7 +82,11 @@ export function discover(system: System, facts: Facts): Change[] {
       changes.push({ what: "rule", binary, table: "filter", chain, spec: spec.split(" ") });
     }
   }
-  if (!facts.tools.nft && facts.privileged) changes.push(...discoverRaw(system));
+  if (!facts.tools.nft && facts.privileged) {
+    for (const { chain, spec } of rawRules(system)) {
+      changes.push({ what: "rule", binary: RAW_BINARY, table: "raw", chain, spec: spec.split(" ") });
+    }
+  }
   if (firewalld !== null && firewalld !== "unknown") {
     for (const { name } of own) {
       const permanent = system.run(["firewall-cmd", "--permanent", `--get-zone-of-interface=${name}`]).out.trim();
@@ -91,21 +95,4 @@ export function discover(system: System, facts: Facts): Change[] {
     }
   }
   return changes;
-}
-
-/** Without nft the untracking is in the raw table of iptables; asking a legacy one that does not exist would create it. */
-function discoverRaw(system: System): Change[] {
-  const binary = "iptables";
-  const legacy = system.run([binary, "-V"]).out.includes("legacy");
-  const tables = (system.read("/proc/net/ip_tables_names") ?? "").split("\n");
-  if (system.which(binary) === null || (legacy && !tables.includes("raw"))) return [];
-  const raw = readFilter(
-    binary,
-    legacy ? "legacy" : "nft",
-    4,
-    system.run([binary, "-w", "5", "-t", "raw", "-v", "-S"]),
-  );
-  return (raw?.rules ?? [])
-    .filter(isOurs)
-    .map(({ chain, spec }) => ({ what: "rule", binary, table: "raw", chain, spec: spec.split(" ") }));
 }

@@ -1,6 +1,6 @@
 import { actionText, apply } from "./apply.ts";
 import { explain } from "./culprit.ts";
-import { EXIT_NOT_READY, EXIT_OK, noPermission, notReady } from "./errors.ts";
+import { EXIT_NOT_READY, EXIT_OK, notReady, notRoot } from "./errors.ts";
 import { detect, type Facts } from "./facts.ts";
 import { type NetupOptions, type Settings, type Side, settle, stackAddresses } from "./options.ts";
 import { type Plan, plan } from "./plan.ts";
@@ -67,8 +67,7 @@ export async function netup(options: NetupOptions = {}, probe?: Probe): Promise<
   const dryRun = options.dryRun === true;
   if (dryRun) return result(settings, made, facts, path, null, made.findings, dryRun);
   if (!facts.privileged) {
-    const why = "devices, forwarding and firewalls belong to root (CAP_NET_ADMIN)";
-    throw noPermission("netup may not change the network", why, `sudo ${settings.program} netup`);
+    throw notRoot("netup", system, settings.program);
   }
   const ledger = new Ledger(system, path, setupOf(settings, made.uplink), before);
   apply(system, made.steps, ledger);
@@ -131,10 +130,10 @@ function result(
     findings,
     probe,
     stateFile,
-    next: [
-      `${call} host ${host.name} ${host.kernel[0]} ${peer.stack[0]}`,
-      `${call} peer ${peer.name} ${peer.kernel[0]} ${host.stack[0]}`,
-    ],
+    next: host.kernel.flatMap((kernel, i) => [
+      `${call} host ${host.name} ${kernel} ${peer.stack[i]}`,
+      `${call} peer ${peer.name} ${peer.kernel[i]} ${host.stack[i]}`,
+    ]),
     undo: `sudo ${program} netdown`,
   };
 }

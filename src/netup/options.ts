@@ -58,6 +58,8 @@ export interface Settings {
   readonly program: string;
 }
 
+export const DEFAULT_NAMES = "tun0,tun1";
+
 /** The prefix that both subnets are taken from where nobody says another, and the IPv6 ones. */
 const SUBNET = "10.0.0.0/23";
 const PREFIXES6 = ["fd00:a::1/64", "fd00:b::1/64"] as const;
@@ -66,7 +68,7 @@ const PREFIXES6 = ["fd00:a::1/64", "fd00:b::1/64"] as const;
 const NAME = /^[A-Za-z][\w-]{0,14}$/;
 
 export function settle(options: NetupOptions): Settings {
-  const names = namesOf(options.ifs ?? "tun0,tun1");
+  const names = namesOf(options.ifs ?? DEFAULT_NAMES);
   const pair = options.addresses !== undefined ? pairOf(options.addresses) : subnets(options.subnet ?? SUBNET);
   const v6 = options.v6 === true ? PREFIXES6.map((text) => prefixOf(text, "--v6")) : null;
   const side = (i: 0 | 1): Side => ({
@@ -123,7 +125,7 @@ export function namesOf(text: string): [string, string] {
 export function prefixOf(text: string, flag: string): Prefix {
   const prefix = parsePrefix(text);
   if (prefix instanceof Prefix) return prefix;
-  throw usage(`${flag} ${text} cannot be understood`, prefix.reason, `say ${prefix.hint}`);
+  throw usage(`${flag} ${text === "" ? '""' : text} cannot be understood`, prefix.reason, `say ${prefix.hint}`);
 }
 
 function pairOf(text: string): [Prefix, Prefix] {

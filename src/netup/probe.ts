@@ -39,8 +39,12 @@ const WAIT_MS = 60;
 /** Both ends of the lab, for a moment: sends both ways in each family. */
 export const probe: Probe = (system, settings) => {
   const open: End[] = [];
+  let opening = "";
   try {
-    for (const side of settings.sides) open.push(new End(side));
+    for (const side of settings.sides) {
+      opening = side.name;
+      open.push(new End(side));
+    }
     const [a, b] = open as [End, End];
     const families = settings.sides[0].prefixes.map((_, i) => i);
     const trials = families.flatMap((i) => [trial(system, a, b, i), trial(system, b, a, i)]);
@@ -48,7 +52,7 @@ export const probe: Probe = (system, settings) => {
     return { outcome: dropped ? "dropped" : "passed", trials, why: "" };
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
-    return { outcome: "untried", trials: [], why: error.message };
+    return { outcome: "untried", trials: [], why: error.code === "EBUSY" ? `${opening} is in use` : error.message };
   } finally {
     for (const end of open) end.device.close();
   }

@@ -1,5 +1,6 @@
 import type { NetdownResult } from "./netdown.ts";
 import type { NetupResult } from "./netup.ts";
+import type { ProbeReport, Trial } from "./probe.ts";
 import type { Answer, StatusResult } from "./status.ts";
 import type { Finding } from "./step.ts";
 
@@ -9,32 +10,32 @@ import type { Finding } from "./step.ts";
 export function renderNetup(result: NetupResult): string[] {
   const lines = [result.dryRun ? "tcpnet netup: plan (nothing was changed)" : "tcpnet netup"];
   for (const step of result.steps) {
-    lines.push(`  ${step.kind.padEnd(8)} ${step.subject.padEnd(11)} ${step.title}`);
+    lines.push(`  ${step.kind.padEnd(7)} ${step.subject.padEnd(11)} ${step.title}`);
     if (!result.dryRun) continue;
     for (const command of step.commands) lines.push(`             ${command}`);
     if (step.input !== null) lines.push("             (its input: --dry-run --json)");
   }
   if (result.steps.length === 0) lines.push("  everything stands already");
-  if (result.probe !== null) lines.push(`  ${"tried".padEnd(8)} ${probeText(result)}`);
+  for (const trials of result.probe === null ? [] : probeText(result.probe)) lines.push(`  tried   ${trials}`);
   for (const finding of result.findings) lines.push(...renderFinding(finding));
   if (result.exitCode !== 0) {
     lines.push(`  what was set up stands; undo it with: ${result.undo}`);
     return lines;
   }
   lines.push(...renderMap(result));
-  for (const command of result.next) lines.push(`  next     ${command}`);
-  lines.push(`  undo     ${result.undo}      state: ${result.stateFile}`);
+  for (const command of result.next) lines.push(`  next    ${command}`);
+  lines.push(`  undo    ${result.undo}      state: ${result.stateFile}`);
   return lines;
 }
 
-function probeText(result: NetupResult): string {
-  const probe = result.probe!;
-  if (probe.outcome === "untried") return "not tried";
-  const each = probe.trials.map(({ from, to, family, arrived, ms }) => {
-    const v6 = family === 6 ? " (IPv6)" : "";
-    return `${from} → ${to}${v6} ${arrived ? `✓ ${ms.toFixed(1)} ms` : "✗ did not arrive"}`;
-  });
-  return each.join("   ");
+/** A line for each family. That nothing was tried is a finding. */
+function probeText({ trials }: ProbeReport): string[] {
+  const way = ({ from, to, arrived, ms }: Trial) =>
+    `${from} → ${to} ${arrived ? `✓ ${ms.toFixed(1)} ms` : "✗ did not arrive"}`;
+  return ([4, 6] as const)
+    .map((family) => trials.filter((trial) => trial.family === family).map(way))
+    .filter((ways) => ways.length > 0)
+    .map((ways, i) => `${ways.join("   ")}${i === 0 ? "" : "   IPv6"}`);
 }
 
 /** Who has which address: kernel's end and stack's own, on both sides. */
@@ -44,24 +45,29 @@ function renderMap(result: NetupResult): string[] {
   return host.kernel.map((kernel, i) => {
     const bare = (cidr: string | undefined) => (cidr ?? "").split("/")[0];
     const middle = `${bare(kernel)} ${host.name} ┄ kernel ┄ ${peer.name} ${bare(peer.kernel[i])}`;
-    return `  map      host ${host.stack[i]} ─ ${middle} ─ ${peer.stack[i]} peer`;
+    return `  map     host ${host.stack[i]} ─ ${middle} ─ ${peer.stack[i]} peer`;
   });
 }
 
 const SIGNS = { note: "·", warn: "!", fail: "✗" } as const;
 
-export function renderFinding(finding: Finding): string[] {
-  const lines = [`  ${SIGNS[finding.level]} ${finding.what}${finding.why === "" ? "" : `: ${finding.why}`}`];
-  if (finding.fix !== "") lines.push(`      ${finding.fix}`);
+/** The smallest terminal that people have. */
+const COLUMNS = 80;
+
+export function renderFinding({ level, what, why, fix }: Finding): string[] {
+  const head = `  ${SIGNS[level]} ${what}`;
+  const one = why === "" ? head : `${head}: ${why}`;
+  const lines = one.length <= COLUMNS ? [one] : [head, `      ${why}`];
+  if (fix !== "") lines.push(`      ${fix}`);
   return lines;
 }
 
 export function renderNetdown(result: NetdownResult): string[] {
   if (result.undone.length === 0) return ["tcpnet netdown: nothing to do"];
   const lines = [result.dryRun ? "tcpnet netdown: plan (nothing was changed)" : "tcpnet netdown"];
-  const words = { restored: "restored", gone: "was gone", left: "left", failed: "✗ failed" } as const;
-  for (const each of result.undone) {
-    lines.push(`  ${(result.dryRun ? "undo" : words[each.outcome]).padEnd(9)} ${each.text}`);
+  const words = { planned: "", restored: "restored", gone: "was gone", left: "left", failed: "✗ failed" } as const;
+  for (const { outcome, text } of result.undone) {
+    lines.push(outcome === "planned" ? `  ${text}` : `  ${words[outcome].padEnd(9)} ${text}`);
   }
   if (result.exitCode !== 0) lines.push("  what failed is still in the state file: netdown again tries it again");
   return lines;
@@ -88,8 +94,8 @@ export function renderStatus(result: StatusResult): string[] {
   lines.push(`  forward  ${[...each, `whole machine ${WORDS[global]}`].join(", ")}`);
   lines.push(`  notrack  ${WORDS[result.untracked]}`);
   if (result.rules !== "unknown") {
-    for (const rule of result.rules)
-      lines.push(`  rule     ${rule.where}: ${rule.rule}   ${rule.packets} packets, ${rule.bytes} B`);
+    for (const { where, rule, packets, bytes } of result.rules)
+      lines.push(`  rule     ${where}: ${rule}`, `             ${traffic({ packets, bytes, dropped: 0 })}`);
   }
   if (result.firewalls === "unknown") lines.push(`  firewall ${WORDS.unknown}`);
   else if (result.firewalls.length === 0) lines.push("  firewall none that drops forwarded packets");
@@ -99,12 +105,19 @@ export function renderStatus(result: StatusResult): string[] {
     }
   }
   for (const finding of result.findings) lines.push(...renderFinding(finding));
-  lines.push(result.since === null ? "  state    no record" : `  state    since ${result.since}, ${result.stateFile}`);
+  lines.push(
+    result.since === null ? "  state    no record" : `  state    since ${clock(result.since)}, ${result.stateFile}`,
+  );
   return lines;
 }
 
 function traffic({ packets, bytes, dropped }: StatusResult["links"][number]["rx"]): string {
-  return `${packets} packets, ${bytes} B${dropped > 0 ? `, ${dropped} DROPPED` : ""}`;
+  return `${packets} ${packets === 1 ? "packet" : "packets"}, ${bytes} B${dropped > 0 ? `, ${dropped} DROPPED` : ""}`;
+}
+
+/** A moment as this machine's clock shows it: "2026-11-22 16:46". */
+function clock(iso: string): string {
+  return new Date(iso).toLocaleString("sv-SE").slice(0, "2026-11-22 16:46".length);
 }
 
 /** One JSON object with its schema's name in it. */

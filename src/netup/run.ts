@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, readlinkSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, readlinkSync, renameSync, rmdirSync, unlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
 /** What a command said. `code` is 127 where the tool does not exist and 124 where it took too long. */
@@ -25,11 +25,14 @@ export interface System {
   write(path: string, text: string): void;
   /** Replaces a file at once (a reader sees the old or the new one), making its folder. Throws as `write`. */
   save(path: string, text: string): void;
-  /** Removes a file; one that is not there is no error. */
+  /** Removes a file, and our own folder where nothing else is in it; one that is not there is no error. */
   remove(path: string): void;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly uid: number;
 }
+
+/** Where our files of this boot lie. */
+export const RUN_FOLDER = "/run/tcpnet";
 
 /** The longest any single tool may take; firewall-cmd needs half a second, a busy xtables lock five. */
 const RUN_LIMIT_MS = 15_000;
@@ -81,6 +84,12 @@ export const machine: System = {
       unlinkSync(path);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    }
+    if (dirname(path) !== RUN_FOLDER) return;
+    try {
+      rmdirSync(RUN_FOLDER);
+    } catch {
+      // The sockets of links lie there, too; or it never was there.
     }
   },
   env: process.env,

@@ -1,7 +1,7 @@
 import { type Change, changeKey } from "./changes.ts";
 import { notReady } from "./errors.ts";
 import type { Owner, Settings } from "./options.ts";
-import type { System } from "./run.ts";
+import { RUN_FOLDER, type System } from "./run.ts";
 
 /** What netup set up, for those who come later. */
 export interface Setup {
@@ -24,7 +24,7 @@ export interface State {
   readonly changes: readonly Change[];
 }
 
-export const STATE_FILE = "/run/tcpnet/state.json";
+export const STATE_FILE = `${RUN_FOLDER}/state.json`;
 
 /**
  * Where the state of this network namespace lies. /run is commonly shared between namespaces: where the file holds the

@@ -2,8 +2,9 @@ import { EXIT_NOT_READY, EXIT_OK } from "./errors.ts";
 import { detect, type Facts, forceForwardingKey, forwardingKey, type Link, type Route } from "./facts.ts";
 import { acceptLine, foreignChains, ZONE } from "./firewall.ts";
 import { counterOf, ownTableRules, TABLE, TABLE_FAMILY } from "./nft.ts";
-import { type NetupOptions, namesOf } from "./options.ts";
+import { DEFAULT_NAMES, type NetupOptions, namesOf } from "./options.ts";
 import { isOwn } from "./plan.ts";
+import { RAW_BINARY, rawRules } from "./raw-table.ts";
 import { machine, type System } from "./run.ts";
 import { readState, type State, statePath } from "./state.ts";
 import type { Finding } from "./step.ts";
@@ -57,15 +58,19 @@ export function status(options: Pick<NetupOptions, "ifs" | "stateFile" | "progra
   const program = options.program ?? "./tcpnet";
   const stateFile = statePath(system, options.stateFile);
   const state = readState(system, stateFile);
-  const names = options.ifs !== undefined ? namesOf(options.ifs) : (state?.setup.names ?? namesOf("tun0,tun1"));
+  const names = options.ifs !== undefined ? namesOf(options.ifs) : (state?.setup.names ?? namesOf(DEFAULT_NAMES));
   const facts = detect(system, names);
   const links = names.flatMap((name) => facts.links.filter((link) => link.name === name));
   const missing = names.filter((name) => !links.some((link) => link.name === name));
   const forwarding = forwardingOf(facts, names);
-  const rules = rulesOf(facts);
+  const rules = rulesOf(system, facts);
   const firewalls = facts.privileged ? firewallsOf(facts, names, state) : "unknown";
   const untracked = rules === "unknown" ? "unknown" : answer(rules.some((rule) => /untracked|NOTRACK/.test(rule.rule)));
-  const findings = findingsOf(facts, names, links, firewalls, program);
+  const again = `sudo ${program} netup${names.join() === DEFAULT_NAMES ? "" : ` --ifs ${names.join()}`}`;
+  const findings = [
+    ...lacking(links, names, forwarding, state !== null && untracked === "no", again),
+    ...findingsOf(facts, names, links, firewalls, program, again),
+  ];
   const stands =
     missing.length === 0 &&
     links.every((link) => isOwn(link) && link.up) &&
@@ -109,7 +114,7 @@ function forwardingOf(facts: Facts, names: readonly string[]): StatusResult["for
   return { global: sysctlAnswer(facts.sysctl["net/ipv4/ip_forward"]), ipv4, ipv6 };
 }
 
-function rulesOf(facts: Facts): RuleStatus[] | "unknown" {
+function rulesOf(system: System, facts: Facts): RuleStatus[] | "unknown" {
   if (!facts.privileged || facts.ruleset === "unknown") return "unknown";
   const own = facts.ruleset === null ? [] : ownTableRules(facts.ruleset);
   const nft = own.map((rule) => ({
@@ -122,7 +127,15 @@ function rulesOf(facts: Facts): RuleStatus[] | "unknown" {
       .filter(isOurs)
       .map(({ chain, spec, packets, bytes }) => ({ where: `${filter.binary} ${chain}`, rule: spec, packets, bytes })),
   );
-  return [...nft, ...xt];
+  const raw = facts.tools.nft
+    ? []
+    : rawRules(system).map(({ chain, spec, packets, bytes }) => ({
+        where: `${RAW_BINARY} raw ${chain}`,
+        rule: spec,
+        packets,
+        bytes,
+      }));
+  return [...nft, ...xt, ...raw];
 }
 
 function firewallsOf(facts: Facts, names: readonly string[], state: State | null): TrustStatus[] {
@@ -151,19 +164,42 @@ function firewallsOf(facts: Facts, names: readonly string[], state: State | null
   return told;
 }
 
+/** What netup makes and what is not there, or not any more. @param tracked netup ran, and its untracking is gone. */
+function lacking(
+  links: readonly Link[],
+  names: readonly string[],
+  { ipv4 }: StatusResult["forwarding"],
+  tracked: boolean,
+  fix: string,
+): Finding[] {
+  if (links.length < names.length) {
+    return [{ level: "note", what: "netup does not stand", why: "a device is not there", fix }];
+  }
+  const findings: Finding[] = [];
+  const down = links.filter((link) => !link.up).map((link) => link.name);
+  if (down.length > 0) findings.push({ level: "fail", what: `${down.join(", ")} is down`, why: "", fix });
+  const off = names.filter((name) => ipv4[name] === "no");
+  if (off.length > 0) {
+    const why = "the kernel passes nothing between the stacks";
+    findings.push({ level: "fail", what: `forwarding is off on ${off.join(", ")}`, why, fix });
+  }
+  if (tracked) {
+    const why = "the rule that untracked them is gone; a stateful firewall may drop odd segments";
+    findings.push({ level: "warn", what: "the lab's packets are tracked", why, fix });
+  }
+  return findings;
+}
+
 function findingsOf(
   facts: Facts,
   names: readonly string[],
   links: readonly Link[],
   firewalls: readonly TrustStatus[] | "unknown",
   program: string,
+  again: string,
 ): Finding[] {
   const findings: Finding[] = [];
   const { firewalld } = facts;
-  if (links.length < names.length) {
-    const fix = `sudo ${program} netup`;
-    findings.push({ level: "note", what: "netup does not stand", why: "a device is not there", fix });
-  }
   for (const link of links.filter((each) => !isOwn(each))) {
     const why = `it is ${link.kind === "tun" ? "a TUN" : "a device"} of somebody else`;
     findings.push({
@@ -188,8 +224,7 @@ function findingsOf(
   if (firewalls !== "unknown") {
     for (const each of firewalls.filter((one) => one.trusts === "no")) {
       if (links.length === 0) continue;
-      const fix = `sudo ${program} netup`;
-      findings.push({ level: "fail", what: `${each.firewall} drops the lab's packets`, why: each.detail, fix });
+      findings.push({ level: "fail", what: `${each.firewall} drops the lab's packets`, why: each.detail, fix: again });
     }
   }
   return findings;

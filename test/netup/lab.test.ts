@@ -53,12 +53,11 @@ async function everything(ns: Namespace): Promise<string> {
   return ns.must([
     "sh",
     "-c",
-    `nft -s list ruleset; iptables-nft-save | grep -v '^#'; ${links}; ${addresses}; grep -H . ${keys}; ls /run`,
+    `nft -s list ruleset; iptables-nft-save | grep -v '^#'; ${links}; ${addresses}; grep -H . ${keys}; find /run`,
   ]);
 }
 
 netTest("in an empty namespace netup works, a second one does nothing, and netdown leaves all as found", async (ns) => {
-  await ns.must(["mkdir", "-p", "/run/tcpnet"]);
   const found = await everything(ns);
   const user = isRoot ? "nobody" : undefined;
   const first = await up(ns, { user });
@@ -97,7 +96,6 @@ netTest("a dry run changes nothing and tells every command", async (ns) => {
 
 netTest("what netup made is found and undone without the state file", async (ns) => {
   await ns.must(["iptables-nft", "-P", "FORWARD", "DROP"]);
-  await ns.must(["mkdir", "-p", "/run/tcpnet"]);
   const found = await everything(ns);
   await up(ns);
   await ns.must(["rm", STATE]);
@@ -114,7 +112,6 @@ netTest("what netup made is found and undone without the state file", async (ns)
 
 netTest("a failure half-way undoes what was done and says what failed", async (ns) => {
   await ns.must(["iptables-nft", "-P", "FORWARD", "DROP"]);
-  await ns.must(["mkdir", "-p", "/run/tcpnet"]);
   const found = await everything(ns);
   for (const broken of [
     "nft -j -f",
@@ -132,7 +129,6 @@ netTest("a failure half-way undoes what was done and says what failed", async (n
 
 netTest("killed at any moment, netup leaves what netdown undoes to the letter", async (ns) => {
   await ns.must(["iptables-nft", "-P", "FORWARD", "DROP"]);
-  await ns.must(["mkdir", "-p", "/run/tcpnet"]);
   const found = await everything(ns);
   let moments = 0;
   for (let killed = true; killed; moments++) {
@@ -147,7 +143,7 @@ netTest("killed at any moment, netup leaves what netdown undoes to the letter", 
 
 netTest("global forwarding and back leaves every interface's own setting as it was", async (ns) => {
   await ns.must(["ip", "link", "add", "other", "type", "veth", "peer", "name", "far"]);
-  await ns.must(["sh", "-c", "echo 1 > /proc/sys/net/ipv4/conf/other/forwarding; mkdir -p /run/tcpnet"]);
+  await ns.must(["sh", "-c", "echo 1 > /proc/sys/net/ipv4/conf/other/forwarding"]);
   const found = await everything(ns);
   const { ok } = await up(ns, { globalForward: true });
   expect(ok.probe?.outcome).toBe("passed");
@@ -157,7 +153,6 @@ netTest("global forwarding and back leaves every interface's own setting as it w
 });
 
 netTest("with --v6 both families pass, without it IPv6 is left alone", async (ns) => {
-  await ns.must(["mkdir", "-p", "/run/tcpnet"]);
   const found = await everything(ns);
   const { ok } = await up(ns, { v6: true });
   expect(ok.probe?.trials.map((trial) => [trial.family, trial.arrived])).toEqual([
@@ -175,7 +170,7 @@ netTest("with --v6 both families pass, without it IPv6 is left alone", async (ns
 });
 
 netTest("towards an uplink the lab is masqueraded, and only there", async (ns) => {
-  await ns.must(["sh", "-c", "mkdir -p /run/tcpnet; iptables-nft -P FORWARD DROP"]);
+  await ns.must(["sh", "-c", "iptables-nft -P FORWARD DROP"]);
   await ns.must([
     "sh",
     "-c",
@@ -203,11 +198,7 @@ netTest("towards an uplink the lab is masqueraded, and only there", async (ns) =
 });
 
 netTest("a device that is not ours is refused, adopted with --force, and given back", async (ns) => {
-  await ns.must([
-    "sh",
-    "-c",
-    "mkdir -p /run/tcpnet; ip tuntap add tun0 mode tun; ip link set tun0 alias vpn addrgenmode none",
-  ]);
+  await ns.must(["sh", "-c", "ip tuntap add tun0 mode tun; ip link set tun0 alias vpn addrgenmode none"]);
   const found = await everything(ns);
   const refused = await refuse(ns);
   expect(refused.exitCode).toBe(3);

@@ -149,7 +149,7 @@ test("a binding that firewalld has permanently is not ours to remove", () => {
 });
 
 test("the screens", async () => {
-  const screen = (lines: string[]) => lines.join("\n").replace(/since \S+,/, "since THEN,");
+  const screen = (lines: string[]) => lines.join("\n").replace(/since .*?,/, "since THEN,");
   const system = willing().tell("id -u -- alice", "1000");
   expect(screen(renderNetup(await netup({ system, user: "alice", dryRun: true }, passes)))).toMatchSnapshot("dry run");
   expect(screen(renderNetup(await netup({ system, user: "alice" }, passes)))).toMatchSnapshot("netup");
@@ -168,8 +168,34 @@ test("the screens", async () => {
   system.uid = 1000;
   expect(screen(renderStatus(status({ system })))).toMatchSnapshot("status without root");
   system.uid = 0;
+  expect(screen(renderNetdown(netdown({ system, dryRun: true })))).toMatchSnapshot("netdown, dry run");
   expect(screen(renderNetdown(netdown({ system })))).toMatchSnapshot("netdown");
   expect(screen(renderStatus(status({ system: new Recorded() })))).toMatchSnapshot("status of nothing");
+});
+
+test("status says what does not stand any more, and what to type under the devices' own names", async () => {
+  const system = willing().tell("nft -j list ruleset", `{"nftables": []}`);
+  const links = ["lab0", "lab1"].map((name, i) => tunJson(name, "tcpnet:v1:x", `10.0.${i}.1/24`, null));
+  for (const { ifname } of links as { ifname: string }[]) {
+    system.files.set(`/proc/sys/net/ipv4/conf/${ifname}/forwarding`, "0");
+  }
+  await netup({ system, ifs: "lab0,lab1" }, passes);
+  system.tell("ip -d -s -j addr", JSON.stringify(links));
+  system.files.set("/proc/sys/net/ipv4/conf/lab1/forwarding", "0");
+  const { exitCode, findings } = status({ system });
+  expect(exitCode).toBe(3);
+  expect(findings.map(({ level, what, fix }) => [level, what, fix])).toEqual([
+    ["fail", "forwarding is off on lab1", "sudo ./tcpnet netup --ifs lab0,lab1"],
+    ["warn", "the lab's packets are tracked", "sudo ./tcpnet netup --ifs lab0,lab1"],
+  ]);
+});
+
+test("a root without its power is told so, since sudo is no help", () => {
+  const system = willing();
+  system.files.set("/proc/self/status", "Name:\tx\nCapEff:\t0000000000000000");
+  expect(() => netdown({ system })).toThrow(
+    expect.objectContaining({ exitCode: 4, fix: expect.stringContaining("--cap-add NET_ADMIN") }),
+  );
 });
 
 test("each result is one JSON object that names its schema", async () => {

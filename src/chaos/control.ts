@@ -2,8 +2,9 @@
  * Changes a link while it runs: a unix socket that answers one line of JSON to one line of words. Whoever has a link hands
  * in what is to be shown and changed; whoever wants a change types `tcpnet link`.
  */
-import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, unlinkSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
+import { LinkSyntaxError } from "#device/link-error";
 import { CLEAR_LINK } from "#device/link-profile";
 import { linksText } from "#device/link-text";
 import { type LinkProfiles, parseLinks, type TraceReader } from "#device/link-words";
@@ -54,6 +55,10 @@ export function controlPath(name: string): string {
 export function control(link: Controlled, line: string, trace?: TraceReader): Answer {
   const [verb = "", ...rest] = line.trim().split(/\s+/);
   const words = rest.join(" ");
+  const changes = verb === "set" || verb === "change";
+  if (changes && words === "") return { ok: false, text: `"${verb}" needs words such as delay 20ms` };
+  if (!changes && words !== "" && /^(show|clear)$/.test(verb))
+    return { ok: false, text: `"${verb}" has no use for "${words}"` };
   try {
     if (verb === "set") link.set(parseLinks(words, CLEAR, trace));
     else if (verb === "change") link.set(parseLinks(words, link.profiles(), trace));
@@ -61,7 +66,8 @@ export function control(link: Controlled, line: string, trace?: TraceReader): An
     else if (verb !== "show") return { ok: false, text: `"${verb}" is not one of show, set, change, clear` };
   } catch (error) {
     // Words that cannot be understood, or a trace that cannot be read: never the end of the program that they were for.
-    return { ok: false, text: (error as Error).message };
+    const pointed = error instanceof LinkSyntaxError ? `\n${error.pointed()}` : "";
+    return { ok: false, text: `${(error as Error).message}${pointed}` };
   }
   return { ok: true, text: linksText(link.profiles()), counts: link.counts() };
 }
@@ -71,7 +77,10 @@ export function control(link: Controlled, line: string, trace?: TraceReader): An
  * Throws where another program listens there, and the system's error where the socket cannot be made.
  */
 export async function listenForControl(path: string, link: Controlled, trace?: TraceReader): Promise<() => void> {
-  const made = mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  const folder = dirname(path);
+  // Our own folder is made; any other must be there.
+  const made = folder === controlFolder() ? mkdirSync(folder, { recursive: true, mode: 0o755 }) : undefined;
+  accessSync(folder, constants.W_OK | constants.X_OK);
   if (existsSync(path)) {
     if (await isHeard(path)) throw new Error("another tcpnet listens there");
     unlinkSync(path);
@@ -89,7 +98,7 @@ export async function listenForControl(path: string, link: Controlled, trace?: T
     server.stop(true);
     rmSync(path, { force: true });
     // The folder goes with us if it came with us, unless somebody else uses it by now.
-    if (made !== undefined && readdirSync(dirname(path)).length === 0) rmdirSync(dirname(path));
+    if (made !== undefined && readdirSync(folder).length === 0) rmdirSync(folder);
   };
   // A third Ctrl-C, or a failure, ends the program on the spot.
   process.on("exit", stop);

@@ -109,7 +109,8 @@ function split(word: string, shapes: readonly FlagShape[], elsewhere: KnownElsew
 
 function unknownOption(name: string, shapes: readonly FlagShape[], elsewhere: KnownElsewhere): Error {
   const commands = elsewhere(name);
-  const why = commands.length === 0 ? "" : `${commands.join(", ")} ${commands.length === 1 ? "has" : "have"} it`;
+  const all = commands.length > 4 ? `${commands.length} commands` : commands.join(", ");
+  const why = commands.length === 0 ? "" : `${all} ${commands.length === 1 ? "has" : "have"} it`;
   const names = shapes.map((each) => each.name);
   const near = name.startsWith("--") && why === "" ? suggest(name.slice(2), names) : undefined;
   return usageError(`unknown option ${name}`, why, near === undefined ? "see --help" : `did you mean --${near}?`);

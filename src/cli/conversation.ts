@@ -1,8 +1,8 @@
 /** One connection from its handshake to its end: what it carries, and what is said of it. */
 
-import { bytesText, rateText, timeText } from "#observe/units";
+import { bytesText, rateText } from "#observe/units";
 import type { Socket } from "#socket/types";
-import { agreedText, figuresText, summaryFacts, summaryLines } from "./figures.ts";
+import { agreedText, figuresText, rttText, summaryFacts, summaryLines } from "./figures.ts";
 import { DISCARD, echo, Flow, PatternSource, receive, type Sink, type Source, send } from "./pump.ts";
 import type { Service } from "./session-options.ts";
 import { redraws } from "./terminal.ts";
@@ -67,8 +67,12 @@ export class Conversation {
     const { socket, sent, received } = this;
     const info = socket.info();
     const out = sent.acknowledged(info.bytesAcked);
-    this.#voice.event("end", { connection: socket.id, remote: socket.remoteAddress }, end);
+    this.tellEnd(end);
     this.#voice.lines("summary", summaryFacts(info, out, received), summaryLines(info, out, received));
+  }
+
+  tellEnd(end: string): void {
+    this.#voice.event("end", { connection: this.socket.id, remote: this.socket.remoteAddress }, end);
   }
 
   figures(): string {
@@ -139,7 +143,7 @@ export class Conversation {
       const words = [
         `out ${bytesText(bytesAcked)} ${rate(bytesAcked, before.sent)}`,
         `in ${bytesText(received.bytes)} ${rate(received.bytes, before.received)}`,
-        `rtt ${timeText(rtt)}`,
+        rttText(rtt),
         `${retransTotal} resent`,
       ];
       before = { sent: bytesAcked, received: received.bytes, at: now };

@@ -2,8 +2,10 @@
 import { createHash, randomFillSync } from "node:crypto";
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { clockText } from "#observe/units";
+import { CliError, fileError } from "./cli-error.ts";
 import type { Role } from "./endpoint.ts";
-import { dim, say, sayProgress } from "./terminal.ts";
+import { dim, say, sayProgress, yellow } from "./terminal.ts";
+import type { Manner } from "./voice.ts";
 
 /** An event as the actors' JSON lines have it. */
 export interface Told {
@@ -18,17 +20,19 @@ const SETTLE_MS = 60;
 
 /** Puts two streams of events in one order, and tells them as a story or hands them on as JSON. */
 export class Stage {
-  readonly #json: boolean;
+  readonly #manner: Manner;
   readonly #began = Date.now() / 1000;
   #waiting: { readonly role: Role; readonly told: Told }[] = [];
   readonly #timer: NodeJS.Timeout;
   readonly summaries: Partial<Record<Role, Told>> = {};
+  /** What either of them warned of. */
+  readonly warnings: string[] = [];
   /** What each actor said when it failed. */
   readonly errors: Partial<Record<Role, string>> = {};
   readonly #listeners: ((role: Role, told: Told) => void)[] = [];
 
-  constructor(json: boolean) {
-    this.#json = json;
+  constructor(manner: Manner) {
+    this.#manner = manner;
     this.#timer = setInterval(() => this.#flush(Date.now() - SETTLE_MS), SETTLE_MS / 2);
   }
 
@@ -69,12 +73,16 @@ export class Stage {
   }
 
   #tell(role: Role, told: Told): void {
-    if (this.#json) {
+    if (this.#manner === "json") {
       say(JSON.stringify({ ...told, role }));
       return;
     }
-    if (told.text === undefined || told.event === "listen") return;
-    const line = `${dim(clockText((told.at - this.#began) * 1e6))}  ${role} │ ${told.text}`;
+    if (told.event === "warning") this.warnings.push(`${told.what}`);
+    const text = told.event === "warning" ? `${yellow("warning")} ${told.what}` : told.text;
+    if (text === undefined || told.event === "listen") return;
+    // Whoever wants to hear of errors alone hears of warnings, too.
+    if (this.#manner === "quiet" && told.event !== "warning") return;
+    const line = `${dim(clockText((told.at - this.#began) * 1e6))}  ${role} │ ${text}`;
     if (told.event === "interval") sayProgress(line);
     else say(line);
   }
@@ -88,6 +96,10 @@ export function writeRandom(path: string, size: number): void {
   const fd = openSync(path, "w");
   try {
     for (let left = size; left > 0; ) left -= writeSync(fd, randomFillSync(block), 0, Math.min(left, block.length));
+  } catch (error) {
+    const { code = "", message } = error as NodeJS.ErrnoException;
+    const { what, why, exitCode } = fileError(path, code, message, "write");
+    throw new CliError(exitCode, what, why, "send less (--size 1M), or put the files elsewhere: TMPDIR=/var/tmp");
   } finally {
     closeSync(fd);
   }

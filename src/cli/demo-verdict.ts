@@ -31,7 +31,7 @@ export function verdict(options: DemoOptions, folder: string, stage: Stage, code
     else if (manner === "plain" || !direction.equal) say(directionText(direction));
     if (stage.errors[role] !== undefined) say(`  ✗ ${role}: ${stage.errors[role]}`);
   }
-  if (well && manner === "plain") tellNext(options);
+  if (well && manner === "plain") tellNext(options, stage.warnings.length === 0);
   return well ? EXIT_OK : EXIT_FAILURE;
 }
 
@@ -54,23 +54,23 @@ function fact(summary: Told | undefined, group: string, name: string): number {
 }
 
 function directionText({ from, to, bytes, bits_per_second, retransmits, sha256, equal }: Direction): string {
-  const columns = [bytesText(bytes), rateText(bits_per_second).padEnd(12), `${retransmits} resent`.padEnd(10)];
-  const proof = equal ? `SHA-256 equal  ${sha256.slice(0, 16)}…` : "SHA-256 DIFFERS";
+  const columns = [bytesText(bytes), rateText(bits_per_second).padEnd(11), `${retransmits} resent`.padEnd(10)];
+  const proof = equal ? `SHA-256 equal  ${sha256.slice(0, 8)}…` : "SHA-256 DIFFERS";
   const line = `  ${equal ? "✓" : "✗"} ${from} → ${to}   ${columns.join("   ")}   ${proof}`;
   return equal ? green(line) : bold(line);
 }
 
-function tellNext({ impairment, write }: DemoOptions): void {
-  if (write !== undefined && write !== "-")
-    say("", `  ${write} has every packet of the peer, each with its reason:  wireshark ${write}`);
+/** @param complete whether the capture has every packet. */
+function tellNext({ impairment, write }: DemoOptions, complete: boolean): void {
   const rows: [string, string][] = [
-    [`sudo ${programName} netup`, "the real thing, then in two terminals:"],
+    [`sudo ${programName} netup`, "for real; then in two terminals"],
     [`sudo ${programName} host ${LAB.host.join(" ")}`, ""],
     [`sudo ${programName} peer ${LAB.peer.join(" ")}`, ""],
   ];
   if (write === undefined) rows.unshift([`${programName} demo -w demo.pcapng`, "then: wireshark demo.pcapng"]);
+  else if (write !== "-" && complete) rows.unshift([`wireshark ${write}`, "each packet, with its reason"]);
   if (impairment === null) {
-    rows.unshift([`${programName} demo --loss 1% --delay 20ms`, "a bad link: what is resent, and why"]);
+    rows.unshift([`${programName} demo --loss 1% --delay 20ms`, "what a bad link does, and why"]);
   }
   const width = Math.max(...rows.map(([command]) => command.length));
   say("", "What to type next:", ...rows.map(([command, words]) => `  ${command.padEnd(width)}   ${words}`.trimEnd()));

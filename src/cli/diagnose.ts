@@ -15,7 +15,7 @@ export function obstacle({ tun, kernel, remote, toKernel, inMemory }: Endpoint):
   const others = Object.values(LAB).some(([name]) => name === tun) ? "" : ` --ifs ${tun},OTHER`;
   const fix = `sudo ${programName} netup${others}${kernel.family === 6 ? " --v6" : ""}`;
   if (!forwards(tun, kernel.family)) {
-    return { what: `forwarding is off on ${tun}: the kernel drops what the stacks send one another`, fix };
+    return { what: `forwarding is off on ${tun}: the kernel passes nothing between the stacks`, fix };
   }
   return null;
 }
@@ -29,6 +29,15 @@ export function obstacleAfterSilence(e: Endpoint): Obstacle {
   return {
     what: `the ${other} may not be running, may use another port or address, or a firewall drops what is forwarded`,
     fix: `start the ${other}; ${programName} status shows what stands between`,
+  };
+}
+
+/** Where a router, commonly this kernel, said that it cannot pass packets on. */
+export function noWay({ role }: Endpoint): Obstacle {
+  const other = role === "host" ? "peer" : "host";
+  return {
+    what: `no device here leads to that address, a firewall rejects, or it is not the ${other}'s`,
+    fix: `${programName} status shows devices, routes and firewalls`,
   };
 }
 

@@ -1,6 +1,6 @@
 import type { ConnectionError } from "#socket/connection-error";
 import { CliError } from "./cli-error.ts";
-import { obstacleAfterSilence } from "./diagnose.ts";
+import { noWay, obstacle, obstacleAfterSilence } from "./diagnose.ts";
 import type { Endpoint } from "./endpoint.ts";
 import {
   EXIT_CONNECT_TIMEOUT,
@@ -23,10 +23,13 @@ export function openFailure(error: ConnectionError, heard: ConnectionError | nul
       : `check the port and the address on both sides (${other} --any lets everybody in)`;
     return new CliError(EXIT_REFUSED, what, why, fix);
   }
-  const { what: why, fix } = obstacleAfterSilence(e);
   // What was heard from a router is worth more than silence.
   const unreachable = [error, heard].find((each) => each !== null && UNREACHABLE.has(each.code));
-  if (unreachable) return new CliError(EXIT_UNREACHABLE, unreachable.message, why, fix);
+  if (unreachable) {
+    const found = obstacle(e) ?? noWay(e);
+    return new CliError(EXIT_UNREACHABLE, unreachable.message, found.what, found.fix);
+  }
+  const { what: why, fix } = obstacleAfterSilence(e);
   if (error.code === "ETIMEDOUT") return new CliError(EXIT_CONNECT_TIMEOUT, what, why, fix);
   if (error.code === "ENETDOWN") return deviceGone(e);
   return new CliError(EXIT_FAILURE, what);
@@ -49,7 +52,7 @@ export function transferFailure(error: ConnectionError, e: Endpoint): CliError {
         EXIT_TRANSFER_TIMEOUT,
         error.message,
         `the ${other} vanished, or the way to it did`,
-        `${programName} status`,
+        `${programName} status shows what stands between`,
       );
     case "ENETDOWN":
       return deviceGone(e);

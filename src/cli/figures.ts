@@ -17,25 +17,33 @@ export function agreedText({ mss, sack, timestamps, wscale, rtt }: SocketInfo): 
   return words.join(", ");
 }
 
-/** One line, as `dd` gives on SIGUSR1. */
+/** One line, as `dd` gives on SIGUSR1: short enough for the smallest terminal. */
 export function figuresText(info: TcpInfo, sent: Amount, received: Amount): string {
-  const { state, rtt, cwnd, retransTotal, inFlight } = info;
+  const { state, rtt, cwnd, retransTotal } = info;
   return [
-    state,
-    `sent ${bytesText(sent.bytes)}`,
-    `received ${bytesText(received.bytes)}`,
-    `in flight ${bytesText(inFlight)} of cwnd ${bytesText(cwnd)}`,
-    `rtt ${timeText(rtt)}`,
+    // The state that everybody expects is no news.
+    ...(state === "ESTABLISHED" ? [] : [state]),
+    `out ${bytesText(sent.bytes)}`,
+    `in ${bytesText(received.bytes)}`,
+    `cwnd ${bytesText(cwnd)}`,
+    rttText(rtt),
     `${retransTotal} resent`,
   ].join("   ");
+}
+
+/** 0 is none: nothing was answered yet. */
+export function rttText(rtt: number): string {
+  return rtt > 0 ? `rtt ${timeText(rtt)}` : "no rtt yet";
 }
 
 /** The end of a connection. */
 export function summaryLines(info: TcpInfo, sent: Amount, received: Amount): string[] {
   const { retransTotal, timeouts, dataSegsOut, rtt, minRtt, congestionControl } = info;
   const lines = [`        sent      ${flowText(sent)}`, `        received  ${flowText(received)}`];
-  const share = ((100 * retransTotal) / Math.max(1, dataSegsOut)).toFixed(2);
-  const some = `${retransTotal} of ${counted(dataSegsOut, "segment")} resent (${share} %), ${counted(timeouts, "timeout")}`;
+  // A SYN or FIN that is sent again is no segment of data: where there are more of them a share says nothing.
+  const share = retransTotal > dataSegsOut ? "" : ` (${((100 * retransTotal) / dataSegsOut).toFixed(2)} %)`;
+  const of = share === "" ? "" : ` of ${counted(dataSegsOut, "segment")}`;
+  const some = `${retransTotal}${of} resent${share}, ${counted(timeouts, "timeout")}`;
   const resent = retransTotal === 0 ? "nothing resent" : some;
   const trip = rtt > 0 ? `rtt ${timeText(rtt)} (least ${timeText(minRtt)})` : "rtt not measured";
   lines.push(`        ${trip}   ${resent}   ${congestionControl}`);

@@ -18,14 +18,16 @@ export function isolation(): Isolation {
     ["unshare", "--net"],
     ["unshare", "--user", "--map-root-user", "--net"],
   ];
+  let said = "";
   for (const way of root ? ways : ways.slice(1)) {
     const tried = Bun.spawnSync([...way, "ip", "tuntap", "add", "probe0", "mode", "tun"], {
       env: { ...process.env, PATH },
       stderr: "pipe",
     });
     if (tried.exitCode === 0) return { command: way };
+    said ||= tried.stderr.toString().trim().split("\n")[0]!;
   }
-  return { refused: "this system allows no network namespace" };
+  return { refused: `this system allows no network namespace with a TUN device${said === "" ? "" : ` (${said})`}` };
 }
 
 /** Administrators' tools live where the PATH of ordinary users does not look. */

@@ -1,10 +1,11 @@
 import { controlPath, type LinkCounts, listenForControl } from "#chaos/control";
 import type { Device } from "#device/device";
 import { ImpairDevice } from "#device/impair";
+import type { DeliveryTrace } from "#device/link-profile";
 import { countsText, linksText } from "#device/link-text";
 import { monotonic } from "#driver/clock";
-import { CliError } from "./cli-error.ts";
-import { EXIT_NOT_READY } from "./exit-codes.ts";
+import { CliError, inWords } from "./cli-error.ts";
+import { EXIT_NOT_READY, EXIT_PERMISSION } from "./exit-codes.ts";
 import { readTrace } from "./link-flags.ts";
 import { programName } from "./program.ts";
 import type { Voice } from "./voice.ts";
@@ -29,21 +30,38 @@ export async function controlLink(device: Device, path: string | undefined, voic
       },
       counts,
     },
-    readTrace,
+    traceFile,
   ).catch((error: Error) => {
-    const why = `the control socket ${socket} cannot be had`;
-    if (path !== undefined) throw new CliError(EXIT_NOT_READY, why, error.message, "say another --socket PATH");
-    voice.event("link-fixed", { socket, why: error.message }, `· the link stays as it is: ${why} (${error.message})`);
+    const refused = socketError(socket, error);
+    if (path !== undefined) throw refused;
+    const { what, why } = refused;
+    voice.event("link-fixed", { socket, why }, `· the link stays as it is: ${what} (${why})`);
     return null;
   });
   if (stop !== null) {
-    const line = linkCommand(`set "delay 100ms loss 5%"`, socket);
-    voice.event("link-control", { socket }, `· to change the link while it runs: ${line}`);
+    voice.event("link-control", { socket }, `· to change the link: ${linkCommand('set "loss 5%"', socket)}`);
   }
   return () => {
     stop?.();
     voice.lines("link-summary", { link: linksText(device.profiles), counts: counts() }, countLines(counts()));
   };
+}
+
+/** A trace file for `trace FILE`; why it cannot be read goes to whoever asked, in one line. */
+export function traceFile(name: string): DeliveryTrace {
+  try {
+    return readTrace(name);
+  } catch (error) {
+    if (error instanceof CliError) throw new Error(`${error.what}: ${error.why}`);
+    throw error;
+  }
+}
+
+/** Why there can be no control socket. */
+export function socketError(path: string, error: Error & { code?: string }): CliError {
+  const { why, exitCode } = error.code === undefined ? new CliError(EXIT_NOT_READY, "", error.message) : inWords(error);
+  const code = exitCode === EXIT_PERMISSION ? EXIT_PERMISSION : EXIT_NOT_READY;
+  return new CliError(code, `the control socket ${path} cannot be had`, why, "say another: --socket PATH");
 }
 
 /** What to type to reach the link that listens there. */

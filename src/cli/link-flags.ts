@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import { LinkSyntaxError } from "#device/link-error";
+import type { DeliveryTrace } from "#device/link-profile";
 import { CLEAR_LINK } from "#device/link-profile";
 import { linksText } from "#device/link-text";
 import { parseTrace } from "#device/link-trace";
 import { LINK_GRAMMAR, type LinkProfiles, parseLinks } from "#device/link-words";
-import { usageError } from "./cli-error.ts";
+import { fileError, usageError } from "./cli-error.ts";
 import type { Flags } from "./flags.ts";
 
 /** What the link flags ask for. */
@@ -21,8 +22,17 @@ const CLAUSES = ["delay", "jitter", "rate", "queue", "loss", "loss-ge", "duplica
 /** The flags that make a link worse; also the ones that `demo` hands on. */
 export const LINK_FLAGS: readonly string[] = ["link", ...CLAUSES, "seed"];
 
-/** Trace files, by their names. */
-export const readTrace = (name: string) => parseTrace(readFileSync(name, "utf8"), name);
+/** A trace file. Throws CliError where it cannot be read, LinkSyntaxError where it is none. */
+export function readTrace(name: string): DeliveryTrace {
+  let text: string;
+  try {
+    text = readFileSync(name, "utf8");
+  } catch (error) {
+    const { code = "", message } = error as NodeJS.ErrnoException;
+    throw fileError(name, code, message, "read");
+  }
+  return parseTrace(text, name);
+}
 
 /** Reads the link flags: `--link` first, the single ones on top of it. Null where none was given. */
 export function impairment(flags: Flags): Impairment | null {

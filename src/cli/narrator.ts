@@ -121,7 +121,7 @@ export class Narrator {
     const text =
       before === RESENT_TOLD
         ? "→ …          more is resent; the summary counts it"
-        : `→ ${"data".padEnd(10)} ${counted(length, "byte")} at ${seq} ${markMeaning(cause)}`;
+        : `→ ${counted(length, "byte")} at ${seq} ${markMeaning(cause)}`;
     this.#voice.event("resent", { connection: id, seq, length, cause: markName(cause) }, text, this.#time(trace, i));
   }
 

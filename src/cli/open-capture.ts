@@ -26,6 +26,9 @@ export function captured(
 /** Completes the file, and says what is in it. (Port 7000 is the default, and Gryphon's, as Wireshark has it.) */
 export function endCapture(capture: CaptureFile | null, path: string | undefined, voice: Voice): void {
   if (capture === null) return;
+  capture.flush();
+  // That it ended early has been told.
+  if (!capture.isOpen) return;
   capture.close();
   const { packets, dropped } = capture;
   const left = dropped > 0 ? `, ${dropped} left out: the reader was too slow` : "";

@@ -4,9 +4,12 @@ import { ImpairDevice } from "#device/impair";
 import { openTun } from "#device/tun";
 import type { DevicePrefix } from "#device/tun-config";
 import { monotonic } from "#driver/clock";
+import * as netif from "#ffi/interface";
 import { tooBig } from "#icmp/path-error";
 import type { Address } from "#ip/address";
-import { ALIAS } from "#netup/changes";
+import type { Prefix } from "#ip/prefix";
+import { ALIAS, ALIAS_ADOPTED } from "#netup/changes";
+import { type Link, readLinks } from "#netup/facts";
 import { machine } from "#netup/run";
 import { CliError } from "./cli-error.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -22,15 +25,30 @@ export interface DeviceWishes {
   readonly force: boolean;
 }
 
+/** A device, and what gives it back once it is closed: one that stays keeps no MTU of ours. */
+export interface OpenedDevice {
+  readonly device: Device;
+  readonly giveBack: () => void;
+}
+
 /** The TUN device of the command line, made or attached to, behind the impaired link where one was asked for. */
-export function openDevice({ tun, kernel }: Pick<Endpoint, "tun" | "kernel">, wishes: DeviceWishes): Device {
-  if (!wishes.force) refuseForeign(tun);
+export function openDevice({ tun, kernel }: Pick<Endpoint, "tun" | "kernel">, wishes: DeviceWishes): OpenedDevice {
+  const link = linkOf(tun);
+  // One that another program has open is told by the system, with that program's name.
+  if (link !== null && !(link.kind === "tun" && link.attached)) {
+    if (!wishes.force) refuseForeign(link);
+    refuseOtherAddress(link, kernel);
+  }
   const prefix: DevicePrefix = { address: addressBytes(kernel.address), length: kernel.bits };
-  const { impairment } = wishes;
+  const { impairment, mtu } = wishes;
+  const before = netif.getMtu(tun);
   // A link carries packets as a wire sees them, so nothing may hand whole super-segments over.
   const offload = wishes.offload && impairment === null;
-  const device = openTun({ name: tun, prefix, mtu: wishes.mtu, offload });
-  return impairment === null ? device : impaired(device, impairment);
+  const device = openTun({ name: tun, prefix, mtu, offload });
+  const giveBack = () => {
+    if (before > 0 && mtu !== undefined && mtu !== before) netif.setMtu(tun, before);
+  };
+  return { device: impairment === null ? device : impaired(device, impairment), giveBack };
 }
 
 export function impaired(device: Device, { profiles, seed }: Impairment): Device {
@@ -38,28 +56,35 @@ export function impaired(device: Device, { profiles, seed }: Impairment): Device
 }
 
 /** A device of that name that somebody else made (a VPN, say) is not taken without being asked. */
-function refuseForeign(tun: string): void {
-  // Under /proc/net the device is this network's own even where /sys still shows another's.
-  if (!new RegExp(`^ *${RegExp.escape(tun)}:`, "m").test(readFileSync("/proc/net/dev", "utf8"))) return;
-  const alias = aliasOf(tun);
-  if (alias === null || alias.startsWith(ALIAS)) return;
+function refuseForeign({ name, alias }: Link): void {
+  if (alias.startsWith(ALIAS)) return;
   throw new CliError(
     EXIT_NOT_READY,
-    `${tun} is not ours`,
+    `${name} is not ours`,
     "a device of that name is there already, and netup did not make it",
     `take another name, or say --force if you made it; ${programName} status shows it`,
   );
 }
 
-/** The kernel's alias of the device; null where that cannot be known. */
-function aliasOf(tun: string): string | null {
-  const { code, out } = machine.run(["ip", "-j", "link", "show", "dev", tun]);
-  if (code !== 0) return null;
-  try {
-    return (JSON.parse(out) as { ifalias?: string }[])[0]?.ifalias ?? "";
-  } catch {
-    return null;
-  }
+/** The routes and rules of a device that netup made belong to its address: with another one nothing would arrive. */
+function refuseOtherAddress({ name, alias, addresses }: Link, kernel: Prefix): void {
+  if (!alias.startsWith(ALIAS) || alias === ALIAS_ADOPTED) return;
+  const has = addresses.filter((address) => address.includes(":") === (kernel.family === 6));
+  if (has.length === 0 || has.includes(`${kernel}`)) return;
+  throw new CliError(
+    EXIT_NOT_READY,
+    `${name} has ${has.join(", ")}, not ${kernel}`,
+    "netup made it so, and its routes and rules are for that address",
+    `say ${has[0]}; for another: sudo ${programName} netdown, then netup --addresses`,
+  );
+}
+
+/** The device as it is; null where there is none, or where `ip` cannot say. */
+function linkOf(tun: string): Link | null {
+  // Under /proc/net the device is this network's own even where /sys still shows another's.
+  if (!new RegExp(`^ *${RegExp.escape(tun)}:`, "m").test(readFileSync("/proc/net/dev", "utf8"))) return null;
+  const { code, out } = machine.run(["ip", "-d", "-j", "addr", "show", "dev", tun]);
+  return code === 0 ? (readLinks(out)[0] ?? null) : null;
 }
 
 /** Four or sixteen bytes in network order. */

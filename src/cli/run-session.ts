@@ -1,10 +1,11 @@
+import type { Device } from "#device/device";
 import type { Call } from "./commands.ts";
 import type { Role } from "./endpoint.ts";
 import { controlLink } from "./link-control.ts";
 import { captured, endCapture } from "./open-capture.ts";
 import { openDevice } from "./open-device.ts";
 import { Session } from "./session.ts";
-import { sessionOptions } from "./session-options.ts";
+import { type SessionOptions, sessionOptions } from "./session-options.ts";
 import { listenToSignals } from "./signals.ts";
 import { Voice } from "./voice.ts";
 
@@ -13,6 +14,14 @@ export async function runSession(role: Role, call: Call): Promise<number> {
   const options = sessionOptions(role, call);
   const voice = new Voice(options.manner);
   const opened = openDevice(options.endpoint, options);
+  try {
+    return await converse(options, opened.device, voice);
+  } finally {
+    opened.giveBack();
+  }
+}
+
+async function converse(options: SessionOptions, opened: Device, voice: Voice): Promise<number> {
   const { device, capture } = captured(opened, options.write, voice);
   const session = await Session.open(options, device, voice);
   const stop = listenToSignals({

@@ -87,7 +87,7 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
     service,
     keep: keep || (role === "host" && service.kind !== "pipe"),
     simultaneous,
-    timeout: flags.time("timeout"),
+    timeout: timeoutOf(flags),
     send,
     recv,
     listenOnly: send === undefined && process.stdin.isTTY === true && (recv !== undefined || isFile(1)),
@@ -113,6 +113,19 @@ function serviceOf(flags: Flags): Service {
   if (kinds > 1) throw usageError("--echo, --discard and --source exclude one another");
   if (size !== undefined) return { kind: "source", size };
   return { kind: flags.has("echo") ? "echo" : flags.has("discard") ? "discard" : "pipe" };
+}
+
+/** Shorter is over before anything happens, µs. */
+const TIMEOUT_MIN = 1_000;
+
+function timeoutOf(flags: Flags): number | undefined {
+  const timeout = flags.time("timeout");
+  if (timeout === undefined || timeout >= TIMEOUT_MIN) return timeout;
+  throw usageError(
+    `--timeout ${flags.text("timeout")} is over before anything happens`,
+    "",
+    "for example --timeout 5s",
+  );
 }
 
 function mtuOf(flags: Flags, { kernel }: Endpoint): number | undefined {

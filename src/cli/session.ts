@@ -1,5 +1,5 @@
 /** What `host` and `peer` do: a stack on a device, connections on the stack, and everything said about them. */
-import { openSync } from "node:fs";
+import { closeSync, fstatSync, openSync } from "node:fs";
 import { NEVER } from "#base/time";
 import type { Device } from "#device/device";
 import { counted } from "#observe/units";
@@ -152,7 +152,12 @@ export class Session {
       { hostname: `${e.remote}`, port },
       simultaneous ? { ...options, localPort: port } : options,
     );
-    socket.onSoftError = (error) => this.#voice.event("soft-error", { code: error.code }, `· ${error.message}`);
+    let told = "";
+    socket.onSoftError = ({ code, message }) => {
+      // Each SYN that is sent again may bring the same answer.
+      if (message !== told) this.#voice.event("soft-error", { code }, `· ${message}`);
+      told = message;
+    };
     await this.#converse(socket);
   }
 
@@ -212,12 +217,16 @@ export class Session {
     } catch (error) {
       if (this.#asked !== 0) {
         await socket.closed.catch(() => {});
-        conversation.tellSummary("ended by this side");
+        await turn();
+        if (opened) conversation.tellSummary("ended by this side");
+        else conversation.tellEnd("given up before it was open");
         return;
       }
       if (!(error instanceof ConnectionError)) {
         // Our own trouble (a full disk): the peer must not think that all arrived.
         socket.abort(error);
+        await turn();
+        if (!(error instanceof OutputClosed)) conversation.tellSummary("ended by this side");
         throw error;
       }
       if (!opened) throw openFailure(error, socket.softError, e);
@@ -266,6 +275,11 @@ export class Session {
   }
 }
 
+/** Lets the driver have its turn: what it has to tell comes before what is told of it. */
+async function turn(): Promise<void> {
+  for (let i = 0; i < 2; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
 /** Files that cannot be opened are told before anything else happens. */
 function openEnds({ send, recv, listenOnly }: SessionOptions): Ends {
   const source = send === undefined ? new FileSource(0, "standard input") : new FileSource(openFile(send, "r"), send);
@@ -276,10 +290,15 @@ function openEnds({ send, recv, listenOnly }: SessionOptions): Ends {
 }
 
 function openFile(path: string, mode: "r" | "w"): number {
+  const use = mode === "r" ? "read" : "write";
+  let fd: number;
   try {
-    return openSync(path, mode);
+    fd = openSync(path, mode);
   } catch (error) {
-    const use = mode === "r" ? "read" : "write";
     throw fileError(path, (error as NodeJS.ErrnoException).code ?? "", (error as Error).message, use);
   }
+  // A directory opens for reading, and refuses the first read.
+  if (!fstatSync(fd).isDirectory()) return fd;
+  closeSync(fd);
+  throw fileError(path, "EISDIR", "", use);
 }

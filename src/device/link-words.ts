@@ -24,10 +24,13 @@ export type TraceReader = (name: string) => DeliveryTrace;
 /** The clauses, for help and error messages. */
 export const LINK_GRAMMAR = `delay TIME [JITTER [CORRELATION%]] [distribution uniform|normal]
 jitter TIME [CORRELATION%] [distribution uniform|normal] [overtakes]
-loss P% [CORRELATION%] | loss gemodel P% [R% [1-H% [1-K%]]] | loss nth 3,7,10-12 | loss pattern 0010
-duplicate P% [CORRELATION%]    corrupt P% [CORRELATION%]    reorder P% [CORRELATION%] [gap N]
-rate RATE    queue PACKETS|SIZE    codel [target TIME] [interval TIME] [ecn]    ecn PACKETS|SIZE
-mtu BYTES [silent]    down FROM-TO[,FROM-TO] [every TIME]    trace FILE
+loss P% [CORRELATION%] | loss gemodel P% [R% [1-H% [1-K%]]]
+loss nth 3,7,10-12 | loss pattern 0010
+duplicate P% [CORRELATION%]    corrupt P% [CORRELATION%]
+reorder P% [CORRELATION%] [gap N]
+rate RATE    trace FILE    queue PACKETS|SIZE    ecn PACKETS|SIZE
+codel [target TIME] [interval TIME] [ecn]    mtu BYTES [silent]
+down FROM-TO[,FROM-TO] [every TIME]
 clear: nothing of the above
 out … in … both …: the clauses after it are for that direction`;
 

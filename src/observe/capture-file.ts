@@ -58,7 +58,8 @@ export class CaptureFile implements CaptureSink {
     const file = this.#file;
     if (!file.isOpen) return -1;
     if (!file.room(BLOCK_MAX)) {
-      this.dropped++;
+      // Full of what its reader did not take yet; or it took no more, and has ended by now.
+      if (file.isOpen) this.dropped++;
       return -1;
     }
     this.#kept = Math.min(n, this.#snap);
@@ -71,6 +72,11 @@ export class CaptureFile implements CaptureSink {
     const comment = this.#comment(this.#cause);
     this.#file.commit(pcapng.writePacketTail(this.view, this.#file.end, this.#kept, this.#direction, comment));
     this.packets++;
+  }
+
+  /** False once the file took no more: what came later is missing. */
+  get isOpen(): boolean {
+    return this.#file.isOpen;
   }
 
   /** Everything so far into the file. */

@@ -21,17 +21,16 @@ const HEAD = [
 /** What TIME-WAIT lasts in src/tcp/params.ts, s: a run goes on until nothing is left to happen. */
 const TIME_WAIT_S = 60;
 
-/** A transfer as a table for people: the link, a line per flow and direction, then what the link did with the packets. */
-export function transferTable(result: TransferResult): string {
+/** What is left out first where a terminal is too narrow. */
+const SPARE = ["max cwnd", "min rtt", "timeouts"];
+
+/**
+ * A transfer as a table for people: the link, a line per flow and direction, then what the link did with the packets.
+ * @param columns of the terminal: where the table is wider it has fewer columns itself.
+ */
+export function transferTable(result: TransferResult, columns = Number.POSITIVE_INFINITY): string {
   const { flows, link, words, seed, time, events, digest } = result;
-  const rows = [HEAD, ...flows.map(row)];
-  const widths = HEAD.map((_, i) => Math.max(...rows.map((cells) => cells[i]!.length)));
-  const lines = rows.map((cells) =>
-    cells
-      .map((cell, i) => pad(cell, widths[i]!, i))
-      .join("  ")
-      .trimEnd(),
-  );
+  const lines = table([HEAD, ...flows.map(row)], columns);
   const sum = flows.reduce((bits, flow) => bits + flow.goodput, 0);
   const waited = flows.every(({ completion }) => completion !== null && completion + TIME_WAIT_S <= time);
   return [
@@ -44,6 +43,15 @@ export function transferTable(result: TransferResult): string {
     `packets back   ${countsText(link.back)}`,
     `${time.toFixed(3)} s of virtual time${waited ? ", TIME-WAIT included" : ""}, ${events} events, digest ${digest}`,
   ].join("\n");
+}
+
+function table(rows: readonly (readonly string[])[], columns: number): string[] {
+  const widths = HEAD.map((_, i) => Math.max(...rows.map((cells) => cells[i]!.length)));
+  const width = (shown: readonly number[]) => shown.reduce((sum, i) => sum + widths[i]! + 2, -2);
+  let shown = HEAD.map((_, i) => i).filter((i) => widths[i]! > 0);
+  for (const spare of SPARE) if (width(shown) > columns) shown = shown.filter((i) => HEAD[i] !== spare);
+  const line = (cells: readonly string[]) => shown.map((i) => pad(cells[i]!, widths[i]!, i)).join("  ");
+  return rows.map((cells) => line(cells).trimEnd());
 }
 
 /** Words to the left, numbers to the right. */

@@ -56,9 +56,9 @@ labTest("a link that is down is felt at once when it comes back: nobody sleeps t
 
 labTest("host and peer have a link each; which one is meant must be said", async (lab) => {
   const host = lab.tcpnet(...HOST, "--delay", "1ms");
-  await host.says(/to change the link while it runs: .* --dev tun0/);
+  await host.says(/to change the link: .* --dev tun0/);
   const peer = lab.tcpnet(...PEER, "--delay", "2ms");
-  await peer.says(/to change the link while it runs: .* --dev tun1/);
+  await peer.says(/to change the link: .* --dev tun1/);
   const unclear = await link(lab, "show");
   expect([unclear.code, unclear.stderr]).toEqual([2, expect.stringMatching(/tun0, tun1[\s\S]*--dev tun0/)]);
   expect((await link(lab, "show", "--dev", "tun1")).stdout).toStartWith("delay 2ms\n");

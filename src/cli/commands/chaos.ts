@@ -7,12 +7,12 @@ import { countsText, linksText } from "#device/link-text";
 import type { LinkProfiles } from "#device/link-words";
 import type { Address } from "#ip/address";
 import type { Prefix } from "#ip/prefix";
-import { CliError, usageError } from "../cli-error.ts";
+import { usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
-import { readPrefix } from "../endpoint.ts";
-import { EXIT_FAILURE, EXIT_NOT_READY, EXIT_OK } from "../exit-codes.ts";
-import { linkCommand } from "../link-control.ts";
-import { impairment, readTrace } from "../link-flags.ts";
+import { readPrefix, readTun } from "../endpoint.ts";
+import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
+import { linkCommand, socketError, traceFile } from "../link-control.ts";
+import { impairment } from "../link-flags.ts";
 import { openDevice } from "../open-device.ts";
 import { mannerOf } from "../session-options.ts";
 import { listenToSignals } from "../signals.ts";
@@ -33,49 +33,59 @@ export async function run({ args, flags }: Call): Promise<number> {
   const profiles = impaired?.profiles ?? { out: CLEAR_LINK, in: CLEAR_LINK };
   const seed = impaired?.seed ?? flags.whole("seed", 0, 0xffff_ffff) ?? 1;
   const voice = new Voice(mannerOf(flags));
-  const chaos = open(a, b, { profiles, seed }, flags.whole("mtu", 576, 65_535), flags.has("force"));
+  const { chaos, giveBack } = open(a, b, { profiles, seed }, flags.whole("mtu", 576, 65_535), flags.has("force"));
   const path = flags.text("socket") ?? controlPath(a.tun);
   const set = (wanted: LinkProfiles) => {
     chaos.set(wanted);
     voice.event("link", { link: linksText(wanted) }, `· from now on the link is: ${linksText(wanted)}`);
   };
   const link = { profiles: () => chaos.profiles, set, counts: () => chaos.counts };
-  const stopListening = await listenForControl(path, link, readTrace).catch((error: Error) => {
+  const stopListening = await listenForControl(path, link, traceFile).catch((error: Error) => {
     chaos.close();
-    throw new CliError(EXIT_NOT_READY, `the control socket ${path} cannot be had`, error.message, "say --socket PATH");
+    giveBack();
+    throw socketError(path, error);
   });
   chaos.start();
   const words = { link: linksText(profiles), seed };
   voice.lines("ready", { a: facts(a), b: facts(b), socket: path, ...words }, [
-    `tcpnet chaos: what goes out of one device comes back from the other, through the link`,
+    "tcpnet chaos: what leaves one device comes back from the other, over the link",
     ...map(a, b, `${words.link}, seed ${seed}`, path),
   ]);
   const code = await ended(a, b, chaos, voice);
   stopListening();
   const { counts } = chaos;
   chaos.close();
+  giveBack();
   voice.lines("end", { ...counts }, countLines(a, b, counts));
   return code;
 }
 
 function sides(args: readonly string[]): [Side, Side] {
   const [tunA, cidrA, tunB, cidrB] = args as [string, string, string, string];
-  if (tunA === tunB) throw usageError(`${tunA} is named twice`, "a proxy has two devices");
-  const side = (tun: string, cidr: string): Side => {
-    const kernel = readPrefix(cidr);
-    return { tun, kernel, mirror: mirrorAddress(kernel) };
+  if (tunA === tunB) throw usageError(`${tunA} is named twice`, "a proxy has two devices", "for example tun0 and tun1");
+  const side = (tun: string, cidr: string, name: string): Side => {
+    const kernel = readPrefix(cidr, name);
+    return { tun: readTun(tun), kernel, mirror: mirrorAddress(kernel) };
   };
-  const [a, b] = [side(tunA, cidrA), side(tunB, cidrB)];
-  if (a.kernel.family !== b.kernel.family) throw usageError(`${a.kernel} and ${b.kernel} are of different families`);
-  if (a.kernel.contains(b.kernel.network) || b.kernel.contains(a.kernel.network)) {
-    throw usageError(`${a.kernel} and ${b.kernel} overlap`, "each device needs a subnet of its own");
+  const [a, b] = [side(tunA, cidrA, "cidrA"), side(tunB, cidrB, "cidrB")];
+  const example = "for example 10.0.0.1/24 and 10.0.1.1/24";
+  if (a.kernel.family !== b.kernel.family) {
+    throw usageError(`${a.kernel} and ${b.kernel} are of different families`, "", example);
+  }
+  if (a.kernel.overlaps(b.kernel)) {
+    throw usageError(`${a.kernel} and ${b.kernel} overlap`, "each device needs a subnet of its own", example);
   }
   return [a, b];
 }
 
 type LinkOf = Pick<ConstructorParameters<typeof Chaos>[0], "profiles" | "seed">;
 
-function open(a: Side, b: Side, link: LinkOf, mtu: number | undefined, force: boolean): Chaos {
+interface Opened {
+  readonly chaos: Chaos;
+  readonly giveBack: () => void;
+}
+
+function open(a: Side, b: Side, link: LinkOf, mtu: number | undefined, force: boolean): Opened {
   const wishes = { mtu, force, offload: false, impairment: null };
   const first = openDevice(a, wishes);
   try {
@@ -83,13 +93,19 @@ function open(a: Side, b: Side, link: LinkOf, mtu: number | undefined, force: bo
     // What a's kernel sends as itself comes to b from the mirror address there, and the other way round.
     const here = [a.kernel.address, a.mirror];
     const there = [b.mirror, b.kernel.address];
-    return new Chaos({
-      a: { device: first, mirror: new Mirror(here, there) },
-      b: { device: second, mirror: new Mirror(there, here) },
+    const chaos = new Chaos({
+      a: { device: first.device, mirror: new Mirror(here, there) },
+      b: { device: second.device, mirror: new Mirror(there, here) },
       ...link,
     });
+    const giveBack = () => {
+      first.giveBack();
+      second.giveBack();
+    };
+    return { chaos, giveBack };
   } catch (error) {
-    first.close();
+    first.device.close();
+    first.giveBack();
     throw error;
   }
 }

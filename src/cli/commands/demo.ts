@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { controlPath, isHeard } from "#chaos/control";
@@ -6,13 +6,13 @@ import { NO_OFFLOAD } from "#device/device";
 import { pair } from "#device/pair";
 import { netup } from "#netup/netup";
 import { bytesText } from "#observe/units";
-import { CliError } from "../cli-error.ts";
+import { CliError, fileError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
 import { type DemoOptions, demoOptions } from "../demo-plan.ts";
 import { Stage, writeRandom } from "../demo-stage.ts";
 import { verdict } from "../demo-verdict.ts";
 import { type Endpoint, endpoint, type Role } from "../endpoint.ts";
-import { EXIT_FAILURE, EXIT_OK, EXIT_SIGINT } from "../exit-codes.ts";
+import { EXIT_FAILURE, EXIT_OK, EXIT_SIGHUP, EXIT_SIGINT, EXIT_SIGTERM } from "../exit-codes.ts";
 import { isolation } from "../isolation.ts";
 import { LAB } from "../lab.ts";
 import { controlLink } from "../link-control.ts";
@@ -23,6 +23,7 @@ import { Session } from "../session.ts";
 import type { SessionOptions } from "../session-options.ts";
 import { bold, say, speakOnStandardOutput } from "../terminal.ts";
 import { Voice } from "../voice.ts";
+import { wrapped } from "../wrapped.ts";
 
 /** Set for the run inside of the private network: how it was had. */
 const INSIDE = "TCPNET_DEMO_INSIDE";
@@ -35,11 +36,12 @@ const PORT = 7007;
 /** `tcpnet demo`: the whole experiment, in a network of its own. */
 export async function run({ flags }: Call): Promise<number> {
   const options = demoOptions(flags);
+  if (options.write !== undefined && options.write !== "-") checkWritable(options.write);
   // The story is the result; only a capture may take its place.
   if (options.write !== "-") speakOnStandardOutput();
   const inside = process.env[INSIDE];
   if (inside !== undefined)
-    return await perform(options, `a private network namespace (${inside}); nothing of this machine is touched`);
+    return await perform(options, `a network of its own (${inside}); this machine is not touched`);
   if (options.memory)
     return await perform(options, "in memory, as asked: two stacks in one program, no kernel between them");
   const way = isolation();
@@ -50,21 +52,30 @@ export async function run({ flags }: Call): Promise<number> {
   return await again(way.command);
 }
 
+/** Told before anything begins. */
+function checkWritable(path: string): void {
+  try {
+    closeSync(openSync(path, "a"));
+  } catch (error) {
+    const { code = "", message } = error as NodeJS.ErrnoException;
+    throw fileError(path, code, message, "write");
+  }
+}
+
 /** Runs this very program again inside of the network. */
 async function again(way: readonly string[]): Promise<number> {
   const child = Bun.spawn([...way, ...selfCommand(process.argv.slice(2))], {
     env: { ...process.env, [INSIDE]: way.join(" "), [SOCKET]: controlPath("demo") },
     stdio: ["inherit", "inherit", "inherit"],
   });
-  // A Ctrl-C reaches both; the one inside tidies up, and we wait for it.
-  process.on("SIGINT", () => {});
-  process.on("SIGTERM", () => child.kill("SIGTERM"));
+  // The one inside tidies up, and we wait for it. A Ctrl-C reaches it twice, which does no harm.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => child.kill(signal));
   return await child.exited;
 }
 
 async function perform(options: DemoOptions, where: string): Promise<number> {
-  const folder = mkdtempSync(join(tmpdir(), "tcpnet-demo-"));
-  const stage = new Stage(options.manner === "json");
+  const folder = newFolder();
+  const stage = new Stage(options.manner);
   let stopped = 0;
   const actors: { stop(): void }[] = [];
   const stop = (code: number) => () => {
@@ -72,7 +83,8 @@ async function perform(options: DemoOptions, where: string): Promise<number> {
     for (const actor of actors) actor.stop();
   };
   process.on("SIGINT", stop(EXIT_SIGINT));
-  process.on("SIGTERM", stop(143));
+  process.on("SIGTERM", stop(EXIT_SIGTERM));
+  process.on("SIGHUP", stop(EXIT_SIGHUP));
   try {
     if (options.manner === "plain") tellBeginning(options, where);
     for (const role of ["host", "peer"] as const) writeRandom(join(folder, `from-${role}`), options.size);
@@ -89,18 +101,35 @@ async function perform(options: DemoOptions, where: string): Promise<number> {
   }
 }
 
+/** Where what is sent and what arrives lies for a while. */
+function newFolder(): string {
+  const above = tmpdir();
+  try {
+    return mkdtempSync(join(above, "tcpnet-demo-"));
+  } catch (error) {
+    const { code = "", message } = error as NodeJS.ErrnoException;
+    const { why, exitCode } = fileError(above, code, message);
+    throw new CliError(exitCode, `no folder can be made in ${above}`, why, "say another: TMPDIR=/var/tmp");
+  }
+}
+
 function tellBeginning({ size, impairment, memory }: DemoOptions, where: string): void {
   const map = memory
     ? "host 10.0.0.7 ─ a link in memory ─ 10.0.1.5 peer"
-    : "host 10.0.0.7 ─ tun0 10.0.0.1 ┄ kernel forwarding ┄ 10.0.1.1 tun1 ─ 10.0.1.5 peer";
+    : "host 10.0.0.7 ─ tun0 10.0.0.1 ┄ kernel ┄ 10.0.1.1 tun1 ─ 10.0.1.5 peer";
   say(
-    `${bold("tcpnet demo")}: two programs, each with a TCP of its own${memory ? "" : ", and this kernel as the router between them"}`,
-    `  where   ${where}`,
-    `  map     ${map}`,
-    `  link    ${impairment === null ? "clean" : `${impairment.text} (each way, at the peer)`}`,
-    `  plan    ${bytesText(size)} of random data each way at once, then both sides close`,
+    `${bold("tcpnet demo")}: two programs, each with a TCP of its own${memory ? "" : ", this kernel their router"}`,
+    ...field("where", where),
+    ...field("map", map),
+    ...field("link", impairment === null ? "clean" : `${impairment.text} (each way, at the peer)`),
+    ...field("plan", `${bytesText(size)} of random data each way at once, then both sides close`),
     "",
   );
+}
+
+/** A row of the head: on the smallest terminal it goes on below itself. */
+function field(name: string, text: string): string[] {
+  return wrapped(text, 70).map((line, i) => `  ${(i === 0 ? name : "").padEnd(8)}${line}`);
 }
 
 async function prepare({ mtu }: DemoOptions, folder: string): Promise<void> {

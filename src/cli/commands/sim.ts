@@ -29,7 +29,10 @@ export async function run({ flags }: Call): Promise<number> {
   const log = path === undefined ? undefined : new Lines(path);
   const result = transfer({ ...options, line: log?.add });
   log?.close();
-  const text = flags.has("json") ? JSON.stringify({ schema: "tcpnet.sim/1", ...result }) : transferTable(result);
+  const columns = process.stdout.isTTY === true && path !== "-" ? process.stdout.columns || 80 : undefined;
+  const text = flags.has("json")
+    ? JSON.stringify({ schema: "tcpnet.sim/1", ...result })
+    : transferTable(result, columns);
   if (path === "-") say(text);
   else print(`${text}\n`);
   const well = ({ error, completion, asked }: FlowResult) => error === "OK" && (completion !== null || asked === null);

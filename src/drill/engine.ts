@@ -156,6 +156,8 @@ export interface EngineConnection {
   unsent(): number;
   /** The peer's FIN has come in order. */
   finished(): boolean;
+  /** A call waits for the end of the handshake to write. */
+  awaitsWriter?(): void;
   /** Octets to be read before the one that the urgent pointer marks (the one before it); undefined: there is none ahead. */
   urgentAt?(): number | undefined;
   /** The errno's name that ended the connection; taken by `takeError`. */

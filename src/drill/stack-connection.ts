@@ -104,6 +104,10 @@ export class StackConnection implements EngineConnection {
     return rcv.finSeen && gt(rcv.nxt, rcv.fin);
   }
 
+  awaitsWriter(): void {
+    this.#tcb.writerWaits = true;
+  }
+
   urgentAt(): number | undefined {
     const { rcv } = this.#tcb;
     return rcv.urgent ? diff(rcv.up, (rcv.nxt - rcv.unread) | 0) - 1 : undefined;

@@ -65,7 +65,7 @@ class Wire implements Device {
 }
 
 /** Options that are not a parameter of the connection but of the socket above it; children inherit them. */
-const OF_THE_SOCKET = new Set(["TCP_CORK", "TCP_NOPUSH", "TCP_NOTSENT_LOWAT"]);
+const OF_THE_SOCKET = new Set(["TCP_CORK", "TCP_NOPUSH", "TCP_NOTSENT_LOWAT", "TCP_QUICKACK"]);
 /** Enough for the connections of a script, and little to set up: there is a stack per script. */
 const LIMITS = { memory: 32 << 20, connections: 256, records: 4096 };
 

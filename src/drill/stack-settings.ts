@@ -31,6 +31,7 @@ const LINUX: Params = {
   dropSynText: true,
   // Two jiffies, of 1 ms.
   badAckResendsSyn: 2 * MS,
+  answerSynLater: 200 * MS,
   pawsSlack: 1,
   timeWaitAnswersAll: true,
   userTimeoutFromResend: true,
@@ -146,6 +147,14 @@ export const READ_LATE: ReadonlySet<string> = new Set([
   "superSegmentMin",
 ]);
 
+/** How many timeouts of a SYN,ACK (1 s, doubled up to 120 s) it takes until so many seconds are over. */
+function timeoutsOf(seconds: number): number {
+  let n = 0;
+  for (let [over, timeout] = [0, 1]; n < 255 && over < seconds; n++, timeout = Math.min(2 * timeout, 120))
+    over += timeout;
+  return n;
+}
+
 /** Options of a socket, by the socket API's names. Linux doubles buffer sizes for its own overhead; the payload's share is what was asked. */
 const OPTIONS: Readonly<Record<string, (value: number) => Params | undefined>> = {
   SO_KEEPALIVE: (on) => ({ keepAlive: on !== 0 }),
@@ -165,7 +174,7 @@ const OPTIONS: Readonly<Record<string, (value: number) => Params | undefined>> =
   TCP_QUICKACK: () => ({}),
   TCP_CORK: () => ({}),
   TCP_NOTSENT_LOWAT: () => ({}),
-  TCP_DEFER_ACCEPT: (n) => (n === 0 ? {} : undefined),
+  TCP_DEFER_ACCEPT: (seconds) => ({ deferAccept: timeoutsOf(seconds) }),
   // What they change depends on a setting: see stack-fast-open.ts.
   TCP_FASTOPEN: () => ({}),
   TCP_FASTOPEN_CONNECT: () => ({}),

@@ -276,6 +276,12 @@ function opens(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
     resetFor(seg, M.TX_RST_ACK, reset);
     return drop(tcb, M.RX_ACK_TOO_NEW, now);
   }
+  // The listener waits for data: the ACK only says that our SYN,ACK came.
+  const unripe = tcb.retries + tcb.deferredTimeouts < tcb.params.deferAccept;
+  if (unripe && !fast.early && listener !== null && seg.len === 0) {
+    tcb.acceptDeferred = true;
+    return drop(tcb, M.RX_DEFERRED, now);
+  }
   // The accept queue is full: the ACK is as if it had been lost; the SYN,ACK is sent again in time.
   if (!fast.early && listener !== null && listener.ready.length > listener.backlog) {
     if (tcb.params.abortOnOverflow) {

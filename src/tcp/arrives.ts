@@ -20,7 +20,7 @@ import { release } from "./sack.ts";
 import type { Segment } from "./segment.ts";
 import { diff, gt, le } from "./seq.ts";
 import { SYN_RECEIVED, SYN_SENT } from "./state.ts";
-import { setState, T_RETRANSMIT, type Tcb } from "./tcb.ts";
+import { setState, T_DELAYED_ACK, T_RETRANSMIT, type Tcb } from "./tcb.ts";
 import { synWindow } from "./window.ts";
 
 /**
@@ -108,7 +108,8 @@ function synSent(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
   if (acks) {
     establish(tcb, seg, now);
     answered(tcb, seg, now);
-    tcb.ackNow = M.TX_ACK_HANDSHAKE;
+    if (expectsToWrite(tcb)) tcb.timers[T_DELAYED_ACK] = now + tcb.params.answerSynLater;
+    else tcb.ackNow = M.TX_ACK_HANDSHAKE;
     // Sixth and later steps: urgent, text and FIN that came with it. The SYN has been dealt with.
     if (tcb.params.dropSynText && !tcb.fast.asked && tcb.fast.sent === 0) {
       seg.n = 0;
@@ -131,6 +132,12 @@ function synSent(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
   // Data that went with our SYN is still in flight.
   if (tcb.fast.sent === 0) release(tcb);
   tcb.synNow = M.TX_SYN_ACK;
+}
+
+/** The user waits to write, or has said that it will: the ACK can ride on what it writes. */
+function expectsToWrite(tcb: Tcb): boolean {
+  if (tcb.params.answerSynLater === 0) return false;
+  return tcb.writerWaits || tcb.interactive || tcb.params.deferAccept > 0;
 }
 
 /** Text on a SYN waits until the handshake is over; it is kept as if it had come out of order and is not acknowledged yet. */

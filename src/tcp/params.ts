@@ -102,6 +102,11 @@ export interface TcpParams extends Quirks {
    * has the MSS, and with timestamps the options, of a small table.
    */
   synCookies: "off" | "overflow" | "always";
+  /**
+   * A connection is given to the listener's user only when data (or a FIN) has come: until so many timeouts of the SYN,ACK a bare ACK of it
+   * does not open the connection (TCP_DEFER_ACCEPT). 0: it does, as RFC 9293 §3.10.7.4 says.
+   */
+  deferAccept: number;
   /** What a segment for no connection and no listener draws: RST always, RST but not for a SYN, or nothing. Only the stack's default counts. */
   resetUnknown: "all" | "segments" | "none";
   /** A SYN with FIN is dropped in LISTEN; false: its FIN is ignored. */
@@ -177,6 +182,7 @@ export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   fastOpenBacklog: 0,
   fastOpenPause: 1 * MINUTE,
   synCookies: "overflow",
+  deferAccept: 0,
   resetUnknown: "all",
   dropSynFin: true,
   abortOnOverflow: false,

@@ -30,6 +30,8 @@ export interface Quirks {
   dropSynText: boolean;
   /** A SYN that was answered by an unacceptable ACK or RST is sent again after this time, once (Linux); 0: in its time. */
   badAckResendsSyn: number;
+  /** The ACK of a SYN,ACK waits so long for data to ride on, where the user is about to write (Linux: 200 ms); 0: it goes at once. */
+  answerSynLater: number;
   /** Ticks by which a timestamp may lie behind TS.Recent: 1 in Linux, 0 in RFC 7323 §5.3. */
   pawsSlack: number;
   /** TIME-WAIT answers a segment that has neither ACK nor RST (Linux); RFC 9293 §3.10.7.4 drops it. */
@@ -65,6 +67,7 @@ export const NO_QUIRKS: Readonly<Quirks> = {
   resetAtFin: false,
   dropSynText: false,
   badAckResendsSyn: 0,
+  answerSynLater: 0,
   pawsSlack: 0,
   timeWaitAnswersAll: false,
   userTimeoutFromResend: false,

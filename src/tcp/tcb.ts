@@ -267,6 +267,11 @@ export class Tcb {
   /** Duplicate ACKs due beyond that one (only where the peer has no SACK). */
   ackDuplicates = 0;
   quickAcks = 0;
+  /** A call of the user waits for the end of the handshake to write. */
+  writerWaits = false;
+  /** The ACK of our SYN,ACK came, but the listener waits for data (`deferAccept`); and timeouts that were let pass for that. */
+  acceptDeferred = false;
+  deferredTimeouts = 0;
   /** The user answers what it reads: quick ACKs would only double the packets. */
   interactive = false;
   /** Set by a timer or a call: one segment to send besides what the windows allow. */

@@ -82,6 +82,12 @@ function retransmit(tcb: Tcb, now: number): void {
   // Of a connection that opens by Fast Open no record stands for the SYN,ACK.
   if (tcb.head === NONE && !tcb.fast.early) return;
   const { params } = tcb;
+  if (tcb.acceptDeferred && awaitsText(tcb)) {
+    tcb.deferredTimeouts++;
+    backOff(tcb);
+    tcb.timers[T_RETRANSMIT] = now + tcb.rto;
+    return;
+  }
   // SHLD-17, MUST-37: a peer that closed its window over what is in flight and still answers is not given up.
   const open = (tcb.state & (SYN_SENT | SYN_RECEIVED)) === 0;
   const closed = open && tcb.snd.wnd === 0 && now - tcb.lastAckTime < 2 * tcb.rto;
@@ -109,6 +115,11 @@ function retransmit(tcb: Tcb, now: number): void {
     tcb.cc.flight = tcb.outstanding();
     timedOut(tcb, now);
   }
+}
+
+/** The peer has our SYN,ACK: it is sent again only at the end of the time in which data was to come. */
+function awaitsText(tcb: Tcb): boolean {
+  return tcb.state === SYN_RECEIVED && tcb.retries + tcb.deferredTimeouts + 1 < tcb.params.deferAccept;
 }
 
 /** Where USER TIMEOUT counts from here: a first retransmission, or a first probe. */

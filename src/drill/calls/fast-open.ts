@@ -44,7 +44,9 @@ export function early(
   if (!progress.opened) return open(call, s, t, progress, now);
   const error = takeError(s);
   if (error) return progress.octets > 0 ? done(progress.octets) : failed(error);
-  return opening(s) ? undefined : "go on";
+  if (!opening(s)) return "go on";
+  if (progress.octets < t.count) s.connection?.awaitsWriter?.();
+  return undefined;
 }
 
 function open(call: Call, s: TcpSocket, t: Transfer, progress: Opening, now: number): Outcome | undefined | "go on" {

@@ -169,7 +169,10 @@ const write: Step = (call, s, t, progress, now) => {
   }
   const refused = unwritable(s);
   if (refused) return progress.octets > 0 ? done(progress.octets) : failed(refused);
-  if (opening(s)) return undefined;
+  if (opening(s)) {
+    if (!progress.nonblocking) s.connection?.awaitsWriter?.();
+    return undefined;
+  }
   if (t.nowhere && t.count > 0) return failed("EFAULT");
   const lends = (t.flags & ZEROCOPY) !== 0 && Boolean(s.options.get("SO_ZEROCOPY"));
   const start = s.wrote - progress.octets;

@@ -54,9 +54,9 @@ fuzz N="1000000" SEED="1":
 conformance:
     bun test/conformance/generate.ts
 
-# packetdrill scripts in virtual time
-drill *FILES="test/drill":
-    bun test {{FILES}}
+# packetdrill scripts in virtual time: our own as they are meant, or those that are named, as for tcpnet drill
+drill *FILES:
+    {{ if FILES == "" { "bun test test/drill" } else { "bun src/cli/main.ts drill " + FILES } }}
 
 # the same scripts against this machine's kernel, in real time: where does it differ? (root, or user namespaces)
 oracle *WORDS:

@@ -34,10 +34,17 @@ describe("one line", () => {
   test("what cannot be understood is told and changes nothing", () => {
     const it = link();
     const before = it.profiles();
-    for (const line of ["", "sett loss 1%", "set loss", "set losss 1%", "change delay 1", "set trace /no/such/file"]) {
+    const odd = ["", "sett loss 1%", "set loss", "set losss 1%", "change delay 1", "set trace /no/such/file"];
+    // To forget the words is not to ask for a clear link.
+    const forgotten = ["set", "set ", "change", "clear loss", "show out"];
+    for (const line of [...odd, ...forgotten]) {
       expect([line, control(it, line, readTrace).ok]).toEqual([line, false]);
     }
     expect(it.profiles()).toBe(before);
+  });
+
+  test("where it went wrong is pointed at", () => {
+    expect(control(link(), "set delay 20ms loss much").text).toMatch(/\(column 17\)\ndelay 20ms loss much\n {16}\^$/);
   });
 });
 

@@ -82,6 +82,8 @@ test("a full disk ends the capture once, in words; the program goes on", () => {
   for (let i = 0; i < 2_000; i++) add(file, packetOf(1500), i);
   expect(ends.map((error) => error.message)).toEqual(["the capture /dev/full ends here: the disk is full (ENOSPC)"]);
   expect(file.begin(100, 0, true, 0)).toBe(-1);
+  // No reader was too slow: there is no file any more.
+  expect([file.isOpen, file.dropped]).toEqual([false, 0]);
   file.close();
 });
 

@@ -81,3 +81,13 @@ test("the table is made to be read", () => {
   const result = simulate({ link: "delay 20ms loss 1% rate 10mbit", bytes: 1_000_000, flows: 2, time: 60 });
   expect(transferTable(result).replace(/digest \w+/, "digest …")).toMatchSnapshot();
 });
+
+test("on a narrow terminal the table has fewer columns, and the figures that are asked for most", () => {
+  const result = simulate({ link: "delay 20ms rate 10mbit queue 50", bytes: 1_000_000, flows: 2, time: 60 });
+  const wide = transferTable(result);
+  expect(transferTable(result, 200)).toBe(wide);
+  const narrow = transferTable(result, 80);
+  expect(narrow.split("\n").filter((line) => line.length > 80)).toEqual([]);
+  for (const name of ["received", "done", "goodput", "resent", "rtt", "cwnd"]) expect(narrow).toContain(name);
+  expect(narrow).not.toContain("max cwnd");
+});

@@ -3,6 +3,7 @@ import { type CommandSpec, group } from "./command-spec.ts";
 import {
   ADDRESSES,
   CAPTURE,
+  FAST_OPEN,
   GLOBAL_FLAGS,
   LINK,
   LINK_CLAUSES,
@@ -94,6 +95,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         ...SERVICE,
         ["--timeout <time>", "give up when nobody came by then, or after so much silence (wait for ever; 255s)"],
         ["--simultaneous", "both sides open actively: say it on both"],
+        FAST_OPEN,
       ),
       group("Addresses and device", ...ADDRESSES, ["--no-offload", "plain packets instead of 64 KiB super-segments"]),
       LIVE_LINK,
@@ -121,6 +123,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         ...SERVICE,
         ["--timeout <time>", "give up after so much silence, to the SYN or later (255s)"],
         ["--simultaneous", "both sides open actively: say it on both"],
+        FAST_OPEN,
       ),
       group("Addresses and device", ...ADDRESSES, ["--no-offload", "plain packets instead of 64 KiB super-segments"]),
       LIVE_LINK,

@@ -44,9 +44,15 @@ export class Conversation {
     this.#voice = voice;
   }
 
-  /** Waits for the handshake, carries everything both ways, and waits for the orderly end. Rejects as the socket does. */
-  async run(service: Service, ends: Ends): Promise<void> {
+  /**
+   * Waits for the handshake, carries everything both ways, and waits for the orderly end. Rejects as the socket does.
+   * @param early begin to carry before the handshake is over: data goes with the SYN, and what came with one is answered.
+   */
+  async run(service: Service, ends: Ends, early: boolean): Promise<void> {
     const { socket } = this;
+    const begun = early ? this.#carry(service, ends) : null;
+    // Whatever ends it is told below.
+    begun?.catch(() => {});
     const info = await socket.opened;
     const facts = { local: socket.localAddress, remote: socket.remoteAddress, connection: socket.id, ...info };
     this.#voice.event("open", facts, `open ${socket.localAddress} ⇄ ${socket.remoteAddress}`);
@@ -56,7 +62,7 @@ export class Conversation {
     const stop = this.#showProgress(pipe && ends.typing, pipe && ends.shown);
     try {
       // A keyboard may be waited for when all else is over: a reset is told at once, and so is the end after Ctrl-C.
-      await Promise.all([Promise.race([this.#carry(service, ends), this.#interrupted]), socket.closed]);
+      await Promise.all([Promise.race([begun ?? this.#carry(service, ends), this.#interrupted]), socket.closed]);
     } finally {
       stop();
     }

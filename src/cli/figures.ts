@@ -10,10 +10,11 @@ import type { Facts } from "./voice.ts";
 const RATED = 100_000;
 
 /** What the handshake agreed on. */
-export function agreedText({ mss, sack, timestamps, wscale, rtt }: SocketInfo): string {
+export function agreedText({ mss, sack, timestamps, wscale, rtt, synData }: SocketInfo): string {
   const scale = wscale === null ? "no window scale" : `window scale ${wscale.send}/${wscale.receive}`;
   const words = [`mss ${mss}`, sack ? "sack" : "no sack", timestamps ? "timestamps" : "no timestamps", scale];
   if (rtt > 0) words.push(`handshake ${timeText(rtt)}`);
+  if (synData) words.push("data with the SYN");
   return words.join(", ");
 }
 

@@ -19,6 +19,11 @@ export const TRAFFIC = [
   ["--recv <file>", "write what comes to the file instead of standard output"],
 ] as const;
 
+export const FAST_OPEN = [
+  "--fast-open",
+  "the first bytes go with the SYN and are taken with it (RFC 7413): say it on both; of a named remote no cookie is asked",
+] as const;
+
 export const LINK_CLAUSES: readonly Flag[] = group(
   "",
   ["--delay <time>", "20ms"],

@@ -22,6 +22,8 @@ export interface SessionOptions {
   /** Serve one connection after the other. */
   readonly keep: boolean;
   readonly simultaneous: boolean;
+  /** Data goes with the SYN, and is taken with it. */
+  readonly fastOpen: boolean;
   /** µs of silence after which it is given up; undefined: the default of who opens, for ever for who waits. */
   readonly timeout: number | undefined;
   readonly send: string | undefined;
@@ -87,6 +89,7 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
     service,
     keep: keep || (role === "host" && service.kind !== "pipe"),
     simultaneous,
+    fastOpen: flags.has("fast-open"),
     timeout: timeoutOf(flags),
     send,
     recv,

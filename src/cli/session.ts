@@ -146,8 +146,10 @@ export class Session {
   }
 
   async #dial(): Promise<void> {
-    const { endpoint: e, port, simultaneous } = this.#options;
-    const options: ConnectOptions = { ...this.#socketOptions(), timeout: this.#silenceMs() };
+    const { endpoint: e, port, simultaneous, fastOpen } = this.#options;
+    // The program is too young to have a cookie of the other side.
+    const early = fastOpen ? { fastOpen, params: { fastOpenCookieless: true } } : {};
+    const options: ConnectOptions = { ...this.#socketOptions(), ...early, timeout: this.#silenceMs() };
     const socket = this.#stack.connect(
       { hostname: `${e.remote}`, port },
       simultaneous ? { ...options, localPort: port } : options,
@@ -162,10 +164,12 @@ export class Session {
   }
 
   async #listen(): Promise<void> {
-    const { endpoint: e, port, keep, service } = this.#options;
+    const { endpoint: e, port, keep, service, fastOpen } = this.#options;
+    // Who is named needs no cookie to prove his address: nobody else is let in.
+    const early = { fastOpen, params: { fastOpenCookieless: e.remote !== null } };
     const admitted = e.remote === null ? {} : { remote: `${e.remote}` };
     const backlog = service.kind === "pipe" ? BACKLOG : BACKLOG_OF_SERVICE;
-    const listener = this.#stack.listen({ port, backlog, ...admitted, ...this.#socketOptions() });
+    const listener = this.#stack.listen({ port, backlog, ...admitted, ...this.#socketOptions(), ...early });
     this.#listener = listener;
     listener.onStranger = ({ hostname }) => this.#tellStranger(hostname, ++this.#strangers);
     const where = bracketed(`${e.local}`, port);
@@ -211,7 +215,7 @@ export class Session {
       () => {},
     );
     try {
-      await conversation.run(service, this.#ends);
+      await conversation.run(service, this.#ends, this.#options.fastOpen);
       conversation.tellSummary("closed in order by both sides");
       await this.#linger(socket);
     } catch (error) {

@@ -40,6 +40,18 @@ labTest("simultaneous open: both dial, one connection comes of it", async (lab) 
   expect(p.stderr).toContain("10.0.1.5:7000 ⇄ 10.0.0.7:7000");
 });
 
+labTest("fast open: what peer has to say goes with its SYN", async (lab) => {
+  const host = lab.tcpnet(...HOST, "--fast-open");
+  await host.says(/waiting at 10\.0\.0\.7:7000/);
+  const peer = lab.shell(`printf 'early bird' | $T ${PEER.join(" ")} --fast-open`);
+  host.type("the worm");
+  host.endInput();
+  const [h, p] = await bothWell(host, peer);
+  expect([h.stdout.toString(), p.stdout.toString()]).toEqual(["early bird", "the worm"]);
+  expect(p.stderr).toMatch(/→ SYN +SYN-SENT +seq 0 \+ 10 bytes[\s\S]*data with the SYN/);
+  expect(h.stderr).toMatch(/← SYN +SYN-RECEIVED +seq 0 \+ 10 bytes[\s\S]*data with the SYN/);
+});
+
 for (const first of ["host", "peer"] as const) {
   labTest(`half-close by the ${first}: the other direction goes on`, async (lab) => {
     const host = lab.tcpnet(...HOST);

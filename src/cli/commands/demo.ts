@@ -240,6 +240,7 @@ function sessionFor(role: Role, options: DemoOptions, folder: string): SessionOp
     service: { kind: "pipe" },
     keep: false,
     simultaneous: false,
+    fastOpen: false,
     timeout: undefined,
     send: join(folder, `from-${role}`),
     recv: join(folder, `from-${role === "host" ? "peer" : "host"}.copy`),

@@ -1,0 +1,26 @@
+/** TCP Fast Open between a stack and the kernel (RFC 7413). */
+import { expect } from "bun:test";
+import { netTest } from "../support/netns.ts";
+
+for (const [role, name, expected] of [
+  [
+    "server",
+    "the kernel's client gets a cookie of ours, shows it, and is accepted before its handshake is over",
+    { early: [false, true, true], kernel: ["5000 0", "5000 1", "5000 1"] },
+  ],
+  [
+    "client",
+    "the kernel's server gives us a cookie, and takes what goes with our SYN from then on",
+    [
+      [true, false, "no-cookie"],
+      [true, true, ""],
+      [true, true, ""],
+    ],
+  ],
+] as const) {
+  netTest(name, async (ns) => {
+    await ns.must(["sysctl", "-qw", "net.ipv4.tcp_fastopen=3"]);
+    const { stdout, stderr } = await ns.run([process.execPath, "test/e2e/fast-open.inside.ts", role]);
+    expect({ stderr, told: JSON.parse(stdout || "null") }).toEqual({ stderr: "", told: expected as never });
+  });
+}

@@ -76,6 +76,8 @@ const FILE_WORDS: Readonly<Record<string, string>> = {
   EFBIG: "the file grew beyond what is allowed",
   EROFS: "the file system is read-only",
   EIO: "the disk reported an error",
+  EMFILE: "this program may open no more files: ulimit -n 1024",
+  ENFILE: "this machine may open no more files",
 };
 
 /** What an operation on a file says when the system refuses it. */

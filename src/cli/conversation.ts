@@ -5,11 +5,12 @@ import type { Socket } from "#socket/types";
 import { agreedText, figuresText, rttText, summaryFacts, summaryLines } from "./figures.ts";
 import { DISCARD, echo, Flow, PatternSource, receive, type Sink, type Source, send } from "./pump.ts";
 import type { Service } from "./session-options.ts";
-import { redraws } from "./terminal.ts";
+import { redraws, shownBeside } from "./terminal.ts";
 import type { Voice } from "./voice.ts";
 
 const PROGRESS_MS = 250;
 const INTERVAL_MS = 1000;
+const NEWLINE = 10;
 
 /** Where the bytes of a `pipe` come from and go to. */
 export interface Ends {
@@ -111,12 +112,13 @@ export class Conversation {
     }
   }
 
-  /** The line at the bottom gives way to what comes. */
+  /** The line at the bottom gives way to what comes, and what is said to what came. */
   #belowProgress(sink: Sink): Sink {
     return {
-      write: (from, n) => {
+      write: async (from, n) => {
         this.#voice.progress("");
-        return sink.write(from, n);
+        await sink.write(from, n);
+        shownBeside(from[n - 1] === NEWLINE);
       },
     };
   }

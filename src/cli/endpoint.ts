@@ -53,6 +53,10 @@ export function endpoint(
   }
   const owner = far.equals(kernel.address) ? tun : kernelAddresses(far.toString());
   if (owner !== undefined && words.kernel !== true) throw kernelsOwn(role, far, owner, kernel);
+  if (owner === undefined && words.kernel === true) {
+    const why = "--kernel is for talking to a program of this machine";
+    throw usageError(`${far} is no address of this machine`, why, `leave --kernel out, or say ${kernel.address}`);
+  }
   const inside = kernel.contains(far) && owner === undefined;
   if (inside && role === "peer") {
     throw usageError(

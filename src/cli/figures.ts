@@ -39,16 +39,23 @@ export function rttText(rtt: number): string {
 
 /** The end of a connection. */
 export function summaryLines(info: TcpInfo, sent: Amount, received: Amount): string[] {
-  const { retransTotal, timeouts, dataSegsOut, rtt, minRtt, congestionControl } = info;
-  const lines = [`        sent      ${flowText(sent)}`, `        received  ${flowText(received)}`];
-  // A SYN or FIN that is sent again is no segment of data: where there are more of them a share says nothing.
-  const share = retransTotal > dataSegsOut ? "" : ` (${((100 * retransTotal) / dataSegsOut).toFixed(2)} %)`;
-  const of = share === "" ? "" : ` of ${counted(dataSegsOut, "segment")}`;
-  const some = `${retransTotal}${of} resent${share}, ${counted(timeouts, "timeout")}`;
-  const resent = retransTotal === 0 ? "nothing resent" : some;
-  const trip = rtt > 0 ? `rtt ${timeText(rtt)} (least ${timeText(minRtt)})` : "rtt not measured";
-  lines.push(`        ${trip}   ${resent}   ${congestionControl}`);
-  return lines;
+  const { rtt, minRtt, congestionControl } = info;
+  const trip = rtt > 0 ? `${timeText(rtt)} (least ${timeText(minRtt)})` : "not measured";
+  return [
+    `        sent      ${flowText(sent)}`,
+    `        received  ${flowText(received)}`,
+    `        resent    ${resentText(info)}`,
+    `        rtt       ${trip}   ${congestionControl}`,
+  ];
+}
+
+function resentText({ retransTotal, bytesRetrans, dataSegsOut, timeouts }: TcpInfo): string {
+  if (retransTotal === 0) return "nothing";
+  const late = timeouts === 0 ? "" : `, ${counted(timeouts, "timeout")}`;
+  // A SYN or a FIN is no segment of data: a share of those says nothing of it.
+  if (bytesRetrans === 0 || retransTotal > dataSegsOut) return `${counted(retransTotal, "segment")}${late}`;
+  const share = ((100 * retransTotal) / dataSegsOut).toFixed(2);
+  return `${retransTotal} of ${counted(dataSegsOut, "segment")} (${share} %)${late}`;
 }
 
 function flowText(flow: Amount): string {

@@ -7,7 +7,7 @@ import { ConnectionError } from "#socket/connection-error";
 import { createStack } from "#socket/create-stack";
 import type { ConnectOptions, Listener, NetStack, Socket, SocketOptions } from "#socket/types";
 import { addressMap, bracketed } from "./address-map.ts";
-import { CliError, fileError } from "./cli-error.ts";
+import { CliError, type FileUse, fileError } from "./cli-error.ts";
 import { Conversation, type Ends } from "./conversation.ts";
 import { obstacle, obstacleAfterSilence } from "./diagnose.ts";
 import { EXIT_CONNECT_TIMEOUT, EXIT_OK, EXIT_SIGINT } from "./exit-codes.ts";
@@ -285,7 +285,8 @@ async function turn(): Promise<void> {
 }
 
 /** Files that cannot be opened are told before anything else happens. */
-function openEnds({ send, recv, listenOnly }: SessionOptions): Ends {
+function openEnds({ send, recv, listenOnly, service }: SessionOptions): Ends {
+  if (send === undefined && service.kind === "pipe") refuseDirectory(0, "standard input", "read");
   const source = send === undefined ? new FileSource(0, "standard input") : new FileSource(openFile(send, "r"), send);
   const sink = recv === undefined ? new FileSink(1, "standard output") : new FileSink(openFile(recv, "w"), recv);
   const typing = send === undefined && process.stdin.isTTY === true && !listenOnly;
@@ -301,8 +302,18 @@ function openFile(path: string, mode: "r" | "w"): number {
   } catch (error) {
     throw fileError(path, (error as NodeJS.ErrnoException).code ?? "", (error as Error).message, use);
   }
-  // A directory opens for reading, and refuses the first read.
-  if (!fstatSync(fd).isDirectory()) return fd;
-  closeSync(fd);
+  refuseDirectory(fd, path, use);
+  return fd;
+}
+
+/** A directory opens for reading, and refuses the first read. */
+function refuseDirectory(fd: number, path: string, use: FileUse): void {
+  try {
+    if (!fstatSync(fd).isDirectory()) return;
+  } catch {
+    // A standard input that is closed is an empty one.
+    return;
+  }
+  if (fd > 2) closeSync(fd);
   throw fileError(path, "EISDIR", "", use);
 }

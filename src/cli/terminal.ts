@@ -28,11 +28,19 @@ export const green: (text: string) => string = sgr(32, 39);
 export const yellow: (text: string) => string = sgr(33, 39);
 
 let progressShown = false;
+let midLine = false;
+
+/** The application's own bytes went to this terminal, and did or did not end a line: what is said begins one of its own. */
+export function shownBeside(endsLine: boolean): void {
+  midLine = !endsLine && stream.isTTY === true;
+}
 
 /** One or more lines, at once and in order. Where nobody reads any more, nothing happens. */
 export function say(...lines: readonly string[]): void {
-  put((progressShown ? "\r\x1b[K" : "") + lines.map((line) => `${line}\n`).join(""));
+  if (lines.length === 0) return;
+  put((progressShown ? "\r\x1b[K" : midLine ? "\n" : "") + lines.map((line) => `${line}\n`).join(""));
   progressShown = false;
+  midLine = false;
 }
 
 /** Redraws the line at the bottom; "" takes it away. Only on a terminal. */

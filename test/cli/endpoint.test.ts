@@ -61,6 +61,16 @@ test("each mistake is told as what it is", () => {
     /kernel's own address.*--local 10\.0\.0\.7/,
   );
   expect(said("host", "10.0.0.1/24", "10.0.1.5", { local: "10.0.5.5" })).toMatch(/does not lie in 10\.0\.0\.0\/24/);
+  expect(said("peer", "10.0.1.1/24", "10.0.0.7", { kernel: true })).toMatch(
+    /^10\.0\.0\.7 is no address of this machine.*say 10\.0\.1\.1/,
+  );
+  expect(said("peer", "10.0.1.1/24", "10.0.0.7:80")).toMatch(/has a port.*10\.0\.0\.7 --port 80$/);
+  expect(said("peer", "10.0.1.1/24", "[fd00::7]:80")).toMatch(/has a port.*fd00::7 --port 80$/);
+  expect(said("peer", "10.0.1.1/24", "10.0.0.7", { local: "10.0.1.1" })).toMatch(/--local 10\.0\.1\.5/);
+  expect(said("peer", "10.0.1.1/24", "10.0.0.7", { local: "10.0.1.255" })).toMatch(/first or the last address/);
+  for (const cidr of ["10.0.0.1/0", "10.0.0.1/7", "127.0.0.1/8", "224.0.0.1/24", "0.0.0.1/8", "::1/64", "ff02::1/64"]) {
+    expect(said("host", cidr, cidr.includes(":") ? "fd00::5" : "10.0.1.5")).toMatch(/too much|no address of a host/);
+  }
   expect(said("host", "10.0.0.1/24", "10.0.0.9", { local: "10.0.0.8" })).toMatch(/both name the stack's own address/);
 });
 

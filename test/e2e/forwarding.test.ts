@@ -144,7 +144,7 @@ labTest(
     const [, p] = await bothWell(host, peer);
     expect(lab.sha256("a.copy")).toBe(sum);
     expect(p.stderr).toMatch(/link .*loss 2%.*seed 3/);
-    expect(p.stderr).toMatch(/\d+ of \d+ segments resent/);
+    expect(p.stderr).toMatch(/resent {4}\d+ of \d+ segments \(/);
   },
 );
 
@@ -163,7 +163,7 @@ labTest(
     const screen = Bun.stripANSI(p.stdout.toString()).split(/[\r\n]+/);
     expect([h.code, p.code]).toEqual([0, 0]);
     expect(screen).toContainEqual(expect.stringMatching(/^out [\d.]+ [kM]B [\d.]+ Mbit\/s {3}in 0 B .*resent$/));
-    expect(screen).toContainEqual(expect.stringMatching(/^an answer/));
+    expect(screen).toContain("an answer");
     expect(screen.join()).not.toContain("type text");
   },
 );

@@ -49,7 +49,7 @@ labTest("an interrupt before it is open leaves no figures; one afterwards leaves
   await peer.says(/open /);
   peer.child.kill("SIGTERM");
   expect((await peer.ended).stderr).toMatch(
-    /→ RST ACK .*\n.*ended by this side\n +sent .*\n +received .*\n +rtt .*\n$/,
+    /→ RST ACK .*\n.*ended by this side\n +sent .*\n +received .*\n +resent {4}nothing\n +rtt .*\n$/,
   );
   expect((await host.ended).code).toBe(12);
 });

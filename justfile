@@ -62,6 +62,10 @@ drill *FILES:
 oracle *WORDS:
     bun test/kernel/oracle.ts {{WORDS}}
 
+# N random conversations from SEED on, as our stack has them, against this machine's kernel; what differs is kept
+explore N="50" SEED="1":
+    bun test/kernel/explore.ts {{N}} {{SEED}}
+
 # start the program from source, without compiling: just run host tun0 10.0.0.1/24 10.0.1.5
 run *ARGS:
     bun src/cli/main.ts {{ARGS}}

@@ -114,9 +114,9 @@ export function setOption(fd: number, level: number, name: number, value: Uint8A
   return resultOf(libc().setsockopt(fd, level, name, value, length));
 }
 
-/** How many bytes of the option there are; `into` holds them. */
-export function getOption(fd: number, level: number, name: number, into: Uint8Array): number {
-  const length = new Uint32Array([into.length]);
+/** How many bytes of the option there are; `into` holds them, of which the kernel is told that there are `room`. */
+export function getOption(fd: number, level: number, name: number, into: Uint8Array, room = into.length): number {
+  const length = new Uint32Array([room]);
   const result = resultOf(libc().getsockopt(fd, level, name, into, length));
   return result < 0 ? result : length[0]!;
 }

@@ -122,8 +122,7 @@ export class Flow {
     const reborn =
       this.#localKnown &&
       tcp.sequence !== this.localIsn &&
-      (tcp.flags & ACK) !== 0 &&
-      tcp.ack === (this.#newestSyn + 1) >>> 0;
+      ((tcp.flags & ACK) === 0 || tcp.ack === (this.#newestSyn + 1) >>> 0);
     if (this.#localKnown && !reborn) return;
     if (reborn) {
       this.#timestamp = undefined;
@@ -131,7 +130,9 @@ export class Flow {
       this.#written.clear();
       this.#arrivals.length = 0;
       this.#departures.length = 0;
-      this.#learnRemote(this.#newestSyn);
+      // A SYN by itself is a connect() anew: its answer tells the peer's number.
+      if (tcp.flags & ACK) this.#learnRemote(this.#newestSyn);
+      else this.#remoteKnown = false;
     }
     this.localIsn = tcp.sequence;
     this.#localKnown = true;

@@ -4,12 +4,12 @@ import { TCP_INFO_MAX, tcpInfoOf } from "#kernel/tcp-info";
 test("every field is read from its own octets: each of them changes one field at most, and none is read past the end", () => {
   const zero = tcpInfoOf(new Uint8Array(TCP_INFO_MAX));
   const names = new Set<string>();
-  for (let i = 0; i < 248; i++) {
+  for (let i = 0; i < TCP_INFO_MAX; i++) {
     const bytes = new Uint8Array(TCP_INFO_MAX);
-    bytes[i] = 0x21;
+    bytes[i] = 0x27;
     const changed = Object.entries(tcpInfoOf(bytes)).filter(([name, value]) => value !== zero[name]);
-    // Octet 6 holds both window scales, octet 7 bits that no script asks for.
-    expect(changed.length, `octet ${i}`).toBe(i === 6 ? 2 : i === 7 ? 0 : 1);
+    // Octet 6 holds both window scales.
+    expect(changed.length, `octet ${i}`).toBeLessThanOrEqual(i === 6 ? 2 : 1);
     for (const [name] of changed) names.add(name);
   }
   expect([...names].sort()).toEqual(Object.keys(zero).sort());

@@ -76,6 +76,33 @@ export class KernelCall extends Arguments {
   }
 }
 
+/** How long a blocking call waits: SO_RCVTIMEO or SO_SNDTIMEO of its socket, which the kernel's own, non-blocking one does not. */
+export class Patience {
+  #end: number | undefined;
+
+  constructor(
+    readonly call: KernelCall,
+    readonly option: "SO_RCVTIMEO" | "SO_SNDTIMEO",
+  ) {}
+
+  /** Whether the call has waited long enough; it begins with the first question. */
+  isOver(s: KernelSocket, now: number): boolean {
+    if (this.#end === undefined) {
+      const usecs = timeoutOf(s.fd, symbol(this.option)!);
+      this.#end = usecs === 0 ? Number.POSITIVE_INFINITY : now + usecs;
+      if (usecs > 0) this.call.around.wakeAt(this.#end);
+    }
+    return now >= this.#end;
+  }
+}
+
+/** struct timeval, as microseconds. */
+function timeoutOf(fd: number, option: number): number {
+  const time = new BigInt64Array(2);
+  sockets.getOption(fd, symbol("SOL_SOCKET")!, option, new Uint8Array(time.buffer));
+  return Number(time[0]!) * 1e6 + Number(time[1]!);
+}
+
 const NONBLOCK = symbol("O_NONBLOCK")!;
 const AGAIN = symbol("EAGAIN")!;
 const IN_PROGRESS = symbol("EINPROGRESS")!;
@@ -107,7 +134,7 @@ function connectionCall(call: KernelCall): Attempt | undefined {
       return connect(call);
     case "accept":
     case "accept4":
-      return call.on((s) => accept(call, s));
+      return accept(call);
     case "shutdown":
       return call.on((s) => answered(sockets.shutdown(s.fd, call.number(1))));
     case "close":
@@ -159,7 +186,8 @@ function listen(call: KernelCall, s: KernelSocket): Outcome {
 /** Asked again while the handshake goes on, connect() says what it came to. */
 function connect(call: KernelCall): Attempt {
   let begun = false;
-  return call.on((s) => {
+  const patience = new Patience(call, "SO_SNDTIMEO");
+  return call.on((s, now) => {
     const remotePort = port(call, call.around.connectPort);
     const result = sockets.connect(s.fd, sockets.socketAddress(call.ends.remote, remotePort));
     if (s.flow && (result >= 0 || result === -IN_PROGRESS)) {
@@ -169,21 +197,23 @@ function connect(call: KernelCall): Attempt {
     }
     const waits = result === -IN_PROGRESS || (begun && result === -ALREADY);
     begun = true;
-    return waits && !s.nonblocking ? undefined : answered(result);
+    if (waits && !s.nonblocking) return patience.isOver(s, now) ? answered(-IN_PROGRESS) : undefined;
+    return answered(result);
   });
 }
 
-function accept(call: KernelCall, s: KernelSocket): Outcome | undefined {
-  const fd = sockets.accept(s.fd);
-  if (fd < 0) return answeredOrWaits(fd, s.nonblocking);
-  const flow = call.around.flowOf(sockets.localPort(fd), sockets.peerPort(fd));
-  const nonblocking = call.name === "accept4" && (call.number(3) & NONBLOCK) !== 0;
-  const outcome = opened(new KernelSocket(fd, flow ?? s.flow, nonblocking));
-  if (flow || sockets.peerPort(fd) < 0) return outcome;
-  return {
-    ...outcome,
-    faults: [`accepted a connection from port ${sockets.peerPort(fd)}, which the script never made`],
-  };
+function accept(call: KernelCall): Attempt {
+  const patience = new Patience(call, "SO_RCVTIMEO");
+  return call.on((s, now) => {
+    const fd = sockets.accept(s.fd);
+    if (fd < 0) return answeredOrWaits(fd, s.nonblocking || patience.isOver(s, now));
+    const flow = call.around.flowOf(sockets.localPort(fd), sockets.peerPort(fd));
+    const nonblocking = call.name === "accept4" && (call.number(3) & NONBLOCK) !== 0;
+    const outcome = opened(new KernelSocket(fd, flow ?? s.flow, nonblocking));
+    if (flow || sockets.peerPort(fd) < 0) return outcome;
+    const fault = `accepted a connection from port ${sockets.peerPort(fd)}, which the script never made`;
+    return { ...outcome, faults: [fault] };
+  });
 }
 
 /** The kernel would wait in close() for what SO_LINGER says, and we with it, without a packet from the script. */

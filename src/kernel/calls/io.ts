@@ -6,7 +6,7 @@ import { pattern } from "#drill/codec";
 import { symbol } from "#drill/symbols";
 import * as libc from "#ffi/libc";
 import * as sockets from "#ffi/sockets";
-import { answered, answeredOrWaits, type KernelCall, type KernelSocket } from "./connection.ts";
+import { answered, answeredOrWaits, type KernelCall, type KernelSocket, Patience } from "./connection.ts";
 
 const bit = (name: string): number => symbol(name)!;
 const PEEK = bit("MSG_PEEK");
@@ -33,11 +33,14 @@ export function ioCall(call: KernelCall): Attempt | undefined {
 function read(call: KernelCall, t: Transfer): Attempt {
   let got = 0;
   const faults: string[] = [];
+  const patience = new Patience(call, "SO_RCVTIMEO");
   return call.on((s, now) => {
-    const waits = !s.nonblocking && (t.flags & DONTWAIT) === 0;
+    const over = patience.isOver(s, now);
+    if (over && got > 0) return done(got, ...faults);
+    const waits = !over && !s.nonblocking && (t.flags & DONTWAIT) === 0;
     if (t.count === 0 && call.name.startsWith("read")) return answered(sockets.readNothing(s.fd));
     // A blocking read waits for SO_RCVLOWAT, of which a non-blocking one knows nothing.
-    if (waits && t.count > 0 && (t.flags & (ERRQUEUE | OOB)) === 0 && !ready(s)) return undefined;
+    if (waits && t.count > 0 && (t.flags & (ERRQUEUE | OOB)) === 0 && !lowWaterReached(s)) return undefined;
     const stepsOver = (t.flags & (ERRQUEUE | OOB)) === 0 && atUrgentOctet(s);
     const received = sockets.receive(s.fd, t.count - got, t.flags);
     const { n } = received;
@@ -67,7 +70,11 @@ function atUrgentOctet(s: KernelSocket): boolean {
   return mark[0] === 1 && inline[0] === 0;
 }
 
-function ready(s: KernelSocket): boolean {
+/** Whether as much waits as SO_RCVLOWAT asks for, or nothing more will come. */
+function lowWaterReached(s: KernelSocket): boolean {
+  const least = new Uint32Array(1);
+  sockets.getOption(s.fd, bit("SOL_SOCKET"), bit("SO_RCVLOWAT"), new Uint8Array(least.buffer));
+  if (least[0]! <= 1) return true;
   const bits = sockets.wait([{ fd: s.fd, events: READABLE }], 0);
   return typeof bits === "number" || bits[0] !== 0;
 }
@@ -107,7 +114,8 @@ function dataOf(view: DataView, o: number, length: number, level: number, type: 
 
 function write(call: KernelCall, t: Transfer): Attempt {
   let sent = 0;
-  return call.on((s): Outcome | undefined => {
+  const patience = new Patience(call, "SO_SNDTIMEO");
+  return call.on((s, now): Outcome | undefined => {
     const opens = (t.flags & FASTOPEN) !== 0 && sent === 0;
     const bytes = t.text?.slice(sent) ?? pattern(s.wrote, t.count - sent);
     const n = sockets.send(
@@ -126,7 +134,7 @@ function write(call: KernelCall, t: Transfer): Attempt {
       s.wrote += n;
       sent += n;
     }
-    const nonblocking = s.nonblocking || (t.flags & DONTWAIT) !== 0;
+    const nonblocking = s.nonblocking || (t.flags & DONTWAIT) !== 0 || patience.isOver(s, now);
     if (n < 0 && n !== -AGAIN) return sent > 0 ? done(sent) : answered(n);
     if (sent === t.count) return done(sent);
     if (nonblocking) return sent > 0 ? done(sent) : answered(n);

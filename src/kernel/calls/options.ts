@@ -9,8 +9,14 @@ import { answered, type KernelCall, type KernelSocket } from "./connection.ts";
 const NONBLOCK = symbol("O_NONBLOCK")!;
 const SOL_TCP = symbol("SOL_TCP")!;
 const TCP_INFO = symbol("TCP_INFO")!;
-/** Options with a text for a value have room for so many bytes. */
-const TEXT_MAX = 64;
+/** Room for any option, where a script does not say how much there is. */
+const OPTION_MAX = 256;
+/** Options that are a struct of two numbers: the names of its fields, and their width. */
+const STRUCTS: Readonly<Record<string, readonly [readonly string[], readonly string[], 4 | 8]>> = {
+  SO_LINGER: [["onoff", "l_onoff"], ["linger", "l_linger"], 4],
+  SO_RCVTIMEO: [["tv_sec"], ["tv_usec"], 8],
+  SO_SNDTIMEO: [["tv_sec"], ["tv_usec"], 8],
+};
 
 export function optionCall(call: KernelCall): Attempt | undefined {
   switch (call.name) {
@@ -41,18 +47,13 @@ function getsockopt(call: KernelCall, s: KernelSocket): Outcome {
     if (expected.kind === "ellipsis") return done(0);
     return done(0, ...informationFaults(call, expected, information(s.fd) ?? {}));
   }
-  const bytes = new Uint8Array(TEXT_MAX);
-  const n = sockets.getOption(s.fd, call.number(1), call.number(2), bytes);
+  const room = call.syscall.args.length > 4 && !call.isEllipsis(4) ? (call.listed(4) ?? OPTION_MAX) : OPTION_MAX;
+  const bytes = new Uint8Array(OPTION_MAX);
+  const n = sockets.getOption(s.fd, call.number(1), call.number(2), bytes, Math.min(room, OPTION_MAX));
   if (n < 0) return answered(n);
   if (expected.kind === "ellipsis") return done(0);
   const view = new DataView(bytes.buffer);
-  if (name === "SO_LINGER") {
-    const onoff = call.field(expected, "onoff", "l_onoff");
-    const linger = call.field(expected, "linger", "l_linger");
-    const same = onoff === view.getInt32(0, true) && linger === view.getInt32(4, true);
-    const text = `{onoff=${view.getInt32(0, true)}, linger=${view.getInt32(4, true)}}`;
-    return done(0, ...(same ? [] : [`SO_LINGER is ${text}`]));
-  }
+  if (STRUCTS[name]) return done(0, ...structFaults(call, name, view));
   if (expected.kind === "string") {
     const actual = new TextDecoder().decode(bytes.subarray(0, n)).replace(/\0.*$/s, "");
     return done(0, ...(actual === expected.text ? [] : [`${name} is "${actual}", not "${expected.text}"`]));
@@ -63,15 +64,29 @@ function getsockopt(call: KernelCall, s: KernelSocket): Outcome {
   return done(0, ...(same ? [] : [`${name} is ${shownOption(name, actual)}, not ${shownOption(name, wanted)}`]));
 }
 
+/** The struct that the script writes. */
+function structOf(call: KernelCall, name: string): Uint8Array {
+  const [first, second, width] = STRUCTS[name]!;
+  const view = new DataView(new ArrayBuffer(2 * width));
+  for (const [i, names] of [first, second].entries())
+    view.setInt32(i * width, call.field(call.value(3), ...names) ?? 0, true);
+  return new Uint8Array(view.buffer);
+}
+
+function structFaults(call: KernelCall, name: string, view: DataView): string[] {
+  const [first, second, width] = STRUCTS[name]!;
+  const actual = [view.getInt32(0, true), view.getInt32(width, true)];
+  const wanted = [first, second].map((names) => call.field(call.value(3), ...names));
+  if (wanted.every((each, i) => each === undefined || each === actual[i])) return [];
+  return [`${name} is {${first[0]}=${actual[0]}, ${second[0]}=${actual[1]}}`];
+}
+
 function setsockopt(call: KernelCall, s: KernelSocket): Outcome {
   const name = call.word(2);
   const value = call.value(3);
   const level = call.number(1);
   const option = call.number(2);
-  if (name === "SO_LINGER") {
-    const fields = [call.field(value, "onoff", "l_onoff") ?? 0, call.field(value, "linger", "l_linger") ?? 0];
-    return answered(sockets.setOption(s.fd, level, option, new Uint8Array(new Int32Array(fields).buffer)));
-  }
+  if (STRUCTS[name]) return answered(sockets.setOption(s.fd, level, option, structOf(call, name)));
   if (value.kind === "string")
     return answered(sockets.setOption(s.fd, level, option, new TextEncoder().encode(value.text)));
   if (value.kind !== "list") return call.unsupported(`setsockopt ${name} of kind ${value.kind}`);

@@ -36,7 +36,7 @@ function poll(call: KernelCall): Attempt {
   return (now) => {
     began = begin(call.around, began, now, timeout);
     const entries = list.items.map((entry) => ({
-      fd: call.socketOf(call.field(entry, "fd") ?? -1)?.fd ?? NOBODY,
+      fd: kernelNumber(call, call.field(entry, "fd") ?? -1),
       events: call.field(entry, "events") ?? 0,
     }));
     const bits = sockets.wait(entries, 0);
@@ -53,7 +53,11 @@ function poll(call: KernelCall): Attempt {
   };
 }
 
-/** A descriptor that is surely closed. A negative one poll() would pass over. */
+/** A negative one poll() passes over; one that the script does not have is surely closed. */
+function kernelNumber(call: KernelCall, fd: number): number {
+  return fd < 0 ? fd : (call.socketOf(fd)?.fd ?? NOBODY);
+}
+
 const NOBODY = 1_000_000;
 
 function control(call: KernelCall, epoll: KernelSocket): Outcome {

@@ -222,6 +222,11 @@ function someParams(prng: Prng): Partial<TcpParams> {
     slowStartAfterIdle: coin(),
     timeWait: one(1_000_000, 60_000_000),
     finWait2: one(1_000_000, 60_000_000),
+    fastOpen: coin(),
+    fastOpenCookieless: coin(),
+    fastOpenBacklog: one(0, 1, 3),
+    fastOpenPause: one(0, 1_000_000),
+    dropSynText: coin(),
   };
 }
 

@@ -81,10 +81,12 @@ function options(prng: Prng, copy: Uint8Array, t: number): Uint8Array<ArrayBuffe
   const header = Math.min((copy[t + 12]! >> 4) * 4, copy.length - t);
   const made: number[] = [];
   while (made.length < 40 && prng.chance(0.8)) {
-    const kind = [0, 1, 2, 3, 4, 5, 8, 28, 30, 34, 253, prng.below(256)][prng.below(12)]!;
+    const kind = [0, 1, 2, 3, 4, 5, 8, 28, 30, 34, 254, prng.below(256)][prng.below(12)]!;
     made.push(kind);
     if (kind < 2) continue;
-    const right = { 2: 4, 3: 3, 4: 2, 5: 2 + 8 * (1 + prng.below(4)), 8: 10 }[kind] ?? 2 + prng.below(6);
+    const right =
+      { 2: 4, 3: 3, 4: 2, 5: 2 + 8 * (1 + prng.below(4)), 8: 10, 34: 2 + 2 * prng.below(10) }[kind] ??
+      2 + prng.below(6);
     const length = prng.chance(0.7) ? right : prng.below(60);
     made.push(length);
     for (let i = 2; i < length && made.length < 40; i++) made.push(prng.below(256));

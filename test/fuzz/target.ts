@@ -198,7 +198,9 @@ export class Target {
 
   #connect(): Tcb | null {
     try {
-      return this.stack.connect(address(this.#remote), PORT, {}, this.now);
+      const tcb = this.stack.connect(address(this.#remote), PORT, {}, this.now);
+      if (tcb.params.fastOpen) this.stack.send(tcb, this.#buffer, 0, 100, this.now);
+      return tcb;
     } catch (error) {
       if (error instanceof Error && "code" in error) return null;
       throw error;

@@ -28,10 +28,12 @@ export function checkStack(stack: Stack, listeners: readonly Listener[] = []): v
   let records = 0;
   let connections = 0;
   const halfOpen = new Map<Listener, number>();
+  const early = new Map<Listener, number>();
   for (const tcb of stack.connections()) {
     connections++;
     records += checkTcb(tcb);
-    if (tcb.state === SYN_RECEIVED && tcb.listener !== null) {
+    if (tcb.fast.listener !== null) early.set(tcb.fast.listener, (early.get(tcb.fast.listener) ?? 0) + 1);
+    else if (tcb.state === SYN_RECEIVED && tcb.listener !== null) {
       halfOpen.set(tcb.listener, (halfOpen.get(tcb.listener) ?? 0) + 1);
     }
     must(stack.nextDeadline() <= tcb.deadline(), tcb, "the stack wakes no later than its timers");
@@ -44,6 +46,9 @@ export function checkStack(stack: Stack, listeners: readonly Listener[] = []): v
   for (const listener of listeners) {
     check(listener.halfOpen === (halfOpen.get(listener) ?? 0), "half-open children are counted right");
     check(listener.halfOpen <= listener.backlog + 1, "half-open children have a limit");
+    const { fastOpenPending, fastOpenResets, params } = listener;
+    check(fastOpenPending === (early.get(listener) ?? 0), "early connections are counted right");
+    check(fastOpenPending + fastOpenResets.size <= params.fastOpenBacklog, "early connections have a limit");
     check(listener.ready.length <= listener.backlog + 1, "the accept queue has a limit");
   }
 }
@@ -65,6 +70,9 @@ export function checkTcb(tcb: Tcb): number {
   must(cc.cwnd >= 0 && Number.isFinite(cc.cwnd) && cc.ssthresh > 0, tcb, `cwnd ${cc.cwnd}, ssthresh ${cc.ssthresh}`);
   must(tcb.rto > 0 && tcb.rto <= Math.max(tcb.params.rtoMax, 3_000_000), tcb, `RTO ${tcb.rto}`);
   must(snd.mss > 0 && snd.mssBase >= snd.mss, tcb, `SMSS ${snd.mss}`);
+  must(tcb.fast.early === (tcb.fast.listener !== null), tcb, "an early connection has a listener that counts it");
+  must(!tcb.fast.early || (state === SYN_RECEIVED && tcb.passive), tcb, "a connection is early in SYN-RECEIVED alone");
+  must(!tcb.fast.early || snd.una === ((snd.iss + 1) | 0), tcb, "an early connection has its SYN behind it");
   const count = checkScoreboard(tcb);
   checkRanges(tcb);
   checkProgress(tcb);

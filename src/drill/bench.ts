@@ -35,6 +35,10 @@ export class Bench {
   readonly notes: string[] = [];
   /** Fast Open cookies that the script calls by a name. */
   readonly cookies = new Map<string, string>();
+  /** Files that commands made; what a script opens is looked for here first. */
+  readonly files = new Map<string, Uint8Array>();
+  /** Counters as `nstat` last saw them. */
+  readonly counted = new Map<string, number>();
   readonly packets: Crossing[] = [];
   readonly #around: Surroundings;
   /** Sent by the stack, and not yet read by an expectation. */
@@ -69,11 +73,10 @@ export class Bench {
     const { engine } = this;
     return isSystem(engine)
       ? engine.systemCall(this.#around, syscall)
-      : systemCall(
-          { ...this.#around, engine, family: this.config.socketFamily, readFile: this.config.readFile },
-          syscall,
-        );
+      : systemCall({ ...this.#around, engine, family: this.config.socketFamily, readFile: this.#readFile }, syscall);
   }
+
+  readonly #readFile = (path: string) => this.files.get(path) ?? this.config.readFile(path);
 
   /** Lets the engine do what is due until `t`, and then it is `t` (or later, if it already was). */
   runTo(t: number): void {
@@ -120,6 +123,11 @@ export class Bench {
       this.queue.push(live);
       this.packets.push({ time: this.now, direction: ">", bytes: live.bytes, text: liveText(live, flow) });
     }
+  }
+
+  /** Ports of the stack that the script has to do with. */
+  localPorts(): Set<number> {
+    return new Set([this.config.bindPort, ...this.#flows.map((flow) => flow.localPort)].filter((port) => port > 0));
   }
 
   /** Puts a packet on the wire to the stack. */

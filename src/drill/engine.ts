@@ -78,6 +78,8 @@ export interface Machine {
   output(now: number): Uint8Array | undefined;
   /** Changes a setting at any time. False: the engine has no such setting. */
   configure(name: string, value: SettingValue, now: number): boolean;
+  /** Counters by the names that Linux gives them (nstat), as far as the machine keeps the same. */
+  counters?(): Readonly<Record<string, number>>;
   /** How many connections are in that state: of all, or of those with that port of the stack. */
   count(state: StateName, localPort: number | undefined): number;
   /** Aborts all connections in that state, or all if undefined. */

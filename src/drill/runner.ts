@@ -15,7 +15,11 @@ import { type Engine, type EngineSetup, isSystem, type StateName, type System } 
 import { expect } from "./expect.ts";
 import { inject } from "./inject.ts";
 import { CodeBlocks, type Variables } from "./python/code-blocks.ts";
-import { FREEBSD_STATES, understand } from "./shell/commands.ts";
+import type { Action } from "./shell/actions.ts";
+import { understand } from "./shell/commands.ts";
+import { piped } from "./shell/filters.ts";
+import { FREEBSD_STATES } from "./shell/freebsd.ts";
+import { sourceLines } from "./shell/sources.ts";
 import { numeric, symbol } from "./symbols.ts";
 import { CALL_PATIENCE_USECS, deviation, type Moment, moment, seconds, tolerance } from "./timing.ts";
 
@@ -243,15 +247,61 @@ class Runner {
   #command(text: string, position: Position): void {
     const actions = understand(text, isSystem(this.bench.engine));
     if (!actions) throw new Unsupported(`command ${text.trim().split("\n")[0]}`, position);
-    for (const action of actions) {
-      if (action.kind === "sleep") this.bench.runTo(this.bench.now + action.usecs);
-      else if (action.kind === "set") this.#configure(action.name, action.value, position);
-      else if (action.kind === "sysctl") this.#sysctl(action.name, action.value, position);
-      else if (action.kind === "mtu") this.#configure("mtu", action.value, position);
-      else if (action.kind === "drop") this.bench.engine.drop(this.#state(action.state, position), this.bench.now);
-      else this.#count(this.#state(action.state, position)!, action.port, action.want, position);
-    }
+    for (const action of actions) this.#perform(action, position);
     this.bench.settle();
+  }
+
+  #perform(action: Action, position: Position): void {
+    switch (action.kind) {
+      case "sleep":
+        this.bench.runTo(this.bench.now + action.usecs);
+        return;
+      case "set":
+        this.#configure(action.name, action.value, position);
+        return;
+      case "sysctl":
+        this.#sysctl(action.name, action.value, position);
+        return;
+      case "mtu":
+        this.#configure("mtu", action.value, position);
+        return;
+      case "drop":
+        this.bench.engine.drop(this.#state(action.state, position), this.bench.now);
+        return;
+      case "count":
+        this.#count(this.#state(action.state, position)!, action.port, action.want, position);
+        return;
+      case "file":
+        this.bench.files.set(action.path, new Uint8Array(action.octets));
+        return;
+      case "check":
+        this.#check(action, position);
+        return;
+      case "either":
+        this.#either(action, position);
+        return;
+    }
+  }
+
+  /** The second only if the first fails. */
+  #either({ first, second }: Action & { readonly kind: "either" }, position: Position): void {
+    try {
+      for (const action of first) this.#perform(action, position);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      for (const action of second) this.#perform(action, position);
+    }
+  }
+
+  #check({ source, filters, inverted, text }: Action & { readonly kind: "check" }, position: Position): void {
+    const lines = sourceLines(this.bench, source, position);
+    const { status } = piped(lines, filters);
+    if ((status === 0) !== inverted) return;
+    throw new Failure(
+      position,
+      `the command failed: ${text}`,
+      lines.slice(0, 20).map((line) => `looked at: ${line}`),
+    );
   }
 
   #sysctl(name: string, value: string, position: Position): void {

@@ -25,6 +25,7 @@ import {
   type StateName,
 } from "./engine.ts";
 import { StackConnection } from "./stack-connection.ts";
+import { linuxCounters } from "./stack-counters.ts";
 import { clientParams, keysOfOption, keysOfSetting, mayOpenFast, serverParams } from "./stack-fast-open.ts";
 import { optionParams, type Params, PROFILES, READ_LATE, settingParams } from "./stack-settings.ts";
 
@@ -74,6 +75,8 @@ export class StackEngine implements Engine {
   readonly #setup: EngineSetup;
   #params: Params;
   #mtu: number;
+  /** The device cuts super-segments. */
+  #offload: boolean;
   #stack: Stack | undefined;
   readonly #packet = new Packet();
   readonly #wire = new Wire();
@@ -96,6 +99,7 @@ export class StackEngine implements Engine {
     this.#setup = setup;
     this.#params = { ...PROFILES[setup.profile] };
     this.#mtu = setup.mtu;
+    this.#offload = setup.profile === "linux";
     this.#fastOpen = setup.profile === "linux" ? 1 : 0;
   }
 
@@ -109,7 +113,7 @@ export class StackEngine implements Engine {
       seed,
       params: this.#params,
       limits: LIMITS,
-      offload: { checksum: true, tso4: this.profile === "linux", tso6: this.profile === "linux" },
+      offload: { checksum: true, tso4: this.#offload, tso6: this.#offload },
     });
     if (this.#fastOpenKeys) this.#stack.fastOpen.keys = this.#fastOpenKeys;
     this.#device.attach(this.#stack.slab);
@@ -164,6 +168,12 @@ export class StackEngine implements Engine {
       return true;
     }
     if (name === "fastOpen" || name === "fastOpenKey") return this.#configureFastOpen(name, value);
+    // What the device can do is settled when the stack is made.
+    if (name === "segmentationOffload") {
+      if (this.#stack && value !== this.#offload) return false;
+      this.#offload = value === true;
+      return true;
+    }
     // One family is under test: the other's default says nothing.
     if (name === "mssDefault4" || name === "mssDefault6")
       return !name.endsWith(`${this.#setup.family}`) || this.configure("mssDefault", value, now);
@@ -275,6 +285,10 @@ export class StackEngine implements Engine {
 
   openUdp(): EngineUdp {
     throw new Unsupported("UDP sockets");
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return linuxCounters(this.stack.counters);
   }
 
   count(state: StateName, localPort: number | undefined): number {

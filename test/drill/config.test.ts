@@ -88,7 +88,10 @@ describe("what the stack does not have is unsupported, never a pass", () => {
     ["+0 `sysctl -q net.ipv4.tcp_mtu_probing=2`", "setting mtuProbing=2"],
     ["+0 `sysctl -q net.ipv4.tcp_ecn=3`", "setting ecn=3"],
     ["+0 `sysctl -q net.ipv4.tcp_congestion_control=bbr`", "setting congestionControl=bbr"],
-    ["+0 < S 0:0(0) win 9 <mss 1460,nop,nop,FO COOKIE_NOW>", "the Fast Open cookie COOKIE_NOW, before the stack gave it"],
+    [
+      "+0 < S 0:0(0) win 9 <mss 1460,nop,nop,FO COOKIE_NOW>",
+      "the Fast Open cookie COOKIE_NOW, before the stack gave it",
+    ],
     ["+0 > . 1:1(0) ack 1 <ECN e1b 1,nop,nop,nop>", "accurate ECN"],
     ["+0 > A. 1:1(0) ack 1", "accurate ECN"],
     ["+0 < S 0:0(0) win 1000 <mpcapable v1 flags[flag_h] nokey>", "TCP option mpcapable"],

@@ -1,361 +1,201 @@
-import type { SettingValue } from "../engine.ts";
+import type { Action, Source } from "./actions.ts";
+import { type Filter, filterOf } from "./filters.ts";
+import { sockstat, tcpdrop } from "./freebsd.ts";
+import { deviceCommand, ipCommand, offloadCommand, queueCommand } from "./network.ts";
+import { parseShell, type SimpleCommand, type Step } from "./parse.ts";
+import { SYSCTLS } from "./sysctls.ts";
 
 /**
  * Shell commands of scripts, as far as they say something about the stack under test. They are never run: a command that
  * is not understood makes the script unsupported.
  */
 
-export type Action =
-  /** A setting of the stack: a field of TcpParams, or one of the words below. */
-  | { readonly kind: "set"; readonly name: string; readonly value: SettingValue }
-  /** A sysctl by its own name, for a system that has it. */
-  | { readonly kind: "sysctl"; readonly name: string; readonly value: string }
-  | { readonly kind: "mtu"; readonly value: number }
-  /** Exit status 0 only if that many connections are in the state. */
-  | { readonly kind: "count"; readonly state: string; readonly port: number | undefined; readonly want: number }
-  | { readonly kind: "drop"; readonly state: string | undefined }
-  | { readonly kind: "sleep"; readonly usecs: number };
-
 /**
  * What a line of shell asks for, in order; undefined: it is not understood.
  * @param system what is under test has sysctls itself: they are not translated.
  */
 export function understand(command: string, system = false): Action[] | undefined {
+  const steps = parseShell(command);
+  if (!steps) return undefined;
   const actions: Action[] = [];
-  for (const line of shellLines(command)) {
-    const understood = oneLine(line, system);
+  for (const step of steps) {
+    const understood = oneStep(step, system);
     if (!understood) return undefined;
-    actions.push(...understood);
+    const before = step.after === "failure" ? actions.pop() : undefined;
+    if (before) actions.push({ kind: "either", first: [before], second: understood });
+    else if (step.after !== "failure") actions.push(...understood);
   }
   return actions;
-}
-
-/** The simple commands (or pipelines) of a script, without comments; redirections of output say nothing to us. */
-function shellLines(command: string): string[] {
-  return command
-    .replace(/\\\n/g, " ")
-    .replace(/^\s*#.*$/gm, "")
-    .replace(/\becho\s+(?:-n\s+)?("[^"\n]*"|'[^'\n]*'|\S+)\s*>\s*\/proc\/sys\/(\S+)/g, "sysctl $2=$1")
-    .split(/\n|;|&&/)
-    .map((line) => line.replace(/\s*(?:\d|&)?>+\s*(?:&\d|\S+)/g, "").trim())
-    .filter((line) => line !== "");
 }
 
 const DEFAULTS_SCRIPT = /(?:^|\/)(?:defaults|set_sysctls_defaults|ksft_runner)\.sh$/;
 const RESTORE = /sysctl_restore|restore_sysctls|^\S*\/tmp\/\S*restore\S*\.sh/;
 
-function oneLine(line: string, system: boolean): Action[] | undefined {
-  const words = (line.match(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g) ?? []).map((text) => text.replace(/["']/g, ""));
-  while (words[0] === "sudo" || words[0] === "sh" || words[0] === "bash" || words[0] === "." || words[0] === "source")
-    words.shift();
+function oneStep(step: Step, system: boolean): Action[] | undefined {
+  const [first, ...rest] = step.stages;
+  if (first!.words[0] === "sockstat") return step.inverted ? undefined : sockstat(textOf(step));
+  const source = sourceOf(step.stages);
+  if (!source) return rest.length === 0 && !step.inverted ? oneCommand(first!, system) : undefined;
+  const filters = (source.filters ?? rest).map(filterOf);
+  if (filters.some((filter) => filter === undefined)) return undefined;
+  const text = textOf(step);
+  return [{ kind: "check", source: source.source, filters: filters as Filter[], inverted: step.inverted, text }];
+}
+
+function textOf(step: Step): string {
+  return step.stages.map(({ words }) => words.join(" ")).join(" | ");
+}
+
+interface From {
+  readonly source: Source;
+  /** What the text goes through, if it is not what stands behind the first command. */
+  readonly filters?: readonly SimpleCommand[];
+}
+
+const SOCKETS = /^\/proc\/(self\/)?net\/tcp6?$/;
+
+/** What the first command of a pipeline writes, if it is one that tells something. */
+function sourceOf(stages: readonly SimpleCommand[]): From | undefined {
+  const [{ words, into }, ...rest] = stages as [SimpleCommand, ...SimpleCommand[]];
+  const name = words[0]?.replace(/^.*\//, "");
+  if (name === "nstat" && into.length === 0) return counters(words.slice(1), rest);
+  if (name === "echo" && rest.length > 0) return { source: { kind: "text", lines: [words.slice(1).join(" ")] } };
+  const files = words.filter((word) => SOCKETS.test(word));
+  if (files.length === 0) return undefined;
+  if (name === "cat" && files.length === words.length - 1) return { source: { kind: "sockets" } };
+  // grep reads the files itself.
+  const own = { words: words.filter((word) => !SOCKETS.test(word)), into };
+  return name === "grep" ? { source: { kind: "sockets" }, filters: [own, ...rest] } : undefined;
+}
+
+/** `nstat -n`, `nstat | grep NAME | …`: which counters it is about must be told, for not all are kept. */
+function counters(args: readonly string[], rest: readonly SimpleCommand[]): From | undefined {
+  const flags = args.filter((arg) => arg.startsWith("-")).join("");
+  const wanted = args.filter((arg) => !arg.startsWith("-"));
+  const all = [...wanted, ...rest.flatMap(({ words }) => words)];
+  const names = all.flatMap((word) => word.match(/\b(?:Tcp|Ip|Icmp|Udp)[A-Z][A-Za-z0-9]*/g) ?? []);
+  if (/[^-naszr]/.test(flags) || (rest.length > 0 && names.length === 0)) return undefined;
+  const own = wanted.map((name) => ({ words: ["grep", "-w", name], into: [] }));
+  const [absolute, zeros, keeps] = ["a", "z", "s"].map((flag) => flags.includes(flag)) as [boolean, boolean, boolean];
+  return own.length > 1
+    ? undefined
+    : { source: { kind: "counters", names, absolute, zeros, keeps }, filters: [...own, ...rest] };
+}
+
+function oneCommand({ words: all, into }: SimpleCommand, system: boolean): Action[] | undefined {
+  const words = [...all];
+  while (["sudo", "sh", "bash", ".", "source", "env"].includes(words[0] ?? "")) words.shift();
   const name = words[0]?.replace(/^.*\//, "") ?? "";
   if (DEFAULTS_SCRIPT.test(words[0] ?? "")) return system ? [...LINUX_DEFAULTS] : [...DEFAULTS];
-  if (RESTORE.test(line)) return [];
-  if (name === "true" || name === ":" || name === "sync") return [];
-  if (name === "echo") return [];
-  if (name === "sysctl" || name === "set_sysctls.py") return settings(words.slice(1), system);
-  if (name === "sleep" && /^\d+(\.\d+)?$/.test(words[1] ?? ""))
-    return [{ kind: "sleep", usecs: Math.round(Number(words[1]) * 1e6) }];
-  if (name === "ip" && words[1] === "tcp_metrics" && words[2] === "flush") return [];
-  if (name === "ip" && /^r(o|ou|out|oute)?$/.test(words[1] ?? "")) return routeCommand(words.slice(2));
-  if (name === "ip" || name === "ifconfig") return interfaceCommand(words);
-  if (name === "tc") return queueCommand(words);
-  if (name === "ethtool") return [];
-  // The congestion controls and statistics of FreeBSD's kernel; another TCP is chosen by a sysctl.
-  if (name === "kldload" && /^(cc_\w+|siftr|tcp_\w+)$/.test(words.at(-1) ?? "")) return [];
-  if (name === "sockstat") return sockstat(line);
-  if (name === "tcpdrop") return tcpdrop(words);
-  return undefined;
-}
-
-function interfaceCommand(words: readonly string[]): Action[] | undefined {
-  const at = words.indexOf("mtu");
-  const value = Number(words[at + 1]);
-  const understood =
-    at > 0 && Number.isInteger(value) && (words[0] === "ifconfig" || (words[1] === "link" && words[2] === "set"));
-  return understood ? [{ kind: "mtu", value }] : undefined;
-}
-
-/** What a route says of the connections over it: the initial window and the least RTO. Where it leads is not our matter. */
-function routeCommand(words: readonly string[]): Action[] | undefined {
-  const actions: Action[] = [];
-  for (let i = 0; i < words.length; i++) {
-    const [name, value = ""] = [words[i]!, words[i + 1]];
-    if (name === "initcwnd" && /^\d+$/.test(value)) actions.push(set("initialWindow", Number(value)));
-    else if (name === "rto_min" && /^\d+(ms|s)?$/.test(value)) actions.push(set("rtoMin", duration(value)));
-    else if (["add", "change", "replace", "flush", "cache", "get"].includes(name)) continue;
-    else if (["dev", "via", "src", "proto", "scope", "metric", "table", "to"].includes(name)) i++;
-    else if (/^(default|[0-9a-f.:]+(\/\d+)?)$/.test(name)) continue;
-    else return undefined;
-    if (name === "initcwnd" || name === "rto_min") i++;
+  if (RESTORE.test(words.join(" "))) return [];
+  if (into.length > 0) return written(words, into, system);
+  switch (name) {
+    case "true":
+    case ":":
+    case "sync":
+    case "echo":
+    case "printf":
+    case "rm":
+    case "modprobe":
+      return [];
+    case "sysctl":
+    case "set_sysctls.py":
+      return settings(words.slice(1), system);
+    case "sleep":
+      return /^\d+(\.\d+)?$/.test(words[1] ?? "")
+        ? [{ kind: "sleep", usecs: Math.round(Number(words[1]) * 1e6) }]
+        : undefined;
+    case "ip":
+      return ipCommand(words);
+    case "ifconfig":
+      return deviceCommand(words.slice(1));
+    case "tc":
+      return queueCommand(words);
+    case "ethtool":
+      return offloadCommand(words);
+    case "dd":
+    case "truncate":
+    case "fallocate":
+      return fileOf(name, words.slice(1));
+    case "kldload":
+      // The congestion controls and statistics of FreeBSD's kernel; another TCP is chosen by a sysctl.
+      return /^(cc_\w+|siftr|tcp_\w+)$/.test(words.at(-1) ?? "") ? [] : undefined;
+    case "tcpdrop":
+      return tcpdrop(words);
+    default:
+      return undefined;
   }
-  return actions;
 }
 
-/** iproute2's times: milliseconds, where no unit is written. */
-function duration(text: string): number {
-  return Number.parseInt(text, 10) * (/\ds$/.test(text) ? S : MS);
+/** `echo V > /proc/sys/…`, `head -c N /dev/zero > FILE`, `: > FILE` */
+function written(words: readonly string[], into: readonly string[], system: boolean): Action[] | undefined {
+  const [file] = into;
+  if (into.length !== 1 || file === undefined) return undefined;
+  if (file.startsWith("/proc/sys/")) {
+    if (words[0] !== "echo") return undefined;
+    const value = words.slice(words[1] === "-n" ? 2 : 1).join(" ");
+    return settings([`${file}=${value}`], system);
+  }
+  if (words[0] === "echo" || words[0] === "printf" || RESTORE.test(file)) return undefined;
+  const octets =
+    words[0] === "head" && words[1] === "-c" && words[3] === "/dev/zero" ? size(words[2] ?? "") : undefined;
+  return octets === undefined ? undefined : [{ kind: "file", path: file, octets }];
 }
 
-/** A queue that neither delays nor drops is what there is here. */
-function queueCommand(words: readonly string[]): Action[] | undefined {
-  const plain = words[1] === "qdisc" && /^p?fifo|^pfifo_fast$|^noqueue$/.test(words.at(-1) ?? "");
-  return plain ? [] : undefined;
+/** `dd if=/dev/zero of=FILE bs=N count=N`, `truncate -s N FILE`, `fallocate -l N FILE` */
+function fileOf(name: string, args: readonly string[]): Action[] | undefined {
+  if (name !== "dd") {
+    const octets = args[0] === "-s" || args[0] === "-l" ? size(args[1] ?? "") : undefined;
+    return octets === undefined || args.length !== 3 ? undefined : [{ kind: "file", path: args[2]!, octets }];
+  }
+  const given = new Map(args.map((arg) => arg.split("=", 2) as [string, string]));
+  const [block, count, path] = [size(given.get("bs") ?? "512"), size(given.get("count") ?? "1"), given.get("of")];
+  if (given.get("if") !== "/dev/zero" || path === undefined || block === undefined || count === undefined)
+    return undefined;
+  return [{ kind: "file", path, octets: block * count }];
 }
 
-/** `sockstat … -p PORT -s | grep -c STATE | grep N` */
-function sockstat(line: string): Action[] | undefined {
-  const stages = line.split("|").map((stage) => stage.trim());
-  const states = stages
-    .slice(1, -1)
-    .filter((stage) => !/^wc\s+-l$/.test(stage))
-    .map((stage) => /^grep\s+(?:-\w+\s+)*["']?([A-Z][A-Z_0-9]+)["']?$/.exec(stage)?.[1]);
-  const want = /^grep\s+(?:-\w+\s+)*["']?\^?(\d+)\$?["']?$/.exec(stages.at(-1) ?? "")?.[1];
-  const state = states.at(-1);
-  const port = /-p\s+(\d+)/.exec(stages[0]!)?.[1];
-  const counts = stages.slice(1, -1).some((stage) => /^grep\s+-\w*c/.test(stage) || stage.startsWith("wc"));
-  if (want === undefined || state === undefined || states.length !== 1 || !counts) return undefined;
-  return [{ kind: "count", state, port: port === undefined ? undefined : Number(port), want: Number(want) }];
-}
-
-function tcpdrop(words: readonly string[]): Action[] | undefined {
-  if (words.includes("-a")) return [{ kind: "drop", state: undefined }];
-  const at = words.indexOf("-s");
-  return at > 0 && words[at + 1] ? [{ kind: "drop", state: words[at + 1] }] : undefined;
+function size(text: string): number | undefined {
+  const found = /^(\d+)([kKMG])?B?$/.exec(text);
+  return found
+    ? Number(found[1]) * { k: 1 << 10, K: 1 << 10, M: 1 << 20, G: 1 << 30 }[found[2] ?? ""]! || Number(found[1])
+    : undefined;
 }
 
 /** Every `name=value` of a sysctl line. */
 function settings(words: readonly string[], system: boolean): Action[] | undefined {
   const actions: Action[] = [];
-  for (const word of words) {
+  const joined = words.join("\n").replace(/\n=\n/g, "=").split("\n");
+  const lenient = joined.some((word) => /^-\w*e/.test(word));
+  for (const word of joined) {
     if (/^-\w+$/.test(word)) continue;
     const equals = word.indexOf("=");
-    const name = (equals < 0 ? word : word.slice(0, equals)).replace(/^\/proc\/sys\//, "").replaceAll("/", ".");
     if (equals < 0) return undefined;
+    const name = word
+      .slice(0, equals)
+      .trim()
+      .replace(/^\/proc\/sys\//, "")
+      .replaceAll("/", ".");
     const value = word.slice(equals + 1).trim();
-    const setting = system ? [sysctl(name, value)] : SYSCTLS.get(name)?.(value);
+    const reader = SYSCTLS.get(name);
+    // -e passes over names that there are not.
+    if (!system && !reader && lenient && !name.startsWith("net.ipv4.tcp_")) continue;
+    const setting = system ? [sysctl(name, value)] : reader?.(value);
     if (!setting) return undefined;
     actions.push(...setting);
   }
   return actions.length > 0 || words.length === 0 ? actions : undefined;
 }
 
-type Reader = (value: string) => Action[] | undefined;
-
-const set = (name: string, value: SettingValue): Action => ({ kind: "set", name, value });
-
 const sysctl = (name: string, value: string): Action => ({ kind: "sysctl", name, value });
 
-/** A whole number, times `unit` (to microseconds, say). */
-const number =
-  (name: string, unit = 1): Reader =>
-  (text) =>
-    /^(-?\d+|0[xX][\da-fA-F]+)$/.test(text) ? [set(name, Number(text) * unit)] : undefined;
-const flag =
-  (name: string, inverted = false): Reader =>
-  (text) =>
-    /^[0-9]$/.test(text) ? [set(name, (text !== "0") !== inverted)] : undefined;
-const word =
-  (name: string): Reader =>
-  (text) => [set(name, text)];
-/**
- * Settings that no packet of ours depends on: batching below the engine, the machine's own limits, pacing (which only BBR
- * asks for), and what is remembered from one connection to the next.
- */
-const nothing: Reader = () => [];
-/** Only with these values is the setting what the stack does anyway. */
-const only =
-  (...values: readonly string[]): Reader =>
-  (text) =>
-    values.includes(text) ? [] : undefined;
-/** "min default max" of a buffer. Linux counts overhead: of a receive buffer it gives half to the window. */
-const buffer =
-  (name: string, maximum: string, share: number): Reader =>
-  (text) => {
-    const sizes = text.split(/[\s,]+/).map(Number);
-    if (sizes.length !== 3 || sizes.some((n) => !Number.isInteger(n) || n < 0)) return undefined;
-    return [set(name, Math.floor(sizes[1]! * share)), set(maximum, sizes[2]!)];
-  };
-const rfc1323: Reader = (text) => {
-  if (!/^[0-3]$/.test(text)) return undefined;
-  return [set("windowScale", text === "1" || text === "2"), set("timestamps", text === "1" || text === "3")];
-};
-/** TLP is on with 3 and 4; the smaller values were early retransmit's, which Linux no longer has. */
-const earlyRetransmit: Reader = (text) =>
-  /^[0-4]$/.test(text) ? [set("tailLossProbe", text === "3" || text === "4")] : undefined;
-const MS = 1_000;
-const S = 1_000_000;
-
 /** What the suite's defaults.sh changes of a kernel's own defaults, as far as packets depend on it. */
-const DEFAULTS: readonly Action[] = [
-  set("ecn", 0),
-  set("slowStartAfterIdle", false),
-  set("retriesSyn", 5),
-  set("fastOpen", 3),
+const SUITE: readonly (readonly [string, string])[] = [
+  ["net.ipv4.tcp_ecn", "0"],
+  ["net.ipv4.tcp_slow_start_after_idle", "0"],
+  ["net.ipv4.tcp_syn_retries", "5"],
+  ["net.ipv4.tcp_fastopen", "0x70403"],
+  ["net.ipv4.tcp_fastopen_key", "a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4"],
 ];
-
-/** The same, for a kernel whose settings are its own defaults otherwise. */
-const LINUX_DEFAULTS: readonly Action[] = [
-  sysctl("net.ipv4.tcp_ecn", "0"),
-  sysctl("net.ipv4.tcp_slow_start_after_idle", "0"),
-  sysctl("net.ipv4.tcp_syn_retries", "5"),
-  sysctl("net.ipv4.tcp_fastopen", "3"),
-];
-
-/** sysctl names, Linux's and FreeBSD's, and what they mean for the engine: TcpParams, or a word of stack-settings.ts. */
-const SYSCTLS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
-  ["net.ipv4.tcp_sack", flag("sack")],
-  ["net.ipv4.tcp_dsack", flag("dsack")],
-  ["net.ipv4.tcp_fack", nothing],
-  ["net.ipv4.tcp_timestamps", flag("timestamps")],
-  ["net.ipv4.tcp_window_scaling", flag("windowScale")],
-  ["net.ipv4.tcp_ecn", number("ecn")],
-  ["net.ipv4.tcp_ecn_fallback", flag("ecnFallback")],
-  ["net.ipv4.tcp_congestion_control", word("congestionControl")],
-  ["net.ipv4.tcp_slow_start_after_idle", flag("slowStartAfterIdle")],
-  ["net.ipv4.tcp_rmem", buffer("receiveBuffer", "receiveBufferMax", 0.5)],
-  ["net.ipv4.tcp_wmem", buffer("sendBuffer", "sendBufferMax", 1)],
-  ["net.ipv4.tcp_syn_retries", number("retriesSyn")],
-  ["net.ipv4.tcp_synack_retries", number("retriesSynAck")],
-  ["net.ipv4.tcp_syn_linear_timeouts", number("linearSynTimeouts")],
-  ["net.ipv4.tcp_retries1", number("retriesR1")],
-  ["net.ipv4.tcp_retries2", number("retriesR2")],
-  ["net.ipv4.tcp_orphan_retries", number("retriesOrphan")],
-  ["net.ipv4.tcp_fin_timeout", number("finWait2", S)],
-  ["net.ipv4.tcp_keepalive_time", number("keepAliveIdle", S)],
-  ["net.ipv4.tcp_keepalive_intvl", number("keepAliveInterval", S)],
-  ["net.ipv4.tcp_keepalive_probes", number("keepAliveCount")],
-  ["net.ipv4.tcp_reordering", number("dupThresh")],
-  ["net.ipv4.tcp_max_reordering", number("dupThreshMax")],
-  ["net.ipv4.tcp_early_retrans", earlyRetransmit],
-  ["net.ipv4.tcp_recovery", number("rack")],
-  ["net.ipv4.tcp_frto", number("frto")],
-  ["net.ipv4.tcp_fastopen", number("fastOpen")],
-  ["net.ipv4.tcp_fastopen_key", word("fastOpenKey")],
-  ["net.ipv4.tcp_fastopen_blackhole_timeout_sec", number("fastOpenPause", S)],
-  ["net.ipv4.tcp_syncookies", number("syncookies")],
-  ["net.ipv4.tcp_mtu_probing", number("mtuProbing")],
-  ["net.ipv4.tcp_base_mss", nothing],
-  ["net.ipv4.tcp_mtu_probe_floor", nothing],
-  ["net.ipv4.tcp_probe_interval", nothing],
-  ["net.ipv4.tcp_probe_threshold", nothing],
-  ["net.ipv4.tcp_min_snd_mss", only("48")],
-  ["net.ipv4.tcp_min_tso_segs", number("superSegmentMin")],
-  ["net.ipv4.tcp_tso_win_divisor", nothing],
-  ["net.ipv4.tcp_tso_rtt_log", nothing],
-  ["net.ipv4.tcp_no_metrics_save", nothing],
-  ["net.ipv4.tcp_no_ssthresh_metrics_save", nothing],
-  ["net.ipv4.tcp_moderate_rcvbuf", flag("receiveBufferTuning")],
-  ["net.ipv4.tcp_adv_win_scale", only("1")],
-  ["net.ipv4.tcp_app_win", only("31")],
-  ["net.ipv4.tcp_abort_on_overflow", flag("abortOnOverflow")],
-  ["net.ipv4.tcp_rfc1337", flag("rfc1337")],
-  ["net.ipv4.tcp_tw_reuse", nothing],
-  ["net.ipv4.tcp_max_tw_buckets", nothing],
-  ["net.ipv4.tcp_max_syn_backlog", nothing],
-  ["net.ipv4.tcp_max_orphans", nothing],
-  ["net.ipv4.tcp_invalid_ratelimit", number("invalidAckInterval", MS)],
-  ["net.ipv4.tcp_challenge_ack_limit", number("challengeAckLimit")],
-  ["net.ipv4.tcp_limit_output_bytes", nothing],
-  ["net.ipv4.tcp_notsent_lowat", number("notSentLowWater")],
-  ["net.ipv4.tcp_pacing_ss_ratio", nothing],
-  ["net.ipv4.tcp_pacing_ca_ratio", nothing],
-  ["net.ipv4.tcp_min_rtt_wlen", only("300")],
-  ["net.ipv4.tcp_retrans_collapse", flag("collapseRetransmissions")],
-  ["net.ipv4.tcp_autocorking", nothing],
-  ["net.ipv4.tcp_low_latency", nothing],
-  ["net.ipv4.tcp_early_demux", nothing],
-  ["net.ipv4.tcp_thin_linear_timeouts", flag("thinLinearTimeouts")],
-  ["net.ipv4.tcp_shrink_window", only("0")],
-  ["net.ipv4.tcp_workaround_signed_windows", only("0")],
-  ["net.ipv4.tcp_rto_min_us", number("rtoMin")],
-  ["net.ipv4.tcp_rto_max_ms", number("rtoMax", MS)],
-  ["net.ipv4.tcp_comp_sack_nr", number("compressedSacks")],
-  ["net.ipv4.tcp_comp_sack_delay_ns", number("compressedSacksDelay")],
-  ["net.ipv4.tcp_comp_sack_slack_ns", nothing],
-  ["net.ipv4.tcp_pingpong_thresh", only("1")],
-  ["net.ipv4.tcp_backlog_ack_defer", nothing],
-  ["net.ipv4.ip_no_pmtu_disc", flag("pathMtuDiscovery", true)],
-  ["net.ipv4.ip_local_port_range", nothing],
-  ["net.ipv4.ip_default_ttl", number("ttl")],
-  ["net.ipv4.icmp_ratelimit", nothing],
-  ["net.ipv4.icmp_ratemask", nothing],
-  ["net.ipv4.icmp_msgs_per_sec", nothing],
-  ["net.core.rmem_max", nothing],
-  ["net.core.wmem_max", nothing],
-  ["net.core.rmem_default", nothing],
-  ["net.core.wmem_default", nothing],
-  ["net.core.somaxconn", nothing],
-  ["net.core.optmem_max", nothing],
-  ["net.core.default_qdisc", nothing],
-  ["net.inet.tcp.rfc1323", rfc1323],
-  ["net.inet.tcp.sack.enable", flag("sack")],
-  ["net.inet.tcp.ecn.enable", number("ecn")],
-  ["net.inet.tcp.recvspace", number("receiveBuffer")],
-  ["net.inet.tcp.sendspace", number("sendBuffer")],
-  ["net.inet.tcp.recvbuf_auto", nothing],
-  ["net.inet.tcp.sendbuf_auto", nothing],
-  ["kern.ipc.maxsockbuf", number("receiveBufferMax")],
-  ["kern.ipc.somaxconn", nothing],
-  ["kern.timecounter.alloweddeviation", nothing],
-  ["net.inet.tcp.insecure_rst", flag("challengeReset", true)],
-  ["net.inet.tcp.insecure_syn", flag("challengeSyn", true)],
-  ["net.inet.tcp.insecure_ack", flag("challengeAck", true)],
-  ["net.inet.tcp.ack_war_timewindow", number("invalidAckInterval", MS)],
-  ["net.inet.tcp.blackhole", number("blackhole")],
-  ["net.inet.tcp.drop_synfin", flag("dropSynFin")],
-  ["net.inet.tcp.syncookies", flag("syncookies")],
-  ["net.inet.tcp.syncookies_only", flag("syncookiesOnly")],
-  ["net.inet.tcp.icmp_may_rst", flag("icmpMayReset")],
-  ["net.inet.tcp.keepidle", number("keepAliveIdle", MS)],
-  ["net.inet.tcp.keepintvl", number("keepAliveInterval", MS)],
-  ["net.inet.tcp.keepcnt", number("keepAliveCount")],
-  ["net.inet.tcp.keepinit", number("connectTimeout", MS)],
-  ["net.inet.tcp.always_keepalive", flag("keepAlive")],
-  ["net.inet.tcp.delayed_ack", (text) => (text === "0" ? [set("delayedAck", 0)] : text === "1" ? [] : undefined)],
-  ["net.inet.tcp.delacktime", number("delayedAck", MS)],
-  ["net.inet.tcp.rexmit_initial", number("rtoInitial", MS)],
-  ["net.inet.tcp.rexmit_min", number("rtoMin", MS)],
-  ["net.inet.tcp.rexmit_slop", number("rtoSlop", MS)],
-  ["net.inet.tcp.rexmit_drop_options", flag("dropOptionsOnRetransmission")],
-  ["net.inet.tcp.retries", number("retriesR2")],
-  ["net.inet.tcp.rfc3042", only("1")],
-  ["net.inet.tcp.rfc3390", only("1")],
-  ["net.inet.tcp.rfc3465", only("1")],
-  ["net.inet.tcp.abc_l_var", nothing],
-  ["net.inet.tcp.mssdflt", number("mssDefault4")],
-  ["net.inet.tcp.v6mssdflt", number("mssDefault6")],
-  ["net.inet.tcp.minmss", number("mssMin")],
-  ["net.inet.tcp.path_mtu_discovery", flag("pathMtuDiscovery")],
-  ["net.inet.tcp.pmtud_blackhole_detection", number("blackholeDetection")],
-  ["net.inet.tcp.pmtud_blackhole_mss", nothing],
-  ["net.inet.tcp.v6pmtud_blackhole_mss", nothing],
-  ["net.inet.tcp.tolerate_missing_ts", flag("tolerateMissingTimestamps")],
-  ["net.inet.tcp.initcwnd_segments", number("initialWindow")],
-  ["net.inet.tcp.msl", number("maximumSegmentLifetime", MS)],
-  ["net.inet.tcp.nolocaltimewait", nothing],
-  ["net.inet.tcp.finwait2_timeout", number("finWait2", MS)],
-  ["net.inet.tcp.fast_finwait2_recycle", flag("fastFinWait2")],
-  ["net.inet.tcp.tso", nothing],
-  ["net.inet.tcp.cc.algorithm", word("congestionControl")],
-  ["net.inet.tcp.functions_default", only("freebsd")],
-  ["net.inet.tcp.hostcache.enable", nothing],
-  ["net.inet.tcp.hostcache.purgenow", nothing],
-  ["net.inet.tcp.hostcache.purge", nothing],
-]);
-
-/** FreeBSD's names of states (netstat, sockstat), as the RFC's. */
-export const FREEBSD_STATES: Readonly<Record<string, string>> = {
-  CLOSED: "CLOSED",
-  LISTEN: "LISTEN",
-  SYN_SENT: "SYN-SENT",
-  SYN_RCVD: "SYN-RECEIVED",
-  SYN_RECEIVED: "SYN-RECEIVED",
-  ESTABLISHED: "ESTABLISHED",
-  CLOSE_WAIT: "CLOSE-WAIT",
-  FIN_WAIT_1: "FIN-WAIT-1",
-  CLOSING: "CLOSING",
-  LAST_ACK: "LAST-ACK",
-  FIN_WAIT_2: "FIN-WAIT-2",
-  TIME_WAIT: "TIME-WAIT",
-};
+const LINUX_DEFAULTS: readonly Action[] = SUITE.map(([name, value]) => sysctl(name, value));
+const DEFAULTS: readonly Action[] = SUITE.flatMap(([name, value]) => SYSCTLS.get(name)?.(value) ?? []);

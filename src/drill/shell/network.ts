@@ -1,0 +1,84 @@
+import { type Action, set } from "./actions.ts";
+
+/** ip, ifconfig, tc, ethtool: what they say of the device, and of the connections over it. */
+
+const MS = 1_000;
+const S = 1_000_000;
+
+export function ipCommand(words: readonly string[]): Action[] | undefined {
+  const args = words.slice(1).filter((word) => !/^-(4|6|o|br|s|d|family|inet6?)$/.test(word));
+  const [object, verb] = args;
+  if (object === "tcp_metrics") return verb === "flush" || verb === "delete" ? [] : undefined;
+  if (/^r(o|ou|out|oute)?$/.test(object ?? "")) return routeCommand(args.slice(1));
+  if (/^l(ink?)?$/.test(object ?? "") && /^s(et?)?$/.test(verb ?? "")) return deviceCommand(args.slice(2));
+  return undefined;
+}
+
+/** `ip link set [dev] tun0 mtu N`, `ifconfig tun0 mtu N` */
+export function deviceCommand(words: readonly string[]): Action[] | undefined {
+  const actions: Action[] = [];
+  const args = words.filter((word, i) => word !== "dev" && !(i <= 1 && /^(tun\d+|lo)$/.test(word)));
+  for (let i = 0; i < args.length; i += 2) {
+    const [name, value = ""] = [args[i]!, args[i + 1]];
+    if (name === "mtu" && /^\d+$/.test(value)) actions.push({ kind: "mtu", value: Number(value) });
+    else if (name === "up" || name === "down") i--;
+    else if (!/^(txqueuelen|qlen|group|alias)$/.test(name)) return undefined;
+    if (name === "down") return undefined;
+  }
+  return actions;
+}
+
+/** Where a route leads is not our matter; what it says of connections is. */
+function routeCommand(words: readonly string[]): Action[] | undefined {
+  const actions: Action[] = [];
+  for (let i = 0; i < words.length; i++) {
+    const [name, value = ""] = [words[i]!, words[i + 1]];
+    const read = ROUTE[name];
+    if (read) {
+      const action = read(value);
+      if (!action) return undefined;
+      actions.push(...action);
+      i++;
+    } else if (["add", "change", "replace", "flush", "cache", "get", "show"].includes(name)) continue;
+    else if (["dev", "via", "src", "proto", "scope", "metric", "table", "to"].includes(name)) i++;
+    else if (!/^(default|[0-9a-f.:]+(\/\d+)?)$/.test(name)) return undefined;
+  }
+  return actions;
+}
+
+const whole = (name: string) => (value: string) => (/^\d+$/.test(value) ? [set(name, Number(value))] : undefined);
+
+const ROUTE: Readonly<Record<string, (value: string) => Action[] | undefined>> = {
+  initcwnd: whole("initialWindow"),
+  rto_min: (value) => (/^\d+(ms|s)?$/.test(value) ? [set("rtoMin", duration(value))] : undefined),
+  mtu: (value) => (/^\d+$/.test(value) ? [{ kind: "mtu", value: Number(value) }] : undefined),
+  congctl: (value) => (/^\w+$/.test(value) ? [set("congestionControl", value)] : undefined),
+  features: (value) => (value === "ecn" ? [set("ecn", 1)] : undefined),
+};
+
+/** iproute2's times: milliseconds, where no unit is written. */
+function duration(text: string): number {
+  return Number.parseInt(text, 10) * (/\ds$/.test(text) ? S : MS);
+}
+
+/** A queue that neither delays nor drops is what there is here. */
+export function queueCommand(words: readonly string[]): Action[] | undefined {
+  if (words[1] !== "qdisc") return undefined;
+  if (words[2] === "del" || words[2] === "delete") return [];
+  const text = words.join(" ");
+  return /\broot (handle \S+ )?(p|b)fifo( limit \d+)?$|\broot (handle \S+ )?(pfifo_fast|noqueue)$/.test(text)
+    ? []
+    : undefined;
+}
+
+/** Offloads: only whether segments may be cut by the device can be seen. */
+export function offloadCommand(words: readonly string[]): Action[] | undefined {
+  if (words[1] !== "-K" && words[1] !== "--offload") return words[1]?.startsWith("-") ? undefined : [];
+  const actions: Action[] = [];
+  for (let i = 3; i + 1 < words.length; i += 2) {
+    const [name, value] = [words[i]!, words[i + 1]!];
+    if (value !== "on" && value !== "off") return undefined;
+    if (/^(gso|generic-segmentation-offload)$/.test(name)) actions.push(set("segmentationOffload", value === "on"));
+  }
+  return actions;
+}

@@ -1,0 +1,187 @@
+import { type Action, set } from "./actions.ts";
+
+/** sysctls, Linux's and FreeBSD's, as settings of the stack. */
+
+export type Reader = (value: string) => Action[] | undefined;
+
+/** A whole number, times `unit` (to microseconds, say). */
+const number =
+  (name: string, unit = 1): Reader =>
+  (text) =>
+    /^(-?\d+|0[xX][\da-fA-F]+)$/.test(text) ? [set(name, Number(text) * unit)] : undefined;
+const flag =
+  (name: string, inverted = false): Reader =>
+  (text) =>
+    /^[0-9]$/.test(text) ? [set(name, (text !== "0") !== inverted)] : undefined;
+const word =
+  (name: string): Reader =>
+  (text) => [set(name, text)];
+/**
+ * Settings that no packet of ours depends on: batching below the engine, the machine's own limits, pacing (which only BBR
+ * asks for), and what is remembered from one connection to the next.
+ */
+const nothing: Reader = () => [];
+/** Only with these values is the setting what the stack does anyway. */
+const only =
+  (...values: readonly string[]): Reader =>
+  (text) =>
+    values.includes(text) ? [] : undefined;
+/** "min default max" of a buffer. Linux counts overhead: of a receive buffer it gives half to the window. */
+const buffer =
+  (name: string, maximum: string, share: number): Reader =>
+  (text) => {
+    const sizes = text.split(/[\s,]+/).map(Number);
+    if (sizes.length !== 3 || sizes.some((n) => !Number.isInteger(n) || n < 0)) return undefined;
+    return [set(name, Math.floor(sizes[1]! * share)), set(maximum, sizes[2]!)];
+  };
+const rfc1323: Reader = (text) => {
+  if (!/^[0-3]$/.test(text)) return undefined;
+  return [set("windowScale", text === "1" || text === "2"), set("timestamps", text === "1" || text === "3")];
+};
+/** TLP is on with 3 and 4; the smaller values were early retransmit's, which Linux no longer has. */
+const earlyRetransmit: Reader = (text) =>
+  /^[0-4]$/.test(text) ? [set("tailLossProbe", text === "3" || text === "4")] : undefined;
+const MS = 1_000;
+const S = 1_000_000;
+
+/** sysctl names, Linux's and FreeBSD's, and what they mean for the engine: TcpParams, or a word of stack-settings.ts. */
+export const SYSCTLS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
+  ["net.ipv4.tcp_sack", flag("sack")],
+  ["net.ipv4.tcp_dsack", flag("dsack")],
+  ["net.ipv4.tcp_fack", nothing],
+  ["net.ipv4.tcp_timestamps", flag("timestamps")],
+  ["net.ipv4.tcp_window_scaling", flag("windowScale")],
+  ["net.ipv4.tcp_ecn", number("ecn")],
+  ["net.ipv4.tcp_ecn_fallback", flag("ecnFallback")],
+  ["net.ipv4.tcp_congestion_control", word("congestionControl")],
+  ["net.ipv4.tcp_slow_start_after_idle", flag("slowStartAfterIdle")],
+  ["net.ipv4.tcp_rmem", buffer("receiveBuffer", "receiveBufferMax", 0.5)],
+  ["net.ipv4.tcp_wmem", buffer("sendBuffer", "sendBufferMax", 1)],
+  ["net.ipv4.tcp_syn_retries", number("retriesSyn")],
+  ["net.ipv4.tcp_synack_retries", number("retriesSynAck")],
+  ["net.ipv4.tcp_syn_linear_timeouts", number("linearSynTimeouts")],
+  ["net.ipv4.tcp_retries1", number("retriesR1")],
+  ["net.ipv4.tcp_retries2", number("retriesR2")],
+  ["net.ipv4.tcp_orphan_retries", number("retriesOrphan")],
+  ["net.ipv4.tcp_fin_timeout", number("finWait2", S)],
+  ["net.ipv4.tcp_keepalive_time", number("keepAliveIdle", S)],
+  ["net.ipv4.tcp_keepalive_intvl", number("keepAliveInterval", S)],
+  ["net.ipv4.tcp_keepalive_probes", number("keepAliveCount")],
+  ["net.ipv4.tcp_reordering", number("dupThresh")],
+  ["net.ipv4.tcp_max_reordering", number("dupThreshMax")],
+  ["net.ipv4.tcp_early_retrans", earlyRetransmit],
+  ["net.ipv4.tcp_recovery", number("rack")],
+  ["net.ipv4.tcp_frto", number("frto")],
+  ["net.ipv4.tcp_fastopen", number("fastOpen")],
+  ["net.ipv4.tcp_fastopen_key", word("fastOpenKey")],
+  ["net.ipv4.tcp_fastopen_blackhole_timeout_sec", number("fastOpenPause", S)],
+  ["net.ipv4.tcp_syncookies", number("syncookies")],
+  ["net.ipv4.tcp_mtu_probing", number("mtuProbing")],
+  ["net.ipv4.tcp_base_mss", nothing],
+  ["net.ipv4.tcp_mtu_probe_floor", nothing],
+  ["net.ipv4.tcp_probe_interval", nothing],
+  ["net.ipv4.tcp_probe_threshold", nothing],
+  ["net.ipv4.tcp_min_snd_mss", only("48")],
+  ["net.ipv4.tcp_min_tso_segs", number("superSegmentMin")],
+  ["net.ipv4.tcp_tso_win_divisor", nothing],
+  ["net.ipv4.tcp_tso_rtt_log", nothing],
+  ["net.ipv4.tcp_no_metrics_save", nothing],
+  ["net.ipv4.tcp_no_ssthresh_metrics_save", nothing],
+  ["net.ipv4.tcp_moderate_rcvbuf", flag("receiveBufferTuning")],
+  ["net.ipv4.tcp_adv_win_scale", only("1")],
+  ["net.ipv4.tcp_app_win", only("31")],
+  ["net.ipv4.tcp_abort_on_overflow", flag("abortOnOverflow")],
+  ["net.ipv4.tcp_rfc1337", flag("rfc1337")],
+  ["net.ipv4.tcp_tw_reuse", nothing],
+  ["net.ipv4.tcp_max_tw_buckets", nothing],
+  ["net.ipv4.tcp_max_syn_backlog", nothing],
+  ["net.ipv4.tcp_max_orphans", nothing],
+  ["net.ipv4.tcp_invalid_ratelimit", number("invalidAckInterval", MS)],
+  ["net.ipv4.tcp_challenge_ack_limit", number("challengeAckLimit")],
+  ["net.ipv4.tcp_limit_output_bytes", nothing],
+  ["net.ipv4.tcp_notsent_lowat", number("notSentLowWater")],
+  ["net.ipv4.tcp_pacing_ss_ratio", nothing],
+  ["net.ipv4.tcp_pacing_ca_ratio", nothing],
+  ["net.ipv4.tcp_min_rtt_wlen", only("300")],
+  ["net.ipv4.tcp_retrans_collapse", flag("collapseRetransmissions")],
+  ["net.ipv4.tcp_autocorking", nothing],
+  ["net.ipv4.tcp_low_latency", nothing],
+  ["net.ipv4.tcp_early_demux", nothing],
+  ["net.ipv4.tcp_thin_linear_timeouts", flag("thinLinearTimeouts")],
+  ["net.ipv4.tcp_shrink_window", only("0")],
+  ["net.ipv4.tcp_workaround_signed_windows", only("0")],
+  ["net.ipv4.tcp_rto_min_us", number("rtoMin")],
+  ["net.ipv4.tcp_rto_max_ms", number("rtoMax", MS)],
+  ["net.ipv4.tcp_comp_sack_nr", number("compressedSacks")],
+  ["net.ipv4.tcp_comp_sack_delay_ns", number("compressedSacksDelay")],
+  ["net.ipv4.tcp_comp_sack_slack_ns", nothing],
+  ["net.ipv4.tcp_pingpong_thresh", only("1")],
+  ["net.ipv4.tcp_backlog_ack_defer", nothing],
+  ["net.ipv4.ip_no_pmtu_disc", flag("pathMtuDiscovery", true)],
+  ["net.ipv4.ip_local_port_range", nothing],
+  ["net.ipv4.ip_default_ttl", number("ttl")],
+  ["net.ipv4.icmp_ratelimit", nothing],
+  ["net.ipv4.icmp_ratemask", nothing],
+  ["net.ipv4.icmp_msgs_per_sec", nothing],
+  ["net.core.rmem_max", nothing],
+  ["net.core.wmem_max", nothing],
+  ["net.core.rmem_default", nothing],
+  ["net.core.wmem_default", nothing],
+  ["net.core.somaxconn", nothing],
+  ["net.core.optmem_max", nothing],
+  ["net.core.default_qdisc", nothing],
+  ["net.inet.tcp.rfc1323", rfc1323],
+  ["net.inet.tcp.sack.enable", flag("sack")],
+  ["net.inet.tcp.ecn.enable", number("ecn")],
+  ["net.inet.tcp.recvspace", number("receiveBuffer")],
+  ["net.inet.tcp.sendspace", number("sendBuffer")],
+  ["net.inet.tcp.recvbuf_auto", nothing],
+  ["net.inet.tcp.sendbuf_auto", nothing],
+  ["kern.ipc.maxsockbuf", number("receiveBufferMax")],
+  ["kern.ipc.somaxconn", nothing],
+  ["kern.timecounter.alloweddeviation", nothing],
+  ["net.inet.tcp.insecure_rst", flag("challengeReset", true)],
+  ["net.inet.tcp.insecure_syn", flag("challengeSyn", true)],
+  ["net.inet.tcp.insecure_ack", flag("challengeAck", true)],
+  ["net.inet.tcp.ack_war_timewindow", number("invalidAckInterval", MS)],
+  ["net.inet.tcp.blackhole", number("blackhole")],
+  ["net.inet.tcp.drop_synfin", flag("dropSynFin")],
+  ["net.inet.tcp.syncookies", flag("syncookies")],
+  ["net.inet.tcp.syncookies_only", flag("syncookiesOnly")],
+  ["net.inet.tcp.icmp_may_rst", flag("icmpMayReset")],
+  ["net.inet.tcp.keepidle", number("keepAliveIdle", MS)],
+  ["net.inet.tcp.keepintvl", number("keepAliveInterval", MS)],
+  ["net.inet.tcp.keepcnt", number("keepAliveCount")],
+  ["net.inet.tcp.keepinit", number("connectTimeout", MS)],
+  ["net.inet.tcp.always_keepalive", flag("keepAlive")],
+  ["net.inet.tcp.delayed_ack", (text) => (text === "0" ? [set("delayedAck", 0)] : text === "1" ? [] : undefined)],
+  ["net.inet.tcp.delacktime", number("delayedAck", MS)],
+  ["net.inet.tcp.rexmit_initial", number("rtoInitial", MS)],
+  ["net.inet.tcp.rexmit_min", number("rtoMin", MS)],
+  ["net.inet.tcp.rexmit_slop", number("rtoSlop", MS)],
+  ["net.inet.tcp.rexmit_drop_options", flag("dropOptionsOnRetransmission")],
+  ["net.inet.tcp.retries", number("retriesR2")],
+  ["net.inet.tcp.rfc3042", only("1")],
+  ["net.inet.tcp.rfc3390", only("1")],
+  ["net.inet.tcp.rfc3465", only("1")],
+  ["net.inet.tcp.abc_l_var", nothing],
+  ["net.inet.tcp.mssdflt", number("mssDefault4")],
+  ["net.inet.tcp.v6mssdflt", number("mssDefault6")],
+  ["net.inet.tcp.minmss", number("mssMin")],
+  ["net.inet.tcp.path_mtu_discovery", flag("pathMtuDiscovery")],
+  ["net.inet.tcp.pmtud_blackhole_detection", number("blackholeDetection")],
+  ["net.inet.tcp.pmtud_blackhole_mss", nothing],
+  ["net.inet.tcp.v6pmtud_blackhole_mss", nothing],
+  ["net.inet.tcp.tolerate_missing_ts", flag("tolerateMissingTimestamps")],
+  ["net.inet.tcp.initcwnd_segments", number("initialWindow")],
+  ["net.inet.tcp.msl", number("maximumSegmentLifetime", MS)],
+  ["net.inet.tcp.nolocaltimewait", nothing],
+  ["net.inet.tcp.finwait2_timeout", number("finWait2", MS)],
+  ["net.inet.tcp.fast_finwait2_recycle", flag("fastFinWait2")],
+  ["net.inet.tcp.tso", nothing],
+  ["net.inet.tcp.cc.algorithm", word("congestionControl")],
+  ["net.inet.tcp.functions_default", only("freebsd")],
+  ["net.inet.tcp.hostcache.enable", nothing],
+  ["net.inet.tcp.hostcache.purgenow", nothing],
+  ["net.inet.tcp.hostcache.purge", nothing],
+]);

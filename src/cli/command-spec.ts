@@ -29,6 +29,8 @@ export interface CommandSpec {
   readonly groups: readonly FlagGroup[];
   /** Where its exit codes are not those of a conversation. */
   readonly exits?: readonly (readonly [string, string])[];
+  /** It moves packets between processes: see compiler-tiers.ts. */
+  readonly movesPackets?: boolean;
   /** Loaded only when the command runs, so that help and version answer at once. */
   readonly load: () => Promise<CommandModule>;
 }

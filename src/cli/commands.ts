@@ -102,6 +102,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       CAPTURE,
       VIEW,
     ],
+    movesPackets: true,
     load: () => import("./commands/host.ts"),
   },
   {
@@ -130,6 +131,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       CAPTURE,
       VIEW,
     ],
+    movesPackets: true,
     load: () => import("./commands/peer.ts"),
   },
   {
@@ -305,6 +307,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["4", "no permission: sudo"],
       ["129, 143", "ended by a closed terminal, by SIGTERM"],
     ],
+    movesPackets: true,
     load: () => import("./commands/chaos.ts"),
   },
   {

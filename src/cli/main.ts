@@ -3,6 +3,7 @@ import { version } from "../../package.json";
 import { shapeOf, shield, unshield } from "./argv.ts";
 import { inWords, usageError } from "./cli-error.ts";
 import { COMMANDS, flagsOf } from "./commands.ts";
+import { withoutLastCompiler } from "./compiler-tiers.ts";
 import { EXIT_OK, EXIT_USAGE } from "./exit-codes.ts";
 import { Flags } from "./flags.ts";
 import { commandHelp, globalHelp, summaryText } from "./help.ts";
@@ -63,6 +64,7 @@ async function dispatch(given: readonly string[]): Promise<number> {
     const what = `${command.name} has no use for "${unshield(extra)}"`;
     throw usageError(what, "", `for example: ${asTyped(command.examples[0])}`);
   }
+  if (command.movesPackets === true) await withoutLastCompiler(given);
   return await cli.runMatchedCommand();
 }
 

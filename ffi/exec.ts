@@ -1,0 +1,18 @@
+import { ptr } from "bun:ffi";
+import { libraryOf, resultOf } from "./libc.ts";
+
+const libc = libraryOf({ execve: { args: ["ptr", "ptr", "ptr"], returns: "i32" } } as const);
+
+/**
+ * execve(2): another program takes the place of this one, with its process id, terminal and open descriptors (but those that
+ * close on exec). Comes back only if that failed, with the negated error number.
+ */
+export function exec(path: string, argv: readonly string[], env: Readonly<Record<string, string | undefined>>): number {
+  const variables = Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]));
+  const words = [path, ...argv, ...variables].map((text) => new TextEncoder().encode(`${text}\0`));
+  const addresses = (from: number, n: number) =>
+    BigUint64Array.from([...words.slice(from, from + n).map((word) => BigInt(ptr(word))), 0n]);
+  const given = addresses(1, argv.length);
+  const environment = addresses(1 + argv.length, variables.length);
+  return resultOf(libc().execve(ptr(words[0]!), ptr(given), ptr(environment)));
+}

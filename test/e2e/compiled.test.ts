@@ -1,0 +1,25 @@
+/** The compiled program, as people have it: host and peer start themselves once more, without the engine's last compiler. */
+import { expect } from "bun:test";
+import { readFileSync } from "node:fs";
+import { ROOT } from "../support/netns.ts";
+import { HOST, labTest, PEER } from "./lab.ts";
+
+labTest("the compiled program: text both ways, its process replaced in its place, Ctrl-C", async (lab) => {
+  const program = lab.file("tcpnet");
+  expect(Bun.spawnSync([process.execPath, `${ROOT}src/cli/build.ts`, program]).exitCode).toBe(0);
+  const host = lab.start(program, ...HOST);
+  const peer = lab.start(program, ...PEER);
+  await Promise.all([host.says(/open /), peer.says(/open /)]);
+  for (const { child } of [host, peer]) {
+    expect(readFileSync(`/proc/${child.pid}/environ`, "latin1")).toContain("BUN_JSC_useFTLJIT=0");
+  }
+  host.type("ping");
+  await peer.gives(4);
+  peer.type("pong!");
+  await host.gives(5);
+  expect([host.stdout.toString(), peer.stdout.toString()]).toEqual(["pong!", "ping"]);
+  host.child.kill("SIGINT");
+  await peer.says(/CLOSE-WAIT/);
+  peer.endInput();
+  expect([(await host.ended).code, (await peer.ended).code]).toEqual([130, 0]);
+});

@@ -41,7 +41,7 @@ export type KnownElsewhere = (flag: string) => readonly string[];
 /**
  * The arguments after the program's name in the one form that cac reads without surprises: `--name=value` for every flag
  * with a value, `--name=true` for those without. Throws CliError for what cac would swallow: a value that is said twice,
- * missing or empty, or given to a flag that takes none. Flags may stand anywhere, `--` ends them; "-1%" is none.
+ * missing or empty, or given to a flag that takes none. Flags may stand anywhere, `--` ends them; "-1%" and "-" are none.
  */
 export function shield(
   argv: readonly string[],
@@ -58,7 +58,7 @@ export function shield(
       out.push(...words.map(positional));
       break;
     }
-    if (!word.startsWith("-") || /^-[\d.]/.test(word)) {
+    if (!word.startsWith("-") || /^-($|[\d.])/.test(word)) {
       out.push(positional(word));
       continue;
     }

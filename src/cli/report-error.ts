@@ -1,5 +1,6 @@
 import { createConsola } from "consola/basic";
 import type { CliError } from "./cli-error.ts";
+import { visible } from "./visible.ts";
 import { wrapped } from "./wrapped.ts";
 
 /** What stands before the first line. */
@@ -21,9 +22,4 @@ export function reportError({ what, why, fix, exitCode }: CliError, json: boolea
   if (fix !== "") lines.push(...visible(fix).split("\n"));
   // Standard output belongs to the application's bytes: consola would use it for some of its levels.
   createConsola({ stdout: stderr, stderr }).error(lines.join(`\n${" ".repeat(PREFIX.length)}`));
-}
-
-/** What was typed may hold anything, also what moves a terminal's cursor. */
-function visible(text: string): string {
-  return text.replace(/(?!\n)\p{Cc}/gu, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }

@@ -133,7 +133,7 @@ test("saying twice what takes no value is saying it once", () => {
 
 test("a number below zero is an argument, and so is whatever stands behind two dashes", () => {
   const args = (...words: string[]) => parse(...words).args.map(unshield);
-  expect(args("loss", "-1%", "-.5")).toEqual(["loss", "-1%", "-.5"]);
+  expect(args("loss", "-1%", "-.5", "-")).toEqual(["loss", "-1%", "-.5", "-"]);
   expect(args("--", "-q", "--port", "-odd.pkt")).toEqual(["-q", "--port", "-odd.pkt"]);
 });
 

@@ -82,3 +82,14 @@ test("what cannot be run is told in words with 2", async () => {
     expect(stderr).toMatch(words);
   }
 });
+
+test("a script that is none cannot garble the terminal, however long it is", async () => {
+  await Bun.write(join(folder, "odd", "binary.pkt"), "\u0000\u001b[31m");
+  await Bun.write(join(folder, "odd", "long.pkt"), "x".repeat(100_000));
+  const { code, stdout } = await drill("odd");
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/FAIL +odd\/binary\.pkt:1:1: .*\\x00/);
+  expect(stdout).not.toMatch(/[^\n\P{Cc}]/u);
+  expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThan(600);
+  rmSync(join(folder, "odd"), { recursive: true });
+});

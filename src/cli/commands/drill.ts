@@ -9,6 +9,7 @@ import { isInside, onKernel, playInside } from "../drill-kernel.ts";
 import type { Flags } from "../flags.ts";
 import { print } from "../print.ts";
 import { suggest } from "../suggest.ts";
+import { visible } from "../visible.ts";
 
 const PROFILES = ["linux", "freebsd", "rfc793"] as const;
 
@@ -35,8 +36,17 @@ export async function run({ args, flags }: Call): Promise<number> {
     json: flags.has("json"),
     verbose: flags.has("verbose"),
     pcap,
-    print: (line) => print(`${line}\n`),
+    print: (line) => print(`${flags.has("json") ? line : readable(line)}\n`),
   });
+}
+
+/** The longest line that is told whole. */
+const LINE_MAX = 500;
+
+/** A script may have anything in it, and what is found wrong is shown. */
+function readable(line: string): string {
+  const text = visible(line);
+  return text.length > LINE_MAX ? `${text.slice(0, LINE_MAX)}…` : text;
 }
 
 /** Scripts mostly wait; more at once, and what a busy processor delays is told as the kernel's doing. */

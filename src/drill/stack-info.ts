@@ -30,7 +30,7 @@ export function tcpInfo(stack: Stack, tcb: Tcb, ecnSeen: boolean, now: number): 
   const synchronized = (tcb.state & (SYN_SENT | SYN_RECEIVED | CLOSED | LISTEN)) === 0;
   const millisecondsSince = (time: number) => Math.floor((now - Math.max(time, tcb.openedAt)) / 1_000);
   const segments = (octets: number) => Math.floor(octets / i.mss);
-  const opensFast = tcb.fast.answeredAt > 0;
+  const opensFast = tcb.fast.answeredAt >= 0;
   const options = [i.timestamps, i.sack, scaled, tcb.ecnOk, ecnSeen && tcb.ecnOk, tcb.fast.taken, false, opensFast];
   const finReceived = Number((tcb.state & (CLOSE_WAIT | CLOSING | LAST_ACK | TIME_WAIT)) !== 0);
   const finAcknowledged = Number((tcb.state & (FIN_WAIT_2 | TIME_WAIT)) !== 0 && snd.finSent);
@@ -80,6 +80,7 @@ export function tcpInfo(stack: Stack, tcb: Tcb, ecnSeen: boolean, now: number): 
     tcpi_total_rto: i.timeouts,
     // The SYN or SYN,ACK counts as well.
     tcpi_delivered: i.delivered + Number(synchronized),
+    tcpi_delivered_ce: tcb.deliveredMarked,
     tcpi_dsack_dups: i.dsackDups,
     tcpi_reord_seen: i.reordSeen,
     tcpi_busy_time: i.busyTime,
@@ -110,7 +111,8 @@ const LINUX_STATES: Readonly<Record<StateName, number>> = {
   "SYN-RECEIVED": symbol("TCP_SYN_RECV")!,
   "FIN-WAIT-1": symbol("TCP_FIN_WAIT1")!,
   "FIN-WAIT-2": symbol("TCP_FIN_WAIT2")!,
-  "TIME-WAIT": symbol("TCP_TIME_WAIT")!,
+  // The socket has let go of it then.
+  "TIME-WAIT": symbol("TCP_CLOSE")!,
   CLOSED: symbol("TCP_CLOSE")!,
   "CLOSE-WAIT": symbol("TCP_CLOSE_WAIT")!,
   "LAST-ACK": symbol("TCP_LAST_ACK")!,

@@ -40,7 +40,11 @@ export function acknowledgment(tcb: Tcb, seg: Segment, now: number): boolean {
   }
   // An ACK that was overtaken still knows what arrived (RFC 6675 §4).
   if (tcb.sackOk && seg.options.sackBlocks > 0) applySack(tcb, seg, now, result);
-  if (result.delivered > 0) tcb.deliveredSegments += Math.ceil(result.delivered / snd.mss);
+  if (result.delivered > 0) {
+    const segments = Math.ceil(result.delivered / snd.mss);
+    tcb.deliveredSegments += segments;
+    if (tcb.ecnOk && seg.ctl & ECE) tcb.deliveredMarked += segments;
+  }
   if (result.dsack) tcb.duplicatesReported++;
   if (tcb.cc.phase !== CA_LOSS || tcb.undo.armed) measureReordering(tcb, result);
   // Dragged along, lest it lie half the sequence space behind one day.

@@ -2,6 +2,7 @@
  * SEGMENT ARRIVES, otherwise (RFC 9293 §3.10.7.4): the eight steps, one function each, in the RFC's order. Each says
  * whether the segment goes on to the next.
  */
+import { NEVER } from "#base/time";
 import { EV_DROP } from "#base/trace";
 import { ACK, CWR, FIN, RST, SYN, URG } from "#wire/tcp";
 import { acknowledgment } from "./acknowledgment.ts";
@@ -25,7 +26,7 @@ import {
   SYN_RECEIVED,
   TIME_WAIT,
 } from "./state.ts";
-import { EVENT_URGENT, setState, T_KEEPALIVE, T_TIME_WAIT, type Tcb } from "./tcb.ts";
+import { EVENT_URGENT, setState, T_KEEPALIVE, T_RETRANSMIT, T_TIME_WAIT, type Tcb } from "./tcb.ts";
 
 /** RFC 7323 §5.5: TS.Recent says nothing after 24 days of silence. */
 const PAWS_IDLE = 24 * 24 * 3600 * 1_000_000;
@@ -54,7 +55,7 @@ function first(tcb: Tcb, seg: Segment, now: number): boolean {
     tcb.timers[T_KEEPALIVE] = now + tcb.params.keepAliveIdle;
   }
   if (tcb.state === SYN_RECEIVED && seg.ctl & SYN && seg.seq === rcv.irs && (seg.ctl & RST) === 0) {
-    return repeatedSyn(tcb, seg);
+    return repeatedSyn(tcb, seg, now);
   }
   if (tcb.timestampsOk && !timestampAcceptable(tcb, seg, now)) return false;
   const window = Math.max(0, diff(rcv.adv, rcv.nxt));
@@ -141,7 +142,7 @@ function timestampAcceptable(tcb: Tcb, seg: Segment, now: number): boolean {
 }
 
 /** In SYN-RECEIVED the peer's SYN again: our SYN,ACK was lost, or (both opened) it now acknowledges ours. */
-function repeatedSyn(tcb: Tcb, seg: Segment): boolean {
+function repeatedSyn(tcb: Tcb, seg: Segment, now: number): boolean {
   if (seg.ctl & ACK && !tcb.passive) {
     seg.seq = (seg.seq + 1) | 0;
     seg.len--;
@@ -151,7 +152,10 @@ function repeatedSyn(tcb: Tcb, seg: Segment): boolean {
     return true;
   }
   tcb.env.counters.count(M.RX_SYN_DUPLICATE);
+  if (isLimited(tcb, now)) return false;
   tcb.synNow = M.TX_SYN_ACK;
+  // Its timer begins anew, but for a connection that somebody has already.
+  if (!tcb.fast.early) tcb.timers[T_RETRANSMIT] = NEVER;
   return false;
 }
 
@@ -351,15 +355,17 @@ function sixth(tcb: Tcb, seg: Segment): void {
 /** An ACK in answer to something invalid, not more often than `invalidAckInterval` (ACK loops, RFC 5961 §7). */
 function answerInvalid(tcb: Tcb, seg: Segment, cause: number, now: number): void {
   const pure = seg.n === 0 || (seg.ctl & SYN) !== 0;
-  const interval = tcb.params.invalidAckInterval;
-  if (pure && interval > 0) {
-    if (now - tcb.invalidAckTime < interval) {
-      tcb.env.counters.count(M.RX_INVALID_LIMITED);
-      return;
-    }
-    tcb.invalidAckTime = now;
+  if (!pure || !isLimited(tcb, now)) tcb.ackNow = cause;
+}
+
+/** Whether so soon after the last one no further answer is due. */
+function isLimited(tcb: Tcb, now: number): boolean {
+  if (now - tcb.invalidAckTime < tcb.params.invalidAckInterval) {
+    tcb.env.counters.count(M.RX_INVALID_LIMITED);
+    return true;
   }
-  tcb.ackNow = cause;
+  tcb.invalidAckTime = now;
+  return false;
 }
 
 function drop(tcb: Tcb, mark: number, now: number): false {

@@ -28,6 +28,10 @@ import { synWindow } from "./window.ts";
  * stack takes it away), and `reset.cause` may ask for an RST in answer to this very segment.
  */
 export function segmentArrives(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
+  if (seg.options.signed && tcb.params.dropSigned) {
+    tcb.env.counters.count(M.RX_SIGNED);
+    return;
+  }
   tcb.segmentsIn++;
   if (seg.n > 0) tcb.dataSegmentsIn++;
   if (seg.options.malformed) tcb.env.counters.count(M.RX_BAD_OPTION);
@@ -51,6 +55,7 @@ export function closed(seg: Segment, reset: Reset): number {
 
 /** What `listen` decided: 0 means that the stack makes a connection and calls `openPassive`; else the verdict's mark. */
 export function listen(listener: Listener, seg: Segment, reset: Reset): number {
+  if (seg.options.signed && listener.params.dropSigned) return M.RX_SIGNED;
   // First: RST. Second: ACK. Third: SYN.
   if (seg.ctl & RST) return M.RX_RST_IGNORED;
   if (seg.ctl & ACK) {

@@ -193,7 +193,7 @@ export function emitSyn(tcb: Tcb, packet: Packet, now: number): boolean {
   const { snd, rcv, params, fast } = tcb;
   const cause = tcb.synNow;
   tcb.synNow = 0;
-  const first = fast.early ? fast.answeredAt === 0 : tcb.head === NONE;
+  const first = fast.early ? fast.answeredAt < 0 : tcb.head === NONE;
   if (first && !fast.early && !tcb.env.records.hasAny) {
     // Not even a SYN can be remembered: who asked is told, who knocked tries again.
     finish(tcb, ENOBUFS, M.GAVE_UP, now);

@@ -65,6 +65,7 @@ function accept(tcb: Tcb, listener: Listener): void {
   start(tcb, 0);
   takeText(tcb);
   fast.taken = rcv.unread > 0;
+  if (fast.taken) tcb.dataSegmentsIn++;
   tcb.events |= EVENT_WRITABLE;
 }
 
@@ -74,8 +75,10 @@ export function handshakeOver(tcb: Tcb, seg: Segment, now: number): void {
   const resends = tcb.retries;
   updateSendWindow(tcb, seg);
   // Data that is acknowledged with it gives a round trip of its own.
-  if (resends === 0 && seg.ack === tcb.snd.una) sample(tcb, Math.max(now - fast.answeredAt, 1), now);
-  else if (resends > 0 && !sampleEcho(tcb, seg, now)) tcb.rto = Math.max(params.rtoInitial, 3_000_000);
+  if (seg.ack === tcb.snd.una) {
+    if (resends === 0) sample(tcb, now - fast.answeredAt, now);
+    else if (!sampleEcho(tcb, seg, now)) tcb.rto = Math.max(params.rtoInitial, 3_000_000);
+  }
   endEarly(tcb, M.GOT_ACK_OF_SYN, now);
   opened(tcb, now);
   if (tcb.head === NONE) {

@@ -54,8 +54,8 @@ export class FastOpenVariables {
   listener: Listener | null = null;
   /** What the next SYN,ACK offers. */
   offer = NO_COOKIE;
-  /** When the first SYN,ACK went, us. */
-  answeredAt = 0;
+  /** When the first SYN,ACK of an early connection went, us; -1: none did. */
+  answeredAt = -1;
   /** Our SYN had the option: a cookie, or a request. */
   asked = false;
   /** Octets on our SYN. */

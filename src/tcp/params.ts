@@ -30,6 +30,8 @@ export interface TcpParams extends Quirks {
   initialWindow: number;
   /** The name of the congestion control: `newreno` (RFC 5681, 6582) or `cubic` (RFC 9438). */
   congestionControl: CongestionControlName;
+  /** With fewer than four segments in flight six timeouts in a row go by before the RTO begins to double (Linux' thin streams). */
+  thinLinearTimeouts: boolean;
   /** RFC 5681 §4.1: shrink cwnd after an idle time of one RTO. */
   slowStartAfterIdle: boolean;
   /** RFC 6298 (2.1): the RTO before the first sample. */
@@ -150,6 +152,7 @@ export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   nagle: "minshall",
   initialWindow: 10,
   congestionControl: "cubic",
+  thinLinearTimeouts: false,
   slowStartAfterIdle: true,
   rtoInitial: 1 * SECOND,
   rtoMin: 200 * MILLISECOND,

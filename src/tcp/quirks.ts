@@ -30,6 +30,8 @@ export interface Quirks {
   dropSynText: boolean;
   /** A SYN that was answered by an unacceptable ACK or RST is sent again after this time, once (Linux); 0: in its time. */
   badAckResendsSyn: number;
+  /** A segment with an MD5 signature (RFC 2385), which nobody asked for, is dropped (Linux); else the option is one of the unknown ones. */
+  dropSigned: boolean;
   /** The ACK of a SYN,ACK waits so long for data to ride on, where the user is about to write (Linux: 200 ms); 0: it goes at once. */
   answerSynLater: number;
   /** Ticks by which a timestamp may lie behind TS.Recent: 1 in Linux, 0 in RFC 7323 §5.3. */
@@ -67,6 +69,7 @@ export const NO_QUIRKS: Readonly<Quirks> = {
   resetAtFin: false,
   dropSynText: false,
   badAckResendsSyn: 0,
+  dropSigned: false,
   answerSynLater: 0,
   pawsSlack: 0,
   timeWaitAnswersAll: false,

@@ -313,6 +313,8 @@ export class Tcb {
   lostSegments = 0;
   /** Segments that the peer has, cumulatively or by SACK. */
   deliveredSegments = 0;
+  /** Those of them that ACKs with ECE told of. */
+  deliveredMarked = 0;
   /** D-SACKs received, and times that something arrived later than what was sent after it. */
   duplicatesReported = 0;
   reorderingsSeen = 0;

@@ -8,8 +8,8 @@ import * as M from "./marks.ts";
 import { persistInterval } from "./output.ts";
 import { NONE } from "./records.ts";
 import { overtaken, timedOut } from "./recovery.ts";
-import { backOff } from "./rto.ts";
-import { CLOSED, SYN_RECEIVED, SYN_SENT } from "./state.ts";
+import { backOff, resetRto } from "./rto.ts";
+import { CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT } from "./state.ts";
 import {
   CA_CWR,
   CA_OPEN,
@@ -105,7 +105,8 @@ function retransmit(tcb: Tcb, now: number): void {
     // SHLD-9: the user may want to know; IP should look for another route (MUST-20), which a TUN does not have.
     tcb.events |= EVENT_SOFT_ERROR;
   }
-  if (tcb.state !== SYN_SENT || tcb.retries > params.linearSynTimeouts) backOff(tcb);
+  if (isThin(tcb)) resetRto(tcb);
+  else if (tcb.state !== SYN_SENT || tcb.retries > params.linearSynTimeouts) backOff(tcb);
   if (!handshake && tcb.retries === 1) firstResent(tcb, now);
   tcb.timers[T_LOSS_PROBE] = NEVER;
   tcb.timers[T_REORDER] = NEVER;
@@ -115,6 +116,16 @@ function retransmit(tcb: Tcb, now: number): void {
     tcb.cc.flight = tcb.outstanding();
     timedOut(tcb, now);
   }
+}
+
+/** Timeouts in a row after which even a thin stream backs off, and segments that it has fewer of in flight: Linux' numbers. */
+const THIN_TIMEOUTS = 6;
+const THIN_SEGMENTS = 4;
+
+/** Too little is in flight for duplicates to tell of a loss: only the timer will. */
+function isThin(tcb: Tcb): boolean {
+  if (!tcb.params.thinLinearTimeouts || tcb.state !== ESTABLISHED || tcb.retries > THIN_TIMEOUTS) return false;
+  return tcb.outstanding() <= (THIN_SEGMENTS - 1) * tcb.snd.mss;
 }
 
 /** The peer has our SYN,ACK: it is sent again only at the end of the time in which data was to come. */

@@ -32,6 +32,7 @@ const LINUX: Params = {
   // Two jiffies, of 1 ms.
   badAckResendsSyn: 2 * MS,
   answerSynLater: 200 * MS,
+  dropSigned: true,
   pawsSlack: 1,
   timeWaitAnswersAll: true,
   userTimeoutFromResend: true,
@@ -88,7 +89,6 @@ const ABSENT: Readonly<Record<string, (value: SettingValue) => boolean>> = {
   receiveBufferTuning: () => true,
   collapseRetransmissions: (on) => on === true,
   rfc1337: (on) => on === false,
-  thinLinearTimeouts: (on) => on === false,
   compressedSacks: (n) => n === 0,
   compressedSacksDelay: (n) => Number(n) <= MS * MS,
   blackholeDetection: (value) => value === 0,
@@ -145,6 +145,7 @@ export const READ_LATE: ReadonlySet<string> = new Set([
   "tailLossProbe",
   "frto",
   "superSegmentMin",
+  "thinLinearTimeouts",
 ]);
 
 /** How many timeouts of a SYN,ACK (1 s, doubled up to 120 s) it takes until so many seconds are over. */
@@ -170,6 +171,9 @@ const OPTIONS: Readonly<Record<string, (value: number) => Params | undefined>> =
   TCP_KEEPCNT: (n) => ({ keepAliveCount: n }),
   TCP_SYNCNT: (n) => ({ retriesSyn: n }),
   TCP_LINGER2: (n) => (n > 0 ? { finWait2: Math.min(n, 120) * S } : n === 0 ? {} : undefined),
+  TCP_THIN_LINEAR_TIMEOUTS: (on) => ({ thinLinearTimeouts: on !== 0 }),
+  TCP_RTO_MAX_MS: (n) => ({ rtoMax: n * MS }),
+  TCP_RTO_MIN_US: (n) => ({ rtoMin: n }),
   TCP_USER_TIMEOUT: (n) => ({ userTimeout: n * MS }),
   TCP_QUICKACK: () => ({}),
   TCP_CORK: () => ({}),

@@ -10,6 +10,8 @@ export const WINDOW_SCALE = 3;
 export const SACK_PERMITTED = 4;
 export const SACK = 5;
 export const TIMESTAMPS = 8;
+/** RFC 2385: an MD5 digest of the segment. */
+export const SIGNATURE = 19;
 export const USER_TIMEOUT = 28;
 export const FAST_OPEN = 34;
 /** RFC 6994: an experiment's option, told from others by a magic number; Fast Open's was 0xF989 before it had a kind of its own. */
@@ -39,6 +41,8 @@ export class TcpOptions {
   sackBlocks = 0;
   readonly sackLeft = new Int32Array(SACK_BLOCKS_MAX);
   readonly sackRight = new Int32Array(SACK_BLOCKS_MAX);
+  /** It carries an MD5 signature. */
+  signed = false;
   /** Octets of the Fast Open cookie; 0: a request for one; -1: no such option. Only a SYN may have it. */
   fastOpen = -1;
   /** It came under the experimental kind, and is answered so. */
@@ -56,6 +60,7 @@ export class TcpOptions {
     this.tsecr = 0;
     this.userTimeout = -1;
     this.sackBlocks = 0;
+    this.signed = false;
     this.fastOpen = -1;
     this.malformed = false;
   }
@@ -120,6 +125,9 @@ function readOption(v: DataView, o: number, kind: number, length: number, out: T
         const field = v.getUint16(o + 2);
         out.userTimeout = (field & 0x7fff) * (field & 0x8000 ? 60 : 1);
       }
+      break;
+    case SIGNATURE:
+      out.signed = length === 18;
       break;
     case FAST_OPEN:
       readCookie(v, o + 2, length - 2, false, out);

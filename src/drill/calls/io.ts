@@ -99,6 +99,7 @@ const readStream: Step = (call, s, t, progress, now) => {
   if (t.nowhere && c.readable() > 0 && (t.flags & TRUNC) === 0) return failed("EFAULT");
   const peeking = (t.flags & PEEK) !== 0;
   const before = s.read;
+  if (peeking && peekOffset(s) >= 0) return peekFurther(call, s, t, progress);
   while (progress.octets < t.count && c.readable() > 0) {
     const { skip, most } = stretch(s, progress.octets);
     if (skip) stepOver(s, now);
@@ -109,6 +110,7 @@ const readStream: Step = (call, s, t, progress, now) => {
     progress.octets += into.length;
     if (peeking) break;
     s.read += into.length;
+    if (peekOffset(s) > 0) s.options.set("SO_PEEK_OFF", Math.max(0, peekOffset(s) - into.length));
     passUrgent(s);
   }
   const waitsForAll = (t.flags & WAITALL) !== 0 && !peeking;
@@ -122,6 +124,27 @@ const readStream: Step = (call, s, t, progress, now) => {
   const outcome = done(progress.octets, ...progress.faults);
   return withMessage(call, s, t, { outcome, flags: 0 }, last >= before ? s.flow.arrivalTime(last) : undefined);
 };
+
+/** SO_PEEK_OFF: how far behind the next octet to be read a peek begins; negative: it does not count. */
+function peekOffset(s: TcpSocket): number {
+  return Number(s.options.get("SO_PEEK_OFF") ?? -1);
+}
+
+/** A peek that goes on where the last one ended. */
+function peekFurther(call: Call, s: TcpSocket, t: Transfer, progress: Progress): Outcome | undefined {
+  const from = peekOffset(s);
+  const n = Math.min(t.count, s.connection!.readable() - from);
+  if (n <= 0) {
+    const end = streamEnd(s);
+    return typeof end === "string" ? failed(end) : end === 0 ? done(0) : undefined;
+  }
+  const into = new Uint8Array(from + n);
+  s.connection!.receive(into, true, 0);
+  s.options.set("SO_PEEK_OFF", from + n);
+  progress.octets = n;
+  const outcome = done(n, ...patternFaults(into.subarray(from), s.read + from));
+  return withMessage(call, s, t, { outcome, flags: 0 }, s.flow.arrivalTime(s.read + from + n - 1));
+}
 
 /** The urgent octet is no part of the stream. */
 function stepOver(s: TcpSocket, now: number): void {

@@ -116,7 +116,8 @@ function synSent(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
     if (expectsToWrite(tcb)) tcb.timers[T_DELAYED_ACK] = now + tcb.params.answerSynLater;
     else tcb.ackNow = M.TX_ACK_HANDSHAKE;
     // Sixth and later steps: urgent, text and FIN that came with it. The SYN has been dealt with.
-    if (tcb.params.dropSynText && !tcb.fast.asked && tcb.fast.sent === 0) {
+    const { fast } = tcb;
+    if (tcb.params.dropSynText && !(fast.sent > 0 ? fast.taken : fast.asked)) {
       seg.n = 0;
       seg.ctl &= ~FIN;
     }

@@ -86,6 +86,7 @@ export function answered(tcb: Tcb, seg: Segment, now: number): void {
   markAllLost(tcb, M.TX_SYN_DATA, now);
   tcb.cc.recover = snd.nxt;
   tcb.cc.phase = CA_LOSS;
+  tcb.cc.byTimeout = false;
   tcb.cc.force = true;
 }
 
@@ -97,7 +98,8 @@ export function wasOnSyn(tcb: Tcb, r: number): boolean {
 }
 
 /**
- * RFC 7413 §4.1.3.1: a second timeout in a row, before the handshake is over or after: somebody on the path may swallow what begins so.
+ * RFC 7413 §4.1.3.1: one timeout after the other, before the handshake is over or after: somebody on the path may swallow what
+ * begins so.
  */
 export function silent(tcb: Tcb, now: number): void {
   const { fast, params } = tcb;

@@ -54,6 +54,7 @@ export function pathMtuChanged(tcb: Tcb, pathMss: number, now: number): void {
   tcb.renoSacked = 0;
   tcb.cc.recover = tcb.snd.nxt;
   tcb.cc.phase = CA_LOSS;
+  tcb.cc.byTimeout = false;
   tcb.cc.ssthresh = Math.max(tcb.cc.cwnd, 2 * tcb.snd.mss);
   tcb.cc.force = true;
 }

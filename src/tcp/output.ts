@@ -137,7 +137,7 @@ function resend(tcb: Tcb, packet: Packet, superSegments: boolean, now: number): 
   attach(tcb, packet, at, n, mss);
   emit(tcb, packet, start, n, ACK | push | (fin ? FIN : 0), cause, now);
   tcb.bytesRetransmitted += n;
-  tcb.retransmissionsTotal++;
+  tcb.retransmissionsTotal += Math.max(Math.ceil(n / mss), 1);
   sent(tcb, n + fin, now);
   return true;
 }

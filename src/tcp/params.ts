@@ -95,8 +95,8 @@ export interface TcpParams extends Quirks {
   /** Connections that a listener lets begin with data before their handshake is over (RFC 7413 §5.1); 0: none. */
   fastOpenBacklog: number;
   /**
-   * us for which SYNs to an address and port go without Fast Open after it led nowhere twice (RFC 7413 §4.1.3.1), doubled each time;
-   * 0: never.
+   * us for which SYNs to an address and port go without Fast Open after its data was passed over twice or three timeouts followed it
+   * (RFC 7413 §4.1.3.1), doubled each time; 0: never.
    */
   fastOpenPause: number;
   /**

@@ -235,7 +235,8 @@ export function timedOut(tcb: Tcb, now: number): void {
   const records = tcb.env.records;
   // A second timeout of the same data leaves ssthresh alone (RFC 5681 §3.1); with RACK, which resends again and again before it
   // comes to this, so does one in a recovery, as Linux has it.
-  const reduced = cc.phase === CA_LOSS || (tcb.rackOn && (cc.phase === CA_RECOVERY || cc.phase === CA_CWR));
+  const again = cc.phase === CA_LOSS && cc.byTimeout;
+  const reduced = again || (tcb.rackOn && (cc.phase === CA_RECOVERY || cc.phase === CA_CWR));
   const fresh = !reduced || ge(tcb.snd.una, cc.recover);
   if (fresh) {
     arm(tcb);
@@ -251,6 +252,7 @@ export function timedOut(tcb: Tcb, now: number): void {
   cc.credit = 0;
   cc.recover = tcb.snd.nxt;
   cc.phase = CA_LOSS;
+  cc.byTimeout = true;
   // LW (RFC 5681 §3.1): one segment, besides what is not lost yet.
   cc.cwnd = tcb.inFlight() + tcb.snd.mss;
   cc.force = true;

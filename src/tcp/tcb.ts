@@ -149,6 +149,8 @@ export class CongestionVariables {
   cwnd = 0;
   ssthresh = 0x7fffffff;
   phase = CA_OPEN;
+  /** CA_LOSS began with a timeout, not because something was too big or passed over. */
+  byTimeout = false;
   /** RFC 6582 `recover`: SND.NXT when recovery began. */
   recover = 0;
   /** FlightSize before the last ACK: what a loss that it reveals is measured by (RFC 5681 (4)). */

@@ -26,6 +26,9 @@ import {
   TIMERS,
 } from "./tcb.ts";
 
+/** Timeouts in a row after which Fast Open is suspected, as in Linux. */
+const SILENCE = 3;
+
 /** Fires every timer that is due, in the order of their indices. */
 export function timeouts(tcb: Tcb, now: number): void {
   for (let t = 0; t < TIMERS && tcb.state !== CLOSED; t++) {
@@ -96,7 +99,7 @@ function retransmit(tcb: Tcb, now: number): void {
   trace(tcb, T_RETRANSMIT, M.TIMER_RTO, tcb.retries, now);
   const handshake = tcb.state & (SYN_SENT | SYN_RECEIVED);
   const limit = handshake ? synLimit(tcb) : dataLimit(tcb);
-  if (tcb.retries === 2) silent(tcb, now);
+  if (tcb.retries === SILENCE) silent(tcb, now);
   if (tcb.retries > limit || timeIsUp(tcb, now)) {
     finish(tcb, tcb.softError !== 0 ? tcb.softError : ETIMEDOUT, M.GAVE_UP, now);
     return;

@@ -256,9 +256,9 @@ describe("no answer", () => {
     expect(b.leftovers()).toMatchObject({ connections: 0, records: 0, pages: 0 });
   });
 
-  test("after two in a row the next SYNs are plain ones, for a minute (RFC 7413 §4.1.3.1)", () => {
+  test("after three in a row the next SYNs are plain ones, for a minute (RFC 7413 §4.1.3.1)", () => {
     const b = open(client(), 10);
-    b.run(4 * S).out();
+    b.run(8 * S).out();
     b.stack.abort(b.tcb, b.now);
     expect(
       open(b, 10, 81)
@@ -279,7 +279,7 @@ describe("no answer", () => {
     b.out();
     b.in("S.", { ack: 11, mss: 1460 });
     b.send(10);
-    b.run(2 * S).out();
+    b.run(4 * S).out();
     b.stack.abort(b.tcb, b.now);
     b.out();
     expect(open(b, 10, 81).lines()).toEqual(["S 0:0(0)"]);
@@ -287,7 +287,7 @@ describe("no answer", () => {
 
   test("never, where the user says 0, as Linux does by default", () => {
     const b = open(client({ fastOpenPause: 0 }), 10);
-    b.run(4 * S).out();
+    b.run(8 * S).out();
     b.stack.abort(b.tcb, b.now);
     expect(open(b, 10, 81).lines()).toEqual(["S 0:10(10)"]);
   });

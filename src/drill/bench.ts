@@ -1,7 +1,7 @@
 import { type Packet, type Position, type Syscall, type TcpPacket, Unsupported } from "./ast.ts";
 import { systemCall } from "./calls/connection.ts";
 import { observe } from "./calls/observe.ts";
-import type { Attempt, Descriptor, Surroundings } from "./calls/sockets.ts";
+import type { Attempt, Descriptor, Surroundings, World } from "./calls/sockets.ts";
 import { decode, type Live } from "./codec.ts";
 import type { Config } from "./config.ts";
 import { type Engine, isSystem, type System } from "./engine.ts";
@@ -27,6 +27,9 @@ export class Failure extends Error {
 const STEPS_MAX = 100_000;
 /** The script's peers count from here. */
 const FIRST_PEER_PORT = 40_000;
+
+/** Where sockets listen that were given no port. */
+const FIRST_FREE_PORT = 32_768;
 
 /** The engine on the bench: its clock, its wire, and the connections that the script knows. */
 export class Bench {
@@ -71,12 +74,23 @@ export class Bench {
   /** A call of the script, ready to be tried. */
   systemCall(syscall: Syscall): Attempt {
     const { engine } = this;
-    return isSystem(engine)
-      ? engine.systemCall(this.#around, syscall)
-      : systemCall({ ...this.#around, engine, family: this.config.socketFamily, readFile: this.#readFile }, syscall);
+    return isSystem(engine) ? engine.systemCall(this.#around, syscall) : systemCall(this.#world(engine), syscall);
   }
 
-  readonly #readFile = (path: string) => this.files.get(path) ?? this.config.readFile(path);
+  #nextFreePort = FIRST_FREE_PORT;
+
+  #world(engine: Engine): World {
+    const { socketFamily, localAddress, remoteAddress, readFile } = this.config;
+    return {
+      ...this.#around,
+      engine,
+      family: socketFamily,
+      localAddress,
+      remoteAddress,
+      freePort: () => this.#nextFreePort++,
+      readFile: (path) => this.files.get(path) ?? readFile(path),
+    };
+  }
 
   /** Lets the engine do what is due until `t`, and then it is `t` (or later, if it already was). */
   runTo(t: number): void {
@@ -107,6 +121,8 @@ export class Bench {
 
   /** Takes what the stack has to send now, and lets a blocked call look around. */
   settle(): void {
+    // Where time is real it went on; but what takes time here is none between a packet and what follows it.
+    if (isSystem(this.engine)) this.now = Math.max(this.now, this.engine.now());
     this.#drain();
     observe(this.table, this.now);
     this.onChange();
@@ -115,7 +131,6 @@ export class Bench {
   }
 
   #drain(): void {
-    if (isSystem(this.engine)) this.now = Math.max(this.now, this.engine.now());
     for (let sent = this.engine.output(this.now); sent; sent = this.engine.output(this.now)) {
       const live = decode(sent, this.now);
       const flow = this.#flowOfLive(live);

@@ -15,6 +15,9 @@ export interface Config {
   readonly mtu: number;
   /** Injected packets with more payload than this are super-segments, to be seen as cut so; 0: none is. */
   readonly segmentSize: number;
+  /** The two addresses, as people write them and as octets. */
+  readonly localAddress: string;
+  readonly remoteAddress: string;
   readonly local: Uint8Array;
   readonly remote: Uint8Array;
   readonly bindPort: number;
@@ -114,9 +117,10 @@ export function configure(script: Pick<Script, "options">, outside: ConfigureOpt
   }
   const family: Family = version?.value === "ipv6" ? 6 : 4;
   const socketFamily: Family = version === undefined || version.value === "ipv4" ? 4 : 6;
+  const written = (name: "local" | "remote") => value(`${name}_ip`)?.value ?? (family === 6 ? V6 : V4)[name];
   const address = (name: "local" | "remote") => {
     const option = value(`${name}_ip`);
-    const bytes = addressBytes(option?.value ?? (family === 6 ? V6 : V4)[name], family);
+    const bytes = addressBytes(written(name), family);
     if (bytes) return bytes;
     throw new ScriptError(option!.position, `expected --${name}_ip=ADDRESS with an IPv${family} address`);
   };
@@ -126,6 +130,8 @@ export function configure(script: Pick<Script, "options">, outside: ConfigureOpt
     socketFamily,
     mtu: number("mtu", 1500, family === 6 ? 1280 : 68, 65_535),
     segmentSize: number("mss", 0, 0, 65_535),
+    localAddress: written("local"),
+    remoteAddress: written("remote"),
     local: address("local"),
     remote: address("remote"),
     bindPort: number("bind_port", 8080, 1, 65_535),

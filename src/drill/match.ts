@@ -1,5 +1,5 @@
 import { ACK, type IcmpPacket, type IpInfo, type TcpOption, type TcpPacket, type UdpPacket } from "./ast.ts";
-import { decodeOptions, encodeOptions, hex, type Live, type RawOption } from "./codec.ts";
+import { decodeOptions, encodeOptions, hex, type Live, type RawOption, TCP_PROTOCOL, UDP_PROTOCOL } from "./codec.ts";
 import type { Flow } from "./flow.ts";
 import { icmpNumbers } from "./icmp.ts";
 import { flagsText, optionsText } from "./render.ts";
@@ -157,7 +157,7 @@ export function compareUdp(expected: UdpPacket, live: Live): Difference[] {
   return list;
 }
 
-export function compareIcmp(expected: IcmpPacket, live: Live): Difference[] {
+export function compareIcmp(expected: IcmpPacket, live: Live, flow: Flow | undefined): Difference[] {
   const list: Differences = live.faults.map((fault) => ({ field: "packet", expected: "well formed", actual: fault }));
   if (!live.icmp) return [...list, { field: "protocol", expected: "ICMP", actual: String(live.protocol) }];
   const { type, code } = icmpNumbers(expected, live.family);
@@ -167,7 +167,33 @@ export function compareIcmp(expected: IcmpPacket, live: Live): Difference[] {
   if (expected.mtu !== undefined)
     differ(list, "mtu", expected.mtu, live.family === 6 ? live.icmp.rest : live.icmp.rest & 0xffff);
   if (expected.id !== undefined) differ(list, "id", expected.id, live.icmp.rest >>> 16);
+  if (expected.quoted !== undefined) compareQuoted(list, expected.quoted, live, flow);
   return list;
+}
+
+/** The packet of the peer that an ICMP error of the stack is about: its ports' protocol, and where in the stream it lay. */
+function compareQuoted(
+  list: Differences,
+  expected: NonNullable<IcmpPacket["quoted"]>,
+  live: Live,
+  flow: Flow | undefined,
+): void {
+  const quoted = live.icmp!.quoted;
+  const header = live.family === 6 ? 40 : ((quoted[0] ?? 0) & 15) * 4;
+  const view = new DataView(quoted.buffer, quoted.byteOffset, quoted.byteLength);
+  if (quoted.length < header + 8) {
+    differ(list, "quoted packet", "a header and 8 octets", `${quoted.length} octets`);
+    return;
+  }
+  const protocol = quoted[live.family === 6 ? 6 : 9]!;
+  if ("udp" in expected) {
+    differ(list, "quoted protocol", "UDP", protocol === UDP_PROTOCOL ? "UDP" : String(protocol));
+    differ(list, "quoted length", expected.udp, view.getUint16(header + 4) - 8);
+    return;
+  }
+  differ(list, "quoted protocol", "TCP", protocol === TCP_PROTOCOL ? "TCP" : String(protocol));
+  const sequence = view.getUint32(header + 4);
+  differ(list, "quoted seq", expected.start, (sequence - (flow?.remoteIsn ?? 0)) >>> 0);
 }
 
 /**

@@ -2,8 +2,9 @@ import type { Syscall } from "../ast.ts";
 import { Unsupported } from "../ast.ts";
 import { type EngineConnection, Refused } from "../engine.ts";
 import { symbol } from "../symbols.ts";
+import { addressFaults, isElsewhere, portOf } from "./addresses.ts";
 import { forget, WAKE_ALL, wake } from "./epoll.ts";
-import { attach, defers, portOf } from "./fast-open.ts";
+import { attach, defers } from "./fast-open.ts";
 import { closePipe, fileCall } from "./files.ts";
 import { ioCall } from "./io.ts";
 import { SEEN_NOTHING } from "./observe.ts";
@@ -88,12 +89,17 @@ function socket(call: Call): Attempt {
   return () => opened(newTcpSocket(call.world.newFlow(), nonblocking));
 }
 
-/** Addresses are fixed here: only whether there is one can be asked. */
 function name(call: Call, s: Socket): Outcome {
-  if (!call.isEllipsis(1)) return call.unsupported(`${call.name} with an address`);
   if (s.kind !== "tcp" && s.kind !== "udp") return failed("ENOTSOCK");
   const connected = s.kind === "udp" ? s.remotePort !== 0 : s.connection && !isOver(s.connection);
-  return call.name === "getpeername" && !connected ? failed("ENOTCONN") : done(0);
+  const { localAddress, remoteAddress } = call.world;
+  if (call.name === "getsockname") {
+    const port = s.kind === "tcp" ? (s.connection?.localPort ?? s.port) : s.port;
+    return done(0, ...addressFaults(call, call.value(1), port, localAddress));
+  }
+  if (!connected) return failed("ENOTCONN");
+  const port = s.kind === "tcp" ? s.connection!.remotePort : s.remotePort;
+  return done(0, ...addressFaults(call, call.value(1), port, remoteAddress));
 }
 
 /** The socket has let go of the connection, as Linux' has in TIME-WAIT. */
@@ -105,6 +111,7 @@ function isOver(connection: EngineConnection): boolean {
 function bind(call: Call, s: Socket): Outcome {
   if (s.kind !== "tcp" && s.kind !== "udp") return failed("ENOTSOCK");
   if (s.port !== 0) return failed("EINVAL");
+  if (isElsewhere(call, call.value(1), call.world.localAddress)) return failed("EADDRNOTAVAIL");
   s.port = portOf(call, 1, call.world.bindPort);
   if (s.kind === "tcp") s.flow.localPort = s.port;
   if (s.kind !== "udp") return done(0);
@@ -117,8 +124,11 @@ function bind(call: Call, s: Socket): Outcome {
 function listen(call: Call, s: Socket, now: number): Outcome {
   if (s.kind !== "tcp") return failed(s.kind === "udp" ? "EOPNOTSUPP" : "ENOTSOCK");
   if (s.connection) return failed("EINVAL");
-  if (s.port === 0) return call.unsupported("listen without bind");
   if (s.listener) return done(0);
+  if (s.port === 0) {
+    s.port = call.world.freePort();
+    s.flow.localPort = s.port;
+  }
   const listener = call.world.engine.listen(s.port, call.number(1), s.options, now);
   if (listener instanceof Refused) return failed(listener.errno);
   s.listener = listener;
@@ -229,13 +239,9 @@ function accept(call: Call): Attempt {
       child.linger = s.linger;
       child.errors.flags = s.errors.flags;
       for (const [name, value] of s.options) child.options.set(name, value);
-      const outcome = opened(child);
-      return flow
-        ? outcome
-        : {
-            ...outcome,
-            faults: [`accepted a connection from port ${connection.remotePort}, which the script never made`],
-          };
+      const faults = addressFaults(call, call.value(1), connection.remotePort, call.world.remoteAddress);
+      if (!flow) faults.push(`accepted a connection from port ${connection.remotePort}, which the script never made`);
+      return { ...opened(child), faults };
     });
 }
 

@@ -1,6 +1,7 @@
 import { pattern } from "../codec.ts";
 import { type EngineConnection, Refused } from "../engine.ts";
 import { symbol } from "../symbols.ts";
+import { portOf } from "./addresses.ts";
 import { type Call, done, failed, type Outcome, type TcpSocket, takeError } from "./sockets.ts";
 import { opening } from "./stream.ts";
 import type { Transfer } from "./transfer.ts";
@@ -24,13 +25,6 @@ export function attach(s: TcpSocket, connection: EngineConnection): void {
   s.flow.kind = "active";
   s.flow.localPort = connection.localPort;
   s.flow.remotePort = connection.remotePort;
-}
-
-/** The port of a written address, or the script's own. */
-export function portOf(call: Call, index: number, otherwise: number): number {
-  const address = call.syscall.args[index];
-  if (address === undefined || address.kind !== "struct") return otherwise;
-  return call.field(address, "sin_port", "sin6_port") ?? otherwise;
 }
 
 /** One try at such a write; "go on": the handshake is over, and what is left goes as ever. */

@@ -166,6 +166,7 @@ function setsockopt(call: Call, s: Socket, now: number): Outcome {
     s.options.set(name, timeval(call, value));
     return done(0);
   }
+  if (name === "TCP_FUNCTION_BLK") return functionBlock(call, value);
   if (value.kind === "string") return setText(call, s, name, value.text, now);
   if (value.kind !== "list") return call.unsupported(`setsockopt ${name} of kind ${value.kind}`);
   const number = call.listed(3) ?? call.unsupported(`setsockopt ${name} with ...`);
@@ -180,6 +181,13 @@ function setsockopt(call: Call, s: Socket, now: number): Outcome {
   if (name === "SO_TIMESTAMPING" && s.kind === "tcp") s.errors.setTimestamping(taken, s.wrote, acknowledgedOctets(s));
   s.options.set(name, taken);
   return done(0);
+}
+
+/** FreeBSD: which of its TCPs it is to be. There is one here. */
+function functionBlock(call: Call, value: Value): Outcome {
+  const name = call.fieldValue(value, "function_set_name");
+  const wanted = name?.kind === "string" ? name.text : "";
+  return wanted === "freebsd" ? done(0) : call.unsupported(`TCP_FUNCTION_BLK ${wanted}`);
 }
 
 /** Options whose value is a text: names, and the keys of Fast Open as hex digits. */
@@ -227,6 +235,7 @@ function ioctl(call: Call, s: Socket): Outcome {
     FIONREAD: () => (c ? readableToMark(s) : 0),
     SIOCOUTQ: () => c?.unacknowledged() ?? 0,
     TIOCOUTQ: () => c?.unacknowledged() ?? 0,
+    FIONWRITE: () => c?.unacknowledged() ?? 0,
     SIOCOUTQNSD: () => c?.unsent() ?? 0,
     SIOCATMARK: () => Number(atMark(s)),
   };

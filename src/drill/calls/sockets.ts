@@ -107,6 +107,11 @@ export interface Surroundings {
 export interface World extends Surroundings {
   readonly engine: Engine;
   readonly family: 4 | 6;
+  /** As people write them. */
+  readonly localAddress: string;
+  readonly remoteAddress: string;
+  /** A port of the stack that nobody has. */
+  freePort(): number;
   /** What `open` finds under that name; undefined: nothing. */
   readFile(path: string): Uint8Array | undefined;
 }

@@ -6,7 +6,7 @@ import { type Stage, sha256, type Told } from "./demo-stage.ts";
 import type { Role } from "./endpoint.ts";
 import { EXIT_FAILURE, EXIT_OK } from "./exit-codes.ts";
 import { LAB } from "./lab.ts";
-import { programName } from "./program.ts";
+import { forUser, programName } from "./program.ts";
 import { bold, green, say } from "./terminal.ts";
 
 /** One direction, judged. */
@@ -72,6 +72,7 @@ function tellNext({ impairment, write }: DemoOptions, complete: boolean): void {
   if (impairment === null) {
     rows.unshift([`${programName} demo --loss 1% --delay 20ms`, "what a bad link does, and why"]);
   }
-  const width = Math.max(...rows.map(([command]) => command.length));
-  say("", "What to type next:", ...rows.map(([command, words]) => `  ${command.padEnd(width)}   ${words}`.trimEnd()));
+  const shown = rows.map(([command, words]) => [forUser(command), words] as const);
+  const width = Math.max(...shown.map(([command]) => command.length));
+  say("", "What to type next:", ...shown.map(([command, words]) => `  ${command.padEnd(width)}   ${words}`.trimEnd()));
 }

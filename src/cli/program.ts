@@ -18,6 +18,20 @@ export function asTyped(line: string): string {
   return line.replace(/(^| )tcpnet /, `$1${programName} `);
 }
 
+/** Set for the demo inside of its private network: how it was had. There anybody may look like root. */
+export const DEMO_INSIDE = "TCPNET_DEMO_INSIDE";
+
+/** Whoever is root by himself needs no sudo, and may have none. */
+const needsNoSudo =
+  process.geteuid?.() === 0 &&
+  process.env.SUDO_USER === undefined &&
+  process.env[DEMO_INSIDE]?.includes("--user") !== true;
+
+/** What to type, as whoever reads it would. */
+export function forUser(text: string, root: boolean = needsNoSudo): string {
+  return root ? text.replaceAll(/\bsudo (?=[\w./-])/g, "") : text;
+}
+
 /** The command that starts this very program again with other arguments. */
 export function selfCommand(args: readonly string[]): string[] {
   return compiled

@@ -1,5 +1,6 @@
 import { createConsola } from "consola/basic";
 import type { CliError } from "./cli-error.ts";
+import { forUser } from "./program.ts";
 import { visible } from "./visible.ts";
 import { wrapped } from "./wrapped.ts";
 
@@ -7,8 +8,10 @@ import { wrapped } from "./wrapped.ts";
 const PREFIX = "[error] ";
 
 /** Tells a failure on standard error: what, why, and what to type; with `json` as one object. */
-export function reportError({ what, why, fix, exitCode }: CliError, json: boolean): void {
+export function reportError(error: CliError, json: boolean): void {
   const { stderr } = process;
+  const { what, exitCode } = error;
+  const [why, fix] = [forUser(error.why), forUser(error.fix)];
   if (json) {
     stderr.write(`${JSON.stringify({ schema: "tcpnet.error/1", what, why, fix, exitCode })}\n`);
     return;

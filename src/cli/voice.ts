@@ -1,5 +1,6 @@
 import { clockText } from "#observe/units";
 import type { CliError } from "./cli-error.ts";
+import { forUser } from "./program.ts";
 import { dim, say, sayProgress, yellow } from "./terminal.ts";
 
 /** How a command speaks: to people, to programs, or of errors alone. */
@@ -42,7 +43,8 @@ export class Voice {
   }
 
   /** Something that will keep it from working, though nothing has failed yet. */
-  warn({ what, why, fix }: Pick<CliError, "what" | "why" | "fix">): void {
+  warn({ what, why, ...hint }: Pick<CliError, "what" | "why" | "fix">): void {
+    const fix = forUser(hint.fix);
     if (this.manner === "json") this.#json("warning", this.now(), { what, why, fix }, undefined);
     else say(`${yellow("warning")} ${what}${why === "" ? "" : `: ${why}`}`, ...(fix === "" ? [] : [`        ${fix}`]));
   }

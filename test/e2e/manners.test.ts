@@ -2,7 +2,7 @@
 import { expect } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { HOST, labTest, PEER } from "./lab.ts";
+import { HOST, labTest, PEER, TCPNET } from "./lab.ts";
 
 labTest("another address than the one that netup gave a device: 3, and the device stays as it is", async (lab) => {
   const before = await lab.ns.must(["ip", "-o", "-4", "addr"]);
@@ -72,7 +72,7 @@ labTest(
     // What to type has the program's name in it, which is as long as it is.
     const wide = story.split("\n").filter((line) => line.length > 80 && !line.includes("to change the link"));
     expect(wide).toEqual([]);
-    const quiet = await lab.tcpnet("demo", "--quiet", "--size", "100k").ended;
+    const quiet = await lab.start("env", "SUDO_USER=nobody-here", ...TCPNET, "demo", "--quiet", "--size", "100k").ended;
     expect({ code: quiet.code, said: quiet.stdout.toString() + quiet.stderr }).toEqual({ code: 0, said: "" });
   },
   { netup: null },

@@ -18,15 +18,13 @@ import { LAB } from "../lab.ts";
 import { controlLink } from "../link-control.ts";
 import { captured, endCapture } from "../open-capture.ts";
 import { impaired } from "../open-device.ts";
-import { programName, selfCommand } from "../program.ts";
+import { DEMO_INSIDE, programName, selfCommand } from "../program.ts";
 import { Session } from "../session.ts";
 import type { SessionOptions } from "../session-options.ts";
 import { bold, say, speakOnStandardOutput } from "../terminal.ts";
 import { Voice } from "../voice.ts";
 import { wrapped } from "../wrapped.ts";
 
-/** Set for the run inside of the private network: how it was had. */
-const INSIDE = "TCPNET_DEMO_INSIDE";
 /** Set with it: where `tcpnet link` looks for the demo's link. Inside, another user may seem to run. */
 const SOCKET = "TCPNET_DEMO_SOCKET";
 const FULL_OFFLOAD = { checksum: true, tso4: true, tso6: true };
@@ -39,7 +37,7 @@ export async function run({ flags }: Call): Promise<number> {
   if (options.write !== undefined && options.write !== "-") checkWritable(options.write);
   // The story is the result; only a capture may take its place.
   if (options.write !== "-") speakOnStandardOutput();
-  const inside = process.env[INSIDE];
+  const inside = process.env[DEMO_INSIDE];
   if (inside !== undefined)
     return await perform(options, `a network of its own (${inside}); this machine is not touched`);
   if (options.memory)
@@ -65,7 +63,7 @@ function checkWritable(path: string): void {
 /** Runs this very program again inside of the network. */
 async function again(way: readonly string[]): Promise<number> {
   const child = Bun.spawn([...way, ...selfCommand(process.argv.slice(2))], {
-    env: { ...process.env, [INSIDE]: way.join(" "), [SOCKET]: controlPath("demo") },
+    env: { ...process.env, [DEMO_INSIDE]: way.join(" "), [SOCKET]: controlPath("demo") },
     stdio: ["inherit", "inherit", "inherit"],
   });
   // The one inside tidies up, and we wait for it. A Ctrl-C reaches it twice, which does no harm.
@@ -133,7 +131,8 @@ function field(name: string, text: string): string[] {
 }
 
 async function prepare({ mtu }: DemoOptions, folder: string): Promise<void> {
-  const result = await netup({ mtu, stateFile: join(folder, "state.json"), program: programName });
+  // Whoever called sudo is nobody there.
+  const result = await netup({ mtu, user: "root", stateFile: join(folder, "state.json"), program: programName });
   const failed = result.findings.find((finding) => finding.level === "fail");
   if (failed !== undefined) throw new CliError(EXIT_FAILURE, failed.what, failed.why, `${programName} demo --memory`);
 }

@@ -2,7 +2,7 @@ import { netup } from "#netup/netup";
 import { renderNetup, toJson } from "#netup/render";
 import type { Call } from "../commands.ts";
 import { print } from "../print.ts";
-import { programName } from "../program.ts";
+import { forUser, programName } from "../program.ts";
 
 /** `tcpnet netup`: what it did is its result, so it goes to standard output. */
 export async function run({ flags }: Call): Promise<number> {
@@ -19,6 +19,6 @@ export async function run({ flags }: Call): Promise<number> {
     mtu: flags.whole("mtu", 576, 65_535),
     program: programName,
   });
-  print(`${flags.has("json") ? toJson(result) : renderNetup(result).join("\n")}\n`);
+  print(forUser(`${flags.has("json") ? toJson(result) : renderNetup(result).join("\n")}\n`));
   return result.exitCode;
 }

@@ -2,11 +2,11 @@ import { renderStatus, toJson } from "#netup/render";
 import { status } from "#netup/status";
 import type { Call } from "../commands.ts";
 import { print } from "../print.ts";
-import { programName } from "../program.ts";
+import { forUser, programName } from "../program.ts";
 
 /** `tcpnet status` */
 export async function run({ flags }: Call): Promise<number> {
   const result = status({ ifs: flags.text("ifs"), program: programName });
-  print(`${flags.has("json") ? toJson(result) : renderStatus(result).join("\n")}\n`);
+  print(forUser(`${flags.has("json") ? toJson(result) : renderStatus(result).join("\n")}\n`));
   return result.exitCode;
 }

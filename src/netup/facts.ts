@@ -97,7 +97,8 @@ export function detect(system: System, names: readonly string[]): Facts {
   };
 }
 
-function isPrivileged(system: System): boolean {
+/** CAP_NET_ADMIN and uid 0. */
+export function isPrivileged(system: System): boolean {
   const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(system.read("/proc/self/status") ?? "")?.[1] ?? "0";
   return system.uid === 0 && ((BigInt(`0x${effective}`) >> BigInt(CAP_NET_ADMIN)) & 1n) === 1n;
 }

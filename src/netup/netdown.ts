@@ -1,6 +1,6 @@
 import { ALIAS_ADOPTED, type Change, changeKey, type Outcome, undo, undoText } from "./changes.ts";
 import { EXIT_NOT_READY, EXIT_OK, notRoot } from "./errors.ts";
-import { detect, type Facts } from "./facts.ts";
+import { detect, type Facts, isPrivileged } from "./facts.ts";
 import { ZONE } from "./firewall.ts";
 import { ownTableExists, TABLE, TABLE_FAMILY } from "./nft.ts";
 import { DEFAULT_NAMES, type NetupOptions, namesOf } from "./options.ts";
@@ -9,6 +9,8 @@ import { RAW_BINARY, rawRules } from "./raw-table.ts";
 import { machine, type System } from "./run.ts";
 import { readState, statePath } from "./state.ts";
 import { isOurs } from "./xtables.ts";
+
+type NetdownOptions = Pick<NetupOptions, "ifs" | "dryRun" | "stateFile" | "program" | "system">;
 
 export interface NetdownResult {
   readonly schema: "tcpnet.netdown/1";
@@ -25,11 +27,18 @@ export interface NetdownResult {
  * file, and by what in the kernel bears our mark, so it works without the file too. A second call does nothing.
  * Throws NetupError where it may not.
  */
-export function netdown(
-  options: Pick<NetupOptions, "ifs" | "dryRun" | "stateFile" | "program" | "system"> = {},
-): NetdownResult {
+export function netdown(options: NetdownOptions = {}): NetdownResult {
   const system = options.system ?? machine;
   const stateFile = statePath(system, options.stateFile);
+  const release = options.dryRun !== true && isPrivileged(system) ? system.lock(`${stateFile}.lock`) : null;
+  try {
+    return unmake(system, options, stateFile);
+  } finally {
+    release?.();
+  }
+}
+
+function unmake(system: System, options: NetdownOptions, stateFile: string): NetdownResult {
   const state = readState(system, stateFile);
   const names = state?.setup.names ?? namesOf(options.ifs ?? DEFAULT_NAMES);
   const facts = detect(system, names);

@@ -1,12 +1,12 @@
 import { actionText, apply } from "./apply.ts";
 import { explain } from "./culprit.ts";
 import { EXIT_NOT_READY, EXIT_OK, notReady, notRoot } from "./errors.ts";
-import { detect, type Facts } from "./facts.ts";
+import { detect, type Facts, isPrivileged } from "./facts.ts";
 import { type NetupOptions, type Settings, type Side, settle, stackAddresses } from "./options.ts";
 import { type Plan, plan } from "./plan.ts";
 import type { Probe, ProbeReport } from "./probe.ts";
 import type { Role } from "./roles.ts";
-import { machine } from "./run.ts";
+import { machine, type System } from "./run.ts";
 import { Ledger, readState, type State, setupOf, statePath } from "./state.ts";
 import type { Finding, StepKind } from "./step.ts";
 
@@ -58,6 +58,21 @@ export async function netup(options: NetupOptions = {}, probe?: Probe): Promise<
   const system = options.system ?? machine;
   const asked = settle(options);
   const path = statePath(system, options.stateFile);
+  const release = options.dryRun !== true && isPrivileged(system) ? system.lock(`${path}.lock`) : null;
+  try {
+    return await make(system, options, asked, path, probe);
+  } finally {
+    release?.();
+  }
+}
+
+async function make(
+  system: System,
+  options: NetupOptions,
+  asked: Settings,
+  path: string,
+  probe: Probe | undefined,
+): Promise<NetupResult> {
   const before = readState(system, path);
   requireSame(asked, before);
   const settings = { ...asked, uplink: asked.uplink ?? before?.setup.uplink ?? null };

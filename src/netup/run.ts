@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, readlinkSync, renameSync, rmdirSync, unlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { takeLock } from "./lock.ts";
 
 /** What a command said. `code` is 127 where the tool does not exist and 124 where it took too long. */
 export interface Ran {
@@ -25,6 +26,8 @@ export interface System {
   write(path: string, text: string): void;
   /** Replaces a file at once (a reader sees the old or the new one), making its folder. Throws as `write`. */
   save(path: string, text: string): void;
+  /** Waits until no other netup or netdown is at work, and answers how to let the next one. Throws NetupError. */
+  lock(path: string): () => void;
   /** Removes a file, and our own folder where nothing else is in it; one that is not there is no error. */
   remove(path: string): void;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -78,6 +81,10 @@ export const machine: System = {
     const draft = `${path}.${process.pid}`;
     writeFileSync(draft, text, { mode: 0o644 });
     renameSync(draft, path);
+  },
+  lock(path) {
+    takeLock(path);
+    return () => machine.remove(path);
   },
   remove(path) {
     try {

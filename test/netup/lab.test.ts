@@ -277,6 +277,16 @@ netTest("a second setup under other names is refused while the first stands", as
   expect([other.exitCode, other.error]).toEqual([3, "tun0 stands already, but otherwise"]);
 });
 
+netTest("several at once are as one after the other, and the lock of a killed one holds nobody up", async (ns) => {
+  const found = await everything(ns);
+  const all = await Promise.all([up(ns), up(ns), up(ns), up(ns)]);
+  expect(all.map(({ ok }) => ok.exitCode)).toEqual([0, 0, 0, 0]);
+  expect(all.filter(({ ok }) => ok.steps.length > 0).length).toBe(1);
+  await ns.must(["sh", "-c", `echo 4194305 > ${STATE}.lock`]);
+  await Promise.all([down(ns), down(ns)]);
+  expect(await everything(ns)).toBe(found);
+});
+
 netTest("a device in use is not tried, and the setup stands all the same", async (ns) => {
   await up(ns);
   const script = `import { openTun } from "#device/tun"; openTun({ name: "tun0" }); console.log("open"); setInterval(() => {}, 1000);`;

@@ -73,6 +73,10 @@ export class Recorded implements System {
     this.files.set(path, text);
   }
 
+  lock() {
+    return () => {};
+  }
+
   remove(path: string) {
     this.files.delete(path);
   }

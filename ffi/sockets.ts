@@ -15,6 +15,7 @@ const SYMBOLS = {
   connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
   sendto: { args: ["i32", "ptr", "u32", "i32", "ptr", "u32"], returns: "i32" },
   read: { args: ["i32", "ptr", "u32"], returns: "i32" },
+  sendmsg: { args: ["i32", "ptr", "i32"], returns: "i32" },
   recvmsg: { args: ["i32", "ptr", "i32"], returns: "i32" },
   shutdown: { args: ["i32", "i32"], returns: "i32" },
   setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
@@ -64,6 +65,21 @@ export function send(fd: number, bytes: Uint8Array, flags: number, address: Uint
   // An empty array has no address.
   const memory = bytes.length > 0 ? bytes : null;
   return resultOf(libc().sendto(fd, memory, bytes.length, flags | MSG_NOSIGNAL, address, address?.length ?? 0));
+}
+
+/** The same octets from several buffers, as sendmsg has them. */
+export function sendPieces(fd: number, pieces: readonly Uint8Array[], flags: number): number {
+  const vector = new ArrayBuffer(IOVEC * pieces.length);
+  const words = new Uint32Array(vector);
+  for (const [i, { buffer, byteOffset, length }] of pieces.entries())
+    putIovec(words, i, pin(buffer as ArrayBuffer) + byteOffset, length);
+  const message = new DataView(new ArrayBuffer(MSGHDR));
+  message.setBigUint64(16, BigInt(pin(vector)), true);
+  message.setBigUint64(24, BigInt(pieces.length), true);
+  const n = resultOf(libc().sendmsg(fd, new Uint8Array(message.buffer), flags | MSG_NOSIGNAL));
+  for (const { buffer } of pieces) unpin(buffer as ArrayBuffer);
+  unpin(vector);
+  return n;
 }
 
 /** What a recvmsg brought. */

@@ -42,6 +42,8 @@ export class Bench {
   readonly files = new Map<string, Uint8Array>();
   /** Counters as `nstat` last saw them. */
   readonly counted = new Map<string, number>();
+  /** Datagrams that calls sent and that no expectation has seen. */
+  readonly datagrams: Uint8Array[] = [];
   readonly packets: Crossing[] = [];
   readonly #around: Surroundings;
   /** Sent by the stack, and not yet read by an expectation. */
@@ -87,6 +89,7 @@ export class Bench {
       family: socketFamily,
       localAddress,
       remoteAddress,
+      datagrams: this.datagrams,
       freePort: () => this.#nextFreePort++,
       readFile: (path) => this.files.get(path) ?? readFile(path),
     };

@@ -22,6 +22,8 @@ export class KernelSocket {
   /** Octets of each stream that went through calls: the places in the pattern. */
   read = 0;
   wrote = 0;
+  /** What MSG_ZEROCOPY lets the kernel read later: it stays where it is. */
+  readonly lent: Uint8Array[] = [];
 
   constructor(
     readonly fd: number,

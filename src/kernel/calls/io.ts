@@ -19,6 +19,7 @@ const READABLE = bit("POLLIN") | bit("POLLRDHUP") | bit("POLLHUP") | bit("POLLER
 const ERRQUEUE = bit("MSG_ERRQUEUE");
 const OOB = bit("MSG_OOB");
 const FASTOPEN = bit("MSG_FASTOPEN");
+const ZEROCOPY = bit("MSG_ZEROCOPY");
 /** Flags that a script sees only where the kernel sets them by itself. */
 const CMSG_CLOEXEC = bit("MSG_CMSG_CLOEXEC");
 
@@ -112,32 +113,46 @@ function dataOf(view: DataView, o: number, length: number, level: number, type: 
   return { kind: "error", error };
 }
 
+/** The octets as the buffers of the script hold them, each in memory of its own. */
+function cut(bytes: Uint8Array, lengths: readonly number[]): Uint8Array[] {
+  let end = 0;
+  return lengths.map((n) => bytes.slice(end, (end += n)));
+}
+
 function write(call: KernelCall, t: Transfer): Attempt {
   let sent = 0;
   const patience = new Patience(call, "SO_SNDTIMEO");
   return call.on((s, now): Outcome | undefined => {
-    const opens = (t.flags & FASTOPEN) !== 0 && sent === 0;
-    const bytes = t.text?.slice(sent) ?? pattern(s.wrote, t.count - sent);
-    const n = sockets.send(
-      s.fd,
-      bytes,
-      t.flags,
-      opens ? sockets.socketAddress(call.ends.remote, call.around.connectPort) : null,
-    );
-    if (opens && s.flow && s.flow.kind === "open" && (n >= 0 || n === -IN_PROGRESS)) {
-      s.flow.kind = "active";
-      s.flow.localPort = sockets.localPort(s.fd);
-      s.flow.remotePort = call.around.connectPort;
+    const nonblocking = s.nonblocking || (t.flags & DONTWAIT) !== 0;
+    for (;;) {
+      const n = writeOnce(call, s, t, sent);
+      if (n < 0 && n !== -AGAIN) return sent > 0 ? done(sent) : answered(n);
+      sent += Math.max(0, n);
+      if (sent === t.count) return done(sent);
+      if (nonblocking || patience.isOver(s, now)) return sent > 0 ? done(sent) : answered(n);
+      // A call that blocks goes on until it must.
+      if (n < 0) return undefined;
     }
-    if (n > 0) {
-      s.flow?.wrote(s.wrote, bytes.subarray(0, n));
-      s.wrote += n;
-      sent += n;
-    }
-    const nonblocking = s.nonblocking || (t.flags & DONTWAIT) !== 0 || patience.isOver(s, now);
-    if (n < 0 && n !== -AGAIN) return sent > 0 ? done(sent) : answered(n);
-    if (sent === t.count) return done(sent);
-    if (nonblocking) return sent > 0 ? done(sent) : answered(n);
-    return undefined;
   });
+}
+
+/** What is left of the octets, or the first of them that the kernel takes. */
+function writeOnce(call: KernelCall, s: KernelSocket, t: Transfer, sent: number): number {
+  const opens = (t.flags & FASTOPEN) !== 0 && sent === 0;
+  const bytes = t.text?.slice(sent) ?? pattern(s.wrote, t.count - sent);
+  const pieces = cut(bytes, t.pieces.length > 1 && sent === 0 ? t.pieces : [bytes.length]);
+  if (t.flags & ZEROCOPY) s.lent.push(...pieces);
+  const to = opens ? sockets.socketAddress(call.ends.remote, call.around.connectPort) : null;
+  const n =
+    pieces.length > 1 && !opens
+      ? sockets.sendPieces(s.fd, pieces, t.flags)
+      : sockets.send(s.fd, pieces[0]!, t.flags, to);
+  if (opens && s.flow && s.flow.kind === "open" && (n >= 0 || n === -IN_PROGRESS)) {
+    s.flow.kind = "active";
+    s.flow.localPort = sockets.localPort(s.fd);
+    s.flow.remotePort = call.around.connectPort;
+  }
+  if (n > 0) s.flow?.wrote(s.wrote, bytes.subarray(0, n));
+  s.wrote += Math.max(0, n);
+  return n;
 }

@@ -180,10 +180,16 @@ export interface EngineConnection {
 
 export interface EngineUdp {
   readonly localPort: number;
+  /** Octets of the longest datagram. */
+  readonly longest: number;
+  /** From now on it hears that peer alone, and of ICMP's errors about it. */
+  connect?(remotePort: number): void;
   send(bytes: Uint8Array, remotePort: number, now: number): boolean;
   /** The next datagram, or undefined. */
   receive(): { readonly bytes: Uint8Array; readonly remotePort: number } | undefined;
   waiting(): number;
+  /** What ICMP told, told once; `hasError` says whether there is something. */
   takeError(): string | undefined;
+  hasError?(): boolean;
   close(): void;
 }

@@ -79,7 +79,7 @@ function merged(bench: Bench, packet: TcpPacket, first: Live, flow: Flow | undef
 }
 
 function compare(bench: Bench, packet: Packet, live: Live, flow: Flow | undefined): Difference[] {
-  if (packet.kind === "udp") return compareUdp(packet, live);
+  if (packet.kind === "udp") return compareUdp(packet, live, bench.datagrams.shift());
   if (packet.kind === "icmp") return compareIcmp(packet, live, flow ?? bench.current);
   if (!flow) throw new ScriptError(packet.position, "no connection yet that this packet could belong to");
   return compareTcp(packet, live, flow, {

@@ -149,11 +149,17 @@ function comparePayload(list: Differences, live: Live, flow: Flow): void {
   }
 }
 
-export function compareUdp(expected: UdpPacket, live: Live): Difference[] {
+/** @param payload what a call sent */
+export function compareUdp(expected: UdpPacket, live: Live, payload: Uint8Array | undefined): Difference[] {
   const list: Differences = live.faults.map((fault) => ({ field: "packet", expected: "well formed", actual: fault }));
   if (!live.udp) return [...list, { field: "protocol", expected: "UDP", actual: String(live.protocol) }];
   compareIp(list, expected.ip, live);
+  if (expected.ports) {
+    differ(list, "source port", expected.ports.source, live.ends.sourcePort);
+    differ(list, "destination port", expected.ports.destination, live.ends.destinationPort);
+  }
   differ(list, "payload length", expected.length, live.udp.length);
+  if (payload && list.length === 0) differ(list, "payload", hex(payload), hex(live.udp.payload));
   return list;
 }
 

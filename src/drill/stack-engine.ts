@@ -11,7 +11,6 @@ import type { Listener } from "#tcp/listener";
 import { stateName } from "#tcp/state";
 import type { Tcb } from "#tcp/tcb";
 import { announcedMss } from "#tcp/window";
-import { Unsupported } from "./ast.ts";
 import {
   type EarlyData,
   type Engine,
@@ -28,6 +27,7 @@ import { StackConnection } from "./stack-connection.ts";
 import { linuxCounters } from "./stack-counters.ts";
 import { clientParams, keysOfOption, keysOfSetting, mayOpenFast, serverParams } from "./stack-fast-open.ts";
 import { optionParams, type Params, PROFILES, READ_LATE, settingParams } from "./stack-settings.ts";
+import { StackUdp } from "./stack-udp.ts";
 
 /** Where what the stack sends ends: packets as octets, in order. */
 class Wire implements Device {
@@ -283,8 +283,8 @@ export class StackEngine implements Engine {
     return connection;
   }
 
-  openUdp(): EngineUdp {
-    throw new Unsupported("UDP sockets");
+  openUdp(localPort: number): EngineUdp | Refused {
+    return orRefused(() => new StackUdp(this.stack, this.stack.udp(localPort), addressOf(this.#setup.remote)));
   }
 
   counters(): Readonly<Record<string, number>> {

@@ -117,7 +117,8 @@ export class IpOutput {
     packet.csum = CSUM_NONE;
     if (field < 0) return;
     let s = send.protocol === protocol.ICMP ? 0 : pseudo(send, n);
-    const offloadable = send.protocol === protocol.TCP || send.protocol === protocol.UDP;
+    // What may be cut into fragments is summed before.
+    const offloadable = send.protocol === protocol.TCP || (send.protocol === protocol.UDP && send.dontFragment);
     if (packet.gso !== GSO_NONE || (this.#checksumOffload && offloadable)) {
       v.setUint16(packet.o + field, checksum.fold(s));
       packet.csum = CSUM_PARTIAL;

@@ -13,7 +13,7 @@ import { SipHash } from "#base/siphash";
 import { Slab } from "#base/slab";
 import { EV_DROP, Trace } from "#base/trace";
 import { ERROR, Icmp } from "#icmp/icmp";
-import { IcmpError } from "#icmp/read-error";
+import { IcmpError, PORT_UNREACHABLE, PROHIBITED, PROTOCOL_UNREACHABLE } from "#icmp/read-error";
 import type { Address } from "#ip/address";
 import { Fragmenter } from "#ip/fragmenter";
 import { DELIVER, IpHeader, REPLY } from "#ip/header";
@@ -36,6 +36,7 @@ import { Records } from "#tcp/records";
 import { CLOSED, SYN_RECEIVED } from "#tcp/state";
 import type { Tcb, TcpEnv } from "#tcp/tcb";
 import { timeouts } from "#tcp/timeouts";
+import { Udp, type UdpSocket } from "#udp/udp";
 import * as ipv6 from "#wire/ipv6";
 import * as protocol from "#wire/protocol";
 import * as tcphdr from "#wire/tcp";
@@ -44,7 +45,7 @@ import { Connections, forgetUnread, IP_TIMER } from "./connections.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { Listeners } from "./listeners.ts";
 import { Ports } from "./ports.ts";
-import { TcpInput } from "./tcp-input.ts";
+import { errorOf, TcpInput } from "./tcp-input.ts";
 
 export interface StackOptions {
   /** Our addresses; the first of each family is the default source. */
@@ -114,6 +115,7 @@ export class Stack {
   readonly #connections: Connections;
   readonly #listeners = new Listeners();
   readonly #tcpInput: TcpInput;
+  readonly #udp: Udp;
   /** Where the head of a segment is written. */
   readonly #scratch: number;
 
@@ -143,6 +145,7 @@ export class Stack {
       errorBurst: limits.icmpBurst,
     });
     this.fastOpen = new FastOpen(hash);
+    this.#udp = new Udp(this.slab, this.counters);
     this.#ports = new Ports(hash);
     this.#records = new Records(limits.records);
     const env: TcpEnv = {
@@ -166,13 +169,25 @@ export class Stack {
     const verdict = this.#ipInput.input(packet, header, now);
     if (verdict === DELIVER) {
       if (header.protocol === protocol.TCP) this.#tcpInput.segment(packet, header, now);
-      else if (header.protocol === protocol.UDP) this.#icmp.portUnreachable(header, now);
-      else if (this.#icmp.input(header, this.#error) === ERROR) this.#tcpInput.icmpError(this.#error, now);
+      else if (header.protocol === protocol.UDP) {
+        if (!this.#udp.input(header)) this.#icmp.portUnreachable(header, now);
+      } else if (this.#icmp.input(header, this.#error) === ERROR) this.#transportError(now);
     } else {
       if (verdict === REPLY) this.#icmp.error(header, now);
       if (header.mark !== 0) this.trace.record(now, EV_DROP, header.mark, -1, packet.n);
     }
     this.#connections.deadlines.arm(IP_TIMER, this.#ipInput.nextDeadline());
+  }
+
+  /** The transport whose packet an ICMP error is about. */
+  #transportError(now: number): void {
+    const e = this.#error;
+    if (e.protocol !== protocol.UDP) {
+      this.#tcpInput.icmpError(e, now);
+      return;
+    }
+    const hard = e.kind === PORT_UNREACHABLE || e.kind === PROTOCOL_UNREACHABLE || e.kind === PROHIBITED;
+    this.#udp.error(e.sourcePort, e.d0, e.d1, e.d2, e.d3, e.destinationPort, errorOf(e), hard);
   }
 
   /** Fires every timer that is due. */
@@ -199,7 +214,9 @@ export class Stack {
     packet.clear();
     this.#connections.feed();
     if (this.#fragmenter.next(packet)) return true;
-    if (this.#tcpInput.resets.poll(packet, this.#send) || this.#icmp.poll(packet, this.#send)) {
+    const { resets } = this.#tcpInput;
+    const send = this.#send;
+    if (resets.poll(packet, send) || this.#icmp.poll(packet, send) || this.#udp.poll(packet, send, this.mtu)) {
       this.#send.ttl = this.params.ttl;
       this.#finishPacket(packet);
       return true;
@@ -348,6 +365,36 @@ export class Stack {
     tcb.held = false;
     tcb.user = null;
     if (tcb.state === CLOSED) forgetUnread(tcb);
+  }
+
+  /**
+   * A UDP socket (RFC 768). Port 0: one that is free. Throws CallError: EADDRINUSE, EADDRNOTAVAIL, EINVAL. It is asked whether something
+   * came (`queue.count`, `error`): no event tells.
+   */
+  udp(port = 0, local: Address | null = null): UdpSocket {
+    checkPort(port, 0);
+    if (local !== null && !this.local.owns(local.a, local.b, local.c, local.d)) {
+      throw new CallError("EADDRNOTAVAIL", `${local} is not an address of this stack`);
+    }
+    const first = this.local.own[0]!;
+    const wanted = port > 0 ? port : this.#ports.choose(first, first, 0, (each) => this.#udp.isFree(each));
+    const socket = wanted < 0 ? null : this.#udp.bind(local, wanted);
+    if (socket === null) throw new CallError("EADDRINUSE", `UDP port ${port} is taken`);
+    return socket;
+  }
+
+  /** Sends a datagram. False where there is no room for it now, or where it is longer than IP can carry. */
+  sendDatagram(socket: UdpSocket, octets: Uint8Array, remote: Address, remotePort: number): boolean {
+    return this.#udp.send(socket, octets, socket.local ?? this.#defaultSource(remote), remote, remotePort);
+  }
+
+  /** Takes the oldest datagram: how long it was, or -1 where there is none. */
+  receiveDatagram(socket: UdpSocket, into: Uint8Array): number {
+    return this.#udp.receive(socket, into);
+  }
+
+  closeUdp(socket: UdpSocket): void {
+    this.#udp.unbind(socket);
   }
 
   /** Changes the defaults; connections and listeners that exist keep theirs. */

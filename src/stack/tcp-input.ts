@@ -255,7 +255,8 @@ const ERRORS_4 = Uint8Array.of(
 );
 const ERRORS_6 = Uint8Array.of(ENETUNREACH, EACCES, EHOSTUNREACH, EHOSTUNREACH, ECONNREFUSED, EACCES, EACCES);
 
-function errorOf(e: icmp.IcmpError): number {
+/** What an ICMP error is called in the socket API. */
+export function errorOf(e: icmp.IcmpError): number {
   if (e.kind === icmp.PARAMETER_PROBLEM) return EPROTO;
   if (e.kind === icmp.TTL_EXCEEDED || e.kind === icmp.REASSEMBLY_TIME_EXCEEDED) return EHOSTUNREACH;
   // An unrecognized next header is ICMPv6's way to say that the protocol is unreachable.

@@ -23,6 +23,7 @@ import {
   takeError,
   type World,
 } from "./sockets.ts";
+import { bindUdp, connectUdp } from "./udp.ts";
 
 const NONBLOCK = symbol("O_NONBLOCK")!;
 /** States in which connect() has done its work: the handshake is over, whatever came after it. */
@@ -79,8 +80,7 @@ function socket(call: Call): Attempt {
         port: 0,
         remotePort: 0,
         endpoint: undefined,
-        read: 0,
-        wrote: 0,
+        seen: { waiting: 0, failed: false },
       });
   }
   if (type !== symbol("SOCK_STREAM") || (protocol !== 0 && protocol !== symbol("IPPROTO_TCP"))) {
@@ -114,11 +114,7 @@ function bind(call: Call, s: Socket): Outcome {
   if (isElsewhere(call, call.value(1), call.world.localAddress)) return failed("EADDRNOTAVAIL");
   s.port = portOf(call, 1, call.world.bindPort);
   if (s.kind === "tcp") s.flow.localPort = s.port;
-  if (s.kind !== "udp") return done(0);
-  const endpoint = call.world.engine.openUdp(s.port, s.options);
-  if (endpoint instanceof Refused) return failed(endpoint.errno);
-  s.endpoint = endpoint;
-  return done(0);
+  return s.kind === "udp" ? bindUdp(call, s) : done(0);
 }
 
 function listen(call: Call, s: Socket, now: number): Outcome {
@@ -142,10 +138,7 @@ function connect(call: Call): Attempt {
     onSocket(call, (s) => {
       if (s.kind !== "tcp" && s.kind !== "udp") return failed("ENOTSOCK");
       const port = portOf(call, 1, call.world.connectPort);
-      if (s.kind === "udp") {
-        s.remotePort = port;
-        return done(0);
-      }
+      if (s.kind === "udp") return connectUdp(call, s, port);
       if (dissolves(call)) return dissolve(s, now);
       if (s.listener || s.deferred) return failed("EISCONN");
       if (s.connection) return connectAgain(s, s.connection, begun);

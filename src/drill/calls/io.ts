@@ -17,6 +17,7 @@ import {
 } from "./sockets.ts";
 import { opening, patternFaults, queue, streamEnd, unwritable } from "./stream.ts";
 import { type Transfer, transferOf } from "./transfer.ts";
+import { readUdp, writeUdp } from "./udp.ts";
 import { passUrgent, receiveUrgent, stretch } from "./urgent.ts";
 
 /** read, recv, recvfrom, recvmsg, readv; write, send, sendto, sendmsg, writev. */
@@ -65,10 +66,10 @@ export function ioCall(call: Call): Attempt | undefined {
     const udp = s.kind === "udp";
     const outcome = reading
       ? udp
-        ? readUdp(s, t)
+        ? readUdp(call, s, t)
         : read(call, s, t, progress, now)
       : udp
-        ? writeUdp(s, t, now)
+        ? writeUdp(call, s, t, now)
         : write(call, s, t, progress, now);
     if (outcome !== undefined || !impatient) return outcome;
     return progress.octets > 0 ? done(progress.octets, ...progress.faults) : failed("EAGAIN");
@@ -234,19 +235,4 @@ function nextStretch(t: Transfer, from: number, lends: boolean): { octets: numbe
     at += n;
   }
   return { octets: t.count - from, endsBuffer: false };
-}
-
-function readUdp(s: UdpSocket, t: Transfer): Outcome | undefined {
-  const error = s.endpoint?.takeError();
-  if (error) return failed(error);
-  const datagram = s.endpoint?.receive();
-  if (!datagram) return undefined;
-  return done(Math.min(t.count, datagram.bytes.length), ...patternFaults(datagram.bytes, 0));
-}
-
-function writeUdp(s: UdpSocket, t: Transfer, now: number): Outcome | undefined {
-  const error = s.endpoint?.takeError();
-  if (error) return failed(error);
-  if (!s.endpoint || s.remotePort === 0) return failed("EDESTADDRREQ");
-  return s.endpoint.send(t.text ?? pattern(0, t.count), s.remotePort, now) ? done(t.count) : undefined;
 }

@@ -1,5 +1,5 @@
 import { WAKE_ALL, WAKE_ERROR, WAKE_READER, WAKE_WRITER, wake } from "./epoll.ts";
-import { type Descriptor, lowWater, noteSoftError, type TcpSocket } from "./sockets.ts";
+import { type Descriptor, lowWater, noteSoftError, type TcpSocket, type UdpSocket } from "./sockets.ts";
 import { noticeUrgent } from "./urgent.ts";
 
 /** What happened to sockets since somebody last looked: what completes on their error queues, and who is woken. */
@@ -40,7 +40,18 @@ export function sentOctets(s: TcpSocket): number {
 
 /** Called whenever the stack may have done something. */
 export function observe(table: ReadonlyMap<number, Descriptor>, now: number): void {
-  for (const socket of table.values()) if (socket.kind === "tcp") observeSocket(table, socket, now);
+  for (const socket of table.values()) {
+    if (socket.kind === "tcp") observeSocket(table, socket, now);
+    else if (socket.kind === "udp") observeUdp(table, socket);
+  }
+}
+
+function observeUdp(table: ReadonlyMap<number, Descriptor>, s: UdpSocket): void {
+  const { waiting, failed } = s.seen;
+  const after = { waiting: s.endpoint?.waiting() ?? 0, failed: s.endpoint?.hasError?.() ?? false };
+  s.seen = after;
+  if (after.waiting > waiting) wake(table, s, WAKE_READER);
+  if (after.failed && !failed) wake(table, s, WAKE_ERROR);
 }
 
 function observeSocket(table: ReadonlyMap<number, Descriptor>, s: TcpSocket, now: number): void {

@@ -56,7 +56,7 @@ function readiness(s: Socket): number {
     case "epoll":
       return s.anyReady ? IN : 0;
     case "udp":
-      return (s.endpoint && s.endpoint.waiting() > 0 ? IN : 0) | OUT;
+      return (s.endpoint?.waiting() ? IN : 0) | (s.endpoint?.hasError?.() ? ERROR : 0) | OUT;
     case "file":
       return IN | OUT;
     case "pipe":

@@ -47,8 +47,8 @@ export interface UdpSocket {
   port: number;
   remotePort: number;
   endpoint: EngineUdp | undefined;
-  read: number;
-  wrote: number;
+  /** What whoever waits was last woken for. */
+  seen: { readonly waiting: number; readonly failed: boolean };
 }
 
 /** What the interpreter keeps of a descriptor whose calls it plays itself. */
@@ -110,6 +110,8 @@ export interface World extends Surroundings {
   /** As people write them. */
   readonly localAddress: string;
   readonly remoteAddress: string;
+  /** What was sent as datagrams, until each is seen on the wire. */
+  readonly datagrams: Uint8Array[];
   /** A port of the stack that nobody has. */
   freePort(): number;
   /** What `open` finds under that name; undefined: nothing. */

@@ -24,7 +24,7 @@ const FLAG_BITS: Readonly<Record<string, number>> = { F: 1, S: 2, R: 4, P: 8, ".
 export function parsePacket(p: Parser): Packet {
   const position = p.lexer.peek().position;
   const direction: Direction = p.lexer.next().text === "<" ? "<" : ">";
-  const quotedFirst = oldQuote(p);
+  const quotedFirst = quoteBefore(p);
   const ip = quotedFirst ? NO_IP_INFO : ipInfo(p);
   const token = p.lexer.peek();
   if (quotedFirst && !p.is("icmp")) p.fail('"icmp" after the quoted segment');
@@ -236,10 +236,15 @@ function udp(
   return { kind: "udp", direction, ip, ports, length: parenthesized(p), position };
 }
 
-/** The form of old scripts: `< [1:1001(1000)] icmp unreachable frag_needed mtu 1200`. */
-function oldQuote(p: Parser): SequenceRange | undefined {
+/** What is quoted may stand in front: `< [1:1001(1000)] icmp unreachable frag_needed mtu 1200`, `< [udp (100)] icmp …`. */
+function quoteBefore(p: Parser): IcmpPacket["quoted"] {
   const from = p.lexer.offset;
   if (!p.accept("[")) return undefined;
+  if (p.accept("udp")) {
+    const udp = parenthesized(p);
+    p.expect("]");
+    return { udp };
+  }
   if (p.lexer.peek().kind === "number") {
     const range = sequenceRange(p);
     p.expect("]");
@@ -253,7 +258,7 @@ function icmp(
   p: Parser,
   direction: Direction,
   ip: IpInfo,
-  quotedFirst: SequenceRange | undefined,
+  quotedFirst: IcmpPacket["quoted"],
   position: IcmpPacket["position"],
 ): IcmpPacket {
   const type = wordOrNumber(p);

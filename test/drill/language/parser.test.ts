@@ -112,6 +112,8 @@ describe("packets", () => {
     const old = one("0 < [1:101(100)] icmp unreachable frag_needed mtu 1200").body;
     const now = one("0 < icmp unreachable frag_needed mtu 1200 [1:101(100)]").body;
     expect({ ...old, position: 0 }).toEqual({ ...now, position: 0 });
+    const datagram = one("0 < [udp (100)] icmp unreachable port_unreachable").body;
+    expect(datagram).toMatchObject({ type: "unreachable", code: "port_unreachable", quoted: { udp: 100 } });
     expect(one("0 < udp (100)").body).toMatchObject({ kind: "udp", length: 100 });
     expect(parseScript("0 < icmp echo_request\n0.1 > icmp echo_reply id 7", "t").events).toHaveLength(2);
   });

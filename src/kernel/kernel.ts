@@ -42,6 +42,7 @@ export class Kernel implements System {
     this.#tun = openTun({ name: TUN, offload: false, mtu, prefix: { address: local, length } });
     const routed = local.length === 4 ? netif.setPeer4(TUN, remote) : netif.addRoute6(TUN, remote);
     check(routed, "SIOCADDRT", TUN);
+    if (local.length === 16) awaitAddress(local);
     this.#tun.attach(this.#slab);
     this.#slot = this.#slab.reserve(HEADROOM + PACKET_MAX) + HEADROOM;
   }
@@ -112,6 +113,21 @@ export class Kernel implements System {
     throw new Unsupported("tcpdrop in a kernel");
   }
 }
+
+/** A kernel looks for duplicates of an IPv6 address a little later, even where there can be none; until then nobody may bind to it. */
+function awaitAddress(address: Uint8Array): void {
+  for (let tries = 0; tries < ADDRESS_TRIES; tries++) {
+    const line = readFileSync("/proc/self/net/if_inet6", "utf8")
+      .split("\n")
+      .find((each) => each.startsWith(address.toHex()));
+    const flags = Number.parseInt(line?.trim().split(/\s+/)[4] ?? "", 16);
+    if ((flags & IFA_F_TENTATIVE) === 0) return;
+    Bun.sleepSync(1);
+  }
+}
+
+const IFA_F_TENTATIVE = 0x40;
+const ADDRESS_TRIES = 1_000;
 
 function here(local: string, port: number | undefined): boolean {
   return port === undefined || Number.parseInt(local.split(":")[1] ?? "", 16) === port;

@@ -82,10 +82,19 @@ function namedCookies(bench: Bench, packet: TcpPacket): TcpOption[] {
 }
 
 function udp(bench: Bench, packet: UdpPacket): Uint8Array {
-  const socket = [...bench.table.values()].find((s) => s.kind === "udp");
-  const localPort = packet.ports?.destination ?? (socket?.endpoint?.localPort || bench.config.bindPort);
-  const remotePort = packet.ports?.source ?? (socket?.remotePort || bench.config.connectPort);
+  const { local, remote } = datagramPorts(bench);
+  const localPort = packet.ports?.destination ?? (local || bench.config.bindPort);
+  const remotePort = packet.ports?.source ?? (remote || bench.config.connectPort);
   return encodeUdp(inwards(bench, localPort, remotePort), ipFields(packet.ip), pattern(0, packet.length));
+}
+
+/** The ports of the script's UDP socket, 0 where it has none. */
+function datagramPorts(bench: Bench): { readonly local: number; readonly remote: number } {
+  for (const s of bench.table.values()) {
+    if (s.kind === "udp") return { local: s.endpoint?.localPort ?? 0, remote: s.remotePort };
+    if (s.kind === "system" && s.datagramPorts) return s.datagramPorts;
+  }
+  return { local: 0, remote: 0 };
 }
 
 function icmp(bench: Bench, packet: IcmpPacket): Uint8Array {
@@ -115,13 +124,13 @@ function quotedTcp(bench: Bench, packet: IcmpPacket, flow: Flow): Uint8Array {
 }
 
 function quotedUdp(bench: Bench, length: number): Uint8Array {
-  const socket = [...bench.table.values()].find((s) => s.kind === "udp");
   const { local, remote, connectPort } = bench.config;
+  const ports = datagramPorts(bench);
   const ends: Ends = {
     source: local,
     destination: remote,
-    sourcePort: socket?.endpoint?.localPort ?? 0,
-    destinationPort: socket?.remotePort || connectPort,
+    sourcePort: ports.local,
+    destinationPort: ports.remote || connectPort,
   };
   return quote(encodeUdp(ends, { tos: 0, ttl: 64, flowLabel: 0 }, new Uint8Array(length)), QUOTED);
 }

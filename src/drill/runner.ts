@@ -156,7 +156,7 @@ class Runner {
     this.bench.runTo(at.from);
     if (body.kind === "command") this.#command(body.text, body.position);
     else if (body.kind === "code") {
-      this.#snapshots.push({ code: body, variables: this.bench.information(body.position) });
+      this.#snapshots.push({ code: body, variables: this.bench.information() });
     } else if (body.kind === "syscall") this.#syscall(body, event, at.from);
     else inject(this.bench, body, event);
   }

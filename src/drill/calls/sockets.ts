@@ -60,6 +60,8 @@ export interface SystemSocket {
   /** The system's number for it. */
   readonly fd: number;
   readonly flow: Flow | undefined;
+  /** Of a UDP socket: its port and its peer's, 0 where it has none. */
+  readonly datagramPorts: { readonly local: number; readonly remote: number } | undefined;
 }
 
 export type Descriptor = Socket | SystemSocket;

@@ -59,10 +59,14 @@ export class Bench {
     readonly config: Config,
     readonly engine: Engine | System,
   ) {
+    const { toleranceUsecs, bindPort, connectPort, localAddress, remoteAddress } = config;
     this.#around = {
-      toleranceUsecs: config.toleranceUsecs,
-      bindPort: config.bindPort,
-      connectPort: config.connectPort,
+      toleranceUsecs,
+      bindPort,
+      connectPort,
+      localAddress,
+      remoteAddress,
+      datagrams: this.datagrams,
       table: this.table,
       newFlow: () => this.#add(new Flow(undefined)),
       wakeAt: (time) => {
@@ -82,14 +86,11 @@ export class Bench {
   #nextFreePort = FIRST_FREE_PORT;
 
   #world(engine: Engine): World {
-    const { socketFamily, localAddress, remoteAddress, readFile } = this.config;
+    const { socketFamily, readFile } = this.config;
     return {
       ...this.#around,
       engine,
       family: socketFamily,
-      localAddress,
-      remoteAddress,
-      datagrams: this.datagrams,
       freePort: () => this.#nextFreePort++,
       readFile: (path) => this.files.get(path) ?? readFile(path),
     };

@@ -96,6 +96,11 @@ export interface Surroundings {
   readonly toleranceUsecs: number;
   readonly bindPort: number;
   readonly connectPort: number;
+  /** As people write them. */
+  readonly localAddress: string;
+  readonly remoteAddress: string;
+  /** What was sent as datagrams, until each is seen on the wire. */
+  readonly datagrams: Uint8Array[];
   readonly table: Map<number, Descriptor>;
   /** A new socket becomes the one that packets are about. */
   newFlow(): Flow;
@@ -109,11 +114,6 @@ export interface Surroundings {
 export interface World extends Surroundings {
   readonly engine: Engine;
   readonly family: 4 | 6;
-  /** As people write them. */
-  readonly localAddress: string;
-  readonly remoteAddress: string;
-  /** What was sent as datagrams, until each is seen on the wire. */
-  readonly datagrams: Uint8Array[];
   /** A port of the stack that nobody has. */
   freePort(): number;
   /** What `open` finds under that name; undefined: nothing. */

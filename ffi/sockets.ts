@@ -31,6 +31,7 @@ const SYMBOLS = {
 const libc = libraryOf(SYMBOLS);
 
 export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const EPOLL_CLOEXEC = 0o2000000;
@@ -91,6 +92,8 @@ export interface Received {
   readonly flags: number;
   /** Control messages. */
   readonly control: Uint8Array;
+  /** The sender's port, where the socket has no peer; else 0. */
+  readonly port: number;
 }
 
 const MSGHDR = 56;
@@ -100,16 +103,20 @@ export function receive(fd: number, room: number, flags: number): Received {
   const bytes = new ArrayBuffer(Math.max(1, room));
   const control = new ArrayBuffer(CONTROL_MAX);
   const vector = new ArrayBuffer(IOVEC);
+  const name = new ArrayBuffer(ADDRESS);
   putIovec(new Uint32Array(vector), 0, pin(bytes), room);
-  // struct msghdr: name and its length (none), iovecs and how many, control and its length, flags.
+  // struct msghdr: name and its length, iovecs and how many, control and its length, flags.
   const message = new DataView(new ArrayBuffer(MSGHDR));
+  message.setBigUint64(0, BigInt(pin(name)), true);
+  message.setUint32(8, ADDRESS, true);
   message.setBigUint64(16, BigInt(pin(vector)), true);
   message.setBigUint64(24, 1n, true);
   message.setBigUint64(32, BigInt(pin(control)), true);
   message.setBigUint64(40, BigInt(CONTROL_MAX), true);
   const n = resultOf(libc().recvmsg(fd, new Uint8Array(message.buffer), flags));
-  for (const buffer of [bytes, control, vector]) unpin(buffer);
+  for (const buffer of [bytes, control, vector, name]) unpin(buffer);
   return {
+    port: new DataView(name).getUint16(2),
     n,
     bytes: new Uint8Array(bytes, 0, Math.max(0, Math.min(n, room))),
     flags: message.getInt32(48, true),

@@ -1,4 +1,5 @@
 import type { Syscall } from "#drill/ast";
+import { addressFaults, portOf } from "#drill/calls/addresses";
 import { Arguments, type Attempt, done, failed, type Outcome, opened, type Surroundings } from "#drill/calls/sockets";
 import type { Flow } from "#drill/flow";
 import { symbol } from "#drill/symbols";
@@ -29,8 +30,14 @@ export class KernelSocket {
     readonly fd: number,
     readonly flow: Flow | undefined,
     nonblocking: boolean,
+    readonly isDatagram = false,
   ) {
     this.nonblocking = nonblocking;
+  }
+
+  get datagramPorts(): { readonly local: number; readonly remote: number } | undefined {
+    if (!this.isDatagram) return undefined;
+    return { local: Math.max(0, sockets.localPort(this.fd)), remote: Math.max(0, sockets.peerPort(this.fd)) };
   }
 }
 
@@ -142,9 +149,9 @@ function connectionCall(call: KernelCall): Attempt | undefined {
     case "close":
       return call.on((s) => close(call, s));
     case "getsockname":
-      return call.on((s) => name(call, sockets.localPort(s.fd)));
+      return call.on((s) => name(call, sockets.localPort(s.fd), call.around.localAddress));
     case "getpeername":
-      return call.on((s) => name(call, sockets.peerPort(s.fd)));
+      return call.on((s) => name(call, sockets.peerPort(s.fd), call.around.remoteAddress));
     default:
       return undefined;
   }
@@ -155,9 +162,11 @@ function socket(call: KernelCall): Attempt {
   const type = call.number(1) & 15;
   const nonblocking = (call.number(1) & NONBLOCK) !== 0;
   const protocol = call.number(2);
-  if (type !== sockets.SOCK_STREAM) return call.unsupported(`socket of type ${type} in a kernel`);
+  if (type !== sockets.SOCK_STREAM && type !== sockets.SOCK_DGRAM)
+    return call.unsupported(`socket of type ${type} in a kernel`);
   return () => {
     const fd = sockets.socket(family, type, protocol);
+    if (fd >= 0 && type === sockets.SOCK_DGRAM) return opened(new KernelSocket(fd, undefined, nonblocking, true));
     if (fd >= 0 && call.control !== undefined) {
       const name = new TextEncoder().encode(call.control);
       sockets.setOption(fd, symbol("SOL_TCP")!, symbol("TCP_CONGESTION")!, name);
@@ -166,14 +175,8 @@ function socket(call: KernelCall): Attempt {
   };
 }
 
-/** The port of a written address, or the script's own. */
-function port(call: KernelCall, otherwise: number): number {
-  const address = call.value(1);
-  return address.kind === "ellipsis" ? otherwise : (call.field(address, "sin_port", "sin6_port") ?? otherwise);
-}
-
 function bind(call: KernelCall, s: KernelSocket): Outcome {
-  const wanted = port(call, call.around.bindPort);
+  const wanted = portOf(call, 1, call.around.bindPort);
   const result = sockets.bind(s.fd, sockets.socketAddress(call.ends.local, wanted));
   if (result >= 0 && s.flow) s.flow.localPort = sockets.localPort(s.fd);
   return answered(result);
@@ -190,7 +193,7 @@ function connect(call: KernelCall): Attempt {
   let begun = false;
   const patience = new Patience(call, "SO_SNDTIMEO");
   return call.on((s, now) => {
-    const remotePort = port(call, call.around.connectPort);
+    const remotePort = portOf(call, 1, call.around.connectPort);
     const result = sockets.connect(s.fd, sockets.socketAddress(call.ends.remote, remotePort));
     if (s.flow && (result >= 0 || result === -IN_PROGRESS)) {
       s.flow.kind = "active";
@@ -211,10 +214,12 @@ function accept(call: KernelCall): Attempt {
     if (fd < 0) return answeredOrWaits(fd, s.nonblocking || patience.isOver(s, now));
     const flow = call.around.flowOf(sockets.localPort(fd), sockets.peerPort(fd));
     const nonblocking = call.name === "accept4" && (call.number(3) & NONBLOCK) !== 0;
+    const remotePort = sockets.peerPort(fd);
     const outcome = opened(new KernelSocket(fd, flow ?? s.flow, nonblocking));
-    if (flow || sockets.peerPort(fd) < 0) return outcome;
-    const fault = `accepted a connection from port ${sockets.peerPort(fd)}, which the script never made`;
-    return { ...outcome, faults: [fault] };
+    const faults = addressFaults(call, call.value(1), remotePort, call.around.remoteAddress);
+    if (!flow && remotePort >= 0)
+      faults.push(`accepted a connection from port ${remotePort}, which the script never made`);
+    return { ...outcome, faults };
   });
 }
 
@@ -227,7 +232,7 @@ function close(call: KernelCall, s: KernelSocket): Outcome {
   return answered(libc.close(s.fd));
 }
 
-function name(call: KernelCall, result: number): Outcome {
-  if (!call.isEllipsis(1)) return call.unsupported(`${call.name} with an address`);
-  return result < 0 ? answered(result) : done(0);
+/** A namespace has no other addresses than the script's. */
+function name(call: KernelCall, port: number, address: string): Outcome {
+  return port < 0 ? answered(port) : done(0, ...addressFaults(call, call.value(1), port, address));
 }

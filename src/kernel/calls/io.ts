@@ -7,6 +7,7 @@ import { symbol } from "#drill/symbols";
 import * as libc from "#ffi/libc";
 import * as sockets from "#ffi/sockets";
 import { answered, answeredOrWaits, type KernelCall, type KernelSocket, Patience } from "./connection.ts";
+import { readDatagram, writeDatagram } from "./datagrams.ts";
 
 const bit = (name: string): number => symbol(name)!;
 const PEEK = bit("MSG_PEEK");
@@ -37,6 +38,7 @@ function read(call: KernelCall, t: Transfer): Attempt {
   const patience = new Patience(call, "SO_RCVTIMEO");
   return call.on((s, now) => {
     const over = patience.isOver(s, now);
+    if (s.isDatagram) return readDatagram(call, s, t, !over && !s.nonblocking && (t.flags & DONTWAIT) === 0);
     if (over && got > 0) return done(got, ...faults);
     const waits = !over && !s.nonblocking && (t.flags & DONTWAIT) === 0;
     if (t.count === 0 && call.name.startsWith("read")) return answered(sockets.readNothing(s.fd));
@@ -124,6 +126,7 @@ function write(call: KernelCall, t: Transfer): Attempt {
   const patience = new Patience(call, "SO_SNDTIMEO");
   return call.on((s, now): Outcome | undefined => {
     const nonblocking = s.nonblocking || (t.flags & DONTWAIT) !== 0;
+    if (s.isDatagram) return writeDatagram(call, s, t, !nonblocking && !patience.isOver(s, now));
     for (;;) {
       const n = writeOnce(call, s, t, sent);
       if (n < 0 && n !== -AGAIN) return sent > 0 ? done(sent) : answered(n);

@@ -1,4 +1,4 @@
-import { existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { notReady } from "./errors.ts";
 
@@ -15,7 +15,7 @@ export function takeLock(path: string): void {
   while (!take(path)) {
     const pid = holder(path);
     // Whoever was killed holds nothing.
-    if (pid !== null && !existsSync(`/proc/${pid}`)) unlinkSync(path);
+    if (pid !== null && !existsSync(`/proc/${pid}`)) takeAway(path, pid);
     else if (performance.now() > until) {
       const fix = `wait for it; if it is another program: rm ${path}`;
       throw notReady("another netup or netdown is at work", `process ${pid}, as ${path} has it`, fix);
@@ -29,8 +29,9 @@ function take(path: string): boolean {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
     writeFileSync(draft, `${process.pid}`);
-  } catch {
-    return true;
+  } catch (error) {
+    // Gone again: another netdown came to its end between the two.
+    return (error as NodeJS.ErrnoException).code !== "ENOENT";
   }
   try {
     linkSync(draft, path);
@@ -39,6 +40,21 @@ function take(path: string): boolean {
     return (error as NodeJS.ErrnoException).code !== "EEXIST";
   } finally {
     unlinkSync(draft);
+  }
+}
+
+/** Removes what a dead process left, unless somebody else did so first, and holds it by now. */
+function takeAway(path: string, pid: string): void {
+  const aside = `${path}.${process.pid}`;
+  try {
+    renameSync(path, aside);
+  } catch {
+    return;
+  }
+  try {
+    if (holder(aside) !== pid) linkSync(aside, path);
+  } finally {
+    unlinkSync(aside);
   }
 }
 

@@ -8,17 +8,15 @@ const COLUMNS = 80;
 
 /** A few lines for whoever typed nothing. */
 export function summaryText(version: string): string {
-  const rows = COMMANDS.map(({ name, args, summary }) => {
-    const whole = `${name} ${args}`.trimEnd();
-    return `  ${(whole.length > 28 ? `${name} …` : whole).padEnd(28)} ${summary}`;
-  });
+  const width = Math.max(...COMMANDS.map(({ name }) => name.length));
+  const rows = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
   return [
     `tcpnet ${version}: a TCP/IP stack in user space that you can watch`,
     "",
     ...rows,
     "",
-    "  tcpnet demo                  begin here: no setup, nothing of this machine is touched",
-    "  tcpnet COMMAND --help        examples, options, exit codes",
+    "  tcpnet demo            begin here: no setup, and this machine is not touched",
+    "  tcpnet COMMAND --help  examples, options, exit codes",
     "",
   ].join("\n");
 }
@@ -27,7 +25,7 @@ export function summaryText(version: string): string {
 export function globalHelp(version: string): string {
   return [
     summaryText(version),
-    "The experiment, in three terminals:",
+    "The experiment, host and peer in a terminal each:",
     "  sudo tcpnet netup",
     "  tcpnet host tun0 10.0.0.1/24 10.0.1.5",
     "  tcpnet peer tun1 10.0.1.1/24 10.0.0.7",
@@ -59,7 +57,7 @@ export function commandHelp(command: CommandSpec): string {
     "",
     ...wrapped(about.replaceAll("\n", " "), COLUMNS),
     "",
-    `Usage: tcpnet ${name}${args === "" ? "" : ` ${args}`}${groups.length > 0 ? " [options]" : ""}`,
+    `Usage: tcpnet ${name}${args === "" ? "" : ` ${args.replace(/<\.{3}(\w+)>/, "<$1> …")}`} [options]`,
     "",
     ...sections,
     ...exitCodes(command.exits),

@@ -31,8 +31,9 @@ test("--version and --help answer on standard output with 0; nothing typed is to
   expect(help.stdout).toMatch(/Exit codes:[\s\S]*143/);
   const nothing = await tcpnet();
   expect({ code: nothing.code, stdout: nothing.stdout }).toEqual({ code: 2, stdout: "" });
-  // Without scrolling on the smallest terminal.
+  // Without scrolling on the smallest terminal, down or sideways.
   expect(nothing.stderr.split("\n").length).toBeLessThan(24);
+  expect(help.stdout.split("\n").filter((line) => line.length > 80)).toEqual([]);
   expect(nothing.stderr).toContain("tcpnet demo");
 });
 

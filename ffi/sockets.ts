@@ -50,7 +50,7 @@ export function listen(fd: number, backlog: number): number {
 }
 
 /** Bytes of the largest address: struct sockaddr_in6. */
-const ADDRESS = 28;
+export const ADDRESS = 28;
 
 /** The new descriptor. */
 export function accept(fd: number): number {
@@ -62,10 +62,12 @@ export function connect(fd: number, address: Uint8Array): number {
 }
 
 /** A broken pipe is an answer, never a signal. */
-export function send(fd: number, bytes: Uint8Array, flags: number, address: Uint8Array | null = null): number {
+/** @param bytes a number: so many octets that are nowhere in memory. */
+export function send(fd: number, bytes: Uint8Array | number, flags: number, address: Uint8Array | null = null): number {
   // An empty array has no address.
-  const memory = bytes.length > 0 ? bytes : null;
-  return resultOf(libc().sendto(fd, memory, bytes.length, flags | MSG_NOSIGNAL, address, address?.length ?? 0));
+  const n = typeof bytes === "number" ? bytes : bytes.length;
+  const memory = typeof bytes === "number" || n === 0 ? null : bytes;
+  return resultOf(libc().sendto(fd, memory, n, flags | MSG_NOSIGNAL, address, address?.length ?? 0));
 }
 
 /** The same octets from several buffers, as sendmsg has them. */
@@ -99,12 +101,13 @@ export interface Received {
 const MSGHDR = 56;
 const CONTROL_MAX = 256;
 
-export function receive(fd: number, room: number, flags: number): Received {
+/** @param nowhere there is no memory for them. */
+export function receive(fd: number, room: number, flags: number, nowhere = false): Received {
   const bytes = new ArrayBuffer(Math.max(1, room));
   const control = new ArrayBuffer(CONTROL_MAX);
   const vector = new ArrayBuffer(IOVEC);
   const name = new ArrayBuffer(ADDRESS);
-  putIovec(new Uint32Array(vector), 0, pin(bytes), room);
+  putIovec(new Uint32Array(vector), 0, nowhere ? 0 : pin(bytes), room);
   // struct msghdr: name and its length, iovecs and how many, control and its length, flags.
   const message = new DataView(new ArrayBuffer(MSGHDR));
   message.setBigUint64(0, BigInt(pin(name)), true);
@@ -118,7 +121,7 @@ export function receive(fd: number, room: number, flags: number): Received {
   return {
     port: new DataView(name).getUint16(2),
     n,
-    bytes: new Uint8Array(bytes, 0, Math.max(0, Math.min(n, room))),
+    bytes: new Uint8Array(bytes, 0, nowhere ? 0 : Math.max(0, Math.min(n, room))),
     flags: message.getInt32(48, true),
     control: new Uint8Array(control, 0, n < 0 ? 0 : message.getUint32(40, true)),
   };
@@ -133,7 +136,14 @@ export function shutdown(fd: number, how: number): number {
   return resultOf(libc().shutdown(fd, how));
 }
 
-export function setOption(fd: number, level: number, name: number, value: Uint8Array, length = value.length): number {
+/** @param value null: it is nowhere in memory. */
+export function setOption(
+  fd: number,
+  level: number,
+  name: number,
+  value: Uint8Array | null,
+  length = value?.length ?? 0,
+): number {
   return resultOf(libc().setsockopt(fd, level, name, value, length));
 }
 
@@ -142,6 +152,11 @@ export function getOption(fd: number, level: number, name: number, into: Uint8Ar
   const length = new Uint32Array([room]);
   const result = resultOf(libc().getsockopt(fd, level, name, into, length));
   return result < 0 ? result : length[0]!;
+}
+
+/** What getsockopt says where there is no memory for its answer. */
+export function getOptionNowhere(fd: number, level: number, name: number): number {
+  return resultOf(libc().getsockopt(fd, level, name, null, null));
 }
 
 /** The port of the socket's own address, or of the peer's. */

@@ -11,6 +11,7 @@ import { check } from "#ffi/system-error";
 import { KernelCall, KernelSocket, kernelCall } from "./calls/connection.ts";
 import { information } from "./calls/options.ts";
 import { Clock } from "./clock.ts";
+import { counters } from "./counters.ts";
 import { setDefaults, writeSysctl } from "./sysctl.ts";
 
 const TUN = "tun0";
@@ -107,6 +108,10 @@ export class Kernel implements System {
       .slice(1)
       .map((line) => line.trim().split(/\s+/))
       .filter(([, local = "", , found]) => found === wanted && here(local, localPort)).length;
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return counters();
   }
 
   drop(): void {

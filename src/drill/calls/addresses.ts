@@ -12,7 +12,7 @@ export function portOf(call: Arguments, index: number, otherwise: number): numbe
 }
 
 /** What is written for the address: `inet_addr("…")`, `inet_pton(…, "…")`, "…", or INADDR_ANY; undefined: nothing. */
-function addressOf(call: Arguments, value: Value): string | undefined {
+export function addressOf(call: Arguments, value: Value): string | undefined {
   const field = call.fieldValue(value, "sin_addr", "sin6_addr");
   if (field === undefined || field.kind === "ellipsis") return undefined;
   const written = field.kind === "call" ? field.args.at(-1) : field;

@@ -1,6 +1,7 @@
 import type { Syscall } from "#drill/ast";
-import { addressFaults, portOf } from "#drill/calls/addresses";
+import { addressFaults, addressOf, portOf } from "#drill/calls/addresses";
 import { Arguments, type Attempt, done, failed, type Outcome, opened, type Surroundings } from "#drill/calls/sockets";
+import { addressBytes } from "#drill/config";
 import type { Flow } from "#drill/flow";
 import { symbol } from "#drill/symbols";
 import { errnoName } from "#ffi/errno";
@@ -177,14 +178,27 @@ function socket(call: KernelCall): Attempt {
 
 function bind(call: KernelCall, s: KernelSocket): Outcome {
   const wanted = portOf(call, 1, call.around.bindPort);
-  const result = sockets.bind(s.fd, sockets.socketAddress(call.ends.local, wanted));
+  const result = sockets.bind(s.fd, sockets.socketAddress(writtenAddress(call) ?? call.ends.local, wanted));
   if (result >= 0 && s.flow) s.flow.localPort = sockets.localPort(s.fd);
   return answered(result);
 }
 
+/** The address that the script writes, if it writes one. */
+function writtenAddress(call: KernelCall): Uint8Array | undefined {
+  const value = call.value(1);
+  const text = value.kind === "struct" ? addressOf(call, value) : undefined;
+  if (text === undefined) return undefined;
+  const family = call.ends.local.length === 16 ? 6 : 4;
+  return addressBytes(text, family) ?? call.unsupported(`the address ${text} of ${call.name}`);
+}
+
 function listen(call: KernelCall, s: KernelSocket): Outcome {
   const result = sockets.listen(s.fd, call.number(1));
-  if (result >= 0 && s.flow) s.flow.kind = "listening";
+  if (result >= 0 && s.flow) {
+    s.flow.kind = "listening";
+    // One that was bound to nothing has a port now.
+    s.flow.localPort = sockets.localPort(s.fd);
+  }
   return answered(result);
 }
 
@@ -192,6 +206,9 @@ function listen(call: KernelCall, s: KernelSocket): Outcome {
 function connect(call: KernelCall): Attempt {
   let begun = false;
   const patience = new Patience(call, "SO_SNDTIMEO");
+  const address = call.value(1);
+  if (address.kind === "word" && address.name === "AF_UNSPEC")
+    return call.on((s) => answered(sockets.connect(s.fd, new Uint8Array(sockets.ADDRESS))));
   return call.on((s, now) => {
     const remotePort = portOf(call, 1, call.around.connectPort);
     const result = sockets.connect(s.fd, sockets.socketAddress(call.ends.remote, remotePort));

@@ -28,7 +28,6 @@ export function ioCall(call: KernelCall): Attempt | undefined {
   const reading = /^(read|readv|recv|recvfrom|recvmsg)$/.test(call.name);
   if (!reading && !/^(write|writev|send|sendto|sendmsg)$/.test(call.name)) return undefined;
   const transfer = transferOf(call);
-  if (transfer.nowhere) return call.unsupported(`${call.name} without a buffer, in a kernel`);
   return reading ? read(call, transfer) : write(call, transfer);
 }
 
@@ -45,7 +44,8 @@ function read(call: KernelCall, t: Transfer): Attempt {
     // A blocking read waits for SO_RCVLOWAT, of which a non-blocking one knows nothing.
     if (waits && t.count > 0 && (t.flags & (ERRQUEUE | OOB)) === 0 && !lowWaterReached(s)) return undefined;
     const stepsOver = (t.flags & (ERRQUEUE | OOB)) === 0 && atUrgentOctet(s);
-    const received = sockets.receive(s.fd, t.count - got, t.flags);
+    const peeked = t.flags & PEEK ? peekOffset(s) : 0;
+    const received = sockets.receive(s.fd, t.count - got, t.flags, t.nowhere);
     const { n } = received;
     if (n < 0)
       return got > 0 && n !== -AGAIN
@@ -53,7 +53,7 @@ function read(call: KernelCall, t: Transfer): Attempt {
         : answeredOrWaits(n, !waits || (t.flags & (ERRQUEUE | OOB)) !== 0);
     const aside = (t.flags & (ERRQUEUE | OOB)) !== 0;
     if (n > 0 && stepsOver) s.read++;
-    if ((t.flags & TRUNC) === 0 && !aside) faults.push(...patternFaults(received.bytes, s.read));
+    if ((t.flags & TRUNC) === 0 && !aside) faults.push(...patternFaults(received.bytes, s.read + peeked));
     if ((t.flags & PEEK) === 0 && !aside) s.read += n;
     got += n;
     const waitsForAll = waits && (t.flags & WAITALL) !== 0 && (t.flags & PEEK) === 0;
@@ -71,6 +71,13 @@ function atUrgentOctet(s: KernelSocket): boolean {
   libc.ioctl(s.fd, bit("SIOCATMARK"), mark);
   sockets.getOption(s.fd, bit("SOL_SOCKET"), bit("SO_OOBINLINE"), inline);
   return mark[0] === 1 && inline[0] === 0;
+}
+
+/** SO_PEEK_OFF: where a peek begins. */
+function peekOffset(s: KernelSocket): number {
+  const offset = new Int32Array(1);
+  sockets.getOption(s.fd, bit("SOL_SOCKET"), bit("SO_PEEK_OFF"), new Uint8Array(offset.buffer));
+  return Math.max(0, offset[0]!);
 }
 
 /** Whether as much waits as SO_RCVLOWAT asks for, or nothing more will come. */
@@ -149,7 +156,7 @@ function writeOnce(call: KernelCall, s: KernelSocket, t: Transfer, sent: number)
   const n =
     pieces.length > 1 && !opens
       ? sockets.sendPieces(s.fd, pieces, t.flags)
-      : sockets.send(s.fd, pieces[0]!, t.flags, to);
+      : sockets.send(s.fd, t.nowhere ? t.count : pieces[0]!, t.flags, to);
   if (opens && s.flow && s.flow.kind === "open" && (n >= 0 || n === -IN_PROGRESS)) {
     s.flow.kind = "active";
     s.flow.localPort = sockets.localPort(s.fd);

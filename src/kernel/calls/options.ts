@@ -1,3 +1,4 @@
+import type { Value } from "#drill/ast";
 import { informationFaults, shownOption } from "#drill/calls/options";
 import { type Attempt, done, type Outcome } from "#drill/calls/sockets";
 import { symbol } from "#drill/symbols";
@@ -40,9 +41,12 @@ export function information(fd: number): Readonly<Record<string, number>> | unde
   return n < 0 ? undefined : tcpInfoOf(bytes.subarray(0, n));
 }
 
+const isNull = (value: Value | undefined): boolean => value?.kind === "word" && value.name === "NULL";
+
 function getsockopt(call: KernelCall, s: KernelSocket): Outcome {
   const name = call.word(2);
   const expected = call.value(3);
+  if (isNull(expected)) return answered(sockets.getOptionNowhere(s.fd, call.number(1), call.number(2)));
   if (name === "TCP_INFO") {
     if (expected.kind === "ellipsis") return done(0);
     return done(0, ...informationFaults(call, expected, information(s.fd) ?? {}));
@@ -86,6 +90,7 @@ function setsockopt(call: KernelCall, s: KernelSocket): Outcome {
   const value = call.value(3);
   const level = call.number(1);
   const option = call.number(2);
+  if (isNull(value)) return answered(sockets.setOption(s.fd, level, option, null, call.number(4)));
   if (STRUCTS[name]) return answered(sockets.setOption(s.fd, level, option, structOf(call, name)));
   if (value.kind === "string")
     return answered(sockets.setOption(s.fd, level, option, new TextEncoder().encode(value.text)));

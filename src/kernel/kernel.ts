@@ -30,6 +30,7 @@ export class Kernel implements System {
   readonly #slab = new Slab(4 * PACKET_MAX);
   readonly #packet = new Packet();
   readonly #slot: number;
+  readonly #metrics = new Map<string, string>();
   /** A namespace may not choose what its machine keeps for itself; a privileged socket may. */
   #control: string | undefined = "cubic";
 
@@ -97,7 +98,19 @@ export class Kernel implements System {
   }
 
   configure(name: string, value: SettingValue): boolean {
-    return name === "mtu" && netif.setMtu(TUN, Number(value)) === 0;
+    if (name === "mtu") return netif.setMtu(TUN, Number(value)) === 0;
+    if (name === "initialWindow") return this.#route("initcwnd", `${value}`);
+    return name === "rtoMin" && this.#route("rto_min", `${Number(value) / 1_000}ms`);
+  }
+
+  /** What the way to the script's peer says of its connections. iproute2 knows how to ask for it. */
+  #route(metric: string, value: string): boolean {
+    this.#metrics.set(metric, value);
+    const { family, remote } = this.#setup;
+    // In place of the route that the constructor made, which for IPv6 has that preference.
+    const way = ["replace", textOf(remote), "dev", TUN, ...(family === 6 ? ["metric", "1"] : [])];
+    const command = ["ip", `-${family}`, "route", ...way, ...[...this.#metrics].flat()];
+    return Bun.spawnSync(command, { stdin: "ignore", stdout: "ignore", stderr: "ignore" }).exitCode === 0;
   }
 
   count(state: StateName, localPort: number | undefined): number {
@@ -117,6 +130,12 @@ export class Kernel implements System {
   drop(): void {
     throw new Unsupported("tcpdrop in a kernel");
   }
+}
+
+/** As iproute2 reads it. */
+function textOf(address: Uint8Array): string {
+  const hex = address.toHex();
+  return address.length === 4 ? address.join(".") : hex.match(/..../g)!.join(":");
 }
 
 /** A kernel looks for duplicates of an IPv6 address a little later, even where there can be none; until then nobody may bind to it. */

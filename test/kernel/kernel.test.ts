@@ -104,6 +104,21 @@ netTest(
   },
 );
 
+netTest("a route's initial window and least RTO are the kernel's", async (ns) => {
+  for (const [version, mss] of [
+    ["ipv4", 1460],
+    ["ipv6", 1440],
+  ] as const) {
+    const text =
+      `--ip_version=${version}\n\`ip route change default initcwnd 3 rto_min 50ms\`\n${LISTEN}` +
+      `+0 < S 0:0(0) win 32792 <mss 1000>\n+0 > S. 0:0(0) ack 1 <mss ${mss}>\n+.01 < . 1:1(0) ack 1 win 30000\n` +
+      "+0 accept(3, ..., ...) = 4\n+0 write(4, ..., 10000) = 10000\n+0 > . 1:3001(3000) ack 1\n" +
+      "+0 %{ assert tcpi_snd_cwnd == 3 and tcpi_rto < 150000 }%\n";
+    const { told } = await drill(ns, await script(ns, "route.pkt", text));
+    expect(told[0]).toMatchObject({ status: "ok", message: "" });
+  }
+});
+
 netTest("what cannot be asked of a kernel is unsupported: exit code 3", async (ns) => {
   for (const text of ["`iptables -F`\n", "`sysctl -q net.ipv4.no_such=1`\n", "+0 frobnicate(3) = 0\n"]) {
     const { code, told } = await drill(ns, await script(ns, "foreign.pkt", `${LISTEN}+0 ${text.replace("+0 ", "")}`));

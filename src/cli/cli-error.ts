@@ -25,7 +25,18 @@ export function usageError(what: string, why = "", fix = ""): CliError {
 }
 
 const PERMISSION = new Set(["EPERM", "EACCES"]);
-const NOT_READY = new Set(["EBUSY", "ENOENT", "ENODEV", "ENXIO", "EADDRINUSE", "EINVAL", "ELIBACC", "EROFS"]);
+const NOT_READY = new Set([
+  "EBUSY",
+  "ENOENT",
+  "ENODEV",
+  "ENXIO",
+  "EADDRINUSE",
+  "EINVAL",
+  "EISDIR",
+  "ELIBACC",
+  "ENOTTY",
+  "EROFS",
+]);
 
 /**
  * The words for whatever was thrown. Errors of the floors below bring their own (a system call with its hint, netup's
@@ -48,7 +59,7 @@ export function inWords(error: unknown): CliError {
       const hint = String(named.hint);
       const what = hint === "" ? error.message : error.message.slice(0, -hint.length).replace(/\. $/, "");
       const exit = PERMISSION.has(code) ? EXIT_PERMISSION : NOT_READY.has(code) ? EXIT_NOT_READY : EXIT_FAILURE;
-      return new CliError(exit, what, "", hint);
+      return new CliError(exit, what, "", asTyped(hint));
     }
     case "OutputError":
       return new CliError(PERMISSION.has(code) ? EXIT_PERMISSION : EXIT_FAILURE, error.message);

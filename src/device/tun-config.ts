@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
-import { EADDRINUSE, EBUSY, EINVAL, ENODEV, ENOENT, ENXIO, EPERM } from "#ffi/errno";
+import { EADDRINUSE, EBUSY, EINVAL, EISDIR, ENODEV, ENOENT, ENOTTY, ENXIO, EPERM } from "#ffi/errno";
 import * as netif from "#ffi/interface";
 import { check, SystemError } from "#ffi/system-error";
 import { formatIPv4, formatIPv6 } from "#wire/address-text";
@@ -117,8 +117,11 @@ function addressText(address: Uint8Array): string {
 export function openHint(errno: number): string {
   if (errno === ENOENT || errno === ENODEV || errno === ENXIO)
     return "This system has no TUN driver: try `sudo modprobe tun`, or in a container `--device /dev/net/tun`.";
+  if (errno === EISDIR) return NOT_THE_DRIVER;
   return "Only root may open it here: run this with sudo.";
 }
+
+const NOT_THE_DRIVER = "It is no TUN driver here: remove it, then `sudo mknod /dev/net/tun c 10 200`.";
 
 /** Why TUNSETIFF failed. */
 export function attachHint(name: string, errno: number): string {
@@ -130,7 +133,7 @@ export function attachHint(name: string, errno: number): string {
       : "Making a device takes CAP_NET_ADMIN: run this with sudo, or let `sudo tcpnet netup` make the device for you.";
   if (errno === EINVAL && exists)
     return `${name} is another interface of this system, a TAP, or a TUN of another form: take another name.`;
-  return "";
+  return errno === ENOTTY ? NOT_THE_DRIVER.replace("It", "/dev/net/tun") : "";
 }
 
 /** "Process 123 (openvpn)", as far as /proc shows it: every descriptor of a TUN names its interface there. */

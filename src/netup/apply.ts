@@ -93,6 +93,8 @@ function failure(step: Step, action: Action, why: string): NetupError {
 function hint(why: string, denied: boolean): string {
   if (/EROFS|read-only/i.test(why)) return "this is a container with a read-only /proc/sys: start it with --privileged";
   if (/TUNSETOWNER/.test(why)) return "this user namespace knows no such user: name another, --user root for none";
+  if (/inappropriate ioctl/i.test(why))
+    return "/dev/net/tun is no TUN driver here: remove it, then sudo mknod /dev/net/tun c 10 200";
   if (/ENOENT|no such (?:file|device)/i.test(why)) return "sudo modprobe tun, and see that /proc is mounted";
   if (denied) return "run it as root with CAP_NET_ADMIN: sudo, or --cap-add NET_ADMIN for a container";
   if (/not supported|unknown|could not process rule/i.test(why))

@@ -26,6 +26,8 @@ const LINUX: Params = {
   halfWindowSegments: true,
   linuxWindow: true,
   secondAckNeedsWindow: true,
+  compressedSacks: 44,
+  compressedSacksDelay: 1 * MS,
   textBeyondFinResets: true,
   resetAtFin: true,
   dropSynText: true,
@@ -89,8 +91,6 @@ const ABSENT: Readonly<Record<string, (value: SettingValue) => boolean>> = {
   receiveBufferTuning: () => true,
   collapseRetransmissions: (on) => on === true,
   rfc1337: (on) => on === false,
-  compressedSacks: (n) => n === 0,
-  compressedSacksDelay: (n) => Number(n) <= MS * MS,
   blackholeDetection: (value) => value === 0,
   fastFinWait2: (on) => on === false,
   challengeAckLimit: (n) => Number(n) >= 1_000,
@@ -146,6 +146,8 @@ export const READ_LATE: ReadonlySet<string> = new Set([
   "frto",
   "superSegmentMin",
   "thinLinearTimeouts",
+  "compressedSacks",
+  "compressedSacksDelay",
 ]);
 
 /** How many timeouts of a SYN,ACK (1 s, doubled up to 120 s) it takes until so many seconds are over. */

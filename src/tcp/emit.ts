@@ -149,6 +149,7 @@ function acked(tcb: Tcb): void {
   tcb.ackDuplicates = 0;
   tcb.rcv.acked = tcb.rcv.nxt;
   tcb.rcv.pushes = 0;
+  tcb.rcv.heldAcks = 0;
   tcb.timers[T_DELAYED_ACK] = NEVER;
   if (tcb.quickAcks > 0) tcb.quickAcks--;
 }

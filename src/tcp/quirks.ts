@@ -16,6 +16,12 @@ export interface Quirks {
   linuxWindow: boolean;
   /** The second full segment is acknowledged at once only where the user has read, or the window need not shrink (Linux). */
   secondAckNeedsWindow: boolean;
+  /**
+   * After three duplicate ACKs for one gap up to so many more are held back, to go as one (Linux: 44), for 5 % of the round trip,
+   * at most `compressedSacksDelay`, and segments out of order do not make ACKs quick again; 0: each goes at once (RFC 5681 §4.2).
+   */
+  compressedSacks: number;
+  compressedSacksDelay: number;
   /** An ACK of data never sent draws no answer in ESTABLISHED (Linux before 6.14); RFC 9293 §3.10.7.4 wants one. */
   ignoreUnsentAck: boolean;
   /** The ACK of a FIN waits for the delayed ACK timer where the user may answer, as in Linux. */
@@ -62,6 +68,8 @@ export const NO_QUIRKS: Readonly<Quirks> = {
   halfWindowSegments: false,
   linuxWindow: false,
   secondAckNeedsWindow: false,
+  compressedSacks: 0,
+  compressedSacksDelay: 0,
   ignoreUnsentAck: false,
   delayFinAck: false,
   resetKeepsReceived: false,

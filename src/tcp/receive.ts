@@ -34,7 +34,7 @@ export function receiveText(tcb: Tcb, seg: Segment, now: number, reset: Reset): 
   }
   noteFin(tcb, seg, end);
   if (seg.n > 0) store(tcb, seg, end, now);
-  else if (rcv.finSeen && rcv.fin !== rcv.nxt) outOfOrder(tcb);
+  else if (rcv.finSeen && rcv.fin !== rcv.nxt) outOfOrder(tcb, now);
   checkFin(tcb, seg, now);
 }
 
@@ -70,7 +70,7 @@ function store(tcb: Tcb, seg: Segment, end: number, now: number): void {
     tcb.duplicatesReceived++;
     env.counters.count(M.RX_DUPLICATE);
     tcb.ranges.add(left, right);
-    outOfOrder(tcb);
+    outOfOrder(tcb, now);
     return;
   }
   const n = diff(right, left);
@@ -97,7 +97,7 @@ function store(tcb: Tcb, seg: Segment, end: number, now: number): void {
     }
     tcb.outOfOrderReceived++;
     env.counters.count(M.RX_OUT_OF_ORDER);
-    outOfOrder(tcb);
+    outOfOrder(tcb, now);
     return;
   }
   inOrder(tcb, right, now);
@@ -151,11 +151,38 @@ function mayOffer(tcb: Tcb): boolean {
 }
 
 /** A duplicate ACK for each out-of-order segment, at once (RFC 5681 §4.2). With SACK one tells of many. */
-function outOfOrder(tcb: Tcb): void {
+function outOfOrder(tcb: Tcb, now: number): void {
+  if (mayWait(tcb, now)) return;
   if (tcb.ackNow === M.TX_ACK_ORDER && !tcb.sackOk) tcb.ackDuplicates++;
   tcb.ackNow = M.TX_ACK_ORDER;
   // The sender repairs a loss now: it needs every ACK.
-  tcb.interactive = false;
+  if (tcb.params.compressedSacks === 0) tcb.interactive = false;
+}
+
+/** Duplicate ACKs for one gap that go at once, whatever comes after them: what a sender needs to see a loss. */
+const TOLD_AT_ONCE = 3;
+/** Linux' timer of compressed ACKs is no finer, us. */
+const COMPRESSION_MIN = 100;
+
+/** Whether the peer can wait for the news that one more segment came out of order (`compressedSacks`). */
+function mayWait(tcb: Tcb, now: number): boolean {
+  const { rcv, params } = tcb;
+  const hurry = tcb.quickAcks > 0 && !tcb.interactive;
+  if (hurry || tcb.ackNow !== 0 || !tcb.sackOk || rcv.heldAcks >= params.compressedSacks) return false;
+  if (rcv.toldFor !== rcv.nxt) {
+    rcv.toldFor = rcv.nxt;
+    rcv.told = 0;
+  }
+  if (rcv.told < TOLD_AT_ONCE) {
+    rcv.told++;
+    return false;
+  }
+  rcv.heldAcks++;
+  if (tcb.timers[T_DELAYED_ACK] === NEVER) {
+    const rtt = tcb.srtt > 0 ? Math.min(tcb.srtt, rcv.rtt) : rcv.rtt;
+    tcb.timers[T_DELAYED_ACK] = now + Math.max(COMPRESSION_MIN, Math.min(rtt / 20, params.compressedSacksDelay));
+  }
+  return true;
 }
 
 /** RFC 2883: what of [left, right) we had already, below RCV.NXT or in one of the ranges, is reported with the next ACK. */

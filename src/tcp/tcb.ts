@@ -134,6 +134,10 @@ export class ReceiveVariables {
   mss = 0;
   /** Segments since our last ACK that were small or had PSH: the peer had nothing more to say for then. */
   pushes = 0;
+  /** ACKs that told of a gap at `toldFor`, and ACKs that wait since then (`compressedSacks`). */
+  told = 0;
+  toldFor = 0;
+  heldAcks = 0;
   /** The receiver's own estimate of the round trip, us, from echoed timestamps; 0: none yet. And the echo used last. */
   rtt = 0;
   rttEcho = 0;

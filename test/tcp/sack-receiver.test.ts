@@ -138,3 +138,57 @@ describe("limits", () => {
     expect(b.leftovers().pages).toBe(0);
   });
 });
+
+describe("compressed ACKs (Linux)", () => {
+  /** ACKs, and what each tells first, when segments 2 to `last` come one after the other every `gap` us. */
+  function told(compressedSacks: number, last: number, gap: number, rtt = 0): string[] {
+    const b = TcpBench.at(
+      "ESTABLISHED",
+      { params: { sack: true, quickAcks: 0, compressedSacks, compressedSacksDelay: 1_000 } },
+      { mss: 1460, sackOk: true },
+    );
+    b.tcb.rcv.rtt = rtt;
+    b.tcb.srtt = 0;
+    b.out();
+    const got: string[] = [];
+    const sent = () => got.push(...b.out().map((ack) => `${ack.ack} ${ack.sack[0]![1]}`));
+    for (let i = 2; i <= last; i++) {
+      segment(b, i);
+      sent();
+      b.run(gap);
+      sent();
+    }
+    b.run(2_000);
+    sent();
+    return got;
+  }
+
+  test("three tell of a gap at once; those after them wait, and go as one", () => {
+    expect(told(44, 8, 0, 1_000_000)).toEqual(["1 201", "1 301", "1 401", "1 801"]);
+    expect(told(0, 8, 0, 1_000_000).length).toBe(7);
+  });
+
+  test("they wait for 5 % of the round trip, and no longer than the limit", () => {
+    expect(told(44, 12, 250, 10_000)).toEqual(["1 201", "1 301", "1 401", "1 601", "1 801", "1 1001", "1 1201"]);
+    expect(told(44, 9, 240, 1_000_000)).toEqual(["1 201", "1 301", "1 401", "1 901"]);
+  });
+
+  test("only so many are held back", () => {
+    expect(told(2, 9, 0, 1_000_000)).toEqual(["1 201", "1 301", "1 401", "1 701", "1 901"]);
+  });
+
+  test("a gap that begins elsewhere is told of at once again", () => {
+    const b = TcpBench.at(
+      "ESTABLISHED",
+      { params: { sack: true, quickAcks: 0, compressedSacks: 44, compressedSacksDelay: 1_000 } },
+      { mss: 1460, sackOk: true },
+    );
+    b.out();
+    for (const i of [2, 3, 4, 5]) segment(b, i);
+    b.out();
+    segment(b, 1);
+    expect(blocks(b)).toEqual(["501"]);
+    segment(b, 7);
+    expect(blocks(b)).toEqual(["501 601:701"]);
+  });
+});

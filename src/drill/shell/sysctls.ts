@@ -113,7 +113,7 @@ export const SYSCTLS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ["net.ipv4.tcp_rto_min_us", number("rtoMin")],
   ["net.ipv4.tcp_rto_max_ms", number("rtoMax", MS)],
   ["net.ipv4.tcp_comp_sack_nr", number("compressedSacks")],
-  ["net.ipv4.tcp_comp_sack_delay_ns", number("compressedSacksDelay")],
+  ["net.ipv4.tcp_comp_sack_delay_ns", number("compressedSacksDelay", 1 / MS)],
   ["net.ipv4.tcp_comp_sack_slack_ns", nothing],
   ["net.ipv4.tcp_pingpong_thresh", only("1")],
   ["net.ipv4.tcp_backlog_ack_defer", nothing],

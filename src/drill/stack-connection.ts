@@ -1,6 +1,7 @@
 import type { Stack } from "#stack/stack";
 import { markUrgent } from "#tcp/calls";
 import { ECONNRESET, errorName, OK } from "#tcp/error";
+import { PUSH_ALL, PUSH_NORMAL, push } from "#tcp/linux/sender";
 import * as M from "#tcp/marks";
 import { endRecord } from "#tcp/record-ends";
 import { diff, gt } from "#tcp/seq";
@@ -48,7 +49,7 @@ export class StackConnection implements EngineConnection {
 
   send(bytes: Uint8Array, flags: SendFlags, now: number): number {
     if (this.unsent() >= this.#notSentLowWater) return 0;
-    this.#tcb.snd.cork = this.#corked || flags.more;
+    this.#tcb.snd.more = flags.more;
     const taken = Math.max(0, this.#stack.send(this.#tcb, bytes, 0, bytes.length, now));
     if (flags.urgent && taken === bytes.length) markUrgent(this.#tcb);
     if (flags.endOfRecord && taken === bytes.length) endRecord(this.#tcb);
@@ -158,8 +159,10 @@ export class StackConnection implements EngineConnection {
     if (name === "TCP_CORK" || name === "TCP_NOPUSH") {
       this.#corked = value !== 0;
       this.#tcb.snd.cork = this.#corked;
+      this.#tcb.snd.more = false;
+      if (!this.#corked) push(this.#tcb, this.#tcb.params.nagle === "off" ? PUSH_ALL : PUSH_NORMAL);
     }
-    if (name === "TCP_NODELAY" && value !== 0 && !this.#corked) this.#tcb.snd.cork = false;
+    if (name === "TCP_NODELAY" && value !== 0) this.#tcb.snd.more = false;
     if (name === "TCP_QUICKACK") this.#quickAck(value !== 0);
     if (name === "TCP_NOTSENT_LOWAT") this.#notSentLowWater = value === 0 ? NEVER : Number(value) >>> 0;
     this.#stack.touch(this.#tcb);

@@ -33,13 +33,14 @@ export function tcpInfo(stack: Stack, tcb: Tcb, ecnSeen: boolean, now: number): 
   const opensFast = tcb.fast.answeredAt >= 0;
   const options = [i.timestamps, i.sack, scaled, tcb.ecnOk, ecnSeen && tcb.ecnOk, tcb.fast.taken, false, opensFast];
   const finReceived = Number((tcb.state & (CLOSE_WAIT | CLOSING | LAST_ACK | TIME_WAIT)) !== 0);
+  const finInFlight = Number(snd.finSent && tcb.outstanding() > 0);
   const finAcknowledged = Number((tcb.state & (FIN_WAIT_2 | TIME_WAIT)) !== 0 && snd.finSent);
   return {
     tcpi_state: LINUX_STATES[i.state]!,
     tcpi_ca_state: ["open", "disorder", "cwr", "recovery", "loss"].indexOf(i.phase),
     tcpi_retransmits: i.backoff,
     tcpi_probes: Math.max(tcb.probes, tcb.keepAliveProbes),
-    tcpi_backoff: i.backoff + tcb.persistBackoff,
+    tcpi_backoff: tcb.linux?.backoff ?? i.backoff + tcb.persistBackoff,
     tcpi_options: options.reduce((bits, on, n) => bits | (Number(on) << n), 0),
     tcpi_fastopen_client_fail: tcb.fast.fail,
     tcpi_snd_wscale: scaled ? snd.shift : 0,
@@ -73,24 +74,48 @@ export function tcpInfo(stack: Stack, tcb: Tcb, ecnSeen: boolean, now: number): 
     tcpi_segs_in: i.segsIn + Number(tcb.passive),
     tcpi_data_segs_out: i.dataSegsOut,
     tcpi_data_segs_in: i.dataSegsIn,
-    tcpi_notsent_bytes: Math.max(0, snd.queued + Number(snd.fin) - tcb.outstanding()),
+    tcpi_notsent_bytes: Math.max(0, snd.queued + Number(snd.fin && !snd.finSent) - tcb.outstanding() + finInFlight),
     tcpi_snd_wnd: i.sndWnd,
     tcpi_rcv_wnd: (rcv.adv - rcv.acked) | 0,
     tcpi_rcv_ooopack: i.outOfOrderReceived,
     tcpi_total_rto: i.timeouts,
     // The SYN or SYN,ACK counts as well.
-    tcpi_delivered: i.delivered + Number(synchronized),
+    tcpi_delivered: i.delivered + Number(synchronized || tcb.openedAt > 0),
     tcpi_delivered_ce: tcb.deliveredMarked,
+    ...(tcb.linux === null ? {} : { tcpi_delivered_ce: tcb.linux.deliveredCe }),
     tcpi_dsack_dups: i.dsackDups,
     tcpi_reord_seen: i.reordSeen,
     tcpi_busy_time: i.busyTime,
     tcpi_rwnd_limited: i.rwndLimited,
     tcpi_sndbuf_limited: i.sndbufLimited,
+    ...(tcb.state === SYN_SENT && tcb.linux !== null ? opening(tcb) : {}),
+  };
+}
+
+/** What Linux says before the peer has answered: the defaults of each figure, and of a SYN that went again. */
+function opening(tcb: Tcb): Readonly<Record<string, number>> {
+  const again = Number(tcb.retries > 0);
+  const { initialWindow, congestionControl, timestamps } = tcb.params;
+  return {
+    tcpi_ca_state: 4 * again,
+    tcpi_snd_mss: Math.min(announcedMss(tcb), 536) - (timestamps ? 12 : 0),
+    tcpi_rcv_mss: 88,
+    tcpi_rttvar: 250_000,
+    tcpi_unacked: 1,
+    tcpi_lost: again,
+    tcpi_retrans: again,
+    tcpi_snd_cwnd: again ? 1 : initialWindow,
+    tcpi_snd_ssthresh: again ? Math.floor(initialWindow * (congestionControl === "cubic" ? 0.7 : 0.5)) : 0x7fffffff,
   };
 }
 
 /** Segments in flight, by what is known of each. */
 function scoreboard(tcb: Tcb): Readonly<Record<string, number>> {
+  const lx = tcb.linux;
+  if (lx !== null) {
+    const { packetsOut, sackedOut, lostOut, retransOut } = lx;
+    return { tcpi_unacked: packetsOut, tcpi_sacked: sackedOut, tcpi_lost: lostOut, tcpi_retrans: retransOut };
+  }
   const { records } = tcb.env;
   let [unacked, sacked, lost, retrans] = [0, 0, 0, 0];
   for (let r = tcb.head; r !== NONE; r = records.next[r]!) {

@@ -23,7 +23,7 @@ const LINUX: Params = {
   pushSuperSegments: true,
   superSegmentMin: 2,
   resetKeepsReceived: true,
-  halfWindowSegments: true,
+  sender: "linux",
   linuxWindow: true,
   secondAckNeedsWindow: true,
   compressedSacks: 44,

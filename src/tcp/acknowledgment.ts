@@ -2,6 +2,7 @@
 import { NEVER } from "#base/time";
 import { ECE, FIN, SYN } from "#wire/tcp";
 import { updateSendWindow } from "./handshake.ts";
+import { acknowledge as acknowledgeAsLinux } from "./linux/ack.ts";
 import { probeAnswered, sawDuplicate, scheduleProbe } from "./rack.ts";
 import { NONE } from "./records.ts";
 import { acknowledged, congestionEchoed, tailLost } from "./recovery.ts";
@@ -16,6 +17,7 @@ const result = new AckResult();
 
 /** Applies SEG.ACK, the window and SACK blocks of a segment with SEG.ACK <= SND.NXT. Returns true if it acknowledged our FIN. */
 export function acknowledgment(tcb: Tcb, seg: Segment, now: number): boolean {
+  if (tcb.linux !== null) return acknowledgeAsLinux(tcb, tcb.linux, seg, now);
   const { snd } = tcb;
   const flight = tcb.outstanding();
   tcb.cc.flight = flight;

@@ -6,6 +6,8 @@ import { enterFinWait1 } from "./arrives-steps.ts";
 import { congestionControl } from "./congestion.ts";
 import { ECONNABORTED, EPIPE, OK } from "./error.ts";
 import { finish } from "./finish.ts";
+import { wrote } from "./linux/queue.ts";
+import { PUSH_ALL, push } from "./linux/sender.ts";
 import * as M from "./marks.ts";
 import type { TcpParams } from "./params.ts";
 import { NONE } from "./records.ts";
@@ -48,6 +50,7 @@ export function send(tcb: Tcb, source: Uint8Array, from: number, n: number, now:
     tcb.timers[T_USER_TIMEOUT] = now + userTimeout;
   }
   snd.queued += taken;
+  wrote(tcb, taken, snd.more, now);
   return taken;
 }
 
@@ -107,6 +110,7 @@ export function urgentLeft(tcb: Tcb): number {
 export function closeSend(tcb: Tcb, now: number): void {
   const { snd } = tcb;
   if (snd.fin) return;
+  push(tcb, PUSH_ALL);
   switch (tcb.state) {
     case SYN_SENT:
       finish(tcb, OK, M.CALL_CLOSE, now);
@@ -162,13 +166,14 @@ export function setParams(tcb: Tcb, params: Partial<TcpParams>, now: number): vo
     tcb.ccState = new Float64Array(tcb.congestion.places);
     tcb.congestion.reset(tcb);
   }
+  if (params.nagle === "off") push(tcb, PUSH_ALL);
   // The window may grow at once; a smaller buffer takes effect as the user reads (the right edge never moves left).
   if (params.receiveBuffer !== undefined) tcb.rcv.capacity = params.receiveBuffer;
   if (params.keepAlive !== undefined || params.keepAliveIdle !== undefined) {
     const open = (tcb.state & (ESTABLISHED | CLOSE_WAIT)) !== 0;
     tcb.timers[T_KEEPALIVE] = tcb.params.keepAlive && open ? now + tcb.params.keepAliveIdle : NEVER;
   }
-  if (params.userTimeout !== undefined) {
+  if (params.userTimeout !== undefined && tcb.linux === null) {
     const sent = tcb.head !== NONE || tcb.snd.queued > 0;
     const stuck = tcb.params.userTimeoutFromResend ? tcb.retries + tcb.probes > 0 : sent;
     tcb.timers[T_USER_TIMEOUT] = params.userTimeout > 0 && stuck ? now + params.userTimeout : NEVER;

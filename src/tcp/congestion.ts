@@ -1,5 +1,6 @@
 import { Cubic } from "./cubic.ts";
 import { LinuxCubic } from "./cubic-linux.ts";
+import { LinuxReno } from "./linux/reno.ts";
 import { NewReno } from "./newreno.ts";
 import type { CongestionControlName, TcpParams } from "./params.ts";
 import type { Tcb } from "./tcb.ts";
@@ -28,12 +29,16 @@ export interface CongestionControl {
 
 const CONTROLS: Record<CongestionControlName, CongestionControl> = { newreno: new NewReno(), cubic: new Cubic() };
 const LINUX_CUBIC = new LinuxCubic();
+const LINUX_RENO = new LinuxReno();
 
 export const CONGESTION_CONTROLS = Object.keys(CONTROLS) as CongestionControlName[];
 
-export function congestionControl(params: Pick<TcpParams, "congestionControl" | "linuxCubic">): CongestionControl {
+export function congestionControl(
+  params: Pick<TcpParams, "congestionControl" | "linuxCubic" | "sender">,
+): CongestionControl {
   const name = params.congestionControl;
-  return name === "cubic" && params.linuxCubic ? LINUX_CUBIC : CONTROLS[name];
+  if (name === "cubic" && params.linuxCubic) return LINUX_CUBIC;
+  return name === "newreno" && params.sender === "linux" ? LINUX_RENO : CONTROLS[name];
 }
 
 /** Slow start (RFC 5681 §3.1 with RFC 3465, no limit per ACK): returns the octets that remain for congestion avoidance. */

@@ -1,5 +1,6 @@
 import { MILLISECOND } from "#base/time";
 import type { CongestionControl } from "./congestion.ts";
+import { avoidBy } from "./linux/reno.ts";
 import { gt } from "./seq.ts";
 import type { Tcb } from "./tcb.ts";
 
@@ -31,14 +32,12 @@ const DELAY_MIN = 6;
 const EPOCH = 7;
 const ACK_CNT = 8;
 const TCP_CWND = 9;
-/** Segments acknowledged towards the next increase. */
-const CREDIT = 10;
-const FOUND = 11;
-const ROUND_START = 12;
-const LAST_ACK = 13;
-const END_SEQ = 14;
-const CURR_RTT = 15;
-const SAMPLES = 16;
+const FOUND = 10;
+const ROUND_START = 11;
+const LAST_ACK = 12;
+const END_SEQ = 13;
+const CURR_RTT = 14;
+const SAMPLES = 15;
 
 /**
  * CUBIC with HyStart in whole numbers, as Linux computes it: RFC 9438's curve to within a segment, and the same segment as
@@ -46,7 +45,7 @@ const SAMPLES = 16;
  */
 export class LinuxCubic implements CongestionControl {
   readonly name = "cubic";
-  readonly places = 17;
+  readonly places = 16;
 
   reset(tcb: Tcb): void {
     tcb.ccState.fill(0);
@@ -62,9 +61,7 @@ export class LinuxCubic implements CongestionControl {
   }
 
   timedOut(tcb: Tcb, now: number): void {
-    const credit = tcb.ccState[CREDIT]!;
     tcb.ccState.fill(0);
-    tcb.ccState[CREDIT] = credit;
     newRound(tcb, now);
   }
 
@@ -80,16 +77,7 @@ export class LinuxCubic implements CongestionControl {
     const s = tcb.ccState;
     const acked = Math.ceil(n / tcb.snd.mss);
     update(tcb, segments(tcb), acked, jiffies(now));
-    const w = s[CNT]!;
-    let grown = 0;
-    if (s[CREDIT]! >= w) {
-      s[CREDIT] = 0;
-      grown = 1;
-    }
-    s[CREDIT]! += acked;
-    const more = Math.trunc(s[CREDIT]! / w);
-    s[CREDIT]! -= more * w;
-    tcb.cc.cwnd += (grown + more) * tcb.snd.mss;
+    avoidBy(tcb, s[CNT]!, acked);
   }
 
   idle(tcb: Tcb, time: number): void {

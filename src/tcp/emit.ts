@@ -20,12 +20,7 @@ import { advertise, advertiseUnscaled, announcedMss, scaleFor } from "./window.t
 
 /** Octets of payload a segment has room for, once its options are known (MUST-16). */
 export function segmentRoom(tcb: Tcb): number {
-  const options = optionBytes(tcb);
-  const most = tcb.snd.mssBase - options;
-  const { wndMax } = tcb.snd;
-  if (!tcb.params.halfWindowSegments || wndMax === 0) return most;
-  // At least what the smallest packet that every host must take has room for.
-  return Math.min(most, Math.max(wndMax > 536 ? wndMax >> 1 : wndMax, 48 - options));
+  return tcb.snd.mssBase - optionBytes(tcb);
 }
 
 function optionBytes(tcb: Tcb): number {

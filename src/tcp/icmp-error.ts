@@ -2,9 +2,10 @@
 
 import { finish } from "./finish.ts";
 import { setSegmentSize } from "./handshake.ts";
+import { resendSmaller } from "./linux/alert.ts";
 import * as M from "./marks.ts";
 import { markAllLost } from "./sack.ts";
-import { ge, lt } from "./seq.ts";
+import { le, lt } from "./seq.ts";
 import { SYN_RECEIVED, SYN_SENT } from "./state.ts";
 import { CA_LOSS, EVENT_SOFT_ERROR, type Tcb } from "./tcb.ts";
 import { announcedMss } from "./window.ts";
@@ -12,7 +13,10 @@ import { announcedMss } from "./window.ts";
 /** RFC 5927 §4: believed only if it quotes something that is in flight. */
 export function quotesFlight(tcb: Tcb, seq: number): boolean {
   // By Fast Open SND.UNA lies behind our SYN before it is acknowledged.
-  return ge(seq, tcb.fast.early ? tcb.snd.iss : tcb.snd.una) && lt(seq, tcb.snd.nxt);
+  const { snd, fast, linux } = tcb;
+  if (lt(seq, fast.early ? snd.iss : snd.una)) return false;
+  // Linux takes one more: what it would send next.
+  return linux === null ? lt(seq, snd.nxt) : le(seq, snd.nxt);
 }
 
 /**
@@ -48,6 +52,10 @@ export function pathMtuChanged(tcb: Tcb, pathMss: number, now: number): void {
   tcb.env.counters.count(M.ICMP_MTU);
   const before = tcb.snd.mss;
   setSegmentSize(tcb, Math.min(pathMss, announcedMss(tcb)));
+  if (tcb.linux !== null) {
+    if (tcb.state !== SYN_RECEIVED) resendSmaller(tcb, tcb.linux, now);
+    return;
+  }
   tcb.cc.cwnd = Math.max(Math.floor(tcb.cc.cwnd / before) * tcb.snd.mss, tcb.snd.mss);
   if (tcb.state === SYN_RECEIVED && !tcb.fast.early) return;
   markAllLost(tcb, M.ICMP_MTU, now);

@@ -10,6 +10,7 @@ import { ACK, FIN, PSH } from "#wire/tcp";
 import { enter } from "./chrono.ts";
 import { attach, emit, emitReset, emitSyn, segmentRoom, sent } from "./emit.ts";
 import { wasOnSyn } from "./fast-open-client.ts";
+import { transmit as transmitAsLinux } from "./linux/output.ts";
 import * as M from "./marks.ts";
 import { emitProbe, emitTailProbe } from "./probes.ts";
 import { withinRecord } from "./record-ends.ts";
@@ -37,7 +38,10 @@ export function pollTransmit(tcb: Tcb, packet: Packet, superSegments: boolean, n
   if (tcb.rstNow !== 0) return emitReset(tcb, packet, now);
   if (tcb.state & (CLOSED | LISTEN)) return false;
   if (tcb.synNow !== 0) return emitSyn(tcb, packet, now);
-  if (tcb.state & SENDING || tcb.fast.early) {
+  const lx = tcb.linux;
+  if (lx !== null && (tcb.state & SENDING || tcb.fast.early)) {
+    if (transmitAsLinux(tcb, lx, packet, superSegments, now)) return true;
+  } else if (tcb.state & SENDING || tcb.fast.early) {
     if (tcb.rack.tlpNow && emitTailProbe(tcb, packet, now)) return true;
     if (!tcb.undo.newDataFirst && resend(tcb, packet, superSegments, now)) return true;
     if (sendNew(tcb, packet, superSegments, now)) return true;
@@ -200,7 +204,7 @@ function smallMayGo(tcb: Tcb, n: number, all: boolean, at: number): boolean {
   // The window, not the data, ends it: worth sending only if it is half of the largest window we saw.
   if (!all) return n >= snd.wndMax / 2 && (at === 0 || params.nagle === "off");
   if (snd.fin) return true;
-  if (snd.cork) return false;
+  if (snd.cork || snd.more) return false;
   if (snd.urgent) return true;
   switch (params.nagle) {
     case "off":

@@ -6,6 +6,11 @@ import { NO_QUIRKS, type Quirks } from "./quirks.ts";
  * override each (`connect`, `listen`); all times are microseconds, all sizes octets.
  */
 export interface TcpParams extends Quirks {
+  /**
+   * Who decides what is in flight, what is lost, how cwnd moves and what goes next: `rfc` (recovery.ts, rack.ts, output.ts), or
+   * `linux`, segment by segment as Linux does (linux/sender.ts), for what was written for it.
+   */
+  sender: SenderName;
   /** Largest payload + 20 we announce and send, below what the path allows; 0: as the path allows. */
   mss: number;
   /** Octets the receive queue may hold: the largest window we offer. */
@@ -136,10 +141,12 @@ export interface TcpParams extends Quirks {
   tos: number;
 }
 
+export type SenderName = "rfc" | "linux";
 export type CongestionControlName = "newreno" | "cubic";
 
 export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   ...NO_QUIRKS,
+  sender: "rfc",
   mss: 0,
   receiveBuffer: 4 << 20,
   receiveBufferMax: 4 << 20,

@@ -10,8 +10,6 @@ export interface Quirks {
    * tcp_min_tso_segs); 0: as large as they can be.
    */
   superSegmentMin: number;
-  /** Segments are no larger than half of the largest window that the peer ever offered (Linux, 4.4BSD), so that two are always in flight. */
-  halfWindowSegments: boolean;
   /** The window of a SYN is a whole number of segments, later ones follow the free space in Linux' steps (tcp_select_window). */
   linuxWindow: boolean;
   /** The second full segment is acknowledged at once only where the user has read, or the window need not shrink (Linux). */
@@ -65,7 +63,6 @@ export interface Quirks {
 export const NO_QUIRKS: Readonly<Quirks> = {
   pushSuperSegments: false,
   superSegmentMin: 0,
-  halfWindowSegments: false,
   linuxWindow: false,
   secondAckNeedsWindow: false,
   compressedSacks: 0,

@@ -30,6 +30,8 @@ export class Records {
   flags: Uint8Array;
   /** How often it was sent. */
   sends: Uint8Array;
+  /** How many segments it was cut into, where the sender counts them (`linux/`). */
+  segments: Uint16Array;
   next: Int32Array;
   prev: Int32Array;
   #free = NONE;
@@ -45,6 +47,7 @@ export class Records {
     this.time = new Float64Array(n);
     this.flags = new Uint8Array(n);
     this.sends = new Uint8Array(n);
+    this.segments = new Uint16Array(n);
     this.next = new Int32Array(n);
     this.prev = new Int32Array(n);
   }
@@ -78,6 +81,7 @@ export class Records {
     this.time[r] = now;
     this.flags[r] = flags;
     this.sends[r] = 1;
+    this.segments[r] = 0;
     this.next[r] = NONE;
     this.prev[r] = NONE;
     return r;
@@ -106,7 +110,7 @@ export class Records {
 
   #grow(): void {
     const n = Math.min(this.start.length * 2, this.limit);
-    const copy = <T extends Int32Array | Float64Array | Uint8Array>(to: T, from: T): T => {
+    const copy = <T extends Int32Array | Float64Array | Uint8Array | Uint16Array>(to: T, from: T): T => {
       to.set(from);
       return to;
     };
@@ -115,6 +119,7 @@ export class Records {
     this.time = copy(new Float64Array(n), this.time);
     this.flags = copy(new Uint8Array(n), this.flags);
     this.sends = copy(new Uint8Array(n), this.sends);
+    this.segments = copy(new Uint16Array(n), this.segments);
     this.next = copy(new Int32Array(n), this.next);
     this.prev = copy(new Int32Array(n), this.prev);
   }

@@ -6,6 +6,8 @@
 import { MILLISECOND, NEVER } from "#base/time";
 import { EV_CWND } from "#base/trace";
 import { slowStart } from "./congestion.ts";
+import { enterLoss } from "./linux/alert.ts";
+import { RESEND_HEAD } from "./linux/sender.ts";
 import * as M from "./marks.ts";
 import { detectLoss, recovered } from "./rack.ts";
 import { NONE, SACKED } from "./records.ts";
@@ -231,6 +233,12 @@ function leave(tcb: Tcb, cause: number, now: number): void {
 
 /** The retransmission timer fired (RFC 5681 (4), §3.1; RFC 6675 §5.1). */
 export function timedOut(tcb: Tcb, now: number): void {
+  const lx = tcb.linux;
+  if (lx !== null) {
+    enterLoss(tcb, lx, tcb.retries - 1, now);
+    lx.resend = RESEND_HEAD;
+    return;
+  }
   const cc = tcb.cc;
   const records = tcb.env.records;
   // A second timeout of the same data leaves ssthresh alone (RFC 5681 §3.1); with RACK, which resends again and again before it

@@ -8,6 +8,7 @@ import { EV_STATE, type Trace } from "#base/trace";
 import type { Address } from "#ip/address";
 import type { CongestionControl } from "./congestion.ts";
 import { type FastOpen, FastOpenVariables } from "./fast-open.ts";
+import { inFlight, LinuxSender } from "./linux/sender.ts";
 import type { Listener } from "./listener.ts";
 import type { TcpParams } from "./params.ts";
 import { RackVariables } from "./rack.ts";
@@ -103,14 +104,18 @@ export class SendVariables {
   /** CLOSE was called: a FIN follows the queued octets. */
   fin = false;
   finSent = false;
+  /** What the path takes for payload without options, and the user allows. */
+  pathMss = 536;
   /** The largest payload of a segment without options. */
   mssBase = 536;
   /** The same less the options that every segment carries: SMSS of RFC 5681. */
   mss = 536;
   /** The end of the last segment that was smaller than SMSS (Minshall's SND.SML). */
   small = 0;
-  /** Data up to here may be sent at once: CORK and MSG_MORE hold back what lies beyond. */
+  /** The user collects: what is not a whole segment waits (TCP_CORK). */
   cork = false;
+  /** The last SEND said that more follows at once (MSG_MORE). */
+  more = false;
 }
 
 /** Receive sequence variables (RFC 9293 §3.3.1). */
@@ -205,6 +210,8 @@ export class Tcb {
   readonly rack = new RackVariables();
   readonly undo = new UndoVariables();
   readonly fast = new FastOpenVariables();
+  /** A sender that decides as Linux does takes the place of `rack`, `undo` and most of `cc`; null: ours. */
+  readonly linux: LinuxSender | null;
   /** RACK-TLP finds the losses of this connection: both sides have SACK, and the parameters say so. */
   rackOn = false;
   /** Tail loss probes are sent. */
@@ -351,6 +358,7 @@ export class Tcb {
   ) {
     this.env = env;
     this.params = params;
+    this.linux = params.sender === "linux" ? new LinuxSender() : null;
     this.congestion = congestion;
     this.ccState = new Float64Array(congestion.places);
     this.id = id;
@@ -381,6 +389,7 @@ export class Tcb {
 
   /** RFC 6675's pipe: octets thought to be in the network. */
   inFlight(): number {
+    if (this.linux !== null) return inFlight(this.linux) * this.snd.mss;
     return this.outstanding() - this.sackedBytes - this.lostBytes + this.resentBytes - this.renoSacked;
   }
 }

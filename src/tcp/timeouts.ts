@@ -4,6 +4,9 @@ import { EV_TIMER } from "#base/trace";
 import { ETIMEDOUT } from "./error.ts";
 import { silent } from "./fast-open-client.ts";
 import { finish, timeWaitOver } from "./finish.ts";
+import { overtaken as overtakenAsLinux } from "./linux/rack.ts";
+import { probeWindow, retransmit as retransmitAsLinux } from "./linux/timeouts.ts";
+import { rearm } from "./linux/timers.ts";
 import * as M from "./marks.ts";
 import { persistInterval } from "./output.ts";
 import { NONE } from "./records.ts";
@@ -45,7 +48,8 @@ function fire(tcb: Tcb, timer: number, now: number): void {
       break;
     case T_REORDER:
       trace(tcb, T_REORDER, M.TIMER_REORDER, 1, now);
-      overtaken(tcb, now);
+      if (tcb.linux !== null) overtakenAsLinux(tcb, tcb.linux, now);
+      else overtaken(tcb, now);
       break;
     case T_LOSS_PROBE:
       tailProbe(tcb, now);
@@ -74,8 +78,13 @@ function fire(tcb: Tcb, timer: number, now: number): void {
 /** RFC 8985 §7.3: no answer for two round trips. The retransmission timer waits for the answer to the probe. */
 function tailProbe(tcb: Tcb, now: number): void {
   const { phase } = tcb.cc;
-  if (tcb.head === NONE || (phase !== CA_OPEN && phase !== CA_CWR)) return;
+  if (tcb.head === NONE || (tcb.linux === null && phase !== CA_OPEN && phase !== CA_CWR)) return;
   trace(tcb, T_LOSS_PROBE, M.TIMER_LOSS_PROBE, 1, now);
+  if (tcb.linux !== null) {
+    tcb.linux.probeNow = true;
+    rearm(tcb, tcb.linux, true, now);
+    return;
+  }
   tcb.rack.tlpNow = true;
   if (tcb.timers[T_RETRANSMIT]! <= now) tcb.timers[T_RETRANSMIT] = now + tcb.rto;
 }
@@ -84,6 +93,10 @@ function tailProbe(tcb: Tcb, now: number): void {
 function retransmit(tcb: Tcb, now: number): void {
   // Of a connection that opens by Fast Open no record stands for the SYN,ACK.
   if (tcb.head === NONE && !tcb.fast.early) return;
+  if (tcb.linux !== null && (tcb.state & (SYN_SENT | SYN_RECEIVED)) === 0) {
+    retransmitAsLinux(tcb, tcb.linux, now);
+    return;
+  }
   const { params } = tcb;
   if (tcb.acceptDeferred && awaitsText(tcb)) {
     tcb.deferredTimeouts++;
@@ -108,8 +121,12 @@ function retransmit(tcb: Tcb, now: number): void {
     // SHLD-9: the user may want to know; IP should look for another route (MUST-20), which a TUN does not have.
     tcb.events |= EVENT_SOFT_ERROR;
   }
-  if (isThin(tcb)) resetRto(tcb);
-  else if (tcb.state !== SYN_SENT || tcb.retries > params.linearSynTimeouts) backOff(tcb);
+  if (isThin(tcb)) {
+    resetRto(tcb);
+  } else if (tcb.state !== SYN_SENT || tcb.retries > params.linearSynTimeouts) {
+    backOff(tcb);
+    if (tcb.linux !== null) tcb.linux.backoff++;
+  }
   if (!handshake && tcb.retries === 1) firstResent(tcb, now);
   tcb.timers[T_LOSS_PROBE] = NEVER;
   tcb.timers[T_REORDER] = NEVER;
@@ -156,6 +173,10 @@ function dataLimit(tcb: Tcb): number {
 
 /** RFC 9293 §3.8.6.1: the window is closed and nothing is in flight. MUST-37: as long as probes are answered this goes on. */
 function persist(tcb: Tcb, now: number): void {
+  if (tcb.linux !== null) {
+    probeWindow(tcb, tcb.linux, now);
+    return;
+  }
   const { snd } = tcb;
   if (snd.nxt !== snd.una) return;
   if (tcb.probes > dataLimit(tcb) || (tcb.probes > 0 && timeIsUp(tcb, now))) {

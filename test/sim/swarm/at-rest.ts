@@ -17,7 +17,7 @@ import {
   stateName,
   TIME_WAIT,
 } from "#tcp/state";
-import { T_DELAYED_ACK, T_PERSIST, T_RETRANSMIT, T_TIME_WAIT, type Tcb } from "#tcp/tcb";
+import { T_DELAYED_ACK, T_LOSS_PROBE, T_PERSIST, T_REORDER, T_RETRANSMIT, T_TIME_WAIT, type Tcb } from "#tcp/tcb";
 import { prefixEnd, type Stretch } from "./stretches.ts";
 import { Violation } from "./violation.ts";
 
@@ -101,7 +101,9 @@ function checkMovable(stack: Stack, tcb: Tcb, now: number, fail: Fail): void {
   const outstanding = tcb.outstanding() > 0;
   if (tcb.state & (SYN_SENT | SYN_RECEIVED) && !armed(T_RETRANSMIT))
     fail("a state has a way out", "no retransmission timer");
-  if (outstanding && tcb.state !== TIME_WAIT && !armed(T_RETRANSMIT))
+  // A sender like Linux' has one timer, for one of these.
+  const sooner = tcb.linux !== null && (armed(T_LOSS_PROBE) || armed(T_REORDER));
+  if (outstanding && tcb.state !== TIME_WAIT && !armed(T_RETRANSMIT) && !sooner)
     fail("what is in flight has a timer", "none is armed");
   if (tcb.state & SENDING && !outstanding && (snd.queued > 0 || (snd.fin && !snd.finSent)) && !armed(T_PERSIST)) {
     fail("a closed window has a probe", `${snd.queued} queued, window ${snd.wnd}, no persist timer`);
@@ -116,6 +118,26 @@ function checkMovable(stack: Stack, tcb: Tcb, now: number, fail: Fail): void {
   if (deadline <= now) fail("at rest nothing is due", `a timer of ${deadline}`);
   if (stack.nextDeadline() > deadline)
     fail("the stack knows its next deadline", `${stack.nextDeadline()} > ${deadline}`);
+}
+
+/** The same in segments, where they are counted. */
+function recountSegments(tcb: Tcb, fail: Fail): void {
+  const lx = tcb.linux;
+  if (lx === null || tcb.state & (SYN_SENT | SYN_RECEIVED)) return;
+  const { records } = tcb.env;
+  const sums = [0, 0, 0, 0];
+  for (let r = tcb.head; r !== NONE; r = records.next[r]!) {
+    const n = records.segments[r]!;
+    const flags = records.flags[r]!;
+    if (n < 1) fail("a record is a segment at least", `${n}`);
+    [n, flags & SACKED && n, flags & LOST && n, flags & RESENT && n].forEach((m, i) => {
+      sums[i]! += m;
+    });
+  }
+  // Without SACK duplicates are counted.
+  if (!tcb.sackOk) sums[1] = lx.sackedOut;
+  const kept = [lx.packetsOut, lx.sackedOut, lx.lostOut, lx.retransOut];
+  if (`${kept}` !== `${sums}`) fail("the sums of segments are right", `${kept}, not ${sums}`);
 }
 
 /** The scoreboard's sums against a walk over it. */
@@ -136,7 +158,9 @@ function recount(stack: Stack, tcb: Tcb, fail: Fail): void {
     if (flags & SACKED) sacked += n;
     if (flags & LOST) lost += n;
     if (flags & RESENT) resent += n;
-    if (flags & SACKED && flags & (LOST | RESENT)) fail("what is SACKed is not lost", `record ${r}`);
+    // Linux believes a second copy in flight until it is told otherwise.
+    if (flags & SACKED && flags & (tcb.linux === null ? LOST | RESENT : LOST))
+      fail("what is SACKed is not lost", `record ${r}`);
     if (flags & HAS_FIN && records.next[r]! !== NONE) fail("nothing follows the FIN", `record ${r}`);
     at = records.end[r]!;
     before = r;
@@ -144,6 +168,7 @@ function recount(stack: Stack, tcb: Tcb, fail: Fail): void {
   if (tcb.tail !== before) fail("the scoreboard is linked both ways", "tail");
   if (tcb.head !== NONE && at !== snd.nxt) fail("the scoreboard ends at SND.NXT", `${(snd.nxt - at) | 0}`);
   if (tcb.head === NONE && tcb.outstanding() !== 0) fail("the scoreboard ends at SND.NXT", "it is empty");
+  recountSegments(tcb, fail);
   const sums = `${tcb.sackedBytes} ${tcb.lostBytes} ${tcb.resentBytes}`;
   if (sums !== `${sacked} ${lost} ${resent}`)
     fail("the scoreboard's sums are right", `${sums}, not ${sacked} ${lost} ${resent}`);

@@ -79,6 +79,7 @@ class Draw {
  * off, a timestamp of the tick before, an RST with the number of the FIN.
  */
 const LINUX: Partial<TcpParams> = {
+  sender: "linux",
   ...Object.fromEntries(Object.entries(PROFILES.linux).filter(([name]) => name in NO_QUIRKS)),
   linearSynTimeouts: 0,
   pawsSlack: 0,

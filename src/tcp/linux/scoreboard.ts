@@ -1,0 +1,185 @@
+/** What is in flight, in segments: every change of a record's marks goes through here, so that the sums stay right. */
+import { EV_LOST } from "#base/trace";
+import { isRecordEnd } from "../record-ends.ts";
+import { AMBIGUOUS, HAS_FIN, HAS_SYN, LOST, NONE, RESENT, SACKED } from "../records.ts";
+import { splitAt } from "../sack.ts";
+import { diff, le, lt } from "../seq.ts";
+import type { Tcb } from "../tcb.ts";
+import type { LinuxSender } from "./sender.ts";
+
+/** Sent more than once, whether that copy is thought to be in flight or not. */
+export const EVER_RESENT = AMBIGUOUS;
+
+/** Payload of record r: SYN and FIN are none. */
+export function payloadOf(tcb: Tcb, r: number): number {
+  const { records } = tcb.env;
+  const n = diff(records.end[r]!, records.start[r]!);
+  const flags = records.flags[r]!;
+  return n - (flags & HAS_FIN ? 1 : 0) - (flags & HAS_SYN ? 1 : 0);
+}
+
+export function segmentsIn(octets: number, mss: number): number {
+  return Math.max(1, Math.ceil(octets / mss));
+}
+
+/** Counts everything anew: after the handshake, or when somebody else changed the scoreboard. */
+export function recount(tcb: Tcb): void {
+  const lx = tcb.linux;
+  if (lx === null) return;
+  const { records } = tcb.env;
+  lx.packetsOut = lx.sackedOut = lx.lostOut = lx.retransOut = 0;
+  for (let r = tcb.head; r !== NONE; r = records.next[r]!) {
+    records.segments[r] = segmentsIn(payloadOf(tcb, r), tcb.snd.mss);
+    add(lx, records.flags[r]!, records.segments[r]!);
+  }
+}
+
+function add(lx: LinuxSender, flags: number, n: number): void {
+  lx.packetsOut += n;
+  if (flags & SACKED) lx.sackedOut += n;
+  if (flags & LOST) lx.lostOut += n;
+  if (flags & RESENT) lx.retransOut += n;
+}
+
+/** Record r is another number of segments, or (0) none any more. */
+export function setSegments(tcb: Tcb, lx: LinuxSender, r: number, n: number): void {
+  const { records } = tcb.env;
+  add(lx, records.flags[r]!, n - records.segments[r]!);
+  records.segments[r] = n;
+}
+
+/** Sets and clears marks of record r, and keeps the sums right, in octets as well. */
+export function remark(tcb: Tcb, lx: LinuxSender, r: number, set: number, clear: number): void {
+  const { records } = tcb.env;
+  const before = records.flags[r]!;
+  const after = (before & ~clear) | set;
+  records.flags[r] = after;
+  const changed = before ^ after;
+  const n = records.segments[r]!;
+  const octets = diff(records.end[r]!, records.start[r]!);
+  if (changed & SACKED) {
+    const sign = after & SACKED ? 1 : -1;
+    lx.sackedOut += sign * n;
+    tcb.sackedBytes += sign * octets;
+  }
+  if (changed & LOST) {
+    const sign = after & LOST ? 1 : -1;
+    lx.lostOut += sign * n;
+    tcb.lostBytes += sign * octets;
+  }
+  if (changed & RESENT) {
+    const sign = after & RESENT ? 1 : -1;
+    lx.retransOut += sign * n;
+    tcb.resentBytes += sign * octets;
+  }
+}
+
+/** Cuts record r at `seq`, a boundary of its segments or not; both halves are counted anew. */
+export function cut(tcb: Tcb, lx: LinuxSender, r: number, seq: number, mss: number): void {
+  const { records } = tcb.env;
+  setSegments(tcb, lx, r, 0);
+  splitAt(tcb, r, seq);
+  const s = records.next[r]!;
+  records.segments[s] = 0;
+  setSegments(tcb, lx, r, segmentsIn(payloadOf(tcb, r), mss));
+  setSegments(tcb, lx, s, segmentsIn(payloadOf(tcb, s), mss));
+}
+
+/** The same octets are fewer segments: without SACK, duplicates were counted that can be none any more. */
+export function recut(tcb: Tcb, lx: LinuxSender, r: number, n: number): void {
+  const before = lx.packetsOut;
+  setSegments(tcb, lx, r, n);
+  if (!tcb.sackOk) lx.sackedOut -= Math.min(lx.sackedOut, Math.max(0, before - lx.packetsOut));
+}
+
+/** Takes off what lies before `ack` in record r, the first one. */
+export function trim(tcb: Tcb, lx: LinuxSender, r: number, ack: number, mss: number): void {
+  shorten(tcb, r, ack);
+  setSegments(tcb, lx, r, segmentsIn(payloadOf(tcb, r), mss));
+}
+
+/** The same, but it remains as many segments: a part of one is none. */
+export function shorten(tcb: Tcb, r: number, ack: number): void {
+  const { records } = tcb.env;
+  const n = diff(ack, records.start[r]!);
+  const flags = records.flags[r]!;
+  if (flags & SACKED) tcb.sackedBytes -= n;
+  if (flags & LOST) tcb.lostBytes -= n;
+  if (flags & RESENT) tcb.resentBytes -= n;
+  records.start[r] = ack;
+}
+
+/** The first record is acknowledged as a whole. */
+export function dropHead(tcb: Tcb, lx: LinuxSender): void {
+  const { records } = tcb.env;
+  const r = tcb.head;
+  trim(tcb, lx, r, records.end[r]!, 1);
+  setSegments(tcb, lx, r, 0);
+  const next = records.next[r]!;
+  records.free(r);
+  tcb.records--;
+  tcb.head = next;
+  if (next === NONE) tcb.tail = NONE;
+  else records.prev[next] = NONE;
+}
+
+/** The copy of record r that is in flight is lost: the first, or one that was resent. */
+export function markLost(tcb: Tcb, lx: LinuxSender, r: number, cause: number, now: number): void {
+  const { records, trace } = tcb.env;
+  const flags = records.flags[r]!;
+  if (flags & SACKED) return;
+  if (flags & LOST) {
+    if ((flags & RESENT) === 0) return;
+    remark(tcb, lx, r, 0, RESENT);
+  } else remark(tcb, lx, r, LOST, 0);
+  lx.lost += records.segments[r]!;
+  tcb.lostSegments += records.segments[r]!;
+  const n = diff(records.end[r]!, records.start[r]!);
+  trace.record(now, EV_LOST, cause, tcb.id, diff(records.start[r]!, tcb.snd.iss), n);
+}
+
+/** Small segments behind record r ride along when it is sent again, as far as one segment has room (RFC 9293 §3.7.4). */
+export function join(tcb: Tcb, lx: LinuxSender, r: number, room: number): void {
+  const { records } = tcb.env;
+  if (records.flags[r]! & (HAS_FIN | HAS_SYN)) return;
+  for (;;) {
+    const s = records.next[r]!;
+    if (
+      s === NONE ||
+      isRecordEnd(tcb, records.end[r]!) ||
+      records.segments[s]! > 1 ||
+      records.flags[s]! & SACKED ||
+      records.flags[r]! & HAS_FIN
+    )
+      return;
+    if (payloadOf(tcb, r) + payloadOf(tcb, s) > room) return;
+    if (lt((tcb.snd.una + tcb.snd.wnd) | 0, records.end[s]!)) return;
+    // What it adds to the flight is counted with r from here on.
+    remark(tcb, lx, s, 0, LOST | RESENT);
+    recut(tcb, lx, s, 0);
+    const grown = diff(records.end[s]!, records.start[s]!);
+    if (records.flags[r]! & LOST) tcb.lostBytes += grown;
+    if (records.flags[r]! & RESENT) tcb.resentBytes += grown;
+    records.flags[r] = records.flags[r]! | (records.flags[s]! & ~(LOST | RESENT));
+    records.end[r] = records.end[s]!;
+    const after = records.next[s]!;
+    records.next[r] = after;
+    if (after === NONE) tcb.tail = r;
+    else records.prev[after] = r;
+    records.free(s);
+    tcb.records--;
+  }
+}
+
+/** The end of the highest record that is SACKed, or SND.UNA. */
+export function highestSacked(tcb: Tcb, lx: LinuxSender): number {
+  return lx.sackedOut > 0 && tcb.sackOk ? tcb.sackHigh : tcb.snd.una;
+}
+
+/** The first record that ends after `seq`. */
+export function recordAt(tcb: Tcb, seq: number): number {
+  const { records } = tcb.env;
+  let r = tcb.head;
+  while (r !== NONE && le(records.end[r]!, seq)) r = records.next[r]!;
+  return r;
+}

@@ -1,0 +1,152 @@
+/** What Linux' sender does when its timer fires: to retransmit, or to probe a closed window; and when it gives up. */
+import { MILLISECOND, NEVER } from "#base/time";
+import { EV_TIMER } from "#base/trace";
+import { ETIMEDOUT } from "../error.ts";
+import { finish } from "../finish.ts";
+import * as M from "../marks.ts";
+import { NONE } from "../records.ts";
+import { backOff, resetRto } from "../rto.ts";
+import { mayRecord } from "../sack.ts";
+import { lt } from "../seq.ts";
+import { ESTABLISHED } from "../state.ts";
+import { EVENT_SOFT_ERROR, T_PERSIST, T_RETRANSMIT, type Tcb } from "../tcb.ts";
+import { enterLoss } from "./alert.ts";
+import { headEnd } from "./queue.ts";
+import { arm, type LinuxSender, RESEND_HEAD } from "./sender.ts";
+import { probeInterval } from "./timers.ts";
+
+/** R2 is a time, that of so many timeouts which began at this. */
+const RTO_BASE = 200 * MILLISECOND;
+/** Retries of a connection that nobody holds any more, where the user says none. */
+const ORPHAN_RETRIES = 8;
+/** No timer is shorter. */
+const TIMEOUT_MIN = 2 * MILLISECOND;
+/** Timeouts in a row after which even a thin stream backs off, and segments that it has fewer of in flight. */
+const THIN_TIMEOUTS = 6;
+const THIN_SEGMENTS = 4;
+
+/** The retransmission timer of data fired. */
+export function retransmit(tcb: Tcb, lx: LinuxSender, now: number): void {
+  if (tcb.head === NONE) return;
+  // Our retransmissions are probes of a window that was closed over what is in flight: these are answered, or not.
+  const probes = tcb.snd.wnd === 0 && !tcb.rcv.closed;
+  if (probes ? isSilent(tcb, lx, now) : isOver(tcb, lx, now)) {
+    giveUp(tcb, now);
+    return;
+  }
+  enterLoss(tcb, lx, tcb.retries, now);
+  lx.resend = RESEND_HEAD;
+  if (!probes) {
+    tcb.retries++;
+    tcb.timeouts++;
+    if (tcb.retries === tcb.params.retriesR1) tcb.events |= EVENT_SOFT_ERROR;
+  }
+  trace(tcb, T_RETRANSMIT, M.TIMER_RTO, tcb.retries, now);
+  if (isThin(tcb, lx)) {
+    resetRto(tcb);
+    lx.backoff = 0;
+  } else {
+    backOff(tcb);
+    lx.backoff++;
+  }
+  arm(tcb, T_RETRANSMIT, now + withinUserTimeout(tcb, lx, now));
+}
+
+/** RTO, but not beyond the user's patience, which counts from the first retransmission. */
+function withinUserTimeout(tcb: Tcb, lx: LinuxSender, now: number): number {
+  const { userTimeout } = tcb.params;
+  if (userTimeout === 0 || !lx.resentSince) return tcb.rto;
+  return Math.min(tcb.rto, Math.max(lx.resentAt + userTimeout - now, MILLISECOND));
+}
+
+/** R2, or the user's timeout, since the first retransmission. */
+function isOver(tcb: Tcb, lx: LinuxSender, now: number): boolean {
+  if (tcb.retries === 0 || !lx.resentSince) return false;
+  const { userTimeout } = tcb.params;
+  return now - lx.resentAt >= (userTimeout > 0 ? userTimeout : modelTimeout(tcb, retriesMax(tcb)));
+}
+
+/** What so many retries take from the first one on: doubling, until the RTO is at its largest. */
+function modelTimeout(tcb: Tcb, retries: number): number {
+  const { rtoMax } = tcb.params;
+  const doublings = Math.floor(Math.log2(rtoMax / RTO_BASE));
+  if (retries <= doublings) return (2 ** (retries + 1) - 1) * RTO_BASE;
+  return (2 ** (doublings + 1) - 1) * RTO_BASE + (retries - doublings) * rtoMax;
+}
+
+function retriesMax(tcb: Tcb): number {
+  const { retriesR2, rtoMax } = tcb.params;
+  return tcb.rcv.closed ? orphanRetries(tcb, tcb.rto < rtoMax) : retriesR2;
+}
+
+/** @param alive it sent something not so long ago */
+function orphanRetries(tcb: Tcb, alive: boolean): number {
+  const retries = tcb.softError !== 0 && !alive ? 0 : tcb.params.retriesOrphan;
+  return retries === 0 && alive ? ORPHAN_RETRIES : retries;
+}
+
+/** Nothing came for twice the largest RTO, or the user's timeout. */
+function isSilent(tcb: Tcb, lx: LinuxSender, now: number): boolean {
+  const { userTimeout, rtoMax } = tcb.params;
+  const since = now - (lx.resentSince ? lx.resentAt : tcb.env.records.time[tcb.head]!);
+  if (userTimeout > 0 && since > userTimeout) return true;
+  const patience = userTimeout > 0 ? Math.min(2 * rtoMax, userTimeout) : 2 * rtoMax;
+  return now - tcb.lastAckTime > patience && since > patience;
+}
+
+/** So little is in flight that duplicates never tell of a loss. */
+function isThin(tcb: Tcb, lx: LinuxSender): boolean {
+  if (!tcb.params.thinLinearTimeouts || tcb.state !== ESTABLISHED || tcb.retries > THIN_TIMEOUTS) return false;
+  return lx.packetsOut < THIN_SEGMENTS;
+}
+
+/** The window is closed, or too small, and nothing is in flight (RFC 9293 §3.8.6.1). */
+export function probeWindow(tcb: Tcb, lx: LinuxSender, now: number): void {
+  const { snd, params } = tcb;
+  if (lx.packetsOut > 0 || headEnd(tcb, lx) === undefined) {
+    tcb.probes = 0;
+    lx.probedSince = NEVER;
+    return;
+  }
+  if (lx.probedSince === NEVER) lx.probedSince = now;
+  else if (params.userTimeout > 0 && now - lx.probedSince >= params.userTimeout) {
+    giveUp(tcb, now);
+    return;
+  }
+  let most = params.retriesR2;
+  if (tcb.rcv.closed) {
+    const alive = tcb.rto * 2 ** lx.backoff < params.rtoMax;
+    most = orphanRetries(tcb, alive);
+    if (!alive && lx.backoff >= most) {
+      giveUp(tcb, now);
+      return;
+    }
+  }
+  if (tcb.probes >= most) {
+    giveUp(tcb, now);
+    return;
+  }
+  trace(tcb, T_PERSIST, M.TIMER_PERSIST, tcb.probes, now);
+  lx.probeWindow = true;
+  if (lt(snd.nxt, (snd.una + snd.wnd) | 0) && mayRecord(tcb)) {
+    // Some of it goes: that is no probe.
+    tcb.probes = 0;
+    lx.backoff = 0;
+    lx.probedSince = NEVER;
+    return;
+  }
+  tcb.probes++;
+  if (lx.backoff < params.retriesR2) lx.backoff++;
+  let wait = probeInterval(tcb, lx);
+  if (params.userTimeout > 0) wait = Math.min(wait, Math.max(lx.probedSince + params.userTimeout - now, TIMEOUT_MIN));
+  arm(tcb, T_PERSIST, now + wait);
+}
+
+function giveUp(tcb: Tcb, now: number): void {
+  finish(tcb, tcb.softError !== 0 ? tcb.softError : ETIMEDOUT, M.GAVE_UP, now);
+}
+
+function trace(tcb: Tcb, timer: number, cause: number, times: number, now: number): void {
+  tcb.env.counters.count(cause);
+  tcb.env.trace.record(now, EV_TIMER, cause, tcb.id, timer, times);
+}

@@ -1,0 +1,71 @@
+/** When the sender's one timer runs, and for what. */
+import { MILLISECOND, NEVER } from "#base/time";
+import { NONE } from "../records.ts";
+import { CA_CWR, CA_OPEN, T_LOSS_PROBE, T_REORDER, T_RETRANSMIT, type Tcb } from "../tcb.ts";
+import type { Answer } from "./ack.ts";
+import { arm, disarm, type LinuxSender } from "./sender.ts";
+
+/** Beside two round trips: for several segments in flight, the shortest timer; for one, what a receiver may delay its ACK. */
+const PROBE_MARGIN = 2 * MILLISECOND;
+/** Linux' TCP_RTO_MIN: the shortest interval of zero-window probes, whatever `rtoMin` is. */
+const PROBE_INTERVAL_MIN = 200 * MILLISECOND;
+/** Doublings after which an interval is beyond any maximum. */
+const DOUBLINGS_MAX = 10;
+/** RFC 2018 §8: at least this long until what was thrown away is sent again. */
+const RENEGE_MIN = 10 * MILLISECOND;
+
+/** How long until the first segment in flight has been there for an RTO. */
+function untilTimeout(tcb: Tcb, now: number): number {
+  return tcb.head === NONE ? tcb.rto : Math.ceil(tcb.env.records.time[tcb.head]! + tcb.rto - now);
+}
+
+/** After an ACK that moved on: a tail loss probe where there may be one, else the retransmission timer. */
+export function restart(tcb: Tcb, lx: LinuxSender, now: number): void {
+  if (!scheduleProbe(tcb, lx, true, now)) rearm(tcb, lx, false, now);
+}
+
+/**
+ * The retransmission timer begins anew.
+ * @param insteadOfOther it takes the place of a shorter one: what has passed since the head was sent counts
+ */
+export function rearm(tcb: Tcb, lx: LinuxSender, insteadOfOther: boolean, now: number): void {
+  if (lx.packetsOut === 0) {
+    disarm(tcb);
+    return;
+  }
+  const { timers } = tcb;
+  const other = insteadOfOther || timers[T_REORDER] !== NEVER || timers[T_LOSS_PROBE] !== NEVER;
+  arm(tcb, T_RETRANSMIT, now + (other ? Math.max(untilTimeout(tcb, now), 1) : tcb.rto));
+}
+
+/**
+ * RFC 8985 §7.2. False: no probe is due here.
+ * @param advanced an ACK moved on, so that the retransmission timer would begin anew
+ */
+export function scheduleProbe(tcb: Tcb, lx: LinuxSender, advanced: boolean, now: number): boolean {
+  const { phase } = tcb.cc;
+  if (!tcb.tailProbes || tcb.fast.early || lx.packetsOut === 0 || (phase !== CA_OPEN && phase !== CA_CWR)) return false;
+  let wait = tcb.params.rtoInitial;
+  if (lx.srtt8 > 0) wait = Math.floor(lx.srtt8 / 4) + (lx.packetsOut === 1 ? tcb.params.rtoMin : PROBE_MARGIN);
+  const rto = advanced ? tcb.rto : untilTimeout(tcb, now);
+  if (rto > 0) wait = Math.min(wait, rto);
+  arm(tcb, T_LOSS_PROBE, now + wait);
+  return true;
+}
+
+/** The peer threw away what it had SACKed: the timer fires soon. True: nothing else is done for now. */
+export function renege(tcb: Tcb, lx: LinuxSender, answer: Answer, now: number): boolean {
+  answer.restart = false;
+  arm(tcb, T_RETRANSMIT, now + Math.max(Math.floor(lx.srtt8 / 16), RENEGE_MIN));
+  return true;
+}
+
+/** Of zero-window probes, with its back-off. */
+export function probeInterval(tcb: Tcb, lx: LinuxSender): number {
+  const interval = probeBase(tcb) * 2 ** Math.min(lx.backoff, DOUBLINGS_MAX);
+  return Math.min(interval, tcb.params.rtoMax);
+}
+
+export function probeBase(tcb: Tcb): number {
+  return Math.max(tcb.rto, PROBE_INTERVAL_MIN);
+}

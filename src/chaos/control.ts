@@ -2,7 +2,7 @@
  * Changes a link while it runs: a unix socket that answers one line of JSON to one line of words. Whoever has a link hands
  * in what is to be shown and changed; whoever wants a change types `tcpnet link`.
  */
-import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, unlinkSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, rmdirSync, rmSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { LinkSyntaxError } from "#device/link-error";
 import { CLEAR_LINK } from "#device/link-profile";
@@ -78,13 +78,13 @@ export function control(link: Controlled, line: string, trace?: TraceReader): An
  */
 export async function listenForControl(path: string, link: Controlled, trace?: TraceReader): Promise<() => void> {
   const folder = dirname(path);
-  // Our own folder is made; any other must be there.
-  const made = folder === controlFolder() ? mkdirSync(folder, { recursive: true, mode: 0o755 }) : undefined;
-  accessSync(folder, constants.W_OK | constants.X_OK);
   if (existsSync(path)) {
     if (await isHeard(path)) throw new Error("another tcpnet listens there");
     unlinkSync(path);
   }
+  // Our own folder is made; any other must be there.
+  if (folder === controlFolder()) mkdirSync(folder, { recursive: true, mode: 0o755 });
+  accessSync(folder, constants.W_OK | constants.X_OK);
   // Only its owner may worsen a link.
   const mask = process.umask(0o177);
   let server: { stop(closeConnections: boolean): void };
@@ -97,12 +97,20 @@ export async function listenForControl(path: string, link: Controlled, trace?: T
     process.off("exit", stop);
     server.stop(true);
     rmSync(path, { force: true });
-    // The folder goes with us if it came with us, unless somebody else uses it by now.
-    if (made !== undefined && readdirSync(folder).length === 0) rmdirSync(folder);
+    if (folder === controlFolder()) removeEmpty(folder);
   };
   // A third Ctrl-C, or a failure, ends the program on the spot.
   process.on("exit", stop);
   return stop;
+}
+
+/** The last one out takes the folder along. */
+function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Somebody else's socket lies there, or netup's state; or it is gone.
+  }
 }
 
 function listen(path: string, link: Controlled, trace: TraceReader | undefined) {

@@ -1,8 +1,8 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { askControl, type Controlled, control, listenForControl } from "#chaos/control";
+import { askControl, type Controlled, control, controlFolder, controlPath, listenForControl } from "#chaos/control";
 import { readTrace } from "#cli/link-flags";
 import { linkText } from "#device/link-text";
 import { parseLinks } from "#device/link-words";
@@ -49,6 +49,28 @@ describe("one line", () => {
 });
 
 describe("over a socket", () => {
+  test("the last of several takes our own folder along, whoever made it", async () => {
+    const before = process.env.XDG_RUNTIME_DIR;
+    const user = spyOn(process as { getuid: () => number }, "getuid").mockReturnValue(1);
+    const above = mkdtempSync(join(tmpdir(), "link-"));
+    process.env.XDG_RUNTIME_DIR = above;
+    try {
+      const folder = controlFolder();
+      expect(folder).toBe(join(above, "tcpnet"));
+      const first = await listenForControl(controlPath("a"), link());
+      const second = await listenForControl(controlPath("b"), link());
+      first();
+      expect(existsSync(controlPath("b"))).toBe(true);
+      second();
+      expect(existsSync(folder)).toBe(false);
+    } finally {
+      user.mockRestore();
+      if (before === undefined) delete process.env.XDG_RUNTIME_DIR;
+      else process.env.XDG_RUNTIME_DIR = before;
+      rmSync(above, { recursive: true });
+    }
+  });
+
   test("a question, an answer, and many after one another; only for its owner", async () => {
     const folder = mkdtempSync(join(tmpdir(), "link-"));
     const path = join(folder, "link-x.sock");

@@ -44,7 +44,7 @@ export type SocketOptions = ReadonlyMap<string, SettingValue>;
  * Settings (`configure`): `fastOpen`, the bits of net.ipv4.tcp_fastopen (0x1 client, 0x2 server, 0x4 client without cookie, 0x200
  * server without cookie, 0x400 listeners that did not ask as well; Linux begins with 1); `fastOpenKey`, the text of
  * net.ipv4.tcp_fastopen_key ("x-x-x-x", or two with a comma between: the second is the backup); `fastOpenPause`, µs of
- * net.ipv4.tcp_fastopen_blackhole_timeout_sec.
+ * net.ipv4.tcp_fastopen_blackhole_timeout_sec; `cookielessRoute`, the route's fastopen_no_cookie.
  *
  * Socket options, in `options` or by `setOption`: TCP_FASTOPEN (of a listener: how many may be pending; 0: none),
  * TCP_FASTOPEN_NO_COOKIE, TCP_FASTOPEN_KEY (16 or 32 octets as hex digits; `option` gives them so as well). TCP_FASTOPEN_CONNECT is

@@ -25,7 +25,14 @@ import {
 } from "./engine.ts";
 import { StackConnection } from "./stack-connection.ts";
 import { linuxCounters } from "./stack-counters.ts";
-import { clientParams, keysOfOption, keysOfSetting, mayOpenFast, serverParams } from "./stack-fast-open.ts";
+import {
+  clientParams,
+  keysOfOption,
+  keysOfSetting,
+  mayOpenFast,
+  serverParams,
+  withoutCookies,
+} from "./stack-fast-open.ts";
 import { optionParams, type Params, PROFILES, READ_LATE, settingParams } from "./stack-settings.ts";
 import { StackUdp } from "./stack-udp.ts";
 
@@ -86,7 +93,8 @@ export class StackEngine implements Engine {
   /** Each with the options of its socket. */
   readonly #listeners = new Map<Listener, SocketOptions>();
   /** The bits of net.ipv4.tcp_fastopen, and the key that a script gave. */
-  #fastOpen: number;
+  #fastOpenSysctl: number;
+  #cookielessRoute = false;
   #fastOpenKeys: CookieKeys | undefined;
   /** Where arriving packets are put: a page that is never given back. */
   #slot = -1;
@@ -100,7 +108,7 @@ export class StackEngine implements Engine {
     this.#params = { ...PROFILES[setup.profile] };
     this.#mtu = setup.mtu;
     this.#offload = setup.profile === "linux";
-    this.#fastOpen = setup.profile === "linux" ? 1 : 0;
+    this.#fastOpenSysctl = setup.profile === "linux" ? 1 : 0;
   }
 
   /** Made at the first use, so that init commands can say what it is made of. */
@@ -167,7 +175,7 @@ export class StackEngine implements Engine {
       this.#stack?.setMtu(this.#mtu);
       return true;
     }
-    if (name === "fastOpen" || name === "fastOpenKey") return this.#configureFastOpen(name, value);
+    if (/^(fastOpen|fastOpenKey|cookielessRoute)$/.test(name)) return this.#configureFastOpen(name, value);
     // What the device can do is settled when the stack is made.
     if (name === "segmentationOffload") {
       if (this.#stack && value !== this.#offload) return false;
@@ -188,8 +196,9 @@ export class StackEngine implements Engine {
 
   /** A kernel looks the bits up when a SYN comes or goes. */
   #configureFastOpen(name: string, value: SettingValue): boolean {
-    if (name === "fastOpen") {
-      this.#fastOpen = Number(value);
+    if (name !== "fastOpenKey") {
+      if (name === "fastOpen") this.#fastOpenSysctl = Number(value);
+      else this.#cookielessRoute = value === true;
       for (const [listener, options] of this.#listeners) this.#serve(listener, options);
       return true;
     }
@@ -198,6 +207,10 @@ export class StackEngine implements Engine {
     this.#fastOpenKeys = keys;
     if (this.#stack) this.#stack.fastOpen.keys = keys;
     return true;
+  }
+
+  get #fastOpen(): number {
+    return this.#cookielessRoute ? withoutCookies(this.#fastOpenSysctl) : this.#fastOpenSysctl;
   }
 
   #serve(listener: Listener, options: SocketOptions): void {

@@ -11,6 +11,11 @@ const CLIENT_COOKIELESS = 0x4;
 const SERVER_COOKIELESS = 0x200;
 const EVERY_LISTENER = 0x400;
 
+/** What the bits are for peers beyond a route with fastopen_no_cookie. */
+export function withoutCookies(bits: number): number {
+  return bits | CLIENT_COOKIELESS | SERVER_COOKIELESS;
+}
+
 export function mayOpenFast(bits: number): boolean {
   return (bits & CLIENT) !== 0;
 }

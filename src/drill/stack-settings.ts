@@ -108,6 +108,7 @@ const DERIVED: Readonly<Record<string, (value: SettingValue) => Params | undefin
   blackhole: (value) => BLACKHOLE[String(value)],
   maximumSegmentLifetime: (value) => ({ timeWait: 2 * Number(value) }),
   congestionControl: control,
+  quickRoute: (on) => ({ delayedAck: on === true ? 0 : DEFAULT_PARAMS.delayedAck }),
 };
 const COOKIES: Readonly<Record<number, Params>> = {
   0: { synCookies: "off" },
@@ -148,6 +149,8 @@ export const READ_LATE: ReadonlySet<string> = new Set([
   "thinLinearTimeouts",
   "compressedSacks",
   "compressedSacksDelay",
+  "quickRoute",
+  "hystart",
 ]);
 
 /** How many timeouts of a SYN,ACK (1 s, doubled up to 120 s) it takes until so many seconds are over. */

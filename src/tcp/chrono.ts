@@ -1,5 +1,11 @@
 /** What limited this connection: the time in which data was there to send, by what held it back (RFC 4898 §3.3). */
-import { CHRONO_BUFFER, CHRONO_IDLE, CHRONO_WINDOW, type Tcb } from "./tcb.ts";
+import type { Tcb } from "./tcb.ts";
+
+// What holds a sender back (tcp_info's busy, rwnd_limited, sndbuf_limited).
+export const CHRONO_IDLE = 0;
+export const CHRONO_BUSY = 1;
+export const CHRONO_WINDOW = 2;
+export const CHRONO_BUFFER = 3;
 
 /** From now on time counts as `kind`. */
 export function enter(tcb: Tcb, kind: number, now: number): void {

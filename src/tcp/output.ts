@@ -7,7 +7,7 @@
 import type { Packet } from "#base/packet";
 import { NEVER, SECOND } from "#base/time";
 import { ACK, FIN, PSH } from "#wire/tcp";
-import { enter } from "./chrono.ts";
+import { CHRONO_BUFFER, CHRONO_BUSY, CHRONO_IDLE, CHRONO_WINDOW, enter } from "./chrono.ts";
 import { attach, emit, emitReset, emitSyn, segmentRoom, sent } from "./emit.ts";
 import { wasOnSyn } from "./fast-open-client.ts";
 import { transmit as transmitAsLinux } from "./linux/output.ts";
@@ -19,7 +19,7 @@ import { restartAfterIdle, usedWindow } from "./recovery.ts";
 import { collapse, mayRecord, nextLost, resent, splitAt } from "./sack.ts";
 import { diff, gt } from "./seq.ts";
 import { CLOSE_WAIT, CLOSED, CLOSING, ESTABLISHED, FIN_WAIT_1, LAST_ACK, LISTEN, SYN_RECEIVED } from "./state.ts";
-import { CA_RECOVERY, CHRONO_BUFFER, CHRONO_BUSY, CHRONO_IDLE, CHRONO_WINDOW, T_PERSIST, type Tcb } from "./tcb.ts";
+import { CA_RECOVERY, T_PERSIST, type Tcb } from "./tcb.ts";
 import { transmitNew } from "./transmit.ts";
 import { countResent } from "./undo.ts";
 

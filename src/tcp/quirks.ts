@@ -50,6 +50,8 @@ export interface Quirks {
   growAtRecoveryEnd: boolean;
   /** CUBIC in Linux' whole numbers, with its HyStart; else the reals of RFC 9438. */
   linuxCubic: boolean;
+  /** What that HyStart looks at: 1 trains of ACKs, 2 how the round trip grows, 3 both, 0 nothing. */
+  hystart: number;
   /** Network or host unreachable ends an active OPEN at once (RFC 5461); else it is only noted (MUST-56): the route may be on its way. */
   softErrorsAbortOpen: boolean;
   /** Not negative: RTO = SRTT + 4 RTTVAR + this (FreeBSD); else the formula of `rtoMin`. */
@@ -82,6 +84,7 @@ export const NO_QUIRKS: Readonly<Quirks> = {
   holdRecovery: false,
   growAtRecoveryEnd: false,
   linuxCubic: false,
+  hystart: 3,
   softErrorsAbortOpen: false,
   rtoSlop: -1,
   linearSynTimeouts: 0,

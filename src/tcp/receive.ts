@@ -129,6 +129,7 @@ function inOrder(tcb: Tcb, right: number, now: number): void {
   tcb.events |= EVENT_READABLE;
   tcb.env.counters.count(M.RX_DATA);
   tcb.ackDuplicates = 0;
+  rcv.told = 0;
   // RFC 5681 §4.2: an ACK at once when a hole is filled, wholly or in part.
   if (holes > 0) tcb.ackNow = M.TX_ACK_FILLED;
   else scheduleAck(tcb, now);
@@ -167,12 +168,8 @@ const COMPRESSION_MIN = 100;
 /** Whether the peer can wait for the news that one more segment came out of order (`compressedSacks`). */
 function mayWait(tcb: Tcb, now: number): boolean {
   const { rcv, params } = tcb;
-  const hurry = tcb.quickAcks > 0 && !tcb.interactive;
+  const hurry = (tcb.quickAcks > 0 && !tcb.interactive) || params.delayedAck === 0;
   if (hurry || tcb.ackNow !== 0 || !tcb.sackOk || rcv.heldAcks >= params.compressedSacks) return false;
-  if (rcv.toldFor !== rcv.nxt) {
-    rcv.toldFor = rcv.nxt;
-    rcv.told = 0;
-  }
   if (rcv.told < TOLD_AT_ONCE) {
     rcv.told++;
     return false;

@@ -6,6 +6,7 @@ import type { Slab } from "#base/slab";
 import { NEVER } from "#base/time";
 import { EV_STATE, type Trace } from "#base/trace";
 import type { Address } from "#ip/address";
+import { CHRONO_IDLE } from "./chrono.ts";
 import type { CongestionControl } from "./congestion.ts";
 import { type FastOpen, FastOpenVariables } from "./fast-open.ts";
 import { inFlight, LinuxSender } from "./linux/sender.ts";
@@ -72,12 +73,6 @@ export const CA_CWR = 2;
 export const CA_RECOVERY = 3;
 export const CA_LOSS = 4;
 
-// What holds a sender back (RFC 4898, tcp_info's busy, rwnd_limited, sndbuf_limited).
-export const CHRONO_IDLE = 0;
-export const CHRONO_BUSY = 1;
-export const CHRONO_WINDOW = 2;
-export const CHRONO_BUFFER = 3;
-
 /** Send sequence variables (RFC 9293 §3.3.1). */
 export class SendVariables {
   /** Oldest unacknowledged sequence number. */
@@ -139,9 +134,8 @@ export class ReceiveVariables {
   mss = 0;
   /** Segments since our last ACK that were small or had PSH: the peer had nothing more to say for then. */
   pushes = 0;
-  /** ACKs that told of a gap at `toldFor`, and ACKs that wait since then (`compressedSacks`). */
+  /** ACKs that told of the gap at RCV.NXT, and ACKs that wait to do so (`compressedSacks`). */
   told = 0;
-  toldFor = 0;
   heldAcks = 0;
   /** The receiver's own estimate of the round trip, us, from echoed timestamps; 0: none yet. And the echo used last. */
   rtt = 0;

@@ -1,9 +1,9 @@
-import type { Action, Source } from "./actions.ts";
+import { type Action, type Source, set } from "./actions.ts";
 import { type Filter, filterOf } from "./filters.ts";
 import { sockstat, tcpdrop } from "./freebsd.ts";
 import { deviceCommand, ipCommand, offloadCommand, queueCommand } from "./network.ts";
 import { parseShell, type SimpleCommand, type Step } from "./parse.ts";
-import { SYSCTLS } from "./sysctls.ts";
+import { sysctlReader } from "./sysctls.ts";
 
 /**
  * Shell commands of scripts, as far as they say something about the stack under test. They are never run: a command that
@@ -97,7 +97,10 @@ function oneCommand({ words: all, into }: SimpleCommand, system: boolean): Actio
     case "printf":
     case "rm":
     case "modprobe":
+    case "ulimit":
       return [];
+    case "set":
+      return /^[-+][eux]+$/.test(words[1] ?? "") && words.length === 2 ? [] : undefined;
     case "sysctl":
     case "set_sysctls.py":
       return settings(words.slice(1), system);
@@ -136,11 +139,30 @@ function written(words: readonly string[], into: readonly string[], system: bool
     const value = words.slice(words[1] === "-n" ? 2 : 1).join(" ");
     return settings([`${file}=${value}`], system);
   }
+  const parameter = /^\/sys\/module\/tcp_cubic\/parameters\/(\w+)$/.exec(file)?.[1];
+  if (parameter !== undefined) return system || words[0] !== "echo" ? undefined : cubicParameter(parameter, words[1]);
   if (words[0] === "echo" || words[0] === "printf" || RESTORE.test(file)) return undefined;
   const octets =
     words[0] === "head" && words[1] === "-c" && words[3] === "/dev/zero" ? size(words[2] ?? "") : undefined;
   return octets === undefined ? undefined : [{ kind: "file", path: file, octets }];
 }
+
+/** Linux' CUBIC: what its HyStart looks at; everything else only as it is. */
+function cubicParameter(name: string, value = ""): Action[] | undefined {
+  const ways = { hystart: ["0", "3"], hystart_detect: ["0", "1", "2", "3"] }[name];
+  if (name === "hystart" && value === "1") return [set("hystart", 3)];
+  if (ways) return ways.includes(value) ? [set("hystart", Number(value))] : undefined;
+  return CUBIC[name] === value ? [] : undefined;
+}
+const CUBIC: Readonly<Record<string, string>> = {
+  beta: "717",
+  bic_scale: "41",
+  fast_convergence: "1",
+  initial_ssthresh: "0",
+  hystart_ack_delta_us: "2000",
+  hystart_low_window: "16",
+  tcp_friendliness: "1",
+};
 
 /** `dd if=/dev/zero of=FILE bs=N count=N`, `truncate -s N FILE`, `fallocate -l N FILE` */
 function fileOf(name: string, args: readonly string[]): Action[] | undefined {
@@ -177,14 +199,14 @@ function settings(words: readonly string[], system: boolean): Action[] | undefin
       .replace(/^\/proc\/sys\//, "")
       .replaceAll("/", ".");
     const value = word.slice(equals + 1).trim();
-    const reader = SYSCTLS.get(name);
+    const reader = sysctlReader(name);
     // -e passes over names that there are not.
     if (!system && !reader && lenient && !name.startsWith("net.ipv4.tcp_")) continue;
     const setting = system ? [sysctl(name, value)] : reader?.(value);
     if (!setting) return undefined;
     actions.push(...setting);
   }
-  return actions.length > 0 || words.length === 0 ? actions : undefined;
+  return actions;
 }
 
 const sysctl = (name: string, value: string): Action => ({ kind: "sysctl", name, value });
@@ -198,4 +220,4 @@ const SUITE: readonly (readonly [string, string])[] = [
   ["net.ipv4.tcp_fastopen_key", "a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4"],
 ];
 const LINUX_DEFAULTS: readonly Action[] = SUITE.map(([name, value]) => sysctl(name, value));
-const DEFAULTS: readonly Action[] = SUITE.flatMap(([name, value]) => SYSCTLS.get(name)?.(value) ?? []);
+const DEFAULTS: readonly Action[] = SUITE.flatMap(([name, value]) => sysctlReader(name)?.(value) ?? []);

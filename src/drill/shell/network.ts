@@ -53,6 +53,8 @@ const ROUTE: Readonly<Record<string, (value: string) => Action[] | undefined>> =
   rto_min: (value) => (/^\d+(ms|s)?$/.test(value) ? [set("rtoMin", duration(value))] : undefined),
   mtu: (value) => (/^\d+$/.test(value) ? [{ kind: "mtu", value: Number(value) }] : undefined),
   congctl: (value) => (/^\w+$/.test(value) ? [set("congestionControl", value)] : undefined),
+  quickack: (value) => (/^[01]$/.test(value) ? [set("quickRoute", value === "1")] : undefined),
+  fastopen_no_cookie: (value) => (/^[01]$/.test(value) ? [set("cookielessRoute", value === "1")] : undefined),
   features: (value) => (value === "ecn" ? [set("ecn", 1)] : undefined),
 };
 

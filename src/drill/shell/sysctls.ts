@@ -44,8 +44,22 @@ const earlyRetransmit: Reader = (text) =>
 const MS = 1_000;
 const S = 1_000_000;
 
+/** net.ipv4.conf.tun0.NAME, net.ipv6.conf.all.NAME: what a device does with packets other than ours, or with its addresses. */
+const OF_A_DEVICE: ReadonlySet<string> = new Set(
+  `rp_filter accept_local accept_redirects accept_source_route accept_ra accept_dad arp_ignore arp_announce arp_filter
+   send_redirects secure_redirects forwarding log_martians route_localnet disable_policy disable_xfrm autoconf dad_transmits
+   router_solicitations use_tempaddr optimistic_dad use_optimistic`.split(/\s+/),
+);
+
+/** What a sysctl's value asks for; undefined: nobody knows the name. */
+export function sysctlReader(name: string): Reader | undefined {
+  const [, ofDevice = ""] = /^net\.ipv[46]\.conf\.\w+\.(\w+)$/.exec(name) ?? [];
+  if (ofDevice === "disable_ipv6") return only("0");
+  return OF_A_DEVICE.has(ofDevice) ? nothing : SYSCTLS.get(name);
+}
+
 /** sysctl names, Linux's and FreeBSD's, and what they mean for the engine: TcpParams, or a word of stack-settings.ts. */
-export const SYSCTLS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
+const SYSCTLS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ["net.ipv4.tcp_sack", flag("sack")],
   ["net.ipv4.tcp_dsack", flag("dsack")],
   ["net.ipv4.tcp_fack", nothing],
@@ -116,6 +130,17 @@ export const SYSCTLS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ["net.ipv4.tcp_comp_sack_delay_ns", number("compressedSacksDelay", 1 / MS)],
   ["net.ipv4.tcp_comp_sack_slack_ns", nothing],
   ["net.ipv4.tcp_pingpong_thresh", only("1")],
+  ["net.ipv4.tcp_stdurg", only("0")],
+  ["net.ipv4.tcp_reflect_tos", only("0")],
+  ["net.ipv4.tcp_plb_enabled", only("0")],
+  ["net.ipv4.tcp_migrate_req", nothing],
+  ["net.ipv4.tcp_tw_reuse_delay", nothing],
+  ["net.ipv4.tcp_child_ehash_entries", nothing],
+  ["net.ipv4.tcp_available_congestion_control", nothing],
+  ["net.ipv4.tcp_allowed_congestion_control", nothing],
+  // Of accurate ECN, which tcp_ecn alone turns on.
+  ["net.ipv4.tcp_ecn_option", nothing],
+  ["net.ipv4.tcp_ecn_option_beacon", nothing],
   ["net.ipv4.tcp_backlog_ack_defer", nothing],
   ["net.ipv4.ip_no_pmtu_disc", flag("pathMtuDiscovery", true)],
   ["net.ipv4.ip_local_port_range", nothing],
@@ -123,6 +148,21 @@ export const SYSCTLS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ["net.ipv4.icmp_ratelimit", nothing],
   ["net.ipv4.icmp_ratemask", nothing],
   ["net.ipv4.icmp_msgs_per_sec", nothing],
+  ["net.ipv4.icmp_msgs_burst", nothing],
+  ["net.ipv4.icmp_echo_ignore_all", only("0")],
+  ["net.ipv6.icmp.ratelimit", nothing],
+  ["net.ipv6.icmp.ratemask", nothing],
+  ["net.ipv4.ip_early_demux", nothing],
+  ["net.ipv4.udp_early_demux", nothing],
+  ["net.ipv4.ip_forward", nothing],
+  ["net.ipv4.ip_unprivileged_port_start", nothing],
+  ["net.ipv4.ip_local_reserved_ports", nothing],
+  ["net.ipv4.udp_rmem_min", nothing],
+  ["net.ipv4.udp_wmem_min", nothing],
+  ["net.ipv6.auto_flowlabels", nothing],
+  ["net.ipv6.flowlabel_consistency", nothing],
+  ["net.ipv6.flowlabel_reflect", only("0")],
+  ["net.ipv6.bindv6only", nothing],
   ["net.core.rmem_max", nothing],
   ["net.core.wmem_max", nothing],
   ["net.core.rmem_default", nothing],
@@ -130,6 +170,15 @@ export const SYSCTLS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ["net.core.somaxconn", nothing],
   ["net.core.optmem_max", nothing],
   ["net.core.default_qdisc", nothing],
+  ["net.core.netdev_max_backlog", nothing],
+  ["net.core.netdev_budget", nothing],
+  ["net.core.netdev_budget_usecs", nothing],
+  ["net.core.dev_weight", nothing],
+  ["net.core.busy_poll", nothing],
+  ["net.core.busy_read", nothing],
+  ["net.core.high_order_alloc_disable", nothing],
+  ["net.core.tstamp_allow_data", nothing],
+  ["net.core.txrehash", nothing],
   ["net.inet.tcp.rfc1323", rfc1323],
   ["net.inet.tcp.sack.enable", flag("sack")],
   ["net.inet.tcp.ecn.enable", number("ecn")],

@@ -50,6 +50,14 @@ describe("commands that say something about the stack", () => {
     ["dd if=/dev/zero of=/tmp/x bs=1k count=10 status=none", [{ kind: "file", path: "/tmp/x", octets: 10_240 }]],
     ["head -c 500 /dev/zero > data; rm -f data", [{ kind: "file", path: "data", octets: 500 }]],
     ["/tmp/sysctl_restore_$PPID.sh", []],
+    ["sysctl -q net.ipv4.tcp_no_metrics_save=1 net.ipv4.conf.tun0.rp_filter=0 net.ipv6.conf.all.disable_ipv6=0", []],
+    [
+      "ip route change 192.0.2.0/24 dev tun0 quickack 1 fastopen_no_cookie 1",
+      [set("quickRoute", true), set("cookielessRoute", true)],
+    ],
+    ["echo 2 > /sys/module/tcp_cubic/parameters/hystart_detect", [set("hystart", 2)]],
+    ["echo 1 > /sys/module/tcp_cubic/parameters/fast_convergence", []],
+    ["set -e; ulimit -c 0", []],
     ["# nothing\nsleep 1.5", [{ kind: "sleep", usecs: 1_500_000 }]],
   ];
   for (const [command, actions] of cases) test(command, () => expect(understand(command)).toEqual(actions));
@@ -58,6 +66,12 @@ describe("commands that say something about the stack", () => {
 test("a command that is not understood whole is not understood at all", () => {
   for (const command of [
     "iptables -A INPUT -j DROP",
+    "sysctl -q net.ipv4.tcp_no_metrics_save",
+    "sysctl net.ipv6.conf.all.disable_ipv6=1",
+    "sysctl net.ipv4.tcp_reflect_tos=1",
+    "echo 0 > /sys/module/tcp_cubic/parameters/fast_convergence",
+    "echo 7 > /sys/module/tcp_cubic/parameters/hystart_detect",
+    "set -- a b",
     "sysctl -q net.ipv4.tcp_sack=yes",
     "sysctl net.ipv4.tcp_sack",
     "sysctl -q net.ipv4.never_heard=1",

@@ -3,6 +3,7 @@ import { type CommandSpec, group } from "./command-spec.ts";
 import {
   ADDRESSES,
   CAPTURE,
+  EXPLAIN,
   FAST_OPEN,
   GLOBAL_FLAGS,
   LINK,
@@ -100,6 +101,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       group("Addresses and device", ...ADDRESSES, ["--no-offload", "plain packets instead of 64 KiB super-segments"]),
       LIVE_LINK,
       CAPTURE,
+      EXPLAIN,
       VIEW,
     ],
     movesPackets: true,
@@ -129,6 +131,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       group("Addresses and device", ...ADDRESSES, ["--no-offload", "plain packets instead of 64 KiB super-segments"]),
       LIVE_LINK,
       CAPTURE,
+      EXPLAIN,
       VIEW,
     ],
     movesPackets: true,

@@ -58,6 +58,13 @@ export const LIVE_LINK: FlagGroup = {
 
 export const CAPTURE = group("Capture", ["-w, --write <file>", "every packet as pcapng; - for standard output"]);
 
+/** For whoever wants to know why. */
+export const EXPLAIN = group(
+  "Explain",
+  ["--explain", "tell every decision: losses, timers, windows, and why"],
+  ["--events <file>", "every event with its cause, a JSON object per line"],
+);
+
 export const ADDRESSES = [
   ["--local <address>", "the stack's own address (.7 for host, .5 for peer)"],
   ["--own-prefix", "be every address of the prefix but the kernel's"],

@@ -1,6 +1,7 @@
 import type { Device } from "#device/device";
 import type { Call } from "./commands.ts";
 import type { Role } from "./endpoint.ts";
+import { Explanation } from "./explanation.ts";
 import { controlLink } from "./link-control.ts";
 import { captured, endCapture } from "./open-capture.ts";
 import { openDevice } from "./open-device.ts";
@@ -21,16 +22,27 @@ export async function runSession(role: Role, call: Call): Promise<number> {
   }
 }
 
+/** Where its file can not be had, the device is given back. */
+function explained(options: SessionOptions, device: Device, voice: Voice): Explanation {
+  try {
+    return new Explanation(options, voice, performance.now() * 1000);
+  } catch (error) {
+    device.close();
+    throw error;
+  }
+}
+
 async function converse(options: SessionOptions, opened: Device, voice: Voice): Promise<number> {
   const { device, capture } = captured(opened, options.write, voice);
-  const session = await Session.open(options, device, voice);
+  const explanation = explained(options, device, voice);
+  const session = await Session.open(options, device, voice, explanation);
   const stop = listenToSignals({
     close: () => session.close(),
     abort: (code) => session.abort(code),
     figures: () => session.tellFigures(),
     reopen: () => {
       capture?.reopen();
-      return capture !== null;
+      return explanation.reopen() || capture !== null;
     },
   });
   let endControl = () => {};
@@ -41,6 +53,7 @@ async function converse(options: SessionOptions, opened: Device, voice: Voice): 
     await session.end();
     endControl();
     endCapture(capture, options.write, voice);
+    explanation.end();
     stop();
   }
 }

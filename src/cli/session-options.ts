@@ -40,6 +40,10 @@ export interface SessionOptions {
   readonly socket: string | undefined;
   /** Where the capture goes; "-": standard output. */
   readonly write: string | undefined;
+  /** Where every event goes; "-": standard output. */
+  readonly events: string | undefined;
+  /** Decisions are told in words. */
+  readonly explain: boolean;
   readonly manner: Manner;
 }
 
@@ -59,13 +63,8 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
       `with --${service.kind} no file is read or written`,
     );
   }
-  if (write === "-" && service.kind === "pipe" && recv === undefined) {
-    throw usageError(
-      "standard output cannot carry both the capture and the data",
-      "",
-      "add --recv FILE, or write the capture to a file",
-    );
-  }
+  const events = flags.text("events");
+  oneForOutput(write, events, service.kind === "pipe" && recv === undefined);
   const link = impairment(flags);
   const socket = flags.text("socket");
   if (socket !== undefined && link === null) {
@@ -101,8 +100,19 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
     impairment: link,
     socket,
     write,
+    events,
+    explain: flags.has("explain"),
     manner: mannerOf(flags),
   };
+}
+
+/** Standard output has room for one: the data, the capture, or the events. */
+function oneForOutput(write: string | undefined, events: string | undefined, data: boolean): void {
+  const wanted = [write === "-" ? "the capture" : "", events === "-" ? "the events" : "", data ? "the data" : ""];
+  const [first, second] = wanted.filter((what) => what !== "");
+  if (second === undefined) return;
+  const fix = second === "the data" ? `add --recv FILE, or write ${first} to a file` : `write ${second} to a file`;
+  throw usageError(`standard output cannot carry both ${first} and ${second}`, "", fix);
 }
 
 export function mannerOf(flags: Flags): Manner {

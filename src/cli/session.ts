@@ -11,6 +11,7 @@ import { CliError, type FileUse, fileError } from "./cli-error.ts";
 import { Conversation, type Ends } from "./conversation.ts";
 import { obstacle, obstacleAfterSilence } from "./diagnose.ts";
 import { EXIT_CONNECT_TIMEOUT, EXIT_OK, EXIT_SIGINT } from "./exit-codes.ts";
+import type { Explanation } from "./explanation.ts";
 import { openFailure, transferFailure } from "./failure.ts";
 import { Narrator } from "./narrator.ts";
 import { OutputClosed } from "./print.ts";
@@ -52,7 +53,12 @@ export class Session {
   }
 
   /** Opens files and stack on the device, which it takes over, and says who is who. */
-  static async open(options: SessionOptions, device: Device, voice: Voice): Promise<Session> {
+  static async open(
+    options: SessionOptions,
+    device: Device,
+    voice: Voice,
+    explanation: Explanation | null = null,
+  ): Promise<Session> {
     const { endpoint: e, port, manner, impairment, ownPrefix } = options;
     let stack: NetStack;
     let ends: Ends;
@@ -60,7 +66,7 @@ export class Session {
       ends = openEnds(options);
       const address = `${e.local}/${e.kernel.bits}`;
       const told = manner !== "quiet" && !(options.keep && options.service.kind !== "pipe");
-      const trace = told ? TRACE_RECORDS : 0;
+      const trace = told || explanation?.isWanted === true ? TRACE_RECORDS : 0;
       const owned = ownPrefix ? { owned: `${e.kernel}` } : {};
       stack = await createStack({ device, address, kernelAddress: `${e.kernel.address}`, ...owned, trace });
     } catch (error) {
@@ -68,7 +74,10 @@ export class Session {
       throw error;
     }
     const narrator = new Narrator(voice, performance.now() * 1000);
-    stack.onTrace = (trace) => narrator.read(trace);
+    stack.onTrace = (trace) => {
+      explanation?.read(trace);
+      narrator.read(trace);
+    };
     const facts = {
       role: e.role,
       tun: e.tun,

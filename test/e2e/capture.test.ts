@@ -1,6 +1,6 @@
 /** Captures, as tshark reads them. */
 import { expect } from "bun:test";
-import { existsSync, renameSync } from "node:fs";
+import { existsSync, readFileSync, renameSync } from "node:fs";
 import { bothWell, HOST, type Lab, labTest, PEER } from "./lab.ts";
 
 /**
@@ -131,3 +131,38 @@ labTest("SIGHUP begins the capture anew under its name", async (lab) => {
   expect(await read(lab, lab.file("old.pcapng"), "ip.len")).toEqual([["84"], ["84"]]);
   expect(await read(lab, file, "ip.len")).toEqual([["128"], ["128"]]);
 });
+
+labTest("--explain tells each decision with its cause, --events writes all of them down", async (lab) => {
+  lab.random("a", 600_000);
+  const host = lab.tcpnet(...HOST, "--recv", "/dev/null");
+  host.endInput();
+  const why = ["--loss", "3%", "--seed", "11", "--no-offload", "--explain", "--events", lab.file("why.ndjson")];
+  const peer = lab.tcpnet(...PEER, "--send", lab.file("a"), ...why);
+  const [, { stderr }] = await bothWell(host, peer);
+  expect(stderr).toMatch(/! 1448 bytes at \d+ taken for lost\n/);
+  expect(stderr).toMatch(/! duplicates tell of a loss → fast retransmit, cwnd [\d.]+ kB → [\d.]+ kB\n/);
+  const [about, ...events] = readFileSync(lab.file("why.ndjson"), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(about).toMatchObject({ schema: "tcpnet.events/1", role: "peer", local: "10.0.1.5" });
+  expect(stderr).toContain(`events  ${events.length} events in `);
+  const states = events.filter(({ event }) => event === "state").map(({ to }) => to);
+  expect(states.slice(0, 2)).toEqual(["SYN-SENT", "ESTABLISHED"]);
+  const lost = events.filter(({ event }) => event === "lost");
+  const resent = events.filter(({ event, resent }) => event === "tx" && resent);
+  // Not each: what was only late is acknowledged before its turn comes.
+  const covers = (seq: number) => resent.some((tx) => tx.seq <= seq && seq < tx.seq + tx.length);
+  expect(lost.filter(({ seq }) => covers(seq)).length).toBeGreaterThan(0);
+});
+
+labTest(
+  "an event file that cannot be had is told before anything begins: 1; standard output has room for one",
+  async (lab) => {
+    const nowhere = await lab.tcpnet(...HOST, "--events", lab.file("no/such/folder/e")).ended;
+    expect([nowhere.code, nowhere.stderr]).toEqual([1, expect.stringMatching(/cannot write the event file .*no such/)]);
+    expect((await lab.ns.run(["ip", "link", "show", "tun0"])).code).toBe(0);
+    const both = await lab.tcpnet(...HOST, "--events", "-", "-w", "-", "--recv", "/dev/null").ended;
+    expect([both.code, both.stderr]).toEqual([2, expect.stringMatching(/both the capture and the events/)]);
+  },
+);

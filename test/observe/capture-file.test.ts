@@ -6,11 +6,11 @@ import { mark } from "#base/mark";
 import { CaptureDevice } from "#device/capture";
 import { pair } from "#device/pair";
 import { CaptureFile, type CaptureOptions } from "#observe/capture-file";
-import { readCapture } from "#observe/capture-reader";
 import { OutputError } from "#observe/output-file";
 import { createStack } from "#socket/create-stack";
 import { bytes, HOST, PEER, PORT, readAll, writeAll } from "../socket/world.ts";
 import { bytesAllocated } from "../support/allocation.ts";
+import { readCapture } from "../support/capture-reader.ts";
 import { tshark, tsharkTest } from "./tshark.ts";
 
 const CAUSE = mark("test.capture", "because it is a test: ä → ✓");
@@ -91,7 +91,7 @@ test("a disk that fills leaves a file of whole packets", async () => {
   // A file system of 300 KiB, in a mount namespace of its own.
   const program = `
     const { CaptureFile } = await import("#observe/capture-file");
-    const { readCapture } = await import("#observe/capture-reader");
+    const { readCapture } = await import("./test/support/capture-reader.ts");
     const { readFileSync } = await import("node:fs");
     const file = new CaptureFile({ path: "/mnt/x.pcapng", name: "t", onEnd: (error) => console.log(error.code) });
     for (let i = 0; i < 3000; i++) {

@@ -251,6 +251,8 @@ function sessionFor(role: Role, options: DemoOptions, folder: string): SessionOp
     impairment: options.impairment,
     socket: undefined,
     write: undefined,
+    events: undefined,
+    explain: false,
     manner: "json",
   };
 }

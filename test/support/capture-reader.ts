@@ -1,4 +1,4 @@
-import * as pcapng from "./pcapng.ts";
+import * as pcapng from "#observe/pcapng";
 
 /** One packet of a capture. */
 export interface CapturedPacket {

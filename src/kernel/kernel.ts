@@ -100,6 +100,8 @@ export class Kernel implements System {
   configure(name: string, value: SettingValue): boolean {
     if (name === "mtu") return netif.setMtu(TUN, Number(value)) === 0;
     if (name === "initialWindow") return this.#route("initcwnd", `${value}`);
+    if (name === "quickRoute") return this.#route("quickack", value === true ? "1" : "0");
+    if (name === "cookielessRoute") return this.#route("fastopen_no_cookie", value === true ? "1" : "0");
     return name === "rtoMin" && this.#route("rto_min", `${Number(value) / 1_000}ms`);
   }
 

@@ -1,7 +1,6 @@
 import type { Stack } from "#stack/stack";
 import { markUrgent } from "#tcp/calls";
 import { ECONNRESET, errorName, OK } from "#tcp/error";
-import { PUSH_ALL, PUSH_NORMAL, push } from "#tcp/linux/sender";
 import * as M from "#tcp/marks";
 import { endRecord } from "#tcp/record-ends";
 import { diff, gt } from "#tcp/seq";
@@ -160,7 +159,7 @@ export class StackConnection implements EngineConnection {
       this.#corked = value !== 0;
       this.#tcb.snd.cork = this.#corked;
       this.#tcb.snd.more = false;
-      if (!this.#corked) push(this.#tcb, this.#tcb.params.nagle === "off" ? PUSH_ALL : PUSH_NORMAL);
+      if (!this.#corked) this.#tcb.sender.release(this.#tcb, this.#tcb.params.nagle === "off");
     }
     if (name === "TCP_NODELAY" && value !== 0) this.#tcb.snd.more = false;
     if (name === "TCP_QUICKACK") this.#quickAck(value !== 0);

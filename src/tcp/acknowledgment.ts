@@ -1,8 +1,7 @@
-/** What an acceptable ACK does (RFC 9293 §3.10.7.4, fifth step): the queues, the window, the timers, the congestion. */
+/** What an acceptable ACK does to the RFCs' sender (RFC 9293 §3.10.7.4, fifth step): the queues, the window, the timers, the congestion. */
 import { NEVER } from "#base/time";
 import { ECE, FIN, SYN } from "#wire/tcp";
 import { updateSendWindow } from "./handshake.ts";
-import { acknowledge as acknowledgeAsLinux } from "./linux/ack.ts";
 import { probeAnswered, sawDuplicate, scheduleProbe } from "./rack.ts";
 import { NONE } from "./records.ts";
 import { acknowledged, congestionEchoed, tailLost } from "./recovery.ts";
@@ -17,7 +16,6 @@ const result = new AckResult();
 
 /** Applies SEG.ACK, the window and SACK blocks of a segment with SEG.ACK <= SND.NXT. Returns true if it acknowledged our FIN. */
 export function acknowledgment(tcb: Tcb, seg: Segment, now: number): boolean {
-  if (tcb.linux !== null) return acknowledgeAsLinux(tcb, tcb.linux, seg, now);
   const { snd } = tcb;
   const flight = tcb.outstanding();
   tcb.cc.flight = flight;
@@ -75,7 +73,6 @@ export function acknowledgment(tcb: Tcb, seg: Segment, now: number): boolean {
 function windowOpened(tcb: Tcb): void {
   tcb.persistBackoff = 0;
   tcb.timers[T_PERSIST] = NEVER;
-  if (tcb.params.userTimeoutFromResend) tcb.timers[T_USER_TIMEOUT] = NEVER;
 }
 
 /**
@@ -104,7 +101,7 @@ function restartTimers(tcb: Tcb, now: number): void {
   } else {
     tcb.timers[T_RETRANSMIT] = now + tcb.rto;
     tcb.stalledSince = now;
-    const { userTimeout, userTimeoutFromResend } = tcb.params;
-    if (userTimeout > 0) tcb.timers[T_USER_TIMEOUT] = userTimeoutFromResend ? NEVER : now + userTimeout;
+    const { userTimeout } = tcb.params;
+    if (userTimeout > 0) tcb.timers[T_USER_TIMEOUT] = now + userTimeout;
   }
 }

@@ -5,7 +5,6 @@
 import { NEVER } from "#base/time";
 import { EV_DROP } from "#base/trace";
 import { ACK, CWR, FIN, RST, SYN, URG } from "#wire/tcp";
-import { acknowledgment } from "./acknowledgment.ts";
 import { ECONNREFUSED, ECONNRESET, OK } from "./error.ts";
 import { answered } from "./fast-open-client.ts";
 import { handshakeOver } from "./fast-open-server.ts";
@@ -243,7 +242,7 @@ function fifth(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
     return drop(tcb, M.RX_ACK_TOO_OLD, now);
   }
   takeTimestamp(tcb, seg, now);
-  const finAcked = acknowledgment(tcb, seg, now);
+  const finAcked = tcb.sender.acknowledged(tcb, seg, now);
   switch (tcb.state) {
     case FIN_WAIT_1:
       if (finAcked) finWait2(tcb, now);

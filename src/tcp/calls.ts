@@ -6,8 +6,6 @@ import { enterFinWait1 } from "./arrives-steps.ts";
 import { congestionControl } from "./congestion.ts";
 import { ECONNABORTED, EPIPE, OK } from "./error.ts";
 import { finish } from "./finish.ts";
-import { wrote } from "./linux/queue.ts";
-import { PUSH_ALL, push } from "./linux/sender.ts";
 import * as M from "./marks.ts";
 import type { TcpParams } from "./params.ts";
 import { NONE } from "./records.ts";
@@ -45,12 +43,13 @@ export function send(tcb: Tcb, source: Uint8Array, from: number, n: number, now:
   const room = Math.max(0, tcb.params.sendBuffer - snd.queued);
   // Before the handshake is over SND.UNA is the SYN: the queue begins after it all the same.
   const taken = tcb.sendQueue.write(snd.queued, source, from, Math.min(n, room));
-  const { userTimeout, userTimeoutFromResend } = tcb.params;
-  if (taken > 0 && userTimeout > 0 && !userTimeoutFromResend && tcb.timers[T_USER_TIMEOUT] === NEVER) {
+  const { userTimeout } = tcb.params;
+  // Linux counts it from the first retransmission: `linux/timeouts.ts`.
+  if (taken > 0 && userTimeout > 0 && tcb.linux === null && tcb.timers[T_USER_TIMEOUT] === NEVER) {
     tcb.timers[T_USER_TIMEOUT] = now + userTimeout;
   }
   snd.queued += taken;
-  wrote(tcb, taken, snd.more, now);
+  if (taken > 0) tcb.sender.queued(tcb, taken, now);
   return taken;
 }
 
@@ -110,7 +109,7 @@ export function urgentLeft(tcb: Tcb): number {
 export function closeSend(tcb: Tcb, now: number): void {
   const { snd } = tcb;
   if (snd.fin) return;
-  push(tcb, PUSH_ALL);
+  tcb.sender.release(tcb, true);
   switch (tcb.state) {
     case SYN_SENT:
       finish(tcb, OK, M.CALL_CLOSE, now);
@@ -166,7 +165,7 @@ export function setParams(tcb: Tcb, params: Partial<TcpParams>, now: number): vo
     tcb.ccState = new Float64Array(tcb.congestion.places);
     tcb.congestion.reset(tcb);
   }
-  if (params.nagle === "off") push(tcb, PUSH_ALL);
+  if (params.nagle === "off") tcb.sender.release(tcb, true);
   // The window may grow at once; a smaller buffer takes effect as the user reads (the right edge never moves left).
   if (params.receiveBuffer !== undefined) tcb.rcv.capacity = params.receiveBuffer;
   if (params.keepAlive !== undefined || params.keepAliveIdle !== undefined) {
@@ -175,7 +174,6 @@ export function setParams(tcb: Tcb, params: Partial<TcpParams>, now: number): vo
   }
   if (params.userTimeout !== undefined && tcb.linux === null) {
     const sent = tcb.head !== NONE || tcb.snd.queued > 0;
-    const stuck = tcb.params.userTimeoutFromResend ? tcb.retries + tcb.probes > 0 : sent;
-    tcb.timers[T_USER_TIMEOUT] = params.userTimeout > 0 && stuck ? now + params.userTimeout : NEVER;
+    tcb.timers[T_USER_TIMEOUT] = params.userTimeout > 0 && sent ? now + params.userTimeout : NEVER;
   }
 }

@@ -1,15 +1,13 @@
 /** Fast Open as a client (RFC 7413 §4.2.1): cookies are asked for, kept and shown, data goes with the SYN, and again if need be. */
 import * as opt from "#wire/tcp-options";
 import { FAIL_NO_COOKIE, FAIL_NOT_TAKEN, FAIL_SYN_RESENT } from "./fast-open.ts";
-import { resendWithoutBlame } from "./linux/alert.ts";
-import { recount } from "./linux/scoreboard.ts";
 import * as M from "./marks.ts";
 import { AMBIGUOUS, HAS_PSH, NONE } from "./records.ts";
-import { append, markAllLost, mayRecord } from "./sack.ts";
+import { append, mayRecord } from "./sack.ts";
 import type { Segment } from "./segment.ts";
 import { dropAcknowledged } from "./send-queue.ts";
 import { diff, gt } from "./seq.ts";
-import { CA_LOSS, type Tcb } from "./tcb.ts";
+import type { Tcb } from "./tcb.ts";
 
 /** All that options may take of a segment: middleboxes add some of their own. */
 const OPTIONS_MAX = 40;
@@ -85,16 +83,7 @@ export function answered(tcb: Tcb, seg: Segment, now: number): void {
   if (params.fastOpenPause > 0 && options.fastOpen <= 0) {
     cache.lost(tcb.local, tcb.remote, tcb.remotePort, false, params.fastOpenPause, now);
   }
-  markAllLost(tcb, M.TX_SYN_DATA, now);
-  if (tcb.linux !== null) {
-    recount(tcb);
-    resendWithoutBlame(tcb, tcb.linux);
-    return;
-  }
-  tcb.cc.recover = snd.nxt;
-  tcb.cc.phase = CA_LOSS;
-  tcb.cc.byTimeout = false;
-  tcb.cc.force = true;
+  tcb.sender.notTaken(tcb, M.TX_SYN_DATA, now);
 }
 
 /** Whether record r went with our SYN and was passed over. */

@@ -6,8 +6,7 @@ import { opened, sampleEcho, takeText, updateSendWindow } from "./handshake.ts";
 import type { Listener } from "./listener.ts";
 import * as M from "./marks.ts";
 import { NONE } from "./records.ts";
-import { start, timedOut } from "./recovery.ts";
-import { sample } from "./rto.ts";
+import { start } from "./recovery.ts";
 import type { Segment } from "./segment.ts";
 import { EVENT_WRITABLE, T_RETRANSMIT, type Tcb } from "./tcb.ts";
 
@@ -76,7 +75,7 @@ export function handshakeOver(tcb: Tcb, seg: Segment, now: number): void {
   updateSendWindow(tcb, seg);
   // Data that is acknowledged with it gives a round trip of its own.
   if (seg.ack === tcb.snd.una) {
-    if (resends === 0) sample(tcb, now - fast.answeredAt, now);
+    if (resends === 0) tcb.sender.sampled(tcb, now - fast.answeredAt, now);
     else if (!sampleEcho(tcb, seg, now)) tcb.rto = Math.max(params.rtoInitial, 3_000_000);
   }
   endEarly(tcb, M.GOT_ACK_OF_SYN, now);
@@ -88,8 +87,5 @@ export function handshakeOver(tcb: Tcb, seg: Segment, now: number): void {
   tcb.timers[T_RETRANSMIT] = now + tcb.rto;
   tcb.stalledSince = now;
   // As for any SYN that was lost twice: the window begins with one segment, and the data is thought lost with it.
-  if (resends > 1) {
-    tcb.cc.flight = tcb.outstanding();
-    timedOut(tcb, now);
-  }
+  if (resends > 1) tcb.sender.beganLate(tcb, now);
 }

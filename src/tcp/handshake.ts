@@ -2,13 +2,10 @@
 import { NEVER } from "#base/time";
 import type { Address } from "#ip/address";
 import { ACK, CWR, ECE } from "#wire/tcp";
-import { begin } from "./linux/begin.ts";
-import { withinHalfWindow } from "./linux/queue.ts";
-import { PUSH_NORMAL, push } from "./linux/sender.ts";
 import * as M from "./marks.ts";
 import type { TcpParams } from "./params.ts";
 import { start } from "./recovery.ts";
-import { sample, tsval } from "./rto.ts";
+import { tsval } from "./rto.ts";
 import { AckResult, acknowledge } from "./sack.ts";
 import type { Segment } from "./segment.ts";
 import { ESTABLISHED } from "./state.ts";
@@ -27,9 +24,6 @@ import { announcedMss } from "./window.ts";
 /** MUST-15: what a peer that sends no MSS option can take. */
 const MSS_DEFAULT_4 = 536;
 const MSS_DEFAULT_6 = 1220;
-
-/** No loss yet. */
-const NO_SSTHRESH = 0x7fffffff;
 
 const result = new AckResult();
 
@@ -70,16 +64,9 @@ export function setSegmentSize(tcb: Tcb, pathMss: number): void {
   const before = snd.mss;
   snd.pathMss = pathMss;
   snd.mssBase = Math.max(Math.min(peer, pathMss), tcb.params.mssMin);
-  if (tcb.linux !== null) snd.mssBase = withinHalfWindow(tcb, snd.mssBase - options) + options;
-  snd.mss = snd.mssBase - options;
-  if (tcb.linux !== null && snd.mss !== before) keepSegments(tcb, before);
-}
-
-/** Who counts windows in segments goes on with as many of another size. */
-function keepSegments(tcb: Tcb, before: number): void {
-  const { cc, snd } = tcb;
-  cc.cwnd = Math.floor(cc.cwnd / before) * snd.mss;
-  if (cc.ssthresh < NO_SSTHRESH) cc.ssthresh = Math.floor(cc.ssthresh / before) * snd.mss;
+  snd.mss = tcb.sender.segmentSize(tcb, snd.mssBase - options);
+  snd.mssBase = snd.mss + options;
+  if (snd.mss !== before) tcb.sender.resized(tcb, before);
 }
 
 /** The MSS of a peer that does not say it (MUST-15). */
@@ -105,14 +92,14 @@ export function establish(tcb: Tcb, seg: Segment, now: number): void {
   snd.small = snd.una;
   if (!snd.urgent) snd.up = snd.una;
   // The window of a SYN is not scaled (RFC 7323 §2.2).
-  if (tcb.passive && tcb.linux !== null) snd.wndMax = 0;
+  if (tcb.passive && tcb.sender.name === "linux") snd.wndMax = 0;
   updateSendWindow(tcb, seg);
-  if (tcb.linux !== null) setSegmentSize(tcb, snd.pathMss);
-  if (result.rtt >= 0) sample(tcb, result.rtt, now);
+  setSegmentSize(tcb, snd.pathMss);
+  if (result.rtt >= 0) tcb.sender.sampled(tcb, result.rtt, now);
   // RFC 6298 (5.7): the RTO of 1 s proved too short for this path.
   else if (!sampleEcho(tcb, seg, now) && resends > 0) tcb.rto = Math.max(params.rtoInitial, 3_000_000);
   start(tcb, resends);
-  if (tcb.linux !== null) begin(tcb, tcb.linux);
+  tcb.sender.begin(tcb);
   opened(tcb, now);
   takeText(tcb);
 }
@@ -120,7 +107,7 @@ export function establish(tcb: Tcb, seg: Segment, now: number): void {
 /** A round trip by the echo of our timestamp, if there is one. */
 export function sampleEcho(tcb: Tcb, seg: Segment, now: number): boolean {
   if (!tcb.timestampsOk || seg.options.tsecr === 0) return false;
-  sample(tcb, Math.max((tsval(tcb, now) - seg.options.tsecr) | 0, 1) * 1000, now);
+  tcb.sender.sampled(tcb, Math.max((tsval(tcb, now) - seg.options.tsecr) | 0, 1) * 1000, now);
   return true;
 }
 
@@ -133,7 +120,7 @@ export function opened(tcb: Tcb, now: number): void {
     tcb.ackNow = M.TX_ACK_HANDSHAKE;
   }
   tcb.retries = 0;
-  push(tcb, PUSH_NORMAL);
+  tcb.sender.release(tcb, false);
   tcb.timers[T_RETRANSMIT] = NEVER;
   tcb.timers[T_USER_TIMEOUT] = NEVER;
   tcb.stalledSince = NEVER;

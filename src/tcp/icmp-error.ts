@@ -2,12 +2,10 @@
 
 import { finish } from "./finish.ts";
 import { setSegmentSize } from "./handshake.ts";
-import { resendSmaller } from "./linux/alert.ts";
 import * as M from "./marks.ts";
-import { markAllLost } from "./sack.ts";
 import { le, lt } from "./seq.ts";
 import { SYN_RECEIVED, SYN_SENT } from "./state.ts";
-import { CA_LOSS, EVENT_SOFT_ERROR, type Tcb } from "./tcb.ts";
+import { EVENT_SOFT_ERROR, type Tcb } from "./tcb.ts";
 import { announcedMss } from "./window.ts";
 
 /** RFC 5927 §4: believed only if it quotes something that is in flight. */
@@ -50,21 +48,8 @@ export function pathMtuChanged(tcb: Tcb, pathMss: number, now: number): void {
   }
   if (pathMss >= tcb.snd.mssBase) return;
   tcb.env.counters.count(M.ICMP_MTU);
-  const before = tcb.snd.mss;
   setSegmentSize(tcb, Math.min(pathMss, announcedMss(tcb)));
-  if (tcb.linux !== null) {
-    if (tcb.state !== SYN_RECEIVED) resendSmaller(tcb, tcb.linux, now);
-    return;
-  }
-  tcb.cc.cwnd = Math.max(Math.floor(tcb.cc.cwnd / before) * tcb.snd.mss, tcb.snd.mss);
-  if (tcb.state === SYN_RECEIVED && !tcb.fast.early) return;
-  markAllLost(tcb, M.ICMP_MTU, now);
-  tcb.renoSacked = 0;
-  tcb.cc.recover = tcb.snd.nxt;
-  tcb.cc.phase = CA_LOSS;
-  tcb.cc.byTimeout = false;
-  tcb.cc.ssthresh = Math.max(tcb.cc.cwnd, 2 * tcb.snd.mss);
-  tcb.cc.force = true;
+  if (tcb.state !== SYN_RECEIVED || tcb.fast.early) tcb.sender.shrunk(tcb, now);
 }
 
 /** By its data, that is (RFC 7413): it goes again at once, without. */

@@ -5,12 +5,11 @@
  */
 
 import type { Packet } from "#base/packet";
-import { NEVER, SECOND } from "#base/time";
+import { NEVER } from "#base/time";
 import { ACK, FIN, PSH } from "#wire/tcp";
 import { CHRONO_BUFFER, CHRONO_BUSY, CHRONO_IDLE, CHRONO_WINDOW, enter } from "./chrono.ts";
 import { attach, emit, emitReset, emitSyn, segmentRoom, sent } from "./emit.ts";
 import { wasOnSyn } from "./fast-open-client.ts";
-import { transmit as transmitAsLinux } from "./linux/output.ts";
 import * as M from "./marks.ts";
 import { emitProbe, emitTailProbe } from "./probes.ts";
 import { withinRecord } from "./record-ends.ts";
@@ -38,20 +37,8 @@ export function pollTransmit(tcb: Tcb, packet: Packet, superSegments: boolean, n
   if (tcb.rstNow !== 0) return emitReset(tcb, packet, now);
   if (tcb.state & (CLOSED | LISTEN)) return false;
   if (tcb.synNow !== 0) return emitSyn(tcb, packet, now);
-  const lx = tcb.linux;
-  if (lx !== null && (tcb.state & SENDING || tcb.fast.early)) {
-    if (transmitAsLinux(tcb, lx, packet, superSegments, now)) return true;
-  } else if (tcb.state & SENDING || tcb.fast.early) {
-    if (tcb.rack.tlpNow && emitTailProbe(tcb, packet, now)) return true;
-    if (!tcb.undo.newDataFirst && resend(tcb, packet, superSegments, now)) return true;
-    if (sendNew(tcb, packet, superSegments, now)) return true;
-    if (tcb.undo.newDataFirst && tcb.snd.nxt === tcb.cc.recover) {
-      // F-RTO found nothing new to send: the conventional way (RFC 5682 §3.1 step 2 b).
-      tcb.undo.newDataFirst = false;
-      tcb.undo.frto = false;
-      if (resend(tcb, packet, superSegments, now)) return true;
-    }
-  }
+  const sending = (tcb.state & SENDING) !== 0 || tcb.fast.early;
+  if (sending && tcb.sender.transmit(tcb, packet, superSegments, now)) return true;
   enter(tcb, heldBackBy(tcb), now);
   if (tcb.probeNow !== 0) return emitProbe(tcb, packet, now);
   if (tcb.ackNow === 0) return false;
@@ -65,21 +52,16 @@ export function pollTransmit(tcb: Tcb, packet: Packet, superSegments: boolean, n
   return true;
 }
 
-/**
- * Octets a super-segment may have. With `superSegmentMin` it follows the rate, as Linux does without pacing: 1 ms of it, more where the
- * round trip is short, at most half of cwnd, so that there are always some to clock the next by.
- */
-function superMax(tcb: Tcb, mss: number): number {
-  const least = tcb.params.superSegmentMin;
-  if (least === 0) return SUPER_MAX;
-  const { cc } = tcb;
-  const half = Math.max(Math.floor(cc.cwnd / mss / 2), 1);
-  if (tcb.srtt <= 0) return Math.min(half * mss, SUPER_MAX);
-  const gain = cc.cwnd < cc.ssthresh / 2 ? 2 : 1.2;
-  const rate = (Math.max(cc.cwnd, tcb.outstanding()) / tcb.srtt) * SECOND * gain;
-  const near = Math.floor(tcb.rttMin / 512);
-  const octets = rate / 1024 + (near < 32 ? 65_536 / 2 ** near : 0);
-  return Math.min(Math.min(half, Math.max(Math.floor(octets / mss), least)) * mss, SUPER_MAX);
+/** What the RFCs' sender has to send: the probe of the tail, what was lost, what is new. */
+export function transmit(tcb: Tcb, packet: Packet, superSegments: boolean, now: number): boolean {
+  if (tcb.rack.tlpNow && emitTailProbe(tcb, packet, now)) return true;
+  if (!tcb.undo.newDataFirst && resend(tcb, packet, superSegments, now)) return true;
+  if (sendNew(tcb, packet, superSegments, now)) return true;
+  if (!tcb.undo.newDataFirst || tcb.snd.nxt !== tcb.cc.recover) return false;
+  // F-RTO found nothing new to send: the conventional way (RFC 5682 §3.1 step 2 b).
+  tcb.undo.newDataFirst = false;
+  tcb.undo.frto = false;
+  return resend(tcb, packet, superSegments, now);
 }
 
 /** Nothing more can go: why? */
@@ -121,7 +103,7 @@ function resend(tcb: Tcb, packet: Packet, superSegments: boolean, now: number): 
     allowed = Math.min(allowed, window);
   } else if (window < allowed) allowed = Math.max(window, mss);
   const superSegment = superSegments && !(snd.urgent && gt(snd.up, start));
-  let most = superSegment ? Math.max(wholeSegments(Math.min(allowed, superMax(tcb, mss)), mss), mss) : mss;
+  let most = superSegment ? Math.max(wholeSegments(Math.min(allowed, SUPER_MAX), mss), mss) : mss;
   // What went with our SYN was sent before there was a window.
   if (window > 0 && window < most && wasOnSyn(tcb, r)) most = window;
   // A FIN rides on the segment it was on: it takes no room.
@@ -137,7 +119,7 @@ function resend(tcb: Tcb, packet: Packet, superSegments: boolean, now: number): 
   resent(tcb, r, now);
   countResent(tcb, n, now);
   const whole = flags & HAS_PSH && diff(records.end[r]!, start) <= most + 1;
-  const push = n > 0 && (whole || (n > mss && tcb.params.pushSuperSegments)) ? PSH : 0;
+  const push = n > 0 && whole ? PSH : 0;
   attach(tcb, packet, at, n, mss);
   emit(tcb, packet, start, n, ACK | push | (fin ? FIN : 0), cause, now);
   tcb.bytesRetransmitted += n;
@@ -167,7 +149,7 @@ function sendNew(tcb: Tcb, packet: Packet, superSegments: boolean, now: number):
   const quota = cc.cwnd - tcb.inFlight();
   // The pointer of a super-segment would be wrong in all its segments but the first (MUST-62).
   const superSegment = superSegments && !snd.urgent;
-  let n = Math.min(unsent, window, superSegment ? superMax(tcb, mss) : mss);
+  let n = Math.min(unsent, window, superSegment ? SUPER_MAX : mss);
   if (n < unsent || n > mss) n = n >= mss ? wholeUnlessLast(n, mss, unsent) : n;
   if (n > quota) {
     // Whole segments only; a last small one waits until it fits, too.

@@ -8,7 +8,7 @@ import { NO_QUIRKS, type Quirks } from "./quirks.ts";
 export interface TcpParams extends Quirks {
   /**
    * Who decides what is in flight, what is lost, how cwnd moves and what goes next: `rfc` (recovery.ts, rack.ts, output.ts), or
-   * `linux`, segment by segment as Linux does (linux/sender.ts), for what was written for it.
+   * `linux`, segment by segment as Linux does (linux/linux-sender.ts), for what was written for it.
    */
   sender: SenderName;
   /** Largest payload + 20 we announce and send, below what the path allows; 0: as the path allows. */

@@ -3,12 +3,7 @@
  * one stack on, scripts that were written for it find here what they expect (the drill's profiles). Times are microseconds.
  */
 export interface Quirks {
-  /** A super-segment ends with PSH, whether or not it ends the queue (Linux): receivers that merge segments hand it on at once. */
-  pushSuperSegments: boolean;
-  /**
-   * Super-segments are no larger than what the estimated rate sends in 1 ms, or half of cwnd, but at least this many segments (Linux'
-   * tcp_min_tso_segs); 0: as large as they can be.
-   */
+  /** A super-segment of Linux' sender has at least so many segments (tcp_min_tso_segs), however slow the path is. */
   superSegmentMin: number;
   /** The window of a SYN is a whole number of segments, later ones follow the free space in Linux' steps (tcp_select_window). */
   linuxWindow: boolean;
@@ -42,12 +37,6 @@ export interface Quirks {
   pawsSlack: number;
   /** TIME-WAIT answers a segment that has neither ACK nor RST (Linux); RFC 9293 §3.10.7.4 drops it. */
   timeWaitAnswersAll: boolean;
-  /** USER TIMEOUT counts from the first retransmission or probe (Linux), not from when the data was sent. */
-  userTimeoutFromResend: boolean;
-  /** Without SACK recovery lasts until more than all that was in flight is acknowledged, even if that is nothing (RFC 6582 §4). */
-  holdRecovery: boolean;
-  /** The ACK that ends recovery raises cwnd as any other does (Linux). */
-  growAtRecoveryEnd: boolean;
   /** CUBIC in Linux' whole numbers, with its HyStart; else the reals of RFC 9438. */
   linuxCubic: boolean;
   /** What that HyStart looks at: 1 trains of ACKs, 2 how the round trip grows, 3 both, 0 nothing. */
@@ -63,7 +52,6 @@ export interface Quirks {
 }
 
 export const NO_QUIRKS: Readonly<Quirks> = {
-  pushSuperSegments: false,
   superSegmentMin: 0,
   linuxWindow: false,
   secondAckNeedsWindow: false,
@@ -80,9 +68,6 @@ export const NO_QUIRKS: Readonly<Quirks> = {
   answerSynLater: 0,
   pawsSlack: 0,
   timeWaitAnswersAll: false,
-  userTimeoutFromResend: false,
-  holdRecovery: false,
-  growAtRecoveryEnd: false,
   linuxCubic: false,
   hystart: 3,
   softErrorsAbortOpen: false,

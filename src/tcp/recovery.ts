@@ -6,8 +6,6 @@
 import { MILLISECOND, NEVER } from "#base/time";
 import { EV_CWND } from "#base/trace";
 import { slowStart } from "./congestion.ts";
-import { enterLoss } from "./linux/alert.ts";
-import { RESEND_HEAD } from "./linux/sender.ts";
 import * as M from "./marks.ts";
 import { detectLoss, recovered } from "./rack.ts";
 import { NONE, SACKED } from "./records.ts";
@@ -141,7 +139,6 @@ export function congestionEchoed(tcb: Tcb, now: number): void {
 function inReduction(tcb: Tcb, result: AckResult, duplicate: boolean, now: number): void {
   if (result.acked > 0 && ge(tcb.snd.una, tcb.cc.recover)) {
     leave(tcb, M.CC_EXIT_RECOVERY, now);
-    ended(tcb, result, now);
   } else if (lossFound(tcb, result, duplicate, now)) enterRecovery(tcb, result, now);
   else reduce(tcb, result, now);
 }
@@ -163,20 +160,15 @@ function inRecovery(tcb: Tcb, result: AckResult, duplicate: boolean, now: number
   const { una } = tcb.snd;
   // Without SACK recovery holds on until more than `recover` is acknowledged: the duplicates of our own
   // retransmissions would begin it anew (RFC 6582 §4).
-  if (
-    result.acked > 0 &&
-    (tcb.sackOk ? ge(una, cc.recover) : gt(una, cc.recover) || (tcb.head === NONE && !tcb.params.holdRecovery))
-  ) {
+  if (result.acked > 0 && (tcb.sackOk ? ge(una, cc.recover) : gt(una, cc.recover) || tcb.head === NONE)) {
     const none = answersFirstCopy(tcb, result) || allDuplicates(tcb);
     leave(tcb, M.CC_EXIT_RECOVERY, now);
     if (none) takeBack(tcb, false, now);
-    ended(tcb, result, now);
     return;
   }
   // A partial ACK that answers the first copy: nothing was lost, only overtaken. So say D-SACKs for all that was resent.
   if ((result.acked > 0 && tcb.resentBytes === 0 && answersFirstCopy(tcb, result)) || allDuplicates(tcb)) {
     takeBack(tcb, true, now);
-    ended(tcb, result, now);
     return;
   }
   if (tcb.sackOk) findLosses(tcb, now);
@@ -215,11 +207,6 @@ function reduce(tcb: Tcb, result: AckResult, now: number): void {
   traceCwnd(tcb, M.CC_RECOVERY, now);
 }
 
-/** The ACK that ended a reduction, or showed that it was for nothing, may raise cwnd as any other does. */
-function ended(tcb: Tcb, result: AckResult, now: number): void {
-  if (tcb.params.growAtRecoveryEnd) grow(tcb, result.delivered, now);
-}
-
 function leave(tcb: Tcb, cause: number, now: number): void {
   const cc = tcb.cc;
   if (tcb.rackOn) recovered(tcb);
@@ -233,12 +220,6 @@ function leave(tcb: Tcb, cause: number, now: number): void {
 
 /** The retransmission timer fired (RFC 5681 (4), §3.1; RFC 6675 §5.1). */
 export function timedOut(tcb: Tcb, now: number): void {
-  const lx = tcb.linux;
-  if (lx !== null) {
-    enterLoss(tcb, lx, tcb.retries - 1, now);
-    lx.resend = RESEND_HEAD;
-    return;
-  }
   const cc = tcb.cc;
   const records = tcb.env.records;
   // A second timeout of the same data leaves ssthresh alone (RFC 5681 §3.1); with RACK, which resends again and again before it
@@ -277,7 +258,6 @@ function inLoss(tcb: Tcb, result: AckResult, duplicate: boolean, now: number): v
   // RFC 5682 §3.1 step 3 b: what was never resent has arrived, so the timer was too early.
   if (late || (undo.frto && undo.armed && result.original)) {
     takeBack(tcb, true, now);
-    ended(tcb, result, now);
     return;
   }
   if (undo.frto && !over) testTimeout(tcb, result, duplicate);

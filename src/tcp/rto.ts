@@ -1,5 +1,4 @@
 import { EV_RTT } from "#base/trace";
-import { rtoOf, sampled } from "./linux/round-trip.ts";
 import type { Tcb } from "./tcb.ts";
 
 /**
@@ -10,10 +9,6 @@ import type { Tcb } from "./tcb.ts";
 
 /** Takes a round-trip sample (us). Karn's rule is the caller's. Ends any back-off. */
 export function sample(tcb: Tcb, rtt: number, now: number): void {
-  if (tcb.linux !== null) {
-    sampled(tcb, tcb.linux, rtt, rtt, now);
-    return;
-  }
   if (rtt < 1) rtt = 1;
   if (rtt < tcb.rttMin) tcb.rttMin = rtt;
   if (tcb.srtt < 0) {
@@ -33,10 +28,6 @@ export function sample(tcb: Tcb, rtt: number, now: number): void {
 export function resetRto(tcb: Tcb): void {
   const { rtoMin, rtoMax, rtoSlop } = tcb.params;
   if (tcb.srtt < 0) return;
-  if (tcb.linux !== null) {
-    tcb.rto = Math.max(rtoOf(tcb, tcb.linux), rtoMin);
-    return;
-  }
   const rto = rtoSlop < 0 ? tcb.srtt + Math.max(rtoMin, 4 * tcb.rttvar) : tcb.srtt + 4 * tcb.rttvar + rtoSlop;
   tcb.rto = Math.min(Math.round(Math.max(rto, rtoMin)), rtoMax);
 }

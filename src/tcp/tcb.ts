@@ -9,12 +9,13 @@ import type { Address } from "#ip/address";
 import { CHRONO_IDLE } from "./chrono.ts";
 import type { CongestionControl } from "./congestion.ts";
 import { type FastOpen, FastOpenVariables } from "./fast-open.ts";
-import { inFlight, LinuxSender } from "./linux/sender.ts";
+import type { LinuxVariables } from "./linux/variables.ts";
 import type { Listener } from "./listener.ts";
 import type { TcpParams } from "./params.ts";
 import { RackVariables } from "./rack.ts";
 import { Ranges } from "./reassembly.ts";
 import { NONE, type Records } from "./records.ts";
+import type { Sender } from "./sender.ts";
 import { CLOSED } from "./state.ts";
 import { UndoVariables } from "./undo.ts";
 
@@ -204,8 +205,9 @@ export class Tcb {
   readonly rack = new RackVariables();
   readonly undo = new UndoVariables();
   readonly fast = new FastOpenVariables();
-  /** A sender that decides as Linux does takes the place of `rack`, `undo` and most of `cc`; null: ours. */
-  readonly linux: LinuxSender | null;
+  readonly sender: Sender;
+  /** What Linux' sender keeps; null for the RFCs', which uses `rack`, `undo` and `cc` instead. */
+  readonly linux: LinuxVariables | null;
   /** RACK-TLP finds the losses of this connection: both sides have SACK, and the parameters say so. */
   rackOn = false;
   /** Tail loss probes are sent. */
@@ -343,6 +345,7 @@ export class Tcb {
   constructor(
     env: TcpEnv,
     params: Readonly<TcpParams>,
+    sender: Sender,
     congestion: CongestionControl,
     id: number,
     local: Address,
@@ -352,7 +355,8 @@ export class Tcb {
   ) {
     this.env = env;
     this.params = params;
-    this.linux = params.sender === "linux" ? new LinuxSender() : null;
+    this.sender = sender;
+    this.linux = sender.variables();
     this.congestion = congestion;
     this.ccState = new Float64Array(congestion.places);
     this.id = id;
@@ -383,8 +387,7 @@ export class Tcb {
 
   /** RFC 6675's pipe: octets thought to be in the network. */
   inFlight(): number {
-    if (this.linux !== null) return inFlight(this.linux) * this.snd.mss;
-    return this.outstanding() - this.sackedBytes - this.lostBytes + this.resentBytes - this.renoSacked;
+    return this.sender.inFlight(this);
   }
 }
 

@@ -4,13 +4,10 @@ import { EV_TIMER } from "#base/trace";
 import { ETIMEDOUT } from "./error.ts";
 import { silent } from "./fast-open-client.ts";
 import { finish, timeWaitOver } from "./finish.ts";
-import { overtaken as overtakenAsLinux } from "./linux/rack.ts";
-import { probeWindow, retransmit as retransmitAsLinux } from "./linux/timeouts.ts";
-import { rearm } from "./linux/timers.ts";
 import * as M from "./marks.ts";
 import { persistInterval } from "./output.ts";
 import { NONE } from "./records.ts";
-import { overtaken, timedOut } from "./recovery.ts";
+import { timedOut } from "./recovery.ts";
 import { backOff, resetRto } from "./rto.ts";
 import { CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT } from "./state.ts";
 import {
@@ -30,7 +27,7 @@ import {
 } from "./tcb.ts";
 
 /** Timeouts in a row after which Fast Open is suspected, as in Linux. */
-const SILENCE = 3;
+export const SILENCE = 3;
 
 /** Fires every timer that is due, in the order of their indices. */
 export function timeouts(tcb: Tcb, now: number): void {
@@ -48,17 +45,17 @@ function fire(tcb: Tcb, timer: number, now: number): void {
       break;
     case T_REORDER:
       trace(tcb, T_REORDER, M.TIMER_REORDER, 1, now);
-      if (tcb.linux !== null) overtakenAsLinux(tcb, tcb.linux, now);
-      else overtaken(tcb, now);
+      tcb.sender.overtaken(tcb, now);
       break;
     case T_LOSS_PROBE:
-      tailProbe(tcb, now);
+      tcb.sender.tailSilent(tcb, now);
       break;
     case T_RETRANSMIT:
-      retransmit(tcb, now);
+      if (tcb.state & (SYN_SENT | SYN_RECEIVED)) retransmit(tcb, now);
+      else tcb.sender.timedOut(tcb, now);
       break;
     case T_PERSIST:
-      persist(tcb, now);
+      tcb.sender.windowSilent(tcb, now);
       break;
     case T_DELAYED_ACK:
       if (tcb.ackNow === 0) tcb.ackNow = tcb.rcv.heldAcks > 0 ? M.TX_ACK_ORDER : M.TX_ACK_DELAYED;
@@ -76,27 +73,18 @@ function fire(tcb: Tcb, timer: number, now: number): void {
 }
 
 /** RFC 8985 §7.3: no answer for two round trips. The retransmission timer waits for the answer to the probe. */
-function tailProbe(tcb: Tcb, now: number): void {
+export function tailProbe(tcb: Tcb, now: number): void {
   const { phase } = tcb.cc;
-  if (tcb.head === NONE || (tcb.linux === null && phase !== CA_OPEN && phase !== CA_CWR)) return;
+  if (tcb.head === NONE || (phase !== CA_OPEN && phase !== CA_CWR)) return;
   trace(tcb, T_LOSS_PROBE, M.TIMER_LOSS_PROBE, 1, now);
-  if (tcb.linux !== null) {
-    tcb.linux.probeNow = true;
-    rearm(tcb, tcb.linux, true, now);
-    return;
-  }
   tcb.rack.tlpNow = true;
   if (tcb.timers[T_RETRANSMIT]! <= now) tcb.timers[T_RETRANSMIT] = now + tcb.rto;
 }
 
 /** RFC 6298 (5.4) to (5.6), and R1 and R2 of RFC 9293 §3.8.3. */
-function retransmit(tcb: Tcb, now: number): void {
+export function retransmit(tcb: Tcb, now: number): void {
   // Of a connection that opens by Fast Open no record stands for the SYN,ACK.
   if (tcb.head === NONE && !tcb.fast.early) return;
-  if (tcb.linux !== null && (tcb.state & (SYN_SENT | SYN_RECEIVED)) === 0) {
-    retransmitAsLinux(tcb, tcb.linux, now);
-    return;
-  }
   const { params } = tcb;
   if (tcb.acceptDeferred && awaitsText(tcb)) {
     tcb.deferredTimeouts++;
@@ -125,9 +113,7 @@ function retransmit(tcb: Tcb, now: number): void {
     resetRto(tcb);
   } else if (tcb.state !== SYN_SENT || tcb.retries > params.linearSynTimeouts) {
     backOff(tcb);
-    if (tcb.linux !== null) tcb.linux.backoff++;
   }
-  if (!handshake && tcb.retries === 1) firstResent(tcb, now);
   tcb.timers[T_LOSS_PROBE] = NEVER;
   tcb.timers[T_REORDER] = NEVER;
   tcb.timers[T_RETRANSMIT] = now + tcb.rto;
@@ -153,12 +139,6 @@ function awaitsText(tcb: Tcb): boolean {
   return tcb.state === SYN_RECEIVED && tcb.retries + tcb.deferredTimeouts + 1 < tcb.params.deferAccept;
 }
 
-/** Where USER TIMEOUT counts from here: a first retransmission, or a first probe. */
-function firstResent(tcb: Tcb, now: number): void {
-  const { userTimeout, userTimeoutFromResend } = tcb.params;
-  if (userTimeoutFromResend && userTimeout > 0) tcb.timers[T_USER_TIMEOUT] = now + userTimeout;
-}
-
 /** R2 for a SYN. One that somebody holds already is not given up so soon, as in Linux. */
 function synLimit(tcb: Tcb): number {
   const { retriesSyn, retriesSynAck, linearSynTimeouts } = tcb.params;
@@ -172,11 +152,7 @@ function dataLimit(tcb: Tcb): number {
 }
 
 /** RFC 9293 §3.8.6.1: the window is closed and nothing is in flight. MUST-37: as long as probes are answered this goes on. */
-function persist(tcb: Tcb, now: number): void {
-  if (tcb.linux !== null) {
-    probeWindow(tcb, tcb.linux, now);
-    return;
-  }
+export function persist(tcb: Tcb, now: number): void {
   const { snd } = tcb;
   if (snd.nxt !== snd.una) return;
   if (tcb.probes > dataLimit(tcb) || (tcb.probes > 0 && timeIsUp(tcb, now))) {
@@ -185,7 +161,7 @@ function persist(tcb: Tcb, now: number): void {
   }
   if (tcb.stalledSince === NEVER) tcb.stalledSince = now;
   tcb.probes++;
-  if (tcb.persistBackoff++ === 0) firstResent(tcb, now);
+  tcb.persistBackoff++;
   trace(tcb, T_PERSIST, M.TIMER_PERSIST, tcb.probes, now);
   tcb.probeNow = M.TX_PROBE;
   tcb.timers[T_PERSIST] = now + persistInterval(tcb);
@@ -221,11 +197,11 @@ function timeIsUp(tcb: Tcb, now: number): boolean {
   const { connectTimeout } = tcb.params;
   if (connectTimeout > 0 && tcb.state & (SYN_SENT | SYN_RECEIVED) && now - tcb.stalledSince >= connectTimeout)
     return true;
-  const limit = tcb.params.userTimeoutFromResend ? 0 : tcb.params.userTimeout;
+  const limit = tcb.params.userTimeout;
   return limit > 0 && tcb.stalledSince !== NEVER && now - tcb.stalledSince >= limit;
 }
 
-function trace(tcb: Tcb, timer: number, cause: number, times: number, now: number): void {
+export function trace(tcb: Tcb, timer: number, cause: number, times: number, now: number): void {
   tcb.env.counters.count(cause);
   tcb.env.trace.record(now, EV_TIMER, cause, tcb.id, timer, times);
 }

@@ -26,7 +26,7 @@ export function transmitNew(
   const { snd, cc } = tcb;
   const start = snd.nxt;
   const last = at + n === snd.queued || (snd.ends.length > 0 && isRecordEnd(tcb, (start + n) | 0));
-  const push = n > 0 && (last || (n > mss && tcb.params.pushSuperSegments));
+  const push = n > 0 && last;
   append(tcb, start, (start + n + fin) | 0, (fin ? HAS_FIN : 0) | (n > 0 && last ? HAS_PSH : 0), now);
   snd.nxt = (start + n + fin) | 0;
   if (fin) snd.finSent = true;

@@ -12,10 +12,10 @@ import { isReducing, noteReordering, reduceCwnd } from "./reduction.ts";
 import { RoundTrips, takeSample, updateRate } from "./round-trip.ts";
 import { applySackBlocks } from "./sack-blocks.ts";
 import { dropHead, EVER_RESENT, highestSacked, shorten, trim } from "./scoreboard.ts";
-import { type LinuxSender, PUSH_NORMAL, push, tick } from "./sender.ts";
 import { probeAnswered } from "./tail-probe.ts";
 import { restart } from "./timers.ts";
 import { grow } from "./usage.ts";
+import { type LinuxVariables, PUSH_NORMAL, push, tick } from "./variables.ts";
 import { takeWindow, windowProbes } from "./windows.ts";
 
 /** What one ACK brought; registers, valid until the next one. */
@@ -58,7 +58,7 @@ const answer = new Answer();
 const trips = new RoundTrips();
 
 /** A segment with SEG.ACK <= SND.NXT. Returns true if it acknowledged our FIN. */
-export function acknowledge(tcb: Tcb, lx: LinuxSender, seg: Segment, now: number): boolean {
+export function acknowledge(tcb: Tcb, lx: LinuxVariables, seg: Segment, now: number): boolean {
   const { snd } = tcb;
   // Expected data that says nothing new of ours is passed on to the receiver alone.
   if (isPredicted(tcb, seg)) return false;
@@ -117,7 +117,7 @@ function isPredicted(tcb: Tcb, seg: Segment): boolean {
 }
 
 /** An ACK that was overtaken still knows what arrived (RFC 6675 §4). */
-function overtaken(tcb: Tcb, lx: LinuxSender, seg: Segment, now: number): void {
+function overtaken(tcb: Tcb, lx: LinuxVariables, seg: Segment, now: number): void {
   if (!tcb.sackOk || seg.options.sackBlocks === 0) return;
   applySackBlocks(tcb, lx, seg, tcb.snd.una, answer, trips, lx.clock);
   alert(tcb, lx, answer, tcb.snd.una, 0, now);
@@ -136,7 +136,7 @@ function mayGrow(tcb: Tcb): boolean {
 }
 
 /** Takes off what is acknowledged, and learns from it. */
-function clean(tcb: Tcb, lx: LinuxSender, seg: Segment, high: number, now: number): void {
+function clean(tcb: Tcb, lx: LinuxVariables, seg: Segment, high: number, now: number): void {
   const { records } = tcb.env;
   const { una } = tcb.snd;
   let acked = 0;

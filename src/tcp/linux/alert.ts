@@ -27,8 +27,16 @@ import {
   undoRecovery,
 } from "./reduction.ts";
 import { cut, markLost, payloadOf, remark } from "./scoreboard.ts";
-import { cwndOf, inFlight, type LinuxSender, RESEND_AFTER_NEW, RESEND_LOST, setCwnd, setSsthresh } from "./sender.ts";
 import { renege } from "./timers.ts";
+import {
+  cwndOf,
+  inFlight,
+  type LinuxVariables,
+  RESEND_AFTER_NEW,
+  RESEND_LOST,
+  setCwnd,
+  setSsthresh,
+} from "./variables.ts";
 
 /**
  * @param before SND.UNA before the ACK
@@ -36,7 +44,7 @@ import { renege } from "./timers.ts";
  */
 export function alert(
   tcb: Tcb,
-  lx: LinuxSender,
+  lx: LinuxVariables,
   answer: Answer,
   before: number,
   duplicates: number,
@@ -70,7 +78,7 @@ export function alert(
 }
 
 /** All that was in flight when the state was entered is acknowledged. True: no more is to be done. */
-function over(tcb: Tcb, lx: LinuxSender, answer: Answer, now: number): boolean {
+function over(tcb: Tcb, lx: LinuxVariables, answer: Answer, now: number): boolean {
   const { cc } = tcb;
   if (cc.phase === CA_CWR) {
     // Held until what carried the CWR is acknowledged.
@@ -86,7 +94,14 @@ function over(tcb: Tcb, lx: LinuxSender, answer: Answer, now: number): boolean {
   return false;
 }
 
-function inRecovery(tcb: Tcb, lx: LinuxSender, answer: Answer, before: number, duplicates: number, now: number): void {
+function inRecovery(
+  tcb: Tcb,
+  lx: LinuxVariables,
+  answer: Answer,
+  before: number,
+  duplicates: number,
+  now: number,
+): void {
   if (!answer.advanced) {
     if (!tcb.sackOk) addDuplicates(tcb, lx, duplicates);
   } else if (undoPartial(tcb, lx, answer, before, now)) return;
@@ -101,13 +116,13 @@ function inRecovery(tcb: Tcb, lx: LinuxSender, answer: Answer, before: number, d
 }
 
 /** True: the state may change further. */
-function inLoss(tcb: Tcb, lx: LinuxSender, answer: Answer, duplicates: number, now: number): boolean {
+function inLoss(tcb: Tcb, lx: LinuxVariables, answer: Answer, duplicates: number, now: number): boolean {
   processLoss(tcb, lx, answer, duplicates, now);
   findLosses(tcb, lx, answer, now);
   return tcb.cc.phase === CA_OPEN || answer.lostAgain;
 }
 
-function processLoss(tcb: Tcb, lx: LinuxSender, answer: Answer, duplicates: number, now: number): void {
+function processLoss(tcb: Tcb, lx: LinuxVariables, answer: Answer, duplicates: number, now: number): void {
   const { cc, snd } = tcb;
   const recovered = ge(snd.una, cc.recover);
   if (answer.advanced && undoLoss(tcb, lx, answer, false, now)) return;
@@ -137,7 +152,7 @@ function processLoss(tcb: Tcb, lx: LinuxSender, answer: Answer, duplicates: numb
   else if (answer.advanced) lx.sackedOut = 0;
 }
 
-function findLosses(tcb: Tcb, lx: LinuxSender, answer: Answer, now: number): void {
+function findLosses(tcb: Tcb, lx: LinuxVariables, answer: Answer, now: number): void {
   if (tcb.head === NONE) return;
   if (!tcb.sackOk) {
     headLost(tcb, lx, answer.advanced, now);
@@ -149,7 +164,7 @@ function findLosses(tcb: Tcb, lx: LinuxSender, answer: Answer, now: number): voi
 }
 
 /** Without SACK: three duplicates, or a partial ACK (RFC 6582). */
-function headLost(tcb: Tcb, lx: LinuxSender, advanced: boolean, now: number): void {
+function headLost(tcb: Tcb, lx: LinuxVariables, advanced: boolean, now: number): void {
   const { phase } = tcb.cc;
   const found = phase < CA_RECOVERY ? lx.sackedOut >= tcb.reordering : phase === CA_RECOVERY && advanced;
   if (!found) return;
@@ -162,7 +177,7 @@ function headLost(tcb: Tcb, lx: LinuxSender, advanced: boolean, now: number): vo
 }
 
 /** Each duplicate stands for a segment that arrived. */
-function addDuplicates(tcb: Tcb, lx: LinuxSender, n: number): void {
+function addDuplicates(tcb: Tcb, lx: LinuxVariables, n: number): void {
   if (n === 0) return;
   const before = lx.sackedOut;
   lx.sackedOut += n;
@@ -171,7 +186,7 @@ function addDuplicates(tcb: Tcb, lx: LinuxSender, n: number): void {
 }
 
 /** Segments were acknowledged: one filled the hole, the rest had been counted as duplicates. */
-export function eatDuplicates(tcb: Tcb, lx: LinuxSender, acked: number): void {
+export function eatDuplicates(tcb: Tcb, lx: LinuxVariables, acked: number): void {
   if (acked > 0) {
     tcb.deliveredSegments += Math.max(acked - lx.sackedOut, 1);
     lx.sackedOut = Math.max(0, lx.sackedOut - (acked - 1));
@@ -179,13 +194,13 @@ export function eatDuplicates(tcb: Tcb, lx: LinuxSender, acked: number): void {
   noteDuplicateReordering(tcb, lx, acked);
 }
 
-function tryToOpen(tcb: Tcb, lx: LinuxSender, answer: Answer, now: number): void {
+function tryToOpen(tcb: Tcb, lx: LinuxVariables, answer: Answer, now: number): void {
   forgetResent(tcb, lx);
   if (answer.ece) enterCwr(tcb, lx, now);
   if (tcb.cc.phase !== CA_CWR) keepOpen(tcb, lx);
 }
 
-export function enterRecovery(tcb: Tcb, lx: LinuxSender, ece: boolean, now: number): void {
+export function enterRecovery(tcb: Tcb, lx: LinuxVariables, ece: boolean, now: number): void {
   if (!anyResent(tcb, lx)) lx.resentSince = false;
   lx.priorSsthresh = 0;
   armUndo(tcb, lx);
@@ -201,7 +216,7 @@ export function enterRecovery(tcb: Tcb, lx: LinuxSender, ece: boolean, now: numb
  * The retransmission timer fired (RFC 5681 (4), RFC 8985 §6.3).
  * @param timeouts since SND.UNA moved, before this one
  */
-export function enterLoss(tcb: Tcb, lx: LinuxSender, timeouts: number, now: number): void {
+export function enterLoss(tcb: Tcb, lx: LinuxVariables, timeouts: number, now: number): void {
   const { cc, snd, params } = tcb;
   const { phase } = cc;
   markAllLost(tcb, lx, now);
@@ -227,7 +242,7 @@ export function enterLoss(tcb: Tcb, lx: LinuxSender, timeouts: number, now: numb
 }
 
 /** The path's MTU went down: what is too large for it is lost. */
-export function resendSmaller(tcb: Tcb, lx: LinuxSender, now: number): void {
+export function resendSmaller(tcb: Tcb, lx: LinuxVariables, now: number): void {
   const { records } = tcb.env;
   const mss = segmentRoom(tcb);
   for (let r = tcb.head; r !== NONE; r = records.next[r]!) {
@@ -238,7 +253,7 @@ export function resendSmaller(tcb: Tcb, lx: LinuxSender, now: number): void {
 }
 
 /** What is in flight is lost, and not by congestion: it was too large for the path, or went with a SYN that was not taken. */
-export function resendWithoutBlame(tcb: Tcb, lx: LinuxSender): void {
+export function resendWithoutBlame(tcb: Tcb, lx: LinuxVariables): void {
   if (lx.lostOut === 0) return;
   if (!tcb.sackOk) limitDuplicates(lx);
   if (tcb.cc.phase !== CA_LOSS) {
@@ -251,7 +266,7 @@ export function resendWithoutBlame(tcb: Tcb, lx: LinuxSender): void {
   lx.resend = RESEND_LOST;
 }
 
-function markAllLost(tcb: Tcb, lx: LinuxSender, now: number): void {
+function markAllLost(tcb: Tcb, lx: LinuxVariables, now: number): void {
   const { records } = tcb.env;
   const { head } = tcb;
   const reneged = head !== NONE && (records.flags[head]! & SACKED) !== 0;

@@ -3,21 +3,21 @@ import { MILLISECOND } from "#base/time";
 import { NONE } from "../records.ts";
 import { diff, gt } from "../seq.ts";
 import { CA_RECOVERY, type Tcb } from "../tcb.ts";
-import { cwndOf, inFlight, type LinuxSender, PUSH_ALL, PUSH_WHOLE } from "./sender.ts";
+import { cwndOf, inFlight, type LinuxVariables, PUSH_ALL, PUSH_WHOLE } from "./variables.ts";
 
 const SUPER_MAX = 65_215;
 /** Of the window: what is at least so large is not worth waiting for. */
 const WINDOW_DIVISOR = 3;
 
 /** Segments of the largest super-segment that is sent now: a millisecond's worth, more on short paths. */
-export function superSegments(tcb: Tcb, lx: LinuxSender, mss: number): number {
+export function superSegments(tcb: Tcb, lx: LinuxVariables, mss: number): number {
   const near = Math.floor(tcb.rttMin / 512);
   const octets = Math.floor(lx.rate / 1024) + (near < 32 ? Math.floor(SUPER_MAX / 2 ** near) : 0);
   return Math.max(Math.floor(Math.min(octets, SUPER_MAX) / mss), tcb.params.superSegmentMin, 1);
 }
 
 /** A small segment waits: corked, or by Nagle while another small one is in flight (Minshall). */
-function smallWaits(tcb: Tcb, lx: LinuxSender, what: number): boolean {
+function smallWaits(tcb: Tcb, lx: LinuxVariables, what: number): boolean {
   const { snd, params } = tcb;
   if (what === PUSH_ALL) return false;
   if (snd.cork || what === PUSH_WHOLE) return true;
@@ -26,12 +26,12 @@ function smallWaits(tcb: Tcb, lx: LinuxSender, what: number): boolean {
 }
 
 /** Whether a single segment may go. @param last nothing is queued behind it */
-export function mayGo(tcb: Tcb, lx: LinuxSender, n: number, mss: number, last: boolean, fin: boolean): boolean {
+export function mayGo(tcb: Tcb, lx: LinuxVariables, n: number, mss: number, last: boolean, fin: boolean): boolean {
   return !last || fin || tcb.snd.urgent || n >= mss || !smallWaits(tcb, lx, lx.push);
 }
 
 /** How much of a piece of `n` octets goes now, of more than one segment. @param last nothing is queued behind it */
-export function splitPoint(tcb: Tcb, lx: LinuxSender, n: number, mss: number, quota: number, last: boolean): number {
+export function splitPoint(tcb: Tcb, lx: LinuxVariables, n: number, mss: number, quota: number, last: boolean): number {
   const { snd } = tcb;
   const window = diff((snd.una + snd.wnd) | 0, snd.nxt);
   const most = mss * quota;
@@ -55,7 +55,7 @@ export class Deferral {
  */
 export function waitsToGrow(
   tcb: Tcb,
-  lx: LinuxSender,
+  lx: LinuxVariables,
   n: number,
   mss: number,
   last: boolean,

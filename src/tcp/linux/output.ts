@@ -15,20 +15,20 @@ import { Deferral, mayGo, splitPoint, superSegments, waitsToGrow } from "./defer
 import { copiedEnd, copyOn, forget, headEnd, queueEnd } from "./queue.ts";
 import { isReducing } from "./reduction.ts";
 import { cut, EVER_RESENT, join, payloadOf, recut, remark, segmentsIn, setSegments } from "./scoreboard.ts";
+import { probeBase, rearm, scheduleProbe } from "./timers.ts";
+import { beganToSend, validate } from "./usage.ts";
 import {
   arm,
   cwndOf,
   inFlight,
-  type LinuxSender,
+  type LinuxVariables,
   PUSH_ALL,
   PUSH_NONE,
   RESEND_AFTER_NEW,
   RESEND_HEAD,
   RESEND_LOST,
   RESEND_NONE,
-} from "./sender.ts";
-import { probeBase, rearm, scheduleProbe } from "./timers.ts";
-import { beganToSend, validate } from "./usage.ts";
+} from "./variables.ts";
 
 /** The ECN codepoint of a packet that may be marked instead of dropped. */
 const ECT_0 = 2;
@@ -36,7 +36,7 @@ const ECT_0 = 2;
 const deferral = new Deferral();
 
 /** @param supers whether the device takes segments larger than the path's MTU. */
-export function transmit(tcb: Tcb, lx: LinuxSender, packet: Packet, supers: boolean, now: number): boolean {
+export function transmit(tcb: Tcb, lx: LinuxVariables, packet: Packet, supers: boolean, now: number): boolean {
   if (lx.probeNow) {
     lx.probeNow = false;
     if (sendProbe(tcb, lx, packet, now)) return true;
@@ -62,7 +62,7 @@ export function transmit(tcb: Tcb, lx: LinuxSender, packet: Packet, supers: bool
 }
 
 /** Sends what may go, and takes more of what SEND was given for each that cannot. */
-function pushOn(tcb: Tcb, lx: LinuxSender, packet: Packet, supers: boolean, now: number): boolean {
+function pushOn(tcb: Tcb, lx: LinuxVariables, packet: Packet, supers: boolean, now: number): boolean {
   for (;;) {
     if (lx.push !== PUSH_NONE) {
       const over = lx.pushOne && lx.pushed > 0;
@@ -75,7 +75,7 @@ function pushOn(tcb: Tcb, lx: LinuxSender, packet: Packet, supers: boolean, now:
 }
 
 /** All that may go has gone. */
-function endPush(tcb: Tcb, lx: LinuxSender, now: number): void {
+function endPush(tcb: Tcb, lx: LinuxVariables, now: number): void {
   validate(tcb, lx, deferral.byCwnd, now);
   deferral.byCwnd = false;
   if (lx.pushed > 0) {
@@ -98,7 +98,7 @@ function isIdle({ timers }: Tcb): boolean {
   );
 }
 
-function resendLost(tcb: Tcb, lx: LinuxSender, packet: Packet, supers: boolean, now: number): boolean {
+function resendLost(tcb: Tcb, lx: LinuxVariables, packet: Packet, supers: boolean, now: number): boolean {
   const { records } = tcb.env;
   const segments = Math.min(cwndOf(tcb) - inFlight(lx), supers ? superSegments(tcb, lx, segmentRoom(tcb)) : 1);
   let r = NONE;
@@ -116,7 +116,7 @@ function resendLost(tcb: Tcb, lx: LinuxSender, packet: Packet, supers: boolean, 
 }
 
 /** Record r goes again, up to so many segments of it. False: the peer's window does not reach there. */
-function resendRecord(tcb: Tcb, lx: LinuxSender, packet: Packet, r: number, segments: number, now: number): boolean {
+function resendRecord(tcb: Tcb, lx: LinuxVariables, packet: Packet, r: number, segments: number, now: number): boolean {
   if (!fitAgain(tcb, lx, r, segments)) return false;
   const { records } = tcb.env;
   const n = records.segments[r]!;
@@ -132,7 +132,7 @@ function resendRecord(tcb: Tcb, lx: LinuxSender, packet: Packet, r: number, segm
 }
 
 /** Makes record r what can go again at once: cut to so many segments and to the window, or joined by small ones behind it. */
-function fitAgain(tcb: Tcb, lx: LinuxSender, r: number, segments: number): boolean {
+function fitAgain(tcb: Tcb, lx: LinuxVariables, r: number, segments: number): boolean {
   const { snd } = tcb;
   const { records } = tcb.env;
   const mss = segmentRoom(tcb);
@@ -164,7 +164,7 @@ function causeOf(tcb: Tcb, r: number): number {
 }
 
 /** Writes record r, which was sent before. */
-function again(tcb: Tcb, lx: LinuxSender, packet: Packet, r: number, cause: number, now: number): void {
+function again(tcb: Tcb, lx: LinuxVariables, packet: Packet, r: number, cause: number, now: number): void {
   const { records } = tcb.env;
   const flags = records.flags[r]!;
   const start = records.start[r]!;
@@ -183,7 +183,7 @@ function again(tcb: Tcb, lx: LinuxSender, packet: Packet, r: number, cause: numb
 }
 
 /** The first piece that was not sent, or its beginning. @param force whatever cwnd says: a probe */
-function sendNew(tcb: Tcb, lx: LinuxSender, packet: Packet, supers: boolean, force: boolean, now: number): boolean {
+function sendNew(tcb: Tcb, lx: LinuxVariables, packet: Packet, supers: boolean, force: boolean, now: number): boolean {
   const { snd } = tcb;
   if (headEnd(tcb, lx) === undefined || !mayRecord(tcb)) return false;
   const mss = segmentRoom(tcb);
@@ -212,7 +212,7 @@ function sendNew(tcb: Tcb, lx: LinuxSender, packet: Packet, supers: boolean, for
 }
 
 /** A piece that has not what may go takes it from the next one. */
-function fill(tcb: Tcb, lx: LinuxSender, n: number, all: number, most: number): number {
+function fill(tcb: Tcb, lx: LinuxVariables, n: number, all: number, most: number): number {
   if (lx.ends.length === 0 || n >= most || isRecordEnd(tcb, lx.ends[0]!)) return n;
   const next = lx.ends.length > 1 ? diff(lx.ends[1]!, lx.ends[0]!) : all - n;
   const taken = Math.min(most - n, next);
@@ -227,7 +227,7 @@ function fill(tcb: Tcb, lx: LinuxSender, n: number, all: number, most: number): 
 }
 
 /** By the clock that tells events apart. */
-function sentAt(lx: LinuxSender, now: number): number {
+function sentAt(lx: LinuxVariables, now: number): number {
   return Math.max(lx.clock, now);
 }
 
@@ -238,7 +238,7 @@ function mayFinish(tcb: Tcb): boolean {
 
 function emitNew(
   tcb: Tcb,
-  lx: LinuxSender,
+  lx: LinuxVariables,
   packet: Packet,
   n: number,
   fin: boolean,
@@ -278,7 +278,7 @@ function emitNew(
 }
 
 /** As much as a window has room for that is too small (RFC 9293 §3.8.6.2.1 (4)); else an old segment without data (§3.8.6.1). */
-function sendWindowProbe(tcb: Tcb, lx: LinuxSender, packet: Packet, now: number): boolean {
+function sendWindowProbe(tcb: Tcb, lx: LinuxVariables, packet: Packet, now: number): boolean {
   const { snd } = tcb;
   const end = headEnd(tcb, lx);
   const window = diff((snd.una + snd.wnd) | 0, snd.nxt);
@@ -298,7 +298,7 @@ function sendWindowProbe(tcb: Tcb, lx: LinuxSender, packet: Packet, now: number)
 }
 
 /** RFC 8985 §7.3: one segment of new data if there is any, else the last one again. */
-function sendProbe(tcb: Tcb, lx: LinuxSender, packet: Packet, now: number): boolean {
+function sendProbe(tcb: Tcb, lx: LinuxVariables, packet: Packet, now: number): boolean {
   if (lx.probing || !(probeNew(tcb, lx, packet, now) || probeOld(tcb, lx, packet, now))) {
     rearm(tcb, lx, true, now);
     return false;
@@ -309,7 +309,7 @@ function sendProbe(tcb: Tcb, lx: LinuxSender, packet: Packet, now: number): bool
   return true;
 }
 
-function probeNew(tcb: Tcb, lx: LinuxSender, packet: Packet, now: number): boolean {
+function probeNew(tcb: Tcb, lx: LinuxVariables, packet: Packet, now: number): boolean {
   const { snd } = tcb;
   lx.probeResent = false;
   const end = headEnd(tcb, lx);
@@ -323,7 +323,7 @@ function probeNew(tcb: Tcb, lx: LinuxSender, packet: Packet, now: number): boole
   return sent;
 }
 
-function probeOld(tcb: Tcb, lx: LinuxSender, packet: Packet, now: number): boolean {
+function probeOld(tcb: Tcb, lx: LinuxVariables, packet: Packet, now: number): boolean {
   const { records } = tcb.env;
   if (tcb.tail === NONE) return false;
   const mss = segmentRoom(tcb);

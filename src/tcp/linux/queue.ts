@@ -8,8 +8,8 @@ import { isRecordEnd } from "../record-ends.ts";
 import { diff, gt, le, max } from "../seq.ts";
 import { SYN_RECEIVED, SYN_SENT } from "../state.ts";
 import type { Tcb } from "../tcb.ts";
-import { type LinuxSender, PUSH_ALL, PUSH_NORMAL, PUSH_WHOLE, push, tick } from "./sender.ts";
 import { restartAfterIdle } from "./usage.ts";
+import { type LinuxVariables, PUSH_ALL, PUSH_NORMAL, PUSH_WHOLE, push, tick } from "./variables.ts";
 
 /** Octets of the largest super-segment: 64 KiB less the largest headers. */
 const SUPER_MAX = 65_215;
@@ -40,7 +40,7 @@ export function queueEnd(tcb: Tcb): number {
 }
 
 /** Much was written since something was pushed. */
-function mustPush(tcb: Tcb, lx: LinuxSender, at: number): boolean {
+function mustPush(tcb: Tcb, lx: LinuxVariables, at: number): boolean {
   return gt(at, (lx.pushEnd + (tcb.snd.wndMax >> 1)) | 0);
 }
 
@@ -57,7 +57,7 @@ export function wrote(tcb: Tcb, n: number, more: boolean, now: number): void {
 }
 
 /** The end of what is in pieces. */
-export function copiedEnd(tcb: Tcb, lx: LinuxSender): number {
+export function copiedEnd(tcb: Tcb, lx: LinuxVariables): number {
   return lx.copying ? lx.copied : queueEnd(tcb);
 }
 
@@ -65,11 +65,11 @@ export function copiedEnd(tcb: Tcb, lx: LinuxSender): number {
  * A step of SEND as Linux takes it: a piece is filled, and what is full may be sent before more is copied: what is sent
  * depends on it, and so does how the pieces go on.
  */
-export function copyOn(tcb: Tcb, lx: LinuxSender, now: number): void {
+export function copyOn(tcb: Tcb, lx: LinuxVariables, now: number): void {
   copy(tcb, lx, queueEnd(tcb), now);
 }
 
-function copy(tcb: Tcb, lx: LinuxSender, end: number, now: number): void {
+function copy(tcb: Tcb, lx: LinuxVariables, end: number, now: number): void {
   let start = openPiece(tcb, lx, lx.copied);
   const room = sizeGoal(tcb) - diff(lx.copied, start);
   if (room <= 0) {
@@ -101,7 +101,7 @@ function copy(tcb: Tcb, lx: LinuxSender, end: number, now: number): void {
 }
 
 /** Where the piece begins to which octets at `at` belong. */
-function openPiece(tcb: Tcb, lx: LinuxSender, at: number): number {
+function openPiece(tcb: Tcb, lx: LinuxVariables, at: number): number {
   const { nxt } = tcb.snd;
   forget(lx, nxt);
   if (!gt(at, nxt)) return at;
@@ -113,14 +113,14 @@ function openPiece(tcb: Tcb, lx: LinuxSender, at: number): number {
   return last === undefined ? nxt : max(last, nxt);
 }
 
-function close(lx: LinuxSender, at: number): void {
+function close(lx: LinuxVariables, at: number): void {
   lx.ends.push(at);
   lx.endPushes.push(lx.tailPush);
   lx.tailPush = false;
 }
 
 /** Pieces that were sent. */
-export function forget(lx: LinuxSender, upTo: number): void {
+export function forget(lx: LinuxVariables, upTo: number): void {
   while (lx.ends.length > 0 && le(lx.ends[0]!, upTo)) {
     lx.ends.shift();
     lx.endPushes.shift();
@@ -128,7 +128,7 @@ export function forget(lx: LinuxSender, upTo: number): void {
 }
 
 /** The end of the first piece that was not sent, FIN included; undefined: all was. */
-export function headEnd(tcb: Tcb, lx: LinuxSender): number | undefined {
+export function headEnd(tcb: Tcb, lx: LinuxVariables): number | undefined {
   const { snd } = tcb;
   if (snd.finSent) return undefined;
   const end = copiedEnd(tcb, lx);

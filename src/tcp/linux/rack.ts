@@ -7,8 +7,8 @@ import { CA_RECOVERY, T_REORDER, T_RETRANSMIT, type Tcb } from "../tcb.ts";
 import { enterRecovery } from "./alert.ts";
 import { reduceCwnd } from "./reduction.ts";
 import { EVER_RESENT, markLost } from "./scoreboard.ts";
-import { arm, inFlight, type LinuxSender, RESEND_LOST, tick } from "./sender.ts";
 import { rearm } from "./timers.ts";
+import { arm, inFlight, type LinuxVariables, RESEND_LOST, tick } from "./variables.ts";
 
 /** Recoveries without D-SACK after which the reordering window shrinks again (RFC 8985 §6.2 step 4). */
 const PERSIST = 16;
@@ -16,7 +16,7 @@ const PERSIST = 16;
 const TIMEOUT_MIN = 2 * MILLISECOND;
 
 /** Record r, or what was just cut from it, arrived: its end, the time of its last copy, its marks. */
-export function advance(tcb: Tcb, lx: LinuxSender, flags: number, end: number, time: number, now: number): void {
+export function advance(tcb: Tcb, lx: LinuxVariables, flags: number, end: number, time: number, now: number): void {
   const rtt = now - time;
   // So early an answer is one to the first copy.
   if (flags & EVER_RESENT && Math.ceil(rtt) < tcb.rttMin) return;
@@ -33,7 +33,7 @@ function sentAfter(t1: number, end1: number, t2: number, end2: number): boolean 
 }
 
 /** Step 4: D-SACKs open the reordering window, once per round trip; recoveries without one close it. */
-export function updateWindow(tcb: Tcb, lx: LinuxSender, deliveredBefore: number): void {
+export function updateWindow(tcb: Tcb, lx: LinuxVariables, deliveredBefore: number): void {
   if (deliveredBefore < lx.rackLastDelivered) lx.dsackSeen = false;
   if (lx.dsackSeen) {
     lx.reoSteps = Math.min(255, lx.reoSteps + 1);
@@ -43,19 +43,19 @@ export function updateWindow(tcb: Tcb, lx: LinuxSender, deliveredBefore: number)
   } else if (lx.reoPersist === 0) lx.reoSteps = 1;
 }
 
-function reorderingWindow(tcb: Tcb, lx: LinuxSender): number {
+function reorderingWindow(tcb: Tcb, lx: LinuxVariables): number {
   if (tcb.reorderingsSeen === 0 && (tcb.cc.phase >= CA_RECOVERY || lx.sackedOut >= tcb.reordering)) return 0;
   if (tcb.rttMin === NEVER) return 0;
   return Math.min(Math.floor(tcb.rttMin / 4) * lx.reoSteps, Math.floor(lx.srtt8 / 8));
 }
 
 /** How much longer record r may take before it counts as lost. */
-export function patience(tcb: Tcb, lx: LinuxSender, r: number, window: number, now: number): number {
+export function patience(tcb: Tcb, lx: LinuxVariables, r: number, window: number, now: number): number {
   return lx.rackRtt + window - (Math.max(lx.clock, now) - tcb.env.records.time[r]!);
 }
 
 /** Step 5. Returns how long to wait for what is not lost yet, or 0. */
-function detect(tcb: Tcb, lx: LinuxSender, now: number): number {
+function detect(tcb: Tcb, lx: LinuxVariables, now: number): number {
   const { records } = tcb.env;
   const window = reorderingWindow(tcb, lx);
   let wait = 0;
@@ -71,7 +71,7 @@ function detect(tcb: Tcb, lx: LinuxSender, now: number): number {
 }
 
 /** After an ACK that RACK learnt from. True: its own timer runs now. */
-export function markOverdue(tcb: Tcb, lx: LinuxSender, now: number): boolean {
+export function markOverdue(tcb: Tcb, lx: LinuxVariables, now: number): boolean {
   if (!lx.rackAdvanced) return false;
   lx.rackAdvanced = false;
   const wait = detect(tcb, lx, now);
@@ -80,7 +80,7 @@ export function markOverdue(tcb: Tcb, lx: LinuxSender, now: number): boolean {
 }
 
 /** RFC 8985 §6.3: the timer fired. */
-export function overtaken(tcb: Tcb, lx: LinuxSender, now: number): void {
+export function overtaken(tcb: Tcb, lx: LinuxVariables, now: number): void {
   const before = inFlight(lx);
   const lost = lx.lost;
   tick(lx, now);
@@ -96,7 +96,7 @@ export function overtaken(tcb: Tcb, lx: LinuxSender, now: number): void {
 }
 
 /** Whether what is not SACKed counts as lost when the retransmission timer fires: the head, and what RACK would not wait for. */
-export function isOverdue(tcb: Tcb, lx: LinuxSender, r: number, now: number): boolean {
+export function isOverdue(tcb: Tcb, lx: LinuxVariables, r: number, now: number): boolean {
   return r === tcb.head || patience(tcb, lx, r, 0, now) <= 0;
 }
 

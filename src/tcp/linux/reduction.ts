@@ -6,7 +6,15 @@ import { diff, ge, lt } from "../seq.ts";
 import { CA_CWR, CA_DISORDER, CA_OPEN, CA_RECOVERY, type Tcb } from "../tcb.ts";
 import type { Answer } from "./ack.ts";
 import { EVER_RESENT, highestSacked, remark } from "./scoreboard.ts";
-import { cwndOf, inFlight, type LinuxSender, SSTHRESH_INFINITE, setCwnd, setSsthresh, ssthreshOf } from "./sender.ts";
+import {
+  cwndOf,
+  inFlight,
+  type LinuxVariables,
+  SSTHRESH_INFINITE,
+  setCwnd,
+  setSsthresh,
+  ssthreshOf,
+} from "./variables.ts";
 
 /** Linux' tcp_max_reordering. */
 const REORDERING_MAX = 300;
@@ -27,14 +35,14 @@ export function currentSsthresh(tcb: Tcb): number {
 }
 
 /** What undo will look at. */
-export function armUndo(tcb: Tcb, lx: LinuxSender): void {
+export function armUndo(tcb: Tcb, lx: LinuxVariables): void {
   lx.undoArmed = tcb.params.undo;
   lx.undoMarker = tcb.snd.una;
   lx.undoResent = lx.retransOut + (lx.probing && lx.probeResent ? 1 : 0);
   if (lx.undoResent === 0) lx.undoResent = -1;
 }
 
-export function beginReduction(tcb: Tcb, lx: LinuxSender, now: number): void {
+export function beginReduction(tcb: Tcb, lx: LinuxVariables, now: number): void {
   const { cc } = tcb;
   cc.recover = tcb.snd.nxt;
   cc.credit = 0;
@@ -49,7 +57,7 @@ export function beginReduction(tcb: Tcb, lx: LinuxSender, now: number): void {
 /** RFC 6937, with a segment more for an ACK that moves SND.UNA and shows no further loss. */
 export function reduceCwnd(
   tcb: Tcb,
-  lx: LinuxSender,
+  lx: LinuxVariables,
   delivered: number,
   lost: number,
   advanced: boolean,
@@ -72,7 +80,7 @@ export function reduceCwnd(
   traceCwnd(tcb, M.CC_RECOVERY, now);
 }
 
-export function endReduction(tcb: Tcb, lx: LinuxSender, now: number): void {
+export function endReduction(tcb: Tcb, lx: LinuxVariables, now: number): void {
   const ssthresh = ssthreshOf(tcb);
   if (ssthresh >= SSTHRESH_INFINITE || !(tcb.cc.phase === CA_CWR || lx.undoArmed)) return;
   setCwnd(tcb, ssthresh);
@@ -81,7 +89,7 @@ export function endReduction(tcb: Tcb, lx: LinuxSender, now: number): void {
 }
 
 /** RFC 3168 §6.1.2: once per window of data. */
-export function enterCwr(tcb: Tcb, lx: LinuxSender, now: number): void {
+export function enterCwr(tcb: Tcb, lx: LinuxVariables, now: number): void {
   lx.priorSsthresh = 0;
   if (tcb.cc.phase >= CA_CWR) return;
   lx.undoArmed = false;
@@ -91,13 +99,13 @@ export function enterCwr(tcb: Tcb, lx: LinuxSender, now: number): void {
 }
 
 /** Something that was resent, and was not SACKed or acknowledged since, is in flight; looks no further than the first record. */
-export function anyResent(tcb: Tcb, lx: LinuxSender): boolean {
+export function anyResent(tcb: Tcb, lx: LinuxVariables): boolean {
   if (lx.retransOut > 0) return true;
   return tcb.head !== NONE && (tcb.env.records.flags[tcb.head]! & EVER_RESENT) !== 0;
 }
 
 /** Open where nothing is SACKed, lost or resent; else Disorder. */
-export function keepOpen(tcb: Tcb, lx: LinuxSender): void {
+export function keepOpen(tcb: Tcb, lx: LinuxVariables): void {
   const phase = lx.sackedOut + lx.lostOut > 0 || anyResent(tcb, lx) ? CA_DISORDER : CA_OPEN;
   if (tcb.cc.phase === phase) return;
   setPhase(tcb, phase);
@@ -105,18 +113,18 @@ export function keepOpen(tcb: Tcb, lx: LinuxSender): void {
 }
 
 /** The ACK answers what was sent before anything was resent (RFC 3522). */
-function answersOriginal(tcb: Tcb, lx: LinuxSender, answer: Answer): boolean {
+function answersOriginal(tcb: Tcb, lx: LinuxVariables, answer: Answer): boolean {
   if (lx.resentSince) return answer.echoed && lt(answer.tsecr, lx.retransStamp);
   // Nothing was resent yet; but without SACK the stamp is forgotten where the state is held.
   return tcb.sackOk || lt(tcb.snd.una, tcb.cc.recover);
 }
 
-function mayUndo(tcb: Tcb, lx: LinuxSender, answer: Answer): boolean {
+function mayUndo(tcb: Tcb, lx: LinuxVariables, answer: Answer): boolean {
   return lx.undoArmed && (lx.undoResent === 0 || answersOriginal(tcb, lx, answer));
 }
 
 /** Takes the reduction back. @param unmark nothing is lost after all */
-export function undo(tcb: Tcb, lx: LinuxSender, unmark: boolean, now: number): void {
+export function undo(tcb: Tcb, lx: LinuxVariables, unmark: boolean, now: number): void {
   const { records } = tcb.env;
   if (unmark) for (let r = tcb.head; r !== NONE; r = records.next[r]!) remark(tcb, lx, r, 0, LOST);
   if (lx.priorSsthresh > 0) {
@@ -134,7 +142,7 @@ export function undo(tcb: Tcb, lx: LinuxSender, unmark: boolean, now: number): v
 }
 
 /** D-SACKs told that all that was resent had arrived (RFC 3708). */
-export function undoByDsack(tcb: Tcb, lx: LinuxSender, now: number): boolean {
+export function undoByDsack(tcb: Tcb, lx: LinuxVariables, now: number): boolean {
   if (!lx.undoArmed || lx.undoResent !== 0) return false;
   lx.reoPersist = Math.min(16, lx.reoPersist + 1);
   undo(tcb, lx, false, now);
@@ -142,7 +150,7 @@ export function undoByDsack(tcb: Tcb, lx: LinuxSender, now: number): boolean {
 }
 
 /** Without SACK the state is held until something above `recover` is acknowledged (RFC 6582 §4). */
-function mustHold(tcb: Tcb, lx: LinuxSender): boolean {
+function mustHold(tcb: Tcb, lx: LinuxVariables): boolean {
   if (tcb.sackOk || tcb.snd.una !== tcb.cc.recover) return false;
   // Nobody knows any more which copies are in flight.
   if (!anyResent(tcb, lx)) lx.resentSince = false;
@@ -150,7 +158,7 @@ function mustHold(tcb: Tcb, lx: LinuxSender): boolean {
 }
 
 /** All of `recover` is acknowledged. True: the state stays for now. */
-export function undoRecovery(tcb: Tcb, lx: LinuxSender, answer: Answer, now: number): boolean {
+export function undoRecovery(tcb: Tcb, lx: LinuxVariables, answer: Answer, now: number): boolean {
   if (mayUndo(tcb, lx, answer)) undo(tcb, lx, false, now);
   else if (lx.reoPersist > 0) lx.reoPersist--;
   if (mustHold(tcb, lx)) return true;
@@ -159,7 +167,7 @@ export function undoRecovery(tcb: Tcb, lx: LinuxSender, answer: Answer, now: num
 }
 
 /** Part of it is acknowledged, by what was thought lost: it was late. True: nothing else is to be done now. */
-export function undoPartial(tcb: Tcb, lx: LinuxSender, answer: Answer, before: number, now: number): boolean {
+export function undoPartial(tcb: Tcb, lx: LinuxVariables, answer: Answer, before: number, now: number): boolean {
   if (!lx.undoArmed || !answersOriginal(tcb, lx, answer)) return false;
   noteReordering(tcb, lx, before);
   if (lx.retransOut > 0) return true;
@@ -170,7 +178,7 @@ export function undoPartial(tcb: Tcb, lx: LinuxSender, answer: Answer, before: n
 }
 
 /** The timeout was for nothing. @param sure F-RTO found it out */
-export function undoLoss(tcb: Tcb, lx: LinuxSender, answer: Answer, sure: boolean, now: number): boolean {
+export function undoLoss(tcb: Tcb, lx: LinuxVariables, answer: Answer, sure: boolean, now: number): boolean {
   if (!sure && !mayUndo(tcb, lx, answer)) return false;
   undo(tcb, lx, true, now);
   tcb.retries = 0;
@@ -180,7 +188,7 @@ export function undoLoss(tcb: Tcb, lx: LinuxSender, answer: Answer, sure: boolea
 }
 
 /** What begins at `low` arrived after something sent later: by how many segments? */
-export function noteReordering(tcb: Tcb, lx: LinuxSender, low: number): void {
+export function noteReordering(tcb: Tcb, lx: LinuxVariables, low: number): void {
   const high = highestSacked(tcb, lx);
   if (ge(low, high)) return;
   const octets = diff(high, low);
@@ -190,21 +198,21 @@ export function noteReordering(tcb: Tcb, lx: LinuxSender, low: number): void {
 }
 
 /** Without SACK: more duplicates than there can be. */
-export function limitDuplicates(lx: LinuxSender): boolean {
+export function limitDuplicates(lx: LinuxVariables): boolean {
   const holes = Math.min(Math.max(lx.lostOut, 1), lx.packetsOut);
   if (lx.sackedOut + holes <= lx.packetsOut) return false;
   lx.sackedOut = lx.packetsOut - holes;
   return true;
 }
 
-export function noteDuplicateReordering(tcb: Tcb, lx: LinuxSender, acked: number): void {
+export function noteDuplicateReordering(tcb: Tcb, lx: LinuxVariables, acked: number): void {
   if (!limitDuplicates(lx)) return;
   tcb.reordering = Math.min(lx.packetsOut + acked, REORDERING_MAX);
   tcb.reorderingsSeen++;
 }
 
 /** Nothing in flight was resent: an episode that left a stamp is over. */
-export function forgetResent(tcb: Tcb, lx: LinuxSender): void {
+export function forgetResent(tcb: Tcb, lx: LinuxVariables): void {
   if (!anyResent(tcb, lx)) lx.resentSince = false;
 }
 

@@ -5,7 +5,7 @@ import { tsval } from "../rto.ts";
 import type { Segment } from "../segment.ts";
 import { gt } from "../seq.ts";
 import type { Tcb } from "../tcb.ts";
-import { cwndOf, type LinuxSender, ssthreshOf } from "./sender.ts";
+import { cwndOf, type LinuxVariables, ssthreshOf } from "./variables.ts";
 
 /** What one ACK says about the round trip, us; -1: nothing. */
 export class RoundTrips {
@@ -24,7 +24,7 @@ export class RoundTrips {
 /** Takes the sample of an ACK. @param acked it acknowledged something. Returns what congestion control is told: us, or -1. */
 export function takeSample(
   tcb: Tcb,
-  lx: LinuxSender,
+  lx: LinuxVariables,
   seg: Segment,
   trips: RoundTrips,
   acked: boolean,
@@ -42,7 +42,7 @@ export function takeSample(
 }
 
 /** @param recent of the newest segment: what the path itself takes. */
-export function sampled(tcb: Tcb, lx: LinuxSender, rtt: number, recent: number, now: number): void {
+export function sampled(tcb: Tcb, lx: LinuxVariables, rtt: number, recent: number, now: number): void {
   if (recent >= 0) tcb.rttMin = Math.min(tcb.rttMin, Math.max(Math.floor(recent), 1));
   estimate(tcb, lx, Math.max(Math.floor(rtt), 1));
   tcb.srtt = lx.srtt8 / 8;
@@ -52,7 +52,7 @@ export function sampled(tcb: Tcb, lx: LinuxSender, rtt: number, recent: number, 
   tcb.env.trace.record(now, EV_RTT, 0, tcb.id, rtt, tcb.srtt, tcb.rttvar, tcb.rto);
 }
 
-function estimate(tcb: Tcb, lx: LinuxSender, rtt: number): void {
+function estimate(tcb: Tcb, lx: LinuxVariables, rtt: number): void {
   const { rtoMin } = tcb.params;
   if (lx.srtt8 === 0) {
     lx.srtt8 = rtt * 8;
@@ -82,7 +82,7 @@ function estimate(tcb: Tcb, lx: LinuxSender, rtt: number): void {
 }
 
 /** RTO without back-off. */
-export function rtoOf(tcb: Tcb, lx: LinuxSender): number {
+export function rtoOf(tcb: Tcb, lx: LinuxVariables): number {
   const { rtoInitial, rtoMax } = tcb.params;
   if (lx.srtt8 === 0) return rtoInitial;
   const rto = Math.floor(lx.srtt8 / 8) + lx.rttvar;
@@ -90,7 +90,7 @@ export function rtoOf(tcb: Tcb, lx: LinuxSender): number {
 }
 
 /** What cwnd and the round trip amount to now: super-segments are as large as what goes in a millisecond. */
-export function updateRate(tcb: Tcb, lx: LinuxSender): void {
+export function updateRate(tcb: Tcb, lx: LinuxVariables): void {
   const cwnd = cwndOf(tcb);
   const gain = cwnd < Math.floor(ssthreshOf(tcb) / 2) ? 2 : 1.2;
   const srtt = lx.srtt8 / 8;

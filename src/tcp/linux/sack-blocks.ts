@@ -9,7 +9,7 @@ import { advance } from "./rack.ts";
 import { noteReordering } from "./reduction.ts";
 import type { RoundTrips } from "./round-trip.ts";
 import { cut, EVER_RESENT, highestSacked, payloadOf, recordAt, remark } from "./scoreboard.ts";
-import type { LinuxSender } from "./sender.ts";
+import type { LinuxVariables } from "./variables.ts";
 
 /** Indices of the blocks of one ACK by their left edges: scratch. */
 const ascending = new Int8Array(4);
@@ -19,7 +19,7 @@ let low = 0;
 /** @param before SND.UNA before this ACK */
 export function applySackBlocks(
   tcb: Tcb,
-  lx: LinuxSender,
+  lx: LinuxVariables,
   seg: Segment,
   before: number,
   answer: Answer,
@@ -52,7 +52,7 @@ export function applySackBlocks(
 }
 
 /** Neither reversed nor beyond what was sent; below SND.UNA only what a D-SACK may speak of. */
-function isValid(tcb: Tcb, lx: LinuxSender, left: number, right: number, dsack: boolean): boolean {
+function isValid(tcb: Tcb, lx: LinuxVariables, left: number, right: number, dsack: boolean): boolean {
   const { una, nxt, wndMax } = tcb.snd;
   if (gt(right, nxt) || !lt(left, right)) return false;
   if (gt(left, una)) return true;
@@ -62,7 +62,7 @@ function isValid(tcb: Tcb, lx: LinuxSender, left: number, right: number, dsack: 
 }
 
 /** RFC 2883 §4: the first block lies below the ACK, or inside the second one. */
-function reportsDuplicate(tcb: Tcb, lx: LinuxSender, seg: Segment, before: number, answer: Answer): boolean {
+function reportsDuplicate(tcb: Tcb, lx: LinuxVariables, seg: Segment, before: number, answer: Answer): boolean {
   const { sackBlocks, sackLeft, sackRight } = seg.options;
   const left = sackLeft[0]!;
   const right = sackRight[0]!;
@@ -77,7 +77,7 @@ function reportsDuplicate(tcb: Tcb, lx: LinuxSender, seg: Segment, before: numbe
 }
 
 /** Segments that are reported as duplicates; 0: it cannot be true. */
-function countDuplicates(tcb: Tcb, lx: LinuxSender, left: number, right: number, answer: Answer): number {
+function countDuplicates(tcb: Tcb, lx: LinuxVariables, left: number, right: number, answer: Answer): number {
   const octets = diff(right, left);
   if (octets <= 0 || octets > tcb.snd.wndMax) return 0;
   let n = 1;
@@ -94,7 +94,7 @@ function countDuplicates(tcb: Tcb, lx: LinuxSender, left: number, right: number,
 
 function walk(
   tcb: Tcb,
-  lx: LinuxSender,
+  lx: LinuxVariables,
   left: number,
   right: number,
   dsack: boolean,
@@ -110,7 +110,7 @@ function walk(
 }
 
 /** Cuts record r where a block begins or ends, between segments; true if what r is now lies in the block. */
-function fit(tcb: Tcb, lx: LinuxSender, r: number, left: number, right: number): boolean {
+function fit(tcb: Tcb, lx: LinuxVariables, r: number, left: number, right: number): boolean {
   const { records } = tcb.env;
   if (records.segments[r]! <= 1 || !mayRecord(tcb)) return false;
   const { mss } = tcb.snd;
@@ -130,7 +130,7 @@ function fit(tcb: Tcb, lx: LinuxSender, r: number, left: number, right: number):
 /** Record r has arrived. */
 function tag(
   tcb: Tcb,
-  lx: LinuxSender,
+  lx: LinuxVariables,
   r: number,
   dsack: boolean,
   answer: Answer,
@@ -164,7 +164,7 @@ function tag(
   if (dsack) remark(tcb, lx, r, 0, RESENT);
 }
 
-function neverResent(tcb: Tcb, lx: LinuxSender, r: number, answer: Answer, trips: RoundTrips, now: number): void {
+function neverResent(tcb: Tcb, lx: LinuxVariables, r: number, answer: Answer, trips: RoundTrips, now: number): void {
   const { records } = tcb.env;
   const start = records.start[r]!;
   if (lt(start, highestSacked(tcb, lx)) && lt(start, low)) low = start;

@@ -5,7 +5,7 @@ import { AMBIGUOUS, HAS_FIN, HAS_SYN, LOST, NONE, RESENT, SACKED } from "../reco
 import { splitAt } from "../sack.ts";
 import { diff, le, lt } from "../seq.ts";
 import type { Tcb } from "../tcb.ts";
-import type { LinuxSender } from "./sender.ts";
+import type { LinuxVariables } from "./variables.ts";
 
 /** Sent more than once, whether that copy is thought to be in flight or not. */
 export const EVER_RESENT = AMBIGUOUS;
@@ -34,7 +34,7 @@ export function recount(tcb: Tcb): void {
   }
 }
 
-function add(lx: LinuxSender, flags: number, n: number): void {
+function add(lx: LinuxVariables, flags: number, n: number): void {
   lx.packetsOut += n;
   if (flags & SACKED) lx.sackedOut += n;
   if (flags & LOST) lx.lostOut += n;
@@ -42,14 +42,14 @@ function add(lx: LinuxSender, flags: number, n: number): void {
 }
 
 /** Record r is another number of segments, or (0) none any more. */
-export function setSegments(tcb: Tcb, lx: LinuxSender, r: number, n: number): void {
+export function setSegments(tcb: Tcb, lx: LinuxVariables, r: number, n: number): void {
   const { records } = tcb.env;
   add(lx, records.flags[r]!, n - records.segments[r]!);
   records.segments[r] = n;
 }
 
 /** Sets and clears marks of record r, and keeps the sums right, in octets as well. */
-export function remark(tcb: Tcb, lx: LinuxSender, r: number, set: number, clear: number): void {
+export function remark(tcb: Tcb, lx: LinuxVariables, r: number, set: number, clear: number): void {
   const { records } = tcb.env;
   const before = records.flags[r]!;
   const after = (before & ~clear) | set;
@@ -75,7 +75,7 @@ export function remark(tcb: Tcb, lx: LinuxSender, r: number, set: number, clear:
 }
 
 /** Cuts record r at `seq`, a boundary of its segments or not; both halves are counted anew. */
-export function cut(tcb: Tcb, lx: LinuxSender, r: number, seq: number, mss: number): void {
+export function cut(tcb: Tcb, lx: LinuxVariables, r: number, seq: number, mss: number): void {
   const { records } = tcb.env;
   setSegments(tcb, lx, r, 0);
   splitAt(tcb, r, seq);
@@ -86,14 +86,14 @@ export function cut(tcb: Tcb, lx: LinuxSender, r: number, seq: number, mss: numb
 }
 
 /** The same octets are fewer segments: without SACK, duplicates were counted that can be none any more. */
-export function recut(tcb: Tcb, lx: LinuxSender, r: number, n: number): void {
+export function recut(tcb: Tcb, lx: LinuxVariables, r: number, n: number): void {
   const before = lx.packetsOut;
   setSegments(tcb, lx, r, n);
   if (!tcb.sackOk) lx.sackedOut -= Math.min(lx.sackedOut, Math.max(0, before - lx.packetsOut));
 }
 
 /** Takes off what lies before `ack` in record r, the first one. */
-export function trim(tcb: Tcb, lx: LinuxSender, r: number, ack: number, mss: number): void {
+export function trim(tcb: Tcb, lx: LinuxVariables, r: number, ack: number, mss: number): void {
   shorten(tcb, r, ack);
   setSegments(tcb, lx, r, segmentsIn(payloadOf(tcb, r), mss));
 }
@@ -110,7 +110,7 @@ export function shorten(tcb: Tcb, r: number, ack: number): void {
 }
 
 /** The first record is acknowledged as a whole. */
-export function dropHead(tcb: Tcb, lx: LinuxSender): void {
+export function dropHead(tcb: Tcb, lx: LinuxVariables): void {
   const { records } = tcb.env;
   const r = tcb.head;
   trim(tcb, lx, r, records.end[r]!, 1);
@@ -124,7 +124,7 @@ export function dropHead(tcb: Tcb, lx: LinuxSender): void {
 }
 
 /** The copy of record r that is in flight is lost: the first, or one that was resent. */
-export function markLost(tcb: Tcb, lx: LinuxSender, r: number, cause: number, now: number): void {
+export function markLost(tcb: Tcb, lx: LinuxVariables, r: number, cause: number, now: number): void {
   const { records, trace } = tcb.env;
   const flags = records.flags[r]!;
   if (flags & SACKED) return;
@@ -139,7 +139,7 @@ export function markLost(tcb: Tcb, lx: LinuxSender, r: number, cause: number, no
 }
 
 /** Small segments behind record r ride along when it is sent again, as far as one segment has room (RFC 9293 §3.7.4). */
-export function join(tcb: Tcb, lx: LinuxSender, r: number, room: number): void {
+export function join(tcb: Tcb, lx: LinuxVariables, r: number, room: number): void {
   const { records } = tcb.env;
   if (records.flags[r]! & (HAS_FIN | HAS_SYN)) return;
   for (;;) {
@@ -172,7 +172,7 @@ export function join(tcb: Tcb, lx: LinuxSender, r: number, room: number): void {
 }
 
 /** The end of the highest record that is SACKed, or SND.UNA. */
-export function highestSacked(tcb: Tcb, lx: LinuxSender): number {
+export function highestSacked(tcb: Tcb, lx: LinuxVariables): number {
   return lx.sackedOut > 0 && tcb.sackOk ? tcb.sackHigh : tcb.snd.una;
 }
 

@@ -3,9 +3,9 @@ import { ge, gt, lt } from "../seq.ts";
 import { CA_CWR, type Tcb } from "../tcb.ts";
 import type { Answer } from "./ack.ts";
 import { beginReduction, endReduction, keepOpen, setPhase } from "./reduction.ts";
-import type { LinuxSender } from "./sender.ts";
+import type { LinuxVariables } from "./variables.ts";
 
-export function probeAnswered(tcb: Tcb, lx: LinuxSender, ack: number, answer: Answer, now: number): void {
+export function probeAnswered(tcb: Tcb, lx: LinuxVariables, ack: number, answer: Answer, now: number): void {
   if (lt(ack, lx.probeEnd)) return;
   if (!lx.probeResent || answer.dsackOfProbe) lx.probing = false;
   else if (gt(ack, lx.probeEnd)) {

@@ -2,6 +2,7 @@
 import { MILLISECOND, NEVER } from "#base/time";
 import { EV_TIMER } from "#base/trace";
 import { ETIMEDOUT } from "../error.ts";
+import { silent } from "../fast-open-client.ts";
 import { finish } from "../finish.ts";
 import * as M from "../marks.ts";
 import { NONE } from "../records.ts";
@@ -10,10 +11,11 @@ import { mayRecord } from "../sack.ts";
 import { lt } from "../seq.ts";
 import { ESTABLISHED } from "../state.ts";
 import { EVENT_SOFT_ERROR, T_PERSIST, T_RETRANSMIT, type Tcb } from "../tcb.ts";
+import { SILENCE } from "../timeouts.ts";
 import { enterLoss } from "./alert.ts";
 import { headEnd } from "./queue.ts";
-import { arm, type LinuxSender, RESEND_HEAD } from "./sender.ts";
 import { probeInterval } from "./timers.ts";
+import { arm, type LinuxVariables, RESEND_HEAD } from "./variables.ts";
 
 /** R2 is a time, that of so many timeouts which began at this. */
 const RTO_BASE = 200 * MILLISECOND;
@@ -26,7 +28,7 @@ const THIN_TIMEOUTS = 6;
 const THIN_SEGMENTS = 4;
 
 /** The retransmission timer of data fired. */
-export function retransmit(tcb: Tcb, lx: LinuxSender, now: number): void {
+export function retransmit(tcb: Tcb, lx: LinuxVariables, now: number): void {
   if (tcb.head === NONE) return;
   // Our retransmissions are probes of a window that was closed over what is in flight: these are answered, or not.
   const probes = tcb.snd.wnd === 0 && !tcb.rcv.closed;
@@ -40,6 +42,7 @@ export function retransmit(tcb: Tcb, lx: LinuxSender, now: number): void {
     tcb.retries++;
     tcb.timeouts++;
     if (tcb.retries === tcb.params.retriesR1) tcb.events |= EVENT_SOFT_ERROR;
+    if (tcb.retries === SILENCE) silent(tcb, now);
   }
   trace(tcb, T_RETRANSMIT, M.TIMER_RTO, tcb.retries, now);
   if (isThin(tcb, lx)) {
@@ -53,14 +56,14 @@ export function retransmit(tcb: Tcb, lx: LinuxSender, now: number): void {
 }
 
 /** RTO, but not beyond the user's patience, which counts from the first retransmission. */
-function withinUserTimeout(tcb: Tcb, lx: LinuxSender, now: number): number {
+function withinUserTimeout(tcb: Tcb, lx: LinuxVariables, now: number): number {
   const { userTimeout } = tcb.params;
   if (userTimeout === 0 || !lx.resentSince) return tcb.rto;
   return Math.min(tcb.rto, Math.max(lx.resentAt + userTimeout - now, MILLISECOND));
 }
 
 /** R2, or the user's timeout, since the first retransmission. */
-function isOver(tcb: Tcb, lx: LinuxSender, now: number): boolean {
+function isOver(tcb: Tcb, lx: LinuxVariables, now: number): boolean {
   if (tcb.retries === 0 || !lx.resentSince) return false;
   const { userTimeout } = tcb.params;
   return now - lx.resentAt >= (userTimeout > 0 ? userTimeout : modelTimeout(tcb, retriesMax(tcb)));
@@ -86,7 +89,7 @@ function orphanRetries(tcb: Tcb, alive: boolean): number {
 }
 
 /** Nothing came for twice the largest RTO, or the user's timeout. */
-function isSilent(tcb: Tcb, lx: LinuxSender, now: number): boolean {
+function isSilent(tcb: Tcb, lx: LinuxVariables, now: number): boolean {
   const { userTimeout, rtoMax } = tcb.params;
   const since = now - (lx.resentSince ? lx.resentAt : tcb.env.records.time[tcb.head]!);
   if (userTimeout > 0 && since > userTimeout) return true;
@@ -95,13 +98,13 @@ function isSilent(tcb: Tcb, lx: LinuxSender, now: number): boolean {
 }
 
 /** So little is in flight that duplicates never tell of a loss. */
-function isThin(tcb: Tcb, lx: LinuxSender): boolean {
+function isThin(tcb: Tcb, lx: LinuxVariables): boolean {
   if (!tcb.params.thinLinearTimeouts || tcb.state !== ESTABLISHED || tcb.retries > THIN_TIMEOUTS) return false;
   return lx.packetsOut < THIN_SEGMENTS;
 }
 
 /** The window is closed, or too small, and nothing is in flight (RFC 9293 §3.8.6.1). */
-export function probeWindow(tcb: Tcb, lx: LinuxSender, now: number): void {
+export function probeWindow(tcb: Tcb, lx: LinuxVariables, now: number): void {
   const { snd, params } = tcb;
   if (lx.packetsOut > 0 || headEnd(tcb, lx) === undefined) {
     tcb.probes = 0;

@@ -3,7 +3,7 @@ import { MILLISECOND, NEVER } from "#base/time";
 import { NONE } from "../records.ts";
 import { CA_CWR, CA_OPEN, T_LOSS_PROBE, T_REORDER, T_RETRANSMIT, type Tcb } from "../tcb.ts";
 import type { Answer } from "./ack.ts";
-import { arm, disarm, type LinuxSender } from "./sender.ts";
+import { arm, disarm, type LinuxVariables } from "./variables.ts";
 
 /** Beside two round trips: for several segments in flight, the shortest timer; for one, what a receiver may delay its ACK. */
 const PROBE_MARGIN = 2 * MILLISECOND;
@@ -20,7 +20,7 @@ function untilTimeout(tcb: Tcb, now: number): number {
 }
 
 /** After an ACK that moved on: a tail loss probe where there may be one, else the retransmission timer. */
-export function restart(tcb: Tcb, lx: LinuxSender, now: number): void {
+export function restart(tcb: Tcb, lx: LinuxVariables, now: number): void {
   if (!scheduleProbe(tcb, lx, true, now)) rearm(tcb, lx, false, now);
 }
 
@@ -28,7 +28,7 @@ export function restart(tcb: Tcb, lx: LinuxSender, now: number): void {
  * The retransmission timer begins anew.
  * @param insteadOfOther it takes the place of a shorter one: what has passed since the head was sent counts
  */
-export function rearm(tcb: Tcb, lx: LinuxSender, insteadOfOther: boolean, now: number): void {
+export function rearm(tcb: Tcb, lx: LinuxVariables, insteadOfOther: boolean, now: number): void {
   if (lx.packetsOut === 0) {
     disarm(tcb);
     return;
@@ -42,7 +42,7 @@ export function rearm(tcb: Tcb, lx: LinuxSender, insteadOfOther: boolean, now: n
  * RFC 8985 §7.2. False: no probe is due here.
  * @param advanced an ACK moved on, so that the retransmission timer would begin anew
  */
-export function scheduleProbe(tcb: Tcb, lx: LinuxSender, advanced: boolean, now: number): boolean {
+export function scheduleProbe(tcb: Tcb, lx: LinuxVariables, advanced: boolean, now: number): boolean {
   const { phase } = tcb.cc;
   if (!tcb.tailProbes || tcb.fast.early || lx.packetsOut === 0 || (phase !== CA_OPEN && phase !== CA_CWR)) return false;
   let wait = tcb.params.rtoInitial;
@@ -54,14 +54,14 @@ export function scheduleProbe(tcb: Tcb, lx: LinuxSender, advanced: boolean, now:
 }
 
 /** The peer threw away what it had SACKed: the timer fires soon. True: nothing else is done for now. */
-export function renege(tcb: Tcb, lx: LinuxSender, answer: Answer, now: number): boolean {
+export function renege(tcb: Tcb, lx: LinuxVariables, answer: Answer, now: number): boolean {
   answer.restart = false;
   arm(tcb, T_RETRANSMIT, now + Math.max(Math.floor(lx.srtt8 / 16), RENEGE_MIN));
   return true;
 }
 
 /** Of zero-window probes, with its back-off. */
-export function probeInterval(tcb: Tcb, lx: LinuxSender): number {
+export function probeInterval(tcb: Tcb, lx: LinuxVariables): number {
   const interval = probeBase(tcb) * 2 ** Math.min(lx.backoff, DOUBLINGS_MAX);
   return Math.min(interval, tcb.params.rtoMax);
 }

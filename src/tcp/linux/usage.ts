@@ -3,16 +3,16 @@ import * as M from "../marks.ts";
 import { lt } from "../seq.ts";
 import { CA_OPEN, type Tcb } from "../tcb.ts";
 import { currentSsthresh, traceCwnd } from "./reduction.ts";
-import { cwndOf, inFlight, type LinuxSender, setCwnd, setSsthresh, ssthreshOf } from "./sender.ts";
+import { cwndOf, inFlight, type LinuxVariables, setCwnd, setSsthresh, ssthreshOf } from "./variables.ts";
 
-function isLimited(tcb: Tcb, lx: LinuxSender): boolean {
+function isLimited(tcb: Tcb, lx: LinuxVariables): boolean {
   if (lx.cwndLimited) return true;
   const cwnd = cwndOf(tcb);
   return cwnd < ssthreshOf(tcb) && cwnd < 2 * lx.maxPacketsOut;
 }
 
 /** `n` segments were delivered outside of any reduction. */
-export function grow(tcb: Tcb, lx: LinuxSender, n: number, now: number): void {
+export function grow(tcb: Tcb, lx: LinuxVariables, n: number, now: number): void {
   lx.usedAt = now;
   if (!isLimited(tcb, lx)) return;
   const cwnd = cwndOf(tcb);
@@ -30,7 +30,7 @@ export function grow(tcb: Tcb, lx: LinuxSender, n: number, now: number): void {
 }
 
 /** A round of sending is over. @param refused cwnd let something wait */
-export function validate(tcb: Tcb, lx: LinuxSender, refused: boolean, now: number): void {
+export function validate(tcb: Tcb, lx: LinuxVariables, refused: boolean, now: number): void {
   const limited = refused || inFlight(lx) >= cwndOf(tcb);
   if (lx.pushed === 0 && !limited) return;
   const { snd } = tcb;
@@ -49,7 +49,7 @@ export function validate(tcb: Tcb, lx: LinuxSender, refused: boolean, now: numbe
 }
 
 /** A round trip's time-out in which cwnd was not used: it comes down half way to what was. */
-function decay(tcb: Tcb, lx: LinuxSender, now: number): void {
+function decay(tcb: Tcb, lx: LinuxVariables, now: number): void {
   if (tcb.cc.phase === CA_OPEN) {
     const used = Math.max(lx.cwndUsed, tcb.params.initialWindow);
     const cwnd = cwndOf(tcb);
@@ -64,7 +64,7 @@ function decay(tcb: Tcb, lx: LinuxSender, now: number): void {
 }
 
 /** RFC 2861: cwnd halves for each RTO of silence, down to the initial window. */
-export function restartAfterIdle(tcb: Tcb, lx: LinuxSender, now: number): void {
+export function restartAfterIdle(tcb: Tcb, lx: LinuxVariables, now: number): void {
   if (!tcb.params.slowStartAfterIdle || lx.packetsOut > 0) return;
   const idle = now - Math.max(tcb.lastSendTime, tcb.openedAt);
   if (idle <= tcb.rto) return;
@@ -79,6 +79,6 @@ export function restartAfterIdle(tcb: Tcb, lx: LinuxSender, now: number): void {
 }
 
 /** The first segment after silence: a clock that drives growth stood still meanwhile. */
-export function beganToSend(tcb: Tcb, lx: LinuxSender, now: number): void {
+export function beganToSend(tcb: Tcb, lx: LinuxVariables, now: number): void {
   if (inFlight(lx) === 0) tcb.congestion.idle(tcb, now - tcb.lastSendTime);
 }

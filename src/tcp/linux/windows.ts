@@ -5,9 +5,9 @@ import type { Segment } from "../segment.ts";
 import { diff, gt } from "../seq.ts";
 import { T_PERSIST, type Tcb } from "../tcb.ts";
 import { headEnd } from "./queue.ts";
-import { arm, type LinuxSender } from "./sender.ts";
 import { probeInterval } from "./timers.ts";
 import { restartAfterIdle } from "./usage.ts";
+import { arm, type LinuxVariables } from "./variables.ts";
 
 /** True: the window was taken. A segment that is not newer may widen it or close it, nothing else. */
 export function takeWindow(tcb: Tcb, seg: Segment, now: number): boolean {
@@ -29,7 +29,7 @@ export function takeWindow(tcb: Tcb, seg: Segment, now: number): boolean {
 }
 
 /** Nothing is in flight: a window that opened ends the probes, one that did not begins their interval anew. */
-export function windowProbes(tcb: Tcb, lx: LinuxSender, now: number): void {
+export function windowProbes(tcb: Tcb, lx: LinuxVariables, now: number): void {
   const { snd } = tcb;
   const end = headEnd(tcb, lx);
   if (end === undefined) return;

@@ -1,16 +1,4 @@
-/**
- * A sender that decides as Linux does, segment by segment: what is in flight, what is lost, how cwnd moves, what goes next and when.
- * Where Linux follows the RFCs it does so in its own order and with its own rounding, and scripts that were written for it count
- * segments; so it is a sender of its own beside `recovery.ts`, `rack.ts`, `undo.ts` and `output.ts`, behind one switch
- * (`sender` of params.ts). What it does was measured against a kernel: docs/adr.
- *
- * - `queue.ts`: what SEND queued, in the pieces that Linux keeps it in
- * - `output.ts`: which piece goes next; `deferral.ts`: when it waits for more
- * - `ack.ts`: what an ACK does; `scoreboard.ts`, `sack-blocks.ts`: what it says about what is in flight
- * - `alert.ts`: the states Open, Disorder, CWR, Recovery, Loss; `reduction.ts`: how cwnd falls, and when that is taken back
- * - `rack.ts`, `tail-probe.ts`: losses by time; `timers.ts`; `round-trip.ts`; `usage.ts`: is cwnd used at all?
- */
-
+/** What Linux' sender keeps of a connection, and the words it is spoken of. */
 import { NEVER } from "#base/time";
 import { T_LOSS_PROBE, T_PERSIST, T_REORDER, T_RETRANSMIT, type Tcb } from "../tcb.ts";
 
@@ -32,7 +20,7 @@ export const RESEND_AFTER_NEW = 2;
 export const RESEND_HEAD = 3;
 
 /** Windows and counts are segments, times microseconds. */
-export class LinuxSender {
+export class LinuxVariables {
   // The scoreboard, in segments.
   packetsOut = 0;
   sackedOut = 0;
@@ -137,7 +125,7 @@ export function disarm(tcb: Tcb): void {
 }
 
 /** A new event begins. What is sent by it was sent after whatever was sent by the one before. */
-export function tick(lx: LinuxSender, now: number): number {
+export function tick(lx: LinuxVariables, now: number): number {
   lx.clock = Math.floor(lx.clock) === now ? lx.clock + 0.001 : now;
   return lx.clock;
 }
@@ -169,6 +157,6 @@ export function setSsthresh(tcb: Tcb, segments: number): void {
 }
 
 /** Segments that are in the network, as far as one knows. */
-export function inFlight(lx: LinuxSender): number {
+export function inFlight(lx: LinuxVariables): number {
   return lx.packetsOut - lx.sackedOut - lx.lostOut + lx.retransOut;
 }

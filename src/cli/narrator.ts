@@ -73,7 +73,7 @@ export class Narrator {
         id,
         "→",
         flagsText(flags),
-        textOf(trace, i, cause === TX_DATA ? "" : markMeaning(cause)),
+        textOf(trace, i, trace.d[i] === 1 ? "resent" : cause === TX_DATA ? "" : markMeaning(cause)),
         this.#time(trace, i),
         true,
         state,

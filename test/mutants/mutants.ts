@@ -174,7 +174,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "what went with the SYN and was passed over is not sent again",
     file: "tcp/fast-open-client.ts",
-    find: "markAllLost(tcb, M.TX_SYN_DATA, now);",
+    find: "tcb.sender.notTaken(tcb, M.TX_SYN_DATA, now);",
     replace: "",
   },
   {

@@ -1,6 +1,9 @@
 import type { Stack } from "#stack/stack";
 import { markUrgent } from "#tcp/calls";
 import { ECONNRESET, errorName, OK } from "#tcp/error";
+import { stopCopying } from "#tcp/linux/queue";
+import { memory, roomInPiece } from "#tcp/linux/send-buffer";
+import type { LinuxVariables } from "#tcp/linux/variables";
 import * as M from "#tcp/marks";
 import { endRecord } from "#tcp/record-ends";
 import { diff, gt } from "#tcp/seq";
@@ -18,6 +21,7 @@ export class StackConnection implements EngineConnection {
   held = true;
   /** A packet of the peer carried an ECN codepoint. */
   ecnSeen = false;
+  readonly #flush: (now: number) => void;
   readonly #stack: Stack;
   readonly #tcb: Tcb;
   /** As Linux: a reset in CLOSE-WAIT is EPIPE. */
@@ -26,9 +30,10 @@ export class StackConnection implements EngineConnection {
   #softTaken = 0;
   #corked = false;
   #early = 0;
-  #notSentLowWater = NEVER;
 
-  constructor(stack: Stack, tcb: Tcb, linux: boolean) {
+  /** @param flush takes from the stack what it has to send. */
+  constructor(stack: Stack, tcb: Tcb, linux: boolean, flush: (now: number) => void) {
+    this.#flush = flush;
     this.#stack = stack;
     this.#tcb = tcb;
     this.#linux = linux;
@@ -47,12 +52,32 @@ export class StackConnection implements EngineConnection {
   }
 
   send(bytes: Uint8Array, flags: SendFlags, now: number): number {
-    if (this.unsent() >= this.#notSentLowWater) return 0;
     this.#tcb.snd.more = flags.more;
-    const taken = Math.max(0, this.#stack.send(this.#tcb, bytes, 0, bytes.length, now));
+    const lx = this.#tcb.linux;
+    const taken = lx === null ? this.#put(bytes, 0, bytes.length, now) : this.#fill(lx, bytes, now);
     if (flags.urgent && taken === bytes.length) markUrgent(this.#tcb);
     if (flags.endOfRecord && taken === bytes.length) endRecord(this.#tcb);
     this.#stack.touch(this.#tcb);
+    return taken;
+  }
+
+  #put(bytes: Uint8Array, from: number, n: number, now: number): number {
+    return Math.max(0, this.#stack.send(this.#tcb, bytes, from, n, now));
+  }
+
+  /** Piece by piece: what goes while one is filled makes room in it, and whether another may begin is asked then. */
+  #fill(lx: LinuxVariables, bytes: Uint8Array, now: number): number {
+    let taken = 0;
+    for (let room = 1; taken < bytes.length && room > 0; ) {
+      room = Math.min(roomInPiece(this.#tcb, lx), bytes.length - taken);
+      lx.goesOn = taken + room < bytes.length;
+      const put = room > 0 ? this.#put(bytes, taken, room, now) : 0;
+      taken += put;
+      if (put < room) break;
+      if (lx.goesOn && room > 0) this.#flush(now);
+    }
+    if (lx.goesOn && taken > 0) stopCopying(this.#tcb, lx);
+    lx.goesOn = false;
     return taken;
   }
 
@@ -71,8 +96,10 @@ export class StackConnection implements EngineConnection {
 
   /** Linux calls it writable while a third of the buffer is free, and less than half of the low-water mark is unsent. */
   writable(): boolean {
-    const { params, snd } = this.#tcb;
-    return params.sendBuffer - snd.queued >= snd.queued / 2 && 2 * this.unsent() < this.#notSentLowWater;
+    const { params, snd, linux } = this.#tcb;
+    const queued = linux === null ? snd.queued : memory(this.#tcb, linux);
+    const low = params.notSentLowWater > 0 ? params.notSentLowWater : NEVER;
+    return params.sendBuffer - queued >= queued / 2 && 2 * this.unsent() < low;
   }
 
   receive(into: Uint8Array, peek: boolean): number {
@@ -152,8 +179,10 @@ export class StackConnection implements EngineConnection {
   }
 
   setOption(name: string, value: SettingValue, now: number): boolean {
-    const params = optionParams(name, value);
+    let params = optionParams(name, value);
     if (!params) return false;
+    // 0 is what the system has.
+    if (name === "TCP_NOTSENT_LOWAT" && value === 0) params = { notSentLowWater: this.#stack.params.notSentLowWater };
     this.#stack.setParams(this.#tcb, params, now);
     if (name === "TCP_CORK" || name === "TCP_NOPUSH") {
       this.#corked = value !== 0;
@@ -163,7 +192,6 @@ export class StackConnection implements EngineConnection {
     }
     if (name === "TCP_NODELAY" && value !== 0) this.#tcb.snd.more = false;
     if (name === "TCP_QUICKACK") this.#quickAck(value !== 0);
-    if (name === "TCP_NOTSENT_LOWAT") this.#notSentLowWater = value === 0 ? NEVER : Number(value) >>> 0;
     this.#stack.touch(this.#tcb);
     return true;
   }

@@ -73,7 +73,7 @@ class Wire implements Device {
 }
 
 /** Options that are not a parameter of the connection but of the socket above it; children inherit them. */
-const OF_THE_SOCKET = new Set(["TCP_CORK", "TCP_NOPUSH", "TCP_NOTSENT_LOWAT", "TCP_QUICKACK"]);
+const OF_THE_SOCKET = new Set(["TCP_CORK", "TCP_NOPUSH", "TCP_QUICKACK"]);
 /** Enough for the connections of a script, and little to set up: there is a stack per script. */
 const LIMITS = { memory: 32 << 20, connections: 256, records: 4096 };
 
@@ -291,7 +291,9 @@ export class StackEngine implements Engine {
   }
 
   #wrap(tcb: Tcb): StackConnection {
-    const connection = new StackConnection(this.stack, tcb, this.#setup.profile === "linux");
+    const connection = new StackConnection(this.stack, tcb, this.#setup.profile === "linux", (now) => {
+      while (this.stack.poll(this.#packet, now)) this.#device.transmit(this.#packet, now);
+    });
     this.#connections.push(connection);
     return connection;
   }

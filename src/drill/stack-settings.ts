@@ -91,7 +91,6 @@ const ABSENT: Readonly<Record<string, (value: SettingValue) => boolean>> = {
   fastFinWait2: (on) => on === false,
   challengeAckLimit: (n) => Number(n) >= 1_000,
   dupThreshMax: (n) => Number(n) >= 300,
-  notSentLowWater: (n) => Number(n) >= 2 ** 31 - 1 || n === -1,
 };
 
 /** Settings that are not a parameter of that name and type. */
@@ -178,7 +177,7 @@ const OPTIONS: Readonly<Record<string, (value: number) => Params | undefined>> =
   TCP_USER_TIMEOUT: (n) => ({ userTimeout: n * MS }),
   TCP_QUICKACK: () => ({}),
   TCP_CORK: () => ({}),
-  TCP_NOTSENT_LOWAT: () => ({}),
+  TCP_NOTSENT_LOWAT: (n) => ({ notSentLowWater: n >>> 0 }),
   TCP_DEFER_ACCEPT: (seconds) => ({ deferAccept: timeoutsOf(seconds) }),
   // What they change depends on a setting: see stack-fast-open.ts.
   TCP_FASTOPEN: () => ({}),

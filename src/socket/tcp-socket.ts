@@ -156,7 +156,7 @@ export class TcpSocket implements Socket, Source, Sink {
     const taken = this.#finished || this.#over ? -1 : engine.send(tcb, bytes, from, n, host.now());
     if (taken < 0) throw this.#writeError();
     if (taken > 0) host.wake();
-    if (taken < n && tcb.snd.queued < tcb.params.sendBuffer) this.#floor.starve(this);
+    if (taken < n && tcb.sender.room(tcb, n - taken) > 0) this.#floor.starve(this);
     return taken;
   }
 

@@ -40,9 +40,8 @@ export function open(tcb: Tcb, now: number): void {
 export function send(tcb: Tcb, source: Uint8Array, from: number, n: number, now: number): number {
   const { snd } = tcb;
   if (snd.fin || tcb.state & CLOSED) return -EPIPE;
-  const room = Math.max(0, tcb.params.sendBuffer - snd.queued);
   // Before the handshake is over SND.UNA is the SYN: the queue begins after it all the same.
-  const taken = tcb.sendQueue.write(snd.queued, source, from, Math.min(n, room));
+  const taken = tcb.sendQueue.write(snd.queued, source, from, tcb.sender.room(tcb, n));
   const { userTimeout } = tcb.params;
   // Linux counts it from the first retransmission: `linux/timeouts.ts`.
   if (taken > 0 && userTimeout > 0 && tcb.linux === null && tcb.timers[T_USER_TIMEOUT] === NEVER) {

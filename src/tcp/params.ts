@@ -19,6 +19,8 @@ export interface TcpParams extends Quirks {
   receiveBufferMax: number;
   /** Octets SEND may queue before it takes no more. */
   sendBuffer: number;
+  /** SEND takes no more while so many octets wait to be sent; 0: only `sendBuffer` counts. */
+  notSentLowWater: number;
   /** Offer SACK (RFC 2018), timestamps (RFC 7323 §3), window scale (RFC 7323 §2). */
   sack: boolean;
   timestamps: boolean;
@@ -151,6 +153,7 @@ export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   receiveBuffer: 4 << 20,
   receiveBufferMax: 4 << 20,
   sendBuffer: 4 << 20,
+  notSentLowWater: 0,
   sack: true,
   timestamps: true,
   windowScale: true,

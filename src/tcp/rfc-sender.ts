@@ -6,6 +6,7 @@ import { overtaken, timedOut } from "./recovery.ts";
 import { resetRto, sample } from "./rto.ts";
 import { markAllLost } from "./sack.ts";
 import type { Sender } from "./sender.ts";
+import { diff } from "./seq.ts";
 import { CA_LOSS, T_REORDER, type Tcb } from "./tcb.ts";
 import { persist, retransmit, tailProbe, trace } from "./timeouts.ts";
 
@@ -14,6 +15,10 @@ export const RFC_SENDER: Sender = {
   variables: () => null,
   inFlight: (tcb) => tcb.outstanding() - tcb.sackedBytes - tcb.lostBytes + tcb.resentBytes - tcb.renoSacked,
   begin() {},
+  room({ snd, params }, n) {
+    if (params.notSentLowWater > 0 && snd.queued - diff(snd.nxt, snd.una) >= params.notSentLowWater) return 0;
+    return Math.min(n, Math.max(0, params.sendBuffer - snd.queued));
+  },
   // It looks anew at each poll.
   queued() {},
   release() {},

@@ -18,6 +18,8 @@ export interface Sender {
 
   /** Our SYN is acknowledged: windows, estimates and the scoreboard begin. */
   begin(tcb: Tcb): void;
+  /** Octets of `n` that SEND takes now, if there is memory for them. */
+  room(tcb: Tcb, n: number): number;
   /** SEND queued `n` octets, the last of the queue. */
   queued(tcb: Tcb, n: number, now: number): void;
   /** What waited may go: small segments too (CLOSE, no Nagle), or as the connection's options say. */

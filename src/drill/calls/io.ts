@@ -41,6 +41,8 @@ interface Progress {
   readonly faults: string[];
   /** It must not wait: the socket, the call, or its patience. */
   readonly nonblocking: boolean;
+  /** It waits for room: Linux wakes it where a third of the buffer is free. */
+  waitsForRoom: boolean;
 }
 
 type Step = (call: Call, s: TcpSocket, t: Transfer, progress: Progress, now: number) => Outcome | undefined;
@@ -53,7 +55,7 @@ export function ioCall(call: Call): Attempt | undefined {
     .map((n) => 2 ** n)
     .find((flag) => (t.flags & flag) !== 0 && namesOf("MSG_", flag).length === 0);
   if (unknown) return call.unsupported(`${call.name} with flags 0x${unknown.toString(16)}`);
-  const state = { octets: 0, faults: [] as string[] };
+  const state = { octets: 0, faults: [] as string[], waitsForRoom: false };
   let began: number | undefined;
   return (now) => {
     const s = call.socket(0);
@@ -198,6 +200,7 @@ const write: Step = (call, s, t, progress, now) => {
     return undefined;
   }
   if (t.nowhere && t.count > 0) return failed("EFAULT");
+  if (progress.waitsForRoom && !progress.nonblocking && !s.connection?.writable()) return undefined;
   const lends = (t.flags & ZEROCOPY) !== 0 && Boolean(s.options.get("SO_ZEROCOPY"));
   const start = s.wrote - progress.octets;
   const sent = sentOctets(s);
@@ -216,6 +219,7 @@ const write: Step = (call, s, t, progress, now) => {
     if (n < octets) break;
   }
   const complete = progress.octets === t.count;
+  progress.waitsForRoom = !complete;
   if (!complete && !(progress.nonblocking && progress.octets > 0)) return undefined;
   s.errors.mark(start, s.wrote, sent);
   return done(progress.octets);

@@ -38,6 +38,11 @@ const rfc1323: Reader = (text) => {
   if (!/^[0-3]$/.test(text)) return undefined;
   return [set("windowScale", text === "1" || text === "2"), set("timestamps", text === "1" || text === "3")];
 };
+/** 0 would let nothing be written; all ones is none. */
+const lowWater: Reader = (text) => {
+  const mark = /^(-1|0|4294967295)$/.test(text) ? 0 : Number(text);
+  return text === "0" || !Number.isInteger(mark) || mark < 0 ? undefined : [set("notSentLowWater", mark)];
+};
 /** TLP is on with 3 and 4; the smaller values were early retransmit's, which Linux no longer has. */
 const earlyRetransmit: Reader = (text) =>
   /^[0-4]$/.test(text) ? [set("tailLossProbe", text === "3" || text === "4")] : undefined;
@@ -113,7 +118,7 @@ const SYSCTLS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ["net.ipv4.tcp_invalid_ratelimit", number("invalidAckInterval", MS)],
   ["net.ipv4.tcp_challenge_ack_limit", number("challengeAckLimit")],
   ["net.ipv4.tcp_limit_output_bytes", nothing],
-  ["net.ipv4.tcp_notsent_lowat", number("notSentLowWater")],
+  ["net.ipv4.tcp_notsent_lowat", lowWater],
   ["net.ipv4.tcp_pacing_ss_ratio", nothing],
   ["net.ipv4.tcp_pacing_ca_ratio", nothing],
   ["net.ipv4.tcp_min_rtt_wlen", only("300")],

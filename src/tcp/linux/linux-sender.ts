@@ -4,7 +4,7 @@
  * segments; so it is a sender of its own beside `recovery.ts`, `rack.ts`, `undo.ts` and `output.ts`, behind one switch
  * (`sender` of params.ts). What it does was measured against a kernel: docs/adr.
  *
- * - `queue.ts`: what SEND queued, in the pieces that Linux keeps it in
+ * - `queue.ts`: what SEND queued, in the pieces that Linux keeps it in; `send-buffer.ts`: how much it takes
  * - `output.ts`: which piece goes next; `deferral.ts`: when it waits for more
  * - `ack.ts`: what an ACK does; `scoreboard.ts`, `sack-blocks.ts`: what it says about what is in flight
  * - `alert.ts`: the states Open, Disorder, CWR, Recovery, Loss; `reduction.ts`: how cwnd falls, and when that is taken back
@@ -23,6 +23,7 @@ import { queueEnd, withinHalfWindow, wrote } from "./queue.ts";
 import { overtaken } from "./rack.ts";
 import { rtoOf, sampled, updateRate } from "./round-trip.ts";
 import { recount } from "./scoreboard.ts";
+import { roomFor } from "./send-buffer.ts";
 import { probeWindow, retransmit } from "./timeouts.ts";
 import { rearm } from "./timers.ts";
 import { inFlight, LinuxVariables, PUSH_ALL, PUSH_NORMAL, push, RESEND_HEAD, SSTHRESH_INFINITE } from "./variables.ts";
@@ -38,6 +39,7 @@ export const LINUX_SENDER: Sender = {
     lx.usageEnd = tcb.snd.una;
     if (tcb.snd.queued === 0) lx.pushEnd = queueEnd(tcb);
   },
+  room: (tcb, n) => roomFor(tcb, of(tcb), n),
   queued: (tcb, n, now) => wrote(tcb, n, tcb.snd.more, now),
   release: (tcb, small) => push(tcb, small ? PUSH_ALL : PUSH_NORMAL),
   acknowledged: (tcb, seg, now) => acknowledge(tcb, of(tcb), seg, now),

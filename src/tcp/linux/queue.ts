@@ -26,7 +26,8 @@ export function withinHalfWindow(tcb: Tcb, octets: number): number {
   return Math.max(most, PACKET_MIN - 20 - (tcb.timestampsOk ? 12 : 0));
 }
 
-function sizeGoal(tcb: Tcb): number {
+/** Octets that a piece holds. */
+export function sizeGoal(tcb: Tcb): number {
   const mss = segmentRoom(tcb);
   const most = withinHalfWindow(tcb, SUPER_MAX);
   return Math.max(most - (most % mss), mss);
@@ -79,7 +80,7 @@ function copy(tcb: Tcb, lx: LinuxVariables, end: number, now: number): void {
   if (start === lx.copied) restartAfterIdle(tcb, lx, now);
   lx.tailPush = false;
   const full = (lx.copied + (room > 0 ? room : sizeGoal(tcb))) | 0;
-  if (!gt(end, full)) {
+  if (gt(full, end) || (full === end && !lx.goesOn)) {
     lx.copied = end;
     lx.copying = false;
     if (!lx.copiedMore || mustPush(tcb, lx, end)) {
@@ -90,6 +91,7 @@ function copy(tcb: Tcb, lx: LinuxVariables, end: number, now: number): void {
     return;
   }
   lx.copied = full;
+  lx.copying = full !== end;
   if (mustPush(tcb, lx, full)) {
     lx.tailPush = true;
     lx.pushEnd = full;
@@ -98,6 +100,24 @@ function copy(tcb: Tcb, lx: LinuxVariables, end: number, now: number): void {
     push(tcb, PUSH_ALL);
     lx.pushOne = true;
   }
+}
+
+/** SEND was told to go on, and has no room to: what it was given goes, small segments too. */
+export function stopCopying(tcb: Tcb, lx: LinuxVariables): void {
+  const end = queueEnd(tcb);
+  if (!gt(end, tcb.snd.nxt)) return;
+  lx.tailPush = true;
+  lx.pushEnd = end;
+  push(tcb, PUSH_ALL);
+}
+
+/** Where the last piece that can still grow begins: the end of the queue, if there is none. */
+export function tailStart(tcb: Tcb, lx: LinuxVariables): number {
+  const end = queueEnd(tcb);
+  const { nxt } = tcb.snd;
+  if (!gt(end, nxt) || isRecordEnd(tcb, end)) return end;
+  const last = lx.ends.at(-1);
+  return last === undefined ? nxt : max(last, nxt);
 }
 
 /** Where the piece begins to which octets at `at` belong. */

@@ -105,6 +105,8 @@ export class LinuxVariables {
   copying = false;
   copied = 0;
   copiedMore = false;
+  /** Its user has more of it than fills this piece, and will give it when the piece is full. */
+  goesOn = false;
   /** The end of what was last pushed on purpose. */
   pushEnd = 0;
   lastSent = -NEVER;

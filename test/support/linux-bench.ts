@@ -11,6 +11,7 @@ const PARAMS: Partial<TcpParams> = {
   ...PROFILES.linux,
   congestionControl: "newreno",
   sack: true,
+  quickAcks: 16,
   timestamps: false,
   windowScale: false,
 };

@@ -4,10 +4,11 @@ import { ECONNRESET, errorName, OK } from "#tcp/error";
 import { stopCopying } from "#tcp/linux/queue";
 import { memory, roomInPiece } from "#tcp/linux/send-buffer";
 import type { LinuxVariables } from "#tcp/linux/variables";
+import * as M from "#tcp/marks";
 import { endRecord } from "#tcp/record-ends";
 import { diff, gt } from "#tcp/seq";
-import { CLOSED, SYN_RECEIVED, SYN_SENT, stateName } from "#tcp/state";
-import type { Tcb } from "#tcp/tcb";
+import { CLOSE_WAIT, CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT, stateName } from "#tcp/state";
+import { T_DELAYED_ACK, type Tcb } from "#tcp/tcb";
 import type { EngineConnection, SendFlags, SettingValue, StateName } from "./engine.ts";
 import { tcpInfo } from "./stack-info.ts";
 import { optionParams } from "./stack-settings.ts";
@@ -190,9 +191,19 @@ export class StackConnection implements EngineConnection {
       if (!this.#corked) this.#tcb.sender.release(this.#tcb, this.#tcb.params.nagle === "off");
     }
     if (name === "TCP_NODELAY" && value !== 0) this.#tcb.snd.more = false;
-    if (name === "TCP_QUICKACK") this.#tcb.receiver.quick(this.#tcb, value !== 0);
+    if (name === "TCP_QUICKACK") this.#quickAck(value !== 0);
     this.#stack.touch(this.#tcb);
     return true;
+  }
+
+  /** Linux: 0 behaves as an interactive user until the delayed-ACK timer fires; 1 ends that, and lets go what waits if all was read. */
+  #quickAck(on: boolean): void {
+    const tcb = this.#tcb;
+    const { rcv } = tcb;
+    tcb.interactive = !on;
+    const due = rcv.unread === 0 || ((rcv.nxt - rcv.acked) | 0) > rcv.mss;
+    if (on && due && tcb.state & (ESTABLISHED | CLOSE_WAIT) && tcb.timers[T_DELAYED_ACK] !== NEVER)
+      tcb.ackNow = M.TX_ACK_QUICK;
   }
 
   option(name: string): SettingValue | undefined {

@@ -8,7 +8,7 @@ import { finish } from "#tcp/finish";
 import type { Listener } from "#tcp/listener";
 import * as M from "#tcp/marks";
 import type { TcpParams } from "#tcp/params";
-import { receiverOf, senderOf } from "#tcp/senders";
+import { senderOf } from "#tcp/senders";
 import { CLOSED, TIME_WAIT } from "#tcp/state";
 import { EVENT_WRITABLE, Tcb, type TcpEnv } from "#tcp/tcb";
 import * as ipv4 from "#wire/ipv4";
@@ -72,18 +72,7 @@ export class Connections {
     if (this.isFull(now)) throw new CallError("ENOBUFS", `the limit of ${this.#limit} connections is reached`);
     const id = this.#freeIds.pop() ?? this.#byId.length;
     const control = congestionControl(params);
-    const tcb = new Tcb(
-      this.#env,
-      params,
-      senderOf(params),
-      receiverOf(params),
-      control,
-      id,
-      local,
-      localPort,
-      remote,
-      remotePort,
-    );
+    const tcb = new Tcb(this.#env, params, senderOf(params), control, id, local, localPort, remote, remotePort);
     tcb.localMss = this.pathMss(remote, now);
     this.#byId[id] = tcb;
     this.demux.insert(tcb);

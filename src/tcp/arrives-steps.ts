@@ -106,7 +106,8 @@ function unacceptable(tcb: Tcb, seg: Segment, window: number, now: number): bool
     // A FIN that comes again counts as an octet that was there.
     reportDuplicate(tcb, seg.seq, (seg.seq + seg.len) | 0);
     // The sender missed our ACKs or is in slow start after a timeout: it gets them at once for a while.
-    tcb.receiver.hurry(tcb, tcb.params.quickAcks);
+    tcb.quickAcks = tcb.params.quickAcks;
+    tcb.interactive = false;
   }
   answerInvalid(tcb, seg, M.TX_ACK_UNACCEPTABLE, now);
   return drop(tcb, seg.n > 0 && le((seg.seq + seg.len) | 0, rcv.nxt) ? M.RX_DUPLICATE : M.RX_UNACCEPTABLE, now);
@@ -328,12 +329,12 @@ function congestionMark(tcb: Tcb, seg: Segment): void {
     // That the echo ended tells the sender that its CWR arrived.
     if (seg.n > 0) tcb.ackNow = M.TX_ACK_PUSH;
   }
-  // A mark on an ACK alone says nothing of our peer's data.
-  if (seg.ecn !== CE || seg.n === 0) return;
+  if (seg.ecn !== CE) return;
   tcb.env.counters.count(M.RX_CE);
   if (!tcb.ecnEcho) {
     // The sender should know soon.
-    tcb.receiver.hurry(tcb, 2);
+    tcb.quickAcks = Math.max(tcb.quickAcks, 2);
+    tcb.interactive = false;
   }
   tcb.ecnEcho = true;
 }

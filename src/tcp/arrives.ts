@@ -20,7 +20,7 @@ import { release } from "./sack.ts";
 import type { Segment } from "./segment.ts";
 import { diff, gt, le } from "./seq.ts";
 import { SYN_RECEIVED, SYN_SENT } from "./state.ts";
-import { setState, T_RETRANSMIT, type Tcb } from "./tcb.ts";
+import { setState, T_DELAYED_ACK, T_RETRANSMIT, type Tcb } from "./tcb.ts";
 import { synWindow } from "./window.ts";
 
 /**
@@ -111,11 +111,9 @@ function synSent(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
   }
   takeSyn(tcb, seg, now);
   if (acks) {
-    // What our SYN advertised counts from here.
-    tcb.rcv.adv = (tcb.rcv.nxt + synWindow(tcb, false)) | 0;
     establish(tcb, seg, now);
     answered(tcb, seg, now);
-    if (expectsToWrite(tcb)) tcb.receiver.await(tcb, tcb.params.answerSynLater, now);
+    if (expectsToWrite(tcb)) tcb.timers[T_DELAYED_ACK] = now + tcb.params.answerSynLater;
     else tcb.ackNow = M.TX_ACK_HANDSHAKE;
     // Sixth and later steps: urgent, text and FIN that came with it. The SYN has been dealt with.
     const { fast } = tcb;
@@ -126,6 +124,8 @@ function synSent(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
     seg.seq = tcb.rcv.nxt;
     seg.ctl &= ~SYN;
     seg.len = seg.n + (seg.ctl & FIN ? 1 : 0);
+    // What our SYN advertised counts from here.
+    tcb.rcv.adv = (tcb.rcv.nxt + synWindow(tcb, false)) | 0;
     receiveText(tcb, seg, now, reset);
     return;
   }

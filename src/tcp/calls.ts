@@ -21,8 +21,8 @@ import {
   SYN_SENT,
   TIME_WAIT,
 } from "./state.ts";
-import { setState, T_KEEPALIVE, T_TIME_WAIT, T_USER_TIMEOUT, type Tcb } from "./tcb.ts";
-import { scaleFor } from "./window.ts";
+import { setState, T_DELAYED_ACK, T_KEEPALIVE, T_TIME_WAIT, T_USER_TIMEOUT, type Tcb } from "./tcb.ts";
+import { scaleFor, worthAnUpdate } from "./window.ts";
 
 /** Active OPEN: SYN-SENT, and the SYN is due. */
 export function open(tcb: Tcb, now: number): void {
@@ -87,7 +87,13 @@ function consumed(tcb: Tcb, n: number): void {
   if (rcv.unread === 0 && tcb.ranges.count === 0) tcb.receiveQueue.clear();
   else tcb.receiveQueue.drop(n);
   if (rcv.urgent && !gt(rcv.up, (rcv.nxt - rcv.unread) | 0)) rcv.urgent = false;
-  tcb.receiver.read(tcb, n);
+  if ((tcb.state & (ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2)) === 0 || tcb.ackNow !== 0) return;
+  if (worthAnUpdate(tcb)) tcb.ackNow = M.TX_ACK_WINDOW;
+  else if (tcb.timers[T_DELAYED_ACK] !== NEVER && diff(rcv.nxt, rcv.acked) > rcv.mss) tcb.ackNow = M.TX_ACK_SECOND;
+  // The user has all that was said, and the peer has paused: nothing is gained by waiting longer, unless the user answers.
+  else if (tcb.timers[T_DELAYED_ACK] !== NEVER && rcv.unread === 0 && rcv.pushes > (tcb.interactive ? 1 : 0)) {
+    tcb.ackNow = M.TX_ACK_PUSH;
+  }
 }
 
 /** MUST-33: octets of urgent data that are still to be read, or 0. */

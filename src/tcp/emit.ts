@@ -15,8 +15,8 @@ import { tsval } from "./rto.ts";
 import { append, resent } from "./sack.ts";
 import { diff, gt, lt } from "./seq.ts";
 import { SYN_RECEIVED } from "./state.ts";
-import { CA_CWR, CA_RECOVERY, T_PERSIST, T_RETRANSMIT, type Tcb } from "./tcb.ts";
-import { advertiseUnscaled, announcedMss, scaleFor } from "./window.ts";
+import { CA_CWR, CA_RECOVERY, T_DELAYED_ACK, T_PERSIST, T_RETRANSMIT, type Tcb } from "./tcb.ts";
+import { advertise, advertiseUnscaled, announcedMss, scaleFor } from "./window.ts";
 
 /** Octets of payload a segment has room for, once its options are known (MUST-16). */
 export function segmentRoom(tcb: Tcb): number {
@@ -101,7 +101,7 @@ export function emit(
     up = Math.min(diff(snd.up, seq), 0xffff);
   }
   if (tcb.ecnEcho) flags |= ECE;
-  const window = tcb.receiver.advertise(tcb);
+  const window = advertise(tcb);
   tcphdr.write(v, o, tcb.localPort, tcb.remotePort, seq, rcv.nxt, at - o, flags, window, up);
   packet.n = at - o;
   packet.cause = cause;
@@ -143,7 +143,10 @@ function acked(tcb: Tcb): void {
   tcb.ackNow = 0;
   tcb.ackDuplicates = 0;
   tcb.rcv.acked = tcb.rcv.nxt;
-  tcb.receiver.acknowledged(tcb);
+  tcb.rcv.pushes = 0;
+  tcb.rcv.heldAcks = 0;
+  tcb.timers[T_DELAYED_ACK] = NEVER;
+  if (tcb.quickAcks > 0) tcb.quickAcks--;
 }
 
 /** After anything that takes sequence space was sent. */

@@ -62,7 +62,6 @@ function accept(tcb: Tcb, listener: Listener): void {
   snd.nxt = snd.una;
   snd.small = snd.una;
   start(tcb, 0);
-  tcb.receiver.begin(tcb);
   takeText(tcb);
   fast.taken = rcv.unread > 0;
   if (fast.taken) tcb.dataSegmentsIn++;

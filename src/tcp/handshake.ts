@@ -50,6 +50,7 @@ export function takeSyn(tcb: Tcb, seg: Segment, now: number): void {
   tcb.ecnOk = agreesOnEcn(tcb, seg);
   tcb.peerMss = Math.max(options.mss, 0);
   setSegmentSize(tcb, announcedMss(tcb));
+  rcv.mss = Math.min(snd.mss, MSS_DEFAULT_4);
 }
 
 /**
@@ -123,9 +124,9 @@ export function opened(tcb: Tcb, now: number): void {
   tcb.timers[T_RETRANSMIT] = NEVER;
   tcb.timers[T_USER_TIMEOUT] = NEVER;
   tcb.stalledSince = NEVER;
+  tcb.quickAcks = params.quickAcks;
   setState(tcb, ESTABLISHED, M.GOT_ACK_OF_SYN, now);
   tcb.openedAt = now;
-  tcb.receiver.begin(tcb);
   tcb.lastReceiveTime = 0;
   tcb.lastAckTime = now;
   if (params.keepAlive) tcb.timers[T_KEEPALIVE] = now + params.keepAliveIdle;

@@ -11,10 +11,6 @@ export interface TcpParams extends Quirks {
    * `linux`, segment by segment as Linux does (linux/linux-sender.ts), for what was written for it.
    */
   sender: SenderName;
-  /**
-   * Who decides what window is offered and when ACKs go: `rfc` (rfc-receiver.ts), or `linux` (linux/linux-receiver.ts), which counts memory.
-   */
-  receiver: ReceiverName;
   /** Largest payload + 20 we announce and send, below what the path allows; 0: as the path allows. */
   mss: number;
   /** Octets the receive queue may hold: the largest window we offer. */
@@ -148,13 +144,11 @@ export interface TcpParams extends Quirks {
 }
 
 export type SenderName = "rfc" | "linux";
-export type ReceiverName = "rfc" | "linux";
 export type CongestionControlName = "newreno" | "cubic";
 
 export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   ...NO_QUIRKS,
   sender: "rfc",
-  receiver: "rfc",
   mss: 0,
   receiveBuffer: 4 << 20,
   receiveBufferMax: 4 << 20,

@@ -5,6 +5,10 @@
 export interface Quirks {
   /** A super-segment of Linux' sender has at least so many segments (tcp_min_tso_segs), however slow the path is. */
   superSegmentMin: number;
+  /** The window of a SYN is a whole number of segments, later ones follow the free space in Linux' steps (tcp_select_window). */
+  linuxWindow: boolean;
+  /** The second full segment is acknowledged at once only where the user has read, or the window need not shrink (Linux). */
+  secondAckNeedsWindow: boolean;
   /**
    * After three duplicate ACKs for one gap up to so many more are held back, to go as one (Linux: 44), for 5 % of the round trip,
    * at most `compressedSacksDelay`, and segments out of order do not make ACKs quick again; 0: each goes at once (RFC 5681 §4.2).
@@ -13,6 +17,8 @@ export interface Quirks {
   compressedSacksDelay: number;
   /** An ACK of data never sent draws no answer in ESTABLISHED (Linux before 6.14); RFC 9293 §3.10.7.4 wants one. */
   ignoreUnsentAck: boolean;
+  /** The ACK of a FIN waits for the delayed ACK timer where the user may answer, as in Linux. */
+  delayFinAck: boolean;
   /** What was received in order before an RST can still be read (Linux, FreeBSD); RFC 9293 flushes it. */
   resetKeepsReceived: boolean;
   /** Text that goes on beyond the peer's own FIN resets the connection (Linux); else it is cut off. */
@@ -47,9 +53,12 @@ export interface Quirks {
 
 export const NO_QUIRKS: Readonly<Quirks> = {
   superSegmentMin: 0,
+  linuxWindow: false,
+  secondAckNeedsWindow: false,
   compressedSacks: 0,
   compressedSacksDelay: 0,
   ignoreUnsentAck: false,
+  delayFinAck: false,
   resetKeepsReceived: false,
   textBeyondFinResets: false,
   resetAtFin: false,

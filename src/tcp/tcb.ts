@@ -9,13 +9,11 @@ import type { Address } from "#ip/address";
 import { CHRONO_IDLE } from "./chrono.ts";
 import type { CongestionControl } from "./congestion.ts";
 import { type FastOpen, FastOpenVariables } from "./fast-open.ts";
-import type { ReceivedVariables } from "./linux/received.ts";
 import type { LinuxVariables } from "./linux/variables.ts";
 import type { Listener } from "./listener.ts";
 import type { TcpParams } from "./params.ts";
 import { RackVariables } from "./rack.ts";
 import { Ranges } from "./reassembly.ts";
-import type { Receiver } from "./receiver.ts";
 import { NONE, type Records } from "./records.ts";
 import type { Sender } from "./sender.ts";
 import { CLOSED } from "./state.ts";
@@ -135,8 +133,11 @@ export class ReceiveVariables {
   acked = 0;
   /** The largest segment seen: our estimate of the peer's SMSS, for "every second full segment". */
   mss = 0;
-  /** Segments since our last ACK that were small or had PSH: the peer had no more to say. */
+  /** Segments since our last ACK that were small or had PSH: the peer had nothing more to say for then. */
   pushes = 0;
+  /** ACKs that told of the gap at RCV.NXT, and ACKs that wait to do so (`compressedSacks`). */
+  told = 0;
+  heldAcks = 0;
   /** The receiver's own estimate of the round trip, us, from echoed timestamps; 0: none yet. And the echo used last. */
   rtt = 0;
   rttEcho = 0;
@@ -204,11 +205,9 @@ export class Tcb {
   readonly rack = new RackVariables();
   readonly undo = new UndoVariables();
   readonly fast = new FastOpenVariables();
-  /** With what Linux' keep of their own; null for the RFCs'. */
   readonly sender: Sender;
+  /** What Linux' sender keeps; null for the RFCs', which uses `rack`, `undo` and `cc` instead. */
   readonly linux: LinuxVariables | null;
-  readonly receiver: Receiver;
-  readonly received: ReceivedVariables | null;
   /** RACK-TLP finds the losses of this connection: both sides have SACK, and the parameters say so. */
   rackOn = false;
   /** Tail loss probes are sent. */
@@ -263,16 +262,18 @@ export class Tcb {
   rttvar = 0;
   rto: number;
   rttMin = NEVER;
-  /** Timeouts in a row without an ACK of something new; when the first of them was armed. */
+  /** Timeouts in a row without an ACK of something new. */
   retries = 0;
+  /** When the first of them was armed: user timeout. */
   stalledSince = NEVER;
-  /** Zero-window probes that nobody answered, and doublings of their interval. */
+  /** Zero-window probes in a row that nobody answered, and doublings of their interval since the window closed. */
   probes = 0;
   persistBackoff = 0;
   keepAliveProbes = 0;
 
-  /** Why an ACK is to be sent now (a mark), or 0; and duplicate ACKs due beyond that one (only where the peer has no SACK). */
+  /** Why an ACK is to be sent now (a mark), or 0. */
   ackNow = 0;
+  /** Duplicate ACKs due beyond that one (only where the peer has no SACK). */
   ackDuplicates = 0;
   quickAcks = 0;
   /** A call of the user waits for the end of the handshake to write. */
@@ -282,7 +283,7 @@ export class Tcb {
   deferredTimeouts = 0;
   /** The user answers what it reads: quick ACKs would only double the packets. */
   interactive = false;
-  /** Set by a timer or a call: one segment besides what the windows allow. */
+  /** Set by a timer or a call: one segment to send besides what the windows allow. */
   probeNow = 0;
   synNow = 0;
   rstNow = 0;
@@ -345,7 +346,6 @@ export class Tcb {
     env: TcpEnv,
     params: Readonly<TcpParams>,
     sender: Sender,
-    receiver: Receiver,
     congestion: CongestionControl,
     id: number,
     local: Address,
@@ -356,9 +356,7 @@ export class Tcb {
     this.env = env;
     this.params = params;
     this.sender = sender;
-    this.receiver = receiver;
     this.linux = sender.variables();
-    this.received = receiver.variables();
     this.congestion = congestion;
     this.ccState = new Float64Array(congestion.places);
     this.id = id;
@@ -368,6 +366,7 @@ export class Tcb {
     this.remotePort = remotePort;
     this.rto = params.rtoInitial;
     this.reordering = params.dupThresh;
+    this.quickAcks = params.quickAcks;
     this.sendQueue = new Pages(env.slab);
     this.receiveQueue = new Pages(env.slab);
     this.rcv.capacity = params.receiveBuffer;
@@ -375,7 +374,7 @@ export class Tcb {
 
   /** The earliest deadline, or NEVER. */
   deadline(): number {
-    const { timers } = this;
+    const timers = this.timers;
     let earliest = timers[0]!;
     for (let i = 1; i < TIMERS; i++) if (timers[i]! < earliest) earliest = timers[i]!;
     return earliest;

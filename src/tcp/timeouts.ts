@@ -58,7 +58,9 @@ function fire(tcb: Tcb, timer: number, now: number): void {
       tcb.sender.windowSilent(tcb, now);
       break;
     case T_DELAYED_ACK:
-      tcb.receiver.delayOver(tcb, now);
+      if (tcb.ackNow === 0) tcb.ackNow = tcb.rcv.heldAcks > 0 ? M.TX_ACK_ORDER : M.TX_ACK_DELAYED;
+      // The user had nothing to say after all.
+      if (tcb.rcv.heldAcks === 0) tcb.interactive = false;
       trace(tcb, T_DELAYED_ACK, M.TIMER_DELAYED_ACK, 1, now);
       break;
     case T_KEEPALIVE:

@@ -43,7 +43,7 @@ export function transmitNew(
   emit(tcb, packet, start, n, flags, n === 0 && fin ? M.TX_FIN : cause, now);
   tcb.bytesSent += n;
   // Data in answer to data: the user converses, and the ACK rides on what it says (quick ACKs would double the packets).
-  if (n > 0) tcb.receiver.answered(tcb, now);
+  if (n > 0 && now - tcb.lastReceiveTime < tcb.params.delayedAck && tcb.lastReceiveTime > 0) tcb.interactive = true;
   sent(tcb, n + fin, now);
   // Before the handshake is over the SYN,ACK's own timer is enough.
   if (tcb.tailProbes && !tcb.fast.early) scheduleProbe(tcb, now);

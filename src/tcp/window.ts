@@ -17,6 +17,7 @@ export function room(tcb: Tcb): number {
  */
 export function advertise(tcb: Tcb): number {
   const rcv = tcb.rcv;
+  if (tcb.params.linuxWindow) return advertiseAsLinux(tcb);
   const current = Math.max(0, diff(rcv.adv, rcv.nxt));
   const possible = room(tcb);
   const step = Math.min(rcv.capacity >> 1, Math.max(rcv.mss, 1));
@@ -31,6 +32,44 @@ export function advertise(tcb: Tcb): number {
   return field;
 }
 
+/**
+ * The window that Linux would offer now (__tcp_select_window): the free space, less a segment of a whole buffer, in steps of
+ * the scale, or of the peer's segments where there is none; nothing where less than a sixteenth is free.
+ */
+function linuxWindow(tcb: Tcb): number {
+  const { rcv } = tcb;
+  const full = rcv.capacity;
+  const mss = Math.min(rcv.mss, full);
+  const announced = announcedMss(tcb);
+  let free = room(tcb);
+  if (free < full >> 1 && (free < full >> 4 || free < mss)) return 0;
+  free = Math.min(free, Math.max(full - announced, 2 * announced));
+  if (rcv.shift > 0) return roundUp(free, 1 << rcv.shift);
+  const window = diff(rcv.adv, rcv.acked);
+  if (window <= free - mss || window > free) return free - (free % mss);
+  return mss === full && free > window + (full >> 1) ? free : window;
+}
+
+/** The larger of that and what was offered before (tcp_select_window). */
+export function selectedWindow(tcb: Tcb): number {
+  const { rcv } = tcb;
+  const current = Math.max(0, diff(rcv.adv, rcv.nxt));
+  const next = linuxWindow(tcb);
+  return Math.min(next < current ? roundUp(current, 1 << rcv.shift) : next, 0xffff << rcv.shift);
+}
+
+function advertiseAsLinux(tcb: Tcb): number {
+  const { rcv } = tcb;
+  const window = selectedWindow(tcb);
+  const right = (rcv.nxt + window) | 0;
+  if (gt(right, rcv.adv)) rcv.adv = right;
+  return window >> rcv.shift;
+}
+
+function roundUp(n: number, step: number): number {
+  return Math.ceil(n / step) * step;
+}
+
 /** What a SYN or SYN,ACK offers. @param timestamps whether the segments that are offered room for carry timestamps. */
 export function synWindow(tcb: Tcb, timestamps: boolean): number {
   return unscaledWindow(tcb.params, room(tcb), announcedMss(tcb), timestamps);
@@ -39,7 +78,7 @@ export function synWindow(tcb: Tcb, timestamps: boolean): number {
 /** The same where there is no connection yet. @param free octets that there is room for. @param mss what we announce */
 export function unscaledWindow(params: Readonly<TcpParams>, free: number, mss: number, timestamps: boolean): number {
   const window = Math.min(free, 0xffff);
-  if (params.receiver === "rfc") return window;
+  if (!params.linuxWindow) return window;
   const segment = mss - (timestamps ? 12 : 0);
   return window < segment ? window : window - (window % segment);
 }

@@ -116,13 +116,7 @@ function perPacket(wire: Wire, packets: number, turn: () => void): number {
 }
 
 const BARE = { sack: false, timestamps: false, windowScale: false, congestionControl: "newreno" } as const;
-const LINUX = {
-  sender: "linux",
-  receiver: "linux",
-  tailLossProbe: true,
-  linuxCubic: true,
-  superSegmentMin: 2,
-} as const;
+const LINUX = { sender: "linux", tailLossProbe: true, linuxCubic: true, superSegmentMin: 2 } as const;
 const MODES: [string, boolean, Partial<TcpParams>, number][] = [
   ["with super-segments", true, {}, 0],
   ["segment by segment", false, {}, 0],

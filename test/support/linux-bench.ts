@@ -11,7 +11,6 @@ const PARAMS: Partial<TcpParams> = {
   ...PROFILES.linux,
   congestionControl: "newreno",
   sack: true,
-  quickAcks: 16,
   timestamps: false,
   windowScale: false,
 };

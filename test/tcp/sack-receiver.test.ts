@@ -144,10 +144,9 @@ describe("compressed ACKs (Linux)", () => {
   function told(compressedSacks: number, last: number, gap: number, rtt = 0): string[] {
     const b = TcpBench.at(
       "ESTABLISHED",
-      { params: { receiver: "linux", sack: true, compressedSacks, compressedSacksDelay: 1_000 } },
+      { params: { sack: true, quickAcks: 0, compressedSacks, compressedSacksDelay: 1_000 } },
       { mss: 1460, sackOk: true },
     );
-    b.tcb.interactive = true;
     b.tcb.rcv.rtt = rtt;
     b.tcb.srtt = 0;
     b.out();

@@ -269,7 +269,7 @@ function emitNew(
   emit(tcb, packet, start, n, flags, n === 0 ? M.TX_FIN : M.TX_DATA, now);
   tcb.bytesSent += n;
   // Data in answer to data: the user converses, and the ACK rides on what it says.
-  if (n > 0) tcb.receiver.answered(tcb, now);
+  if (n > 0 && now - tcb.lastReceiveTime < tcb.params.delayedAck && tcb.lastReceiveTime > 0) tcb.interactive = true;
   tcb.lastSendTime = now;
   lx.lastSent = now;
   lx.pushed += segments;

@@ -70,9 +70,7 @@ export function checkAtRest(name: string, stack: Stack, was: Remembered, rttMin:
       fail("ranges lie beyond RCV.NXT", `${was.theirs(tcb.ranges.left[i]!)}`);
   }
   // An eighth more where scaled windows are rounded up, and a unit of that.
-  // Linux counts twice that in memory, and up to nearly all of it may be text.
-  const share = tcb.received !== null ? 2 : rcv.shift > 0 ? 1.125 : 1;
-  const most = rcv.capacity * share + (1 << rcv.shift);
+  const most = rcv.capacity * (rcv.shift > 0 ? 1.125 : 1) + (1 << rcv.shift);
   if (rcv.unread > most) fail("RCV.BUFF bounds what is kept", `${rcv.unread} of ${rcv.capacity}`);
   // A timestamp's tick is a millisecond.
   if (tcb.rttMin < rttMin - MILLISECOND)

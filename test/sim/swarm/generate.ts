@@ -80,7 +80,6 @@ class Draw {
  */
 const LINUX: Partial<TcpParams> = {
   sender: "linux",
-  receiver: "linux",
   ...Object.fromEntries(Object.entries(PROFILES.linux).filter(([name]) => name in NO_QUIRKS)),
   linearSynTimeouts: 0,
   pawsSlack: 0,

@@ -17,8 +17,13 @@ const WAYS = 4;
  * oldest gives way. An ICMP message can only lower what is known, and not below what every link carries.
  */
 export class PathMtu {
+  /**
+   * Counts what was learned, about any destination. Who remembers the count that it last looked at knows with one comparison that no
+   * path has changed since.
+   */
+  version = 0;
   /** The MTU of the link, and so of every path nothing is known about. */
-  linkMtu: number;
+  #linkMtu: number;
   readonly #hash: SipHash;
   readonly #sets: number;
   /** Four words each. */
@@ -30,7 +35,7 @@ export class PathMtu {
 
   /** @param entries destinations remembered, a power of two, at least 4 */
   constructor(linkMtu: number, hash: SipHash, entries = 1024) {
-    this.linkMtu = linkMtu;
+    this.#linkMtu = linkMtu;
     this.#hash = hash;
     this.#sets = entries / WAYS;
     this.#destination = new Int32Array(entries * 4);
@@ -38,15 +43,20 @@ export class PathMtu {
     this.#learned = new Float64Array(entries);
   }
 
+  set linkMtu(mtu: number) {
+    this.#linkMtu = mtu;
+    this.version++;
+  }
+
   /** The largest packet, in bytes, that is thought to reach the destination whole. */
   get(a: number, b: number, c: number, d: number, now: number): number {
-    if (this.#size === 0) return this.linkMtu;
+    if (this.#size === 0) return this.#linkMtu;
     const i = this.#find(a, b, c, d);
-    if (i < 0) return this.linkMtu;
+    if (i < 0) return this.#linkMtu;
     if (now - this.#learned[i]! < PATH_MTU_TIMEOUT) return this.#mtu[i]!;
     this.#mtu[i] = 0;
     this.#size--;
-    return this.linkMtu;
+    return this.#linkMtu;
   }
 
   /**
@@ -72,6 +82,7 @@ export class PathMtu {
     this.#destination[i * 4 + 3] = d;
     this.#mtu[i] = next;
     this.#learned[i] = now;
+    this.version++;
     return true;
   }
 

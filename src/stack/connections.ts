@@ -5,11 +5,12 @@ import type { PathMtu } from "#ip/path-mtu";
 import { congestionControl } from "#tcp/congestion";
 import { OK } from "#tcp/error";
 import { finish } from "#tcp/finish";
+import { pathMtuChanged } from "#tcp/icmp-error";
 import type { Listener } from "#tcp/listener";
 import * as M from "#tcp/marks";
 import type { TcpParams } from "#tcp/params";
 import { senderOf } from "#tcp/senders";
-import { CLOSED, TIME_WAIT } from "#tcp/state";
+import { CLOSED, SYN_SENT, TIME_WAIT } from "#tcp/state";
 import { EVENT_WRITABLE, Tcb, type TcpEnv } from "#tcp/tcb";
 import * as ipv4 from "#wire/ipv4";
 import * as ipv6 from "#wire/ipv6";
@@ -74,6 +75,7 @@ export class Connections {
     const control = congestionControl(params);
     const tcb = new Tcb(this.#env, params, senderOf(params), control, id, local, localPort, remote, remotePort);
     tcb.localMss = this.pathMss(remote, now);
+    tcb.pathVersion = this.#pathMtu.version;
     this.#byId[id] = tcb;
     this.demux.insert(tcb);
     return tcb;
@@ -93,6 +95,17 @@ export class Connections {
   pathMss(remote: Address, now: number): number {
     const mtu = this.#pathMtu.get(remote.a, remote.b, remote.c, remote.d, now);
     return mtu - tcphdr.HEADER_MIN - (remote.family === 4 ? ipv4.HEADER_MIN : ipv6.HEADER);
+  }
+
+  /**
+   * Before the connection sends: another one may have learned that the path carries less. In SYN-SENT nothing depends on
+   * it yet: the connection looks when it is open.
+   */
+  learnPath(tcb: Tcb, now: number): void {
+    const { version } = this.#pathMtu;
+    if (tcb.pathVersion === version || tcb.state === SYN_SENT) return;
+    tcb.pathVersion = version;
+    if (tcb.params.pathMtuDiscovery) pathMtuChanged(tcb, this.pathMss(tcb.remote, now), now);
   }
 
   /** The connection was acted upon: it may have something to send, to tell, or be gone. */

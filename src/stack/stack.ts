@@ -13,7 +13,7 @@ import { SipHash } from "#base/siphash";
 import { Slab } from "#base/slab";
 import { EV_DROP, Trace } from "#base/trace";
 import { ERROR, Icmp } from "#icmp/icmp";
-import { IcmpError, PORT_UNREACHABLE, PROHIBITED, PROTOCOL_UNREACHABLE } from "#icmp/read-error";
+import { IcmpError, PORT_UNREACHABLE, PROHIBITED, PROTOCOL_UNREACHABLE, TOO_BIG } from "#icmp/read-error";
 import type { Address } from "#ip/address";
 import { Fragmenter } from "#ip/fragmenter";
 import { DELIVER, IpHeader, REPLY } from "#ip/header";
@@ -186,6 +186,9 @@ export class Stack {
       this.#tcpInput.icmpError(e, now);
       return;
     }
+    if (e.kind === TOO_BIG && this.#udp.mayHaveSent(e.sourcePort, e.d0, e.d1, e.d2, e.d3, e.destinationPort)) {
+      this.pathMtu.lower(e.d0, e.d1, e.d2, e.d3, e.mtu, e.packetLength, now);
+    }
     const hard = e.kind === PORT_UNREACHABLE || e.kind === PROTOCOL_UNREACHABLE || e.kind === PROHIBITED;
     this.#udp.error(e.sourcePort, e.d0, e.d1, e.d2, e.d3, e.destinationPort, errorOf(e), hard);
   }
@@ -216,15 +219,16 @@ export class Stack {
     if (this.#fragmenter.next(packet)) return true;
     const { resets } = this.#tcpInput;
     const send = this.#send;
-    if (resets.poll(packet, send) || this.#icmp.poll(packet, send) || this.#udp.poll(packet, send, this.mtu)) {
+    if (resets.poll(packet, send) || this.#icmp.poll(packet, send) || this.#udp.poll(packet, send, this.pathMtu, now)) {
       this.#send.ttl = this.params.ttl;
-      this.#finishPacket(packet);
+      this.#finishPacket(packet, now);
       return true;
     }
     for (;;) {
       const tcb = this.#connections.output.shift();
       if (tcb === undefined) return false;
       packet.o = this.#scratch;
+      this.#connections.learnPath(tcb, now);
       const superSegments = tcb.remote.family === 4 ? this.#offload.tso4 : this.#offload.tso6;
       if (!pollTransmit(tcb, packet, superSegments, now)) {
         this.#connections.settle(tcb);
@@ -458,13 +462,14 @@ export class Stack {
     send.dontFragment = params.pathMtuDiscovery;
   }
 
-  /** An ICMP message or an RST: whatever is larger than the link goes in fragments. */
-  #finishPacket(packet: Packet): void {
+  /** An ICMP message, a datagram or an RST: what is larger than the path carries goes in fragments. */
+  #finishPacket(packet: Packet, now: number): void {
     const send = this.#send;
     this.#ipOutput.prepend(packet, send);
-    if (!this.#fragmenter.canFragment(packet, this.mtu)) return;
+    const mtu = this.pathMtu.get(send.d0, send.d1, send.d2, send.d3, now);
+    if (!this.#fragmenter.canFragment(packet, mtu)) return;
     const id = send.family === 6 ? this.#ipOutput.nextIdentification(send, 1) : 0;
-    this.#fragmenter.begin(packet, this.mtu, id);
+    this.#fragmenter.begin(packet, mtu, id);
     this.#fragmenter.next(packet);
   }
 

@@ -118,9 +118,10 @@ export class TcpInput {
     }
     switch (e.kind) {
       case icmp.TOO_BIG:
-        if (tcb.params.pathMtuDiscovery && this.#pathMtu.lower(d0, d1, d2, d3, e.mtu, e.packetLength, now)) {
-          pathMtuChanged(tcb, this.#connections.pathMss(tcb.remote, now), now);
-        }
+        if (!tcb.params.pathMtuDiscovery) break;
+        this.#pathMtu.lower(d0, d1, d2, d3, e.mtu, e.packetLength, now);
+        // Another connection may have taught the table, but not this one yet.
+        pathMtuChanged(tcb, this.#connections.pathMss(tcb.remote, now), now);
         break;
       case icmp.PROTOCOL_UNREACHABLE:
       case icmp.PORT_UNREACHABLE:

@@ -46,13 +46,18 @@ export function pathMtuChanged(tcb: Tcb, pathMss: number, now: number): void {
     synTooBig(tcb, pathMss);
     return;
   }
-  if (pathMss >= tcb.snd.mssBase) return;
+  const { snd } = tcb;
+  const most = Math.min(pathMss, announcedMss(tcb));
+  if (most >= snd.pathMss) return;
+  const before = snd.mss;
+  // Also where the peer's MSS or window allows less than this today: the window may grow.
+  setSegmentSize(tcb, most);
+  if (snd.mss >= before) return;
   tcb.env.counters.count(M.ICMP_MTU);
-  setSegmentSize(tcb, Math.min(pathMss, announcedMss(tcb)));
   if (tcb.state !== SYN_RECEIVED || tcb.fast.early) tcb.sender.shrunk(tcb, now);
 }
 
-/** By its data, that is (RFC 7413): it goes again at once, without. */
+/** A SYN with Fast Open data was larger than the path MTU (RFC 7413): resend it at once, without the data. */
 function synTooBig(tcb: Tcb, pathMss: number): void {
   if (tcb.fast.sent === 0 || pathMss >= tcb.localMss) return;
   tcb.env.counters.count(M.ICMP_MTU);

@@ -238,6 +238,8 @@ export class Tcb {
   peerMss = 0;
   /** What our path's MTU leaves for TCP payload without options (MMS_R - 20). */
   localMss = 536;
+  /** `PathMtu.version` when this connection last looked at what its path carries. */
+  pathVersion = 0;
 
   // Scoreboard: the list of records, and sums over it in octets.
   head = NONE;
@@ -316,7 +318,6 @@ export class Tcb {
   segmentsIn = 0;
   dataSegmentsOut = 0;
   dataSegmentsIn = 0;
-  retransmissions = 0;
   retransmissionsTotal = 0;
   /** Times a segment was thought lost. */
   lostSegments = 0;

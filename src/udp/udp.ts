@@ -8,6 +8,7 @@ import { HEADROOM } from "#base/packet";
 import type { Slab } from "#base/slab";
 import type { Address } from "#ip/address";
 import type { IpHeader } from "#ip/header";
+import type { PathMtu } from "#ip/path-mtu";
 import type { IpSend } from "#ip/send";
 import * as checksum from "#wire/checksum";
 import * as ipv6 from "#wire/ipv6";
@@ -182,8 +183,17 @@ export class Udp {
     return n;
   }
 
+  /** Whether a datagram between these two sockets may be one of ours: somebody has the port, and is not connected to another remote. */
+  mayHaveSent(localPort: number, a: number, b: number, c: number, d: number, remotePort: number): boolean {
+    const there = this.#sockets.get(localPort);
+    for (let i = 0; there !== undefined && i < there.length; i++) {
+      if (there[i]!.hears(a, b, c, d, remotePort)) return true;
+    }
+    return false;
+  }
+
   /** Takes the next datagram to send: `packet` begins with its UDP header. Its octets stay until the next `poll`. */
-  poll(packet: Packet, send: IpSend, mtu: number): boolean {
+  poll(packet: Packet, send: IpSend, pathMtu: PathMtu, now: number): boolean {
     const queue = this.#sending;
     if (this.#held) {
       queue.shift();
@@ -205,7 +215,8 @@ export class Udp {
     send.protocol = UDP;
     send.tos = 0;
     send.flowLabel = 0;
-    // What is larger than the link goes in fragments, which routers may cut further.
+    // A datagram larger than the path's MTU goes in fragments, which routers may cut further.
+    const mtu = pathMtu.get(send.d0, send.d1, send.d2, send.d3, now);
     send.dontFragment = (local.family === 4 ? 20 : ipv6.HEADER) + udphdr.HEADER + n <= mtu;
     this.#counters.count(M.TX_SENT);
     return true;

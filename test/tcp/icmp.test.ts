@@ -118,6 +118,18 @@ describe("path MTU (RFC 1191, RFC 8201)", () => {
     expect(b.tcb.snd.una).toBe(b.tcb.snd.nxt);
   });
 
+  test("what another connection has learned of the path does not keep this one's segments too big", () => {
+    const b = TcpBench.at("ESTABLISHED");
+    b.send(5000);
+    b.out();
+    const { a, b: second, c, d } = b.tcb.remote;
+    expect(b.stack.pathMtu.lower(a, second, c, d, 1000, 1500, b.now)).toBe(true);
+    icmp(b, 3, 4, 1, 1000);
+    const sent = b.out();
+    expect(sent[0]!.seq).toBe(1);
+    expect(Math.max(...sent.map(({ size }) => size))).toBe(1000);
+  });
+
   test("too big (ICMPv6) as well, never below 1280", () => {
     const b = TcpBench.at("ESTABLISHED", { family: 6 });
     b.send(5000);

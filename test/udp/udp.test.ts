@@ -220,3 +220,59 @@ test("ICMP tells the connected socket that its peer has nobody there, and no oth
   expect([errorName(connected.error), other.error]).toEqual(["ECONNREFUSED", 0]);
   expect(connected.error).toBe(ECONNREFUSED);
 });
+
+describe("a path that carries less than the link (RFC 1191, RFC 8201)", () => {
+  /** The ICMP error of a router whose next link carries `mtu`. */
+  const tooBig = (family: 4 | 6, packet: Uint8Array, mtu: number): Uint8Array => {
+    const ends = {
+      source: octetsOf(address(ADDRESSES[family][1])),
+      destination: octetsOf(address(ADDRESSES[family][0])),
+      sourcePort: 0,
+      destinationPort: 0,
+    };
+    const [type, code] = family === 4 ? [3, 4] : [2, 0];
+    return encodeIcmp(ends, OTHER, type, code, mtu, quote(packet, 8));
+  };
+  const isDontFragment = (packet: Uint8Array): boolean => (packet[6]! & 0x40) !== 0;
+
+  test.each([
+    [4, 1000],
+    [6, 1300],
+  ] as const)("IPv%d: once ICMP told of it, a larger datagram goes in fragments that fit", (family, mtu) => {
+    const [a, b] = [new Host(0), new Host(1)];
+    const [from, to] = [a.stack.udp(1000), b.stack.udp(2000)];
+    const send = () => {
+      a.stack.sendDatagram(from, bytes(1400), address(ADDRESSES[family][1]), 2000);
+      return a.out();
+    };
+    const [whole] = send();
+    expect(whole!.length).toBeGreaterThan(1400);
+    if (family === 4) expect(isDontFragment(whole!)).toBe(true);
+    a.in(tooBig(family, whole!, mtu));
+    const pieces = send();
+    expect(pieces).toHaveLength(2);
+    for (const piece of pieces) {
+      expect(piece.length).toBeLessThanOrEqual(mtu);
+      if (family === 4) expect(isDontFragment(piece)).toBe(false);
+      b.in(piece);
+    }
+    expect(to.queue.length).toBe(1400);
+  });
+
+  test("an ICMP error about a datagram that nobody here can have sent changes nothing", () => {
+    const a = new Host(0);
+    const socket = a.stack.udp(1000);
+    socket.remote = address("10.0.0.9");
+    socket.remotePort = 2000;
+    const [local, remote] = [octetsOf(address("10.0.0.7")), octetsOf(address("10.0.0.9"))];
+    for (const [sourcePort, destinationPort] of [
+      [1001, 2000],
+      [1000, 2001],
+    ] as const) {
+      const forged = encodeUdp({ source: local, destination: remote, sourcePort, destinationPort }, OTHER, bytes(1400));
+      a.in(tooBig(4, forged, 600));
+    }
+    a.stack.sendDatagram(socket, bytes(1400), socket.remote, 2000);
+    expect(a.out()).toHaveLength(1);
+  });
+});

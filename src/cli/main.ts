@@ -7,7 +7,7 @@ import { withoutLastCompiler } from "./compiler-tiers.ts";
 import { EXIT_OK, EXIT_USAGE } from "./exit-codes.ts";
 import { Flags } from "./flags.ts";
 import { commandHelp, globalHelp, summaryText } from "./help.ts";
-import { OutputClosed, print } from "./print.ts";
+import { OutputClosed, print, tell } from "./print.ts";
 import { asTyped } from "./program.ts";
 import { suggest } from "./suggest.ts";
 
@@ -26,7 +26,7 @@ async function main(argv: readonly string[]): Promise<number> {
 
 async function dispatch(given: readonly string[]): Promise<number> {
   if (given.length === 0) {
-    process.stderr.write(summaryText(version));
+    tell(summaryText(version));
     return EXIT_USAGE;
   }
   const argv = given[0] === "help" ? [...given.slice(1), "--help"] : given;

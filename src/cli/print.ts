@@ -2,6 +2,7 @@ import { writeSync } from "node:fs";
 import { fileError } from "./cli-error.ts";
 
 export const STDOUT = 1;
+export const STDERR = 2;
 
 /** Nobody reads standard output any more (`| head`): no failure, but the end of what can be done. */
 export class OutputClosed extends Error {
@@ -36,5 +37,14 @@ export function writeWhole(fd: number, text: string): void {
       if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
       Bun.sleepSync(1);
     }
+  }
+}
+
+/** Text for whoever reads standard error: where nobody does, or the disk is full, the exit code says as much. */
+export function tell(text: string): void {
+  try {
+    writeWhole(STDERR, text);
+  } catch {
+    // Nothing is left to say it with.
   }
 }

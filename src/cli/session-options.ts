@@ -5,6 +5,7 @@ import { EXIT_USAGE } from "./exit-codes.ts";
 import type { Flags } from "./flags.ts";
 import { type Impairment, impairment } from "./link-flags.ts";
 import { isFile } from "./pump.ts";
+import { isTerminal } from "./terminal.ts";
 import type { Manner } from "./voice.ts";
 
 /** What is done with a connection. */
@@ -92,7 +93,7 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
     timeout: timeoutOf(flags),
     send,
     recv,
-    listenOnly: send === undefined && process.stdin.isTTY === true && (recv !== undefined || isFile(1)),
+    listenOnly: send === undefined && isTerminal(0) && (recv !== undefined || isFile(1)),
     ownPrefix: flags.has("own-prefix"),
     mtu: mtuOf(flags, where),
     offload: flags.has("offload"),

@@ -14,9 +14,10 @@ import { EXIT_CONNECT_TIMEOUT, EXIT_OK, EXIT_SIGINT } from "./exit-codes.ts";
 import type { Explanation } from "./explanation.ts";
 import { openFailure, transferFailure } from "./failure.ts";
 import { Narrator } from "./narrator.ts";
-import { OutputClosed } from "./print.ts";
+import { OutputClosed, STDOUT } from "./print.ts";
 import { FileSink, FileSource } from "./pump.ts";
 import type { SessionOptions } from "./session-options.ts";
+import { isTerminal } from "./terminal.ts";
 import type { Voice } from "./voice.ts";
 
 /** Events between two turns of the driver: a burst of segments fits many times. */
@@ -298,8 +299,8 @@ function openEnds({ send, recv, listenOnly, service }: SessionOptions): Ends {
   if (send === undefined && service.kind === "pipe") refuseDirectory(0, "standard input", "read");
   const source = send === undefined ? new FileSource(0, "standard input") : new FileSource(openFile(send, "r"), send);
   const sink = recv === undefined ? new FileSink(1, "standard output") : new FileSink(openFile(recv, "w"), recv);
-  const typing = send === undefined && process.stdin.isTTY === true && !listenOnly;
-  const shown = recv === undefined && process.stdout.isTTY === true;
+  const typing = send === undefined && isTerminal(0) && !listenOnly;
+  const shown = recv === undefined && isTerminal(STDOUT);
   return { source, sink, listenOnly, typing, shown };
 }
 

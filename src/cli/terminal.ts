@@ -1,16 +1,38 @@
-import { writeWhole } from "./print.ts";
+import { isatty } from "node:tty";
+import { terminalColumns } from "#ffi/descriptor";
+import { STDERR, STDOUT, writeWhole } from "./print.ts";
+
+/** Columns of a terminal that does not say how many it has. */
+const COLUMNS = 80;
 
 /** Where everything for people goes: standard error, since standard output belongs to the application's bytes. */
-let stream: NodeJS.WriteStream & { fd: number } = process.stderr;
+let out = STDERR;
 
 /** For a command whose words are its result. */
 export function speakOnStandardOutput(): void {
-  stream = process.stdout;
+  out = STDOUT;
+}
+
+const terminals = new Map<number, boolean>();
+
+/**
+ * Whether a person sees or types there. Bun's `process.stdout` and `process.stderr` know it as well, but a mere look at one of
+ * them sets O_NONBLOCK on the descriptor, which we share with the programs that run beside and after us.
+ */
+export function isTerminal(fd: number): boolean {
+  let is = terminals.get(fd);
+  if (is === undefined) terminals.set(fd, (is = isatty(fd)));
+  return is;
+}
+
+/** How wide the terminal is; `Infinity` where the descriptor is none. */
+export function columnsOf(fd: number): number {
+  return isTerminal(fd) ? terminalColumns(fd) || COLUMNS : Number.POSITIVE_INFINITY;
 }
 
 /** A terminal may get colours and a line that is redrawn; anything else gets plain lines. */
 export function redraws(): boolean {
-  return stream.isTTY === true && process.env.TERM !== "dumb";
+  return isTerminal(out) && process.env.TERM !== "dumb";
 }
 
 function colours(): boolean {
@@ -32,7 +54,7 @@ let midLine = false;
 
 /** The application's own bytes went to this terminal, and did or did not end a line: what is said begins one of its own. */
 export function shownBeside(endsLine: boolean): void {
-  midLine = !endsLine && stream.isTTY === true;
+  midLine = !endsLine && isTerminal(out);
 }
 
 /** One or more lines, at once and in order. Where nobody reads any more, nothing happens. */
@@ -46,13 +68,13 @@ export function say(...lines: readonly string[]): void {
 /** Redraws the line at the bottom; "" takes it away. Only on a terminal. */
 export function sayProgress(line: string): void {
   if (!redraws() || (line === "" && !progressShown)) return;
-  put(`\r\x1b[K${line.slice(0, (stream.columns || 80) - 1)}`);
+  put(`\r\x1b[K${line.slice(0, columnsOf(out) - 1)}`);
   progressShown = line !== "";
 }
 
 function put(text: string): void {
   try {
-    writeWhole(stream.fd, text);
+    writeWhole(out, text);
   } catch {
     // Nobody reads it, or the disk is full: what the command is for goes on.
   }

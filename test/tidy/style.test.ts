@@ -106,6 +106,12 @@ test("nothing but a program prints", () => {
   expect(findings(sources, (path) => (PRINTS.has(path) ? null : /\bconsole\.\w+/g))).toEqual([]);
 });
 
+test("nobody looks at process.stdout or process.stderr: Bun sets O_NONBLOCK on what the programs beside us share", () => {
+  expect(findings(sources, () => /\bprocess\.std(?:out|err)\b|\{[^}]*\bstd(?:out|err)\b[^}]*\} = process/g)).toEqual(
+    [],
+  );
+});
+
 /** What other programs call. */
 const PUBLIC =
   /^src\/(?:socket\/types|socket\/create-stack|socket\/connection-error|index|device\/device|device\/link-profile|driver\/engine)\.ts$/;

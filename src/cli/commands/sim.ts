@@ -12,7 +12,7 @@ import type { Flags } from "../flags.ts";
 import { impairment } from "../link-flags.ts";
 import { OutputClosed, outputFailure, print, STDOUT, writeWhole } from "../print.ts";
 import { suggest } from "../suggest.ts";
-import { say } from "../terminal.ts";
+import { columnsOf, say } from "../terminal.ts";
 
 /** The link where no flag says one. */
 const USUAL_LINK = "delay 20ms rate 10mbit queue 100";
@@ -29,7 +29,7 @@ export async function run({ flags }: Call): Promise<number> {
   const log = path === undefined ? undefined : new Lines(path);
   const result = transfer({ ...options, line: log?.add });
   log?.close();
-  const columns = process.stdout.isTTY === true && path !== "-" ? process.stdout.columns || 80 : undefined;
+  const columns = path === "-" ? undefined : columnsOf(STDOUT);
   const text = flags.has("json")
     ? JSON.stringify({ schema: "tcpnet.sim/1", ...result })
     : transferTable(result, columns);

@@ -1,8 +1,10 @@
 /**
- * `bun run test`: lint, types, then every test; one summary, whose last line is `N passed, N failed`. Words behind it are
- * handed to `bun test` (`bun run test/run.ts test/tcp` runs only those).
+ * `bun run test`: installs what tests need (not with --no-setup), then lint, types and every test; one summary, whose last
+ * line is `N passed, N failed`. Words behind it are handed to `bun test` (`bun run test/run.ts test/tcp` runs only those).
  */
 import { fileURLToPath } from "node:url";
+import { setUp } from "./run/set-up.ts";
+import { withSbin } from "./support/tools.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const BIN = `${ROOT}node_modules/.bin`;
@@ -29,7 +31,13 @@ async function run(
   onLine: (line: string) => void = () => {},
 ): Promise<{ readonly code: number; readonly seconds: number }> {
   const began = performance.now();
-  const child = Bun.spawn([...command], { cwd: ROOT, stdin: "ignore", stdout: "inherit", stderr: "pipe" });
+  const child = Bun.spawn([...command], {
+    cwd: ROOT,
+    env: process.env,
+    stdin: "ignore",
+    stdout: "inherit",
+    stderr: "pipe",
+  });
   const decoder = new TextDecoder();
   let rest = "";
   for await (const chunk of child.stderr) {
@@ -102,7 +110,9 @@ async function tests(args: readonly string[]): Promise<Counts> {
   };
 }
 
-const args = process.argv.slice(2);
+const args = process.argv.slice(2).filter((word) => word !== "--no-setup");
+process.env.PATH = withSbin(process.env.PATH);
+await setUp(!process.argv.includes("--no-setup"));
 const all = [
   await check("lint", [`${BIN}/biome`, "check", "--error-on-warnings", "."]),
   await check("types", [`${BIN}/tsc`, "--noEmit"]),
@@ -116,6 +126,7 @@ for (const { name, passed, failed, skipped, seconds } of all) {
     `${failed === 0 ? "✓" : "✗"} ${name.padEnd(6)} ${passed} passed, ${failed} failed${skips}   ${seconds.toFixed(1)} s`,
   );
 }
-const sum = (key: "passed" | "failed") => all.reduce((total, each) => total + each[key], 0);
-console.log(`${sum("passed")} passed, ${sum("failed")} failed`);
+const sum = (key: "passed" | "failed" | "skipped") => all.reduce((total, each) => total + each[key], 0);
+const skips = sum("skipped") > 0 ? `, ${sum("skipped")} skipped` : "";
+console.log(`${sum("passed")} passed, ${sum("failed")} failed${skips}`);
 process.exitCode = sum("failed") === 0 ? 0 : 1;

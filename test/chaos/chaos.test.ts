@@ -1,5 +1,5 @@
 import { expect } from "bun:test";
-import { type Namespace, netTest } from "../support/netns.ts";
+import { type Namespace, netTest, netTestWith } from "../support/netns.ts";
 import { sometimes } from "../support/sometimes.ts";
 
 const BUN = process.execPath;
@@ -33,7 +33,7 @@ async function ping(ns: Namespace, to: string, count: number, patience = 10): Pr
   return [...stdout.matchAll(/time=([\d.]+) ms/g)].map((match) => Number(match[1]));
 }
 
-netTest("the kernel's ping crosses the link, both ways, and a change is felt at once", async (ns) => {
+netTestWith(["ping"], "the kernel's ping crosses the link, both ways, and a change is felt at once", async (ns) => {
   const { child, next, events } = await chaos(ns, "--delay", "20ms");
   for (const to of ["10.0.0.2", "10.0.1.2"]) {
     await sometimes(async () => {
@@ -57,7 +57,7 @@ netTest("the kernel's ping crosses the link, both ways, and a change is felt at 
   expect((await ns.run(["ip", "link", "show", "tunx"])).code).not.toBe(0);
 });
 
-netTest("a file through it arrives whole, over TCP and a lossy link", async (ns) => {
+netTestWith(["nc", "ss"], "a file through it arrives whole, over TCP and a lossy link", async (ns) => {
   await chaos(ns, "--delay", "2ms", "--loss", "2%", "--duplicate", "1%", "--reorder", "1%", "--seed", "3");
   const bytes = new Uint8Array(400_000).map((_, i) => (i * 7 + (i >> 9)) & 0xff);
   const server = ns.spawn(["nc", "-l", "-d", "-p", "7000"]);
@@ -69,7 +69,7 @@ netTest("a file through it arrives whole, over TCP and a lossy link", async (ns)
   expect(counts.out["link.loss"]).toBeGreaterThan(0);
 });
 
-netTest("a smaller MTU is told by ICMP, a closed port too", async (ns) => {
+netTestWith(["ping", "python3"], "a smaller MTU is told by ICMP, a closed port too", async (ns) => {
   await chaos(ns, "--link", "mtu 900");
   const { stdout } = await ns.run(["ping", "-n", "-M", "do", "-c", "1", "-W", "10", "-s", "1200", "10.0.0.2"]);
   expect(stdout).toContain("mtu = 900");

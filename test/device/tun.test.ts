@@ -1,8 +1,9 @@
-import { type Namespace, netTest } from "../support/netns.ts";
+import { type Namespace, netTestWith } from "../support/netns.ts";
 
 const BUN = process.execPath;
 
-netTest(
+netTestWith(
+  ["setpriv"],
   "the TUN device does what every device does, and fails in words",
   async (ns: Namespace) => {
     await ns.must([BUN, "test", "./test/device/tun.inside.ts"], { timeoutMs: 60_000 });

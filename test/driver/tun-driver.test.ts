@@ -1,5 +1,5 @@
 import { expect } from "bun:test";
-import { type Namespace, netTest } from "../support/netns.ts";
+import { type Namespace, netTest, netTestWith } from "../support/netns.ts";
 import { processorSeconds } from "../support/processor.ts";
 import { sometimes } from "../support/sometimes.ts";
 
@@ -22,7 +22,7 @@ netTest("an idle driver uses less than 1 % of a processor", async (ns) => {
   });
 });
 
-netTest("pings are answered, after a pause and in a row", async (ns) => {
+netTestWith(["ping"], "pings are answered, after a pause and in a row", async (ns) => {
   await echo(ns, 0);
   const paused = await ns.must(["ping", "-q", "-c", "20", "-i", "0.05", "10.0.0.7"]);
   const inRow = await ns.must(["ping", "-q", "-c", "200", "-i", "0.0001", "10.0.0.7"]);
@@ -33,7 +33,7 @@ netTest("pings are answered, after a pause and in a row", async (ns) => {
   }
 });
 
-netTest("two devices in one program both wake it", async (ns) => {
+netTestWith(["ping"], "two devices in one program both wake it", async (ns) => {
   await echo(ns, 0, 1);
   for (let i = 0; i < 3; i++) {
     for (const address of ["10.0.0.7", "10.0.1.7"]) {
@@ -43,7 +43,7 @@ netTest("two devices in one program both wake it", async (ns) => {
   }
 });
 
-netTest("the program's own timers keep their time under a flood", async (ns) => {
+netTestWith(["ping"], "the program's own timers keep their time under a flood", async (ns) => {
   const { child, line } = await echo(ns, 0);
   child.kill("SIGUSR1");
   const began = performance.now();

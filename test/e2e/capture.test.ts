@@ -1,7 +1,7 @@
 /** Captures, as tshark reads them. */
 import { expect } from "bun:test";
 import { existsSync, readFileSync, renameSync } from "node:fs";
-import { bothWell, HOST, type Lab, labTest, PEER } from "./lab.ts";
+import { bothWell, HOST, type Lab, labTest, labTestWith, PEER } from "./lab.ts";
 
 /**
  * Wireshark takes whatever uses port 7000 for Gryphon, and random octets at times for Thrift or another protocol that it
@@ -48,7 +48,8 @@ async function exchange(lab: Lab, flags: readonly string[]): Promise<readonly st
 }
 
 for (const offload of [true, false]) {
-  labTest(`a clean link shows nothing remarkable on either side${offload ? "" : ", without offload"}`, async (lab) => {
+  const name = `a clean link shows nothing remarkable on either side${offload ? "" : ", without offload"}`;
+  labTestWith(["tshark"], name, async (lab) => {
     let odd = "";
     // Where a program does not run for longer than an RTO, its peer sends again: that is the machine's doing, not ours.
     for (let attempt = 0; attempt < 3; attempt++) {
@@ -71,7 +72,8 @@ for (const offload of [true, false]) {
   });
 }
 
-labTest(
+labTestWith(
+  ["tshark"],
   "a capture to standard output is whole, with directions, nanoseconds and the reason of what was sent",
   async (lab) => {
     const host = lab.tcpnet(...HOST);
@@ -93,7 +95,7 @@ labTest(
   },
 );
 
-labTest("losses show as what they are, and the SACK blocks with them", async (lab) => {
+labTestWith(["tshark"], "losses show as what they are, and the SACK blocks with them", async (lab) => {
   lab.random("a", 600_000);
   const host = lab.tcpnet(...HOST, "--recv", "/dev/null", "-w", lab.file("host.pcapng"));
   const peer = lab.tcpnet(
@@ -117,7 +119,7 @@ labTest("losses show as what they are, and the SACK blocks with them", async (la
   expect(sacks).not.toBe("");
 });
 
-labTest("SIGHUP begins the capture anew under its name", async (lab) => {
+labTestWith(["tshark", "ping"], "SIGHUP begins the capture anew under its name", async (lab) => {
   const file = lab.file("out.pcapng");
   const host = lab.tcpnet(...HOST, "-w", file);
   await host.says(/waiting/);

@@ -3,7 +3,7 @@ import { expect } from "bun:test";
 import { existsSync } from "node:fs";
 import { processorSeconds } from "../support/processor.ts";
 import { sometimes } from "../support/sometimes.ts";
-import { HOST, type Lab, labTest, PEER } from "./lab.ts";
+import { HOST, type Lab, labTest, labTestWith, PEER } from "./lab.ts";
 
 /** Host and peer with an open connection. */
 async function open(lab: Lab, hostFlags: readonly string[] = [], peerFlags: readonly string[] = []) {
@@ -29,7 +29,7 @@ labTest("a stranger is refused with 10, and the host says who it was", async (la
   await host.says(/refused 10\.0\.1\.9: only 10\.0\.1\.5 is let in \(--any/);
 });
 
-labTest("nobody answers: 11, and the likely reason", async (lab) => {
+labTestWith(["nft"], "nobody answers: 11, and the likely reason", async (lab) => {
   await lab.ns.must([
     "nft",
     "add table inet wall; add chain inet wall f { type filter hook forward priority 0; policy drop; }",
@@ -207,7 +207,8 @@ labTest("a device in use, and one that is not ours: 3, with who has it", async (
   await forced.says(/waiting at 10\.5\.0\.7/);
 });
 
-labTest(
+labTestWith(
+  ["setpriv"],
   "no permission: 4, and the hint that needs no sudo",
   async (lab) => {
     const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"];

@@ -1,6 +1,6 @@
 /** tcpnet ↔ tcpnet through the kernel's forwarding. */
 import { expect } from "bun:test";
-import { bothWell, HOST, HOST6, labTest, PEER, PEER6, TCPNET } from "./lab.ts";
+import { bothWell, HOST, HOST6, labTest, labTestWith, PEER, PEER6, TCPNET } from "./lab.ts";
 
 labTest("host first: text typed on either side appears on the other", async (lab) => {
   const host = lab.tcpnet(...HOST);
@@ -148,7 +148,8 @@ labTest(
   },
 );
 
-labTest(
+labTestWith(
+  ["script"],
   "on a terminal a file's progress is shown, nobody is asked to type, and what comes has the screen for itself",
   async (lab) => {
     lab.random("a", 1 << 20);
@@ -169,7 +170,7 @@ labTest(
   },
 );
 
-labTest("a link in the middle with a smaller MTU is found by path MTU discovery", async (lab) => {
+labTestWith(["tshark"], "a link in the middle with a smaller MTU is found by path MTU discovery", async (lab) => {
   const sum = lab.random("a", 300_000);
   const host = lab.tcpnet(...HOST, "--recv", lab.file("a.copy"));
   await host.says(/waiting/);

@@ -1,6 +1,6 @@
 /** The kernel's own TCP on the other side: programs that people use. */
 import { expect } from "bun:test";
-import { HOST, type Lab, labTest } from "./lab.ts";
+import { HOST, type Lab, labTest, labTestWith } from "./lab.ts";
 
 const LISTEN = ["host", "tun0", "10.0.0.1/24", "10.0.0.7"] as const;
 const DIAL = ["peer", "tun0", "10.0.0.1/24", "10.0.0.1", "--kernel"] as const;
@@ -15,7 +15,8 @@ for (const [family, device, cidr, address, per] of [
   ["IPv4", "tun0", "10.0.0.1/24", "10.0.0.7", 1480],
   ["IPv6", "tun1", "fd00:b::1/64", "fd00:b::7", 1448],
 ] as const) {
-  labTest(
+  labTestWith(
+    ["ping", "tshark"],
     `ping over ${family} is answered, small and in fragments, which go both ways`,
     async (lab) => {
       const file = lab.file("pings.pcapng");
@@ -36,7 +37,8 @@ for (const [family, device, cidr, address, per] of [
   );
 }
 
-labTest(
+labTestWith(
+  ["ping", "nc"],
   "--own-prefix: every address of the prefix is the stack's, but the kernel's, the network's and broadcast",
   async (lab) => {
     const host = lab.tcpnet(...LISTEN, "--echo", "--own-prefix");
@@ -51,13 +53,13 @@ labTest(
   },
 );
 
-labTest("without --own-prefix the stack is one address", async (lab) => {
+labTestWith(["ping"], "without --own-prefix the stack is one address", async (lab) => {
   const host = lab.tcpnet(...LISTEN);
   await host.says(/waiting/);
   expect([await answered(lab, "10.0.0.7"), await answered(lab, "10.0.0.8")]).toEqual([2, 0]);
 });
 
-labTest("nc connects to us: bytes both ways, half-close, and our exit code", async (lab) => {
+labTestWith(["nc"], "nc connects to us: bytes both ways, half-close, and our exit code", async (lab) => {
   const sum = lab.random("a", 3 << 20);
   const host = lab.tcpnet(...LISTEN, "--send", lab.file("a"));
   await host.says(/waiting/);
@@ -67,7 +69,7 @@ labTest("nc connects to us: bytes both ways, half-close, and our exit code", asy
   expect(lab.sha256("a.copy")).toBe(sum);
 });
 
-labTest("we connect to nc", async (lab) => {
+labTestWith(["nc", "ss"], "we connect to nc", async (lab) => {
   const sum = lab.random("a", 3 << 20);
   const nc = lab.shell(`echo answer | exec nc -N -l 10.0.0.1 7000 > ${lab.file("a.copy")}`);
   for (let i = 0; i < 1_000 && !(await lab.ns.must(["ss", "-Hltn"])).includes(":7000"); i++) await Bun.sleep(20);
@@ -82,7 +84,7 @@ labTest("we connect to nc", async (lab) => {
   expect(lab.sha256("a.copy")).toBe(sum);
 });
 
-labTest("socat sends 32 MiB and gets every byte back from --echo, again and again", async (lab) => {
+labTestWith(["socat"], "socat sends 32 MiB and gets every byte back from --echo, again and again", async (lab) => {
   const sum = lab.random("a", 32 << 20);
   const host = lab.tcpnet(...LISTEN, "--echo");
   await host.says(/waiting/);
@@ -95,7 +97,7 @@ labTest("socat sends 32 MiB and gets every byte back from --echo, again and agai
   expect((await host.ended).code).toBe(130);
 });
 
-labTest("curl is answered by a page that standard input holds", async (lab) => {
+labTestWith(["curl"], "curl is answered by a page that standard input holds", async (lab) => {
   const host = lab.tcpnet(...LISTEN);
   await host.says(/waiting/);
   host.type("HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nhello\n");
@@ -107,7 +109,8 @@ labTest("curl is answered by a page that standard input holds", async (lab) => {
   expect(h.code).toBe(0);
 });
 
-labTest(
+labTestWith(
+  ["nc", "ss"],
   "over IPv6 nc connects to us, and we to nc",
   async (lab) => {
     const sum = lab.random("a", 3 << 20);
@@ -125,7 +128,7 @@ labTest(
   { netup: ["--v6"] },
 );
 
-labTest("window scale, SACK and timestamps are agreed with the kernel", async (lab) => {
+labTestWith(["nc"], "window scale, SACK and timestamps are agreed with the kernel", async (lab) => {
   const host = lab.tcpnet(...LISTEN, "--discard");
   await host.says(/waiting/);
   await lab.shell("echo hello | exec nc -N 10.0.0.7 7000").ended;
@@ -150,7 +153,7 @@ labTest(
   { limitMs: 90_000 },
 );
 
-labTest("a kernel program of another address is refused, and that is said", async (lab) => {
+labTestWith(["nc"], "a kernel program of another address is refused, and that is said", async (lab) => {
   const host = lab.tcpnet(...HOST);
   await host.says(/waiting/);
   const nc = await lab.shell("exec nc -v -w 3 10.0.0.7 7000 < /dev/null").ended;
@@ -158,7 +161,7 @@ labTest("a kernel program of another address is refused, and that is said", asyn
   await host.says(/refused 10\.0\.0\.1: only 10\.0\.1\.5 is let in/);
 });
 
-labTest("a port where nobody listens refuses the kernel's program", async (lab) => {
+labTestWith(["nc"], "a port where nobody listens refuses the kernel's program", async (lab) => {
   const host = lab.tcpnet(...LISTEN);
   await host.says(/waiting/);
   const nc = await lab.shell("exec nc -v -w 3 10.0.0.7 7001 < /dev/null").ended;

@@ -3,7 +3,8 @@ import { createHash, randomFillSync } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Namespace, netTest, ROOT } from "../support/netns.ts";
+import { type Namespace, netTestWith, ROOT } from "../support/netns.ts";
+import type { Tool } from "../support/tools.ts";
 
 export const HOST = ["host", "tun0", "10.0.0.1/24", "10.0.1.5"] as const;
 export const PEER = ["peer", "tun1", "10.0.1.1/24", "10.0.0.7"] as const;
@@ -134,27 +135,35 @@ export class Lab {
   }
 }
 
+export interface LabOptions {
+  /** Flags for netup; null if it is not to run. */
+  readonly netup?: readonly string[] | null;
+  readonly limitMs?: number;
+}
+
 /** A test in a lab that netup has prepared. */
-export function labTest(
+export function labTest(name: string, work: (lab: Lab) => Promise<void>, options: LabOptions = {}): void {
+  labTestWith([], name, work, options);
+}
+
+/** The same for a test that starts these programs; without them it is skipped. */
+export function labTestWith(
+  needs: readonly Tool[],
   name: string,
   work: (lab: Lab) => Promise<void>,
-  options: { netup?: readonly string[] | null; limitMs?: number } = {},
+  options: LabOptions = {},
 ): void {
-  const limit = options.limitMs ?? 120_000;
-  netTest(
-    name,
-    async (ns) => {
-      const folder = mkdtempSync(join(tmpdir(), "tcpnet-e2e-"));
-      try {
-        const { netup = [] } = options;
-        if (netup !== null) await ns.must([...TCPNET, "netup", ...netup]);
-        await work(new Lab(ns, folder));
-      } finally {
-        rmSync(folder, { recursive: true, force: true });
-      }
-    },
-    limit,
-  );
+  const inNamespace = async (ns: Namespace) => {
+    const folder = mkdtempSync(join(tmpdir(), "tcpnet-e2e-"));
+    try {
+      const { netup = [] } = options;
+      if (netup !== null) await ns.must([...TCPNET, "netup", ...netup]);
+      await work(new Lab(ns, folder));
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  };
+  netTestWith(needs, name, inNamespace, options.limitMs);
 }
 
 /** Both ended well; else what they said is the message. */

@@ -1,13 +1,14 @@
 import { expect } from "bun:test";
-import { netTest } from "../support/netns.ts";
+import { netTestWith } from "../support/netns.ts";
 import { type Firewall, PLAIN, type TrialReport } from "./firewalls.ts";
 import { outside } from "./guard.ts";
 import { expectTrial } from "./trial.ts";
 
+const NEEDS = ["nft", "iptables-nft", "iptables-legacy"] as const;
 const INSIDE = `${import.meta.dir}/trial.inside.ts`;
 
 for (const firewall of PLAIN) {
-  netTest(title(firewall), async (ns) => {
+  netTestWith(NEEDS, title(firewall), async (ns) => {
     const printed = await ns.bun(INSIDE, [firewall.name], { env: outside });
     const report = JSON.parse(printed) as TrialReport;
     expectTrial(firewall, report);

@@ -1,19 +1,9 @@
-import { test } from "bun:test";
+import { testUnless } from "../support/test-unless.ts";
+import { lacks } from "../support/tools.ts";
 
-const path = Bun.which("tshark");
-
-/** A test that needs tshark. Without it, it is skipped, loudly; with CI=true that is a failure. */
+/** A test that needs tshark, and is skipped without it. */
 export function tsharkTest(name: string, work: () => Promise<void>): void {
-  if (path !== null) {
-    test(name, work, 30_000);
-  } else if (process.env.CI === "true") {
-    test(name, () => {
-      throw new Error("tshark is not installed, and with CI=true nothing may be skipped: apt-get install tshark");
-    });
-  } else {
-    console.warn(`SKIPPED ${name}: tshark is not installed (apt-get install tshark)`);
-    test.skip(name, work);
-  }
+  testUnless(lacks(["tshark"]), name, work);
 }
 
 /** What tshark says of a capture: a row per packet, a column per field. @throws where it finds the file wrong. */
@@ -23,7 +13,7 @@ export async function tshark(file: string, fields: readonly string[]): Promise<s
   checks.push("-d", "tcp.port==7000,data");
   const columns = fields.flatMap((field) => ["-e", field]);
   const args = ["-r", file, ...checks, "-T", "fields", "-E", "separator=|", ...columns];
-  const child = Bun.spawn([path ?? "tshark", ...args], { stdout: "pipe", stderr: "pipe" });
+  const child = Bun.spawn(["tshark", ...args], { stdout: "pipe", stderr: "pipe" });
   const [out, complaints] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
   if ((await child.exited) !== 0) throw new Error(`tshark: ${complaints}`);
   return out

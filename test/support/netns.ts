@@ -1,12 +1,13 @@
-import { test } from "bun:test";
 import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { testUnless } from "./test-unless.ts";
+import { lacks, type Tool, toolsIn } from "./tools.ts";
 
 /**
  * Network namespaces for tests. Each test gets one of its own, empty but for loopback, with its own /sys and /run, and
  * when the test ends everything is gone: processes (ended by pid), interfaces, routes, firewall rules, state files.
  *
- *     netTest("ping is answered", async (ns) => {
+ *     netTestWith(["ping"], "ping is answered", async (ns) => {
  *       const host = ns.spawn(["./tcpnet", "host", …]);
  *       expect((await ns.run(["ping", "-c1", "10.0.0.7"])).code).toBe(0);
  *     });
@@ -33,6 +34,9 @@ export interface RunOptions {
 
 type Piped = Bun.Subprocess<"pipe", "pipe", "pipe">;
 
+/** What every namespace is made with, so that no test has to name it. */
+const NAMESPACE_TOOLS = ["unshare", "nsenter", "mount", "ip"] as const satisfies readonly Tool[];
+
 const READY = "ready";
 const RUN_TIMEOUT_MS = 20_000;
 
@@ -44,14 +48,19 @@ const NSENTER = ["nsenter", ...(asRoot ? [] : ["--user", "--preserve-credentials
 export class Namespace {
   readonly #holder: Bun.Subprocess<"pipe", "pipe", "inherit">;
   readonly #net: string;
+  readonly #needs: readonly Tool[];
 
-  private constructor(holder: Bun.Subprocess<"pipe", "pipe", "inherit">) {
+  private constructor(holder: Bun.Subprocess<"pipe", "pipe", "inherit">, needs: readonly Tool[]) {
     this.#holder = holder;
+    this.#needs = [...NAMESPACE_TOOLS, ...needs];
     this.#net = readlinkSync(`/proc/${holder.pid}/ns/net`);
   }
 
-  /** A process that does nothing holds the namespace open. It ends with its standard input, that is, with us at the latest. */
-  static async create(): Promise<Namespace> {
+  /**
+   * A process that does nothing holds the namespace open. It ends with its standard input, that is, with us at the latest.
+   * `needs`: the programs of `tools.ts` that will be started in here.
+   */
+  static async create(needs: readonly Tool[] = []): Promise<Namespace> {
     const script = `mount -t sysfs sysfs /sys; mount -t tmpfs tmpfs /run; ip link set lo up || exit 1; echo ${READY}; exec cat`;
     const holder = Bun.spawn([...UNSHARE, "sh", "-c", `{ ${script}; } 2>/dev/null`], { stdin: "pipe", stdout: "pipe" });
     const first = await holder.stdout.getReader().read();
@@ -59,11 +68,16 @@ export class Namespace {
       holder.kill("SIGKILL");
       throw new Error(`no network namespace: \`${UNSHARE.join(" ")}\` was refused`);
     }
-    return new Namespace(holder);
+    return new Namespace(holder, needs);
   }
 
   /** The command that runs `command` in here, for whoever spawns by other means. */
   command(command: readonly string[], cwd = ROOT): string[] {
+    const unnamed = toolsIn(command).filter((tool) => !this.#needs.includes(tool));
+    if (unnamed.length > 0) {
+      // Where the program is missing, the test would fail instead of being skipped.
+      throw new Error(`the test starts ${unnamed.join(", ")} without naming it: netTestWith(["${unnamed[0]}"], …)`);
+    }
     const [nsenter, ...flags] = NSENTER;
     // Entering a mount namespace leads to its root directory: hence the way back.
     const there = ["sh", "-c", 'cd "$0" && exec "$@"', cwd];
@@ -138,8 +152,8 @@ function kill(pid: number): void {
 }
 
 /** Runs `work` in a namespace of its own, and removes it whatever happens. */
-export async function withNamespace<T>(work: (ns: Namespace) => Promise<T>): Promise<T> {
-  const ns = await Namespace.create();
+export async function withNamespace<T>(work: (ns: Namespace) => Promise<T>, needs: readonly Tool[] = []): Promise<T> {
+  const ns = await Namespace.create(needs);
   try {
     return await work(ns);
   } finally {
@@ -157,8 +171,8 @@ export const unavailable: string = await probe();
 
 async function probe(): Promise<string> {
   if (!existsSync("/dev/net/tun")) return "there is no /dev/net/tun";
-  for (const tool of ["unshare", "nsenter", "ip"])
-    if (Bun.which(tool) === null) return `the program ${tool} is missing`;
+  const missing = lacks(NAMESPACE_TOOLS);
+  if (missing !== "") return missing;
   try {
     return await withNamespace(async (ns) => {
       const tried = await ns.run(["ip", "tuntap", "add", "probe0", "mode", "tun"]);
@@ -169,16 +183,17 @@ async function probe(): Promise<string> {
   }
 }
 
-/** A test in a namespace of its own. Where there can be none it is skipped, loudly; with CI=true that is a failure. */
-export function netTest(name: string, work: (ns: Namespace) => Promise<void>, timeoutMs = 120_000): void {
-  if (unavailable === "") {
-    test(name, () => withNamespace(work), timeoutMs);
-  } else if (process.env.CI === "true") {
-    test(name, () => {
-      throw new Error(`cannot run: ${unavailable}`);
-    });
-  } else {
-    console.warn(`SKIPPED ${name}: ${unavailable}`);
-    test.skip(`${name} [${unavailable}]`, () => {});
-  }
+/** A test in a namespace of its own. Where there can be none it is skipped, as `testUnless` says. */
+export function netTest(name: string, work: (ns: Namespace) => Promise<void>, timeoutMs?: number): void {
+  netTestWith([], name, work, timeoutMs);
+}
+
+/** The same for a test that starts these programs, itself or through a script. Without them it is skipped as well. */
+export function netTestWith(
+  needs: readonly Tool[],
+  name: string,
+  work: (ns: Namespace) => Promise<void>,
+  timeoutMs?: number,
+): void {
+  testUnless(unavailable || lacks(needs), name, () => withNamespace(work, needs), timeoutMs);
 }

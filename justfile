@@ -56,7 +56,7 @@ conformance:
 
 # packetdrill scripts in virtual time: our own as they are meant, or those that are named, as for tcpnet drill
 drill *FILES:
-    {{ if FILES == "" { "bun test test/drill" } else { "bun src/cli/main.ts drill " + FILES } }}
+    {{ if FILES == "" { "bun test test/drill" } else { "src/cli/tcpnet.sh drill " + FILES } }}
 
 # the same scripts against this machine's kernel, in real time: where does it differ? (root, or user namespaces)
 oracle *WORDS:
@@ -66,9 +66,9 @@ oracle *WORDS:
 explore N="50" SEED="1":
     bun test/kernel/explore.ts {{N}} {{SEED}}
 
-# start the program from source, without compiling: just run host tun0 10.0.0.1/24 10.0.1.5
+# start the program from source, without compiling, safe in any folder: just run host tun0 10.0.0.1/24 10.0.1.5
 run *ARGS:
-    bun src/cli/main.ts {{ARGS}}
+    src/cli/tcpnet.sh {{ARGS}}
 
 # remove what was built
 clean:

@@ -1,4 +1,5 @@
 import { dlopen, type Pointer, read as peek, ptr } from "bun:ffi";
+import { readFileSync } from "node:fs";
 import { ELIBACC } from "./errno.ts";
 import { SystemError } from "./system-error.ts";
 
@@ -29,9 +30,6 @@ type Symbols = Parameters<typeof dlopen>[1];
 type Library<S extends Symbols> = ReturnType<typeof dlopen<S>>["symbols"];
 type Libc = Library<typeof SYMBOLS>;
 
-/** glibc, then musl (its loader is its C library), then whatever the system calls libc. */
-const NAMES = ["libc.so.6", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`, "libc.so"];
-
 let libc: Libc | undefined;
 
 /** Opens the library on first use, so that a command that needs no system call never pays for it. */
@@ -40,15 +38,23 @@ function load(): Libc {
 }
 
 function openLibrary<S extends Symbols>(symbols: S): Library<S> {
-  for (const name of NAMES) {
-    try {
-      return dlopen(name, symbols).symbols;
-    } catch {
-      // The next name may be there.
-    }
+  try {
+    return dlopen(mappedLibrary(readFileSync("/proc/self/maps", "utf8")), symbols).symbols;
+  } catch {
+    const hint = "tcpnet's devices need Linux with glibc or musl, and /proc.";
+    throw new SystemError({ call: "dlopen", target: "the C library", errno: ELIBACC, hint });
   }
-  const hint = `Tried ${NAMES.join(", ")}. tcpnet's devices need Linux with glibc or musl.`;
-  throw new SystemError({ call: "dlopen", target: "the C library", errno: ELIBACC, hint });
+}
+
+/**
+ * The C library that this process runs with, by its whole path: glibc's, or musl's loader. A bare name must not be given to
+ * `dlopen`: where the system has no library of that name, Bun loads one from the current directory.
+ * @param maps the text of /proc/self/maps. Throws where there is none.
+ */
+export function mappedLibrary(maps: string): string {
+  const path = /\s(\/\S.*\/(?:libc\.so\.6|libc-[\d.]+\.so|(?:ld-musl|libc\.musl)-\w+\.so\.1))$/m.exec(maps)?.[1];
+  if (path === undefined) throw new Error("no C library is mapped");
+  return path;
 }
 
 /** A number that the kernel reads as an address. It is meaningful only while its memory is pinned. */

@@ -7,7 +7,16 @@ const outfile = process.argv[2] ?? `${root}tcpnet`;
 const began = performance.now();
 const result = await Bun.build({
   entrypoints: [`${root}src/cli/main.ts`],
-  compile: { outfile },
+  compile: {
+    outfile,
+    // The program is started by root in any folder, so nothing of that folder is read (docs/adr/0051).
+    autoloadDotenv: false,
+    autoloadBunfig: false,
+    autoloadTsconfig: false,
+    autoloadPackageJson: false,
+    // No code but what is in the file: refuses a preload or an inspector that BUN_OPTIONS or BUN_INSPECT asks for.
+    execArgv: ["--disallow-code-generation-from-strings=strict"],
+  },
   // Each command is a chunk of its own, so that --help and --version load nothing of the stack: 17 ms instead of 35.
   splitting: true,
   minify: { syntax: true, whitespace: true },

@@ -1,3 +1,5 @@
+import { ownEnvironment } from "#ffi/environment";
+import { TOLD_INSIDE } from "./isolation.ts";
 import { compiled, selfCommand } from "./program.ts";
 
 const OPTION = "BUN_JSC_useFTLJIT";
@@ -11,5 +13,7 @@ const OPTION = "BUN_JSC_useFTLJIT";
 export async function withoutLastCompiler(args: readonly string[]): Promise<void> {
   if (!compiled || process.env[OPTION] !== undefined) return;
   const { exec } = await import("#ffi/exec");
-  exec(process.execPath, selfCommand(args), { ...process.env, [OPTION]: "0" });
+  const told = Object.fromEntries(TOLD_INSIDE.map((name) => [name, process.env[name]]));
+  // The very file that runs, whatever its name leads to by now.
+  exec("/proc/self/exe", selfCommand(args), ownEnvironment({ ...told, [OPTION]: "0" }));
 }

@@ -2,14 +2,12 @@
 import { type DrillOptions, drill } from "#drill/drill";
 import type { Player } from "#drill/main";
 import type { Reported } from "#drill/report";
+import { ownEnvironment } from "#ffi/environment";
 import { Kernel } from "#kernel/kernel";
 import { CliError } from "./cli-error.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_PERMISSION } from "./exit-codes.ts";
-import { isolation } from "./isolation.ts";
+import { DRILL_INSIDE, isolation, toldInside } from "./isolation.ts";
 import { programName, selfCommand } from "./program.ts";
-
-/** Set for the run inside of the private network. */
-const INSIDE = "TCPNET_DRILL_INSIDE";
 
 /** Timers of a kernel tick, and processors are busy. */
 const TOLERANCE_USECS = 10_000;
@@ -18,7 +16,7 @@ type Options = Omit<DrillOptions, "newEngine">;
 
 /** Whether this is the process that plays one script. */
 export function isInside(): boolean {
-  return process.env[INSIDE] !== undefined;
+  return toldInside(DRILL_INSIDE) !== undefined;
 }
 
 /** Plays the script against the kernel of this namespace, and prints what came of it for `onKernel`. */
@@ -42,7 +40,7 @@ export function onKernel(options: Options): Player {
     );
   return async (file) => {
     const child = Bun.spawn([...way.command, ...selfCommand([...argumentsOf(options), file])], {
-      env: { ...process.env, [INSIDE]: "1" },
+      env: ownEnvironment({ [DRILL_INSIDE]: "1" }),
       stdio: ["ignore", "pipe", "pipe"],
     });
     const [stdout, stderr, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);

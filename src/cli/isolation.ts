@@ -1,4 +1,5 @@
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, readFileSync, readlinkSync } from "node:fs";
+import { findTool, isRoot, toolEnvironment } from "#ffi/environment";
 
 /** How a private network can be had here: the command that runs another in one, or why not. */
 export type Isolation = { readonly command: readonly string[] } | { readonly refused: string };
@@ -10,18 +11,16 @@ export function isolation(): Isolation {
     const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
     return { refused: missing ? "there is no /dev/net/tun here" : "/dev/net/tun may be opened by root only" };
   }
-  for (const tool of ["unshare", "ip"]) {
-    if (Bun.which(tool, { PATH }) === null) return { refused: `the program ${tool} is missing` };
-  }
-  const root = process.geteuid?.() === 0;
+  const [unshare, ip] = ["unshare", "ip"].map(findTool);
+  if (!unshare || !ip) return { refused: `the program ${unshare ? "ip" : "unshare"} is missing` };
   const ways = [
-    ["unshare", "--net"],
-    ["unshare", "--user", "--map-root-user", "--net"],
+    [unshare, "--net"],
+    [unshare, "--user", "--map-root-user", "--net"],
   ];
   let said = "";
-  for (const way of root ? ways : ways.slice(1)) {
-    const tried = Bun.spawnSync([...way, "ip", "tuntap", "add", "probe0", "mode", "tun"], {
-      env: { ...process.env, PATH },
+  for (const way of isRoot() ? ways : ways.slice(1)) {
+    const tried = Bun.spawnSync([...way, ip, "tuntap", "add", "probe0", "mode", "tun"], {
+      env: toolEnvironment(),
       stderr: "pipe",
     });
     if (tried.exitCode === 0) return { command: way };
@@ -30,5 +29,31 @@ export function isolation(): Isolation {
   return { refused: `this system allows no network namespace with a TUN device${said === "" ? "" : ` (${said})`}` };
 }
 
-/** Administrators' tools live where the PATH of ordinary users does not look. */
-const PATH = `${process.env.PATH ?? ""}:/usr/sbin:/sbin:/usr/bin:/bin`;
+/** Set for the demo inside of its private network: how it was had. There anybody may look like root. */
+export const DEMO_INSIDE = "TCPNET_DEMO_INSIDE";
+/** Set with it: where `tcpnet link` looks for the demo's link. Inside, another user may seem to run. */
+export const DEMO_SOCKET = "TCPNET_DEMO_SOCKET";
+/** Set for a script of `drill --kernel` inside of its private network. */
+export const DRILL_INSIDE = "TCPNET_DRILL_INSIDE";
+
+/** What the program outside of a private network tells the one that it starts inside. */
+export const TOLD_INSIDE = [DEMO_INSIDE, DEMO_SOCKET, DRILL_INSIDE] as const;
+
+/**
+ * What the program outside told this one, inside of its private network. Whatever the environment says, it is undefined in
+ * the network of whoever started us: else a variable could make `demo` set up this machine's own network.
+ */
+export function toldInside(name: (typeof TOLD_INSIDE)[number]): string | undefined {
+  const told = process.env[name];
+  return told !== undefined && hasOwnNetwork() ? told : undefined;
+}
+
+/** Whether our network namespace is another one than our parent's. */
+function hasOwnNetwork(): boolean {
+  try {
+    return readlinkSync(`/proc/${process.ppid}/ns/net`) !== readlinkSync("/proc/self/ns/net");
+  } catch {
+    // A process outside of our user namespace does not show us its namespaces. In the first user namespace all ids are there.
+    return readFileSync("/proc/self/uid_map", "utf8").trim().split(/\s+/)[2] !== "4294967295";
+  }
+}

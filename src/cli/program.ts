@@ -1,25 +1,26 @@
 import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
+import { DEMO_INSIDE } from "./isolation.ts";
 
 /** Whether this runs as the compiled file, and not as a script under Bun. */
 export const compiled: boolean = import.meta.path.startsWith("/$bunfs/");
 
+const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+
 /** How the program is called in the lines that we tell people to type. */
-export const programName: string = compiled ? calledAs(process.execPath) : "bun src/cli/main.ts";
+export const programName: string = calledAs(compiled ? process.execPath : here("./tcpnet.sh"));
 
 function calledAs(path: string): string {
   if ((process.env.PATH ?? "").split(":").some((folder) => path === `${folder}/${basename(path)}`))
     return basename(path);
-  const here = `${process.cwd()}/`;
-  return path.startsWith(here) ? `./${path.slice(here.length)}` : path;
+  const folder = `${process.cwd()}/`;
+  return path.startsWith(folder) ? `./${path.slice(folder.length)}` : path;
 }
 
 /** A line for people to type, with the program called as it is here: "sudo tcpnet netup" may be "sudo ./tcpnet netup". */
 export function asTyped(line: string): string {
   return line.replace(/(^| )tcpnet /, `$1${programName} `);
 }
-
-/** Set for the demo inside of its private network: how it was had. There anybody may look like root. */
-export const DEMO_INSIDE = "TCPNET_DEMO_INSIDE";
 
 /** Whoever is root by himself needs no sudo, and may have none. */
 const needsNoSudo =
@@ -32,9 +33,10 @@ export function forUser(text: string, root: boolean = needsNoSudo): string {
   return root ? text.replaceAll(/\bsudo (?=[\w./-])/g, "") : text;
 }
 
+/** As in tcpnet.sh: Bun takes no settings and no code from the current directory. */
+const SOURCE_FLAGS = ["--config=/dev/null", "--no-env-file", "--no-install", "--tsconfig-override=/dev/null"];
+
 /** The command that starts this very program again with other arguments. */
 export function selfCommand(args: readonly string[]): string[] {
-  return compiled
-    ? [process.execPath, ...args]
-    : [process.execPath, new URL("./main.ts", import.meta.url).pathname, ...args];
+  return compiled ? [process.execPath, ...args] : [process.execPath, ...SOURCE_FLAGS, here("./main.ts"), ...args];
 }

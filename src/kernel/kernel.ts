@@ -6,6 +6,7 @@ import type { Syscall } from "#drill/ast";
 import { Unsupported } from "#drill/ast";
 import type { Attempt, Descriptor, Surroundings } from "#drill/calls/sockets";
 import type { EngineSetup, Profile, SettingValue, StateName, System } from "#drill/engine";
+import { findTool, toolEnvironment } from "#ffi/environment";
 import * as netif from "#ffi/interface";
 import { check } from "#ffi/system-error";
 import { KernelCall, KernelSocket, kernelCall } from "./calls/connection.ts";
@@ -111,8 +112,11 @@ export class Kernel implements System {
     const { family, remote } = this.#setup;
     // In place of the route that the constructor made, which for IPv6 has that preference.
     const way = ["replace", textOf(remote), "dev", TUN, ...(family === 6 ? ["metric", "1"] : [])];
-    const command = ["ip", `-${family}`, "route", ...way, ...[...this.#metrics].flat()];
-    return Bun.spawnSync(command, { stdin: "ignore", stdout: "ignore", stderr: "ignore" }).exitCode === 0;
+    const ip = findTool("ip");
+    if (ip === null) return false;
+    const command = [ip, `-${family}`, "route", ...way, ...[...this.#metrics].flat()];
+    const env = toolEnvironment();
+    return Bun.spawnSync(command, { env, stdin: "ignore", stdout: "ignore", stderr: "ignore" }).exitCode === 0;
   }
 
   count(state: StateName, localPort: number | undefined): number {

@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, readlinkSync, renameSync, rmdirSync, unlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { findTool, toolEnvironment } from "#ffi/environment";
 import { takeLock } from "./lock.ts";
 
 /** What a command said. `code` is 127 where the tool does not exist and 124 where it took too long. */
@@ -40,9 +41,6 @@ export const RUN_FOLDER = "/run/tcpnet";
 /** The longest any single tool may take; firewall-cmd needs half a second, a busy xtables lock five. */
 const RUN_LIMIT_MS = 15_000;
 
-/** Administrators' tools live where the PATH of ordinary users does not look. */
-const PATH = `${process.env.PATH ?? ""}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin`;
-
 /** The machine itself. */
 export const machine: System = {
   run(argv, stdin = "") {
@@ -53,14 +51,14 @@ export const machine: System = {
       stdout: "pipe",
       stderr: "pipe",
       timeout: RUN_LIMIT_MS,
-      env: { ...process.env, PATH, LC_ALL: "C" },
+      env: toolEnvironment(),
     });
     const out = child.stdout.toString();
     const err = child.stderr.toString().trim();
     if (child.exitedDueToTimeout) return { code: 124, out, err: `no answer within ${RUN_LIMIT_MS / 1000} s` };
     return { code: child.exitCode ?? 1, out, err };
   },
-  which: (tool) => Bun.which(tool, { PATH }),
+  which: findTool,
   read(path) {
     try {
       return readFileSync(path, "utf8").replace(/\n$/, "");

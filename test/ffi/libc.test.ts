@@ -104,3 +104,14 @@ test("the interfaces of this machine are seen without a command", () => {
 test("the thread's id is the process's on the main thread", () => {
   expect(libc.gettid()).toBe(process.pid);
 });
+
+test("the C library is opened by the path that this process has it mapped from, never by a bare name", () => {
+  const line = (path: string) => `7fa61a8fa000-7fa61a920000 r--p 00000000 fe:00 339380                     ${path}\n`;
+  const found = (...paths: string[]) => libc.mappedLibrary(paths.map(line).join(""));
+  const debian = "/usr/lib/x86_64-linux-gnu/libc.so.6";
+  expect(found("/usr/bin/bun", "/usr/lib/x86_64-linux-gnu/libm.so.6", debian, "[vdso]")).toBe(debian);
+  expect(found("/lib/ld-musl-aarch64.so.1")).toBe("/lib/ld-musl-aarch64.so.1");
+  expect(found("/nix/store/a b/lib/libc-2.31.so")).toBe("/nix/store/a b/lib/libc-2.31.so");
+  expect(() => found("/usr/lib/libcap.so.2", "/tmp/libc.so.6.evil", "libc.so.6", "")).toThrow();
+  expect(libc.mappedLibrary(readFileSync("/proc/self/maps", "utf8"))).toStartWith("/");
+});

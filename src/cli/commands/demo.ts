@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { controlPath, isHeard } from "#chaos/control";
 import { NO_OFFLOAD } from "#device/device";
 import { pair } from "#device/pair";
+import { ownEnvironment } from "#ffi/environment";
 import { netup } from "#netup/netup";
 import { bytesText } from "#observe/units";
 import { CliError, fileError } from "../cli-error.ts";
@@ -13,20 +14,18 @@ import { Stage, writeRandom } from "../demo-stage.ts";
 import { verdict } from "../demo-verdict.ts";
 import { type Endpoint, endpoint, type Role } from "../endpoint.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_SIGHUP, EXIT_SIGINT, EXIT_SIGTERM } from "../exit-codes.ts";
-import { isolation } from "../isolation.ts";
+import { DEMO_INSIDE, DEMO_SOCKET, isolation, toldInside } from "../isolation.ts";
 import { LAB } from "../lab.ts";
 import { controlLink } from "../link-control.ts";
 import { captured, endCapture } from "../open-capture.ts";
 import { impaired } from "../open-device.ts";
-import { DEMO_INSIDE, programName, selfCommand } from "../program.ts";
+import { programName, selfCommand } from "../program.ts";
 import { Session } from "../session.ts";
 import type { SessionOptions } from "../session-options.ts";
 import { bold, say, speakOnStandardOutput } from "../terminal.ts";
 import { Voice } from "../voice.ts";
 import { wrapped } from "../wrapped.ts";
 
-/** Set with it: where `tcpnet link` looks for the demo's link. Inside, another user may seem to run. */
-const SOCKET = "TCPNET_DEMO_SOCKET";
 const FULL_OFFLOAD = { checksum: true, tso4: true, tso6: true };
 /** Not the default: Wireshark takes whatever uses 7000 for another protocol, and a newcomer opens the capture first. */
 const PORT = 7007;
@@ -37,7 +36,7 @@ export async function run({ flags }: Call): Promise<number> {
   if (options.write !== undefined && options.write !== "-") checkWritable(options.write);
   // The story is the result; only a capture may take its place.
   if (options.write !== "-") speakOnStandardOutput();
-  const inside = process.env[DEMO_INSIDE];
+  const inside = toldInside(DEMO_INSIDE);
   if (inside !== undefined)
     return await perform(options, `a network of its own (${inside}); this machine is not touched`);
   if (options.memory)
@@ -63,7 +62,7 @@ function checkWritable(path: string): void {
 /** Runs this very program again inside of the network. */
 async function again(way: readonly string[]): Promise<number> {
   const child = Bun.spawn([...way, ...selfCommand(process.argv.slice(2))], {
-    env: { ...process.env, [DEMO_INSIDE]: way.join(" "), [SOCKET]: controlPath("demo") },
+    env: ownEnvironment({ [DEMO_INSIDE]: `unshare ${way.slice(1).join(" ")}`, [DEMO_SOCKET]: controlPath("demo") }),
     stdio: ["inherit", "inherit", "inherit"],
   });
   // The one inside tidies up, and we wait for it. A Ctrl-C reaches it twice, which does no harm.
@@ -160,7 +159,7 @@ async function inKernel(
       ...plain,
       ...more,
     ];
-    const child = Bun.spawn(selfCommand(args), { stdio: ["ignore", "inherit", "pipe"] });
+    const child = Bun.spawn(selfCommand(args), { env: ownEnvironment(), stdio: ["ignore", "inherit", "pipe"] });
     actors.push({ stop: () => child.kill("SIGTERM") });
     return { exited: child.exited, listening: listen(child.stderr, role, stage) };
   };
@@ -179,7 +178,7 @@ async function inKernel(
 
 /** Where the peer's link is reached, unless another demo's is. */
 async function socketArguments({ impairment }: DemoOptions): Promise<string[]> {
-  const socket = process.env[SOCKET] ?? controlPath("demo");
+  const socket = toldInside(DEMO_SOCKET) ?? controlPath("demo");
   return impairment === null || (await isHeard(socket)) ? [] : ["--socket", socket];
 }
 

@@ -20,6 +20,7 @@ const LINUX: Params = {
   tolerateMissingTimestamps: true,
   softErrorsAbortOpen: true,
   delayFinAck: true,
+  userTimeoutEndsClosedWindow: true,
   superSegmentMin: 2,
   resetKeepsReceived: true,
   sender: "linux",

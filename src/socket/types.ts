@@ -79,7 +79,10 @@ export interface SocketOptions {
   readonly cc?: CongestionControlName;
   /** Largest payload of a segment that is announced and sent; the path may allow less. */
   readonly mss?: number;
-  /** Ends the connection when sent data stays unacknowledged for so long, ms (RFC 9293 USER TIMEOUT). Default: only R2 does. */
+  /**
+   * Ends the connection when sent data stays unacknowledged for so long, ms (RFC 9293 USER TIMEOUT). A peer that keeps its window closed but
+   * answers is waited for. Default: only R2 does.
+   */
   readonly userTimeout?: number;
   /** Probes of an idle connection (RFC 9293 §3.8.4). True: after 2 h, then every 75 s, given up after 9. Times in ms. */
   readonly keepAlive?: boolean | { readonly idle?: number; readonly interval?: number; readonly count?: number };

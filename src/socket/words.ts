@@ -1,6 +1,7 @@
 /** Why a connection ended, or is in doubt, told to a person. */
 import { SECOND } from "#base/time";
 import * as E from "#tcp/error";
+import { GAVE_UP_WINDOW } from "#tcp/marks";
 import type { Tcb } from "#tcp/tcb";
 import { ConnectionError } from "./connection-error.ts";
 
@@ -41,6 +42,7 @@ function words(tcb: Tcb, error: number, course: Course, now: number): string {
         ? `${remote} sent more after this side had closed: the connection was reset`
         : `${remote} reset the connection`;
     case E.ETIMEDOUT:
+      if (tcb.endedBy === GAVE_UP_WINDOW) return `${remote} answers, but keeps its window closed: given up`;
       return opened
         ? `${remote} has not answered for ${silence(tcb, course, now)}: given up`
         : `${remote} did not answer within ${silence(tcb, course, now)} (${tcb.segmentsOut} SYN${tcb.segmentsOut === 1 ? "" : "s"})`;

@@ -48,11 +48,6 @@ export function processSegment(tcb: Tcb, seg: Segment, now: number, reset: Reset
 /** First: is the segment acceptable? RFC 7323 §5.3 (PAWS) goes before the sequence numbers. */
 function first(tcb: Tcb, seg: Segment, now: number): boolean {
   const { rcv } = tcb;
-  tcb.lastAckTime = now;
-  tcb.keepAliveProbes = 0;
-  if (tcb.params.keepAlive && tcb.state & (ESTABLISHED | CLOSE_WAIT | FIN_WAIT_2)) {
-    tcb.timers[T_KEEPALIVE] = now + tcb.params.keepAliveIdle;
-  }
   if (tcb.state === SYN_RECEIVED && seg.ctl & SYN && seg.seq === rcv.irs && (seg.ctl & RST) === 0) {
     return repeatedSyn(tcb, seg, now);
   }
@@ -241,6 +236,7 @@ function fifth(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
     answerInvalid(tcb, seg, M.TX_CHALLENGE, now);
     return drop(tcb, M.RX_ACK_TOO_OLD, now);
   }
+  heard(tcb, now);
   takeTimestamp(tcb, seg, now);
   const finAcked = tcb.sender.acknowledged(tcb, seg, now);
   switch (tcb.state) {
@@ -265,6 +261,15 @@ function fifth(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
       return false;
   }
   return true;
+}
+
+/** The peer lives: its segment and its ACK are acceptable. An old segment, or a forged one, would say nothing of the kind. */
+function heard(tcb: Tcb, now: number): void {
+  tcb.lastAckTime = now;
+  tcb.keepAliveProbes = 0;
+  if (tcb.params.keepAlive && tcb.state & (ESTABLISHED | CLOSE_WAIT | FIN_WAIT_2)) {
+    tcb.timers[T_KEEPALIVE] = now + tcb.params.keepAliveIdle;
+  }
 }
 
 /** What takes sequence space in TIME-WAIT can not be: some answer it all the same. */

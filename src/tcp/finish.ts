@@ -18,6 +18,7 @@ export function finish(tcb: Tcb, error: number, cause: number, now: number): voi
   over(tcb, now);
   setState(tcb, CLOSED, cause, now);
   tcb.error = error;
+  tcb.endedBy = cause;
   tcb.timers.fill(NEVER);
   tcb.synNow = 0;
   tcb.ackNow = 0;

@@ -1,4 +1,5 @@
 /** STATUS (RFC 9293 §3.9.1): a snapshot of a connection in the words of `ss -ti` and tcp_info. */
+import { markName } from "#base/mark";
 import { errorName, type TcpErrorName } from "./error.ts";
 import { type StateName, stateName } from "./state.ts";
 import { CA_OPEN, type Tcb } from "./tcb.ts";
@@ -12,6 +13,8 @@ const PHASES = ["open", "disorder", "cwr", "recovery", "loss"] as const;
 export interface TcpInfo {
   state: StateName;
   error: TcpErrorName;
+  /** The mark of what ended it (`tcp.rx.rst`, `tcp.gave-up-closed-window`); empty before. */
+  endedBy: string;
   localAddress: string;
   localPort: number;
   remoteAddress: string;
@@ -79,6 +82,7 @@ export function info(tcb: Tcb): TcpInfo {
   return {
     state: stateName(tcb.state),
     error: errorName(tcb.error),
+    endedBy: tcb.endedBy === 0 ? "" : markName(tcb.endedBy),
     localAddress: tcb.local.toString(),
     localPort: tcb.localPort,
     remoteAddress: tcb.remote.toString(),

@@ -78,7 +78,11 @@ export const GOT_SYN = mark("tcp.got.syn", "a SYN arrived");
 export const GOT_ACK_OF_SYN = mark("tcp.got.ack-of-syn", "our SYN was acknowledged");
 export const GOT_ACK_OF_FIN = mark("tcp.got.ack-of-fin", "our FIN was acknowledged");
 export const GOT_FIN = mark("tcp.got.fin", "the peer's FIN arrived");
-export const GAVE_UP = mark("tcp.gave-up", "R2, the user timeout or keep-alive ended it");
+export const GAVE_UP = mark("tcp.gave-up", "gave up: no answer within the time allowed");
+export const GAVE_UP_WINDOW = mark(
+  "tcp.gave-up-closed-window",
+  "gave up: the peer answers, but keeps its window closed (RFC 6429)",
+);
 export const TIMER_RTO = mark("tcp.timer.rto", "the retransmission timer");
 export const TIMER_REORDER = mark("tcp.timer.reorder", "overtaken for longer than the reordering window (RFC 8985)");
 export const TIMER_LOSS_PROBE = mark(

@@ -11,7 +11,7 @@ import { CHRONO_BUFFER, CHRONO_BUSY, CHRONO_IDLE, CHRONO_WINDOW, enter } from ".
 import { attach, emit, emitReset, emitSyn, segmentRoom, sent } from "./emit.ts";
 import { wasOnSyn } from "./fast-open-client.ts";
 import * as M from "./marks.ts";
-import { emitProbe, emitTailProbe } from "./probes.ts";
+import { emitProbe, emitTailProbe, longestProbeInterval } from "./probes.ts";
 import { withinRecord } from "./record-ends.ts";
 import { HAS_FIN, HAS_PSH, NONE } from "./records.ts";
 import { restartAfterIdle, usedWindow } from "./recovery.ts";
@@ -217,8 +217,8 @@ function waiting(tcb: Tcb, now: number): false {
 
 /** SHLD-29, SHLD-30: one RTO first, doubled for each probe. */
 export function persistInterval(tcb: Tcb): number {
-  const { rtoMax, rtoMin } = tcb.params;
-  return Math.min(Math.max(tcb.rto, rtoMin) * 2 ** Math.min(tcb.persistBackoff, 20), rtoMax);
+  const first = Math.max(tcb.rto, tcb.params.rtoMin);
+  return Math.min(first * 2 ** Math.min(tcb.persistBackoff, 20), longestProbeInterval(tcb, first));
 }
 
 function wholeSegments(n: number, mss: number): number {

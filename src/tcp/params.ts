@@ -55,7 +55,10 @@ export interface TcpParams extends Quirks {
   retriesSyn: number;
   /** The same for SYN,ACK, which is a SYN as well. */
   retriesSynAck: number;
-  /** RFC 9293 §3.9.1 USER TIMEOUT: unacknowledged data older than this ends the connection; 0: only R2 does. */
+  /**
+   * RFC 9293 §3.9.1 USER TIMEOUT: data that stays unacknowledged for so long ends the connection; 0: only R2 does. While the peer keeps its
+   * window closed, only the time counts in which it leaves our probes unanswered (MUST-37); these are then at most a quarter of it apart.
+   */
   userTimeout: number;
   /** RFC 9293 §3.8.6.3: an ACK waits at most this long (MUST-40: below 0.5 s). */
   delayedAck: number;
@@ -129,7 +132,10 @@ export interface TcpParams extends Quirks {
   mssMin: number;
   /** Ends an OPEN that is not complete after this time, whatever the retransmissions; 0: only R2 does. */
   connectTimeout: number;
-  /** R2 of a connection that nobody holds any more; 0: as the others. */
+  /**
+   * R2 of a connection whose user has closed it: Linux' 8 take more than 100 s. Probes of a closed window count although they are answered,
+   * once their interval has reached `rtoMax` (RFC 6429 §4 allows that).
+   */
   retriesOrphan: number;
   /** Port and protocol unreachable end an OPEN. */
   icmpMayReset: boolean;
@@ -203,7 +209,7 @@ export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   mssDefault: 0,
   mssMin: 48,
   connectTimeout: 0,
-  retriesOrphan: 0,
+  retriesOrphan: 8,
   icmpMayReset: true,
   pathMtuDiscovery: true,
   invalidAckInterval: 500 * MILLISECOND,

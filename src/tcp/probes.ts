@@ -71,3 +71,14 @@ export function emitTailProbe(tcb: Tcb, packet: Packet, now: number): boolean {
   tcb.lastSendTime = now;
   return true;
 }
+
+/**
+ * The longest interval of zero-window probes: four of them at least go within the user timeout, so that one lost probe is not taken for a
+ * silent peer.
+ * @param shortest whatever the user timeout is
+ */
+export function longestProbeInterval({ params }: Tcb, shortest: number): number {
+  const { rtoMax, userTimeout, userTimeoutEndsClosedWindow } = params;
+  if (userTimeout === 0 || userTimeoutEndsClosedWindow) return rtoMax;
+  return Math.min(rtoMax, Math.max(userTimeout / 4, shortest));
+}

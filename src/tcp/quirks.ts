@@ -3,6 +3,11 @@
  * one stack on, scripts that were written for it find here what they expect (the drill's profiles). Times are microseconds.
  */
 export interface Quirks {
+  /**
+   * The user timeout ends a connection whose window stays closed although the peer answers every probe (Linux); RFC 9293 §3.8.6.1 keeps
+   * it (MUST-37), and only silence counts.
+   */
+  userTimeoutEndsClosedWindow: boolean;
   /** A super-segment of Linux' sender has at least so many segments (tcp_min_tso_segs), however slow the path is. */
   superSegmentMin: number;
   /** The window of a SYN is a whole number of segments, later ones follow the free space in Linux' steps (tcp_select_window). */
@@ -52,6 +57,7 @@ export interface Quirks {
 }
 
 export const NO_QUIRKS: Readonly<Quirks> = {
+  userTimeoutEndsClosedWindow: false,
   superSegmentMin: 0,
   linuxWindow: false,
   secondAckNeedsWindow: false,

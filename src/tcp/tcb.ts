@@ -241,10 +241,9 @@ export class Tcb {
   /** `PathMtu.version` when this connection last looked at what its path carries. */
   pathVersion = 0;
 
-  // Scoreboard: the list of records, and sums over it in octets.
+  // Scoreboard: the list of records, how many there are, and sums over it in octets.
   head = NONE;
   tail = NONE;
-  /** How many there are. */
   records = 0;
   sackedBytes = 0;
   lostBytes = 0;
@@ -266,7 +265,7 @@ export class Tcb {
   rttMin = NEVER;
   /** Timeouts in a row without an ACK of something new. */
   retries = 0;
-  /** When the first of them was armed: user timeout. */
+  /** When the first of them was armed, or the first probe of a closed window went that nobody answered: user timeout. */
   stalledSince = NEVER;
   /** Zero-window probes in a row that nobody answered, and doublings of their interval since the window closed. */
   probes = 0;
@@ -294,7 +293,9 @@ export class Tcb {
 
   readonly timers = new Float64Array(TIMERS).fill(NEVER);
 
+  // Once it is CLOSED: what the user is told, and the mark of what ended it.
   error = 0;
+  endedBy = 0;
   softError = 0;
   /** EVENT_* bits not yet drained. */
   events = 0;
@@ -321,9 +322,8 @@ export class Tcb {
   retransmissionsTotal = 0;
   /** Times a segment was thought lost. */
   lostSegments = 0;
-  /** Segments that the peer has, cumulatively or by SACK. */
+  /** Segments that the peer has, cumulatively or by SACK; those of them that ACKs with ECE told of. */
   deliveredSegments = 0;
-  /** Those of them that ACKs with ECE told of. */
   deliveredMarked = 0;
   /** D-SACKs received, and times that something arrived later than what was sent after it. */
   duplicatesReported = 0;

@@ -6,6 +6,7 @@ import { silent } from "./fast-open-client.ts";
 import { finish, timeWaitOver } from "./finish.ts";
 import * as M from "./marks.ts";
 import { persistInterval } from "./output.ts";
+import { longestProbeInterval } from "./probes.ts";
 import { NONE } from "./records.ts";
 import { timedOut } from "./recovery.ts";
 import { backOff, resetRto } from "./rto.ts";
@@ -94,15 +95,17 @@ export function retransmit(tcb: Tcb, now: number): void {
   }
   // SHLD-17, MUST-37: a peer that closed its window over what is in flight and still answers is not given up.
   const open = (tcb.state & (SYN_SENT | SYN_RECEIVED)) === 0;
-  const closed = open && tcb.snd.wnd === 0 && now - tcb.lastAckTime < 2 * tcb.rto;
+  const interval = Math.min(tcb.rto, longestProbeInterval(tcb, tcb.params.rtoMin));
+  const closed = open && tcb.snd.wnd === 0 && !tcb.rcv.closed && now - tcb.lastAckTime < 2 * interval;
+  if (closed) tcb.stalledSince = now;
   if (!closed || tcb.retries < params.retriesR1) tcb.retries++;
   tcb.timeouts++;
   trace(tcb, T_RETRANSMIT, M.TIMER_RTO, tcb.retries, now);
   const handshake = tcb.state & (SYN_SENT | SYN_RECEIVED);
   const limit = handshake ? synLimit(tcb) : dataLimit(tcb);
   if (tcb.retries === SILENCE) silent(tcb, now);
-  if (tcb.retries > limit || timeIsUp(tcb, now)) {
-    finish(tcb, tcb.softError !== 0 ? tcb.softError : ETIMEDOUT, M.GAVE_UP, now);
+  if (tcb.retries > limit || (!closed && timeIsUp(tcb, now))) {
+    giveUp(tcb, now);
     return;
   }
   if (tcb.retries === params.retriesR1) {
@@ -116,7 +119,7 @@ export function retransmit(tcb: Tcb, now: number): void {
   }
   tcb.timers[T_LOSS_PROBE] = NEVER;
   tcb.timers[T_REORDER] = NEVER;
-  tcb.timers[T_RETRANSMIT] = now + tcb.rto;
+  tcb.timers[T_RETRANSMIT] = now + (closed ? interval : tcb.rto);
   if (handshake) tcb.synNow = tcb.state === SYN_SENT ? M.TX_SYN : M.TX_SYN_ACK;
   else {
     tcb.cc.flight = tcb.outstanding();
@@ -148,23 +151,30 @@ function synLimit(tcb: Tcb): number {
 /** R2 for data; a connection that nobody holds any more may be given up sooner. */
 function dataLimit(tcb: Tcb): number {
   const { retriesR2, retriesOrphan } = tcb.params;
-  return tcb.rcv.closed && retriesOrphan > 0 ? Math.min(retriesOrphan, retriesR2) : retriesR2;
+  return tcb.rcv.closed ? Math.min(retriesOrphan, retriesR2) : retriesR2;
 }
 
-/** RFC 9293 §3.8.6.1: the window is closed and nothing is in flight. MUST-37: as long as probes are answered this goes on. */
+/**
+ * RFC 9293 §3.8.6.1: the window is closed and nothing is in flight. MUST-37: as long as probes are answered this goes on, unless the
+ * user has closed the connection.
+ */
 export function persist(tcb: Tcb, now: number): void {
   const { snd } = tcb;
   if (snd.nxt !== snd.una) return;
-  if (tcb.probes > dataLimit(tcb) || (tcb.probes > 0 && timeIsUp(tcb, now))) {
-    finish(tcb, tcb.softError !== 0 ? tcb.softError : ETIMEDOUT, M.GAVE_UP, now);
+  const unanswered = tcb.probes > dataLimit(tcb) || (tcb.probes > 0 && timeIsUp(tcb, now));
+  const abandoned = tcb.rcv.closed && tcb.persistBackoff >= dataLimit(tcb) && persistInterval(tcb) >= tcb.params.rtoMax;
+  if (unanswered || abandoned) {
+    giveUp(tcb, now);
     return;
   }
-  if (tcb.stalledSince === NEVER) tcb.stalledSince = now;
+  if (tcb.probes === 0) tcb.stalledSince = now;
   tcb.probes++;
   tcb.persistBackoff++;
   trace(tcb, T_PERSIST, M.TIMER_PERSIST, tcb.probes, now);
   tcb.probeNow = M.TX_PROBE;
-  tcb.timers[T_PERSIST] = now + persistInterval(tcb);
+  const { userTimeout } = tcb.params;
+  const left = userTimeout > 0 ? tcb.stalledSince + userTimeout - now : NEVER;
+  tcb.timers[T_PERSIST] = now + Math.min(persistInterval(tcb), left);
 }
 
 /** RFC 9293 §3.8.4. MUST-26: only when nothing is in flight; else the retransmission timer finds out sooner. */
@@ -189,7 +199,26 @@ function keepAlive(tcb: Tcb, now: number): void {
 
 function userTimeout(tcb: Tcb, now: number): void {
   if (tcb.head === NONE && tcb.snd.queued === 0) return;
-  finish(tcb, tcb.softError !== 0 ? tcb.softError : ETIMEDOUT, M.GAVE_UP, now);
+  if (
+    tcb.timers[T_PERSIST] !== NEVER ||
+    (tcb.snd.wnd === 0 && tcb.timers[T_RETRANSMIT] !== NEVER && isAnswering(tcb))
+  ) {
+    // The window is closed: what counts is how long the probes go unanswered, and their timer sees to that.
+    tcb.timers[T_USER_TIMEOUT] = now + tcb.params.userTimeout;
+    return;
+  }
+  giveUp(tcb, now);
+}
+
+/** The connection ends because the peer is silent, or because it answers but keeps its window closed. */
+export function giveUp(tcb: Tcb, now: number): void {
+  const cause = isAnswering(tcb) ? M.GAVE_UP_WINDOW : M.GAVE_UP;
+  finish(tcb, tcb.softError !== 0 ? tcb.softError : ETIMEDOUT, cause, now);
+}
+
+/** The peer keeps its window closed, and has answered our last probe of it. */
+function isAnswering({ snd, probes, lastAckTime, lastSendTime }: Tcb): boolean {
+  return snd.wnd === 0 && probes === 0 && lastAckTime >= lastSendTime;
 }
 
 /** RFC 9293 §3.9.1: USER TIMEOUT, counted from when the data that is stuck was last known to move. */

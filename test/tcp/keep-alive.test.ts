@@ -82,6 +82,39 @@ describe("keep-alive", () => {
   });
 });
 
+describe("a sign of life", () => {
+  const given = {
+    params: { keepAlive: true, keepAliveIdle: 10 * SECOND, keepAliveInterval: SECOND, keepAliveCount: 3 },
+  };
+
+  test.each([
+    ["an old segment", ".", { seq: -5000, n: 10 }],
+    ["a segment beyond the window", ".", { seq: 1_000_000, n: 10 }],
+    ["an RST that misses", "R", { seq: 100 }],
+    ["an ACK of what was never sent", ".", { ack: 5000 }],
+    ["an ACK older than the largest window", ".", { ack: -200_000 }],
+  ] as const)("%s is none: a dead peer's connection ends all the same", (_, flags, segment) => {
+    const b = TcpBench.at("ESTABLISHED", given);
+    for (let i = 0; i < 40 && b.state !== "CLOSED"; i++) {
+      b.in(flags, segment);
+      b.run(500_000);
+      b.out();
+    }
+    expect(b.stack.info(b.tcb)).toMatchObject({ state: "CLOSED", error: "ETIMEDOUT" });
+  });
+
+  test("is an acceptable segment: data, an ACK, an answer to a probe", () => {
+    const b = TcpBench.at("ESTABLISHED", given);
+    for (let i = 0; i < 40; i++) {
+      b.in(".", i % 2 === 0 ? { n: 10 } : {});
+      b.run(10.5 * SECOND);
+      b.read();
+      expect(b.out().some(({ seq }) => seq === 0)).toBe(true);
+    }
+    expect(b.state).toBe("ESTABLISHED");
+  });
+});
+
 describe("user timeout", () => {
   test("data unacknowledged for longer ends the connection", () => {
     const b = TcpBench.at("ESTABLISHED", { params: { userTimeout: 5 * SECOND } });
@@ -112,7 +145,10 @@ describe("user timeout", () => {
     const c = TcpBench.at("ESTABLISHED", { params: { userTimeout: 5 * SECOND } });
     c.in(".", { win: 0 });
     c.send(10);
-    c.run(6 * SECOND);
+    // The first probe goes after 200 ms; the time counts from it.
+    c.run(5.1 * SECOND);
+    expect(c.state).toBe("ESTABLISHED");
+    c.run(0.2 * SECOND);
     expect(c.state).toBe("CLOSED");
   });
 });

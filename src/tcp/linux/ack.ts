@@ -85,6 +85,7 @@ export function acknowledge(tcb: Tcb, lx: LinuxVariables, seg: Segment, now: num
   snd.una = seg.ack;
   if (tcb.sackOk && options.sackBlocks > 0) applySackBlocks(tcb, lx, seg, before, answer, trips, lx.clock);
   tcb.probes = 0;
+  if (!tcb.params.userTimeoutEndsClosedWindow) lx.probedSince = NEVER;
   if (outstanding === 0) {
     if (answer.dsack) alert(tcb, lx, answer, before, 0, now);
     windowProbes(tcb, lx, now);

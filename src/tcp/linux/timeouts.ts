@@ -1,20 +1,19 @@
 /** What Linux' sender does when its timer fires: to retransmit, or to probe a closed window; and when it gives up. */
 import { MILLISECOND, NEVER } from "#base/time";
 import { EV_TIMER } from "#base/trace";
-import { ETIMEDOUT } from "../error.ts";
 import { silent } from "../fast-open-client.ts";
-import { finish } from "../finish.ts";
 import * as M from "../marks.ts";
+import { longestProbeInterval } from "../probes.ts";
 import { NONE } from "../records.ts";
 import { backOff, resetRto } from "../rto.ts";
 import { mayRecord } from "../sack.ts";
 import { lt } from "../seq.ts";
 import { ESTABLISHED } from "../state.ts";
 import { EVENT_SOFT_ERROR, T_PERSIST, T_RETRANSMIT, type Tcb } from "../tcb.ts";
-import { SILENCE } from "../timeouts.ts";
+import { giveUp, SILENCE } from "../timeouts.ts";
 import { enterLoss } from "./alert.ts";
 import { headEnd } from "./queue.ts";
-import { probeInterval } from "./timers.ts";
+import { probeBase, probeInterval } from "./timers.ts";
 import { arm, type LinuxVariables, RESEND_HEAD } from "./variables.ts";
 
 /** R2 is a time, that of so many timeouts which began at this. */
@@ -36,6 +35,7 @@ export function retransmit(tcb: Tcb, lx: LinuxVariables, now: number): void {
     giveUp(tcb, now);
     return;
   }
+  if (probes && lx.probedSince === NEVER) lx.probedSince = now;
   enterLoss(tcb, lx, tcb.retries, now);
   lx.resend = RESEND_HEAD;
   if (!probes) {
@@ -52,14 +52,16 @@ export function retransmit(tcb: Tcb, lx: LinuxVariables, now: number): void {
     backOff(tcb);
     lx.backoff++;
   }
-  arm(tcb, T_RETRANSMIT, now + withinUserTimeout(tcb, lx, now));
+  const rto = probes ? Math.min(tcb.rto, longestProbeInterval(tcb, probeBase(tcb))) : tcb.rto;
+  arm(tcb, T_RETRANSMIT, now + Math.min(rto, untilUserTimeout(tcb, lx, probes, now)));
 }
 
-/** RTO, but not beyond the user's patience, which counts from the first retransmission. */
-function withinUserTimeout(tcb: Tcb, lx: LinuxVariables, now: number): number {
-  const { userTimeout } = tcb.params;
-  if (userTimeout === 0 || !lx.resentSince) return tcb.rto;
-  return Math.min(tcb.rto, Math.max(lx.resentAt + userTimeout - now, MILLISECOND));
+/** Until the user timeout: since the first retransmission, or since the first that the peer of a closed window left unanswered. */
+function untilUserTimeout(tcb: Tcb, lx: LinuxVariables, probes: boolean, now: number): number {
+  const { userTimeout, userTimeoutEndsClosedWindow } = tcb.params;
+  let since = lx.resentSince ? lx.resentAt : NEVER;
+  if (probes && !userTimeoutEndsClosedWindow) since = lx.probedSince;
+  return userTimeout === 0 ? NEVER : Math.max(since + userTimeout - now, MILLISECOND);
 }
 
 /** R2, or the user's timeout, since the first retransmission. */
@@ -90,7 +92,8 @@ function orphanRetries(tcb: Tcb, alive: boolean): number {
 
 /** Nothing came for twice the largest RTO, or the user's timeout. */
 function isSilent(tcb: Tcb, lx: LinuxVariables, now: number): boolean {
-  const { userTimeout, rtoMax } = tcb.params;
+  const { userTimeout, rtoMax, userTimeoutEndsClosedWindow } = tcb.params;
+  if (userTimeout > 0 && !userTimeoutEndsClosedWindow) return now - lx.probedSince >= userTimeout;
   const since = now - (lx.resentSince ? lx.resentAt : tcb.env.records.time[tcb.head]!);
   if (userTimeout > 0 && since > userTimeout) return true;
   const patience = userTimeout > 0 ? Math.min(2 * rtoMax, userTimeout) : 2 * rtoMax;
@@ -143,10 +146,6 @@ export function probeWindow(tcb: Tcb, lx: LinuxVariables, now: number): void {
   let wait = probeInterval(tcb, lx);
   if (params.userTimeout > 0) wait = Math.min(wait, Math.max(lx.probedSince + params.userTimeout - now, TIMEOUT_MIN));
   arm(tcb, T_PERSIST, now + wait);
-}
-
-function giveUp(tcb: Tcb, now: number): void {
-  finish(tcb, tcb.softError !== 0 ? tcb.softError : ETIMEDOUT, M.GAVE_UP, now);
 }
 
 function trace(tcb: Tcb, timer: number, cause: number, times: number, now: number): void {

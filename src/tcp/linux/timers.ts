@@ -1,5 +1,6 @@
 /** When the sender's one timer runs, and for what. */
 import { MILLISECOND, NEVER } from "#base/time";
+import { longestProbeInterval } from "../probes.ts";
 import { NONE } from "../records.ts";
 import { CA_CWR, CA_OPEN, T_LOSS_PROBE, T_REORDER, T_RETRANSMIT, type Tcb } from "../tcb.ts";
 import type { Answer } from "./ack.ts";
@@ -63,7 +64,7 @@ export function renege(tcb: Tcb, lx: LinuxVariables, answer: Answer, now: number
 /** Of zero-window probes, with its back-off. */
 export function probeInterval(tcb: Tcb, lx: LinuxVariables): number {
   const interval = probeBase(tcb) * 2 ** Math.min(lx.backoff, DOUBLINGS_MAX);
-  return Math.min(interval, tcb.params.rtoMax);
+  return Math.min(interval, longestProbeInterval(tcb, probeBase(tcb)));
 }
 
 export function probeBase(tcb: Tcb): number {

@@ -61,7 +61,8 @@ export class LinuxVariables {
   probeResent = false;
   probeNow = false;
 
-  // Probes of a closed window: one is to be sent, and when the first of them was.
+  // Probes of a closed window: one is to be sent, and when the first of them went that is unanswered. (With
+  // `userTimeoutEndsClosedWindow`: the first since the window closed.)
   probeWindow = false;
   probedSince = NEVER;
 

@@ -1,4 +1,5 @@
 import cac from "cac";
+import { suggest } from "#base/suggest";
 import { version } from "../../package.json";
 import { shapeOf, shield, unshield } from "./argv.ts";
 import { inWords, usageError } from "./cli-error.ts";
@@ -6,10 +7,9 @@ import { COMMANDS, flagsOf } from "./commands.ts";
 import { withoutLastCompiler } from "./compiler-tiers.ts";
 import { EXIT_OK, EXIT_USAGE } from "./exit-codes.ts";
 import { Flags } from "./flags.ts";
-import { commandHelp, globalHelp, summaryText } from "./help.ts";
-import { OutputClosed, print, tell } from "./print.ts";
+import { commandHelp, globalHelp, helpColumns, summaryText } from "./help.ts";
+import { OutputClosed, print, STDERR, STDOUT, tell } from "./print.ts";
 import { asTyped } from "./program.ts";
-import { suggest } from "./suggest.ts";
 
 /** The program: reads the line, runs one command, answers the exit code. Every failure ends here, in words. */
 async function main(argv: readonly string[]): Promise<number> {
@@ -26,7 +26,7 @@ async function main(argv: readonly string[]): Promise<number> {
 
 async function dispatch(given: readonly string[]): Promise<number> {
   if (given.length === 0) {
-    tell(summaryText(version));
+    tell(summaryText(version, helpColumns(STDERR)));
     return EXIT_USAGE;
   }
   const argv = given[0] === "help" ? [...given.slice(1), "--help"] : given;
@@ -51,7 +51,8 @@ async function dispatch(given: readonly string[]): Promise<number> {
     return EXIT_OK;
   }
   if (cli.options.help === true || command === undefined) {
-    print(command === undefined ? globalHelp(version) : commandHelp(command));
+    const columns = helpColumns(STDOUT);
+    print(command === undefined ? globalHelp(version, columns) : commandHelp(command, columns));
     return EXIT_OK;
   }
   if (cli.args.length < cli.matchedCommand!.args.length) {

@@ -2,7 +2,7 @@
 import { closeSync, fstatSync, openSync } from "node:fs";
 import { NEVER } from "#base/time";
 import type { Device } from "#device/device";
-import { counted } from "#observe/units";
+import { counted, timeText } from "#observe/units";
 import { ConnectionError } from "#socket/connection-error";
 import { createStack } from "#socket/create-stack";
 import type { ConnectOptions, Listener, NetStack, Socket, SocketOptions } from "#socket/types";
@@ -209,7 +209,7 @@ export class Session {
     if (first !== "late") return first;
     if (this.#active.size > 0) return listener.accept();
     const { what, fix } = obstacleAfterSilence(e);
-    throw new CliError(EXIT_CONNECT_TIMEOUT, `nobody connected within ${timeout / 1e6} s`, what, fix);
+    throw new CliError(EXIT_CONNECT_TIMEOUT, `nobody connected within ${timeText(timeout)}`, what, fix);
   }
 
   async #converse(socket: Socket): Promise<void> {

@@ -87,7 +87,7 @@ test("the queue holds so many packets behind the one in the transmitter; the tai
 });
 
 test("a queue in bytes takes what fits", () => {
-  const b = bench("rate 1mbit queue 2kb");
+  const b = bench("rate 1mbit queue 2kib");
   expect(b.offer(0, 1_500, 0)).toBe(marks.NO_DROP);
   expect(b.offer(1, 1_500, 0)).toBe(marks.NO_DROP);
   expect(b.offer(2, 1_000, 0)).toBe(marks.LINK_QUEUE_FULL);

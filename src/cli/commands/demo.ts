@@ -6,7 +6,7 @@ import { NO_OFFLOAD } from "#device/device";
 import { pair } from "#device/pair";
 import { ownEnvironment } from "#ffi/environment";
 import { netup } from "#netup/netup";
-import { bytesText } from "#observe/units";
+import { exactBytesText } from "#observe/units";
 import { CliError, fileError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
 import { type DemoOptions, demoOptions } from "../demo-plan.ts";
@@ -119,7 +119,7 @@ function tellBeginning({ size, impairment, memory }: DemoOptions, where: string)
     ...field("where", where),
     ...field("map", map),
     ...field("link", impairment === null ? "clean" : `${impairment.text} (each way, at the peer)`),
-    ...field("plan", `${bytesText(size)} of random data each way at once, then both sides close`),
+    ...field("plan", `${exactBytesText(size)} of random data each way at once, then both sides close`),
     "",
   );
 }

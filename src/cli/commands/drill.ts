@@ -1,4 +1,5 @@
 import { closeSync, openSync } from "node:fs";
+import { suggest } from "#base/suggest";
 import { ScriptError, Unsupported } from "#drill/ast";
 import { type ConfigureOptions, configure } from "#drill/config";
 import type { Profile } from "#drill/engine";
@@ -8,7 +9,6 @@ import type { Call } from "../commands.ts";
 import { isInside, onKernel, playInside } from "../drill-kernel.ts";
 import type { Flags } from "../flags.ts";
 import { print } from "../print.ts";
-import { suggest } from "../suggest.ts";
 import { visible } from "../visible.ts";
 
 const PROFILES = ["linux", "freebsd", "rfc793"] as const;

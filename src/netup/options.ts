@@ -161,9 +161,18 @@ function requireFit(prefix: Prefix): void {
 const SUBNET_SHORTEST = 8;
 const SUBNET_LONGEST = 29;
 
+/** A network as it was typed, with the advice for one: no host bits. */
+function subnetOf(text: string): Prefix {
+  const prefix = parsePrefix(text);
+  if (prefix instanceof Prefix) return prefix;
+  const near = parsePrefix(prefix.hint);
+  const say = near instanceof Prefix ? `say ${near.subnet}` : "for example --subnet 10.77.0.0/16";
+  throw usage(`--subnet ${text === "" ? '""' : text} cannot be understood`, prefix.reason, say);
+}
+
 /** Two subnets at the beginning of `text`, each a /24, or a half of what there is. The kernel takes the first address. */
 function subnets(text: string): [Prefix, Prefix] {
-  const base = prefixOf(text, "--subnet");
+  const base = subnetOf(text);
   if (base.family !== 4 || base.bits < SUBNET_SHORTEST || base.bits > SUBNET_LONGEST) {
     throw usage(
       `--subnet ${text} cannot be split in two`,

@@ -45,7 +45,7 @@ test("what cannot be understood names its flag", () => {
     [{ link: "codel" }, /^the link's codel needs a rate or a trace/],
     [{ loss: "1%", lossGe: "1%,10%" }, /^--loss and --loss-ge exclude each other/],
     [{ link: "loss 1% loss 2%" }, /^--link "loss 1% loss 2%" cannot be understood/],
-    [{ link: "dealy 5ms" }, /^--link dealy/],
+    [{ link: "dealy 5ms" }, /^--link "dealy 5ms"/],
     [{ loss: "1%", seed: "x" }, /^--seed x/],
   ];
   for (const [values, words] of tries) {

@@ -14,7 +14,7 @@ import {
 import type { Bench } from "./bench.ts";
 import { type Ends, encodeIcmp, encodeOptions, encodeTcp, encodeUdp, type IpFields, pattern, quote } from "./codec.ts";
 import type { Flow } from "./flow.ts";
-import { icmpNumbers } from "./icmp.ts";
+import { icmpNumbers, isIcmpError } from "./icmp.ts";
 
 /** Injected packets: from the script's words to octets, in live numbers. */
 
@@ -101,7 +101,10 @@ function icmp(bench: Bench, packet: IcmpPacket): Uint8Array {
   const { type, code } = icmpNumbers(packet, bench.config.family);
   const rest = packet.id !== undefined ? packet.id * 65536 : (packet.mtu ?? 0);
   const ends = inwards(bench, 0, 0);
-  if (packet.quoted === undefined) return encodeIcmp(ends, ipFields(packet.ip), type, code, rest, new Uint8Array(0));
+  if (packet.quoted === undefined) {
+    const about = isIcmpError(type, bench.config.family) ? bench.lastSent : undefined;
+    return encodeIcmp(ends, ipFields(packet.ip), type, code, rest, about ? quote(about, QUOTED) : new Uint8Array(0));
+  }
   const quoted =
     "udp" in packet.quoted ? quotedUdp(bench, packet.quoted.udp) : quotedTcp(bench, packet, bench.flowIn(packet));
   return encodeIcmp(ends, ipFields(packet.ip), type, code, rest, quoted);

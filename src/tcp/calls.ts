@@ -13,6 +13,7 @@ import { diff, gt } from "./seq.ts";
 import {
   CLOSE_WAIT,
   CLOSED,
+  CLOSING,
   ESTABLISHED,
   FIN_WAIT_1,
   FIN_WAIT_2,
@@ -152,7 +153,8 @@ export function closeBoth(tcb: Tcb, now: number): void {
 export function abort(tcb: Tcb, now: number): void {
   const told = tcb.state & (SYN_RECEIVED | ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2 | CLOSE_WAIT);
   if (tcb.state === CLOSED) return;
-  if (told !== 0) tcb.rstNow = M.TX_RST_ABORT;
+  const closing = tcb.params.resetsWhileClosing && (tcb.state & (CLOSING | LAST_ACK)) !== 0;
+  if (told !== 0 || closing) tcb.rstNow = M.TX_RST_ABORT;
   finish(tcb, tcb.state === TIME_WAIT ? OK : ECONNABORTED, M.CALL_ABORT, now);
 }
 

@@ -74,7 +74,13 @@ describe("packets", () => {
   test("both dialects of sequence numbers", () => {
     expect(packet("> F. 5!:5!(0) ack 7!").sequence).toEqual({ start: 5, length: 0, absolute: true, any: false });
     expect(packet("> F. 5!:5!(0) ack 7!").ackAbsolute).toBe(true);
+    expect(packet("> F. 5:5(0)! ack 7").sequence).toEqual({ start: 5, length: 0, absolute: true, any: false });
     expect(packet("> . ...(100) ack 1").sequence).toEqual({ start: 0, length: 100, absolute: false, any: true });
+  });
+
+  test("fields of the IP header have the words of both families", () => {
+    expect(packet("> [class 0x20, hlim 9] . 1:1(0) ack 1").ip).toEqual(packet("> (tos 32 ttl 9) . 1:1(0) ack 1").ip);
+    expect(packet("> [ect0, flowlabel 0x12] . 1:1(0) ack 1").ip).toMatchObject({ ecn: "ect0", flowLabel: 18 });
   });
 
   test("sequence numbers wrap", () => expect(packet("< . 4294967295:1(2) ack 1 win 9").sequence.length).toBe(2));

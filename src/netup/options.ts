@@ -25,8 +25,8 @@ export interface NetupOptions {
   readonly dryRun?: boolean | undefined;
   /** Bytes, 576 to 65,535; default 1500. */
   readonly mtu?: number | undefined;
-  /** Where the record of changes lies; default $TCPNET_STATE, else /run/tcpnet/state.json. */
-  readonly stateFile?: string | undefined;
+  /** Write the changes down for netdown; false in a private network, which takes them along when it goes. Default true. */
+  readonly record?: boolean | undefined;
   /** How the program is called in the lines to type; default "./tcpnet". */
   readonly program?: string | undefined;
   /** The machine; a test hands in another. */
@@ -67,6 +67,11 @@ const PREFIXES6 = ["fd00:a::1/64", "fd00:b::1/64"] as const;
 /** IFNAMSIZ is 16 with the final NUL. Stricter than the kernel, since the name stands in rules and paths. */
 const NAME = /^[A-Za-z][\w-]{0,14}$/;
 
+/** Whether the kernel could have an interface of that name: it may stand in a path, and does not lead out of its folder. */
+export function isDeviceName(name: string): boolean {
+  return /^[^\s\p{Cc}/:]{1,15}$/u.test(name) && name !== "." && name !== "..";
+}
+
 export function settle(options: NetupOptions): Settings {
   const names = namesOf(options.ifs ?? DEFAULT_NAMES);
   const pair = options.addresses !== undefined ? pairOf(options.addresses) : subnets(options.subnet ?? SUBNET);
@@ -84,7 +89,7 @@ export function settle(options: NetupOptions): Settings {
     throw usage(`--mtu ${mtu} is too small for IPv6`, "RFC 8200 §5 asks for 1280 bytes", "give --mtu 1280 or more");
   }
   const uplink = options.uplink ?? null;
-  if (uplink !== null && (names.includes(uplink) || uplink === "lo" || !/^[^\s/]{1,15}$/.test(uplink))) {
+  if (uplink !== null && (names.includes(uplink) || uplink === "lo" || !isDeviceName(uplink))) {
     const why = "it is no name of an interface that leads to other machines";
     throw usage(`--uplink ${uplink} cannot be`, why, "name one of those that `ip link` shows, or auto");
   }

@@ -85,7 +85,7 @@ async function perform(options: DemoOptions, where: string): Promise<number> {
   try {
     if (options.manner === "plain") tellBeginning(options, where);
     for (const role of ["host", "peer"] as const) writeRandom(join(folder, `from-${role}`), options.size);
-    if (!options.memory) await prepare(options, folder);
+    if (!options.memory) await prepare(options);
     const codes = options.memory
       ? await inMemory(options, folder, stage, actors)
       : await inKernel(options, folder, stage, actors);
@@ -129,9 +129,9 @@ function field(name: string, text: string): string[] {
   return wrapped(text, 70).map((line, i) => `  ${(i === 0 ? name : "").padEnd(8)}${line}`);
 }
 
-async function prepare({ mtu }: DemoOptions, folder: string): Promise<void> {
+async function prepare({ mtu }: DemoOptions): Promise<void> {
   // Whoever called sudo is nobody there.
-  const result = await netup({ mtu, user: "root", stateFile: join(folder, "state.json"), program: programName });
+  const result = await netup({ mtu, user: "root", record: false, program: programName });
   const failed = result.findings.find((finding) => finding.level === "fail");
   if (failed !== undefined) throw new CliError(EXIT_FAILURE, failed.what, failed.why, `${programName} demo --memory`);
 }

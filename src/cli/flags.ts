@@ -38,7 +38,7 @@ export class Flags {
     const value = /^(0|[1-9]\d{0,14})$/.test(text) ? Number(text) : Number.NaN;
     if (value >= least && value <= most) return value;
     const what = Number.isNaN(value) ? "is not a number" : "is out of range";
-    throw usageError(`--${name} ${text} ${what}`, "", `a whole number from ${least} to ${most}`);
+    throw usageError(`--${name} ${text} ${what}`, "", `say a whole number from ${least} to ${most}`);
   }
 
   /** Microseconds from "20ms", "1.5s", "2min". A number needs its unit. At most 500 h: what timers can wait for. */

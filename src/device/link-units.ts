@@ -68,8 +68,8 @@ export function readRate(word: string): Read {
   if (/^[\d.]+[kmgt]?i?bps$/.test(unit)) {
     return { wrong: "means bytes in tc and bits elsewhere", say: "10mbit for ten million bits per second" };
   }
-  if (/^\d+(\.\d+)?$/.test(unit)) return { wrong: "has no unit", say: `${unit}mbit or ${unit}kbit` };
-  const value = withUnit(unit, RATE_UNITS);
+  if (/^\d*[1-9]\d*(\.\d+)?$/.test(unit)) return { wrong: "has no unit", say: `${unit}mbit or ${unit}kbit` };
+  const value = unit === "0" ? 0 : withUnit(unit, RATE_UNITS);
   if (value === undefined) return { wrong: "is not a rate", say: "10mbit, 250kbit or 1gbit" };
   if (value < 1) return { wrong: "carries nothing", say: "1bit or more, or down for a link that is down" };
   if (value > RATE_MAX) return { wrong: "is too fast", say: "1tbit or less, or leave the rate out" };

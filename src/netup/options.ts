@@ -11,7 +11,7 @@ export interface NetupOptions {
   readonly ifs?: string | undefined;
   /** A prefix that both subnets are taken from, "10.77.0.0/16". */
   readonly subnet?: string | undefined;
-  /** The kernel's addresses on the two devices, "10.0.0.1/24,10.0.1.1/24"; goes before `subnet`. */
+  /** The kernel's addresses on the two devices, "10.0.0.1/24,10.0.1.1/24"; in place of `subnet`. */
   readonly addresses?: string | undefined;
   /** Who may open the devices without root; default SUDO_USER. */
   readonly user?: string | undefined;
@@ -74,6 +74,13 @@ export function isDeviceName(name: string): boolean {
 
 export function settle(options: NetupOptions): Settings {
   const names = namesOf(options.ifs ?? DEFAULT_NAMES);
+  if (options.addresses !== undefined && options.subnet !== undefined) {
+    throw usage(
+      "--addresses and --subnet exclude each other",
+      "both say which subnets the devices get",
+      "give one of them",
+    );
+  }
   const pair = options.addresses !== undefined ? pairOf(options.addresses) : subnets(options.subnet ?? SUBNET);
   const v6 = options.v6 === true ? PREFIXES6.map((text) => prefixOf(text, "--v6")) : null;
   const side = (i: 0 | 1): Side => ({
@@ -90,8 +97,10 @@ export function settle(options: NetupOptions): Settings {
   }
   const uplink = options.uplink ?? null;
   if (uplink !== null && (names.includes(uplink) || uplink === "lo" || !isDeviceName(uplink))) {
-    const why = "it is no name of an interface that leads to other machines";
-    throw usage(`--uplink ${uplink} cannot be`, why, "name one of those that `ip link` shows, or auto");
+    const why = names.includes(uplink)
+      ? "it is one of the two devices"
+      : "no interface that leads to other machines has that name";
+    throw usage(`--uplink ${uplink} is not an uplink`, why, "name one that `ip link` shows, or say auto");
   }
   return {
     sides: [side(0), side(1)],
@@ -150,8 +159,8 @@ function pairOf(text: string): [Prefix, Prefix] {
   for (const prefix of [a, b]) requireFit(prefix);
   if (a.overlaps(b)) {
     throw usage(
-      `${a.subnet} and ${b.subnet} overlap`,
-      "the kernel could not route between them",
+      `${a} and ${b} overlap`,
+      "the kernel routes between two different subnets",
       "for example --addresses 10.0.0.1/24,10.0.1.1/24",
     );
   }

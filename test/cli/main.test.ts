@@ -64,8 +64,8 @@ const USAGE: readonly (readonly [string, RegExp])[] = [
   ["host tun0 10.0.0.1/24 10.0.1.5 --loss much", /--loss much cannot be understood/],
   ["host tun0 10.0.0.1/24 10.0.1.5 --link dealy", /--link dealy cannot be understood/],
   ["host tun0 10.0.0.1/24 10.0.1.5 -w -", /cannot carry both the capture and the data/],
-  ["host a-name-beyond-fifteen 10.0.0.1/24 10.0.1.5", /is no name for a device[\s\S]*1 to 15 bytes/],
-  ["host tun/0 10.0.0.1/24 10.0.1.5", /"tun\/0" is no name for a device/],
+  ["host a-name-beyond-fifteen 10.0.0.1/24 10.0.1.5", /is not a valid device name[\s\S]*1 to 15 bytes/],
+  ["host tun/0 10.0.0.1/24 10.0.1.5", /"tun\/0" is not a valid device name/],
   ["host tun0 10.0.0.1/24 10.0.1.5 more", /host has no use for "more"[\s\S]*for example/],
   ["demo --size huge", /--size huge is not a size/],
   ["netup --mtu 5", /--mtu 5 is out of range/],
@@ -113,7 +113,7 @@ test("help is a command, too", async () => {
 test("what was typed cannot move the terminal's cursor", async () => {
   const { code, stderr } = await tcpnet("host", "\u001b[31mtun0", "10.0.0.1/24", "10.0.1.5");
   expect(code).toBe(2);
-  expect(stderr).toContain('"\\x1b[31mtun0" is no name for a device');
+  expect(stderr).toContain('"\\x1b[31mtun0" is not a valid device name');
   expect(stderr).not.toContain("\u001b");
 });
 

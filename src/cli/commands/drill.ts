@@ -18,6 +18,13 @@ export async function run({ args, flags }: Call): Promise<number> {
   for (const path of args) checkPath(path);
   const kernel = flags.has("kernel");
   if (kernel) checkKernelFlags(flags);
+  else if (flags.text("jobs") !== undefined) {
+    throw usageError(
+      "--jobs needs --kernel",
+      "without it scripts run in virtual time, one after the other",
+      "leave it out",
+    );
+  }
   const options = {
     profile: profile(flags.text("profile") ?? "linux"),
     defines: pairs(flags, "define", "1"),
@@ -76,7 +83,8 @@ function pairs(flags: Flags, flag: string, alone: string): Map<string, string> {
   const found = new Map<string, string>();
   for (const text of flags.texts(flag)) {
     const [, name, value = alone] = /^-{0,2}([A-Za-z_]\w*)(?:=(.*))?$/s.exec(text) ?? [];
-    if (name === undefined) throw usageError(`--${flag} ${text} cannot be understood`, "say NAME=VALUE");
+    if (name === undefined) throw usageError(`--${flag} ${text} cannot be understood`, "", "say NAME=VALUE");
+    if (found.has(name)) throw usageError(`--${flag} ${name} is given twice`, "", "give it once");
     found.set(name, value);
   }
   return found;

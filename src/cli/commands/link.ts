@@ -7,6 +7,7 @@ import { countsText } from "#device/link-text";
 import { parseLinks } from "#device/link-words";
 import { CliError, usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
+import { readTun } from "../endpoint.ts";
 import { EXIT_NOT_READY, EXIT_OK, EXIT_PERMISSION } from "../exit-codes.ts";
 import { linkCommand } from "../link-control.ts";
 import { print } from "../print.ts";
@@ -18,7 +19,12 @@ const HOW = `start one: ${programName} chaos, or host, peer and demo with a link
 /** `tcpnet link show|set|change|clear [words]`: changes a link that runs. */
 export async function run({ args, flags }: Call): Promise<number> {
   const line = requestLine(args);
-  const path = flags.text("socket") ?? (await socketOf(flags.text("dev")));
+  const socket = flags.text("socket");
+  const device = flags.text("dev");
+  if (socket !== undefined && device !== undefined) {
+    throw usageError("--socket and --dev exclude each other", "both say which link is meant", "give one of them");
+  }
+  const path = socket ?? (await socketOf(device === undefined ? undefined : readTun(device)));
   const answer = await askControl(path, line).catch((error: Error) => {
     throw unheard(path, error);
   });

@@ -41,7 +41,8 @@ export async function run({ flags }: Call): Promise<number> {
   return result.flows.every(well) ? EXIT_OK : EXIT_FAILURE;
 }
 
-function readOptions(flags: Flags): TransferOptions {
+/** What the flags ask for. Throws CliError. */
+export function readOptions(flags: Flags): TransferOptions {
   const time = flags.time("time") ?? Number.POSITIVE_INFINITY;
   const bytes = flags.size("bytes") ?? (time === Number.POSITIVE_INFINITY ? 10e6 : Number.POSITIVE_INFINITY);
   if (bytes === 0) throw usageError(`--bytes ${flags.text("bytes")} sends nothing`, "", "for example --bytes 10M");
@@ -93,7 +94,7 @@ function checkPace({ out, in: back }: LinkProfiles): void {
 function params(flags: Flags): Partial<TcpParams>[] {
   const buffer = flags.size("buffer") ?? BUFFER;
   if (buffer < BUFFER_MIN || buffer > BUFFER_MAX) {
-    throw usageError(`--buffer ${flags.text("buffer")} is out of range`, "", "a size from 1k to 1G");
+    throw usageError(`--buffer ${flags.text("buffer")} is out of range`, "", "say a size from 1k to 1G");
   }
   const common: Partial<TcpParams> = {
     receiveBuffer: buffer,

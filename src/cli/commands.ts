@@ -197,13 +197,19 @@ export const COMMANDS: readonly CommandSpec[] = [
     groups: [
       group(
         "Scripts",
-        ["--profile <name>", "linux, freebsd or rfc793: the stack that the scripts are written for (linux)"],
+        [
+          "--profile <name>",
+          "linux, freebsd or rfc793: the stack that the scripts are written for (what they say, or drill.options " +
+            "in their folder; else linux)",
+        ],
         ["-D, --define <name=value...>", "a word of the scripts, or a name for #ifdef; may stand several times"],
         [
           "-o, --option <name=value...>",
           "an option as at the head of a script (ip_version=ipv6), before the script's own",
         ],
         ["--strict", "packets that no expectation reads are a failure"],
+        ["--neutral", "for scripts of older kernels: windows, PSH and the order of a SYN's options do not matter"],
+        ["--tolerance <time>", "how far a packet may be from its time (4ms; at least 12.5 % of the distance)"],
         ["--seed <number>", "of everything random: ISNs, timestamps, ports (1)"],
       ),
       group(

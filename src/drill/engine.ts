@@ -19,7 +19,8 @@ export interface EngineSetup {
   readonly seed: number;
 }
 
-export type Profile = "linux" | "freebsd" | "rfc793";
+export const PROFILE_NAMES = ["linux", "freebsd", "rfc793"] as const;
+export type Profile = (typeof PROFILE_NAMES)[number];
 
 export type StateName =
   | "CLOSED"

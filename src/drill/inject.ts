@@ -1,6 +1,7 @@
 import {
   ACK,
   type Event,
+  FIN,
   type IcmpPacket,
   type IpInfo,
   type Packet,
@@ -57,6 +58,7 @@ function tcp(bench: Bench, packet: TcpPacket): Uint8Array {
   const offset = (sequence - flow.remoteIsn - (packet.flags & SYN ? 0 : 1)) | 0;
   if ((packet.flags & (SYN | ACK)) === SYN)
     flow.synHeaders = (bench.config.family === 6 ? 40 : 20) + 20 + octets.length;
+  if (packet.flags & FIN) flow.peerFinished = true;
   flow.arrived(offset, offset + packet.sequence.length, bench.now);
   return encodeTcp(inwards(bench, flow.localPort, flow.remotePort), ipFields(packet.ip), {
     sequence,

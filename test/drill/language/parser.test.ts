@@ -19,6 +19,8 @@ function complaint(source: string): string {
   throw new Error("the script parsed");
 }
 
+const reading = (profile: "linux" | "freebsd") => ({ profile, defines: new Map(), options: new Map() });
+
 const u32 = fc.integer({ min: 0, max: 0xffffffff });
 const u16 = fc.integer({ min: 0, max: 0xffff });
 const hexText = fc
@@ -189,7 +191,7 @@ describe("a script as a whole", () => {
     const script = parseScript("CMD\n0 read(3, ..., N) = -1 ERR", "t", defines);
     expect(script.init?.text).toBe("true");
     expect(script.events[0]!.body).toMatchObject({ args: [{ value: 3 }, {}, { value: 16 }], errno: "EAGAIN" });
-    expect(readScript("--define=FD=7\n0 close(FD) = 0", "t", "linux", new Map()).events[0]!.body).toMatchObject({
+    expect(readScript("--define=FD=7\n0 close(FD) = 0", "t", reading("linux")).events[0]!.body).toMatchObject({
       args: [{ value: 7 }],
     });
   });
@@ -198,7 +200,7 @@ describe("a script as a whole", () => {
     const source =
       "#ifdef STANDARD\n0 close(1) = 0\n#else\n0 close(2) = 0\n#endif\n#ifndef OTHER\n+0 close(3) = 0\n#endif\n";
     const closed = (profile: "linux" | "freebsd") =>
-      readScript(source, "t", profile, new Map()).events.map((e) => [e.position.line, (e.body as Syscall).args[0]]);
+      readScript(source, "t", reading(profile)).events.map((e) => [e.position.line, (e.body as Syscall).args[0]]);
     expect(closed("freebsd")).toEqual([
       [2, { kind: "integer", value: 1 }],
       [7, { kind: "integer", value: 3 }],

@@ -16,7 +16,7 @@ export const SERVICE = [
 export const TRAFFIC = [
   ["--port <port>", "TCP port (7000)"],
   ["--send <file>", "send the file instead of standard input"],
-  ["--recv <file>", "write what comes to the file instead of standard output"],
+  ["--recv <file>", "write what comes to the file, which keeps its old content until something comes"],
 ] as const;
 
 export const FAST_OPEN = [

@@ -15,6 +15,8 @@ export interface Impairment {
   readonly seed: number;
   /** In netem's words, with the seed: the line that makes the same link again. */
   readonly text: string;
+  /** Names of the trace files that were read. */
+  readonly traces: readonly string[];
 }
 
 /** In this order: `reorder` needs the delay. */
@@ -39,11 +41,12 @@ export function readTrace(name: string): DeliveryTrace {
 export function impairment(flags: Flags): Impairment | null {
   let profiles: LinkProfiles = { out: CLEAR_LINK, in: CLEAR_LINK };
   let asked = false;
+  const traces: string[] = [];
   for (const flag of LINK_FLAGS) {
     const given = flags.text(flag);
     if (given === undefined || flag === "seed") continue;
     asked = true;
-    profiles = readClause(flag, given, profiles);
+    profiles = readClause(flag, given, profiles, traces);
   }
   const seed = flags.whole("seed", 0, 0xffff_ffff) ?? Math.floor(Math.random() * 100_000);
   if (!asked) return null;
@@ -51,7 +54,7 @@ export function impairment(flags: Flags): Impairment | null {
     throw usageError("--loss and --loss-ge exclude each other", "each is the whole model of loss", "give one of them");
   }
   checkComplete(profiles);
-  return { profiles, seed, text: `${linksText(profiles)}, seed ${seed}` };
+  return { profiles, seed, text: `${linksText(profiles)}, seed ${seed}`, traces };
 }
 
 /** A seed alone would change nothing: for commands in which only the link draws numbers. */
@@ -64,11 +67,16 @@ export function refuseLoneSeed(flags: Flags, link: Impairment | null): void {
   );
 }
 
-function readClause(flag: string, given: string, base: LinkProfiles): LinkProfiles {
+/** @param traces gets the names of the trace files that are read. */
+function readClause(flag: string, given: string, base: LinkProfiles, traces: string[]): LinkProfiles {
   const clause = flag === "loss-ge" ? `loss gemodel ${given.replaceAll(",", " ")}` : `${flag} ${given}`;
   const words = flag === "link" ? given : clause;
+  const reader = (name: string) => {
+    traces.push(name);
+    return readTrace(name);
+  };
   try {
-    return parseLinks(words, base, readTrace, true);
+    return parseLinks(words, base, reader, true);
   } catch (error) {
     if (!(error instanceof LinkSyntaxError)) throw error;
     const fix = asTyped("tcpnet link --help explains every word, with examples");

@@ -5,7 +5,7 @@ import { shapeOf, shield, unshield } from "./argv.ts";
 import { inWords, usageError } from "./cli-error.ts";
 import { COMMANDS, flagsOf } from "./commands.ts";
 import { withoutLastCompiler } from "./compiler-tiers.ts";
-import { EXIT_OK, EXIT_USAGE } from "./exit-codes.ts";
+import { EXIT_OK, EXIT_SIGPIPE, EXIT_USAGE } from "./exit-codes.ts";
 import { Flags } from "./flags.ts";
 import { commandHelp, globalHelp, helpColumns, summaryText } from "./help.ts";
 import { OutputClosed, print, STDERR, STDOUT, tell } from "./print.ts";
@@ -16,7 +16,7 @@ async function main(argv: readonly string[]): Promise<number> {
   try {
     return await dispatch(argv);
   } catch (error) {
-    if (error instanceof OutputClosed) return EXIT_OK;
+    if (error instanceof OutputClosed) return EXIT_SIGPIPE;
     const words = inWords(error);
     const { reportError } = await import("./report-error.ts");
     reportError(words, argv.includes("--json"));

@@ -1,6 +1,7 @@
 import type { Device } from "#device/device";
 import type { Call } from "./commands.ts";
 import type { Role } from "./endpoint.ts";
+import { type Ends, openEnds } from "./ends.ts";
 import { Explanation } from "./explanation.ts";
 import { controlLink } from "./link-control.ts";
 import { captured, endCapture } from "./open-capture.ts";
@@ -14,11 +15,29 @@ import { Voice } from "./voice.ts";
 export async function runSession(role: Role, call: Call): Promise<number> {
   const options = sessionOptions(role, call);
   const voice = new Voice(options.manner);
-  const opened = openDevice(options.endpoint, options);
+  const ends = openEnds(options);
+  let code: number;
   try {
-    return await converse(options, opened.device, voice);
-  } finally {
-    opened.giveBack();
+    const opened = openDevice(options.endpoint, options);
+    try {
+      code = await converse(options, ends, opened.device, voice);
+    } finally {
+      opened.giveBack();
+    }
+  } catch (error) {
+    // What a file has to say now comes second.
+    closeQuietly(ends);
+    throw error;
+  }
+  ends.close();
+  return code;
+}
+
+function closeQuietly(ends: Ends): void {
+  try {
+    ends.close();
+  } catch {
+    // Something else has failed already, and is told.
   }
 }
 
@@ -32,10 +51,10 @@ function explained(options: SessionOptions, device: Device, voice: Voice): Expla
   }
 }
 
-async function converse(options: SessionOptions, opened: Device, voice: Voice): Promise<number> {
+async function converse(options: SessionOptions, ends: Ends, opened: Device, voice: Voice): Promise<number> {
   const { device, capture } = captured(opened, options.write, voice);
   const explanation = explained(options, device, voice);
-  const session = await Session.open(options, device, voice, explanation);
+  const session = await Session.open(options, ends, device, voice, explanation);
   const stop = listenToSignals({
     close: () => session.close(),
     abort: (code) => session.abort(code),

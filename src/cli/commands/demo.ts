@@ -13,6 +13,7 @@ import { type DemoOptions, demoOptions } from "../demo-plan.ts";
 import { Stage, writeRandom } from "../demo-stage.ts";
 import { verdict } from "../demo-verdict.ts";
 import { type Endpoint, endpoint, type Role } from "../endpoint.ts";
+import { openEnds } from "../ends.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_SIGHUP, EXIT_SIGINT, EXIT_SIGTERM } from "../exit-codes.ts";
 import { DEMO_INSIDE, DEMO_SOCKET, isolation, toldInside } from "../isolation.ts";
 import { LAB } from "../lab.ts";
@@ -208,7 +209,8 @@ async function inMemory(
     const end = role === "host" ? a : impairment === null ? b : impaired(b, impairment);
     const path = role === "peer" ? options.write : undefined;
     const { device, capture } = captured(end, path, voice);
-    const session = await Session.open(sessionFor(role, options, folder), device, voice);
+    const its = sessionFor(role, options, folder);
+    const session = await Session.open(its, openEnds(its), device, voice);
     const endControl = await controlLink(end, socket, voice);
     actors.push({ stop: () => session.abort(EXIT_SIGINT) });
     const close = () => {

@@ -3,13 +3,10 @@ import { configure, readScript } from "./config.ts";
 import type { Engine, EngineSetup, Profile, System } from "./engine.ts";
 import type { Reported } from "./report.ts";
 import { type Result, run } from "./runner.ts";
-import { filesBeside, optionsAbove } from "./script-files.ts";
+import { filesBeside } from "./script-files.ts";
 
 export interface DrillOptions {
-  /** The stack that scripts are written for; undefined: what they, or their folders, say, or Linux. */
-  readonly profile: Profile | undefined;
-  /** The only stack that the machine under test can be; undefined: any. */
-  readonly only?: Profile;
+  readonly profile: Profile;
   /** Words of scripts, and names for `#ifdef`. */
   readonly defines: ReadonlyMap<string, string>;
   /** Options from outside, by name: they go before those at the head of a script. */
@@ -24,14 +21,10 @@ export interface DrillOptions {
 
 /** Runs the text of one script. Never throws for what the script or the stack does wrong. */
 export function drill(source: string, file: string, options: DrillOptions): Reported {
-  const { only, newEngine } = options;
+  const { profile, defines, newEngine } = options;
   try {
-    const script = readScript(source, file, { ...options, folders: optionsAbove(file) });
-    const { profile } = script;
-    if (only !== undefined && profile !== only)
-      throw new Unsupported(`a script for ${profile}, in a kernel of ${only}`);
-    const config = configure(script, { ...options, profile, readFile: filesBeside(file) });
-    return { file, result: run(script, config, newEngine) };
+    const script = readScript(source, file, profile, defines, options.options);
+    return { file, result: run(script, configure(script, { ...options, readFile: filesBeside(file) }), newEngine) };
   } catch (error) {
     return { file, result: unread(error) };
   }

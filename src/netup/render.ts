@@ -24,8 +24,7 @@ export function renderNetup(result: NetupResult): string[] {
   }
   lines.push(...renderMap(result));
   for (const command of result.next) lines.push(`  next    ${command}`);
-  const state = result.stateFile === null ? "" : `      state: ${result.stateFile}`;
-  lines.push(`  undo    ${result.undo}${state}`);
+  lines.push(`  undo    ${result.undo}      state: ${result.stateFile}`);
   return lines;
 }
 
@@ -66,14 +65,7 @@ export function renderFinding({ level, what, why, fix }: Finding): string[] {
 export function renderNetdown(result: NetdownResult): string[] {
   if (result.undone.length === 0) return ["tcpnet netdown: nothing to do"];
   const lines = [result.dryRun ? "tcpnet netdown: plan (nothing was changed)" : "tcpnet netdown"];
-  const words = {
-    planned: "",
-    restored: "restored",
-    gone: "was gone",
-    left: "left",
-    failed: "✗ failed",
-    removed: "removed",
-  } as const;
+  const words = { planned: "", restored: "restored", gone: "was gone", left: "left", failed: "✗ failed" } as const;
   for (const { outcome, text } of result.undone) {
     lines.push(outcome === "planned" ? `  ${text}` : `  ${words[outcome].padEnd(9)} ${text}`);
   }

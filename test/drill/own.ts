@@ -1,10 +1,8 @@
 import { readFileSync } from "node:fs";
-import { readScript } from "#drill/config";
 import { drill } from "#drill/drill";
 import type { Profile } from "#drill/engine";
 import { scripts } from "#drill/main";
 import type { Reported } from "#drill/report";
-import { optionsAbove } from "#drill/script-files";
 import { StackEngine } from "#drill/stack-engine";
 
 /** The scripts of this folder, each with the text it has. */
@@ -12,22 +10,15 @@ export const OWN: readonly { readonly path: string; readonly source: string }[] 
   (path) => ({ path, source: readFileSync(path, "utf8") }),
 );
 
-/** What the script or its folder says it is written for. */
+/** Folders named after a profile are written for it, the others for Linux. */
 export function profileOf(path: string): Profile {
-  const source = OWN.find((each) => each.path === path)?.source ?? "";
-  const nothing = new Map<string, string>();
-  return readScript(source, path, {
-    profile: undefined,
-    defines: nothing,
-    options: nothing,
-    folders: optionsAbove(path),
-  }).profile;
+  return path.includes("/freebsd/") ? "freebsd" : path.includes("/rfc793/") ? "rfc793" : "linux";
 }
 
 /** Runs a text as the script of that path, strictly: no packet goes unread. */
 export function runOwn(path: string, source: string): Reported {
   return drill(source, path, {
-    profile: undefined,
+    profile: profileOf(path),
     defines: new Map(),
     options: new Map(),
     strict: true,

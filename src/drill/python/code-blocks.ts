@@ -1,4 +1,5 @@
 import { type Position, ScriptError, Unsupported } from "../ast.ts";
+import { symbol } from "../symbols.ts";
 import { AssertionFailed, Interpreter } from "./interpreter.ts";
 import { parsePython } from "./parser.ts";
 import { NotUnderstood } from "./tokens.ts";
@@ -16,16 +17,13 @@ export class CodeBlocks {
   readonly printed: string[] = [];
   readonly #names = new Map<string, Value>();
 
-  /** @param symbol the values of constants */
-  constructor(readonly symbol: (name: string) => number | undefined) {}
-
   /** Runs one block. Returns undefined, or what the assertion that failed says. */
   run(code: string, variables: Variables, position: Position): string | undefined {
-    const known = (name: string) => variables[name] ?? this.symbol(name);
+    const known = (name: string) => variables[name] ?? symbol(name);
     const interpreter = new Interpreter(
       this.#names,
       (name) => number(known(name)),
-      (name) => variables[name] === undefined && this.symbol(name) !== undefined,
+      (name) => variables[name] === undefined && symbol(name) !== undefined,
     );
     try {
       interpreter.run(parsePython(code));

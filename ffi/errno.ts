@@ -56,7 +56,6 @@ const TABLE: readonly (readonly [number, string, string])[] = [
   [113, "EHOSTUNREACH", "host unreachable"],
   [114, "EALREADY", "under way already"],
   [115, "EINPROGRESS", "now in progress"],
-  [122, "EDQUOT", "disk quota exceeded"],
 ];
 
 export const EPERM = 1;
@@ -74,11 +73,13 @@ export const ENODEV = 19;
 export const EISDIR = 21;
 export const EINVAL = 22;
 export const ENOTTY = 25;
+export const ENAMETOOLONG = 36;
 export const EBADFD = 77;
 export const ELIBACC = 79;
 export const EAFNOSUPPORT = 97;
 export const EADDRINUSE = 98;
 export const EADDRNOTAVAIL = 99;
+export const ECONNREFUSED = 111;
 
 const byNumber = new Map(TABLE.map((row) => [row[0], row]));
 

@@ -4,6 +4,7 @@
  */
 import { accessSync, constants, existsSync, mkdirSync, rmdirSync, rmSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
+import { suggest } from "#base/suggest";
 import { LinkSyntaxError } from "#device/link-error";
 import { CLEAR_LINK } from "#device/link-profile";
 import { linksText } from "#device/link-text";
@@ -51,19 +52,38 @@ export function controlPath(name: string): string {
   return `${controlFolder()}/link-${name}.sock`;
 }
 
+/** What a link can be asked to do. */
+export const VERBS = ["show", "set", "change", "clear"] as const;
+
+interface Request {
+  readonly verb: (typeof VERBS)[number];
+  /** Words of the link language; "" where the verb takes none. */
+  readonly words: string;
+}
+
+/** Takes a line apart. @throws Error, in words, for a line that no link could carry out. */
+export function readRequest(line: string): Request {
+  const [typed = "", ...rest] = line.trim().split(/\s+/);
+  const verb = VERBS.find((each) => each === typed);
+  const words = rest.join(" ");
+  if (verb === undefined) {
+    const near = suggest(typed, VERBS);
+    const hint = near === undefined ? `there are ${VERBS.join(", ")}` : `did you mean ${near}?`;
+    throw new Error(`a link cannot ${typed === "" ? "be asked nothing" : `"${typed}"`}: ${hint}`);
+  }
+  const changes = verb === "set" || verb === "change";
+  if (changes && words === "") throw new Error(`"${verb}" needs words such as delay 20ms`);
+  if (!changes && words !== "") throw new Error(`"${verb}" takes no words, and "${words}" follows it`);
+  return { verb, words };
+}
+
 /** Carries out one line: `show`, `set WORDS` (all else is clear), `change WORDS` (all else stays), `clear`. */
 export function control(link: Controlled, line: string, trace?: TraceReader): Answer {
-  const [verb = "", ...rest] = line.trim().split(/\s+/);
-  const words = rest.join(" ");
-  const changes = verb === "set" || verb === "change";
-  if (changes && words === "") return { ok: false, text: `"${verb}" needs words such as delay 20ms` };
-  if (!changes && words !== "" && /^(show|clear)$/.test(verb))
-    return { ok: false, text: `"${verb}" has no use for "${words}"` };
   try {
+    const { verb, words } = readRequest(line);
     if (verb === "set") link.set(parseLinks(words, CLEAR, trace));
     else if (verb === "change") link.set(parseLinks(words, link.profiles(), trace));
     else if (verb === "clear") link.set(CLEAR);
-    else if (verb !== "show") return { ok: false, text: `"${verb}" is not one of show, set, change, clear` };
   } catch (error) {
     // Words that cannot be understood, or a trace that cannot be read: never the end of the program that they were for.
     const pointed = error instanceof LinkSyntaxError ? `\n${error.pointed()}` : "";

@@ -1,5 +1,5 @@
+import { suggest } from "#base/suggest";
 import { usageError } from "./cli-error.ts";
-import { suggest } from "./suggest.ts";
 
 /** A flag as the command table has it: "-w, --write <file>", "--any", "--no-offload". */
 export interface Flag {
@@ -65,7 +65,7 @@ export function shield(
     const { shape, value, rest } = split(word, shapes, elsewhere);
     if (rest !== "") words.unshift(`-${rest}`);
     if (seen.has(shape.name) && shape.takesValue && !shape.repeats)
-      throw usageError(`--${shape.name} is said twice`, "", "say it once");
+      throw usageError(`--${shape.name} is given twice`, "", "give it once");
     const again = seen.has(shape.name);
     seen.add(shape.name);
     if (!shape.takesValue) {

@@ -17,6 +17,14 @@ export interface FlagGroup {
   readonly flags: readonly Flag[];
 }
 
+/** Two columns under a title. */
+export interface HelpSection {
+  readonly title: string;
+  readonly rows: readonly (readonly [string, string])[];
+  /** The right column is to be copied: it stands on lines of its own, and is not broken. */
+  readonly commands?: boolean;
+}
+
 export interface CommandSpec {
   readonly name: string;
   /** Its positional arguments, in cac's form. */
@@ -27,6 +35,8 @@ export interface CommandSpec {
   /** A few sentences behind the examples. */
   readonly about: string;
   readonly groups: readonly FlagGroup[];
+  /** What else its help explains. */
+  readonly sections?: readonly HelpSection[];
   /** Where its exit codes are not those of a conversation. */
   readonly exits?: readonly (readonly [string, string])[];
   /** It moves packets between processes: see compiler-tiers.ts. */

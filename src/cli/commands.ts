@@ -13,6 +13,7 @@ import {
   TRAFFIC,
   VIEW,
 } from "./flag-groups.ts";
+import { LINK_LANGUAGE } from "./link-language.ts";
 
 export type { Call, CommandSpec } from "./command-spec.ts";
 
@@ -92,9 +93,12 @@ export const COMMANDS: readonly CommandSpec[] = [
         "Traffic",
         ...TRAFFIC,
         ["--any", "let everybody in"],
-        ["--keep", "serve one connection after the other"],
+        ["--keep", "serve one connection after the other; a file is sent to each"],
         ...SERVICE,
-        ["--timeout <time>", "give up when nobody came by then, or after so much silence (wait for ever; 255s)"],
+        [
+          "--timeout <time>",
+          "give up when nobody has connected by then, or after so much silence (wait for ever; 255s)",
+        ],
         ["--simultaneous", "both sides open actively: say it on both"],
         FAST_OPEN,
       ),
@@ -196,13 +200,19 @@ export const COMMANDS: readonly CommandSpec[] = [
     groups: [
       group(
         "Scripts",
-        ["--profile <name>", "linux, freebsd or rfc793: the stack that the scripts are written for (linux)"],
+        [
+          "--profile <name>",
+          "linux, freebsd or rfc793: the stack that the scripts are written for (what they say, or drill.options " +
+            "in their folder; else linux)",
+        ],
         ["-D, --define <name=value...>", "a word of the scripts, or a name for #ifdef; may stand several times"],
         [
           "-o, --option <name=value...>",
           "an option as at the head of a script (ip_version=ipv6), before the script's own",
         ],
         ["--strict", "packets that no expectation reads are a failure"],
+        ["--neutral", "for scripts of older kernels: windows, PSH and the order of a SYN's options do not matter"],
+        ["--tolerance <time>", "how far a packet may be from its time (4ms; at least 12.5 % of the distance)"],
         ["--seed <number>", "of everything random: ISNs, timestamps, ports (1)"],
       ),
       group(
@@ -316,17 +326,15 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: "link",
     args: "<...words>",
-    summary: "look at or change a link that runs: show, set, change, clear",
+    summary: "show or change the link of a running program",
     examples: [
       "tcpnet link show",
       'tcpnet link set "delay 20ms loss 1%"',
       "tcpnet link change out rate 1mbit --dev tun1",
     ],
     about:
-      "set begins with a clear link, change with what there is, clear ends all of it. Words are netem's. out is what the\n" +
-      "stack sends, with chaos what goes from the first device to the second. Packets so far are printed with it. The\n" +
-      "link is that of a chaos, or of a host, peer or demo that began with a link flag: --link clear for a clean one,\n" +
-      "since a link carries plain packets, and offload cannot be switched off under way.",
+      "The program is chaos, or a host, peer or demo that was started with a link flag. To start with a perfect link, give\n" +
+      "--link clear: offload must be off from the start for a link to be changed later.",
     groups: [
       group(
         "View",
@@ -334,6 +342,18 @@ export const COMMANDS: readonly CommandSpec[] = [
         ["--socket <path>", "the link that listens there"],
         ["--json", "the answer as one JSON object"],
       ),
+    ],
+    sections: [
+      {
+        title: "What to do",
+        rows: [
+          ["show", "print the link and the number of packets so far"],
+          ["set WORDS", "make it this link; what is not mentioned is perfect"],
+          ["change WORDS", "change what is mentioned, keep the rest"],
+          ["clear", "make it a perfect link"],
+        ],
+      },
+      ...LINK_LANGUAGE,
     ],
     exits: [
       ["0", "told, or changed"],

@@ -2,6 +2,7 @@
 
 import { bytesText, rateText } from "#observe/units";
 import type { Socket } from "#socket/types";
+import type { Ends } from "./ends.ts";
 import { agreedText, figuresText, rttText, summaryFacts, summaryLines } from "./figures.ts";
 import { DISCARD, echo, Flow, PatternSource, receive, type Sink, type Source, send } from "./pump.ts";
 import type { Service } from "./session-options.ts";
@@ -12,31 +13,21 @@ const PROGRESS_MS = 250;
 const INTERVAL_MS = 1000;
 const NEWLINE = 10;
 
-/** Where the bytes of a `pipe` come from and go to. */
-export interface Ends {
-  readonly source: Source;
-  readonly sink: Sink;
-  /** Our direction closes after the peer's: there is nothing to send. */
-  readonly listenOnly: boolean;
-  /** A person types here: no line may be redrawn in between. */
-  readonly typing: boolean;
-  /** What comes appears on this terminal: from then on no line may be redrawn either. */
-  readonly shown: boolean;
-}
-
 export class Conversation {
   readonly socket: Socket;
   readonly sent = new Flow();
   readonly received = new Flow();
   readonly #voice: Voice;
   /** Resolves when what is left to carry does not matter any more. */
-  readonly #interrupted: Promise<void>;
+  readonly interrupted: Promise<void>;
   readonly interrupt: () => void;
   #stopped = false;
+  /** Something is being sent of which a part is useless: a file, so many bytes of a pattern. */
+  #sendingWhole = false;
 
   constructor(socket: Socket, voice: Voice) {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#interrupted = promise;
+    this.interrupted = promise;
     this.interrupt = () => {
       this.#stopped = true;
       resolve();
@@ -63,10 +54,15 @@ export class Conversation {
     const stop = this.#showProgress(pipe && ends.typing, pipe && ends.shown);
     try {
       // A keyboard may be waited for when all else is over: a reset is told at once, and so is the end after Ctrl-C.
-      await Promise.all([Promise.race([begun ?? this.#carry(service, ends), this.#interrupted]), socket.closed]);
+      await Promise.all([Promise.race([begun ?? this.#carry(service, ends), this.interrupted]), socket.closed]);
     } finally {
       stop();
     }
+  }
+
+  /** An orderly end now would make the peer believe that it has all of a file. */
+  get isCutShort(): boolean {
+    return this.#sendingWhole;
   }
 
   /** The last lines, and what a program gets instead. */
@@ -87,7 +83,7 @@ export class Conversation {
     return figuresText(info, this.sent.acknowledged(info.bytesAcked), this.received);
   }
 
-  async #carry(service: Service, { source, sink, listenOnly, typing, shown }: Ends): Promise<void> {
+  async #carry(service: Service, ends: Ends): Promise<void> {
     const { socket, sent, received } = this;
     switch (service.kind) {
       case "echo":
@@ -95,21 +91,31 @@ export class Conversation {
       case "discard":
         return this.#receiveThenClose(DISCARD);
       case "source":
-        await Promise.all([send(socket, new PatternSource(service.size), sent), receive(socket, DISCARD, received)]);
+        await Promise.all([this.#send(new PatternSource(service.size), true), receive(socket, DISCARD, received)]);
         return;
-      case "pipe": {
-        if (listenOnly) return this.#receiveThenClose(sink);
-        let sending = true;
-        const out = send(socket, source, sent).then(() => {
-          sending = false;
-        });
-        const back = receive(socket, shown ? this.#belowProgress(sink) : sink, received).then(() => {
-          if (typing && sending && !this.#stopped)
-            this.#voice.event("hint", {}, "· the other side is done; Ctrl-D closes yours, Ctrl-C ends");
-        });
-        await Promise.all([out, back]);
-      }
+      case "pipe":
+        return ends.listenOnly ? this.#receiveThenClose(ends.sink) : this.#exchange(ends);
     }
+  }
+
+  async #exchange({ source, sink, sendsWhole, typing, shown }: Ends): Promise<void> {
+    let sending = true;
+    const out = this.#send(source(), sendsWhole).then(() => {
+      sending = false;
+    });
+    const back = receive(this.socket, shown ? this.#belowProgress(sink) : sink, this.received).then(() => {
+      if (typing && sending && !this.#stopped)
+        this.#voice.event("hint", {}, "· the other side is done; Ctrl-D closes yours, Ctrl-C ends");
+    });
+    await Promise.all([out, back]);
+  }
+
+  /** @param whole a part of it is useless to the peer. */
+  async #send(source: Source, whole: boolean): Promise<void> {
+    this.#sendingWhole = whole;
+    await send(this.socket, source, this.sent, () => {
+      this.#sendingWhole = false;
+    });
   }
 
   /** The line at the bottom gives way to what comes, and what is said to what came. */
@@ -120,6 +126,7 @@ export class Conversation {
         await sink.write(from, n);
         shownBeside(from[n - 1] === NEWLINE);
       },
+      end: () => sink.end?.(),
     };
   }
 

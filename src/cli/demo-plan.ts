@@ -1,6 +1,6 @@
 import { usageError } from "./cli-error.ts";
 import type { Flags } from "./flags.ts";
-import { type Impairment, impairment, LINK_FLAGS } from "./link-flags.ts";
+import { type Impairment, impairment, LINK_FLAGS, refuseLoneSeed } from "./link-flags.ts";
 import { mannerOf } from "./session-options.ts";
 import type { Manner } from "./voice.ts";
 
@@ -18,13 +18,14 @@ export interface DemoOptions {
   readonly manner: Manner;
 }
 
-const SIZE = 8 << 20;
+const SIZE = 8e6;
 /** A bad link is slow: enough to see what it does. */
-const SIZE_IMPAIRED = 1 << 20;
-const SIZE_MAX = 4 * 2 ** 30;
+const SIZE_IMPAIRED = 1e6;
+const SIZE_MAX = 4e9;
 
 export function demoOptions(flags: Flags): DemoOptions {
   const link = impairment(flags);
+  refuseLoneSeed(flags, link);
   const size = flags.size("size") ?? (link === null ? SIZE : SIZE_IMPAIRED);
   if (size > SIZE_MAX)
     throw usageError(`--size ${flags.text("size")} is too much`, "both files lie on this disk", "up to 4G");

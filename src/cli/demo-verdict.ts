@@ -1,10 +1,11 @@
 /** The end of the demo: whether every byte arrived, and what to type next. */
 import { join } from "node:path";
-import { bytesText, rateText } from "#observe/units";
+import { exactBytesText } from "#observe/units";
 import type { DemoOptions } from "./demo-plan.ts";
 import { type Stage, sha256, type Told } from "./demo-stage.ts";
 import type { Role } from "./endpoint.ts";
 import { EXIT_FAILURE, EXIT_OK } from "./exit-codes.ts";
+import { rateOf } from "./figures.ts";
 import { LAB } from "./lab.ts";
 import { forUser, programName } from "./program.ts";
 import { bold, green, say } from "./terminal.ts";
@@ -14,7 +15,8 @@ interface Direction {
   readonly from: Role;
   readonly to: Role;
   readonly bytes: number;
-  readonly bits_per_second: number;
+  /** Null where the data came in one piece. */
+  readonly bits_per_second: number | null;
   readonly retransmits: number;
   readonly sha256: string;
   readonly equal: boolean;
@@ -25,9 +27,8 @@ export function verdict(options: DemoOptions, folder: string, stage: Stage, code
   const { manner } = options;
   let well = true;
   for (const role of ["host", "peer"] as const) {
-    const direction = judge(role, options, folder, stage);
-    // All may have arrived although a program failed: its capture found the disk full.
-    well &&= direction.equal && codes[role] === EXIT_OK;
+    const direction = judge(role, options, folder, stage, codes[role]);
+    well &&= direction.equal;
     if (manner === "json") say(JSON.stringify({ schema: "tcpnet.demo/1", ...direction }));
     else if (manner === "plain" || !direction.equal) say(directionText(direction));
     if (stage.errors[role] !== undefined) say(`  ✗ ${role}: ${stage.errors[role]}`);
@@ -36,26 +37,30 @@ export function verdict(options: DemoOptions, folder: string, stage: Stage, code
   return well ? EXIT_OK : EXIT_FAILURE;
 }
 
-function judge(from: Role, options: DemoOptions, folder: string, stage: Stage): Direction {
+function judge(from: Role, options: DemoOptions, folder: string, stage: Stage, code: number): Direction {
   const to = from === "host" ? "peer" : "host";
   const arrived = sha256(join(folder, `from-${from}.copy`));
   return {
     from,
     to,
     bytes: options.size,
-    bits_per_second: fact(stage.summaries[to], "received", "bits_per_second"),
-    retransmits: fact(stage.summaries[from], "info", "retransTotal"),
+    bits_per_second: fact(stage.summaries[to], "received", "bits_per_second") ?? null,
+    retransmits: fact(stage.summaries[from], "info", "retransTotal") ?? 0,
     sha256: arrived,
-    equal: arrived === sha256(join(folder, `from-${from}`)),
+    equal: code === EXIT_OK && arrived === sha256(join(folder, `from-${from}`)),
   };
 }
 
-function fact(summary: Told | undefined, group: string, name: string): number {
-  return (summary?.[group] as Readonly<Record<string, number>> | undefined)?.[name] ?? 0;
+function fact(summary: Told | undefined, group: string, name: string): number | null | undefined {
+  return (summary?.[group] as Readonly<Record<string, number | null>> | undefined)?.[name];
 }
 
 function directionText({ from, to, bytes, bits_per_second, retransmits, sha256, equal }: Direction): string {
-  const columns = [bytesText(bytes), rateText(bits_per_second).padEnd(11), `${retransmits} resent`.padEnd(10)];
+  const columns = [
+    exactBytesText(bytes),
+    rateOf(bytes, bits_per_second).padEnd(11),
+    `${retransmits} resent`.padEnd(10),
+  ];
   const proof = equal ? `SHA-256 equal  ${sha256.slice(0, 8)}…` : "SHA-256 DIFFERS";
   const line = `  ${equal ? "✓" : "✗"} ${from} → ${to}   ${columns.join("   ")}   ${proof}`;
   return equal ? green(line) : bold(line);

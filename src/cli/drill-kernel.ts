@@ -23,7 +23,12 @@ export function isInside(): boolean {
 export async function playInside(file: string, options: Options): Promise<number> {
   const source = await Bun.file(file).text();
   const toleranceUsecs = TOLERANCE_USECS;
-  const reported = drill(source, file, { ...options, toleranceUsecs, newEngine: (setup) => new Kernel(setup) });
+  const reported = drill(source, file, {
+    ...options,
+    only: "linux",
+    toleranceUsecs,
+    newEngine: (setup) => new Kernel(setup),
+  });
   await Bun.write(Bun.stdout, encode(reported));
   return EXIT_OK;
 }
@@ -49,13 +54,14 @@ export function onKernel(options: Options): Player {
   };
 }
 
-function argumentsOf({ defines, options, strict }: Options): string[] {
+function argumentsOf({ profile, defines, options, strict }: Options): string[] {
   const pairs = (flag: string, values: ReadonlyMap<string, string>) =>
     [...values].flatMap(([name, value]) => [flag, `${name}=${value}`]);
   return [
     "drill",
     "--kernel",
     "--json",
+    ...(profile ? ["--profile", profile] : []),
     ...(strict ? ["--strict"] : []),
     ...pairs("--define", defines),
     ...pairs("--option", options),

@@ -99,14 +99,18 @@ export function readTun(text: string): string {
   const bytes = Buffer.byteLength(text);
   if (bytes > 0 && bytes < 16 && !/[/:%\s\p{Cc}]/u.test(text) && text !== "." && text !== "..") return text;
   const why = "a name is 1 to 15 bytes without slashes, colons, percent signs, blanks and control characters";
-  throw usageError(`"${text}" is no name for a device`, why, "for example tun0");
+  throw usageError(`"${text}" is not a valid device name`, why, "for example tun0");
 }
 
 /** @param name the argument's, as the usage line has it. @throws CliError where it cannot be the kernel's end of a device. */
 export function readPrefix(text: string, name = "cidr"): Prefix {
   const prefix = parsePrefix(text);
   if (!(prefix instanceof Prefix))
-    throw usageError(prefix.reason, "", `<${name}> is the kernel's address: ${prefix.hint}`);
+    throw usageError(
+      prefix.reason,
+      `<${name}> is the kernel's address on the device, with its prefix length`,
+      `say ${prefix.hint}`,
+    );
   const unfit = unfitForKernel(prefix);
   if (unfit !== null) throw usageError(unfit.what, unfit.why, unfit.fix);
   return prefix;

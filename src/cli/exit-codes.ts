@@ -12,11 +12,13 @@ export const EXIT_UNREACHABLE = 13;
 export const EXIT_TRANSFER_TIMEOUT = 14;
 export const EXIT_SIGHUP = 129;
 export const EXIT_SIGINT = 130;
+/** As a shell counts a program that SIGPIPE ended. */
+export const EXIT_SIGPIPE = 141;
 export const EXIT_SIGTERM = 143;
 
 /** Code and meaning, as `--help` shows them. */
 export const EXIT_CODES: readonly (readonly [string, string])[] = [
-  ["0", "all is well: every byte arrived"],
+  ["0", "every byte arrived, and all that came was written"],
   ["1", "something failed while it ran"],
   ["2", "wrong usage: nothing was done"],
   ["3", "the machine is not ready (see tcpnet status)"],
@@ -27,4 +29,5 @@ export const EXIT_CODES: readonly (readonly [string, string])[] = [
   ["13", "unreachable: a router said so (ICMP)"],
   ["14", "the other side fell silent in the middle"],
   ["129, 130, 143", "ended by a closed terminal, by Ctrl-C, by SIGTERM"],
+  ["141", "nobody reads its output any more"],
 ];

@@ -61,6 +61,6 @@ export function transferFailure(error: ConnectionError, e: Endpoint): CliError {
   }
 }
 
-function deviceGone({ tun }: Endpoint): CliError {
+export function deviceGone({ tun }: Endpoint): CliError {
   return new CliError(EXIT_FAILURE, `${tun} vanished`, "somebody removed the device (netdown?) while it was in use");
 }

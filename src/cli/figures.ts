@@ -59,9 +59,19 @@ function resentText({ retransTotal, bytesRetrans, dataSegsOut, timeouts }: TcpIn
 }
 
 function flowText(flow: Amount): string {
-  // What was typed by hand has no rate.
-  if (flow.bytes < RATED || flow.took < 1000) return bytesText(flow.bytes);
-  return `${bytesText(flow.bytes).padEnd(9)} in ${timeText(flow.took)}   ${rateText((flow.bytes * 8e6) / flow.took)}`;
+  const rate = rateOf(flow.bytes, rateFact(flow));
+  if (rate === "" || flow.took < 1000) return bytesText(flow.bytes);
+  return `${bytesText(flow.bytes).padEnd(9)} in ${timeText(flow.took)}   ${rate}`;
+}
+
+/** The rate of a transfer, or "" where it says nothing: what was typed by hand, or came in one piece, has none. */
+export function rateOf(bytes: number, bitsPerSecond: number | null): string {
+  return bytes < RATED || bitsPerSecond === null ? "" : rateText(bitsPerSecond);
+}
+
+/** Bits per second, or null where no time passed between the first byte and the last. */
+function rateFact({ bytes, took }: Amount): number | null {
+  return took > 0 ? Math.round((bytes * 8e6) / took) : null;
 }
 
 /** The same for programs: bytes, seconds, bits per second as iperf3 names them; the rest in tcp_info's words. */
@@ -69,6 +79,6 @@ export function summaryFacts(info: TcpInfo, sent: Amount, received: Amount): Fac
   return { sent: flowFacts(sent), received: flowFacts(received), info };
 }
 
-function flowFacts({ bytes, took }: Amount): Facts {
-  return { bytes, seconds: took / 1e6, bits_per_second: took > 0 ? Math.round((bytes * 8e6) / took) : 0 };
+function flowFacts(flow: Amount): Facts {
+  return { bytes: flow.bytes, seconds: flow.took / 1e6, bits_per_second: rateFact(flow) };
 }

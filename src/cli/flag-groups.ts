@@ -16,7 +16,7 @@ export const SERVICE = [
 export const TRAFFIC = [
   ["--port <port>", "TCP port (7000)"],
   ["--send <file>", "send the file instead of standard input"],
-  ["--recv <file>", "write what comes to the file instead of standard output"],
+  ["--recv <file>", "write what comes to the file, which keeps its old content until something comes"],
 ] as const;
 
 export const FAST_OPEN = [
@@ -34,9 +34,12 @@ export const LINK_CLAUSES: readonly Flag[] = group(
   ["--reorder <percent>", "1% (needs --delay)"],
   ["--corrupt <percent>", "0.1%"],
   ["--rate <rate>", "10mbit"],
-  ["--queue <room>", "100 packets, or 64kb, in front of the rate"],
-  ["--link <words>", '"delay 20ms loss 1%", the whole language at once; clear: nothing, for now'],
-  ["--seed <number>", "the same number draws the same losses again"],
+  ["--queue <room>", "100 packets, or 64kB, wait in front of the rate"],
+  [
+    "--link <words>",
+    '"delay 20ms loss 1%": all words are in tcpnet link --help; clear: a perfect link that can be changed later',
+  ],
+  ["--seed <number>", "repeat the same losses (without it: a new number each time, which is shown)"],
 ).flags;
 
 export const LINK: FlagGroup = {

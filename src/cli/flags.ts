@@ -1,3 +1,4 @@
+import { type Read, readSize, readTime } from "#device/link-units";
 import { unshield } from "./argv.ts";
 import { usageError } from "./cli-error.ts";
 
@@ -37,37 +38,27 @@ export class Flags {
     const value = /^(0|[1-9]\d{0,14})$/.test(text) ? Number(text) : Number.NaN;
     if (value >= least && value <= most) return value;
     const what = Number.isNaN(value) ? "is not a number" : "is out of range";
-    throw usageError(`--${name} ${text} ${what}`, "", `a whole number from ${least} to ${most}`);
+    throw usageError(`--${name} ${text} ${what}`, "", `say a whole number from ${least} to ${most}`);
   }
 
-  /** Microseconds from "20ms", "1.5s", "2min"; a bare number is seconds. At most 500 h: what timers can wait for. */
+  /** Microseconds from "20ms", "1.5s", "2min". A number needs its unit. At most 500 h: what timers can wait for. */
   time(name: string): number | undefined {
-    const text = this.text(name);
-    if (text === undefined) return undefined;
-    const match = /^(\d{1,9}(?:\.\d{1,6})?)(us|ms|s|min|h)?$/.exec(text);
-    if (match === null) throw usageError(`--${name} ${text} is not a time`, "", "say 30s, 500ms or 2min");
-    const time = Math.round(Number(match[1]) * TIMES[match[2] ?? "s"]!);
-    if (time <= TIME_MAX) return time;
-    throw usageError(`--${name} ${text} is too long`, "", "say 500h or less");
+    return this.#read(name, readTime);
   }
 
-  /** Bytes from "64M", "10k", "1G", "1500": powers of 1024. */
+  /** Bytes from "64M" (64,000,000), "64Mi" (67,108,864), "10kB", "1500". */
   size(name: string): number | undefined {
+    return this.#read(name, readSize);
+  }
+
+  #read(name: string, reader: (text: string) => Read): number | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
-    const match = /^(\d{1,15}(?:\.\d{1,6})?)([kmgt]?)(?:i?b)?$/i.exec(text);
-    if (match === null) throw usageError(`--${name} ${text} is not a size`, "", "say 64M, 10k or 1500");
-    const size = Math.round(Number(match[1]) * SIZES[match[2]!.toLowerCase()]!);
-    if (size <= SIZE_MAX) return size;
-    throw usageError(`--${name} ${text} is too much`, "", "say 1000T or less");
+    const read = reader(text);
+    if ("value" in read) return read.value;
+    throw usageError(`--${name} ${text} ${read.wrong}`, "", `say ${read.say}`);
   }
 }
-
-const TIMES: Readonly<Record<string, number>> = { us: 1, ms: 1e3, s: 1e6, min: 60e6, h: 3600e6 };
-const SIZES: Readonly<Record<string, number>> = { "": 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
-
-const TIME_MAX = 500 * TIMES.h!;
-const SIZE_MAX = 1000 * SIZES.t!;
 
 function camel(name: string): string {
   return name.replaceAll(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());

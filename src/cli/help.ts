@@ -1,77 +1,119 @@
+import type { Flag } from "./argv.ts";
 import { COMMANDS, type CommandSpec } from "./commands.ts";
 import { EXIT_CODES } from "./exit-codes.ts";
 import { GLOBAL_FLAGS } from "./flag-groups.ts";
+import { columnsOf } from "./terminal.ts";
 import { wrapped } from "./wrapped.ts";
 
-/** The smallest terminal that people have. */
+/** Where the help is no wider, nobody scrolls sideways. */
 const COLUMNS = 80;
 
+/** Left columns that are longer have a line of their own; in a narrow terminal most of them have. */
+const LEFT_MAX = 30;
+const LEFT_MAX_NARROW = 10;
+const NARROW = 60;
+
+/** How wide a help is where it is written. */
+export function helpColumns(fd: number): number {
+  return Math.min(COLUMNS, columnsOf(fd));
+}
+
 /** A few lines for whoever typed nothing. */
-export function summaryText(version: string): string {
-  const width = Math.max(...COMMANDS.map(({ name }) => name.length));
-  const rows = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
+export function summaryText(version: string, columns = COLUMNS): string {
   return [
-    `tcpnet ${version}: a TCP/IP stack in user space that you can watch`,
+    ...wrapped(`tcpnet ${version}: a TCP/IP stack in user space that you can watch`, columns),
     "",
-    ...rows,
+    ...rows(
+      COMMANDS.map(({ name, summary }) => [name, summary]),
+      columns,
+    ),
     "",
-    "  tcpnet demo            begin here: no setup, and this machine is not touched",
-    "  tcpnet COMMAND --help  examples, options, exit codes",
+    ...rows(
+      [
+        ["tcpnet demo", "begin here: no setup, and this machine is not touched"],
+        ["tcpnet COMMAND --help", "examples, options, exit codes"],
+      ],
+      columns,
+    ),
     "",
   ].join("\n");
 }
 
 /** `tcpnet --help`. */
-export function globalHelp(version: string): string {
+export function globalHelp(version: string, columns = COLUMNS): string {
   return [
-    summaryText(version),
+    summaryText(version, columns),
     "The experiment, host and peer in a terminal each:",
     "  sudo tcpnet netup",
     "  tcpnet host tun0 10.0.0.1/24 10.0.1.5",
     "  tcpnet peer tun1 10.0.1.1/24 10.0.0.7",
     "",
     "Options:",
-    ...rows(GLOBAL_FLAGS.map(({ raw, text }) => [raw, text])),
+    ...rows(
+      GLOBAL_FLAGS.map(({ raw, text }) => [raw, text]),
+      columns,
+    ),
     "",
-    ...exitCodes(),
+    ...exitCodes(columns),
   ].join("\n");
 }
 
-/** `tcpnet COMMAND --help`: examples first. */
-export function commandHelp(command: CommandSpec): string {
-  const { name, args, summary, examples, about, groups } = command;
+/** `tcpnet COMMAND --help`: examples first. @param columns of the terminal; only what is to be copied may be wider. */
+export function commandHelp(command: CommandSpec, columns = COLUMNS): string {
+  const { name, args, summary, examples, about, groups, sections = [] } = command;
   const flags = [...groups.flatMap((each) => each.flags), ...GLOBAL_FLAGS];
   const width = Math.max(...flags.map((flag) => flag.raw.length));
-  const sections = groups.flatMap(({ title, flags }) => [
-    `${title}:`,
-    ...rows(
-      flags.map(({ raw, text }) => [raw, text]),
-      width,
-    ),
-    "",
-  ]);
+  const usage = `Usage: tcpnet ${name}${args === "" ? "" : ` ${args.replace(/<\.{3}(\w+)>/, "<$1> …")}`} [options]`;
   return [
-    `tcpnet ${name}: ${summary}`,
+    ...wrapped(`tcpnet ${name}: ${summary}`, columns),
     "",
     ...examples.map((example) => `  ${example}`),
     "",
-    ...wrapped(about.replaceAll("\n", " "), COLUMNS),
+    ...wrapped(about.replaceAll("\n", " "), columns),
     "",
-    `Usage: tcpnet ${name}${args === "" ? "" : ` ${args.replace(/<\.{3}(\w+)>/, "<$1> …")}`} [options]`,
+    ...wrapped(usage, columns - 2).map((line, i) => (i === 0 ? line : `  ${line}`)),
     "",
-    ...sections,
-    ...exitCodes(command.exits),
+    ...groups.flatMap(({ title, flags }) => [
+      ...wrapped(`${title}:`, columns),
+      ...rows(
+        flags.map(({ raw, text }) => [raw, text]),
+        columns,
+        width,
+      ),
+      "",
+    ]),
+    ...units(flags, columns),
+    ...sections.flatMap(({ title, rows: pairs, commands }) => [
+      `${title}:`,
+      ...(commands === true ? pairs.flatMap(([left, right]) => [`  ${left}`, `    ${right}`]) : rows(pairs, columns)),
+      "",
+    ]),
+    ...exitCodes(columns, command.exits),
   ].join("\n");
 }
 
-function exitCodes(codes: CommandSpec["exits"] = EXIT_CODES): string[] {
-  return ["Exit codes:", ...rows(codes), ""];
+/** How the values of these flags are read. */
+function units(flags: readonly Flag[], columns: number): string[] {
+  const kinds: [string, string][] = [
+    ["<size>", "1500, 64k (64,000), 64Ki (65,536); so with M, G and T"],
+    ["<time>", "250us, 20ms, 1.5s, 2min, 1h"],
+  ];
+  const used = kinds.filter(([kind]) => flags.some(({ raw }) => raw.includes(kind)));
+  return used.length === 0 ? [] : ["Units:", ...rows(used, columns), ""];
 }
 
-/** Two columns; what is too long for the second goes on below itself. */
-function rows(pairs: readonly (readonly [string, string])[], width = 0): string[] {
-  const wide = Math.max(width, ...pairs.map(([left]) => left.length));
-  return pairs.flatMap(([left, right]) =>
-    wrapped(right, COLUMNS - wide - 4).map((line, i) => `  ${(i === 0 ? left : "").padEnd(wide)}  ${line}`),
-  );
+function exitCodes(columns: number, codes: CommandSpec["exits"] = EXIT_CODES): string[] {
+  return ["Exit codes:", ...rows(codes, columns), ""];
+}
+
+/** Two columns. What is too long for the left one stands above its text; what is too long for the right one goes on below. */
+function rows(pairs: readonly (readonly [string, string])[], columns: number, width = 0): string[] {
+  const most = columns < NARROW ? LEFT_MAX_NARROW : LEFT_MAX;
+  const short = pairs.map(([left]) => left.length).filter((length) => length <= most);
+  const wide = Math.max(Math.min(width, most), ...short, 4);
+  return pairs.flatMap(([left, right]) => {
+    const lines = wrapped(right, columns - wide - 4).map((line) => `${"".padEnd(wide + 4)}${line}`);
+    if (left.length > wide) return [`  ${left}`, ...lines];
+    return [`  ${left.padEnd(wide)}  ${lines[0]!.trimStart()}`, ...lines.slice(1)];
+  });
 }

@@ -4,9 +4,10 @@ import type { DeliveryTrace } from "#device/link-profile";
 import { CLEAR_LINK } from "#device/link-profile";
 import { linksText } from "#device/link-text";
 import { parseTrace } from "#device/link-trace";
-import { LINK_GRAMMAR, type LinkProfiles, parseLinks } from "#device/link-words";
+import { type LinkProfiles, missing, parseLinks } from "#device/link-words";
 import { fileError, usageError } from "./cli-error.ts";
 import type { Flags } from "./flags.ts";
+import { asTyped } from "./program.ts";
 
 /** What the link flags ask for. */
 export interface Impairment {
@@ -14,6 +15,8 @@ export interface Impairment {
   readonly seed: number;
   /** In netem's words, with the seed: the line that makes the same link again. */
   readonly text: string;
+  /** Names of the trace files that were read. */
+  readonly traces: readonly string[];
 }
 
 /** In this order: `reorder` needs the delay. */
@@ -38,25 +41,55 @@ export function readTrace(name: string): DeliveryTrace {
 export function impairment(flags: Flags): Impairment | null {
   let profiles: LinkProfiles = { out: CLEAR_LINK, in: CLEAR_LINK };
   let asked = false;
+  const traces: string[] = [];
   for (const flag of LINK_FLAGS) {
     const given = flags.text(flag);
     if (given === undefined || flag === "seed") continue;
     asked = true;
-    profiles = readClause(flag, given, profiles);
+    profiles = readClause(flag, given, profiles, traces);
   }
   const seed = flags.whole("seed", 0, 0xffff_ffff) ?? Math.floor(Math.random() * 100_000);
   if (!asked) return null;
-  return { profiles, seed, text: `${linksText(profiles)}, seed ${seed}` };
+  if (flags.text("loss") !== undefined && flags.text("loss-ge") !== undefined) {
+    throw usageError("--loss and --loss-ge exclude each other", "each is the whole model of loss", "give one of them");
+  }
+  checkComplete(profiles);
+  return { profiles, seed, text: `${linksText(profiles)}, seed ${seed}`, traces };
 }
 
-function readClause(flag: string, given: string, base: LinkProfiles): LinkProfiles {
+/** A seed alone would change nothing: for commands in which only the link draws numbers. */
+export function refuseLoneSeed(flags: Flags, link: Impairment | null): void {
+  if (link !== null || flags.text("seed") === undefined) return;
+  throw usageError(
+    "--seed needs a link flag",
+    "it repeats what a bad link does, and this one is perfect",
+    "add --loss 1%",
+  );
+}
+
+/** @param traces gets the names of the trace files that are read. */
+function readClause(flag: string, given: string, base: LinkProfiles, traces: string[]): LinkProfiles {
   const clause = flag === "loss-ge" ? `loss gemodel ${given.replaceAll(",", " ")}` : `${flag} ${given}`;
   const words = flag === "link" ? given : clause;
+  const reader = (name: string) => {
+    traces.push(name);
+    return readTrace(name);
+  };
   try {
-    return parseLinks(words, base, readTrace);
+    return parseLinks(words, base, reader, true);
   } catch (error) {
     if (!(error instanceof LinkSyntaxError)) throw error;
-    const fix = flag === "link" ? `the language:\n${LINK_GRAMMAR}` : `see: --help`;
-    throw usageError(`--${flag} ${given} cannot be understood`, `${error.message}\n${error.pointed()}`, fix);
+    const fix = asTyped("tcpnet link --help explains every word, with examples");
+    const typed = given.includes(" ") ? `"${given}"` : given;
+    throw usageError(`--${flag} ${typed} cannot be understood`, `${error.message}\n${error.pointed()}`, fix);
   }
+}
+
+/** What only all flags together show. */
+function checkComplete(profiles: LinkProfiles): void {
+  const lack = missing(profiles.out) ?? missing(profiles.in);
+  if (lack === null) return;
+  const [word] = lack.example.split(" ");
+  const fix = lack.example === "" ? "" : `add --${lack.example}, or ${word} in --link`;
+  throw usageError(`the link's ${lack.clause} needs ${lack.needs}`, lack.why, fix);
 }

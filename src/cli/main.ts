@@ -1,37 +1,32 @@
 import cac from "cac";
+import { suggest } from "#base/suggest";
 import { version } from "../../package.json";
 import { shapeOf, shield, unshield } from "./argv.ts";
 import { inWords, usageError } from "./cli-error.ts";
 import { COMMANDS, flagsOf } from "./commands.ts";
 import { withoutLastCompiler } from "./compiler-tiers.ts";
-import { EXIT_OK, EXIT_USAGE } from "./exit-codes.ts";
+import { EXIT_OK, EXIT_SIGPIPE, EXIT_USAGE } from "./exit-codes.ts";
 import { Flags } from "./flags.ts";
-import { commandHelp, globalHelp, summaryText } from "./help.ts";
-import { drainText, OutputClosed, print, tell } from "./print.ts";
+import { commandHelp, globalHelp, helpColumns, summaryText } from "./help.ts";
+import { OutputClosed, print, STDERR, STDOUT, tell } from "./print.ts";
 import { asTyped } from "./program.ts";
-import { suggest } from "./suggest.ts";
 
 /** The program: reads the line, runs one command, answers the exit code. Every failure ends here, in words. */
 async function main(argv: readonly string[]): Promise<number> {
-  const json = argv.includes("--json");
-  const code = await dispatch(argv).catch((error: unknown) => told(error, json));
-  // What was said while a stack ran may still wait for a slow reader.
-  const failure = await drainText();
-  return failure === null ? code : code || (await told(failure, json));
-}
-
-/** Tells a failure; answers its exit code. */
-async function told(error: unknown, json: boolean): Promise<number> {
-  if (error instanceof OutputClosed) return EXIT_OK;
-  const words = inWords(error);
-  const { reportError } = await import("./report-error.ts");
-  reportError(words, json);
-  return words.exitCode;
+  try {
+    return await dispatch(argv);
+  } catch (error) {
+    if (error instanceof OutputClosed) return EXIT_SIGPIPE;
+    const words = inWords(error);
+    const { reportError } = await import("./report-error.ts");
+    reportError(words, argv.includes("--json"));
+    return words.exitCode;
+  }
 }
 
 async function dispatch(given: readonly string[]): Promise<number> {
   if (given.length === 0) {
-    tell(summaryText(version));
+    tell(summaryText(version, helpColumns(STDERR)));
     return EXIT_USAGE;
   }
   const argv = given[0] === "help" ? [...given.slice(1), "--help"] : given;
@@ -56,7 +51,8 @@ async function dispatch(given: readonly string[]): Promise<number> {
     return EXIT_OK;
   }
   if (cli.options.help === true || command === undefined) {
-    print(command === undefined ? globalHelp(version) : commandHelp(command));
+    const columns = helpColumns(STDOUT);
+    print(command === undefined ? globalHelp(version, columns) : commandHelp(command, columns));
     return EXIT_OK;
   }
   if (cli.args.length < cli.matchedCommand!.args.length) {

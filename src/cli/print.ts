@@ -1,12 +1,16 @@
-import { writeSync } from "node:fs";
+import { readFileSync, writeSync } from "node:fs";
 import { fileError } from "./cli-error.ts";
 
 export const STDOUT = 1;
 export const STDERR = 2;
 
-/** Nobody reads standard output any more (`| head`): no failure, but the end of what can be done. */
+/** Nobody reads the pipe any more that we write to (`| head`): the end of what can be done, and no news to whoever closed it. */
 export class OutputClosed extends Error {
   override readonly name = "OutputClosed";
+
+  constructor(path: string) {
+    super(`nobody reads ${path} any more`);
+  }
 }
 
 /**
@@ -14,6 +18,7 @@ export class OutputClosed extends Error {
  * keeps in memory what a pipe has no room for, and loses it at the end.) Throws OutputClosed, or CliError.
  */
 export function print(text: string): void {
+  if (wasClosed(STDOUT)) throw fileError("standard output", "EBADF", "it is closed", "write");
   try {
     writeWhole(STDOUT, text);
   } catch (error) {
@@ -21,9 +26,29 @@ export function print(text: string): void {
   }
 }
 
+/** open(2)'s O_CLOEXEC, as /proc has it. */
+const CLOSE_ON_EXEC = 0o2000000;
+
+/**
+ * Whether we were started with this standard descriptor closed (`>&-`). Bun opens /dev/null in its place, so that writing
+ * works and everything is lost; but it opens it close-on-exec, which nothing that a shell hands over can be.
+ */
+export function wasClosed(fd: number): boolean {
+  let closed = closedAtStart.get(fd);
+  if (closed === undefined) closedAtStart.set(fd, (closed = isCloseOnExec(fd)));
+  return closed;
+}
+
+const closedAtStart = new Map<number, boolean>();
+
+function isCloseOnExec(fd: number): boolean {
+  const flags = /^flags:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"))?.[1] ?? "0";
+  return (Number.parseInt(flags, 8) & CLOSE_ON_EXEC) !== 0;
+}
+
 /** What it means that a file or pipe takes no more. */
 export function outputFailure(path: string, { code = "", message }: NodeJS.ErrnoException): Error {
-  return code === "EPIPE" ? new OutputClosed() : fileError(path, code, message, "write");
+  return code === "EPIPE" ? new OutputClosed(path) : fileError(path, code, message, "write");
 }
 
 /** Throws what the system says. */
@@ -40,41 +65,11 @@ export function writeWhole(fd: number, text: string): void {
   }
 }
 
-/** What takes text while a stack runs, so that nobody waits for a slow reader. */
-export interface TextQueue {
-  /** The code of the error that ended it; "": none did. */
-  readonly error: string;
-  put(text: string): void;
-  /** Resolves when all is written, or its time is over. */
-  drain(): Promise<void>;
-}
-
-const queues = new Map<number, TextQueue>();
-
-/** From now on the descriptor's text goes through the queue. */
-export function queueText(fd: number, queue: TextQueue): void {
-  queues.set(fd, queue);
-}
-
-/** Whole lines for whoever reads the descriptor. Throws what the system says, unless they go through a queue. */
-export function put(fd: number, text: string): void {
-  const queue = queues.get(fd);
-  if (queue === undefined) writeWhole(fd, text);
-  else queue.put(text);
-}
-
-/** Lines on standard error: where nobody reads it, or the disk is full, the exit code says as much. */
+/** Text for whoever reads standard error: where nobody does, or the disk is full, the exit code says as much. */
 export function tell(text: string): void {
   try {
-    put(STDERR, text);
+    writeWhole(STDERR, text);
   } catch {
     // Nothing is left to say it with.
   }
-}
-
-/** Waits for the queues to be written, but not for ever. Answers why standard output took no more, or null. */
-export async function drainText(): Promise<Error | null> {
-  await Promise.all([...queues.values()].map((queue) => queue.drain()));
-  const code = queues.get(STDOUT)?.error ?? "";
-  return code === "" ? null : outputFailure("standard output", Object.assign(new Error(code), { code }));
 }

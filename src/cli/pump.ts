@@ -1,9 +1,17 @@
 /** Bytes between files and connections: one buffer per direction, used again and again, and back-pressure both ways. */
-import { constants, fstatSync, openSync, read as readCallback, readSync } from "node:fs";
-import { Writer } from "#observe/writer";
+import {
+  constants,
+  fstatSync,
+  openSync,
+  read as readCallback,
+  readSync,
+  write as writeCallback,
+  writeSync,
+} from "node:fs";
 import type { Socket } from "#socket/types";
 import { fileError } from "./cli-error.ts";
 import { outputFailure } from "./print.ts";
+import { isTerminal } from "./terminal.ts";
 
 /** Octets moved at once. */
 const CHUNK = 256 * 1024;
@@ -20,6 +28,8 @@ export interface Source {
 export interface Sink {
   /** Takes all `n` octets before it settles. */
   write(from: Uint8Array, n: number): void | Promise<void>;
+  /** The peer has closed its direction: nothing more comes from this connection. */
+  end?(): void;
 }
 
 /** So many octets in so many µs. */
@@ -53,8 +63,11 @@ export class Flow implements Amount {
   }
 }
 
-/** Sends all of the source, then the FIN, and waits until the peer has acknowledged everything. */
-export async function send(socket: Socket, source: Source, flow: Flow): Promise<void> {
+/**
+ * Sends all of the source, then the FIN, and waits until the peer has acknowledged everything.
+ * @param onWritten the connection has taken all of it.
+ */
+export async function send(socket: Socket, source: Source, flow: Flow, onWritten?: () => void): Promise<void> {
   const chunk = new Uint8Array(CHUNK);
   for (;;) {
     const read = source.read(chunk);
@@ -62,6 +75,7 @@ export async function send(socket: Socket, source: Source, flow: Flow): Promise<
     if (n === 0) break;
     await sendAll(socket, chunk, n, flow);
   }
+  onWritten?.();
   socket.closeWrite();
   await socket.flushed();
   if (flow.bytes > 0) flow.last = performance.now() * 1000;
@@ -73,7 +87,10 @@ export async function receive(socket: Socket, sink: Sink, flow: Flow): Promise<v
   for (;;) {
     const read = socket.read(chunk);
     const n = typeof read === "number" ? read : await read;
-    if (n === 0) return;
+    if (n === 0) {
+      sink.end?.();
+      return;
+    }
     flow.add(n);
     const written = sink.write(chunk, n);
     if (written !== undefined) await written;
@@ -119,43 +136,94 @@ export const DISCARD: Sink = { write: () => undefined };
  * An open descriptor as a source. A file is read at once: its pages are in memory, or the disk brings them soon. Whatever
  * may keep us waiting is read by another thread; of a pipe that has more, the rest is then taken at once, too, since each
  * such errand costs a turn of the event loop.
+ *
+ * One connection after the other may read from it. A read that the first one left behind goes on, and the next one gets
+ * the octets: a line that is typed while nobody is connected is not lost.
  */
 export class FileSource implements Source {
+  /** Octets read so far. */
+  bytes = 0;
+  /** The end was reached, and nothing will ever follow: a terminal can go on after Ctrl-D, a pipe cannot. */
+  isSpent = false;
   readonly #fd: number;
   readonly #path: string;
   /** A descriptor that answers at once, or -1. */
   readonly #ready: number;
-  /** Whether it may say "nothing now". */
-  readonly #waits: boolean;
+  readonly #kind: Kind;
+  /** Where the next read begins; null: wherever the descriptor stands. */
+  #position: number | null;
+  /** The read of the other thread, into this buffer. */
+  #pending: Promise<number | Failure> | null = null;
+  #buffer: Uint8Array | null = null;
+  /** Counts the connections that have read: only the last one gets what comes. */
+  #reader = 0;
 
-  constructor(fd: number, path: string) {
-    const file = isFile(fd);
+  /** @param position where in a file to begin, for a file that is read several times; null: where the descriptor stands. */
+  constructor(fd: number, path: string, position: number | null = null) {
     this.#fd = fd;
     this.#path = path;
-    this.#ready = file ? fd : withoutWaiting(fd);
-    this.#waits = !file;
+    this.#kind = kindOf(fd);
+    this.#ready = this.#kind === "file" ? fd : withoutWaiting(fd);
+    this.#position = position;
   }
 
   read(into: Uint8Array): number | Promise<number> {
-    if (this.#ready < 0) return this.#wait(into);
+    if (this.#ready < 0 || this.#pending !== null) return this.#wait(into);
     try {
-      return readSync(this.#ready, into, 0, into.length, null);
+      return this.#took(readSync(this.#ready, into, 0, into.length, this.#position));
     } catch (error) {
       const failure = error as Failure;
-      if (this.#waits && failure.code === "EAGAIN") return this.#wait(into);
+      if (this.#kind !== "file" && failure.code === "EAGAIN") return this.#wait(into);
       throw fileError(this.#path, failure.code ?? "", failure.message, "read");
     }
   }
 
+  /** The connection is over: a read that waits goes on for the next one. */
+  leave(): void {
+    this.#reader++;
+  }
+
   async #wait(into: Uint8Array): Promise<number> {
+    const reader = this.#reader;
     for (;;) {
-      const result = await readFd(this.#fd, into);
-      if (typeof result === "number") return result;
+      this.#buffer ??= new Uint8Array(into.length);
+      this.#pending ??= readFd(this.#fd, this.#buffer, this.#position);
+      const result = await this.#pending;
+      // This connection is over: the octets are for the next one.
+      if (reader !== this.#reader) return 0;
+      this.#pending = null;
+      if (typeof result === "number") {
+        into.set(this.#buffer.subarray(0, result));
+        return this.#took(result);
+      }
       if (result.code === "EAGAIN") await Bun.sleep(RETRY_MS);
-      // The other end of a terminal or a pipe went away: that is an end, too.
-      else if (result.code === "EIO" && this.#fd === 0) return 0;
+      // The terminal was closed: that is an end, too.
+      else if (result.code === "EIO" && this.#kind === "terminal") return this.#took(0);
       else throw fileError(this.#path, result.code ?? "", result.message, "read");
     }
+  }
+
+  #took(n: number): number {
+    this.bytes += n;
+    if (this.#position !== null) this.#position += n;
+    if (n === 0) this.isSpent = this.#kind === "stream";
+    return n;
+  }
+}
+
+/** What a descriptor is, as far as reading goes: a stream (pipe, socket) gives each octet once. */
+export type Kind = "file" | "disk" | "stream" | "terminal" | "other";
+
+export function kindOf(fd: number): Kind {
+  try {
+    const stats = fstatSync(fd);
+    if (stats.isFile()) return "file";
+    if (stats.isBlockDevice()) return "disk";
+    if (stats.isFIFO() || stats.isSocket()) return "stream";
+    return isTerminal(fd) ? "terminal" : "other";
+  } catch {
+    // It is not open.
+    return "other";
   }
 }
 
@@ -168,39 +236,52 @@ function withoutWaiting(fd: number): number {
   }
 }
 
-/** An open descriptor as a sink. A slow reader, or a slow disk, keeps the sender waiting, and not the stack. */
+/** An open descriptor as a sink: a file is written at once, into memory at first; anything else by another thread. */
 export class FileSink implements Sink {
-  readonly #writer: Writer;
+  readonly #fd: number;
   readonly #path: string;
+  readonly #file: boolean;
 
   constructor(fd: number, path: string) {
-    this.#writer = new Writer(fd);
+    this.#fd = fd;
     this.#path = path;
+    this.#file = isFile(fd);
   }
 
-  write(from: Uint8Array, n: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#writer.write(from.subarray(0, n), (code) => {
-        if (code === "") resolve();
-        else reject(outputFailure(this.#path, Object.assign(new Error(code), { code })));
-      });
-    });
+  write(from: Uint8Array, n: number): void | Promise<void> {
+    if (!this.#file) return this.#wait(from, n);
+    try {
+      for (let at = 0; at < n; ) at += writeSync(this.#fd, from, at, n - at);
+    } catch (error) {
+      throw outputFailure(this.#path, error as Failure);
+    }
+  }
+
+  async #wait(from: Uint8Array, n: number): Promise<void> {
+    for (let at = 0; at < n; ) {
+      const result = await writeFd(this.#fd, from, at, n - at);
+      if (typeof result === "number") at += result;
+      else if (result.code === "EAGAIN") await Bun.sleep(RETRY_MS);
+      else throw outputFailure(this.#path, result);
+    }
   }
 }
 
 /** Whether the descriptor is a file on a disk. */
 export function isFile(fd: number): boolean {
-  try {
-    return fstatSync(fd).isFile();
-  } catch {
-    return false;
-  }
+  return kindOf(fd) === "file";
 }
 
 type Failure = NodeJS.ErrnoException;
 
-function readFd(fd: number, into: Uint8Array): Promise<number | Failure> {
+function readFd(fd: number, into: Uint8Array, position: number | null): Promise<number | Failure> {
   return new Promise((resolve) =>
-    readCallback(fd, into, 0, into.length, null, (error, n) => resolve(error === null ? n : error)),
+    readCallback(fd, into, 0, into.length, position, (error, n) => resolve(error === null ? n : error)),
+  );
+}
+
+function writeFd(fd: number, from: Uint8Array, at: number, n: number): Promise<number | Failure> {
+  return new Promise((resolve) =>
+    writeCallback(fd, from, at, n, null, (error, written) => resolve(error === null ? written : error)),
   );
 }

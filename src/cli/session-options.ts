@@ -3,7 +3,7 @@ import type { Call } from "./commands.ts";
 import { type Endpoint, endpoint, type Role } from "./endpoint.ts";
 import { EXIT_USAGE } from "./exit-codes.ts";
 import type { Flags } from "./flags.ts";
-import { type Impairment, impairment } from "./link-flags.ts";
+import { type Impairment, impairment, refuseLoneSeed } from "./link-flags.ts";
 import { isFile } from "./pump.ts";
 import { isTerminal } from "./terminal.ts";
 import type { Manner } from "./voice.ts";
@@ -67,6 +67,7 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
   const events = flags.text("events");
   oneForOutput(write, events, service.kind === "pipe" && recv === undefined);
   const link = impairment(flags);
+  refuseLoneSeed(flags, link);
   const socket = flags.text("socket");
   if (socket !== undefined && link === null) {
     throw usageError("--socket is for a link that can be changed", "this one has none", "add --link clear");

@@ -1,23 +1,22 @@
 /** What `host` and `peer` do: a stack on a device, connections on the stack, and everything said about them. */
-import { closeSync, fstatSync, openSync } from "node:fs";
 import { NEVER } from "#base/time";
 import type { Device } from "#device/device";
-import { counted } from "#observe/units";
+import { counted, timeText } from "#observe/units";
 import { ConnectionError } from "#socket/connection-error";
 import { createStack } from "#socket/create-stack";
 import type { ConnectOptions, Listener, NetStack, Socket, SocketOptions } from "#socket/types";
 import { addressMap, bracketed } from "./address-map.ts";
-import { CliError, type FileUse, fileError } from "./cli-error.ts";
-import { Conversation, type Ends } from "./conversation.ts";
+import { CliError } from "./cli-error.ts";
+import { Conversation } from "./conversation.ts";
 import { obstacle, obstacleAfterSilence } from "./diagnose.ts";
-import { EXIT_CONNECT_TIMEOUT, EXIT_OK, EXIT_SIGINT } from "./exit-codes.ts";
+import type { Ends } from "./ends.ts";
+import { EXIT_CONNECT_TIMEOUT, EXIT_SIGPIPE } from "./exit-codes.ts";
 import type { Explanation } from "./explanation.ts";
-import { openFailure, transferFailure } from "./failure.ts";
+import { deviceGone, openFailure, transferFailure } from "./failure.ts";
 import { Narrator } from "./narrator.ts";
-import { OutputClosed, STDOUT } from "./print.ts";
-import { FileSink, FileSource } from "./pump.ts";
+import { OutputClosed } from "./print.ts";
 import type { SessionOptions } from "./session-options.ts";
-import { isTerminal } from "./terminal.ts";
+import { Shutdown } from "./shutdown.ts";
 import type { Voice } from "./voice.ts";
 
 /** Events between two turns of the driver: a burst of segments fits many times. */
@@ -39,11 +38,16 @@ export class Session {
   readonly #stack: NetStack;
   readonly #ends: Ends;
   readonly #active = new Set<Conversation>();
+  readonly #shutdown: Shutdown;
   #listener: Listener | null = null;
-  /** The exit code that a signal asked for; 0: none did. */
-  #asked = 0;
+  /** What ends a host that serves many: a failure that is not one connection's. */
+  #broken: { readonly error: unknown } | null = null;
+  #deviceGone = false;
   #served = 0;
+  /** Of those served, the ones that did not end in order. */
+  #failed = 0;
   #strangers = 0;
+  #toldExhausted = false;
 
   private constructor(options: SessionOptions, voice: Voice, device: Device, stack: NetStack, ends: Ends) {
     this.#options = options;
@@ -51,20 +55,23 @@ export class Session {
     this.#device = device;
     this.#stack = stack;
     this.#ends = ends;
+    this.#shutdown = new Shutdown(voice, this.#active);
+    stack.closed.catch(() => {
+      this.#deviceGone = true;
+    });
   }
 
-  /** Opens files and stack on the device, which it takes over, and says who is who. */
+  /** Opens a stack on the device, which it takes over, and says who is who. */
   static async open(
     options: SessionOptions,
+    ends: Ends,
     device: Device,
     voice: Voice,
     explanation: Explanation | null = null,
   ): Promise<Session> {
     const { endpoint: e, port, manner, impairment, ownPrefix } = options;
     let stack: NetStack;
-    let ends: Ends;
     try {
-      ends = openEnds(options);
       const address = `${e.local}/${e.kernel.bits}`;
       const told = manner !== "quiet" && !(options.keep && options.service.kind !== "pipe");
       const trace = told || explanation?.isWanted === true ? TRACE_RECORDS : 0;
@@ -100,52 +107,51 @@ export class Session {
     return new Session(options, voice, device, stack, ends);
   }
 
-  /** Serves until all is done; answers the exit code. Throws CliError. `end` must follow in any case. */
+  /**
+   * Serves until all is done; answers the exit code. 0: every byte arrived, and all that came was written. Throws CliError.
+   * `end` must follow in any case.
+   */
   async run(): Promise<number> {
     const { endpoint: e, simultaneous } = this.#options;
     try {
       if (e.role === "peer" || simultaneous) await this.#dial();
       else await this.#listen();
     } catch (error) {
-      if (this.#asked !== 0) return this.#asked;
-      if (error instanceof OutputClosed) return EXIT_OK;
-      throw error;
+      if (this.#shutdown.asked !== 0) return this.#shutdown.asked;
+      if (!(error instanceof OutputClosed)) throw error;
+      this.#voice.event("output-closed", {}, `· ${error.message}: what came after is lost`);
+      return EXIT_SIGPIPE;
     }
-    return this.#asked;
+    return this.#shutdown.asked;
   }
 
   /** Ends the stack and closes the device; whoever is still connected gets an RST. */
   async end(): Promise<void> {
+    this.#shutdown.end();
     // All is told: that TIME-WAIT ends with the program is no news.
-    if (this.#asked === 0) this.#stack.onTrace = null;
+    this.#stack.onTrace = null;
     await this.#letOut();
     await this.#stack.close();
   }
 
   /** An impaired link may hold what was sent last, an RST above all: it gets a moment to let it out. */
   async #letOut(): Promise<void> {
-    if (this.#options.impairment === null) return;
+    if (this.#options.impairment === null || this.#deviceGone) return;
     const until = performance.now() + LET_OUT_MS;
     while (performance.now() < until && this.#device.nextDeadline() !== NEVER) await Bun.sleep(10);
   }
 
-  /** The first Ctrl-C: what was written is delivered, then both directions end. */
+  /** The first Ctrl-C. */
   close(): void {
-    this.#asked = EXIT_SIGINT;
-    this.#voice.event("interrupted", {}, "· closing both directions; Ctrl-C again resets");
-    if (this.#listener !== null) void this.#listener.close();
-    for (const { socket, interrupt } of this.#active) {
-      interrupt();
-      if (socket.state === "SYN-SENT") socket.abort();
-      else void socket.close();
-    }
+    // Before the listener: nobody may take its end for the device's.
+    this.#shutdown.close();
+    void this.#listener?.close();
   }
 
   /** RST to everybody. */
   abort(code: number): void {
-    this.#asked = code;
-    if (this.#listener !== null) void this.#listener.close();
-    for (const { socket } of this.#active) socket.abort();
+    this.#shutdown.abort(code);
+    void this.#listener?.close();
   }
 
   tellFigures(): void {
@@ -188,28 +194,57 @@ export class Session {
       { local: where },
       `· waiting at ${where}${e.remote === null ? "" : ` for ${e.remote}`}`,
     );
-    for (;;) {
-      const socket = await this.#accept(listener);
-      if (socket === null) return;
-      if (!keep) {
-        await listener.close();
-        return this.#converse(socket);
-      }
-      const conversation = this.#converse(socket).catch((error) => this.#tellFailure(error));
-      // One keyboard and one output: one connection after the other. Services have none.
-      if (service.kind === "pipe") await conversation;
-    }
+    if (keep) return this.#serve(listener);
+    const socket = await this.#accept(listener);
+    if (socket === null) return this.#refuseSilentEnd();
+    await listener.close();
+    await this.#converse(socket);
   }
 
+  /** One connection after the other, or many at once, until a signal or a failure that is not one connection's. */
+  async #serve(listener: Listener): Promise<void> {
+    const running = new Set<Promise<void>>();
+    for (;;) {
+      const socket = await this.#accept(listener);
+      if (socket === null) break;
+      const conversation = this.#converse(socket).catch((error) => this.#noteFailure(error));
+      running.add(conversation);
+      void conversation.then(() => {
+        running.delete(conversation);
+        if (running.size === 0) this.#tellWaiting();
+      });
+      // One keyboard and one output: one connection after the other. Services have none.
+      if (this.#options.service.kind === "pipe") await conversation;
+    }
+    if (this.#broken !== null) for (const { socket } of this.#active) socket.abort();
+    await Promise.all(running);
+    const [served, failed] = [this.#served, this.#failed];
+    const ends = failed === 0 ? "" : `, ${failed} of them did not end in order`;
+    this.#voice.event("served", { served, failed }, `· served ${counted(served, "connection")}${ends}`);
+    if (this.#broken !== null) throw this.#broken.error;
+    this.#refuseSilentEnd();
+  }
+
+  /** A listener that was closed by nobody of us: the device is gone. */
+  #refuseSilentEnd(): void {
+    if (this.#shutdown.asked === 0) throw deviceGone(this.#options.endpoint);
+  }
+
+  #tellWaiting(): void {
+    if (this.#shutdown.asked !== 0 || this.#broken !== null || this.#deviceGone) return;
+    this.#voice.event("waiting", {}, "· waiting for the next connection; Ctrl-C ends");
+  }
+
+  /** Only the first connection is waited for no longer than `--timeout`. */
   async #accept(listener: Listener): Promise<Socket | null> {
     const { timeout, endpoint: e } = this.#options;
-    if (timeout === undefined || this.#active.size > 0) return listener.accept();
+    const next = listener.accept();
+    if (timeout === undefined || this.#served > 0) return next;
     const late = Bun.sleep(timeout / 1000).then(() => "late" as const);
-    const first = await Promise.race([listener.accept(), late]);
+    const first = await Promise.race([next, late]);
     if (first !== "late") return first;
-    if (this.#active.size > 0) return listener.accept();
     const { what, fix } = obstacleAfterSilence(e);
-    throw new CliError(EXIT_CONNECT_TIMEOUT, `nobody connected within ${timeout / 1e6} s`, what, fix);
+    throw new CliError(EXIT_CONNECT_TIMEOUT, `nobody connected within ${timeText(timeout)}`, what, fix);
   }
 
   async #converse(socket: Socket): Promise<void> {
@@ -217,6 +252,7 @@ export class Session {
     const conversation = new Conversation(socket, this.#voice);
     this.#active.add(conversation);
     this.#served++;
+    if (service.kind === "pipe") this.#warnExhausted();
     let opened = false;
     void socket.opened.then(
       () => {
@@ -227,9 +263,9 @@ export class Session {
     try {
       await conversation.run(service, this.#ends, this.#options.fastOpen);
       conversation.tellSummary("closed in order by both sides");
-      await this.#linger(socket);
+      await this.#linger(conversation);
     } catch (error) {
-      if (this.#asked !== 0) {
+      if (this.#shutdown.asked !== 0 || this.#broken !== null) {
         await socket.closed.catch(() => {});
         await turn();
         if (opened) conversation.tellSummary("ended by this side");
@@ -240,7 +276,8 @@ export class Session {
         // Our own trouble (a full disk): the peer must not think that all arrived.
         socket.abort(error);
         await turn();
-        if (!(error instanceof OutputClosed)) conversation.tellSummary("ended by this side");
+        conversation.tellSummary("ended by this side");
+        this.#break(error);
         throw error;
       }
       if (!opened) throw openFailure(error, socket.softError, e);
@@ -248,25 +285,42 @@ export class Session {
       throw transferFailure(error, e);
     } finally {
       this.#active.delete(conversation);
+      this.#ends.leave();
     }
+  }
+
+  #warnExhausted(): void {
+    const why = this.#ends.exhausted;
+    if (why === "" || this.#toldExhausted) return;
+    this.#toldExhausted = true;
+    this.#voice.warn({ what: "this connection and later ones are sent nothing", why, fix: "" });
   }
 
   /**
    * TIME-WAIT lives as long as the program. Where packets are lost, the peer's FIN may come again because our last ACK was
    * among them: somebody has to answer it for a while (RFC 9293 §3.6.1).
    */
-  async #linger(socket: Socket): Promise<void> {
+  async #linger(conversation: Conversation): Promise<void> {
+    const { socket, interrupted } = conversation;
     const { state, retransTotal, duplicatesReceived, outOfOrderReceived, rto } = socket.info();
     const lossy = this.#options.impairment !== null || retransTotal + duplicatesReceived + outOfOrderReceived > 0;
     if (state !== "TIME-WAIT" || !lossy || this.#options.keep) return;
     this.#voice.event("linger", {}, "· TIME-WAIT for a moment: the last ACK may have been lost");
-    await Bun.sleep(Math.min(Math.max((3 * rto) / 1000, 1_000), 10_000));
+    await Promise.race([Bun.sleep(Math.min(Math.max((3 * rto) / 1000, 1_000), 10_000)), interrupted]);
   }
 
-  #tellFailure(error: unknown): void {
-    if (this.#asked !== 0) return;
-    if (!(error instanceof CliError)) throw error;
-    this.#voice.warn(error);
+  /** One of many did not end in order: that is told, and the others go on. */
+  #noteFailure(error: unknown): void {
+    this.#failed++;
+    // What ends all of them is told once, at the end.
+    if (this.#shutdown.asked !== 0 || this.#deviceGone || this.#broken !== null) return;
+    this.#voice.warn(error as CliError);
+  }
+
+  /** A full disk, an output that nobody reads, a defect of ours: the next connection would fare no better. */
+  #break(error: unknown): void {
+    this.#broken ??= { error };
+    void this.#listener?.close();
   }
 
   #tellStranger(hostname: string, count: number): void {
@@ -292,38 +346,4 @@ export class Session {
 /** Lets the driver have its turn: what it has to tell comes before what is told of it. */
 async function turn(): Promise<void> {
   for (let i = 0; i < 2; i++) await new Promise((resolve) => setImmediate(resolve));
-}
-
-/** Files that cannot be opened are told before anything else happens. */
-function openEnds({ send, recv, listenOnly, service }: SessionOptions): Ends {
-  if (send === undefined && service.kind === "pipe") refuseDirectory(0, "standard input", "read");
-  const source = send === undefined ? new FileSource(0, "standard input") : new FileSource(openFile(send, "r"), send);
-  const sink = recv === undefined ? new FileSink(1, "standard output") : new FileSink(openFile(recv, "w"), recv);
-  const typing = send === undefined && isTerminal(0) && !listenOnly;
-  const shown = recv === undefined && isTerminal(STDOUT);
-  return { source, sink, listenOnly, typing, shown };
-}
-
-function openFile(path: string, mode: "r" | "w"): number {
-  const use = mode === "r" ? "read" : "write";
-  let fd: number;
-  try {
-    fd = openSync(path, mode);
-  } catch (error) {
-    throw fileError(path, (error as NodeJS.ErrnoException).code ?? "", (error as Error).message, use);
-  }
-  refuseDirectory(fd, path, use);
-  return fd;
-}
-
-/** A directory opens for reading, and refuses the first read. */
-function refuseDirectory(fd: number, path: string, use: FileUse): void {
-  try {
-    if (!fstatSync(fd).isDirectory()) return;
-  } catch {
-    // A standard input that is closed is an empty one.
-    return;
-  }
-  if (fd > 2) closeSync(fd);
-  throw fileError(path, "EISDIR", "", use);
 }

@@ -42,6 +42,11 @@ export class DueQueue {
     return value;
   }
 
+  /** Moves everything to another queue. */
+  moveTo(other: DueQueue): void {
+    for (let time = this.next(); this.#size > 0; time = this.next()) other.add(time, this.take(time));
+  }
+
   /** Puts an entry in at the top, which has been taken, and lets it sink to its place. */
   #sink(time: number, order: number, value: number): void {
     let place = 0;

@@ -1,4 +1,10 @@
-/** The numbers of netem's language: what people type, as the units of a LinkProfile, and back. */
+/**
+ * Durations, rates, sizes and shares as people type them, and back. The link language and the command line's flags read
+ * them here, so that a number means the same everywhere.
+ */
+
+/** No timer of the stack can wait longer. */
+const TIME_MAX_HOURS = 500;
 
 const TIME_UNITS: Readonly<Record<string, number>> = {
   us: 1,
@@ -26,24 +32,33 @@ const RATE_UNITS: Readonly<Record<string, number>> = {
   gibit: 2 ** 30,
 };
 
+const RATE_MAX = 1e12;
+
+/** k, M, G and T are powers of 1000, Ki, Mi, Gi and Ti of 1024 (IEC 80000-13). tc differs: its kb is 1024 bytes. */
 const SIZE_UNITS: Readonly<Record<string, number>> = {
-  b: 1,
-  k: 2 ** 10,
-  kb: 2 ** 10,
-  kib: 2 ** 10,
-  m: 2 ** 20,
-  mb: 2 ** 20,
-  mib: 2 ** 20,
+  k: 1e3,
+  m: 1e6,
+  g: 1e9,
+  t: 1e12,
+  ki: 2 ** 10,
+  mi: 2 ** 20,
+  gi: 2 ** 30,
+  ti: 2 ** 40,
 };
 
-/** A value, or in words what it should have been. */
-export type Read = { readonly value: number } | { readonly wrong: string };
+/** Whatever is larger is a slip of the finger. */
+const SIZE_MAX = 1e15;
 
-/** "20ms", "1.5s", "250us": whole microseconds. 0 needs no unit. */
+/** A value; or what is wrong with the word, and what to say instead ("" where nothing fits better than an example of the caller). */
+export type Read = { readonly value: number } | { readonly wrong: string; readonly say: string };
+
+/** "20ms", "1.5s", "2min": whole microseconds. Only 0 needs no unit: five what? */
 export function readTime(word: string): Read {
   if (word === "0") return { value: 0 };
+  if (/^\d+(\.\d+)?$/.test(word)) return { wrong: "has no unit", say: `${word}ms or ${word}s` };
   const value = withUnit(word, TIME_UNITS);
-  if (value === undefined) return { wrong: `"${word}" is not a time: say 20ms, 1.5s or 250us` };
+  if (value === undefined) return { wrong: "is not a time", say: "20ms, 1.5s or 2min" };
+  if (value > TIME_MAX_HOURS * TIME_UNITS.h!) return { wrong: "is too long", say: `${TIME_MAX_HOURS}h or less` };
   return { value: Math.round(value) };
 }
 
@@ -51,10 +66,13 @@ export function readTime(word: string): Read {
 export function readRate(word: string): Read {
   const unit = word.toLowerCase().replace(/\/s$/, "");
   if (/^[\d.]+[kmgt]?i?bps$/.test(unit)) {
-    return { wrong: `"${word}" means bytes in tc and bits elsewhere: say 10mbit for ten million bits per second` };
+    return { wrong: "means bytes in tc and bits elsewhere", say: "10mbit for ten million bits per second" };
   }
-  const value = withUnit(unit, RATE_UNITS);
-  if (value === undefined || value <= 0) return { wrong: `"${word}" is not a rate: say 10mbit, 250kbit or 1gbit` };
+  if (/^\d*[1-9]\d*(\.\d+)?$/.test(unit)) return { wrong: "has no unit", say: `${unit}mbit or ${unit}kbit` };
+  const value = unit === "0" ? 0 : withUnit(unit, RATE_UNITS);
+  if (value === undefined) return { wrong: "is not a rate", say: "10mbit, 250kbit or 1gbit" };
+  if (value < 1) return { wrong: "carries nothing", say: "1bit or more, or down for a link that is down" };
+  if (value > RATE_MAX) return { wrong: "is too fast", say: "1tbit or less, or leave the rate out" };
   return { value };
 }
 
@@ -63,22 +81,29 @@ export function readPercent(word: string): Read {
   const match = /^(\d{1,9}(?:\.\d{1,12})?)%?$/.exec(word);
   // Read as 0.7e-2, not divided: 0.7 / 100 is not 0.007.
   const value = match === null ? Number.NaN : Number(`${match[1]}e-2`);
-  if (!(value <= 1)) return { wrong: `"${word}" is not a percentage from 0% to 100%` };
+  if (!(value <= 1)) return { wrong: "is not a percentage from 0% to 100%", say: "" };
   return { value };
 }
 
 /** A whole number of at least `least`. */
 export function readCount(word: string, least: number): Read {
   const value = /^\d{1,9}$/.test(word) ? Number(word) : Number.NaN;
-  if (!(value >= least)) return { wrong: `"${word}" is not a whole number of at least ${least}` };
+  if (!(value >= least)) return { wrong: `is not a whole number of at least ${least}`, say: "" };
   return { value };
 }
 
-/** "64kb", "1500b": bytes; tc's kb is 1,024. */
+/** "1500", "64k", "64kB", "64KiB", in either case: bytes. */
 export function readSize(word: string): Read {
-  const value = withUnit(word.toLowerCase(), SIZE_UNITS);
-  if (value === undefined) return { wrong: `"${word}" is not a size: say 64kb or 1500b` };
+  const [, number, unit = ""] = /^(\d{1,15}(?:\.\d{1,9})?)([kmgt]i?)?b?$/.exec(word.toLowerCase()) ?? [];
+  if (number === undefined) return { wrong: "is not a size", say: "64k, 10M or 1500" };
+  const value = Number(number) * (SIZE_UNITS[unit] ?? 1);
+  if (value > SIZE_MAX) return { wrong: "is too much", say: "1000T or less" };
   return { value: Math.round(value) };
+}
+
+/** A refusal in one piece: `"20" has no unit: say 20ms or 20s`. */
+export function wrongText(word: string, { wrong, say }: { readonly wrong: string; readonly say: string }): string {
+  return `"${word}" ${wrong}${say === "" ? "" : `: say ${say}`}`;
 }
 
 export function isPercent(word: string | undefined): word is string {
@@ -107,6 +132,8 @@ export function percentText(share: number): string {
   return `${Number((share * 100).toFixed(10))}%`;
 }
 
+/** 64,000 is "64kB", 65,536 "64KiB", all else bytes: what is read back is the same number. */
 export function sizeText(bytes: number): string {
-  return bytes % 1024 === 0 && bytes > 0 ? `${bytes / 1024}kb` : `${bytes}b`;
+  if (bytes > 0 && bytes % 1000 === 0) return `${bytes / 1000}kB`;
+  return bytes > 0 && bytes % 1024 === 0 ? `${bytes / 1024}KiB` : `${bytes}B`;
 }

@@ -1,4 +1,4 @@
-import { LinkSyntaxError } from "./link-error.ts";
+import { suggest } from "#base/suggest";
 import {
   type Chance,
   CLEAR_LINK,
@@ -9,8 +9,10 @@ import {
   type LinkProfile,
   type Loss,
   type LossNth,
+  type Queue,
 } from "./link-profile.ts";
-import { isPercent, type Read, readCount, readPercent, readRate, readSize, readTime } from "./link-units.ts";
+import { Words } from "./link-reader.ts";
+import { readCount, readPercent, readRate, readSize, readTime, wrongText } from "./link-units.ts";
 
 /** Both directions of a link, as the side that has the link sees them. */
 export interface LinkProfiles {
@@ -21,71 +23,17 @@ export interface LinkProfiles {
 /** Reads a trace file for `trace FILE`; whoever parses for a person hands in one that reads files. */
 export type TraceReader = (name: string) => DeliveryTrace;
 
-/** The clauses, for help and error messages. */
-export const LINK_GRAMMAR = `delay TIME [JITTER [CORRELATION%]] [distribution uniform|normal]
-jitter TIME [CORRELATION%] [distribution uniform|normal] [overtakes]
-loss P% [CORRELATION%] | loss gemodel P% [R% [1-H% [1-K%]]]
-loss nth 3,7,10-12 | loss pattern 0010
-duplicate P% [CORRELATION%]    corrupt P% [CORRELATION%]
-reorder P% [CORRELATION%] [gap N]
-rate RATE    trace FILE    queue PACKETS|SIZE    ecn PACKETS|SIZE
-codel [target TIME] [interval TIME] [ecn]    mtu BYTES [silent]
-down FROM-TO[,FROM-TO] [every TIME]
-clear: nothing of the above
-out … in … both …: the clauses after it are for that direction`;
-
 type Change = (profile: LinkProfile) => LinkProfile;
 
-/** Words one after another, with the column each begins at. */
-class Words {
-  readonly text: string;
-  readonly #words: { readonly word: string; readonly column: number }[] = [];
-  #next = 0;
-
-  constructor(text: string) {
-    this.text = text;
-    for (const match of text.matchAll(/\S+/g)) this.#words.push({ word: match[0], column: match.index + 1 });
-  }
-
-  peek(): string | undefined {
-    return this.#words[this.#next]?.word;
-  }
-
-  take(): string | undefined {
-    return this.#words[this.#next++]?.word;
-  }
-
-  peekSecond(): string | undefined {
-    return this.#words[this.#next + 1]?.word;
-  }
-
-  /** Takes the next word if it is this one. */
-  takeIf(word: string): boolean {
-    if (this.peek() !== word) return false;
-    this.#next++;
-    return true;
-  }
-
-  /** Takes a word that must be there, as a number. */
-  read(clause: string, wanted: string, reader: (word: string) => Read): number {
-    const word = this.take();
-    if (word === undefined) this.fail(`"${clause}" needs ${wanted}`);
-    const read = reader(word);
-    if ("wrong" in read) this.fail(`${clause}: ${read.wrong}`);
-    return read.value;
-  }
-
-  /** A percentage, if the next word looks like one. */
-  percentOr(clause: string, otherwise: number): number {
-    return isPercent(this.peek()) ? this.read(clause, "a percentage", readPercent) : otherwise;
-  }
-
-  /** Complains about the word taken last; after the end, about what is missing there. */
-  fail(message: string): never {
-    const column = this.#words[this.#next - 1]?.column ?? this.text.length + 1;
-    throw new LinkSyntaxError(`${message} (column ${column})`, this.text, column);
-  }
+/** What one clause sets, and under which names: none of them may be given twice. */
+interface Clause {
+  readonly names: readonly string[];
+  readonly column: number;
+  readonly change: Change;
 }
+
+/** The words that choose a direction for the clauses after them. */
+export const DIRECTIONS = ["out", "in", "both"] as const;
 
 /**
  * Reads one direction's profile from netem's words, "delay 20ms loss 1%", on top of `base`.
@@ -93,106 +41,171 @@ class Words {
  */
 export function parseLink(text: string, base: LinkProfile = CLEAR_LINK, trace?: TraceReader): LinkProfile {
   const words = new Words(text);
+  const given = new Set<string>();
   let profile = base;
-  while (words.peek() !== undefined) profile = readClause(words, trace)(profile);
-  return checked(words, profile);
+  while (words.peek() !== undefined) {
+    const clause = readClause(words, trace);
+    once(words, clause, given);
+    profile = clause.change(profile);
+  }
+  return complete(words, profile);
 }
 
 /**
- * The same for both directions: "delay 20ms out rate 1mbit in rate 10mbit". Clauses before `out` or `in` are for both.
+ * The same for both directions: "delay 20ms out rate 1mbit in rate 10mbit". Clauses before `out` or `in` are for both; a
+ * clause for one direction takes precedence over an earlier one for both.
+ * @param partly more words will follow: what only the complete profile shows (see `missing`) is not checked yet.
  * @throws LinkSyntaxError with the column.
  */
-export function parseLinks(text: string, base?: LinkProfiles, trace?: TraceReader): LinkProfiles {
+export function parseLinks(text: string, base?: LinkProfiles, trace?: TraceReader, partly = false): LinkProfiles {
   const words = new Words(text);
   const profiles = { out: base?.out ?? CLEAR_LINK, in: base?.in ?? CLEAR_LINK };
-  let which = "both";
+  const given = { out: new Set<string>(), in: new Set<string>(), both: new Set<string>() };
+  let which: keyof typeof given = "both";
   for (let word = words.peek(); word !== undefined; word = words.peek()) {
-    if (word === "out" || word === "in" || word === "both") {
-      which = words.take()!;
+    const direction = DIRECTIONS.find((each) => each === word);
+    if (direction !== undefined) {
+      words.take();
+      which = direction;
       continue;
     }
-    const change = readClause(words, trace);
-    if (which !== "in") profiles.out = change(profiles.out);
-    if (which !== "out") profiles.in = change(profiles.in);
+    const clause = readClause(words, trace);
+    once(words, clause, given[which], ...(which === "both" ? [given.out, given.in] : []));
+    if (which !== "in") profiles.out = clause.change(profiles.out);
+    if (which !== "out") profiles.in = clause.change(profiles.in);
   }
-  return { out: checked(words, profiles.out), in: checked(words, profiles.in) };
+  if (partly) return profiles;
+  return { out: complete(words, profiles.out), in: complete(words, profiles.in) };
 }
 
-/** What only the whole profile shows. */
-function checked(words: Words, profile: LinkProfile): LinkProfile {
-  if (profile.reorder.probability > 0 && profile.delay === 0) {
-    words.fail("reorder lets a packet skip the delay, so it needs one: say delay 20ms too");
+/** Refuses a clause that says again, or takes back, what `given` has, and adds it to the first of them. */
+function once(words: Words, { names, column }: Clause, ...given: [Set<string>, ...Set<string>[]]): void {
+  const [name] = names;
+  if (name === "clear" && given.some((each) => each.size > 0)) {
+    words.fail('"clear" takes back the clauses before it: put it first', column);
   }
-  if (profile.trace !== undefined && profile.rate !== Number.POSITIVE_INFINITY) {
-    words.fail("a trace stands in place of a rate: say one of the two");
-  }
-  return profile;
+  const twice = names.find((each) => given.some((set) => set.has(each)));
+  if (twice !== undefined) words.fail(`"${twice}" is given twice`, column);
+  for (const each of names) given[0].add(each);
 }
 
-function readClause(words: Words, trace: TraceReader | undefined): Change {
-  const clause = words.take()!;
-  switch (clause) {
-    case "delay":
-      return delayClause(words);
-    case "jitter":
-      return jitterClause(words);
-    case "loss":
-      return lossClause(words);
-    case "duplicate":
-    case "corrupt": {
-      const chance = readChance(words, clause);
-      return (p) => ({ ...p, [clause]: chance });
-    }
-    case "reorder": {
-      const chance = readChance(words, clause);
+/** What a profile lacks to have the effect that its words ask for. */
+export interface Missing {
+  /** The clause, and what it needs. */
+  readonly clause: string;
+  readonly needs: string;
+  readonly why: string;
+  /** A clause that would do, or "". */
+  readonly example: string;
+}
+
+/** A clause without effect, or two that contradict each other; null where there is none. */
+export function missing({ reorder, jitter, delay, rate, trace, queue }: LinkProfile): Missing | null {
+  if (reorder.probability > 0 && delay === 0) {
+    return { clause: "reorder", needs: "a delay", why: "a reordered packet skips the delay", example: "delay 20ms" };
+  }
+  if (jitter.distribution !== CLEAR_LINK.jitter.distribution && jitter.spread === 0) {
+    const why = "it says how the jitter is distributed";
+    return { clause: "distribution", needs: "a jitter", why, example: "jitter 5ms" };
+  }
+  if (trace !== undefined && rate !== Number.POSITIVE_INFINITY) {
+    return { clause: "trace", needs: "no rate", why: "the trace takes the place of a rate", example: "" };
+  }
+  if (trace === undefined && rate === Number.POSITIVE_INFINITY && !isUsual(queue)) {
+    const clause = queue.codel !== undefined ? "codel" : isEcn(queue) ? "ecn" : "queue";
+    return { clause, needs: "a rate or a trace", why: "without one no packet ever waits", example: "rate 10mbit" };
+  }
+  return null;
+}
+
+function isUsual(queue: Queue): boolean {
+  const { packets, bytes } = CLEAR_LINK.queue;
+  return queue.packets === packets && queue.bytes === bytes && queue.codel === undefined && !isEcn(queue);
+}
+
+function isEcn({ ecnPackets, ecnBytes }: Queue): boolean {
+  return Math.min(ecnPackets, ecnBytes) !== Number.POSITIVE_INFINITY;
+}
+
+function complete(words: Words, profile: LinkProfile): LinkProfile {
+  const lack = missing(profile);
+  if (lack === null) return profile;
+  const { clause, needs, why, example } = lack;
+  return words.fail(`"${clause}" needs ${needs}: ${why}${example === "" ? "" : `; say ${example} too`}`);
+}
+
+function readClause(words: Words, trace: TraceReader | undefined): Clause {
+  const { column } = words;
+  const name = words.take()!;
+  const reader = READERS.get(name);
+  if (reader === undefined) {
+    const near = suggest(name, CLAUSES);
+    const hint = near === undefined ? `the words are ${CLAUSES.join(" ")}` : `did you mean ${near}?`;
+    return words.fail(`"${name}" is not a word of the link language: ${hint}`);
+  }
+  return { column, names: [name], ...reader(words, trace) };
+}
+
+type ClauseReader = (words: Words, trace: TraceReader | undefined) => Partial<Clause> & Pick<Clause, "change">;
+
+/** Every clause by its first word. */
+const READERS: ReadonlyMap<string, ClauseReader> = new Map(
+  Object.entries<ClauseReader>({
+    delay: delayClause,
+    jitter: (words) => ({ change: jitterClause(words) }),
+    loss: lossClause,
+    duplicate: (words) => {
+      const duplicate = readChance(words, "duplicate");
+      return { change: (p) => ({ ...p, duplicate }) };
+    },
+    corrupt: (words) => {
+      const corrupt = readChance(words, "corrupt");
+      return { change: (p) => ({ ...p, corrupt }) };
+    },
+    reorder: (words) => {
+      const chance = readChance(words, "reorder");
       const gap = words.takeIf("gap") ? words.read("gap", "a number of packets", (word) => readCount(word, 1)) : 1;
-      return (p) => ({ ...p, reorder: { ...chance, gap } });
-    }
-    case "rate": {
-      const rate = words.read(clause, "a rate such as 10mbit", readRate);
-      return (p) => ({ ...p, rate });
-    }
-    case "queue":
-    case "limit":
-      return queueClause(words, clause);
-    case "codel":
-      return codelClause(words);
-    case "ecn":
-      return ecnClause(words);
-    case "mtu": {
-      const mtu = words.read(clause, "a number of bytes", (word) => readCount(word, MTU_MIN));
+      return { change: (p) => ({ ...p, reorder: { ...chance, gap } }) };
+    },
+    rate: (words) => {
+      const rate = words.read("rate", "a rate such as 10mbit", readRate);
+      return { change: (p) => ({ ...p, rate }) };
+    },
+    trace: (words, reader) => ({ change: traceClause(words, reader) }),
+    queue: (words) => ({ change: queueClause(words, "queue") }),
+    limit: (words) => ({ names: ["queue"], change: queueClause(words, "limit") }),
+    codel: (words) => ({ change: codelClause(words) }),
+    ecn: (words) => ({ change: ecnClause(words) }),
+    mtu: (words) => {
+      const mtu = words.read("mtu", "a number of bytes", (word) => readCount(word, MTU_MIN));
       const mtuIcmp = !words.takeIf("silent");
-      return (p) => ({ ...p, mtu, mtuIcmp });
-    }
-    case "down":
-      return downClause(words);
-    case "trace":
-      return traceClause(words, trace);
-    case "clear":
-      return () => CLEAR_LINK;
-    default:
-      return words.fail(`"${clause}" is not a word for links; there are ${CLAUSES}`);
-  }
-}
+      return { change: (p) => ({ ...p, mtu, mtuIcmp }) };
+    },
+    down: (words) => ({ change: downClause(words) }),
+    clear: () => ({ change: () => CLEAR_LINK }),
+  }),
+);
+
+/** The first words of all clauses. */
+export const CLAUSES: readonly string[] = [...READERS.keys()];
 
 /** RFC 791: every link carries 68 bytes. */
 const MTU_MIN = 68;
-const CLAUSES = "delay jitter loss duplicate reorder corrupt rate queue codel ecn mtu down trace clear";
 
 function readChance(words: Words, clause: string): Chance {
   const probability = words.read(clause, "a percentage such as 1%", readPercent);
   return { probability, correlation: words.percentOr(clause, 0) };
 }
 
-function delayClause(words: Words): Change {
+function delayClause(words: Words): Pick<Clause, "names" | "change"> {
   const delay = words.read("delay", "a time such as 20ms", readTime);
   const next = words.peek();
   if (next === undefined || !/^\d/.test(next)) {
     const distribution = distributionClause(words);
-    return (p) => ({ ...p, delay, jitter: { ...p.jitter, ...distribution } });
+    return { names: ["delay"], change: (p) => ({ ...p, delay, jitter: { ...p.jitter, ...distribution } }) };
   }
   const change = jitterClause(words);
-  return (p) => ({ ...change(p), delay });
+  return { names: ["delay", "jitter"], change: (p) => ({ ...change(p), delay }) };
 }
 
 function jitterClause(words: Words): Change {
@@ -203,22 +216,29 @@ function jitterClause(words: Words): Change {
   return (p) => ({ ...p, jitter: { ...p.jitter, spread, correlation, overtakes, ...distribution } });
 }
 
+export const DISTRIBUTIONS = ["uniform", "normal"] as const;
+
 function distributionClause(words: Words): Partial<Jitter> {
   if (!words.takeIf("distribution")) return {};
-  const distribution = words.take();
-  if (distribution === "uniform" || distribution === "normal") return { distribution };
-  return words.fail("distribution is uniform or normal");
+  const word = words.take();
+  const distribution = DISTRIBUTIONS.find((each) => each === word);
+  if (distribution !== undefined) return { distribution };
+  return words.fail(`distribution is ${DISTRIBUTIONS.join(" or ")}`);
 }
 
-function lossClause(words: Words): Change {
+function lossClause(words: Words): Pick<Clause, "names" | "change"> {
   if (words.takeIf("nth")) {
     const lossNth = readNth(words);
-    return (p) => ({ ...p, lossNth });
+    return { names: ["loss nth"], change: (p) => ({ ...p, lossNth }) };
   }
   if (words.takeIf("pattern")) {
     const lossNth = readPattern(words);
-    return (p) => ({ ...p, lossNth });
+    return { names: ["loss nth"], change: (p) => ({ ...p, lossNth }) };
   }
+  return { names: ["loss"], change: chanceOfLoss(words) };
+}
+
+function chanceOfLoss(words: Words): Change {
   if (words.takeIf("gemodel")) {
     const p = words.read("loss gemodel", "a percentage such as 1%", readPercent);
     const r = words.percentOr("loss gemodel", 1 - p);
@@ -311,8 +331,9 @@ function downClause(words: Words): Change {
     if (from === undefined || to === undefined || part.split("-").length !== 2) {
       return words.fail(`down: "${part}" is not a span such as 5s-7s`);
     }
-    if ("wrong" in from) return words.fail(`down: ${from.wrong}`);
-    if ("wrong" in to) return words.fail(`down: ${to.wrong}`);
+    const [first, last] = part.split("-") as [string, string];
+    if ("wrong" in from) return words.fail(`down: ${wrongText(first, from)}`);
+    if ("wrong" in to) return words.fail(`down: ${wrongText(last, to)}`);
     if (to.value <= from.value) words.fail(`down: "${part}" ends before it begins`);
     return { from: from.value, to: to.value };
   });

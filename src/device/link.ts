@@ -4,7 +4,7 @@ import type { Mark } from "#base/mark";
 import { CSUM_PARTIAL, GSO_NONE, type Packet } from "#base/packet";
 import type { Prng } from "#base/prng";
 import type { Slab } from "#base/slab";
-import { SECOND } from "#base/time";
+import { NEVER, SECOND } from "#base/time";
 import { DueQueue } from "./due-queue.ts";
 import { CodelState, NOTHING } from "./link-codel.ts";
 import { markCongestion } from "./link-ecn.ts";
@@ -65,8 +65,9 @@ export class Link {
   /** The packet in the transmitter, or NO_CELL; when the transmitter is, or was, through with it. */
   #sending = NO_CELL;
   #freeAt = 0;
-  /** What propagates, by arrival. */
+  /** What propagates, by arrival; and what has done so since before the present profile was set. */
   readonly #wire = new DueQueue();
+  readonly #wireBefore = new DueQueue();
   /** The latest arrival of those that keep their order. */
   #lastArrival = 0;
   readonly #loss: LossModel;
@@ -118,16 +119,21 @@ export class Link {
 
   /** Packets waiting, in the transmitter and on the wire; duplicates count. */
   get inFlight(): number {
-    return this.#queue.packets + (this.#sending === NO_CELL ? 0 : 1) + this.#wire.size;
+    return this.#queue.packets + (this.#sending === NO_CELL ? 0 : 1) + this.#wire.size + this.#wireBefore.size;
   }
 
   /**
-   * Another profile from `now` on. What is on the wire arrives as it would have; what waits is treated by the new rules.
-   * Numbers of packets (`lossNth`), schedules and traces begin anew.
+   * Another profile from `now` on. What waits, and what is left of the packet in the transmitter, is treated by the new rules. What is on
+   * the wire arrives as it would have; new packets keep their order among themselves, but not behind those: a delay that was a mistake must
+   * not hold up what is sent after it was corrected. Numbers of packets (`lossNth`), schedules and traces begin anew.
    */
   set(profile: LinkProfile, now: number): void {
     checkProfile(profile);
     this.#advance(now);
+    this.#wire.moveTo(this.#wireBefore);
+    this.#lastArrival = 0;
+    const { rate } = this.#profile;
+    const isTraced = this.#trace !== undefined;
     this.#profile = profile;
     this.#profileSince = now;
     this.#mtu = Math.min(profile.mtu ?? this.mtuMax, this.mtuMax);
@@ -135,6 +141,10 @@ export class Link {
     this.#codel.restart();
     this.#sinceReordered = 0;
     this.#trace = profile.trace === undefined ? undefined : new TraceCursor(profile.trace, now);
+    if (this.#sending === NO_CELL) this.#freeAt = now;
+    else if (isTraced || this.#trace !== undefined)
+      this.#freeAt = this.#sentAt(this.#storage.length(this.#sending), now);
+    else this.#freeAt = now + ((this.#freeAt - now) * rate) / profile.rate;
   }
 
   /**
@@ -148,7 +158,7 @@ export class Link {
     this.#note(marks.LINK_OFFERED, now, slab.view, packet.o, n);
     let verdict = this.#refuse(n, now);
     if (verdict === NO_DROP) {
-      const cell = this.#storage.put(slab, packet);
+      const cell = this.#store(slab, packet, now);
       if (cell === NO_CELL) verdict = marks.LINK_STORAGE;
       else this.#enqueue(cell, n, now);
     }
@@ -161,7 +171,7 @@ export class Link {
     let transmitter = Number.POSITIVE_INFINITY;
     if (this.#sending !== NO_CELL) transmitter = this.#freeAt;
     else if (this.#queue.packets > 0) transmitter = this.#startAt();
-    return Math.min(Math.ceil(transmitter), this.#wire.next());
+    return Math.min(Math.ceil(transmitter), this.#wire.next(), this.#wireBefore.next());
   }
 
   /**
@@ -170,7 +180,8 @@ export class Link {
    */
   take(slab: Slab, packet: Packet, now: number): number {
     this.#advance(now);
-    const cell = this.#wire.take(now);
+    const first = this.#wireBefore.next() <= this.#wire.next() ? this.#wireBefore : this.#wire;
+    const cell = first.take(now);
     if (cell < 0) return 0;
     const o = packet.o;
     const n = this.#storage.get(cell, slab, o);
@@ -191,6 +202,17 @@ export class Link {
     const { packets, bytes } = this.#profile.queue;
     const fits = this.#queue.packets < packets && this.#queue.bytes + n <= bytes;
     return fits ? NO_DROP : marks.LINK_QUEUE_FULL;
+  }
+
+  /** Copies the packet. Where there is no room for it, a packet of an earlier profile gives way: it would arrive late anyway. */
+  #store(slab: Slab, packet: Packet, now: number): number {
+    for (;;) {
+      const cell = this.#storage.put(slab, packet);
+      if (cell !== NO_CELL) return cell;
+      const old = this.#wireBefore.take(NEVER);
+      if (old < 0) return NO_CELL;
+      this.#drop(old, marks.LINK_STORAGE, now);
+    }
   }
 
   #enqueue(cell: number, n: number, now: number): void {
@@ -231,6 +253,13 @@ export class Link {
     this.#sending = cell;
     this.#freeAt = this.#trace === undefined ? at + (n * 8 * SECOND) / this.#profile.rate : this.#trace.send(n);
     return true;
+  }
+
+  /** When `n` bytes are through the transmitter that begins with them now. */
+  #sentAt(n: number, now: number): number {
+    if (this.#trace === undefined) return now + (n * 8 * SECOND) / this.#profile.rate;
+    this.#trace.begin(now);
+    return this.#trace.send(n);
   }
 
   /** The last bit of a packet left the transmitter at `at`: what the wire does to it. */

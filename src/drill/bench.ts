@@ -1,5 +1,6 @@
 import type { Packet, Position, Syscall, TcpPacket } from "./ast.ts";
 import { systemCall } from "./calls/connection.ts";
+import { informationOf } from "./calls/information.ts";
 import { observe } from "./calls/observe.ts";
 import type { Attempt, Descriptor, Surroundings, World } from "./calls/sockets.ts";
 import { decode, type Live } from "./codec.ts";
@@ -48,6 +49,8 @@ export class Bench {
   readonly #around: Surroundings;
   /** Sent by the stack, and not yet read by an expectation. */
   readonly queue: Live[] = [];
+  /** The newest segment or datagram of the stack: what an ICMP error is about that quotes nothing in the script. */
+  lastSent: Uint8Array | undefined;
   /** Called after everything that may have let a blocked call go on. */
   onChange: () => void = () => {};
   readonly #flows: Flow[] = [];
@@ -139,6 +142,7 @@ export class Bench {
       const live = decode(sent, this.now);
       const flow = this.#flowOfLive(live);
       flow?.sent(live);
+      if (live.tcp || live.udp) this.lastSent = live.bytes;
       this.queue.push(live);
       this.packets.push({ time: this.now, direction: ">", bytes: live.bytes, text: liveText(live, flow) });
     }
@@ -228,13 +232,14 @@ export class Bench {
   information(): Variables {
     for (const socket of this.table.values()) {
       if (!("flow" in socket) || socket.flow !== this.#current) continue;
-      const info = socket.kind === "tcp" ? socket.connection?.info(this.now) : this.#informationOf(socket);
+      const info = this.#informationOf(socket);
       if (info) return info;
     }
     return {};
   }
 
   #informationOf(socket: Descriptor): Variables | undefined {
-    return isSystem(this.engine) ? this.engine.information(socket) : undefined;
+    if (isSystem(this.engine)) return this.engine.information(socket);
+    return socket.kind === "tcp" ? informationOf(this.engine, socket, this.now) : undefined;
   }
 }

@@ -1,14 +1,16 @@
 import { parseAddress } from "#ip/address";
 import { type Script, ScriptError, type ScriptOption, Unsupported } from "./ast.ts";
 import type { Family } from "./codec.ts";
-import type { Profile } from "./engine.ts";
-import { parseOptions, parseScript } from "./language/parser.ts";
-import type { ReadFile } from "./script-files.ts";
+import { PROFILE_NAMES, type Profile } from "./engine.ts";
+import { parseOptions, parseOptionsFile, parseScript } from "./language/parser.ts";
+import type { OptionsFile, ReadFile } from "./script-files.ts";
 import { TOLERANCE_PERCENT, TOLERANCE_USECS } from "./timing.ts";
 
 /** What a run is told from outside (the command line) or by the `--options` at the head of a script. */
 export interface Config {
   readonly profile: Profile;
+  /** Also for scripts of other kernels: what those do a little otherwise is not compared (see `match.ts`). */
+  readonly neutral: boolean;
   readonly family: Family;
   /** Of the sockets: IPv6 ones also talk to mapped IPv4 addresses. */
   readonly socketFamily: Family;
@@ -73,20 +75,24 @@ const USUAL: Readonly<Record<string, Words>> = {
   "ipv4-mapped-ipv6": { ...ERRORS6, ...COOKIES4 },
 };
 
-/**
- * Reads a script, with the words that the command line and the script's own `--define` give.
- * @param outside options that go before the script's own
- */
-export function readScript(
-  source: string,
-  file: string,
-  profile: Profile,
-  defines: ReadonlyMap<string, string>,
-  outside: ReadonlyMap<string, string> = new Map(),
-): Script {
-  const words = new Map(profile === "freebsd" ? [["STANDARD", "1"]] : []);
-  for (const [name, value] of defines) words.set(name, value);
-  const own = parseOptions(source, file, words);
+export interface Reading {
+  /** Undefined: what the script or its folder says, or Linux. */
+  readonly profile: Profile | undefined;
+  readonly defines: ReadonlyMap<string, string>;
+  /** Options that go before the script's own. */
+  readonly options: ReadonlyMap<string, string>;
+  /** Options of the folders around it, which go behind the script's own. */
+  readonly folders?: readonly OptionsFile[];
+}
+
+/** Reads a script, with the words that the command line and the script's own `--define` give. */
+export function readScript(source: string, file: string, reading: Reading): Script & { readonly profile: Profile } {
+  const { defines, options: outside, folders = [] } = reading;
+  const words = new Map(defines);
+  const inherited = folders.flatMap((each) => parseOptionsFile(each.source, each.file, words));
+  const own = [...inherited, ...parseOptions(source, file, words)];
+  const profile = reading.profile ?? writtenProfile(own);
+  if (profile === "freebsd" && !words.has("STANDARD")) words.set("STANDARD", "1");
   const version = outside.get("ip_version") ?? own.findLast(({ name }) => name === "ip_version")?.value ?? "ipv4";
   for (const [name, value] of Object.entries(USUAL[version] ?? {})) if (!words.has(name)) words.set(name, value);
   for (const option of own) {
@@ -95,7 +101,16 @@ export function readScript(
     const name = equals < 0 ? option.value : option.value.slice(0, equals);
     if (!words.has(name)) words.set(name, equals < 0 ? "1" : option.value.slice(equals + 1));
   }
-  return parseScript(source, file, words);
+  return { ...parseScript(source, file, words), options: own, profile };
+}
+
+/** The stack that a script, or its folder, says it is written for. */
+function writtenProfile(options: readonly ScriptOption[]): Profile {
+  const option = options.findLast(({ name }) => name === "profile");
+  if (!option) return "linux";
+  const found = PROFILE_NAMES.find((name) => name === option.value);
+  if (found) return found;
+  throw new ScriptError(option.position, `expected --profile=${PROFILE_NAMES.join(", ")}`);
 }
 
 /** What holds for this script: its own options, and before them those from outside. */
@@ -126,6 +141,7 @@ export function configure(script: Pick<Script, "options">, outside: ConfigureOpt
   };
   return {
     profile,
+    neutral: profile === "freebsd" || value("neutral") !== undefined,
     family,
     socketFamily,
     mtu: number("mtu", 1500, family === 6 ? 1280 : 68, 65_535),
@@ -142,7 +158,7 @@ export function configure(script: Pick<Script, "options">, outside: ConfigureOpt
     tsEchoScaled: value("tcp_ts_ecr_scaled") !== undefined,
     strictSegments: value("strict_segments") !== undefined || profile === "freebsd",
     nonFatal: nonFatal(value("non_fatal")),
-    strict,
+    strict: strict || value("strict") !== undefined,
     seed,
     initScripts: value("init_scripts")?.value.split(",") ?? [],
     readFile: outside.readFile ?? (() => undefined),
@@ -177,6 +193,9 @@ function nonFatal(option: ScriptOption | undefined): ReadonlySet<"packet" | "sys
 }
 
 const KNOWN = new Set([
+  "profile",
+  "neutral",
+  "strict",
   "ip_version",
   "mtu",
   "mss",

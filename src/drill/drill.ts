@@ -3,10 +3,13 @@ import { configure, readScript } from "./config.ts";
 import type { Engine, EngineSetup, Profile, System } from "./engine.ts";
 import type { Reported } from "./report.ts";
 import { type Result, run } from "./runner.ts";
-import { filesBeside } from "./script-files.ts";
+import { filesBeside, optionsAbove } from "./script-files.ts";
 
 export interface DrillOptions {
-  readonly profile: Profile;
+  /** The stack that scripts are written for; undefined: what they, or their folders, say, or Linux. */
+  readonly profile: Profile | undefined;
+  /** The only stack that the machine under test can be; undefined: any. */
+  readonly only?: Profile;
   /** Words of scripts, and names for `#ifdef`. */
   readonly defines: ReadonlyMap<string, string>;
   /** Options from outside, by name: they go before those at the head of a script. */
@@ -21,10 +24,14 @@ export interface DrillOptions {
 
 /** Runs the text of one script. Never throws for what the script or the stack does wrong. */
 export function drill(source: string, file: string, options: DrillOptions): Reported {
-  const { profile, defines, newEngine } = options;
+  const { only, newEngine } = options;
   try {
-    const script = readScript(source, file, profile, defines, options.options);
-    return { file, result: run(script, configure(script, { ...options, readFile: filesBeside(file) }), newEngine) };
+    const script = readScript(source, file, { ...options, folders: optionsAbove(file) });
+    const { profile } = script;
+    if (only !== undefined && profile !== only)
+      throw new Unsupported(`a script for ${profile}, in a kernel of ${only}`);
+    const config = configure(script, { ...options, profile, readFile: filesBeside(file) });
+    return { file, result: run(script, config, newEngine) };
   } catch (error) {
     return { file, result: unread(error) };
   }

@@ -19,7 +19,8 @@ export interface EngineSetup {
   readonly seed: number;
 }
 
-export type Profile = "linux" | "freebsd" | "rfc793";
+export const PROFILE_NAMES = ["linux", "freebsd", "rfc793"] as const;
+export type Profile = (typeof PROFILE_NAMES)[number];
 
 export type StateName =
   | "CLOSED"
@@ -90,6 +91,12 @@ export interface Machine {
 export interface Engine extends Machine {
   /** Whether a socket may be given this option before it has a connection: it is then in `options` of connect and listen. */
   accepts(name: string, value: SettingValue): boolean;
+  /** tcp_info of a socket without a connection, as far as the engine can say; `listening`: of a listener. */
+  information(
+    listening: { readonly waiting: number; readonly backlog: number } | undefined,
+  ): Readonly<Record<string, number>>;
+  /** What such an option of a socket is that was never given it and has no connection; undefined: the engine does not say. */
+  initial(name: string): SettingValue | undefined;
   /** @param early given: by Fast Open. Refused EOPNOTSUPP where clients may not. */
   connect(
     localPort: number,

@@ -12,6 +12,8 @@ import { deviation, type Moment, PACKET_PATIENCE_USECS, seconds, tolerance } fro
 const ANY_PATIENCE_USECS = 600e6;
 /** FreeBSD's dialect: a delayed ACK may come so much later than its scripts say. */
 const LATE_ACK_USECS = 250_000;
+/** Older kernels' timers are no finer than their ticks, of which there may be 100 in a second. */
+const JIFFY_USECS = 10_000;
 
 export function expect(bench: Bench, event: Event, packet: Packet, at: Moment, distance: number): void {
   const flow = bench.flowOut(packet);
@@ -83,7 +85,8 @@ function compare(bench: Bench, packet: Packet, live: Live, flow: Flow | undefine
   if (packet.kind === "icmp") return compareIcmp(packet, live, flow ?? bench.current);
   if (!flow) throw new ScriptError(packet.position, "no connection yet that this packet could belong to");
   return compareTcp(packet, live, flow, {
-    neutral: bench.config.profile === "freebsd",
+    neutral: bench.config.neutral,
+    freePush: bench.config.neutral && bench.config.profile !== "freebsd",
     tsTickUsecs: bench.config.tsTickUsecs,
     cookies: bench.cookies,
   });
@@ -116,7 +119,8 @@ function checkTime(
 ): void {
   const off = deviation(live.time, at);
   const allowed = tolerance(distance, bench.config);
-  const lateAck = bench.config.profile === "freebsd" && pureAck(packet) ? LATE_ACK_USECS : 0;
+  const { profile, neutral } = bench.config;
+  const lateAck = profile === "freebsd" && pureAck(packet) ? LATE_ACK_USECS : neutral ? JIFFY_USECS : 0;
   if (off >= -allowed && off <= allowed + lateAck) return;
   throw new Failure(event.position, `the packet came ${seconds(Math.abs(off))} s too ${off < 0 ? "early" : "late"}`, [
     `expected: ${moments(at)} ${expectedText(packet)}`,
@@ -141,9 +145,9 @@ function remember(live: Live, flow: Flow | undefined): void {
   if (flow && live.tcp) acknowledged.set(flow, { ack: live.tcp.ack, sequence: live.tcp.sequence });
 }
 
-/** FreeBSD's dialect only: an ACK that says nothing but a new window, where something else is expected. */
+/** Neutral matching: an ACK that says nothing but a new window, where something else is expected. */
 function skippable(bench: Bench, packet: Packet, live: Live, flow: Flow | undefined): boolean {
-  if (bench.config.profile !== "freebsd" || packet.kind !== "tcp" || !flow || !live.tcp) return false;
+  if (!bench.config.neutral || packet.kind !== "tcp" || !flow || !live.tcp) return false;
   const last = acknowledged.get(flow);
   const update =
     live.tcp.flags === ACK &&

@@ -1,4 +1,4 @@
-import { ACK, type Ports, RST, SYN, type TcpOption, type TcpPacket } from "./ast.ts";
+import { ACK, FIN, type Ports, RST, SYN, type TcpOption, type TcpPacket } from "./ast.ts";
 import { decodeOptions, type Live, patternByte } from "./codec.ts";
 
 /** A data segment that left, with offsets of the stream; `octets`: with its headers. */
@@ -117,6 +117,7 @@ export class Flow {
   /** The stack sent this packet: the first SYN tells its ISN. */
   sent(live: Live): void {
     const tcp = live.tcp;
+    if (tcp && tcp.flags & FIN) this.#fin = (tcp.sequence + tcp.payload.length) >>> 0;
     if (tcp && tcp.payload.length > 0) this.#depart(live, tcp.sequence, tcp.flags, tcp.payload.length);
     if (!tcp || (tcp.flags & SYN) === 0 || tcp.flags & RST) return;
     const reborn =
@@ -128,6 +129,8 @@ export class Flow {
       this.#timestamp = undefined;
       this.#values.clear();
       this.#written.clear();
+      this.#fin = undefined;
+      this.peerFinished = false;
       this.#arrivals.length = 0;
       this.#departures.length = 0;
       // A SYN by itself is a connect() anew: its answer tells the peer's number.
@@ -140,6 +143,14 @@ export class Flow {
   }
 
   #scriptLocalKnown = false;
+  /** The number of the stack's FIN, and whether the peer has sent one. */
+  #fin: number | undefined;
+  peerFinished = false;
+
+  /** Both sides have sent a FIN, and this is the number of the stack's. */
+  closes(fin: number): boolean {
+    return this.peerFinished && this.#fin === fin;
+  }
 
   /** The script says which number its own first SYN has. */
   expectSyn(start: number): void {

@@ -1,6 +1,7 @@
 import {
   ACK,
   type Event,
+  FIN,
   type IcmpPacket,
   type IpInfo,
   type Packet,
@@ -14,7 +15,7 @@ import {
 import type { Bench } from "./bench.ts";
 import { type Ends, encodeIcmp, encodeOptions, encodeTcp, encodeUdp, type IpFields, pattern, quote } from "./codec.ts";
 import type { Flow } from "./flow.ts";
-import { icmpNumbers } from "./icmp.ts";
+import { icmpNumbers, isIcmpError } from "./icmp.ts";
 
 /** Injected packets: from the script's words to octets, in live numbers. */
 
@@ -57,6 +58,7 @@ function tcp(bench: Bench, packet: TcpPacket): Uint8Array {
   const offset = (sequence - flow.remoteIsn - (packet.flags & SYN ? 0 : 1)) | 0;
   if ((packet.flags & (SYN | ACK)) === SYN)
     flow.synHeaders = (bench.config.family === 6 ? 40 : 20) + 20 + octets.length;
+  if (packet.flags & FIN) flow.peerFinished = true;
   flow.arrived(offset, offset + packet.sequence.length, bench.now);
   return encodeTcp(inwards(bench, flow.localPort, flow.remotePort), ipFields(packet.ip), {
     sequence,
@@ -101,7 +103,10 @@ function icmp(bench: Bench, packet: IcmpPacket): Uint8Array {
   const { type, code } = icmpNumbers(packet, bench.config.family);
   const rest = packet.id !== undefined ? packet.id * 65536 : (packet.mtu ?? 0);
   const ends = inwards(bench, 0, 0);
-  if (packet.quoted === undefined) return encodeIcmp(ends, ipFields(packet.ip), type, code, rest, new Uint8Array(0));
+  if (packet.quoted === undefined) {
+    const about = isIcmpError(type, bench.config.family) ? bench.lastSent : undefined;
+    return encodeIcmp(ends, ipFields(packet.ip), type, code, rest, about ? quote(about, QUOTED) : new Uint8Array(0));
+  }
   const quoted =
     "udp" in packet.quoted ? quotedUdp(bench, packet.quoted.udp) : quotedTcp(bench, packet, bench.flowIn(packet));
   return encodeIcmp(ends, ipFields(packet.ip), type, code, rest, quoted);

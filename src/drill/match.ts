@@ -1,4 +1,4 @@
-import { ACK, type IcmpPacket, type IpInfo, type TcpOption, type TcpPacket, type UdpPacket } from "./ast.ts";
+import { ACK, FIN, type IcmpPacket, type IpInfo, PSH, type TcpOption, type TcpPacket, type UdpPacket } from "./ast.ts";
 import { decodeOptions, encodeOptions, hex, type Live, type RawOption, TCP_PROTOCOL, UDP_PROTOCOL } from "./codec.ts";
 import type { Flow } from "./flow.ts";
 import { icmpNumbers } from "./icmp.ts";
@@ -6,8 +6,10 @@ import { flagsText, optionsText } from "./render.ts";
 
 /** How strictly packets are compared. */
 export interface MatchRules {
-  /** FreeBSD's dialect: SYN options as a set, window and window scale free, timestamps free. */
+  /** SYN options as a set, window and window scale free, timestamps free, the FIN for an ACK while closing and the other way round. */
   readonly neutral: boolean;
+  /** And PSH. */
+  readonly freePush: boolean;
   /** Microseconds per timestamp tick, if outbound TSvals are to be compared (0: never). */
   readonly tsTickUsecs: number;
   /** Cookies that the script calls by a name, as far as they were seen. */
@@ -30,11 +32,13 @@ function differ(list: Differences, field: string, expected: number | string, act
 /** Every field in which the packet is not the expected one; empty when it matches. Learns ISN and timestamp origins. */
 export function compareTcp(expected: TcpPacket, live: Live, flow: Flow, rules: MatchRules): Difference[] {
   const list: Differences = live.faults.map((fault) => ({ field: "packet", expected: "well formed", actual: fault }));
-  const tcp = live.tcp;
-  if (!tcp) return [...list, { field: "protocol", expected: "TCP", actual: String(live.protocol) }];
+  if (!live.tcp) return [...list, { field: "protocol", expected: "TCP", actual: String(live.protocol) }];
+  if (rules.neutral) live = withOrWithoutFin(expected, live, flow);
+  const tcp = live.tcp!;
   if (expected.flags & tcp.flags & 2) flow.expectSyn(expected.sequence.start);
   compareIp(list, expected.ip, live);
-  differ(list, "flags", flagsText(expected.flags), flagsText(tcp.flags));
+  const compared = rules.freePush ? ~PSH : ~0;
+  differ(list, "flags", flagsText(expected.flags & compared), flagsText(tcp.flags & compared));
   const start = flow.outSequence(live, expected.sequence.absolute);
   if (!expected.sequence.any) differ(list, "seq", expected.sequence.start, start);
   differ(list, "payload length", expected.sequence.length, tcp.payload.length);
@@ -46,6 +50,20 @@ export function compareTcp(expected: TcpPacket, live: Live, flow: Flow, rules: M
   compareOptions(list, expected, live, flow, rules);
   comparePayload(list, live, flow);
   return list;
+}
+
+/**
+ * While both sides close, a FIN of the stack that is not acknowledged yet goes with its ACK of the peer's FIN, or does not: stacks
+ * differ, and either says the same. The live segment as the script has it.
+ */
+function withOrWithoutFin(expected: TcpPacket, live: Live, flow: Flow): Live {
+  const tcp = live.tcp!;
+  if (((expected.flags ^ tcp.flags) & ~PSH) !== FIN || tcp.payload.length > 0 || expected.sequence.length > 0)
+    return live;
+  const last = tcp.flags & FIN ? tcp.sequence : (tcp.sequence - 1) >>> 0;
+  if (!flow.closes(last)) return live;
+  const sequence = tcp.flags & FIN ? (last + 1) >>> 0 : last;
+  return { ...live, tcp: { ...tcp, flags: expected.flags, sequence } };
 }
 
 const ECN_BITS: Readonly<Record<string, readonly number[]>> = {

@@ -9,8 +9,10 @@ import {
   Unsupported,
 } from "./ast.ts";
 import { Bench, Failure } from "./bench.ts";
+import { constantIn } from "./calls/information.ts";
 import type { Outcome } from "./calls/sockets.ts";
 import type { Config } from "./config.ts";
+import { stateOf } from "./constants/freebsd.ts";
 import { type Engine, type EngineSetup, isSystem, type StateName, type System } from "./engine.ts";
 import { expect } from "./expect.ts";
 import { inject } from "./inject.ts";
@@ -18,7 +20,6 @@ import { CodeBlocks, type Variables } from "./python/code-blocks.ts";
 import type { Action } from "./shell/actions.ts";
 import { understand } from "./shell/commands.ts";
 import { piped } from "./shell/filters.ts";
-import { FREEBSD_STATES } from "./shell/freebsd.ts";
 import { sourceLines } from "./shell/sources.ts";
 import { numeric, symbol } from "./symbols.ts";
 import { CALL_PATIENCE_USECS, deviation, type Moment, moment, seconds, tolerance } from "./timing.ts";
@@ -315,9 +316,9 @@ class Runner {
   }
 
   #state(name: string | undefined, position: Position): StateName | undefined {
-    const state = name === undefined ? undefined : FREEBSD_STATES[name];
+    const state = name === undefined ? undefined : stateOf(name);
     if (name !== undefined && state === undefined) throw new Unsupported(`state ${name}`, position);
-    return state as StateName | undefined;
+    return state;
   }
 
   #count(state: StateName, port: number | undefined, want: number, position: Position): void {
@@ -331,7 +332,7 @@ class Runner {
 
   /** Code runs when the script is over, each block with what it saw at its time. */
   #code(): void {
-    const blocks = new CodeBlocks();
+    const blocks = new CodeBlocks((name) => constantIn(this.bench.config.profile, name));
     for (const { code, variables } of this.#snapshots) {
       const failure = blocks.run(code.text, variables, code.position);
       for (const line of blocks.printed.splice(0)) this.bench.notes.push(`${code.position.line}: printed ${line}`);

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 
 /** What a script may `open` for reading: a regular file under that name, seen from the script's own folder. */
 export type ReadFile = (path: string) => Uint8Array | undefined;
@@ -12,4 +12,28 @@ export function filesBeside(script: string): ReadFile {
     const found = statSync(full, { throwIfNoEntry: false });
     return found?.isFile() && found.size <= SIZE_MAX ? readFileSync(full) : undefined;
   };
+}
+
+/** The name of a file with options for all scripts of its folder and of the folders in it. */
+export const OPTIONS_FILE = "drill.options";
+const OPTIONS_MAX = 64 << 10;
+
+export interface OptionsFile {
+  readonly file: string;
+  readonly source: string;
+}
+
+/** What folders say of a script, from the outermost one to its own. */
+export function optionsAbove(script: string): OptionsFile[] {
+  const found: OptionsFile[] = [];
+  for (
+    let folder = dirname(resolve(script)), before = "";
+    folder !== before;
+    before = folder, folder = dirname(folder)
+  ) {
+    const file = join(folder, OPTIONS_FILE);
+    const entry = statSync(file, { throwIfNoEntry: false });
+    if (entry?.isFile() && entry.size <= OPTIONS_MAX) found.unshift({ file, source: readFileSync(file, "utf8") });
+  }
+  return found;
 }

@@ -9,9 +9,10 @@ import { endRecord } from "#tcp/record-ends";
 import { diff, gt } from "#tcp/seq";
 import { CLOSE_WAIT, CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT, stateName } from "#tcp/state";
 import { T_DELAYED_ACK, type Tcb } from "#tcp/tcb";
-import type { EngineConnection, SendFlags, SettingValue, StateName } from "./engine.ts";
+import type { EngineConnection, Profile, SendFlags, SettingValue, StateName } from "./engine.ts";
 import { tcpInfo } from "./stack-info.ts";
-import { optionParams } from "./stack-settings.ts";
+import { freeBsdInfo } from "./stack-info-freebsd.ts";
+import { optionOf, optionParams } from "./stack-settings.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -24,19 +25,18 @@ export class StackConnection implements EngineConnection {
   readonly #flush: (now: number) => void;
   readonly #stack: Stack;
   readonly #tcb: Tcb;
-  /** As Linux: a reset in CLOSE-WAIT is EPIPE. */
-  readonly #linux: boolean;
+  readonly #profile: Profile;
   #errorTaken = false;
   #softTaken = 0;
   #corked = false;
   #early = 0;
 
   /** @param flush takes from the stack what it has to send. */
-  constructor(stack: Stack, tcb: Tcb, linux: boolean, flush: (now: number) => void) {
+  constructor(stack: Stack, tcb: Tcb, profile: Profile, flush: (now: number) => void) {
     this.#flush = flush;
     this.#stack = stack;
     this.#tcb = tcb;
-    this.#linux = linux;
+    this.#profile = profile;
   }
 
   get localPort(): number {
@@ -143,7 +143,9 @@ export class StackConnection implements EngineConnection {
   error(): string | undefined {
     const { error, snd } = this.#tcb;
     if (error === OK || this.#errorTaken) return undefined;
-    return this.#linux && error === ECONNRESET && this.finished() && !snd.fin ? "EPIPE" : errorName(error);
+    return this.#profile === "linux" && error === ECONNRESET && this.finished() && !snd.fin
+      ? "EPIPE"
+      : errorName(error);
   }
 
   takeError(): string | undefined {
@@ -179,7 +181,7 @@ export class StackConnection implements EngineConnection {
   }
 
   setOption(name: string, value: SettingValue, now: number): boolean {
-    let params = optionParams(name, value);
+    let params = optionParams(name, value, this.#profile);
     if (!params) return false;
     // 0 is what the system has.
     if (name === "TCP_NOTSENT_LOWAT" && value === 0) params = { notSentLowWater: this.#stack.params.notSentLowWater };
@@ -209,30 +211,22 @@ export class StackConnection implements EngineConnection {
   option(name: string): SettingValue | undefined {
     const { params, snd, state } = this.#tcb;
     const values: Readonly<Record<string, () => SettingValue>> = {
-      TCP_MAXSEG: () => (state & (CLOSED | SYN_SENT) ? params.mss || 536 : snd.mss),
+      TCP_MAXSEG: () =>
+        state & (CLOSED | SYN_SENT) ? params.mss || 536 : this.#profile === "freebsd" ? snd.mssBase : snd.mss,
       TCP_NODELAY: () => Number(params.nagle === "off"),
       TCP_CORK: () => Number(this.#corked),
       TCP_NOPUSH: () => Number(this.#corked),
       TCP_QUICKACK: () => Number(!this.#tcb.interactive),
-      TCP_KEEPIDLE: () => params.keepAliveIdle / 1e6,
-      TCP_KEEPINTVL: () => params.keepAliveInterval / 1e6,
-      TCP_KEEPCNT: () => params.keepAliveCount,
-      TCP_USER_TIMEOUT: () => params.userTimeout / 1e3,
-      TCP_LINGER2: () => params.finWait2 / 1e6,
       TCP_CONGESTION: () => (this.#tcb.congestion.name === "newreno" ? "reno" : this.#tcb.congestion.name),
-      SO_KEEPALIVE: () => Number(params.keepAlive),
       SO_SNDBUF: () => params.sendBuffer,
-      IP_TOS: () => params.tos,
-      IPV6_TCLASS: () => params.tos,
-      IP_TTL: () => params.ttl,
-      IPV6_UNICAST_HOPS: () => params.ttl,
       IP_MTU: () => this.info(0).tcpi_pmtu!,
       IPV6_MTU: () => this.info(0).tcpi_pmtu!,
     };
-    return values[name]?.();
+    return values[name]?.() ?? optionOf(name, params);
   }
 
   info(now: number): Readonly<Record<string, number>> {
+    if (this.#profile === "freebsd") return freeBsdInfo(this.#stack, this.#tcb, now);
     return tcpInfo(this.#stack, this.#tcb, this.ecnSeen, now);
   }
 }

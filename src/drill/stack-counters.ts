@@ -19,6 +19,7 @@ const NAMES: Readonly<Record<string, readonly number[]>> = {
   TcpExtTCPFastOpenPassiveFail: [M.FAST_OPEN_WRONG],
   TcpExtTCPFastOpenCookieReqd: [M.FAST_OPEN_ASKED],
   TcpExtTCPFastOpenListenOverflow: [M.FAST_OPEN_LIMIT],
+  TcpExtOutOfWindowIcmps: [M.ICMP_STALE],
   TcpInCsumErrors: [M.RX_BAD_CHECKSUM],
 };
 

@@ -8,6 +8,7 @@ import { Stack } from "#stack/stack";
 import { synRoom } from "#tcp/fast-open-client";
 import type { CookieKeys } from "#tcp/fast-open-cookie";
 import type { Listener } from "#tcp/listener";
+import { DEFAULT_PARAMS, type TcpParams } from "#tcp/params";
 import { stateName } from "#tcp/state";
 import type { Tcb } from "#tcp/tcb";
 import { announcedMss } from "#tcp/window";
@@ -27,13 +28,16 @@ import { StackConnection } from "./stack-connection.ts";
 import { linuxCounters } from "./stack-counters.ts";
 import {
   clientParams,
+  fastOpenBit,
   keysOfOption,
   keysOfSetting,
   mayOpenFast,
   serverParams,
   withoutCookies,
 } from "./stack-fast-open.ts";
-import { optionParams, type Params, PROFILES, READ_LATE, settingParams } from "./stack-settings.ts";
+import { socketInfo } from "./stack-info.ts";
+import { freeBsdSocketInfo } from "./stack-info-freebsd.ts";
+import { initialOption, optionParams, type Params, PROFILES, READ_LATE, settingParams } from "./stack-settings.ts";
 import { StackUdp } from "./stack-udp.ts";
 
 /** Where what the stack sends ends: packets as octets, in order. */
@@ -108,7 +112,7 @@ export class StackEngine implements Engine {
     this.#params = { ...PROFILES[setup.profile] };
     this.#mtu = setup.mtu;
     this.#offload = setup.profile === "linux";
-    this.#fastOpenSysctl = setup.profile === "linux" ? 1 : 0;
+    this.#fastOpenSysctl = setup.profile === "rfc793" ? 0 : 1;
   }
 
   /** Made at the first use, so that init commands can say what it is made of. */
@@ -175,6 +179,9 @@ export class StackEngine implements Engine {
       this.#stack?.setMtu(this.#mtu);
       return true;
     }
+    const bit = fastOpenBit(name);
+    if (bit !== undefined)
+      return this.#configureFastOpen("fastOpen", value ? this.#fastOpenSysctl | bit : this.#fastOpenSysctl & ~bit);
     if (/^(fastOpen|fastOpenKey|cookielessRoute)$/.test(name)) return this.#configureFastOpen(name, value);
     // What the device can do is settled when the stack is made.
     if (name === "segmentationOffload") {
@@ -221,7 +228,24 @@ export class StackEngine implements Engine {
 
   accepts(name: string, value: SettingValue): boolean {
     if (name === "TCP_FASTOPEN_KEY") return keysOfOption(value) !== undefined;
-    return optionParams(name, value) !== undefined;
+    return optionParams(name, value, this.profile) !== undefined;
+  }
+
+  initial(name: string): SettingValue | undefined {
+    return initialOption(name, this.#now, this.profile);
+  }
+
+  information(
+    listening: { readonly waiting: number; readonly backlog: number } | undefined,
+  ): Readonly<Record<string, number>> {
+    return this.profile === "freebsd"
+      ? freeBsdSocketInfo(this.#now, listening !== undefined)
+      : socketInfo(this.#now, listening);
+  }
+
+  /** What connections begin with at the moment. */
+  get #now(): TcpParams {
+    return { ...DEFAULT_PARAMS, ...this.#params };
   }
 
   connect(
@@ -277,7 +301,7 @@ export class StackEngine implements Engine {
       setOption: (name, value) => {
         if (!this.accepts(name, value)) return false;
         options.set(name, value);
-        listener.params = { ...listener.params, ...optionParams(name, value) };
+        listener.params = { ...listener.params, ...optionParams(name, value, this.profile) };
         this.#serve(listener, options);
         return true;
       },
@@ -286,12 +310,12 @@ export class StackEngine implements Engine {
 
   #with(options: SocketOptions): Params {
     const params: Params = { ...this.#params };
-    for (const [name, value] of options) Object.assign(params, optionParams(name, value));
+    for (const [name, value] of options) Object.assign(params, optionParams(name, value, this.profile));
     return params;
   }
 
   #wrap(tcb: Tcb): StackConnection {
-    const connection = new StackConnection(this.stack, tcb, this.#setup.profile === "linux", (now) => {
+    const connection = new StackConnection(this.stack, tcb, this.#setup.profile, (now) => {
       while (this.stack.poll(this.#packet, now)) this.#device.transmit(this.#packet, now);
     });
     this.#connections.push(connection);

@@ -11,6 +11,11 @@ const CLIENT_COOKIELESS = 0x4;
 const SERVER_COOKIELESS = 0x200;
 const EVERY_LISTENER = 0x400;
 
+/** FreeBSD has a sysctl for each of three bits. */
+export function fastOpenBit(setting: string): number | undefined {
+  return { fastOpenClient: CLIENT, fastOpenServer: SERVER, fastOpenAcceptAny: SERVER_COOKIELESS }[setting];
+}
+
 /** What the bits are for peers beyond a route with fastopen_no_cookie. */
 export function withoutCookies(bits: number): number {
   return bits | CLIENT_COOKIELESS | SERVER_COOKIELESS;

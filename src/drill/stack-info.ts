@@ -1,5 +1,6 @@
 import type { Stack } from "#stack/stack";
 import { settle } from "#tcp/chrono";
+import type { TcpParams } from "#tcp/params";
 import { LOST, NONE, RESENT, SACKED } from "#tcp/records";
 import {
   CLOSE_WAIT,
@@ -30,8 +31,6 @@ export function tcpInfo(stack: Stack, tcb: Tcb, ecnSeen: boolean, now: number): 
   const synchronized = (tcb.state & (SYN_SENT | SYN_RECEIVED | CLOSED | LISTEN)) === 0;
   const millisecondsSince = (time: number) => Math.floor((now - Math.max(time, tcb.openedAt)) / 1_000);
   const segments = (octets: number) => Math.floor(octets / i.mss);
-  const opensFast = tcb.fast.answeredAt >= 0;
-  const options = [i.timestamps, i.sack, scaled, tcb.ecnOk, ecnSeen && tcb.ecnOk, tcb.fast.taken, false, opensFast];
   const finReceived = Number((tcb.state & (CLOSE_WAIT | CLOSING | LAST_ACK | TIME_WAIT)) !== 0);
   const finInFlight = Number(snd.finSent && tcb.outstanding() > 0);
   const finAcknowledged = Number((tcb.state & (FIN_WAIT_2 | TIME_WAIT)) !== 0 && snd.finSent);
@@ -41,7 +40,7 @@ export function tcpInfo(stack: Stack, tcb: Tcb, ecnSeen: boolean, now: number): 
     tcpi_retransmits: i.backoff,
     tcpi_probes: Math.max(tcb.probes, tcb.keepAliveProbes),
     tcpi_backoff: tcb.linux?.backoff ?? i.backoff + tcb.persistBackoff,
-    tcpi_options: options.reduce((bits, on, n) => bits | (Number(on) << n), 0),
+    tcpi_options: optionBits(stack, tcb, ecnSeen),
     tcpi_fastopen_client_fail: tcb.fast.fail,
     tcpi_snd_wscale: scaled ? snd.shift : 0,
     tcpi_rcv_wscale: scaled ? rcv.shift : 0,
@@ -52,6 +51,8 @@ export function tcpInfo(stack: Stack, tcb: Tcb, ecnSeen: boolean, now: number): 
     ...scoreboard(tcb),
     // Linux gave up counting it with FACK and says 0.
     tcpi_fackets: 0,
+    // Linux does not remember it.
+    tcpi_last_ack_sent: 0,
     tcpi_last_data_sent: millisecondsSince(tcb.lastSendTime),
     tcpi_last_data_recv: millisecondsSince(tcb.lastReceiveTime),
     tcpi_last_ack_recv: millisecondsSince(tcb.lastAckTime),
@@ -91,6 +92,53 @@ export function tcpInfo(stack: Stack, tcb: Tcb, ecnSeen: boolean, now: number): 
     ...(tcb.state === SYN_SENT && tcb.linux !== null ? opening(tcb) : {}),
   };
 }
+
+/** TCPI_OPT_*, from the lowest bit on. */
+function optionBits(stack: Stack, tcb: Tcb, ecnSeen: boolean): number {
+  const { timestamps, sack } = stack.info(tcb);
+  const { ecnOk, fast, windowScaleOk: scaled } = tcb;
+  const options = [timestamps, sack, scaled, ecnOk, ecnSeen && ecnOk, fast.taken, false, fast.answeredAt >= 0];
+  return options.reduce((bits, on, n) => bits | (Number(on) << n), 0);
+}
+
+/** Of a socket without a connection: its defaults, or of a listener its queue under the names of two other fields. */
+export function socketInfo(
+  params: Readonly<TcpParams>,
+  listening: { readonly waiting: number; readonly backlog: number } | undefined,
+): Readonly<Record<string, number>> {
+  const zeros = Object.fromEntries(ZERO_AT_FIRST.map((name) => [name, 0]));
+  const both = { tcpi_snd_cwnd: 10, tcpi_reordering: params.dupThresh };
+  if (listening)
+    return {
+      ...zeros,
+      ...both,
+      tcpi_state: symbol("TCP_LISTEN")!,
+      tcpi_unacked: listening.waiting,
+      tcpi_sacked: listening.backlog,
+    };
+  return {
+    ...zeros,
+    ...both,
+    tcpi_state: symbol("TCP_CLOSE")!,
+    tcpi_rto: params.rtoInitial,
+    tcpi_snd_mss: 536,
+    tcpi_rttvar: 250_000,
+    tcpi_snd_ssthresh: 0x7fffffff,
+    tcpi_min_rtt: 0xffffffff,
+  };
+}
+
+const ZERO_AT_FIRST =
+  `tcpi_ca_state tcpi_retransmits tcpi_probes tcpi_backoff tcpi_options tcpi_snd_wscale tcpi_rcv_wscale
+  tcpi_fastopen_client_fail tcpi_rto tcpi_ato tcpi_snd_mss tcpi_rcv_mss tcpi_unacked tcpi_sacked tcpi_lost tcpi_retrans
+  tcpi_fackets tcpi_last_ack_sent tcpi_pmtu tcpi_rcv_ssthresh tcpi_rtt tcpi_rttvar tcpi_snd_ssthresh tcpi_advmss
+  tcpi_rcv_rtt tcpi_rcv_space tcpi_total_retrans tcpi_bytes_acked tcpi_bytes_received tcpi_segs_out tcpi_segs_in
+  tcpi_notsent_bytes tcpi_min_rtt tcpi_data_segs_in tcpi_data_segs_out tcpi_delivery_rate tcpi_busy_time
+  tcpi_rwnd_limited tcpi_sndbuf_limited tcpi_delivered tcpi_delivered_ce tcpi_bytes_sent tcpi_bytes_retrans
+  tcpi_dsack_dups tcpi_reord_seen tcpi_rcv_ooopack tcpi_snd_wnd tcpi_rcv_wnd tcpi_rehash tcpi_total_rto
+  tcpi_total_rto_recoveries tcpi_total_rto_time`
+    .trim()
+    .split(/\s+/);
 
 /** What Linux says before the peer has answered: the defaults of each figure, and of a SYN that went again. */
 function opening(tcb: Tcb): Readonly<Record<string, number>> {

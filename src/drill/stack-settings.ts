@@ -65,6 +65,13 @@ const FREEBSD: Params = {
   rtoSlop: 200 * MS,
   rtoMax: 64 * S,
   retriesR2: 12,
+  retriesSyn: 12,
+  retriesSynAck: 3,
+  ecnSynRetries: 1,
+  wholeSegmentBuffers: true,
+  ignoreTimeWaitReset: true,
+  freeBsdIcmpErrors: true,
+  resetsWhileClosing: true,
 };
 /** The letter of RFC 793 and 1122: no RFC 5961, an answer to each unacceptable segment, ICMP's soft errors only noted. */
 const RFC793: Params = { receiveBufferMax: 15 << 20, ecn: "off", rfc5961: false, invalidAckInterval: 0 };
@@ -82,12 +89,10 @@ const CONTROLS: Readonly<Record<string, CongestionControlName>> = {
  * for something else makes a script unsupported.
  */
 const ABSENT: Readonly<Record<string, (value: SettingValue) => boolean>> = {
-  ecnFallback: (on) => on === true,
   mtuProbing: (value) => value === 0,
   sendBufferMax: () => true,
   receiveBufferTuning: () => true,
   collapseRetransmissions: (on) => on === true,
-  rfc1337: (on) => on === false,
   blackholeDetection: (value) => value === 0,
   fastFinWait2: (on) => on === false,
   challengeAckLimit: (n) => Number(n) >= 1_000,
@@ -104,6 +109,8 @@ const DERIVED: Readonly<Record<string, (value: SettingValue) => Params | undefin
   blackhole: (value) => BLACKHOLE[String(value)],
   maximumSegmentLifetime: (value) => ({ timeWait: 2 * Number(value) }),
   congestionControl: control,
+  ecnFallback: (on) => ({ ecnSynRetries: on === true ? 0 : 255 }),
+  rfc1337: (on) => ({ ignoreTimeWaitReset: on === true }),
   quickRoute: (on) => ({ delayedAck: on === true ? 0 : DEFAULT_PARAMS.delayedAck }),
 };
 const COOKIES: Readonly<Record<number, Params>> = {
@@ -186,8 +193,10 @@ const OPTIONS: Readonly<Record<string, (value: number) => Params | undefined>> =
   TCP_FASTOPEN_NO_COOKIE: () => ({}),
   TCP_WINDOW_CLAMP: (n) => ({ receiveBuffer: Math.max(n, 1_152), receiveBufferMax: Math.max(n, 1_152) }),
   // FreeBSD's own.
+  TCP_NOOPT: (on) => (on === 0 ? {} : { offerMss: false, sack: false, timestamps: false, windowScale: false }),
   TCP_NOPUSH: () => ({}),
   TCP_KEEPINIT: (n) => ({ connectTimeout: n * S }),
+  TCP_MAXUNACKTIME: (n) => ({ userTimeout: n * S }),
   IP_MTU_DISCOVER: (n) => (n < 3 ? { pathMtuDiscovery: n !== 0 } : undefined),
   IPV6_MTU_DISCOVER: (n) => (n === 1 || n === 2 ? {} : undefined),
   IP_TOS: (n) => ({ tos: n & 0xfc }),
@@ -196,8 +205,51 @@ const OPTIONS: Readonly<Record<string, (value: number) => Params | undefined>> =
   IPV6_UNICAST_HOPS: (n) => ({ ttl: n }),
 };
 
+/** Options that tell a parameter of the connection, or of one that would open now. */
+export function optionOf(name: string, params: Readonly<TcpParams>): SettingValue | undefined {
+  return TOLD[name]?.(params);
+}
+
+const TOLD: Readonly<Record<string, (params: Readonly<TcpParams>) => SettingValue>> = {
+  TCP_KEEPIDLE: ({ keepAliveIdle }) => Math.floor(keepAliveIdle / S),
+  TCP_KEEPINTVL: ({ keepAliveInterval }) => Math.floor(keepAliveInterval / S),
+  TCP_KEEPCNT: ({ keepAliveCount }) => keepAliveCount,
+  TCP_KEEPINIT: ({ connectTimeout }) => Math.floor(connectTimeout / S),
+  TCP_USER_TIMEOUT: ({ userTimeout }) => userTimeout / MS,
+  TCP_MAXUNACKTIME: ({ userTimeout }) => userTimeout / S,
+  TCP_LINGER2: ({ finWait2 }) => finWait2 / S,
+  TCP_RTO_MAX_MS: ({ rtoMax }) => rtoMax / MS,
+  SO_KEEPALIVE: ({ keepAlive }) => Number(keepAlive),
+  IP_TOS: ({ tos }) => tos,
+  IPV6_TCLASS: ({ tos }) => tos,
+  IP_TTL: ({ ttl }) => ttl,
+  IPV6_UNICAST_HOPS: ({ ttl }) => ttl,
+};
+
+const LINUX_SEND_BUFFER = 16_384;
+
+/** What a socket without a connection says of an option that nobody set. Linux counts a receive buffer's overhead. */
+export function initialOption(name: string, params: Readonly<TcpParams>, profile: Profile): SettingValue | undefined {
+  switch (name) {
+    case "TCP_CONGESTION":
+      return params.congestionControl === "newreno" && profile !== "freebsd" ? "reno" : params.congestionControl;
+    case "TCP_MAXSEG":
+      return profile === "freebsd" && params.mssDefault > 0 ? params.mssDefault : undefined;
+    case "TCP_SYNCNT":
+      return params.retriesSyn;
+    case "SO_RCVBUF":
+      return profile === "linux" ? 2 * params.receiveBuffer : params.receiveBuffer;
+    case "SO_SNDBUF":
+      // Linux' grows by itself from tcp_wmem's default.
+      return profile === "linux" ? Math.min(params.sendBuffer, LINUX_SEND_BUFFER) : params.sendBuffer;
+    default:
+      return optionOf(name, params);
+  }
+}
+
 /** The parameters that a socket option changes; undefined: there is no such option. */
-export function optionParams(name: string, value: SettingValue): Params | undefined {
+export function optionParams(name: string, value: SettingValue, profile: Profile): Params | undefined {
+  if (name === "SO_SNDBUF" && profile === "freebsd") return { sendBuffer: Number(value) };
   if (name === "TCP_CONGESTION") return control(value);
   return typeof value === "number" ? OPTIONS[name]?.(value) : undefined;
 }

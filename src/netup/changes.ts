@@ -1,4 +1,5 @@
-import { readLinks, zoneOf } from "./facts.ts";
+import { type Link, readLinks, zoneOf } from "./facts.ts";
+import type { Owner } from "./options.ts";
 import { type System, sysctlPath, sysctlText } from "./run.ts";
 
 /** The alias that marks a device as ours: it is in the kernel, so it is found without any file of ours. */
@@ -6,10 +7,11 @@ export const ALIAS = "tcpnet:v1:";
 /** A device that was there before us, taken with --force: never deleted. */
 export const ALIAS_ADOPTED = `${ALIAS}adopted`;
 
-/** A TUN device that we created. */
+/** A TUN device that we created, and for whom. */
 export interface LinkChange {
   readonly what: "link";
   readonly name: string;
+  readonly owner: Owner | null;
 }
 
 /** A device that we adopted, as it was before. */
@@ -122,12 +124,20 @@ function undoLink(system: System, change: LinkChange, done: Done): Undone {
   const link = readLinks(system.run(["ip", "-d", "-j", "addr", "show", "dev", name]).out)[0];
   if (link === undefined) return done("gone", `device ${name}`);
   const ours = link.alias.startsWith(ALIAS) && link.alias !== ALIAS_ADOPTED;
-  // Made by us and not marked yet: we were ended between the two. Nobody leaves a device of theirs like that.
-  const halfMade =
-    link.alias === "" && link.kind === "tun" && !link.up && !link.attached && link.addresses.length === 0;
-  if (!ours && !halfMade) return done("left", `device ${name} is no longer ours (alias "${link.alias}")`);
+  if (!ours && !isHalfMade(link, change))
+    return done("left", `device ${name} is no longer ours (alias "${link.alias}")`);
   const used = link.attached ? " (a program was using it)" : "";
   return finish(system, ["ip", "link", "delete", "dev", name], `device ${name} deleted${used}`, done);
+}
+
+/**
+ * Whether the device is as the recorded change left it when netup was killed after it made the device, and before it marked
+ * it: for that owner, and otherwise untouched.
+ */
+export function isHalfMade(link: Link, { owner }: LinkChange): boolean {
+  const sameOwner = owner === null ? link.owner === null : [owner.name, `${owner.uid}`].includes(link.owner ?? "");
+  const untouched = link.alias === "" && !link.up && !link.attached && link.addresses.length === 0;
+  return link.kind === "tun" && sameOwner && untouched;
 }
 
 function undoAdopted(system: System, change: AdoptedChange, done: Done): Undone {

@@ -1,67 +1,102 @@
-import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmdirSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { lockFile } from "#ffi/file-lock";
+import { distrust } from "#ffi/trust";
 import { notReady } from "./errors.ts";
+import { LOCK_FILE, RUN_FOLDER } from "./run-folder.ts";
 
 /** How long one netup or netdown waits for another. */
 const WAIT_MS = 20_000;
 const LOOK_MS = 50;
 
+const ROOT = 0;
+
 /**
- * One at a time: a file that names the process at work. Answers once it is ours. Where no file can be made there can be
- * no state either, and that is told in its own words. Throws NetupError where the other does not end.
+ * One netup or netdown at a time. Answers how to let the next one once it is our turn. The kernel holds the lock, so nobody
+ * waits for a program that was killed. Where no file can be made there can be no state either, and that is told in its
+ * own words. Throws NetupError where the other does not end.
  */
-export function takeLock(path: string): void {
+export function takeLock(): () => void {
   const until = performance.now() + WAIT_MS;
-  while (!take(path)) {
-    const pid = holder(path);
-    // Whoever was killed holds nothing.
-    if (pid !== null && !existsSync(`/proc/${pid}`)) takeAway(path, pid);
-    else if (performance.now() > until) {
-      const fix = `wait for it; if it is another program: rm ${path}`;
-      throw notReady("another netup or netdown is at work", `process ${pid}, as ${path} has it`, fix);
-    } else Bun.sleepSync(LOOK_MS);
+  for (;;) {
+    const fd = openLock();
+    if (fd === null) return () => {};
+    if (fd >= 0) {
+      if (lockFile(fd) === 0 && isStillThere(fd)) return () => release(fd);
+      // Held by another one, or that one removed it meanwhile.
+      closeSync(fd);
+    }
+    if (performance.now() > until) {
+      const why = `process ${holder()} holds ${LOCK_FILE}`;
+      throw notReady("another netup or netdown is at work", why, "wait for it, or end it if it does not move");
+    }
+    Bun.sleepSync(LOOK_MS);
   }
 }
 
-/** Makes the file with what is in it, at once. True also where it cannot be made at all. */
-function take(path: string): boolean {
-  const draft = `${path}.${process.pid}`;
+/** null where there can be no such file, -1 where another try may succeed. Throws NetupError where the folder is not root's alone. */
+function openLock(): number | null {
+  const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
-    writeFileSync(draft, `${process.pid}`);
+    mkdirSync(RUN_FOLDER, { recursive: true, mode: 0o755 });
+    requireTrust();
+    // Whoever could open it could hold it, and hold us up.
+    return openSync(LOCK_FILE, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
   } catch (error) {
-    // Gone again: another netdown came to its end between the two.
-    return (error as NodeJS.ErrnoException).code !== "ENOENT";
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    // ENOENT: another netdown removed the folder between the two.
+    return code === "ENOENT" ? -1 : null;
   }
+}
+
+function requireTrust(): void {
+  const why = distrust(RUN_FOLDER, "folder", ROOT);
+  if (why !== "")
+    throw notReady(
+      `${RUN_FOLDER} is not root's alone`,
+      why,
+      `see what lies there, and remove it: ls -la ${RUN_FOLDER}`,
+    );
+}
+
+function isStillThere(fd: number): boolean {
   try {
-    linkSync(draft, path);
+    const named = lstatSync(LOCK_FILE);
+    const held = fstatSync(fd);
+    if (named.ino !== held.ino || named.dev !== held.dev) return false;
+    writeSync(fd, `${process.pid}\n`, 0);
     return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== "EEXIST";
-  } finally {
-    unlinkSync(draft);
+  } catch {
+    return false;
   }
 }
 
-/** Removes what a dead process left, unless somebody else did so first, and holds it by now. */
-function takeAway(path: string, pid: string): void {
-  const aside = `${path}.${process.pid}`;
+function release(fd: number): void {
   try {
-    renameSync(path, aside);
+    unlinkSync(LOCK_FILE);
+    rmdirSync(RUN_FOLDER);
   } catch {
-    return;
+    // Something else lies in the folder.
   }
-  try {
-    if (holder(aside) !== pid) linkSync(aside, path);
-  } finally {
-    unlinkSync(aside);
-  }
+  closeSync(fd);
 }
 
-function holder(path: string): string | null {
+/** For people only: the number is of the holder's own process namespace. */
+function holder(): string {
   try {
-    return readFileSync(path, "utf8");
+    return readFileSync(LOCK_FILE, "utf8").trim() || "?";
   } catch {
-    return null;
+    return "?";
   }
 }

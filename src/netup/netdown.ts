@@ -1,5 +1,5 @@
 import { ALIAS_ADOPTED, type Change, changeKey, type Outcome, undo, undoText } from "./changes.ts";
-import { EXIT_NOT_READY, EXIT_OK, notRoot } from "./errors.ts";
+import { EXIT_NOT_READY, EXIT_OK, notReady, notRoot } from "./errors.ts";
 import { detect, type Facts, isPrivileged } from "./facts.ts";
 import { ZONE } from "./firewall.ts";
 import { ownTableExists, TABLE, TABLE_FAMILY } from "./nft.ts";
@@ -7,10 +7,17 @@ import { DEFAULT_NAMES, type NetupOptions, namesOf } from "./options.ts";
 import { isOwn } from "./plan.ts";
 import { RAW_BINARY, rawRules } from "./raw-table.ts";
 import { machine, type System } from "./run.ts";
-import { readState, statePath } from "./state.ts";
-import { isOurs } from "./xtables.ts";
+import { readState, type State, statePath } from "./state.ts";
+import { isOurs, isOwnSpec, type XtRule } from "./xtables.ts";
 
-type NetdownOptions = Pick<NetupOptions, "ifs" | "dryRun" | "stateFile" | "program" | "system">;
+type NetdownOptions = Pick<NetupOptions, "ifs" | "dryRun" | "program" | "system">;
+
+interface Told {
+  readonly key: string;
+  /** removed: a file that a killed program left. */
+  readonly outcome: Outcome | "planned" | "removed";
+  readonly text: string;
+}
 
 export interface NetdownResult {
   readonly schema: "tcpnet.netdown/1";
@@ -18,7 +25,7 @@ export interface NetdownResult {
   /** 0, or 3 where something could not be undone. */
   readonly exitCode: number;
   /** In the order of undoing; on a dry run what would be undone. */
-  readonly undone: readonly { readonly key: string; readonly outcome: Outcome | "planned"; readonly text: string }[];
+  readonly undone: readonly Told[];
   readonly stateFile: string;
 }
 
@@ -29,8 +36,8 @@ export interface NetdownResult {
  */
 export function netdown(options: NetdownOptions = {}): NetdownResult {
   const system = options.system ?? machine;
-  const stateFile = statePath(system, options.stateFile);
-  const release = options.dryRun !== true && isPrivileged(system) ? system.lock(`${stateFile}.lock`) : null;
+  const stateFile = statePath(system);
+  const release = options.dryRun !== true && isPrivileged(system) ? system.lock() : null;
   try {
     return unmake(system, options, stateFile);
   } finally {
@@ -46,6 +53,7 @@ function unmake(system: System, options: NetdownOptions, stateFile: string): Net
   if (!facts.privileged && !dryRun) {
     throw notRoot("netdown", system, options.program ?? "./tcpnet");
   }
+  requireNamed(options, standing(facts, state));
   const recorded = state?.changes ?? [];
   const keys = new Set(recorded.map(changeKey));
   const found = discover(system, facts).filter((change) => !keys.has(changeKey(change)));
@@ -57,6 +65,7 @@ function unmake(system: System, options: NetdownOptions, stateFile: string): Net
   const undone = changes.map((change) =>
     dryRun ? { change, outcome: "planned" as const, text: undoText(change) } : undo(system, change),
   );
+  const swept: string[] = [];
   if (!dryRun) {
     const failed = undone.filter((each) => each.outcome === "failed").map((each) => each.change);
     if (failed.length === 0) system.remove(stateFile);
@@ -64,14 +73,53 @@ function unmake(system: System, options: NetdownOptions, stateFile: string): Net
       const rest = { ...state, changes: failed.reverse() };
       system.save(stateFile, `${JSON.stringify(rest, null, 2)}\n`);
     }
+    swept.push(...system.sweep());
   }
   return {
     schema: "tcpnet.netdown/1",
     dryRun,
     exitCode: undone.some((each) => each.outcome === "failed") ? EXIT_NOT_READY : EXIT_OK,
-    undone: undone.map(({ change, outcome, text }) => ({ key: changeKey(change), outcome, text })),
+    undone: [
+      ...undone.map(({ change, outcome, text }) => ({ key: changeKey(change), outcome, text })),
+      ...swept.map((path) => ({
+        key: `file ${path}`,
+        outcome: "removed" as const,
+        text: `${path}: left by a killed program`,
+      })),
+    ],
     stateFile,
   };
+}
+
+function ownRules(rules: readonly XtRule[], binary: string, table: string): Change[] {
+  return rules
+    .filter(isOurs)
+    .map(({ chain, spec }) => ({ what: "rule" as const, binary, table, chain, spec: spec.split(" ") }))
+    .filter(({ spec }) => isOwnSpec(spec));
+}
+
+/** The devices that netup set up: as its record has them, or as the kernel shows them. */
+function standing(facts: Facts, state: State | null): readonly string[] {
+  if (state !== null) return state.setup.names;
+  const own = facts.links.filter(isOwn).map((link) => link.name);
+  const rules = facts.filters.flatMap((filter) => ownRules(filter.rules, filter.binary, "filter"));
+  const named = rules.flatMap((rule) =>
+    rule.what === "rule" ? rule.spec.filter((_, i) => rule.spec[i - 1] === "-i") : [],
+  );
+  return own.length > 0 ? own : [...new Set(named)];
+}
+
+/** Whoever names devices means those, and not what stands under other names. */
+function requireNamed({ ifs, program = "./tcpnet" }: NetdownOptions, names: readonly string[]): void {
+  if (ifs === undefined) return;
+  const named = namesOf(ifs);
+  if (names.every((name) => named.includes(name))) return;
+  const stands = names.join(",");
+  throw notReady(
+    `netup set up ${stands}, not ${ifs}`,
+    "nothing was undone",
+    `sudo ${program} netdown undoes ${stands}`,
+  );
 }
 
 /** What bears our mark in the kernel. A zone binding bears none: it is ours where its device is, and it is not permanent. */
@@ -79,7 +127,7 @@ export function discover(system: System, facts: Facts): Change[] {
   const changes: Change[] = [];
   const own = facts.links.filter(isOwn);
   for (const link of own) {
-    if (link.alias !== ALIAS_ADOPTED) changes.push({ what: "link", name: link.name });
+    if (link.alias !== ALIAS_ADOPTED) changes.push({ what: "link", name: link.name, owner: null });
     else changes.push({ what: "adopted", name: link.name, before: { alias: "", up: true }, added: [] });
   }
   const { ruleset, firewalld } = facts;
@@ -87,15 +135,9 @@ export function discover(system: System, facts: Facts): Change[] {
     changes.push({ what: "table", family: TABLE_FAMILY, name: TABLE });
   }
   for (const { binary, rules } of facts.filters) {
-    for (const { chain, spec } of rules.filter(isOurs)) {
-      changes.push({ what: "rule", binary, table: "filter", chain, spec: spec.split(" ") });
-    }
+    changes.push(...ownRules(rules, binary, "filter"));
   }
-  if (!facts.tools.nft && facts.privileged) {
-    for (const { chain, spec } of rawRules(system)) {
-      changes.push({ what: "rule", binary: RAW_BINARY, table: "raw", chain, spec: spec.split(" ") });
-    }
-  }
+  if (!facts.tools.nft && facts.privileged) changes.push(...ownRules(rawRules(system), RAW_BINARY, "raw"));
   if (firewalld !== null && firewalld !== "unknown") {
     for (const { name } of own) {
       const permanent = system.run(["firewall-cmd", "--permanent", `--get-zone-of-interface=${name}`]).out.trim();

@@ -42,7 +42,8 @@ export interface NetupResult {
   readonly findings: readonly Finding[];
   /** null: not tried. */
   readonly probe: ProbeReport | null;
-  readonly stateFile: string;
+  /** null: nothing is written down. */
+  readonly stateFile: string | null;
   /** What to type next. */
   readonly next: readonly string[];
   readonly undo: string;
@@ -57,8 +58,8 @@ export interface NetupResult {
 export async function netup(options: NetupOptions = {}, probe?: Probe): Promise<NetupResult> {
   const system = options.system ?? machine;
   const asked = settle(options);
-  const path = statePath(system, options.stateFile);
-  const release = options.dryRun !== true && isPrivileged(system) ? system.lock(`${path}.lock`) : null;
+  const path = options.record === false ? null : statePath(system);
+  const release = path !== null && options.dryRun !== true && isPrivileged(system) ? system.lock() : null;
   try {
     return await make(system, options, asked, path, probe);
   } finally {
@@ -70,20 +71,21 @@ async function make(
   system: System,
   options: NetupOptions,
   asked: Settings,
-  path: string,
+  path: string | null,
   probe: Probe | undefined,
 ): Promise<NetupResult> {
-  const before = readState(system, path);
+  const before = path === null ? null : readState(system, path);
   requireSame(asked, before);
   const settings = { ...asked, uplink: asked.uplink ?? before?.setup.uplink ?? null };
   const names = settings.sides.map((side) => side.name);
   const facts = detect(system, names);
-  const made = plan(facts, settings);
+  const made = plan(facts, settings, before?.changes);
   const dryRun = options.dryRun === true;
   if (dryRun) return result(settings, made, facts, path, null, made.findings, dryRun);
   if (!facts.privileged) {
     throw notRoot("netup", system, settings.program);
   }
+  if (path !== null) system.sweep();
   const ledger = new Ledger(system, path, setupOf(settings, made.uplink), before);
   apply(system, made.steps, ledger);
   ledger.settle();
@@ -118,7 +120,7 @@ function result(
   settings: Settings,
   made: Plan,
   facts: Facts,
-  stateFile: string,
+  stateFile: string | null,
   probe: ProbeReport | null,
   findings: readonly Finding[],
   dryRun: boolean,

@@ -11,7 +11,7 @@ export interface NetupOptions {
   readonly ifs?: string | undefined;
   /** A prefix that both subnets are taken from, "10.77.0.0/16". */
   readonly subnet?: string | undefined;
-  /** The kernel's addresses on the two devices, "10.0.0.1/24,10.0.1.1/24"; goes before `subnet`. */
+  /** The kernel's addresses on the two devices, "10.0.0.1/24,10.0.1.1/24"; in place of `subnet`. */
   readonly addresses?: string | undefined;
   /** Who may open the devices without root; default SUDO_USER. */
   readonly user?: string | undefined;
@@ -25,8 +25,8 @@ export interface NetupOptions {
   readonly dryRun?: boolean | undefined;
   /** Bytes, 576 to 65,535; default 1500. */
   readonly mtu?: number | undefined;
-  /** Where the record of changes lies; default $TCPNET_STATE, else /run/tcpnet/state.json. */
-  readonly stateFile?: string | undefined;
+  /** Write the changes down for netdown; false in a private network, which takes them along when it goes. Default true. */
+  readonly record?: boolean | undefined;
   /** How the program is called in the lines to type; default "./tcpnet". */
   readonly program?: string | undefined;
   /** The machine; a test hands in another. */
@@ -67,8 +67,20 @@ const PREFIXES6 = ["fd00:a::1/64", "fd00:b::1/64"] as const;
 /** IFNAMSIZ is 16 with the final NUL. Stricter than the kernel, since the name stands in rules and paths. */
 const NAME = /^[A-Za-z][\w-]{0,14}$/;
 
+/** Whether the kernel could have an interface of that name: it may stand in a path, and does not lead out of its folder. */
+export function isDeviceName(name: string): boolean {
+  return /^[^\s\p{Cc}/:]{1,15}$/u.test(name) && name !== "." && name !== "..";
+}
+
 export function settle(options: NetupOptions): Settings {
   const names = namesOf(options.ifs ?? DEFAULT_NAMES);
+  if (options.addresses !== undefined && options.subnet !== undefined) {
+    throw usage(
+      "--addresses and --subnet exclude each other",
+      "both say which subnets the devices get",
+      "give one of them",
+    );
+  }
   const pair = options.addresses !== undefined ? pairOf(options.addresses) : subnets(options.subnet ?? SUBNET);
   const v6 = options.v6 === true ? PREFIXES6.map((text) => prefixOf(text, "--v6")) : null;
   const side = (i: 0 | 1): Side => ({
@@ -84,9 +96,11 @@ export function settle(options: NetupOptions): Settings {
     throw usage(`--mtu ${mtu} is too small for IPv6`, "RFC 8200 §5 asks for 1280 bytes", "give --mtu 1280 or more");
   }
   const uplink = options.uplink ?? null;
-  if (uplink !== null && (names.includes(uplink) || uplink === "lo" || !/^[^\s/]{1,15}$/.test(uplink))) {
-    const why = "it is no name of an interface that leads to other machines";
-    throw usage(`--uplink ${uplink} cannot be`, why, "name one of those that `ip link` shows, or auto");
+  if (uplink !== null && (names.includes(uplink) || uplink === "lo" || !isDeviceName(uplink))) {
+    const why = names.includes(uplink)
+      ? "it is one of the two devices"
+      : "no interface that leads to other machines has that name";
+    throw usage(`--uplink ${uplink} is not an uplink`, why, "name one that `ip link` shows, or say auto");
   }
   return {
     sides: [side(0), side(1)],
@@ -145,8 +159,8 @@ function pairOf(text: string): [Prefix, Prefix] {
   for (const prefix of [a, b]) requireFit(prefix);
   if (a.overlaps(b)) {
     throw usage(
-      `${a.subnet} and ${b.subnet} overlap`,
-      "the kernel could not route between them",
+      `${a} and ${b} overlap`,
+      "the kernel routes between two different subnets",
       "for example --addresses 10.0.0.1/24,10.0.1.1/24",
     );
   }
@@ -161,9 +175,18 @@ function requireFit(prefix: Prefix): void {
 const SUBNET_SHORTEST = 8;
 const SUBNET_LONGEST = 29;
 
+/** A network as it was typed, with the advice for one: no host bits. */
+function subnetOf(text: string): Prefix {
+  const prefix = parsePrefix(text);
+  if (prefix instanceof Prefix) return prefix;
+  const near = parsePrefix(prefix.hint);
+  const say = near instanceof Prefix ? `say ${near.subnet}` : "for example --subnet 10.77.0.0/16";
+  throw usage(`--subnet ${text === "" ? '""' : text} cannot be understood`, prefix.reason, say);
+}
+
 /** Two subnets at the beginning of `text`, each a /24, or a half of what there is. The kernel takes the first address. */
 function subnets(text: string): [Prefix, Prefix] {
-  const base = prefixOf(text, "--subnet");
+  const base = subnetOf(text);
   if (base.family !== 4 || base.bits < SUBNET_SHORTEST || base.bits > SUBNET_LONGEST) {
     throw usage(
       `--subnet ${text} cannot be split in two`,

@@ -1,5 +1,5 @@
 import { Prefix, parsePrefix } from "#ip/prefix";
-import { ALIAS, ALIAS_ADOPTED, type SysctlChange } from "./changes.ts";
+import { ALIAS, ALIAS_ADOPTED, type Change, isHalfMade, type SysctlChange } from "./changes.ts";
 import { notReady } from "./errors.ts";
 import { acceptRaKey, type Facts, forceForwardingKey, forwardingKey, type Link } from "./facts.ts";
 import { untrackAndTrust } from "./firewall.ts";
@@ -16,15 +16,18 @@ export interface Plan {
 /** Packets that wait for the reader of a TUN before the kernel drops: as many as `#device/tun` gives a device of its own. */
 export const QUEUE_LENGTH = 2000;
 
-/** What must be done so that everything is as `settings` say, given `facts`; nothing where it is already so. */
-export function plan(facts: Facts, settings: Settings): Plan {
+/**
+ * What must be done so that everything is as `settings` say, given `facts`; nothing where it is already so.
+ * @param recorded what an earlier netup began.
+ */
+export function plan(facts: Facts, settings: Settings, recorded: readonly Change[] = []): Plan {
   requirePrerequisites(facts, settings);
   requireFreePrefixes(facts, settings);
   const uplink = resolveUplink(facts, settings);
   const firewall = untrackAndTrust(facts, settings, uplink);
   const steps = [
     ...globalForwarding(facts, settings),
-    ...settings.sides.flatMap((side) => device(facts, settings, side)),
+    ...settings.sides.flatMap((side) => device(facts, settings, side, recorded)),
     ...manager(facts, settings),
     ...forwarding(facts, settings, uplink),
     ...firewall.steps,
@@ -125,9 +128,11 @@ export function isOwn(link: Link): boolean {
   return link.alias.startsWith(ALIAS);
 }
 
-function device(facts: Facts, settings: Settings, side: Side): Step[] {
+function device(facts: Facts, settings: Settings, side: Side, recorded: readonly Change[]): Step[] {
   const link = facts.links.find((each) => each.name === side.name);
   if (link === undefined) return [create(facts, settings, side)];
+  const begun = recorded.find((change) => change.what === "link" && change.name === side.name);
+  if (begun?.what === "link" && isHalfMade(link, begun)) return [createAgain(create(facts, settings, side))];
   if (!isOwn(link)) return [adopt(settings, side, link)];
   const { owner, program } = settings;
   const adopted = link.alias === ALIAS_ADOPTED;
@@ -143,18 +148,29 @@ function device(facts: Facts, settings: Settings, side: Side): Step[] {
   }
   const actions = bringUp(side, link);
   if (actions.length === 0) return [];
+  // Whoever was killed before it was up may not have come to its MTU and queue either.
+  if (!link.up && !adopted) actions.unshift(shape(facts, settings, side));
   return [{ kind: "device", subject: side.name, title: "ours, completed", actions, change: null }];
+}
+
+/** The last netup was killed after it made the device, and before it marked it as ours. */
+function createAgain(step: Step): Step {
+  const remove = { run: ["ip", "link", "delete", "dev", step.subject] };
+  return { ...step, title: `${step.title}; in place of what a killed netup left`, actions: [remove, ...step.actions] };
+}
+
+function shape(facts: Facts, { mtu }: Settings, { name }: Side): Action {
+  // Without a link-local address and multicast the kernel has nothing of its own to say: captures show the lab alone.
+  // Below IPv6's least MTU (RFC 8200 §5) it forgets IPv6 on the device, and has no such mode.
+  const ipv6 = facts.sysctl["net/ipv6/conf/all/forwarding"] !== undefined && mtu >= 1280;
+  const quiet = ipv6 ? ["addrgenmode", "none"] : [];
+  const size = ["multicast", "off", "txqueuelen", String(QUEUE_LENGTH), "mtu", String(mtu)];
+  return { run: ["ip", "link", "set", "dev", name, ...quiet, ...size] };
 }
 
 function create(facts: Facts, settings: Settings, side: Side): Step {
   const { name, role, prefixes } = side;
   const { owner, mtu } = settings;
-  // Without a link-local address and multicast the kernel has nothing of its own to say: captures show the lab alone.
-  // Below IPv6's least MTU (RFC 8200 §5) it forgets IPv6 on the device, and has no such mode.
-  const ipv6 = facts.sysctl["net/ipv6/conf/all/forwarding"] !== undefined && mtu >= 1280;
-  const quiet = ipv6 ? ["addrgenmode", "none"] : [];
-  const mark = ["ip", "link", "set", "dev", name, "alias", ALIAS + role];
-  const shape = ["multicast", "off", "txqueuelen", String(QUEUE_LENGTH), "mtu", String(mtu)];
   return {
     kind: "device",
     subject: name,
@@ -172,11 +188,11 @@ function create(facts: Facts, settings: Settings, side: Side): Step {
           ...(owner === null ? [] : ["user", String(owner.uid)]),
         ],
       },
-      { run: mark },
-      { run: ["ip", "link", "set", "dev", name, ...quiet, ...shape] },
+      { run: ["ip", "link", "set", "dev", name, "alias", ALIAS + role] },
+      shape(facts, settings, side),
       ...bringUp(side, null),
     ],
-    change: { what: "link", name },
+    change: { what: "link", name, owner },
   };
 }
 

@@ -24,7 +24,8 @@ export function renderNetup(result: NetupResult): string[] {
   }
   lines.push(...renderMap(result));
   for (const command of result.next) lines.push(`  next    ${command}`);
-  lines.push(`  undo    ${result.undo}      state: ${result.stateFile}`);
+  const state = result.stateFile === null ? "" : `      state: ${result.stateFile}`;
+  lines.push(`  undo    ${result.undo}${state}`);
   return lines;
 }
 
@@ -65,7 +66,14 @@ export function renderFinding({ level, what, why, fix }: Finding): string[] {
 export function renderNetdown(result: NetdownResult): string[] {
   if (result.undone.length === 0) return ["tcpnet netdown: nothing to do"];
   const lines = [result.dryRun ? "tcpnet netdown: plan (nothing was changed)" : "tcpnet netdown"];
-  const words = { planned: "", restored: "restored", gone: "was gone", left: "left", failed: "✗ failed" } as const;
+  const words = {
+    planned: "",
+    restored: "restored",
+    gone: "was gone",
+    left: "left",
+    failed: "✗ failed",
+    removed: "removed",
+  } as const;
   for (const { outcome, text } of result.undone) {
     lines.push(outcome === "planned" ? `  ${text}` : `  ${words[outcome].padEnd(9)} ${text}`);
   }

@@ -1,7 +1,10 @@
-import { mkdirSync, readFileSync, readlinkSync, renameSync, rmdirSync, unlinkSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { mkdirSync, readFileSync, readlinkSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { findTool, toolEnvironment } from "#ffi/environment";
+import { networkCookie } from "#ffi/namespace";
+import { distrust } from "#ffi/trust";
 import { takeLock } from "./lock.ts";
+import { DRAFT, RUN_FOLDER } from "./run-folder.ts";
+import { sweep } from "./sweep.ts";
 
 /** What a command said. `code` is 127 where the tool does not exist and 124 where it took too long. */
 export interface Ran {
@@ -25,21 +28,26 @@ export interface System {
   link(path: string): string | null;
   /** Writes a file of /proc. Throws what the system says (`code`: EROFS, EACCES, ENOENT …). */
   write(path: string, text: string): void;
-  /** Replaces a file at once (a reader sees the old or the new one), making its folder. Throws as `write`. */
+  /** Why a file of our folder may be the work of somebody else than root; "" where it is not. */
+  distrust(path: string): string;
+  /** Replaces a file of our folder at once (a reader sees the old or the new one), making the folder. Throws as `write`. */
   save(path: string, text: string): void;
   /** Waits until no other netup or netdown is at work, and answers how to let the next one. Throws NetupError. */
-  lock(path: string): () => void;
-  /** Removes a file, and our own folder where nothing else is in it; one that is not there is no error. */
+  lock(): () => void;
+  /** Removes a file of our folder, and the folder where nothing else is in it; one that is not there is no error. */
   remove(path: string): void;
+  /** Removes from our folder what programs left there that were killed; answers the paths. Only while the lock is held. */
+  sweep(): string[];
+  /** What tells this network namespace from all others until the next boot; null where the kernel does not say. */
+  cookie(): string | null;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly uid: number;
 }
 
-/** Where our files of this boot lie. */
-export const RUN_FOLDER = "/run/tcpnet";
-
 /** The longest any single tool may take; firewall-cmd needs half a second, a busy xtables lock five. */
 const RUN_LIMIT_MS = 15_000;
+
+const ROOT = 0;
 
 /** The machine itself. */
 export const machine: System = {
@@ -74,27 +82,32 @@ export const machine: System = {
     }
   },
   write: (path, text) => writeFileSync(path, text),
+  distrust: (path) => distrust(RUN_FOLDER, "folder", ROOT) || distrust(path, "file", ROOT),
   save(path, text) {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
-    const draft = `${path}.${process.pid}`;
-    writeFileSync(draft, text, { mode: 0o644 });
+    mkdirSync(RUN_FOLDER, { recursive: true, mode: 0o755 });
+    const why = distrust(RUN_FOLDER, "folder", ROOT);
+    if (why !== "") throw new Error(why);
+    const draft = path + DRAFT;
+    // Left by a netup that was killed; a link that lies there is not followed.
+    rmSync(draft, { force: true });
+    writeFileSync(draft, text, { mode: 0o644, flag: "wx" });
     renameSync(draft, path);
   },
-  lock(path) {
-    takeLock(path);
-    return () => machine.remove(path);
-  },
+  lock: takeLock,
   remove(path) {
-    try {
-      unlinkSync(path);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    }
-    if (dirname(path) !== RUN_FOLDER) return;
+    rmSync(path, { force: true });
     try {
       rmdirSync(RUN_FOLDER);
     } catch {
       // The sockets of links lie there, too; or it never was there.
+    }
+  },
+  sweep,
+  cookie() {
+    try {
+      return networkCookie();
+    } catch {
+      return null;
     }
   },
   env: process.env,

@@ -1,7 +1,9 @@
 import { type Change, changeKey } from "./changes.ts";
 import { notReady } from "./errors.ts";
 import type { Owner, Settings } from "./options.ts";
-import { RUN_FOLDER, type System } from "./run.ts";
+import type { System } from "./run.ts";
+import { inodeOf, stateFileOf } from "./run-folder.ts";
+import { isState } from "./state-check.ts";
 
 /** What netup set up, for those who come later. */
 export interface Setup {
@@ -18,62 +20,46 @@ export interface State {
   readonly bootId: string;
   /** The network namespace that the changes are in ("net:[4026531840]"). */
   readonly netns: string;
+  /** What tells it from a later one with the same number; null where the kernel does not say. */
+  readonly cookie: string | null;
   /** ISO 8601. */
   readonly created: string;
   readonly setup: Setup;
   readonly changes: readonly Change[];
 }
 
-export const STATE_FILE = `${RUN_FOLDER}/state.json`;
-
-/**
- * Where the state of this network namespace lies. /run is commonly shared between namespaces: where the file holds the
- * state of another one, this one's is beside it, with the namespace's number in its name.
- */
-export function statePath(system: System, option: string | undefined): string {
-  const given = option ?? system.env.TCPNET_STATE;
-  if (given !== undefined && given !== "") return given;
-  const inode = /\d+/.exec(netnsOf(system))?.[0];
-  const own = STATE_FILE.replace(".json", `-${inode}.json`);
-  if (inode === undefined) return STATE_FILE;
-  if (system.read(own) !== null) return own;
-  const state = parseState(system, STATE_FILE);
-  return state !== null && isNow(system, state) && !isHere(system, state) ? own : STATE_FILE;
+/** Where the state of this network namespace lies: /run is commonly shared between namespaces. */
+export function statePath(system: System): string {
+  return stateFileOf(inodeOf(system.link(OWN_NETWORK)));
 }
 
-function netnsOf(system: System): string {
-  return system.link("/proc/self/ns/net") ?? "";
-}
+const OWN_NETWORK = "/proc/self/ns/net";
+const BOOT_ID = "/proc/sys/kernel/random/boot_id";
 
-function isHere(system: System, state: State): boolean {
-  return state.netns === netnsOf(system);
-}
-
-function isNow(system: System, state: State): boolean {
-  return state.bootId === system.read("/proc/sys/kernel/random/boot_id");
-}
-
-/** The state, or null where there is none, or where it is of another boot or namespace. */
+/** The state, or null where there is none, or where it is of another boot or namespace. Throws NetupError for one that is not to be trusted. */
 export function readState(system: System, path: string): State | null {
-  const state = parseState(system, path);
-  return state !== null && isHere(system, state) && isNow(system, state) ? state : null;
-}
-
-function parseState(system: System, path: string): State | null {
   const text = system.read(path);
   if (text === null) return null;
-  try {
-    const state = JSON.parse(text) as State | null;
-    if (state?.version === 1 && Array.isArray(state.changes)) return state;
-  } catch {
-    // Told below: not JSON is as wrong as the wrong JSON.
-  }
-  throw damaged(path);
+  const why = system.distrust(path);
+  if (why !== "") throw notReady(`the state file ${path} is not root's alone`, why, afterRemoval(path));
+  const state = parseState(text);
+  if (state === null)
+    throw notReady(`${path} cannot be read`, "it is not a state file of this version", afterRemoval(path));
+  const isHere = state.netns === system.link(OWN_NETWORK) && state.cookie === system.cookie();
+  return isHere && state.bootId === system.read(BOOT_ID) ? state : null;
 }
 
-function damaged(path: string): Error {
-  const fix = `remove ${path}: netdown then goes by what it finds in the kernel`;
-  return notReady(`${path} cannot be read`, "it is not a state file of this version", fix);
+function afterRemoval(path: string): string {
+  return `sudo rm ${path}: netdown then goes by what it finds in the kernel`;
+}
+
+function parseState(text: string): State | null {
+  try {
+    const state: unknown = JSON.parse(text);
+    return isState(state) ? state : null;
+  } catch {
+    return null;
+  }
 }
 
 export function setupOf(settings: Settings, uplink: string | null): Setup {
@@ -93,12 +79,13 @@ export function setupOf(settings: Settings, uplink: string | null): Setup {
  */
 export class Ledger {
   readonly #system: System;
-  readonly #path: string;
+  readonly #path: string | null;
   readonly #setup: Setup;
   readonly #created: string;
   readonly #changes: Change[];
 
-  constructor(system: System, path: string, setup: Setup, before: State | null) {
+  /** @param path null: nothing is written down. */
+  constructor(system: System, path: string | null, setup: Setup, before: State | null) {
     this.#system = system;
     this.#path = path;
     this.#setup = setup;
@@ -122,25 +109,28 @@ export class Ledger {
   forget(change: Change): void {
     const i = this.#changes.findIndex((other) => changeKey(other) === changeKey(change));
     if (i >= 0) this.#changes.splice(i, 1);
-    if (this.#changes.length === 0) this.#system.remove(this.#path);
-    else this.#save();
+    if (this.#changes.length > 0) this.#save();
+    else if (this.#path !== null) this.#system.remove(this.#path);
   }
 
   #save(): void {
     const system = this.#system;
+    const path = this.#path;
+    if (path === null) return;
     const state: State = {
       version: 1,
-      bootId: system.read("/proc/sys/kernel/random/boot_id") ?? "",
-      netns: netnsOf(system),
+      bootId: system.read(BOOT_ID) ?? "",
+      netns: system.link(OWN_NETWORK) ?? "",
+      cookie: system.cookie(),
       created: this.#created,
       setup: this.#setup,
       changes: this.#changes,
     };
     try {
-      system.save(this.#path, `${JSON.stringify(state, null, 2)}\n`);
+      system.save(path, `${JSON.stringify(state, null, 2)}\n`);
     } catch (error) {
-      const fix = "name a file that can be written: TCPNET_STATE=/tmp/tcpnet-state.json";
-      throw notReady(`cannot write ${this.#path}`, (error as Error).message, fix);
+      const fix = "in a container or namespace of your own: mount -t tmpfs tmpfs /run";
+      throw notReady(`cannot write ${path}`, (error as Error).message, fix);
     }
   }
 }

@@ -53,10 +53,10 @@ export interface StatusResult {
 }
 
 /** What stands, in one screen: `ip link; ip route; sysctl …; nft list table inet tcpnet; iptables -L -v`. Changes nothing. */
-export function status(options: Pick<NetupOptions, "ifs" | "stateFile" | "program" | "system"> = {}): StatusResult {
+export function status(options: Pick<NetupOptions, "ifs" | "program" | "system"> = {}): StatusResult {
   const system: System = options.system ?? machine;
   const program = options.program ?? "./tcpnet";
-  const stateFile = statePath(system, options.stateFile);
+  const stateFile = statePath(system);
   const state = readState(system, stateFile);
   const names = options.ifs !== undefined ? namesOf(options.ifs) : (state?.setup.names ?? namesOf(DEFAULT_NAMES));
   const facts = detect(system, names);

@@ -1,7 +1,12 @@
+import { Prefix, parsePrefix } from "#ip/prefix";
+import { isDeviceName } from "./options.ts";
 import type { Ran } from "./run.ts";
 
 /** The comment that marks a rule of ours in somebody else's chain. */
 export const COMMENT = "tcpnet";
+
+/** The commands that netup edits a table with. */
+export const BINARIES = ["iptables", "ip6tables"].flatMap((plain) => [plain, `${plain}-nft`, `${plain}-legacy`]);
 
 /** A rule of an iptables chain, as `-S` prints it after `-A CHAIN`, and its counter. */
 export interface XtRule {
@@ -75,6 +80,36 @@ export function acceptSpec(from: string, to: string): string[] {
 export function acceptReplySpec(uplink: string, to: string): string[] {
   const replies = ["-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED"];
   return ["-i", uplink, "-o", to, ...replies, "-m", "comment", "--comment", COMMENT, "-j", "ACCEPT"];
+}
+
+const isInterface = (word: string) => isDeviceName(word) && !word.startsWith("-");
+const oneOf =
+  (...words: readonly string[]) =>
+  (word: string) =>
+    words.includes(word);
+
+/** What may stand behind each word of a rule of ours. iptables shows NOTRACK as `CT --notrack`. */
+const VALUES: Readonly<Record<string, (word: string) => boolean>> = {
+  "-i": isInterface,
+  "-o": isInterface,
+  "-d": (word) => parsePrefix(word) instanceof Prefix,
+  "-m": oneOf("comment", "conntrack"),
+  "--comment": oneOf(COMMENT),
+  "--ctstate": oneOf("RELATED,ESTABLISHED"),
+  "-j": oneOf("ACCEPT", "NOTRACK", "CT"),
+};
+
+/** Whether a rule says no more than the rules that netup makes: our comment alone does not make it ours. */
+export function isOwnSpec(spec: readonly string[]): boolean {
+  const words = spec.filter((word) => word !== "--notrack");
+  for (let i = 0; i < words.length; i += 2) {
+    const word = words[i]!;
+    const value = words[i + 1];
+    if (value === undefined || !Object.hasOwn(VALUES, word) || !VALUES[word]!(value)) return false;
+  }
+  return (
+    ["-i", "--comment", "-j"].every((word) => words.includes(word)) && (words.includes("-o") || words.includes("-d"))
+  );
 }
 
 export function hasRule(filter: XtFilter, chain: string, spec: readonly string[]): boolean {

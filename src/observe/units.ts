@@ -1,9 +1,29 @@
-/** Numbers as people read them; programs get the plain ones. Powers of 1000, as the rates are. */
+/** Numbers as people read them; programs get the plain ones. k, M and G are powers of 1000, Ki, Mi and Gi of 1024. */
 
 /** 8,388,608 octets as "8.39 MB". */
 export function bytesText(n: number): string {
   return scaled(n, 3, ["B", "kB", "MB", "GB", "TB"]);
 }
+
+/**
+ * The same number without rounding, in the unit that makes it shortest: 10,000 is "10 kB", 8,388,608 "8 MiB", 1,234 "1234 B". A
+ * size that somebody typed is shown so.
+ */
+export function exactBytesText(n: number): string {
+  let best = `${n} B`;
+  for (const [base, units] of EXACT) {
+    for (let i = 0, value = n / base; i < units.length && value >= 1; i++, value /= base) {
+      const text = `${value} ${units[i]}`;
+      if (Number.isInteger(value * 1000) && text.length < best.length) best = text;
+    }
+  }
+  return best;
+}
+
+const EXACT: readonly (readonly [number, readonly string[]])[] = [
+  [1000, ["kB", "MB", "GB", "TB"]],
+  [1024, ["KiB", "MiB", "GiB", "TiB"]],
+];
 
 /** Bits per second as "56.1 Mbit/s". */
 export function rateText(bitsPerSecond: number): string {
@@ -18,11 +38,6 @@ export function timeText(us: number): string {
 /** Microseconds since the start as "  0.041": what stands in front of a line. */
 export function clockText(us: number): string {
   return (us / 1e6).toFixed(3).padStart(6);
-}
-
-/** 14200 as "14,200". */
-export function numberText(n: number): string {
-  return n.toLocaleString("en-US");
 }
 
 /** "1 packet", "2 packets". */

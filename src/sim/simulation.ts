@@ -94,6 +94,11 @@ export class Simulation implements Kernel {
     return this.#now;
   }
 
+  /** Nothing more will happen. */
+  get isIdle(): boolean {
+    return this.#deadlines.next() === NEVER;
+  }
+
   /** Puts a stack in. Make it just before: its slab must not have handed out a page yet. */
   node(name: string, engine: Engine): SimNode {
     return this.#add(new SimNode(this, this.#actors.length, name, engine, this.#errors.tooBig));

@@ -61,7 +61,7 @@ export interface TransferResult {
   readonly seed: number;
   /** The link in the words that make it. */
   readonly words: string;
-  /** Virtual seconds. */
+  /** Virtual seconds: all of the time it had, or less if nothing was left to happen. */
   readonly time: number;
   readonly events: number;
   readonly digest: string;
@@ -106,7 +106,7 @@ export function transfer(options: TransferOptions): TransferResult {
   return {
     seed,
     words: linksText(options.link),
-    time: sim.now / SECOND,
+    time: (sim.isIdle ? sim.now : ended) / SECOND,
     events: sim.events,
     digest: sim.log.digest(),
     flows: results,

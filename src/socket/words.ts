@@ -1,5 +1,5 @@
 /** Why a connection ended, or is in doubt, told to a person. */
-import { SECOND } from "#base/time";
+import { timeText } from "#observe/units";
 import * as E from "#tcp/error";
 import { GAVE_UP_WINDOW } from "#tcp/marks";
 import type { Tcb } from "#tcp/tcb";
@@ -62,5 +62,5 @@ function words(tcb: Tcb, error: number, course: Course, now: number): string {
 /** How long the peer has been silent. */
 function silence(tcb: Tcb, course: Course, now: number): string {
   const heard = course.opened ? Math.max(tcb.openedAt, tcb.lastAckTime, tcb.lastReceiveTime) : course.begun;
-  return `${((now - heard) / SECOND).toFixed(1)} s`;
+  return timeText(now - heard);
 }

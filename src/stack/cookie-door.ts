@@ -59,7 +59,8 @@ export class CookieDoor {
     const timestamps = params.timestamps && options.timestamps;
     const agreed = timestamps ? whatIsAgreed(params, seg) : NOTHING;
     const v = slab.view;
-    let at = opt.writeMss(v, o + tcphdr.HEADER_MIN, mss);
+    const first = o + tcphdr.HEADER_MIN;
+    let at = params.offerMss ? opt.writeMss(v, first, mss) : first;
     if (timestamps) {
       const offset = timestampOffset(hash, local, localPort, remote, remotePort);
       const tsval = cookies.stamp((Math.floor(now / 1000) + offset) | 0, agreed);

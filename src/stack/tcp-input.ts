@@ -113,7 +113,7 @@ export class TcpInput {
     const { s0, s1, s2, s3, d0, d1, d2, d3 } = e;
     const tcb = this.#connections.demux.find(s0, s1, s2, s3, e.sourcePort, d0, d1, d2, d3, e.destinationPort);
     if (tcb === null || !quotesFlight(tcb, e.seq)) {
-      this.#counters.count(M.ICMP_STALE);
+      this.#counters.count(tcb === null ? M.ICMP_NO_CONNECTION : M.ICMP_STALE);
       return;
     }
     switch (e.kind) {
@@ -125,10 +125,15 @@ export class TcpInput {
         break;
       case icmp.PROTOCOL_UNREACHABLE:
       case icmp.PORT_UNREACHABLE:
-        unreachable(tcb, true, errorOf(e), now);
+        unreachable(tcb, true, tcb.params.freeBsdIcmpErrors ? ECONNREFUSED : errorOf(e), now);
         break;
+      case icmp.PROHIBITED: {
+        const { freeBsdIcmpErrors: asFreeBsd } = tcb.params;
+        unreachable(tcb, asFreeBsd, asFreeBsd ? ECONNREFUSED : errorOf(e), now);
+        break;
+      }
       default:
-        unreachable(tcb, false, errorOf(e), now);
+        unreachable(tcb, false, tcb.params.freeBsdIcmpErrors ? freeBsdSoftError(e) : errorOf(e), now);
     }
     this.#connections.touch(tcb);
   }
@@ -232,7 +237,8 @@ export class TcpInput {
 
 /** RFC 6191 and MAY-2: a SYN that is newer than everything of the connection in TIME-WAIT. */
 function isNewer(tcb: Tcb, seg: Segment): boolean {
-  if ((seg.ctl & (tcphdr.SYN | tcphdr.ACK | tcphdr.RST)) !== tcphdr.SYN) return false;
+  // RFC 793 knows no way from TIME-WAIT into a new connection: that SYN is an error (p. 71).
+  if ((seg.ctl & (tcphdr.SYN | tcphdr.ACK | tcphdr.RST)) !== tcphdr.SYN || !tcb.params.rfc5961) return false;
   if (tcb.timestampsOk && seg.options.timestamps && seg.options.tsval !== tcb.tsRecent) {
     return gt(seg.options.tsval, tcb.tsRecent);
   }
@@ -255,6 +261,11 @@ const ERRORS_4 = Uint8Array.of(
   ENETUNREACH,
 );
 const ERRORS_6 = Uint8Array.of(ENETUNREACH, EACCES, EHOSTUNREACH, EHOSTUNREACH, ECONNREFUSED, EACCES, EACCES);
+
+/** FreeBSD's name of an ICMP error that is only noted. */
+function freeBsdSoftError(e: icmp.IcmpError): number {
+  return e.kind === icmp.PARAMETER_PROBLEM ? ENOPROTOOPT : EHOSTUNREACH;
+}
 
 /** What an ICMP error is called in the socket API. */
 export function errorOf(e: icmp.IcmpError): number {

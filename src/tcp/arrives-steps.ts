@@ -156,6 +156,7 @@ function repeatedSyn(tcb: Tcb, seg: Segment, now: number): boolean {
 /** Second: RST (with RFC 5961 §3.2 in the stead of RFC 793's rule). */
 function second(tcb: Tcb, seg: Segment, now: number): boolean {
   if ((seg.ctl & RST) === 0) return true;
+  if (tcb.state === TIME_WAIT && tcb.params.ignoreTimeWaitReset) return drop(tcb, M.RX_RST_IGNORED, now);
   if (tcb.params.rfc5961 && tcb.params.challengeReset && !resetsExactly(tcb, seg.seq)) {
     answerInvalid(tcb, seg, M.TX_CHALLENGE, now);
     return drop(tcb, M.RX_RST_CHALLENGED, now);
@@ -205,13 +206,13 @@ function fourth(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
     finish(tcb, ECONNRESET, M.RX_SYN_CHALLENGED, now);
     return false;
   }
-  if ((tcb.params.rfc5961 && tcb.params.challengeSyn) || tcb.state === TIME_WAIT) {
+  if (tcb.params.rfc5961 && (tcb.params.challengeSyn || tcb.state === TIME_WAIT)) {
     answerInvalid(tcb, seg, M.TX_CHALLENGE, now);
     return drop(tcb, M.RX_SYN_CHALLENGED, now);
   }
-  // RFC 793: a SYN in the window is an error; the connection is reset.
-  resetFor(seg, M.TX_RST_CLOSED, reset);
-  finish(tcb, ECONNRESET, M.RX_SYN_CHALLENGED, now);
+  // RFC 793 p. 71: a SYN in the window is an error; the connection is reset, as by ABORT.
+  finish(tcb, tcb.state === TIME_WAIT ? OK : ECONNRESET, M.RX_SYN_CHALLENGED, now);
+  tcb.rstNow = M.TX_RST_CLOSED;
   return false;
 }
 

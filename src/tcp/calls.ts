@@ -13,6 +13,7 @@ import { diff, gt } from "./seq.ts";
 import {
   CLOSE_WAIT,
   CLOSED,
+  CLOSING,
   ESTABLISHED,
   FIN_WAIT_1,
   FIN_WAIT_2,
@@ -147,12 +148,15 @@ export function closeBoth(tcb: Tcb, now: number): void {
 
 /**
  * ABORT (RFC 9293 §3.10.5): everything queued is thrown away, the peer gets an RST. In TIME-WAIT nothing is left to abort
- * ("respond with ok"): what came and was not read stays, as after any orderly end.
+ * ("respond with ok"): what came and was not read stays, as after any orderly end. In CLOSING and LAST-ACK the RFC sends no RST,
+ * since the peer has our FIN already; where that was not sent yet the peer would wait for ever, so it gets an RST as on Linux.
  */
 export function abort(tcb: Tcb, now: number): void {
   const told = tcb.state & (SYN_RECEIVED | ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2 | CLOSE_WAIT);
   if (tcb.state === CLOSED) return;
-  if (told !== 0) tcb.rstNow = M.TX_RST_ABORT;
+  const last = (tcb.state & (CLOSING | LAST_ACK)) !== 0;
+  const isDue = last && (tcb.params.resetsWhileClosing || !tcb.snd.finSent);
+  if (told !== 0 || isDue) tcb.rstNow = M.TX_RST_ABORT;
   finish(tcb, tcb.state === TIME_WAIT ? OK : ECONNABORTED, M.CALL_ABORT, now);
 }
 

@@ -114,6 +114,7 @@ export function sampleEcho(tcb: Tcb, seg: Segment, now: number): boolean {
 /** The state, the timers and what the user is told, whichever way it opened. */
 export function opened(tcb: Tcb, now: number): void {
   const { params } = tcb;
+  if (params.wholeSegmentBuffers) roundBuffers(tcb);
   if (tcb.synNow !== 0) {
     // A SYN was due once more when its acknowledgment came: now an ACK says all.
     tcb.synNow = 0;
@@ -131,6 +132,14 @@ export function opened(tcb: Tcb, now: number): void {
   tcb.lastAckTime = now;
   if (params.keepAlive) tcb.timers[T_KEEPALIVE] = now + params.keepAliveIdle;
   tcb.events |= EVENT_OPENED | EVENT_WRITABLE;
+}
+
+/** As FreeBSD (tcp_mss): both buffers hold a whole number of segments without options, if at least one fits. */
+function roundBuffers(tcb: Tcb): void {
+  const { snd, rcv, params } = tcb;
+  const round = (octets: number) => (octets < snd.mssBase ? octets : Math.ceil(octets / snd.mssBase) * snd.mssBase);
+  rcv.capacity = Math.max(rcv.capacity, Math.min(round(rcv.capacity), params.receiveBufferMax));
+  tcb.params = { ...params, sendBuffer: round(params.sendBuffer) };
 }
 
 /** What came with the SYN was kept as if it had come out of order: now it is the user's. */

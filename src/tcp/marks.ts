@@ -121,6 +121,7 @@ export const FAST_OPEN_PAUSED = mark("tcp.fast-open.paused", "Fast Open led nowh
 export const ICMP_HARD = mark("tcp.icmp.hard", "ICMP ended the connection attempt");
 export const ICMP_SOFT = mark("tcp.icmp.soft", "ICMP: noted, not acted upon");
 export const ICMP_MTU = mark("tcp.icmp.mtu", "ICMP: smaller path MTU, segments are cut smaller and resent");
+export const ICMP_NO_CONNECTION = mark("tcp.icmp.no-connection", "ICMP about a connection that is not there");
 export const ICMP_STALE = mark("tcp.icmp.stale", "ICMP about a segment that is not in flight (RFC 5927)");
 export const RECYCLED = mark("tcp.recycled", "TIME-WAIT ended early: its place was needed");
 export const REPLACED = mark("tcp.replaced", "a new connection took its place");

@@ -54,6 +54,21 @@ export interface Quirks {
   linearSynTimeouts: number;
   /** The third retransmission of a SYN and those after it offer nothing but the MSS (FreeBSD). */
   dropOptionsOnRetransmission: boolean;
+  /** A SYN has an MSS option (RFC 9293 MUST-14 wants one unless 536 or 1220 is meant). False: FreeBSD's TCP_NOOPT. */
+  offerMss: boolean;
+  /** Retransmissions of a SYN that still ask for ECN. RFC 3168 §6.1.1.1: none need to; FreeBSD: one. */
+  ecnSynRetries: number;
+  /** Buffers are rounded up to whole segments when the connection opens (FreeBSD): 65,536 octets become 45 segments of 1,460. */
+  wholeSegmentBuffers: boolean;
+  /** An RST does not end TIME-WAIT (RFC 1337 fix 1). */
+  ignoreTimeWaitReset: boolean;
+  /**
+   * ICMP errors are called what FreeBSD calls them (EHOSTUNREACH where a network or host is unreachable, ECONNREFUSED for all that ends an
+   * active OPEN), and "administratively prohibited" ends one as well. Else Linux' names.
+   */
+  freeBsdIcmpErrors: boolean;
+  /** ABORT sends an RST in CLOSING and LAST-ACK, too (FreeBSD); RFC 9293 §3.10.5 only deletes the connection. */
+  resetsWhileClosing: boolean;
 }
 
 export const NO_QUIRKS: Readonly<Quirks> = {
@@ -80,4 +95,10 @@ export const NO_QUIRKS: Readonly<Quirks> = {
   rtoSlop: -1,
   linearSynTimeouts: 0,
   dropOptionsOnRetransmission: false,
+  offerMss: true,
+  ecnSynRetries: 0,
+  wholeSegmentBuffers: false,
+  ignoreTimeWaitReset: false,
+  freeBsdIcmpErrors: false,
+  resetsWhileClosing: false,
 };

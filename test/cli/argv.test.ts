@@ -85,7 +85,7 @@ test("--no-offload is a flag of its own", () => {
 });
 
 test("what cac would swallow is refused in words", () => {
-  expect(said("--port", "1", "-p", "2")).toBe("2 --port is said twice; say it once");
+  expect(said("--port", "1", "-p", "2")).toBe("2 --port is given twice; give it once");
   expect(said("-q=1")).toBe("2 --quiet takes no value; ");
   expect(said("--port", "")).toBe("2 --port needs a value; ");
   expect(said("--prot", "1")).toBe("2 unknown option --prot; did you mean --port?");

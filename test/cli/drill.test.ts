@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ROOT } from "../support/netns.ts";
@@ -43,6 +43,22 @@ test("words and options may be given several times, and a profile", async () => 
   expect(await drill("defined.pkt", "-D", "OTHER", "--define", "WRONG=1")).toMatchObject({ code: 1 });
   expect(await drill("good.pkt", "-o", "mtu=1000", "--option", "bind_port=99")).toMatchObject({ code: 1 });
   expect(await drill("good.pkt", "--profile", "freebsd", "--strict", "--seed", "5")).toMatchObject({ code: 0 });
+});
+
+test("--neutral leaves windows free, --tolerance the time; a folder says for whom its scripts are", async () => {
+  writeFileSync(
+    join(folder, "window.pkt.txt"),
+    `${GOOD}+0 < S 0:0(0) win 9 <mss 1000>\n+.02 > S. 0:0(0) ack 1 win 7 <mss 1460>\n`,
+  );
+  expect(await drill("window.pkt.txt")).toMatchObject({ code: 1 });
+  expect(await drill("--neutral", "window.pkt.txt", "--tolerance", "30ms")).toMatchObject({ code: 0 });
+  expect(await drill("--tolerance", "30", "good.pkt")).toMatchObject({ code: 2 });
+  mkdirSync(join(folder, "others"));
+  writeFileSync(join(folder, "others/drill.options"), "--profile=freebsd\n");
+  writeFileSync(join(folder, "others/theirs.pkt"), `#ifndef STANDARD\n0 close(9) = 0\n#endif\n${GOOD}`);
+  expect(await drill("others")).toMatchObject({ code: 0 });
+  expect(await drill("others", "--profile", "linux")).toMatchObject({ code: 1 });
+  rmSync(join(folder, "others"), { recursive: true });
 });
 
 test("--json is one object per script, --verbose prints packets, --pcap writes them", async () => {

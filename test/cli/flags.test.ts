@@ -26,23 +26,28 @@ test("whole numbers are written with digits alone and lie between their bounds",
   }
 });
 
-test("times are microseconds; a bare number is seconds", () => {
-  expect(["30", "1.5s", "20ms", "250us", "2min", "1h"].map((text) => flags(text).time("x"))).toEqual([
+test("times are microseconds, and a number needs its unit: five what?", () => {
+  expect(["30s", "1.5s", "20ms", "250us", "2min", "1h"].map((text) => flags(text).time("x"))).toEqual([
     30e6, 1.5e6, 20e3, 250, 120e6, 3600e6,
   ]);
-  for (const bad of ["fast", "1 s", "-1s", "1d", ""]) expect(wrong(() => flags(bad).time("x"))).toBe(2);
+  for (const bad of ["fast", "1 s", "-1s", "1d", "", "501h", "5"]) expect(wrong(() => flags(bad).time("x"))).toBe(2);
+  expect(() => flags("5").time("x")).toThrow("--x 5 has no unit");
 });
 
-test("sizes are powers of 1024", () => {
-  expect(["1500", "10k", "64M", "1G", "1.5K", "8MiB", "8mb", "0"].map((text) => flags(text).size("x"))).toEqual([
-    1500,
-    10 * 1024,
-    64 << 20,
-    1 << 30,
-    1536,
-    8 << 20,
-    8 << 20,
-    0,
-  ]);
-  for (const bad of ["big", "1Q", "-5", "1 M"]) expect(wrong(() => flags(bad).size("x"))).toBe(2);
+test("k, M and G are powers of 1000, Ki, Mi and Gi of 1024", () => {
+  const sizes = {
+    "1500": 1500,
+    "10k": 10_000,
+    "64M": 64e6,
+    "1G": 1e9,
+    "1.5K": 1500,
+    "8MiB": 8 << 20,
+    "8Mi": 8 << 20,
+    "8mb": 8e6,
+    "10kB": 10_000,
+    "0": 0,
+  };
+  expect(Object.keys(sizes).map((text) => flags(text).size("x"))).toEqual(Object.values(sizes));
+  for (const bad of ["big", "1Q", "-5", "1 M", "1001T", "1ki5", "kB"])
+    expect(wrong(() => flags(bad).size("x"))).toBe(2);
 });

@@ -156,7 +156,7 @@ for (const [name, program] of PROGRAMS) {
     const env = { TCPNET_DEMO_INSIDE: "here", TCPNET_DRILL_INSIDE: "1", TCPNET_DEMO_SOCKET: join(canaries, "socket") };
     // A parent in the same namespace, as the shell of a user is.
     const shell = ["sh", "-c", '"$@"; exit $?', "sh"];
-    const demo = await ns.run([...shell, program, "demo", "--size", "10k", "--loss", "1%"], { env });
+    const demo = await ns.run([...shell, program, "demo", "--size", "10k", "--delay", "1ms"], { env });
     expect([demo.code, demo.stdout]).toEqual([0, expect.stringContaining("a network of its own (unshare --net)")]);
     expect(await ns.must(["ls", "/run"])).toBe("");
     const script = `${ROOT}test/drill/handshake/accept-blocks.pkt`;

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { CliError } from "#cli/cli-error";
 import { Flags } from "#cli/flags";
-import { impairment } from "#cli/link-flags";
+import { impairment, refuseLoneSeed } from "#cli/link-flags";
 
 const read = (values: Record<string, string>) => impairment(new Flags(values));
 
@@ -20,6 +20,18 @@ test("single flags and --link are one language; single flags go on top", () => {
   expect(read({ reorder: "1%", delay: "5ms", seed: "1" })?.profiles.in.reorder.probability).toBe(0.01);
 });
 
+test("what one flag needs may stand in another, in whatever order", () => {
+  expect(read({ link: "queue 50", rate: "10mbit" })?.profiles.out.queue.packets).toBe(50);
+  expect(read({ link: "reorder 1%", delay: "5ms" })?.profiles.out.delay).toBe(5000);
+});
+
+test("a seed that draws nothing is refused", () => {
+  const seed = new Flags({ seed: "3" });
+  expect(() => refuseLoneSeed(seed, null)).toThrow("--seed needs a link flag");
+  expect(() => refuseLoneSeed(seed, read({ link: "clear" }))).not.toThrow();
+  expect(() => refuseLoneSeed(new Flags({}), null)).not.toThrow();
+});
+
 test("without a seed one is drawn and said, so that it can be typed again", () => {
   expect(read({ loss: "1%" })?.text).toMatch(/^loss 1%, seed \d+$/);
 });
@@ -28,8 +40,12 @@ test("what cannot be understood names its flag", () => {
   const tries: readonly (readonly [Record<string, string>, RegExp])[] = [
     [{ loss: "200%" }, /^--loss 200%/],
     [{ delay: "5" }, /^--delay 5/],
-    [{ reorder: "1%" }, /^--reorder 1%/],
-    [{ link: "dealy 5ms" }, /^--link dealy/],
+    [{ reorder: "1%" }, /^the link's reorder needs a delay/],
+    [{ queue: "0" }, /^the link's queue needs a rate or a trace/],
+    [{ link: "codel" }, /^the link's codel needs a rate or a trace/],
+    [{ loss: "1%", lossGe: "1%,10%" }, /^--loss and --loss-ge exclude each other/],
+    [{ link: "loss 1% loss 2%" }, /^--link "loss 1% loss 2%" cannot be understood/],
+    [{ link: "dealy 5ms" }, /^--link "dealy 5ms"/],
     [{ loss: "1%", seed: "x" }, /^--seed x/],
   ];
   for (const [values, words] of tries) {

@@ -64,8 +64,8 @@ const USAGE: readonly (readonly [string, RegExp])[] = [
   ["host tun0 10.0.0.1/24 10.0.1.5 --loss much", /--loss much cannot be understood/],
   ["host tun0 10.0.0.1/24 10.0.1.5 --link dealy", /--link dealy cannot be understood/],
   ["host tun0 10.0.0.1/24 10.0.1.5 -w -", /cannot carry both the capture and the data/],
-  ["host a-name-beyond-fifteen 10.0.0.1/24 10.0.1.5", /is no name for a device[\s\S]*1 to 15 bytes/],
-  ["host tun/0 10.0.0.1/24 10.0.1.5", /"tun\/0" is no name for a device/],
+  ["host a-name-beyond-fifteen 10.0.0.1/24 10.0.1.5", /is not a valid device name[\s\S]*1 to 15 bytes/],
+  ["host tun/0 10.0.0.1/24 10.0.1.5", /"tun\/0" is not a valid device name/],
   ["host tun0 10.0.0.1/24 10.0.1.5 more", /host has no use for "more"[\s\S]*for example/],
   ["demo --size huge", /--size huge is not a size/],
   ["netup --mtu 5", /--mtu 5 is out of range/],
@@ -75,6 +75,16 @@ const USAGE: readonly (readonly [string, RegExp])[] = [
   ["peer tun1 10.0.1.1/24 10.0.0.7 --timeout 9999h", /--timeout 9999h is too long/],
   ["peer tun1 10.0.1.1/24 10.0.0.7 --source 9999T", /--source 9999T is too much/],
   ["--port 1 pear", /no command 1/],
+  ["peer tun1 10.0.1.1/24 10.0.0.7 --timeout 5", /--timeout 5 has no unit\n +say 5ms or 5s/],
+  ["peer tun1 10.0.1.1/24 10.0.0.7 --port 1 --port 2", /--port is given twice\n +give it once/],
+  ["peer tun1 10.0.1.1/24 10.0.0.7 --queue 0", /queue needs a rate or a trace[\s\S]*add --rate 10mbit/],
+  ["peer tun1 10.0.1.1/24 10.0.0.7 --seed 3", /--seed needs a link flag/],
+  ["demo --seed 3", /--seed needs a link flag/],
+  ["link shwo", /did you mean show\?/],
+  ["link set dealy 5ms", /did you mean delay\?[\s\S]*\n +\^\n[\s\S]*link --help/],
+  ["link change loss 1% loss 2%", /"loss" is given twice/],
+  ["netup --subnet banana", /--subnet banana[\s\S]*--subnet 10\.77\.0\.0\/16/],
+  ["netup --subnet 10.77.0.5", /no prefix length\n +say 10\.77\.0\.0\/24/],
 ];
 
 test("what cannot be meant is told in words with exit code 2, and nothing is done", async () => {
@@ -103,7 +113,7 @@ test("help is a command, too", async () => {
 test("what was typed cannot move the terminal's cursor", async () => {
   const { code, stderr } = await tcpnet("host", "\u001b[31mtun0", "10.0.0.1/24", "10.0.1.5");
   expect(code).toBe(2);
-  expect(stderr).toContain('"\\x1b[31mtun0" is no name for a device');
+  expect(stderr).toContain('"\\x1b[31mtun0" is not a valid device name');
   expect(stderr).not.toContain("\u001b");
 });
 
@@ -116,7 +126,7 @@ test("with --json a failure is an object", async () => {
 test("the demo in memory carries every byte and says how it went, on standard output", async () => {
   const { code, stdout, stderr } = await tcpnet("demo", "--memory", "--size", "300k", "--loss", "1%", "--seed", "7");
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  expect(stdout).toMatch(/✓ host → peer {3}307 kB .*SHA-256 equal/);
+  expect(stdout).toMatch(/✓ host → peer {3}300 kB .*SHA-256 equal/);
   expect(stdout).toMatch(/✓ peer → host/);
   for (const word of ["→ SYN ", "SYN-SENT", "SYN-RECEIVED", "ESTABLISHED", "FIN", "seed 7"])
     expect(stdout).toContain(word);

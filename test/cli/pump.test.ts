@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CliError } from "#cli/cli-error";
@@ -123,6 +123,41 @@ test("what the disk refuses is told with the file's name and the reason", () =>
     } finally {
       closeSync(fd);
     }
+  }));
+
+test("a file read by position is read from there by every reader, whatever the descriptor's offset is", () =>
+  withFolder(async (folder) => {
+    writeFileSync(join(folder, "a"), "0123456789");
+    const fd = openSync(join(folder, "a"), "r");
+    const into = new Uint8Array(100);
+    for (let i = 0; i < 2; i++) {
+      const source = new FileSource(fd, "a", 4);
+      expect([source.read(into), source.read(into), source.bytes]).toEqual([6, 0, 6]);
+      expect(Buffer.from(into.subarray(0, 6)).toString()).toBe("456789");
+    }
+    closeSync(fd);
+  }));
+
+test("what comes for a reader that has left goes to the next one; a pipe at its end is spent", () =>
+  withFolder(async (folder) => {
+    expect(Bun.spawnSync(["mkfifo", join(folder, "pipe")]).exitCode).toBe(0);
+    // Both ends are held open until the writer is done.
+    const fd = openSync(join(folder, "pipe"), "r+");
+    const reading = openSync(join(folder, "pipe"), "r");
+    const source = new FileSource(reading, "pipe");
+    const [first, second] = [new Uint8Array(100), new Uint8Array(100)];
+    const left = source.read(first);
+    source.leave();
+    writeSync(fd, "for the second");
+    expect(await left).toBe(0);
+    const n = await source.read(second);
+    expect(Buffer.from(second.subarray(0, n)).toString()).toBe("for the second");
+    expect(first[0]).toBe(0);
+    expect(source.isSpent).toBe(false);
+    closeSync(fd);
+    expect(await source.read(first)).toBe(0);
+    expect(source.isSpent).toBe(true);
+    closeSync(reading);
   }));
 
 test("a pipe is no file, a file is one, and what is not open is none", () =>

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { Prng } from "#base/prng";
 import { Slab } from "#base/slab";
@@ -87,7 +87,7 @@ test("the queue holds so many packets behind the one in the transmitter; the tai
 });
 
 test("a queue in bytes takes what fits", () => {
-  const b = bench("rate 1mbit queue 2kb");
+  const b = bench("rate 1mbit queue 2kib");
   expect(b.offer(0, 1_500, 0)).toBe(marks.NO_DROP);
   expect(b.offer(1, 1_500, 0)).toBe(marks.NO_DROP);
   expect(b.offer(2, 1_000, 0)).toBe(marks.LINK_QUEUE_FULL);
@@ -197,12 +197,64 @@ test("another profile takes effect at once, and what is on the wire arrives as i
   b.link.set(parseLink("delay 10ms loss nth 2"), 1_000);
   for (let i = 1; i <= 3; i++) b.offer(i, 100, 2_000);
   b.run(NEVER);
-  // The order is kept: 1 and 3 wait behind 0.
   expect(b.arrivals.map((a) => [a.id, a.time])).toEqual([
+    [1, 12_000],
+    [3, 12_000],
     [0, 100_000],
-    [1, 100_000],
-    [3, 100_000],
   ]);
+});
+
+describe("a link that is set right again is right for new packets at once", () => {
+  /** Packet 0 to 9 meet the mistake; the link is then set right, and packet 10 to 12 are offered. When the latter arrive, us later. */
+  const after = (mistake: string, right: string, cells?: number) => {
+    const b = bench(mistake, 1, cells);
+    for (let i = 0; i < 10; i++) b.offer(i, 100, i);
+    b.link.set(parseLink(right), 1_000_000);
+    for (let i = 10; i < 13; i++) b.offer(i, 100, 1_000_000);
+    b.run(NEVER);
+    expect(b.imbalance()).toBe(0);
+    return b.arrivals.filter(({ id }) => id >= 10).map(({ id, time }) => [id, time - 1_000_000]);
+  };
+  const atOnce = (us: number) => [10, 11, 12].map((id) => [id, us]);
+
+  test.each([
+    ["a delay of 20 s", "delay 20s"],
+    ["a delay of 20 s with jitter", "delay 20s jitter 5s"],
+    ["a rate of 100 bit/s", "rate 100bit"],
+    ["a link that was down", "down 0s-100s"],
+    ["all of it lost", "loss 100%"],
+  ])("%s", (_, mistake) => {
+    expect(after(mistake, "delay 1ms")).toEqual(atOnce(1_000));
+  });
+
+  test("although more is under way than the model has room for: new packets take the place of old ones", () => {
+    expect(after("delay 20s", "delay 1ms", 10)).toEqual(atOnce(1_000));
+  });
+
+  test("what is left of the packet in the transmitter goes at the new rate", () => {
+    const b = bench("rate 8kbit");
+    b.offer(0, 1000, 0);
+    b.link.set(parseLink("rate 80kbit"), 500_000);
+    b.offer(1, 1000, 500_000);
+    b.run(NEVER);
+    expect(b.arrivals.map(({ time }) => time)).toEqual([550_000, 650_000]);
+  });
+
+  test("packets of one setting keep their order, whatever came before", () => {
+    const b = bench("delay 1s");
+    for (let round = 0; round < 50; round++) {
+      const since = round * 10_000;
+      b.link.set(parseLink(`delay ${(round * 37) % 90}ms jitter ${(round * 7) % 30}ms`), since);
+      for (let i = 0; i < 20; i++) b.offer(round * 20 + i, 100, since + i * 100);
+    }
+    b.run(NEVER);
+    const places = b.arrivals.map(({ id }) => id);
+    for (let round = 0; round < 50; round++) {
+      const ids = places.filter((id) => Math.floor(id / 20) === round);
+      expect(ids).toEqual([...ids].sort((x, y) => x - y));
+      expect(ids).toHaveLength(20);
+    }
+  });
 });
 
 test("what finds no room in the storage is dropped and counted, never silently", () => {

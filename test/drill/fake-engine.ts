@@ -108,6 +108,14 @@ export class FakeEngine implements Engine {
     return true;
   }
 
+  information(): Readonly<Record<string, number>> {
+    return {};
+  }
+
+  initial(): SettingValue | undefined {
+    return undefined;
+  }
+
   connect(): never {
     throw new Error("the fake only listens");
   }

@@ -16,8 +16,7 @@ const CHANGES: readonly [string, (line: string) => string][] = [
   ],
   [
     "options",
-    (line) =>
-      /<\.\.\.>/.test(line) ? line : line.includes("<") ? line.replace(/<.*>/, "") : `${line} <nop,nop,nop,nop>`,
+    (line) => (/<\.\.\.>/.test(line) ? line : line.includes("<") ? line.replace(/<.*>/, "") : `${line} <mss 7>`),
   ],
   ["window", (line) => line.replace(/ win (\d+)/, (_, n) => ` win ${Number(n) - 1}`)],
   ["time", (line) => line.replace(/^\+(\S+?)(~\S+)?(\s+)/, (_, t, _to, blank) => `+${2 * Number(t) + 1}${blank}`)],

@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
+import { readScript } from "#drill/config";
 import { drill } from "#drill/drill";
 import type { Profile } from "#drill/engine";
 import { scripts } from "#drill/main";
 import type { Reported } from "#drill/report";
+import { optionsAbove } from "#drill/script-files";
 import { StackEngine } from "#drill/stack-engine";
 
 /** The scripts of this folder, each with the text it has. */
@@ -10,15 +12,22 @@ export const OWN: readonly { readonly path: string; readonly source: string }[] 
   (path) => ({ path, source: readFileSync(path, "utf8") }),
 );
 
-/** Folders named after a profile are written for it, the others for Linux. */
+/** What the script or its folder says it is written for. */
 export function profileOf(path: string): Profile {
-  return path.includes("/freebsd/") ? "freebsd" : path.includes("/rfc793/") ? "rfc793" : "linux";
+  const source = OWN.find((each) => each.path === path)?.source ?? "";
+  const nothing = new Map<string, string>();
+  return readScript(source, path, {
+    profile: undefined,
+    defines: nothing,
+    options: nothing,
+    folders: optionsAbove(path),
+  }).profile;
 }
 
 /** Runs a text as the script of that path, strictly: no packet goes unread. */
 export function runOwn(path: string, source: string): Reported {
   return drill(source, path, {
-    profile: profileOf(path),
+    profile: undefined,
     defines: new Map(),
     options: new Map(),
     strict: true,

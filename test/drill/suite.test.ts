@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { relative } from "node:path";
 import { scriptLines } from "#drill/report";
-import { OWN, profileOf, runOwn } from "./own.ts";
+import { OWN, runOwn } from "./own.ts";
 
 /** Every script of this folder against the stack, with --strict: no packet goes unread. */
 describe("scripts", () => {
@@ -9,7 +9,7 @@ describe("scripts", () => {
     test(relative(import.meta.dir, path), () => {
       const reported = runOwn(path, source);
       if (reported.result.status === "ok") return;
-      const replay = `tcpnet drill --profile ${profileOf(path)} --strict --verbose ${path}`;
+      const replay = `tcpnet drill --strict --verbose ${path}`;
       throw new Error(`${scriptLines(reported, true).join("\n")}\nreplay: ${replay}`);
     });
   }

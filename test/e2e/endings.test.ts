@@ -44,7 +44,7 @@ labTestWith(["nft"], "nobody answers: 11, and the likely reason", async (lab) =>
 labTest("nobody comes: 11", async (lab) => {
   const { code, stderr } = await lab.tcpnet(...HOST, "--timeout", "500ms").ended;
   expect(code).toBe(11);
-  expect(stderr).toMatch(/nobody connected within 0\.5 s/);
+  expect(stderr).toMatch(/nobody connected within 500 ms/);
 });
 
 labTest(
@@ -67,7 +67,7 @@ labTest("unreachable, as the kernel says by ICMP: 13", async (lab) => {
 labTest("reset in the middle: 12; the second Ctrl-C resets, with 130", async (lab) => {
   const { host, peer } = await open(lab);
   host.child.kill("SIGINT");
-  await host.says(/closing both directions; Ctrl-C again resets/);
+  await host.says(/FIN sent; waiting up to 10 s for the other side to close; Ctrl-C again resets/);
   await peer.says(/CLOSE-WAIT/);
   host.child.kill("SIGINT");
   expect((await host.ended).code).toBe(130);
@@ -85,6 +85,56 @@ labTest("Ctrl-C ends both directions in order when the other side closes, too: 1
   peer.endInput();
   const [h, p] = await Promise.all([host.ended, peer.ended]);
   expect([h.code, p.code, p.stdout.toString()]).toEqual([130, 0, "last words"]);
+});
+
+labTest("Ctrl-C before anybody came: nothing is waited for, and that is what is said", async (lab) => {
+  const host = lab.tcpnet(...HOST);
+  await host.says(/waiting at/);
+  host.child.kill("SIGINT");
+  const { code, stderr } = await host.ended;
+  expect(code).toBe(130);
+  expect(stderr).toMatch(/· stopped waiting: nobody is connected\n$/);
+});
+
+labTest("Ctrl-C, and the other side does not close: after 10 s it is reset, and that is said", async (lab) => {
+  const { host, peer } = await open(lab);
+  const began = performance.now();
+  host.child.kill("SIGINT");
+  const { code, stderr } = await host.ended;
+  expect(code).toBe(130);
+  expect(stderr).toMatch(/FIN sent[\s\S]*the other side has not closed within 10 s: reset[\s\S]*ended by this side/);
+  expect(performance.now() - began).toBeGreaterThan(9_000);
+  expect((await peer.ended).code).toBe(12);
+});
+
+labTest("Ctrl-C in the middle of a file: RST, so that the other side does not take it for the whole", async (lab) => {
+  for (const [hostFlags, peerFlags, words] of [
+    [["--send", "/dev/zero"], ["--recv", "/dev/null"], /FIN sent|are still to be delivered/],
+    [["--source", "10G"], ["--recv", "/dev/null"], /not all of it was sent yet: RST, so that the other side knows/],
+    [["--recv", "/dev/null"], ["--source", "10G"], /the other side was still sending: RST, so that/],
+  ] as const) {
+    const { host, peer } = await open(lab, hostFlags, peerFlags);
+    await Bun.sleep(300);
+    host.child.kill("SIGINT");
+    await host.says(words);
+    peer.endInput();
+    const [h, p] = await Promise.all([host.ended, peer.ended]);
+    expect([h.code, p.code]).toEqual([130, hostFlags[1] === "/dev/zero" ? 0 : 12]);
+  }
+});
+
+labTest("SIGTERM tells nothing of connections that are over already", async (lab) => {
+  const host = lab.tcpnet(...HOST, "--keep", "--send", "README.md");
+  await host.says(/waiting/);
+  const peer = lab.tcpnet(...PEER);
+  await peer.says(/CLOSE-WAIT/);
+  peer.endInput();
+  await peer.ended;
+  await host.says(/TIME-WAIT[\s\S]*waiting for the next/);
+  host.child.kill("SIGTERM");
+  const { code, stderr } = await host.ended;
+  expect(code).toBe(143);
+  expect(stderr).not.toMatch(/ABORT/);
 });
 
 labTest("SIGTERM: an RST to the other side, and 143", async (lab) => {
@@ -164,14 +214,6 @@ labTest("a silent peer that vanishes is noticed by keep-alive: 14", async (lab) 
   expect((await peer.ended).code).toBe(14);
 });
 
-labTest("the device is removed under way: 1, in words", async (lab) => {
-  const { host } = await open(lab);
-  await lab.ns.must(["ip", "link", "del", "tun0"]);
-  const { code, stderr } = await host.ended;
-  expect(code).toBe(1);
-  expect(stderr).toMatch(/tun0 vanished/);
-});
-
 labTest("a full disk on --recv: 1, in words, and the sender learns that not all arrived: 12", async (lab) => {
   await lab.ns.must(["mkdir", "-p", "/run/small"]);
   await lab.ns.must(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", "/run/small"]);
@@ -182,15 +224,6 @@ labTest("a full disk on --recv: 1, in words, and the sender learns that not all 
   const [h, p] = await Promise.all([host.ended, peer.ended]);
   expect([h.code, p.code]).toEqual([1, 12]);
   expect(h.stderr).toMatch(/\/run\/small\/file[\s\S]*the disk is full \(ENOSPC\)/);
-});
-
-labTest("nobody reads standard output any more: a quiet end", async (lab) => {
-  const host = lab.tcpnet(...HOST, "--source", "50M");
-  await host.says(/waiting/);
-  const line = `$T ${PEER.join(" ")} < /dev/null | head -c 1000 | wc -c`;
-  const { stdout, stderr } = await lab.shell(line).ended;
-  expect(stdout.toString().trim()).toBe("1000");
-  expect(stderr).not.toMatch(/error|EPIPE/);
 });
 
 labTest("a device in use, and one that is not ours: 3, with who has it", async (lab) => {

@@ -138,7 +138,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a SYN in the window resets",
     file: "tcp/arrives-steps.ts",
-    find: "if ((tcb.params.rfc5961 && tcb.params.challengeSyn) || tcb.state === TIME_WAIT) {",
+    find: "if (tcb.params.rfc5961 && (tcb.params.challengeSyn || tcb.state === TIME_WAIT)) {",
     replace: "if (tcb.state === TIME_WAIT) {",
   },
   {

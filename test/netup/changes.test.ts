@@ -18,7 +18,7 @@ const rule: Change = {
   spec: ["-i", "a", "-o", "b"],
 };
 const zone = (before: string | null): Change => ({ what: "zone", name: "tun0", before, after: "trusted" });
-const link: Change = { what: "link", name: "tun0" };
+const link: Change = { what: "link", name: "tun0", owner: null };
 
 const showing = (...links: object[]) => new Recorded().tell("ip -d -j addr show dev tun0", JSON.stringify(links));
 
@@ -55,6 +55,7 @@ test("a device that we made and had no time to mark is deleted; one that looks u
     tunJson("tun0", "", null, null, true),
     { ...bare(), flags: ["LOWER_UP"] },
     { ...bare(), linkinfo: { info_kind: "veth" } },
+    tunJson("tun0", "", null, "somebody", false),
   ]) {
     expect(undo(showing(other).tell("ip link delete dev tun0", ""), link).outcome).toBe("left");
   }

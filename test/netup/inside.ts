@@ -25,7 +25,7 @@ function mayDie(changes: boolean): void {
   if (changes && untilDeath-- === 0) process.kill(process.pid, "SIGKILL");
 }
 
-const CHANGING = /^(ip (tuntap|link|addr) (add|set)|nft -j -f|\S*tables\S* .* -I )/;
+const CHANGING = /^(ip (tuntap|link|addr) (add|set|del)|nft (-j -f|delete)|\S*tables\S* .* -[ID] )/;
 const system: System = {
   ...machine,
   which: (tool) => (tool === without ? null : machine.which(tool)),
@@ -38,6 +38,14 @@ const system: System = {
   write(path, text) {
     mayDie(true);
     machine.write(path, text);
+  },
+  save(path, text) {
+    mayDie(true);
+    machine.save(path, text);
+  },
+  remove(path) {
+    mayDie(true);
+    machine.remove(path);
   },
 };
 const given: NetupOptions = { ...(JSON.parse(options) as NetupOptions), system };

@@ -11,7 +11,8 @@ type Said<T> = { readonly ok: T; readonly text: string };
 type Refused = { readonly error: string; readonly exitCode: number; readonly why: string; readonly fix: string };
 
 const INSIDE = `${import.meta.dir}/inside.ts`;
-const STATE = "/run/tcpnet/state.json";
+/** The only state file: each test has a /run of its own. */
+const STATE = "/run/tcpnet/state-*.json";
 
 async function call<T>(ns: Namespace, words: readonly string[], as: readonly string[] = []): Promise<T> {
   const printed = await ns.must([...as, process.execPath, INSIDE, ...words], { env: outside });
@@ -100,7 +101,7 @@ netTest("what netup made is found and undone without the state file", async (ns)
   await ns.must(["iptables-nft", "-P", "FORWARD", "DROP"]);
   const found = await everything(ns);
   await up(ns);
-  await ns.must(["rm", STATE]);
+  await ns.must(["sh", "-c", `rm ${STATE}`]);
   const undone = await down(ns);
   expect(undone.ok.undone.map((each) => each.key.split(" ")[0]).sort()).toEqual([
     "link",
@@ -139,8 +140,78 @@ netTest("killed at any moment, netup leaves what netdown undoes to the letter", 
     expect((await down(ns)).ok.exitCode).toBe(0);
     expect(await everything(ns)).toBe(found);
   }
-  // Ten commands for the devices, two sysctls, two rules, one table, and the run that came through.
-  expect(moments).toBe(16);
+  // Ten commands for the devices, two sysctls, two rules, one table; eight times the state; the run that came through.
+  expect(moments).toBe(24);
+});
+
+netTest("killed at any moment, netup leaves what the next netup completes", async (ns) => {
+  await ns.must(["iptables-nft", "-P", "FORWARD", "DROP"]);
+  const found = await everything(ns);
+  await up(ns);
+  const standing = await everything(ns);
+  await down(ns);
+  let killed = true;
+  for (let moments = 0; killed; moments++) {
+    const env = { ...outside, TCPNET_TEST_DIES: String(moments) };
+    killed = (await ns.run([process.execPath, INSIDE, "netup"], { env })).code === 128 + 9;
+    const { ok } = await up(ns);
+    expect([moments, ok.exitCode, ok.probe?.outcome, await everything(ns)]).toEqual([moments, 0, "passed", standing]);
+    expect((await down(ns)).ok.exitCode).toBe(0);
+    expect(await everything(ns)).toBe(found);
+  }
+});
+
+netTest("killed at any moment, netdown leaves what the next one undoes to the letter", async (ns) => {
+  await ns.must(["iptables-nft", "-P", "FORWARD", "DROP"]);
+  const found = await everything(ns);
+  let killed = true;
+  for (let moments = 0; killed; moments++) {
+    await up(ns);
+    const env = { ...outside, TCPNET_TEST_DIES: String(moments) };
+    killed = (await ns.run([process.execPath, INSIDE, "netdown"], { env })).code === 128 + 9;
+    expect((await down(ns)).ok.exitCode).toBe(0);
+    expect(await everything(ns)).toBe(found);
+  }
+});
+
+netTest("netdown clears away what killed programs left, and nothing that is in use", async (ns) => {
+  const here = "/run/tcpnet";
+  await up(ns);
+  const other = /\d+/.exec(outside.TCPNET_TEST_OUTSIDE!)![0];
+  // A namespace that is gone, one that lives (the test's own), a state that was being written.
+  for (const name of ["state-1.json", `state-${other}.json`, "state-2.json.new"])
+    await ns.must(["touch", `${here}/${name}`]);
+  const listen = `Bun.listen({ unix: process.argv[1], socket: { data() {} } }); console.log("listening");`;
+  const listeners = ["link-1-dead.sock", "link-1-alive.sock"].map((name) =>
+    ns.spawn([process.execPath, "-e", listen, `${here}/${name}`]),
+  );
+  for (const listener of listeners) await listener.stdout.getReader().read();
+  listeners[0]!.kill("SIGKILL");
+  await listeners[0]!.exited;
+  // What is that young may be about to be listened at.
+  await ns.must(["touch", "-d", "-1min", `${here}/link-1-dead.sock`, `${here}/link-1-alive.sock`]);
+  const { ok, text } = await down(ns);
+  expect(ok.exitCode).toBe(0);
+  expect(text).toContain(`removed   ${here}/link-1-dead.sock: left by a killed program`);
+  expect((await ns.must(["ls", here])).split("\n")).toEqual(["link-1-alive.sock", `state-${other}.json`, ""]);
+  listeners[1]!.kill("SIGKILL");
+});
+
+netTest("a state that somebody else can have written is not obeyed: exit code 3", async (ns) => {
+  await up(ns);
+  const forge = async (line: string) => {
+    await ns.must(["sh", "-c", line]);
+    const refused = await call<Refused>(ns, ["netdown", "{}"]);
+    return [refused.exitCode, refused.why];
+  };
+  const mend = `chmod 644 ${STATE}; chmod 755 /run/tcpnet`;
+  expect(await forge(`chmod 666 ${STATE}`)).toEqual([3, expect.stringMatching(/others may write to \S+ \(mode 666\)/)]);
+  expect(await forge(`${mend}; chmod 777 /run/tcpnet`)).toEqual([
+    3,
+    expect.stringMatching(/others may write to \/run\/tcpnet /),
+  ]);
+  const link = `for f in ${STATE}; do mv $f /run/real; ln -s /run/real $f; done`;
+  expect(await forge(`${mend}; ${link}`)).toEqual([3, expect.stringContaining("symbolic link")]);
 });
 
 netTest("global forwarding and back leaves every interface's own setting as it was", async (ns) => {
@@ -286,7 +357,7 @@ netTest("several at once are as one after the other, and the lock of a killed on
   const all = await Promise.all([up(ns), up(ns), up(ns), up(ns)]);
   expect(all.map(({ ok }) => ok.exitCode)).toEqual([0, 0, 0, 0]);
   expect(all.filter(({ ok }) => ok.steps.length > 0).length).toBe(1);
-  await ns.must(["sh", "-c", `echo 4194305 > ${STATE}.lock`]);
+  await ns.must(["sh", "-c", "echo 4194305 > /run/tcpnet/lock"]);
   await Promise.all([down(ns), down(ns)]);
   expect(await everything(ns)).toBe(found);
 });
@@ -308,7 +379,7 @@ netTest("without nft the raw table of iptables untracks, and netdown takes the r
   const said = JSON.parse(await ns.must([process.execPath, INSIDE, "netup"], { env })) as Said<NetupResult>;
   expect(said.ok.probe?.outcome).toBe("passed");
   expect(await ns.must(["iptables-nft", "-t", "raw", "-S"])).toContain("-A PREROUTING -d 10.0.1.0/24 -i tun0");
-  await ns.must(["rm", STATE]);
+  await ns.must(["sh", "-c", `rm ${STATE}`]);
   await ns.must([process.execPath, INSIDE, "netdown"], { env });
   expect(await ns.must(["iptables-nft", "-t", "raw", "-S"])).not.toContain("tun0");
 });

@@ -3,9 +3,12 @@ import { netdown } from "#netup/netdown";
 import { netup } from "#netup/netup";
 import type { Probe, Trial } from "#netup/probe";
 import { renderNetdown, renderNetup, renderStatus, toJson } from "#netup/render";
-import { STATE_FILE, type State, statePath } from "#netup/state";
+import { type State, statePath } from "#netup/state";
 import { status } from "#netup/status";
 import { Recorded, tunJson } from "./recorded.ts";
+
+/** The state of the namespace that a recorded machine is in. */
+const STATE_FILE = "/run/tcpnet/state-4026531840.json";
 
 const trial = (from: string, to: string, arrived: boolean): Trial => ({
   from,
@@ -76,7 +79,9 @@ test("a state file that cannot be written stops netup before it changes anything
   system.save = () => {
     throw new Error("EACCES: permission denied, mkdir '/run/tcpnet'");
   };
-  await expect(netup({ system }, passes)).rejects.toMatchObject({ fix: expect.stringContaining("TCPNET_STATE") });
+  await expect(netup({ system }, passes)).rejects.toMatchObject({
+    fix: expect.stringContaining("mount -t tmpfs tmpfs /run"),
+  });
   expect(system.log.join("\n")).not.toMatch(/tuntap|nft -j -f/);
 });
 
@@ -101,25 +106,78 @@ test("a damaged state file is said to be one, and nothing is done on its word", 
   }
 });
 
-test("the state of another boot is none, that of another namespace stays untouched beside ours", async () => {
+test("the state of another boot or of an earlier namespace is none, that of another namespace stays untouched beside ours", async () => {
   const system = willing();
   await netup({ system }, passes);
   const theirs = system.files.get(STATE_FILE)!;
   system.links.set("/proc/self/ns/net", "net:[4026532777]");
-  expect(statePath(system, undefined)).toBe("/run/tcpnet/state-4026532777.json");
+  expect(statePath(system)).toBe("/run/tcpnet/state-4026532777.json");
   expect(netdown({ system }).undone).toEqual([]);
   expect(system.files.get(STATE_FILE)).toBe(theirs);
+  system.links.set("/proc/self/ns/net", "net:[4026531840]");
+  const keys = () => netdown({ system, dryRun: true }).undone.map(({ key }) => key);
+  expect(keys()).not.toEqual([]);
+  // The number of a namespace that is gone is given to a new one.
+  system.networkCookie = "8";
+  expect(keys()).toEqual([]);
+  system.networkCookie = "7";
   system.files.set("/proc/sys/kernel/random/boot_id", "boot-2");
-  expect(statePath(system, undefined)).toBe(STATE_FILE);
-  expect(netdown({ system }).undone).toEqual([]);
+  expect(keys()).toEqual([]);
 });
 
-test("the state file is the option's, else the environment's, else under /run", () => {
-  const system = new Recorded();
-  expect(statePath(system, undefined)).toBe(STATE_FILE);
-  system.env = { TCPNET_STATE: "/tmp/a.json" };
-  expect(statePath(system, undefined)).toBe("/tmp/a.json");
-  expect(statePath(system, "/tmp/b.json")).toBe("/tmp/b.json");
+test("no variable says where the state file lies, and without a record none is written", async () => {
+  const system = willing();
+  system.env = { TCPNET_STATE: "/elsewhere/a.json" };
+  expect(statePath(system)).toBe(STATE_FILE);
+  const { stateFile } = await netup({ system, record: false }, passes);
+  expect([stateFile, system.files.has(STATE_FILE)]).toEqual([null, false]);
+});
+
+test("a state file that somebody else may have written is refused, and told why", async () => {
+  const system = willing();
+  await netup({ system }, passes);
+  system.suspects.set(STATE_FILE, "others may write to it");
+  const refused = { exitCode: 3, why: "others may write to it", fix: expect.stringContaining(`rm ${STATE_FILE}`) };
+  system.log.length = 0;
+  expect(() => netdown({ system })).toThrow(expect.objectContaining(refused));
+  expect(() => status({ system })).toThrow(expect.objectContaining(refused));
+  await expect(netup({ system }, passes)).rejects.toMatchObject(refused);
+  expect(system.log).toEqual([]);
+});
+
+test("netdown under other names than those that netup set up undoes nothing, and says what stands", async () => {
+  const system = willing();
+  await netup({ system }, passes);
+  const refused = {
+    exitCode: 3,
+    message: "netup set up tun0,tun1, not foo,bar",
+    fix: expect.stringContaining("netdown"),
+  };
+  expect(() => netdown({ system, ifs: "foo,bar" })).toThrow(expect.objectContaining(refused));
+  expect(() => netdown({ system, ifs: "tun0,bar" })).toThrow(expect.objectContaining({ exitCode: 3 }));
+  expect(() => netdown({ system, ifs: "foo,bar", dryRun: true })).toThrow(expect.objectContaining(refused));
+  // The same where only the kernel tells what stands.
+  system.tell("ip -d -s -j addr", JSON.stringify([tunJson("tun0", "tcpnet:v1:host", null, null)]));
+  system.files.delete(STATE_FILE);
+  expect(() => netdown({ system, ifs: "foo,bar" })).toThrow(
+    expect.objectContaining({ message: "netup set up tun0, not foo,bar" }),
+  );
+  expect(system.log.join("\n")).not.toContain("delete");
+  expect(netdown({ system, ifs: "tun1,tun0", dryRun: true }).undone.map(({ key }) => key)).toEqual(["link tun0"]);
+});
+
+test("where nothing stands, netdown under any names has nothing to do", () => {
+  expect(netdown({ system: willing(), ifs: "foo,bar" }).undone).toEqual([]);
+});
+
+test("a rule that bears our comment and says something that netup never says is left to whoever made it", () => {
+  const theirs = "-A FORWARD -s 192.0.2.0/24 -i eth0 -m comment --comment tcpnet -j ACCEPT";
+  const ours = "-A FORWARD -i tun0 -o tun1 -m comment --comment tcpnet -j ACCEPT";
+  const system = willing().tell("iptables-nft -w 5 -v -S", ["-P FORWARD DROP", theirs, ours].join("\n"));
+  system.tell("nft -j list ruleset", JSON.stringify({ nftables: [{ table: { family: "ip", name: "filter" } }] }));
+  expect(netdown({ system, dryRun: true }).undone.map(({ key }) => key)).toEqual([
+    "rule iptables-nft filter FORWARD -i tun0 -o tun1 -m comment --comment tcpnet -j ACCEPT",
+  ]);
 });
 
 test("what could not be undone stays in the state file for the next netdown", async () => {

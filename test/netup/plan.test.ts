@@ -204,6 +204,7 @@ test("what stands already is not planned again", () => {
   links[1] = tunJson("tun1", "tcpnet:v1:peer", null, "alice", false);
   system.tell("ip -d -s -j addr", JSON.stringify(links));
   expect(commands(planned(system, { user: "alice" }))).toEqual([
+    "ip link set dev tun1 addrgenmode none multicast off txqueuelen 2000 mtu 1500",
     "ip addr add 10.0.1.1/24 dev tun1",
     "ip link set dev tun1 up",
   ]);

@@ -10,6 +10,9 @@ export class Recorded implements System {
   readonly links = new Map<string, string>();
   readonly answers: [string, string | number][] = [];
   readonly missing = new Set<string>();
+  /** Files that somebody else may have made, and why. */
+  readonly suspects = new Map<string, string>();
+  networkCookie: string | null = "7";
   env: Record<string, string | undefined> = {};
   uid = 0;
 
@@ -75,6 +78,18 @@ export class Recorded implements System {
 
   lock() {
     return () => {};
+  }
+
+  distrust(path: string) {
+    return this.suspects.get(path) ?? "";
+  }
+
+  sweep(): string[] {
+    return [];
+  }
+
+  cookie(): string | null {
+    return this.networkCookie;
   }
 
   remove(path: string) {

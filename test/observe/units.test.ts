@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { bytesText, clockText, counted, rateText, timeText } from "#observe/units";
+import { bytesText, clockText, counted, exactBytesText, rateText, timeText } from "#observe/units";
 
 test("numbers read as people say them", () => {
   expect([0, 999, 1000, 9_995, 9_996, 999_499, 999_500, 8_388_608, 64 << 20, 2.15e9].map(bytesText)).toEqual([
@@ -27,6 +27,22 @@ test("numbers read as people say them", () => {
     "1 packet",
     "2 packets",
     "0 packets",
+  ]);
+});
+
+test("a size that somebody typed is shown as it was typed", () => {
+  expect([0, 999, 1000, 1234, 10_000, 10_240, 1.5e6, 8 << 20, 64e6, 65_536, 5e9].map(exactBytesText)).toEqual([
+    "0 B",
+    "999 B",
+    "1 kB",
+    "1234 B",
+    "10 kB",
+    "10 KiB",
+    "1.5 MB",
+    "8 MiB",
+    "64 MB",
+    "64 KiB",
+    "5 GB",
   ]);
 });
 

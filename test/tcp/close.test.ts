@@ -261,6 +261,22 @@ describe("ABORT (§3.10.5)", () => {
     expect(b.leftovers()).toEqual(GONE);
   });
 
+  test.each(["FIN-WAIT-1", "CLOSE-WAIT"] as const)(
+    "from %s on, before our FIN was sent: RST, or the peer waits for ever",
+    (before) => {
+      const b = TcpBench.at("ESTABLISHED");
+      if (before === "CLOSE-WAIT") b.in("F.");
+      b.out();
+      b.stack.closeSend(b.tcb, b.now);
+      if (before === "FIN-WAIT-1") b.in("F.");
+      expect(b.state).toBe(before === "CLOSE-WAIT" ? "LAST-ACK" : "CLOSING");
+      b.stack.abort(b.tcb, b.now);
+      expect(b.out().map((sent) => sent.flags)).toEqual(["R."]);
+      b.stack.release(b.tcb);
+      expect(b.leftovers()).toEqual(GONE);
+    },
+  );
+
   test("queues on both sides are thrown away", () => {
     const b = TcpBench.at("ESTABLISHED");
     b.send(100_000);

@@ -6,13 +6,14 @@ import { NO_OFFLOAD } from "#device/device";
 import { pair } from "#device/pair";
 import { ownEnvironment } from "#ffi/environment";
 import { netup } from "#netup/netup";
-import { bytesText } from "#observe/units";
+import { exactBytesText } from "#observe/units";
 import { CliError, fileError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
 import { type DemoOptions, demoOptions } from "../demo-plan.ts";
 import { Stage, writeRandom } from "../demo-stage.ts";
 import { verdict } from "../demo-verdict.ts";
 import { type Endpoint, endpoint, type Role } from "../endpoint.ts";
+import { openEnds } from "../ends.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_SIGHUP, EXIT_SIGINT, EXIT_SIGTERM } from "../exit-codes.ts";
 import { DEMO_INSIDE, DEMO_SOCKET, isolation, toldInside } from "../isolation.ts";
 import { LAB } from "../lab.ts";
@@ -22,13 +23,11 @@ import { impaired } from "../open-device.ts";
 import { programName, selfCommand } from "../program.ts";
 import { Session } from "../session.ts";
 import type { SessionOptions } from "../session-options.ts";
-import { bold, say, speakOnStandardOutput, speakWithoutWaiting } from "../terminal.ts";
+import { bold, say, speakOnStandardOutput } from "../terminal.ts";
 import { Voice } from "../voice.ts";
 import { wrapped } from "../wrapped.ts";
 
 const FULL_OFFLOAD = { checksum: true, tso4: true, tso6: true };
-/** How long one program may go on when the other has failed, ms. */
-const GRACE_MS = 1_000;
 /** Not the default: Wireshark takes whatever uses 7000 for another protocol, and a newcomer opens the capture first. */
 const PORT = 7007;
 
@@ -74,8 +73,6 @@ async function again(way: readonly string[]): Promise<number> {
 
 async function perform(options: DemoOptions, where: string): Promise<number> {
   const folder = newFolder();
-  const voice = new Voice(options.manner);
-  speakWithoutWaiting((lines) => voice.gap(lines));
   const stage = new Stage(options.manner);
   let stopped = 0;
   const actors: { stop(): void }[] = [];
@@ -89,7 +86,7 @@ async function perform(options: DemoOptions, where: string): Promise<number> {
   try {
     if (options.manner === "plain") tellBeginning(options, where);
     for (const role of ["host", "peer"] as const) writeRandom(join(folder, `from-${role}`), options.size);
-    if (!options.memory) await prepare(options, folder);
+    if (!options.memory) await prepare(options);
     const codes = options.memory
       ? await inMemory(options, folder, stage, actors)
       : await inKernel(options, folder, stage, actors);
@@ -123,7 +120,7 @@ function tellBeginning({ size, impairment, memory }: DemoOptions, where: string)
     ...field("where", where),
     ...field("map", map),
     ...field("link", impairment === null ? "clean" : `${impairment.text} (each way, at the peer)`),
-    ...field("plan", `${bytesText(size)} of random data each way at once, then both sides close`),
+    ...field("plan", `${exactBytesText(size)} of random data each way at once, then both sides close`),
     "",
   );
 }
@@ -133,9 +130,9 @@ function field(name: string, text: string): string[] {
   return wrapped(text, 70).map((line, i) => `  ${(i === 0 ? name : "").padEnd(8)}${line}`);
 }
 
-async function prepare({ mtu }: DemoOptions, folder: string): Promise<void> {
+async function prepare({ mtu }: DemoOptions): Promise<void> {
   // Whoever called sudo is nobody there.
-  const result = await netup({ mtu, user: "root", stateFile: join(folder, "state.json"), program: programName });
+  const result = await netup({ mtu, user: "root", record: false, program: programName });
   const failed = result.findings.find((finding) => finding.level === "fail");
   if (failed !== undefined) throw new CliError(EXIT_FAILURE, failed.what, failed.why, `${programName} demo --memory`);
 }
@@ -173,11 +170,8 @@ async function inKernel(
   const capture = options.write === undefined ? [] : ["--write", options.write];
   const peer = spawn("peer", [...options.linkArguments, ...(await socketArguments(options)), ...capture]);
   const first = await Promise.race([host.exited, peer.exited]);
-  if (first !== EXIT_OK) {
-    // Where one fails the other waits for it in vain, unless all had arrived and only a capture could not be written.
-    await Promise.race([Promise.all([host.exited, peer.exited]), Bun.sleep(GRACE_MS)]);
-    for (const actor of actors) actor.stop();
-  }
+  // Where one fails the other would wait for it in vain.
+  if (first !== EXIT_OK) for (const actor of actors) actor.stop();
   const [hostCode, peerCode] = await Promise.all([host.exited, peer.exited]);
   await Promise.all([host.listening, peer.listening]);
   return { host: hostCode, peer: peerCode };
@@ -215,25 +209,25 @@ async function inMemory(
     const end = role === "host" ? a : impairment === null ? b : impaired(b, impairment);
     const path = role === "peer" ? options.write : undefined;
     const { device, capture } = captured(end, path, voice);
-    const session = await Session.open(sessionFor(role, options, folder), device, voice);
+    const its = sessionFor(role, options, folder);
+    const session = await Session.open(its, openEnds(its), device, voice);
     const endControl = await controlLink(end, socket, voice);
     actors.push({ stop: () => session.abort(EXIT_SIGINT) });
-    const close = async () => {
+    const close = () => {
       endControl();
-      return await endCapture(capture, path, voice);
+      endCapture(capture, path, voice);
     };
     return { session, close };
   };
   const sides = [await begin("host"), await begin("peer")] as const;
-  const codes = { host: EXIT_FAILURE, peer: EXIT_FAILURE };
   try {
-    [codes.host, codes.peer] = await Promise.all([sides[0].session.run(), sides[1].session.run()]);
+    const [host, peer] = await Promise.all([sides[0].session.run(), sides[1].session.run()]);
+    return { host, peer };
   } finally {
     // Both at once: either end takes the link away from the other.
     await Promise.all(sides.map(({ session }) => session.end()));
-    for (const { close } of sides) if (!(await close())) codes.peer ||= EXIT_FAILURE;
+    for (const { close } of sides) close();
   }
-  return codes;
 }
 
 function sessionFor(role: Role, options: DemoOptions, folder: string): SessionOptions {

@@ -1,27 +1,32 @@
 import { closeSync, openSync } from "node:fs";
+import { suggest } from "#base/suggest";
 import { ScriptError, Unsupported } from "#drill/ast";
 import { type ConfigureOptions, configure } from "#drill/config";
-import type { Profile } from "#drill/engine";
+import { PROFILE_NAMES, type Profile } from "#drill/engine";
 import { drillCommand, onStack, scripts } from "#drill/main";
 import { type CliError, fileError, usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
 import { isInside, onKernel, playInside } from "../drill-kernel.ts";
 import type { Flags } from "../flags.ts";
 import { print } from "../print.ts";
-import { suggest } from "../suggest.ts";
 import { visible } from "../visible.ts";
-
-const PROFILES = ["linux", "freebsd", "rfc793"] as const;
 
 /** `tcpnet drill`: what came of the scripts is the result, so it goes to standard output. */
 export async function run({ args, flags }: Call): Promise<number> {
   for (const path of args) checkPath(path);
   const kernel = flags.has("kernel");
   if (kernel) checkKernelFlags(flags);
+  else if (flags.text("jobs") !== undefined) {
+    throw usageError(
+      "--jobs needs --kernel",
+      "without it scripts run in virtual time, one after the other",
+      "leave it out",
+    );
+  }
   const options = {
-    profile: profile(flags.text("profile") ?? "linux"),
+    profile: profile(flags.text("profile")),
     defines: pairs(flags, "define", "1"),
-    options: pairs(flags, "option", ""),
+    options: scriptOptions(flags),
     strict: flags.has("strict"),
     seed: flags.whole("seed", 0, 0xffffffff) ?? 1,
   };
@@ -54,7 +59,7 @@ const JOBS = 4;
 
 function checkKernelFlags(flags: Flags): void {
   const name = flags.text("profile") ?? "linux";
-  if (name !== "linux" && PROFILES.some((each) => each === name))
+  if (name !== "linux" && PROFILE_NAMES.some((each) => each === name))
     throw usageError(
       `--kernel has no profile ${name}`,
       "it runs the scripts against this machine's own TCP, which is Linux'",
@@ -64,11 +69,25 @@ function checkKernelFlags(flags: Flags): void {
     throw usageError("--kernel has no --seed", "a kernel draws its numbers by itself", "leave --seed out");
 }
 
-function profile(name: string): Profile {
-  const found = PROFILES.find((each) => each === name);
-  if (found !== undefined) return found;
-  const near = suggest(name, PROFILES);
-  throw usageError(`there is no profile ${name}`, `there are ${PROFILES.join(", ")}`, near ? `--profile ${near}` : "");
+/** Undefined: each script, or its folder, says which one it is written for. */
+function profile(name: string | undefined): Profile | undefined {
+  const found = PROFILE_NAMES.find((each) => each === name);
+  if (name === undefined || found !== undefined) return found;
+  const near = suggest(name, PROFILE_NAMES);
+  throw usageError(
+    `there is no profile ${name}`,
+    `there are ${PROFILE_NAMES.join(", ")}`,
+    near ? `--profile ${near}` : "",
+  );
+}
+
+/** --option, and the flags that stand for one. */
+function scriptOptions(flags: Flags): Map<string, string> {
+  const options = pairs(flags, "option", "");
+  const tolerance = flags.time("tolerance");
+  if (tolerance !== undefined) options.set("tolerance_usecs", `${tolerance}`);
+  if (flags.has("neutral")) options.set("neutral", "");
+  return options;
 }
 
 /** `NAME=VALUE`, each once; a name alone has the value that is given here. */
@@ -76,14 +95,16 @@ function pairs(flags: Flags, flag: string, alone: string): Map<string, string> {
   const found = new Map<string, string>();
   for (const text of flags.texts(flag)) {
     const [, name, value = alone] = /^-{0,2}([A-Za-z_]\w*)(?:=(.*))?$/s.exec(text) ?? [];
-    if (name === undefined) throw usageError(`--${flag} ${text} cannot be understood`, "say NAME=VALUE");
+    if (name === undefined) throw usageError(`--${flag} ${text} cannot be understood`, "", "say NAME=VALUE");
+    if (found.has(name)) throw usageError(`--${flag} ${name} is given twice`, "", "give it once");
     found.set(name, value);
   }
   return found;
 }
 
 /** A value that no script could have at its head, IPv4 or IPv6; what only tcpnet does not have is the scripts' matter. */
-function checkOptions(outside: ConfigureOptions): void {
+function checkOptions(options: Omit<ConfigureOptions, "profile">): void {
+  const outside = { ...options, profile: "linux" } as const;
   const wrong = ["ipv4", "ipv6"].map((value) => {
     const position = { file: "", line: 0, column: 0 };
     try {

@@ -1,20 +1,30 @@
 import { readdirSync } from "node:fs";
-import { type Answer, askControl, controlFolder, controlPath, isHeard, ROOT_FOLDER } from "#chaos/control";
+import { resolve } from "node:path";
+import { type Answer, askControl, controlFolder, controlPath, isHeard, ROOT_FOLDER, readRequest } from "#chaos/control";
+import { LinkSyntaxError } from "#device/link-error";
+import type { DeliveryTrace } from "#device/link-profile";
 import { countsText } from "#device/link-text";
+import { parseLinks } from "#device/link-words";
 import { CliError, usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
+import { readTun } from "../endpoint.ts";
 import { EXIT_NOT_READY, EXIT_OK, EXIT_PERMISSION } from "../exit-codes.ts";
 import { linkCommand } from "../link-control.ts";
 import { print } from "../print.ts";
-import { programName } from "../program.ts";
+import { asTyped, programName } from "../program.ts";
 
 /** How a link comes to be that can be changed. */
 const HOW = `start one: ${programName} chaos, or host, peer and demo with a link flag (--link clear makes a clean one)`;
 
 /** `tcpnet link show|set|change|clear [words]`: changes a link that runs. */
 export async function run({ args, flags }: Call): Promise<number> {
-  const path = flags.text("socket") ?? (await socketOf(flags.text("dev")));
-  const line = args.join(" ").replaceAll("\n", " ");
+  const line = requestLine(args);
+  const socket = flags.text("socket");
+  const device = flags.text("dev");
+  if (socket !== undefined && device !== undefined) {
+    throw usageError("--socket and --dev exclude each other", "both say which link is meant", "give one of them");
+  }
+  const path = socket ?? (await socketOf(device === undefined ? undefined : readTun(device)));
   const answer = await askControl(path, line).catch((error: Error) => {
     throw unheard(path, error);
   });
@@ -24,6 +34,28 @@ export async function run({ args, flags }: Call): Promise<number> {
   print(flags.has("json") ? `${JSON.stringify(answer)}\n` : words(answer));
   return EXIT_OK;
 }
+
+/** The line for the program that has the link. Throws CliError for one that no link could carry out. */
+function requestLine(args: readonly string[]): string {
+  const words = args.join(" ").trim().split(/\s+/);
+  // The other program may run in another folder.
+  const line = words.map((word, i) => (words[i - 1] === "trace" ? resolve(word) : word)).join(" ");
+  try {
+    const { words } = readRequest(line);
+    parseLinks(words, undefined, () => ANY_TRACE, true);
+  } catch (error) {
+    const pointed = error instanceof LinkSyntaxError ? `\n${error.pointed()}` : "";
+    throw usageError(
+      "the link was not changed",
+      `${(error as Error).message}${pointed}`,
+      asTyped("tcpnet link --help explains every word, with examples"),
+    );
+  }
+  return line;
+}
+
+/** Stands for a trace file: the program that has the link reads it. */
+const ANY_TRACE: DeliveryTrace = { times: Float64Array.of(1), period: 1, name: "" };
 
 function words({ text, counts }: Answer): string {
   const rows = Object.entries(counts ?? {}).map(([way, of]) => `  ${way.padEnd(3)}  ${countsText(of)}`);

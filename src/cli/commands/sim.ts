@@ -1,5 +1,7 @@
 import { closeSync, openSync } from "node:fs";
+import { suggest } from "#base/suggest";
 import { CLEAR_LINK, type LinkProfile } from "#device/link-profile";
+import { readTime } from "#device/link-units";
 import { type LinkProfiles, parseLinks } from "#device/link-words";
 import { type FlowResult, type TransferOptions, transfer } from "#sim/transfer";
 import { transferTable } from "#sim/transfer-table";
@@ -11,14 +13,14 @@ import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
 import type { Flags } from "../flags.ts";
 import { impairment } from "../link-flags.ts";
 import { OutputClosed, outputFailure, print, STDOUT, writeWhole } from "../print.ts";
-import { suggest } from "../suggest.ts";
 import { columnsOf, say } from "../terminal.ts";
 
 /** The link where no flag says one. */
 const USUAL_LINK = "delay 20ms rate 10mbit queue 100";
 /** Both buffers of a connection: less makes a window that is never worth opening, more is more than a window can be. */
-const BUFFER_MIN = 1 << 10;
-const BUFFER_MAX = 1 << 30;
+const BUFFER_MIN = 1e3;
+const BUFFER_MAX = 1e9;
+const BUFFER = 16e6;
 /** Characters of the event log that wait for one write. */
 const CHUNK = 1 << 16;
 
@@ -39,11 +41,13 @@ export async function run({ flags }: Call): Promise<number> {
   return result.flows.every(well) ? EXIT_OK : EXIT_FAILURE;
 }
 
-function readOptions(flags: Flags): TransferOptions {
+/** What the flags ask for. Throws CliError. */
+export function readOptions(flags: Flags): TransferOptions {
   const time = flags.time("time") ?? Number.POSITIVE_INFINITY;
-  const bytes = flags.size("bytes") ?? (time === Number.POSITIVE_INFINITY ? 10 << 20 : Number.POSITIVE_INFINITY);
-  if (bytes === 0) throw usageError("--bytes 0 sends nothing", "", "for example --bytes 10M");
-  if (time === 0) throw usageError("--time 0 is over before anything happens", "", "for example --time 60s");
+  const bytes = flags.size("bytes") ?? (time === Number.POSITIVE_INFINITY ? 10e6 : Number.POSITIVE_INFINITY);
+  if (bytes === 0) throw usageError(`--bytes ${flags.text("bytes")} sends nothing`, "", "for example --bytes 10M");
+  if (time === 0)
+    throw usageError(`--time ${flags.text("time")} is over before anything happens`, "", "for example --time 60s");
   if (flags.has("bidir") && flags.has("reverse")) throw usageError("--bidir and --reverse contradict one another");
   return {
     seed: flags.whole("seed", 0, 0xffff_ffff) ?? 1,
@@ -62,14 +66,11 @@ function readOptions(flags: Flags): TransferOptions {
 /** The link flags, and half of the round trip on each way. Without any of them: what a home has. */
 function link(flags: Flags, bytes: number): LinkProfiles {
   const asked = impairment(flags);
-  const text = flags.text("rtt");
-  if (asked === null && text === undefined) return parseLinks(USUAL_LINK);
+  const rtt = flags.time("rtt");
+  if (asked === null && rtt === undefined) return parseLinks(USUAL_LINK);
   const profiles = asked?.profiles ?? { out: CLEAR_LINK, in: CLEAR_LINK };
-  if (bytes === Number.POSITIVE_INFINITY && text === undefined) checkPace(profiles);
-  if (text === undefined) return profiles;
-  // As in a link's words a number without a unit is not understood: five what?
-  if (/^[\d.]+$/.test(text)) throw usageError(`--rtt ${text} has no unit`, "", `for example --rtt ${text}ms`);
-  const rtt = flags.time("rtt")!;
+  if (bytes === Number.POSITIVE_INFINITY && rtt === undefined) checkPace(profiles);
+  if (rtt === undefined) return profiles;
   if (profiles.out.delay > 0 || profiles.in.delay > 0) {
     throw usageError(
       "--rtt and a delay both say how long the way is",
@@ -91,9 +92,9 @@ function checkPace({ out, in: back }: LinkProfiles): void {
 
 /** Of each flow in turn, by its congestion control. */
 function params(flags: Flags): Partial<TcpParams>[] {
-  const buffer = flags.size("buffer") ?? 16 << 20;
+  const buffer = flags.size("buffer") ?? BUFFER;
   if (buffer < BUFFER_MIN || buffer > BUFFER_MAX) {
-    throw usageError(`--buffer ${flags.text("buffer")} is out of range`, "", "a size from 1k to 1G");
+    throw usageError(`--buffer ${flags.text("buffer")} is out of range`, "", "say a size from 1k to 1G");
   }
   const common: Partial<TcpParams> = {
     receiveBuffer: buffer,
@@ -121,13 +122,17 @@ function params(flags: Flags): Partial<TcpParams>[] {
 /** "5s-10s,20s-21s" */
 function stalls(text: string | undefined): TransferOptions["stalls"] {
   if (text === undefined) return [];
-  const unit: Record<string, number> = { ms: 1e3, s: 1e6, min: 60e6 };
   return text.split(",").map((span) => {
-    const match = /^(\d{1,9}(?:\.\d+)?)(ms|s|min)-(\d{1,9}(?:\.\d+)?)(ms|s|min)$/.exec(span);
-    const from = Number(match?.[1]) * unit[match?.[2] ?? "s"]!;
-    const to = Number(match?.[3]) * unit[match?.[4] ?? "s"]!;
-    if (from < to) return { from, to };
-    throw usageError(`--stall ${span === "" ? '""' : span} is not a span of time`, "", "for example --stall 5s-10s");
+    const [from, to, ...more] = span.split("-").map((word) => readTime(word));
+    const what = `--stall ${span === "" ? '""' : span}`;
+    const fix = "for example --stall 5s-10s";
+    if (from === undefined || to === undefined || more.length > 0)
+      throw usageError(`${what} is not a span of time`, "", fix);
+    for (const end of [from, to])
+      if ("wrong" in end) throw usageError(`${what} is not a span of time`, `a time in it ${end.wrong}`, fix);
+    const [begin, end] = [from, to].map((each) => ("value" in each ? each.value : 0)) as [number, number];
+    if (begin < end) return { from: begin, to: end };
+    throw usageError(`${what} ends before it begins`, "", fix);
   });
 }
 

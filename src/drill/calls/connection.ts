@@ -86,7 +86,7 @@ function socket(call: Call): Attempt {
   if (type !== symbol("SOCK_STREAM") || (protocol !== 0 && protocol !== symbol("IPPROTO_TCP"))) {
     return call.unsupported(`socket of type ${type} and protocol ${protocol}`);
   }
-  return () => opened(newTcpSocket(call.world.newFlow(), nonblocking));
+  return () => opened(newTcpSocket(call.world.engine.profile, call.world.newFlow(), nonblocking));
 }
 
 function name(call: Call, s: Socket): Outcome {
@@ -128,6 +128,7 @@ function listen(call: Call, s: Socket, now: number): Outcome {
   const listener = call.world.engine.listen(s.port, call.number(1), s.options, now);
   if (listener instanceof Refused) return failed(listener.errno);
   s.listener = listener;
+  s.backlog = call.number(1);
   s.flow.kind = "listening";
   return done(0);
 }
@@ -225,8 +226,10 @@ function accept(call: Call): Attempt {
       const connection = s.listener.accept(now);
       if (!connection) return s.nonblocking ? failed("EAGAIN") : undefined;
       const flow = call.world.flowOf(connection.localPort, connection.remotePort);
-      const nonblocking = call.name === "accept4" && (call.number(3) & NONBLOCK) !== 0;
-      const child = newTcpSocket(flow ?? s.flow, nonblocking);
+      // On FreeBSD accept() hands O_NONBLOCK on; accept4() never does.
+      const inherited = s.dialect === "freebsd" && s.nonblocking;
+      const nonblocking = call.name === "accept4" ? (call.number(3) & NONBLOCK) !== 0 : inherited;
+      const child = newTcpSocket(s.dialect, flow ?? s.flow, nonblocking);
       child.connection = connection;
       child.port = connection.localPort;
       child.linger = s.linger;

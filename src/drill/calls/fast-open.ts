@@ -9,6 +9,8 @@ import type { Transfer } from "./transfer.ts";
 /** Writes that open the connection themselves: sendto(MSG_FASTOPEN), and the first one after TCP_FASTOPEN_CONNECT (RFC 7413). */
 
 const ZEROCOPY = symbol("MSG_ZEROCOPY")!;
+/** FreeBSD's MSG_EOF: nothing follows. */
+const FIN = symbol("MSG_EOF")!;
 
 /** What the write has done so far. */
 interface Opening {
@@ -16,6 +18,12 @@ interface Opening {
   /** It has sent the SYN. */
   opened?: boolean;
   readonly nonblocking: boolean;
+}
+
+/** What MSG_EOF does behind the last octet. */
+export function shutWrite(s: TcpSocket, now: number): void {
+  s.writeShut = true;
+  s.connection?.shutdownWrite(now);
 }
 
 /** The socket has a connection now. */
@@ -70,6 +78,30 @@ function open(call: Call, s: TcpSocket, t: Transfer, progress: Opening, now: num
   if (n > 0 && t.flags & ZEROCOPY && s.options.get("SO_ZEROCOPY")) s.errors.copied();
   if (!progress.nonblocking) return undefined;
   return n > 0 ? done(n) : failed("EINPROGRESS");
+}
+
+/**
+ * FreeBSD: a write that names the peer connects the socket, and queues its octets at once. With TCP_FASTOPEN the SYN takes what it has
+ * room for. Undefined: this write does not.
+ */
+export function impliedConnect(call: Call, s: TcpSocket, t: Transfer, now: number): Outcome | undefined {
+  const addressed = call.name === "sendto" && call.syscall.args.length > 4;
+  if (s.dialect !== "freebsd" || !addressed || s.connection || s.listener) return undefined;
+  const { engine } = call.world;
+  const bytes = t.text ?? pattern(0, t.count);
+  const opensFast = s.options.get("TCP_FASTOPEN") && !(engine.fastOpenReady(0, s.options, now) instanceof Refused);
+  const port = portOf(call, 4, call.world.connectPort);
+  const connection = engine.connect(s.port, port, s.options, now, opensFast ? bytes : undefined);
+  if (connection instanceof Refused) return failed(connection.errno);
+  attach(s, connection);
+  s.impliedConnect = true;
+  const early = opensFast ? connection.early() : 0;
+  const rest = bytes.subarray(early);
+  const n = early + (rest.length > 0 ? connection.send(rest, { more: false, urgent: false }, now) : 0);
+  s.flow.wrote(0, bytes.subarray(0, n));
+  s.wrote = n;
+  if (t.flags & FIN) return call.unsupported("MSG_EOF with the octets that open a connection");
+  return done(n);
 }
 
 /** connect() with TCP_FASTOPEN_CONNECT: where the SYN could carry data it waits for them. */

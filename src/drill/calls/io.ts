@@ -1,7 +1,7 @@
 import { pattern } from "../codec.ts";
 import { namesOf, symbol } from "../symbols.ts";
 import { errorControls } from "./error-queue.ts";
-import { early } from "./fast-open.ts";
+import { early, impliedConnect, shutWrite } from "./fast-open.ts";
 import { readFrom, writeTo } from "./files.ts";
 import { type Control, messageFaults } from "./messages.ts";
 import { sentOctets } from "./observe.ts";
@@ -30,6 +30,7 @@ const TRUNC = bit("MSG_TRUNC");
 const MORE = bit("MSG_MORE");
 const OOB = bit("MSG_OOB");
 const EOR = bit("MSG_EOR");
+const EOF = bit("MSG_EOF");
 const ERRQUEUE = bit("MSG_ERRQUEUE");
 const ZEROCOPY = bit("MSG_ZEROCOPY");
 const FASTOPEN = bit("MSG_FASTOPEN");
@@ -193,9 +194,11 @@ const write: Step = (call, s, t, progress, now) => {
     const outcome = early(call, s, t, progress, now);
     if (outcome !== "go on") return outcome;
   }
+  const begun = progress.octets === 0 ? impliedConnect(call, s, t, now) : undefined;
+  if (begun) return begun;
   const refused = unwritable(s);
   if (refused) return progress.octets > 0 ? done(progress.octets) : failed(refused);
-  if (opening(s)) {
+  if (opening(s) && !s.impliedConnect) {
     if (!progress.nonblocking) s.connection?.awaitsWriter?.();
     return undefined;
   }
@@ -222,6 +225,7 @@ const write: Step = (call, s, t, progress, now) => {
   progress.waitsForRoom = !complete;
   if (!complete && !(progress.nonblocking && progress.octets > 0)) return undefined;
   s.errors.mark(start, s.wrote, sent);
+  if (complete && t.flags & EOF && s.dialect === "freebsd") shutWrite(s, now);
   return done(progress.octets);
 };
 

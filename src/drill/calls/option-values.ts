@@ -1,48 +1,21 @@
-import type { SettingValue } from "../engine.ts";
+import type { Profile, SettingValue } from "../engine.ts";
 import { symbol } from "../symbols.ts";
+import {
+  asIs,
+  between,
+  flag,
+  INT_MAX,
+  type OptionRule,
+  readOnly,
+  refuse,
+  rule,
+  strict,
+  type Take,
+} from "./option-rule.ts";
+import { FREEBSD_RULES } from "./option-values-freebsd.ts";
 
 /** What Linux says of socket options: values that nobody set, values that it refuses, and what it makes of the others. */
 
-export interface OptionRule {
-  /** What getsockopt says of an option that was never set; undefined: that is the machine's matter. */
-  readonly initial: SettingValue | undefined;
-  /** What becomes of a value that is set: another value, or an errno. */
-  readonly take: (value: number) => number | Refusal;
-  /**
-   * Whose matter it is: the stack's; the calls' alone; nobody's, for nothing of it can be seen but by asking; or nobody's as
-   * long as it stays as it is.
-   */
-  readonly concerns: "stack" | "calls" | "nobody" | "nobody yet";
-  /** Only before there is a connection; EINVAL later. */
-  readonly early: boolean;
-}
-
-export interface Refusal {
-  readonly errno: string;
-}
-
-const refuse = (errno: string): Refusal => ({ errno });
-
-type Concerns = OptionRule["concerns"];
-type Take = OptionRule["take"];
-
-function rule(concerns: Concerns, initial: SettingValue | undefined, take: Take, early = false): OptionRule {
-  return { initial, take, concerns, early };
-}
-
-const asIs: Take = (value) => value;
-/** Anything but 0 is 1. */
-const truth: Take = (value) => Number(value !== 0);
-const between =
-  (low: number, high: number, errno = "EINVAL"): Take =>
-  (value) =>
-    value >= low && value <= high ? value : refuse(errno);
-const flag = (concerns: Concerns, initial: number = 0): OptionRule => rule(concerns, initial, truth);
-/** 0 or 1, and nothing else. */
-const strict = (concerns: Concerns, early = false): OptionRule => rule(concerns, 0, between(0, 1), early);
-const readOnly = (initial: SettingValue | undefined): OptionRule => rule("calls", initial, () => refuse("ENOPROTOOPT"));
-
-const INT_MAX = 2 ** 31 - 1;
 /** net.core.somaxconn. */
 const SOMAXCONN = 4096;
 /** TCP_MIN_MSS to MAX_TCP_WINDOW; 0 takes the limit away. */
@@ -70,7 +43,7 @@ const timestamping: Take = (value) => {
 const typeOfService: Take = (value) => value & 0xfc;
 const hops: Take = (value) => (value === -1 ? 64 : value >= 1 && value <= 255 ? value : refuse("EINVAL"));
 
-export const OPTION_RULES: Readonly<Record<string, OptionRule>> = {
+const LINUX_RULES: Readonly<Record<string, OptionRule>> = {
   SO_DEBUG: flag("nobody"),
   SO_REUSEADDR: flag("nobody"),
   SO_REUSEPORT: flag("nobody"),
@@ -168,6 +141,11 @@ export const OPTION_RULES: Readonly<Record<string, OptionRule>> = {
   IPV6_DONTFRAG: flag("nobody"),
 };
 
+/** Undefined: nobody knows the option. */
+export function optionRule(name: string, profile: Profile): OptionRule | undefined {
+  return (profile === "freebsd" ? FREEBSD_RULES[name] : undefined) ?? LINUX_RULES[name];
+}
+
 /** Options whose value is a name, with the one of a socket that nobody gave any. */
 export const NAMES: Readonly<Record<string, string>> = { TCP_CONGESTION: "cubic" };
 
@@ -191,7 +169,8 @@ export function levelOf(name: string): number | undefined {
 }
 
 /** What getsockopt tells of a value that was set: Linux doubles buffer sizes, and has least sizes for them. */
-export function told(name: string, value: SettingValue): SettingValue {
+export function told(name: string, value: SettingValue, profile: Profile): SettingValue {
+  if (profile === "freebsd") return value;
   if (name === "SO_RCVBUF" || name === "SO_RCVBUFFORCE") return Math.max(2 * Number(value), 2_304);
   if (name === "SO_SNDBUF" || name === "SO_SNDBUFFORCE") return Math.max(2 * Number(value), 4_608);
   return value;

@@ -1,5 +1,5 @@
 import { type Syscall, Unsupported, type Value } from "../ast.ts";
-import type { Engine, EngineConnection, EngineListener, EngineUdp, SettingValue } from "../engine.ts";
+import type { Engine, EngineConnection, EngineListener, EngineUdp, Profile, SettingValue } from "../engine.ts";
 import type { Flow } from "../flow.ts";
 import { numeric, symbol } from "../symbols.ts";
 import type { EpollSocket } from "./epoll.ts";
@@ -12,11 +12,15 @@ import type { UrgentOctet } from "./urgent.ts";
 
 export interface TcpSocket {
   readonly kind: "tcp";
+  /** Whose socket calls it has. */
+  readonly dialect: Profile;
   flow: Flow;
   nonblocking: boolean;
   readonly options: Map<string, SettingValue>;
   port: number;
   listener: EngineListener | undefined;
+  /** How many connections may wait at the listener, as listen() was told. */
+  backlog: number;
   connection: EngineConnection | undefined;
   /** A non-blocking connect that nobody asked about since it finished. */
   connecting: boolean;
@@ -36,6 +40,8 @@ export interface TcpSocket {
   noSpace: boolean;
   /** The octet that URG announced last, until the reader has passed it. */
   urgent: UrgentOctet | undefined;
+  /** FreeBSD: the connection was begun by a write that named the peer. */
+  impliedConnect: boolean;
   /** TCP_FASTOPEN_CONNECT: connect() returned, and the SYN waits for the first write. */
   deferred: boolean;
 }
@@ -120,14 +126,16 @@ export interface World extends Surroundings {
   readFile(path: string): Uint8Array | undefined;
 }
 
-export function newTcpSocket(flow: Flow, nonblocking: boolean): TcpSocket {
+export function newTcpSocket(dialect: Profile, flow: Flow, nonblocking: boolean): TcpSocket {
   return {
     kind: "tcp",
+    dialect,
     flow,
     nonblocking,
     options: new Map(),
     port: 0,
     listener: undefined,
+    backlog: 0,
     connection: undefined,
     connecting: false,
     read: 0,
@@ -140,6 +148,7 @@ export function newTcpSocket(flow: Flow, nonblocking: boolean): TcpSocket {
     seen: SEEN_NOTHING,
     noSpace: false,
     urgent: undefined,
+    impliedConnect: false,
     deferred: false,
   };
 }

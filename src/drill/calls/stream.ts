@@ -19,7 +19,7 @@ export function queue(
 ): number | string {
   const refused = unwritable(s);
   if (refused) return refused;
-  if (opening(s)) return 0;
+  if (opening(s) && !s.impliedConnect) return 0;
   if (bytes.length === 0) return 0;
   const sent = sentOctets(s);
   const n = s.connection!.send(bytes, flags, now);
@@ -34,6 +34,9 @@ export function queue(
 export function unwritable(s: TcpSocket): string | undefined {
   const error = takeError(s);
   if (error) return error;
+  // FreeBSD does not queue for a connection that is not open yet.
+  if (s.dialect === "freebsd" && !s.writeShut && (!s.connection || (opening(s) && !s.impliedConnect)))
+    return "ENOTCONN";
   return !s.connection || s.writeShut || s.connection.state() === "CLOSED" ? "EPIPE" : undefined;
 }
 

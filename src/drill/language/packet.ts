@@ -27,9 +27,9 @@ export function parsePacket(p: Parser): Packet {
   const quotedFirst = quoteBefore(p);
   const ip = quotedFirst ? NO_IP_INFO : ipInfo(p);
   const token = p.lexer.peek();
-  if (quotedFirst && !p.is("icmp")) p.fail('"icmp" after the quoted segment');
+  if (quotedFirst && !ICMP.some((word) => p.is(word))) p.fail('"icmp" after the quoted segment');
   if (token.kind === "word" && FOREIGN.has(token.text)) p.unsupported(`${token.text} packets`);
-  if (p.accept("icmp")) return icmp(p, direction, ip, quotedFirst, position);
+  if (acceptOneOf(p, ICMP)) return icmp(p, direction, ip, quotedFirst, position);
   const ports = portPair(p);
   if (p.accept("udp")) return udp(p, direction, ip, ports, position);
   return tcp(p, direction, ip, ports, position);
@@ -45,13 +45,23 @@ function ipInfo(p: Parser): IpInfo {
     if (known) {
       p.lexer.next();
       ecn = known;
-    } else if (p.accept("tos")) tos = p.bounded("a type of service", 0, 255);
-    else if (p.accept("ttl") || p.accept("hlim")) ttl = p.bounded("a time to live", 0, 255);
-    else if (p.accept("flowlabel")) flowLabel = p.bounded("a flow label", 0, 0xfffff);
-    else p.fail(`noecn, ect0, ect1, ect01, ce, tos, ttl, flowlabel or "${close}"`, token);
+    } else if (acceptOneOf(p, TRAFFIC_CLASS)) tos = p.bounded("a type of service or traffic class", 0, 255);
+    else if (acceptOneOf(p, HOPS)) ttl = p.bounded("a time to live or hop limit", 0, 255);
+    else if (acceptOneOf(p, FLOW)) flowLabel = p.bounded("a flow label", 0, 0xfffff);
+    else p.fail(`noecn, ect0, ect1, ect01, ce, tos, class, ttl, hlim, flowlabel or "${close}"`, token);
     p.accept(",");
   }
   return { ecn, tos, ttl, flowLabel };
+}
+
+/** The same fields of the two families, in the words of both dialects. */
+const TRAFFIC_CLASS = ["tos", "class", "tclass"];
+const HOPS = ["ttl", "hlim", "hoplimit"];
+const FLOW = ["flowlabel", "flow"];
+const ICMP = ["icmp", "icmpv4", "icmpv6"];
+
+function acceptOneOf(p: Parser, words: readonly string[]): boolean {
+  return words.some((word) => p.accept(word));
 }
 
 function portPair(p: Parser): Ports | undefined {
@@ -106,7 +116,7 @@ function flagBits(text: string): number {
   return bits;
 }
 
-/** `start:end(length)`, each number perhaps with a `!` behind it, or `...(length)`. */
+/** `start:end(length)`, each part perhaps with a `!` behind it, or `...(length)`. */
 export function sequenceRange(p: Parser): SequenceRange {
   if (p.accept("...")) return { start: 0, length: parenthesized(p), absolute: false, any: true };
   const token = p.lexer.peek();
@@ -116,6 +126,7 @@ export function sequenceRange(p: Parser): SequenceRange {
   const end = p.bounded("a sequence number", 0, 0xffffffff);
   absolute = p.accept("!") || absolute;
   const length = parenthesized(p);
+  absolute = p.accept("!") || absolute;
   if ((start + length) % 2 ** 32 !== end) {
     throw new ScriptError(token.position, `${start}:${end} are ${end - start} bytes, not the ${length} in parentheses`);
   }

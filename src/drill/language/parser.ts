@@ -25,6 +25,14 @@ export function parseOptions(source: string, file: string, defines: ReadonlyMap<
   return new Parser(new Lexer(source, file, defines)).options();
 }
 
+/** A file of nothing but options, as they stand at the head of a script. */
+export function parseOptionsFile(source: string, file: string, defines: ReadonlyMap<string, string>): ScriptOption[] {
+  const parser = new Parser(new Lexer(source, file, defines));
+  const options = parser.options();
+  if (parser.lexer.peek().kind !== "end") parser.fail("an option (--name or --name=value)");
+  return options;
+}
+
 export class Parser {
   constructor(readonly lexer: Lexer) {}
 

@@ -1,5 +1,4 @@
 import { type Position, ScriptError, Unsupported } from "../ast.ts";
-import { symbol } from "../symbols.ts";
 import { AssertionFailed, Interpreter } from "./interpreter.ts";
 import { parsePython } from "./parser.ts";
 import { NotUnderstood } from "./tokens.ts";
@@ -17,13 +16,16 @@ export class CodeBlocks {
   readonly printed: string[] = [];
   readonly #names = new Map<string, Value>();
 
+  /** @param symbol the values of constants */
+  constructor(readonly symbol: (name: string) => number | undefined) {}
+
   /** Runs one block. Returns undefined, or what the assertion that failed says. */
   run(code: string, variables: Variables, position: Position): string | undefined {
-    const known = (name: string) => variables[name] ?? symbol(name);
+    const known = (name: string) => variables[name] ?? this.symbol(name);
     const interpreter = new Interpreter(
       this.#names,
       (name) => number(known(name)),
-      (name) => variables[name] === undefined && symbol(name) !== undefined,
+      (name) => variables[name] === undefined && this.symbol(name) !== undefined,
     );
     try {
       interpreter.run(parsePython(code));

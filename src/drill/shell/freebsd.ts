@@ -22,19 +22,3 @@ export function tcpdrop(words: readonly string[]): Action[] | undefined {
   const at = words.indexOf("-s");
   return at > 0 && words[at + 1] ? [{ kind: "drop", state: words[at + 1] }] : undefined;
 }
-
-/** FreeBSD's names of states (netstat, sockstat), as the RFC's. */
-export const FREEBSD_STATES: Readonly<Record<string, string>> = {
-  CLOSED: "CLOSED",
-  LISTEN: "LISTEN",
-  SYN_SENT: "SYN-SENT",
-  SYN_RCVD: "SYN-RECEIVED",
-  SYN_RECEIVED: "SYN-RECEIVED",
-  ESTABLISHED: "ESTABLISHED",
-  CLOSE_WAIT: "CLOSE-WAIT",
-  FIN_WAIT_1: "FIN-WAIT-1",
-  CLOSING: "CLOSING",
-  LAST_ACK: "LAST-ACK",
-  FIN_WAIT_2: "FIN-WAIT-2",
-  TIME_WAIT: "TIME-WAIT",
-};

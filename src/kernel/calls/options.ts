@@ -1,5 +1,6 @@
 import type { Value } from "#drill/ast";
-import { informationFaults, shownOption } from "#drill/calls/options";
+import { informationFaults } from "#drill/calls/information";
+import { shownOption } from "#drill/calls/options";
 import { type Attempt, done, type Outcome } from "#drill/calls/sockets";
 import { symbol } from "#drill/symbols";
 import * as libc from "#ffi/libc";
@@ -49,7 +50,7 @@ function getsockopt(call: KernelCall, s: KernelSocket): Outcome {
   if (isNull(expected)) return answered(sockets.getOptionNowhere(s.fd, call.number(1), call.number(2)));
   if (name === "TCP_INFO") {
     if (expected.kind === "ellipsis") return done(0);
-    return done(0, ...informationFaults(call, expected, information(s.fd) ?? {}));
+    return done(0, ...informationFaults(call, expected, information(s.fd) ?? {}, "linux"));
   }
   const room = call.syscall.args.length > 4 && !call.isEllipsis(4) ? (call.listed(4) ?? OPTION_MAX) : OPTION_MAX;
   const bytes = new Uint8Array(OPTION_MAX);

@@ -19,6 +19,8 @@ function complaint(source: string): string {
   throw new Error("the script parsed");
 }
 
+const reading = (profile: "linux" | "freebsd") => ({ profile, defines: new Map(), options: new Map() });
+
 const u32 = fc.integer({ min: 0, max: 0xffffffff });
 const u16 = fc.integer({ min: 0, max: 0xffff });
 const hexText = fc
@@ -74,7 +76,13 @@ describe("packets", () => {
   test("both dialects of sequence numbers", () => {
     expect(packet("> F. 5!:5!(0) ack 7!").sequence).toEqual({ start: 5, length: 0, absolute: true, any: false });
     expect(packet("> F. 5!:5!(0) ack 7!").ackAbsolute).toBe(true);
+    expect(packet("> F. 5:5(0)! ack 7").sequence).toEqual({ start: 5, length: 0, absolute: true, any: false });
     expect(packet("> . ...(100) ack 1").sequence).toEqual({ start: 0, length: 100, absolute: false, any: true });
+  });
+
+  test("fields of the IP header have the words of both families", () => {
+    expect(packet("> [class 0x20, hlim 9] . 1:1(0) ack 1").ip).toEqual(packet("> (tos 32 ttl 9) . 1:1(0) ack 1").ip);
+    expect(packet("> [ect0, flowlabel 0x12] . 1:1(0) ack 1").ip).toMatchObject({ ecn: "ect0", flowLabel: 18 });
   });
 
   test("sequence numbers wrap", () => expect(packet("< . 4294967295:1(2) ack 1 win 9").sequence.length).toBe(2));
@@ -183,7 +191,7 @@ describe("a script as a whole", () => {
     const script = parseScript("CMD\n0 read(3, ..., N) = -1 ERR", "t", defines);
     expect(script.init?.text).toBe("true");
     expect(script.events[0]!.body).toMatchObject({ args: [{ value: 3 }, {}, { value: 16 }], errno: "EAGAIN" });
-    expect(readScript("--define=FD=7\n0 close(FD) = 0", "t", "linux", new Map()).events[0]!.body).toMatchObject({
+    expect(readScript("--define=FD=7\n0 close(FD) = 0", "t", reading("linux")).events[0]!.body).toMatchObject({
       args: [{ value: 7 }],
     });
   });
@@ -192,7 +200,7 @@ describe("a script as a whole", () => {
     const source =
       "#ifdef STANDARD\n0 close(1) = 0\n#else\n0 close(2) = 0\n#endif\n#ifndef OTHER\n+0 close(3) = 0\n#endif\n";
     const closed = (profile: "linux" | "freebsd") =>
-      readScript(source, "t", profile, new Map()).events.map((e) => [e.position.line, (e.body as Syscall).args[0]]);
+      readScript(source, "t", reading(profile)).events.map((e) => [e.position.line, (e.body as Syscall).args[0]]);
     expect(closed("freebsd")).toEqual([
       [2, { kind: "integer", value: 1 }],
       [7, { kind: "integer", value: 3 }],

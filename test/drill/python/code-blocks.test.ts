@@ -2,9 +2,10 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { ScriptError, Unsupported } from "#drill/ast";
 import { CodeBlocks } from "#drill/python/code-blocks";
+import { symbol } from "#drill/symbols";
 
 const AT = { file: "t.pkt", line: 1, column: 1 };
-const run = (code: string, variables: Record<string, number> = {}) => new CodeBlocks().run(code, variables, AT);
+const run = (code: string, variables: Record<string, number> = {}) => new CodeBlocks(symbol).run(code, variables, AT);
 
 test("arithmetic, shifts and bits agree with JavaScript's", () => {
   const leaf = fc.integer({ min: 0, max: 1000 }).map((n) => ({ text: String(n), value: n }));
@@ -96,7 +97,7 @@ describe("statements", () => {
   holds("f-strings", "assert f'{x:03d}|{x!r}|{{}}|{x + 1}' == '005|5|{}|6'");
   holds("imports that are here anyway", "import math, sys\nassert math.ceil(1.2) == 2");
   test("what was printed can be read", () => {
-    const blocks = new CodeBlocks();
+    const blocks = new CodeBlocks(symbol);
     blocks.run("print('cwnd', tcpi_snd_cwnd)\nprint('%5.1f' % 2.24)", { tcpi_snd_cwnd: 10 }, AT);
     expect(blocks.printed).toEqual(["cwnd 10", "  2.2"]);
   });
@@ -117,7 +118,7 @@ describe("what Python itself would raise is a wrong script", () => {
 });
 
 test("names live from block to block, snapshots do not", () => {
-  const blocks = new CodeBlocks();
+  const blocks = new CodeBlocks(symbol);
   expect(blocks.run("before = tcpi_snd_cwnd  # comment", { tcpi_snd_cwnd: 10 }, AT)).toBeUndefined();
   expect(blocks.run("print(before); assert tcpi_snd_cwnd == before + 1", { tcpi_snd_cwnd: 11 }, AT)).toBeUndefined();
 });

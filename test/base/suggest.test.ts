@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { distance, suggest } from "#cli/suggest";
+import { distance, suggest } from "#base/suggest";
 
 const WORDS = ["demo", "netup", "netdown", "host", "peer", "status"];
 

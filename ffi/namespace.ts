@@ -1,0 +1,18 @@
+import { AF_INET, close, datagramSocket } from "./libc.ts";
+import { getOption } from "./sockets.ts";
+
+const SOL_SOCKET = 1;
+const SO_NETNS_COOKIE = 71;
+
+/**
+ * The number of this process's network namespace that no other one has until the next boot: the number of its inode is used
+ * again once it is gone. null before Linux 5.14.
+ */
+export function networkCookie(): string | null {
+  const fd = datagramSocket(AF_INET);
+  if (fd < 0) return null;
+  const cookie = new Uint8Array(8);
+  const n = getOption(fd, SOL_SOCKET, SO_NETNS_COOKIE, cookie);
+  close(fd);
+  return n < 0 ? null : `${new DataView(cookie.buffer).getBigUint64(0, true)}`;
+}

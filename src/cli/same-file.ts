@@ -1,0 +1,88 @@
+/** One file in two places of a command line: it would be emptied before it is read, or two streams would be mixed in it. */
+import { fstatSync, readlinkSync, type Stats, statSync } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
+import { usageError } from "./cli-error.ts";
+import { STDERR } from "./print.ts";
+
+/** A file of the command line, its redirections included. */
+export interface FileInUse {
+  /** As it was typed: "--recv copy", "standard input". */
+  readonly name: string;
+  /** A path, or an open descriptor. */
+  readonly at: string | number;
+  readonly use: "read" | "written";
+}
+
+interface Identity {
+  /** Device and inode; of a file that does not exist, those of its folder and its name. */
+  readonly key: string;
+  /** Null: it does not exist yet, and will be a regular file. */
+  readonly stats: Stats | null;
+}
+
+/** Symbolic links in a row that are followed, as the kernel does. */
+const LINKS_MAX = 40;
+
+/** Throws CliError where two of them are the same file and one is written. Paths that lead nowhere are for whoever opens them. */
+export function refuseSameFile(files: readonly FileInUse[]): void {
+  const seen: { file: FileInUse; identity: Identity }[] = [];
+  for (const file of files) {
+    const identity = identityOf(file.at);
+    if (identity === null) continue;
+    for (const other of seen) {
+      if (identity.key === other.identity.key && clash(file, other.file, identity.stats))
+        throw refusal(other.file, file);
+    }
+    seen.push({ file, identity });
+  }
+}
+
+function clash(a: FileInUse, b: FileInUse, stats: Stats | null): boolean {
+  if (a.use === "read" && b.use === "read") return false;
+  const inherited = typeof a.at === "number" && typeof b.at === "number";
+  // The shell's `> log 2>&1` is one file, written in turn.
+  if (inherited && a.use === b.use) return false;
+  if (stats === null || stats.isFile() || stats.isBlockDevice()) return true;
+  // Terminals and /dev/null can be named as often as anybody likes; under inetd one socket is both input and output.
+  return stats.isFIFO() && !inherited && a.at !== STDERR && b.at !== STDERR;
+}
+
+function refusal(first: FileInUse, second: FileInUse): Error {
+  const [read, written] = first.use === "read" ? [first, second] : [second, first];
+  const what = `${first.name} and ${second.name} are the same file`;
+  if (read.use === "read")
+    return usageError(what, `${written.name} would overwrite what is to be read`, "name another file");
+  return usageError(what, "each would overwrite what the other writes", "name another file");
+}
+
+function identityOf(at: string | number): Identity | null {
+  try {
+    const stats = typeof at === "number" ? fstatSync(at) : statSync(at);
+    return { key: `${stats.dev}:${stats.ino}`, stats };
+  } catch {
+    return typeof at === "number" ? null : identityOfMissing(at);
+  }
+}
+
+function identityOfMissing(path: string): Identity | null {
+  let end = resolve(path);
+  for (let links = 0; links < LINKS_MAX; links++) {
+    const next = linkAt(end);
+    if (next === null) break;
+    end = resolve(dirname(end), next);
+  }
+  try {
+    const folder = statSync(dirname(end));
+    return { key: `${folder.dev}:${folder.ino}/${basename(end)}`, stats: null };
+  } catch {
+    return null;
+  }
+}
+
+function linkAt(path: string): string | null {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return null;
+  }
+}

@@ -94,6 +94,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         ...TRAFFIC,
         ["--any", "let everybody in"],
         ["--keep", "serve one connection after the other; a file is sent to each"],
+        ["--max <number>", "connections at once; SYNs beyond are dropped, and come again (65536)"],
         ...SERVICE,
         [
           "--timeout <time>",

@@ -22,6 +22,8 @@ export interface SessionOptions {
   readonly service: Service;
   /** Serve one connection after the other. */
   readonly keep: boolean;
+  /** Connections in any state, those half open and in TIME-WAIT included; undefined: the stack's default. */
+  readonly max: number | undefined;
   readonly simultaneous: boolean;
   /** Data goes with the SYN, and is taken with it. */
   readonly fastOpen: boolean;
@@ -84,11 +86,13 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
   if (simultaneous && (where.remote === null || keep)) {
     throw usageError("--simultaneous needs one remote", "both sides open actively, to an address that each knows");
   }
+  const serves = keep || (role === "host" && service.kind !== "pipe");
   return {
     endpoint: where,
     port: flags.whole("port", 1, 65_535) ?? DEFAULT_PORT,
     service,
-    keep: keep || (role === "host" && service.kind !== "pipe"),
+    keep: serves,
+    max: maxOf(flags, serves),
     simultaneous,
     fastOpen: flags.has("fast-open"),
     timeout: timeoutOf(flags),
@@ -128,6 +132,19 @@ function serviceOf(flags: Flags): Service {
   if (kinds > 1) throw usageError("--echo, --discard and --source exclude one another");
   if (size !== undefined) return { kind: "source", size };
   return { kind: flags.has("echo") ? "echo" : flags.has("discard") ? "discard" : "pipe" };
+}
+
+/** As many as a heap of them may have; the memory of one is a few kilobytes. */
+const CONNECTIONS_MAX = 1_000_000;
+
+function maxOf(flags: Flags, serves: boolean): number | undefined {
+  const max = flags.whole("max", 1, CONNECTIONS_MAX);
+  if (max === undefined || serves) return max;
+  throw usageError(
+    "--max is for a host that serves many",
+    "this one ends after its first connection",
+    "add --keep or --echo",
+  );
 }
 
 /** Shorter is over before anything happens, µs. */

@@ -48,6 +48,7 @@ export class Session {
   #failed = 0;
   #strangers = 0;
   #toldExhausted = false;
+  readonly #toldFull = new Set<string>();
 
   private constructor(options: SessionOptions, voice: Voice, device: Device, stack: NetStack, ends: Ends) {
     this.#options = options;
@@ -76,7 +77,8 @@ export class Session {
       const told = manner !== "quiet" && !(options.keep && options.service.kind !== "pipe");
       const trace = told || explanation?.isWanted === true ? TRACE_RECORDS : 0;
       const owned = ownPrefix ? { owned: `${e.kernel}` } : {};
-      stack = await createStack({ device, address, kernelAddress: `${e.kernel.address}`, ...owned, trace });
+      const limits = options.max === undefined ? {} : { limits: { connections: options.max } };
+      stack = await createStack({ device, address, kernelAddress: `${e.kernel.address}`, ...owned, ...limits, trace });
     } catch (error) {
       device.close();
       throw error;
@@ -184,10 +186,11 @@ export class Session {
     // Who is named needs no cookie to prove his address: nobody else is let in.
     const early = { fastOpen, params: { fastOpenCookieless: e.remote !== null } };
     const admitted = e.remote === null ? {} : { remote: `${e.remote}` };
-    const backlog = service.kind === "pipe" ? BACKLOG : BACKLOG_OF_SERVICE;
+    const backlog = Math.min(service.kind === "pipe" ? BACKLOG : BACKLOG_OF_SERVICE, Math.ceil(this.#limit / 2));
     const listener = this.#stack.listen({ port, backlog, ...admitted, ...this.#socketOptions(), ...early });
     this.#listener = listener;
     listener.onStranger = ({ hostname }) => this.#tellStranger(hostname, ++this.#strangers);
+    listener.onFull = (what) => this.#warnFull(what, backlog);
     const where = bracketed(`${e.local}`, port);
     this.#voice.event(
       "listen",
@@ -219,8 +222,14 @@ export class Session {
     if (this.#broken !== null) for (const { socket } of this.#active) socket.abort();
     await Promise.all(running);
     const [served, failed] = [this.#served, this.#failed];
-    const ends = failed === 0 ? "" : `, ${failed} of them did not end in order`;
-    this.#voice.event("served", { served, failed }, `· served ${counted(served, "connection")}${ends}`);
+    const { "tcp.rx.limit": limit = 0, "tcp.rx.backlog": full = 0 } = this.#stack.counters();
+    const dropped = limit + full;
+    const words = [
+      `served ${counted(served, "connection")}`,
+      ...(failed === 0 ? [] : [`${failed} of them did not end in order`]),
+      ...(dropped === 0 ? [] : [`dropped ${counted(dropped, "SYN")} for want of room`]),
+    ];
+    this.#voice.event("served", { served, failed, dropped }, `· ${words.join(", ")}`);
     if (this.#broken !== null) throw this.#broken.error;
     this.#refuseSilentEnd();
   }
@@ -321,6 +330,24 @@ export class Session {
   #break(error: unknown): void {
     this.#broken ??= { error };
     void this.#listener?.close();
+  }
+
+  /** Clients whose SYNs are dropped see only that nobody answers: whoever runs the host has to know why. */
+  #warnFull(what: "backlog" | "connections", backlog: number): void {
+    if (this.#toldFull.has(what)) return;
+    this.#toldFull.add(what);
+    const why = "their senders try again; the last line counts them";
+    if (what === "connections") {
+      const limit = `the limit of ${counted(this.#limit, "connection")} is reached`;
+      this.#voice.warn({ what: `${limit}: further SYNs are dropped`, why, fix: "--max changes the limit" });
+    } else {
+      const waiting = `${counted(backlog, "connection")} wait to be served`;
+      this.#voice.warn({ what: `${waiting}: further SYNs are dropped`, why, fix: "" });
+    }
+  }
+
+  get #limit(): number {
+    return this.#stack.engine.limits.connections;
   }
 
   #tellStranger(hostname: string, count: number): void {

@@ -1,5 +1,6 @@
 import { Fifo } from "#base/fifo";
 import type { Listener as EngineListener } from "#tcp/listener";
+import { RX_LIMIT } from "#tcp/marks";
 import { endpointOf } from "./endpoint.ts";
 import { type Floor, TcpSocket } from "./tcp-socket.ts";
 import type { Endpoint, Listener, Socket } from "./types.ts";
@@ -8,6 +9,7 @@ import type { Endpoint, Listener, Socket } from "./types.ts";
 export class TcpListener implements Listener {
   readonly address: Endpoint;
   onStranger: ((remote: Endpoint) => void) | null = null;
+  onFull: ((what: "backlog" | "connections") => void) | null = null;
   readonly #floor: Floor;
   readonly #listener: EngineListener;
   readonly #allowHalfOpen: boolean;
@@ -51,9 +53,14 @@ export class TcpListener implements Listener {
     return this.close();
   }
 
-  /** The engine has something to tell: connections that are ready, or a stranger. */
+  /** The engine has something to tell: connections that are ready, a stranger, SYNs without room. */
   onEvents(): void {
-    const { stranger, strangerPort } = this.#listener;
+    const { stranger, strangerPort, noRoom } = this.#listener;
+    if (noRoom !== 0) {
+      this.#listener.noRoom = 0;
+      const what = noRoom === RX_LIMIT ? "connections" : "backlog";
+      queueMicrotask(() => this.onFull?.(what));
+    }
     if (stranger !== null) {
       this.#listener.stranger = null;
       const remote = endpointOf(stranger, strangerPort);

@@ -48,6 +48,7 @@ export interface StackSettings {
   readonly seed?: number;
   /** Defaults of all connections; times here are µs, as in `TcpParams`. */
   readonly params?: Partial<TcpParams>;
+  /** How much of everything there may be: `{ connections: 100 }`. */
   readonly limits?: Partial<Limits>;
   /** Records of the event ring between two drains (`NetStack.onTrace`). Default 0: no events. */
   readonly trace?: number;
@@ -235,6 +236,11 @@ export interface Listener extends AsyncIterable<Socket>, AsyncDisposable {
   accept(): Promise<Socket | null>;
   /** Called when remotes knocked that are not let in: with the last of each turn (the counter `tcp.rx.stranger` has all). */
   onStranger: ((remote: Endpoint) => void) | null;
+  /**
+   * Called when SYNs were dropped for want of room: the backlog, or `limits.connections`; with the last of each turn (the
+   * counters `tcp.rx.backlog` and `tcp.rx.limit` have all). Their senders try again.
+   */
+  onFull: ((what: "backlog" | "connections") => void) | null;
   /** Ends it: half-open connections vanish, those that nobody accepted are reset; accepted ones go on. */
   close(): Promise<void>;
 }

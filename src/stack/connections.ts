@@ -61,7 +61,14 @@ export class Connections {
     return false;
   }
 
-  /** A connection in CLOSED. Throws ENOBUFS at the limit; packets ask `full` before. */
+  /** There is no room for a SYN: whoever listens is told. Answers the reason, which is a mark. */
+  refuse(listener: Listener, why: number): number {
+    listener.noRoom = why;
+    this.tell(listener);
+    return why;
+  }
+
+  /** A connection in CLOSED. Throws ENOBUFS at the limit; packets ask `isFull` before. */
   create(
     params: Readonly<TcpParams>,
     local: Address,

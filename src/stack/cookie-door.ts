@@ -92,7 +92,7 @@ export class CookieDoor {
     if (mss === 0) return null;
     if (listener.backedUp || this.#connections.isFull(now)) {
       // The peer sends it again with its data, or repeats the data.
-      counters.count(M.RX_BACKLOG);
+      counters.count(this.#connections.refuse(listener, listener.backedUp ? M.RX_BACKLOG : M.RX_LIMIT));
       return null;
     }
     counters.count(M.RX_COOKIE);

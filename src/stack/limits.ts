@@ -1,6 +1,9 @@
 /** Every limit of a stack in one place. What is beyond a limit is refused or dropped, and counted by name. */
 export interface Limits {
-  /** Connections in any state. */
+  /**
+   * Connections in any state. At the limit the oldest one in TIME-WAIT makes room; where there is none, SYNs are dropped (and
+   * come again), counted as `tcp.rx.limit` and told to `Listener.onFull`, and `connect` throws ENOBUFS.
+   */
   connections: number;
   /** Records of segments in flight, over all connections. */
   records: number;

@@ -175,7 +175,8 @@ export class TcpInput {
     if (old === null && this.#cookies.admit(listener, ends, seg, now, reset) !== null) return 0;
     const verdict = listen(listener, seg, reset);
     const cookie = old === null && this.#cookies.due(listener);
-    if (verdict !== 0 && !(cookie && verdict === M.RX_BACKLOG)) return verdict;
+    if (verdict === M.RX_BACKLOG && !cookie) return this.#connections.refuse(listener, verdict);
+    if (verdict !== 0 && verdict !== M.RX_BACKLOG) return verdict;
     if (!listener.admits(remote, remotePort)) {
       closed(seg, reset);
       reset.cause = M.TX_RST_STRANGER;
@@ -195,7 +196,7 @@ export class TcpInput {
       this.#cookies.answer(listener, ends, header, seg, now);
       return 0;
     }
-    if (connections.isFull(now)) return M.RX_BACKLOG;
+    if (connections.isFull(now)) return connections.refuse(listener, M.RX_LIMIT);
     const tcb = connections.create(listener.params, ends.local, localPort, remote, remotePort, now);
     tcb.listener = listener;
     listener.halfOpen++;

@@ -32,6 +32,8 @@ export class Listener {
   /** The last remote that was not let in, for the words "a stranger knocked"; null once told. */
   stranger: Address | null = null;
   strangerPort = 0;
+  /** Why the last SYN was dropped for want of room (a mark); 0 once told. */
+  noRoom = 0;
   /** Something of the floor above. */
   user: unknown = null;
 

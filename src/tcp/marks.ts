@@ -57,6 +57,7 @@ export const RX_TOO_MANY_RANGES = mark("tcp.rx.too-many-ranges", "more holes tha
 export const RX_SYN_DUPLICATE = mark("tcp.rx.syn-duplicate", "our SYN,ACK was lost: the SYN again");
 export const RX_CLOSED = mark("tcp.rx.closed", "no connection and no listener there");
 export const RX_BACKLOG = mark("tcp.rx.backlog", "the listener's backlog is full");
+export const RX_LIMIT = mark("tcp.rx.limit", "the stack has as many connections as it may");
 export const RX_SIGNED = mark("tcp.rx.signed", "a signature that nobody asked for (RFC 2385)");
 export const RX_DEFERRED = mark("tcp.rx.deferred", "the ACK of our SYN,ACK, where the listener waits for data");
 export const RX_COOKIE = mark("tcp.rx.syn-cookie", "a connection by the SYN cookie in its ACK");

@@ -167,3 +167,32 @@ labTestWith(["nc"], "a port where nobody listens refuses the kernel's program", 
   const nc = await lab.shell("exec nc -v -w 3 10.0.0.7 7001 < /dev/null").ended;
   expect(nc.stderr).toContain("Connection refused");
 });
+
+labTestWith(
+  ["nc"],
+  "--max: the connection beyond is told once and counted, and gets in when another ends",
+  async (lab) => {
+    const host = lab.tcpnet(...LISTEN, "--echo", "--max", "2");
+    await host.says(/waiting/);
+    const client = (n: number) => lab.shell(`exec nc -w 20 10.0.0.7 7000`.replace("nc", `nc -p ${4000 + n}`));
+    const first = [client(1), client(2)];
+    for (const [i, each] of first.entries()) {
+      each.type(`${i}\n`);
+      await each.gives(2);
+    }
+    const third = client(3);
+    third.type("3\n");
+    await host.says(
+      /warning the limit of 2 connections is reached: further SYNs are dropped: [\s\S]*--max changes the limit/,
+    );
+    first[0]!.child.kill("SIGKILL");
+    await third.gives(2);
+    host.child.kill("SIGTERM");
+    const { code, stderr } = await host.ended;
+    expect(code).toBe(143);
+    expect(stderr.match(/the limit of/g)?.length).toBe(1);
+    expect(stderr).toMatch(/served 3 connections, dropped \d+ SYNs? for want of room\n/);
+    const refused = await lab.tcpnet(...LISTEN, "--max", "2").ended;
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/--max is for a host that serves many/)]);
+  },
+);

@@ -67,6 +67,29 @@ describe("listener", () => {
     await w.until(w.peer.connect({ ...dial, port: PORT + 1 }).opened);
   });
 
+  test("SYNs without room are counted and told, by what there was no room for; their sender gets in later", async () => {
+    const w = await world({ host: { limits: { connections: 2, memory: 64 << 20 } } });
+    const listener = w.host.listen({ port: PORT });
+    const told: string[] = [];
+    listener.onFull = (what) => told.push(what);
+    const dialed = [1, 2, 3].map((k) => w.peer.connect(dial, { localPort: 1000 + k }));
+    await w.until(Promise.all(dialed.slice(0, 2).map((socket) => socket.opened)));
+    await w.pass(500);
+    expect([told, w.host.counters()["tcp.rx.limit"]]).toEqual([["connections"], 1]);
+    dialed[0]!.abort();
+    await w.until(dialed[2]!.opened);
+    // One that waits to be accepted is in the backlog, and so is the next one, but none after it.
+    const small = w.host.listen({ port: PORT + 1, backlog: 1 });
+    small.onFull = (what) => told.push(what);
+    for (const socket of dialed.slice(1)) socket.abort();
+    await w.pass(100);
+    const more = [1, 2].map((k) => w.peer.connect({ ...dial, port: PORT + 1 }, { localPort: 2000 + k }));
+    await w.until(Promise.all(more.map((socket) => socket.opened)));
+    w.peer.connect({ ...dial, port: PORT + 1 });
+    await w.pass(500);
+    expect(told.at(-1)).toBe("backlog");
+  });
+
   test("a port has one listener; another address or another port is free", async () => {
     const w = await world({ host: { address: [`${HOST}/24`, "10.0.0.8/24"] } });
     const listener = w.host.listen({ port: PORT, hostname: HOST });

@@ -119,7 +119,7 @@ describe("connections", () => {
     const b = new TcpBench({ limits: { connections: 3, memory: MEMORY } }).listen();
     for (let i = 0; i < 5; i++) b.in("S", { seq: 0, mss: 1460, port: 100 + i }).out();
     expect(b.stack.connectionCount).toBe(3);
-    expect(b.count("tcp.rx.backlog")).toBe(2);
+    expect(b.count("tcp.rx.limit")).toBe(2);
     expect(() => b.connect({ localPort: 9 })).toThrow(/limit/);
     for (const tcb of [...b.stack.connections()]) b.stack.abort(tcb, b.now);
     b.out();

@@ -239,6 +239,7 @@ function sessionFor(role: Role, options: DemoOptions, folder: string): SessionOp
     port: PORT,
     service: { kind: "pipe" },
     keep: false,
+    max: undefined,
     simultaneous: false,
     fastOpen: false,
     timeout: undefined,

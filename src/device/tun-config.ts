@@ -26,6 +26,29 @@ export interface InterfaceSettings {
 /** IFNAMSIZ, less the final zero. */
 const NAME_MAX = 15;
 
+/** Refuses settings of another type, or out of range: programs in plain JavaScript call this as well. Throws SystemError. */
+export function checkSettings(settings: unknown): void {
+  const refuse = (hint: string) => new SystemError({ call: "openTun", target: "its argument", errno: EINVAL, hint });
+  if (typeof settings !== "object" || settings === null) {
+    throw refuse(`It is an object: openTun({ name: ${typeof settings === "string" ? `"${settings}"` : '"tun0"'} }).`);
+  }
+  const { name, mtu, queueLength, offload, prefix } = settings as Readonly<Record<string, unknown>>;
+  if (typeof name !== "string") throw refuse('It needs the name of a device: openTun({ name: "tun0" }).');
+  const whole = (what: string, value: unknown, least: number, most: number) => {
+    if (value === undefined || (Number.isInteger(value) && (value as number) >= least && (value as number) <= most))
+      return;
+    throw refuse(`The ${what} is a whole number from ${least} to ${most}, not ${value}.`);
+  };
+  whole("mtu", mtu, 68, 65_535);
+  whole("queueLength", queueLength, 0, 1_000_000);
+  if (offload !== undefined && typeof offload !== "boolean") throw refuse("The offload is true or false.");
+  if (prefix === undefined) return;
+  const { address, length } = (prefix ?? {}) as Partial<DevicePrefix>;
+  const bytes = address instanceof Uint8Array ? address.length : 0;
+  if (bytes !== 4 && bytes !== 16) throw refuse("prefix.address is a Uint8Array of 4 or 16 bytes.");
+  whole("prefix.length", length ?? -1, 0, bytes * 8);
+}
+
 /** Refuses a name that the kernel would refuse, or worse, read as something else ("tun%d" is a pattern, "a:b" an alias). */
 export function checkName(name: string): void {
   const bytes = new TextEncoder().encode(name).length;

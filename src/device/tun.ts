@@ -34,7 +34,14 @@ import {
   type Wakeable,
 } from "./device.ts";
 import { SigioBell } from "./sigio.ts";
-import { attachHint, checkName, configureInterface, type InterfaceSettings, openHint } from "./tun-config.ts";
+import {
+  attachHint,
+  checkName,
+  checkSettings,
+  configureInterface,
+  type InterfaceSettings,
+  openHint,
+} from "./tun-config.ts";
 
 /** Room for a burst of 64 KiB super-segments, and for the window of a long fat link cut into packets of 1,500 bytes. */
 export const QUEUE_LENGTH = 2_000;
@@ -58,6 +65,7 @@ const FEATURES = tunctl.TUN_F_CSUM | tunctl.TUN_F_TSO4 | tunctl.TUN_F_TSO6 | tun
  * nothing behind.
  */
 export function openTun(options: TunOptions): TunDevice {
+  checkSettings(options);
   const { name, offload = true, queueLength = QUEUE_LENGTH } = options;
   const fresh = netif.interfaceIndex(name) < 0;
   const fd = attach(name, offload);

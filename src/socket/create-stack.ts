@@ -2,8 +2,8 @@ import { withSegmentation } from "#device/segmentation";
 import { Driver } from "#driver/driver";
 import type { Engine } from "#driver/engine";
 import type { Address } from "#ip/address";
-import { CallError } from "#stack/call-error";
 import { Stack, type StackOptions } from "#stack/stack";
+import { checkStackOptions, invalid } from "./arguments.ts";
 import { addressOf, prefixOf } from "./endpoint.ts";
 import { type Platform, TcpNetStack } from "./tcp-net-stack.ts";
 import { TracingEngine } from "./tracing-engine.ts";
@@ -14,10 +14,13 @@ const LAST_TURNS_MAX = 4_096;
 
 /**
  * Makes a stack: on a device, which it drives from now on, or in the hands of another host. @throws CallError EINVAL for an
- * address that is none.
+ * address that no host can have, and for anything else that it does not understand.
  */
 export async function createStack(options: CreateStackOptions): Promise<NetStack> {
-  return "host" in options ? hosted(options) : onDevice(options);
+  checkStackOptions(options);
+  return "device" in options && options.device !== undefined
+    ? onDevice(options)
+    : hosted(options as HostedStackOptions);
 }
 
 function hosted(options: HostedStackOptions): NetStack {
@@ -69,7 +72,7 @@ function tellingOfTrace(stack: Stack): Engine {
 function engineOptions(options: CreateStackOptions): Omit<StackOptions, "mtu"> {
   const { params, limits, trace } = options;
   const prefixes = several(options.address).map(prefixOf);
-  if (prefixes.length === 0) throw new CallError("EINVAL", "a stack needs an address, such as 10.0.0.7/24");
+  if (prefixes.length === 0) throw invalid("a stack needs an address, such as 10.0.0.7/24");
   const kernel = several(options.kernelAddress).map(addressOf);
   const addresses = prefixes.map((prefix) => prefix.address);
   for (const prefix of prefixes) checkOwn(prefix.address, prefix.isUsable(prefix.address), kernel);
@@ -86,9 +89,9 @@ function engineOptions(options: CreateStackOptions): Omit<StackOptions, "mtu"> {
 }
 
 function checkOwn(address: Address, usable: boolean, kernel: readonly Address[]): void {
-  if (!usable) throw new CallError("EINVAL", `${address} is not an address that a host of its prefix may have`);
+  if (!usable) throw invalid(`${address} is not an address that a host of its prefix may have`);
   if (kernel.some((other) => other.equals(address))) {
-    throw new CallError("EINVAL", `${address} is the kernel's: the stack is another host, and needs another address`);
+    throw invalid(`${address} is the kernel's: the stack is another host, and needs another address`);
   }
 }
 

@@ -1,6 +1,6 @@
 import { type Address, parseAddress } from "#ip/address";
 import { addressHint, addressReason, Prefix, parsePrefix } from "#ip/prefix";
-import { CallError } from "#stack/call-error";
+import { invalid, shown, whole } from "./arguments.ts";
 import type { Endpoint } from "./types.ts";
 
 /** `10.0.1.5:7000`, `[fd00::5]:7000`. */
@@ -12,14 +12,61 @@ export function endpointOf(address: Address, port: number): Endpoint {
   return { hostname: address.toString(), port };
 }
 
+/**
+ * Where to connect: `{ hostname, port }`, "10.0.0.7:80" or "[fd00::7]:80". @throws CallError EINVAL for anything else, with
+ * what to write instead.
+ */
+export function remoteOf(remote: unknown): { readonly address: Address; readonly port: number } {
+  const { hostname, port } = typeof remote === "string" ? split(remote) : partsOf(remote);
+  return { address: hostOf(hostname), port: whole("port", port, 1, 65_535) };
+}
+
+/** The address of another host. @throws CallError EINVAL. */
+export function hostOf(hostname: string): Address {
+  const address = addressOf(hostname);
+  if (!address.isUnicast) {
+    const what = address.isLoopback
+      ? "is the kernel's loopback address, which no device carries"
+      : "is not the address of one host";
+    throw invalid(`${hostname} ${what}: name the other side's address, such as 10.0.0.7`);
+  }
+  return address;
+}
+
+const WHERE = '{ hostname: "10.0.0.7", port: 80 } or "10.0.0.7:80"';
+
+function partsOf(remote: unknown): Endpoint {
+  if (typeof remote !== "object" || remote === null) {
+    throw invalid(`connect needs to know where to: ${WHERE}, not ${remote === undefined ? "nothing" : shown(remote)}`);
+  }
+  const { hostname, port } = remote as Partial<Endpoint>;
+  if (hostname === undefined) throw invalid(`connect needs a hostname: ${WHERE}`);
+  if (typeof hostname !== "string") throw invalid(`hostname is a text such as "10.0.0.7", not ${shown(hostname)}`);
+  if (port === undefined) throw invalid(`connect needs a port: ${WHERE}`);
+  return { hostname, port };
+}
+
+/** The text of an endpoint, as `endpointText` writes it. */
+function split(text: string): Endpoint {
+  const match = /^(\[[^\]]*\]|[^:[\]]*):(\d{1,5})$/.exec(text);
+  if (match !== null) return { hostname: match[1]!, port: Number(match[2]) };
+  const bare = unbracketed(text);
+  const v6 = parseAddress(bare)?.family === 6;
+  if (v6 || parseAddress(text) !== null) throw invalid(`"${text}" has no port: say "${v6 ? `[${bare}]` : text}:80"`);
+  const scheme = /^([a-z]+):\/\//i.exec(text)?.[0];
+  if (scheme !== undefined)
+    throw invalid(`${shown(text)} is a URL: leave ${scheme} and the path out, as in "10.0.0.7:80"`);
+  throw invalid(`${shown(text)} is not an address and a port: say ${WHERE}`);
+}
+
 /** The address that a text is. @throws CallError EINVAL where it is none: names are not resolved here. */
 export function addressOf(text: string): Address {
   const address = parseAddress(unbracketed(text));
   if (address !== null) return address;
   if (/^[a-z_][a-z0-9_.-]*$/i.test(text)) {
-    throw new CallError("EINVAL", `"${text}" is a name: this stack does not resolve names, say an IP address`);
+    throw invalid(`${shown(text)} is a name, and this stack does not resolve names: say an IP address`);
   }
-  throw new CallError("EINVAL", `"${text}" ${addressReason(text)}: say ${addressHint(text)}`);
+  throw invalid(`${shown(text)} ${addressReason(text)}: say ${addressHint(text)}`);
 }
 
 /** "10.0.0.7/24", or an address alone, which is a prefix of one host. @throws CallError EINVAL. */
@@ -29,7 +76,7 @@ export function prefixOf(text: string): Prefix {
     return new Prefix(address, address.family === 4 ? 32 : 128);
   }
   const prefix = parsePrefix(text);
-  if ("reason" in prefix) throw new CallError("EINVAL", `${prefix.reason}: say ${prefix.hint}`);
+  if ("reason" in prefix) throw invalid(`${prefix.reason}: say ${prefix.hint}`);
   return prefix;
 }
 

@@ -1,7 +1,7 @@
 import { MILLISECOND } from "#base/time";
-import { CallError } from "#stack/call-error";
 import { CONGESTION_CONTROLS } from "#tcp/congestion";
 import type { TcpParams } from "#tcp/params";
+import { invalid, shown, whole } from "./arguments.ts";
 import type { SocketOptions } from "./types.ts";
 
 /** Options in the user's words as the engine's parameters. @throws CallError EINVAL. */
@@ -11,7 +11,7 @@ export function paramsOf(options: SocketOptions): Partial<TcpParams> {
   if (nodelay !== undefined) params.nagle = nodelay ? "off" : "minshall";
   if (cc !== undefined) {
     if (!CONGESTION_CONTROLS.includes(cc)) {
-      throw new CallError("EINVAL", `there is no congestion control "${cc}": say ${CONGESTION_CONTROLS.join(" or ")}`);
+      throw invalid(`there is no congestion control ${shown(cc)}: say ${CONGESTION_CONTROLS.join(" or ")}`);
     }
     params.congestionControl = cc;
   }
@@ -31,9 +31,14 @@ export function paramsOf(options: SocketOptions): Partial<TcpParams> {
 
 /** ms as the engine's µs. @throws CallError EINVAL for what is no time. */
 export function microseconds(name: string, ms: number): number {
-  if (!(ms > 0) || !Number.isFinite(ms)) throw new CallError("EINVAL", `${name} is a time in ms above 0, not ${ms}`);
+  if (!(typeof ms === "number" && ms > 0 && ms <= MS_MAX)) {
+    throw invalid(`${name} is a time in ms above 0 and at most ${MS_MAX} (500 h), not ${shown(ms)}`);
+  }
   return Math.ceil(ms * MILLISECOND);
 }
+
+/** The longest that a timer can wait. */
+const MS_MAX = 500 * 3_600_000;
 
 /** Fast Open connections that may be pending where nobody says how many. */
 const PENDING = 128;
@@ -54,9 +59,4 @@ function addKeepAlive(params: Partial<TcpParams>, keepAlive: NonNullable<SocketO
   if (idle !== undefined) params.keepAliveIdle = microseconds("keepAlive.idle", idle);
   if (interval !== undefined) params.keepAliveInterval = microseconds("keepAlive.interval", interval);
   if (count !== undefined) params.keepAliveCount = whole("keepAlive.count", count, 1, 1_000);
-}
-
-function whole(name: string, value: number, least: number, most: number): number {
-  if (Number.isInteger(value) && value >= least && value <= most) return value;
-  throw new CallError("EINVAL", `${name} is a whole number from ${least} to ${most}, not ${value}`);
 }

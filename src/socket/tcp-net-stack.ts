@@ -5,9 +5,10 @@ import { CookieKeys, KEY } from "#tcp/fast-open-cookie";
 import { info, type TcpInfo } from "#tcp/info";
 import { Listener as EngineListener } from "#tcp/listener";
 import { T_USER_TIMEOUT, type Tcb } from "#tcp/tcb";
+import { checkBytes, checkConnectOptions, checkListenOptions, invalid, whole } from "./arguments.ts";
 import { ConnectionError } from "./connection-error.ts";
 import { Deferred } from "./deferred.ts";
-import { addressOf } from "./endpoint.ts";
+import { addressOf, hostOf, remoteOf } from "./endpoint.ts";
 import { fastOpenParams, microseconds, paramsOf } from "./options.ts";
 import { TcpListener } from "./tcp-listener.ts";
 import { type Floor, TcpSocket } from "./tcp-socket.ts";
@@ -48,16 +49,19 @@ export class TcpNetStack implements NetStack, Floor {
     return this.#closed.promise;
   }
 
-  connect(remote: Endpoint, options: ConnectOptions = {}): Socket {
+  connect(remote: Endpoint | string, options: ConnectOptions = {}): Socket {
     this.#checkOpen();
+    checkConnectOptions(options);
+    const { address, port } = remoteOf(remote);
     const { engine, host } = this;
-    const { localAddress, localPort = 0, allowHalfOpen = true, timeout, signal, earlyData } = options;
+    const { localAddress, localPort, allowHalfOpen = true, timeout, signal, earlyData } = options;
     const { fastOpen = earlyData !== undefined } = options;
     const local = localAddress === undefined ? {} : { local: addressOf(localAddress) };
     const limit = timeout === undefined ? 0 : microseconds("timeout", timeout);
-    const open = { ...local, localPort, params: { ...paramsOf(options), ...(fastOpen ? { fastOpen } : {}) } };
+    const from = localPort === undefined ? {} : { localPort: whole("localPort", localPort, 1, 65_535) };
+    const open = { ...local, ...from, params: { ...paramsOf(options), ...(fastOpen ? { fastOpen } : {}) } };
     const now = host.now();
-    const tcb = engine.connect(addressOf(remote.hostname), remote.port, open, now);
+    const tcb = engine.connect(address, port, open, now);
     if (earlyData !== undefined) this.#writeEarly(tcb, earlyData, now);
     // The handshake's end stops this timer; the user timeout of later data is another matter.
     if (limit > 0) tcb.timers[T_USER_TIMEOUT] = Math.min(tcb.timers[T_USER_TIMEOUT]!, now + limit);
@@ -69,12 +73,15 @@ export class TcpNetStack implements NetStack, Floor {
 
   listen(options: ListenOptions): Listener {
     this.#checkOpen();
+    checkListenOptions(options);
     const { port, hostname, remote, remotePort, backlog, allowHalfOpen = true } = options;
-    const engineListener = this.engine.listen(port, {
-      ...(hostname === undefined ? {} : { local: addressOf(hostname) }),
-      ...(remote === undefined ? {} : { remote: addressOf(remote) }),
-      ...(remotePort === undefined ? {} : { remotePort }),
-      ...(backlog === undefined ? {} : { backlog }),
+    const local = hostname === undefined ? null : addressOf(hostname);
+    const engineListener = this.engine.listen(whole("port", port, 1, 65_535), {
+      // As everywhere else, 0.0.0.0 and :: mean every address.
+      ...(local === null || local.isUnspecified ? {} : { local }),
+      ...(remote === undefined ? {} : { remote: hostOf(remote) }),
+      ...(remotePort === undefined ? {} : { remotePort: whole("remotePort", remotePort, 1, 65_535) }),
+      ...(backlog === undefined ? {} : { backlog: whole("backlog", backlog, 0, 65_535) }),
       params: { ...paramsOf(options), ...fastOpenParams(options.fastOpen) },
     });
     const listener = new TcpListener(this, engineListener, allowHalfOpen);
@@ -90,13 +97,15 @@ export class TcpNetStack implements NetStack, Floor {
     this.engine.release(tcb);
     const full = tcb.params.sendBuffer > taken;
     if (full) throw new CallError("ENOBUFS", "the stack has no memory left for the early data");
-    throw new CallError("EINVAL", `earlyData is at most the send buffer, ${taken} octets, not ${data.length}`);
+    throw invalid(`earlyData is at most the send buffer, ${taken} octets, not ${data.length}`);
   }
 
   setFastOpenKey(key: Uint8Array, previous?: Uint8Array): void {
+    checkBytes("key", key);
+    if (previous !== undefined) checkBytes("previous", previous);
     for (const each of [key, previous]) {
       if (each === undefined || each.length === KEY) continue;
-      throw new CallError("EINVAL", `a key of Fast Open has ${KEY} octets, not ${each.length}`);
+      throw invalid(`a key of Fast Open has ${KEY} octets, not ${each.length}`);
     }
     this.engine.fastOpen.keys = new CookieKeys(key, previous);
   }

@@ -5,6 +5,7 @@ import { OK } from "#tcp/error";
 import type { TcpInfo } from "#tcp/info";
 import { CLOSED, FIN_WAIT_2, MAY_RECEIVE, SYN_RECEIVED, SYN_SENT, stateName, TIME_WAIT } from "#tcp/state";
 import { EVENT_OPENED, EVENT_REMOTE_CLOSED, EVENT_SOFT_ERROR, EVENT_URGENT, type Tcb } from "#tcp/tcb";
+import { checkBytes } from "./arguments.ts";
 import { ConnectionError } from "./connection-error.ts";
 import { Deferred } from "./deferred.ts";
 import { endpointOf, endpointText } from "./endpoint.ts";
@@ -109,6 +110,7 @@ export class TcpSocket implements Socket, Source, Sink {
   // --- Reading -----------------------------------------------------------------------------------------------------
 
   read(into: Uint8Array): number | Promise<number> {
+    checkBytes("what read fills", into);
     if (into.length === 0) throw new RangeError("a read of no octets would look like the end of the stream");
     if (this.#readable?.locked) throw new CallError("EALREADY", "the connection is being read as a stream");
     const n = this.available();
@@ -142,7 +144,8 @@ export class TcpSocket implements Socket, Source, Sink {
 
   // --- Writing -----------------------------------------------------------------------------------------------------
 
-  write(bytes: Uint8Array, from = 0, n = bytes.length - from): number {
+  write(bytes: Uint8Array, from = 0, n = bytes?.length - from): number {
+    checkBytes("what is written", bytes);
     if (!(from >= 0 && n >= 0 && from + n <= bytes.length)) {
       throw new RangeError(`octets ${from} to ${from + n} of ${bytes.length} cannot be written`);
     }

@@ -122,7 +122,7 @@ export interface ConnectOptions extends SocketOptions {
 /** What a passive OPEN can be told. */
 export interface ListenOptions extends SocketOptions {
   readonly port: number;
-  /** Absent: every address of ours. */
+  /** Absent, "0.0.0.0" or "::": every address of ours. */
   readonly hostname?: string;
   /** Only this remote is let in; others are refused, and `onStranger` hears of it. */
   readonly remote?: string;
@@ -252,8 +252,11 @@ export interface NetStack extends AsyncDisposable {
   readonly mtu: number;
   /** The engine, for observers. */
   readonly engine: Stack;
-  /** Active OPEN. @throws CallError: EINVAL (not an IP address, not a host's), EADDRNOTAVAIL, EADDRINUSE, ENOBUFS. */
-  connect(remote: Endpoint, options?: ConnectOptions): Socket;
+  /**
+   * Active OPEN of `{ hostname: "10.0.0.7", port: 80 }`, "10.0.0.7:80" or "[fd00::7]:80". @throws CallError: EINVAL (not an IP
+   * address, not a host's, an option that there is not), EADDRNOTAVAIL, EADDRINUSE, ENOBUFS.
+   */
+  connect(remote: Endpoint | string, options?: ConnectOptions): Socket;
   /** Passive OPEN. @throws CallError: EINVAL, EADDRINUSE, EADDRNOTAVAIL. */
   listen(options: ListenOptions): Listener;
   /** Every connection in any state, TIME-WAIT included. */

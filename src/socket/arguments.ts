@@ -1,0 +1,216 @@
+/** Arguments of the public calls, checked: programs in plain JavaScript, and typing errors, get a sentence and no TypeError. */
+import { suggest } from "#base/suggest";
+import { CallError } from "#stack/call-error";
+import { DEFAULT_LIMITS } from "#stack/limits";
+import { DEFAULT_PARAMS, type TcpParams } from "#tcp/params";
+import type { ConnectOptions, DeviceStackOptions, HostedStackOptions, ListenOptions, SocketOptions } from "./types.ts";
+
+/** What a value must be, in words. */
+type Kind =
+  | "true or false"
+  | "a number"
+  | "a text"
+  | "a text or an array of texts"
+  | "a Uint8Array"
+  | "an AbortSignal"
+  | "an object"
+  | "a function"
+  | "true, false or an object"
+  | "true, false or a number";
+
+type Table = Readonly<Record<string, Kind>>;
+
+const SOCKET = {
+  nodelay: "true or false",
+  cc: "a text",
+  mss: "a number",
+  userTimeout: "a number",
+  keepAlive: "true, false or an object",
+  receiveBuffer: "a number",
+  sendBuffer: "a number",
+  sack: "true or false",
+  timestamps: "true or false",
+  windowScale: "true or false",
+  allowHalfOpen: "true or false",
+  params: "an object",
+} satisfies Record<keyof SocketOptions, Kind>;
+
+const CONNECT = {
+  ...SOCKET,
+  localAddress: "a text",
+  localPort: "a number",
+  signal: "an AbortSignal",
+  timeout: "a number",
+  earlyData: "a Uint8Array",
+  fastOpen: "true or false",
+} satisfies Record<keyof ConnectOptions, Kind>;
+
+const LISTEN = {
+  ...SOCKET,
+  port: "a number",
+  hostname: "a text",
+  remote: "a text",
+  remotePort: "a number",
+  backlog: "a number",
+  fastOpen: "true, false or a number",
+} satisfies Record<keyof ListenOptions, Kind>;
+
+const STACK = {
+  address: "a text or an array of texts",
+  kernelAddress: "a text or an array of texts",
+  owned: "a text",
+  seed: "a number",
+  params: "an object",
+  limits: "an object",
+  trace: "a number",
+  device: "an object",
+  clock: "a function",
+  host: "a function",
+  mtu: "a number",
+} satisfies Record<keyof (DeviceStackOptions & HostedStackOptions), Kind>;
+
+const KEEP_ALIVE = { idle: "a number", interval: "a number", count: "a number" } satisfies Table;
+
+/** Calls that a device has: an example of all of them. */
+const DEVICE_CALLS = ["attach", "receive", "transmit", "nextDeadline", "close"];
+
+/** @throws CallError EINVAL. */
+export function checkConnectOptions(options: unknown): asserts options is ConnectOptions {
+  checkObject("connect's second argument", options, CONNECT, "{ timeout: 5000 }");
+  checkSocketOptions(options as SocketOptions);
+}
+
+/** @throws CallError EINVAL. */
+export function checkListenOptions(options: unknown): asserts options is ListenOptions {
+  checkObject("listen's argument", options, LISTEN, "{ port: 7000 }");
+  if ((options as ListenOptions).port === undefined) throw invalid("listen needs a port: say listen({ port: 7000 })");
+  checkSocketOptions(options as SocketOptions);
+}
+
+/** @throws CallError EINVAL. */
+export function checkStackOptions(options: unknown): asserts options is DeviceStackOptions | HostedStackOptions {
+  const example = '{ device: openTun({ name: "tun0" }), address: "10.0.0.7/24" }';
+  if (typeof options === "object" && options !== null && "device" in options) checkDevice(options.device);
+  checkObject("createStack's argument", options, STACK, example);
+  const given = options as Partial<DeviceStackOptions & HostedStackOptions>;
+  if (given.device === undefined && given.host === undefined) {
+    throw invalid(`createStack needs a device: say createStack(${example})`);
+  }
+  if (given.device !== undefined && given.host !== undefined) {
+    throw invalid("createStack takes a device or a host that drives it, not both");
+  }
+  if (given.address === undefined) throw invalid("a stack needs an address, such as 10.0.0.7/24");
+  if (given.seed !== undefined) whole("seed", given.seed, 0, 0xffff_ffff);
+  if (given.trace !== undefined) whole("trace", given.trace, 0, 1 << 24);
+  if (given.mtu !== undefined) whole("mtu", given.mtu, 68, 65_535);
+  checkParams(given.params);
+  if (given.limits !== undefined) checkLimits(given.limits);
+}
+
+/** @throws CallError EINVAL. */
+export function checkBytes(name: string, value: unknown): asserts value is Uint8Array {
+  if (value instanceof Uint8Array) return;
+  const more = typeof value === "string" ? ": use new TextEncoder().encode(text)" : "";
+  throw invalid(`${name} is a Uint8Array, not ${shown(value)}${more}`);
+}
+
+/** @throws CallError EINVAL. */
+export function whole(name: string, value: unknown, least: number, most: number): number {
+  if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return value as number;
+  throw invalid(`${name} is a whole number from ${least} to ${most}, not ${shown(value)}`);
+}
+
+export function invalid(message: string): CallError {
+  return new CallError("EINVAL", message);
+}
+
+/** A value in a message: texts in quotes, whatever is long by its kind. */
+export function shown(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+  if (typeof value === "function") return "a function";
+  if (typeof value !== "object" || value === null) return String(value);
+  if (Array.isArray(value)) return "an array";
+  const kind = value.constructor?.name ?? "Object";
+  return kind === "Object" ? "an object" : `${/^[AEIOU]/.test(kind) ? "an" : "a"} ${kind}`;
+}
+
+function checkSocketOptions({ keepAlive, params }: SocketOptions): void {
+  if (typeof keepAlive === "object") checkObject("keepAlive", keepAlive, KEEP_ALIVE, "{ idle: 60000 }");
+  checkParams(params);
+}
+
+/** An object with some of these options and no others. */
+function checkObject(what: string, given: unknown, table: Table, example: string): void {
+  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+    throw invalid(`${what} is an object such as ${example}, not ${shown(given)}`);
+  }
+  for (const [name, value] of Object.entries(given)) {
+    const kind = Object.hasOwn(table, name) ? table[name] : undefined;
+    if (kind === undefined) throw unknownName(what, name, Object.keys(table));
+    if (value !== undefined && !isOf(kind, value)) throw invalid(`${name} is ${kind}, not ${shown(value)}`);
+  }
+}
+
+function unknownName(what: string, name: string, names: readonly string[]): CallError {
+  const near = suggest(name, names);
+  const hint = near === undefined ? `there are ${names.join(", ")}` : `did you mean ${near}?`;
+  return invalid(`${what} has no ${shown(name)}: ${hint}`);
+}
+
+function isOf(kind: Kind, value: unknown): boolean {
+  const type = typeof value;
+  switch (kind) {
+    case "true or false":
+      return type === "boolean";
+    case "a number":
+      return type === "number";
+    case "a text":
+      return type === "string";
+    case "a text or an array of texts":
+      return type === "string" || (Array.isArray(value) && value.every((each) => typeof each === "string"));
+    case "a Uint8Array":
+      return value instanceof Uint8Array;
+    case "an AbortSignal":
+      return value instanceof AbortSignal;
+    case "an object":
+      return type === "object" && value !== null;
+    case "a function":
+      return type === "function";
+    case "true, false or an object":
+      return type === "boolean" || (type === "object" && value !== null);
+    case "true, false or a number":
+      return type === "boolean" || type === "number";
+  }
+}
+
+function checkDevice(device: unknown): void {
+  if (typeof device === "string") {
+    throw invalid(`device is an open device, not ${shown(device)}: say device: openTun({ name: ${shown(device)} })`);
+  }
+  const calls = device as Readonly<Record<string, unknown>> | null | undefined;
+  const missing = DEVICE_CALLS.find((name) => typeof calls?.[name] !== "function");
+  if (missing === undefined) return;
+  const why = typeof device === "object" && device !== null ? `: it has no ${missing}()` : "";
+  throw invalid(`device is what openTun or pair gives, not ${shown(device)}${why}`);
+}
+
+/** The engine's parameters, in its own words and units: each has the type of its default. */
+function checkParams(params: Partial<TcpParams> | undefined): void {
+  for (const [name, value] of Object.entries(params ?? {})) {
+    if (!Object.hasOwn(DEFAULT_PARAMS, name)) throw unknownName("params", name, Object.keys(DEFAULT_PARAMS));
+    const type = typeof DEFAULT_PARAMS[name as keyof TcpParams];
+    if (value === undefined || (typeof value === type && (type !== "number" || Number.isFinite(value)))) continue;
+    const kind = type === "boolean" ? "true or false" : type === "string" ? "a text" : "a number";
+    throw invalid(`params.${name} is ${kind}, not ${shown(value)}`);
+  }
+}
+
+function checkLimits(limits: object): void {
+  for (const [name, value] of Object.entries(limits)) {
+    if (!Object.hasOwn(DEFAULT_LIMITS, name)) throw unknownName("limits", name, Object.keys(DEFAULT_LIMITS));
+    if (value !== undefined) whole(`limits.${name}`, value, name === "memory" ? MEMORY_MIN : 1, 1 << 30);
+  }
+}
+
+/** Less has no room for what a stack reserves when it begins. */
+const MEMORY_MIN = 4 << 20;

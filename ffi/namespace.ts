@@ -1,8 +1,17 @@
+import { readlinkSync } from "node:fs";
 import { AF_INET, close, datagramSocket } from "./libc.ts";
-import { getOption } from "./sockets.ts";
+import { getOption, SOL_SOCKET } from "./sockets.ts";
 
-const SOL_SOCKET = 1;
 const SO_NETNS_COOKIE = 71;
+
+/** The number of the inode of this process's network namespace; "0" where /proc does not say. */
+export function networkInode(): string {
+  try {
+    return /\d+/.exec(readlinkSync("/proc/self/ns/net"))?.[0] ?? "0";
+  } catch {
+    return "0";
+  }
+}
 
 /**
  * The number of this process's network namespace that no other one has until the next boot: the number of its inode is used

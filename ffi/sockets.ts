@@ -1,4 +1,6 @@
+import { ENAMETOOLONG } from "./errno.ts";
 import { libraryOf, pin, resultOf, unpin } from "./libc.ts";
+import { SystemError } from "./system-error.ts";
 import { IOVEC, putIovec } from "./virtio.ts";
 
 /**
@@ -34,6 +36,7 @@ export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
+export const SOL_SOCKET = 1;
 const EPOLL_CLOEXEC = 0o2000000;
 const MSG_NOSIGNAL = 0x4000;
 
@@ -180,6 +183,22 @@ export function socketAddress(address: Uint8Array, port: number): Uint8Array {
   view.setUint16(0, six ? 10 : 2, true);
   view.setUint16(2, port);
   bytes.set(address, six ? 8 : 4);
+  return bytes;
+}
+
+/** Bytes of sun_path, less the final zero. */
+const UNIX_PATH_MAX = 107;
+
+/** struct sockaddr_un. Throws where the path is too long for it. */
+export function unixAddress(path: string): Uint8Array {
+  const name = new TextEncoder().encode(path);
+  if (name.length > UNIX_PATH_MAX) {
+    const hint = `The path of a socket has at most ${UNIX_PATH_MAX} bytes.`;
+    throw new SystemError({ call: "bind", target: path, errno: ENAMETOOLONG, hint });
+  }
+  const bytes = new Uint8Array(2 + name.length + 1);
+  new DataView(bytes.buffer).setUint16(0, 1, true);
+  bytes.set(name, 2);
   return bytes;
 }
 

@@ -1,26 +1,49 @@
-import { ECONNREFUSED, ENAMETOOLONG } from "./errno.ts";
+import { EAGAIN, ECONNREFUSED, ENAMETOOLONG } from "./errno.ts";
 import { close } from "./libc.ts";
-import { connect, SOCK_STREAM, socket } from "./sockets.ts";
+import { connect, getOption, SOCK_STREAM, SOL_SOCKET, socket, unixAddress } from "./sockets.ts";
 
 const AF_UNIX = 1;
-/** Bytes of sun_path; the last is zero. */
-const PATH_MAX = 108;
-
+const SO_PEERCRED = 17;
 /**
- * Connects to the socket at a path, and closes again: 0 where a program listens there, even one that is stopped; -ECONNREFUSED
- * where the one that made it has ended.
+ * A descriptor that is connected to the socket at a path and does not block; or the negated error number: -ECONNREFUSED where the
+ * program that made the socket has ended, -EAGAIN where too many others wait to be heard. Throws where the path is too long.
  */
-export function tryConnect(path: string): number {
-  const bytes = new TextEncoder().encode(path);
-  if (bytes.length >= PATH_MAX) return -ENAMETOOLONG;
-  const address = new Uint8Array(2 + PATH_MAX);
-  new DataView(address.buffer).setUint16(0, AF_UNIX, true);
-  address.set(bytes, 2);
+export function connectTo(path: string): number {
+  const address = unixAddress(path);
   const fd = socket(AF_UNIX, SOCK_STREAM, 0);
   if (fd < 0) return fd;
   const result = connect(fd, address);
+  if (result >= 0) return fd;
   close(fd);
   return result;
+}
+
+/** Who listens at the other end: the user id that the kernel noted when that program began to listen. Or the negated error number. */
+export function peerUser(fd: number): number {
+  // struct ucred: process, user, group.
+  const credentials = new Uint8Array(12);
+  const n = getOption(fd, SOL_SOCKET, SO_PEERCRED, credentials);
+  return n < 0 ? n : new DataView(credentials.buffer).getUint32(4, true);
+}
+
+/** Connects to the socket at a path and closes again; 0, or the negated error number as `connectTo` has it. */
+function tryConnect(path: string): number {
+  let fd: number;
+  try {
+    fd = connectTo(path);
+  } catch {
+    // No socket has such a path.
+    return -ENAMETOOLONG;
+  }
+  if (fd < 0) return fd;
+  close(fd);
+  return 0;
+}
+
+/** Whether a program listens there, even one that is stopped and does not answer. */
+export function isHeard(path: string): boolean {
+  const result = tryConnect(path);
+  return result === 0 || result === -EAGAIN;
 }
 
 /** Whether the program that made the socket at a path has ended. False also where that cannot be told. */

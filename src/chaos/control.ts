@@ -2,13 +2,17 @@
  * Changes a link while it runs: a unix socket that answers one line of JSON to one line of words. Whoever has a link hands
  * in what is to be shown and changed; whoever wants a change types `tcpnet link`.
  */
-import { accessSync, constants, existsSync, mkdirSync, rmdirSync, rmSync, unlinkSync } from "node:fs";
+import { closeSync, lstatSync, rmdirSync, rmSync, statSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
 import { suggest } from "#base/suggest";
 import { LinkSyntaxError } from "#device/link-error";
 import { CLEAR_LINK } from "#device/link-profile";
 import { linksText } from "#device/link-text";
 import { type LinkProfiles, parseLinks, type TraceReader } from "#device/link-words";
+import * as sockets from "#ffi/sockets";
+import { check } from "#ffi/system-error";
+import { controlFolder, makeRoom, prepareFolder } from "./control-path.ts";
 
 /** What happened in each direction so far, by name. */
 export interface LinkCounts {
@@ -31,26 +35,11 @@ export interface Answer {
 }
 
 const CLEAR: LinkProfiles = { out: CLEAR_LINK, in: CLEAR_LINK };
+const AF_UNIX = 1;
+/** Programs that may wait to be answered. */
+const BACKLOG = 16;
 /** Longest line that is read. */
 const LINE_MAX = 4_096;
-/** How long an answer is waited for: the other program may be busy. */
-const ANSWER_MS = 3_000;
-
-/** Where the sockets of root's links lie. */
-export const ROOT_FOLDER = "/run/tcpnet";
-
-/** Where the sockets of this user's links lie. */
-export function controlFolder(): string {
-  const user = process.getuid?.() ?? 0;
-  if (user === 0) return ROOT_FOLDER;
-  const { XDG_RUNTIME_DIR } = process.env;
-  return XDG_RUNTIME_DIR === undefined ? `/tmp/tcpnet-${user}` : `${XDG_RUNTIME_DIR}/tcpnet`;
-}
-
-/** Where the socket of a link lies, by the name of its (first) device. */
-export function controlPath(name: string): string {
-  return `${controlFolder()}/link-${name}.sock`;
-}
 
 /** What a link can be asked to do. */
 export const VERBS = ["show", "set", "change", "clear"] as const;
@@ -92,96 +81,106 @@ export function control(link: Controlled, line: string, trace?: TraceReader): An
   return { ok: true, text: linksText(link.profiles()), counts: link.counts() };
 }
 
-/**
- * Listens at `path` until the answer is called, or the program exits. A socket that a killed program left behind is replaced.
- * Throws where another program listens there, and the system's error where the socket cannot be made.
- */
-export async function listenForControl(path: string, link: Controlled, trace?: TraceReader): Promise<() => void> {
-  const folder = dirname(path);
-  if (existsSync(path)) {
-    if (await isHeard(path)) throw new Error("another tcpnet listens there");
-    unlinkSync(path);
+/** Does something with the rights that count for the socket's folder. */
+export type WithRights = <T>(work: () => T) => T;
+
+/** A socket at which `tcpnet link` finds a link, from its making until it is closed, or the program exits. */
+export class ControlSocket {
+  readonly path: string;
+  /** Listening; connections wait there until somebody serves. */
+  readonly fd: number;
+  readonly #inode: number;
+  #server: Server | undefined;
+  readonly #clients = new Set<Socket>();
+  readonly #exit = () => this.close();
+
+  /** @param fd as `makeControlSocket` answers it. */
+  constructor(path: string, fd: number) {
+    this.path = path;
+    this.fd = fd;
+    this.#inode = inodeAt(path);
+    // A third Ctrl-C, or a failure, ends the program on the spot.
+    process.on("exit", this.#exit);
   }
-  // Our own folder is made; any other must be there.
-  if (folder === controlFolder()) mkdirSync(folder, { recursive: true, mode: 0o755 });
-  accessSync(folder, constants.W_OK | constants.X_OK);
-  // Only its owner may worsen a link.
-  const mask = process.umask(0o177);
-  let server: { stop(closeConnections: boolean): void };
-  try {
-    server = listen(path, link, trace);
-  } finally {
-    process.umask(mask);
+
+  /** Answers whoever asks from now on. */
+  serve(link: Controlled, trace?: TraceReader): void {
+    this.#server = createServer((client) => {
+      let text = "";
+      this.#clients.add(client);
+      client.on("close", () => this.#clients.delete(client));
+      // Whoever asked did not wait for the answer.
+      client.on("error", () => {});
+      client.on("data", (bytes) => {
+        text += bytes.toString("utf8");
+        const end = text.indexOf("\n");
+        if (end < 0 && text.length < LINE_MAX) return;
+        client.end(`${JSON.stringify(control(link, text.slice(0, end < 0 ? LINE_MAX : end), trace))}\n`);
+        client.removeAllListeners("data");
+      });
+    }).listen({ fd: this.fd });
   }
-  const stop = () => {
-    process.off("exit", stop);
-    server.stop(true);
-    rmSync(path, { force: true });
-    if (folder === controlFolder()) removeEmpty(folder);
-  };
-  // A third Ctrl-C, or a failure, ends the program on the spot.
-  process.on("exit", stop);
-  return stop;
+
+  /** Nobody is answered any more, and the socket is removed where that is this program's right and nobody replaced it. */
+  close(): void {
+    process.off("exit", this.#exit);
+    if (this.#server === undefined) closeSync(this.fd);
+    this.#server?.close();
+    for (const client of this.#clients) client.destroy();
+    try {
+      if (inodeAt(this.path) === this.#inode) rmSync(this.path, { force: true });
+      if (dirname(this.path) === controlFolder()) rmdirSync(dirname(this.path));
+    } catch {
+      // It lies in a folder of root's, which this program is not any more; or another program's socket lies there, too.
+    }
+  }
 }
 
-/** The last one out takes the folder along. */
-function removeEmpty(folder: string): void {
+/** -1 where nothing is, or can be seen. */
+function inodeAt(path: string): number {
   try {
-    rmdirSync(folder);
+    return lstatSync(path).ino;
   } catch {
-    // Somebody else's socket lies there, or netup's state; or it is gone.
+    return -1;
   }
 }
 
-function listen(path: string, link: Controlled, trace: TraceReader | undefined) {
-  return Bun.listen<{ text: string }>({
-    unix: path,
-    socket: {
-      open: (socket) => {
-        socket.data = { text: "" };
-      },
-      data: (socket, bytes) => {
-        socket.data.text += bytes.toString("utf8");
-        const end = socket.data.text.indexOf("\n");
-        if (end < 0 && socket.data.text.length < LINE_MAX) return;
-        const line = socket.data.text.slice(0, end < 0 ? LINE_MAX : end);
-        socket.end(`${JSON.stringify(control(link, line, trace))}\n`);
-      },
-    },
+/**
+ * Makes a socket at `path` and listens; answers its descriptor. A socket that a killed program of this user left is replaced.
+ * Throws where anything else lies there, and the system's error where the socket cannot be made.
+ */
+export function makeControlSocket(path: string, withRights: WithRights = (work) => work()): number {
+  return withRights(() => {
+    const folder = dirname(path);
+    // Our own folder is made; any other must be there.
+    if (folder === controlFolder()) prepareFolder(folder);
+    makeRoom(path);
+    statSync(folder);
+    // Only its owner may worsen a link.
+    const mask = process.umask(0o177);
+    try {
+      return bindAndListen(path);
+    } finally {
+      process.umask(mask);
+    }
   });
 }
 
-/** Sends one line to the link that listens at `path`. Rejects where nobody does, or nobody answers in time. */
-export function askControl(path: string, line: string): Promise<Answer> {
-  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-  const timer = setTimeout(() => reject(new Error(`${path} gave no answer`)), ANSWER_MS);
-  let text = "";
-  Bun.connect({
-    unix: path,
-    socket: {
-      open: (socket) => void socket.write(`${line}\n`),
-      data: (_socket, bytes) => {
-        text += bytes.toString("utf8");
-      },
-      close: () => {
-        try {
-          resolve(JSON.parse(text) as Answer);
-        } catch {
-          reject(new Error(`${path} gave no answer`));
-        }
-      },
-    },
-  }).catch(reject);
-  return promise.finally(() => clearTimeout(timer));
+function bindAndListen(path: string): number {
+  const fd = check(sockets.socket(AF_UNIX, sockets.SOCK_STREAM, 0), "socket", path);
+  try {
+    check(sockets.bind(fd, sockets.unixAddress(path)), "bind", path);
+    check(sockets.listen(fd, BACKLOG), "listen", path);
+    return fd;
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
 }
 
-/** Whether a program listens there, even one that is stopped and does not answer. */
-export async function isHeard(path: string): Promise<boolean> {
-  try {
-    const socket = await Bun.connect({ unix: path, socket: { data: () => {} } });
-    socket.end();
-    return true;
-  } catch {
-    return false;
-  }
+/** Listens at `path` until the answer is called, or the program exits. Throws as `makeControlSocket` does. */
+export async function listenForControl(path: string, link: Controlled, trace?: TraceReader): Promise<() => void> {
+  const socket = new ControlSocket(path, makeControlSocket(path));
+  socket.serve(link, trace);
+  return () => socket.close();
 }

@@ -308,7 +308,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         "Devices",
         ["--mtu <bytes>", "largest IP packet of both devices, 576 to 65535 (1500)"],
         ["--force", "use TUN devices that netup did not make"],
-        ["--socket <path>", "where tcpnet link reaches it (/run/tcpnet/link-<tunA>.sock)"],
+        ["--socket <path>", "where tcpnet link reaches it (default: where tcpnet link --dev <tunA> looks)"],
       ),
       { title: "Link (netem's words; both ways)", flags: LINK_CLAUSES },
       VIEW,

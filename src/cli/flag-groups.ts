@@ -54,7 +54,7 @@ export const LIVE_LINK: FlagGroup = {
     ...LINK_CLAUSES,
     {
       raw: "--socket <path>",
-      text: "where tcpnet link changes the link while it runs (/run/tcpnet/link-<tun>.sock); without any link flag there is none to change: say --link clear",
+      text: "where tcpnet link changes the link while it runs (default: where tcpnet link --dev <tun> looks); needs a link flag, such as --link clear",
     },
   ],
 };

@@ -1,4 +1,5 @@
-import { controlPath, type LinkCounts, listenForControl } from "#chaos/control";
+import { type LinkCounts, listenForControl } from "#chaos/control";
+import { controlPath, deviceAt } from "#chaos/control-path";
 import type { Device } from "#device/device";
 import { ImpairDevice } from "#device/impair";
 import type { DeliveryTrace } from "#device/link-profile";
@@ -59,15 +60,16 @@ export function traceFile(name: string): DeliveryTrace {
 
 /** Why there can be no control socket. */
 export function socketError(path: string, error: Error & { code?: string }): CliError {
-  const { why, exitCode } = error.code === undefined ? new CliError(EXIT_NOT_READY, "", error.message) : inWords(error);
-  const code = exitCode === EXIT_PERMISSION ? EXIT_PERMISSION : EXIT_NOT_READY;
-  return new CliError(code, `the control socket ${path} cannot be had`, why, "say another: --socket PATH");
+  const words = error.code === undefined ? new CliError(EXIT_NOT_READY, "", error.message) : inWords(error);
+  const why = error.code === "ENOENT" ? "its folder does not exist" : words.why;
+  const code = words.exitCode === EXIT_PERMISSION ? EXIT_PERMISSION : EXIT_NOT_READY;
+  return new CliError(code, `the control socket ${path} could not be created`, why, "say another: --socket PATH");
 }
 
 /** What to type to reach the link that listens there. */
 export function linkCommand(words: string, socket: string): string {
-  const name = /\/link-([^/]+)\.sock$/.exec(socket)?.[1];
-  const where = name !== undefined && socket === controlPath(name) ? `--dev ${name}` : `--socket ${socket}`;
+  const name = deviceAt(socket);
+  const where = name === undefined ? `--socket ${socket}` : `--dev ${name}`;
   return `${programName} link ${words} ${where}`;
 }
 

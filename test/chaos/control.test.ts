@@ -1,11 +1,27 @@
-import { describe, expect, spyOn, test } from "bun:test";
-import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { describe, expect, test } from "bun:test";
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { askControl, type Controlled, control, controlFolder, controlPath, listenForControl } from "#chaos/control";
+import { type Controlled, control, listenForControl } from "#chaos/control";
+import { askControl } from "#chaos/control-client";
 import { readTrace } from "#cli/link-flags";
 import { linkText } from "#device/link-text";
 import { parseLinks } from "#device/link-words";
+import { testUnless } from "../support/test-unless.ts";
+
+const noRoot = process.geteuid!() === 0 ? "" : "it needs root, to be two users";
 
 function link(): Controlled {
   let profiles = parseLinks("delay 20ms out loss 1%");
@@ -49,28 +65,6 @@ describe("one line", () => {
 });
 
 describe("over a socket", () => {
-  test("the last of several takes our own folder along, whoever made it", async () => {
-    const before = process.env.XDG_RUNTIME_DIR;
-    const user = spyOn(process as { getuid: () => number }, "getuid").mockReturnValue(1);
-    const above = mkdtempSync(join(tmpdir(), "link-"));
-    process.env.XDG_RUNTIME_DIR = above;
-    try {
-      const folder = controlFolder();
-      expect(folder).toBe(join(above, "tcpnet"));
-      const first = await listenForControl(controlPath("a"), link());
-      const second = await listenForControl(controlPath("b"), link());
-      first();
-      expect(existsSync(controlPath("b"))).toBe(true);
-      second();
-      expect(existsSync(folder)).toBe(false);
-    } finally {
-      user.mockRestore();
-      if (before === undefined) delete process.env.XDG_RUNTIME_DIR;
-      else process.env.XDG_RUNTIME_DIR = before;
-      rmSync(above, { recursive: true });
-    }
-  });
-
   test("a question, an answer, and many after one another; only for its owner", async () => {
     const folder = mkdtempSync(join(tmpdir(), "link-"));
     const path = join(folder, "link-x.sock");
@@ -97,13 +91,105 @@ describe("over a socket", () => {
     rmSync(folder, { recursive: true });
   });
 
-  test("a socket left behind is replaced", async () => {
+  test("a socket that a killed program left is replaced; anything else that lies there is left alone", async () => {
     const folder = mkdtempSync(join(tmpdir(), "link-"));
-    const path = join(folder, "link-x.sock");
-    await Bun.write(path, "");
+    const path = join(folder, "x");
+    const refused = "only a socket that a killed tcpnet left is replaced";
+    await leaveSocket(path);
     const stop = await listenForControl(path, link());
     expect((await askControl(path, "show")).ok).toBe(true);
     stop();
+    writeFileSync(path, "precious");
+    await expect(listenForControl(path, link())).rejects.toThrow(refused);
+    expect(readFileSync(path, "utf8")).toBe("precious");
+    symlinkSync(path, join(folder, "link"));
+    await expect(listenForControl(join(folder, "link"), link())).rejects.toThrow(refused);
+    mkdirSync(join(folder, "folder"));
+    await expect(listenForControl(join(folder, "folder"), link())).rejects.toThrow(refused);
+    expect(readdirSync(folder).sort()).toEqual(["folder", "link", "x"]);
+    rmSync(folder, { recursive: true });
+  });
+
+  testUnless(noRoot, "a socket that another user left is not replaced", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "link-"));
+    const path = join(folder, "x");
+    await leaveSocket(path);
+    chownSync(path, 65_534, 65_534);
+    await expect(listenForControl(path, link())).rejects.toThrow("belongs to user 65534");
+    expect(existsSync(path)).toBe(true);
+    rmSync(folder, { recursive: true });
+  });
+
+  test("what somebody put in the place of the socket stays when the link ends", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "link-"));
+    const path = join(folder, "x");
+    const stop = await listenForControl(path, link());
+    renameSync(path, `${path}.old`);
+    writeFileSync(path, "precious");
+    stop();
+    expect(readFileSync(path, "utf8")).toBe("precious");
+    rmSync(folder, { recursive: true });
+  });
+});
+
+/** A socket whose program was killed. */
+async function leaveSocket(path: string): Promise<void> {
+  const listen = `Bun.listen({ unix: process.argv[1], socket: { data() {} } }); console.log("listening");`;
+  const child = Bun.spawn([process.execPath, "-e", listen, path], { stdout: "pipe" });
+  await child.stdout.getReader().read();
+  child.kill("SIGKILL");
+  await child.exited;
+}
+
+describe("asking", () => {
+  test("an answer that is none, too long or endless is not believed, and not waited for", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "link-"));
+    const path = join(folder, "x");
+    let answer = "";
+    const server = Bun.listen({
+      unix: path,
+      socket: {
+        data: (socket) => {
+          socket.write(answer);
+          if (answer.length < 60_000) socket.end();
+        },
+      },
+    });
+    const odd = ["", "nonsense", "null", "[]", `{"ok":1,"text":""}`, `{"ok":true}`, `{"ok":true,"text":7}`];
+    for (answer of [...odd, `{"ok":true,"text":"${"x".repeat(70_000)}`])
+      await expect(askControl(path, "show")).rejects.toThrow("gave no answer");
+    answer = JSON.stringify({
+      ok: true,
+      text: "t",
+      more: 1,
+      counts: { out: { a: 1, b: "\u001b[2J" }, in: { c: null } },
+    });
+    expect(await askControl(path, "show")).toEqual({ ok: true, text: "t", counts: { out: { a: 1 }, in: {} } });
+    server.stop(true);
+    rmSync(folder, { recursive: true });
+  });
+
+  test("what is not a socket is not asked", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "link-"));
+    const path = join(folder, "x");
+    const stop = await listenForControl(path, link());
+    symlinkSync(path, `${path}.link`);
+    await expect(askControl(`${path}.link`, "show")).rejects.toThrow("is not a socket");
+    await expect(askControl(join(folder, "none"), "show")).rejects.toThrow("ENOENT");
+    stop();
+    rmSync(folder, { recursive: true });
+  });
+
+  testUnless(noRoot, "a program of another user than the socket's is told nothing", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "link-"));
+    const path = join(folder, "x");
+    let heard = 0;
+    const server = Bun.listen({ unix: path, socket: { data: (_, bytes) => void (heard += bytes.length) } });
+    chownSync(path, 65_534, 65_534);
+    await expect(askControl(path, "show")).rejects.toThrow("leads to another user's program");
+    await Bun.sleep(20);
+    expect(heard).toBe(0);
+    server.stop(true);
     rmSync(folder, { recursive: true });
   });
 });

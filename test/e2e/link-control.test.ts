@@ -1,7 +1,8 @@
 /** A link that changes under a conversation that runs: by `tcpnet link`, over a socket that nothing leaves behind. */
 import { expect } from "bun:test";
-import { existsSync } from "node:fs";
-import { HOST, type Lab, labTest, PEER, TCPNET } from "./lab.ts";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { testUnless } from "../support/test-unless.ts";
+import { HOST, type Lab, labTest, labTestWith, PEER, TCPNET } from "./lab.ts";
 
 const link = (lab: Lab, ...words: string[]) => lab.ns.run([...TCPNET, "link", ...words]);
 const sockets = async (lab: Lab) => (await lab.ns.must(["sh", "-c", "ls /run/tcpnet | grep sock || true"])).trim();
@@ -74,7 +75,7 @@ labTest("where there is no link to change it says so, and how to have one: 3", a
   expect([nobody.code, nobody.stderr]).toEqual([3, expect.stringMatching(/no link .* runs here[\s\S]*--link clear/)]);
   await open(lab);
   const plain = await link(lab, "set", "loss 1%", "--dev", "tun1");
-  expect([plain.code, plain.stderr]).toEqual([3, expect.stringMatching(/link-tun1\.sock[\s\S]*--link clear/)]);
+  expect([plain.code, plain.stderr]).toEqual([3, expect.stringMatching(/nobody answers for tun1[\s\S]*--link clear/)]);
   const { code, stderr } = await lab.tcpnet(...PEER, "--socket", lab.file("s")).ended;
   expect([code, stderr]).toEqual([2, expect.stringMatching(/--link clear/)]);
 });
@@ -88,7 +89,7 @@ labTest(
     ] as const) {
       const host = lab.tcpnet(...HOST, "--loss", "100%");
       await host.says(/to change the link/);
-      expect(await sockets(lab)).toBe("link-tun0.sock");
+      expect(await sockets(lab)).toMatch(/^link-\d+-tun0\.sock$/);
       for (const signal of signals) {
         host.child.kill(signal);
         await Bun.sleep(20);
@@ -100,7 +101,7 @@ labTest(
     await killed.says(/to change the link/);
     killed.child.kill("SIGKILL");
     await killed.ended;
-    expect(await sockets(lab)).toBe("link-tun0.sock");
+    expect(await sockets(lab)).toMatch(/^link-\d+-tun0\.sock$/);
     expect((await link(lab, "show")).code).toBe(3);
     const next = lab.tcpnet(...HOST, "--loss", "2%");
     await next.says(/to change the link/);
@@ -121,6 +122,71 @@ labTest("--socket is where it is said to be; one that cannot be had is told: 3",
   host.child.kill("SIGINT");
   await host.ended;
   expect(existsSync(socket)).toBe(false);
+});
+
+labTest("--socket never replaces a file, and one that another user made is not used: 3", async (lab) => {
+  const file = lab.file("precious");
+  writeFileSync(file, "precious");
+  const host = await lab.tcpnet(...HOST, "--loss", "1%", "--socket", file).ended;
+  expect([host.code, host.stderr]).toEqual([3, expect.stringContaining("is not a socket")]);
+  const chaos = ["chaos", "tun0", "10.0.0.1/24", "tun1", "10.0.1.1/24", "--socket", file];
+  expect((await lab.tcpnet(...chaos).ended).code).toBe(3);
+  expect(readFileSync(file, "utf8")).toBe("precious");
+});
+
+labTest("two namespaces that share /run have a socket each, and each is reached from its own alone", async (lab) => {
+  const host = lab.tcpnet(...HOST, "--loss", "1%");
+  await host.says(/to change the link/);
+  // The same device name in another namespace, behind the same /run.
+  const script = `$T ${HOST.join(" ")} --loss 2% & host=$!
+    for try in $(seq 100); do $T link show --dev tun0 && break; sleep 0.1; done
+    kill $host; wait $host`;
+  const there = lab.shell(`unshare --net sh -c '${script}'`);
+  const { stdout } = await there.ended;
+  expect(stdout.toString()).toStartWith("loss 2%\n");
+  expect((await link(lab, "show")).stdout).toStartWith("loss 1%\n");
+  expect((await link(lab, "show", "--dev", "tun0")).stdout).toStartWith("loss 1%\n");
+  host.child.kill("SIGINT");
+  await host.ended;
+});
+
+/** Another user, with no power but to read: the repository may lie in a folder of root's. */
+function asUser(uid: number): string[] {
+  const caps = "-all,+dac_read_search";
+  return ["setpriv", `--reuid=${uid}`, "--clear-groups", `--inh-caps=${caps}`, `--ambient-caps=${caps}`];
+}
+
+function twoUsersTest(name: string, work: (lab: Lab) => Promise<void>): void {
+  if (process.getuid?.() === 0) labTestWith(["setpriv"], name, work, { netup: null });
+  else testUnless("it needs root, to be two users", name, () => {});
+}
+
+twoUsersTest("root finds the link of a user, and another user does not", async (lab) => {
+  await lab.ns.must(["sh", "-c", "mknod /run/tun c 10 200; chmod 666 /run/tun; mount --bind /run/tun /dev/net/tun"]);
+  await lab.ns.must([...TCPNET, "netup", "--user", "nobody"]);
+  await lab.ns.must(["sh", "-c", "mkdir -p /run/user/65534; chmod 700 /run/user/65534; chown 65534 /run/user/65534"]);
+  const host = lab.start(...asUser(65_534), ...TCPNET, ...HOST, "--loss", "3%");
+  await host.says(/to change the link/);
+  expect((await link(lab, "show")).stdout).toStartWith("loss 3%\n");
+  const changed = await link(lab, "set", "loss 4%", "--dev", "tun0");
+  expect([changed.code, changed.stdout]).toEqual([0, expect.stringMatching(/^loss 4%\n/)]);
+  const own = await lab.ns.run([...asUser(65_534), ...TCPNET, "link", "show"]);
+  expect(own.stdout).toStartWith("loss 4%\n");
+  const stranger = await lab.ns.run([...asUser(65_533), ...TCPNET, "link", "show"]);
+  expect([stranger.code, stranger.stdout]).toEqual([3, ""]);
+  host.child.kill("SIGINT");
+  await host.ended;
+});
+
+twoUsersTest("a user whose folder for sockets somebody else made goes on without one, and is told why", async (lab) => {
+  await lab.ns.must(["sh", "-c", "mknod /run/tun c 10 200; chmod 666 /run/tun; mount --bind /run/tun /dev/net/tun"]);
+  await lab.ns.must([...TCPNET, "netup", "--user", "nobody"]);
+  await lab.ns.must(["sh", "-c", "mount -t tmpfs -o mode=1777 tmpfs /tmp; mkdir -m 777 /tmp/tcpnet-65534"]);
+  const host = lab.start(...asUser(65_534), ...TCPNET, ...HOST, "--loss", "3%");
+  await host.says(/the link stays as it is: .*\/tmp\/tcpnet-65534 belongs to user 0/);
+  host.child.kill("SIGINT");
+  await host.ended;
+  expect((await lab.ns.run(["ls", "/tmp/tcpnet-65534"])).stdout).toBe("");
 });
 
 labTest(

@@ -31,7 +31,7 @@ labTest("what cannot be read or written is told before the connection begins", a
   const socket = await lab.tcpnet(...HOST, "--loss", "1%", "--socket", lab.file("none/x.sock")).ended;
   expect(socket.code).toBe(3);
   expect(socket.stderr).toMatch(
-    /the control socket \S+ cannot be had\n +it does not exist \(ENOENT\)\n +say another: --socket/,
+    /the control socket \S+ could not be created\n +its folder does not exist\n +say another: --socket/,
   );
   expect(existsSync(lab.file("none"))).toBe(false);
 });

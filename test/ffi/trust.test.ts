@@ -2,12 +2,12 @@ import { afterAll, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { EAGAIN, ECONNREFUSED, ENAMETOOLONG, ENOENT } from "#ffi/errno";
+import { EAGAIN, ECONNREFUSED, ENOENT } from "#ffi/errno";
 import { lockFile } from "#ffi/file-lock";
 import * as libc from "#ffi/libc";
 import { networkCookie } from "#ffi/namespace";
 import { distrust } from "#ffi/trust";
-import { isAbandoned, tryConnect } from "#ffi/unix-socket";
+import { connectTo, isAbandoned, isHeard } from "#ffi/unix-socket";
 import { netTest } from "../support/netns.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tcpnet-trust-"));
@@ -47,12 +47,14 @@ test("a socket is abandoned once its program has ended, and not while it only do
   const child = Bun.spawn([process.execPath, "-e", listen, path], { stdout: "pipe" });
   await child.stdout.getReader().read();
   child.kill("SIGSTOP");
-  expect([tryConnect(path), isAbandoned(path)]).toEqual([0, false]);
+  expect([isHeard(path), isAbandoned(path)]).toEqual([true, false]);
   child.kill("SIGKILL");
   await child.exited;
-  expect([tryConnect(path), isAbandoned(path)]).toEqual([-ECONNREFUSED, true]);
-  expect([tryConnect(at("none")), isAbandoned(at("none"))]).toEqual([-ENOENT, false]);
-  expect(tryConnect(`/${"x".repeat(107)}`)).toBe(-ENAMETOOLONG);
+  expect([connectTo(path), isHeard(path), isAbandoned(path)]).toEqual([-ECONNREFUSED, false, true]);
+  expect([connectTo(at("none")), isHeard(at("none")), isAbandoned(at("none"))]).toEqual([-ENOENT, false, false]);
+  const long = `/${"x".repeat(107)}`;
+  expect([isHeard(long), isAbandoned(long)]).toEqual([false, false]);
+  expect(() => connectTo(long)).toThrow("ENAMETOOLONG");
 });
 
 netTest("each network namespace has a cookie of its own", async (ns) => {

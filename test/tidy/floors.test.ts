@@ -24,7 +24,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   sim: ["base", "wire", "ip", "icmp", "tcp", "stack", "device", "driver", "observe", "socket"],
   drill: ["base", "wire", "ip", "icmp", "tcp", "udp", "stack", "device", "driver", "observe", "sim", "socket"],
   kernel: ["base", "device", "drill", "ffi"],
-  chaos: ["base", "wire", "ip", "icmp", "device", "driver"],
+  chaos: ["base", "wire", "ip", "icmp", "device", "driver", "ffi"],
   cli: [
     "base",
     "wire",

@@ -1,5 +1,6 @@
 import { Chaos } from "#chaos/chaos";
-import { controlPath, type LinkCounts, listenForControl } from "#chaos/control";
+import { type LinkCounts, listenForControl } from "#chaos/control";
+import { controlPath } from "#chaos/control-path";
 import { Mirror } from "#chaos/mirror";
 import { mirrorAddress } from "#chaos/mirror-address";
 import { CLEAR_LINK } from "#device/link-profile";

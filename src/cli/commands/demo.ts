@@ -1,10 +1,11 @@
 import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { controlPath, isHeard } from "#chaos/control";
+import { controlPath } from "#chaos/control-path";
 import { NO_OFFLOAD } from "#device/device";
 import { pair } from "#device/pair";
 import { ownEnvironment } from "#ffi/environment";
+import { isHeard } from "#ffi/unix-socket";
 import { netup } from "#netup/netup";
 import { exactBytesText } from "#observe/units";
 import { CliError, fileError } from "../cli-error.ts";
@@ -168,7 +169,7 @@ async function inKernel(
   const host = spawn("host", []);
   await Promise.race([ready, host.exited]);
   const capture = options.write === undefined ? [] : ["--write", options.write];
-  const peer = spawn("peer", [...options.linkArguments, ...(await socketArguments(options)), ...capture]);
+  const peer = spawn("peer", [...options.linkArguments, ...socketArguments(options), ...capture]);
   const first = await Promise.race([host.exited, peer.exited]);
   // Where one fails the other would wait for it in vain.
   if (first !== EXIT_OK) for (const actor of actors) actor.stop();
@@ -178,9 +179,9 @@ async function inKernel(
 }
 
 /** Where the peer's link is reached, unless another demo's is. */
-async function socketArguments({ impairment }: DemoOptions): Promise<string[]> {
+function socketArguments({ impairment }: DemoOptions): string[] {
   const socket = toldInside(DEMO_SOCKET) ?? controlPath("demo");
-  return impairment === null || (await isHeard(socket)) ? [] : ["--socket", socket];
+  return impairment === null || isHeard(socket) ? [] : ["--socket", socket];
 }
 
 async function listen(stream: ReadableStream<Uint8Array>, role: Role, stage: Stage): Promise<void> {
@@ -203,7 +204,7 @@ async function inMemory(
   const { mtu, impairment } = options;
   const offload = options.offload && impairment === null ? FULL_OFFLOAD : NO_OFFLOAD;
   const [a, b] = pair({ names: ["host", "peer"], mtu, queueLength: 2000, offload });
-  const [, socket] = await socketArguments(options);
+  const [, socket] = socketArguments(options);
   const begin = async (role: Role) => {
     const voice = new Voice("json", (line) => stage.hear(role, line));
     const end = role === "host" ? a : impairment === null ? b : impaired(b, impairment);

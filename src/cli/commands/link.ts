@@ -1,10 +1,12 @@
-import { readdirSync } from "node:fs";
 import { resolve } from "node:path";
-import { type Answer, askControl, controlFolder, controlPath, isHeard, ROOT_FOLDER, readRequest } from "#chaos/control";
+import { type Answer, readRequest } from "#chaos/control";
+import { askControl } from "#chaos/control-client";
+import { controlPath, type LinkSocket, linkSockets, rootsDevices } from "#chaos/control-path";
 import { LinkSyntaxError } from "#device/link-error";
 import type { DeliveryTrace } from "#device/link-profile";
 import { countsText } from "#device/link-text";
 import { parseLinks } from "#device/link-words";
+import { isHeard } from "#ffi/unix-socket";
 import { CliError, usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
 import { readTun } from "../endpoint.ts";
@@ -24,7 +26,7 @@ export async function run({ args, flags }: Call): Promise<number> {
   if (socket !== undefined && device !== undefined) {
     throw usageError("--socket and --dev exclude each other", "both say which link is meant", "give one of them");
   }
-  const path = socket ?? (await socketOf(device === undefined ? undefined : readTun(device)));
+  const path = socket ?? socketOf(device === undefined ? undefined : readTun(device));
   const answer = await askControl(path, line).catch((error: Error) => {
     throw unheard(path, error);
   });
@@ -69,30 +71,32 @@ function unheard(path: string, error: Error & { code?: string }): CliError {
   return new CliError(EXIT_NOT_READY, `nobody answers at ${path}`, "no link that can be changed runs there", HOW);
 }
 
-/** The socket of that device's link, or of the only one that runs. */
-async function socketOf(device: string | undefined): Promise<string> {
-  if (device !== undefined) return controlPath(device);
-  const names = await running();
-  if (names.length === 1) return controlPath(names[0]!);
-  if (names.length > 1) throw usageError("several links run", names.join(", "), `say which: --dev ${names[0]}`);
-  const others = controlFolder() === ROOT_FOLDER ? [] : devices(ROOT_FOLDER);
-  if (others.length === 0) throw new CliError(EXIT_NOT_READY, "no link that can be changed runs here", "", HOW);
-  throw new CliError(EXIT_PERMISSION, `the link of ${others.join(", ")} is root's`, "", `sudo ${programName} link …`);
-}
-
-/** The devices whose links are there; a killed program leaves its socket, but nobody listens at it. */
-async function running(): Promise<string[]> {
-  const names = devices(controlFolder());
-  const heard = await Promise.all(names.map((name) => isHeard(controlPath(name))));
-  return names.filter((_, i) => heard[i]);
-}
-
-function devices(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-      .flatMap((file) => /^link-(.+)\.sock$/.exec(file)?.[1] ?? [])
-      .sort();
-  } catch {
-    return [];
+/**
+ * The socket of that device's link, or of the only one that runs in this network namespace. A killed program leaves its socket,
+ * but nobody listens at it.
+ */
+function socketOf(device: string | undefined): string {
+  const links = linkSockets().filter((link) => device === undefined || link.device === device);
+  const running = links.filter((link) => isHeard(link.path));
+  if (running.length === 1) return running[0]!.path;
+  if (running.length > 1) throw several(running);
+  const roots = rootsDevices().filter((name) => device === undefined || name === device);
+  if (roots.length > 0 && process.geteuid?.() !== 0) {
+    throw new CliError(EXIT_PERMISSION, `the link of ${roots.join(", ")} is root's`, "", `sudo ${programName} link …`);
   }
+  if (device !== undefined) {
+    const why = `no link that can be changed runs there (${controlPath(device)})`;
+    throw new CliError(EXIT_NOT_READY, `nobody answers for ${device}`, why, HOW);
+  }
+  throw new CliError(EXIT_NOT_READY, "no link that can be changed runs here", "", HOW);
+}
+
+function several(running: readonly LinkSocket[]): CliError {
+  const names = [...new Set(running.map((link) => link.device))];
+  // Two users may each run a demo, say.
+  if (names.length < running.length) {
+    const paths = running.map((link) => link.path);
+    return usageError("several links run", paths.join(", "), `choose one: --socket ${paths[0]}`);
+  }
+  return usageError("several links run", names.join(", "), `choose one: --dev ${names[0]}`);
 }

@@ -7,6 +7,9 @@ import { isV4 } from "./address.ts";
 /** RFC 1191 §6.3 and RFC 8201 §4: what was learned is forgotten after 10 minutes, and larger packets are tried again. */
 export const PATH_MTU_TIMEOUT = 10 * MINUTE;
 
+/** Linux' net.ipv4.route.min_pmtu: 512 octets of payload and the usual headers. */
+export const PATH_MTU_FLOOR = 552;
+
 /** RFC 1191 §7.1: likely MTUs, for routers that do not say theirs. */
 const PLATEAUS = [32_000, 17_914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68] as const;
 
@@ -14,7 +17,7 @@ const WAYS = 4;
 
 /**
  * What ICMP has told of paths with an MTU below the link's: a bounded table by destination, a few places per hash; the
- * oldest gives way. An ICMP message can only lower what is known, and not below what every link carries.
+ * oldest gives way. An ICMP message can only lower what is known, and for IPv4 not below a floor.
  */
 export class PathMtu {
   /**
@@ -26,21 +29,27 @@ export class PathMtu {
   #linkMtu: number;
   readonly #hash: SipHash;
   readonly #sets: number;
+  /** Less is not believed of an IPv4 path. A path that carries less gets packets of this size, which routers may cut. */
+  floor: number;
   /** Four words each. */
   readonly #destination: Int32Array;
   /** 0: this place is free. */
   readonly #mtu: Int32Array;
   readonly #learned: Float64Array;
+  /** 1: somebody claimed less than the floor. */
+  readonly #belowFloor: Uint8Array;
   #size = 0;
 
   /** @param entries destinations remembered, a power of two, at least 4 */
-  constructor(linkMtu: number, hash: SipHash, entries = 1024) {
+  constructor(linkMtu: number, hash: SipHash, floor = PATH_MTU_FLOOR, entries = 1024) {
+    this.floor = floor;
     this.#linkMtu = linkMtu;
     this.#hash = hash;
     this.#sets = entries / WAYS;
     this.#destination = new Int32Array(entries * 4);
     this.#mtu = new Int32Array(entries);
     this.#learned = new Float64Array(entries);
+    this.#belowFloor = new Uint8Array(entries);
   }
 
   set linkMtu(mtu: number) {
@@ -59,19 +68,24 @@ export class PathMtu {
     return this.#linkMtu;
   }
 
+  /** Whether the path may carry less than the floor, so that routers must be let cut packets: IPv4 without DF. */
+  isBelowFloor(a: number, b: number, c: number, d: number, now: number): boolean {
+    // Looked up first: what was learned may be forgotten by now.
+    if (this.get(a, b, c, d, now) > this.floor || this.#size === 0) return false;
+    const i = this.#find(a, b, c, d);
+    return i >= 0 && this.#belowFloor[i] === 1;
+  }
+
   /**
-   * Learns from an ICMP "fragmentation needed" or "packet too big" that the caller believes. True where the path's MTU
-   * went down.
-   *
-   * @param mtu the next hop's, or 0 where the router did not say
-   * @param sent bytes of the packet that was too big
+   * Learns from an ICMP "fragmentation needed" or "packet too big" that the caller believes: `mtu` as `claimedMtu` read it.
+   * True where that was news.
    */
-  lower(a: number, b: number, c: number, d: number, mtu: number, sent: number, now: number): boolean {
-    // RFC 8201 §4: such a message is discarded. RFC 1191 §3: the estimate goes no lower than 68.
-    if (!isV4(a, b, c) && mtu < ipv6.MTU_MIN) return false;
-    const next = Math.max(ipv4.MTU_MIN, mtu === 0 ? plateauBelow(sent) : mtu);
-    if (next >= this.get(a, b, c, d, now)) return false;
+  lower(a: number, b: number, c: number, d: number, mtu: number, now: number): boolean {
+    const below = isV4(a, b, c) && mtu < this.floor;
+    const next = Math.min(below ? this.floor : mtu, this.#linkMtu);
+    const known = this.get(a, b, c, d, now);
     let i = this.#find(a, b, c, d);
+    if (next > known || (next === known && (!below || (i >= 0 && this.#belowFloor[i] === 1)))) return false;
     if (i < 0) {
       i = this.#place(a, b, c, d);
       if (this.#mtu[i] === 0) this.#size++;
@@ -82,6 +96,7 @@ export class PathMtu {
     this.#destination[i * 4 + 3] = d;
     this.#mtu[i] = next;
     this.#learned[i] = now;
+    this.#belowFloor[i] = below ? 1 : 0;
     this.version++;
     return true;
   }
@@ -112,6 +127,16 @@ export class PathMtu {
     }
     return best;
   }
+}
+
+/**
+ * The MTU that an ICMP error claims; 0: none that makes sense (RFC 8201 §4: less than 1280 is discarded).
+ * @param mtu the next hop's, or 0 where the router did not say (RFC 1191 §5)
+ * @param sent bytes of the packet that was too big
+ */
+export function claimedMtu(family: 4 | 6, mtu: number, sent: number): number {
+  if (family === 6) return mtu < ipv6.MTU_MIN ? 0 : mtu;
+  return Math.max(ipv4.MTU_MIN, mtu === 0 ? plateauBelow(sent) : mtu);
 }
 
 /** The greatest plateau below `bytes`. */

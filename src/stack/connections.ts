@@ -9,6 +9,7 @@ import { pathMtuChanged } from "#tcp/icmp-error";
 import type { Listener } from "#tcp/listener";
 import * as M from "#tcp/marks";
 import type { TcpParams } from "#tcp/params";
+import { dueClaim, isBelieved } from "#tcp/path";
 import { senderOf } from "#tcp/senders";
 import { CLOSED, SYN_SENT, TIME_WAIT } from "#tcp/state";
 import { EVENT_WRITABLE, Tcb, type TcpEnv } from "#tcp/tcb";
@@ -82,7 +83,8 @@ export class Connections {
     const control = congestionControl(params);
     const tcb = new Tcb(this.#env, params, senderOf(params), control, id, local, localPort, remote, remotePort);
     tcb.localMss = this.pathMss(remote, now);
-    tcb.pathVersion = this.#pathMtu.version;
+    tcb.path.version = this.#pathMtu.version;
+    tcb.path.belowFloor = this.#pathMtu.isBelowFloor(remote.a, remote.b, remote.c, remote.d, now);
     this.#byId[id] = tcb;
     this.demux.insert(tcb);
     return tcb;
@@ -100,8 +102,11 @@ export class Connections {
 
   /** What the path leaves for TCP payload without options (RFC 9293 §3.7.1, MMS_S - 20). */
   pathMss(remote: Address, now: number): number {
-    const mtu = this.#pathMtu.get(remote.a, remote.b, remote.c, remote.d, now);
-    return mtu - tcphdr.HEADER_MIN - (remote.family === 4 ? ipv4.HEADER_MIN : ipv6.HEADER);
+    return this.#mtu(remote, now) - ipHeader(remote) - tcphdr.HEADER_MIN;
+  }
+
+  #mtu({ a, b, c, d }: Address, now: number): number {
+    return this.#pathMtu.get(a, b, c, d, now);
   }
 
   /**
@@ -109,10 +114,40 @@ export class Connections {
    * it yet: the connection looks when it is open.
    */
   learnPath(tcb: Tcb, now: number): void {
+    const { path, remote, snd } = tcb;
     const { version } = this.#pathMtu;
-    if (tcb.pathVersion === version || tcb.state === SYN_SENT) return;
-    tcb.pathVersion = version;
-    if (tcb.params.pathMtuDiscovery) pathMtuChanged(tcb, this.pathMss(tcb.remote, now), now);
+    if (path.version === version || tcb.state === SYN_SENT) return;
+    path.version = version;
+    if (!tcb.params.pathMtuDiscovery) return;
+    const mtu = this.#mtu(remote, now);
+    // What goes next shows whether it is true for this connection, too.
+    if (isBelieved(tcb, mtu, mtu - ipHeader(remote), snd.nxt)) this.#adopt(tcb, now);
+  }
+
+  /** ICMP says that the segment at `seq` was too big for a link that carries `mtu`. */
+  tooBig(tcb: Tcb, mtu: number, seq: number, now: number): void {
+    const { remote } = tcb;
+    const least = remote.family === 4 ? Math.max(mtu, this.#pathMtu.floor) : mtu;
+    if (isBelieved(tcb, mtu, least - ipHeader(remote), seq)) this.#lower(tcb, mtu, now);
+  }
+
+  /** After its timers fired: a claim about the path that has waited for this is believed now. */
+  believeClaim(tcb: Tcb, now: number): void {
+    const mtu = dueClaim(tcb);
+    if (mtu > 0 && tcb.state !== CLOSED) this.#lower(tcb, mtu, now);
+  }
+
+  #lower(tcb: Tcb, mtu: number, now: number): void {
+    const { a, b, c, d } = tcb.remote;
+    this.#pathMtu.lower(a, b, c, d, mtu, now);
+    // Another connection may have taught the table, but not this one yet.
+    this.#adopt(tcb, now);
+  }
+
+  #adopt(tcb: Tcb, now: number): void {
+    const { a, b, c, d } = tcb.remote;
+    tcb.path.belowFloor = this.#pathMtu.isBelowFloor(a, b, c, d, now);
+    pathMtuChanged(tcb, this.pathMss(tcb.remote, now), now);
   }
 
   /** The connection was acted upon: it may have something to send, to tell, or be gone. */
@@ -181,6 +216,10 @@ export class Connections {
     this.#freeIds.push(tcb.id);
     if (!tcb.held && tcb.listener === null) forgetUnread(tcb);
   }
+}
+
+function ipHeader(remote: Address): number {
+  return remote.family === 4 ? ipv4.HEADER_MIN : ipv6.HEADER;
 }
 
 /** What was received and will not be read gives its pages back. */

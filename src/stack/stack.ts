@@ -20,7 +20,7 @@ import { DELIVER, IpHeader, REPLY } from "#ip/header";
 import { IpInput } from "#ip/input";
 import { LocalAddresses } from "#ip/local";
 import { IpOutput } from "#ip/output";
-import { PathMtu } from "#ip/path-mtu";
+import { claimedMtu, PathMtu } from "#ip/path-mtu";
 import type { Prefix } from "#ip/prefix";
 import { IpSend } from "#ip/send";
 import * as calls from "#tcp/calls";
@@ -134,7 +134,7 @@ export class Stack {
     this.slab = new Slab(limits.memory);
     this.trace = new Trace(options.trace ?? 0);
     this.local = new LocalAddresses(options.addresses, options.prefixes, options.owned, options.except);
-    this.pathMtu = new PathMtu(options.mtu, hash);
+    this.pathMtu = new PathMtu(options.mtu, hash, this.params.pathMtuFloor);
     this.#offload = options.offload ?? NO_OFFLOAD;
     this.#scratch = this.slab.reserve(LEAD + tcphdr.HEADER_MAX) + LEAD;
     this.#ipInput = new IpInput(this.slab, this.local, this.counters);
@@ -158,7 +158,7 @@ export class Stack {
       fastOpen: this.fastOpen,
     };
     this.#connections = new Connections(env, this.pathMtu, limits.connections);
-    this.#tcpInput = new TcpInput(env, this.pathMtu, this.#connections, this.#listeners, () => this.params);
+    this.#tcpInput = new TcpInput(env, this.#connections, this.#listeners, () => this.params);
   }
 
   // --- The driver's side -------------------------------------------------------------------------------------------
@@ -187,7 +187,8 @@ export class Stack {
       return;
     }
     if (e.kind === TOO_BIG && this.#udp.mayHaveSent(e.sourcePort, e.d0, e.d1, e.d2, e.d3, e.destinationPort)) {
-      this.pathMtu.lower(e.d0, e.d1, e.d2, e.d3, e.mtu, e.packetLength, now);
+      const mtu = claimedMtu(e.family, e.mtu, e.packetLength);
+      if (mtu > 0) this.pathMtu.lower(e.d0, e.d1, e.d2, e.d3, mtu, now);
     }
     const hard = e.kind === PORT_UNREACHABLE || e.kind === PROTOCOL_UNREACHABLE || e.kind === PROHIBITED;
     this.#udp.error(e.sourcePort, e.d0, e.d1, e.d2, e.d3, e.destinationPort, errorOf(e), hard);
@@ -208,6 +209,7 @@ export class Stack {
       const tcb = this.#connections.byId(id);
       if (tcb === null) continue;
       timeouts(tcb, now);
+      this.#connections.believeClaim(tcb, now);
       this.#connections.touch(tcb);
     }
   }
@@ -404,6 +406,7 @@ export class Stack {
   /** Changes the defaults; connections and listeners that exist keep theirs. */
   setDefaults(params: Partial<TcpParams>): void {
     this.params = { ...this.params, ...params };
+    this.pathMtu.floor = this.params.pathMtuFloor;
   }
 
   /** The link's MTU changed: connections that open from now on, and what is sent in fragments, go by it. */
@@ -453,13 +456,13 @@ export class Stack {
 
   #address(tcb: Tcb, ecn: number): void {
     const send = this.#send;
-    const { local, remote, params } = tcb;
+    const { local, remote, params, path } = tcb;
     send.setSource(local.a, local.b, local.c, local.d);
     send.setDestination(remote.a, remote.b, remote.c, remote.d);
     send.protocol = protocol.TCP;
     send.ttl = params.ttl;
     send.tos = (params.tos & 0xfc) | ecn;
-    send.dontFragment = params.pathMtuDiscovery;
+    send.dontFragment = params.pathMtuDiscovery && !path.belowFloor;
   }
 
   /** An ICMP message, a datagram or an RST: what is larger than the path carries goes in fragments. */

@@ -7,7 +7,7 @@ import * as icmp from "#icmp/read-error";
 import { ReplyQueue } from "#icmp/reply-queue";
 import { Address } from "#ip/address";
 import type { IpHeader } from "#ip/header";
-import type { PathMtu } from "#ip/path-mtu";
+import { claimedMtu } from "#ip/path-mtu";
 import { IpSend } from "#ip/send";
 import { closed, listen, openPassive, segmentArrives } from "#tcp/arrives";
 import {
@@ -25,7 +25,7 @@ import {
 } from "#tcp/error";
 import { serve } from "#tcp/fast-open-server";
 import { finish } from "#tcp/finish";
-import { pathMtuChanged, quotesFlight, unreachable } from "#tcp/icmp-error";
+import { quotesFlight, unreachable } from "#tcp/icmp-error";
 import { setInitialSequence } from "#tcp/isn";
 import * as M from "#tcp/marks";
 import type { TcpParams } from "#tcp/params";
@@ -50,7 +50,6 @@ export class TcpInput {
   readonly #slab: Slab;
   readonly #counters: Counters;
   readonly #trace: Trace;
-  readonly #pathMtu: PathMtu;
   readonly #connections: Connections;
   readonly #listeners: Listeners;
   readonly #cookies: CookieDoor;
@@ -61,19 +60,12 @@ export class TcpInput {
   readonly #defaults: () => Readonly<TcpParams>;
 
   /** Reserves its region of the slab: before the first page is taken. */
-  constructor(
-    env: TcpEnv,
-    pathMtu: PathMtu,
-    connections: Connections,
-    listeners: Listeners,
-    defaults: () => Readonly<TcpParams>,
-  ) {
+  constructor(env: TcpEnv, connections: Connections, listeners: Listeners, defaults: () => Readonly<TcpParams>) {
     this.#defaults = defaults;
     this.resets = new ReplyQueue(env.slab);
     this.#slab = env.slab;
     this.#counters = env.counters;
     this.#trace = env.trace;
-    this.#pathMtu = pathMtu;
     this.#connections = connections;
     this.#listeners = listeners;
     this.#cookies = new CookieDoor(env, connections, this.resets);
@@ -118,10 +110,7 @@ export class TcpInput {
     }
     switch (e.kind) {
       case icmp.TOO_BIG:
-        if (!tcb.params.pathMtuDiscovery) break;
-        this.#pathMtu.lower(d0, d1, d2, d3, e.mtu, e.packetLength, now);
-        // Another connection may have taught the table, but not this one yet.
-        pathMtuChanged(tcb, this.#connections.pathMss(tcb.remote, now), now);
+        if (tcb.params.pathMtuDiscovery) this.#tooBig(tcb, e, now);
         break;
       case icmp.PROTOCOL_UNREACHABLE:
       case icmp.PORT_UNREACHABLE:
@@ -136,6 +125,11 @@ export class TcpInput {
         unreachable(tcb, false, tcb.params.freeBsdIcmpErrors ? freeBsdSoftError(e) : errorOf(e), now);
     }
     this.#connections.touch(tcb);
+  }
+
+  #tooBig(tcb: Tcb, e: icmp.IcmpError, now: number): void {
+    const mtu = claimedMtu(e.family, e.mtu, e.packetLength);
+    if (mtu > 0) this.#connections.tooBig(tcb, mtu, e.seq, now);
   }
 
   #invalid(header: IpHeader): number {

@@ -11,6 +11,7 @@ import { handshakeOver } from "./fast-open-server.ts";
 import { finish, timeWait } from "./finish.ts";
 import { establish } from "./handshake.ts";
 import * as M from "./marks.ts";
+import { proveSize } from "./path.ts";
 import { receiveText } from "./receive.ts";
 import { type Reset, resetFor } from "./reset.ts";
 import type { Segment } from "./segment.ts";
@@ -240,6 +241,7 @@ function fifth(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
   heard(tcb, now);
   takeTimestamp(tcb, seg, now);
   const finAcked = tcb.sender.acknowledged(tcb, seg, now);
+  proveSize(tcb);
   switch (tcb.state) {
     case FIN_WAIT_1:
       if (finAcked) finWait2(tcb, now);

@@ -10,6 +10,7 @@ import { writeOffer } from "./fast-open.ts";
 import { synResent, synRoom, takeOntoSyn, writeSynOption } from "./fast-open-client.ts";
 import { finish } from "./finish.ts";
 import * as M from "./marks.ts";
+import { noteSize } from "./path.ts";
 import { AMBIGUOUS, HAS_SYN, NONE } from "./records.ts";
 import { tsval } from "./rto.ts";
 import { append, resent } from "./sack.ts";
@@ -105,6 +106,7 @@ export function emit(
   tcphdr.write(v, o, tcb.localPort, tcb.remotePort, seq, rcv.nxt, at - o, flags, window, up);
   packet.n = at - o;
   packet.cause = cause;
+  if (n > 0) noteSize(tcb, packet, seq, n);
   acked(tcb);
   count(tcb, packet, seq, n, flags, cause, lt(seq, snd.nxt) && n > 0 && isResend(cause) ? 1 : 0, now);
 }

@@ -3,6 +3,7 @@
 import { finish } from "./finish.ts";
 import { setSegmentSize } from "./handshake.ts";
 import * as M from "./marks.ts";
+import { forgetSizes } from "./path.ts";
 import { le, lt } from "./seq.ts";
 import { SYN_RECEIVED, SYN_SENT } from "./state.ts";
 import { EVENT_SOFT_ERROR, type Tcb } from "./tcb.ts";
@@ -53,6 +54,7 @@ export function pathMtuChanged(tcb: Tcb, pathMss: number, now: number): void {
   // Also where the peer's MSS or window allows less than this today: the window may grow.
   setSegmentSize(tcb, most);
   if (snd.mss >= before) return;
+  forgetSizes(tcb);
   tcb.env.counters.count(M.ICMP_MTU);
   if (tcb.state !== SYN_RECEIVED || tcb.fast.early) tcb.sender.shrunk(tcb, now);
 }

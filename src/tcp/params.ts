@@ -1,4 +1,5 @@
 import { HOUR, MILLISECOND, MINUTE, SECOND } from "#base/time";
+import { PATH_MTU_FLOOR } from "#ip/path-mtu";
 import { NO_QUIRKS, type Quirks } from "./quirks.ts";
 
 /**
@@ -141,6 +142,13 @@ export interface TcpParams extends Quirks {
   icmpMayReset: boolean;
   /** DF is set, and ICMP may lower the path's MTU (RFC 1191). */
   pathMtuDiscovery: boolean;
+  /** Octets below which ICMP cannot lower an IPv4 path's MTU (Linux: 552): less is cut by routers. Only the stack's default counts. */
+  pathMtuFloor: number;
+  /**
+   * ICMP is not believed that a path carries less than what was acknowledged, until the quoted segment has timed out (RFC 5927 §7.2).
+   * False: it is believed at once, as Linux and FreeBSD do.
+   */
+  pathMtuDelay: boolean;
   /** At most one ACK in this time in answer to unacceptable segments without data (ACK loops); 0: no limit. */
   invalidAckInterval: number;
   /** TTL or hop limit of what we send. MUST-49. */
@@ -212,6 +220,8 @@ export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   retriesOrphan: 8,
   icmpMayReset: true,
   pathMtuDiscovery: true,
+  pathMtuFloor: PATH_MTU_FLOOR,
+  pathMtuDelay: true,
   invalidAckInterval: 500 * MILLISECOND,
   ttl: 64,
   tos: 0,

@@ -12,6 +12,7 @@ import { type FastOpen, FastOpenVariables } from "./fast-open.ts";
 import type { LinuxVariables } from "./linux/variables.ts";
 import type { Listener } from "./listener.ts";
 import type { TcpParams } from "./params.ts";
+import { PathVariables } from "./path.ts";
 import { RackVariables } from "./rack.ts";
 import { Ranges } from "./reassembly.ts";
 import { NONE, type Records } from "./records.ts";
@@ -205,6 +206,7 @@ export class Tcb {
   readonly rack = new RackVariables();
   readonly undo = new UndoVariables();
   readonly fast = new FastOpenVariables();
+  readonly path = new PathVariables();
   readonly sender: Sender;
   /** What Linux' sender keeps; null for the RFCs', which uses `rack`, `undo` and `cc` instead. */
   readonly linux: LinuxVariables | null;
@@ -238,8 +240,6 @@ export class Tcb {
   peerMss = 0;
   /** What our path's MTU leaves for TCP payload without options (MMS_R - 20). */
   localMss = 536;
-  /** `PathMtu.version` when this connection last looked at what its path carries. */
-  pathVersion = 0;
 
   // Scoreboard: the list of records, how many there are, and sums over it in octets.
   head = NONE;

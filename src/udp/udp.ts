@@ -216,8 +216,10 @@ export class Udp {
     send.tos = 0;
     send.flowLabel = 0;
     // A datagram larger than the path's MTU goes in fragments, which routers may cut further.
-    const mtu = pathMtu.get(send.d0, send.d1, send.d2, send.d3, now);
-    send.dontFragment = (local.family === 4 ? 20 : ipv6.HEADER) + udphdr.HEADER + n <= mtu;
+    const { d0, d1, d2, d3 } = send;
+    const mtu = pathMtu.get(d0, d1, d2, d3, now);
+    const fits = (local.family === 4 ? 20 : ipv6.HEADER) + udphdr.HEADER + n <= mtu;
+    send.dontFragment = fits && !pathMtu.isBelowFloor(d0, d1, d2, d3, now);
     this.#counters.count(M.TX_SENT);
     return true;
   }

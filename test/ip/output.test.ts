@@ -5,7 +5,7 @@ import { SipHash } from "#base/siphash";
 import { MINUTE } from "#base/time";
 import { Fragmenter } from "#ip/fragmenter";
 import { CONSUMED, DELIVER } from "#ip/header";
-import { PathMtu } from "#ip/path-mtu";
+import { claimedMtu, PathMtu } from "#ip/path-mtu";
 import { IpSend } from "#ip/send";
 import * as ipv4 from "#wire/ipv4";
 import * as ipv6 from "#wire/ipv6";
@@ -195,48 +195,52 @@ describe("fragmenter", () => {
 });
 
 describe("path MTU", () => {
-  const make = (entries?: number) => new PathMtu(1500, new SipHash(1, 2), entries);
+  const make = (entries?: number) => new PathMtu(1500, new SipHash(1, 2), 552, entries);
   const four = (host: number): [number, number, number, number] => [0, 0, 0xffff, host];
   const six: [number, number, number, number] = [0xfd000000 | 0, 0, 0, 5];
 
   test("it only ever goes down, and is forgotten after ten minutes", () => {
     const cache = make();
     expect(cache.get(...four(1), 0)).toBe(1500);
-    expect(cache.lower(...four(1), 1400, 1500, 0)).toBe(true);
-    expect(cache.lower(...four(1), 1450, 1500, 1)).toBe(false);
-    expect(cache.lower(...four(1), 1400, 1500, 1)).toBe(false);
-    expect(cache.lower(...four(1), 9000, 1500, 1)).toBe(false);
+    expect(cache.lower(...four(1), 1400, 0)).toBe(true);
+    expect(cache.lower(...four(1), 1450, 1)).toBe(false);
+    expect(cache.lower(...four(1), 1400, 1)).toBe(false);
+    expect(cache.lower(...four(1), 9000, 1)).toBe(false);
     expect([cache.get(...four(1), 2), cache.get(...four(2), 2)]).toEqual([1400, 1500]);
     expect(cache.get(...four(1), 10 * MINUTE - 1)).toBe(1400);
     expect(cache.get(...four(1), 10 * MINUTE)).toBe(1500);
-    expect(cache.lower(...four(1), 1450, 1500, 11 * MINUTE)).toBe(true);
+    expect(cache.lower(...four(1), 1450, 11 * MINUTE)).toBe(true);
   });
 
-  test("not below 68 in IPv4; IPv6 news below 1280 is no news", () => {
+  test("an IPv4 path has a floor: who claims less has the packets cut on their way", () => {
     const cache = make();
-    expect(cache.lower(...four(1), 20, 1500, 0)).toBe(true);
-    expect(cache.get(...four(1), 0)).toBe(68);
-    expect([cache.lower(...six, 1279, 1500, 0), cache.lower(...six, 0, 1500, 0)]).toEqual([false, false]);
-    expect(cache.lower(...six, 1280, 1500, 0)).toBe(true);
-    expect(cache.get(...six, 0)).toBe(1280);
+    expect([cache.lower(...four(1), 552, 0), cache.isBelowFloor(...four(1), 0)]).toEqual([true, false]);
+    expect([cache.lower(...four(1), 68, 1), cache.isBelowFloor(...four(1), 1)]).toEqual([true, true]);
+    expect(cache.lower(...four(1), 68, 2)).toBe(false);
+    expect([cache.get(...four(1), 2), cache.get(...four(2), 2)]).toEqual([552, 1500]);
+    expect(cache.isBelowFloor(...four(2), 2)).toBe(false);
+    const late = 1 + 10 * MINUTE;
+    expect([cache.isBelowFloor(...four(1), late), cache.get(...four(1), late)]).toEqual([false, 1500]);
+    expect([cache.lower(...six, 1280, 0), cache.isBelowFloor(...six, 0)]).toEqual([true, false]);
   });
 
-  test("a router that does not say its MTU gets the next plateau below what was sent", () => {
-    const cache = make();
-    const after = (sent: number) => {
-      cache.lower(...four(1), 0, sent, 0);
-      return cache.get(...four(1), 0);
-    };
-    expect([after(1500), after(1492), after(1006), after(300), after(68), after(20)]).toEqual([
-      1492, 1006, 508, 296, 68, 68,
-    ]);
+  test("on a link that carries less than the floor, its own MTU stays", () => {
+    const cache = new PathMtu(296, new SipHash(1, 2), 552);
+    expect([cache.lower(...four(1), 68, 0), cache.get(...four(1), 0)]).toEqual([true, 296]);
+  });
+
+  test("a router that does not say its MTU gets the next plateau below what was sent; IPv6 says nothing below 1280", () => {
+    const claims = [1500, 1492, 1006, 300, 68, 20].map((sent) => claimedMtu(4, 0, sent));
+    expect(claims).toEqual([1492, 1006, 508, 296, 68, 68]);
+    expect([claimedMtu(4, 1000, 1500), claimedMtu(4, 20, 1500)]).toEqual([1000, 68]);
+    expect([claimedMtu(6, 1279, 1500), claimedMtu(6, 0, 1500), claimedMtu(6, 1280, 1500)]).toEqual([0, 0, 1280]);
   });
 
   test("however many destinations are told of, the table keeps its size and the newest news", () => {
     const cache = make(64);
     let kept = 0;
     for (let host = 1; host <= 1000; host++) {
-      expect(cache.lower(...four(host), 1000, 1500, host)).toBe(true);
+      expect(cache.lower(...four(host), 1000, host)).toBe(true);
       expect(cache.get(...four(host), host)).toBe(1000);
     }
     for (let host = 1; host <= 1000; host++) if (cache.get(...four(host), 1001) === 1000) kept++;

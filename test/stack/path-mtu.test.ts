@@ -44,7 +44,7 @@ describe("a smaller path MTU", () => {
   test("is learned by a half-open connection, which then opens with smaller segments", () => {
     const b = TcpBench.at("SYN-RECEIVED");
     const { a, b: second, c, d } = b.tcb.remote;
-    b.stack.pathMtu.lower(a, second, c, d, 1000, 1500, b.now);
+    b.stack.pathMtu.lower(a, second, c, d, 1000, b.now);
     b.in(".");
     b.stack.accept(b.listener!);
     b.send(3000);
@@ -54,7 +54,7 @@ describe("a smaller path MTU", () => {
   test("is learned by an opening connection, which then opens with smaller segments", () => {
     const b = TcpBench.at("SYN-SENT");
     const { a, b: second, c, d } = b.tcb.remote;
-    b.stack.pathMtu.lower(a, second, c, d, 1000, 1500, b.now);
+    b.stack.pathMtu.lower(a, second, c, d, 1000, b.now);
     b.in("S.", { mss: 1460 });
     b.send(3000);
     expect(Math.max(...b.out().map(({ size }) => size))).toBe(1000);
@@ -76,11 +76,11 @@ describe("a smaller path MTU", () => {
   test("leaves connections to other destinations as they were, and those that do no path MTU discovery", () => {
     const b = TcpBench.at("ESTABLISHED", { params: { pathMtuDiscovery: false } });
     const { a, b: second, c, d } = b.tcb.remote;
-    b.stack.pathMtu.lower(a, second, c, d, 1000, 1500, b.now);
+    b.stack.pathMtu.lower(a, second, c, d, 1000, b.now);
     b.send(3000);
     expect(b.out()[0]!.size).toBe(1500);
     const other = TcpBench.at("ESTABLISHED");
-    other.stack.pathMtu.lower(a, second, c, d + 1, 1000, 1500, other.now);
+    other.stack.pathMtu.lower(a, second, c, d + 1, 1000, other.now);
     other.send(3000);
     expect(other.out()[0]!.size).toBe(1500);
   });

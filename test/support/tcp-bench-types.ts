@@ -25,6 +25,8 @@ export interface Sent {
   readonly source: string;
   readonly tos: number;
   readonly ttl: number;
+  /** IPv4's DF. */
+  readonly dontFragment: boolean;
   /** Octets of the IP packet. */
   readonly size: number;
   readonly localPort: number;

@@ -437,6 +437,7 @@ export class TcpBench {
       source: (four ? ip.slice(12, 16) : ip.slice(8, 24)).join("."),
       tos: four ? ip[1]! : ((ip[0]! & 15) << 4) | (ip[1]! >> 4),
       ttl: four ? ip[8]! : ip[7]!,
+      dontFragment: four && (ip[6]! & 0x40) !== 0,
       size: ip.length,
       localPort,
       remotePort,

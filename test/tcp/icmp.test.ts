@@ -1,5 +1,6 @@
 /** ICMP errors and TCP (RFC 9293 §3.9.2.2, RFC 5927, RFC 1191, RFC 8201). */
 import { describe, expect, test } from "bun:test";
+import { SECOND } from "#base/time";
 import { EVENT_SOFT_ERROR } from "#tcp/tcb";
 import { icmp } from "../support/icmp-error.ts";
 import { TcpBench } from "../support/tcp-bench.ts";
@@ -123,7 +124,7 @@ describe("path MTU (RFC 1191, RFC 8201)", () => {
     b.send(5000);
     b.out();
     const { a, b: second, c, d } = b.tcb.remote;
-    expect(b.stack.pathMtu.lower(a, second, c, d, 1000, 1500, b.now)).toBe(true);
+    expect(b.stack.pathMtu.lower(a, second, c, d, 1000, b.now)).toBe(true);
     icmp(b, 3, 4, 1, 1000);
     const sent = b.out();
     expect(sent[0]!.seq).toBe(1);
@@ -161,13 +162,98 @@ describe("path MTU (RFC 1191, RFC 8201)", () => {
     expect(first!.size).toBeGreaterThan(500);
   });
 
-  test("absurdly small: segments stay useful, and no flood follows (RFC 5927 §7)", () => {
+  test("absurdly small: segments stay useful, routers may cut them, and no flood follows (RFC 5927 §7)", () => {
     const b = TcpBench.at("ESTABLISHED");
     b.send(5000);
     b.out();
     icmp(b, 3, 4, 1, 1);
-    expect(b.out().length).toBeLessThan(120);
-    expect(b.tcb.snd.mss).toBeGreaterThanOrEqual(28);
-    expect(b.tcb.snd.mss).toBeLessThanOrEqual(552);
+    const sent = b.out();
+    expect(sent.length).toBeLessThan(12);
+    for (const { size, dontFragment } of sent) {
+      expect(size).toBeLessThanOrEqual(552);
+      expect(dontFragment).toBe(false);
+    }
+    expect(b.tcb.snd.mss).toBe(512);
+  });
+
+  test("the floor is a parameter", () => {
+    const b = TcpBench.at("ESTABLISHED", { params: { pathMtuFloor: 296 } });
+    b.send(5000);
+    b.out();
+    icmp(b, 3, 4, 1, 300);
+    expect(b.tcb.snd.mss).toBe(260);
+    expect(b.out()[0]!.dontFragment).toBe(true);
+  });
+});
+
+describe.each(["rfc", "linux"] as const)("a size that the path has carried (RFC 5927 §7.2, sender %s)", (sender) => {
+  /** 10,000 octets in full segments are acknowledged, 5000 more are in flight. */
+  const proven = (params = {}): TcpBench => {
+    const b = TcpBench.at("ESTABLISHED", { params: { sender, ...params } });
+    b.send(10_000);
+    b.out();
+    b.in(".", { ack: 10_001 });
+    b.out();
+    b.send(5000);
+    b.out();
+    return b;
+  };
+
+  test("is believed to be too big only when the quoted segment has timed out", () => {
+    const b = proven();
+    icmp(b, 3, 4, 10_001, 1000);
+    expect([b.lines(), b.tcb.snd.mss]).toEqual([[], 1460]);
+    b.run(SECOND);
+    const again = b.out();
+    expect([again[0]!.seq, b.tcb.snd.mss]).toEqual([10_001, 960]);
+    for (const { size } of again) expect(size).toBeLessThanOrEqual(1000);
+  });
+
+  test("is not believed to be too big where the quoted segment is acknowledged", () => {
+    const b = proven();
+    for (let seq = 10_001; seq < 15_001; seq += 100) icmp(b, 3, 4, seq, 68);
+    b.in(".", { ack: 15_001 });
+    b.send(5000);
+    b.run(10 * SECOND);
+    for (const { size } of b.out()) expect(size).toBeGreaterThan(552);
+    expect(b.tcb.snd.mss).toBe(1460);
+    expect(b.stack.connect(b.tcb.remote, 99, {}, b.now).localMss).toBe(1460);
+  });
+
+  test("is believed to be too big at once by who wants what Linux does", () => {
+    const b = proven({ pathMtuDelay: false });
+    icmp(b, 3, 4, 10_001, 1000);
+    expect(b.out()[0]).toMatchObject({ seq: 10_001, size: 1000 });
+  });
+
+  test("is none where larger segments are sent for the first time", () => {
+    const b = TcpBench.at("ESTABLISHED", { params: { sender } });
+    b.send(500);
+    b.out();
+    b.in(".", { ack: 501 });
+    b.send(5000);
+    b.out();
+    icmp(b, 3, 4, 501, 1000);
+    expect(b.out()[0]).toMatchObject({ seq: 501, size: 1000 });
+  });
+
+  test("is not given up for what another connection believes, until a segment times out", () => {
+    const b = proven();
+    const { a, b: second, c, d } = b.tcb.remote;
+    b.stack.pathMtu.lower(a, second, c, d, 1000, b.now);
+    b.in(".", { ack: 15_001 });
+    b.send(5000);
+    expect(b.out()[0]!.size).toBe(1500);
+    b.run(SECOND);
+    expect(b.out()[0]!.size).toBe(1000);
+  });
+
+  test("shrinks twice at once where a second link carries still less", () => {
+    const b = proven();
+    icmp(b, 3, 4, 10_001, 1000);
+    b.run(SECOND);
+    b.out();
+    icmp(b, 3, 4, 10_001, 700);
+    expect(b.out()[0]).toMatchObject({ seq: 10_001, size: 700 });
   });
 });

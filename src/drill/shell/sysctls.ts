@@ -96,6 +96,7 @@ const SYSCTLS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ["net.ipv4.tcp_fastopen_blackhole_timeout_sec", number("fastOpenPause", S)],
   ["net.ipv4.tcp_syncookies", number("syncookies")],
   ["net.ipv4.tcp_mtu_probing", number("mtuProbing")],
+  ["net.ipv4.route.min_pmtu", number("pathMtuFloor")],
   ["net.ipv4.tcp_base_mss", nothing],
   ["net.ipv4.tcp_mtu_probe_floor", nothing],
   ["net.ipv4.tcp_probe_interval", nothing],

@@ -21,56 +21,64 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: "demo",
     args: "",
-    summary: "the whole experiment by itself, in a network of its own",
+    summary: "run the whole experiment in a private network",
     examples: ["tcpnet demo", "tcpnet demo --loss 1% --delay 20ms", "tcpnet demo --size 64M -w demo.pcapng"],
     about:
-      "Makes a private network namespace, sets up both devices in it, starts host and peer, sends data both ways and\n" +
-      "compares checksums. Nothing of this machine is touched. Where namespaces cannot be had, a link in memory serves.",
+      "Creates a private network namespace with both devices, starts host and peer in it, sends data in both directions\n" +
+      "and compares checksums. Your own network is not touched. Where this system allows no namespace, the two stacks\n" +
+      "are connected in memory instead.",
     groups: [
       group(
         "Traffic",
-        ["--size <size>", "bytes each way (8M; 1M over an impaired link)"],
-        ["--memory", "two stacks over a link in memory, no kernel between"],
-        ["--mtu <bytes>", "largest IP packet, 576 to 65535 (1500)"],
-        ["--no-offload", "plain packets instead of 64 KiB super-segments"],
+        ["--size <size>", "bytes to send each way (default 8M; over a bad link 1M)"],
+        ["--memory", "connect the two stacks in memory, without the kernel"],
+        ["--mtu <bytes>", "largest IP packet, 576 to 65535 (default 1500)"],
+        ["--no-offload", "send packets of MTU size instead of 64 KiB super-segments"],
       ),
       LINK,
       CAPTURE,
       VIEW,
     ],
     exits: [
-      ["0", "every byte arrived, both ways"],
-      ["1", "one did not, or something failed while it ran"],
+      ["0", "every byte arrived, in both directions"],
+      ["1", "data is missing or differs, or something failed"],
       ["2", "wrong usage: nothing was done"],
-      ["129, 130, 143", "ended by a closed terminal, by Ctrl-C, by SIGTERM"],
+      ["129, 130, 143", "ended by a closed terminal, Ctrl-C or SIGTERM"],
     ],
     load: () => import("./commands/demo.ts"),
   },
   {
     name: "netup",
     args: "",
-    summary: "prepare this machine: devices, forwarding, firewall (root)",
+    summary: "set up the two devices, forwarding and firewall (root)",
     examples: ["sudo tcpnet netup --dry-run", "sudo tcpnet netup", "sudo tcpnet netup --subnet 10.77.0.0/16 --v6"],
-    about: "Doing it twice changes nothing; netdown undoes exactly what was done, and so does a reboot.",
+    about: "A second netup changes nothing. netdown removes exactly what netup added; so does a reboot.",
     groups: [
       group(
         "Network",
-        ["--ifs <a,b>", "names of the two devices (tun0,tun1)"],
-        ["--subnet <prefix>", "take both subnets from here (10.0.0.0/23)"],
-        ["--addresses <a,b>", "the kernel's addresses: 10.0.0.1/24,10.0.1.1/24"],
-        ["--user <name>", "who may run host and peer without sudo (who called sudo)"],
-        ["--v6", "IPv6 too: fd00:a::1/64 and fd00:b::1/64"],
-        ["--mtu <bytes>", "576 to 65535 (1500)"],
-        ["--uplink <name>", "masquerade to this interface, or auto"],
-        ["--global-forward", "set net.ipv4.ip_forward=1 instead of forwarding per device"],
-        ["--force", "adopt TUN devices that are there already"],
+        ["--ifs <a,b>", "names of the two devices (default tun0,tun1)"],
+        ["--subnet <prefix>", "take both subnets from this network (default 10.0.0.0/23)"],
+        ["--addresses <a,b>", "the kernel's addresses (default 10.0.0.1/24,10.0.1.1/24)"],
+        ["--user <name>", "who may run host and peer without sudo (default: who ran sudo)"],
+        ["--v6", "add IPv6: fd00:a::1/64 and fd00:b::1/64"],
+        ["--mtu <bytes>", "largest IP packet, 576 to 65535 (default 1500)"],
+        [
+          "--uplink <name>",
+          "let the stacks reach other machines through this interface (NAT); auto: the one with the default route",
+        ],
+        ["--global-forward", "turn on forwarding for the whole machine, not only for the two devices"],
+        ["--force", "use existing TUN devices of these names"],
       ),
-      group("View", ["--dry-run", "show the commands, change nothing"], ["--json", "the result as one JSON object"]),
+      group(
+        "View",
+        ["--dry-run", "show the commands, change nothing"],
+        ["--json", "print the result as one JSON object"],
+      ),
     ],
     exits: [
-      ["0", "host and peer can run; with --dry-run: the plan is told"],
+      ["0", "host and peer can run; with --dry-run: the plan was printed"],
       ["2", "wrong usage: nothing was changed"],
-      ["3", "something is missing or in the way, or packets do not pass yet"],
+      ["3", "something is missing or in the way, or packets do not get through"],
       ["4", "no permission: sudo"],
     ],
     load: () => import("./commands/netup.ts"),
@@ -85,25 +93,28 @@ export const COMMANDS: readonly CommandSpec[] = [
       "tcpnet host tun0 10.0.0.1/24 10.0.1.5 --any --echo",
     ],
     about:
-      "<tun> is the device, <cidr> the kernel's address on it, <remote> the other stack, the only one that is let in.\n" +
-      "The stack itself is one more host of that prefix: 10.0.0.7. What comes goes to standard output; standard input\n" +
-      "is sent; everything said to you goes to standard error. Ctrl-D closes your direction only.",
+      "<tun> is the device, <cidr> the kernel's address on it, and <remote> the other stack, which alone may connect.\n" +
+      "This stack uses another address in that subnet: 10.0.0.7. Received data goes to standard output, standard input\n" +
+      "is sent, and messages go to standard error. Ctrl-D ends what you send; you can still receive.",
     groups: [
       group(
         "Traffic",
         ...TRAFFIC,
-        ["--any", "let everybody in"],
-        ["--keep", "serve one connection after the other; a file is sent to each"],
-        ["--max <number>", "connections at once; SYNs beyond are dropped, and come again (65536)"],
+        ["--any", "let anybody connect"],
+        ["--keep", "serve one connection after another; --send sends the file to each"],
+        ["--max <number>", "most connections at a time; further SYNs are dropped, and clients retry (default 65536)"],
         ...SERVICE,
         [
           "--timeout <time>",
-          "give up when nobody has connected by then, or after so much silence (wait for ever; 255s)",
+          "give up if nobody connects in this time (default: never), or after this much silence (default 255s)",
         ],
-        ["--simultaneous", "both sides open actively: say it on both"],
+        ["--simultaneous", "both sides connect at the same time; use it on both"],
         FAST_OPEN,
       ),
-      group("Addresses and device", ...ADDRESSES, ["--no-offload", "plain packets instead of 64 KiB super-segments"]),
+      group("Addresses and device", ...ADDRESSES, [
+        "--no-offload",
+        "send packets of MTU size instead of 64 KiB super-segments",
+      ]),
       LIVE_LINK,
       CAPTURE,
       EXPLAIN,
@@ -122,18 +133,24 @@ export const COMMANDS: readonly CommandSpec[] = [
       "tcpnet peer tun1 10.0.1.1/24 10.0.0.7 --source 1G --loss 1%",
     ],
     about:
-      "<tun> is the device, <cidr> the kernel's address on it, <remote> the stack to connect to. The stack itself is one\n" +
-      "more host of that prefix: 10.0.1.5. The SYN is sent again until the host is there, so either may start first.",
+      "<tun> is the device, <cidr> the kernel's address on it, and <remote> the stack to connect to. This stack uses\n" +
+      "another address in that subnet: 10.0.1.5. The SYN is repeated until the host answers, so either side may start first.",
     groups: [
       group(
         "Traffic",
         ...TRAFFIC,
         ...SERVICE,
-        ["--timeout <time>", "give up after so much silence, to the SYN or later (255s)"],
-        ["--simultaneous", "both sides open actively: say it on both"],
+        [
+          "--timeout <time>",
+          "give up if the other side is silent for this long, while connecting or later (default 255s)",
+        ],
+        ["--simultaneous", "both sides connect at the same time; use it on both"],
         FAST_OPEN,
       ),
-      group("Addresses and device", ...ADDRESSES, ["--no-offload", "plain packets instead of 64 KiB super-segments"]),
+      group("Addresses and device", ...ADDRESSES, [
+        "--no-offload",
+        "send packets of MTU size instead of 64 KiB super-segments",
+      ]),
       LIVE_LINK,
       CAPTURE,
       EXPLAIN,
@@ -145,41 +162,41 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: "status",
     args: "",
-    summary: "what stands: devices, routes, forwarding, rules with counters",
+    summary: "show what is set up: devices, routes, forwarding, rules",
     examples: ["tcpnet status", "sudo tcpnet status", "tcpnet status --json"],
-    about: "Changes nothing. What only root may see is told as unknown.",
+    about: "Changes nothing. What only root can see is shown as unknown.",
     groups: [
       group(
         "View",
-        ["--ifs <a,b>", "names of the two devices (tun0,tun1)"],
-        ["--json", "the result as one JSON object"],
+        ["--ifs <a,b>", "names of the two devices (default tun0,tun1)"],
+        ["--json", "print the result as one JSON object"],
       ),
     ],
     exits: [
-      ["0", "everything stands"],
+      ["0", "everything is set up"],
       ["2", "wrong usage"],
-      ["3", "something is missing, or not as netup leaves it"],
+      ["3", "something is missing, or differs from what netup set up"],
     ],
     load: () => import("./commands/status.ts"),
   },
   {
     name: "netdown",
     args: "",
-    summary: "undo what netup did, and nothing else (root)",
+    summary: "undo what netup did, nothing else (root)",
     examples: ["sudo tcpnet netdown --dry-run", "sudo tcpnet netdown", "sudo tcpnet netdown --json"],
-    about: "Whatever somebody else changed meanwhile is left as it is, and said.",
+    about: "Anything that was changed since then is left alone and reported.",
     groups: [
       group(
         "View",
-        ["--ifs <a,b>", "names of the two devices (tun0,tun1)"],
+        ["--ifs <a,b>", "names of the two devices (default tun0,tun1)"],
         ["--dry-run", "show what would be undone"],
-        ["--json", "the result as one JSON object"],
+        ["--json", "print the result as one JSON object"],
       ),
     ],
     exits: [
-      ["0", "all is as it was, or was so already"],
+      ["0", "everything was undone, or there was nothing to undo"],
       ["2", "wrong usage: nothing was changed"],
-      ["3", "something could not be undone, and is still in the state file"],
+      ["3", "something could not be undone; run netdown again to retry"],
       ["4", "no permission: sudo"],
     ],
     load: () => import("./commands/netdown.ts"),
@@ -187,105 +204,108 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: "drill",
     args: "<...scripts>",
-    summary: "run packetdrill scripts against the stack, or this kernel",
+    summary: "run packetdrill scripts against this stack or the kernel",
     examples: [
       "tcpnet drill test/drill/handshake",
       "tcpnet drill --verbose --pcap t.pcap script.pkt",
       "sudo tcpnet drill --kernel test/drill/handshake",
     ],
     about:
-      "Files, and folders of *.pkt at any depth. A script of ten seconds takes milliseconds and gives the same result\n" +
-      "each time; root is not needed. One line per script, and what differs below it.\n" +
-      "With --kernel the same script runs against this machine's own TCP, in real time and each in a network of its own\n" +
-      "(root, or user namespaces, and /dev/net/tun): does my kernel agree?",
+      "<scripts> are *.pkt files, or folders that contain them. Scripts run in virtual time: ten seconds take\n" +
+      "milliseconds, and the result is the same every time. No root needed. Each script gets one line; differences are\n" +
+      "shown below it. With --kernel, scripts run in real time against this machine's own TCP, each in a private network\n" +
+      "(this needs root or user namespaces, and /dev/net/tun).",
     groups: [
       group(
         "Scripts",
         [
           "--profile <name>",
-          "linux, freebsd or rfc793: the stack that the scripts are written for (what they say, or drill.options " +
-            "in their folder; else linux)",
+          "the stack that the scripts are written for: linux, freebsd or rfc793 (default: what the script or " +
+            "drill.options in its folder says, else linux)",
         ],
-        ["-D, --define <name=value...>", "a word of the scripts, or a name for #ifdef; may stand several times"],
+        ["-D, --define <name=value...>", "define a name for the scripts; may be given several times"],
         [
           "-o, --option <name=value...>",
-          "an option as at the head of a script (ip_version=ipv6), before the script's own",
+          "set an option as in a script's head, such as ip_version=ipv6; the script's own options override it",
         ],
-        ["--strict", "packets that no expectation reads are a failure"],
-        ["--neutral", "for scripts of older kernels: windows, PSH and the order of a SYN's options do not matter"],
-        ["--tolerance <time>", "how far a packet may be from its time (4ms; at least 12.5 % of the distance)"],
-        ["--seed <number>", "of everything random: ISNs, timestamps, ports (1)"],
+        ["--strict", "fail on packets that the script does not expect"],
+        ["--neutral", "for scripts of older kernels: ignore windows, PSH and the order of a SYN's options"],
+        [
+          "--tolerance <time>",
+          "how early or late a packet may be (default 4ms, or 12.5 % of the waiting time if that is more)",
+        ],
+        ["--seed <number>", "for all random numbers: ISNs, timestamps, ports (default 1)"],
       ),
       group(
         "Kernel",
-        ["--kernel", "run them against this machine's own TCP; a packet may be 10 ms from its time"],
-        ["--jobs <number>", "with --kernel: scripts at once (4)"],
+        ["--kernel", "test this machine's own TCP; a packet may be 10 ms early or late"],
+        ["--jobs <number>", "with --kernel: run so many scripts at a time (default 4)"],
       ),
-      group("Capture", ["--pcap <file>", "the packets of all scripts, for Wireshark"]),
+      group("Capture", ["--pcap <file>", "write the packets of all scripts, for Wireshark"]),
       group(
         "View",
         ["-v, --verbose", "print every packet and every note"],
-        ["--json", "one JSON object per script, one per line"],
+        ["--json", "print one JSON object per script, one per line"],
       ),
     ],
     exits: [
       ["0", "every script passed"],
-      ["1", "a script failed, or has an error in its words"],
+      ["1", "a script failed or has a syntax error"],
       ["2", "wrong usage: nothing was run"],
-      ["3", "none failed, but one asks for something that tcpnet does not have"],
-      ["4", "--kernel: this system allows no network of its own"],
+      ["3", "none failed, but a script needs an unsupported feature"],
+      ["4", "--kernel: this system allows no private network"],
     ],
     load: () => import("./commands/drill.ts"),
   },
   {
     name: "sim",
     args: "",
-    summary: "a transfer between two stacks in virtual time, no network at all",
+    summary: "simulate transfers between two stacks, without a network",
     examples: [
       "tcpnet sim --rtt 40ms --rate 10mbit --loss 1%",
       "tcpnet sim --flows 2 --cc newreno,cubic --rtt 40ms --rate 20mbit --time 60s",
       "tcpnet sim --bytes 1M --delay 20ms --loss 2% --seed 7 --events -",
     ],
     about:
-      "An hour takes seconds, and the same seed gives the same run: every packet, every loss, every decision. Standard\n" +
-      "output has a line per flow and way (there: from the side that connects): what was received, when all of it was, the\n" +
-      "rate at which it came; what was sent again, how often a timeout said so, round trip and congestion window at the\n" +
-      "end. Without any link flag the link has a delay of 20 ms, 10 Mbit/s and a queue of 100 packets.",
+      "Runs in virtual time: an hour takes seconds, and the same seed gives the same packets, losses and decisions.\n" +
+      "The table has one line per flow and direction (there: from the side that connects): bytes received, when the last\n" +
+      "one came, the goodput, retransmitted segments, timeouts, the last and the smallest round-trip time, the last and\n" +
+      "the largest congestion window. Without a link flag the link has 20 ms delay, 10 Mbit/s and a queue of 100 packets.",
     groups: [
       group(
         "Traffic",
-        ["--bytes <size>", "octets that each flow sends (10M; with --time: no end)"],
-        ["--time <time>", "end after this virtual time (when all is sent)"],
-        ["--flows <number>", "connections at once, over the one link (1)"],
+        ["--bytes <size>", "bytes that each flow sends (default 10M; with --time: unlimited)"],
+        ["--time <time>", "end after this much virtual time (default: when all data was sent)"],
+        ["--flows <number>", "number of connections that share the link (default 1)"],
         ["--bidir", "both ends send"],
         ["--reverse", "the far end sends"],
-        ["--stall <spans>", "5s-10s,20s-21s: the receivers read nothing then"],
-        ["--rtt <time>", "40ms: half of it as the delay of each way"],
-        ["--mtu <bytes>", "largest IP packet (1500)"],
+        ["--stall <spans>", "the receivers read nothing in these times: 5s-10s,20s-21s"],
+        ["--rtt <time>", "round-trip time: half of it becomes the delay of each direction"],
+        ["--mtu <bytes>", "largest IP packet (default 1500)"],
         ["--ipv6", "IPv6 instead of IPv4"],
       ),
       group(
         "TCP",
-        ["--cc <names>", "newreno or cubic; newreno,cubic: in turn (cubic)"],
-        ["--buffer <size>", "send and receive buffers (16M)"],
-        ["--no-sack", "without SACK"],
-        ["--no-timestamps", "without timestamps"],
+        ["--cc <names>", "congestion control: cubic (default) or newreno; newreno,cubic: flows take turns"],
+        ["--buffer <size>", "size of send and receive buffers (default 16M)"],
+        ["--no-sack", "do not use SACK"],
+        ["--no-timestamps", "do not use timestamps"],
         ["--rack", "find losses by RACK-TLP (RFC 8985)"],
-        ["--ecn", 'with ECN (and a link that marks: --link "… ecn 20")'],
+        ["--ecn", 'use ECN; the link must mark packets: --link "rate 10mbit ecn 20"'],
       ),
       {
-        title: "Link (netem's words; both ways)",
+        title: "Link (both directions)",
         flags: LINK_CLAUSES,
       },
       group(
         "View",
-        ["--events <file>", "every event as a line of text; - for standard output"],
-        ["--json", "the result as one JSON object"],
+        ["--events <file>", "write every event as a line of text; -: to standard output"],
+        ["--json", "print the result as one JSON object"],
       ),
     ],
     exits: [
-      ["0", "every flow sent all that it was told to"],
-      ["1", "a flow failed, or was not done when the time was over"],
+      ["0", "every flow transferred all of its data"],
+      ["1", "a flow failed, or was not finished when the time was over"],
       ["2", "wrong usage: nothing was run"],
     ],
     load: () => import("./commands/sim.ts"),
@@ -293,24 +313,25 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: "chaos",
     args: "<tunA> <cidrA> <tunB> <cidrB>",
-    summary: "a bad link for any program: two devices, the link model between",
+    summary: "put a bad link between two devices, for any program",
     examples: [
       "sudo tcpnet chaos tun0 10.0.0.1/24 tun1 10.0.1.1/24 --delay 50ms --loss 1%",
       "ping 10.0.0.2",
       'sudo tcpnet link set "delay 100ms 20ms loss 5%"',
     ],
     about:
-      "Packets that go out of one device come back from the other, late, lost or not at all. 10.0.0.2 stands for the\n" +
-      "other device's address: a connection to it crosses the link, though both ends are on this machine. Packets for\n" +
-      "other places pass as they are: route them here, or move one device into another namespace.",
+      "Every packet that the kernel sends to one device comes back from the other, after whatever the link does to it.\n" +
+      "On the first device, 10.0.0.2 stands for the address of the second one (10.0.1.1): a connection to it crosses the\n" +
+      "link, although both ends are on this machine. Packets with other addresses cross the link unchanged: route them\n" +
+      "to a device, or move one device into another network namespace.",
     groups: [
       group(
         "Devices",
-        ["--mtu <bytes>", "largest IP packet of both devices, 576 to 65535 (1500)"],
-        ["--force", "use TUN devices that netup did not make"],
-        ["--socket <path>", "where tcpnet link reaches it (default: where tcpnet link --dev <tunA> looks)"],
+        ["--mtu <bytes>", "largest IP packet of both devices, 576 to 65535 (default 1500)"],
+        ["--force", "use TUN devices that netup did not create"],
+        ["--socket <path>", "control socket (default: where tcpnet link --dev <tunA> looks for it)"],
       ),
-      { title: "Link (netem's words; both ways)", flags: LINK_CLAUSES },
+      { title: "Link (both directions)", flags: LINK_CLAUSES },
       VIEW,
     ],
     exits: [
@@ -319,7 +340,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["2", "wrong usage: nothing was done"],
       ["3", "a device or the control socket is in use"],
       ["4", "no permission: sudo"],
-      ["129, 143", "ended by a closed terminal, by SIGTERM"],
+      ["129, 143", "ended by a closed terminal or SIGTERM"],
     ],
     movesPackets: true,
     load: () => import("./commands/chaos.ts"),
@@ -334,14 +355,14 @@ export const COMMANDS: readonly CommandSpec[] = [
       "tcpnet link change out rate 1mbit --dev tun1",
     ],
     about:
-      "The program is chaos, or a host, peer or demo that was started with a link flag. To start with a perfect link, give\n" +
-      "--link clear: offload must be off from the start for a link to be changed later.",
+      "The program is chaos, or a host, peer or demo that was started with a link flag; --link clear starts with a perfect\n" +
+      "link. (Without a link flag, devices use offload, which cannot be turned off later.)",
     groups: [
       group(
         "View",
-        ["--dev <name>", "the link of this device, or of the demo; needed where several run"],
-        ["--socket <path>", "the link that listens there"],
-        ["--json", "the answer as one JSON object"],
+        ["--dev <name>", "the link of this device, or demo; needed if several links run"],
+        ["--socket <path>", "the link with this control socket"],
+        ["--json", "print the answer as one JSON object"],
       ),
     ],
     sections: [
@@ -357,9 +378,9 @@ export const COMMANDS: readonly CommandSpec[] = [
       ...LINK_LANGUAGE,
     ],
     exits: [
-      ["0", "told, or changed"],
+      ["0", "the link was shown or changed"],
       ["2", "wrong usage: nothing was changed"],
-      ["3", "there is no link that can be changed"],
+      ["3", "no such link is running"],
       ["4", "no permission: sudo"],
     ],
     load: () => import("./commands/link.ts"),

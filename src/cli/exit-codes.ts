@@ -18,16 +18,16 @@ export const EXIT_SIGTERM = 143;
 
 /** Code and meaning, as `--help` shows them. */
 export const EXIT_CODES: readonly (readonly [string, string])[] = [
-  ["0", "every byte arrived, and all that came was written"],
-  ["1", "something failed while it ran"],
+  ["0", "every byte was sent, received and written"],
+  ["1", "something failed"],
   ["2", "wrong usage: nothing was done"],
   ["3", "the machine is not ready (see tcpnet status)"],
   ["4", "no permission: sudo, or a device made by netup"],
-  ["10", "refused: an RST answered the SYN"],
-  ["11", "nobody answered in time"],
-  ["12", "reset in the middle of the connection"],
-  ["13", "unreachable: a router said so (ICMP)"],
-  ["14", "the other side fell silent in the middle"],
-  ["129, 130, 143", "ended by a closed terminal, by Ctrl-C, by SIGTERM"],
-  ["141", "nobody reads its output any more"],
+  ["10", "refused: the SYN was answered with RST"],
+  ["11", "no answer in time"],
+  ["12", "the connection was reset"],
+  ["13", "unreachable: a router sent an ICMP error"],
+  ["14", "the other side stopped answering"],
+  ["129, 130, 143", "ended by a closed terminal, Ctrl-C or SIGTERM"],
+  ["141", "the reader of its output has gone"],
 ];

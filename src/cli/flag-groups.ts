@@ -3,47 +3,47 @@ import type { Flag } from "./argv.ts";
 import { type FlagGroup, group } from "./command-spec.ts";
 
 export const GLOBAL_FLAGS: readonly Flag[] = [
-  { raw: "-h, --help", text: "this text" },
-  { raw: "-V, --version", text: "the version" },
+  { raw: "-h, --help", text: "show this help" },
+  { raw: "-V, --version", text: "show the version" },
 ];
 
 export const SERVICE = [
-  ["--echo", "send back whatever comes"],
-  ["--discard", "read and forget whatever comes"],
-  ["--source <size>", "send this much (64M, 1G) of a known pattern, then FIN"],
+  ["--echo", "send back what is received"],
+  ["--discard", "throw away what is received"],
+  ["--source <size>", "send so many bytes of a test pattern, such as 64M, then close"],
 ] as const;
 
 export const TRAFFIC = [
-  ["--port <port>", "TCP port (7000)"],
-  ["--send <file>", "send the file instead of standard input"],
-  ["--recv <file>", "write what comes to the file, which keeps its old content until something comes"],
+  ["--port <port>", "TCP port (default 7000)"],
+  ["--send <file>", "send this file instead of standard input"],
+  ["--recv <file>", "write received data to this file; its old content is kept until data arrives"],
 ] as const;
 
 export const FAST_OPEN = [
   "--fast-open",
-  "the first bytes go with the SYN and are taken with it (RFC 7413): say it on both; of a named remote no cookie is asked",
+  "send and accept data in the SYN (TCP Fast Open, RFC 7413); use it on both sides; between two named addresses no cookie is needed",
 ] as const;
 
 export const LINK_CLAUSES: readonly Flag[] = group(
   "",
-  ["--delay <time>", "20ms"],
-  ["--jitter <time>", "5ms around the delay"],
-  ["--loss <percent>", "1%"],
-  ["--loss-ge <p,r,…>", "bursts after Gilbert and Elliott: 1%,10%"],
-  ["--duplicate <percent>", "2%"],
-  ["--reorder <percent>", "1% (needs --delay)"],
-  ["--corrupt <percent>", "0.1%"],
-  ["--rate <rate>", "10mbit"],
-  ["--queue <room>", "100 packets, or 64kB, wait in front of the rate"],
+  ["--delay <time>", "delay every packet: 20ms"],
+  ["--jitter <time>", "vary the delay by up to this: 5ms"],
+  ["--loss <percent>", "lose packets at random: 1%"],
+  ["--loss-ge <p,r,…>", "lose packets in bursts (Gilbert-Elliott): 1% begins one, 10% ends it: 1%,10%"],
+  ["--duplicate <percent>", "deliver packets twice: 2%"],
+  ["--reorder <percent>", "let packets skip the delay: 1%"],
+  ["--corrupt <percent>", "flip a bit in packets: 0.1%"],
+  ["--rate <rate>", "limit the bandwidth: 10mbit"],
+  ["--queue <room>", "room in front of the rate: 100 packets, or 64kB (default 1000)"],
   [
     "--link <words>",
-    '"delay 20ms loss 1%": all words are in tcpnet link --help; clear: a perfect link that can be changed later',
+    'all of these in one text, and more: "delay 20ms loss 1%" (see tcpnet link --help); clear: a perfect link that can be changed later',
   ],
-  ["--seed <number>", "repeat the same losses (without it: a new number each time, which is shown)"],
+  ["--seed <number>", "repeat the same random losses (default: a new seed, which is shown)"],
 ).flags;
 
 export const LINK: FlagGroup = {
-  title: "Link (netem's words; both directions of this device; switches offload off)",
+  title: "Link (both directions of this device; turns offload off)",
   flags: LINK_CLAUSES,
 };
 
@@ -54,30 +54,30 @@ export const LIVE_LINK: FlagGroup = {
     ...LINK_CLAUSES,
     {
       raw: "--socket <path>",
-      text: "where tcpnet link changes the link while it runs (default: where tcpnet link --dev <tun> looks); needs a link flag, such as --link clear",
+      text: "control socket (default: where tcpnet link --dev <tun> looks for it); needs a link flag, such as --link clear",
     },
   ],
 };
 
-export const CAPTURE = group("Capture", ["-w, --write <file>", "every packet as pcapng; - for standard output"]);
+export const CAPTURE = group("Capture", ["-w, --write <file>", "write every packet as pcapng; -: to standard output"]);
 
 /** For whoever wants to know why. */
 export const EXPLAIN = group(
   "Explain",
-  ["--explain", "tell every decision: losses, timers, windows, and why"],
-  ["--events <file>", "every event with its cause, a JSON object per line"],
+  ["--explain", "show every decision and its reason: losses, timers, windows"],
+  ["--events <file>", "write every event with its cause, one JSON object per line"],
 );
 
 export const ADDRESSES = [
-  ["--local <address>", "the stack's own address (.7 for host, .5 for peer)"],
-  ["--own-prefix", "be every address of the prefix but the kernel's"],
-  ["--kernel", "<remote> is the kernel's own address: talk to a program of this machine"],
-  ["--mtu <bytes>", "largest IP packet, 68 to 65535 (1500)"],
-  ["--force", "use a TUN device that netup did not make"],
+  ["--local <address>", "this stack's own address (default .7 for host, .5 for peer)"],
+  ["--own-prefix", "use every address of the subnet except the kernel's"],
+  ["--kernel", "<remote> is an address of this machine: talk to a program on it"],
+  ["--mtu <bytes>", "largest IP packet, 68 to 65535 (default 1500)"],
+  ["--force", "use a TUN device that netup did not create"],
 ] as const;
 
 export const VIEW = group(
   "View",
-  ["-q, --quiet", "say errors only"],
-  ["--json", "tell everything on standard error as JSON, one object per line"],
+  ["-q, --quiet", "show errors and warnings only"],
+  ["--json", "write all messages as JSON, one object per line"],
 );

@@ -95,7 +95,7 @@ export function commandHelp(command: CommandSpec, columns = COLUMNS): string {
 /** How the values of these flags are read. */
 function units(flags: readonly Flag[], columns: number): string[] {
   const kinds: [string, string][] = [
-    ["<size>", "1500, 64k (64,000), 64Ki (65,536); so with M, G and T"],
+    ["<size>", "1500, 64k (64,000), 64Ki (65,536); the same with M, G and T"],
     ["<time>", "250us, 20ms, 1.5s, 2min, 1h"],
   ];
   const used = kinds.filter(([kind]) => flags.some(({ raw }) => raw.includes(kind)));

@@ -5,14 +5,11 @@ export const LINK_LANGUAGE: readonly HelpSection[] = [
   {
     title: "Delay and order",
     rows: [
-      ["delay TIME [JITTER [CORR%]]", "every packet takes TIME, give or take JITTER"],
-      [
-        "jitter TIME [CORR%]",
-        "the same jitter, in a clause of its own; CORR%: how much it depends on the packet before",
-      ],
-      ["  distribution NAME", "after either of these: the jitter is uniform (default) or normal"],
-      ["  overtakes", "after a jitter: packets may overtake each other; otherwise they stay in order"],
-      ["reorder P% [CORR%] [gap N]", "P% of the packets skip the delay; gap N: only every Nth packet may"],
+      ["delay TIME [JITTER [CORR%]]", "delay every packet by TIME, plus or minus up to JITTER"],
+      ["jitter TIME [CORR%]", "the jitter alone; CORR%: how much it depends on the packet before"],
+      ["  distribution NAME", "after a jitter: uniform (default) or normal"],
+      ["  overtakes", "after a jitter: packets may overtake each other (default: they stay in order)"],
+      ["reorder P% [CORR%] [gap N]", "P% of the packets skip the delay; gap N: only every Nth packet can"],
     ],
   },
   {
@@ -24,7 +21,7 @@ export const LINK_LANGUAGE: readonly HelpSection[] = [
         "bursts (Gilbert-Elliott): P% begins one, R% ends it, B% are lost in it, G% outside",
       ],
       ["loss nth 3,7,10-12", "exactly these packets are lost, counted from 1"],
-      ["loss pattern 0010", "1 is lost and 0 is not, over and over: here every fourth packet"],
+      ["loss pattern 0010", "1 is lost, 0 is not; repeated: here one packet in four"],
       ["duplicate P% [CORR%]", "the packet arrives twice"],
       ["corrupt P% [CORR%]", "one bit of the packet is flipped"],
     ],
@@ -33,34 +30,37 @@ export const LINK_LANGUAGE: readonly HelpSection[] = [
     title: "Rate and queue",
     rows: [
       ["rate RATE", "bits per second; what comes faster waits in the queue"],
-      ["trace FILE", "instead of a rate: each line is a time in ms at which 1504 bytes may pass (Mahimahi)"],
+      ["trace FILE", "instead of a rate: a Mahimahi trace; each line is a time in ms when 1504 bytes may pass"],
       [
         "queue N|SIZE",
-        "room for N packets, or SIZE bytes (1000); what finds no room is dropped; limit is the same word",
+        "room for N packets, or for SIZE bytes (default 1000 packets); when it is full, packets are dropped; limit is another name for queue",
       ],
       [
         "codel [target TIME] [interval TIME]",
-        "CoDel (RFC 8289) drops early from a queue that does not drain (5ms, 100ms)",
+        "CoDel (RFC 8289): drop packets when the queue stays long (default target 5ms, interval 100ms)",
       ],
       ["  ecn", "after codel: mark packets instead of dropping them"],
-      ["ecn N|SIZE", "mark packets while this much is waiting"],
+      ["ecn N|SIZE", "mark packets while so much is waiting"],
     ],
   },
   {
     title: "Whole link",
     rows: [
-      ["mtu BYTES [silent]", "larger packets are dropped, and their sender is told (ICMP); silent: is not told"],
-      ["down 5s-7s,20s-21s [every TIME]", "nothing passes in these spans, counted from now; every: they repeat"],
-      ["clear", "a perfect link; clauses may follow"],
-      ["out … in … both …", "the clauses that follow are for this direction; without it they are for both"],
+      ["mtu BYTES [silent]", "drop larger packets and send an ICMP error; silent: without the error"],
+      ["down 5s-7s,20s-21s [every TIME]", "nothing passes in these times, counted from now; every: they repeat"],
+      ["clear", "a perfect link; more clauses may follow"],
+      [
+        "out … in … both …",
+        "the clauses that follow apply to this direction (default: both); out is what the stack sends, or what chaos carries from its first device",
+      ],
     ],
   },
   {
     title: "Units",
     rows: [
       ["TIME", "250us 20ms 1.5s 2min 1h"],
-      ["RATE", "250kbit 10mbit 1gbit (powers of 1000; kibit, mibit, gibit of 1024)"],
-      ["SIZE", "1500B 64kB 10MB (powers of 1000); 64KiB 10MiB (powers of 1024; tc writes kb for these)"],
+      ["RATE", "250kbit 10mbit 1gbit (powers of 1000; kibit, mibit and gibit: powers of 1024)"],
+      ["SIZE", "1500B 64kB 10MB (powers of 1000), 64KiB 10MiB (powers of 1024). In tc, kb is 1024 bytes"],
     ],
   },
   {

@@ -1,4 +1,46 @@
-import { ioctl } from "./libc.ts";
+/** Writing to a descriptor that others share with us, without waiting for its reader and without changing its flags. */
+import { EAGAIN } from "./errno.ts";
+import { ioctl, libraryOf, resultOf } from "./libc.ts";
+
+const libc = libraryOf({
+  write: { args: ["i32", "ptr", "u32"], returns: "i32" },
+  send: { args: ["i32", "ptr", "u32", "i32"], returns: "i32" },
+  poll: { args: ["ptr", "u32", "i32"], returns: "i32" },
+} as const);
+
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+const POLLOUT = 0x4;
+
+/** A pipe that has room for anything takes so many octets at once (limits.h: PIPE_BUF). */
+export const PIPE_BUF = 4096;
+
+/** A terminal that is writable at all takes so many (n_tty.c: WAKEUP_CHARS). */
+const TTY_ROOM = 256;
+
+/** How many octets were taken, or the negated error number: -EAGAIN where the descriptor is O_NONBLOCK and has no room. */
+export function write(fd: number, bytes: Uint8Array): number {
+  return resultOf(libc().write(fd, bytes, bytes.length));
+}
+
+/** The same for a socket, whatever its flags are. */
+export function sendNow(fd: number, bytes: Uint8Array): number {
+  return resultOf(libc().send(fd, bytes, bytes.length, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
+/**
+ * The same for a pipe or a terminal that is not O_NONBLOCK: it is asked for room first, and given no more than it has room
+ * for then. Another program that writes to the same pipe in between can still make us wait.
+ */
+export function writeIfRoom(fd: number, bytes: Uint8Array, terminal: boolean): number {
+  // struct pollfd: the descriptor, what is asked for, and the answer, which errors are part of: `write` tells them.
+  const asked = new DataView(new ArrayBuffer(8));
+  asked.setInt32(0, fd, true);
+  asked.setInt16(4, POLLOUT, true);
+  const ready = resultOf(libc().poll(new Uint8Array(asked.buffer), 1, 0));
+  if (ready <= 0) return ready === 0 ? -EAGAIN : ready;
+  return write(fd, bytes.subarray(0, terminal ? TTY_ROOM : PIPE_BUF));
+}
 
 const TIOCGWINSZ = 0x5413;
 

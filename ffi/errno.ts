@@ -56,6 +56,7 @@ const TABLE: readonly (readonly [number, string, string])[] = [
   [113, "EHOSTUNREACH", "host unreachable"],
   [114, "EALREADY", "under way already"],
   [115, "EINPROGRESS", "now in progress"],
+  [122, "EDQUOT", "disk quota exceeded"],
 ];
 
 export const EPERM = 1;

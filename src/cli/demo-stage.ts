@@ -78,7 +78,8 @@ export class Stage {
       return;
     }
     if (told.event === "warning") this.warnings.push(`${told.what}`);
-    const text = told.event === "warning" ? `${yellow("warning")} ${told.what}` : told.text;
+    const why = told.why === "" ? "" : `: ${told.why}`;
+    const text = told.event === "warning" ? `${yellow("warning")} ${told.what}${why}` : told.text;
     if (text === undefined || told.event === "listen") return;
     // Whoever wants to hear of errors alone hears of warnings, too.
     if (this.#manner === "quiet" && told.event !== "warning") return;

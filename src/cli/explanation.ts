@@ -1,7 +1,10 @@
 import type { Trace } from "#base/trace";
 import { EventFile } from "#observe/event-file";
 import { eventsOf } from "#observe/events";
+import type { OutputError } from "#observe/output-file";
+import { counted } from "#observe/units";
 import { Words } from "#observe/words";
+import { tellIncomplete } from "./open-capture.ts";
 import type { SessionOptions } from "./session-options.ts";
 import type { Voice } from "./voice.ts";
 
@@ -12,7 +15,7 @@ const TOLD = new Set(["state", "tx", "rx"]);
 export class Explanation {
   readonly #voice: Voice;
   readonly #path: string | undefined;
-  readonly #file: EventFile | null;
+  readonly file: EventFile | null;
   readonly #words: Words | null;
   /** What the trace's clock is ahead of the voice's. */
   readonly #ahead: number;
@@ -23,21 +26,19 @@ export class Explanation {
     this.#path = events;
     this.#ahead = now - voice.now();
     this.#words = explain ? new Words() : null;
-    const onEnd = ({ message, code }: Error & { code: string }) => {
-      if (code !== "EPIPE") voice.warn({ what: message, why: "", fix: "" });
-    };
+    const onEnd = ({ message }: OutputError) => voice.warn({ what: message, why: "", fix: "" });
     const { role, tun, local, remote } = endpoint;
     const about = { role, tun, local: `${local}`, remote: `${remote}` };
-    this.#file = events === undefined ? null : new EventFile({ path: events, onEnd }, about);
+    this.file = events === undefined ? null : new EventFile({ path: events, onEnd }, about);
   }
 
   get isWanted(): boolean {
-    return this.#file !== null || this.#words !== null;
+    return this.file !== null || this.#words !== null;
   }
 
   /** Everything recorded since the last time. */
   read(trace: Trace): void {
-    this.#file?.read(trace);
+    this.file?.read(trace);
     if (this.#words === null) return;
     for (const event of eventsOf(trace)) {
       const text = this.#words.tell(event);
@@ -47,21 +48,22 @@ export class Explanation {
     }
   }
 
-  /** True if there is a file, which was begun anew. */
-  reopen(): boolean {
-    this.#file?.reopen();
-    return this.#file !== null;
-  }
-
-  /** Completes the file, and says what is in it. */
-  end(): void {
-    const file = this.#file;
-    if (file === null) return;
-    file.flush();
-    file.close();
-    const { events, lost } = file;
+  /** Completes the file, and says what is in it. False where it is not whole because it could not be written. */
+  async end(): Promise<boolean> {
+    const file = this.file;
+    if (file === null) return true;
+    await file.close();
+    const { events, lost, missed, error } = file;
+    const facts = { path: this.#path, events, lost, missed };
+    if (error !== null) {
+      const missing = `${counted(missed, "event")} of ${events + missed} are missing`;
+      tellIncomplete("the event file", this.#path, error, missing, this.#voice);
+      this.#voice.lines("events", facts, []);
+      return false;
+    }
     const left = lost > 0 ? `, ${lost} left out: the reader was too slow` : "";
     const where = this.#path === "-" ? "standard output" : this.#path;
-    this.#voice.lines("events", { path: this.#path, events, lost }, [`  events  ${events} events${left} in ${where}`]);
+    this.#voice.lines("events", facts, [`  events  ${events} events${left} in ${where}`]);
+    return true;
   }
 }

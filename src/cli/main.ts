@@ -8,20 +8,25 @@ import { withoutLastCompiler } from "./compiler-tiers.ts";
 import { EXIT_OK, EXIT_SIGPIPE, EXIT_USAGE } from "./exit-codes.ts";
 import { Flags } from "./flags.ts";
 import { commandHelp, globalHelp, helpColumns, summaryText } from "./help.ts";
-import { OutputClosed, print, STDERR, STDOUT, tell } from "./print.ts";
+import { drainText, OutputClosed, print, STDERR, STDOUT, tell } from "./print.ts";
 import { asTyped } from "./program.ts";
 
 /** The program: reads the line, runs one command, answers the exit code. Every failure ends here, in words. */
 async function main(argv: readonly string[]): Promise<number> {
-  try {
-    return await dispatch(argv);
-  } catch (error) {
-    if (error instanceof OutputClosed) return EXIT_SIGPIPE;
-    const words = inWords(error);
-    const { reportError } = await import("./report-error.ts");
-    reportError(words, argv.includes("--json"));
-    return words.exitCode;
-  }
+  const json = argv.includes("--json");
+  const code = await dispatch(argv).catch((error: unknown) => told(error, json));
+  // What was said while a stack ran may still wait for a slow reader.
+  const failure = await drainText();
+  return failure === null ? code : code || (await told(failure, json));
+}
+
+/** Tells a failure; answers its exit code. */
+async function told(error: unknown, json: boolean): Promise<number> {
+  if (error instanceof OutputClosed) return EXIT_SIGPIPE;
+  const words = inWords(error);
+  const { reportError } = await import("./report-error.ts");
+  reportError(words, json);
+  return words.exitCode;
 }
 
 async function dispatch(given: readonly string[]): Promise<number> {

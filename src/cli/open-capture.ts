@@ -1,6 +1,8 @@
 import { CaptureDevice } from "#device/capture";
 import type { Device } from "#device/device";
 import { CaptureFile } from "#observe/capture-file";
+import type { OutputError } from "#observe/output-file";
+import { counted } from "#observe/units";
 import type { Voice } from "./voice.ts";
 
 /** A device whose packets are written to a file as the stack sees them, and that file; without a path the device alone. */
@@ -11,10 +13,7 @@ export function captured(
 ): { device: Device; capture: CaptureFile | null } {
   if (path === undefined) return { device, capture: null };
   try {
-    const onEnd = ({ message, code }: Error & { code: string }) => {
-      // Whoever closed Wireshark knows that it is closed.
-      if (code !== "EPIPE") voice.warn({ what: message, why: "", fix: "" });
-    };
+    const onEnd = ({ message }: OutputError) => voice.warn({ what: message, why: "", fix: "" });
     const capture = new CaptureFile({ path, name: device.name, onEnd });
     return { device: new CaptureDevice(device, capture), capture };
   } catch (error) {
@@ -23,15 +22,44 @@ export function captured(
   }
 }
 
-/** Completes the file, and says what is in it. (Port 7000 is the default, and Gryphon's, as Wireshark has it.) */
-export function endCapture(capture: CaptureFile | null, path: string | undefined, voice: Voice): void {
-  if (capture === null) return;
-  capture.flush();
-  // That it ended early has been told.
-  if (!capture.isOpen) return;
-  capture.close();
-  const { packets, dropped } = capture;
+/**
+ * Completes the file, and says what is in it. False where it is not whole because it could not be written. (Port 7000 is the default,
+ * and Gryphon's, as Wireshark has it.)
+ */
+export async function endCapture(
+  capture: CaptureFile | null,
+  path: string | undefined,
+  voice: Voice,
+): Promise<boolean> {
+  if (capture === null) return true;
+  await capture.close();
+  const { packets, dropped, missed, error } = capture;
+  const facts = { path, packets, dropped, missed };
+  if (error !== null) {
+    tellIncomplete(
+      "the capture",
+      path,
+      error,
+      `${counted(missed, "packet")} of ${packets + missed} are missing`,
+      voice,
+    );
+    voice.lines("capture", facts, []);
+    return false;
+  }
   const left = dropped > 0 ? `, ${dropped} left out: the reader was too slow` : "";
   const where = path === "-" ? "standard output" : `${path}   wireshark --disable-protocol gryphon ${path}`;
-  voice.lines("capture", { path, packets, dropped }, [`  capture ${packets} packets${left} in ${where}`]);
+  voice.lines("capture", facts, [`  capture ${packets} packets${left} in ${where}`]);
+  return true;
+}
+
+/** Said again at the end, since the first warning may have scrolled away. */
+export function tellIncomplete(
+  what: string,
+  path: string | undefined,
+  { reason }: OutputError,
+  missing: string,
+  voice: Voice,
+): void {
+  const name = path === "-" ? `${what} in standard output` : `${what} ${path}`;
+  voice.warn({ what: `${name} is not complete`, why: `${missing}, because ${reason}`, fix: "" });
 }

@@ -65,11 +65,41 @@ export function writeWhole(fd: number, text: string): void {
   }
 }
 
-/** Text for whoever reads standard error: where nobody does, or the disk is full, the exit code says as much. */
+/** What takes text while a stack runs, so that nobody waits for a slow reader. */
+export interface TextQueue {
+  /** The code of the error that ended it; "": none did. */
+  readonly error: string;
+  put(text: string): void;
+  /** Resolves when all is written, or its time is over. */
+  drain(): Promise<void>;
+}
+
+const queues = new Map<number, TextQueue>();
+
+/** From now on the descriptor's text goes through the queue. */
+export function queueText(fd: number, queue: TextQueue): void {
+  queues.set(fd, queue);
+}
+
+/** Whole lines for whoever reads the descriptor. Throws what the system says, unless they go through a queue. */
+export function put(fd: number, text: string): void {
+  const queue = queues.get(fd);
+  if (queue === undefined) writeWhole(fd, text);
+  else queue.put(text);
+}
+
+/** Lines on standard error: where nobody reads it, or the disk is full, the exit code says as much. */
 export function tell(text: string): void {
   try {
-    writeWhole(STDERR, text);
+    put(STDERR, text);
   } catch {
     // Nothing is left to say it with.
   }
+}
+
+/** Waits for the queues to be written, but not for ever. Answers why standard output took no more, or null. */
+export async function drainText(): Promise<Error | null> {
+  await Promise.all([...queues.values()].map((queue) => queue.drain()));
+  const code = queues.get(STDOUT)?.error ?? "";
+  return code === "" ? null : outputFailure("standard output", Object.assign(new Error(code), { code }));
 }

@@ -1,13 +1,6 @@
 /** Bytes between files and connections: one buffer per direction, used again and again, and back-pressure both ways. */
-import {
-  constants,
-  fstatSync,
-  openSync,
-  read as readCallback,
-  readSync,
-  write as writeCallback,
-  writeSync,
-} from "node:fs";
+import { constants, fstatSync, openSync, read as readCallback, readSync } from "node:fs";
+import { Writer } from "#observe/writer";
 import type { Socket } from "#socket/types";
 import { fileError } from "./cli-error.ts";
 import { outputFailure } from "./print.ts";
@@ -236,34 +229,28 @@ function withoutWaiting(fd: number): number {
   }
 }
 
-/** An open descriptor as a sink: a file is written at once, into memory at first; anything else by another thread. */
+/** An open descriptor as a sink. A slow reader, or a slow disk, keeps the sender waiting, and not the stack. */
 export class FileSink implements Sink {
-  readonly #fd: number;
+  readonly #writer: Writer;
   readonly #path: string;
-  readonly #file: boolean;
 
   constructor(fd: number, path: string) {
-    this.#fd = fd;
+    this.#writer = new Writer(fd);
     this.#path = path;
-    this.#file = isFile(fd);
   }
 
-  write(from: Uint8Array, n: number): void | Promise<void> {
-    if (!this.#file) return this.#wait(from, n);
-    try {
-      for (let at = 0; at < n; ) at += writeSync(this.#fd, from, at, n - at);
-    } catch (error) {
-      throw outputFailure(this.#path, error as Failure);
-    }
+  /** A write is under way. */
+  get isBusy(): boolean {
+    return this.#writer.busy;
   }
 
-  async #wait(from: Uint8Array, n: number): Promise<void> {
-    for (let at = 0; at < n; ) {
-      const result = await writeFd(this.#fd, from, at, n - at);
-      if (typeof result === "number") at += result;
-      else if (result.code === "EAGAIN") await Bun.sleep(RETRY_MS);
-      else throw outputFailure(this.#path, result);
-    }
+  write(from: Uint8Array, n: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#writer.write(from.subarray(0, n), (code) => {
+        if (code === "") resolve();
+        else reject(outputFailure(this.#path, Object.assign(new Error(code), { code })));
+      });
+    });
   }
 }
 
@@ -277,11 +264,5 @@ type Failure = NodeJS.ErrnoException;
 function readFd(fd: number, into: Uint8Array, position: number | null): Promise<number | Failure> {
   return new Promise((resolve) =>
     readCallback(fd, into, 0, into.length, position, (error, n) => resolve(error === null ? n : error)),
-  );
-}
-
-function writeFd(fd: number, from: Uint8Array, at: number, n: number): Promise<number | Failure> {
-  return new Promise((resolve) =>
-    writeCallback(fd, from, at, n, null, (error, written) => resolve(error === null ? written : error)),
   );
 }

@@ -49,7 +49,8 @@ export class ReceivedFile implements Sink {
 
   /** Throws CliError: some file systems report only now that the disk is full. */
   close(): void {
-    if (this.#isInherited) return;
+    // A thread may still be writing where the connection was given up: the descriptor goes with the program.
+    if (this.#isInherited || this.#sink.isBusy) return;
     if (this.#isNew && !this.#begun) this.#remove();
     this.#attempt(() => closeSync(this.#fd));
   }

@@ -1,7 +1,11 @@
 import type { Device } from "#device/device";
+import type { CaptureFile } from "#observe/capture-file";
+import type { EventFile } from "#observe/event-file";
+import { OutputError } from "#observe/output-file";
 import type { Call } from "./commands.ts";
 import type { Role } from "./endpoint.ts";
 import { type Ends, openEnds } from "./ends.ts";
+import { EXIT_FAILURE, EXIT_OK } from "./exit-codes.ts";
 import { Explanation } from "./explanation.ts";
 import { controlLink } from "./link-control.ts";
 import { captured, endCapture } from "./open-capture.ts";
@@ -9,12 +13,14 @@ import { openDevice } from "./open-device.ts";
 import { Session } from "./session.ts";
 import { type SessionOptions, sessionOptions } from "./session-options.ts";
 import { listenToSignals } from "./signals.ts";
+import { speakWithoutWaiting } from "./terminal.ts";
 import { Voice } from "./voice.ts";
 
 /** `host` and `peer`: they differ in who opens. */
 export async function runSession(role: Role, call: Call): Promise<number> {
   const options = sessionOptions(role, call);
   const voice = new Voice(options.manner);
+  speakWithoutWaiting((lines) => voice.gap(lines));
   const ends = openEnds(options);
   let code: number;
   try {
@@ -59,20 +65,36 @@ async function converse(options: SessionOptions, ends: Ends, opened: Device, voi
     close: () => session.close(),
     abort: (code) => session.abort(code),
     figures: () => session.tellFigures(),
-    reopen: () => {
-      capture?.reopen();
-      return explanation.reopen() || capture !== null;
-    },
+    reopen: () => reopen([capture, explanation.file], voice),
   });
   let endControl = () => {};
+  let code = EXIT_FAILURE;
+  let complete = true;
   try {
     endControl = await controlLink(opened, options.socket, voice);
-    return await session.run();
+    code = await session.run();
+    // The stack answers while it lives: nothing that is read slowly keeps it from that.
+    await Promise.all([capture?.drain(), explanation.file?.drain()]);
   } finally {
     await session.end();
     endControl();
-    endCapture(capture, options.write, voice);
-    explanation.end();
+    complete = await endCapture(capture, options.write, voice);
+    complete = (await explanation.end()) && complete;
     stop();
   }
+  return code === EXIT_OK && !complete ? EXIT_FAILURE : code;
+}
+
+/** A log rotator has moved the files away. False where there is none. */
+function reopen(files: readonly (CaptureFile | EventFile | null)[], voice: Voice): boolean {
+  const open = files.filter((file) => file !== null);
+  for (const file of open) {
+    try {
+      file.reopen();
+    } catch (error) {
+      if (!(error instanceof OutputError)) throw error;
+      voice.warn({ what: error.message, why: "what follows goes into the file that was moved", fix: "" });
+    }
+  }
+  return open.length > 0;
 }

@@ -1,6 +1,7 @@
 import { isatty } from "node:tty";
 import { terminalColumns } from "#ffi/descriptor";
-import { STDERR, STDOUT, writeWhole } from "./print.ts";
+import { LineQueue } from "./line-queue.ts";
+import { put, queueText, STDERR, STDOUT } from "./print.ts";
 
 /** Columns of a terminal that does not say how many it has. */
 const COLUMNS = 80;
@@ -11,6 +12,17 @@ let out = STDERR;
 /** For a command whose words are its result. */
 export function speakOnStandardOutput(): void {
   out = STDOUT;
+}
+
+let queue: LineQueue | null = null;
+
+/**
+ * For a command in which a stack runs: from now on nothing that is said waits for its reader. What a slow one leaves no room for is
+ * dropped and counted. @param note the line that tells how many lines are not there.
+ */
+export function speakWithoutWaiting(note: (lines: number) => string): void {
+  queue = new LineQueue(out, (lines) => `${note(lines)}\n`);
+  queueText(out, queue);
 }
 
 const terminals = new Map<number, boolean>();
@@ -60,21 +72,21 @@ export function shownBeside(endsLine: boolean): void {
 /** One or more lines, at once and in order. Where nobody reads any more, nothing happens. */
 export function say(...lines: readonly string[]): void {
   if (lines.length === 0) return;
-  put((progressShown ? "\r\x1b[K" : midLine ? "\n" : "") + lines.map((line) => `${line}\n`).join(""));
+  show((progressShown ? "\r\x1b[K" : midLine ? "\n" : "") + lines.map((line) => `${line}\n`).join(""));
   progressShown = false;
   midLine = false;
 }
 
 /** Redraws the line at the bottom; "" takes it away. Only on a terminal. */
 export function sayProgress(line: string): void {
-  if (!redraws() || (line === "" && !progressShown)) return;
-  put(`\r\x1b[K${line.slice(0, columnsOf(out) - 1)}`);
+  if (!redraws() || (line === "" && !progressShown) || queue?.isBehind === true) return;
+  show(`\r\x1b[K${line.slice(0, columnsOf(out) - 1)}`);
   progressShown = line !== "";
 }
 
-function put(text: string): void {
+function show(text: string): void {
   try {
-    writeWhole(out, text);
+    put(out, text);
   } catch {
     // Nobody reads it, or the disk is full: what the command is for goes on.
   }

@@ -1,4 +1,4 @@
-import { clockText } from "#observe/units";
+import { clockText, numberText } from "#observe/units";
 import type { CliError } from "./cli-error.ts";
 import { forUser } from "./program.ts";
 import { dim, say, sayProgress, yellow } from "./terminal.ts";
@@ -49,16 +49,25 @@ export class Voice {
     else say(`${yellow("warning")} ${what}${why === "" ? "" : `: ${why}`}`, ...(fix === "" ? [] : [`        ${fix}`]));
   }
 
+  /** The line that stands for those that a slow reader left no room for. */
+  gap(lines: number): string {
+    if (this.manner === "json") return this.#jsonLine("gap", this.now(), { lines }, undefined);
+    return `… ${numberText(lines)} ${lines === 1 ? "line" : "lines"} not written: the reader was too slow`;
+  }
+
   /** The line at the bottom of a terminal, redrawn. */
   progress(text: string): void {
     if (this.manner === "plain") sayProgress(text);
   }
 
   #json(event: string, t: number, facts: Facts, text: string | undefined): void {
-    if (this.manner !== "json") return;
+    if (this.manner === "json") this.#out(this.#jsonLine(event, t, facts, text));
+  }
+
+  #jsonLine(event: string, t: number, facts: Facts, text: string | undefined): string {
     const at = (performance.timeOrigin + this.#began + t / 1000) / 1000;
     const head = { schema: "tcpnet.event/1", t: round6(t / 1e6), at: round6(at), event };
-    this.#out(JSON.stringify({ ...head, ...facts, ...(text === undefined ? {} : { text }) }));
+    return JSON.stringify({ ...head, ...facts, ...(text === undefined ? {} : { text }) });
   }
 }
 

@@ -11,7 +11,8 @@ export interface CaptureSink {
   readonly u8: Uint8Array;
   readonly view: DataView;
   /**
-   * Room for a packet of `n` bytes. @param now µs of the driver's clock. @param cause why it was sent, or 0.
+   * Makes room for a packet of `n` bytes, perhaps in another buffer than before: read `u8` and `view` afterwards.
+   * @param now µs of the driver's clock. @param cause why it was sent, or 0.
    * @returns where in `u8` its bytes belong, or -1: not wanted.
    */
   begin(n: number, now: number, outbound: boolean, cause: Mark): number;
@@ -72,10 +73,10 @@ export class CaptureDevice implements Device {
 
   #copy(packet: Packet, now: number, outbound: boolean): void {
     const from = this.#slab!.u8;
-    const { u8, view } = this.#sink;
     const n = packet.total();
     const o = this.#sink.begin(n, now, outbound, packet.cause);
     if (o < 0) return;
+    const { u8, view } = this.#sink;
     copyBytes(from, packet.o, u8, o, packet.n);
     let at = o + packet.n;
     for (let i = 0; i < packet.slices; i++) {

@@ -1,7 +1,8 @@
 import { type Mark, markMeaning } from "#base/mark";
 import { PACKET_MAX } from "#base/packet";
 import type { CaptureSink } from "#device/capture";
-import { OutputFile, type OutputOptions } from "./output-file.ts";
+import { type OutputError, OutputFile, type OutputOptions } from "./output-file.ts";
+import type { Units } from "./output-stream.ts";
 import * as pcapng from "./pcapng.ts";
 
 /** The longest cause that is kept, in bytes, and with it the room of a block. */
@@ -20,16 +21,20 @@ export interface CaptureOptions extends OutputOptions {
   readonly comments?: boolean;
 }
 
+const BLOCKS: Units = {
+  endOf: ({ view }, o) => o + pcapng.blockLength(view, o),
+  isCounted: ({ view }, o) => pcapng.blockType(view, o) === pcapng.ENHANCED_PACKET,
+};
+
 /**
  * A pcapng file that packets are copied into, for Wireshark: one interface, stamps in nanoseconds, which way each packet
  * went, and why it was sent. A packet that a slow reader leaves no room for is left out and counted: the stack never waits.
  */
 export class CaptureFile implements CaptureSink {
-  readonly u8: Uint8Array;
-  readonly view: DataView;
-  /** Packets captured, and those that a slow reader left no room for. */
+  /** Packets in the file; those that a slow reader left no room for; and those after the file took no more. */
   packets = 0;
   dropped = 0;
+  missed = 0;
   readonly #file: OutputFile;
   readonly #name: string;
   readonly #snap: number;
@@ -41,12 +46,11 @@ export class CaptureFile implements CaptureSink {
   #kept = 0;
   #direction = 0;
   #cause: Mark = 0;
+  #closed: Promise<void> | undefined;
 
   /** @throws OutputError where the file cannot be made. */
   constructor(options: CaptureOptions) {
-    this.#file = new OutputFile("the capture", options);
-    this.u8 = this.#file.u8;
-    this.view = this.#file.view;
+    this.#file = new OutputFile("the capture", BLOCKS, options);
     this.#name = options.name;
     this.#snap = options.snapLength ?? PACKET_MAX;
     this.#epoch = options.epoch ?? Math.floor(performance.timeOrigin * 1_000);
@@ -54,23 +58,31 @@ export class CaptureFile implements CaptureSink {
     this.#begin();
   }
 
+  /** The buffer of the packet that `begin` made room for. */
+  get u8(): Uint8Array {
+    return this.#file.u8;
+  }
+
+  get view(): DataView {
+    return this.#file.view;
+  }
+
   begin(n: number, now: number, outbound: boolean, cause: Mark): number {
     const file = this.#file;
-    if (!file.isOpen) return -1;
     if (!file.room(BLOCK_MAX)) {
-      // Full of what its reader did not take yet; or it took no more, and has ended by now.
       if (file.isOpen) this.dropped++;
+      else if (!this.#closed) this.missed++;
       return -1;
     }
     this.#kept = Math.min(n, this.#snap);
     this.#direction = outbound ? pcapng.OUTBOUND : pcapng.INBOUND;
     this.#cause = cause;
-    return pcapng.writePacketLead(this.view, file.end, this.#epoch + now, this.#kept, n);
+    return pcapng.writePacketLead(file.view, file.end, this.#epoch + now, this.#kept, n);
   }
 
   end(): void {
     const comment = this.#comment(this.#cause);
-    this.#file.commit(pcapng.writePacketTail(this.view, this.#file.end, this.#kept, this.#direction, comment));
+    this.#file.commit(pcapng.writePacketTail(this.#file.view, this.#file.end, this.#kept, this.#direction, comment));
     this.packets++;
   }
 
@@ -79,24 +91,43 @@ export class CaptureFile implements CaptureSink {
     return this.#file.isOpen;
   }
 
-  /** Everything so far into the file. */
+  /** Why the file took no more; null: it took all. */
+  get error(): OutputError | null {
+    return this.#file.error;
+  }
+
+  /** Begins to write everything so far. */
   flush(): void {
     this.#file.flush();
   }
 
-  /** Begins the file anew under its name: a log rotator has moved the old one away. Nothing on standard output. */
+  /** Waits until everything so far is written, but not for ever. */
+  drain(): Promise<void> {
+    return this.#file.drain();
+  }
+
+  /** Begins the file anew under its name: a log rotator has moved the old one away. Throws OutputError; then the old one goes on. */
   reopen(): void {
     if (this.#file.reopen()) this.#begin();
   }
 
-  /** The file is complete; packets after it are not wanted. */
-  close(): void {
-    this.#file.close();
+  /** Writes what is left, for so long at most if its reader is slow, and completes the file; then the counts are final. */
+  close(limitMs?: number): Promise<void> {
+    return (this.#closed ??= this.#close(limitMs));
+  }
+
+  async #close(limitMs?: number): Promise<void> {
+    await this.#file.close(limitMs);
+    const { lost, error } = this.#file;
+    this.packets -= lost;
+    if (error === null) this.dropped += lost;
+    else this.missed += lost;
   }
 
   #begin(): void {
-    const at = pcapng.writeSectionHeader(this.view, this.#file.end, "tcpnet");
-    this.#file.commit(pcapng.writeInterface(this.view, at, this.#name, this.#snap));
+    const { view, end } = this.#file;
+    const at = pcapng.writeSectionHeader(view, end, "tcpnet");
+    this.#file.commit(pcapng.writeInterface(view, at, this.#name, this.#snap));
   }
 
   #comment(cause: Mark): Uint8Array | null {

@@ -1,161 +1,162 @@
-import { closeSync, ftruncateSync, openSync, writeSync } from "node:fs";
+import { fstatSync, openSync } from "node:fs";
+import { OutputStream, type Units } from "./output-stream.ts";
 
-/** Bytes that wait for one write. */
-const BUFFER = 1 << 20;
-/** ms until what was put is in the file although the buffer is not full: someone may be watching. */
-const FLUSH_AFTER = 100;
+/** How long the end waits for a slow reader, ms. */
+const DRAIN_MS = 5_000;
 const STDOUT = 1;
 
 /** What we record cannot be written. The message says what failed and why; EPIPE: whoever was reading has gone. */
 export class OutputError extends Error {
   override readonly name = "OutputError";
   readonly code: string;
+  /** Why, without what it was: "the disk is full (ENOSPC)". */
+  readonly reason: string;
 
-  constructor(code: string, message: string) {
-    super(message);
+  constructor(code: string, what: string, message = code) {
+    const words = REASONS[code];
+    const reason = words === undefined ? message : `${words} (${code})`;
+    super(`${what}: ${reason}`);
     this.code = code;
+    this.reason = reason;
   }
 }
 
 export interface OutputOptions {
   /** A file, which is overwritten, or "-": standard output. */
   readonly path: string;
+  /** How the file is opened for writing, and emptied. Default: open(2). */
+  readonly open?: ((path: string) => number) | undefined;
   /** Called once, when the file takes no more: recording ends, the program goes on. */
   readonly onEnd?: ((error: OutputError) => void) | undefined;
 }
 
 /**
- * A file that grows by whole units (blocks, lines) through one buffer. Nobody waits for it: what a slow reader of a pipe
- * leaves no room for is for the caller to leave out. When a write fails the file is cut back to its last whole unit.
+ * A file of whole units (blocks, lines) under a name, or standard output. The stack never waits for it: what a slow reader or a
+ * slow disk leaves no room for is left out by the caller, and counted.
  */
 export class OutputFile {
-  readonly u8 = new Uint8Array(BUFFER);
-  readonly view = new DataView(this.u8.buffer);
-  /** Where the next unit begins in the buffer. */
-  end = 0;
+  /** Why the file took no more. Null: it did not fail. */
+  error: OutputError | null = null;
   readonly #what: string;
+  readonly #units: Units;
   readonly #options: OutputOptions;
-  #fd: number;
-  /** Bytes in the file. */
-  #written = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #stream: OutputStream;
+  /** On a disk: to open a pipe may take until it has a reader. */
+  #isFile = false;
+  /** Files that were moved away: the rest of them is still written. */
+  readonly #moved: OutputStream[] = [];
 
   /** @param what "the capture". @throws OutputError where the file cannot be made. */
-  constructor(what: string, options: OutputOptions) {
+  constructor(what: string, units: Units, options: OutputOptions) {
     this.#what = what;
+    this.#units = units;
     this.#options = options;
-    this.#fd = this.#open();
+    this.#stream = this.#begin();
   }
 
   get isOpen(): boolean {
-    return this.#fd >= 0;
+    return this.#stream.isOpen;
   }
 
-  /** Whether `n` bytes fit behind `end`, once what waits is written. */
+  /** Where units are put, from `end` on. It may be another buffer after `room`. */
+  get u8(): Uint8Array {
+    return this.#stream.u8;
+  }
+
+  get view(): DataView {
+    return this.#stream.view;
+  }
+
+  get end(): number {
+    return this.#stream.end;
+  }
+
+  /** Units that were put and are in no file: a write failed, or the reader was too slow at the end. */
+  get lost(): number {
+    return this.#moved.reduce((sum, { lost }) => sum + lost, this.#stream.lost);
+  }
+
+  /** Whether `n` bytes fit behind `end`. */
   room(n: number): boolean {
-    if (this.end + n > BUFFER) this.flush();
-    return this.#fd >= 0 && this.end + n <= BUFFER;
+    return this.#stream.room(n);
   }
 
   /** A unit has been put into the buffer; the next one begins at `end`. */
   commit(end: number): void {
-    this.end = end;
-    this.#timer ??= setTimeout(() => this.flush(), FLUSH_AFTER).unref();
+    this.#stream.commit(end);
   }
 
-  /** Everything so far into the file. */
+  /** Begins to write everything so far. */
   flush(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    let done = 0;
-    try {
-      while (done < this.end && this.#fd >= 0) done += writeSync(this.#fd, this.u8, done, this.end - done);
-      this.#written += this.end;
-      this.end = 0;
-    } catch (error) {
-      this.#refused(error as NodeJS.ErrnoException, done);
-    }
+    this.#stream.flush();
   }
 
-  /** Makes the file anew under its name: a log rotator has moved the old one away. False where that is not possible. */
+  /**
+   * Makes the file anew under its name, since a log rotator has moved the old one away: what was put before is still written to that one.
+   * False where it is not a file on a disk, or ended. Throws OutputError where the file cannot be made: then the old one goes on.
+   */
   reopen(): boolean {
-    if (this.#fd < 0 || this.#fd === STDOUT) return false;
-    this.flush();
-    if (this.#fd < 0) return false;
-    closeSync(this.#fd);
-    this.#fd = -1;
+    if (!this.isOpen || !this.#isFile) return false;
+    const stream = this.#begin();
+    void this.#stream.close(DRAIN_MS);
+    this.#moved.push(this.#stream);
+    this.#stream = stream;
+    return true;
+  }
+
+  /** Waits until everything so far is written, but no longer than this. */
+  async drain(limitMs = DRAIN_MS): Promise<void> {
+    await this.#stream.drain(limitMs);
+  }
+
+  /** Writes what is left, for as long as a reader may take, and completes the file; then `lost` is final. */
+  async close(limitMs = DRAIN_MS): Promise<void> {
+    await Promise.all([...this.#moved, this.#stream].map((stream) => stream.close(limitMs)));
+  }
+
+  #begin(): OutputStream {
+    const { path, open = openToWrite } = this.#options;
+    let fd = STDOUT;
     try {
-      this.#fd = this.#open();
-      return true;
+      if (path !== "-") fd = open(path);
     } catch (error) {
-      this.#options.onEnd?.(error as OutputError);
-      return false;
+      const { code = "EIO", message } = error as NodeJS.ErrnoException;
+      throw new OutputError(code, `cannot write ${this.#what} ${path}`, message);
     }
+    this.#isFile = isFile(fd);
+    return new OutputStream(fd, path !== "-", this.#units, (code) => this.#refused(code));
   }
 
-  close(): void {
-    if (this.#fd < 0) return;
-    this.flush();
-    if (this.#fd >= 0) this.#release();
-  }
-
-  #open(): number {
-    const { path } = this.#options;
-    this.#written = 0;
-    this.end = 0;
-    if (path === "-") return STDOUT;
-    try {
-      return openSync(path, "w");
-    } catch (error) {
-      throw outputError(error as NodeJS.ErrnoException, `cannot write ${this.#what} ${path}`);
-    }
-  }
-
-  /** A write went wrong after `done` bytes of the buffer. */
-  #refused(error: NodeJS.ErrnoException, done: number): void {
-    if (error.code === "EAGAIN" || error.code === "EINTR") {
-      // The reader of the pipe is slow: the rest stays for the next time.
-      this.u8.copyWithin(0, done, this.end);
-      this.commit(this.end - done);
-      return;
-    }
+  /** A write failed. */
+  #refused(code: string): void {
+    if (this.error !== null) return;
     const { path, onEnd } = this.#options;
-    this.#cutBack();
-    this.#release();
     const what = path === "-" ? `${this.#what} to standard output ends` : `${this.#what} ${path} ends here`;
-    onEnd?.(outputError(error, what));
+    this.error = new OutputError(code, what);
+    onEnd?.(this.error);
   }
+}
 
-  /** Half a unit at the end would make the file unreadable from there on. */
-  #cutBack(): void {
-    if (this.#fd === STDOUT) return;
-    try {
-      ftruncateSync(this.#fd, this.#written);
-    } catch {
-      // Not a file that has an end, such as a device.
-    }
+function isFile(fd: number): boolean {
+  try {
+    return fstatSync(fd).isFile();
+  } catch {
+    return false;
   }
+}
 
-  #release(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    if (this.#fd !== STDOUT) closeSync(this.#fd);
-    this.#fd = -1;
-    this.end = 0;
-  }
+function openToWrite(path: string): number {
+  return openSync(path, "w");
 }
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOSPC: "the disk is full",
   EDQUOT: "the disk quota is used up",
+  EFBIG: "the file grew beyond what is allowed",
+  EIO: "the disk reported an error",
   EPIPE: "its reader has gone",
   EACCES: "no permission",
   ENOENT: "there is no such directory",
   EISDIR: "that is a directory",
   EROFS: "the file system is read-only",
 };
-
-function outputError(error: NodeJS.ErrnoException, what: string): OutputError {
-  const code = error.code ?? "EIO";
-  return new OutputError(code, `${what}: ${REASONS[code] ?? error.message} (${code})`);
-}

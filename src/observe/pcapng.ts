@@ -1,7 +1,9 @@
 /**
- * Blocks of a pcapng file (draft-ietf-opsawg-pcapng), in network byte order, which the section header announces. Each
- * function writes one block at `o` and returns where it ends.
+ * Blocks of a pcapng file (draft-ietf-opsawg-pcapng), in little-endian order: a file may have either order, but dumpcap, which
+ * feeds Wireshark from a pipe, reads only that of its own machine. Each function writes one block at `o` and returns where it ends.
  */
+
+const LITTLE = true;
 
 export const SECTION_HEADER = 0x0a0d0d0a;
 export const INTERFACE_DESCRIPTION = 1;
@@ -27,42 +29,52 @@ export const PACKET_TAIL = 8 + 4 + 4;
 
 const encoder = new TextEncoder();
 
+/** The type and the length of the block at `o`. */
+export function blockType(v: DataView, o: number): number {
+  return v.getUint32(o, LITTLE);
+}
+
+export function blockLength(v: DataView, o: number): number {
+  return v.getUint32(o + 4, LITTLE);
+}
+
 /** The beginning of a section: whose it is. */
 export function writeSectionHeader(v: DataView, o: number, application: string): number {
-  v.setUint32(o, SECTION_HEADER);
-  v.setUint32(o + 8, BYTE_ORDER_MAGIC);
-  v.setUint32(o + 12, 0x0001_0000); // version 1.0
-  v.setUint32(o + 16, 0xffffffff); // length of the section: not known
-  v.setUint32(o + 20, 0xffffffff);
+  v.setUint32(o, SECTION_HEADER, LITTLE);
+  v.setUint32(o + 8, BYTE_ORDER_MAGIC, LITTLE);
+  v.setUint16(o + 12, 1, LITTLE); // version 1.0
+  v.setUint16(o + 14, 0, LITTLE);
+  v.setUint32(o + 16, 0xffffffff, LITTLE); // length of the section: not known
+  v.setUint32(o + 20, 0xffffffff, LITTLE);
   const at = writeOption(v, o + 24, SHB_USERAPPL, encoder.encode(application));
   return endBlock(v, o, endOptions(v, at));
 }
 
 /** The interface that all packets after it crossed; stamps are nanoseconds. @param snap bytes kept of a packet, at most. */
 export function writeInterface(v: DataView, o: number, name: string, snap: number): number {
-  v.setUint32(o, INTERFACE_DESCRIPTION);
-  v.setUint16(o + 8, LINKTYPE_RAW);
-  v.setUint16(o + 10, 0);
-  v.setUint32(o + 12, snap);
+  v.setUint32(o, INTERFACE_DESCRIPTION, LITTLE);
+  v.setUint16(o + 8, LINKTYPE_RAW, LITTLE);
+  v.setUint16(o + 10, 0, LITTLE);
+  v.setUint32(o + 12, snap, LITTLE);
   let at = writeOption(v, o + 16, IF_NAME, encoder.encode(name));
-  v.setUint16(at, IF_TSRESOL);
-  v.setUint16(at + 2, 1);
-  v.setUint32(at + 4, 9 << 24); // 10^-9 s
+  v.setUint16(at, IF_TSRESOL, LITTLE);
+  v.setUint16(at + 2, 1, LITTLE);
+  v.setUint32(at + 4, 9, LITTLE); // one octet and its padding: 10^-9 s
   at += 8;
   return endBlock(v, o, endOptions(v, at));
 }
 
 /** What precedes the packet's bytes, which belong at the offset returned. @param time µs since 1970. */
 export function writePacketLead(v: DataView, o: number, time: number, kept: number, n: number): number {
-  v.setUint32(o, ENHANCED_PACKET);
-  v.setUint32(o + 8, 0); // the interface
+  v.setUint32(o, ENHANCED_PACKET, LITTLE);
+  v.setUint32(o + 8, 0, LITTLE); // the interface
   // time * 1000 as 64 bits, which a double cannot hold.
   const high = Math.floor(time / 0x1_0000_0000);
   const low = (time - high * 0x1_0000_0000) * 1_000;
-  v.setUint32(o + 12, high * 1_000 + Math.floor(low / 0x1_0000_0000));
-  v.setUint32(o + 16, low % 0x1_0000_0000);
-  v.setUint32(o + 20, kept);
-  v.setUint32(o + 24, n);
+  v.setUint32(o + 12, high * 1_000 + Math.floor(low / 0x1_0000_0000), LITTLE);
+  v.setUint32(o + 16, low % 0x1_0000_0000, LITTLE);
+  v.setUint32(o + 20, kept, LITTLE);
+  v.setUint32(o + 24, n, LITTLE);
   return o + PACKET_LEAD;
 }
 
@@ -75,31 +87,31 @@ export function writePacketTail(
   comment: Uint8Array | null,
 ): number {
   let at = pad(v, o + PACKET_LEAD + kept);
-  v.setUint16(at, EPB_FLAGS);
-  v.setUint16(at + 2, 4);
-  v.setUint32(at + 4, direction);
+  v.setUint16(at, EPB_FLAGS, LITTLE);
+  v.setUint16(at + 2, 4, LITTLE);
+  v.setUint32(at + 4, direction, LITTLE);
   at += 8;
   if (comment !== null) at = writeOption(v, at, OPT_COMMENT, comment);
   return endBlock(v, o, endOptions(v, at));
 }
 
 function writeOption(v: DataView, o: number, code: number, value: Uint8Array): number {
-  v.setUint16(o, code);
-  v.setUint16(o + 2, value.length);
+  v.setUint16(o, code, LITTLE);
+  v.setUint16(o + 2, value.length, LITTLE);
   for (let i = 0; i < value.length; i++) v.setUint8(o + 4 + i, value[i]!);
   return pad(v, o + 4 + value.length);
 }
 
 function endOptions(v: DataView, o: number): number {
-  v.setUint32(o, OPT_END);
+  v.setUint32(o, OPT_END, LITTLE);
   return o + 4;
 }
 
 /** The length of a block stands at both its ends. */
 function endBlock(v: DataView, o: number, at: number): number {
   const length = at + 4 - o;
-  v.setUint32(o + 4, length);
-  v.setUint32(at, length);
+  v.setUint32(o + 4, length, LITTLE);
+  v.setUint32(at, length, LITTLE);
   return at + 4;
 }
 

@@ -40,6 +40,11 @@ export function clockText(us: number): string {
   return (us / 1e6).toFixed(3).padStart(6);
 }
 
+/** 14200 as "14,200". */
+export function numberText(n: number): string {
+  return n.toLocaleString("en-US");
+}
+
 /** "1 packet", "2 packets". */
 export function counted(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? "" : "s"}`;

@@ -35,14 +35,14 @@ const OLD = "what was there, and is longer than the new";
 const NEW = new TextEncoder().encode("what came");
 
 test("what a file held stays until the first octet, and is gone then", () =>
-  withFolder((folder) => {
+  withFolder(async (folder) => {
     const path = join(folder, "a");
     writeFileSync(path, OLD);
     const file = new ReceivedFile(path);
     expect(readFileSync(path, "utf8")).toBe(OLD);
-    file.write(NEW, 4);
+    await file.write(NEW, 4);
     expect(readFileSync(path, "utf8")).toBe("what");
-    file.write(NEW.subarray(4), 5);
+    await file.write(NEW.subarray(4), 5);
     file.end();
     file.close();
     expect(readFileSync(path, "utf8")).toBe("what came");
@@ -61,7 +61,7 @@ test("where nothing comes the old content stays, unless the peer closed: then no
   }));
 
 test("it stays the same file: links of both kinds, permissions and owner are kept", () =>
-  withFolder((folder) => {
+  withFolder(async (folder) => {
     const [path, hard, soft] = ["a", "hard", "soft"].map((name) => join(folder, name)) as [string, string, string];
     writeFileSync(path, OLD);
     chmodSync(path, 0o640);
@@ -69,7 +69,7 @@ test("it stays the same file: links of both kinds, permissions and owner are kep
     symlinkSync("a", soft);
     const before = statSync(path);
     const file = new ReceivedFile(soft);
-    file.write(NEW, NEW.length);
+    await file.write(NEW, NEW.length);
     file.close();
     const { ino, mode, uid, gid } = statSync(path);
     expect({ ino, mode, uid, gid }).toEqual({ ino: before.ino, mode: before.mode, uid: before.uid, gid: before.gid });
@@ -100,10 +100,10 @@ test("a file that somebody put in the place of ours is not removed", () =>
   }));
 
 test("a symbolic link to nothing: the file that it names is made", () =>
-  withFolder((folder) => {
+  withFolder(async (folder) => {
     symlinkSync(join(folder, "made"), join(folder, "link"));
     const file = new ReceivedFile(join(folder, "link"));
-    file.write(NEW, NEW.length);
+    await file.write(NEW, NEW.length);
     file.close();
     expect(readFileSync(join(folder, "made"), "utf8")).toBe("what came");
   }));
@@ -126,13 +126,13 @@ test("what cannot be emptied is written as it is: /dev/null, a pipe", () =>
   }));
 
 test("/dev/stdout is the descriptor that we have: what the shell appends to is not emptied", () =>
-  withFolder((folder) => {
+  withFolder(async (folder) => {
     const path = join(folder, "log");
     writeFileSync(path, "before\n");
     const script = `
       const { ReceivedFile } = await import("${import.meta.dir}/../../src/cli/received-file.ts");
       const file = new ReceivedFile("/dev/stdout");
-      file.write(new TextEncoder().encode("after\\n"), 6);
+      await file.write(new TextEncoder().encode("after\\n"), 6);
       file.end();
       file.close();`;
     const child = Bun.spawnSync(["sh", "-c", `"$0" -e '${script}' >> ${path}`, process.execPath]);

@@ -1,5 +1,16 @@
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mark } from "#base/mark";
@@ -37,7 +48,7 @@ function packetOf(n: number): Uint8Array {
   return packet;
 }
 
-test("what is written is read: stamps to the nanosecond, direction, cause, and every length", () => {
+test("what is written is read: stamps to the nanosecond, direction, cause, and every length", async () => {
   const path = fresh();
   // 2026-11-22 and some µs: beyond what fits into 32 bits of anything.
   const epoch = 1_795_000_000_123_456;
@@ -46,7 +57,7 @@ test("what is written is read: stamps to the nanosecond, direction, cause, and e
   lengths.forEach((n, i) => {
     add(file, packetOf(n), i * 999_999, i % 2 === 0, i % 3 === 0 ? CAUSE : 0);
   });
-  file.close();
+  await file.close();
   const { packets, linkType, interfaceName, rest } = readCapture(readFileSync(path));
   expect({ linkType, interfaceName, rest, count: file.packets }).toEqual({
     linkType: 101,
@@ -65,12 +76,12 @@ test("what is written is read: stamps to the nanosecond, direction, cause, and e
   });
 });
 
-test("a snap length keeps the beginning of each packet, and its true length", () => {
+test("a snap length keeps the beginning of each packet, and its true length", async () => {
   const path = fresh();
   const file = make({ path, snapLength: 61, comments: false });
   add(file, packetOf(1000), 0, true, CAUSE);
   add(file, packetOf(40), 0);
-  file.close();
+  await file.close();
   const { packets } = readCapture(readFileSync(path));
   expect(packets.map(({ bytes, length, comment }) => [bytes.length, length, comment])).toEqual([
     [61, 1000, null],
@@ -78,15 +89,15 @@ test("a snap length keeps the beginning of each packet, and its true length", ()
   ]);
 });
 
-test("a full disk ends the capture once, in words; the program goes on", () => {
+test("a full disk ends the capture once, in words; the program goes on", async () => {
   const ends: OutputError[] = [];
   const file = make({ path: "/dev/full", onEnd: (error) => ends.push(error) });
   for (let i = 0; i < 2_000; i++) add(file, packetOf(1500), i);
   expect(ends.map((error) => error.message)).toEqual(["the capture /dev/full ends here: the disk is full (ENOSPC)"]);
   expect(file.begin(100, 0, true, 0)).toBe(-1);
+  await file.close();
   // No reader was too slow: there is no file any more.
-  expect([file.isOpen, file.dropped]).toEqual([false, 0]);
-  file.close();
+  expect([file.isOpen, file.packets, file.dropped, file.missed]).toEqual([false, 0, 0, 2_001]);
 });
 
 /** Why a file system cannot be mounted in a namespace here, or "". */
@@ -105,18 +116,57 @@ testUnless(noMounts(), "a disk that fills leaves a file of whole packets", async
     const file = new CaptureFile({ path: "/mnt/x.pcapng", name: "t", onEnd: (error) => console.log(error.code) });
     for (let i = 0; i < 3000; i++) {
       if (file.begin(700, i, true, 0) >= 0) file.end();
-      if (i % 100 === 99) file.flush();
+      if (i % 100 === 99) {
+        file.flush();
+        await Bun.sleep(1);
+      }
     }
-    file.close();
+    await file.close();
     const { packets, rest } = readCapture(readFileSync("/mnt/x.pcapng"));
-    console.log(packets.length, rest);`;
+    console.log(packets.length, rest, file.packets, file.missed);`;
   const script = 'mount -t tmpfs -o size=300k none /mnt && exec "$0" -e "$1"';
   const child = Bun.spawn(["unshare", "-rm", "sh", "-c", script, process.execPath, program], { stderr: "pipe" });
   const [out, complaints] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
-  expect({ out, complaints }).toEqual({ out: "ENOSPC\n400 0\n", complaints: "" });
+  expect({ out, complaints }).toEqual({ out: "ENOSPC\n412 0 412 2588\n", complaints: "" });
 });
 
-test("captures without an object per packet", () => {
+test("a slow reader gets whole packets, and those that it left no room for are counted", async () => {
+  const path = fresh();
+  Bun.spawnSync(["mkfifo", path]);
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const file = make({ path });
+  const began = performance.now();
+  for (let i = 0; i < 10_000; i++) add(file, packetOf(1500), i);
+  expect(performance.now() - began).toBeLessThan(5_000);
+  const { packets, dropped } = file;
+  expect([packets + dropped, dropped > 5_000, packets > 2_000]).toEqual([10_000, true, true]);
+  // It reads on for a while, and then no more.
+  const chunks: Uint8Array[] = [];
+  for (let n = 0, tries = 0; n < 3_000_000 && tries < 10_000; tries++) {
+    const chunk = new Uint8Array(50_000);
+    let read = 0;
+    try {
+      read = readSync(reader, chunk);
+    } catch {
+      await Bun.sleep(1);
+    }
+    chunks.push(chunk.subarray(0, read));
+    n += read;
+  }
+  const closed = performance.now();
+  await file.close(100);
+  expect(performance.now() - closed).toBeLessThan(4_000);
+  expect(file.packets + file.dropped).toBe(10_000);
+  for (let read = 1; read > 0; ) {
+    const chunk = new Uint8Array(1 << 20);
+    read = readSync(reader, chunk);
+    chunks.push(chunk.subarray(0, read));
+  }
+  closeSync(reader);
+  expect(readCapture(Buffer.concat(chunks)).packets.length).toBe(file.packets);
+});
+
+test("captures without an object per packet", async () => {
   const file = make({ path: "/dev/null" });
   const packet = packetOf(1500);
   const run = (n: number) => {
@@ -124,7 +174,7 @@ test("captures without an object per packet", () => {
   };
   run(100_000);
   expect(bytesAllocated(() => run(50_000))).toBeLessThan(512 * 1024);
-  file.close();
+  await file.close();
 });
 
 test("a file that cannot be made is refused in words", () => {
@@ -142,7 +192,7 @@ test("a file that cannot be made is refused in words", () => {
   expect(refusal("/tmp")).toBe("cannot write the capture /tmp: that is a directory (EISDIR)");
 });
 
-test("reopened, it begins anew under its name: both files are whole", () => {
+test("reopened, it begins anew under its name: both files are whole", async () => {
   const path = fresh();
   const file = make({ path });
   add(file, packetOf(100), 0);
@@ -150,7 +200,7 @@ test("reopened, it begins anew under its name: both files are whole", () => {
   file.reopen();
   add(file, packetOf(200), 0);
   add(file, packetOf(300), 0);
-  file.close();
+  await file.close();
   const lengths = (name: string) => readCapture(readFileSync(name)).packets.map((packet) => packet.length);
   expect(lengths(`${path}.1`)).toEqual([100]);
   expect(lengths(path)).toEqual([200, 300]);
@@ -163,14 +213,14 @@ test("what was captured is in the file a moment later, without anybody closing i
   const packets = () => (statSync(path).size === 0 ? 0 : readCapture(readFileSync(path)).packets.length);
   for (let i = 0; i < 1_000 && packets() === 0; i++) await Bun.sleep(10);
   expect(packets()).toBe(1);
-  file.close();
+  await file.close();
 });
 
-test("the reader takes a file that was cut off anywhere, and says how much of it is no block", () => {
+test("the reader takes a file that was cut off anywhere, and says how much of it is no block", async () => {
   const path = fresh();
   const file = make({ path });
   for (let i = 0; i < 3; i++) add(file, packetOf(50), i, true, CAUSE);
-  file.close();
+  await file.close();
   const whole = new Uint8Array(readFileSync(path));
   for (let n = 28; n < whole.length; n++) {
     const { packets, rest } = readCapture(whole.subarray(0, n));
@@ -198,7 +248,7 @@ async function captured(offload: boolean): Promise<string> {
   }
   await host.close();
   await peer.close();
-  file.close();
+  await file.close();
   return path;
 }
 
@@ -228,7 +278,7 @@ tsharkTest("tshark reads the stamps as they are", async () => {
   const path = fresh();
   const file = make({ path, epoch: 1_795_000_000_123_456 });
   add(file, packetOf(60), 1);
-  file.close();
+  await file.close();
   expect(await tshark(path, ["frame.time_epoch", "frame.interface_name"])).toEqual([["1795000000.123457000", "tun0"]]);
 });
 

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mark } from "#base/mark";
@@ -120,7 +120,7 @@ describe("words", () => {
 });
 
 describe("event file", () => {
-  test("names its schema, then has one event per line; a gap in the ring is told", () => {
+  test("names its schema, then has one event per line; a gap in the ring is told", async () => {
     const path = join(folder, "events.ndjson");
     const file = new EventFile({ path }, { seed: 7 });
     const trace = new Trace(3);
@@ -129,7 +129,7 @@ describe("event file", () => {
     trace.drain();
     trace.record(9, EV_TX, CAUSE, 1, 9);
     file.read(trace);
-    file.close();
+    await file.close();
     const lines = readFileSync(path, "utf8")
       .trimEnd()
       .split("\n")
@@ -139,7 +139,54 @@ describe("event file", () => {
     expect([file.events, file.lost]).toEqual([4, 2]);
   });
 
-  test("a full disk ends it once, in words", () => {
+  test("where a slow reader left no room for events, a line says how many are missing", async () => {
+    const path = join(folder, "slow");
+    Bun.spawnSync(["mkfifo", path]);
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const file = new EventFile({ path });
+    const trace = new Trace(1000);
+    let text = "";
+    const read = () => {
+      const chunk = new Uint8Array(1 << 16);
+      try {
+        text += new TextDecoder().decode(chunk.subarray(0, readSync(reader, chunk)));
+      } catch {
+        // Nothing is there for now.
+      }
+    };
+    const all = 150_000;
+    for (let i = 0; i < all; i++) {
+      trace.record(i, EV_TX, CAUSE, 1, i);
+      if (trace.size < 1000) continue;
+      file.read(trace);
+      trace.drain();
+      // The reader takes a break, and then comes back.
+      if (i > 100_000) for (let n = 0; n < 5; n++, await Bun.sleep(1)) read();
+    }
+    let closed = false;
+    void file.close().then(() => {
+      closed = true;
+    });
+    while (!closed) {
+      read();
+      await Bun.sleep(1);
+    }
+    for (let before = -1; before < text.length; read()) before = text.length;
+    closeSync(reader);
+    const [, ...lines] = text
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    let next = 0;
+    for (const { event, records, seq } of lines) {
+      if (event === "gap") next += records;
+      else expect(seq).toBe(next++);
+    }
+    expect([next, file.events + file.lost, file.lost > 1_000]).toEqual([all, all, true]);
+    expect(lines.filter(({ event }) => event !== "gap").length).toBe(file.events);
+  });
+
+  test("a full disk ends it once, in words", async () => {
     const ends: OutputError[] = [];
     const file = new EventFile({ path: "/dev/full", onEnd: (error) => ends.push(error) });
     const trace = new Trace(1000);
@@ -148,7 +195,8 @@ describe("event file", () => {
     expect(ends.map((error) => error.message)).toEqual([
       "the event file /dev/full ends here: the disk is full (ENOSPC)",
     ]);
-    expect(file.lost).toBeGreaterThan(0);
+    await file.close();
+    expect([file.events, file.lost, file.missed, file.error]).toEqual([0, 0, 20_000, ends[0]!]);
     expect(ends[0]).toBeInstanceOf(OutputError);
   });
 });

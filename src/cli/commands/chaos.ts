@@ -17,6 +17,7 @@ import { impairment } from "../link-flags.ts";
 import { openDevice } from "../open-device.ts";
 import { mannerOf } from "../session-options.ts";
 import { listenToSignals } from "../signals.ts";
+import { speakWithoutWaiting } from "../terminal.ts";
 import { Voice } from "../voice.ts";
 
 /** One side of the command line. */
@@ -34,6 +35,7 @@ export async function run({ args, flags }: Call): Promise<number> {
   const profiles = impaired?.profiles ?? { out: CLEAR_LINK, in: CLEAR_LINK };
   const seed = impaired?.seed ?? flags.whole("seed", 0, 0xffff_ffff) ?? 1;
   const voice = new Voice(mannerOf(flags));
+  speakWithoutWaiting((lines) => voice.gap(lines));
   const { chaos, giveBack } = open(a, b, { profiles, seed }, flags.whole("mtu", 576, 65_535), flags.has("force"));
   const path = flags.text("socket") ?? controlPath(a.tun);
   const set = (wanted: LinkProfiles) => {

@@ -24,11 +24,13 @@ import { impaired } from "../open-device.ts";
 import { programName, selfCommand } from "../program.ts";
 import { Session } from "../session.ts";
 import type { SessionOptions } from "../session-options.ts";
-import { bold, say, speakOnStandardOutput } from "../terminal.ts";
+import { bold, say, speakOnStandardOutput, speakWithoutWaiting } from "../terminal.ts";
 import { Voice } from "../voice.ts";
 import { wrapped } from "../wrapped.ts";
 
 const FULL_OFFLOAD = { checksum: true, tso4: true, tso6: true };
+/** How long one program may go on when the other has failed, ms. */
+const GRACE_MS = 1_000;
 /** Not the default: Wireshark takes whatever uses 7000 for another protocol, and a newcomer opens the capture first. */
 const PORT = 7007;
 
@@ -74,6 +76,8 @@ async function again(way: readonly string[]): Promise<number> {
 
 async function perform(options: DemoOptions, where: string): Promise<number> {
   const folder = newFolder();
+  const voice = new Voice(options.manner);
+  speakWithoutWaiting((lines) => voice.gap(lines));
   const stage = new Stage(options.manner);
   let stopped = 0;
   const actors: { stop(): void }[] = [];
@@ -171,8 +175,11 @@ async function inKernel(
   const capture = options.write === undefined ? [] : ["--write", options.write];
   const peer = spawn("peer", [...options.linkArguments, ...socketArguments(options), ...capture]);
   const first = await Promise.race([host.exited, peer.exited]);
-  // Where one fails the other would wait for it in vain.
-  if (first !== EXIT_OK) for (const actor of actors) actor.stop();
+  if (first !== EXIT_OK) {
+    // Where one fails the other waits for it in vain, unless all had arrived and only a capture could not be written.
+    await Promise.race([Promise.all([host.exited, peer.exited]), Bun.sleep(GRACE_MS)]);
+    for (const actor of actors) actor.stop();
+  }
   const [hostCode, peerCode] = await Promise.all([host.exited, peer.exited]);
   await Promise.all([host.listening, peer.listening]);
   return { host: hostCode, peer: peerCode };
@@ -214,21 +221,22 @@ async function inMemory(
     const session = await Session.open(its, openEnds(its), device, voice);
     const endControl = await controlLink(end, socket, voice);
     actors.push({ stop: () => session.abort(EXIT_SIGINT) });
-    const close = () => {
+    const close = async () => {
       endControl();
-      endCapture(capture, path, voice);
+      return await endCapture(capture, path, voice);
     };
     return { session, close };
   };
   const sides = [await begin("host"), await begin("peer")] as const;
+  const codes = { host: EXIT_FAILURE, peer: EXIT_FAILURE };
   try {
-    const [host, peer] = await Promise.all([sides[0].session.run(), sides[1].session.run()]);
-    return { host, peer };
+    [codes.host, codes.peer] = await Promise.all([sides[0].session.run(), sides[1].session.run()]);
   } finally {
     // Both at once: either end takes the link away from the other.
     await Promise.all(sides.map(({ session }) => session.end()));
-    for (const { close } of sides) close();
+    for (const { close } of sides) if (!(await close())) codes.peer ||= EXIT_FAILURE;
   }
+  return codes;
 }
 
 function sessionFor(role: Role, options: DemoOptions, folder: string): SessionOptions {

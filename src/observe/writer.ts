@@ -1,0 +1,182 @@
+import { closeSync, constants, fstatSync, openSync, write as writeByThread } from "node:fs";
+import { isatty } from "node:tty";
+import { assert } from "#base/assert";
+import { sendNow, write, writeIfRoom } from "#ffi/descriptor";
+import { EAGAIN, EINTR, errnoName } from "#ffi/errno";
+import { O_CLOEXEC } from "#ffi/libc";
+
+/** ms for which a full pipe is tried again each turn of the event loop: a reader that keeps up makes room by then. */
+const SPIN_MS = 0.5;
+/** The longest pause between two tries, ms. */
+const PAUSE_MAX_MS = 10;
+
+const FLAGS = constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY | O_CLOEXEC;
+
+/** How much was taken, or the negated error number. */
+type Port = (bytes: Uint8Array) => number;
+
+/**
+ * Writes to a descriptor in pieces, one after the other, and never keeps the event loop waiting: neither for a slow reader
+ * nor for a slow disk. The flags of a descriptor that was given to us are left as they are, since O_NONBLOCK belongs to the open
+ * file and would reach every program that shares it (ADR 53). So each kind of file has a way of its own:
+ *
+ * - pipes and terminals are opened once more through /proc, which makes another open file, and that one is O_NONBLOCK. Where
+ *   this is refused they are asked for room before each write.
+ * - sockets are written with MSG_DONTWAIT.
+ * - files on a disk are written by a thread: they know no O_NONBLOCK.
+ */
+export class Writer {
+  /** Octets of the current piece that are written. */
+  taken = 0;
+  readonly #fd: number;
+  /** Null: a file, which a thread writes. */
+  readonly #port: Port | null;
+  /** The second descriptor of a pipe or terminal, which is ours to close; or -1. */
+  readonly #own: number;
+  #piece: Uint8Array | null = null;
+  #settled: (code: string) => void = () => {};
+  /** Tries since it last took anything, and when the first of them was. */
+  #tries = 0;
+  #full = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #immediate: NodeJS.Immediate | undefined;
+  #closed = false;
+  #whenIdle: (() => void) | null = null;
+
+  /** @param reopens false: as where a pipe cannot be opened once more. */
+  constructor(fd: number, reopens = true) {
+    this.#fd = fd;
+    const kind = kindOf(fd);
+    const waits = kind === "pipe" || kind === "terminal";
+    this.#own = waits && reopens ? withoutWaiting(fd) : -1;
+    if (kind === "file") this.#port = null;
+    else if (kind === "socket") this.#port = (bytes) => sendNow(fd, bytes);
+    else if (waits && this.#own < 0) this.#port = (bytes) => writeIfRoom(fd, bytes, kind === "terminal");
+    else this.#port = (bytes) => write(this.#own < 0 ? fd : this.#own, bytes);
+  }
+
+  /** A piece is under way. */
+  get busy(): boolean {
+    return this.#piece !== null;
+  }
+
+  /**
+   * Writes all of `bytes`, which must stay as they are until `settled` is called: with "" when all is written, or with the error's code
+   * ("ENOSPC"). It may be called before this returns. One piece at a time.
+   */
+  write(bytes: Uint8Array, settled: (code: string) => void): void {
+    assert(!this.busy, "one piece at a time");
+    this.#piece = bytes;
+    this.#settled = settled;
+    this.taken = 0;
+    this.#tries = 0;
+    this.#try();
+  }
+
+  /** Tries at once what waits for its next try. */
+  nudge(): void {
+    if (this.#timer === undefined && this.#immediate === undefined) return;
+    this.#stopWaiting();
+    this.#try();
+  }
+
+  /** Gives up the piece under way, and calls `closed` when the descriptor may be closed: a thread may still be writing. */
+  close(closed: () => void = () => {}): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stopWaiting();
+    if (this.#own >= 0) closeSync(this.#own);
+    if (this.#port === null && this.busy) this.#whenIdle = closed;
+    else closed();
+  }
+
+  #try(): void {
+    const piece = this.#piece!;
+    if (this.#port === null) {
+      writeByThread(this.#fd, piece, this.taken, piece.length - this.taken, null, (error, n) => {
+        this.#wrote(error === null ? n : (error.code ?? "EIO"));
+      });
+      return;
+    }
+    while (this.taken < piece.length) {
+      const n = this.#port(piece.subarray(this.taken));
+      if (n === -EAGAIN || n === -EINTR || n === 0) {
+        this.#waitForRoom();
+        return;
+      }
+      if (n < 0) {
+        this.#settle(errnoName(-n));
+        return;
+      }
+      this.taken += n;
+      this.#tries = 0;
+    }
+    this.#settle("");
+  }
+
+  /** What the thread answered. */
+  #wrote(result: number | string): void {
+    if (this.#closed) {
+      this.#piece = null;
+      this.#whenIdle?.();
+      return;
+    }
+    if (typeof result === "string") {
+      this.#settle(result);
+      return;
+    }
+    this.taken += result;
+    if (this.taken < this.#piece!.length) this.#try();
+    else this.#settle("");
+  }
+
+  /** Nothing tells us when there is room again: the event loop of Bun cannot be asked to watch a descriptor for that. */
+  #waitForRoom(): void {
+    const again = () => {
+      this.#timer = undefined;
+      this.#immediate = undefined;
+      this.#try();
+    };
+    const now = performance.now();
+    if (this.#tries++ === 0) this.#full = now;
+    const waited = now - this.#full;
+    if (waited < SPIN_MS) this.#immediate = setImmediate(again);
+    else this.#timer = setTimeout(again, Math.min(Math.ceil(waited), PAUSE_MAX_MS));
+  }
+
+  #stopWaiting(): void {
+    clearTimeout(this.#timer);
+    clearImmediate(this.#immediate);
+    this.#timer = undefined;
+    this.#immediate = undefined;
+  }
+
+  #settle(code: string): void {
+    this.#piece = null;
+    this.#settled(code);
+  }
+}
+
+type Kind = "file" | "pipe" | "terminal" | "socket" | "device";
+
+function kindOf(fd: number): Kind {
+  try {
+    const stat = fstatSync(fd);
+    if (stat.isFile()) return "file";
+    if (stat.isFIFO()) return "pipe";
+    if (stat.isSocket()) return "socket";
+  } catch {
+    // It is closed: the first write says so.
+  }
+  return isatty(fd) ? "terminal" : "device";
+}
+
+/** The same pipe or terminal as another open file that is O_NONBLOCK; -1 where it cannot be opened. */
+function withoutWaiting(fd: number): number {
+  try {
+    return openSync(`/proc/self/fd/${fd}`, FLAGS);
+  } catch {
+    // No /proc, or it belongs to another user; or its last reader has gone, which the first write tells.
+    return -1;
+  }
+}

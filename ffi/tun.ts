@@ -7,6 +7,7 @@ const TUNSETIFF = 0x400454ca;
 const TUNSETOWNER = 0x400454cc;
 const TUNSETOFFLOAD = 0x400454d0;
 const TUNSETVNETHDRSZ = 0x400454d8;
+const TUNGETIFF = 0x800454d2;
 
 export const IFF_TUN = 0x0001;
 /** No four bytes of protocol before each packet. */
@@ -19,6 +20,9 @@ export const TUN_F_CSUM = 0x01;
 export const TUN_F_TSO4 = 0x02;
 export const TUN_F_TSO6 = 0x04;
 export const TUN_F_TSO_ECN = 0x08;
+
+/** The device stays when nobody has it open. */
+const IFF_PERSIST = 0x0800;
 
 /** Bytes of a struct ifreq on 64-bit machines; the name fills the first 16. */
 const IFREQ = 40;
@@ -46,6 +50,14 @@ export function setVnetHeaderSize(fd: number, n: number): number {
 /** Whether the device outlives the descriptor. */
 export function setPersist(fd: number, on: boolean): number {
   return ioctl(fd, TUNSETPERSIST, on ? 1 : 0);
+}
+
+/** Whether the device behind a descriptor stays when that is closed: 0 or 1, or the negated error number. */
+export function isPersistent(fd: number): number {
+  const request = new Uint8Array(IFREQ);
+  const result = ioctl(fd, TUNGETIFF, request);
+  if (result < 0) return result;
+  return (new DataView(request.buffer).getUint16(NAME, true) & IFF_PERSIST) === 0 ? 0 : 1;
 }
 
 /** The user who may attach without privileges. */

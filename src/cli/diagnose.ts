@@ -1,4 +1,7 @@
 import { readFileSync } from "node:fs";
+import { readLinks } from "#netup/facts";
+import { isOwn } from "#netup/plan";
+import { machine } from "#netup/run";
 import type { Endpoint } from "./endpoint.ts";
 import { LAB } from "./lab.ts";
 import { programName } from "./program.ts";
@@ -10,8 +13,14 @@ export interface Obstacle {
 }
 
 /** Looks for the usual reasons that nothing comes back; null where none is seen. Needs no privileges. */
-export function obstacle({ tun, kernel, remote, toKernel, inMemory }: Endpoint): Obstacle | null {
+export function obstacle({ role, tun, kernel, remote, toKernel, inMemory, isNewDevice }: Endpoint): Obstacle | null {
   if (remote === null || toKernel || inMemory === true || kernel.contains(remote)) return null;
+  const devices = isNewDevice === true ? netupDevices() : [];
+  if (devices.length > 0) {
+    const meant = devices[role === "host" ? 0 : devices.length - 1]!;
+    const what = `${tun} is a new device, not one that netup made (${devices.join(", ")})`;
+    return { what, fix: `if you meant ${meant}: ${programName} ${role} ${meant} ${kernel} ${remote}` };
+  }
   const others = Object.values(LAB).some(([name]) => name === tun) ? "" : ` --ifs ${tun},OTHER`;
   const fix = `sudo ${programName} netup${others}${kernel.family === 6 ? " --v6" : ""}`;
   if (!forwards(tun, kernel.family)) {
@@ -30,6 +39,13 @@ export function obstacleAfterSilence(e: Endpoint): Obstacle {
     what: `the ${other} may not be running, may use another port or address, or a firewall drops what is forwarded`,
     fix: `start the ${other}; ${programName} status shows what stands between`,
   };
+}
+
+/** The devices that netup made, in the order that they were made in. */
+export function netupDevices(): string[] {
+  return readLinks(machine.run(["ip", "-d", "-j", "addr", "show"]).out)
+    .filter(isOwn)
+    .map((link) => link.name);
 }
 
 /** Where a router, commonly this kernel, said that it cannot pass packets on. */

@@ -21,6 +21,8 @@ export interface Endpoint {
   readonly toKernel: boolean;
   /** The other stack is in this very program: no kernel lies between. */
   readonly inMemory?: boolean;
+  /** The device was not there: this program made it. */
+  readonly isNewDevice?: boolean;
 }
 
 export interface EndpointWords {

@@ -61,7 +61,7 @@ export function traceFile(name: string): DeliveryTrace {
 /** Why there can be no control socket. */
 export function socketError(path: string, error: Error & { code?: string }): CliError {
   const words = error.code === undefined ? new CliError(EXIT_NOT_READY, "", error.message) : inWords(error);
-  const why = error.code === "ENOENT" ? "its folder does not exist" : words.why;
+  const why = error.code === "ENOENT" ? "its folder does not exist" : words.why || words.what;
   const code = words.exitCode === EXIT_PERMISSION ? EXIT_PERMISSION : EXIT_NOT_READY;
   return new CliError(code, `the control socket ${path} could not be created`, why, "say another: --socket PATH");
 }

@@ -12,10 +12,12 @@ import { ALIAS, ALIAS_ADOPTED } from "#netup/changes";
 import { type Link, readLinks } from "#netup/facts";
 import { machine } from "#netup/run";
 import { CliError } from "./cli-error.ts";
+import { netupDevices } from "./diagnose.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { EXIT_NOT_READY } from "./exit-codes.ts";
 import type { Impairment } from "./link-flags.ts";
 import { programName } from "./program.ts";
+import type { Voice } from "./voice.ts";
 
 export interface DeviceWishes {
   readonly mtu: number | undefined;
@@ -28,6 +30,8 @@ export interface DeviceWishes {
 /** A device, and what gives it back once it is closed: one that stays keeps no MTU of ours. */
 export interface OpenedDevice {
   readonly device: Device;
+  /** It was not there, and goes when it is closed. */
+  readonly temporary: boolean;
   readonly giveBack: () => void;
 }
 
@@ -48,7 +52,15 @@ export function openDevice({ tun, kernel }: Pick<Endpoint, "tun" | "kernel">, wi
   const giveBack = () => {
     if (before > 0 && mtu !== undefined && mtu !== before) netif.setMtu(tun, before);
   };
-  return { device: impairment === null ? device : impaired(device, impairment), giveBack };
+  const { temporary } = device;
+  return { device: impairment === null ? device : impaired(device, impairment), temporary, giveBack };
+}
+
+/** Says that a device was made. Whoever mistyped a name sees it, and what netup made. */
+export function tellNewDevice(tun: string, voice: Voice): void {
+  const devices = netupDevices();
+  const others = devices.length === 0 ? "" : `; netup made ${devices.join(" and ")}`;
+  voice.event("new-device", { tun, netup: devices }, `· ${tun} was not there: a new device was made${others}`);
 }
 
 export function impaired(device: Device, { profiles, seed }: Impairment): Device {

@@ -9,7 +9,7 @@ import { EXIT_FAILURE, EXIT_OK } from "./exit-codes.ts";
 import { Explanation } from "./explanation.ts";
 import { controlLink } from "./link-control.ts";
 import { captured, endCapture } from "./open-capture.ts";
-import { openDevice } from "./open-device.ts";
+import { openDevice, tellNewDevice } from "./open-device.ts";
 import { Session } from "./session.ts";
 import { type SessionOptions, sessionOptions } from "./session-options.ts";
 import { listenToSignals } from "./signals.ts";
@@ -26,7 +26,8 @@ export async function runSession(role: Role, call: Call): Promise<number> {
   try {
     const opened = openDevice(options.endpoint, options);
     try {
-      code = await converse(options, ends, opened.device, voice);
+      const endpoint = { ...options.endpoint, isNewDevice: opened.temporary };
+      code = await converse({ ...options, endpoint }, ends, opened.device, voice);
     } finally {
       opened.giveBack();
     }
@@ -61,6 +62,7 @@ async function converse(options: SessionOptions, ends: Ends, opened: Device, voi
   const { device, capture } = captured(opened, options.write, voice);
   const explanation = explained(options, device, voice);
   const session = await Session.open(options, ends, device, voice, explanation);
+  if (options.endpoint.isNewDevice === true) tellNewDevice(options.endpoint.tun, voice);
   const stop = listenToSignals({
     close: () => session.close(),
     abort: (code) => session.abort(code),

@@ -122,12 +122,34 @@ function hasAddress(name: string, { address, length }: DevicePrefix): boolean {
 
 /** The kernel would take the same address on two interfaces and then answer on whichever it likes. */
 function refuseForeignAddress(name: string, { address }: DevicePrefix): void {
+  const other = interfaceWith(address, name);
+  if (other === undefined) return;
+  const hint = `${addressText(address)} is the address of ${other} already: use ${other}, or take another prefix for ${name}.`;
+  throw new SystemError({ call: "SIOCSIFADDR", target: name, errno: EADDRINUSE, hint });
+}
+
+/** Another interface with that address, also one that nobody has open now: `networkInterfaces` leaves those out. */
+function interfaceWith(address: Uint8Array, name: string): string | undefined {
   const text = addressText(address);
-  for (const [other, entries] of Object.entries(networkInterfaces())) {
-    if (other === name || !entries?.some((entry) => entry.address === text)) continue;
-    const hint = `${text} is the address of ${other} already: take another prefix for ${name}, or remove that one.`;
-    throw new SystemError({ call: "SIOCSIFADDR", target: name, errno: EADDRINUSE, hint });
-  }
+  const listed = Object.entries(networkInterfaces()).filter(([, entries]) => entries?.some((e) => e.address === text));
+  const idle = address.length === 4 ? namesWithAddress4(address) : namesWithAddress6(address);
+  return [...listed.map(([other]) => other), ...idle].find((other) => other !== name);
+}
+
+function namesWithAddress4(address: Uint8Array): string[] {
+  const names = [...readText("/proc/net/dev").matchAll(/^ *([^\s:]+):/gm)].map((match) => match[1]!);
+  return names.filter((name) => {
+    const first = netif.getAddress4(name)?.address;
+    return first !== undefined && Buffer.compare(first, address) === 0;
+  });
+}
+
+function namesWithAddress6(address: Uint8Array): string[] {
+  const hex = Buffer.from(address).toString("hex");
+  const rows = readText("/proc/net/if_inet6")
+    .split("\n")
+    .map((line) => line.split(/\s+/));
+  return rows.filter((row) => row[0] === hex).map((row) => row[5]!);
 }
 
 function addressText(address: Uint8Array): string {
@@ -159,14 +181,21 @@ export function attachHint(name: string, errno: number): string {
   return errno === ENOTTY ? NOT_THE_DRIVER.replace("It", "/dev/net/tun") : "";
 }
 
-/** "Process 123 (openvpn)", as far as /proc shows it: every descriptor of a TUN names its interface there. */
+/**
+ * "Process 123 (openvpn)", as far as /proc shows it: every descriptor of a TUN names its interface there. A process of another
+ * network namespace may have another device of that name.
+ */
 function holder(name: string): string {
+  const here = link("/proc/self/ns/net");
   for (const pid of list("/proc")) {
-    if (!/^\d+$/.test(pid)) continue;
+    if (!/^\d+$/.test(pid) || link(`/proc/${pid}/ns/net`) !== here) continue;
     for (const fd of list(`/proc/${pid}/fd`)) {
       if (link(`/proc/${pid}/fd/${fd}`) !== "/dev/net/tun") continue;
       if (!new RegExp(`^iff:\\s*${RegExp.escape(name)}$`, "m").test(readText(`/proc/${pid}/fdinfo/${fd}`))) continue;
-      return `Process ${pid} (${readText(`/proc/${pid}/comm`).trim()})`;
+      // A process gives itself any name that it likes, also one that a terminal would act on.
+      return `Process ${pid} (${readText(`/proc/${pid}/comm`)
+        .trim()
+        .replace(/[^ -~]/g, "?")})`;
     }
   }
   return "Another program";

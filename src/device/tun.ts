@@ -52,6 +52,11 @@ export const TUN_UNREADABLE = mark("tun.unreadable", "not received: the kernel c
 
 export interface TunOptions extends InterfaceSettings {
   readonly name: string;
+  /**
+   * Whether a device that is not there is made, which takes CAP_NET_ADMIN. False: SystemError with the code ENODEV, as for
+   * a name with a typing error in it. Default true; `device.temporary` tells.
+   */
+  readonly create?: boolean | undefined;
   /** Checksum and TCP segmentation offload (a virtio-net header before every packet). Default true. */
   readonly offload?: boolean | undefined;
 }
@@ -66,8 +71,11 @@ const FEATURES = tunctl.TUN_F_CSUM | tunctl.TUN_F_TSO4 | tunctl.TUN_F_TSO6 | tun
  */
 export function openTun(options: TunOptions): TunDevice {
   checkSettings(options);
-  const { name, offload = true, queueLength = QUEUE_LENGTH } = options;
+  const { name, offload = true, queueLength = QUEUE_LENGTH, create = true } = options;
+  checkName(name);
   const fresh = netif.interfaceIndex(name) < 0;
+  if (fresh && !create)
+    check(-ENODEV, "TUNSETIFF", name, () => "Let `sudo tcpnet netup` make it, or correct the name.");
   const fd = attach(name, offload);
   try {
     // netup chose the queue length of the device that it made.
@@ -127,6 +135,8 @@ export class TunDevice implements Device {
   readonly mtu: number;
   readonly queueLength: number;
   readonly offload: Offload;
+  /** The device goes when it is closed: it was made for this, and not by netup. */
+  readonly temporary: boolean;
   readonly wakeable: Wakeable;
   readonly counters = new Counters();
   #fd: number;
@@ -144,6 +154,7 @@ export class TunDevice implements Device {
     this.mtu = check(netif.getMtu(name), "SIOCGIFMTU", name);
     this.queueLength = check(netif.getQueueLength(name), "SIOCGIFTXQLEN", name);
     this.offload = offload ? FULL_OFFLOAD : NO_OFFLOAD;
+    this.temporary = check(tunctl.isPersistent(fd), "TUNGETIFF", name) === 0;
     this.wakeable = new SigioBell(fd, name);
     this.#vnet = offload ? virtio.VNET_HEADER : 0;
     this.#iovecsAddress = libc.pin(this.#iovecs.buffer);

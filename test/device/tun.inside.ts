@@ -94,6 +94,9 @@ test("the owner of a prepared device needs no privileges, and is told when somet
   const prefix = `prefix: { address: Uint8Array.of(10, 9, 0, 1), length: 24 }`;
   makePersistentTun({ name: "t0", prefix: PREFIX4, owner: process.getuid!() });
   makePersistentTun({ name: "t1", owner: 12_345 });
+  const prepared = openTun({ name: "t0", create: false });
+  expect(prepared.temporary).toBe(false);
+  prepared.close();
   expect(unprivileged(`openTun({ name: "t0", ${prefix} })`)).toBe("fine");
   expect(unprivileged(`openTun({ name: "t0", ${prefix}, mtu: 1400 })`)).toContain(
     "SIOCSIFMTU on t0: operation not permitted (EPERM). The MTU of t0 is not as asked for",
@@ -109,6 +112,10 @@ test("errors say what failed, on what, why, and what to do", () => {
   const busy = failure(() => openTun({ name: "t0" }));
   expect(busy).toMatchObject({ call: "TUNSETIFF", target: "t0", code: "EBUSY" });
   expect(busy.message).toContain(`Process ${process.pid}`);
+  expect(device.temporary).toBe(true);
+  const none = failure(() => openTun({ name: "t00", create: false }));
+  expect(none).toMatchObject({ call: "TUNSETIFF", target: "t00", code: "ENODEV" });
+  expect(none.message).toContain("correct the name");
   const taken = failure(() => openTun({ name: "t1", prefix: PREFIX4 }));
   expect(taken).toMatchObject({ code: "EADDRINUSE" });
   expect(taken.message).toContain("10.9.0.1 is the address of t0 already");
@@ -125,6 +132,25 @@ test("errors say what failed, on what, why, and what to do", () => {
   device.close();
   ip("link", "del", "tap0");
   expect(pinnedBuffers()).toBe(0);
+});
+
+test("a busy device names the program of this network namespace, not one that has such a device elsewhere", async () => {
+  const hold = `import { openTun } from "#device/tun"; openTun({ name: "t0" }); console.log("open"); setInterval(() => {}, 1e3);`;
+  const start = async (...way: string[]) => {
+    const child = Bun.spawn([...way, process.execPath, "-e", hold], { stdout: "pipe" });
+    await child.stdout.getReader().read();
+    return child;
+  };
+  // The first in /proc is the other one's.
+  const elsewhere = await start("unshare", "--net");
+  const here = await start();
+  const { message } = failure(() => openTun({ name: "t0" }));
+  expect(message).toContain(`Process ${here.pid} (`);
+  expect(message).not.toContain(`Process ${elsewhere.pid} `);
+  for (const child of [elsewhere, here]) {
+    child.kill("SIGKILL");
+    await child.exited;
+  }
 });
 
 test("an interface that is down loses packets and counts them; one that is deleted is gone", () => {

@@ -14,7 +14,7 @@ import { readPrefix, readTun } from "../endpoint.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
 import { linkCommand, socketError, traceFile } from "../link-control.ts";
 import { impairment } from "../link-flags.ts";
-import { openDevice } from "../open-device.ts";
+import { openDevice, tellNewDevice } from "../open-device.ts";
 import { mannerOf } from "../session-options.ts";
 import { listenToSignals } from "../signals.ts";
 import { speakWithoutWaiting } from "../terminal.ts";
@@ -36,7 +36,7 @@ export async function run({ args, flags }: Call): Promise<number> {
   const seed = impaired?.seed ?? flags.whole("seed", 0, 0xffff_ffff) ?? 1;
   const voice = new Voice(mannerOf(flags));
   speakWithoutWaiting((lines) => voice.gap(lines));
-  const { chaos, giveBack } = open(a, b, { profiles, seed }, flags.whole("mtu", 576, 65_535), flags.has("force"));
+  const { chaos, made, giveBack } = open(a, b, { profiles, seed }, flags.whole("mtu", 576, 65_535), flags.has("force"));
   const path = flags.text("socket") ?? controlPath(a.tun);
   const set = (wanted: LinkProfiles) => {
     chaos.set(wanted);
@@ -54,6 +54,7 @@ export async function run({ args, flags }: Call): Promise<number> {
     "tcpnet chaos: what leaves one device comes back from the other, over the link",
     ...map(a, b, `${words.link}, seed ${seed}`, path),
   ]);
+  for (const tun of made) tellNewDevice(tun, voice);
   const code = await ended(a, b, chaos, voice);
   stopListening();
   const { counts } = chaos;
@@ -85,6 +86,8 @@ type LinkOf = Pick<ConstructorParameters<typeof Chaos>[0], "profiles" | "seed">;
 
 interface Opened {
   readonly chaos: Chaos;
+  /** Devices that were not there. */
+  readonly made: readonly string[];
   readonly giveBack: () => void;
 }
 
@@ -105,7 +108,8 @@ function open(a: Side, b: Side, link: LinkOf, mtu: number | undefined, force: bo
       first.giveBack();
       second.giveBack();
     };
-    return { chaos, giveBack };
+    const made = [a, b].filter((_, i) => [first, second][i]!.temporary).map((side) => side.tun);
+    return { chaos, made, giveBack };
   } catch (error) {
     first.device.close();
     first.giveBack();

@@ -1,5 +1,5 @@
 import type { Stack } from "#stack/stack";
-import { markUrgent } from "#tcp/calls";
+import { flush, markUrgent } from "#tcp/calls";
 import { ECONNRESET, errorName, OK } from "#tcp/error";
 import { stopCopying } from "#tcp/linux/queue";
 import { memory, roomInPiece } from "#tcp/linux/send-buffer";
@@ -53,8 +53,7 @@ export class StackConnection implements EngineConnection {
 
   send(bytes: Uint8Array, flags: SendFlags, now: number): number {
     this.#tcb.snd.more = flags.more;
-    const lx = this.#tcb.linux;
-    const taken = lx === null ? this.#put(bytes, 0, bytes.length, now) : this.#fill(lx, bytes, now);
+    const taken = this.#fill(this.#tcb.linux, bytes, now);
     if (flags.urgent && taken === bytes.length) markUrgent(this.#tcb);
     if (flags.endOfRecord && taken === bytes.length) endRecord(this.#tcb);
     this.#stack.touch(this.#tcb);
@@ -190,7 +189,7 @@ export class StackConnection implements EngineConnection {
       this.#corked = value !== 0;
       this.#tcb.snd.cork = this.#corked;
       this.#tcb.snd.more = false;
-      if (!this.#corked) this.#tcb.sender.release(this.#tcb, this.#tcb.params.nagle === "off");
+      if (!this.#corked) flush(this.#tcb, this.#tcb.params.nagle === "off");
     }
     if (name === "TCP_NODELAY" && value !== 0) this.#tcb.snd.more = false;
     if (name === "TCP_QUICKACK") this.#quickAck(value !== 0);

@@ -1,7 +1,6 @@
 import type { Stack } from "#stack/stack";
 import { settle } from "#tcp/chrono";
 import type { TcpParams } from "#tcp/params";
-import { LOST, NONE, RESENT, SACKED } from "#tcp/records";
 import {
   CLOSE_WAIT,
   CLOSED,
@@ -39,7 +38,7 @@ export function tcpInfo(stack: Stack, tcb: Tcb, ecnSeen: boolean, now: number): 
     tcpi_ca_state: ["open", "disorder", "cwr", "recovery", "loss"].indexOf(i.phase),
     tcpi_retransmits: i.backoff,
     tcpi_probes: Math.max(tcb.probes, tcb.keepAliveProbes),
-    tcpi_backoff: tcb.linux?.backoff ?? i.backoff + tcb.persistBackoff,
+    tcpi_backoff: tcb.linux.backoff,
     tcpi_options: optionBits(stack, tcb, ecnSeen),
     tcpi_fastopen_client_fail: tcb.fast.fail,
     tcpi_snd_wscale: scaled ? snd.shift : 0,
@@ -82,14 +81,13 @@ export function tcpInfo(stack: Stack, tcb: Tcb, ecnSeen: boolean, now: number): 
     tcpi_total_rto: i.timeouts,
     // The SYN or SYN,ACK counts as well.
     tcpi_delivered: i.delivered + Number(synchronized || tcb.openedAt > 0),
-    tcpi_delivered_ce: tcb.deliveredMarked,
-    ...(tcb.linux === null ? {} : { tcpi_delivered_ce: tcb.linux.deliveredCe }),
+    tcpi_delivered_ce: tcb.linux.deliveredCe,
     tcpi_dsack_dups: i.dsackDups,
     tcpi_reord_seen: i.reordSeen,
     tcpi_busy_time: i.busyTime,
     tcpi_rwnd_limited: i.rwndLimited,
     tcpi_sndbuf_limited: i.sndbufLimited,
-    ...(tcb.state === SYN_SENT && tcb.linux !== null ? opening(tcb) : {}),
+    ...(tcb.state === SYN_SENT ? opening(tcb) : {}),
   };
 }
 
@@ -158,24 +156,9 @@ function opening(tcb: Tcb): Readonly<Record<string, number>> {
 }
 
 /** Segments in flight, by what is known of each. */
-function scoreboard(tcb: Tcb): Readonly<Record<string, number>> {
-  const lx = tcb.linux;
-  if (lx !== null) {
-    const { packetsOut, sackedOut, lostOut, retransOut } = lx;
-    return { tcpi_unacked: packetsOut, tcpi_sacked: sackedOut, tcpi_lost: lostOut, tcpi_retrans: retransOut };
-  }
-  const { records } = tcb.env;
-  let [unacked, sacked, lost, retrans] = [0, 0, 0, 0];
-  for (let r = tcb.head; r !== NONE; r = records.next[r]!) {
-    const flags = records.flags[r]!;
-    const n = Math.max(1, Math.ceil(((records.end[r]! - records.start[r]!) | 0) / tcb.snd.mss));
-    unacked += n;
-    if (flags & SACKED) sacked += n;
-    if (flags & LOST) lost += n;
-    if (flags & RESENT) retrans += n;
-  }
-  if (!tcb.sackOk) sacked = Math.ceil(tcb.renoSacked / tcb.snd.mss);
-  return { tcpi_unacked: unacked, tcpi_sacked: sacked, tcpi_lost: lost, tcpi_retrans: retrans };
+function scoreboard({ linux }: Tcb): Readonly<Record<string, number>> {
+  const { packetsOut, sackedOut, lostOut, retransOut } = linux;
+  return { tcpi_unacked: packetsOut, tcpi_sacked: sackedOut, tcpi_lost: lostOut, tcpi_retrans: retransOut };
 }
 
 const LINUX_STATES: Readonly<Record<StateName, number>> = {

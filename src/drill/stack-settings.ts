@@ -1,4 +1,5 @@
 import { type CongestionControlName, DEFAULT_PARAMS, type TcpParams } from "#tcp/params";
+import { NO_QUIRKS } from "#tcp/quirks";
 import type { Profile, SettingValue } from "./engine.ts";
 
 /** What settings of commands.ts and options of sockets mean for the real stack. */
@@ -12,44 +13,26 @@ const S = 1_000_000;
 const LINUX: Params = {
   receiveBuffer: 65_536,
   receiveBufferMax: 15 << 20,
-  ecn: "passive",
-  lossDetection: "rack",
-  tailLossProbe: true,
-  undo: true,
-  frto: true,
-  tolerateMissingTimestamps: true,
   softErrorsAbortOpen: true,
-  delayFinAck: true,
   userTimeoutEndsClosedWindow: true,
-  superSegmentMin: 2,
-  resetKeepsReceived: true,
-  sender: "linux",
   pathMtuDelay: false,
-  linuxWindow: true,
-  secondAckNeedsWindow: true,
-  compressedSacks: 44,
-  compressedSacksDelay: 1 * MS,
-  textBeyondFinResets: true,
-  resetAtFin: true,
-  dropSynText: true,
-  // Two jiffies, of 1 ms.
-  badAckResendsSyn: 2 * MS,
-  answerSynLater: 200 * MS,
-  dropSigned: true,
-  pawsSlack: 1,
-  timeWaitAnswersAll: true,
-  linuxCubic: true,
-  linearSynTimeouts: 4,
   retriesSyn: 6,
   retriesSynAck: 5,
-  retriesOrphan: 8,
   fastOpenPause: 0,
+  sendBufferCounts: "memory",
+};
+/** The RFCs' rules where Linux has its own. */
+const RFC: Params = {
+  ...NO_QUIRKS,
+  tailLossProbe: false,
+  tolerateMissingTimestamps: false,
 };
 /**
  * FreeBSD: small buffers, every second segment or 100 ms, no limit on ACKs to unacceptable segments, a window scale of 6
  * (kern.ipc.maxsockbuf), RTO = SRTT + 4 RTTVAR + 200 ms, 12 retransmissions and 75 s to connect.
  */
 const FREEBSD: Params = {
+  ...RFC,
   receiveBuffer: 65_536,
   receiveBufferMax: 2 << 20,
   sendBuffer: 32_768,
@@ -76,7 +59,7 @@ const FREEBSD: Params = {
   resetsWhileClosing: true,
 };
 /** The letter of RFC 793 and 1122: no RFC 5961, an answer to each unacceptable segment, ICMP's soft errors only noted. */
-const RFC793: Params = { receiveBufferMax: 15 << 20, ecn: "off", rfc5961: false, invalidAckInterval: 0 };
+const RFC793: Params = { ...RFC, receiveBufferMax: 15 << 20, ecn: "off", rfc5961: false, invalidAckInterval: 0 };
 
 export const PROFILES: Readonly<Record<Profile, Params>> = { linux: LINUX, freebsd: FREEBSD, rfc793: RFC793 };
 
@@ -104,7 +87,8 @@ const ABSENT: Readonly<Record<string, (value: SettingValue) => boolean>> = {
 /** Settings that are not a parameter of that name and type. */
 const DERIVED: Readonly<Record<string, (value: SettingValue) => Params | undefined>> = {
   ecn: (value) => ECN[String(value)],
-  rack: (value) => RACK[String(value)],
+  // Linux 6.17 knows no other way any more, whatever the setting says.
+  rack: () => ({}),
   frto: (value) => ({ frto: value !== 0 }),
   syncookies: (value) => COOKIES[Number(value)],
   syncookiesOnly: (on) => ({ synCookies: on === true ? "always" : "overflow" }),
@@ -126,7 +110,6 @@ const BLACKHOLE: Readonly<Record<string, Params>> = {
   2: { resetUnknown: "none" },
 };
 const ECN: Readonly<Record<string, Params>> = { 0: { ecn: "off" }, 1: { ecn: "on" }, 2: { ecn: "passive" } };
-const RACK: Readonly<Record<string, Params>> = { 0: { lossDetection: "rfc6675" }, 1: { lossDetection: "rack" } };
 
 function control(value: SettingValue): Params | undefined {
   const name = CONTROLS[String(value)];

@@ -1,6 +1,6 @@
 import { CallError } from "#stack/call-error";
 import type { Stack } from "#stack/stack";
-import { markUrgent, urgentLeft } from "#tcp/calls";
+import { markUrgent, sendRoom, urgentLeft } from "#tcp/calls";
 import { OK } from "#tcp/error";
 import type { TcpInfo } from "#tcp/info";
 import { CLOSED, FIN_WAIT_2, MAY_RECEIVE, SYN_RECEIVED, SYN_SENT, stateName, TIME_WAIT } from "#tcp/state";
@@ -159,7 +159,7 @@ export class TcpSocket implements Socket, Source, Sink {
     const taken = this.#finished || this.#over ? -1 : engine.send(tcb, bytes, from, n, host.now());
     if (taken < 0) throw this.#writeError();
     if (taken > 0) host.wake();
-    if (taken < n && tcb.sender.room(tcb, n - taken) > 0) this.#floor.starve(this);
+    if (taken < n && sendRoom(tcb, n - taken) > 0) this.#floor.starve(this);
     return taken;
   }
 

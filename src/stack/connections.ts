@@ -10,7 +10,6 @@ import type { Listener } from "#tcp/listener";
 import * as M from "#tcp/marks";
 import type { TcpParams } from "#tcp/params";
 import { dueClaim, isBelieved } from "#tcp/path";
-import { senderOf } from "#tcp/senders";
 import { CLOSED, SYN_SENT, TIME_WAIT } from "#tcp/state";
 import { EVENT_WRITABLE, Tcb, type TcpEnv } from "#tcp/tcb";
 import * as ipv4 from "#wire/ipv4";
@@ -80,8 +79,8 @@ export class Connections {
   ): Tcb {
     if (this.isFull(now)) throw new CallError("ENOBUFS", `the limit of ${this.#limit} connections is reached`);
     const id = this.#freeIds.pop() ?? this.#byId.length;
-    const control = congestionControl(params);
-    const tcb = new Tcb(this.#env, params, senderOf(params), control, id, local, localPort, remote, remotePort);
+    const control = congestionControl(params.congestionControl);
+    const tcb = new Tcb(this.#env, params, control, id, local, localPort, remote, remotePort);
     tcb.localMss = this.pathMss(remote, now);
     tcb.path.version = this.#pathMtu.version;
     tcb.path.belowFloor = this.#pathMtu.isBelowFloor(remote.a, remote.b, remote.c, remote.d, now);

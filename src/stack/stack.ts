@@ -328,7 +328,7 @@ export class Stack {
   send(tcb: Tcb, source: Uint8Array, from: number, n: number, now: number): number {
     const taken = calls.send(tcb, source, from, n, now);
     if (taken > 0) this.#connections.touch(tcb);
-    if (taken >= 0 && taken < n && tcb.sender.room(tcb, n - taken) > 0) this.#connections.starve(tcb);
+    if (taken >= 0 && taken < n && calls.sendRoom(tcb, n - taken) > 0) this.#connections.starve(tcb);
     return taken;
   }
 

@@ -10,6 +10,7 @@ import { answered } from "./fast-open-client.ts";
 import { handshakeOver } from "./fast-open-server.ts";
 import { finish, timeWait } from "./finish.ts";
 import { establish } from "./handshake.ts";
+import { acknowledge } from "./linux/ack.ts";
 import * as M from "./marks.ts";
 import { proveSize } from "./path.ts";
 import { receiveText } from "./receive.ts";
@@ -240,7 +241,7 @@ function fifth(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
   }
   heard(tcb, now);
   takeTimestamp(tcb, seg, now);
-  const finAcked = tcb.sender.acknowledged(tcb, seg, now);
+  const finAcked = acknowledge(tcb, tcb.linux, seg, now);
   proveSize(tcb);
   switch (tcb.state) {
     case FIN_WAIT_1:

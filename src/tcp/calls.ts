@@ -6,9 +6,11 @@ import { enterFinWait1 } from "./arrives-steps.ts";
 import { congestionControl } from "./congestion.ts";
 import { ECONNABORTED, EPIPE, OK } from "./error.ts";
 import { finish } from "./finish.ts";
+import { wrote } from "./linux/queue.ts";
+import { roomFor } from "./linux/send-buffer.ts";
+import { PUSH_ALL, PUSH_NORMAL, push } from "./linux/variables.ts";
 import * as M from "./marks.ts";
 import type { TcpParams } from "./params.ts";
-import { NONE } from "./records.ts";
 import { diff, gt } from "./seq.ts";
 import {
   CLOSE_WAIT,
@@ -42,15 +44,20 @@ export function send(tcb: Tcb, source: Uint8Array, from: number, n: number, now:
   const { snd } = tcb;
   if (snd.fin || tcb.state & CLOSED) return -EPIPE;
   // Before the handshake is over SND.UNA is the SYN: the queue begins after it all the same.
-  const taken = tcb.sendQueue.write(snd.queued, source, from, tcb.sender.room(tcb, n));
-  const { userTimeout } = tcb.params;
-  // Linux counts it from the first retransmission: `linux/timeouts.ts`.
-  if (taken > 0 && userTimeout > 0 && tcb.linux === null && tcb.timers[T_USER_TIMEOUT] === NEVER) {
-    tcb.timers[T_USER_TIMEOUT] = now + userTimeout;
-  }
+  const taken = tcb.sendQueue.write(snd.queued, source, from, roomFor(tcb, tcb.linux, n));
   snd.queued += taken;
-  if (taken > 0) tcb.sender.queued(tcb, taken, now);
+  if (taken > 0) wrote(tcb, taken, snd.more, now);
   return taken;
+}
+
+/** Octets of `n` that SEND would take now, if there is memory for them. */
+export function sendRoom(tcb: Tcb, n: number): number {
+  return roomFor(tcb, tcb.linux, n);
+}
+
+/** What waited may go: small segments too (CLOSE, no Nagle), or as the connection's options say. */
+export function flush(tcb: Tcb, small: boolean): void {
+  push(tcb, small ? PUSH_ALL : PUSH_NORMAL);
 }
 
 /** SEND with the URGENT flag (MUST-30): everything queued so far is urgent; the pointer names the octet after it (MUST-62). */
@@ -109,7 +116,7 @@ export function urgentLeft(tcb: Tcb): number {
 export function closeSend(tcb: Tcb, now: number): void {
   const { snd } = tcb;
   if (snd.fin) return;
-  tcb.sender.release(tcb, true);
+  flush(tcb, true);
   switch (tcb.state) {
     case SYN_SENT:
       finish(tcb, OK, M.CALL_CLOSE, now);
@@ -164,19 +171,15 @@ export function abort(tcb: Tcb, now: number): void {
 export function setParams(tcb: Tcb, params: Partial<TcpParams>, now: number): void {
   tcb.params = { ...tcb.params, ...params };
   if (params.congestionControl !== undefined && params.congestionControl !== tcb.congestion.name) {
-    tcb.congestion = congestionControl(tcb.params);
+    tcb.congestion = congestionControl(params.congestionControl);
     tcb.ccState = new Float64Array(tcb.congestion.places);
     tcb.congestion.reset(tcb);
   }
-  if (params.nagle === "off") tcb.sender.release(tcb, true);
+  if (params.nagle === "off") flush(tcb, true);
   // The window may grow at once; a smaller buffer takes effect as the user reads (the right edge never moves left).
   if (params.receiveBuffer !== undefined) tcb.rcv.capacity = params.receiveBuffer;
   if (params.keepAlive !== undefined || params.keepAliveIdle !== undefined) {
     const open = (tcb.state & (ESTABLISHED | CLOSE_WAIT)) !== 0;
     tcb.timers[T_KEEPALIVE] = tcb.params.keepAlive && open ? now + tcb.params.keepAliveIdle : NEVER;
-  }
-  if (params.userTimeout !== undefined && tcb.linux === null) {
-    const sent = tcb.head !== NONE || tcb.snd.queued > 0;
-    tcb.timers[T_USER_TIMEOUT] = params.userTimeout > 0 && sent ? now + params.userTimeout : NEVER;
   }
 }

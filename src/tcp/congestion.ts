@@ -1,13 +1,11 @@
 import { Cubic } from "./cubic.ts";
-import { LinuxCubic } from "./cubic-linux.ts";
-import { LinuxReno } from "./linux/reno.ts";
 import { NewReno } from "./newreno.ts";
-import type { CongestionControlName, TcpParams } from "./params.ts";
+import type { CongestionControlName } from "./params.ts";
 import type { Tcb } from "./tcb.ts";
 
 /**
  * What a congestion control decides: how far cwnd falls after a loss, and how it grows without one. When it is asked, and
- * what happens in recovery, is `recovery.ts`. A control keeps its numbers in `tcb.ccState`, so one object serves all connections.
+ * what happens in recovery, is `linux/alert.ts`. A control keeps its numbers in `tcb.ccState`, so one object serves all connections.
  */
 export interface CongestionControl {
   readonly name: CongestionControlName;
@@ -28,24 +26,9 @@ export interface CongestionControl {
 }
 
 const CONTROLS: Record<CongestionControlName, CongestionControl> = { newreno: new NewReno(), cubic: new Cubic() };
-const LINUX_CUBIC = new LinuxCubic();
-const LINUX_RENO = new LinuxReno();
 
 export const CONGESTION_CONTROLS = Object.keys(CONTROLS) as CongestionControlName[];
 
-export function congestionControl(
-  params: Pick<TcpParams, "congestionControl" | "linuxCubic" | "sender">,
-): CongestionControl {
-  const name = params.congestionControl;
-  if (name === "cubic" && params.linuxCubic) return LINUX_CUBIC;
-  return name === "newreno" && params.sender === "linux" ? LINUX_RENO : CONTROLS[name];
-}
-
-/** Slow start (RFC 5681 §3.1 with RFC 3465, no limit per ACK): returns the octets that remain for congestion avoidance. */
-export function slowStart(tcb: Tcb, n: number): number {
-  const cc = tcb.cc;
-  const room = cc.ssthresh - cc.cwnd;
-  const taken = Math.min(n, room);
-  cc.cwnd += taken;
-  return n - taken;
+export function congestionControl(name: CongestionControlName): CongestionControl {
+  return CONTROLS[name];
 }

@@ -1,92 +1,176 @@
-import { SECOND } from "#base/time";
+import { MILLISECOND } from "#base/time";
 import type { CongestionControl } from "./congestion.ts";
+import { avoidBy } from "./newreno.ts";
+import { gt } from "./seq.ts";
 import type { Tcb } from "./tcb.ts";
 
-/** RFC 9438 §4.1, §4.6: the constants of the curve and of the reduction. */
-const C = 0.4;
-const BETA = 0.7;
-/** RFC 9438 §4.3: growth of the Reno-friendly estimate, segments per window. */
-const ALPHA = (3 * (1 - BETA)) / (1 + BETA);
+/** 717/1024 of cwnd remain after a loss. */
+const BETA = 717;
+const SCALE = 1024;
+/** C = 41/1024 per 100 ms: 0.4 per second cubed. */
+const RATE = 410;
+/** Acknowledged segments per window, in eighths, for which plain TCP with this reduction would add one. */
+const FRIENDLY = Math.trunc(Math.trunc((8 * (SCALE + BETA)) / 3) / (SCALE - BETA));
 
-// Places in tcb.ccState; windows in segments, times in us.
-const W_MAX = 0;
-const K = 1;
-/** Begin of the current congestion avoidance epoch; 0: none yet. */
-const EPOCH = 2;
-const W_EST = 3;
-/** cwnd in segments before the last reduction: above it the Reno-friendly estimate grows by 1 per window. */
-const CWND_PRIOR = 4;
-/** 1: this epoch began without a W_max. */
-const SEARCHING = 5;
+/** Bits of `hystart` (quirks.ts). */
+const TRAINS = 1;
+const DELAY = 2;
+/** HyStart looks only at windows of so many segments. */
+const HYSTART_LOW_WINDOW = 16;
+/** ACKs nearer than this to one another are a train. */
+const HYSTART_ACK_DELTA = 2 * MILLISECOND;
+/** Round trips that are looked at before the least of them counts, and how much longer it may be. */
+const HYSTART_SAMPLES = 8;
+const HYSTART_DELAY_MIN = 4 * MILLISECOND;
+const HYSTART_DELAY_MAX = 16 * MILLISECOND;
 
-/** CUBIC (RFC 9438): cwnd follows a cubic of the time since the last loss, never slower than Reno would. */
+// Places in tcb.ccState; windows in segments, times in ms (jiffies of a kernel with HZ = 1000) but for those of HyStart, us.
+const CNT = 0;
+const LAST_MAX = 1;
+const LAST_CWND = 2;
+const LAST_TIME = 3;
+const ORIGIN = 4;
+const K = 5;
+const DELAY_MIN = 6;
+const EPOCH = 7;
+const ACK_CNT = 8;
+const TCP_CWND = 9;
+const FOUND = 10;
+const ROUND_START = 11;
+const LAST_ACK = 12;
+const END_SEQ = 13;
+const CURR_RTT = 14;
+const SAMPLES = 15;
+
+/**
+ * CUBIC with HyStart in whole numbers, as Linux computes it: RFC 9438's curve to within a segment, and the same segment as
+ * Linux where a script counts them. Ha, Rhee, "Taming the Elephants" (HyStart).
+ */
 export class Cubic implements CongestionControl {
   readonly name = "cubic";
-  readonly places = 6;
+  readonly places = 16;
 
   reset(tcb: Tcb): void {
     tcb.ccState.fill(0);
+    newRound(tcb, 0);
   }
 
-  /** RFC 9438 §4.6, §4.7: multiplicative decrease with fast convergence, in whole segments. */
   reduce(tcb: Tcb): number {
     const s = tcb.ccState;
-    const mss = tcb.snd.mss;
-    const cwnd = tcb.cc.cwnd / mss;
-    s[W_MAX] = cwnd < s[W_MAX]! ? (cwnd * (1 + BETA)) / 2 : cwnd;
-    s[CWND_PRIOR] = cwnd;
+    const cwnd = segments(tcb);
     s[EPOCH] = 0;
-    return Math.max(Math.floor(cwnd * BETA + 1e-9), 2) * mss;
+    s[LAST_MAX] = cwnd < s[LAST_MAX]! ? Math.trunc((cwnd * (SCALE + BETA)) / (2 * SCALE)) : cwnd;
+    return Math.max(Math.trunc((cwnd * BETA) / SCALE), 2) * tcb.snd.mss;
   }
 
-  /** §4.8: after a timeout the next epoch begins at its own plateau. */
-  timedOut(tcb: Tcb): void {
-    tcb.ccState[W_MAX] = 0;
-    tcb.ccState[EPOCH] = 0;
+  timedOut(tcb: Tcb, now: number): void {
+    tcb.ccState.fill(0);
+    newRound(tcb, now);
   }
 
-  measured(): void {}
+  measured(tcb: Tcb, rtt: number, now: number): void {
+    const s = tcb.ccState;
+    // What is measured right after a recovery says nothing.
+    if (s[EPOCH]! > 0 && jiffies(now) - s[EPOCH]! < 1000) return;
+    if (s[DELAY_MIN] === 0 || s[DELAY_MIN]! > rtt) s[DELAY_MIN] = Math.max(rtt, 1);
+    if (s[FOUND] === 0 && tcb.params.hystart !== 0 && tcb.cc.cwnd < tcb.cc.ssthresh)
+      hystart(tcb, Math.max(rtt, 1), now);
+  }
 
   avoid(tcb: Tcb, n: number, now: number): void {
     const s = tcb.ccState;
-    const cc = tcb.cc;
-    const mss = tcb.snd.mss;
-    const cwnd = cc.cwnd / mss;
-    if (s[EPOCH] === 0) this.#begin(tcb, cwnd, now);
-    const acked = n / mss;
-    // §4.3: the estimate grows as Reno with beta 0.7 would, then as plain Reno once it has caught up.
-    s[W_EST]! += ((s[W_EST]! < s[CWND_PRIOR]! ? ALPHA : 1) * acked) / cwnd;
-    const t = (now - s[EPOCH]! + Math.max(tcb.srtt, 0)) / SECOND;
-    // No loss is known to steer by (a timeout, or none yet): the plateau is a guess, and is left by 5 % a window, as Linux does.
-    const explore = s[SEARCHING]! > 0 ? acked / 20 : 0;
-    const target = Math.min(Math.max(C * (t - s[K]!) ** 3 + s[W_MAX]!, cwnd), 1.5 * cwnd);
-    // §4.4, §4.5: (target - cwnd) per window, but never below what the estimate has reached. Whole segments only: the
-    // fraction waits in `credit`.
-    cc.credit += Math.max(((target - cwnd) / cwnd) * acked, explore) * mss;
-    const floor = (s[W_EST]! - cwnd) * mss;
-    if (cc.credit < floor) cc.credit = floor;
-    const whole = Math.floor(cc.credit / mss);
-    cc.cwnd += whole * mss;
-    cc.credit -= whole * mss;
+    const acked = Math.ceil(n / tcb.snd.mss);
+    update(tcb, segments(tcb), acked, jiffies(now));
+    avoidBy(tcb, s[CNT]!, acked);
   }
 
   idle(tcb: Tcb, time: number): void {
     const s = tcb.ccState;
-    if (s[EPOCH] !== 0) s[EPOCH]! += time;
+    if (s[EPOCH]! > 0) s[EPOCH]! += Math.trunc(time / MILLISECOND);
   }
+}
 
-  /** §4.2: K is the time in which the curve climbs back to W_max. */
-  #begin(tcb: Tcb, cwnd: number, now: number): void {
-    const s = tcb.ccState;
-    s[EPOCH] = now;
-    s[W_EST] = cwnd;
-    s[SEARCHING] = 0;
-    tcb.cc.credit = 0;
-    if (s[W_MAX]! <= cwnd) {
-      // §4.8: after a timeout, or without a loss yet, the curve begins at its plateau.
-      s[SEARCHING] = s[W_MAX] === 0 ? 1 : 0;
-      s[W_MAX] = cwnd;
-      s[K] = 0;
-    } else s[K] = Math.cbrt((s[W_MAX]! - cwnd) / C);
+function segments(tcb: Tcb): number {
+  return Math.trunc(tcb.cc.cwnd / tcb.snd.mss);
+}
+
+/** Never 0, which stands for "none". */
+function jiffies(now: number): number {
+  return Math.trunc(now / MILLISECOND) + 1;
+}
+
+/** How many segments must be acknowledged for cwnd to grow by one, from the curve and from plain TCP beside it. */
+function update(tcb: Tcb, cwnd: number, acked: number, now: number): void {
+  const s = tcb.ccState;
+  s[ACK_CNT]! += acked;
+  if (s[LAST_CWND] === cwnd && now - s[LAST_TIME]! <= 1000 / 32) return;
+  if (s[EPOCH] === 0 || now !== s[LAST_TIME]) curve(tcb, cwnd, acked, now);
+  const step = (cwnd * FRIENDLY) >> 3;
+  while (s[ACK_CNT]! > step) {
+    s[ACK_CNT]! -= step;
+    s[TCP_CWND]!++;
   }
+  if (s[TCP_CWND]! > cwnd) s[CNT] = Math.min(s[CNT]!, Math.trunc(cwnd / (s[TCP_CWND]! - cwnd)));
+  // At most one segment for two.
+  s[CNT] = Math.max(s[CNT]!, 2);
+}
+
+function curve(tcb: Tcb, cwnd: number, acked: number, now: number): void {
+  const s = tcb.ccState;
+  s[LAST_CWND] = cwnd;
+  s[LAST_TIME] = now;
+  if (s[EPOCH] === 0) {
+    s[EPOCH] = now;
+    s[ACK_CNT] = acked;
+    s[TCP_CWND] = cwnd;
+    const below = s[LAST_MAX]! - cwnd;
+    s[K] = below <= 0 ? 0 : Math.trunc(Math.cbrt((2 ** 40 / RATE) * below));
+    s[ORIGIN] = below <= 0 ? cwnd : s[LAST_MAX]!;
+  }
+  // In 1024ths of a second.
+  const t = Math.trunc(((now - s[EPOCH]! + Math.trunc(s[DELAY_MIN]! / MILLISECOND)) * 1024) / 1000);
+  const delta = Math.trunc((RATE * Math.abs(t - s[K]!) ** 3) / 2 ** 40);
+  const target = t < s[K]! ? s[ORIGIN]! - delta : s[ORIGIN]! + delta;
+  s[CNT] = target > cwnd ? Math.trunc(cwnd / (target - cwnd)) : 100 * cwnd;
+  // No loss is known yet: 5 % per window.
+  if (s[LAST_MAX] === 0) s[CNT] = Math.min(s[CNT]!, 20);
+}
+
+function newRound(tcb: Tcb, now: number): void {
+  const s = tcb.ccState;
+  s[ROUND_START] = now;
+  s[LAST_ACK] = now;
+  s[END_SEQ] = tcb.snd.nxt;
+  s[CURR_RTT] = Number.POSITIVE_INFINITY;
+  s[SAMPLES] = 0;
+}
+
+/** Slow start ends where ACKs come in a train as long as half the path, or the round trip has grown by an eighth. */
+function hystart(tcb: Tcb, rtt: number, now: number): void {
+  const s = tcb.ccState;
+  const { cc, params } = tcb;
+  if (gt(tcb.snd.una, s[END_SEQ]! | 0)) newRound(tcb, now);
+  if (segments(tcb) < HYSTART_LOW_WINDOW) return;
+  let found = false;
+  if (params.hystart & TRAINS && now - s[LAST_ACK]! <= HYSTART_ACK_DELTA) {
+    s[LAST_ACK] = now;
+    found = now - s[ROUND_START]! > (s[DELAY_MIN]! + ackDelay(tcb)) / 2;
+  }
+  s[CURR_RTT] = Math.min(s[CURR_RTT]!, rtt);
+  if (s[SAMPLES]! < HYSTART_SAMPLES) s[SAMPLES]!++;
+  else if (params.hystart & DELAY) {
+    const eighth = Math.trunc(s[DELAY_MIN]! / 8);
+    const longer = Math.min(Math.max(eighth, HYSTART_DELAY_MIN), HYSTART_DELAY_MAX);
+    found ||= s[CURR_RTT]! > s[DELAY_MIN]! + longer;
+  }
+  if (!found) return;
+  s[FOUND] = 1;
+  cc.ssthresh = cc.cwnd;
+}
+
+/** By how much ACKs may be late because packets travel in bursts: four of the largest, at the pace of slow start, 1 ms at most. */
+function ackDelay(tcb: Tcb): number {
+  if (tcb.srtt <= 0) return 0;
+  const rate = (2 * Math.max(tcb.cc.cwnd, tcb.outstanding())) / tcb.srtt;
+  return Math.min((65_536 * 4) / rate, MILLISECOND);
 }

@@ -7,16 +7,16 @@ import { ACK, CWR, ECE, HEADER_MIN, RST, SYN, URG } from "#wire/tcp";
 import * as opt from "#wire/tcp-options";
 import { ENOBUFS } from "./error.ts";
 import { writeOffer } from "./fast-open.ts";
-import { synResent, synRoom, takeOntoSyn, writeSynOption } from "./fast-open-client.ts";
+import { dataOnSynResent, synRoom, takeOntoSyn, writeSynOption } from "./fast-open-client.ts";
 import { finish } from "./finish.ts";
+import { append, synResent } from "./linux/scoreboard.ts";
 import * as M from "./marks.ts";
 import { noteSize } from "./path.ts";
 import { AMBIGUOUS, HAS_SYN, NONE } from "./records.ts";
 import { tsval } from "./rto.ts";
-import { append, resent } from "./sack.ts";
 import { diff, gt, lt } from "./seq.ts";
 import { SYN_RECEIVED } from "./state.ts";
-import { CA_CWR, CA_RECOVERY, T_DELAYED_ACK, T_PERSIST, T_RETRANSMIT, type Tcb } from "./tcb.ts";
+import { T_DELAYED_ACK, T_RETRANSMIT, type Tcb } from "./tcb.ts";
 import { advertise, advertiseUnscaled, announcedMss, scaleFor } from "./window.ts";
 
 /** Octets of payload a segment has room for, once its options are known (MUST-16). */
@@ -151,15 +151,6 @@ function acked(tcb: Tcb): void {
   if (tcb.quickAcks > 0) tcb.quickAcks--;
 }
 
-/** After anything that takes sequence space was sent. */
-export function sent(tcb: Tcb, octets: number, now: number): void {
-  const cc = tcb.cc;
-  if (cc.phase === CA_RECOVERY || cc.phase === CA_CWR) cc.prrOut += octets;
-  tcb.lastSendTime = now;
-  tcb.timers[T_PERSIST] = NEVER;
-  armRetransmit(tcb, now);
-}
-
 /** RFC 6298 (5.1) */
 export function armRetransmit(tcb: Tcb, now: number): void {
   if (tcb.timers[T_RETRANSMIT] !== NEVER) return;
@@ -242,8 +233,8 @@ function recordSyn(tcb: Tcb, first: boolean, answer: boolean, now: number): numb
   if (!first) {
     tcb.retransmissionsTotal++;
     if (fast.early) return 0;
-    resent(tcb, tcb.head, now);
-    synResent(tcb);
+    synResent(tcb, now);
+    dataOnSynResent(tcb);
     return 0;
   }
   if (fast.early) {

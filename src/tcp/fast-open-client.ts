@@ -1,9 +1,10 @@
 /** Fast Open as a client (RFC 7413 §4.2.1): cookies are asked for, kept and shown, data goes with the SYN, and again if need be. */
 import * as opt from "#wire/tcp-options";
 import { FAIL_NO_COOKIE, FAIL_NOT_TAKEN, FAIL_SYN_RESENT } from "./fast-open.ts";
+import { dataNotTaken } from "./linux/alert.ts";
+import { append, mayRecord } from "./linux/scoreboard.ts";
 import * as M from "./marks.ts";
 import { AMBIGUOUS, HAS_PSH, NONE } from "./records.ts";
-import { append, mayRecord } from "./sack.ts";
 import type { Segment } from "./segment.ts";
 import { dropAcknowledged } from "./send-queue.ts";
 import { diff, gt } from "./seq.ts";
@@ -53,7 +54,7 @@ export function takeOntoSyn(tcb: Tcb, room: number, now: number): number {
 }
 
 /** The SYN went out again, without the data: which of the two is acknowledged nobody knows (Karn). */
-export function synResent(tcb: Tcb): void {
+export function dataOnSynResent(tcb: Tcb): void {
   const { flags } = tcb.env.records;
   if (tcb.fast.sent > 0 && tcb.tail !== tcb.head) flags[tcb.tail] = flags[tcb.tail]! | AMBIGUOUS;
 }
@@ -83,7 +84,7 @@ export function answered(tcb: Tcb, seg: Segment, now: number): void {
   if (params.fastOpenPause > 0 && options.fastOpen <= 0) {
     cache.lost(tcb.local, tcb.remote, tcb.remotePort, false, params.fastOpenPause, now);
   }
-  tcb.sender.notTaken(tcb, M.TX_SYN_DATA, now);
+  dataNotTaken(tcb, tcb.linux, now);
 }
 
 /** Whether record r went with our SYN and was passed over. */

@@ -3,10 +3,12 @@
 import { COOKIE_EXPERIMENT, COOKIE_OFFERED, endEarly } from "./fast-open.ts";
 import { RIGHT, WRONG } from "./fast-open-cookie.ts";
 import { opened, sampleEcho, takeText, updateSendWindow } from "./handshake.ts";
+import { handshakeWasLate } from "./linux/alert.ts";
+import { sampled } from "./linux/round-trip.ts";
+import { start } from "./linux/usage.ts";
 import type { Listener } from "./listener.ts";
 import * as M from "./marks.ts";
 import { NONE } from "./records.ts";
-import { start } from "./recovery.ts";
 import type { Segment } from "./segment.ts";
 import { EVENT_WRITABLE, T_RETRANSMIT, type Tcb } from "./tcb.ts";
 
@@ -75,7 +77,8 @@ export function handshakeOver(tcb: Tcb, seg: Segment, now: number): void {
   updateSendWindow(tcb, seg);
   // Data that is acknowledged with it gives a round trip of its own.
   if (seg.ack === tcb.snd.una) {
-    if (resends === 0) tcb.sender.sampled(tcb, now - fast.answeredAt, now);
+    const rtt = now - fast.answeredAt;
+    if (resends === 0) sampled(tcb, tcb.linux, rtt, rtt, now);
     else if (!sampleEcho(tcb, seg, now)) tcb.rto = Math.max(params.rtoInitial, 3_000_000);
   }
   endEarly(tcb, M.GOT_ACK_OF_SYN, now);
@@ -87,5 +90,5 @@ export function handshakeOver(tcb: Tcb, seg: Segment, now: number): void {
   tcb.timers[T_RETRANSMIT] = now + tcb.rto;
   tcb.stalledSince = now;
   // As for any SYN that was lost twice: the window begins with one segment, and the data is thought lost with it.
-  if (resends > 1) tcb.sender.beganLate(tcb, now);
+  if (resends > 1) handshakeWasLate(tcb, tcb.linux, now);
 }

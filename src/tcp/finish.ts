@@ -3,8 +3,8 @@ import { NEVER } from "#base/time";
 import { OK } from "./error.ts";
 import { endEarly } from "./fast-open.ts";
 import { over } from "./fast-open-client.ts";
+import { release } from "./linux/scoreboard.ts";
 import * as M from "./marks.ts";
-import { release } from "./sack.ts";
 import { CLOSED, SYN_RECEIVED, TIME_WAIT } from "./state.ts";
 import { EVENT_CLOSED, setState, T_TIME_WAIT, type Tcb } from "./tcb.ts";
 

@@ -2,11 +2,14 @@
 import { NEVER } from "#base/time";
 import type { Address } from "#ip/address";
 import { ACK, CWR, ECE } from "#wire/tcp";
+import { withinHalfWindow } from "./linux/queue.ts";
+import { sampled } from "./linux/round-trip.ts";
+import { acknowledgeSyn } from "./linux/scoreboard.ts";
+import { begin, start } from "./linux/usage.ts";
+import { PUSH_NORMAL, push, recountWindows } from "./linux/variables.ts";
 import * as M from "./marks.ts";
 import type { TcpParams } from "./params.ts";
-import { start } from "./recovery.ts";
 import { tsval } from "./rto.ts";
-import { AckResult, acknowledge } from "./sack.ts";
 import type { Segment } from "./segment.ts";
 import { ESTABLISHED } from "./state.ts";
 import {
@@ -25,8 +28,6 @@ import { announcedMss } from "./window.ts";
 const MSS_DEFAULT_4 = 536;
 const MSS_DEFAULT_6 = 1220;
 
-const result = new AckResult();
-
 /** Takes over what a SYN or SYN,ACK says: IRS and the options that both sides offer. */
 export function takeSyn(tcb: Tcb, seg: Segment, now: number): void {
   const { options } = seg;
@@ -40,7 +41,6 @@ export function takeSyn(tcb: Tcb, seg: Segment, now: number): void {
   if (tcb.windowScaleOk) snd.shift = options.windowScale;
   else rcv.shift = 0;
   tcb.sackOk = params.sack && options.sackPermitted;
-  tcb.rackOn = tcb.sackOk && params.lossDetection === "rack";
   tcb.tailProbes = tcb.sackOk && params.tailLossProbe;
   tcb.timestampsOk = params.timestamps && options.timestamps;
   if (tcb.timestampsOk) {
@@ -64,9 +64,9 @@ export function setSegmentSize(tcb: Tcb, pathMss: number): void {
   const before = snd.mss;
   snd.pathMss = pathMss;
   snd.mssBase = Math.max(Math.min(peer, pathMss), tcb.params.mssMin);
-  snd.mss = tcb.sender.segmentSize(tcb, snd.mssBase - options);
+  snd.mss = withinHalfWindow(tcb, snd.mssBase - options);
   snd.mssBase = snd.mss + options;
-  if (snd.mss !== before) tcb.sender.resized(tcb, before);
+  if (snd.mss !== before) recountWindows(tcb, before);
 }
 
 /** The MSS of a peer that does not say it (MUST-15). */
@@ -86,20 +86,19 @@ function agreesOnEcn(tcb: Tcb, seg: Segment): boolean {
 export function establish(tcb: Tcb, seg: Segment, now: number): void {
   const { snd, params } = tcb;
   const resends = Math.max(0, tcb.retries);
-  result.clear();
-  acknowledge(tcb, seg.ack, now, result);
+  const rtt = acknowledgeSyn(tcb, seg.ack, now);
   snd.una = seg.ack;
   snd.small = snd.una;
   if (!snd.urgent) snd.up = snd.una;
   // The window of a SYN is not scaled (RFC 7323 §2.2).
-  if (tcb.passive && tcb.sender.name === "linux") snd.wndMax = 0;
+  if (tcb.passive) snd.wndMax = 0;
   updateSendWindow(tcb, seg);
   setSegmentSize(tcb, snd.pathMss);
-  if (result.rtt >= 0) tcb.sender.sampled(tcb, result.rtt, now);
+  if (rtt >= 0) sampled(tcb, tcb.linux, rtt, rtt, now);
   // RFC 6298 (5.7): the RTO of 1 s proved too short for this path.
   else if (!sampleEcho(tcb, seg, now) && resends > 0) tcb.rto = Math.max(params.rtoInitial, 3_000_000);
   start(tcb, resends);
-  tcb.sender.begin(tcb);
+  begin(tcb);
   opened(tcb, now);
   takeText(tcb);
 }
@@ -107,7 +106,8 @@ export function establish(tcb: Tcb, seg: Segment, now: number): void {
 /** A round trip by the echo of our timestamp, if there is one. */
 export function sampleEcho(tcb: Tcb, seg: Segment, now: number): boolean {
   if (!tcb.timestampsOk || seg.options.tsecr === 0) return false;
-  tcb.sender.sampled(tcb, Math.max((tsval(tcb, now) - seg.options.tsecr) | 0, 1) * 1000, now);
+  const rtt = Math.max((tsval(tcb, now) - seg.options.tsecr) | 0, 1) * 1000;
+  sampled(tcb, tcb.linux, rtt, rtt, now);
   return true;
 }
 
@@ -121,7 +121,7 @@ export function opened(tcb: Tcb, now: number): void {
     tcb.ackNow = M.TX_ACK_HANDSHAKE;
   }
   tcb.retries = 0;
-  tcb.sender.release(tcb, false);
+  push(tcb, PUSH_NORMAL);
   tcb.timers[T_RETRANSMIT] = NEVER;
   tcb.timers[T_USER_TIMEOUT] = NEVER;
   tcb.stalledSince = NEVER;

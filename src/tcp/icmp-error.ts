@@ -2,6 +2,7 @@
 
 import { finish } from "./finish.ts";
 import { setSegmentSize } from "./handshake.ts";
+import { resendSmaller } from "./linux/alert.ts";
 import * as M from "./marks.ts";
 import { forgetSizes } from "./path.ts";
 import { le, lt } from "./seq.ts";
@@ -12,10 +13,10 @@ import { announcedMss } from "./window.ts";
 /** RFC 5927 §4: believed only if it quotes something that is in flight. */
 export function quotesFlight(tcb: Tcb, seq: number): boolean {
   // By Fast Open SND.UNA lies behind our SYN before it is acknowledged.
-  const { snd, fast, linux } = tcb;
+  const { snd, fast } = tcb;
   if (lt(seq, fast.early ? snd.iss : snd.una)) return false;
   // Linux takes one more: what it would send next.
-  return linux === null ? lt(seq, snd.nxt) : le(seq, snd.nxt);
+  return le(seq, snd.nxt);
 }
 
 /**
@@ -56,7 +57,7 @@ export function pathMtuChanged(tcb: Tcb, pathMss: number, now: number): void {
   if (snd.mss >= before) return;
   forgetSizes(tcb);
   tcb.env.counters.count(M.ICMP_MTU);
-  if (tcb.state !== SYN_RECEIVED || tcb.fast.early) tcb.sender.shrunk(tcb, now);
+  if (tcb.state !== SYN_RECEIVED || tcb.fast.early) resendSmaller(tcb, tcb.linux, now);
 }
 
 /** A SYN with Fast Open data was larger than the path MTU (RFC 7413): resend it at once, without the data. */

@@ -1,32 +1,39 @@
 import type { CongestionControl } from "./congestion.ts";
 import type { Tcb } from "./tcb.ts";
 
-/** Congestion avoidance of RFC 5681: one SMSS per window, half of the flight after a loss. */
+/** Congestion avoidance of RFC 5681 as Linux counts it: segments, and half of cwnd, not of the flight, after a loss. */
 export class NewReno implements CongestionControl {
   readonly name = "newreno";
   readonly places = 0;
 
   reset(): void {}
 
-  /** RFC 5681 (4): max(FlightSize / 2, 2 SMSS), in whole segments. */
   reduce(tcb: Tcb): number {
-    const mss = tcb.snd.mss;
-    return Math.max(Math.floor(Math.min(Math.max(tcb.cc.flight, tcb.outstanding()), tcb.cc.cwnd) / 2 / mss), 2) * mss;
+    const { mss } = tcb.snd;
+    return Math.max(Math.floor(tcb.cc.cwnd / mss) >> 1, 2) * mss;
   }
 
   timedOut(): void {}
 
   measured(): void {}
 
-  /** RFC 5681 §3.1, counting octets: one SMSS for each cwnd acknowledged. */
   avoid(tcb: Tcb, n: number): void {
-    const cc = tcb.cc;
-    cc.credit += n;
-    while (cc.credit >= cc.cwnd) {
-      cc.credit -= cc.cwnd;
-      cc.cwnd += tcb.snd.mss;
-    }
+    avoidBy(tcb, Math.floor(tcb.cc.cwnd / tcb.snd.mss), Math.round(n / tcb.snd.mss));
   }
 
   idle(): void {}
+}
+
+/** cwnd grows by a segment for each `every` that are acknowledged; `cc.credit` counts those. */
+export function avoidBy(tcb: Tcb, every: number, acked: number): void {
+  const { cc } = tcb;
+  let grown = 0;
+  if (cc.credit >= every) {
+    cc.credit = 0;
+    grown = 1;
+  }
+  cc.credit += acked;
+  const more = Math.floor(cc.credit / every);
+  cc.credit -= more * every;
+  cc.cwnd += (grown + more) * tcb.snd.mss;
 }

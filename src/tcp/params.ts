@@ -7,11 +7,6 @@ import { NO_QUIRKS, type Quirks } from "./quirks.ts";
  * override each (`connect`, `listen`); all times are microseconds, all sizes octets.
  */
 export interface TcpParams extends Quirks {
-  /**
-   * Who decides what is in flight, what is lost, how cwnd moves and what goes next: `rfc` (recovery.ts, rack.ts, output.ts), or
-   * `linux`, segment by segment as Linux does (linux/linux-sender.ts), for what was written for it.
-   */
-  sender: SenderName;
   /** Largest payload + 20 we announce and send, below what the path allows; 0: as the path allows. */
   mss: number;
   /** Octets the receive queue may hold: the largest window we offer. */
@@ -20,6 +15,8 @@ export interface TcpParams extends Quirks {
   receiveBufferMax: number;
   /** Octets SEND may queue before it takes no more. */
   sendBuffer: number;
+  /** What `sendBuffer` bounds: payload, to the octet, or the memory that Linux' send queue takes for it, asked for piece by piece. */
+  sendBufferCounts: "payload" | "memory";
   /** SEND takes no more while so many octets wait to be sent; 0: only `sendBuffer` counts. */
   notSentLowWater: number;
   /** Offer SACK (RFC 2018), timestamps (RFC 7323 §3), window scale (RFC 7323 §2). */
@@ -65,11 +62,6 @@ export interface TcpParams extends Quirks {
   delayedAck: number;
   /** ACKs sent at once at the beginning of a connection, while the peer's slow start lives on them. */
   quickAcks: number;
-  /**
-   * How losses are found where the peer has SACK: by segments SACKed above (RFC 6675), or by time and with tail loss probes
-   * (RACK-TLP, RFC 8985).
-   */
-  lossDetection: "rfc6675" | "rack";
   /** Reductions for losses that were none are taken back (RFC 3522, 3708); after a timeout it is found out by F-RTO (RFC 5682). */
   undo: boolean;
   frto: boolean;
@@ -157,22 +149,37 @@ export interface TcpParams extends Quirks {
   tos: number;
 }
 
-export type SenderName = "rfc" | "linux";
 export type CongestionControlName = "newreno" | "cubic";
 
 export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   ...NO_QUIRKS,
-  sender: "rfc",
+  superSegmentMin: 2,
+  linuxWindow: true,
+  secondAckNeedsWindow: true,
+  compressedSacks: 44,
+  compressedSacksDelay: 1 * MILLISECOND,
+  delayFinAck: true,
+  resetKeepsReceived: true,
+  textBeyondFinResets: true,
+  resetAtFin: true,
+  dropSynText: true,
+  badAckResendsSyn: 2 * MILLISECOND,
+  dropSigned: true,
+  answerSynLater: 200 * MILLISECOND,
+  pawsSlack: 1,
+  timeWaitAnswersAll: true,
+  linearSynTimeouts: 4,
   mss: 0,
   receiveBuffer: 4 << 20,
   receiveBufferMax: 4 << 20,
   sendBuffer: 4 << 20,
+  sendBufferCounts: "payload",
   notSentLowWater: 0,
   sack: true,
   timestamps: true,
   windowScale: true,
   ecn: "passive",
-  tolerateMissingTimestamps: false,
+  tolerateMissingTimestamps: true,
   nagle: "minshall",
   initialWindow: 10,
   congestionControl: "cubic",
@@ -188,10 +195,9 @@ export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   userTimeout: 0,
   delayedAck: 40 * MILLISECOND,
   quickAcks: 16,
-  lossDetection: "rfc6675",
   undo: true,
   frto: true,
-  tailLossProbe: false,
+  tailLossProbe: true,
   dupThresh: 3,
   keepAlive: false,
   keepAliveIdle: 2 * HOUR,

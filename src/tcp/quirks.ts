@@ -42,9 +42,7 @@ export interface Quirks {
   pawsSlack: number;
   /** TIME-WAIT answers a segment that has neither ACK nor RST (Linux); RFC 9293 §3.10.7.4 drops it. */
   timeWaitAnswersAll: boolean;
-  /** CUBIC in Linux' whole numbers, with its HyStart; else the reals of RFC 9438. */
-  linuxCubic: boolean;
-  /** What that HyStart looks at: 1 trains of ACKs, 2 how the round trip grows, 3 both, 0 nothing. */
+  /** What HyStart of CUBIC looks at: 1 trains of ACKs, 2 how the round trip grows, 3 both, 0 nothing. */
   hystart: number;
   /** Network or host unreachable ends an active OPEN at once (RFC 5461); else it is only noted (MUST-56): the route may be on its way. */
   softErrorsAbortOpen: boolean;
@@ -89,7 +87,6 @@ export const NO_QUIRKS: Readonly<Quirks> = {
   answerSynLater: 0,
   pawsSlack: 0,
   timeWaitAnswersAll: false,
-  linuxCubic: false,
   hystart: 3,
   softErrorsAbortOpen: false,
   rtoSlop: -1,

@@ -9,16 +9,13 @@ import type { Address } from "#ip/address";
 import { CHRONO_IDLE } from "./chrono.ts";
 import type { CongestionControl } from "./congestion.ts";
 import { type FastOpen, FastOpenVariables } from "./fast-open.ts";
-import type { LinuxVariables } from "./linux/variables.ts";
+import { LinuxVariables } from "./linux/variables.ts";
 import type { Listener } from "./listener.ts";
 import type { TcpParams } from "./params.ts";
 import { PathVariables } from "./path.ts";
-import { RackVariables } from "./rack.ts";
 import { Ranges } from "./reassembly.ts";
 import { NONE, type Records } from "./records.ts";
-import type { Sender } from "./sender.ts";
 import { CLOSED } from "./state.ts";
-import { UndoVariables } from "./undo.ts";
 
 /** What all connections of one stack share. Everything random or timed is handed in. */
 export interface TcpEnv {
@@ -154,30 +151,10 @@ export class CongestionVariables {
   cwnd = 0;
   ssthresh = 0x7fffffff;
   phase = CA_OPEN;
-  /** CA_LOSS began with a timeout, not because something was too big or passed over. */
-  byTimeout = false;
   /** RFC 6582 `recover`: SND.NXT when recovery began. */
   recover = 0;
-  /** FlightSize before the last ACK: what a loss that it reveals is measured by (RFC 5681 (4)). */
-  flight = 0;
-  /** Duplicate ACKs in a row. */
-  duplicates = 0;
-  /** cwnd before the last reduction. */
-  prior = 0;
-  /** RFC 6937: octets delivered and sent in this recovery. */
-  prrDelivered = 0;
-  prrOut = 0;
-  /** Segments that had been marked lost when the last ACK was looked at. */
-  lossesBefore = 0;
-  /** cwnd, not the window or the user, holds the sender back in the window of data that ends at `usageEnd`. */
-  limited = false;
-  /** The most that was in flight in that window of data. */
-  flightMax = 0;
-  usageEnd = 0;
   /** Octets acknowledged towards the next increase. */
   credit = 0;
-  /** A fast retransmission goes out even if the pipe is full. */
-  force = false;
 }
 
 /**
@@ -203,15 +180,9 @@ export class Tcb {
   readonly snd = new SendVariables();
   readonly rcv = new ReceiveVariables();
   readonly cc = new CongestionVariables();
-  readonly rack = new RackVariables();
-  readonly undo = new UndoVariables();
   readonly fast = new FastOpenVariables();
   readonly path = new PathVariables();
-  readonly sender: Sender;
-  /** What Linux' sender keeps; null for the RFCs', which uses `rack`, `undo` and `cc` instead. */
-  readonly linux: LinuxVariables | null;
-  /** RACK-TLP finds the losses of this connection: both sides have SACK, and the parameters say so. */
-  rackOn = false;
+  readonly linux = new LinuxVariables();
   /** Tail loss probes are sent. */
   tailProbes = false;
   congestion: CongestionControl;
@@ -248,8 +219,6 @@ export class Tcb {
   sackedBytes = 0;
   lostBytes = 0;
   resentBytes = 0;
-  /** Duplicates stand for octets that left the network when the peer has no SACK. */
-  renoSacked = 0;
   /** The highest end SACKed so far; nothing is SACKed above it. */
   sackHigh = 0;
   /** Segments by which the path is known to reorder. */
@@ -267,9 +236,8 @@ export class Tcb {
   retries = 0;
   /** When the first of them was armed, or the first probe of a closed window went that nobody answered: user timeout. */
   stalledSince = NEVER;
-  /** Zero-window probes in a row that nobody answered, and doublings of their interval since the window closed. */
+  /** Zero-window probes in a row that nobody answered. */
   probes = 0;
-  persistBackoff = 0;
   keepAliveProbes = 0;
 
   /** Why an ACK is to be sent now (a mark), or 0. */
@@ -322,9 +290,8 @@ export class Tcb {
   retransmissionsTotal = 0;
   /** Times a segment was thought lost. */
   lostSegments = 0;
-  /** Segments that the peer has, cumulatively or by SACK; those of them that ACKs with ECE told of. */
+  /** Segments that the peer has, cumulatively or by SACK. */
   deliveredSegments = 0;
-  deliveredMarked = 0;
   /** D-SACKs received, and times that something arrived later than what was sent after it. */
   duplicatesReported = 0;
   reorderingsSeen = 0;
@@ -346,7 +313,6 @@ export class Tcb {
   constructor(
     env: TcpEnv,
     params: Readonly<TcpParams>,
-    sender: Sender,
     congestion: CongestionControl,
     id: number,
     local: Address,
@@ -356,8 +322,6 @@ export class Tcb {
   ) {
     this.env = env;
     this.params = params;
-    this.sender = sender;
-    this.linux = sender.variables();
     this.congestion = congestion;
     this.ccState = new Float64Array(congestion.places);
     this.id = id;
@@ -386,9 +350,10 @@ export class Tcb {
     return (this.snd.nxt - this.snd.una) | 0;
   }
 
-  /** RFC 6675's pipe: octets thought to be in the network. */
+  /** Octets thought to be in the network. Without SACK each duplicate ACK stands for a segment that left it. */
   inFlight(): number {
-    return this.sender.inFlight(this);
+    const left = this.sackOk ? this.sackedBytes : this.linux.sackedOut * this.snd.mss;
+    return Math.max(0, this.outstanding() - left - this.lostBytes + this.resentBytes);
   }
 }
 

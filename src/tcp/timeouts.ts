@@ -4,16 +4,13 @@ import { EV_TIMER } from "#base/trace";
 import { ETIMEDOUT } from "./error.ts";
 import { silent } from "./fast-open-client.ts";
 import { finish, timeWaitOver } from "./finish.ts";
+import { overtaken as reorderingTimeout } from "./linux/rack.ts";
+import { probeTail, probeWindow, retransmit } from "./linux/timeouts.ts";
 import * as M from "./marks.ts";
-import { persistInterval } from "./output.ts";
-import { longestProbeInterval } from "./probes.ts";
 import { NONE } from "./records.ts";
-import { timedOut } from "./recovery.ts";
-import { backOff, resetRto } from "./rto.ts";
-import { CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT } from "./state.ts";
+import { backOff } from "./rto.ts";
+import { CLOSED, SYN_RECEIVED, SYN_SENT } from "./state.ts";
 import {
-  CA_CWR,
-  CA_OPEN,
   EVENT_SOFT_ERROR,
   T_DELAYED_ACK,
   T_KEEPALIVE,
@@ -46,17 +43,17 @@ function fire(tcb: Tcb, timer: number, now: number): void {
       break;
     case T_REORDER:
       trace(tcb, T_REORDER, M.TIMER_REORDER, 1, now);
-      tcb.sender.overtaken(tcb, now);
+      reorderingTimeout(tcb, tcb.linux, now);
       break;
     case T_LOSS_PROBE:
-      tcb.sender.tailSilent(tcb, now);
+      probeTail(tcb, tcb.linux, now);
       break;
     case T_RETRANSMIT:
-      if (tcb.state & (SYN_SENT | SYN_RECEIVED)) retransmit(tcb, now);
-      else tcb.sender.timedOut(tcb, now);
+      if (tcb.state & (SYN_SENT | SYN_RECEIVED)) resendSyn(tcb, now);
+      else retransmit(tcb, tcb.linux, now);
       break;
     case T_PERSIST:
-      tcb.sender.windowSilent(tcb, now);
+      probeWindow(tcb, tcb.linux, now);
       break;
     case T_DELAYED_ACK:
       if (tcb.ackNow === 0) tcb.ackNow = tcb.rcv.heldAcks > 0 ? M.TX_ACK_ORDER : M.TX_ACK_DELAYED;
@@ -73,17 +70,8 @@ function fire(tcb: Tcb, timer: number, now: number): void {
   }
 }
 
-/** RFC 8985 §7.3: no answer for two round trips. The retransmission timer waits for the answer to the probe. */
-export function tailProbe(tcb: Tcb, now: number): void {
-  const { phase } = tcb.cc;
-  if (tcb.head === NONE || (phase !== CA_OPEN && phase !== CA_CWR)) return;
-  trace(tcb, T_LOSS_PROBE, M.TIMER_LOSS_PROBE, 1, now);
-  tcb.rack.tlpNow = true;
-  if (tcb.timers[T_RETRANSMIT]! <= now) tcb.timers[T_RETRANSMIT] = now + tcb.rto;
-}
-
-/** RFC 6298 (5.4) to (5.6), and R1 and R2 of RFC 9293 §3.8.3. */
-export function retransmit(tcb: Tcb, now: number): void {
+/** The timer of a SYN or SYN,ACK fired: RFC 6298 (5.4) to (5.6), and R1 and R2 of RFC 9293 §3.8.3. */
+function resendSyn(tcb: Tcb, now: number): void {
   // Of a connection that opens by Fast Open no record stands for the SYN,ACK.
   if (tcb.head === NONE && !tcb.fast.early) return;
   const { params } = tcb;
@@ -93,48 +81,19 @@ export function retransmit(tcb: Tcb, now: number): void {
     tcb.timers[T_RETRANSMIT] = now + tcb.rto;
     return;
   }
-  // SHLD-17, MUST-37: a peer that closed its window over what is in flight and still answers is not given up.
-  const open = (tcb.state & (SYN_SENT | SYN_RECEIVED)) === 0;
-  const interval = Math.min(tcb.rto, longestProbeInterval(tcb, tcb.params.rtoMin));
-  const closed = open && tcb.snd.wnd === 0 && !tcb.rcv.closed && now - tcb.lastAckTime < 2 * interval;
-  if (closed) tcb.stalledSince = now;
-  if (!closed || tcb.retries < params.retriesR1) tcb.retries++;
+  tcb.retries++;
   tcb.timeouts++;
   trace(tcb, T_RETRANSMIT, M.TIMER_RTO, tcb.retries, now);
-  const handshake = tcb.state & (SYN_SENT | SYN_RECEIVED);
-  const limit = handshake ? synLimit(tcb) : dataLimit(tcb);
   if (tcb.retries === SILENCE) silent(tcb, now);
-  if (tcb.retries > limit || (!closed && timeIsUp(tcb, now))) {
+  if (tcb.retries > synLimit(tcb) || timeIsUp(tcb, now)) {
     giveUp(tcb, now);
     return;
   }
-  if (tcb.retries === params.retriesR1) {
-    // SHLD-9: the user may want to know; IP should look for another route (MUST-20), which a TUN does not have.
-    tcb.events |= EVENT_SOFT_ERROR;
-  }
-  if (isThin(tcb)) {
-    resetRto(tcb);
-  } else if (tcb.state !== SYN_SENT || tcb.retries > params.linearSynTimeouts) {
-    backOff(tcb);
-  }
-  tcb.timers[T_LOSS_PROBE] = NEVER;
-  tcb.timers[T_REORDER] = NEVER;
-  tcb.timers[T_RETRANSMIT] = now + (closed ? interval : tcb.rto);
-  if (handshake) tcb.synNow = tcb.state === SYN_SENT ? M.TX_SYN : M.TX_SYN_ACK;
-  else {
-    tcb.cc.flight = tcb.outstanding();
-    timedOut(tcb, now);
-  }
-}
-
-/** Timeouts in a row after which even a thin stream backs off, and segments that it has fewer of in flight: Linux' numbers. */
-const THIN_TIMEOUTS = 6;
-const THIN_SEGMENTS = 4;
-
-/** Too little is in flight for duplicates to tell of a loss: only the timer will. */
-function isThin(tcb: Tcb): boolean {
-  if (!tcb.params.thinLinearTimeouts || tcb.state !== ESTABLISHED || tcb.retries > THIN_TIMEOUTS) return false;
-  return tcb.outstanding() <= (THIN_SEGMENTS - 1) * tcb.snd.mss;
+  // SHLD-9: the user may want to know; IP should look for another route (MUST-20), which a TUN does not have.
+  if (tcb.retries === params.retriesR1) tcb.events |= EVENT_SOFT_ERROR;
+  if (tcb.state !== SYN_SENT || tcb.retries > params.linearSynTimeouts) backOff(tcb);
+  tcb.timers[T_RETRANSMIT] = now + tcb.rto;
+  tcb.synNow = tcb.state === SYN_SENT ? M.TX_SYN : M.TX_SYN_ACK;
 }
 
 /** The peer has our SYN,ACK: it is sent again only at the end of the time in which data was to come. */
@@ -146,35 +105,6 @@ function awaitsText(tcb: Tcb): boolean {
 function synLimit(tcb: Tcb): number {
   const { retriesSyn, retriesSynAck, linearSynTimeouts } = tcb.params;
   return tcb.state === SYN_SENT ? retriesSyn + linearSynTimeouts : retriesSynAck + (tcb.fast.early ? 1 : 0);
-}
-
-/** R2 for data; a connection that nobody holds any more may be given up sooner. */
-function dataLimit(tcb: Tcb): number {
-  const { retriesR2, retriesOrphan } = tcb.params;
-  return tcb.rcv.closed ? Math.min(retriesOrphan, retriesR2) : retriesR2;
-}
-
-/**
- * RFC 9293 §3.8.6.1: the window is closed and nothing is in flight. MUST-37: as long as probes are answered this goes on, unless the
- * user has closed the connection.
- */
-export function persist(tcb: Tcb, now: number): void {
-  const { snd } = tcb;
-  if (snd.nxt !== snd.una) return;
-  const unanswered = tcb.probes > dataLimit(tcb) || (tcb.probes > 0 && timeIsUp(tcb, now));
-  const abandoned = tcb.rcv.closed && tcb.persistBackoff >= dataLimit(tcb) && persistInterval(tcb) >= tcb.params.rtoMax;
-  if (unanswered || abandoned) {
-    giveUp(tcb, now);
-    return;
-  }
-  if (tcb.probes === 0) tcb.stalledSince = now;
-  tcb.probes++;
-  tcb.persistBackoff++;
-  trace(tcb, T_PERSIST, M.TIMER_PERSIST, tcb.probes, now);
-  tcb.probeNow = M.TX_PROBE;
-  const { userTimeout } = tcb.params;
-  const left = userTimeout > 0 ? tcb.stalledSince + userTimeout - now : NEVER;
-  tcb.timers[T_PERSIST] = now + Math.min(persistInterval(tcb), left);
 }
 
 /** RFC 9293 §3.8.4. MUST-26: only when nothing is in flight; else the retransmission timer finds out sooner. */

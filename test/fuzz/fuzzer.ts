@@ -203,7 +203,6 @@ function someParams(prng: Prng): Partial<TcpParams> {
     sendBuffer: one(4 * KIB, 64 * KIB, 300 * KIB),
     nagle: one("off", "minshall", "rfc896"),
     congestionControl: one("newreno", "cubic"),
-    lossDetection: one("rfc6675", "rack"),
     tailLossProbe: coin(),
     undo: coin(),
     frto: coin(),

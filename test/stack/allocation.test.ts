@@ -116,18 +116,13 @@ function perPacket(wire: Wire, packets: number, turn: () => void): number {
 }
 
 const BARE = { sack: false, timestamps: false, windowScale: false, congestionControl: "newreno" } as const;
-const LINUX = { sender: "linux", tailLossProbe: true, linuxCubic: true, superSegmentMin: 2 } as const;
 const MODES: [string, boolean, Partial<TcpParams>, number][] = [
   ["with super-segments", true, {}, 0],
   ["segment by segment", false, {}, 0],
   ["without any option", false, BARE, 0],
-  ["with RACK-TLP", false, { lossDetection: "rack" }, 0],
-  ["with losses, SACK and RFC 6675", false, { lossDetection: "rfc6675" }, 53],
-  ["with losses, SACK and RACK-TLP", false, { lossDetection: "rack" }, 53],
+  ["with losses, SACK and RACK-TLP", false, {}, 53],
+  ["with losses and super-segments", true, {}, 53],
   ["with losses, NewReno", false, BARE, 53],
-  ["as Linux sends", true, LINUX, 0],
-  ["as Linux sends, with losses", false, LINUX, 53],
-  ["as Linux sends, with losses and without SACK", false, { ...LINUX, ...BARE }, 53],
 ];
 
 describe("no allocation per packet", () => {

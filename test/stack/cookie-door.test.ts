@@ -18,7 +18,7 @@ function knock(b: TcpBench, offer: object, n: number) {
   expect([answer?.flags, answer?.cause]).toEqual(["S.", "tcp.tx.syn-cookie"]);
   b.usesTs = answer!.ts !== null;
   if (b.usesTs) b.seenTs = answer!.ts![0];
-  b.in(".", { win: 1000, n });
+  b.in(".", { win: 10_000, n });
   return answer!;
 }
 
@@ -41,7 +41,7 @@ describe("beyond the backlog a SYN gets a cookie", () => {
     expect([answer.sackOk, answer.wscale, answer.ts?.[1]]).toEqual([true, 7, 7_000]);
     const tcb = b.stack.accept(b.listener!)!;
     expect(b.stack.info(tcb)).toMatchObject({ sack: true, timestamps: true, sndWscale: 3, rcvWscale: 7 });
-    expect(tcb.snd.wnd).toBe(8_000);
+    expect(tcb.snd.wnd).toBe(80_000);
     b.tcb = tcb;
     b.send(5_000);
     expect(b.out().map(({ data }) => data.length)).toEqual([1_448, 1_448, 1_448, 656]);

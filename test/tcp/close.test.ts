@@ -1,5 +1,6 @@
 /** Closing (RFC 9293 §3.6): every way through the states, half-close, abort, TIME-WAIT. */
 import { describe, expect, test } from "bun:test";
+import { RFC9293 } from "#tcp/profiles";
 import { EVENT_CLOSED, EVENT_DRAINED, EVENT_REMOTE_CLOSED } from "#tcp/tcb";
 import { octets, TcpBench } from "../support/tcp-bench.ts";
 
@@ -133,12 +134,20 @@ describe("FIN and data", () => {
   });
 
   test("a retransmission with more data, overlapping the FIN, adds nothing behind it", () => {
-    const b = TcpBench.at("ESTABLISHED");
+    const b = TcpBench.at("ESTABLISHED", { params: RFC9293 });
     b.in("FP.", { seq: 1, n: 100 });
     b.in(".", { seq: 50, n: 200 });
     b.in("F.", { seq: 50, n: 300 });
     expect(b.read()).toBe(100);
     expect(b.state).toBe("CLOSE-WAIT");
+  });
+
+  test("Linux resets a peer that sends text beyond its own FIN", () => {
+    const b = TcpBench.at("ESTABLISHED");
+    b.in("FP.", { seq: 1, n: 100 });
+    b.in(".", { seq: 50, n: 200 });
+    expect(b.state).toBe("CLOSED");
+    expect(b.out().at(-1)!.flags).toContain("R");
   });
 
   test("data kept from beyond a FIN is not delivered, and the FIN is not lost", () => {

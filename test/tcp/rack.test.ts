@@ -12,8 +12,6 @@ function flight(n: number, queued: number, params: Partial<TcpParams> = {}): Tcp
     params: {
       initialWindow: n,
       congestionControl: "newreno",
-      lossDetection: "rack",
-      tailLossProbe: true,
       sack: true,
       ...params,
     },

@@ -1,12 +1,13 @@
 /** Requirements of RFC 9293 (Appendix B) that no other test of this folder is about. */
 import { describe, expect, test } from "bun:test";
+import { flush } from "#tcp/calls";
 import { octets, TcpBench } from "../support/tcp-bench.ts";
 
 const FULL = { sack: true, timestamps: true, windowScale: true };
 
 test("the window field is unsigned (MUST-1): 0x8000 and more is a large window, not a negative one", () => {
   const b = TcpBench.at("ESTABLISHED", {}, { mss: 1460, win: 0xffff });
-  b.in(".", { win: 0x8000 });
+  b.in(".", { n: 1 }).in(".", { n: 1, win: 0x8000 });
   expect(b.tcb.snd.wnd).toBe(0x8000);
   b.in(".", { win: 0xffff });
   expect(b.tcb.snd.wnd).toBe(0xffff);
@@ -104,6 +105,7 @@ test("what is not pushed is held back while the user says so, and goes together 
   for (let i = 0; i < 10; i++) b.send(10);
   expect(b.lines()).toEqual([]);
   b.tcb.snd.cork = false;
+  flush(b.tcb, false);
   b.stack.touch(b.tcb);
   expect(b.lines()).toEqual(["P. 1:101(100) ack 1"]);
 });

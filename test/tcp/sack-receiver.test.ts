@@ -45,6 +45,7 @@ describe("blocks (RFC 2018 §4)", () => {
       const b = bench(ts);
       for (const i of [2, 4, 6, 8, 10]) {
         segment(b, i);
+        b.run(2000);
         const [ack] = b.out();
         expect(ack!.sack.length).toBe(Math.min(i / 2, ts ? 3 : 4));
         expect(ack!.sack[0]).toEqual([1 + (i - 1) * 100, 1 + i * 100]);

@@ -4,20 +4,29 @@ import type { TcpParams } from "#tcp/params";
 import { TcpBench } from "../support/tcp-bench.ts";
 
 const M = 1000;
+const RTT = 100_000;
 
-/** Ten segments in flight, of ten; segment i is [1 + i M, 1 + (i + 1) M). */
+/** Ten segments in flight, of ten; after one that gave a round trip of 100 ms; segment i is [at(i), at(i + 1)). */
 function flight(params: Partial<TcpParams>, sack: boolean, ts: boolean): TcpBench {
-  const b = TcpBench.at(
-    "ESTABLISHED",
-    { params: { congestionControl: "newreno", sack, timestamps: ts, ...params } },
-    { mss: M + (ts ? 12 : 0), sackOk: sack, ...(ts ? { ts: [1, 0] as const } : {}) },
-  );
-  b.run(10_000);
+  const b = new TcpBench({
+    params: { congestionControl: "newreno", sack, timestamps: ts, tailLossProbe: false, ...params },
+  }).listen();
+  b.in("S", { mss: M + (ts ? 12 : 0), sackOk: sack, ...(ts ? { ts: [1, 0] as const } : {}) });
+  b.seenTs = b.out()[0]!.ts?.[0] ?? 0;
+  b.usesTs = ts;
+  b.peerTs = 1;
+  b.run(RTT);
+  b.in(".");
+  b.tcb = b.stack.accept(b.listener!)!;
+  b.send(M);
+  b.out();
+  b.run(RTT);
+  b.in(".").out();
   b.send(10 * M);
   expect(b.out().length).toBe(10);
   return b;
 }
-const at = (i: number) => 1 + i * M;
+const at = (i: number) => 1 + (1 + i) * M;
 const state = (b: TcpBench) => ({ cwnd: b.tcb.cc.cwnd, ssthresh: b.tcb.cc.ssthresh });
 
 describe("Eifel: the ACK echoes the first copy (RFC 3522)", () => {
@@ -25,11 +34,11 @@ describe("Eifel: the ACK echoes the first copy (RFC 3522)", () => {
     const b = flight({}, true, true);
     const before = state(b);
     const first = b.seenTs;
-    b.run(20_000);
-    for (let i = 2; i <= 4; i++) b.in(".", { ack: 1, sack: [[at(1), at(i)]] });
+    b.run(RTT);
+    for (let i = 2; i <= 4; i++) b.in(".", { ack: at(0), sack: [[at(1), at(i)]] });
     b.run(50_000);
     const resent = b.out();
-    expect(resent.map((x) => x.seq)).toEqual([1]);
+    expect(resent.map((x) => x.seq)).toEqual([at(0)]);
     expect(b.tcb.cc.ssthresh).toBeLessThan(before.ssthresh);
     b.in(".", { ack: at(4), ts: [1, echoFirst ? first : resent[0]!.ts![0]] });
     return { b, before };
@@ -50,8 +59,8 @@ describe("Eifel: the ACK echoes the first copy (RFC 3522)", () => {
   test("not where it is switched off", () => {
     const b = flight({ undo: false, frto: false }, true, true);
     const first = b.seenTs;
-    b.run(20_000);
-    for (let i = 2; i <= 4; i++) b.in(".", { ack: 1, sack: [[at(1), at(i)]] });
+    b.run(RTT);
+    for (let i = 2; i <= 4; i++) b.in(".", { ack: at(0), sack: [[at(1), at(i)]] });
     b.run(50_000);
     b.out();
     b.in(".", { ack: at(4), ts: [1, first] });
@@ -62,8 +71,9 @@ describe("Eifel: the ACK echoes the first copy (RFC 3522)", () => {
 describe("D-SACK: all that was resent was a duplicate (RFC 3708)", () => {
   test("the reduction is taken back", () => {
     const b = flight({}, true, false);
-    for (let i = 2; i <= 4; i++) b.in(".", { ack: 1, sack: [[at(1), at(i)]] });
-    expect(b.out().map((x) => x.seq)).toEqual([1]);
+    b.run(RTT);
+    for (let i = 2; i <= 4; i++) b.in(".", { ack: at(0), sack: [[at(1), at(i)]] });
+    expect(b.out().map((x) => x.seq)).toEqual([at(0)]);
     b.in(".", { ack: at(4) });
     expect(b.tcb.cc.ssthresh).toBeLessThan(0x7fffffff);
     b.in(".", { ack: at(4), sack: [[at(0), at(1)]] });
@@ -72,12 +82,13 @@ describe("D-SACK: all that was resent was a duplicate (RFC 3708)", () => {
 
   test("a D-SACK about something never resent takes nothing back", () => {
     const b = flight({}, true, false);
-    for (let i = 2; i <= 4; i++) b.in(".", { ack: 1, sack: [[at(1), at(i)]] });
+    b.run(RTT);
+    for (let i = 2; i <= 4; i++) b.in(".", { ack: at(0), sack: [[at(1), at(i)]] });
     b.out();
     b.in(".", {
-      ack: 1,
+      ack: at(0),
       sack: [
-        [-999, 1],
+        [1, at(0)],
         [at(1), at(4)],
       ],
     });
@@ -90,8 +101,8 @@ describe("F-RTO: a timeout that was none (RFC 5682)", () => {
   test("two ACKs of what was never resent: nothing else is sent again, cwnd comes back", () => {
     const b = flight({}, true, false);
     const before = state(b);
-    b.run(250_000);
-    expect(b.out().map((x) => x.seq)).toEqual([1]);
+    b.run(330_000);
+    expect(b.out().map((x) => x.seq)).toEqual([at(0)]);
     expect(b.tcb.cc.cwnd).toBe(M);
     b.send(10 * M);
     b.in(".", { ack: at(1) });
@@ -106,7 +117,7 @@ describe("F-RTO: a timeout that was none (RFC 5682)", () => {
 
   test("duplicates instead: the timeout was right, everything lost is resent", () => {
     const b = flight({}, true, false);
-    b.run(250_000);
+    b.run(330_000);
     const resent = b.out().map((x) => x.seq);
     b.in(".", { ack: at(1) });
     resent.push(...b.out().map((x) => x.seq));

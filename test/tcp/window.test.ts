@@ -1,5 +1,6 @@
 /** Windows (RFC 9293 §3.8.6): zero, shrunk, silly; and the ACKs that carry them. */
 import { describe, expect, test } from "bun:test";
+import { RFC9293 } from "#tcp/profiles";
 import { EVENT_SOFT_ERROR } from "#tcp/tcb";
 import { PLAIN, TcpBench } from "../support/tcp-bench.ts";
 
@@ -15,6 +16,12 @@ function closed(params = {}): TcpBench {
   expect(b.lines()).toEqual([]);
   return b;
 }
+
+const data = (b: TcpBench) =>
+  b
+    .out()
+    .filter((sent) => sent.data.length > 0)
+    .map(({ line }) => line);
 
 /** When each probe goes out, if each is answered after `delay` by a window still closed (or never: null). */
 function probeTimes(b: TcpBench, count: number, delay: number | null): number[] {
@@ -42,7 +49,7 @@ describe("a closed window", () => {
       expect(b.lines()).toEqual([]);
       b.run(4000);
       const [probe] = b.out();
-      expect(probe!.line).toBe(probeWithData ? ". 1001:1002(1) ack 1" : ". 1000:1000(0) ack 1");
+      expect(probe!.line).toBe(probeWithData ? "P. 1001:1002(1) ack 1" : ". 1000:1000(0) ack 1");
     },
   );
 
@@ -101,12 +108,14 @@ describe("a closed window", () => {
 
   test("a window that takes the data but not the FIN: data first", () => {
     const b = TcpBench.at("ESTABLISHED");
-    b.in(".", { win: 100 });
+    b.in(".", { n: 1 }).in(".", { n: 1, win: 100 }).out();
     b.send(100);
     b.stack.closeSend(b.tcb, b.now);
-    expect(b.lines()).toEqual(["P. 1:101(100) ack 1"]);
+    // Linux sends them as one segment, which does not fit: the data goes when the window is probed.
+    b.run(SECOND / 4);
+    expect(data(b)).toEqual(["P. 1:101(100) ack 3"]);
     b.in(".", { win: 100 });
-    expect(b.lines()).toEqual(["F. 101:101(0) ack 1"]);
+    expect(b.lines()).toEqual(["F. 101:101(0) ack 3"]);
   });
 });
 
@@ -164,22 +173,22 @@ describe("silly windows", () => {
 
   test("the override: what fits goes after the time-out (§3.8.6.2.1 (4))", () => {
     const b = TcpBench.at("ESTABLISHED");
-    b.in(".", { win: 100 });
+    b.in(".", { n: 1 }).in(".", { n: 1, win: 100 }).out();
     b.send(5000);
     expect(b.lines()).toEqual([]);
     b.run(SECOND / 4);
-    expect(b.lines()).toEqual([". 1:101(100) ack 1"]);
+    expect(data(b)).toEqual(["P. 1:101(100) ack 3"]);
   });
 
   test("a peer whose window was always small gets what fits at once", () => {
     const b = TcpBench.at("ESTABLISHED", {}, { mss: 1460, win: 500 });
-    b.in(".", { win: 500 });
+    b.in(".", { n: 1, win: 500 }).out();
     b.send(2000);
-    expect(b.lines()).toEqual([". 1:501(500) ack 1"]);
+    expect(b.out().reduce((sum, { data }) => sum + data.length, 0)).toBe(500);
   });
 
   test("the receiver opens in steps of min(buffer / 2, MSS), never by crumbs (MUST-39)", () => {
-    const b = TcpBench.at("ESTABLISHED", { params: { receiveBuffer: 10_000, receiveBufferMax: 10_000 } });
+    const b = TcpBench.at("ESTABLISHED", { params: { ...RFC9293, receiveBuffer: 10_000, receiveBufferMax: 10_000 } });
     for (let i = 0; i < 10; i++) b.in(".", { n: 1000 });
     b.run(SECOND);
     expect(b.out().at(-1)!.win).toBe(0);
@@ -216,7 +225,7 @@ describe("silly windows", () => {
   });
 
   test("reading tells the sender about the room it was waiting for, at once", () => {
-    const b = TcpBench.at("ESTABLISHED", { params: { receiveBuffer: 5000, receiveBufferMax: 5000 } });
+    const b = TcpBench.at("ESTABLISHED", { params: { ...RFC9293, receiveBuffer: 5000, receiveBufferMax: 5000 } });
     b.in(".", { n: 5000 });
     b.run(SECOND);
     expect(b.out().at(-1)!.win).toBe(0);

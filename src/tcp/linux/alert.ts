@@ -26,13 +26,14 @@ import {
   undoPartial,
   undoRecovery,
 } from "./reduction.ts";
-import { cut, markLost, payloadOf, remark } from "./scoreboard.ts";
+import { cut, markLost, payloadOf, recount, remark } from "./scoreboard.ts";
 import { renege } from "./timers.ts";
 import {
   cwndOf,
   inFlight,
   type LinuxVariables,
   RESEND_AFTER_NEW,
+  RESEND_HEAD,
   RESEND_LOST,
   setCwnd,
   setSsthresh,
@@ -250,6 +251,21 @@ export function resendSmaller(tcb: Tcb, lx: LinuxVariables, now: number): void {
     if (largest > mss) markLost(tcb, lx, r, M.ICMP_MTU, now);
   }
   resendWithoutBlame(tcb, lx);
+}
+
+/** Data that went with our SYN was not taken: it goes again. */
+export function dataNotTaken(tcb: Tcb, lx: LinuxVariables, now: number): void {
+  const { records } = tcb.env;
+  for (let r = tcb.head; r !== NONE; r = records.next[r]!) markLost(tcb, lx, r, M.TX_SYN_DATA, now);
+  recount(tcb);
+  resendWithoutBlame(tcb, lx);
+}
+
+/** The handshake was over only after timeouts: data that went before it is thought lost. */
+export function handshakeWasLate(tcb: Tcb, lx: LinuxVariables, now: number): void {
+  recount(tcb);
+  enterLoss(tcb, lx, tcb.retries - 1, now);
+  lx.resend = RESEND_HEAD;
 }
 
 /** What is in flight is lost, and not by congestion: it was too large for the path, or went with a SYN that was not taken. */

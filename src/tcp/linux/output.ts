@@ -8,13 +8,23 @@ import * as M from "../marks.ts";
 import { isRecordEnd } from "../record-ends.ts";
 import { HAS_FIN, HAS_PSH, LOST, NONE, RESENT, SACKED } from "../records.ts";
 import { tsval } from "../rto.ts";
-import { append, mayRecord } from "../sack.ts";
 import { diff, gt, lt } from "../seq.ts";
 import { CA_RECOVERY, T_LOSS_PROBE, T_PERSIST, T_REORDER, T_RETRANSMIT, type Tcb } from "../tcb.ts";
 import { Deferral, mayGo, splitPoint, superSegments, waitsToGrow } from "./deferral.ts";
 import { copiedEnd, copyOn, forget, headEnd, queueEnd } from "./queue.ts";
 import { isReducing } from "./reduction.ts";
-import { cut, EVER_RESENT, join, payloadOf, recut, remark, segmentsIn, setSegments } from "./scoreboard.ts";
+import {
+  append,
+  cut,
+  EVER_RESENT,
+  join,
+  mayRecord,
+  payloadOf,
+  recut,
+  remark,
+  segmentsIn,
+  setSegments,
+} from "./scoreboard.ts";
 import { probeBase, rearm, scheduleProbe } from "./timers.ts";
 import { beganToSend, validate } from "./usage.ts";
 import {
@@ -207,7 +217,7 @@ function sendNew(tcb: Tcb, lx: LinuxVariables, packet: Packet, supers: boolean, 
   }
   const whole = part === n;
   const pushes = whole && (last ? lx.tailPush : lx.endPushes[0]!);
-  emitNew(tcb, lx, packet, part, whole && fin, pushes, mss, now);
+  emitNew(tcb, lx, packet, part, whole && fin, pushes, mss, force ? M.TX_TAIL_PROBE : M.TX_DATA, now);
   return true;
 }
 
@@ -244,6 +254,7 @@ function emitNew(
   fin: boolean,
   pushes: boolean,
   mss: number,
+  cause: number,
   now: number,
 ): void {
   const { snd } = tcb;
@@ -255,10 +266,6 @@ function emitNew(
   append(tcb, start, (start + n + (fin ? 1 : 0)) | 0, (fin ? HAS_FIN : 0) | (pushes ? HAS_PSH : 0), sentAt(lx, now));
   tcb.env.records.segments[tcb.tail] = 0;
   setSegments(tcb, lx, tcb.tail, segments);
-  snd.nxt = (start + n + (fin ? 1 : 0)) | 0;
-  snd.finSent ||= fin;
-  if (n < segments * mss) snd.small = snd.nxt;
-  forget(lx, snd.nxt);
   attach(tcb, packet, at, n, mss);
   let flags = ACK | (n > 0 && (pushes || n > mss) ? PSH : 0) | (fin ? FIN : 0);
   if (tcb.ecnOk && n > 0) {
@@ -266,7 +273,11 @@ function emitNew(
     if (tcb.ecnReduced) flags |= CWR;
     tcb.ecnReduced = false;
   }
-  emit(tcb, packet, start, n, flags, n === 0 ? M.TX_FIN : M.TX_DATA, now);
+  emit(tcb, packet, start, n, flags, n === 0 ? M.TX_FIN : cause, now);
+  snd.nxt = (start + n + (fin ? 1 : 0)) | 0;
+  snd.finSent ||= fin;
+  if (n < segments * mss) snd.small = snd.nxt;
+  forget(lx, snd.nxt);
   tcb.bytesSent += n;
   // Data in answer to data: the user converses, and the ACK rides on what it says.
   if (n > 0 && now - tcb.lastReceiveTime < tcb.params.delayedAck && tcb.lastReceiveTime > 0) tcb.interactive = true;
@@ -281,7 +292,8 @@ function emitNew(
 function sendWindowProbe(tcb: Tcb, lx: LinuxVariables, packet: Packet, now: number): boolean {
   const { snd } = tcb;
   const end = headEnd(tcb, lx);
-  const window = diff((snd.una + snd.wnd) | 0, snd.nxt);
+  let window = diff((snd.una + snd.wnd) | 0, snd.nxt);
+  if (window <= 0 && tcb.params.probeWithData && lx.packetsOut === 0) window = 1;
   if (end === undefined || window <= 0 || !mayRecord(tcb)) {
     emit(tcb, packet, (snd.una - 1) | 0, 0, ACK, M.TX_PROBE, now);
     return true;
@@ -292,7 +304,7 @@ function sendWindowProbe(tcb: Tcb, lx: LinuxVariables, packet: Packet, now: numb
   const n = Math.min(piece, window, mss);
   const fin = n === all && snd.fin && !lx.copying && window > n;
   if (lt(lx.pushEnd, (snd.nxt + piece) | 0)) lx.pushEnd = (snd.nxt + piece) | 0;
-  emitNew(tcb, lx, packet, n, fin, true, mss, now);
+  emitNew(tcb, lx, packet, n, fin, true, mss, snd.wnd > 0 ? M.TX_OVERRIDE : M.TX_PROBE, now);
   lx.pushed = 0;
   return true;
 }

@@ -48,7 +48,7 @@ function mustPush(tcb: Tcb, lx: LinuxVariables, at: number): boolean {
 /** SEND queued `n` octets. @param more the user will write more at once (MSG_MORE) */
 export function wrote(tcb: Tcb, n: number, more: boolean, now: number): void {
   const lx = tcb.linux;
-  if (lx === null || n <= 0) return;
+  if (n <= 0) return;
   const begin = (queueEnd(tcb) - n) | 0;
   while (lx.copying) copy(tcb, lx, begin, now);
   tick(lx, now);

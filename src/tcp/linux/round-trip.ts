@@ -83,8 +83,9 @@ function estimate(tcb: Tcb, lx: LinuxVariables, rtt: number): void {
 
 /** RTO without back-off. */
 export function rtoOf(tcb: Tcb, lx: LinuxVariables): number {
-  const { rtoInitial, rtoMax } = tcb.params;
+  const { rtoInitial, rtoMax, rtoMin, rtoSlop } = tcb.params;
   if (lx.srtt8 === 0) return rtoInitial;
+  if (rtoSlop >= 0) return Math.min(Math.max(Math.round(lx.srtt8 / 8 + lx.mdev + rtoSlop), rtoMin), rtoMax);
   const rto = Math.floor(lx.srtt8 / 8) + lx.rttvar;
   return Math.min(Math.ceil(rto / MILLISECOND) * MILLISECOND, rtoMax);
 }

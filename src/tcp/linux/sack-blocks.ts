@@ -1,6 +1,5 @@
 /** SACK and D-SACK blocks (RFC 2018, 2883) on the scoreboard, in whole segments. */
 import { LOST, NONE, RESENT, SACKED } from "../records.ts";
-import { mayRecord } from "../sack.ts";
 import type { Segment } from "../segment.ts";
 import { diff, ge, gt, le, lt } from "../seq.ts";
 import { CA_LOSS, type Tcb } from "../tcb.ts";
@@ -8,7 +7,7 @@ import type { Answer } from "./ack.ts";
 import { advance } from "./rack.ts";
 import { noteReordering } from "./reduction.ts";
 import type { RoundTrips } from "./round-trip.ts";
-import { cut, EVER_RESENT, highestSacked, payloadOf, recordAt, remark } from "./scoreboard.ts";
+import { cut, EVER_RESENT, highestSacked, mayRecord, payloadOf, recordAt, remark } from "./scoreboard.ts";
 import type { LinuxVariables } from "./variables.ts";
 
 /** Indices of the blocks of one ACK by their left edges: scratch. */

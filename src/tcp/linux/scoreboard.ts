@@ -2,13 +2,82 @@
 import { EV_LOST } from "#base/trace";
 import { isRecordEnd } from "../record-ends.ts";
 import { AMBIGUOUS, HAS_FIN, HAS_SYN, LOST, NONE, RESENT, SACKED } from "../records.ts";
-import { splitAt } from "../sack.ts";
-import { diff, le, lt } from "../seq.ts";
+import { diff, gt, le, lt } from "../seq.ts";
 import type { Tcb } from "../tcb.ts";
 import type { LinuxVariables } from "./variables.ts";
 
 /** Sent more than once, whether that copy is thought to be in flight or not. */
 export const EVER_RESENT = AMBIGUOUS;
+
+/**
+ * Records that one connection may have: SACK blocks of single octets could else cut its flight into all there are. Enough
+ * for a window of 4 MiB in segments of 536 octets.
+ */
+export const RECORDS_MAX = 8192;
+
+/** True if the connection may have one record more. */
+export function mayRecord(tcb: Tcb): boolean {
+  return tcb.records < RECORDS_MAX && tcb.env.records.has(1);
+}
+
+/** Remembers that [start, end) was just sent for the first time. */
+export function append(tcb: Tcb, start: number, end: number, flags: number, now: number): void {
+  const { records } = tcb.env;
+  tcb.records++;
+  const r = records.alloc(start, end, now, flags);
+  if (tcb.tail === NONE) tcb.head = r;
+  else {
+    records.next[tcb.tail] = r;
+    records.prev[r] = tcb.tail;
+  }
+  tcb.tail = r;
+}
+
+/** Gives every record back: the connection is gone. */
+export function release(tcb: Tcb): void {
+  const { records } = tcb.env;
+  for (let r = tcb.head; r !== NONE; ) {
+    const next = records.next[r]!;
+    records.free(r);
+    r = next;
+  }
+  tcb.head = tcb.tail = NONE;
+  tcb.records = 0;
+  tcb.sackedBytes = tcb.lostBytes = tcb.resentBytes = 0;
+  const lx = tcb.linux;
+  lx.packetsOut = lx.sackedOut = lx.lostOut = lx.retransOut = 0;
+}
+
+/** Our SYN was sent again: which copy the peer answers nobody knows (Karn). */
+export function synResent(tcb: Tcb, now: number): void {
+  const { records } = tcb.env;
+  const r = tcb.head;
+  records.flags[r] = records.flags[r]! | AMBIGUOUS;
+  records.time[r] = now;
+  if (records.sends[r]! < 255) records.sends[r] = records.sends[r]! + 1;
+}
+
+/** Our SYN, and what the peer took of the data on it, is acknowledged. Returns a round-trip sample, us; -1: there is none. */
+export function acknowledgeSyn(tcb: Tcb, ack: number, now: number): number {
+  const { records } = tcb.env;
+  let rtt = -1;
+  for (let r = tcb.head; r !== NONE && lt(records.start[r]!, ack); r = tcb.head) {
+    if (rtt < 0 && (records.flags[r]! & AMBIGUOUS) === 0) rtt = now - records.time[r]!;
+    if (gt(records.end[r]!, ack)) {
+      shorten(tcb, r, ack);
+      break;
+    }
+    dropHead(tcb, tcb.linux);
+  }
+  return rtt;
+}
+
+/** Cuts record r at `seq`, inside it. */
+function splitAt(tcb: Tcb, r: number, seq: number): void {
+  const s = tcb.env.records.split(r, seq);
+  tcb.records++;
+  if (tcb.tail === r) tcb.tail = s;
+}
 
 /** Payload of record r: SYN and FIN are none. */
 export function payloadOf(tcb: Tcb, r: number): number {
@@ -25,7 +94,6 @@ export function segmentsIn(octets: number, mss: number): number {
 /** Counts everything anew: after the handshake, or when somebody else changed the scoreboard. */
 export function recount(tcb: Tcb): void {
   const lx = tcb.linux;
-  if (lx === null) return;
   const { records } = tcb.env;
   lx.packetsOut = lx.sackedOut = lx.lostOut = lx.retransOut = 0;
   for (let r = tcb.head; r !== NONE; r = records.next[r]!) {

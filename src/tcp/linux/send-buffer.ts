@@ -35,6 +35,10 @@ export function roomInPiece(tcb: Tcb, lx: LinuxVariables): number {
 /** Octets of `n` that SEND takes at once. */
 export function roomFor(tcb: Tcb, lx: LinuxVariables, n: number): number {
   const { snd, params } = tcb;
+  if (params.sendBufferCounts === "payload") {
+    if (params.notSentLowWater > 0 && snd.queued - diff(snd.nxt, snd.una) >= params.notSentLowWater) return 0;
+    return Math.min(n, Math.max(0, params.sendBuffer - snd.queued));
+  }
   const piece = roomInPiece(tcb, lx);
   return Math.min(n, params.notSentLowWater > 0 ? piece : Math.max(piece, params.sendBuffer - snd.queued));
 }

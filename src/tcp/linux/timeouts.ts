@@ -3,17 +3,17 @@ import { MILLISECOND, NEVER } from "#base/time";
 import { EV_TIMER } from "#base/trace";
 import { silent } from "../fast-open-client.ts";
 import * as M from "../marks.ts";
-import { longestProbeInterval } from "../probes.ts";
 import { NONE } from "../records.ts";
-import { backOff, resetRto } from "../rto.ts";
-import { mayRecord } from "../sack.ts";
+import { backOff } from "../rto.ts";
 import { lt } from "../seq.ts";
 import { ESTABLISHED } from "../state.ts";
-import { EVENT_SOFT_ERROR, T_PERSIST, T_RETRANSMIT, type Tcb } from "../tcb.ts";
+import { EVENT_SOFT_ERROR, T_LOSS_PROBE, T_PERSIST, T_RETRANSMIT, type Tcb } from "../tcb.ts";
 import { giveUp, SILENCE } from "../timeouts.ts";
 import { enterLoss } from "./alert.ts";
 import { headEnd } from "./queue.ts";
-import { probeBase, probeInterval } from "./timers.ts";
+import { rtoOf } from "./round-trip.ts";
+import { mayRecord } from "./scoreboard.ts";
+import { longestProbeInterval, probeBase, probeInterval, rearm } from "./timers.ts";
 import { arm, type LinuxVariables, RESEND_HEAD } from "./variables.ts";
 
 /** R2 is a time, that of so many timeouts which began at this. */
@@ -46,7 +46,7 @@ export function retransmit(tcb: Tcb, lx: LinuxVariables, now: number): void {
   }
   trace(tcb, T_RETRANSMIT, M.TIMER_RTO, tcb.retries, now);
   if (isThin(tcb, lx)) {
-    resetRto(tcb);
+    tcb.rto = Math.max(rtoOf(tcb, lx), tcb.params.rtoMin);
     lx.backoff = 0;
   } else {
     backOff(tcb);
@@ -104,6 +104,14 @@ function isSilent(tcb: Tcb, lx: LinuxVariables, now: number): boolean {
 function isThin(tcb: Tcb, lx: LinuxVariables): boolean {
   if (!tcb.params.thinLinearTimeouts || tcb.state !== ESTABLISHED || tcb.retries > THIN_TIMEOUTS) return false;
   return lx.packetsOut < THIN_SEGMENTS;
+}
+
+/** RFC 8985 §7.3: two round trips brought no answer. */
+export function probeTail(tcb: Tcb, lx: LinuxVariables, now: number): void {
+  if (tcb.head === NONE) return;
+  trace(tcb, T_LOSS_PROBE, M.TIMER_LOSS_PROBE, 1, now);
+  lx.probeNow = true;
+  rearm(tcb, lx, true, now);
 }
 
 /** The window is closed, or too small, and nothing is in flight (RFC 9293 §3.8.6.1). */

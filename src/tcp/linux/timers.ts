@@ -1,6 +1,5 @@
 /** When the sender's one timer runs, and for what. */
 import { MILLISECOND, NEVER } from "#base/time";
-import { longestProbeInterval } from "../probes.ts";
 import { NONE } from "../records.ts";
 import { CA_CWR, CA_OPEN, T_LOSS_PROBE, T_REORDER, T_RETRANSMIT, type Tcb } from "../tcb.ts";
 import type { Answer } from "./ack.ts";
@@ -69,4 +68,15 @@ export function probeInterval(tcb: Tcb, lx: LinuxVariables): number {
 
 export function probeBase(tcb: Tcb): number {
   return Math.max(tcb.rto, PROBE_INTERVAL_MIN);
+}
+
+/**
+ * The longest interval of zero-window probes: four of them at least go within the user timeout, so that one lost probe is not taken for a
+ * silent peer.
+ * @param shortest whatever the user timeout is
+ */
+export function longestProbeInterval({ params }: Tcb, shortest: number): number {
+  const { rtoMax, userTimeout, userTimeoutEndsClosedWindow } = params;
+  if (userTimeout === 0 || userTimeoutEndsClosedWindow) return rtoMax;
+  return Math.min(rtoMax, Math.max(userTimeout / 4, shortest));
 }

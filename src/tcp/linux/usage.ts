@@ -2,8 +2,37 @@
 import * as M from "../marks.ts";
 import { lt } from "../seq.ts";
 import { CA_OPEN, type Tcb } from "../tcb.ts";
+import { queueEnd } from "./queue.ts";
 import { currentSsthresh, traceCwnd } from "./reduction.ts";
-import { cwndOf, inFlight, type LinuxVariables, setCwnd, setSsthresh, ssthreshOf } from "./variables.ts";
+import { updateRate } from "./round-trip.ts";
+import { recount } from "./scoreboard.ts";
+import {
+  cwndOf,
+  inFlight,
+  type LinuxVariables,
+  SSTHRESH_INFINITE,
+  setCwnd,
+  setSsthresh,
+  ssthreshOf,
+} from "./variables.ts";
+
+/** RFC 6928: the initial window; one segment where the SYN was lost twice (RFC 5681 §3.1; one loss may be spurious with an RTO of 1 s). */
+export function start(tcb: Tcb, synRetransmissions: number): void {
+  const { cc } = tcb;
+  setCwnd(tcb, synRetransmissions > 1 ? 1 : tcb.params.initialWindow);
+  setSsthresh(tcb, SSTHRESH_INFINITE);
+  cc.recover = tcb.snd.iss;
+  tcb.congestion.reset(tcb);
+}
+
+/** The handshake is over: what was sent in it is counted, in segments as they are now. */
+export function begin(tcb: Tcb): void {
+  const lx = tcb.linux;
+  recount(tcb);
+  updateRate(tcb, lx);
+  lx.usageEnd = tcb.snd.una;
+  if (tcb.snd.queued === 0) lx.pushEnd = queueEnd(tcb);
+}
 
 function isLimited(tcb: Tcb, lx: LinuxVariables): boolean {
   if (lx.cwndLimited) return true;

@@ -136,7 +136,7 @@ export function tick(lx: LinuxVariables, now: number): number {
 /** Asks the next poll for more; the most that was asked for counts. */
 export function push(tcb: Tcb, what: number): void {
   const lx = tcb.linux;
-  if (lx !== null && what > lx.push) lx.push = what;
+  if (what > lx.push) lx.push = what;
 }
 
 export function cwndOf(tcb: Tcb): number {
@@ -157,6 +157,12 @@ export function ssthreshOf(tcb: Tcb): number {
 
 export function setSsthresh(tcb: Tcb, segments: number): void {
   tcb.cc.ssthresh = segments >= SSTHRESH_INFINITE ? SSTHRESH_INFINITE : segments * tcb.snd.mss;
+}
+
+/** The segment size changed: the windows remain as many segments. */
+export function recountWindows({ cc, snd }: Tcb, before: number): void {
+  cc.cwnd = Math.floor(cc.cwnd / before) * snd.mss;
+  if (cc.ssthresh < SSTHRESH_INFINITE) cc.ssthresh = Math.floor(cc.ssthresh / before) * snd.mss;
 }
 
 /** Segments that are in the network, as far as one knows. */

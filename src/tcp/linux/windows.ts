@@ -20,7 +20,7 @@ export function takeWindow(tcb: Tcb, seg: Segment, now: number): boolean {
   if (window === snd.wnd) return true;
   snd.wnd = window;
   const lx = tcb.linux;
-  if (lx !== null && snd.queued > diff(snd.nxt, snd.una)) restartAfterIdle(tcb, lx, now);
+  if (snd.queued > diff(snd.nxt, snd.una)) restartAfterIdle(tcb, lx, now);
   if (window > snd.wndMax) {
     snd.wndMax = window;
     setSegmentSize(tcb, snd.pathMss);

@@ -1,7 +1,6 @@
 /** What holds of every connection whenever its stack has done all that is to be done. */
 import { MILLISECOND, NEVER } from "#base/time";
 import type { Stack } from "#stack/stack";
-import { hasOutputDue } from "#tcp/output";
 import { HAS_FIN, LOST, NONE, RESENT, SACKED } from "#tcp/records";
 import {
   CLOSE_WAIT,
@@ -46,7 +45,8 @@ export function checkAtRest(name: string, stack: Stack, was: Remembered, rttMin:
     throw new Violation(rule, `${name} ${tcb.localPort}>${tcb.remotePort} ${stateName(tcb.state)}: ${seen}`);
   };
   if (tcb.state === CLOSED) return;
-  if (hasOutputDue(tcb)) fail("at rest nothing is due", `ack ${tcb.ackNow} probe ${tcb.probeNow} syn ${tcb.synNow}`);
+  if (tcb.rstNow !== 0 || tcb.synNow !== 0 || tcb.probeNow !== 0 || tcb.ackNow !== 0)
+    fail("at rest nothing is due", `ack ${tcb.ackNow} probe ${tcb.probeNow} syn ${tcb.synNow}`);
   checkMovable(stack, tcb, now, fail);
 
   const una = was.ours(snd.una);
@@ -101,8 +101,8 @@ function checkMovable(stack: Stack, tcb: Tcb, now: number, fail: Fail): void {
   const outstanding = tcb.outstanding() > 0;
   if (tcb.state & (SYN_SENT | SYN_RECEIVED) && !armed(T_RETRANSMIT))
     fail("a state has a way out", "no retransmission timer");
-  // A sender like Linux' has one timer, for one of these.
-  const sooner = tcb.linux !== null && (armed(T_LOSS_PROBE) || armed(T_REORDER));
+  // One timer runs, for one of these.
+  const sooner = armed(T_LOSS_PROBE) || armed(T_REORDER);
   if (outstanding && tcb.state !== TIME_WAIT && !armed(T_RETRANSMIT) && !sooner)
     fail("what is in flight has a timer", "none is armed");
   if (tcb.state & SENDING && !outstanding && (snd.queued > 0 || (snd.fin && !snd.finSent)) && !armed(T_PERSIST)) {
@@ -123,7 +123,7 @@ function checkMovable(stack: Stack, tcb: Tcb, now: number, fail: Fail): void {
 /** The same in segments, where they are counted. */
 function recountSegments(tcb: Tcb, fail: Fail): void {
   const lx = tcb.linux;
-  if (lx === null || tcb.state & (SYN_SENT | SYN_RECEIVED)) return;
+  if (tcb.state & (SYN_SENT | SYN_RECEIVED)) return;
   const { records } = tcb.env;
   const sums = [0, 0, 0, 0];
   for (let r = tcb.head; r !== NONE; r = records.next[r]!) {
@@ -159,8 +159,7 @@ function recount(stack: Stack, tcb: Tcb, fail: Fail): void {
     if (flags & LOST) lost += n;
     if (flags & RESENT) resent += n;
     // Linux believes a second copy in flight until it is told otherwise.
-    if (flags & SACKED && flags & (tcb.linux === null ? LOST | RESENT : LOST))
-      fail("what is SACKed is not lost", `record ${r}`);
+    if (flags & SACKED && flags & LOST) fail("what is SACKed is not lost", `record ${r}`);
     if (flags & HAS_FIN && records.next[r]! !== NONE) fail("nothing follows the FIN", `record ${r}`);
     at = records.end[r]!;
     before = r;

@@ -1,6 +1,5 @@
 import { Prng } from "#base/prng";
 import { MILLISECOND, SECOND } from "#base/time";
-import { PROFILES } from "#drill/stack-settings";
 import type { TcpParams } from "#tcp/params";
 import { NO_QUIRKS } from "#tcp/quirks";
 import {
@@ -74,17 +73,8 @@ class Draw {
   }
 }
 
-/**
- * What Linux does otherwise, all at once, but for what the judge knows as RFC 6298's or as an attack: SYNs that do not back
- * off, a timestamp of the tick before, an RST with the number of the FIN.
- */
-const LINUX: Partial<TcpParams> = {
-  sender: "linux",
-  ...Object.fromEntries(Object.entries(PROFILES.linux).filter(([name]) => name in NO_QUIRKS)),
-  linearSynTimeouts: 0,
-  pawsSlack: 0,
-  resetAtFin: false,
-};
+/** What the judge knows as RFC 6298's rule or as an attack: SYNs that do not back off, a timestamp of the tick before, an RST with the number of the FIN. */
+const STRICT: Partial<TcpParams> = { linearSynTimeouts: 0, pawsSlack: 0, resetAtFin: false };
 
 function host(draw: Draw): HostPlan {
   const params: Partial<TcpParams> = {};
@@ -93,7 +83,6 @@ function host(draw: Draw): HostPlan {
   if (draw.chance(0.25)) params.windowScale = false;
   if (draw.chance(0.4)) params.nagle = draw.pick(["off", "rfc896"]);
   if (draw.chance(0.5)) params.congestionControl = "newreno";
-  if (draw.chance(0.4)) params.lossDetection = "rack";
   if (draw.chance(0.4)) params.ecn = draw.pick(["on", "off"]);
   if (draw.chance(0.4)) {
     params.receiveBuffer = draw.magnitude(200, 200_000);
@@ -115,7 +104,7 @@ function host(draw: Draw): HostPlan {
   if (draw.chance(0.1)) params.slowStartAfterIdle = false;
   if (draw.chance(0.3)) params.timeWait = draw.pick([30, 120]) * SECOND;
   if (draw.chance(0.1)) params.rtoMin = draw.pick([20 * MILLISECOND, SECOND]);
-  if (draw.chance(0.25)) Object.assign(params, LINUX);
+  Object.assign(params, draw.chance(0.25) ? NO_QUIRKS : STRICT);
   return { params, records: draw.chance(0.04) ? draw.between(8, 64) : 0 };
 }
 

@@ -11,26 +11,26 @@ export interface Mutant {
 export const MUTANTS: readonly Mutant[] = [
   {
     name: "cwnd is ignored",
-    file: "tcp/output.ts",
-    find: "const quota = cc.cwnd - tcb.inFlight();",
-    replace: "const quota = 1 << 30;",
+    file: "tcp/linux/output.ts",
+    find: "const free = cwndOf(tcb) - inFlight(lx);",
+    replace: "const free = 1 << 20;",
   },
   {
     name: "the window is ignored",
-    file: "tcp/output.ts",
-    find: "const window = snd.wnd - at;",
-    replace: "const window = 1 << 30;",
+    file: "tcp/linux/output.ts",
+    find: "if (gt((snd.nxt + (n > mss ? mss : n + (fin ? 1 : 0))) | 0, (snd.una + snd.wnd) | 0)) return false;",
+    replace: "",
   },
   {
     name: "a closed window is not probed",
-    file: "tcp/timeouts.ts",
-    find: "tcb.probeNow = M.TX_PROBE;",
+    file: "tcp/linux/timeouts.ts",
+    find: "lx.probeWindow = true;",
     replace: "",
   },
   {
     name: "the persist timer is not armed",
-    file: "tcp/output.ts",
-    find: "tcb.timers[T_PERSIST] = now + persistInterval(tcb);",
+    file: "tcp/linux/output.ts",
+    find: "arm(tcb, T_PERSIST, now + probeBase(tcb));",
     replace: "",
   },
   {
@@ -53,15 +53,15 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the sender ignores SACK",
-    file: "tcp/acknowledgment.ts",
-    find: "if (tcb.sackOk && seg.options.sackBlocks > 0) applySack",
-    replace: "if (tcb.sackOk && seg.options.sackBlocks > 9) applySack",
+    file: "tcp/linux/ack.ts",
+    find: "if (tcb.sackOk && options.sackBlocks > 0) applySackBlocks",
+    replace: "if (tcb.sackOk && options.sackBlocks > 9) applySackBlocks",
   },
   {
     name: "round trips are taken from retransmissions (Karn)",
-    file: "tcp/sack.ts",
-    find: "out.delivered += n;\n      if (out.rtt < 0 && (flags & AMBIGUOUS) === 0)",
-    replace: "out.delivered += n;\n      if (out.rtt < 0)",
+    file: "tcp/linux/ack.ts",
+    find: "if (flags & EVER_RESENT) answer.resentAcked = true;\n    else if",
+    replace: "if",
   },
   {
     name: "the RTO does not back off",
@@ -71,9 +71,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a FIN is not retransmitted",
-    file: "tcp/output.ts",
-    find: "const fin = flags & HAS_FIN && diff(records.end[r]!, start) <= most + 1 ? 1 : 0;",
-    replace: "const fin = 0;",
+    file: "tcp/linux/output.ts",
+    find: "ACK | push | (flags & HAS_FIN ? FIN : 0), cause, now);",
+    replace: "ACK | push, cause, now);",
   },
   {
     name: "the retransmission timer is not armed",
@@ -155,9 +155,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "what was resent comes from one octet further on",
-    file: "tcp/output.ts",
-    find: "const at = diff(start, snd.una);\n  const cause",
-    replace: "const at = diff(start, snd.una) + (length > 1 ? 1 : 0);\n  const cause",
+    file: "tcp/linux/output.ts",
+    find: "attach(tcb, packet, diff(start, tcb.snd.una), n, mss);",
+    replace: "attach(tcb, packet, diff(start, tcb.snd.una) + (n > 1 ? 1 : 0), n, mss);",
   },
   {
     name: "any Fast Open cookie will do",
@@ -174,7 +174,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "what went with the SYN and was passed over is not sent again",
     file: "tcp/fast-open-client.ts",
-    find: "tcb.sender.notTaken(tcb, M.TX_SYN_DATA, now);",
+    find: "dataNotTaken(tcb, tcb.linux, now);",
     replace: "",
   },
   {

@@ -80,6 +80,7 @@ async function converse(options: SessionOptions, ends: Ends, opened: Device, voi
   } finally {
     await session.end();
     endControl();
+    voice.tellCounts();
     complete = await endCapture(capture, options.write, voice);
     complete = (await explanation.end()) && complete;
     stop();

@@ -5,12 +5,13 @@ import { counted, timeText } from "#observe/units";
 import { ConnectionError } from "#socket/connection-error";
 import { createStack } from "#socket/create-stack";
 import type { ConnectOptions, Listener, NetStack, Socket, SocketOptions } from "#socket/types";
+import { RX_STRANGER } from "#tcp/marks";
 import { addressMap, bracketed } from "./address-map.ts";
 import { CliError } from "./cli-error.ts";
 import { Conversation } from "./conversation.ts";
 import { obstacle, obstacleAfterSilence } from "./diagnose.ts";
 import type { Ends } from "./ends.ts";
-import { EXIT_CONNECT_TIMEOUT, EXIT_SIGPIPE } from "./exit-codes.ts";
+import { EXIT_CONNECT_TIMEOUT, EXIT_RESET, EXIT_SIGPIPE, EXIT_TRANSFER_TIMEOUT } from "./exit-codes.ts";
 import type { Explanation } from "./explanation.ts";
 import { deviceGone, openFailure, transferFailure } from "./failure.ts";
 import { Narrator } from "./narrator.ts";
@@ -28,8 +29,12 @@ const LET_OUT_MS = 5_000;
 /** Connections that may wait to be accepted. */
 const BACKLOG = 128;
 const BACKLOG_OF_SERVICE = 1024;
-/** Strangers that are told one by one. */
-const STRANGERS_TOLD = 10;
+/** How connections of a service fail, as their warnings are counted. */
+const FAILURES: ReadonlyMap<number, string> = new Map([
+  [EXIT_RESET, "reset"],
+  [EXIT_CONNECT_TIMEOUT, "silent"],
+  [EXIT_TRANSFER_TIMEOUT, "silent"],
+]);
 
 export class Session {
   readonly #options: SessionOptions;
@@ -189,7 +194,7 @@ export class Session {
     const backlog = Math.min(service.kind === "pipe" ? BACKLOG : BACKLOG_OF_SERVICE, Math.ceil(this.#limit / 2));
     const listener = this.#stack.listen({ port, backlog, ...admitted, ...this.#socketOptions(), ...early });
     this.#listener = listener;
-    listener.onStranger = ({ hostname }) => this.#tellStranger(hostname, ++this.#strangers);
+    listener.onStranger = ({ hostname }) => this.#tellStranger(hostname);
     listener.onFull = (what) => this.#warnFull(what, backlog);
     const where = bracketed(`${e.local}`, port);
     this.#voice.event(
@@ -229,6 +234,7 @@ export class Session {
       ...(failed === 0 ? [] : [`${failed} of them did not end in order`]),
       ...(dropped === 0 ? [] : [`dropped ${counted(dropped, "SYN")} for want of room`]),
     ];
+    this.#voice.tellCounts();
     this.#voice.event("served", { served, failed, dropped }, `· ${words.join(", ")}`);
     if (this.#broken !== null) throw this.#broken.error;
     this.#refuseSilentEnd();
@@ -323,7 +329,8 @@ export class Session {
     this.#failed++;
     // What ends all of them is told once, at the end.
     if (this.#shutdown.asked !== 0 || this.#deviceGone || this.#broken !== null) return;
-    this.#voice.warn(error as CliError);
+    const failure = error as CliError;
+    this.#voice.warn(failure, FAILURES.get(failure.exitCode) ?? "failed");
   }
 
   /** A full disk, an output that nobody reads, a defect of ours: the next connection would fare no better. */
@@ -350,10 +357,12 @@ export class Session {
     return this.#stack.engine.limits.connections;
   }
 
-  #tellStranger(hostname: string, count: number): void {
-    if (count > STRANGERS_TOLD) return;
-    const more = count === STRANGERS_TOLD ? "; no more of these are told" : "";
-    const text = `· refused ${hostname}: only ${this.#options.endpoint.remote} is let in (--any lets everybody in)${more}`;
+  /** The last stranger of a turn; the counter has all of them. */
+  #tellStranger(hostname: string): void {
+    const all = this.#stack.engine.counters.get(RX_STRANGER);
+    this.#voice.count("stranger", all - this.#strangers - 1);
+    this.#strangers = all;
+    const text = `· refused ${hostname}: only ${this.#options.endpoint.remote} is let in (--any lets everybody in)`;
     this.#voice.event("stranger", { remote: hostname }, text);
   }
 

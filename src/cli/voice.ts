@@ -1,10 +1,14 @@
 import { clockText, numberText } from "#observe/units";
 import type { CliError } from "./cli-error.ts";
+import { Crowd } from "./crowd.ts";
 import { forUser } from "./program.ts";
 import { dim, say, sayProgress, yellow } from "./terminal.ts";
 
 /** How a command speaks: to people, to programs, or of errors alone. */
 export type Manner = "plain" | "json" | "quiet";
+
+/** Kinds of warnings that remotes can cause as often as they like. */
+const WARNINGS: ReadonlySet<string> = new Set(["reset", "silent", "failed"]);
 
 /** What happened, for programs. Times in it are µs, sizes bytes. */
 export type Facts = Readonly<Record<string, unknown>>;
@@ -18,6 +22,7 @@ export class Voice {
   readonly #began = performance.now();
 
   readonly #out: (line: string) => void;
+  readonly #crowd = new Crowd((kind, count, words) => this.#tellCrowd(kind, count, words));
 
   /** @param out where JSON lines go, if not to where everything goes. */
   constructor(manner: Manner, out: (line: string) => void = say) {
@@ -32,18 +37,33 @@ export class Voice {
 
   /** Headings and other lines without a time; programs hear `facts`. */
   lines(event: string, facts: Facts, lines: readonly string[]): void {
+    if (this.manner === "quiet" || !this.#crowd.admits(event)) return;
     if (this.manner === "plain") say(...lines);
     else this.#json(event, this.now(), facts, undefined);
   }
 
   /** Something that happened, now or at `t` µs since the command began. */
   event(event: string, facts: Facts, text: string, t = this.now()): void {
-    if (this.manner === "plain") say(`${dim(clockText(t))}  ${text}`);
-    else this.#json(event, t, facts, text);
+    if (this.manner === "quiet" || !this.#crowd.admits(event)) return;
+    this.#tell(event, facts, text, t);
   }
 
-  /** Something that will keep it from working, though nothing has failed yet. */
-  warn({ what, why, ...hint }: Pick<CliError, "what" | "why" | "fix">): void {
+  /** Some more of what remotes cause, which is not told one by one. */
+  count(event: string, n: number): void {
+    if (this.manner !== "quiet") this.#crowd.count(event, n);
+  }
+
+  /** Tells now what has only been counted: what follows sums it up. */
+  tellCounts(): void {
+    this.#crowd.flush();
+  }
+
+  /**
+   * Something that will keep it from working, though nothing has failed yet.
+   * @param kind of what remotes can cause as often as they like: "reset".
+   */
+  warn({ what, why, ...hint }: Pick<CliError, "what" | "why" | "fix">, kind?: string): void {
+    if (kind !== undefined && !this.#crowd.admits(kind)) return;
     const fix = forUser(hint.fix);
     if (this.manner === "json") this.#json("warning", this.now(), { what, why, fix }, undefined);
     else say(`${yellow("warning")} ${what}${why === "" ? "" : `: ${why}`}`, ...(fix === "" ? [] : [`        ${fix}`]));
@@ -58,6 +78,16 @@ export class Voice {
   /** The line at the bottom of a terminal, redrawn. */
   progress(text: string): void {
     if (this.manner === "plain") sayProgress(text);
+  }
+
+  #tell(event: string, facts: Facts, text: string, t = this.now()): void {
+    if (this.manner === "plain") say(`${dim(clockText(t))}  ${text}`);
+    else this.#json(event, t, facts, text);
+  }
+
+  #tellCrowd(of: string, count: number, words: string): void {
+    if (WARNINGS.has(of) && this.manner !== "json") this.warn({ what: words, why: "", fix: "" });
+    else this.#tell("counted", { of, count }, `· ${words}`);
   }
 
   #json(event: string, t: number, facts: Facts, text: string | undefined): void {

@@ -1,0 +1,118 @@
+import { numberText } from "#observe/units";
+
+/** A kind of line that others can cause, as often as they like. */
+interface Kind {
+  /** How many are told one by one at once, and how many per second in the long run. */
+  readonly burst: number;
+  readonly perSecond: number;
+  /** What is said of those that were only counted; null: nothing, since another kind has the same number. */
+  readonly words: ((n: string, one: boolean) => string) | null;
+}
+
+const connections = (what: string): Kind => ({
+  burst: 20,
+  perSecond: 2,
+  words: (n, one) => `${n} more connection${one ? "" : "s"} ${what}`,
+});
+const steps: Kind = {
+  burst: 200,
+  perSecond: 50,
+  words: (n, one) => `${n} more step${one ? "" : "s"} of connections`,
+};
+
+/** By event. What is not in here is told each time: only this program or its user causes it. */
+const KINDS: Readonly<Record<string, Kind>> = {
+  open: connections("opened"),
+  agreed: { ...connections(""), words: null },
+  end: connections("ended"),
+  summary: { ...connections(""), words: null },
+  interval: { burst: 100, perSecond: 50, words: (n, one) => `figures of ${n} more connection${one ? "" : "s"}` },
+  figures: { burst: 100, perSecond: 50, words: (n, one) => `figures of ${n} more connection${one ? "" : "s"}` },
+  waiting: { burst: 20, perSecond: 2, words: null },
+  interrupted: connections("interrupted"),
+  reset: connections("were reset by their peers"),
+  silent: connections("were given up: their peers fell silent"),
+  failed: connections("failed"),
+  stranger: {
+    burst: 10,
+    perSecond: 1,
+    words: (n, one) => `${n} more ${one ? "SYN" : "SYNs"} of strangers refused`,
+  },
+  "soft-error": { burst: 10, perSecond: 1, words: (n, one) => `${n} more ICMP error${one ? "" : "s"}` },
+  segment: steps,
+  state: steps,
+  resent: steps,
+  decision: { burst: 1000, perSecond: 500, words: (n, one) => `${n} more decision${one ? "" : "s"}; --events has all` },
+};
+
+/** How often the counts are told, ms. */
+const TELL_MS = 1_000;
+
+interface Bucket {
+  tokens: number;
+  /** When it was last filled, ms. */
+  at: number;
+  untold: number;
+}
+
+/**
+ * Keeps a crowd from flooding the terminal: of what remotes can cause (connections, resets, strangers) some lines are told one by one, the
+ * rest is counted, and told once a second in one line.
+ */
+export class Crowd {
+  readonly #tell: (kind: string, count: number, words: string) => void;
+  readonly #clock: () => number;
+  readonly #buckets = new Map<string, Bucket>();
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param clock ms. */
+  constructor(
+    tell: (kind: string, count: number, words: string) => void,
+    clock: () => number = () => performance.now(),
+  ) {
+    this.#tell = tell;
+    this.#clock = clock;
+  }
+
+  /** Whether a line of this kind is told; if not, it has been counted. */
+  admits(kind: string): boolean {
+    const limits = KINDS[kind];
+    if (limits === undefined) return true;
+    const bucket = this.#bucket(kind, limits);
+    if (bucket.tokens >= 1) {
+      bucket.tokens--;
+      return true;
+    }
+    this.count(kind, 1);
+    return false;
+  }
+
+  /** Some that nobody tells one by one. */
+  count(kind: string, n: number): void {
+    const limits = KINDS[kind];
+    if (limits === undefined || n <= 0) return;
+    this.#bucket(kind, limits).untold += n;
+    this.#timer ??= setTimeout(() => this.flush(), TELL_MS).unref();
+  }
+
+  /** Tells the counts now. */
+  flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    for (const [kind, bucket] of this.#buckets) {
+      const { untold } = bucket;
+      const { words } = KINDS[kind]!;
+      bucket.untold = 0;
+      if (untold > 0 && words !== null) this.#tell(kind, untold, words(numberText(untold), untold === 1));
+    }
+  }
+
+  #bucket(kind: string, { burst, perSecond }: Kind): Bucket {
+    const now = this.#clock();
+    let bucket = this.#buckets.get(kind);
+    if (bucket === undefined) this.#buckets.set(kind, (bucket = { tokens: burst, at: now, untold: 0 }));
+    bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) / 1_000) * perSecond);
+    bucket.at = now;
+    return bucket;
+  }
+}

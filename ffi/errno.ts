@@ -79,6 +79,7 @@ export const EBADFD = 77;
 export const ELIBACC = 79;
 export const EAFNOSUPPORT = 97;
 export const EADDRINUSE = 98;
+export const ETIMEDOUT = 110;
 export const EADDRNOTAVAIL = 99;
 export const ECONNREFUSED = 111;
 

@@ -23,6 +23,7 @@ const SYMBOLS = {
   writev: { args: ["i32", "ptr", "i32"], returns: "i32" },
   socket: { args: ["i32", "i32", "i32"], returns: "i32" },
   gettid: { args: [], returns: "i32" },
+  setpriority: { args: ["i32", "u32", "i32"], returns: "i32" },
   __errno_location: { args: [], returns: "ptr" },
 } as const;
 
@@ -160,6 +161,14 @@ export function datagramSocket(family: number): number {
 /** The id of the calling thread, as signals are sent to. */
 export function gettid(): number {
   return (libc ?? load()).gettid();
+}
+
+const PRIO_PROCESS = 0;
+
+/** How nice the calling thread, and those that it starts, are to others: -20 to 19. Only who may gets below 0: -EACCES, -EPERM. */
+export function setNiceness(niceness: number): number {
+  const l = libc ?? load();
+  return result(l, l.setpriority(PRIO_PROCESS, 0, niceness));
 }
 
 function cstring(text: string): Uint8Array {

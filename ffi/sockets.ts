@@ -5,32 +5,71 @@ import { IOVEC, putIovec } from "./virtio.ts";
 
 /**
  * The kernel's own sockets. Every function answers what the call did, or the negated error number; addresses are
- * `struct sockaddr_in` and `sockaddr_in6`, options the bytes of their structures. Descriptors close on exec and never
- * block: who waits does so in `wait`.
+ * `struct sockaddr_in` and `sockaddr_in6`, options the bytes of their structures. Descriptors close on exec and do not
+ * block: who waits does so in `wait`, or lets a thread of its own make a prepared call.
  */
+
+/** Calls that wait where their descriptor blocks. */
+export const WAITING = {
+  accept4: { args: ["i32", "ptr", "ptr", "i32"], returns: "i32" },
+  connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
+  close: { args: ["i32"], returns: "i32" },
+  read: { args: ["i32", "ptr", "u32"], returns: "i32" },
+  write: { args: ["i32", "ptr", "u32"], returns: "i32" },
+  sendmsg: { args: ["i32", "ptr", "i32"], returns: "i32" },
+  recvmsg: { args: ["i32", "ptr", "i32"], returns: "i32" },
+  splice: { args: ["i32", "ptr", "i32", "ptr", "u32", "u32"], returns: "i32" },
+  sendfile: { args: ["i32", "i32", "ptr", "u32"], returns: "i32" },
+  ppoll: { args: ["ptr", "u32", "ptr", "ptr"], returns: "i32" },
+  epoll_wait: { args: ["i32", "ptr", "i32", "i32"], returns: "i32" },
+} as const;
 
 const SYMBOLS = {
   socket: { args: ["i32", "i32", "i32"], returns: "i32" },
   bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
   listen: { args: ["i32", "i32"], returns: "i32" },
-  accept4: { args: ["i32", "ptr", "ptr", "i32"], returns: "i32" },
-  connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
-  sendto: { args: ["i32", "ptr", "u32", "i32", "ptr", "u32"], returns: "i32" },
-  read: { args: ["i32", "ptr", "u32"], returns: "i32" },
-  sendmsg: { args: ["i32", "ptr", "i32"], returns: "i32" },
-  recvmsg: { args: ["i32", "ptr", "i32"], returns: "i32" },
   shutdown: { args: ["i32", "i32"], returns: "i32" },
   setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
   getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
   getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
   getpeername: { args: ["i32", "ptr", "ptr"], returns: "i32" },
-  ppoll: { args: ["ptr", "u32", "ptr", "ptr"], returns: "i32" },
   epoll_create1: { args: ["i32"], returns: "i32" },
   epoll_ctl: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
-  epoll_wait: { args: ["i32", "ptr", "i32", "i32"], returns: "i32" },
+  ...WAITING,
 } as const;
 
 const libc = libraryOf(SYMBOLS);
+
+/** A call that may wait, ready to be made: by whoever has it at once, or by a thread of its own (`call-thread.ts`). */
+export interface Prepared<T> {
+  readonly name: keyof typeof WAITING;
+  readonly args: readonly number[];
+  /** What the call brought, told what it answered. Only once: its memory is given back. */
+  finish(answer: number): T;
+}
+
+/** Makes the call. */
+export function call(name: keyof typeof WAITING, args: readonly number[]): number {
+  return resultOf((libc()[name] as (...args: readonly unknown[]) => number)(...args));
+}
+
+export function made<T>({ name, args, finish }: Prepared<T>): T {
+  return finish(call(name, args));
+}
+
+/** Memory that the kernel is given addresses of, until the call is over. */
+export class Memory {
+  readonly #buffers: ArrayBuffer[] = [];
+
+  address({ buffer, byteOffset }: Uint8Array | Uint32Array | DataView): number {
+    this.#buffers.push(buffer as ArrayBuffer);
+    return pin(buffer as ArrayBuffer) + byteOffset;
+  }
+
+  release(): void {
+    for (const buffer of this.#buffers.splice(0)) unpin(buffer);
+  }
+}
 
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
@@ -57,35 +96,81 @@ export const ADDRESS = 28;
 
 /** The new descriptor. */
 export function accept(fd: number): number {
-  return resultOf(libc().accept4(fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  return made(accepting(fd));
+}
+
+export function accepting(fd: number): Prepared<number> {
+  return { name: "accept4", args: [fd, 0, 0, SOCK_NONBLOCK | SOCK_CLOEXEC], finish: (answer) => answer };
 }
 
 export function connect(fd: number, address: Uint8Array): number {
-  return resultOf(libc().connect(fd, address, address.length));
+  return made(connecting(fd, address));
 }
 
-/** A broken pipe is an answer, never a signal. */
-/** @param bytes a number: so many octets that are nowhere in memory. */
-export function send(fd: number, bytes: Uint8Array | number, flags: number, address: Uint8Array | null = null): number {
+export function connecting(fd: number, address: Uint8Array): Prepared<number> {
+  const memory = new Memory();
+  return { name: "connect", args: [fd, memory.address(address), address.length], finish: answered(memory) };
+}
+
+export function closing(fd: number): Prepared<number> {
+  return { name: "close", args: [fd], finish: (answer) => answer };
+}
+
+export const answered = (memory: Memory) => (answer: number) => {
+  memory.release();
+  return answer;
+};
+
+/**
+ * A broken pipe is an answer, never a signal.
+ * @param bytes several: as many buffers; a number: so many octets that are nowhere in memory.
+ */
+export function send(
+  fd: number,
+  bytes: Uint8Array | readonly Uint8Array[] | number,
+  flags: number,
+  address: Uint8Array | null = null,
+): number {
+  return made(sending(fd, bytes, flags, address));
+}
+
+export function sending(
+  fd: number,
+  bytes: Uint8Array | readonly Uint8Array[] | number,
+  flags: number,
+  address: Uint8Array | null = null,
+): Prepared<number> {
+  const memory = new Memory();
+  const pieces = typeof bytes === "number" ? [] : bytes instanceof Uint8Array ? [bytes] : bytes;
+  const vector = new Uint32Array((IOVEC / 4) * Math.max(1, pieces.length));
+  if (typeof bytes === "number") putIovec(vector, 0, 0, bytes);
   // An empty array has no address.
-  const n = typeof bytes === "number" ? bytes : bytes.length;
-  const memory = typeof bytes === "number" || n === 0 ? null : bytes;
-  return resultOf(libc().sendto(fd, memory, n, flags | MSG_NOSIGNAL, address, address?.length ?? 0));
+  for (const [i, piece] of pieces.entries())
+    putIovec(vector, i, piece.length === 0 ? 0 : memory.address(piece), piece.length);
+  const message = messageOf(memory, address, vector, Math.max(1, pieces.length), undefined);
+  return {
+    name: "sendmsg",
+    args: [fd, memory.address(message), flags | MSG_NOSIGNAL],
+    finish: answered(memory),
+  };
 }
 
-/** The same octets from several buffers, as sendmsg has them. */
-export function sendPieces(fd: number, pieces: readonly Uint8Array[], flags: number): number {
-  const vector = new ArrayBuffer(IOVEC * pieces.length);
-  const words = new Uint32Array(vector);
-  for (const [i, { buffer, byteOffset, length }] of pieces.entries())
-    putIovec(words, i, pin(buffer as ArrayBuffer) + byteOffset, length);
+/** struct msghdr: name and its length, iovecs and how many, control messages and their length, flags. */
+function messageOf(
+  memory: Memory,
+  name: Uint8Array | null,
+  vector: Uint32Array,
+  pieces: number,
+  control: Uint8Array | undefined,
+): DataView {
   const message = new DataView(new ArrayBuffer(MSGHDR));
-  message.setBigUint64(16, BigInt(pin(vector)), true);
-  message.setBigUint64(24, BigInt(pieces.length), true);
-  const n = resultOf(libc().sendmsg(fd, new Uint8Array(message.buffer), flags | MSG_NOSIGNAL));
-  for (const { buffer } of pieces) unpin(buffer as ArrayBuffer);
-  unpin(vector);
-  return n;
+  if (name !== null) message.setBigUint64(0, BigInt(memory.address(name)), true);
+  message.setUint32(8, name?.length ?? 0, true);
+  message.setBigUint64(16, BigInt(memory.address(vector)), true);
+  message.setBigUint64(24, BigInt(pieces), true);
+  if (control) message.setBigUint64(32, BigInt(memory.address(control)), true);
+  message.setBigUint64(40, BigInt(control?.length ?? 0), true);
+  return message;
 }
 
 /** What a recvmsg brought. */
@@ -106,33 +191,36 @@ const CONTROL_MAX = 256;
 
 /** @param nowhere there is no memory for them. */
 export function receive(fd: number, room: number, flags: number, nowhere = false): Received {
-  const bytes = new ArrayBuffer(Math.max(1, room));
-  const control = new ArrayBuffer(CONTROL_MAX);
-  const vector = new ArrayBuffer(IOVEC);
-  const name = new ArrayBuffer(ADDRESS);
-  putIovec(new Uint32Array(vector), 0, nowhere ? 0 : pin(bytes), room);
-  // struct msghdr: name and its length, iovecs and how many, control and its length, flags.
-  const message = new DataView(new ArrayBuffer(MSGHDR));
-  message.setBigUint64(0, BigInt(pin(name)), true);
-  message.setUint32(8, ADDRESS, true);
-  message.setBigUint64(16, BigInt(pin(vector)), true);
-  message.setBigUint64(24, 1n, true);
-  message.setBigUint64(32, BigInt(pin(control)), true);
-  message.setBigUint64(40, BigInt(CONTROL_MAX), true);
-  const n = resultOf(libc().recvmsg(fd, new Uint8Array(message.buffer), flags));
-  for (const buffer of [bytes, control, vector, name]) unpin(buffer);
+  return made(receiving(fd, room, flags, nowhere));
+}
+
+export function receiving(fd: number, room: number, flags: number, nowhere = false): Prepared<Received> {
+  const memory = new Memory();
+  const bytes = new Uint8Array(Math.max(1, room));
+  const control = new Uint8Array(CONTROL_MAX);
+  const name = new Uint8Array(ADDRESS);
+  const vector = new Uint32Array(IOVEC / 4);
+  putIovec(vector, 0, nowhere ? 0 : memory.address(bytes), room);
+  const message = messageOf(memory, name, vector, 1, control);
   return {
-    port: new DataView(name).getUint16(2),
-    n,
-    bytes: new Uint8Array(bytes, 0, nowhere ? 0 : Math.max(0, Math.min(n, room))),
-    flags: message.getInt32(48, true),
-    control: new Uint8Array(control, 0, n < 0 ? 0 : message.getUint32(40, true)),
+    name: "recvmsg",
+    args: [fd, memory.address(message), flags],
+    finish: (n) => {
+      memory.release();
+      return {
+        port: new DataView(name.buffer).getUint16(2),
+        n,
+        bytes: bytes.subarray(0, nowhere ? 0 : Math.max(0, Math.min(n, room))),
+        flags: message.getInt32(48, true),
+        control: control.subarray(0, n < 0 ? 0 : message.getUint32(40, true)),
+      };
+    },
   };
 }
 
 /** read(2) of nothing: what the descriptor says to that. */
 export function readNothing(fd: number): number {
-  return resultOf(libc().read(fd, null, 0));
+  return call("read", [fd, 0, 0]);
 }
 
 export function shutdown(fd: number, how: number): number {
@@ -211,18 +299,28 @@ export interface PollEntry {
 
 /** poll(2): what is true of each descriptor, or the negated error number. Waits at most so many microseconds. */
 export function wait(entries: readonly PollEntry[], usecs: number): number[] | number {
+  return made(waiting(entries, usecs));
+}
+
+/** @param usecs negative: without an end. */
+export function waiting(entries: readonly PollEntry[], usecs: number): Prepared<number[] | number> {
+  const memory = new Memory();
   const set = new DataView(new ArrayBuffer(Math.max(8, 8 * entries.length)));
   for (const [i, { fd, events }] of entries.entries()) {
     set.setInt32(8 * i, fd, true);
     set.setUint16(8 * i + 4, events, true);
   }
   const timeout = new DataView(new ArrayBuffer(16));
-  timeout.setUint32(0, Math.floor(usecs / 1e6), true);
-  timeout.setUint32(8, (usecs % 1e6) * 1_000, true);
-  const result = resultOf(
-    libc().ppoll(new Uint8Array(set.buffer), entries.length, new Uint8Array(timeout.buffer), null),
-  );
-  return result < 0 ? result : entries.map((_, i) => set.getUint16(8 * i + 6, true));
+  timeout.setUint32(0, Math.floor(Math.max(0, usecs) / 1e6), true);
+  timeout.setUint32(8, (Math.max(0, usecs) % 1e6) * 1_000, true);
+  return {
+    name: "ppoll",
+    args: [memory.address(set), entries.length, usecs < 0 ? 0 : memory.address(timeout), 0],
+    finish: (answer) => {
+      memory.release();
+      return answer < 0 ? answer : entries.map((_, i) => set.getUint16(8 * i + 6, true));
+    },
+  };
 }
 
 /** struct epoll_event is packed on x86-64 alone. */
@@ -247,11 +345,23 @@ export interface EpollEvent {
 
 /** What has happened, without waiting; or the negated error number. */
 export function epollEvents(fd: number, room: number): EpollEvent[] | number {
+  return made(epollWaiting(fd, room, 0));
+}
+
+/** @param milliseconds -1: without an end. */
+export function epollWaiting(fd: number, room: number, milliseconds: number): Prepared<EpollEvent[] | number> {
+  const memory = new Memory();
   const events = new DataView(new ArrayBuffer(EPOLL_EVENT * Math.max(1, room)));
-  const n = resultOf(libc().epoll_wait(fd, new Uint8Array(events.buffer), room, 0));
-  if (n < 0) return n;
-  return Array.from({ length: n }, (_, i) => ({
-    events: events.getUint32(EPOLL_EVENT * i, true),
-    data: Number(events.getBigUint64(EPOLL_EVENT * i + EPOLL_DATA, true)),
-  }));
+  return {
+    name: "epoll_wait",
+    args: [fd, memory.address(events), room, milliseconds],
+    finish: (n) => {
+      memory.release();
+      if (n < 0) return n;
+      return Array.from({ length: n }, (_, i) => ({
+        events: events.getUint32(EPOLL_EVENT * i, true),
+        data: Number(events.getBigUint64(EPOLL_EVENT * i + EPOLL_DATA, true)),
+      }));
+    },
+  };
 }

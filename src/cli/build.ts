@@ -6,7 +6,8 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const outfile = process.argv[2] ?? `${root}tcpnet`;
 const began = performance.now();
 const result = await Bun.build({
-  entrypoints: [`${root}src/cli/main.ts`],
+  // The second is a thread's code, which the first finds by its path (ffi/call-thread.ts).
+  entrypoints: [`${root}src/cli/main.ts`, `${root}ffi/call-thread-worker.ts`],
   compile: {
     outfile,
     // The program is started by root in any folder, so nothing of that folder is read (docs/adr/0051).

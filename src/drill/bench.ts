@@ -75,6 +75,7 @@ export class Bench {
       wakeAt: (time) => {
         this.#alarms.add(time);
       },
+      readFile: (path) => this.files.get(path) ?? config.readFile(path),
       flowOf: (localPort, remotePort) =>
         this.#flows.find((f) => f.localPort === localPort && f.remotePort === remotePort),
     };
@@ -89,13 +90,12 @@ export class Bench {
   #nextFreePort = FIRST_FREE_PORT;
 
   #world(engine: Engine): World {
-    const { socketFamily, readFile } = this.config;
+    const { socketFamily } = this.config;
     return {
       ...this.#around,
       engine,
       family: socketFamily,
       freePort: () => this.#nextFreePort++,
-      readFile: (path) => this.files.get(path) ?? readFile(path),
     };
   }
 

@@ -87,7 +87,7 @@ export class StackEngine implements Engine {
   #params: Params;
   #mtu: number;
   /** The device cuts super-segments. */
-  #offload: boolean;
+  readonly #offload: boolean;
   #stack: Stack | undefined;
   readonly #packet = new Packet();
   readonly #wire = new Wire();
@@ -183,10 +183,8 @@ export class StackEngine implements Engine {
     if (bit !== undefined)
       return this.#configureFastOpen("fastOpen", value ? this.#fastOpenSysctl | bit : this.#fastOpenSysctl & ~bit);
     if (/^(fastOpen|fastOpenKey|cookielessRoute)$/.test(name)) return this.#configureFastOpen(name, value);
-    // What the device can do is settled when the stack is made.
-    if (name === "segmentationOffload") {
-      if (this.#stack && value !== this.#offload) return false;
-      this.#offload = value === true;
+    if (name === "forgetPeers" || name === "forgetRoutes") {
+      this.#forget(name);
       return true;
     }
     // One family is under test: the other's default says nothing.
@@ -199,6 +197,13 @@ export class StackEngine implements Engine {
     for (const listener of this.#listeners.keys()) listener.params = { ...listener.params, ...params };
     if (READ_LATE.has(name)) for (const tcb of this.#stack?.connections() ?? []) this.stack.setParams(tcb, params, now);
     return true;
+  }
+
+  /** Of peers Linux keeps Fast Open's cookies, of routes the path's MTU; FreeBSD's host cache has both. */
+  #forget(what: "forgetPeers" | "forgetRoutes"): void {
+    const both = this.profile === "freebsd";
+    if (what === "forgetPeers" || both) this.#stack?.fastOpen.cache.clear();
+    if (what === "forgetRoutes" || both) this.#stack?.pathMtu.clear();
   }
 
   /** A kernel looks the bits up when a SYN comes or goes. */

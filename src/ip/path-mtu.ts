@@ -57,6 +57,13 @@ export class PathMtu {
     this.version++;
   }
 
+  /** Forgets what was learned. */
+  clear(): void {
+    this.#mtu.fill(0);
+    this.#size = 0;
+    this.version++;
+  }
+
   /** The largest packet, in bytes, that is thought to reach the destination whole. */
   get(a: number, b: number, c: number, d: number, now: number): number {
     if (this.#size === 0) return this.#linkMtu;

@@ -6,6 +6,7 @@ import type { Syscall } from "#drill/ast";
 import { Unsupported } from "#drill/ast";
 import type { Attempt, Descriptor, Surroundings } from "#drill/calls/sockets";
 import type { EngineSetup, Profile, SettingValue, StateName, System } from "#drill/engine";
+import { CallThread } from "#ffi/call-thread";
 import { findTool, toolEnvironment } from "#ffi/environment";
 import * as netif from "#ffi/interface";
 import { check } from "#ffi/system-error";
@@ -34,10 +35,15 @@ export class Kernel implements System {
   readonly #metrics = new Map<string, string>();
   /** A namespace may not choose what its machine keeps for itself; a privileged socket may. */
   #control: string | undefined = "cubic";
+  #thread: CallThread | undefined;
 
-  /** Throws SystemError where there may be no TUN device. */
-  constructor(setup: EngineSetup) {
+  /**
+   * Throws SystemError where there may be no TUN device.
+   * @param thread for calls that wait; undefined: made when the first does
+   */
+  constructor(setup: EngineSetup, thread?: CallThread) {
     this.#setup = setup;
+    this.#thread = thread;
     this.profile = setup.profile;
     setDefaults();
     const { local, remote, mtu } = setup;
@@ -80,10 +86,19 @@ export class Kernel implements System {
     return n > 0 ? this.#slab.u8.slice(this.#slot, this.#slot + n) : undefined;
   }
 
+  get #calls(): CallThread {
+    return (this.#thread ??= new CallThread());
+  }
+
   systemCall(around: Surroundings, syscall: Syscall): Attempt {
-    const attempt = kernelCall(new KernelCall(around, this.#setup, this.#control, syscall));
+    const attempt = kernelCall(new KernelCall(around, this.#setup, this.#control, () => this.#calls, syscall));
     if (!attempt) throw new Unsupported(`system call ${syscall.name}`, syscall.position);
     return attempt;
+  }
+
+  /** A call that still waits keeps nobody. */
+  end(): void {
+    this.#thread?.end();
   }
 
   information(descriptor: Descriptor): Readonly<Record<string, number>> | undefined {
@@ -100,6 +115,8 @@ export class Kernel implements System {
 
   configure(name: string, value: SettingValue): boolean {
     if (name === "mtu") return netif.setMtu(TUN, Number(value)) === 0;
+    if (name === "forgetPeers") return ipTool(["tcp_metrics", "flush"]);
+    if (name === "forgetRoutes") return ipTool([`-${this.#setup.family}`, "route", "flush", "cache"]);
     if (name === "initialWindow") return this.#route("initcwnd", `${value}`);
     if (name === "quickRoute") return this.#route("quickack", value === true ? "1" : "0");
     if (name === "cookielessRoute") return this.#route("fastopen_no_cookie", value === true ? "1" : "0");
@@ -112,11 +129,7 @@ export class Kernel implements System {
     const { family, remote } = this.#setup;
     // In place of the route that the constructor made, which for IPv6 has that preference.
     const way = ["replace", textOf(remote), "dev", TUN, ...(family === 6 ? ["metric", "1"] : [])];
-    const ip = findTool("ip");
-    if (ip === null) return false;
-    const command = [ip, `-${family}`, "route", ...way, ...[...this.#metrics].flat()];
-    const env = toolEnvironment();
-    return Bun.spawnSync(command, { env, stdin: "ignore", stdout: "ignore", stderr: "ignore" }).exitCode === 0;
+    return ipTool([`-${family}`, "route", ...way, ...[...this.#metrics].flat()]);
   }
 
   count(state: StateName, localPort: number | undefined): number {
@@ -136,6 +149,13 @@ export class Kernel implements System {
   drop(): void {
     throw new Unsupported("tcpdrop in a kernel");
   }
+}
+
+function ipTool(args: readonly string[]): boolean {
+  const ip = findTool("ip");
+  if (ip === null) return false;
+  const env = toolEnvironment();
+  return Bun.spawnSync([ip, ...args], { env, stdin: "ignore", stdout: "ignore", stderr: "ignore" }).exitCode === 0;
 }
 
 /** As iproute2 reads it. */

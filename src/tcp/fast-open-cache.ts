@@ -56,6 +56,11 @@ export class FastOpenCache {
     this.#until = new Float64Array(entries);
   }
 
+  /** Forgets everybody. */
+  clear(): void {
+    this.#used.fill(-1);
+  }
+
   /** The place of the pair, or UNKNOWN. */
   find(local: Address, remote: Address): number {
     const set = this.#set(local, remote);

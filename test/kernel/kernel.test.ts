@@ -8,8 +8,10 @@ import { knownDifferences } from "./oracle.ts";
 const AGREED = [
   "acceptability/old-data",
   "close/active",
+  "close/linger-acknowledged",
   "data/epoll-edge",
   "data/poll-blocks",
+  "files/splice",
   "handshake/accept-blocks",
   "handshake/accept-nonblocking",
   "handshake/closed-syn",

@@ -4,7 +4,7 @@ import { type EngineConnection, Refused } from "../engine.ts";
 import { symbol } from "../symbols.ts";
 import { addressFaults, isElsewhere, portOf } from "./addresses.ts";
 import { forget, WAKE_ALL, wake } from "./epoll.ts";
-import { attach, defers } from "./fast-open.ts";
+import { attach, defers, earlyOf } from "./fast-open.ts";
 import { closePipe, fileCall } from "./files.ts";
 import { ioCall } from "./io.ts";
 import { SEEN_NOTHING } from "./observe.ts";
@@ -156,7 +156,11 @@ function connectNew(call: Call, s: TcpSocket, port: number, now: number): Outcom
     s.flow.remotePort = port;
     return done(0);
   }
-  const connection = call.world.engine.connect(s.port, port, s.options, now);
+  const { engine } = call.world;
+  const fast = engine.connect(s.port, port, s.options, now, earlyOf(s));
+  // Where clients may not, it opens as ever.
+  const connection =
+    fast instanceof Refused && fast.errno === "EOPNOTSUPP" ? engine.connect(s.port, port, s.options, now) : fast;
   if (connection instanceof Refused) return failed(connection.errno);
   attach(s, connection);
   return s.nonblocking ? failed("EINPROGRESS") : undefined;

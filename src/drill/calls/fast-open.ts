@@ -45,7 +45,8 @@ export function early(
 ): Outcome | undefined | "go on" {
   if (!progress.opened) return open(call, s, t, progress, now);
   const error = takeError(s);
-  if (error) return progress.octets > 0 ? done(progress.octets) : failed(error);
+  // What went with the SYN does not count: the error says it all.
+  if (error) return failed(error);
   if (!opening(s)) return "go on";
   if (progress.octets < t.count) s.connection?.awaitsWriter?.();
   return undefined;
@@ -109,4 +110,10 @@ export function defers(call: Call, s: TcpSocket, port: number, now: number): boo
   if (!s.options.get("TCP_FASTOPEN_CONNECT")) return false;
   const ready = call.world.engine.fastOpenReady(port, s.options, now);
   return ready === true;
+}
+
+/** And where it could not, the SYN asks for a cookie: early data of no octets. */
+export function earlyOf(s: TcpSocket): Uint8Array | undefined {
+  const asks = s.options.get("TCP_FASTOPEN_CONNECT") || (s.dialect === "freebsd" && s.options.get("TCP_FASTOPEN"));
+  return asks ? new Uint8Array(0) : undefined;
 }

@@ -80,13 +80,13 @@ export function fileCall(call: Call): Attempt | undefined {
   }
 }
 
-const DEVICES: Readonly<Record<string, "zero" | "null">> = { "/dev/zero": "zero", "/dev/null": "null" };
+export const DEVICE_FILES: Readonly<Record<string, "zero" | "null">> = { "/dev/zero": "zero", "/dev/null": "null" };
 
 function open(call: Call): Outcome {
   const path = call.value(0);
   if (path.kind !== "string") return call.unsupported("open without a name");
   const access = call.number(1) & ACCESS;
-  const content = DEVICES[path.text] ?? call.world.readFile(path.text);
+  const content = DEVICE_FILES[path.text] ?? call.world.readFile(path.text);
   if (content === undefined) return call.unsupported(`open of ${path.text}`);
   if (access !== 0 && typeof content !== "string") return call.unsupported("a file that is written to");
   return opened({ kind: "file", content, access, offset: 0 });

@@ -114,6 +114,8 @@ export interface Surroundings {
   wakeAt(time: number): void;
   /** The flow whose peer has this port, if the script knows it. */
   flowOf(localPort: number, remotePort: number): Flow | undefined;
+  /** What `open` finds under that name; undefined: nothing. */
+  readFile(path: string): Uint8Array | undefined;
 }
 
 /** And what those need that are played here. */
@@ -122,8 +124,6 @@ export interface World extends Surroundings {
   readonly family: 4 | 6;
   /** A port of the stack that nobody has. */
   freePort(): number;
-  /** What `open` finds under that name; undefined: nothing. */
-  readFile(path: string): Uint8Array | undefined;
 }
 
 export function newTcpSocket(dialect: Profile, flow: Flow, nonblocking: boolean): TcpSocket {
@@ -185,6 +185,11 @@ export class Arguments {
 
   value(index: number): Value {
     return this.syscall.args[index] ?? this.unsupported(`${this.name} with ${this.syscall.args.length} arguments`);
+  }
+
+  isNull(index: number): boolean {
+    const value = this.syscall.args[index];
+    return value?.kind === "word" && value.name === "NULL";
   }
 
   isEllipsis(index: number): boolean {

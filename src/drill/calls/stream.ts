@@ -2,7 +2,7 @@ import { patternByte } from "../codec.ts";
 import type { SendFlags } from "../engine.ts";
 import { sentOctets } from "./observe.ts";
 import { noteSoftError, type TcpSocket, takeError } from "./sockets.ts";
-import { passUrgent, stretch } from "./urgent.ts";
+import { atMark, passUrgent, stretch } from "./urgent.ts";
 
 /** The two streams of a connection, and what every call that moves octets does to them. */
 
@@ -56,6 +56,8 @@ export interface Taken {
 export function take(s: TcpSocket, count: number, pieces: number): Taken | string | undefined {
   const c = s.connection;
   if (!c) return "ENOTCONN";
+  // Linux' splice does not get past the urgent octet: a read must.
+  if (atMark(s) && c.readable() > 0) return undefined;
   const most = Math.min(count, c.readable(), s.flow.pieceEnd(s.read, pieces) - s.read, stretch(s, 0).most);
   if (most === 0) {
     const over = streamEnd(s);

@@ -8,10 +8,18 @@ const S = 1_000_000;
 export function ipCommand(words: readonly string[]): Action[] | undefined {
   const args = words.slice(1).filter((word) => !/^-(4|6|o|br|s|d|family|inet6?)$/.test(word));
   const [object, verb] = args;
-  if (object === "tcp_metrics") return verb === "flush" || verb === "delete" ? [] : undefined;
+  if (object === "tcp_metrics") return forgets(args.slice(1));
   if (/^r(o|ou|out|oute)?$/.test(object ?? "")) return routeCommand(args.slice(1));
   if (/^l(ink?)?$/.test(object ?? "") && /^s(et?)?$/.test(verb ?? "")) return deviceCommand(args.slice(2));
   return undefined;
+}
+
+/** `ip tcp_metrics flush [all]`, `ip tcp_metrics delete PEER`: there is one peer. */
+function forgets([verb, ...rest]: readonly string[]): Action[] | undefined {
+  const known = verb === "flush" || verb === "delete" || verb === "del";
+  return known && rest.every((word) => /^(all|address|[\d.]+|[\da-f:]+)$/.test(word))
+    ? [set("forgetPeers", true)]
+    : undefined;
 }
 
 /** `ip link set [dev] tun0 mtu N`, `ifconfig tun0 mtu N` */
@@ -39,7 +47,10 @@ function routeCommand(words: readonly string[]): Action[] | undefined {
       if (!action) return undefined;
       actions.push(...action);
       i++;
-    } else if (["add", "change", "replace", "flush", "cache", "get", "show"].includes(name)) continue;
+    } else if (name === "flush" && value === "cache") {
+      actions.push(set("forgetRoutes", true));
+      i++;
+    } else if (["add", "change", "replace", "get", "show"].includes(name)) continue;
     else if (["dev", "via", "src", "proto", "scope", "metric", "table", "to"].includes(name)) i++;
     else if (!/^(default|[0-9a-f.:]+(\/\d+)?)$/.test(name)) return undefined;
   }
@@ -73,14 +84,12 @@ export function queueCommand(words: readonly string[]): Action[] | undefined {
     : undefined;
 }
 
-/** Offloads: only whether segments may be cut by the device can be seen. */
+/**
+ * Offloads: none can be seen on the wire. Linux' TCP makes super-segments whatever the device can do (sk_setup_caps), and they are cut
+ * before the device.
+ */
 export function offloadCommand(words: readonly string[]): Action[] | undefined {
-  if (words[1] !== "-K" && words[1] !== "--offload") return words[1]?.startsWith("-") ? undefined : [];
-  const actions: Action[] = [];
-  for (let i = 3; i + 1 < words.length; i += 2) {
-    const [name, value] = [words[i]!, words[i + 1]!];
-    if (value !== "on" && value !== "off") return undefined;
-    if (/^(gso|generic-segmentation-offload)$/.test(name)) actions.push(set("segmentationOffload", value === "on"));
-  }
-  return actions;
+  if (words[1] !== "-K" && words[1] !== "--offload" && words[1] !== "--features")
+    return words[1]?.startsWith("-") ? undefined : [];
+  return words.slice(3).every((word, i) => i % 2 === 0 || word === "on" || word === "off") ? [] : undefined;
 }

@@ -97,10 +97,11 @@ const SYSCTLS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ["net.ipv4.tcp_syncookies", number("syncookies")],
   ["net.ipv4.tcp_mtu_probing", number("mtuProbing")],
   ["net.ipv4.route.min_pmtu", number("pathMtuFloor")],
-  ["net.ipv4.tcp_base_mss", nothing],
-  ["net.ipv4.tcp_mtu_probe_floor", nothing],
-  ["net.ipv4.tcp_probe_interval", nothing],
-  ["net.ipv4.tcp_probe_threshold", nothing],
+  // Of MTU probing, which there is not: as they are, or not at all.
+  ["net.ipv4.tcp_base_mss", only("1024")],
+  ["net.ipv4.tcp_mtu_probe_floor", only("48")],
+  ["net.ipv4.tcp_probe_interval", only("600")],
+  ["net.ipv4.tcp_probe_threshold", only("8")],
   ["net.ipv4.tcp_min_snd_mss", only("48")],
   ["net.ipv4.tcp_min_tso_segs", number("superSegmentMin")],
   ["net.ipv4.tcp_tso_win_divisor", nothing],
@@ -249,6 +250,6 @@ const SYSCTLS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ["net.inet.tcp.cc.algorithm", word("congestionControl")],
   ["net.inet.tcp.functions_default", only("freebsd")],
   ["net.inet.tcp.hostcache.enable", nothing],
-  ["net.inet.tcp.hostcache.purgenow", nothing],
+  ["net.inet.tcp.hostcache.purgenow", (text) => (text === "0" ? [] : [set("forgetPeers", true)])],
   ["net.inet.tcp.hostcache.purge", nothing],
 ]);

@@ -1,19 +1,21 @@
-import type { Syscall } from "#drill/ast";
+import type { Syscall, Value } from "#drill/ast";
 import { addressFaults, addressOf, portOf } from "#drill/calls/addresses";
 import { Arguments, type Attempt, done, failed, type Outcome, opened, type Surroundings } from "#drill/calls/sockets";
 import { addressBytes } from "#drill/config";
 import type { Flow } from "#drill/flow";
-import { symbol } from "#drill/symbols";
-import { errnoName } from "#ffi/errno";
+import { errnoText, isFreeBsdOnly, symbol } from "#drill/symbols";
+import type { CallThread } from "#ffi/call-thread";
 import * as libc from "#ffi/libc";
 import * as sockets from "#ffi/sockets";
+import { type Content, fileCall } from "./files.ts";
 import { ioCall } from "./io.ts";
 import { optionCall } from "./options.ts";
 import { pollCall } from "./poll.ts";
+import { waitingCall } from "./waiting.ts";
 
 /**
- * Scripts' calls as the kernel's own. Every descriptor is non-blocking; for one that the script has blocking, a call that
- * would wait (EAGAIN, EINPROGRESS) is tried again when something may have changed, as the interpreter's own calls are.
+ * Scripts' calls as the kernel's own. Every descriptor is non-blocking, but for calls that the script says wait: they are made by a thread
+ * of their own (`waiting.ts`).
  */
 
 /** A descriptor of the kernel, and what the script does not see of it. */
@@ -31,13 +33,15 @@ export class KernelSocket {
     readonly fd: number,
     readonly flow: Flow | undefined,
     nonblocking: boolean,
-    readonly isDatagram = false,
+    readonly type: "stream" | "datagram" | "epoll" | "file" = "stream",
+    /** Of a file, or a pipe's two ends. */
+    readonly content: Content | undefined = undefined,
   ) {
     this.nonblocking = nonblocking;
   }
 
   get datagramPorts(): { readonly local: number; readonly remote: number } | undefined {
-    if (!this.isDatagram) return undefined;
+    if (this.type !== "datagram") return undefined;
     return { local: Math.max(0, sockets.localPort(this.fd)), remote: Math.max(0, sockets.peerPort(this.fd)) };
   }
 }
@@ -54,6 +58,8 @@ export class KernelCall extends Arguments {
     readonly ends: Ends,
     /** The congestion control of new sockets, if it is not the kernel's own choice. */
     readonly control: string | undefined,
+    /** For calls that wait: the same one each time. */
+    readonly thread: () => CallThread,
     syscall: Syscall,
   ) {
     super(syscall);
@@ -72,6 +78,13 @@ export class KernelCall extends Arguments {
     return found instanceof KernelSocket ? found : undefined;
   }
 
+  override numberOf(value: Value): number {
+    const words = value.kind === "or" ? value.parts : [value];
+    for (const word of words)
+      if (word.kind === "word" && isFreeBsdOnly(word.name)) this.unsupported(`${word.name}, which Linux does not have`);
+    return super.numberOf(value);
+  }
+
   /** The kernel's number for a descriptor of the script; -1, which the kernel knows no better than we do. */
   fd(index: number): number {
     return this.socket(index)?.fd ?? -1;
@@ -86,41 +99,13 @@ export class KernelCall extends Arguments {
   }
 }
 
-/** How long a blocking call waits: SO_RCVTIMEO or SO_SNDTIMEO of its socket, which the kernel's own, non-blocking one does not. */
-export class Patience {
-  #end: number | undefined;
-
-  constructor(
-    readonly call: KernelCall,
-    readonly option: "SO_RCVTIMEO" | "SO_SNDTIMEO",
-  ) {}
-
-  /** Whether the call has waited long enough; it begins with the first question. */
-  isOver(s: KernelSocket, now: number): boolean {
-    if (this.#end === undefined) {
-      const usecs = timeoutOf(s.fd, symbol(this.option)!);
-      this.#end = usecs === 0 ? Number.POSITIVE_INFINITY : now + usecs;
-      if (usecs > 0) this.call.around.wakeAt(this.#end);
-    }
-    return now >= this.#end;
-  }
-}
-
-/** struct timeval, as microseconds. */
-function timeoutOf(fd: number, option: number): number {
-  const time = new BigInt64Array(2);
-  sockets.getOption(fd, symbol("SOL_SOCKET")!, option, new Uint8Array(time.buffer));
-  return Number(time[0]!) * 1e6 + Number(time[1]!);
-}
-
 const NONBLOCK = symbol("O_NONBLOCK")!;
 const AGAIN = symbol("EAGAIN")!;
 const IN_PROGRESS = symbol("EINPROGRESS")!;
-const ALREADY = symbol("EALREADY")!;
 
 /** What the kernel answered. */
 export function answered(n: number): Outcome {
-  return n < 0 ? failed(errnoName(-n)) : done(n);
+  return n < 0 ? failed(errnoText(-n)) : done(n);
 }
 
 /** The same, but where the script's socket blocks, "not now" is to wait. */
@@ -129,7 +114,8 @@ export function answeredOrWaits(n: number, nonblocking: boolean): Outcome | unde
 }
 
 export function kernelCall(call: KernelCall): Attempt | undefined {
-  return connectionCall(call) ?? ioCall(call) ?? optionCall(call) ?? pollCall(call);
+  const at = connectionCall(call) ?? ioCall(call) ?? optionCall(call) ?? pollCall(call) ?? fileCall(call);
+  return at && call.syscall.end !== undefined ? (waitingCall(call, at) ?? at) : at;
 }
 
 function connectionCall(call: KernelCall): Attempt | undefined {
@@ -167,7 +153,7 @@ function socket(call: KernelCall): Attempt {
     return call.unsupported(`socket of type ${type} in a kernel`);
   return () => {
     const fd = sockets.socket(family, type, protocol);
-    if (fd >= 0 && type === sockets.SOCK_DGRAM) return opened(new KernelSocket(fd, undefined, nonblocking, true));
+    if (fd >= 0 && type === sockets.SOCK_DGRAM) return opened(new KernelSocket(fd, undefined, nonblocking, "datagram"));
     if (fd >= 0 && call.control !== undefined) {
       const name = new TextEncoder().encode(call.control);
       sockets.setOption(fd, symbol("SOL_TCP")!, symbol("TCP_CONGESTION")!, name);
@@ -202,49 +188,56 @@ function listen(call: KernelCall, s: KernelSocket): Outcome {
   return answered(result);
 }
 
-/** Asked again while the handshake goes on, connect() says what it came to. */
 function connect(call: KernelCall): Attempt {
-  let begun = false;
-  const patience = new Patience(call, "SO_SNDTIMEO");
-  const address = call.value(1);
-  if (address.kind === "word" && address.name === "AF_UNSPEC")
-    return call.on((s) => answered(sockets.connect(s.fd, new Uint8Array(sockets.ADDRESS))));
-  return call.on((s, now) => {
-    const remotePort = portOf(call, 1, call.around.connectPort);
-    const result = sockets.connect(s.fd, sockets.socketAddress(call.ends.remote, remotePort));
-    if (s.flow && (result >= 0 || result === -IN_PROGRESS)) {
-      s.flow.kind = "active";
-      s.flow.localPort = sockets.localPort(s.fd);
-      s.flow.remotePort = remotePort;
-    }
-    const waits = result === -IN_PROGRESS || (begun && result === -ALREADY);
-    begun = true;
-    if (waits && !s.nonblocking) return patience.isOver(s, now) ? answered(-IN_PROGRESS) : undefined;
-    return answered(result);
+  return call.on((s) => {
+    const address = peerAddress(call);
+    const result = sockets.connect(s.fd, address);
+    if (result >= 0 || result === -IN_PROGRESS) connects(call, s);
+    const waits = result === -IN_PROGRESS && !s.nonblocking;
+    return waits ? undefined : answered(result);
   });
+}
+
+/** `connect(fd, AF_UNSPEC, ...)`, an address as the script writes it, or the script's peer. */
+export function peerAddress(call: KernelCall, index = 1): Uint8Array {
+  const address = call.value(index);
+  if (address.kind === "word" && address.name === "AF_UNSPEC") return new Uint8Array(sockets.ADDRESS);
+  return sockets.socketAddress(call.ends.remote, portOf(call, index, call.around.connectPort));
+}
+
+/** The socket has sent a SYN, or is about to. */
+export function connects(call: KernelCall, s: KernelSocket, index = 1): void {
+  const address = call.value(index);
+  if (!s.flow || (address.kind === "word" && address.name === "AF_UNSPEC")) return;
+  s.flow.kind = "active";
+  s.flow.localPort = sockets.localPort(s.fd);
+  s.flow.remotePort = portOf(call, index, call.around.connectPort);
 }
 
 function accept(call: KernelCall): Attempt {
-  const patience = new Patience(call, "SO_RCVTIMEO");
-  return call.on((s, now) => {
+  return call.on((s) => {
     const fd = sockets.accept(s.fd);
-    if (fd < 0) return answeredOrWaits(fd, s.nonblocking || patience.isOver(s, now));
-    const flow = call.around.flowOf(sockets.localPort(fd), sockets.peerPort(fd));
-    const nonblocking = call.name === "accept4" && (call.number(3) & NONBLOCK) !== 0;
-    const remotePort = sockets.peerPort(fd);
-    const outcome = opened(new KernelSocket(fd, flow ?? s.flow, nonblocking));
-    const faults = addressFaults(call, call.value(1), remotePort, call.around.remoteAddress);
-    if (!flow && remotePort >= 0)
-      faults.push(`accepted a connection from port ${remotePort}, which the script never made`);
-    return { ...outcome, faults };
+    return fd < 0 ? answeredOrWaits(fd, s.nonblocking) : accepted(call, s, fd);
   });
 }
 
-/** The kernel would wait in close() for what SO_LINGER says, and we with it, without a packet from the script. */
-function close(call: KernelCall, s: KernelSocket): Outcome {
+export function accepted(call: KernelCall, s: KernelSocket, fd: number): Outcome {
+  if (fd < 0) return answered(fd);
+  const flow = call.around.flowOf(sockets.localPort(fd), sockets.peerPort(fd));
+  const nonblocking = call.name === "accept4" && (call.number(3) & NONBLOCK) !== 0;
+  const remotePort = sockets.peerPort(fd);
+  const outcome = opened(new KernelSocket(fd, flow ?? s.flow, nonblocking));
+  const faults = addressFaults(call, call.value(1), remotePort, call.around.remoteAddress);
+  if (!flow && remotePort >= 0)
+    faults.push(`accepted a connection from port ${remotePort}, which the script never made`);
+  return { ...outcome, faults };
+}
+
+/** Where SO_LINGER says that close() waits, only a script that says so, too, may let it. */
+function close(call: KernelCall, s: KernelSocket): Outcome | undefined {
   const linger = new Uint32Array(2);
   sockets.getOption(s.fd, symbol("SOL_SOCKET")!, symbol("SO_LINGER")!, new Uint8Array(linger.buffer));
-  if (linger[0] !== 0 && linger[1] !== 0) return call.unsupported("a close that lingers, in a kernel");
+  if (linger[0] !== 0 && linger[1] !== 0 && !s.nonblocking) return undefined;
   call.around.table.delete(call.number(0));
   return answered(libc.close(s.fd));
 }

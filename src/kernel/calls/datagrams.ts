@@ -1,12 +1,12 @@
-import { addressFaults, portOf } from "#drill/calls/addresses";
+import { addressFaults } from "#drill/calls/addresses";
 import { messageFaults } from "#drill/calls/messages";
 import { done, type Outcome } from "#drill/calls/sockets";
 import { patternFaults } from "#drill/calls/stream";
 import type { Transfer } from "#drill/calls/transfer";
-import { pattern } from "#drill/codec";
 import { symbol } from "#drill/symbols";
 import * as sockets from "#ffi/sockets";
-import { answeredOrWaits, type KernelCall, type KernelSocket } from "./connection.ts";
+import { answered, answeredOrWaits, type KernelCall, type KernelSocket } from "./connection.ts";
+import { sendingFor, sends } from "./io.ts";
 
 /** UDP. Every datagram that the script injects carries the pattern from its beginning. */
 
@@ -17,6 +17,11 @@ const CMSG_CLOEXEC = symbol("MSG_CMSG_CLOEXEC")!;
 export function readDatagram(call: KernelCall, s: KernelSocket, t: Transfer, waits: boolean): Outcome | undefined {
   const received = sockets.receive(s.fd, t.count, t.flags);
   if (received.n < 0) return answeredOrWaits(received.n, !waits || (t.flags & ERRQUEUE) !== 0);
+  return datagramRead(call, t, received);
+}
+
+export function datagramRead(call: KernelCall, t: Transfer, received: sockets.Received): Outcome {
+  if (received.n < 0) return answered(received.n);
   const faults = patternFaults(received.bytes, 0);
   if (call.name === "recvfrom" && call.syscall.args.length > 4)
     faults.push(...addressFaults(call, call.value(4), received.port, call.around.remoteAddress));
@@ -25,12 +30,7 @@ export function readDatagram(call: KernelCall, s: KernelSocket, t: Transfer, wai
 }
 
 export function writeDatagram(call: KernelCall, s: KernelSocket, t: Transfer, waits: boolean): Outcome | undefined {
-  const addressed = call.name === "sendto" && call.syscall.args.length > 4;
-  const peer = sockets.peerPort(s.fd);
-  const port = addressed ? portOf(call, 4, peer > 0 ? peer : call.around.connectPort) : 0;
-  const to = addressed ? sockets.socketAddress(call.ends.remote, port) : null;
-  const bytes = t.text ?? pattern(0, t.count);
-  const n = sockets.send(s.fd, bytes, t.flags, to);
-  if (n >= 0) call.around.datagrams.push(bytes);
-  return answeredOrWaits(n, !waits);
+  const { bytes, prepared } = sendingFor(call, s, t);
+  const n = prepared.finish(sockets.call(prepared.name, prepared.args));
+  return n < 0 ? answeredOrWaits(n, !waits) : sends(call, s, bytes, n);
 }

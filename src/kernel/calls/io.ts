@@ -4,10 +4,11 @@ import { patternFaults } from "#drill/calls/stream";
 import { type Transfer, transferOf } from "#drill/calls/transfer";
 import { pattern } from "#drill/codec";
 import { symbol } from "#drill/symbols";
+import * as files from "#ffi/files";
 import * as libc from "#ffi/libc";
 import * as sockets from "#ffi/sockets";
-import { answered, answeredOrWaits, type KernelCall, type KernelSocket, Patience } from "./connection.ts";
-import { readDatagram, writeDatagram } from "./datagrams.ts";
+import { answered, answeredOrWaits, connects, type KernelCall, type KernelSocket, peerAddress } from "./connection.ts";
+import { datagramRead, readDatagram, writeDatagram } from "./datagrams.ts";
 
 const bit = (name: string): number => symbol(name)!;
 const PEEK = bit("MSG_PEEK");
@@ -32,37 +33,67 @@ export function ioCall(call: KernelCall): Attempt | undefined {
 }
 
 function read(call: KernelCall, t: Transfer): Attempt {
-  let got = 0;
-  const faults: string[] = [];
-  const patience = new Patience(call, "SO_RCVTIMEO");
   return call.on((s, now) => {
-    const over = patience.isOver(s, now);
-    if (s.isDatagram) return readDatagram(call, s, t, !over && !s.nonblocking && (t.flags & DONTWAIT) === 0);
-    if (over && got > 0) return done(got, ...faults);
-    const waits = !over && !s.nonblocking && (t.flags & DONTWAIT) === 0;
+    const waits = !s.nonblocking && (t.flags & DONTWAIT) === 0;
+    if (s.type === "file") {
+      const n = run(files.reading(s.fd, t.count));
+      s.content?.take(n);
+      return answeredOrWaits(n, s.nonblocking);
+    }
+    if (s.type === "datagram") return readDatagram(call, s, t, waits);
     if (t.count === 0 && call.name.startsWith("read")) return answered(sockets.readNothing(s.fd));
-    // A blocking read waits for SO_RCVLOWAT, of which a non-blocking one knows nothing.
-    if (waits && t.count > 0 && (t.flags & (ERRQUEUE | OOB)) === 0 && !lowWaterReached(s)) return undefined;
-    const stepsOver = (t.flags & (ERRQUEUE | OOB)) === 0 && atUrgentOctet(s);
-    const peeked = t.flags & PEEK ? peekOffset(s) : 0;
-    const received = sockets.receive(s.fd, t.count - got, t.flags, t.nowhere);
-    const { n } = received;
-    if (n < 0)
-      return got > 0 && n !== -AGAIN
-        ? done(got, ...faults)
-        : answeredOrWaits(n, !waits || (t.flags & (ERRQUEUE | OOB)) !== 0);
-    const aside = (t.flags & (ERRQUEUE | OOB)) !== 0;
-    if (n > 0 && stepsOver) s.read++;
-    if ((t.flags & TRUNC) === 0 && !aside) faults.push(...patternFaults(received.bytes, s.read + peeked));
-    if ((t.flags & PEEK) === 0 && !aside) s.read += n;
-    got += n;
-    const waitsForAll = waits && (t.flags & WAITALL) !== 0 && (t.flags & PEEK) === 0;
-    if (waitsForAll && got < t.count && n > 0) return undefined;
-    if (!t.message) return done(got, ...faults);
-    const controls = controlsOf(received.control, now);
-    const flags = received.flags & ~CMSG_CLOEXEC;
-    return done(got, ...faults, ...messageFaults(call, t.message, flags, controls, call.around.toleranceUsecs));
+    const aside = isAside(t);
+    // A blocking read waits for SO_RCVLOWAT, or for all: of that a non-blocking one knows nothing.
+    if (waits && t.count > 0 && !aside && !enoughIsThere(s, t)) return undefined;
+    const before = receivingFor(s, t);
+    const received = run(sockets.receiving(s.fd, t.count, t.flags, t.nowhere));
+    if (received.n < 0) return answeredOrWaits(received.n, !waits || aside);
+    return reads(call, s, t, before, received, now);
   });
+}
+
+/** It reads something other than the stream. */
+function isAside(t: Transfer): boolean {
+  return (t.flags & (ERRQUEUE | OOB)) !== 0;
+}
+
+function run<T>({ name, args, finish }: sockets.Prepared<T>): T {
+  return finish(sockets.call(name, args));
+}
+
+/** Where in the stream a read will begin. */
+export interface Place {
+  /** The urgent octet lies there, and is passed over. */
+  readonly stepsOver: boolean;
+  /** How far ahead a peek begins. */
+  readonly peeked: number;
+}
+
+export function receivingFor(s: KernelSocket, t: Transfer): Place {
+  if (s.type === "datagram") return { stepsOver: false, peeked: 0 };
+  return { stepsOver: !isAside(t) && atUrgentOctet(s), peeked: t.flags & PEEK ? peekOffset(s) : 0 };
+}
+
+/** What came of a read that is over. */
+export function reads(
+  call: KernelCall,
+  s: KernelSocket,
+  t: Transfer,
+  place: Place,
+  received: sockets.Received,
+  now: number,
+): Outcome {
+  const { n } = received;
+  if (s.type === "datagram") return datagramRead(call, t, received);
+  if (n < 0) return answered(n);
+  const aside = isAside(t);
+  if (n > 0 && place.stepsOver) s.read++;
+  const faults = (t.flags & TRUNC) === 0 && !aside ? patternFaults(received.bytes, s.read + place.peeked) : [];
+  if ((t.flags & PEEK) === 0 && !aside) s.read += n;
+  if (!t.message) return done(n, ...faults);
+  const controls = controlsOf(received.control, now);
+  const flags = received.flags & ~CMSG_CLOEXEC;
+  return done(n, ...faults, ...messageFaults(call, t.message, flags, controls, call.around.toleranceUsecs));
 }
 
 /** The next octet of the stream is the urgent one, and the kernel keeps it out of the stream. */
@@ -80,13 +111,17 @@ function peekOffset(s: KernelSocket): number {
   return Math.max(0, offset[0]!);
 }
 
-/** Whether as much waits as SO_RCVLOWAT asks for, or nothing more will come. */
-function lowWaterReached(s: KernelSocket): boolean {
+/** Whether a blocking read would return: as much waits as SO_RCVLOWAT or MSG_WAITALL ask for, or nothing more will come. */
+function enoughIsThere(s: KernelSocket, t: Transfer): boolean {
   const least = new Uint32Array(1);
   sockets.getOption(s.fd, bit("SOL_SOCKET"), bit("SO_RCVLOWAT"), new Uint8Array(least.buffer));
-  if (least[0]! <= 1) return true;
   const bits = sockets.wait([{ fd: s.fd, events: READABLE }], 0);
-  return typeof bits === "number" || bits[0] !== 0;
+  const isOver = typeof bits === "number" || (bits[0]! & ~bit("POLLIN")) !== 0;
+  if ((t.flags & WAITALL) === 0 || (t.flags & PEEK) !== 0)
+    return least[0]! <= 1 || typeof bits === "number" || bits[0] !== 0;
+  const waiting = new Uint8Array(4);
+  libc.ioctl(s.fd, bit("SIOCINQ"), waiting);
+  return isOver || new DataView(waiting.buffer).getUint32(0, true) >= t.count;
 }
 
 /** struct cmsghdr: length (64 bits), level, type; then the value. */
@@ -130,16 +165,20 @@ function cut(bytes: Uint8Array, lengths: readonly number[]): Uint8Array[] {
 
 function write(call: KernelCall, t: Transfer): Attempt {
   let sent = 0;
-  const patience = new Patience(call, "SO_SNDTIMEO");
-  return call.on((s, now): Outcome | undefined => {
+  return call.on((s): Outcome | undefined => {
     const nonblocking = s.nonblocking || (t.flags & DONTWAIT) !== 0;
-    if (s.isDatagram) return writeDatagram(call, s, t, !nonblocking && !patience.isOver(s, now));
+    if (s.type === "file") {
+      const { bytes, prepared } = sendingFor(call, s, t);
+      const n = run(prepared);
+      return n < 0 ? answeredOrWaits(n, nonblocking) : sends(call, s, bytes, n);
+    }
+    if (s.type === "datagram") return writeDatagram(call, s, t, !nonblocking);
     for (;;) {
       const n = writeOnce(call, s, t, sent);
       if (n < 0 && n !== -AGAIN) return sent > 0 ? done(sent) : answered(n);
       sent += Math.max(0, n);
       if (sent === t.count) return done(sent);
-      if (nonblocking || patience.isOver(s, now)) return sent > 0 ? done(sent) : answered(n);
+      if (nonblocking) return sent > 0 ? done(sent) : answered(n);
       // A call that blocks goes on until it must.
       if (n < 0) return undefined;
     }
@@ -148,21 +187,40 @@ function write(call: KernelCall, t: Transfer): Attempt {
 
 /** What is left of the octets, or the first of them that the kernel takes. */
 function writeOnce(call: KernelCall, s: KernelSocket, t: Transfer, sent: number): number {
-  const opens = (t.flags & FASTOPEN) !== 0 && sent === 0;
-  const bytes = t.text?.slice(sent) ?? pattern(s.wrote, t.count - sent);
-  const pieces = cut(bytes, t.pieces.length > 1 && sent === 0 ? t.pieces : [bytes.length]);
+  const { bytes, prepared } = sendingFor(call, s, t, sent);
+  const n = run(prepared);
+  if (t.flags & FASTOPEN && s.flow?.kind === "open" && (n >= 0 || n === -IN_PROGRESS)) connects(call, s, 4);
+  took(s, bytes, n);
+  return n;
+}
+
+/** The octets of a call, and the kernel's call that sends them. @param from how many of them went before. */
+export function sendingFor(
+  call: KernelCall,
+  s: KernelSocket,
+  t: Transfer,
+  from = 0,
+): { readonly bytes: Uint8Array; readonly prepared: sockets.Prepared<number> } {
+  const start = s.type === "stream" ? s.wrote : 0;
+  const bytes = t.text?.slice(from) ?? pattern(start, t.count - from);
+  if (s.type === "file") return { bytes, prepared: files.writing(s.fd, bytes) };
+  const pieces = cut(bytes, t.pieces.length > 1 && from === 0 ? t.pieces : [bytes.length]);
   if (t.flags & ZEROCOPY) s.lent.push(...pieces);
-  const to = opens ? sockets.socketAddress(call.ends.remote, call.around.connectPort) : null;
-  const n =
-    pieces.length > 1 && !opens
-      ? sockets.sendPieces(s.fd, pieces, t.flags)
-      : sockets.send(s.fd, t.nowhere ? t.count : pieces[0]!, t.flags, to);
-  if (opens && s.flow && s.flow.kind === "open" && (n >= 0 || n === -IN_PROGRESS)) {
-    s.flow.kind = "active";
-    s.flow.localPort = sockets.localPort(s.fd);
-    s.flow.remotePort = call.around.connectPort;
-  }
+  const addressed = call.name === "sendto" && call.syscall.args.length > 4 && !call.isNull(4);
+  const to = addressed && (s.type === "datagram" || (t.flags & FASTOPEN) !== 0) ? peerAddress(call, 4) : null;
+  return { bytes, prepared: sockets.sending(s.fd, t.nowhere ? t.count : pieces, t.flags, to) };
+}
+
+/** What came of a write that is over. */
+export function sends(call: KernelCall, s: KernelSocket, bytes: Uint8Array, n: number): Outcome {
+  if (s.type === "datagram" && n >= 0) call.around.datagrams.push(bytes);
+  if (s.type === "stream") took(s, bytes, n);
+  if (s.type === "file" && n > 0) s.content?.put(bytes.slice(0, n));
+  return answered(n);
+}
+
+/** The kernel took the first octets of a call: they are the stream's next. */
+export function took(s: KernelSocket, bytes: Uint8Array, n: number): void {
   if (n > 0) s.flow?.wrote(s.wrote, bytes.subarray(0, n));
   s.wrote += Math.max(0, n);
-  return n;
 }

@@ -1,10 +1,9 @@
-import { begin, eventFaults } from "#drill/calls/poll";
+import type { Value } from "#drill/ast";
+import { eventFaults } from "#drill/calls/poll";
 import { type Attempt, done, failed, type Outcome, opened } from "#drill/calls/sockets";
-import { maskText, symbol } from "#drill/symbols";
+import { maskText } from "#drill/symbols";
 import * as sockets from "#ffi/sockets";
 import { answered, type KernelCall, KernelSocket } from "./connection.ts";
-
-const INTERRUPTED = symbol("EINTR")!;
 
 export function pollCall(call: KernelCall): Attempt | undefined {
   switch (call.name) {
@@ -25,32 +24,43 @@ export function pollCall(call: KernelCall): Attempt | undefined {
 
 function epollCreate(): Outcome {
   const fd = sockets.epollCreate();
-  return fd < 0 ? answered(fd) : opened(new KernelSocket(fd, undefined, false));
+  return fd < 0 ? answered(fd) : opened(new KernelSocket(fd, undefined, false, "epoll"));
 }
 
+/** A call with a timeout waits (`waiting.ts`); here it answers for the moment. */
 function poll(call: KernelCall): Attempt {
-  const list = call.value(0);
   const timeout = call.number(2);
-  if (list.kind !== "list") return call.unsupported("poll without a list");
-  let began: number | undefined;
-  return (now) => {
-    began = begin(call.around, began, now, timeout);
-    const entries = list.items.map((entry) => ({
-      fd: kernelNumber(call, call.field(entry, "fd") ?? -1),
-      events: call.field(entry, "events") ?? 0,
-    }));
-    const bits = sockets.wait(entries, 0);
-    if (typeof bits === "number") return bits === -INTERRUPTED ? undefined : answered(bits);
-    const ready = bits.filter((each) => each !== 0).length;
-    const over = timeout === 0 || (timeout > 0 && now >= began + timeout * 1_000);
-    if (ready === 0 && !over) return undefined;
-    const faults = list.items.flatMap((entry, i) => {
-      const expected = call.field(entry, "revents") ?? 0;
-      const actual = bits[i]!;
-      return actual === expected ? [] : [`revents is ${maskText(actual, "POLL")}, not ${maskText(expected, "POLL")}`];
-    });
-    return done(ready, ...faults);
+  return () => {
+    const bits = sockets.wait(entriesOf(call), 0);
+    const none = typeof bits !== "number" && bits.every((each) => each === 0);
+    return none && timeout !== 0 ? undefined : polled(call, bits);
   };
+}
+
+function entriesOf(call: KernelCall): sockets.PollEntry[] {
+  return itemsOf(call).map((entry) => ({
+    fd: kernelNumber(call, call.field(entry, "fd") ?? -1),
+    events: call.field(entry, "events") ?? 0,
+  }));
+}
+
+function itemsOf(call: KernelCall): readonly Value[] {
+  const list = call.value(0);
+  return list.kind === "list" ? list.items : call.unsupported("poll without a list");
+}
+
+export function polling(call: KernelCall): sockets.Prepared<number[] | number> {
+  return sockets.waiting(entriesOf(call), call.number(2) * 1_000);
+}
+
+export function polled(call: KernelCall, bits: readonly number[] | number): Outcome {
+  if (typeof bits === "number") return answered(bits);
+  const faults = itemsOf(call).flatMap((entry, i) => {
+    const expected = call.field(entry, "revents") ?? 0;
+    const actual = bits[i]!;
+    return actual === expected ? [] : [`revents is ${maskText(actual, "POLL")}, not ${maskText(expected, "POLL")}`];
+  });
+  return done(bits.filter((each) => each !== 0).length, ...faults);
 }
 
 /** A negative one poll() passes over; one that the script does not have is surely closed. */
@@ -72,18 +82,22 @@ function control(call: KernelCall, epoll: KernelSocket): Outcome {
 }
 
 function wait(call: KernelCall): Attempt {
-  const expected = call.value(1);
-  const room = call.number(2);
   const timeout = call.number(3);
-  let began: number | undefined;
-  return (now) => {
-    began = begin(call.around, began, now, timeout);
-    const epoll = call.socket(0);
-    if (!epoll) return failed("EBADF");
-    const events = sockets.epollEvents(epoll.fd, room);
-    if (typeof events === "number") return events === -INTERRUPTED ? undefined : answered(events);
-    const over = timeout === 0 || (timeout > 0 && now >= began + timeout * 1_000);
-    if (events.length === 0 && !over) return undefined;
-    return done(events.length, ...eventFaults(call, expected, events));
-  };
+  return call.on((epoll) => {
+    const events = sockets.epollEvents(epoll.fd, call.number(2));
+    const none = typeof events !== "number" && events.length === 0;
+    return none && timeout !== 0 ? undefined : waited(call, events);
+  });
+}
+
+export function waitingForEvents(
+  call: KernelCall,
+  epoll: KernelSocket,
+): sockets.Prepared<sockets.EpollEvent[] | number> {
+  return sockets.epollWaiting(epoll.fd, call.number(2), call.number(3));
+}
+
+export function waited(call: KernelCall, events: readonly sockets.EpollEvent[] | number): Outcome {
+  if (typeof events === "number") return answered(events);
+  return done(events.length, ...eventFaults(call, call.value(1), events));
 }

@@ -25,8 +25,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: ["tcpnet demo", "tcpnet demo --loss 1% --delay 20ms", "tcpnet demo --size 64M -w demo.pcapng"],
     about:
       "Creates a private network namespace with both devices, starts host and peer in it, sends data in both directions\n" +
-      "and compares checksums. Your own network is not touched. Where this system allows no namespace, the two stacks\n" +
-      "are connected in memory instead.",
+      "and checks every byte. Nothing is stored, and your own network is not touched. Where this system allows no\n" +
+      "namespace, the two stacks are connected in memory instead.",
     groups: [
       group(
         "Traffic",
@@ -44,6 +44,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["1", "data is missing or differs, or something failed"],
       ["2", "wrong usage: nothing was done"],
       ["129, 130, 143", "ended by a closed terminal, Ctrl-C or SIGTERM"],
+      ["141", "nobody reads its output any more"],
     ],
     load: () => import("./commands/demo.ts"),
   },

@@ -2,8 +2,10 @@
 
 import { bytesText, rateText } from "#observe/units";
 import type { Socket } from "#socket/types";
+import type { Role } from "./endpoint.ts";
 import type { Ends } from "./ends.ts";
 import { agreedText, figuresText, rttText, summaryFacts, summaryLines } from "./figures.ts";
+import { KnownSink, KnownSource } from "./known-data.ts";
 import { DISCARD, echo, Flow, PatternSource, receive, type Sink, type Source, send } from "./pump.ts";
 import type { Service } from "./session-options.ts";
 import { redraws, shownBeside } from "./terminal.ts";
@@ -93,9 +95,19 @@ export class Conversation {
       case "source":
         await Promise.all([this.#send(new PatternSource(service.size), true), receive(socket, DISCARD, received)]);
         return;
+      case "verify":
+        return this.#verify(service.size, service.role);
       case "pipe":
         return ends.listenOnly ? this.#receiveThenClose(ends.sink) : this.#exchange(ends);
     }
+  }
+
+  async #verify(size: number, role: Role): Promise<void> {
+    const other = role === "host" ? "peer" : "host";
+    const back = receive(this.socket, new KnownSink(other, size), this.received).then(() =>
+      this.#voice.event("verified", { bytes: size }, `· what the ${other} sent arrived complete and unchanged`),
+    );
+    await Promise.all([this.#send(new KnownSource(role, size), true), back]);
   }
 
   async #exchange({ source, sink, sendsWhole, typing, shown }: Ends): Promise<void> {

@@ -1,4 +1,3 @@
-import { usageError } from "./cli-error.ts";
 import type { Flags } from "./flags.ts";
 import { type Impairment, impairment, LINK_FLAGS, refuseLoneSeed } from "./link-flags.ts";
 import { mannerOf } from "./session-options.ts";
@@ -21,14 +20,11 @@ export interface DemoOptions {
 const SIZE = 8e6;
 /** A bad link is slow: enough to see what it does. */
 const SIZE_IMPAIRED = 1e6;
-const SIZE_MAX = 4e9;
 
 export function demoOptions(flags: Flags): DemoOptions {
   const link = impairment(flags);
   refuseLoneSeed(flags, link);
   const size = flags.size("size") ?? (link === null ? SIZE : SIZE_IMPAIRED);
-  if (size > SIZE_MAX)
-    throw usageError(`--size ${flags.text("size")} is too much`, "both files lie on this disk", "up to 4G");
   const given = LINK_FLAGS.map((name) => [name, flags.text(name)] as const);
   return {
     size,

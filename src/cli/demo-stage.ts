@@ -1,10 +1,8 @@
 /** The demo's two actors and the story that their events make. */
-import { createHash, randomFillSync } from "node:crypto";
-import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { clockText } from "#observe/units";
-import { CliError, fileError } from "./cli-error.ts";
+import { DemoProgress, type Received } from "./demo-progress.ts";
 import type { Role } from "./endpoint.ts";
-import { dim, say, sayProgress, yellow } from "./terminal.ts";
+import { dim, say, sayProgress, speechFailure, yellow } from "./terminal.ts";
 import type { Manner } from "./voice.ts";
 
 /** An event as the actors' JSON lines have it. */
@@ -25,14 +23,22 @@ export class Stage {
   #waiting: { readonly role: Role; readonly told: Told }[] = [];
   readonly #timer: NodeJS.Timeout;
   readonly summaries: Partial<Record<Role, Told>> = {};
+  /** How many bytes each of them received and found to be the ones that were sent. */
+  readonly verified: Partial<Record<Role, number>> = {};
   /** What either of them warned of. */
   readonly warnings: string[] = [];
   /** What each actor said when it failed. */
   readonly errors: Partial<Record<Role, string>> = {};
   readonly #listeners: ((role: Role, told: Told) => void)[] = [];
 
-  constructor(manner: Manner) {
+  /** Called once when what is told cannot be written any more: nobody learns the result. */
+  onUnheard: (() => void) | null = null;
+  readonly #progress: DemoProgress;
+
+  /** @param size octets that each of them sends. */
+  constructor(manner: Manner, size: number) {
     this.#manner = manner;
+    this.#progress = new DemoProgress(size);
     this.#timer = setInterval(() => this.#flush(Date.now() - SETTLE_MS), SETTLE_MS / 2);
   }
 
@@ -47,6 +53,7 @@ export class Stage {
     }
     if (told.event === undefined) this.errors[role] = [told.what, told.why, told.fix].filter(Boolean).join("; ");
     if (told.event === "summary") this.summaries[role] = told;
+    if (told.event === "verified") this.verified[role] = Number(told.bytes);
     if (told.event !== undefined) this.#waiting.push({ role, told });
     for (const listener of this.#listeners) listener(role, told);
   }
@@ -70,6 +77,9 @@ export class Stage {
     const due = this.#waiting.filter(({ told }) => told.at * 1000 <= until).sort((a, b) => a.told.at - b.told.at);
     this.#waiting = this.#waiting.filter(({ told }) => told.at * 1000 > until);
     for (const { role, told } of due) this.#tell(role, told);
+    if (speechFailure() === null) return;
+    this.onUnheard?.();
+    this.onUnheard = null;
   }
 
   #tell(role: Role, told: Told): void {
@@ -83,43 +93,8 @@ export class Stage {
     if (text === undefined || told.event === "listen") return;
     // Whoever wants to hear of errors alone hears of warnings, too.
     if (this.#manner === "quiet" && told.event !== "warning") return;
-    const line = `${dim(clockText((told.at - this.#began) * 1e6))}  ${role} │ ${text}`;
-    if (told.event === "interval") sayProgress(line);
-    else say(line);
+    const time = (told.at - this.#began) * 1e6;
+    if (told.event === "interval") this.#progress.tell(role, told.received as Received, time);
+    else say(`${dim(clockText(time))}  ${role} │ ${text}`);
   }
-}
-
-const BLOCK = 1 << 20;
-
-/** Writes `size` random bytes. */
-export function writeRandom(path: string, size: number): void {
-  const block = Buffer.alloc(Math.min(BLOCK, Math.max(size, 1)));
-  const fd = openSync(path, "w");
-  try {
-    for (let left = size; left > 0; ) left -= writeSync(fd, randomFillSync(block), 0, Math.min(left, block.length));
-  } catch (error) {
-    const { code = "", message } = error as NodeJS.ErrnoException;
-    const { what, why, exitCode } = fileError(path, code, message, "write");
-    throw new CliError(exitCode, what, why, "send less (--size 1M), or put the files elsewhere: TMPDIR=/var/tmp");
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** The SHA-256 of a file, in hexadecimal; "" where it does not exist. */
-export function sha256(path: string): string {
-  const hash = createHash("sha256");
-  const block = Buffer.alloc(BLOCK);
-  let fd: number;
-  try {
-    fd = openSync(path, "r");
-  } catch {
-    return "";
-  }
-  try {
-    for (let n = 0; (n = readSync(fd, block)) > 0; ) hash.update(block.subarray(0, n));
-  } finally {
-    closeSync(fd);
-  }
-  return hash.digest("hex");
 }

@@ -1,8 +1,7 @@
 /** The end of the demo: whether every byte arrived, and what to type next. */
-import { join } from "node:path";
 import { exactBytesText } from "#observe/units";
 import type { DemoOptions } from "./demo-plan.ts";
-import { type Stage, sha256, type Told } from "./demo-stage.ts";
+import type { Stage, Told } from "./demo-stage.ts";
 import type { Role } from "./endpoint.ts";
 import { EXIT_FAILURE, EXIT_OK } from "./exit-codes.ts";
 import { rateOf } from "./figures.ts";
@@ -18,37 +17,36 @@ interface Direction {
   /** Null where the data came in one piece. */
   readonly bits_per_second: number | null;
   readonly retransmits: number;
-  readonly sha256: string;
+  /** The receiver compared every byte with what was sent. */
   readonly equal: boolean;
 }
 
-/** Compares what was sent with what arrived, and tells it; answers the exit code. @param codes those of the two programs. */
-export function verdict(options: DemoOptions, folder: string, stage: Stage, codes: Record<Role, number>): number {
+/** Tells whether every byte arrived; answers the exit code. @param codes those of the two programs. */
+export function verdict(options: DemoOptions, stage: Stage, codes: Record<Role, number>): number {
   const { manner } = options;
   let well = true;
   for (const role of ["host", "peer"] as const) {
-    const direction = judge(role, options, folder, stage);
+    const direction = judge(role, options, stage);
     // All may have arrived although a program failed: its capture found the disk full.
     well &&= direction.equal && codes[role] === EXIT_OK;
     if (manner === "json") say(JSON.stringify({ schema: "tcpnet.demo/1", ...direction }));
     else if (manner === "plain" || !direction.equal) say(directionText(direction));
-    if (stage.errors[role] !== undefined) say(`  ✗ ${role}: ${stage.errors[role]}`);
+    const error = stage.errors[role] ?? (codes[role] === EXIT_OK ? undefined : `ended with exit code ${codes[role]}`);
+    if (error !== undefined) say(`  ✗ ${role}: ${error}`);
   }
   if (well && manner === "plain") tellNext(options, stage.warnings.length === 0);
   return well ? EXIT_OK : EXIT_FAILURE;
 }
 
-function judge(from: Role, options: DemoOptions, folder: string, stage: Stage): Direction {
+function judge(from: Role, options: DemoOptions, stage: Stage): Direction {
   const to = from === "host" ? "peer" : "host";
-  const arrived = sha256(join(folder, `from-${from}.copy`));
   return {
     from,
     to,
     bytes: options.size,
     bits_per_second: fact(stage.summaries[to], "received", "bits_per_second") ?? null,
     retransmits: fact(stage.summaries[from], "info", "retransTotal") ?? 0,
-    sha256: arrived,
-    equal: arrived === sha256(join(folder, `from-${from}`)),
+    equal: stage.verified[to] === options.size,
   };
 }
 
@@ -56,13 +54,13 @@ function fact(summary: Told | undefined, group: string, name: string): number | 
   return (summary?.[group] as Readonly<Record<string, number | null>> | undefined)?.[name];
 }
 
-function directionText({ from, to, bytes, bits_per_second, retransmits, sha256, equal }: Direction): string {
+function directionText({ from, to, bytes, bits_per_second, retransmits, equal }: Direction): string {
   const columns = [
     exactBytesText(bytes),
     rateOf(bytes, bits_per_second).padEnd(11),
     `${retransmits} resent`.padEnd(10),
   ];
-  const proof = equal ? `SHA-256 equal  ${sha256.slice(0, 8)}…` : "SHA-256 DIFFERS";
+  const proof = equal ? "every byte as sent" : "NOT ALL AS SENT";
   const line = `  ${equal ? "✓" : "✗"} ${from} → ${to}   ${columns.join("   ")}   ${proof}`;
   return equal ? green(line) : bold(line);
 }

@@ -1,9 +1,8 @@
 /** Where the bytes of a connection come from and go to: files, or standard input and output. All are opened before anything else. */
 import { closeSync, readFileSync } from "node:fs";
-import { CliError, usageError } from "./cli-error.ts";
-import { EXIT_FAILURE } from "./exit-codes.ts";
+import { usageError } from "./cli-error.ts";
 import { openToRead, refuseDirectory } from "./named-files.ts";
-import { STDERR, STDOUT, wasClosed } from "./print.ts";
+import { refuseClosedOutput, STDERR, STDOUT } from "./print.ts";
 import { FileSink, FileSource, kindOf, type Sink, type Source } from "./pump.ts";
 import { ReceivedFile } from "./received-file.ts";
 import { type FileInUse, refuseSameFile } from "./same-file.ts";
@@ -109,16 +108,6 @@ function reader(fd: number, path: string, start: number | null, sendsWhole: bool
 /** Where the shell, or who read before us, left the descriptor. */
 function positionOf(fd: number): number {
   return Number(/^pos:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"))?.[1] ?? 0);
-}
-
-function refuseClosedOutput(): void {
-  if (!wasClosed(STDOUT)) return;
-  throw new CliError(
-    EXIT_FAILURE,
-    `cannot write ${OUTPUT}`,
-    "it is closed: what arrives would be lost",
-    "redirect it to a file, or to /dev/null",
-  );
 }
 
 /** Every file of the command line. */

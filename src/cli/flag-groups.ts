@@ -11,6 +11,7 @@ export const SERVICE = [
   ["--echo", "send back what is received"],
   ["--discard", "throw away what is received"],
   ["--source <size>", "send so many bytes of a test pattern, such as 64M, then close"],
+  ["--verify <size>", "send so many random bytes and check those of the other side; use it on both sides"],
 ] as const;
 
 export const TRAFFIC = [

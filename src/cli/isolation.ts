@@ -4,7 +4,11 @@ import { findTool, isRoot, toolEnvironment } from "#ffi/environment";
 /** How a private network can be had here: the command that runs another in one, or why not. */
 export type Isolation = { readonly command: readonly string[] } | { readonly refused: string };
 
-export function isolation(): Isolation {
+/** Processes of its own as well: when the one that is started ends, however it does, the kernel ends all of them. */
+const OWN_PROCESSES = ["--pid", "--fork"];
+
+/** @param processes whether the command is to have a process namespace, too. */
+export function isolation({ processes = false } = {}): Isolation {
   try {
     accessSync("/dev/net/tun", constants.R_OK | constants.W_OK);
   } catch (error) {
@@ -13,9 +17,10 @@ export function isolation(): Isolation {
   }
   const [unshare, ip] = ["unshare", "ip"].map(findTool);
   if (!unshare || !ip) return { refused: `the program ${unshare ? "ip" : "unshare"} is missing` };
+  const own = ["--net", ...(processes ? OWN_PROCESSES : [])];
   const ways = [
-    [unshare, "--net"],
-    [unshare, "--user", "--map-root-user", "--net"],
+    [unshare, ...own],
+    [unshare, "--user", "--map-root-user", ...own],
   ];
   let said = "";
   for (const way of isRoot() ? ways : ways.slice(1)) {
@@ -48,12 +53,25 @@ export function toldInside(name: (typeof TOLD_INSIDE)[number]): string | undefin
   return told !== undefined && hasOwnNetwork() ? told : undefined;
 }
 
-/** Whether our network namespace is another one than our parent's. */
+/** Whether our network namespace is another one than that of whoever started us. */
 function hasOwnNetwork(): boolean {
   try {
-    return readlinkSync(`/proc/${process.ppid}/ns/net`) !== readlinkSync("/proc/self/ns/net");
+    return readlinkSync(`/proc/${starter()}/ns/net`) !== readlinkSync("/proc/self/ns/net");
   } catch {
     // A process outside of our user namespace does not show us its namespaces. In the first user namespace all ids are there.
     return readFileSync("/proc/self/uid_map", "utf8").trim().split(/\s+/)[2] !== "4294967295";
   }
+}
+
+/**
+ * The program that started us, as /proc counts processes. `unshare --net` becomes us; with `--fork` it stays, in our network,
+ * as the parent of the first process of a namespace.
+ */
+function starter(): number {
+  const parent = parentOf("self");
+  return process.pid === 1 ? parentOf(parent) : parent;
+}
+
+function parentOf(pid: number | "self"): number {
+  return Number(/^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
 }

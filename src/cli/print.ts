@@ -1,5 +1,6 @@
 import { readFileSync, writeSync } from "node:fs";
-import { fileError } from "./cli-error.ts";
+import { CliError, fileError } from "./cli-error.ts";
+import { EXIT_FAILURE } from "./exit-codes.ts";
 
 export const STDOUT = 1;
 export const STDERR = 2;
@@ -18,7 +19,7 @@ export class OutputClosed extends Error {
  * keeps in memory what a pipe has no room for, and loses it at the end.) Throws OutputClosed, or CliError.
  */
 export function print(text: string): void {
-  if (wasClosed(STDOUT)) throw fileError("standard output", "EBADF", "it is closed", "write");
+  refuseClosedOutput();
   try {
     writeWhole(STDOUT, text);
   } catch (error) {
@@ -30,21 +31,27 @@ export function print(text: string): void {
 const CLOSE_ON_EXEC = 0o2000000;
 
 /**
- * Whether we were started with this standard descriptor closed (`>&-`). Bun opens /dev/null in its place, so that writing
+ * Whether we were started with standard output closed (`>&-`). Bun opens /dev/null in its place, so that writing
  * works and everything is lost; but it opens it close-on-exec, which nothing that a shell hands over can be.
  */
-export function wasClosed(fd: number): boolean {
-  let closed = closedAtStart.get(fd);
-  if (closed === undefined) closedAtStart.set(fd, (closed = isCloseOnExec(fd)));
-  return closed;
-}
-
-const closedAtStart = new Map<number, boolean>();
-
-function isCloseOnExec(fd: number): boolean {
-  const flags = /^flags:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"))?.[1] ?? "0";
+function wasClosed(): boolean {
+  const flags = /^flags:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${STDOUT}`, "utf8"))?.[1] ?? "0";
   return (Number.parseInt(flags, 8) & CLOSE_ON_EXEC) !== 0;
 }
+
+/** Throws CliError where everything that goes to standard output would be lost. */
+export function refuseClosedOutput(): void {
+  isClosed ??= wasClosed();
+  if (!isClosed) return;
+  throw new CliError(
+    EXIT_FAILURE,
+    "cannot write standard output",
+    "it is closed: everything would be lost",
+    "redirect it to a file, or to /dev/null",
+  );
+}
+
+let isClosed: boolean | undefined;
 
 /** What it means that a file or pipe takes no more. */
 export function outputFailure(path: string, { code = "", message }: NodeJS.ErrnoException): Error {

@@ -13,7 +13,8 @@ export type Service =
   | { readonly kind: "pipe" }
   | { readonly kind: "echo" }
   | { readonly kind: "discard" }
-  | { readonly kind: "source"; readonly size: number };
+  | { readonly kind: "source"; readonly size: number }
+  | { readonly kind: "verify"; readonly size: number; readonly role: Role };
 
 /** Everything that `host` and `peer` are told, checked. */
 export interface SessionOptions {
@@ -55,7 +56,7 @@ export const DEFAULT_PORT = 7000;
 /** Reads the words and flags of `host` and `peer`. Throws CliError. */
 export function sessionOptions(role: Role, { args, flags }: Call): SessionOptions {
   const [tun, cidr, remote] = args as [string, string, string];
-  const service = serviceOf(flags);
+  const service = serviceOf(role, flags);
   const send = flags.text("send");
   const recv = flags.text("recv");
   const write = flags.text("write");
@@ -86,7 +87,7 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
   if (simultaneous && (where.remote === null || keep)) {
     throw usageError("--simultaneous needs one remote", "both sides open actively, to an address that each knows");
   }
-  const serves = keep || (role === "host" && service.kind !== "pipe");
+  const serves = keep || (role === "host" && service.kind !== "pipe" && service.kind !== "verify");
   return {
     endpoint: where,
     port: flags.whole("port", 1, 65_535) ?? DEFAULT_PORT,
@@ -126,12 +127,15 @@ export function mannerOf(flags: Flags): Manner {
   return flags.has("json") ? "json" : flags.has("quiet") ? "quiet" : "plain";
 }
 
-function serviceOf(flags: Flags): Service {
-  const size = flags.size("source");
-  const kinds = [flags.has("echo"), flags.has("discard"), size !== undefined].filter(Boolean).length;
-  if (kinds > 1) throw usageError("--echo, --discard and --source exclude one another");
-  if (size !== undefined) return { kind: "source", size };
-  return { kind: flags.has("echo") ? "echo" : flags.has("discard") ? "discard" : "pipe" };
+function serviceOf(role: Role, flags: Flags): Service {
+  const [source, verify] = [flags.size("source"), flags.size("verify")];
+  const given: Service[] = [];
+  if (flags.has("echo")) given.push({ kind: "echo" });
+  if (flags.has("discard")) given.push({ kind: "discard" });
+  if (source !== undefined) given.push({ kind: "source", size: source });
+  if (verify !== undefined) given.push({ kind: "verify", size: verify, role });
+  if (given.length > 1) throw usageError("--echo, --discard, --source and --verify exclude one another");
+  return given[0] ?? { kind: "pipe" };
 }
 
 /** As many as a heap of them may have; the memory of one is a few kilobytes. */

@@ -1,7 +1,7 @@
 import { isatty } from "node:tty";
 import { terminalColumns } from "#ffi/descriptor";
 import { LineQueue } from "./line-queue.ts";
-import { put, queueText, STDERR, STDOUT } from "./print.ts";
+import { outputFailure, put, queueText, STDERR, STDOUT } from "./print.ts";
 
 /** Columns of a terminal that does not say how many it has. */
 const COLUMNS = 80;
@@ -82,6 +82,12 @@ export function sayProgress(line: string): void {
   if (!redraws() || (line === "" && !progressShown) || queue?.isBehind === true) return;
   show(`\r\x1b[K${line.slice(0, columnsOf(out) - 1)}`);
   progressShown = line !== "";
+}
+
+/** Why words on standard output, which are the command's result, could not be written; null: they were, so far. */
+export function speechFailure(): Error | null {
+  const code = out === STDOUT ? (queue?.error ?? "") : "";
+  return code === "" ? null : outputFailure("standard output", Object.assign(new Error(code), { code }));
 }
 
 function show(text: string): void {

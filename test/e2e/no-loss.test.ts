@@ -40,7 +40,7 @@ labTest("standard output that is closed is refused before anything is sent: 1", 
   const { code, stderr } = await lab.shell(`$T ${HOST.join(" ")} >&-`).ended;
   expect({ code, said: stderr }).toEqual({
     code: 1,
-    said: "[error] cannot write standard output\n        it is closed: what arrives would be lost\n        redirect it to a file, or to /dev/null\n",
+    said: "[error] cannot write standard output\n        it is closed: everything would be lost\n        redirect it to a file, or to /dev/null\n",
   });
   // What does not need it does not mind.
   const host = lab.shell(`$T ${HOST.join(" ")} --recv ${lab.file("a")} >&- </dev/null`);

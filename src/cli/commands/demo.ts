@@ -1,6 +1,4 @@
-import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { closeSync, openSync } from "node:fs";
 import { controlPath } from "#chaos/control-path";
 import { NO_OFFLOAD } from "#device/device";
 import { pair } from "#device/pair";
@@ -10,21 +8,23 @@ import { netup } from "#netup/netup";
 import { exactBytesText } from "#observe/units";
 import { CliError, fileError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
+import { followOutside, runInside, STOPS, type Stop, sayGoodbye } from "../demo-inside.ts";
 import { type DemoOptions, demoOptions } from "../demo-plan.ts";
-import { Stage, writeRandom } from "../demo-stage.ts";
+import { Stage } from "../demo-stage.ts";
 import { verdict } from "../demo-verdict.ts";
 import { type Endpoint, endpoint, type Role } from "../endpoint.ts";
 import { openEnds } from "../ends.ts";
-import { EXIT_FAILURE, EXIT_OK, EXIT_SIGHUP, EXIT_SIGINT, EXIT_SIGTERM } from "../exit-codes.ts";
+import { EXIT_FAILURE, EXIT_OK, EXIT_SIGINT } from "../exit-codes.ts";
 import { DEMO_INSIDE, DEMO_SOCKET, isolation, toldInside } from "../isolation.ts";
 import { LAB } from "../lab.ts";
 import { controlLink } from "../link-control.ts";
 import { captured, endCapture } from "../open-capture.ts";
 import { impaired } from "../open-device.ts";
+import { refuseClosedOutput } from "../print.ts";
 import { programName, selfCommand } from "../program.ts";
 import { Session } from "../session.ts";
 import type { SessionOptions } from "../session-options.ts";
-import { bold, say, speakOnStandardOutput, speakWithoutWaiting } from "../terminal.ts";
+import { bold, say, speakOnStandardOutput, speakWithoutWaiting, speechFailure } from "../terminal.ts";
 import { Voice } from "../voice.ts";
 import { wrapped } from "../wrapped.ts";
 
@@ -38,19 +38,19 @@ const PORT = 7007;
 export async function run({ flags }: Call): Promise<number> {
   const options = demoOptions(flags);
   if (options.write !== undefined && options.write !== "-") checkWritable(options.write);
+  refuseClosedOutput();
   // The story is the result; only a capture may take its place.
   if (options.write !== "-") speakOnStandardOutput();
-  const inside = toldInside(DEMO_INSIDE);
-  if (inside !== undefined)
-    return await perform(options, `a network of its own (${inside}); this machine is not touched`);
+  const how = toldInside(DEMO_INSIDE);
+  if (how !== undefined) return await inside(options, how);
   if (options.memory)
     return await perform(options, "in memory, as asked: two stacks in one program, no kernel between them");
-  const way = isolation();
+  const way = isolation({ processes: true });
   if ("refused" in way) {
     const where = `in memory: two stacks in one program, no kernel between them, because ${way.refused}`;
     return await perform({ ...options, memory: true }, where);
   }
-  return await again(way.command);
+  return await runInside(way.command);
 }
 
 /** Told before anything begins. */
@@ -63,58 +63,54 @@ function checkWritable(path: string): void {
   }
 }
 
-/** Runs this very program again inside of the network. */
-async function again(way: readonly string[]): Promise<number> {
-  const child = Bun.spawn([...way, ...selfCommand(process.argv.slice(2))], {
-    env: ownEnvironment({ [DEMO_INSIDE]: `unshare ${way.slice(1).join(" ")}`, [DEMO_SOCKET]: controlPath("demo") }),
-    stdio: ["inherit", "inherit", "inherit"],
-  });
-  // The one inside tidies up, and we wait for it. A Ctrl-C reaches it twice, which does no harm.
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => child.kill(signal));
-  return await child.exited;
+/** Inside of the private network. */
+async function inside(options: DemoOptions, how: string): Promise<number> {
+  try {
+    return await perform(options, `a network of its own (${how}); this machine is not touched`, followOutside);
+  } finally {
+    sayGoodbye();
+  }
 }
 
-async function perform(options: DemoOptions, where: string): Promise<number> {
-  const folder = newFolder();
+/** @param follow calls its argument when somebody else wants the demo to stop. */
+async function perform(
+  options: DemoOptions,
+  where: string,
+  follow?: (stop: (code: number) => void) => Promise<void>,
+): Promise<number> {
   const voice = new Voice(options.manner);
   speakWithoutWaiting((lines) => voice.gap(lines));
-  const stage = new Stage(options.manner);
+  const stage = new Stage(options.manner, options.size);
   let stopped = 0;
   const actors: { stop(): void }[] = [];
-  const stop = (code: number) => () => {
+  const stop = (code: number) => {
     stopped = code;
     for (const actor of actors) actor.stop();
   };
-  process.on("SIGINT", stop(EXIT_SIGINT));
-  process.on("SIGTERM", stop(EXIT_SIGTERM));
-  process.on("SIGHUP", stop(EXIT_SIGHUP));
+  for (const [signal, code] of Object.entries(STOPS)) process.on(signal as Stop, () => stop(code));
+  stage.onUnheard = () => stop(EXIT_FAILURE);
+  void follow?.(stop);
   try {
     if (options.manner === "plain") tellBeginning(options, where);
-    for (const role of ["host", "peer"] as const) writeRandom(join(folder, `from-${role}`), options.size);
     if (!options.memory) await prepare(options);
-    const codes = options.memory
-      ? await inMemory(options, folder, stage, actors)
-      : await inKernel(options, folder, stage, actors);
+    // Whoever was told to stop before there was an actor begins none.
+    const codes =
+      stopped !== 0
+        ? NOBODY
+        : options.memory
+          ? await inMemory(options, stage, actors)
+          : await inKernel(options, stage, actors);
     stage.end();
-    if (stopped !== 0) return stopped;
-    return verdict(options, folder, stage, codes);
+    const code = stopped !== 0 ? stopped : verdict(options, stage, codes);
+    const unheard = speechFailure();
+    if (unheard !== null) throw unheard;
+    return code;
   } finally {
     stage.end();
-    rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** Where what is sent and what arrives lies for a while. */
-function newFolder(): string {
-  const above = tmpdir();
-  try {
-    return mkdtempSync(join(above, "tcpnet-demo-"));
-  } catch (error) {
-    const { code = "", message } = error as NodeJS.ErrnoException;
-    const { why, exitCode } = fileError(above, code, message);
-    throw new CliError(exitCode, `no folder can be made in ${above}`, why, "say another: TMPDIR=/var/tmp");
-  }
-}
+const NOBODY: Record<Role, number> = { host: EXIT_FAILURE, peer: EXIT_FAILURE };
 
 function tellBeginning({ size, impairment, memory }: DemoOptions, where: string): void {
   const map = memory
@@ -143,20 +139,14 @@ async function prepare({ mtu }: DemoOptions): Promise<void> {
 }
 
 /** The real thing: two programs. */
-async function inKernel(
-  options: DemoOptions,
-  folder: string,
-  stage: Stage,
-  actors: { stop(): void }[],
-): Promise<Record<Role, number>> {
+async function inKernel(options: DemoOptions, stage: Stage, actors: { stop(): void }[]): Promise<Record<Role, number>> {
   const spawn = (role: Role, more: readonly string[]) => {
-    const other = role === "host" ? "peer" : "host";
-    const files = ["--send", join(folder, `from-${role}`), "--recv", join(folder, `from-${other}.copy`)];
     const plain = options.offload ? [] : ["--no-offload"];
     const args = [
       role,
       ...LAB[role],
-      ...files,
+      "--verify",
+      `${options.size}`,
       "--port",
       `${PORT}`,
       "--mtu",
@@ -202,12 +192,7 @@ async function listen(stream: ReadableStream<Uint8Array>, role: Role, stage: Sta
 }
 
 /** The same two sides in this program, where there can be no TUN device. */
-async function inMemory(
-  options: DemoOptions,
-  folder: string,
-  stage: Stage,
-  actors: { stop(): void }[],
-): Promise<Record<Role, number>> {
+async function inMemory(options: DemoOptions, stage: Stage, actors: { stop(): void }[]): Promise<Record<Role, number>> {
   const { mtu, impairment } = options;
   const offload = options.offload && impairment === null ? FULL_OFFLOAD : NO_OFFLOAD;
   const [a, b] = pair({ names: ["host", "peer"], mtu, queueLength: 2000, offload });
@@ -217,7 +202,7 @@ async function inMemory(
     const end = role === "host" ? a : impairment === null ? b : impaired(b, impairment);
     const path = role === "peer" ? options.write : undefined;
     const { device, capture } = captured(end, path, voice);
-    const its = sessionFor(role, options, folder);
+    const its = sessionFor(role, options);
     const session = await Session.open(its, openEnds(its), device, voice);
     const endControl = await controlLink(end, socket, voice);
     actors.push({ stop: () => session.abort(EXIT_SIGINT) });
@@ -239,21 +224,21 @@ async function inMemory(
   return codes;
 }
 
-function sessionFor(role: Role, options: DemoOptions, folder: string): SessionOptions {
+function sessionFor(role: Role, options: DemoOptions): SessionOptions {
   const [tun, cidr, remote] = LAB[role];
   const nobody = () => undefined;
   const where: Endpoint = { ...endpoint(role, { tun, cidr, remote }, nobody), inMemory: true };
   return {
     endpoint: where,
     port: PORT,
-    service: { kind: "pipe" },
+    service: { kind: "verify", size: options.size, role },
     keep: false,
     max: undefined,
     simultaneous: false,
     fastOpen: false,
     timeout: undefined,
-    send: join(folder, `from-${role}`),
-    recv: join(folder, `from-${role === "host" ? "peer" : "host"}.copy`),
+    send: undefined,
+    recv: undefined,
     listenOnly: false,
     ownPrefix: false,
     mtu: options.mtu,

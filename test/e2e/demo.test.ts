@@ -1,0 +1,129 @@
+/** The demo: nothing is stored, nothing is left behind however it ends, and it says how far it is. */
+import { expect } from "bun:test";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { HOST, type Lab, labTest, PEER, type Running, TCPNET } from "./lab.ts";
+
+const slow = (lab: Lab, ...flags: string[]) => lab.tcpnet("demo", "--rate", "2mbit", "--size", "10M", ...flags);
+
+/** The demo's processes: those outside and inside, host, peer. */
+async function family(
+  demo: Running,
+): Promise<{ outer: number; fork: number; inner: number; host: number; peer: number }> {
+  await demo.gives(2_000);
+  const outer = demo.child.pid;
+  const [fork] = childrenOf(outer);
+  const [inner] = childrenOf(fork!);
+  const actor = (role: string) => childrenOf(inner!).find((pid) => commandOf(pid).includes(`\0${role}\0`))!;
+  while (actor("peer") === undefined) await Bun.sleep(50);
+  return { outer, fork: fork!, inner: inner!, host: actor("host"), peer: actor("peer") };
+}
+
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/** All of them are gone, within a few seconds. */
+async function gone(pids: readonly number[]): Promise<void> {
+  for (let i = 0; i < 100 && pids.some((pid) => commandOf(pid) !== ""); i++) await Bun.sleep(50);
+  expect(pids.map(commandOf).filter(Boolean)).toEqual([]);
+}
+
+for (const victim of ["outer", "fork", "inner", "host", "peer"] as const) {
+  labTest(
+    `a demo of which one process (${victim}) is killed leaves none of the others, and no socket`,
+    async (lab) => {
+      const demo = slow(lab);
+      const all = await family(demo);
+      process.kill(all[victim], "SIGKILL");
+      const { code, stdout, stderr } = await demo.ended;
+      await gone(Object.values(all));
+      expect(code).toBe(victim === "outer" ? 137 : 1);
+      if (victim === "fork" || victim === "inner") expect(stderr).toContain("[error] the demo was killed");
+      if (victim === "host" || victim === "peer")
+        expect(stdout.toString()).toContain(`${victim}: ended with exit code 137`);
+      // The peer listens at it; where it is killed itself the next demo removes what it left.
+      if (victim !== "peer") expect((await lab.ns.run(["sh", "-c", "ls /run/tcpnet"])).stdout).toBe("");
+    },
+    { netup: null },
+  );
+}
+
+labTest(
+  "a demo that is ended by a signal ends with its code, and leaves no file anywhere",
+  async (lab) => {
+    mkdirSync(lab.file("tmp"));
+    for (const [signal, code] of [
+      ["SIGINT", 130],
+      ["SIGTERM", 143],
+      ["SIGHUP", 129],
+    ] as const) {
+      const demo = lab.start("env", `TMPDIR=${lab.file("tmp")}`, ...TCPNET, "demo", "--rate", "2mbit", "--json");
+      const all = await family(demo);
+      demo.child.kill(signal);
+      expect((await demo.ended).code).toBe(code);
+      await gone(Object.values(all));
+      expect(readdirSync(lab.file("tmp"))).toEqual([]);
+      expect((await lab.ns.run(["sh", "-c", "ls /run/tcpnet"])).stdout).toBe("");
+    }
+  },
+  { netup: null },
+);
+
+labTest(
+  "the demo of more than fits into memory or /tmp stores nothing, and without a terminal it says in lines how far it is",
+  async (lab) => {
+    await lab.ns.must(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", "/tmp"]);
+    const demo = await lab.tcpnet("demo", "--size", "5M", "--rate", "6mbit").ended;
+    expect(demo.code).toBe(0);
+    const lines = demo.stdout.toString().match(/^ *[\d.]+ {2}host → peer .*$/gm) ?? [];
+    expect(lines.length).toBeGreaterThan(0);
+    for (const line of lines) {
+      expect(line).toMatch(/host → peer \d+ % at [\d.]+ Mbit\/s {3}peer → host \d+ % at [\d.]+ Mbit\/s$/);
+      expect(line.length).toBeLessThanOrEqual(80);
+    }
+    expect(demo.stdout.toString()).toMatch(/✓ host → peer {3}5 MB .* every byte as sent\n.*✓ peer → host {3}5 MB/);
+  },
+  { netup: null },
+);
+
+labTest(
+  "a demo whose result cannot be written fails: a full disk, a reader that leaves",
+  async (lab) => {
+    const full = await lab.shell("$T demo --size 100k >/dev/full").ended;
+    expect([full.code, full.stderr]).toEqual([
+      1,
+      expect.stringContaining("cannot write standard output\n        the disk is full"),
+    ]);
+    const began = performance.now();
+    const left = await lab.shell('{ $T demo --size 10M --rate 1mbit; echo "code $?" >&2; } | head -n 1').ended;
+    expect(left.stderr).toBe("code 141\n");
+    // 80 s of transfer that nobody would learn of are not waited for.
+    expect(performance.now() - began).toBeLessThan(30_000);
+  },
+  { netup: null },
+);
+
+labTest("--verify on both sides checks every byte each way; another size on one side fails there", async (lab) => {
+  const host = lab.tcpnet(...HOST, "--verify", "3M");
+  await host.says(/waiting/);
+  const peer = lab.tcpnet(...PEER, "--verify", "3M");
+  const [h, p] = await Promise.all([host.ended, peer.ended]);
+  expect([h.code, p.code]).toEqual([0, 0]);
+  expect(h.stderr).toContain("· what the peer sent arrived complete and unchanged");
+  expect(p.stderr).toContain("· what the host sent arrived complete and unchanged");
+  const other = lab.tcpnet(...HOST, "--verify", "3M");
+  await other.says(/waiting/);
+  const less = lab.tcpnet(...PEER, "--verify", "2M");
+  const { code, stderr } = await other.ended;
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/2000000 of 3000000 bytes came\n +both sides need --verify with the same size/);
+  expect((await less.ended).code).not.toBe(0);
+});

@@ -1,132 +1,105 @@
 /**
- * `bun run test`: installs what tests need (not with --no-setup), then lint, types and every test; one summary, whose last
- * line is `N passed, N failed`. Words behind it are handed to `bun test` (`bun run test/run.ts test/tcp` runs only those).
+ * `bun run test`: installs what tests need, then checks style and types and runs every test file, each in a process of its
+ * own and some side by side. The last line is `N passed, N failed`.
  */
-import { fileURLToPath } from "node:url";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Job } from "./run/job.ts";
+import { allJobs } from "./run/jobs.ts";
+import { type Options, readOptions, USAGE } from "./run/options.ts";
+import { Pool } from "./run/pool.ts";
+import { about, clock, Progress, progressLine } from "./run/progress.ts";
+import { readSeconds, total, writeSeconds } from "./run/schedule.ts";
 import { setUp } from "./run/set-up.ts";
+import { slowest, summary } from "./run/summary.ts";
+import { buildCommand, PROGRAM_VARIABLE } from "./support/built-program.ts";
+import { ROOT } from "./support/root.ts";
 import { withSbin } from "./support/tools.ts";
 
-const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const BIN = `${ROOT}node_modules/.bin`;
+const SECONDS = `${ROOT}node_modules/.cache/tcpnet-test-seconds.json`;
 
-/** Where many things run beside a test, its five seconds are over before it is wrong. */
-const TIMEOUT_MS = "120000";
+/** What no test file may take, however busy the machine is. */
+const FILE_LIMIT_MS = 900_000;
 
-/** How much of the reason for a failure is repeated at the end. */
-const REASON_LINES = 40;
+const SIGNALS = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const;
 
-interface Counts {
-  readonly name: string;
-  readonly passed: number;
-  readonly failed: number;
-  readonly skipped: number;
-  readonly seconds: number;
-  /** What failed: its name, the command that runs it alone, and why. */
-  readonly failures: readonly string[];
+async function main(options: Options): Promise<number> {
+  const measured = readSeconds(SECONDS);
+  const jobs = allJobs(options.words, measured);
+  if (jobs.length === 0) {
+    console.log(`no test file has ${options.words.join(" or ")} in its path\n0 passed, 1 failed`);
+    return 1;
+  }
+  await setUp(options.setUp);
+  const folder = mkdtempSync(join(tmpdir(), "tcpnet-test-"));
+  try {
+    process.env[PROGRAM_VARIABLE] = join(folder, "tcpnet");
+    return await runAll(jobs, options.jobs, buildJob(join(folder, "tcpnet")));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
-/** Runs a tool to its end, its output passed on as it comes; what it said on stderr is handed over line by line as well. */
-async function run(
-  command: readonly string[],
-  onLine: (line: string) => void = () => {},
-): Promise<{ readonly code: number; readonly seconds: number }> {
+/** The program is built once, before every test that may want it. */
+function buildJob(program: string): Job {
+  const command = buildCommand(program);
+  return { name: "build", kind: "check", command, seconds: 2, alone: false, replay: "bun run build" };
+}
+
+async function runAll(jobs: readonly Job[], atOnce: number, build: Job): Promise<number> {
+  const expected = build.seconds + total(jobs, atOnce);
+  const side = atOnce === 1 ? "one at a time" : `${atOnce} at a time`;
+  console.log(`${jobs.length} test files and checks, ${side}: ${about(expected)} where nothing else runs.`);
   const began = performance.now();
-  const child = Bun.spawn([...command], {
-    cwd: ROOT,
-    env: process.env,
-    stdin: "ignore",
-    stdout: "inherit",
-    stderr: "pipe",
+  const seconds = () => (performance.now() - began) / 1000;
+  const pool = new Pool(ROOT, FILE_LIMIT_MS, (result) => {
+    if (result.failed > 0) progress.print(`\n✗ ${result.job.name}\n${result.output.trimEnd()}\n`);
   });
-  const decoder = new TextDecoder();
-  let rest = "";
-  for await (const chunk of child.stderr) {
-    process.stderr.write(chunk);
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-    rest = lines.pop()!;
-    for (const line of lines) onLine(Bun.stripANSI(line));
-  }
-  onLine(rest);
-  const code = await child.exited;
-  return { code, seconds: (performance.now() - began) / 1000 };
-}
-
-/** A tool that is right or wrong as a whole. */
-async function check(name: string, command: readonly string[]): Promise<Counts> {
-  const { code, seconds } = await run(command);
-  return { name, passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0, seconds, failures: [] };
-}
-
-/** What a failure leaves in `bun test`'s output is read again: it stands far above the summary. */
-class Failures {
-  readonly list: string[] = [];
-  #file = "";
-  #since: string[] = [];
-
-  line(text: string): void {
-    const heading = /^(\S+\.test\.ts):$/.exec(text);
-    if (heading) {
-      this.#file = heading[1]!;
-      this.#since = [];
-      return;
-    }
-    const name = /^\(fail\) (.*?)(?: \[[\d.]+m?s\])?$/.exec(text)?.[1];
-    if (name === undefined) {
-      if (text.trim() !== "") this.#since.push(text);
-      if (this.#since.length > REASON_LINES) this.#since.shift();
-      return;
-    }
-    const pattern = name
-      .split(" > ")
-      .at(-1)!
-      .replace(/[^\w ,:-]/g, ".");
-    this.list.push(
-      [`✗ ${name}`, `  bun test ${this.#file} -t '${pattern}'`, ...this.#since.map((l) => `  │ ${l}`)].join("\n"),
-    );
-    this.#since = [];
-  }
-}
-
-async function tests(args: readonly string[]): Promise<Counts> {
-  const failures = new Failures();
-  const counts = new Map<string, number>();
-  const { code, seconds } = await run(
-    [process.execPath, "test", "--reporter=dots", "--timeout", TIMEOUT_MS, ...args],
-    (line) => {
-      failures.line(line);
-      const count = /^\s*(\d+) (pass|fail|skip)$/.exec(line);
-      if (count) counts.set(count[2]!, Number(count[1]));
-    },
+  const progress = new Progress(() =>
+    progressLine({
+      seconds: seconds(),
+      expected,
+      ended: pool.results,
+      total: jobs.length + 1,
+      running: [...pool.running].map(({ job }) => job),
+    }),
   );
-  const failed = counts.get("fail") ?? 0;
-  // A run that ended without saying what failed (a crash, no test found) has failed.
-  return {
-    name: "tests",
-    passed: counts.get("pass") ?? 0,
-    failed: code !== 0 && failed === 0 ? 1 : failed,
-    skipped: counts.get("skip") ?? 0,
-    seconds,
-    failures: failures.list,
-  };
+  const interrupted = untilSignal().then(async (signal) => {
+    await pool.stop();
+    return signal;
+  });
+  const signal = await Promise.race([pool.run([build], 1).then(() => pool.run(jobs, atOnce)), interrupted]);
+  progress.close();
+  if (signal !== undefined) {
+    console.log(`ended by ${signal} after ${pool.results.length} of ${jobs.length + 1}; nothing of it runs any more`);
+    return 128 + SIGNALS[signal];
+  }
+  keepSeconds(pool);
+  console.log(`\n${clock(seconds())} in all; the longest: ${slowest(pool.results, 5)}`);
+  for (const line of summary(pool.results)) console.log(line);
+  return pool.results.some(({ failed }) => failed > 0) ? 1 : 0;
 }
 
-const args = process.argv.slice(2).filter((word) => word !== "--no-setup");
+function untilSignal(): Promise<keyof typeof SIGNALS> {
+  return new Promise((resolve) => {
+    for (const signal of Object.keys(SIGNALS) as (keyof typeof SIGNALS)[]) process.once(signal, () => resolve(signal));
+  });
+}
+
+/** The next run expects what this one took. A failure may have been quicker or slower than it should be. */
+function keepSeconds(pool: Pool): void {
+  const good = pool.results
+    .filter(({ failed }) => failed === 0)
+    .map(({ job, seconds }) => [job.name, seconds] as const);
+  const rounded = good.map(([name, seconds]) => [name, Math.round(seconds * 10) / 10] as const);
+  writeSeconds(SECONDS, { ...readSeconds(SECONDS), ...Object.fromEntries(rounded) });
+}
+
+const options = readOptions(process.argv.slice(2));
+if (options === null) {
+  console.log(USAGE);
+  process.exit(2);
+}
 process.env.PATH = withSbin(process.env.PATH);
-await setUp(!process.argv.includes("--no-setup"));
-const all = [
-  await check("lint", [`${BIN}/biome`, "check", "--error-on-warnings", "."]),
-  await check("types", [`${BIN}/tsc`, "--noEmit"]),
-  await tests(args),
-];
-console.log("");
-for (const failure of all.flatMap((each) => each.failures)) console.log(`${failure}\n`);
-for (const { name, passed, failed, skipped, seconds } of all) {
-  const skips = skipped > 0 ? `, ${skipped} skipped` : "";
-  console.log(
-    `${failed === 0 ? "✓" : "✗"} ${name.padEnd(6)} ${passed} passed, ${failed} failed${skips}   ${seconds.toFixed(1)} s`,
-  );
-}
-const sum = (key: "passed" | "failed" | "skipped") => all.reduce((total, each) => total + each[key], 0);
-const skips = sum("skipped") > 0 ? `, ${sum("skipped")} skipped` : "";
-console.log(`${sum("passed")} passed, ${sum("failed")} failed${skips}`);
-process.exitCode = sum("failed") === 0 ? 0 : 1;
+process.exit(await main(options));

@@ -5,7 +5,7 @@ import type { LinkProfiles } from "#device/link-words";
 import { timeExceeded, tooBig } from "#icmp/path-error";
 import { type Address, parseAddress } from "#ip/address";
 import { Stack } from "#stack/stack";
-import type { TcpParams } from "#tcp/params";
+import { DEFAULT_PARAMS, type TcpParams } from "#tcp/params";
 import { print } from "#wire/print";
 import { FlowEnd } from "./flow.ts";
 import { SimHost } from "./host.ts";
@@ -71,7 +71,9 @@ export interface TransferResult {
 }
 
 const PORT = 7000;
-const MEMORY = 512 << 20;
+/** Octets of memory of a host: at least, and at most. */
+const MEMORY_MIN = 16 << 20;
+const MEMORY_MAX = 512 << 20;
 const TRACE = 1 << 16;
 
 /** Runs it to its end. The same options give the same result and the same lines. */
@@ -114,11 +116,22 @@ export function transfer(options: TransferOptions): TransferResult {
   };
 }
 
-function hosts(sim: Simulation, { mtu, family, seed, line }: TransferOptions): [SimHost, SimHost] {
+/** Twice what the buffers of all flows may hold. More would cost time as well: the engine writes zeros into all of it. */
+function memoryFor({ flows, params }: TransferOptions): number {
+  const buffers = params.map((each) => {
+    const { sendBuffer, receiveBufferMax } = { ...DEFAULT_PARAMS, ...each };
+    return sendBuffer + receiveBufferMax;
+  });
+  return Math.min(MEMORY_MAX, Math.max(MEMORY_MIN, 2 * flows * Math.max(...buffers)));
+}
+
+function hosts(sim: Simulation, options: TransferOptions): [SimHost, SimHost] {
+  const { mtu, family, seed, line } = options;
+  const limits = { memory: memoryFor(options) };
   const make = (side: "left" | "right", i: number) => {
     const addresses = [address(family, side)];
     const trace = line === undefined ? 0 : TRACE;
-    const stack = new Stack({ addresses, mtu, seed: seed * 2 + i, limits: { memory: MEMORY }, trace });
+    const stack = new Stack({ addresses, mtu, seed: seed * 2 + i, limits, trace });
     return new SimHost(sim, side, stack);
   };
   return [make("left", 0), make("right", 1)];

@@ -1,12 +1,11 @@
 /** The compiled program, as people have it: host and peer start themselves once more, without the engine's last compiler. */
 import { expect } from "bun:test";
 import { readFileSync } from "node:fs";
-import { ROOT } from "../support/netns.ts";
+import { builtProgram } from "../support/built-program.ts";
 import { HOST, labTest, PEER } from "./lab.ts";
 
 labTest("the compiled program: text both ways, its process replaced in its place, Ctrl-C", async (lab) => {
-  const program = lab.file("tcpnet");
-  expect(Bun.spawnSync([process.execPath, `${ROOT}src/cli/build.ts`, program]).exitCode).toBe(0);
+  const program = await builtProgram();
   const host = lab.start(program, ...HOST);
   const peer = lab.start(program, ...PEER);
   await Promise.all([host.says(/open /), peer.says(/open /)]);

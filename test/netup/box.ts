@@ -1,5 +1,6 @@
 import { dirname } from "node:path";
-import { type Finished, ROOT } from "../support/netns.ts";
+import type { Finished } from "../support/netns.ts";
+import { ROOT } from "../support/root.ts";
 
 /**
  * A box: this machine's files under a lid of memory, with namespaces of their own for network, mounts, processes, IPC and

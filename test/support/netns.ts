@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readlinkSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { ROOT } from "./root.ts";
 import { testUnless } from "./test-unless.ts";
 import { lacks, type Tool, toolsIn } from "./tools.ts";
 
@@ -13,8 +13,7 @@ import { lacks, type Tool, toolsIn } from "./tools.ts";
  *     });
  */
 
-/** The top of the repository. */
-export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+export { ROOT };
 
 /** A program that ran to its end, or was killed for taking too long. */
 export interface Finished {

@@ -1,6 +1,7 @@
 import { markName } from "#base/mark";
 import { CSUM_PARTIAL, Packet } from "#base/packet";
 import { PAGE_MASK, PAGE_SIZE } from "#base/slab";
+import type { Limits } from "#stack/limits";
 import { type ConnectOptions, type ListenOptions, Stack, type StackOptions } from "#stack/stack";
 import type { Listener } from "#tcp/listener";
 import type { TcpParams } from "#tcp/params";
@@ -80,18 +81,11 @@ export class TcpBench {
     this.local = this.family === 4 ? "10.0.0.7" : "fd00::7";
     this.remote = this.family === 4 ? "10.0.1.5" : "fd01::5";
     this.params = { ...PLAIN, ...options.params };
-    const make = () =>
-      new Stack({
-        mtu: 1500,
-        seed: 1,
-        limits: { memory: 16 << 20 },
-        ...options,
-        params: this.params,
-        addresses: [address(this.local)],
-      });
-    // ISNs run with the clock: begin when ours is about to wrap.
-    const scout = make().connect(address(this.remote), 80, { localPort: 80 }, 0);
-    this.stack = make();
+    const make = (limits: Partial<Limits>) =>
+      new Stack({ mtu: 1500, seed: 1, ...options, limits, params: this.params, addresses: [address(this.local)] });
+    // ISNs run with the clock: begin when ours is about to wrap. The scout sends nothing, so a little memory is enough.
+    const scout = make({ ...options.limits, memory: 1 << 20 }).connect(address(this.remote), 80, { localPort: 80 }, 0);
+    this.stack = make({ memory: 4 << 20, ...options.limits });
     const { wrap = 0x80000000 } = options;
     this.irs = (wrap - 16) >>> 0;
     this.start = 4 * ((wrap - 8 - (scout.snd.iss >>> 0)) >>> 0) + 4_000_000;

@@ -1,0 +1,37 @@
+import { realpathSync } from "node:fs";
+import { ROOT } from "../support/root.ts";
+import type { Job } from "./job.ts";
+import { expected, runsAlone, type Seconds } from "./schedule.ts";
+
+/** Where many things run beside a test, bun's five seconds are over before the test is wrong. */
+const TEST_LIMIT_MS = "120000";
+
+/** The checks and the test files whose path has one of these words in it; without words, all. */
+export function allJobs(words: readonly string[], measured: Seconds): Job[] {
+  const files = [...new Bun.Glob("test/**/*.test.ts").scanSync({ cwd: ROOT })].sort();
+  const wanted = words.length === 0 ? files : files.filter((file) => words.some((word) => file.includes(word)));
+  if (wanted.length === 0) return [];
+  const bun = bunAsTyped();
+  const seconds = (name: string) => ({ seconds: expected(name, measured), alone: runsAlone(name) });
+  const check = (name: string, command: readonly string[]): Job => {
+    const typed = [`node_modules/.bin/${command[0]}`, ...command.slice(1)];
+    return { name, kind: "check", command: typed, ...seconds(name), replay: typed.join(" ") };
+  };
+  return [
+    check("lint", ["biome", "check", "--error-on-warnings", "."]),
+    check("types", ["tsc", "--noEmit"]),
+    ...wanted.map((file): Job => {
+      const command = [process.execPath, "test", "--dots", "--timeout", TEST_LIMIT_MS, `./${file}`];
+      return { name: file, kind: "tests", command, ...seconds(file), replay: `${bun} test ./${file}` };
+    }),
+  ];
+}
+
+/** How somebody calls the bun that runs this: by name if a shell finds it, else as the README does, else by its path. */
+export function bunAsTyped(execPath = process.execPath, path = process.env.PATH ?? ""): string {
+  // `bun run` and npx put folders of their own in front of PATH, which a shell does not have.
+  const folders = path.split(":").filter((folder) => !/node_modules\/\.bin$|\/_npx\/|\/bun-node-/.test(folder));
+  const found = Bun.which("bun", { PATH: folders.join(":") });
+  if (found !== null && realpathSync(found) === realpathSync(execPath)) return "bun";
+  return execPath.includes("/_npx/") ? `npx -y bun@${Bun.version}` : execPath;
+}

@@ -1,0 +1,47 @@
+import { type Job, type Result, RunningJob } from "./job.ts";
+import { inOrder } from "./schedule.ts";
+
+/** Runs jobs, each in a process of its own, some at a time. */
+export class Pool {
+  readonly results: Result[] = [];
+  readonly running = new Set<RunningJob>();
+  readonly #cwd: string;
+  readonly #limitMs: number;
+  readonly #onEnd: (result: Result) => void;
+  #stopped = false;
+
+  /** `limitMs`: what no job may take. `onEnd` is told of each that has ended, but for those that `stop` ended. */
+  constructor(cwd: string, limitMs: number, onEnd: (result: Result) => void) {
+    this.#cwd = cwd;
+    this.#limitMs = limitMs;
+    this.#onEnd = onEnd;
+  }
+
+  /** Runs these jobs with at most `atOnce` at a time, and resolves when all have ended. */
+  async run(jobs: readonly Job[], atOnce: number): Promise<void> {
+    const { together, alone } = inOrder(jobs);
+    const waiting = together.values();
+    // They share one iterator: each takes the next job when it is free.
+    await Promise.all(Array.from({ length: atOnce }, () => this.#work(waiting)));
+    await this.#work(alone.values());
+  }
+
+  /** Ends all that runs; nothing more begins. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await Promise.all([...this.running].map((each) => each.end("was stopped")));
+  }
+
+  async #work(jobs: Iterator<Job> & Iterable<Job>): Promise<void> {
+    for (const job of jobs) {
+      if (this.#stopped) return;
+      const running = new RunningJob(job, this.#cwd, this.#limitMs);
+      this.running.add(running);
+      const result = await running.result;
+      this.running.delete(running);
+      if (this.#stopped) return;
+      this.results.push(result);
+      this.#onEnd(result);
+    }
+  }
+}

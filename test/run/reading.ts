@@ -1,0 +1,50 @@
+import type { Failure } from "./job.ts";
+
+/** How much of the reason for a failure is kept. */
+const REASON_LINES = 40;
+
+/** What `bun test` prints on standard error, line by line: its counts, and for each failure the name and the reason. */
+export class Reading {
+  passed = 0;
+  failed = 0;
+  skipped = 0;
+  readonly failures: Failure[] = [];
+  readonly skips: string[] = [];
+  /** The counts have come. */
+  complete = false;
+  readonly #replay: string;
+  #since: string[] = [];
+  /** bun lists the failures once more behind the last test. */
+  #repeated = false;
+
+  /** `replay`: the command that runs the file. */
+  constructor(replay: string) {
+    this.#replay = replay;
+  }
+
+  line(text: string): void {
+    const count = /^\s*(\d+) (pass|fail|skip)$/.exec(text);
+    const failed = /^\(fail\) (.*?)(?: \[[\d.]+m?s\])?$/.exec(text)?.[1];
+    if (count !== null) this.#count(Number(count[1]), count[2]!);
+    else if (/^\d+ tests? failed:$/.test(text)) this.#repeated = true;
+    else if (text.startsWith("SKIPPED ")) this.skips.push(text.slice("SKIPPED ".length));
+    else if (failed !== undefined) this.#failure(failed);
+    else if (text.trim() !== "" && !/^\S+\.test\.ts:$|^\((pass|skip)\) /.test(text)) this.#since.push(text);
+  }
+
+  #count(n: number, what: string): void {
+    this.complete = true;
+    if (what === "pass") this.passed = n;
+    else if (what === "fail") this.failed = n;
+    else this.skipped = n;
+  }
+
+  #failure(name: string): void {
+    if (this.#repeated) return;
+    // -t takes a regular expression, and a shell reads the line first.
+    const own = name.split(" > ").at(-1)!;
+    const pattern = own.replace(/[^\w ,:-]/g, ".");
+    this.failures.push({ name, replay: `${this.#replay} -t '${pattern}'`, reason: this.#since.slice(-REASON_LINES) });
+    this.#since = [];
+  }
+}

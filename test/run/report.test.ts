@@ -1,0 +1,111 @@
+import { afterAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Job, Result } from "./job.ts";
+import { allJobs, bunAsTyped } from "./jobs.ts";
+import { readOptions } from "./options.ts";
+import { about, clock, progressLine } from "./progress.ts";
+import { inOrder, readSeconds, total, writeSeconds } from "./schedule.ts";
+import { summary } from "./summary.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "tcpnet-report-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const job = (name: string, seconds = 1, alone = false): Job => {
+  return { name, kind: "tests", command: [], seconds, alone, replay: `bun test ${name}` };
+};
+const result = (name: string, more: Partial<Result> = {}): Result => {
+  return { job: job(name), passed: 2, failed: 0, skipped: 0, seconds: 1, failures: [], skips: [], output: "", ...more };
+};
+
+test("the last line is the count alone; failures come before it with what repeats them", () => {
+  expect(summary([result("a"), result("b")])).toEqual(["4 passed, 0 failed"]);
+  const failure = { name: "b is wrong", replay: "bun test b -t 'b is wrong'", reason: ["because"] };
+  expect(summary([result("a"), result("b", { failed: 1, failures: [failure] })])).toEqual([
+    "✗ b is wrong",
+    "  bun test b -t 'b is wrong'",
+    "  │ because",
+    "",
+    "4 passed, 1 failed",
+  ]);
+});
+
+test("skipped tests are counted by their reason, and none is passed over", () => {
+  const skips = ["a: b: no ping", "c: no ping", "d: no root"];
+  expect(summary([result("a", { skipped: 4, skips })])).toEqual([
+    "2 tests were SKIPPED: no ping",
+    "1 test was SKIPPED: no root",
+    "1 test was SKIPPED: no reason was given",
+    "",
+    "2 passed, 0 failed, 4 skipped",
+  ]);
+});
+
+test("quick jobs come first, then the longest, and those that run alone last", () => {
+  const jobs = [job("long", 20), job("alone", 1, true), job("q1", 1), job("longer", 30), job("q2", 2)];
+  const { together, alone } = inOrder(jobs);
+  expect(together.map(({ name }) => name)).toEqual(["q1", "q2", "longer", "long"]);
+  expect(alone.map(({ name }) => name)).toEqual(["alone"]);
+  expect(total(jobs, 1)).toBe(54);
+  expect(total(jobs, 2)).toBe(Math.max(1 + 30, 2 + 20) + 1);
+});
+
+test("measured times are kept, and a file that is damaged or missing is no obstacle", () => {
+  const path = join(folder, "a/b/seconds.json");
+  expect(readSeconds(path)).toEqual({});
+  writeSeconds(path, { "test/x.test.ts": 3.5 });
+  expect(readSeconds(path)).toEqual({ "test/x.test.ts": 3.5 });
+  writeFileSync(path, '{"a": "b", "c": -1, "d": 2}');
+  expect(readSeconds(path)).toEqual({ d: 2 });
+  for (const text of ["", "null", "[", "3"]) {
+    writeFileSync(path, text);
+    expect(readSeconds(path)).toEqual({});
+  }
+});
+
+test("times are told as people read them", () => {
+  expect([clock(0), clock(59.6), clock(75), clock(3600)]).toEqual(["0:00", "1:00", "1:15", "60:00"]);
+  expect([about(3), about(89), about(91)]).toEqual(["about 1 minute", "about 1 minute", "about 2 minutes"]);
+  const standing = {
+    seconds: 75,
+    expected: 220,
+    ended: [result("a")],
+    total: 9,
+    running: [job("test/tcp/rack.test.ts")],
+  };
+  expect(progressLine(standing)).toBe("1:15 of about 3:40   1 of 9 done   2 passed, 0 failed   now: tcp/rack");
+  // It does not go on to promise what did not come true.
+  expect(progressLine({ ...standing, seconds: 221 })).toStartWith("3:41   1 of 9");
+});
+
+test("a newcomer is told to type npx, who has bun on the PATH bun, anybody else its path", () => {
+  const bun = join(folder, "bun");
+  symlinkSync(process.execPath, bun);
+  expect(bunAsTyped(process.execPath, `/nowhere:${folder}`)).toBe("bun");
+  expect(bunAsTyped(process.execPath, "/nowhere")).not.toBe("bun");
+  expect(bunAsTyped("/opt/tools/bun", "/nowhere")).toBe("/opt/tools/bun");
+  const npx = "/home/me/.npm/_npx/0123abcd/node_modules/bun/bin/bun.exe";
+  expect(bunAsTyped(npx, "/home/me/.npm/_npx/0123abcd/node_modules/.bin")).toBe(`npx -y bun@${Bun.version}`);
+});
+
+test("words choose test files by their paths; the checks of the whole always run", () => {
+  const names = (...words: string[]) => allJobs(words, {}).map(({ name }) => name);
+  expect(names("test/run/report")).toEqual(["lint", "types", "test/run/report.test.ts"]);
+  expect(names("test/no-such-folder")).toEqual([]);
+  const all = names();
+  expect(all.length).toBeGreaterThan(100);
+  expect(new Set(all).size).toBe(all.length);
+});
+
+test("options are read, and one that does not exist is refused", () => {
+  expect(readOptions(["./test/tcp", "--no-setup", "--jobs", "3"])).toEqual({
+    words: ["test/tcp"],
+    setUp: false,
+    jobs: 3,
+  });
+  expect(readOptions([])!.jobs).toBeGreaterThan(0);
+  for (const argv of [["-t", "x"], ["--jobs"], ["--jobs", "0"], ["--jobs", "x"], ["--no-set-up"]]) {
+    expect(readOptions(argv)).toBeNull();
+  }
+});

@@ -22,6 +22,9 @@ const SECONDS = `${ROOT}node_modules/.cache/tcpnet-test-seconds.json`;
 /** What no test file may take, however busy the machine is. */
 const FILE_LIMIT_MS = 900_000;
 
+/** They install Debian packages of firewalls in boxes. */
+const FIREWALL_TESTS = "test/netup/boxed.test.ts";
+
 const SIGNALS = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const;
 
 async function main(options: Options): Promise<number> {
@@ -31,7 +34,13 @@ async function main(options: Options): Promise<number> {
     console.log(`no test file has ${options.words.join(" or ")} in its path\n0 passed, 1 failed`);
     return 1;
   }
-  await setUp(options.setUp);
+  const expected = total(jobs, options.jobs);
+  const side = options.jobs === 1 ? "one at a time" : `${options.jobs} at a time`;
+  console.log(`${jobs.length} test files and checks, ${side}: ${about(expected)} where nothing else runs.`);
+  await setUp(
+    options.setUp,
+    jobs.some(({ name }) => name === FIREWALL_TESTS),
+  );
   const folder = mkdtempSync(join(tmpdir(), "tcpnet-test-"));
   try {
     process.env[PROGRAM_VARIABLE] = join(folder, "tcpnet");
@@ -49,8 +58,6 @@ function buildJob(program: string): Job {
 
 async function runAll(jobs: readonly Job[], atOnce: number, build: Job): Promise<number> {
   const expected = build.seconds + total(jobs, atOnce);
-  const side = atOnce === 1 ? "one at a time" : `${atOnce} at a time`;
-  console.log(`${jobs.length} test files and checks, ${side}: ${about(expected)} where nothing else runs.`);
   const began = performance.now();
   const seconds = () => (performance.now() - began) / 1000;
   const pool = new Pool(ROOT, FILE_LIMIT_MS, (result) => {
@@ -87,7 +94,7 @@ function untilSignal(): Promise<keyof typeof SIGNALS> {
   });
 }
 
-/** The next run expects what this one took. A failure may have been quicker or slower than it should be. */
+/** The next run expects what this one took, but for what failed or was skipped, which takes another time. */
 function keepSeconds(pool: Pool): void {
   const good = pool.results
     .filter(({ failed }) => failed === 0)

@@ -1,7 +1,7 @@
 import { expect } from "bun:test";
+import { boxUnavailable, inBox } from "../support/box.ts";
 import { testUnless } from "../support/test-unless.ts";
 import { lacks } from "../support/tools.ts";
-import { boxUnavailable, inBox } from "./box.ts";
 import { CACHE, debs, FIREWALLS } from "./debs.ts";
 import { BOXED, type TrialReport } from "./firewalls.ts";
 import { outside } from "./guard.ts";
@@ -9,7 +9,7 @@ import { expectTrial } from "./trial.ts";
 
 const LIMIT_MS = 300_000;
 
-const noBox = boxUnavailable();
+const noBox = await boxUnavailable();
 const files = Object.fromEntries(FIREWALLS.map((name) => [name, noBox === "" ? debs(name) : noBox]));
 
 for (const firewall of BOXED) {
@@ -19,7 +19,9 @@ for (const firewall of BOXED) {
   const inFirewallsBox = async () => {
     const install = `dpkg -i ${(packages as string[]).join(" ")} >/tmp/dpkg.log 2>&1 || { cat /tmp/dpkg.log >&2; exit 1; }`;
     const inside = `${process.execPath} ${import.meta.dir}/trial.inside.ts ${firewall.name}`;
-    const { code, stdout, stderr } = await inBox(`${install}\n${inside}`, [CACHE], outside, LIMIT_MS);
+    const env = { ...process.env, LC_ALL: "C", DEBIAN_FRONTEND: "noninteractive", ...outside };
+    const script = `${install}\n${inside}`;
+    const { code, stdout, stderr } = await inBox({ script, folders: [CACHE], env, limitMs: LIMIT_MS });
     if (code !== 0) throw new Error(`exit ${code}\n${stdout}${stderr}`);
     const report = JSON.parse(stdout) as TrialReport;
     expectTrial(firewall, report);

@@ -6,7 +6,7 @@ import { expected, runsAlone, type Seconds } from "./schedule.ts";
 /** Where many things run beside a test, bun's five seconds are over before the test is wrong. */
 const TEST_LIMIT_MS = "120000";
 
-/** The checks and the test files whose path has one of these words in it; without words, all. */
+/** The test files whose path has one of these words in it; without words all of them, and the checks of the whole. */
 export function allJobs(words: readonly string[], measured: Seconds): Job[] {
   const files = [...new Bun.Glob("test/**/*.test.ts").scanSync({ cwd: ROOT })].sort();
   const wanted = words.length === 0 ? files : files.filter((file) => words.some((word) => file.includes(word)));
@@ -17,9 +17,9 @@ export function allJobs(words: readonly string[], measured: Seconds): Job[] {
     const typed = [`node_modules/.bin/${command[0]}`, ...command.slice(1)];
     return { name, kind: "check", command: typed, ...seconds(name), replay: typed.join(" ") };
   };
+  const checks = [check("lint", ["biome", "check", "--error-on-warnings", "."]), check("types", ["tsc", "--noEmit"])];
   return [
-    check("lint", ["biome", "check", "--error-on-warnings", "."]),
-    check("types", ["tsc", "--noEmit"]),
+    ...(words.length === 0 ? checks : []),
     ...wanted.map((file): Job => {
       const command = [process.execPath, "test", "--dots", "--timeout", TEST_LIMIT_MS, `./${file}`];
       return { name: file, kind: "tests", command, ...seconds(file), replay: `${bun} test ./${file}` };

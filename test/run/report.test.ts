@@ -85,15 +85,16 @@ test("a newcomer is told to type npx, who has bun on the PATH bun, anybody else 
   expect(bunAsTyped(process.execPath, `/nowhere:${folder}`)).toBe("bun");
   expect(bunAsTyped(process.execPath, "/nowhere")).not.toBe("bun");
   expect(bunAsTyped("/opt/tools/bun", "/nowhere")).toBe("/opt/tools/bun");
-  const npx = "/home/me/.npm/_npx/0123abcd/node_modules/bun/bin/bun.exe";
-  expect(bunAsTyped(npx, "/home/me/.npm/_npx/0123abcd/node_modules/.bin")).toBe(`npx -y bun@${Bun.version}`);
+  const npx = "/var/me/.npm/_npx/0123abcd/node_modules/bun/bin/bun.exe";
+  expect(bunAsTyped(npx, "/var/me/.npm/_npx/0123abcd/node_modules/.bin")).toBe(`npx -y bun@${Bun.version}`);
 });
 
-test("words choose test files by their paths; the checks of the whole always run", () => {
+test("words choose test files by their paths; without words all run, and the checks of the whole", () => {
   const names = (...words: string[]) => allJobs(words, {}).map(({ name }) => name);
-  expect(names("test/run/report")).toEqual(["lint", "types", "test/run/report.test.ts"]);
+  expect(names("test/run/report")).toEqual(["test/run/report.test.ts"]);
   expect(names("test/no-such-folder")).toEqual([]);
   const all = names();
+  expect(all.slice(0, 2)).toEqual(["lint", "types"]);
   expect(all.length).toBeGreaterThan(100);
   expect(new Set(all).size).toBe(all.length);
 });

@@ -1,5 +1,5 @@
-import { boxUnavailable } from "../netup/box.ts";
 import { debs, FIREWALLS, fetchDebs } from "../netup/debs.ts";
+import { boxUnavailable } from "../support/box.ts";
 import { installLine, missingTools, packagesOf } from "../support/tools.ts";
 
 /** What the machine can do about missing programs. */
@@ -46,8 +46,11 @@ async function aptGet(...words: readonly string[]): Promise<boolean> {
   return false;
 }
 
-/** Installs what tests need and this machine lacks, or says what to type. Nothing here is a reason not to go on. */
-export async function setUp(wanted: boolean): Promise<void> {
+/**
+ * Installs what tests need and this machine lacks, or says what to type. Nothing here is a reason not to go on.
+ * `firewalls`: those of netup's tests that take a firewall's Debian package are among them.
+ */
+export async function setUp(wanted: boolean, firewalls: boolean): Promise<void> {
   const machine = thisMachine();
   const plan = planFor(packagesOf(missingTools()), machine, wanted);
   let updated = false;
@@ -60,7 +63,8 @@ export async function setUp(wanted: boolean): Promise<void> {
     const still = packagesOf(missingTools());
     if (still.length > 0) console.log(`Not installed, so their tests are skipped: ${still.join(", ")}`);
   }
-  if (wanted && machine.root && machine.aptGet && boxUnavailable() === "") await fetchFirewalls(updated);
+  if (wanted && firewalls && machine.root && machine.aptGet && (await boxUnavailable()) === "")
+    await fetchFirewalls(updated);
 }
 
 /** firewalld and ufw are tried in a box of their own: their packages are fetched, and never installed here. */

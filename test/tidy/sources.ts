@@ -1,6 +1,6 @@
-/** The repository's own files, as git has them: what the rules of style are about. */
-import { existsSync, readFileSync } from "node:fs";
-import { ROOT } from "../support/netns.ts";
+/** The repository's own files: what the rules of style are about. */
+import { readFileSync } from "node:fs";
+import { ROOT } from "../support/root.ts";
 
 export interface SourceFile {
   /** From the top of the repository. */
@@ -9,17 +9,20 @@ export interface SourceFile {
   readonly lines: readonly string[];
 }
 
-/** Files under git, and new ones that are not ignored. */
+/** What .gitignore names, and git's own folder. Without git, because a bare machine need not have it. */
+const NOT_OURS = /^(?:\.git|node_modules|out)\/|^\.git$|^tcpnet$|\.pcapng$|\.bun-build$/;
+
+const paths = [...new Bun.Glob("**").scanSync({ cwd: ROOT, dot: true })].filter((path) => !NOT_OURS.test(path)).sort();
+
+/** The files of these patterns, in which `*` stands for anything, `/` included. */
 export function filesOf(...patterns: readonly string[]): SourceFile[] {
-  const listed = Bun.spawnSync(["git", "-C", ROOT, "ls-files", "-co", "--exclude-standard", "--", ...patterns]);
-  const paths = listed.stdout
-    .toString()
-    .split("\n")
-    .filter((path) => path !== "" && existsSync(ROOT + path));
-  return paths.sort().map((path) => {
-    const text = readFileSync(ROOT + path, "utf8");
-    return { path, text, lines: text.split("\n") };
-  });
+  const wanted = patterns.map((pattern) => new RegExp(`^${pattern.split("*").map(RegExp.escape).join(".*")}$`));
+  return paths
+    .filter((path) => wanted.some((each) => each.test(path)))
+    .map((path) => {
+      const text = readFileSync(ROOT + path, "utf8");
+      return { path, text, lines: text.split("\n") };
+    });
 }
 
 /** Code alone: comments and the insides of strings are blank, lines stay where they are. */

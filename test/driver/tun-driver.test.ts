@@ -24,13 +24,15 @@ netTest("an idle driver uses less than 1 % of a processor", async (ns) => {
 
 netTestWith(["ping"], "pings are answered, after a pause and in a row", async (ns) => {
   await echo(ns, 0);
-  const paused = await ns.must(["ping", "-q", "-c", "20", "-i", "0.05", "10.0.0.7"]);
-  const inRow = await ns.must(["ping", "-q", "-c", "200", "-i", "0.0001", "10.0.0.7"]);
-  for (const summary of [paused, inRow]) {
-    expect(summary).toContain(" 0% packet loss");
-    // Without being woken it would sleep for a second.
-    expect(Number(/= [\d.]+\/([\d.]+)\//.exec(summary)![1])).toBeLessThan(100);
-  }
+  // Without being woken it would sleep for a second. On a busy machine ping itself gives up on an answer at times.
+  await sometimes(async () => {
+    const paused = await ns.must(["ping", "-q", "-c", "20", "-i", "0.05", "10.0.0.7"]);
+    const inRow = await ns.must(["ping", "-q", "-c", "200", "-i", "0.0001", "10.0.0.7"]);
+    for (const summary of [paused, inRow]) {
+      expect(summary).toContain(" 0% packet loss");
+      expect(Number(/= [\d.]+\/([\d.]+)\//.exec(summary)![1])).toBeLessThan(100);
+    }
+  });
 });
 
 netTestWith(["ping"], "two devices in one program both wake it", async (ns) => {

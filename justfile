@@ -66,6 +66,10 @@ oracle *WORDS:
 explore N="50" SEED="1":
     bun test/kernel/explore.ts {{N}} {{SEED}}
 
+# a newcomer's walk on the smallest Debian that debootstrap makes: both commands of the README (root; half an hour)
+newcomer FOLDER="/var/tmp":
+    bun test/newcomer/newcomer.ts {{FOLDER}}
+
 # start the program from source, without compiling, safe in any folder: just run host tun0 10.0.0.1/24 10.0.1.5
 run *ARGS:
     src/cli/tcpnet.sh {{ARGS}}

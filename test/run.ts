@@ -12,7 +12,7 @@ import { Pool } from "./run/pool.ts";
 import { about, clock, Progress, progressLine } from "./run/progress.ts";
 import { readSeconds, total, writeSeconds } from "./run/schedule.ts";
 import { setUp } from "./run/set-up.ts";
-import { slowest, summary } from "./run/summary.ts";
+import { failureLines, slowest, summary } from "./run/summary.ts";
 import { buildCommand, PROGRAM_VARIABLE } from "./support/built-program.ts";
 import { ROOT } from "./support/root.ts";
 import { withSbin } from "./support/tools.ts";
@@ -61,7 +61,7 @@ async function runAll(jobs: readonly Job[], atOnce: number, build: Job): Promise
   const began = performance.now();
   const seconds = () => (performance.now() - began) / 1000;
   const pool = new Pool(ROOT, FILE_LIMIT_MS, (result) => {
-    if (result.failed > 0) progress.print(`\n✗ ${result.job.name}\n${result.output.trimEnd()}\n`);
+    for (const failure of result.failures) progress.print(failureLines(failure).join("\n"));
   });
   const progress = new Progress(() =>
     progressLine({

@@ -1,7 +1,14 @@
 import type { Failure } from "./job.ts";
 
-/** How much of the reason for a failure is kept. */
-const REASON_LINES = 40;
+/** How many lines of a reason are kept: the first ones have the message, the last ones where it was. */
+const FIRST_LINES = 25;
+const LAST_LINES = 15;
+
+function shortened(lines: readonly string[]): readonly string[] {
+  const between = lines.length - FIRST_LINES - LAST_LINES;
+  if (between <= 1) return lines;
+  return [...lines.slice(0, FIRST_LINES), `… ${between} more lines …`, ...lines.slice(-LAST_LINES)];
+}
 
 /** What `bun test` prints on standard error, line by line: its counts, and for each failure the name and the reason. */
 export class Reading {
@@ -44,7 +51,7 @@ export class Reading {
     // -t takes a regular expression, and a shell reads the line first.
     const own = name.split(" > ").at(-1)!;
     const pattern = own.replace(/[^\w ,:-]/g, ".");
-    this.failures.push({ name, replay: `${this.#replay} -t '${pattern}'`, reason: this.#since.slice(-REASON_LINES) });
+    this.failures.push({ name, replay: `${this.#replay} -t '${pattern}'`, reason: shortened(this.#since) });
     this.#since = [];
   }
 }

@@ -6,6 +6,7 @@ import type { Job, Result } from "./job.ts";
 import { allJobs, bunAsTyped } from "./jobs.ts";
 import { readOptions } from "./options.ts";
 import { about, clock, progressLine } from "./progress.ts";
+import { Reading } from "./reading.ts";
 import { inOrder, readSeconds, total, writeSeconds } from "./schedule.ts";
 import { summary } from "./summary.ts";
 
@@ -28,6 +29,19 @@ test("the last line is the count alone; failures come before it with what repeat
     "  │ because",
     "",
     "4 passed, 1 failed",
+  ]);
+});
+
+test("a long reason keeps its beginning and its end", () => {
+  const reading = new Reading("bun test x");
+  for (let i = 1; i <= 1000; i++) reading.line(`line ${i}`);
+  reading.line("(fail) too long [3.20ms]");
+  const { reason } = reading.failures[0]!;
+  expect([reason[0], reason[25], reason.at(-1), reason.length]).toEqual([
+    "line 1",
+    "… 960 more lines …",
+    "line 1000",
+    41,
   ]);
 });
 

@@ -1,11 +1,13 @@
-import type { Result } from "./job.ts";
+import type { Failure, Result } from "./job.ts";
+
+/** What failed, what to type to see it again, and why. */
+export function failureLines({ name, replay, reason }: Failure): string[] {
+  return [`✗ ${name}`, `  ${replay}`, ...reason.map((line) => `  │ ${line}`), ""];
+}
 
 /** What is told at the end. The last line stands alone: `N passed, N failed`, and `, N skipped` where tests were. */
 export function summary(results: readonly Result[]): string[] {
-  const lines: string[] = [];
-  for (const { name, replay, reason } of results.flatMap(({ failures }) => failures)) {
-    lines.push(`✗ ${name}`, `  ${replay}`, ...reason.map((line) => `  │ ${line}`), "");
-  }
+  const lines = results.flatMap(({ failures }) => failures.flatMap(failureLines));
   const sum = (key: "passed" | "failed" | "skipped") => results.reduce((n, each) => n + each[key], 0);
   const skipped = sum("skipped");
   if (skipped > 0) lines.push(...skips(results, skipped), "");

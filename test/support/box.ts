@@ -16,6 +16,8 @@ export interface BoxOptions {
   /** All of the environment. */
   readonly env: Record<string, string | undefined>;
   readonly limitMs: number;
+  /** Ends the box before its time. */
+  readonly signal?: AbortSignal;
   /** The root file system. Otherwise it is this machine's, under a layer of memory that takes all changes. */
   readonly base?: string;
   /** The box uses this machine's network. */
@@ -92,9 +94,11 @@ export function inBox(options: BoxOptions): Promise<Finished> {
     const child = Bun.spawn(command(options, empty, script, seen), { env, ...streams });
     let timedOut = false;
     // --kill-child: with unshare itself the first process of the box ends, and with that every other one.
+    const end = () => child.kill("SIGKILL");
+    options.signal?.addEventListener("abort", end);
     const timer = setTimeout(() => {
       timedOut = true;
-      child.kill("SIGKILL");
+      end();
     }, limitMs);
     const read = (stream: ReadableStream<Uint8Array>) =>
       onOutput === undefined ? text(stream) : pass(stream, onOutput);

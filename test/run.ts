@@ -26,6 +26,7 @@ const FILE_LIMIT_MS = 900_000;
 const FIREWALL_TESTS = "test/netup/boxed.test.ts";
 
 const SIGNALS = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const;
+type Signal = keyof typeof SIGNALS;
 
 async function main(options: Options): Promise<number> {
   const measured = readSeconds(SECONDS);
@@ -72,11 +73,13 @@ async function runAll(jobs: readonly Job[], atOnce: number, build: Job): Promise
       running: [...pool.running].map(({ job }) => job),
     }),
   );
-  const interrupted = untilSignal().then(async (signal) => {
-    await pool.stop();
-    return signal;
+  let signal: Signal | undefined;
+  onSignal((name) => {
+    signal ??= name;
+    pool.stop();
   });
-  const signal = await Promise.race([pool.run([build], 1).then(() => pool.run(jobs, atOnce)), interrupted]);
+  await pool.run([build], 1);
+  await pool.run(jobs, atOnce);
   progress.close();
   if (signal !== undefined) {
     console.log(`ended by ${signal} after ${pool.results.length} of ${jobs.length + 1}; nothing of it runs any more`);
@@ -88,10 +91,8 @@ async function runAll(jobs: readonly Job[], atOnce: number, build: Job): Promise
   return pool.results.some(({ failed }) => failed > 0) ? 1 : 0;
 }
 
-function untilSignal(): Promise<keyof typeof SIGNALS> {
-  return new Promise((resolve) => {
-    for (const signal of Object.keys(SIGNALS) as (keyof typeof SIGNALS)[]) process.once(signal, () => resolve(signal));
-  });
+function onSignal(work: (signal: Signal) => void): void {
+  for (const signal of Object.keys(SIGNALS) as Signal[]) process.on(signal, () => work(signal));
 }
 
 /** The next run expects what this one took, but for what failed or was skipped, which takes another time. */

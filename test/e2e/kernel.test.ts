@@ -6,9 +6,10 @@ const LISTEN = ["host", "tun0", "10.0.0.1/24", "10.0.0.7"] as const;
 const DIAL = ["peer", "tun0", "10.0.0.1/24", "10.0.0.1", "--kernel"] as const;
 
 /** Two echo requests with `size` octets of data each; how many were answered. */
-async function answered(lab: Lab, address: string, size = 56): Promise<number> {
-  const { stdout } = await lab.ns.run(["ping", "-c2", "-i0.2", "-W10", "-s", `${size}`, address]);
-  return Number(/(\d+) received/.exec(stdout)?.[1]);
+async function answered(lab: Lab, address: string, size = 56, seconds = 10): Promise<number> {
+  // One after the other: of several, ping waits for the last answers no longer than for the earlier ones.
+  const ping = () => lab.ns.run(["ping", "-c1", `-W${seconds}`, "-s", `${size}`, address]);
+  return [await ping(), await ping()].filter(({ code }) => code === 0).length;
 }
 
 for (const [family, device, cidr, address, per] of [
@@ -56,7 +57,7 @@ labTestWith(
 labTestWith(["ping"], "without --own-prefix the stack is one address", async (lab) => {
   const host = lab.tcpnet(...LISTEN);
   await host.says(/waiting/);
-  expect([await answered(lab, "10.0.0.7"), await answered(lab, "10.0.0.8")]).toEqual([2, 0]);
+  expect([await answered(lab, "10.0.0.7"), await answered(lab, "10.0.0.8", 56, 1)]).toEqual([2, 0]);
 });
 
 labTestWith(["nc"], "nc connects to us: bytes both ways, half-close, and our exit code", async (lab) => {

@@ -92,7 +92,8 @@ function mirror(): { readonly uri: string; readonly suite: string } {
 function make(root: string): void {
   const { uri, suite } = mirror();
   console.log(`━━ debootstrap --variant=minbase ${suite}`);
-  said(["debootstrap", "--variant=minbase", suite, root, uri]);
+  // What it mounts and leaves when it is interrupted ends with its namespace.
+  said(["unshare", "--mount", "debootstrap", "--variant=minbase", suite, root, uri]);
   for (const path of SETTINGS.filter(existsSync)) {
     mkdirSync(dirname(root + path), { recursive: true });
     rmSync(root + path, { recursive: true, force: true });

@@ -37,7 +37,7 @@ type Piped = Bun.Subprocess<"pipe", "pipe", "pipe">;
 const NAMESPACE_TOOLS = ["unshare", "nsenter", "mount", "ip"] as const satisfies readonly Tool[];
 
 const READY = "ready";
-const RUN_TIMEOUT_MS = 20_000;
+const RUN_TIMEOUT_MS = 60_000;
 
 /** Enters with the rights of its maker: root has them, anybody else gets them in a user namespace. */
 const asRoot = process.getuid?.() === 0;

@@ -104,7 +104,7 @@ function make(root: string): void {
   const left = said(["git", "status", "--porcelain"], ROOT).trim();
   if (left !== "") console.log(`Not in the clone, because it is not committed:\n${left}`);
   said(["git", "clone", "-q", "--no-local", ROOT, `${root}/srv/tcpnet`]);
-  said(["git", "clone", "-q", "--no-local", ROOT, `${root}/home/newcomer/tcpnet`]);
+  said(["git", "clone", "-q", "--no-local", ROOT, `${root}/srv/newcomer/tcpnet`]);
   writeFileSync(`${root}/etc/hostname`, "box\n");
   chmodSync(root, 0o755);
 }
@@ -118,8 +118,8 @@ const INSTALL = `apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q 
 
 /** A line in the clone of a user who has no rights but his own. */
 const asUser = (line: string) =>
-  "id newcomer >/dev/null 2>&1 || useradd --home-dir /home/newcomer newcomer; chown -R newcomer /home/newcomer; " +
-  `exec setpriv --reuid=newcomer --regid=newcomer --init-groups env HOME=/home/newcomer sh -c 'cd ~/tcpnet && ${line}'`;
+  "id newcomer >/dev/null 2>&1 || useradd --home-dir /srv/newcomer newcomer; chown -R newcomer /srv/newcomer; " +
+  `exec setpriv --reuid=newcomer --regid=newcomer --init-groups env HOME=/srv/newcomer sh -c 'cd ~/tcpnet && ${line}'`;
 
 const asRoot = (line: string) => `cd /srv/tcpnet && ${line}`;
 

@@ -166,13 +166,14 @@ export class Conversation {
       if (shown && received.bytes > 0) return;
       const now = performance.now();
       const rate = (bytes: number, earlier: number) => rateText(((bytes - earlier) * 8000) / (now - before.at));
-      const { rtt, retransTotal, bytesAcked } = socket.info();
+      const { rtt, retransTotal, bytesAcked, sndWnd, sendQueue } = socket.info();
       const words = [
         `out ${bytesText(bytesAcked)} ${rate(bytesAcked, before.sent)}`,
         `in ${bytesText(received.bytes)} ${rate(received.bytes, before.received)}`,
         rttText(rtt),
         `${retransTotal} resent`,
       ];
+      if (sndWnd === 0 && sendQueue > 0) words.splice(2, 2, "the other side reads nothing");
       before = { sent: bytesAcked, received: received.bytes, at: now };
       this.#voice.progress(words.join("   "));
     }, PROGRESS_MS);

@@ -209,6 +209,18 @@ labTest(
   },
 );
 
+labTest(
+  "a reader that pauses for longer than --timeout is waited for: it answers, and that is no silence",
+  async (lab) => {
+    const host = lab.shell(`$T ${HOST.join(" ")} </dev/null | { sleep 6; exec wc -c; }`);
+    await host.says(/waiting/);
+    const peer = lab.tcpnet(...PEER, "--source", "30M", "--timeout", "2s");
+    const { code, stderr } = await peer.ended;
+    expect([code, stderr]).toEqual([0, expect.stringMatching(/closed in order by both sides/)]);
+    expect((await host.ended).stdout.toString().trim()).toBe("30000000");
+  },
+);
+
 labTest("a silent peer that vanishes is noticed by keep-alive: 14", async (lab) => {
   const { host, peer } = await open(lab, [], ["--timeout", "5s"]);
   host.child.kill("SIGKILL");

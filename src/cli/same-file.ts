@@ -13,6 +13,14 @@ export interface FileInUse {
   readonly use: "read" | "written";
 }
 
+/** Files that are read, and one that is written: "--events log". Throws CliError where it is one of them. */
+export function refuseOverwriting(read: readonly string[], flag: string, written: string): void {
+  refuseSameFile([
+    ...read.map((name) => ({ name, at: name, use: "read" }) as const),
+    { name: `${flag} ${written}`, at: written, use: "written" },
+  ]);
+}
+
 interface Identity {
   /** Device and inode; of a file that does not exist, those of its folder and its name. */
   readonly key: string;

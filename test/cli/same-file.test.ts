@@ -1,10 +1,21 @@
 /** One file twice on a command line is refused, by whichever names it goes. */
 import { expect, test } from "bun:test";
-import { closeSync, linkSync, mkdirSync, mkdtempSync, openSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CliError } from "#cli/cli-error";
 import { type FileInUse, refuseSameFile } from "#cli/same-file";
+import { ROOT } from "../support/netns.ts";
 
 function withFolder(work: (folder: string) => void): void {
   const folder = mkdtempSync(join(tmpdir(), "tcpnet-same-"));
@@ -78,4 +89,22 @@ test("/dev/null and terminals may be named as often as anybody likes, a pipe onc
     const both = openSync(pipe, "r+");
     expect(refusal(written(both), read(both))).toBe("");
     closeSync(both);
+  }));
+
+test("no command writes over a file that it reads: a script, a trace", () =>
+  withFolder((folder) => {
+    const [script, trace] = [join(folder, "a.pkt"), join(folder, "trace")];
+    writeFileSync(script, readFileSync(`${ROOT}test/drill/handshake/accept-blocks.pkt`));
+    writeFileSync(trace, "1\n2\n5\n");
+    for (const args of [
+      ["drill", folder, "--pcap", script],
+      ["sim", "--bytes", "10k", "--link", `trace ${trace}`, "--events", trace],
+      ["demo", "--memory", "--size", "10k", "--link", `trace ${trace}`, "--write", trace],
+    ]) {
+      const before = [readFileSync(script, "utf8"), readFileSync(trace, "utf8")];
+      const { exitCode, stderr } = Bun.spawnSync([process.execPath, `${ROOT}src/cli/main.ts`, ...args], { cwd: ROOT });
+      expect([args[0], exitCode]).toEqual([args[0], 2]);
+      expect(stderr.toString()).toMatch(/are the same file\n.*would overwrite what is to be read/);
+      expect([readFileSync(script, "utf8"), readFileSync(trace, "utf8")]).toEqual(before);
+    }
   }));

@@ -22,6 +22,7 @@ import { captured, endCapture } from "../open-capture.ts";
 import { impaired } from "../open-device.ts";
 import { refuseClosedOutput } from "../print.ts";
 import { programName, selfCommand } from "../program.ts";
+import { refuseOverwriting } from "../same-file.ts";
 import { Session } from "../session.ts";
 import type { SessionOptions } from "../session-options.ts";
 import { bold, say, speakOnStandardOutput, speakWithoutWaiting, speechFailure } from "../terminal.ts";
@@ -37,10 +38,14 @@ const PORT = 7007;
 /** `tcpnet demo`: the whole experiment, in a network of its own. */
 export async function run({ flags }: Call): Promise<number> {
   const options = demoOptions(flags);
-  if (options.write !== undefined && options.write !== "-") checkWritable(options.write);
+  const { write, impairment } = options;
+  if (write !== undefined && write !== "-") {
+    refuseOverwriting(impairment?.traces ?? [], "--write", write);
+    checkWritable(write);
+  }
   refuseClosedOutput();
   // The story is the result; only a capture may take its place.
-  if (options.write !== "-") speakOnStandardOutput();
+  if (write !== "-") speakOnStandardOutput();
   const how = toldInside(DEMO_INSIDE);
   if (how !== undefined) return await inside(options, how);
   if (options.memory)

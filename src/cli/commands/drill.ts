@@ -9,11 +9,12 @@ import type { Call } from "../commands.ts";
 import { isInside, onKernel, playInside } from "../drill-kernel.ts";
 import type { Flags } from "../flags.ts";
 import { print } from "../print.ts";
+import { refuseOverwriting } from "../same-file.ts";
 import { visible } from "../visible.ts";
 
 /** `tcpnet drill`: what came of the scripts is the result, so it goes to standard output. */
 export async function run({ args, flags }: Call): Promise<number> {
-  for (const path of args) checkPath(path);
+  const files = args.flatMap(scriptsAt);
   const kernel = flags.has("kernel");
   if (kernel) checkKernelFlags(flags);
   else if (flags.text("jobs") !== undefined) {
@@ -33,7 +34,10 @@ export async function run({ args, flags }: Call): Promise<number> {
   checkOptions(options);
   if (kernel && isInside()) return await playInside(args[0]!, options);
   const pcap = flags.text("pcap");
-  if (pcap !== undefined) checkWritable(pcap);
+  if (pcap !== undefined) {
+    refuseOverwriting(files, "--pcap", pcap);
+    checkWritable(pcap);
+  }
   return await drillCommand({
     paths: args,
     play: kernel ? onKernel(options) : onStack(options),
@@ -128,7 +132,8 @@ function checkWritable(path: string): void {
   }
 }
 
-function checkPath(path: string): void {
+/** The scripts that a path stands for. Throws CliError where there are none. */
+function scriptsAt(path: string): string[] {
   let found: string[];
   try {
     found = scripts(path);
@@ -136,6 +141,7 @@ function checkPath(path: string): void {
     throw unreadable(path, error);
   }
   if (found.length === 0) throw usageError(`${path} holds no script`, "no file there is called *.pkt", "");
+  return found;
 }
 
 function unreadable(path: string, error: unknown): CliError {

@@ -13,6 +13,7 @@ import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
 import type { Flags } from "../flags.ts";
 import { impairment } from "../link-flags.ts";
 import { OutputClosed, outputFailure, print, STDOUT, writeWhole } from "../print.ts";
+import { refuseOverwriting } from "../same-file.ts";
 import { columnsOf, say } from "../terminal.ts";
 
 /** The link where no flag says one. */
@@ -28,6 +29,7 @@ const CHUNK = 1 << 16;
 export async function run({ flags }: Call): Promise<number> {
   const options = readOptions(flags);
   const path = flags.text("events");
+  if (path !== undefined) refuseOverwriting(impairment(flags)?.traces ?? [], "--events", path);
   const log = path === undefined ? undefined : new Lines(path);
   const result = transfer({ ...options, line: log?.add });
   log?.close();

@@ -10,6 +10,7 @@ import {
   LINK_CLAUSES,
   LIVE_LINK,
   SERVICE,
+  STRICT_TIMESTAMPS,
   TRAFFIC,
   VIEW,
 } from "./flag-groups.ts";
@@ -111,6 +112,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         ],
         ["--simultaneous", "both sides connect at the same time; use it on both"],
         FAST_OPEN,
+        STRICT_TIMESTAMPS,
       ),
       group("Addresses and device", ...ADDRESSES, [
         "--no-offload",
@@ -147,6 +149,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         ],
         ["--simultaneous", "both sides connect at the same time; use it on both"],
         FAST_OPEN,
+        STRICT_TIMESTAMPS,
       ),
       group("Addresses and device", ...ADDRESSES, [
         "--no-offload",

@@ -25,6 +25,11 @@ export const FAST_OPEN = [
   "send and accept data in the SYN (TCP Fast Open, RFC 7413); use it on both sides; between two named addresses no cookie is needed",
 ] as const;
 
+export const STRICT_TIMESTAMPS = [
+  "--strict-timestamps",
+  "drop segments that lack the agreed timestamp (RFC 7323 §3.2); without this they are accepted, as on Linux",
+] as const;
+
 export const LINK_CLAUSES: readonly Flag[] = group(
   "",
   ["--delay <time>", "delay every packet: 20ms"],

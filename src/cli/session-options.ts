@@ -28,6 +28,8 @@ export interface SessionOptions {
   readonly simultaneous: boolean;
   /** Data goes with the SYN, and is taken with it. */
   readonly fastOpen: boolean;
+  /** RFC 7323 §3.2 to the letter: segments without the agreed timestamp are dropped. */
+  readonly strictTimestamps: boolean;
   /** µs of silence after which it is given up; undefined: the default of who opens, for ever for who waits. */
   readonly timeout: number | undefined;
   readonly send: string | undefined;
@@ -96,6 +98,7 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
     max: maxOf(flags, serves),
     simultaneous,
     fastOpen: flags.has("fast-open"),
+    strictTimestamps: flags.has("strict-timestamps"),
     timeout: timeoutOf(flags),
     send,
     recv,

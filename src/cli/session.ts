@@ -375,7 +375,7 @@ export class Session {
   #socketOptions(): SocketOptions {
     const silence = this.#silenceMs();
     const keepAlive = { idle: silence / 2, interval: silence / 10, count: 5 };
-    return { userTimeout: silence, keepAlive };
+    return { userTimeout: silence, keepAlive, timestamps: this.#options.strictTimestamps ? "strict" : true };
   }
 }
 

@@ -16,7 +16,8 @@ type Kind =
   | "an object"
   | "a function"
   | "true, false or an object"
-  | "true, false or a number";
+  | "true, false or a number"
+  | 'true, false or "strict"';
 
 type Table = Readonly<Record<string, Kind>>;
 
@@ -29,7 +30,7 @@ const SOCKET = {
   receiveBuffer: "a number",
   sendBuffer: "a number",
   sack: "true or false",
-  timestamps: "true or false",
+  timestamps: 'true, false or "strict"',
   windowScale: "true or false",
   allowHalfOpen: "true or false",
   params: "an object",
@@ -180,6 +181,8 @@ function isOf(kind: Kind, value: unknown): boolean {
       return type === "boolean" || (type === "object" && value !== null);
     case "true, false or a number":
       return type === "boolean" || type === "number";
+    case 'true, false or "strict"':
+      return type === "boolean" || value === "strict";
   }
 }
 

@@ -6,7 +6,7 @@ import type { SocketOptions } from "./types.ts";
 
 /** Options in the user's words as the engine's parameters. @throws CallError EINVAL. */
 export function paramsOf(options: SocketOptions): Partial<TcpParams> {
-  const { nodelay, cc, mss, userTimeout, keepAlive, receiveBuffer, sendBuffer } = options;
+  const { nodelay, cc, mss, userTimeout, keepAlive, receiveBuffer, sendBuffer, timestamps } = options;
   const params: Partial<TcpParams> = { ...options.params };
   if (nodelay !== undefined) params.nagle = nodelay ? "off" : "minshall";
   if (cc !== undefined) {
@@ -23,7 +23,10 @@ export function paramsOf(options: SocketOptions): Partial<TcpParams> {
   }
   if (sendBuffer !== undefined) params.sendBuffer = whole("sendBuffer", sendBuffer, 1, MAX_BUFFER);
   if (options.sack !== undefined) params.sack = options.sack;
-  if (options.timestamps !== undefined) params.timestamps = options.timestamps;
+  if (timestamps !== undefined) {
+    params.timestamps = timestamps !== false;
+    params.tolerateMissingTimestamps = timestamps !== "strict";
+  }
   if (options.windowScale !== undefined) params.windowScale = options.windowScale;
   if (keepAlive !== undefined) addKeepAlive(params, keepAlive);
   return params;

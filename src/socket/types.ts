@@ -92,7 +92,8 @@ export interface SocketOptions {
   /** Octets that `write` queues before it takes no more. */
   readonly sendBuffer?: number;
   readonly sack?: boolean;
-  readonly timestamps?: boolean;
+  /** RFC 7323. "strict" also drops what comes without a timestamp once they are agreed on (§3.2); Linux takes it, and so does true. */
+  readonly timestamps?: boolean | "strict";
   readonly windowScale?: boolean;
   /** False closes our direction as soon as the peer closed its own. Default true. */
   readonly allowHalfOpen?: boolean;

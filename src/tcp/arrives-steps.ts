@@ -84,6 +84,8 @@ function unacceptable(tcb: Tcb, seg: Segment, window: number, now: number): bool
   const { rcv } = tcb;
   // MUST-66: at a closed window ACK, RST and URG of the next segment still count; its text does not.
   if (window === 0 && seg.seq === rcv.nxt && (seg.ctl & SYN) === 0) {
+    // A FIN without text needs no room: it is taken, as Linux does. Some peers send it again and again until it is acknowledged.
+    if (seg.n === 0) return true;
     seg.n = 0;
     seg.len = 0;
     seg.ctl &= ~FIN;

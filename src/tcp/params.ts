@@ -26,7 +26,8 @@ export interface TcpParams extends Quirks {
   /** ECN (RFC 3168): off, only where the peer asks for it, or asked for by us as well. */
   ecn: "off" | "passive" | "on";
   /**
-   * RFC 7323 §3.2 drops a segment that lacks an agreed timestamp. True accepts it, as Linux does.
+   * Takes a segment that lacks an agreed timestamp, as Linux does: there are middleboxes that remove the option. False drops it in silence (RFC
+   * 7323 §3.2).
    */
   tolerateMissingTimestamps: boolean;
   /** Delay small segments: never / while a small one is unacknowledged (Minshall) / while anything is (RFC 896). */

@@ -1,6 +1,7 @@
 /** Whatever a program hands to the public calls is taken, or refused with CallError EINVAL and words that say what to write. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import type { Stack } from "#stack/stack";
 import { CallError, createStack, type NetStack, openTun, pair } from "../../src/index.ts";
 
 /** The public calls as plain JavaScript sees them. */
@@ -39,6 +40,20 @@ describe("connect", () => {
     expect(stack.connect(socket.remote).remoteAddress).toBe(socket.remoteAddress);
     expect(stack.connect(socket.remoteAddress).remoteAddress).toBe(socket.remoteAddress);
   });
+
+  test.each([
+    [true, [true, true]],
+    ["strict", [true, false]],
+    [false, [false, true]],
+  ] as const)(
+    "timestamps: %j offers them, and says whether a segment without them is taken",
+    async (timestamps, params) => {
+      const stack = await net();
+      stack.connect("10.0.1.5:80", { timestamps });
+      const [tcb] = (stack as unknown as { engine: Stack }).engine.connections();
+      expect([tcb!.params.timestamps, tcb!.params.tolerateMissingTimestamps]).toEqual([...params]);
+    },
+  );
 
   const WHERE = '{ hostname: "10.0.0.7", port: 80 } or "10.0.0.7:80"';
   test.each([
@@ -80,6 +95,7 @@ describe("connect", () => {
     [["10.0.0.9:80", { cc: "renno" }], 'there is no congestion control "renno": say newreno or cubic'],
     [["10.0.0.9:80", { keepAlive: 5 }], "keepAlive is true, false or an object, not 5"],
     [["10.0.0.9:80", { keepAlive: { idel: 5 } }], 'keepAlive has no "idel": did you mean idle?'],
+    [["10.0.0.9:80", { timestamps: "yes" }], 'timestamps is true, false or "strict", not "yes"'],
     [["10.0.0.9:80", { params: { sack: 1 } }], "params.sack is true or false, not 1"],
     [["10.0.0.9:80", { params: { rtoMn: 1 } }], 'params has no "rtoMn": did you mean rtoMin?'],
     [

@@ -234,17 +234,28 @@ describe("first: the sequence number (§3.10.7.4, the table of §3.4)", () => {
     expect(b.stack.info(b.tcb).error).toBe("ECONNRESET");
   });
 
-  test("a FIN at a closed window waits until the window opens", () => {
+  test("a FIN without data is taken at a closed window, as Linux does: it needs no room", () => {
     const b = bench();
     b.in(".", { seq: 1, n: 1000 });
+    b.out();
     b.in("F.", { seq: 1001 });
+    b.run(1_000_000);
+    expect([b.state, b.lines()]).toEqual(["CLOSE-WAIT", [". 1:1(0) ack 1002"]]);
+    expect(b.read()).toBe(1000);
+  });
+
+  test("a FIN with data waits until a closed window opens; so does one behind RCV.NXT, or without ACK", () => {
+    const b = bench();
+    b.in(".", { seq: 1, n: 1000 });
+    b.in("F.", { seq: 1001, n: 1 });
+    b.in("F.", { seq: 1002 });
+    b.in("F", { seq: 1001 });
     expect(b.state).toBe("ESTABLISHED");
     b.read();
     b.out();
-    b.in("F.", { seq: 1001 });
-    expect(b.state).toBe("CLOSE-WAIT");
+    b.in("F.", { seq: 1001, n: 1 });
     b.run(1_000_000);
-    expect(b.lines()).toEqual([". 1:1(0) ack 1002"]);
+    expect([b.state, b.lines()]).toEqual(["CLOSE-WAIT", [". 1:1(0) ack 1003"]]);
   });
 });
 

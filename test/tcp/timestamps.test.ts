@@ -134,7 +134,7 @@ describe("PAWS (§5)", () => {
     expect(b.state).toBe("CLOSED");
   });
 
-  test("a missing timestamp is tolerated, as Linux does; by the letter of §3.2 it drops the segment in silence", () => {
+  test("a segment without the agreed timestamp is taken, as Linux does; by the letter of §3.2 it is dropped in silence", () => {
     const strict = bench(RFC9293);
     strict.in(".", { n: 10, raw: [] });
     strict.run(1_000_000);

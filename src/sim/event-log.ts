@@ -1,5 +1,6 @@
 import { type Mark, markName } from "#base/mark";
 import { SECOND } from "#base/time";
+import type { Trace } from "#base/trace";
 
 /** A packet as a line for people: `n` bytes at `o`. */
 export type Describe = (view: DataView, o: number, n: number) => string;
@@ -19,7 +20,7 @@ const DIGEST_BYTES = 40;
  * and always as a digest, so that two runs can be compared without keeping either.
  */
 export class EventLog {
-  /** Events recorded. */
+  /** Events recorded: as many as there are lines for whoever wants them. */
   count = 0;
   readonly #line: ((line: string) => void) | undefined;
   readonly #describe: Describe | undefined;
@@ -42,13 +43,29 @@ export class EventLog {
     for (let p = o; p <= end - 4; p += 4) this.#mix(view.getInt32(p));
     if (this.#line === undefined) return;
     const words = this.#describe?.(view, o, n);
-    this.#line(`${timeText(at)} ${name} ${markName(mark)} ${n}${words === undefined ? "" : ` ${words}`}`);
+    this.line(at, name, `${markName(mark)} ${n}${words === undefined ? "" : ` ${words}`}`);
   }
 
-  /** Something else happened. */
-  say(at: number, who: number, name: string, text: string): void {
-    this.#begin(at, who);
-    for (let i = 0; i < text.length; i++) this.#mix(text.charCodeAt(i));
+  /** Record `i` of a stack's trace: something that it decided. Its words are for `line`. */
+  decision(trace: Trace, i: number, who: number): void {
+    this.#begin(trace.time[i]!, who);
+    this.#mix(trace.kind[i]!);
+    this.#mix(trace.cause[i]!);
+    this.#mix(trace.connection[i]!);
+    // What has a fraction (a smoothed RTT) counts as it is printed.
+    this.#mix(Math.round(trace.a[i]!));
+    this.#mix(Math.round(trace.b[i]!));
+    this.#mix(Math.round(trace.c[i]!));
+    this.#mix(Math.round(trace.d[i]!));
+  }
+
+  /** Whether anybody wants lines. */
+  get isRead(): boolean {
+    return this.#line !== undefined;
+  }
+
+  /** The line of an event that was recorded by now. */
+  line(at: number, name: string, text: string): void {
     this.#line?.(`${timeText(at)} ${name} ${text}`);
   }
 

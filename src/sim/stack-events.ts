@@ -21,11 +21,13 @@ export function logStackEvents(trace: T.Trace, log: EventLog, id: number, name: 
   for (let i = 0; i < trace.size; i++) {
     const say = WORDS[trace.kind[i]!];
     if (say === undefined) continue;
+    log.decision(trace, i, id);
+    if (!log.isRead) continue;
     const words = say(trace.a[i]!, trace.b[i]!, trace.c[i]!, trace.d[i]!);
     const cause = trace.cause[i]!;
     const connection = trace.connection[i]!;
     const whose = connection < 0 ? name : `${name}#${connection}`;
-    log.say(trace.time[i]!, id, whose, cause === 0 ? words : `${words} ${markName(cause)}`);
+    log.line(trace.time[i]!, whose, cause === 0 ? words : `${words} ${markName(cause)}`);
   }
   trace.drain();
 }

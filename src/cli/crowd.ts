@@ -40,7 +40,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   },
   "soft-error": { burst: 10, perSecond: 1, words: (n, one) => `${n} more ICMP error${one ? "" : "s"}` },
   segment: steps,
-  state: steps,
+  change: steps,
   resent: steps,
   decision: { burst: 1000, perSecond: 500, words: (n, one) => `${n} more decision${one ? "" : "s"}; --events has all` },
 };

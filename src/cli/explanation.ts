@@ -29,7 +29,7 @@ export class Explanation {
     const onEnd = ({ message }: OutputError) => voice.warn({ what: message, why: "", fix: "" });
     const { role, tun, local, remote } = endpoint;
     const about = { role, tun, local: `${local}`, remote: `${remote}` };
-    this.file = events === undefined ? null : new EventFile({ path: events, onEnd }, about);
+    this.file = events === undefined ? null : new EventFile({ path: events, onEnd }, about, this.#ahead);
   }
 
   get isWanted(): boolean {
@@ -43,8 +43,8 @@ export class Explanation {
     for (const event of eventsOf(trace)) {
       const text = this.#words.tell(event);
       if (text === null || TOLD.has(event.event)) continue;
-      const { time, ...facts } = event;
-      this.#voice.event("decision", { ...facts, decision: facts.event }, `! ${text}`, time - this.#ahead);
+      const { time, event: name, ...facts } = event;
+      this.#voice.event(name, facts, `! ${text}`, time - this.#ahead, "decision");
     }
   }
 

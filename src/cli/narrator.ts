@@ -137,7 +137,7 @@ export class Narrator {
     if (!step && state === "") return;
     const text = `${arrow} ${flags.padEnd(10)} ${bold(state.padEnd(12))} ${detail}`.trimEnd();
     const facts = { connection: id, direction: DIRECTION[arrow], flags, state, detail };
-    this.#voice.event(arrow === "·" ? "state" : "segment", facts, text, time);
+    this.#voice.event(arrow === "·" ? "change" : "segment", facts, text, time);
     if (state === "CLOSED") this.#resent.delete(id);
   }
 

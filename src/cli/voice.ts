@@ -1,3 +1,4 @@
+import { EVENT_SCHEMA } from "#observe/events";
 import { clockText, numberText } from "#observe/units";
 import type { CliError } from "./cli-error.ts";
 import { Crowd } from "./crowd.ts";
@@ -42,9 +43,9 @@ export class Voice {
     else this.#json(event, this.now(), facts, undefined);
   }
 
-  /** Something that happened, now or at `t` µs since the command began. */
-  event(event: string, facts: Facts, text: string, t = this.now()): void {
-    if (this.manner === "quiet" || !this.#crowd.admits(event)) return;
+  /** Something that happened, now or at `t` µs since the command began. @param kind as which it is counted in a crowd. */
+  event(event: string, facts: Facts, text: string, t = this.now(), kind = event): void {
+    if (this.manner === "quiet" || !this.#crowd.admits(kind)) return;
     this.#tell(event, facts, text, t);
   }
 
@@ -71,7 +72,7 @@ export class Voice {
 
   /** The line that stands for those that a slow reader left no room for. */
   gap(lines: number): string {
-    if (this.manner === "json") return this.#jsonLine("gap", this.now(), { lines }, undefined);
+    if (this.manner === "json") return this.#jsonLine("gap", this.now(), { missing: lines }, undefined);
     return `… ${numberText(lines)} ${lines === 1 ? "line" : "lines"} not written: the reader was too slow`;
   }
 
@@ -96,7 +97,7 @@ export class Voice {
 
   #jsonLine(event: string, t: number, facts: Facts, text: string | undefined): string {
     const at = (performance.timeOrigin + this.#began + t / 1000) / 1000;
-    const head = { schema: "tcpnet.event/1", t: round6(t / 1e6), at: round6(at), event };
+    const head = { schema: EVENT_SCHEMA, t: round6(t / 1e6), at: round6(at), event };
     return JSON.stringify({ ...head, ...facts, ...(text === undefined ? {} : { text }) });
   }
 }

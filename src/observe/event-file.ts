@@ -1,10 +1,7 @@
 import type { Trace } from "#base/trace";
-import { eventOf, jsonLine } from "./events.ts";
+import { EVENT_SCHEMA, eventOf, jsonLine } from "./events.ts";
 import { type OutputError, OutputFile, type OutputOptions } from "./output-file.ts";
 import type { Units } from "./output-stream.ts";
-
-/** What the first line of an event file says. */
-export const EVENT_SCHEMA = "tcpnet.events/1";
 
 const LINE_MAX = 4_096;
 const NEWLINE = 0x0a;
@@ -15,7 +12,7 @@ const LINES: Units = {
   endOf: ({ u8 }, o) => u8.indexOf(NEWLINE, o) + 1,
   isCounted: ({ u8 }, o) => !NO_EVENTS.some((kind) => kind.every((byte, i) => u8[o + i] === byte)),
 };
-const NO_EVENTS: readonly (readonly number[])[] = ['{"schema":', '{"event":"gap"'].map((text) => [
+const NO_EVENTS: readonly (readonly number[])[] = ['{"schema":', '{"missing":'].map((text) => [
   ...encoder.encode(text),
 ]);
 
@@ -30,15 +27,20 @@ export class EventFile {
   missed = 0;
   readonly #file: OutputFile;
   readonly #header: string;
+  readonly #start: number;
   #overflow = 0;
   /** Events that were left out since the last line. */
   #gap = 0;
   #closed: Promise<void> | undefined;
 
-  /** @param about what else the first line says: who, when, with which options. @throws OutputError */
-  constructor(options: OutputOptions, about: Readonly<Record<string, unknown>> = {}) {
+  /**
+   * @param about what else the first line says: who, when, with which options.
+   * @param start what the stack's clock showed at `t` 0, µs. @throws OutputError
+   */
+  constructor(options: OutputOptions, about: Readonly<Record<string, unknown>> = {}, start = 0) {
     this.#file = new OutputFile("the event file", LINES, options);
-    this.#header = JSON.stringify({ schema: EVENT_SCHEMA, ...about });
+    this.#start = start;
+    this.#header = JSON.stringify({ schema: EVENT_SCHEMA, event: "start", ...about });
     this.#put(this.#header);
   }
 
@@ -89,7 +91,7 @@ export class EventFile {
       this.missed++;
       return;
     }
-    if ((this.#gap === 0 || this.#tellGap()) && this.#put(jsonLine(eventOf(trace, i)))) {
+    if ((this.#gap === 0 || this.#tellGap()) && this.#put(jsonLine(eventOf(trace, i), this.#start))) {
       this.events++;
     } else if (this.#file.isOpen) {
       this.lost++;
@@ -101,7 +103,7 @@ export class EventFile {
 
   /** Where events are missing the file says so, as soon as there is room for that. */
   #tellGap(): boolean {
-    if (!this.#put(JSON.stringify({ event: "gap", records: this.#gap }))) return false;
+    if (!this.#put(JSON.stringify({ missing: this.#gap, event: "gap" }))) return false;
     this.#gap = 0;
     return true;
   }

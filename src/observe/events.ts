@@ -97,9 +97,15 @@ export function* eventsOf(trace: Trace): Generator<TraceEvent, void, void> {
   for (let i = 0; i < trace.size; i++) yield eventOf(trace, i);
 }
 
-/** One line of NDJSON, without its end. The same run gives the same lines. */
-export function jsonLine(event: TraceEvent): string {
-  return JSON.stringify(event);
+/** What every stream of events is called, as NDJSON: the event file of this folder, and what commands say with --json. */
+export const EVENT_SCHEMA = "tcpnet.event/1";
+
+/**
+ * One line of NDJSON, without its end: `t` in seconds, the event's name, its fields. The same run gives the same lines.
+ * @param start what the stack's clock showed at `t` 0, µs.
+ */
+export function jsonLine({ time, event, ...fields }: TraceEvent, start = 0): string {
+  return JSON.stringify({ t: Math.round(time - start) / 1e6, event, ...fields });
 }
 
 /** One line of text, `0.041234 #1 tx seq=1 length=1448 flags=ACK,PSH resent=false (tcp.tx.data)`, for diffs and snapshots. */

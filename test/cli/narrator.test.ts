@@ -43,13 +43,13 @@ const words = (lines: readonly Line[]) =>
 
 test("both sides tell every step of handshake and close with the state it leads to, and no data in between", async () => {
   const { active, passive } = await story();
-  expect(words(active)).toEqual([
+  // The peer closes as soon as it has read the end: its FIN may be the first segment to acknowledge ours.
+  expect(words(active).filter((line) => line !== "← ACK FIN-WAIT-2")).toEqual([
     "→ SYN SYN-SENT",
     "← SYN ACK ESTABLISHED",
     "→ ACK",
     "· FIN-WAIT-1",
     "→ FIN ACK",
-    "← ACK FIN-WAIT-2",
     "← FIN ACK TIME-WAIT",
     "→ ACK",
   ]);

@@ -150,7 +150,7 @@ labTest("--explain tells each decision with its cause, --events writes all of th
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line));
-  expect(about).toMatchObject({ schema: "tcpnet.events/1", role: "peer", local: "10.0.1.5" });
+  expect(about).toMatchObject({ schema: "tcpnet.event/1", event: "start", role: "peer", local: "10.0.1.5" });
   expect(stderr).toContain(`events  ${events.length} events in `);
   const states = events.filter(({ event }) => event === "state").map(({ to }) => to);
   expect(states.slice(0, 2)).toEqual(["SYN-SENT", "ESTABLISHED"]);
@@ -160,6 +160,32 @@ labTest("--explain tells each decision with its cause, --events writes all of th
   const covers = (seq: number) => resent.some((tx) => tx.seq <= seq && seq < tx.seq + tx.length);
   expect(lost.filter(({ seq }) => covers(seq)).length).toBeGreaterThan(0);
 });
+
+labTest(
+  "--json and --events have one schema: a decision is the same object in both, but for its words",
+  async (lab) => {
+    lab.random("a", 400_000);
+    const host = lab.tcpnet(...HOST, "--recv", "/dev/null");
+    host.endInput();
+    const why = ["--loss", "4%", "--seed", "11", "--no-offload", "--json", "--explain", "--events", lab.file("why")];
+    const [, { stderr }] = await bothWell(host, lab.tcpnet(...PEER, "--send", lab.file("a"), ...why));
+    const parse = (text: string) =>
+      text
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line) as Record<string, unknown>);
+    const [head, ...recorded] = parse(readFileSync(lab.file("why"), "utf8"));
+    const told = parse(stderr);
+    expect(new Set([head!.schema, ...told.map(({ schema }) => schema)])).toEqual(new Set(["tcpnet.event/1"]));
+    const lines = new Set(recorded.map((event) => JSON.stringify(event, Object.keys(event).sort())));
+    const decisions = told.filter(({ text }) => `${text}`.startsWith("! "));
+    expect(decisions.some(({ event }) => event === "lost")).toBe(true);
+    for (const { schema, at, text, ...event } of decisions) {
+      const line = JSON.stringify(event, Object.keys(event).sort());
+      expect([line, lines.has(line)]).toEqual([line, true]);
+    }
+  },
+);
 
 labTest(
   "an event file that cannot be had is told before anything begins: 1; standard output has room for one",

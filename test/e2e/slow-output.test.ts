@@ -103,7 +103,7 @@ labTestWith(
     expect([told[0].event, told.at(-1).event]).toEqual(["start", "summary"]);
     const gaps = told.filter(({ event }) => event === "gap");
     expect(gaps.length).toBe(1);
-    expect(gaps[0].lines).toBeGreaterThan(10);
+    expect(gaps[0].missing).toBeGreaterThan(10);
   },
 );
 

@@ -41,7 +41,8 @@ describe("events", () => {
     const events = [...eventsOf(trace)];
     expect(events.map((event) => event.event as string)).toEqual(EVENT_NAMES.slice(1));
     for (const event of events) {
-      expect(JSON.parse(jsonLine(event))).toEqual(event);
+      const { time, ...fields } = event;
+      expect(JSON.parse(jsonLine(event, 500_000))).toEqual({ t: (time - 500_000) / 1e6, ...fields });
       expect(textLine(event)).toStartWith(`1.500000 #3 ${event.event} `);
       expect(textLine(event)).toEndWith(" (test.events)");
     }
@@ -83,8 +84,8 @@ describe("words", () => {
       "SYN-SENT → ESTABLISHED: our SYN was acknowledged",
       "ESTABLISHED → FIN-WAIT-1: CLOSE",
       "→ FIN,ACK,PSH: new data",
-      "FIN-WAIT-1 → FIN-WAIT-2: our FIN was acknowledged",
       "← FIN,ACK",
+      "FIN-WAIT-1 → FIN-WAIT-2: our FIN was acknowledged",
       "FIN-WAIT-2 → TIME-WAIT: the peer's FIN arrived",
     ]);
   });
@@ -134,8 +135,8 @@ describe("event file", () => {
       .trimEnd()
       .split("\n")
       .map((line) => JSON.parse(line));
-    expect(lines[0]).toEqual({ schema: "tcpnet.events/1", seed: 7 });
-    expect(lines.slice(1).map((line) => line.seq ?? line)).toEqual([0, 1, 2, { event: "gap", records: 2 }, 9]);
+    expect(lines[0]).toEqual({ schema: "tcpnet.event/1", event: "start", seed: 7 });
+    expect(lines.slice(1).map((line) => line.seq ?? line)).toEqual([0, 1, 2, { event: "gap", missing: 2 }, 9]);
     expect([file.events, file.lost]).toEqual([4, 2]);
   });
 
@@ -178,8 +179,8 @@ describe("event file", () => {
       .split("\n")
       .map((line) => JSON.parse(line));
     let next = 0;
-    for (const { event, records, seq } of lines) {
-      if (event === "gap") next += records;
+    for (const { event, missing, seq } of lines) {
+      if (event === "gap") next += missing;
       else expect(seq).toBe(next++);
     }
     expect([next, file.events + file.lost, file.lost > 1_000]).toEqual([all, all, true]);

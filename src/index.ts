@@ -22,5 +22,5 @@ export type {
   StackSettings,
 } from "#socket/types";
 export { CallError } from "#stack/call-error";
-export type { TcpInfo } from "#tcp/info";
-export type { TcpParams } from "#tcp/params";
+export type { TcpInfo } from "#tcp/machine/info";
+export type { TcpParams } from "#tcp/words/params";

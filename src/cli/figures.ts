@@ -2,7 +2,7 @@
 
 import { bytesText, counted, rateText, timeText } from "#observe/units";
 import type { SocketInfo } from "#socket/types";
-import type { TcpInfo } from "#tcp/info";
+import type { TcpInfo } from "#tcp/machine/info";
 import type { Amount } from "./pump.ts";
 import type { Facts } from "./voice.ts";
 

@@ -1,8 +1,8 @@
 import { type Mark, markMeaning, markName } from "#base/mark";
 import { EV_RX, EV_STATE, EV_TX, type Trace } from "#base/trace";
 import { counted } from "#observe/units";
-import { TX_ACK_FIN, TX_ACK_HANDSHAKE, TX_DATA } from "#tcp/marks";
-import { stateName } from "#tcp/state";
+import { TX_ACK_FIN, TX_ACK_HANDSHAKE, TX_DATA } from "#tcp/words/marks";
+import { stateName } from "#tcp/words/state";
 import { ACK, FIN, RST, SYN } from "#wire/tcp";
 import { bold } from "./terminal.ts";
 import type { Voice } from "./voice.ts";

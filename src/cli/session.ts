@@ -5,7 +5,7 @@ import { counted, timeText } from "#observe/units";
 import { ConnectionError } from "#socket/connection-error";
 import { createStack } from "#socket/create-stack";
 import type { ConnectOptions, Listener, NetStack, Socket, SocketOptions } from "#socket/types";
-import { RX_STRANGER } from "#tcp/marks";
+import { RX_STRANGER } from "#tcp/words/marks";
 import { addressMap, bracketed } from "./address-map.ts";
 import { CliError } from "./cli-error.ts";
 import { Conversation } from "./conversation.ts";

@@ -1,14 +1,13 @@
 import type { Stack } from "#stack/stack";
-import { flush, markUrgent } from "#tcp/calls";
-import { ECONNRESET, errorName, OK } from "#tcp/error";
-import { stopCopying } from "#tcp/linux/queue";
-import { memory, roomInPiece } from "#tcp/linux/send-buffer";
-import type { LinuxVariables } from "#tcp/linux/variables";
-import * as M from "#tcp/marks";
-import { endRecord } from "#tcp/record-ends";
-import { diff, gt } from "#tcp/seq";
-import { CLOSE_WAIT, CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT, stateName } from "#tcp/state";
-import { T_DELAYED_ACK, type Tcb } from "#tcp/tcb";
+import { flush, markUrgent } from "#tcp/machine/calls";
+import { stopCopying } from "#tcp/send/pieces";
+import { memory, roomInPiece } from "#tcp/send/send-buffer";
+import { ECONNRESET, errorName, OK } from "#tcp/words/error";
+import * as M from "#tcp/words/marks";
+import { endRecord } from "#tcp/words/record-ends";
+import { diff, gt } from "#tcp/words/seq";
+import { CLOSE_WAIT, CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT, stateName } from "#tcp/words/state";
+import { T_DELAYED_ACK, type Tcb } from "#tcp/words/tcb";
 import type { EngineConnection, Profile, SendFlags, SettingValue, StateName } from "./engine.ts";
 import { tcpInfo } from "./stack-info.ts";
 import { freeBsdInfo } from "./stack-info-freebsd.ts";
@@ -53,7 +52,7 @@ export class StackConnection implements EngineConnection {
 
   send(bytes: Uint8Array, flags: SendFlags, now: number): number {
     this.#tcb.snd.more = flags.more;
-    const taken = this.#fill(this.#tcb.linux, bytes, now);
+    const taken = this.#fill(bytes, now);
     if (flags.urgent && taken === bytes.length) markUrgent(this.#tcb);
     if (flags.endOfRecord && taken === bytes.length) endRecord(this.#tcb);
     this.#stack.touch(this.#tcb);
@@ -65,18 +64,18 @@ export class StackConnection implements EngineConnection {
   }
 
   /** Piece by piece: what goes while one is filled makes room in it, and whether another may begin is asked then. */
-  #fill(lx: LinuxVariables, bytes: Uint8Array, now: number): number {
+  #fill(bytes: Uint8Array, now: number): number {
     let taken = 0;
     for (let room = 1; taken < bytes.length && room > 0; ) {
-      room = Math.min(roomInPiece(this.#tcb, lx), bytes.length - taken);
-      lx.goesOn = taken + room < bytes.length;
+      room = Math.min(roomInPiece(this.#tcb), bytes.length - taken);
+      this.#tcb.output.goesOn = taken + room < bytes.length;
       const put = room > 0 ? this.#put(bytes, taken, room, now) : 0;
       taken += put;
       if (put < room) break;
-      if (lx.goesOn && room > 0) this.#flush(now);
+      if (this.#tcb.output.goesOn && room > 0) this.#flush(now);
     }
-    if (lx.goesOn && taken > 0) stopCopying(this.#tcb, lx);
-    lx.goesOn = false;
+    if (this.#tcb.output.goesOn && taken > 0) stopCopying(this.#tcb);
+    this.#tcb.output.goesOn = false;
     return taken;
   }
 
@@ -95,8 +94,8 @@ export class StackConnection implements EngineConnection {
 
   /** Linux calls it writable while a third of the buffer is free, and less than half of the low-water mark is unsent. */
   writable(): boolean {
-    const { params, snd, linux } = this.#tcb;
-    const queued = linux === null ? snd.queued : memory(this.#tcb, linux);
+    const { params } = this.#tcb;
+    const queued = memory(this.#tcb);
     const low = params.notSentLowWater > 0 ? params.notSentLowWater : NEVER;
     return params.sendBuffer - queued >= queued / 2 && 2 * this.unsent() < low;
   }

@@ -1,5 +1,5 @@
 import type { Counters } from "#base/counters";
-import * as M from "#tcp/marks";
+import * as M from "#tcp/words/marks";
 
 /** Linux' names (nstat) for what the stack counts alike. A counter that is not here makes a script unsupported. */
 const NAMES: Readonly<Record<string, readonly number[]>> = {

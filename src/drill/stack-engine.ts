@@ -5,13 +5,13 @@ import { SegmentationDevice } from "#device/segmentation";
 import { Address } from "#ip/address";
 import { CallError } from "#stack/call-error";
 import { Stack } from "#stack/stack";
-import { synRoom } from "#tcp/fast-open-client";
-import type { CookieKeys } from "#tcp/fast-open-cookie";
-import type { Listener } from "#tcp/listener";
-import { DEFAULT_PARAMS, type TcpParams } from "#tcp/params";
-import { stateName } from "#tcp/state";
-import type { Tcb } from "#tcp/tcb";
-import { announcedMss } from "#tcp/window";
+import { synRoom } from "#tcp/open/fast-open-client";
+import type { CookieKeys } from "#tcp/open/fast-open-cookie";
+import { announcedMss } from "#tcp/receive/window";
+import type { Listener } from "#tcp/words/listener";
+import { DEFAULT_PARAMS, type TcpParams } from "#tcp/words/params";
+import { stateName } from "#tcp/words/state";
+import type { Tcb } from "#tcp/words/tcb";
 import {
   type EarlyData,
   type Engine,

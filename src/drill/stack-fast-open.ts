@@ -1,4 +1,4 @@
-import { CookieKeys, KEY } from "#tcp/fast-open-cookie";
+import { CookieKeys, KEY } from "#tcp/open/fast-open-cookie";
 import type { SettingValue, SocketOptions } from "./engine.ts";
 import type { Params } from "./stack-settings.ts";
 

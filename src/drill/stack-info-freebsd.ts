@@ -1,6 +1,6 @@
 import type { Stack } from "#stack/stack";
-import type { TcpParams } from "#tcp/params";
-import type { Tcb } from "#tcp/tcb";
+import type { TcpParams } from "#tcp/words/params";
+import type { Tcb } from "#tcp/words/tcb";
 import { stateNumber } from "./constants/freebsd.ts";
 
 /** FreeBSD's tcp_info: its own numbers of states, and octets for the windows that Linux counts in segments. */

@@ -1,6 +1,7 @@
 import type { Stack } from "#stack/stack";
-import { settle } from "#tcp/chrono";
-import type { TcpParams } from "#tcp/params";
+import { announcedMss } from "#tcp/receive/window";
+import type { TcpParams } from "#tcp/words/params";
+import { settle } from "#tcp/words/snd-lim";
 import {
   CLOSE_WAIT,
   CLOSED,
@@ -11,9 +12,8 @@ import {
   SYN_RECEIVED,
   SYN_SENT,
   TIME_WAIT,
-} from "#tcp/state";
-import type { Tcb } from "#tcp/tcb";
-import { announcedMss } from "#tcp/window";
+} from "#tcp/words/state";
+import type { Tcb } from "#tcp/words/tcb";
 import type { StateName } from "./engine.ts";
 import { symbol } from "./symbols.ts";
 
@@ -38,7 +38,7 @@ export function tcpInfo(stack: Stack, tcb: Tcb, ecnSeen: boolean, now: number): 
     tcpi_ca_state: ["open", "disorder", "cwr", "recovery", "loss"].indexOf(i.phase),
     tcpi_retransmits: i.backoff,
     tcpi_probes: Math.max(tcb.probes, tcb.keepAliveProbes),
-    tcpi_backoff: tcb.linux.backoff,
+    tcpi_backoff: tcb.rtt.backoff,
     tcpi_options: optionBits(stack, tcb, ecnSeen),
     tcpi_fastopen_client_fail: tcb.fast.fail,
     tcpi_snd_wscale: scaled ? snd.shift : 0,
@@ -81,7 +81,7 @@ export function tcpInfo(stack: Stack, tcb: Tcb, ecnSeen: boolean, now: number): 
     tcpi_total_rto: i.timeouts,
     // The SYN or SYN,ACK counts as well.
     tcpi_delivered: i.delivered + Number(synchronized || tcb.openedAt > 0),
-    tcpi_delivered_ce: tcb.linux.deliveredCe,
+    tcpi_delivered_ce: tcb.board.deliveredCe,
     tcpi_dsack_dups: i.dsackDups,
     tcpi_reord_seen: i.reordSeen,
     tcpi_busy_time: i.busyTime,
@@ -156,8 +156,8 @@ function opening(tcb: Tcb): Readonly<Record<string, number>> {
 }
 
 /** Segments in flight, by what is known of each. */
-function scoreboard({ linux }: Tcb): Readonly<Record<string, number>> {
-  const { packetsOut, sackedOut, lostOut, retransOut } = linux;
+function scoreboard({ board }: Tcb): Readonly<Record<string, number>> {
+  const { packetsOut, sackedOut, lostOut, retransOut } = board;
   return { tcpi_unacked: packetsOut, tcpi_sacked: sackedOut, tcpi_lost: lostOut, tcpi_retrans: retransOut };
 }
 

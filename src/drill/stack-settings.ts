@@ -1,5 +1,5 @@
-import { type CongestionControlName, DEFAULT_PARAMS, type TcpParams } from "#tcp/params";
-import { NO_QUIRKS } from "#tcp/quirks";
+import { type CongestionControlName, DEFAULT_PARAMS, type TcpParams } from "#tcp/words/params";
+import { NO_QUIRKS } from "#tcp/words/quirks";
 import type { Profile, SettingValue } from "./engine.ts";
 
 /** What settings of commands.ts and options of sockets mean for the real stack. */

@@ -1,6 +1,6 @@
 import type { Address } from "#ip/address";
 import type { Stack } from "#stack/stack";
-import { errorName } from "#tcp/error";
+import { errorName } from "#tcp/words/error";
 import type { UdpSocket } from "#udp/udp";
 import type { EngineUdp } from "./engine.ts";
 

@@ -16,8 +16,8 @@ import {
   EV_WINDOW,
   type Trace,
 } from "#base/trace";
-import { type StateName, stateName } from "#tcp/state";
-import { TIMER_NAMES } from "#tcp/tcb";
+import { type StateName, stateName } from "#tcp/words/state";
+import { TIMER_NAMES } from "#tcp/words/tcb";
 import { ACK, CWR, ECE, FIN, PSH, RST, SYN, URG } from "#wire/tcp";
 
 /** What every event has. Sequence numbers are relative to the ISN; octets, µs and counts. */

@@ -1,8 +1,8 @@
 import type { Stack } from "#stack/stack";
-import { errorName, type TcpErrorName } from "#tcp/error";
-import { info, type TcpInfo } from "#tcp/info";
-import { CLOSED } from "#tcp/state";
-import { EVENT_CLOSED, EVENT_OPENED, EVENT_REMOTE_CLOSED, type Tcb } from "#tcp/tcb";
+import { info, type TcpInfo } from "#tcp/machine/info";
+import { errorName, type TcpErrorName } from "#tcp/words/error";
+import { CLOSED } from "#tcp/words/state";
+import { EVENT_CLOSED, EVENT_OPENED, EVENT_REMOTE_CLOSED, type Tcb } from "#tcp/words/tcb";
 import type { Application } from "./host.ts";
 import type { Simulation } from "./simulation.ts";
 

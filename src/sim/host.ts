@@ -1,8 +1,8 @@
 import type { Engine } from "#driver/engine";
 import type { Address } from "#ip/address";
 import type { ConnectOptions, ListenOptions, Stack } from "#stack/stack";
-import { Listener } from "#tcp/listener";
-import type { Tcb } from "#tcp/tcb";
+import { Listener } from "#tcp/words/listener";
+import type { Tcb } from "#tcp/words/tcb";
 import type { SimNode } from "./node.ts";
 import type { Simulation } from "./simulation.ts";
 

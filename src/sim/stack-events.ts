@@ -1,7 +1,7 @@
 import { markName } from "#base/mark";
 import * as T from "#base/trace";
-import { stateName } from "#tcp/state";
-import { TIMER_NAMES } from "#tcp/tcb";
+import { stateName } from "#tcp/words/state";
+import { TIMER_NAMES } from "#tcp/words/tcb";
 import type { EventLog } from "./event-log.ts";
 
 type Say = (a: number, b: number, c: number, d: number) => string;

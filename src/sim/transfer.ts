@@ -5,7 +5,7 @@ import type { LinkProfiles } from "#device/link-words";
 import { timeExceeded, tooBig } from "#icmp/path-error";
 import { type Address, parseAddress } from "#ip/address";
 import { Stack } from "#stack/stack";
-import { DEFAULT_PARAMS, type TcpParams } from "#tcp/params";
+import { DEFAULT_PARAMS, type TcpParams } from "#tcp/words/params";
 import { print } from "#wire/print";
 import { FlowEnd } from "./flow.ts";
 import { SimHost } from "./host.ts";

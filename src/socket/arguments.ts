@@ -2,7 +2,7 @@
 import { suggest } from "#base/suggest";
 import { CallError } from "#stack/call-error";
 import { DEFAULT_LIMITS } from "#stack/limits";
-import { DEFAULT_PARAMS, type TcpParams } from "#tcp/params";
+import { DEFAULT_PARAMS, type TcpParams } from "#tcp/words/params";
 import type { ConnectOptions, DeviceStackOptions, HostedStackOptions, ListenOptions, SocketOptions } from "./types.ts";
 
 /** What a value must be, in words. */

@@ -1,4 +1,4 @@
-import type { TcpErrorName } from "#tcp/error";
+import type { TcpErrorName } from "#tcp/words/error";
 
 /** POSIX names of what ends a connection; ENETDOWN: the device vanished. */
 export type ConnectionErrorCode = TcpErrorName | "ENETDOWN";

@@ -1,6 +1,6 @@
 import { MILLISECOND } from "#base/time";
-import { CONGESTION_CONTROLS } from "#tcp/congestion";
-import type { TcpParams } from "#tcp/params";
+import { CONGESTION_CONTROLS } from "#tcp/congestion/congestion";
+import type { TcpParams } from "#tcp/words/params";
 import { invalid, shown, whole } from "./arguments.ts";
 import type { SocketOptions } from "./types.ts";
 

@@ -1,6 +1,6 @@
 import { Fifo } from "#base/fifo";
-import type { Listener as EngineListener } from "#tcp/listener";
-import { RX_LIMIT } from "#tcp/marks";
+import type { Listener as EngineListener } from "#tcp/words/listener";
+import { RX_LIMIT } from "#tcp/words/marks";
 import { endpointOf } from "./endpoint.ts";
 import { type Floor, TcpSocket } from "./tcp-socket.ts";
 import type { Endpoint, Listener, Socket } from "./types.ts";

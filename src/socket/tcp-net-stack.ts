@@ -1,10 +1,10 @@
 import type { Trace } from "#base/trace";
 import { CallError } from "#stack/call-error";
 import type { Stack } from "#stack/stack";
-import { CookieKeys, KEY } from "#tcp/fast-open-cookie";
-import { info, type TcpInfo } from "#tcp/info";
-import { Listener as EngineListener } from "#tcp/listener";
-import { T_USER_TIMEOUT, type Tcb } from "#tcp/tcb";
+import { info, type TcpInfo } from "#tcp/machine/info";
+import { CookieKeys, KEY } from "#tcp/open/fast-open-cookie";
+import { Listener as EngineListener } from "#tcp/words/listener";
+import { T_USER_TIMEOUT, type Tcb } from "#tcp/words/tcb";
 import { checkBytes, checkConnectOptions, checkListenOptions, invalid, whole } from "./arguments.ts";
 import { ConnectionError } from "./connection-error.ts";
 import { Deferred } from "./deferred.ts";

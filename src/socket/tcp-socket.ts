@@ -1,10 +1,10 @@
 import { CallError } from "#stack/call-error";
 import type { Stack } from "#stack/stack";
-import { markUrgent, sendRoom, urgentLeft } from "#tcp/calls";
-import { OK } from "#tcp/error";
-import type { TcpInfo } from "#tcp/info";
-import { CLOSED, FIN_WAIT_2, MAY_RECEIVE, SYN_RECEIVED, SYN_SENT, stateName, TIME_WAIT } from "#tcp/state";
-import { EVENT_OPENED, EVENT_REMOTE_CLOSED, EVENT_SOFT_ERROR, EVENT_URGENT, type Tcb } from "#tcp/tcb";
+import { markUrgent, sendRoom, urgentLeft } from "#tcp/machine/calls";
+import type { TcpInfo } from "#tcp/machine/info";
+import { OK } from "#tcp/words/error";
+import { CLOSED, FIN_WAIT_2, MAY_RECEIVE, SYN_RECEIVED, SYN_SENT, stateName, TIME_WAIT } from "#tcp/words/state";
+import { EVENT_OPENED, EVENT_REMOTE_CLOSED, EVENT_SOFT_ERROR, EVENT_URGENT, type Tcb } from "#tcp/words/tcb";
 import { checkBytes } from "./arguments.ts";
 import { ConnectionError } from "./connection-error.ts";
 import { Deferred } from "./deferred.ts";

@@ -12,8 +12,8 @@ import type { Device } from "#device/device";
 import type { Engine } from "#driver/engine";
 import type { Limits } from "#stack/limits";
 import type { Stack } from "#stack/stack";
-import type { TcpInfo } from "#tcp/info";
-import type { CongestionControlName, TcpParams } from "#tcp/params";
+import type { TcpInfo } from "#tcp/machine/info";
+import type { CongestionControlName, TcpParams } from "#tcp/words/params";
 import type { ConnectionError } from "./connection-error.ts";
 
 /** A host and a port. Printed as `10.0.1.5:7000` or `[fd00::5]:7000`. */

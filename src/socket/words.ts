@@ -1,8 +1,8 @@
 /** Why a connection ended, or is in doubt, told to a person. */
 import { timeText } from "#observe/units";
-import * as E from "#tcp/error";
-import { GAVE_UP_WINDOW } from "#tcp/marks";
-import type { Tcb } from "#tcp/tcb";
+import * as E from "#tcp/words/error";
+import { GAVE_UP_WINDOW } from "#tcp/words/marks";
+import type { Tcb } from "#tcp/words/tcb";
 import { ConnectionError } from "./connection-error.ts";
 
 /** How far a connection had come, as far as the words depend on it. */

@@ -1,4 +1,4 @@
-import type { TcpErrorName } from "#tcp/error";
+import type { TcpErrorName } from "#tcp/words/error";
 
 /** A call that the stack refuses, with a POSIX name and the reason in words. Thrown to the caller, never by a packet. */
 export class CallError extends Error {

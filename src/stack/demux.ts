@@ -1,4 +1,4 @@
-import type { Tcb } from "#tcp/tcb";
+import type { Tcb } from "#tcp/words/tcb";
 
 /**
  * Connections by 4-tuple: an open-addressed hash table with linear probing and backward-shift deletion, keyed with the

@@ -1,5 +1,5 @@
 import type { Address } from "#ip/address";
-import type { Listener } from "#tcp/listener";
+import type { Listener } from "#tcp/words/listener";
 import { CallError } from "./call-error.ts";
 
 /** The passive OPENs of a stack, by port. */

@@ -9,7 +9,11 @@ import { Address } from "#ip/address";
 import type { IpHeader } from "#ip/header";
 import { claimedMtu } from "#ip/path-mtu";
 import { IpSend } from "#ip/send";
-import { closed, listen, openPassive, segmentArrives } from "#tcp/arrives";
+import { closed, listen, openPassive, segmentArrives } from "#tcp/machine/arrives";
+import { finish } from "#tcp/machine/finish";
+import { quotesFlight, unreachable } from "#tcp/machine/icmp";
+import { serve } from "#tcp/open/fast-open-server";
+import { setInitialSequence } from "#tcp/open/isn";
 import {
   EACCES,
   ECONNREFUSED,
@@ -22,18 +26,14 @@ import {
   EOPNOTSUPP,
   EPROTO,
   OK,
-} from "#tcp/error";
-import { serve } from "#tcp/fast-open-server";
-import { finish } from "#tcp/finish";
-import { quotesFlight, unreachable } from "#tcp/icmp-error";
-import { setInitialSequence } from "#tcp/isn";
-import * as M from "#tcp/marks";
-import type { TcpParams } from "#tcp/params";
-import { Reset } from "#tcp/reset";
-import { readSegment, Segment } from "#tcp/segment";
-import { gt } from "#tcp/seq";
-import { TIME_WAIT } from "#tcp/state";
-import type { Tcb, TcpEnv } from "#tcp/tcb";
+} from "#tcp/words/error";
+import * as M from "#tcp/words/marks";
+import type { TcpParams } from "#tcp/words/params";
+import { Reset } from "#tcp/words/reset";
+import { readSegment, Segment } from "#tcp/words/segment";
+import { gt } from "#tcp/words/seq";
+import { TIME_WAIT } from "#tcp/words/state";
+import type { Tcb, TcpEnv } from "#tcp/words/tcb";
 import * as checksum from "#wire/checksum";
 import * as protocol from "#wire/protocol";
 import * as tcphdr from "#wire/tcp";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { clientParams, keysOfOption, keysOfSetting, mayOpenFast, serverParams } from "#drill/stack-fast-open";
-import type { CookieKeys } from "#tcp/fast-open-cookie";
+import type { CookieKeys } from "#tcp/open/fast-open-cookie";
 import { address } from "../support/naive/ip.ts";
 
 const cookie = (keys: CookieKeys | undefined) => {

@@ -1,7 +1,7 @@
 /** Every codec of TCP against its slow twin, with fast-check; and parsers against anything at all. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { readSegment, Segment } from "#tcp/segment";
+import { readSegment, Segment } from "#tcp/words/segment";
 import * as tcphdr from "#wire/tcp";
 import * as opt from "#wire/tcp-options";
 import { octets32 } from "../support/naive/ip.ts";

@@ -1,5 +1,5 @@
 import { Prng } from "#base/prng";
-import type { TcpParams } from "#tcp/params";
+import type { TcpParams } from "#tcp/words/params";
 import { naiveIcmp, naiveIPv4, naiveIPv6 } from "../support/naive/ip.ts";
 import { fixChecksums, mutate } from "./mutate.ts";
 import { CALLS, type Call, LOCAL, type Output, replay, type Setting, type Step, Target } from "./target.ts";

@@ -1,10 +1,10 @@
 import { CSUM_NONE, Packet } from "#base/packet";
 import { PAGE_SIZE } from "#base/slab";
 import { Stack } from "#stack/stack";
-import type { Listener } from "#tcp/listener";
-import type { TcpParams } from "#tcp/params";
-import { CLOSED } from "#tcp/state";
-import { Tcb } from "#tcp/tcb";
+import type { Listener } from "#tcp/words/listener";
+import type { TcpParams } from "#tcp/words/params";
+import { CLOSED } from "#tcp/words/state";
+import { Tcb } from "#tcp/words/tcb";
 import { checkStack } from "../support/invariants.ts";
 import { address } from "../support/naive/ip.ts";
 

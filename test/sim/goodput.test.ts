@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { CONGESTION_CONTROLS } from "#tcp/congestion";
-import type { CongestionControlName } from "#tcp/params";
+import { CONGESTION_CONTROLS } from "#tcp/congestion/congestion";
+import type { CongestionControlName } from "#tcp/words/params";
 import { simulate } from "../support/transfer.ts";
 
 /**

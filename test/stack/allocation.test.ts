@@ -3,8 +3,8 @@ import { describe, expect, test } from "bun:test";
 import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
 import { PAGE_SIZE } from "#base/slab";
 import { Stack } from "#stack/stack";
-import type { TcpParams } from "#tcp/params";
-import type { Tcb } from "#tcp/tcb";
+import type { TcpParams } from "#tcp/words/params";
+import type { Tcb } from "#tcp/words/tcb";
 import { bytesAllocated } from "../support/allocation.ts";
 import { address } from "../support/naive/ip.ts";
 

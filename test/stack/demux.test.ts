@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { Address } from "#ip/address";
 import { Demux } from "#stack/demux";
-import type { Tcb } from "#tcp/tcb";
+import type { Tcb } from "#tcp/words/tcb";
 
 /** What the table looks at of a connection. */
 interface Tuple {

@@ -1,6 +1,6 @@
 /** What happens at every limit of a stack: refused or dropped, counted, and good again when the pressure is gone. */
 import { describe, expect, test } from "bun:test";
-import { EVENT_WRITABLE } from "#tcp/tcb";
+import { EVENT_WRITABLE } from "#tcp/words/tcb";
 import { octets, TcpBench } from "../support/tcp-bench.ts";
 
 const SECOND = 1e6;

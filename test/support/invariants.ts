@@ -1,9 +1,9 @@
 import { PAGE_SHIFT } from "#base/slab";
 import { NEVER } from "#base/time";
 import type { Stack } from "#stack/stack";
-import type { Listener } from "#tcp/listener";
-import { AMBIGUOUS, HAS_FIN, HAS_SYN, LOST, NONE, RESENT, SACKED } from "#tcp/records";
-import { le, lt } from "#tcp/seq";
+import type { Listener } from "#tcp/words/listener";
+import { AMBIGUOUS, HAS_FIN, HAS_SYN, LOST, NONE, RESENT, SACKED } from "#tcp/words/records";
+import { le, lt } from "#tcp/words/seq";
 import {
   CLOSE_WAIT,
   CLOSED,
@@ -16,8 +16,8 @@ import {
   SYN_SENT,
   stateName,
   TIME_WAIT,
-} from "#tcp/state";
-import { T_LOSS_PROBE, T_PERSIST, T_REORDER, T_RETRANSMIT, T_TIME_WAIT, type Tcb } from "#tcp/tcb";
+} from "#tcp/words/state";
+import { T_LOSS_PROBE, T_PERSIST, T_REORDER, T_RETRANSMIT, T_TIME_WAIT, type Tcb } from "#tcp/words/tcb";
 
 /**
  * What must be true of a stack between two events, once everything that could be sent was sent (`poll` said false):
@@ -88,7 +88,7 @@ function checkScoreboard(tcb: Tcb): number {
   let resent = 0;
   let at = snd.una;
   let before = NONE;
-  for (let r = tcb.head; r !== NONE; r = records.next[r]!) {
+  for (let r = tcb.board.head; r !== NONE; r = records.next[r]!) {
     must(++count <= records.limit, tcb, "the list of records ends");
     const flags = records.flags[r]!;
     const n = (records.end[r]! - records.start[r]!) | 0;
@@ -109,15 +109,15 @@ function checkScoreboard(tcb: Tcb): number {
     at = records.end[r]!;
     before = r;
   }
-  must(tcb.tail === before, tcb, "the tail is the last record");
+  must(tcb.board.tail === before, tcb, "the tail is the last record");
   must(at === snd.nxt, tcb, "records end at SND.NXT");
-  must(sacked === tcb.sackedBytes, tcb, `sackedBytes ${tcb.sackedBytes}, recounted ${sacked}`);
-  must(lost === tcb.lostBytes, tcb, `lostBytes ${tcb.lostBytes}, recounted ${lost}`);
-  must(resent === tcb.resentBytes, tcb, `resentBytes ${tcb.resentBytes}, recounted ${resent}`);
+  must(sacked === tcb.board.sackedBytes, tcb, `sackedBytes ${tcb.board.sackedBytes}, recounted ${sacked}`);
+  must(lost === tcb.board.lostBytes, tcb, `lostBytes ${tcb.board.lostBytes}, recounted ${lost}`);
+  must(resent === tcb.board.resentBytes, tcb, `resentBytes ${tcb.board.resentBytes}, recounted ${resent}`);
   must(tcb.inFlight() >= 0, tcb, `in flight: ${tcb.inFlight()}`);
-  must(count === tcb.records, tcb, `records of the connection: ${tcb.records}, counted ${count}`);
+  must(count === tcb.board.records, tcb, `records of the connection: ${tcb.board.records}, counted ${count}`);
   if ((tcb.state & (SYN_SENT | SYN_RECEIVED)) === 0) {
-    const data = tcb.outstanding() - (snd.finSent && tcb.head !== NONE ? 1 : 0);
+    const data = tcb.outstanding() - (snd.finSent && tcb.board.head !== NONE ? 1 : 0);
     must(data <= snd.queued, tcb, "what is in flight is in the send queue");
     must(!snd.finSent || data === snd.queued, tcb, "nothing is queued behind the FIN");
   }
@@ -149,13 +149,13 @@ function checkProgress(tcb: Tcb): void {
   must(tcb.rstNow === 0 && tcb.synNow === 0 && tcb.ackNow === 0, tcb, "nothing is due after the output was drained");
   if (state === TIME_WAIT) must(timers[T_TIME_WAIT]! < NEVER, tcb, "TIME-WAIT ends");
   if (state & (SYN_SENT | SYN_RECEIVED)) must(timers[T_RETRANSMIT]! < NEVER, tcb, "a handshake has its timer");
-  if (tcb.head !== NONE && state !== TIME_WAIT) {
+  if (tcb.board.head !== NONE && state !== TIME_WAIT) {
     const armed = Math.min(timers[T_RETRANSMIT]!, timers[T_LOSS_PROBE]!, timers[T_REORDER]!);
     must(armed < NEVER, tcb, "what is in flight has its timer");
   }
   const sending = state & (ESTABLISHED | CLOSE_WAIT | FIN_WAIT_1 | CLOSING | LAST_ACK);
   const unsent = snd.queued - tcb.outstanding() > 0 || (snd.fin && !snd.finSent);
-  if (sending && unsent && tcb.head === NONE) {
+  if (sending && unsent && tcb.board.head === NONE) {
     must(timers[T_PERSIST]! < NEVER, tcb, "what waits for the window has a probe");
   }
   if (state & (FIN_WAIT_1 | CLOSING | LAST_ACK)) must(snd.fin, tcb, "a closing state has a FIN");

@@ -3,10 +3,10 @@ import { CSUM_PARTIAL, Packet } from "#base/packet";
 import { PAGE_MASK, PAGE_SIZE } from "#base/slab";
 import type { Limits } from "#stack/limits";
 import { type ConnectOptions, type ListenOptions, Stack, type StackOptions } from "#stack/stack";
-import type { Listener } from "#tcp/listener";
-import type { TcpParams } from "#tcp/params";
-import { type StateName, stateName } from "#tcp/state";
-import { Tcb } from "#tcp/tcb";
+import type { Listener } from "#tcp/words/listener";
+import type { TcpParams } from "#tcp/words/params";
+import { type StateName, stateName } from "#tcp/words/state";
+import { Tcb } from "#tcp/words/tcb";
 import { naiveChecksum } from "./naive/checksum.ts";
 import { address, naiveIPv4, naiveIPv6, naivePseudo } from "./naive/ip.ts";
 import {

@@ -1,7 +1,7 @@
 import { SECOND } from "#base/time";
 import { parseLinks } from "#device/link-words";
 import { type TransferOptions, type TransferResult, transfer } from "#sim/transfer";
-import type { TcpParams } from "#tcp/params";
+import type { TcpParams } from "#tcp/words/params";
 
 /** Buffers that never limit. */
 const BUFFER = 16 << 20;

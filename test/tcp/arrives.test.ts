@@ -1,7 +1,7 @@
 /** SEGMENT ARRIVES (RFC 9293 §3.10.7), state by state. */
 import { describe, expect, test } from "bun:test";
-import { RFC9293 } from "#tcp/profiles";
-import type { StateName } from "#tcp/state";
+import { RFC9293 } from "#tcp/words/profiles";
+import type { StateName } from "#tcp/words/state";
 import { prefix } from "../support/ip-bench.ts";
 import { TcpBench } from "../support/tcp-bench.ts";
 

@@ -1,7 +1,7 @@
 /** Closing (RFC 9293 §3.6): every way through the states, half-close, abort, TIME-WAIT. */
 import { describe, expect, test } from "bun:test";
-import { RFC9293 } from "#tcp/profiles";
-import { EVENT_CLOSED, EVENT_DRAINED, EVENT_REMOTE_CLOSED } from "#tcp/tcb";
+import { RFC9293 } from "#tcp/words/profiles";
+import { EVENT_CLOSED, EVENT_DRAINED, EVENT_REMOTE_CLOSED } from "#tcp/words/tcb";
 import { octets, TcpBench } from "../support/tcp-bench.ts";
 
 const SECOND = 1e6;

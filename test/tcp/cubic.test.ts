@@ -1,6 +1,6 @@
 /** CUBIC (RFC 9438) as a function of time and acknowledgments. */
 import { describe, expect, test } from "bun:test";
-import { Cubic } from "#tcp/cubic";
+import { Cubic } from "#tcp/congestion/cubic";
 import { TcpBench } from "../support/tcp-bench.ts";
 
 const SECOND = 1e6;

@@ -1,6 +1,6 @@
 /** Explicit congestion notification (RFC 3168; SHLD-8). */
 import { describe, expect, test } from "bun:test";
-import type { TcpParams } from "#tcp/params";
+import type { TcpParams } from "#tcp/words/params";
 import { TcpBench } from "../support/tcp-bench.ts";
 
 const CE = 3;

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { SipHash } from "#base/siphash";
 import { Address } from "#ip/address";
-import { FastOpenCache, UNKNOWN } from "#tcp/fast-open-cache";
+import { FastOpenCache, UNKNOWN } from "#tcp/open/fast-open-cache";
 import { TcpOptions } from "#wire/tcp-options";
 import { address } from "../support/naive/ip.ts";
 

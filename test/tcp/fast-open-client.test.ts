@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import type { TcpParams } from "#tcp/params";
-import { EVENT_DRAINED, EVENT_OPENED, EVENT_READABLE } from "#tcp/tcb";
+import type { TcpParams } from "#tcp/words/params";
+import { EVENT_DRAINED, EVENT_OPENED, EVENT_READABLE } from "#tcp/words/tcb";
 import { icmp } from "../support/icmp-error.ts";
 import { fastOpen, mss } from "../support/naive/tcp.ts";
 import { octets, TcpBench } from "../support/tcp-bench.ts";

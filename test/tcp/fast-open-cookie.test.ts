@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { CookieKeys, OLD, RIGHT, WRONG } from "#tcp/fast-open-cookie";
+import { CookieKeys, OLD, RIGHT, WRONG } from "#tcp/open/fast-open-cookie";
 import { address } from "../support/naive/ip.ts";
 
 const hex = (digits: string) => Uint8Array.from(Buffer.from(digits, "hex"));

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { CookieKeys } from "#tcp/fast-open-cookie";
-import type { TcpParams } from "#tcp/params";
-import { stateName } from "#tcp/state";
-import { EVENT_CLOSED, EVENT_OPENED, EVENT_READABLE } from "#tcp/tcb";
+import { CookieKeys } from "#tcp/open/fast-open-cookie";
+import type { TcpParams } from "#tcp/words/params";
+import { stateName } from "#tcp/words/state";
+import { EVENT_CLOSED, EVENT_OPENED, EVENT_READABLE } from "#tcp/words/tcb";
 import { icmp } from "../support/icmp-error.ts";
 import { fastOpen, mss, sackOk, timestamps, wscale } from "../support/naive/tcp.ts";
 import { octets, TcpBench } from "../support/tcp-bench.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { RFC9293 } from "#tcp/profiles";
-import { EVENT_OPENED, EVENT_READABLE } from "#tcp/tcb";
+import { RFC9293 } from "#tcp/words/profiles";
+import { EVENT_OPENED, EVENT_READABLE } from "#tcp/words/tcb";
 import { octets32 } from "../support/naive/ip.ts";
 import { TcpBench } from "../support/tcp-bench.ts";
 

@@ -1,7 +1,7 @@
 /** ICMP errors and TCP (RFC 9293 §3.9.2.2, RFC 5927, RFC 1191, RFC 8201). */
 import { describe, expect, test } from "bun:test";
 import { SECOND } from "#base/time";
-import { EVENT_SOFT_ERROR } from "#tcp/tcb";
+import { EVENT_SOFT_ERROR } from "#tcp/words/tcb";
 import { icmp } from "../support/icmp-error.ts";
 import { TcpBench } from "../support/tcp-bench.ts";
 

@@ -1,6 +1,6 @@
 /** Keep-alive (RFC 9293 §3.8.4), user timeout (§3.9.1, RFC 5482). */
 import { describe, expect, test } from "bun:test";
-import { DEFAULT_PARAMS } from "#tcp/params";
+import { DEFAULT_PARAMS } from "#tcp/words/params";
 import { TcpBench } from "../support/tcp-bench.ts";
 
 const SECOND = 1e6;

@@ -1,7 +1,7 @@
 /** Nagle and its relatives (RFC 9293 §3.7.4), PSH, urgent data (§3.8.5). */
 import { describe, expect, test } from "bun:test";
-import { markUrgent, urgentLeft } from "#tcp/calls";
-import { EVENT_URGENT } from "#tcp/tcb";
+import { markUrgent, urgentLeft } from "#tcp/machine/calls";
+import { EVENT_URGENT } from "#tcp/words/tcb";
 import { TcpBench } from "../support/tcp-bench.ts";
 
 const OFFLOAD = { checksum: true, tso4: true, tso6: true };

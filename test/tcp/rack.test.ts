@@ -1,6 +1,6 @@
 /** RACK-TLP (RFC 8985): losses by time, probes for the tail. */
 import { describe, expect, test } from "bun:test";
-import type { TcpParams } from "#tcp/params";
+import type { TcpParams } from "#tcp/words/params";
 import { TcpBench } from "../support/tcp-bench.ts";
 
 const M = 1000;

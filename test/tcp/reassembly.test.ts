@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { Pages } from "#base/pages";
 import { Slab } from "#base/slab";
-import { RANGES_MAX, Ranges } from "#tcp/reassembly";
+import { RANGES_MAX, Ranges } from "#tcp/words/ranges";
 
 const newest = new Int32Array(4);
 

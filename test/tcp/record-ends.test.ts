@@ -1,7 +1,7 @@
 /** Ends of records: no segment carries octets from both sides of one. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { endRecord } from "#tcp/record-ends";
+import { endRecord } from "#tcp/words/record-ends";
 import { TcpBench } from "../support/tcp-bench.ts";
 
 const OFFLOAD = { checksum: true, tso4: true, tso6: true };

@@ -1,6 +1,6 @@
 /** RTO, fast retransmit, limited transmit, NewReno and SACK recovery (RFC 6298, 5681, 3042, 6582, 6675, 6937, 2883). */
 import { describe, expect, test } from "bun:test";
-import type { TcpParams } from "#tcp/params";
+import type { TcpParams } from "#tcp/words/params";
 import { checkTcb } from "../support/invariants.ts";
 import { flight as longPath, RTT } from "../support/linux-bench.ts";
 import { TcpBench } from "../support/tcp-bench.ts";
@@ -39,7 +39,7 @@ describe("the retransmission timer (RFC 6298)", () => {
       b.in(".");
     };
     b.tcb.srtt = -1;
-    b.tcb.linux.srtt8 = 0;
+    b.tcb.rtt.srtt8 = 0;
     round(100_000);
     expect(b.stack.info(b.tcb)).toMatchObject({ rtt: 100_000, rttvar: 50_000 });
     expect(b.tcb.rto).toBe(100_000 + 4 * 50_000);
@@ -337,7 +337,7 @@ describe("with SACK (RFC 2018, 6675, 8985)", () => {
     ] as [number, number][]) {
       duplicate(b, 0, [l, r]);
     }
-    expect(b.tcb.sackedBytes).toBe(0);
+    expect(b.tcb.board.sackedBytes).toBe(0);
     expect(starts(b)).toEqual([]);
   });
 
@@ -345,15 +345,15 @@ describe("with SACK (RFC 2018, 6675, 8985)", () => {
     const b = sacked(10, 10);
     duplicate(b, 2);
     duplicate(b, 1, [4, 7]);
-    expect(b.tcb.sackedBytes).toBe(3 * M);
+    expect(b.tcb.board.sackedBytes).toBe(3 * M);
   });
 
   test("D-SACK is no SACK (RFC 2883): below the ACK, or inside the second block", () => {
     const b = sacked(10, 10);
     duplicate(b, 3, [0, 1]);
-    expect(b.tcb.sackedBytes).toBe(0);
+    expect(b.tcb.board.sackedBytes).toBe(0);
     duplicate(b, 3, [5, 6], [5, 8]);
-    expect(b.tcb.sackedBytes).toBe(3 * M);
+    expect(b.tcb.board.sackedBytes).toBe(3 * M);
   });
 
   test("blocks count whole segments: a part of one that arrived is none; a partial ACK keeps the sums right", () => {
@@ -367,12 +367,12 @@ describe("with SACK (RFC 2018, 6675, 8985)", () => {
         [2000, 2600],
       ],
     });
-    expect(b.tcb.sackedBytes).toBe(M);
+    expect(b.tcb.board.sackedBytes).toBe(M);
     b.in(".", { seq: 1, ack: 2300 });
-    expect(b.tcb.sackedBytes).toBe(M);
+    expect(b.tcb.board.sackedBytes).toBe(M);
     checkTcb(b.tcb);
     b.in(".", { seq: 1, ack: 10_001 });
-    expect(b.tcb).toMatchObject({ sackedBytes: 0, lostBytes: 0, resentBytes: 0 });
+    expect(b.tcb.board).toMatchObject({ sackedBytes: 0, lostBytes: 0, resentBytes: 0 });
     expect(b.leftovers().records).toBe(0);
   });
 

@@ -1,6 +1,6 @@
 /** Requirements of RFC 9293 (Appendix B) that no other test of this folder is about. */
 import { describe, expect, test } from "bun:test";
-import { flush } from "#tcp/calls";
+import { flush } from "#tcp/machine/calls";
 import { octets, TcpBench } from "../support/tcp-bench.ts";
 
 const FULL = { sack: true, timestamps: true, windowScale: true };

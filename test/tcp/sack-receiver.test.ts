@@ -1,7 +1,7 @@
 /** RFC 2018 and 2883 at the receiver: which blocks an ACK carries. */
 
 import { describe, expect, test } from "bun:test";
-import { RANGES_MAX } from "#tcp/reassembly";
+import { RANGES_MAX } from "#tcp/words/ranges";
 import { TcpBench } from "../support/tcp-bench.ts";
 
 const bench = (ts = false) =>

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { SipHash } from "#base/siphash";
 import { SECOND } from "#base/time";
-import { cookie, readCookie, readStamp, stamp } from "#tcp/syn-cookies";
+import { cookie, readCookie, readStamp, stamp } from "#tcp/open/syn-cookies";
 import { address } from "../support/naive/ip.ts";
 
 const hash = new SipHash(11, 22);

@@ -1,6 +1,6 @@
 /** RFC 7323: timestamps, PAWS, TS.Recent. */
 import { describe, expect, test } from "bun:test";
-import { RFC9293 } from "#tcp/profiles";
+import { RFC9293 } from "#tcp/words/profiles";
 import { type Given, TcpBench } from "../support/tcp-bench.ts";
 
 const bench = (extra = {}) =>

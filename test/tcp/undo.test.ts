@@ -1,6 +1,6 @@
 /** Reductions for losses that were none are taken back (RFC 3522, 4015, 3708, 5682). */
 import { describe, expect, test } from "bun:test";
-import type { TcpParams } from "#tcp/params";
+import type { TcpParams } from "#tcp/words/params";
 import { TcpBench } from "../support/tcp-bench.ts";
 
 const M = 1000;
@@ -48,7 +48,7 @@ describe("Eifel: the ACK echoes the first copy (RFC 3522)", () => {
     const { b, before } = reordered(true);
     expect(b.tcb.cc.ssthresh).toBe(before.ssthresh);
     expect(b.tcb.cc.cwnd).toBeGreaterThanOrEqual(before.cwnd);
-    expect(b.tcb).toMatchObject({ lostBytes: 0, resentBytes: 0 });
+    expect(b.tcb.board).toMatchObject({ lostBytes: 0, resentBytes: 0 });
   });
 
   test("the second copy was needed: the reduction stands", () => {

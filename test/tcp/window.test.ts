@@ -1,7 +1,7 @@
 /** Windows (RFC 9293 §3.8.6): zero, shrunk, silly; and the ACKs that carry them. */
 import { describe, expect, test } from "bun:test";
-import { RFC9293 } from "#tcp/profiles";
-import { EVENT_SOFT_ERROR } from "#tcp/tcb";
+import { RFC9293 } from "#tcp/words/profiles";
+import { EVENT_SOFT_ERROR } from "#tcp/words/tcb";
 import { PLAIN, TcpBench } from "../support/tcp-bench.ts";
 
 const SECOND = 1e6;

@@ -5,7 +5,7 @@ import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
 import { decode, encodeIcmp, encodeUdp, quote } from "#drill/codec";
 import { type Address, parseAddress } from "#ip/address";
 import { Stack } from "#stack/stack";
-import { ECONNREFUSED, errorName } from "#tcp/error";
+import { ECONNREFUSED, errorName } from "#tcp/words/error";
 
 const ADDRESSES = { 4: ["10.0.0.7", "10.0.0.9"], 6: ["fd00::7", "fd00::9"] } as const;
 const address = (text: string): Address => parseAddress(text)!;

@@ -2,9 +2,9 @@ import { Prng } from "#base/prng";
 import type { Application } from "#sim/host";
 import type { Simulation } from "#sim/simulation";
 import type { Stack } from "#stack/stack";
-import { errorName, type TcpErrorName } from "#tcp/error";
-import { CLOSED } from "#tcp/state";
-import { EVENT_CLOSED, EVENT_OPENED, EVENT_REMOTE_CLOSED, type Tcb } from "#tcp/tcb";
+import { errorName, type TcpErrorName } from "#tcp/words/error";
+import { CLOSED } from "#tcp/words/state";
+import { EVENT_CLOSED, EVENT_OPENED, EVENT_REMOTE_CLOSED, type Tcb } from "#tcp/words/tcb";
 import type { SidePlan } from "./scenario.ts";
 import { Violation } from "./violation.ts";
 

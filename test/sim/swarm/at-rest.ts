@@ -1,7 +1,7 @@
 /** What holds of every connection whenever its stack has done all that is to be done. */
 import { MILLISECOND, NEVER } from "#base/time";
 import type { Stack } from "#stack/stack";
-import { HAS_FIN, LOST, NONE, RESENT, SACKED } from "#tcp/records";
+import { HAS_FIN, LOST, NONE, RESENT, SACKED } from "#tcp/words/records";
 import {
   CLOSE_WAIT,
   CLOSED,
@@ -15,8 +15,8 @@ import {
   SYN_SENT,
   stateName,
   TIME_WAIT,
-} from "#tcp/state";
-import { T_DELAYED_ACK, T_LOSS_PROBE, T_PERSIST, T_REORDER, T_RETRANSMIT, T_TIME_WAIT, type Tcb } from "#tcp/tcb";
+} from "#tcp/words/state";
+import { T_DELAYED_ACK, T_LOSS_PROBE, T_PERSIST, T_REORDER, T_RETRANSMIT, T_TIME_WAIT, type Tcb } from "#tcp/words/tcb";
 import { prefixEnd, type Stretch } from "./stretches.ts";
 import { Violation } from "./violation.ts";
 
@@ -122,11 +122,11 @@ function checkMovable(stack: Stack, tcb: Tcb, now: number, fail: Fail): void {
 
 /** The same in segments, where they are counted. */
 function recountSegments(tcb: Tcb, fail: Fail): void {
-  const lx = tcb.linux;
+  const { board } = tcb;
   if (tcb.state & (SYN_SENT | SYN_RECEIVED)) return;
   const { records } = tcb.env;
   const sums = [0, 0, 0, 0];
-  for (let r = tcb.head; r !== NONE; r = records.next[r]!) {
+  for (let r = tcb.board.head; r !== NONE; r = records.next[r]!) {
     const n = records.segments[r]!;
     const flags = records.flags[r]!;
     if (n < 1) fail("a record is a segment at least", `${n}`);
@@ -135,8 +135,8 @@ function recountSegments(tcb: Tcb, fail: Fail): void {
     });
   }
   // Without SACK duplicates are counted.
-  if (!tcb.sackOk) sums[1] = lx.sackedOut;
-  const kept = [lx.packetsOut, lx.sackedOut, lx.lostOut, lx.retransOut];
+  if (!tcb.sackOk) sums[1] = board.sackedOut;
+  const kept = [board.packetsOut, board.sackedOut, board.lostOut, board.retransOut];
   if (`${kept}` !== `${sums}`) fail("the sums of segments are right", `${kept}, not ${sums}`);
 }
 
@@ -149,7 +149,7 @@ function recount(stack: Stack, tcb: Tcb, fail: Fail): void {
   let lost = 0;
   let resent = 0;
   let before = NONE;
-  for (let r = tcb.head; r !== NONE; r = records.next[r]!) {
+  for (let r = tcb.board.head; r !== NONE; r = records.next[r]!) {
     const flags = records.flags[r]!;
     const n = (records.end[r]! - records.start[r]!) | 0;
     if (records.start[r]! !== at || n <= 0)
@@ -164,11 +164,11 @@ function recount(stack: Stack, tcb: Tcb, fail: Fail): void {
     at = records.end[r]!;
     before = r;
   }
-  if (tcb.tail !== before) fail("the scoreboard is linked both ways", "tail");
-  if (tcb.head !== NONE && at !== snd.nxt) fail("the scoreboard ends at SND.NXT", `${(snd.nxt - at) | 0}`);
-  if (tcb.head === NONE && tcb.outstanding() !== 0) fail("the scoreboard ends at SND.NXT", "it is empty");
+  if (tcb.board.tail !== before) fail("the scoreboard is linked both ways", "tail");
+  if (tcb.board.head !== NONE && at !== snd.nxt) fail("the scoreboard ends at SND.NXT", `${(snd.nxt - at) | 0}`);
+  if (tcb.board.head === NONE && tcb.outstanding() !== 0) fail("the scoreboard ends at SND.NXT", "it is empty");
   recountSegments(tcb, fail);
-  const sums = `${tcb.sackedBytes} ${tcb.lostBytes} ${tcb.resentBytes}`;
+  const sums = `${tcb.board.sackedBytes} ${tcb.board.lostBytes} ${tcb.board.resentBytes}`;
   if (sums !== `${sacked} ${lost} ${resent}`)
     fail("the scoreboard's sums are right", `${sums}, not ${sacked} ${lost} ${resent}`);
   if (tcb.inFlight() < 0) fail("nobody owes the network octets", `${tcb.inFlight()}`);

@@ -1,8 +1,8 @@
 /** Forged segments: each looks as if it came from the peer, and must change nothing. */
 import { Packet } from "#base/packet";
 import type { Address } from "#ip/address";
-import { CLOSE_WAIT, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2 } from "#tcp/state";
-import type { Tcb } from "#tcp/tcb";
+import { CLOSE_WAIT, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2 } from "#tcp/words/state";
+import type { Tcb } from "#tcp/words/tcb";
 import * as checksum from "#wire/checksum";
 import * as ipv4 from "#wire/ipv4";
 import * as ipv6 from "#wire/ipv6";

@@ -1,7 +1,7 @@
 import { Prng } from "#base/prng";
 import { MILLISECOND, SECOND } from "#base/time";
-import type { TcpParams } from "#tcp/params";
-import { NO_QUIRKS } from "#tcp/quirks";
+import type { TcpParams } from "#tcp/words/params";
+import { NO_QUIRKS } from "#tcp/words/quirks";
 import {
   ATTACKS,
   type Attack,

@@ -5,7 +5,7 @@ import { LINK_DELIVERED, LINK_DROPS, LINK_DUPLICATED, LINK_OFFERED } from "#devi
 import type { LinkProfile } from "#device/link-profile";
 import { parseLinks } from "#device/link-words";
 import { SIM_NO_ROUTE } from "#sim/node";
-import { SYN_RECEIVED, stateName } from "#tcp/state";
+import { SYN_RECEIVED, stateName } from "#tcp/words/state";
 import type { PlannedApplication } from "./application.ts";
 import type { ConnectionPlan, HostPlan, Scenario } from "./scenario.ts";
 import { Violation } from "./violation.ts";

@@ -1,4 +1,4 @@
-import type { TcpParams } from "#tcp/params";
+import type { TcpParams } from "#tcp/words/params";
 
 /**
  * Everything that one random simulation is, as plain data: it is made from a seed (`generate`), made smaller when it fails

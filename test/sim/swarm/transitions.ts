@@ -1,4 +1,4 @@
-import * as M from "#tcp/marks";
+import * as M from "#tcp/words/marks";
 import {
   CLOSE_WAIT,
   CLOSED,
@@ -10,7 +10,7 @@ import {
   SYN_RECEIVED,
   SYN_SENT,
   TIME_WAIT,
-} from "#tcp/state";
+} from "#tcp/words/state";
 
 /** RFC 9293 figure 5, LISTEN being the listener's; the ends by abort, reset and time are below. */
 const TABLE: Record<number, number> = {

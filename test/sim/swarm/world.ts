@@ -13,7 +13,7 @@ import type { Router } from "#sim/router";
 import { Simulation, type Wires } from "#sim/simulation";
 import { CallError } from "#stack/call-error";
 import { Stack } from "#stack/stack";
-import { initialSequence } from "#tcp/isn";
+import { initialSequence } from "#tcp/open/isn";
 import { PlannedApplication, Stream } from "./application.ts";
 import { attack } from "./attack.ts";
 import { isRough, isRude, judge } from "./judge.ts";

@@ -1,8 +1,8 @@
 /** How much SEND takes: Linux asks at the beginning of a piece, the RFCs' sender for each octet. */
 import { describe, expect, test } from "bun:test";
-import { sendRoom } from "#tcp/calls";
-import { memory, roomInPiece } from "#tcp/linux/send-buffer";
-import type { TcpParams } from "#tcp/params";
+import { sendRoom } from "#tcp/machine/calls";
+import { memory, roomInPiece } from "#tcp/send/send-buffer";
+import type { TcpParams } from "#tcp/words/params";
 import { ack, lone, M, RTT } from "../../support/linux-bench.ts";
 import { TcpBench } from "../../support/tcp-bench.ts";
 
@@ -10,7 +10,7 @@ import { TcpBench } from "../../support/tcp-bench.ts";
 const PIECE = 30 * M;
 const bench = (params: Partial<TcpParams>) => {
   const b = lone({ nagle: "off", ...params });
-  return { b, room: () => roomInPiece(b.tcb, b.tcb.linux!), cost: () => memory(b.tcb, b.tcb.linux!) };
+  return { b, room: () => roomInPiece(b.tcb), cost: () => memory(b.tcb) };
 };
 
 describe("Linux", () => {

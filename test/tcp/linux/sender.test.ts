@@ -12,7 +12,7 @@ describe("segments, not octets", () => {
       sent += b.out().length;
     }
     expect(sent).toBe(10);
-    expect(b.tcb.linux).toMatchObject({ packetsOut: 10 });
+    expect(b.tcb.board).toMatchObject({ packetsOut: 10 });
   });
 
   test("part of a segment is none: the ACK of a half moves SND.UNA and nothing else", () => {
@@ -22,7 +22,7 @@ describe("segments, not octets", () => {
     const timer = b.tcb.deadline();
     b.run(RTT);
     b.in(".", { ack: 1 + M / 2 });
-    expect(b.tcb.linux).toMatchObject({ packetsOut: 1 });
+    expect(b.tcb.board).toMatchObject({ packetsOut: 1 });
     expect(b.tcb.deadline()).toBe(timer);
   });
 

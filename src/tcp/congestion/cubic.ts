@@ -1,0 +1,176 @@
+import { MILLISECOND } from "#base/time";
+import { gt } from "../words/seq.ts";
+import type { Tcb } from "../words/tcb.ts";
+import type { CongestionControl } from "./congestion.ts";
+import { avoidBy } from "./newreno.ts";
+
+/** 717/1024 of cwnd remain after a loss. */
+const BETA = 717;
+const SCALE = 1024;
+/** C = 41/1024 per 100 ms: 0.4 per second cubed. */
+const RATE = 410;
+/** Acknowledged segments per window, in eighths, for which plain TCP with this reduction would add one. */
+const FRIENDLY = Math.trunc(Math.trunc((8 * (SCALE + BETA)) / 3) / (SCALE - BETA));
+
+/** Bits of `hystart` (quirks.ts). */
+const TRAINS = 1;
+const DELAY = 2;
+/** HyStart looks only at windows of so many segments. */
+const HYSTART_LOW_WINDOW = 16;
+/** ACKs nearer than this to one another are a train. */
+const HYSTART_ACK_DELTA = 2 * MILLISECOND;
+/** Round trips that are looked at before the least of them counts, and how much longer it may be. */
+const HYSTART_SAMPLES = 8;
+const HYSTART_DELAY_MIN = 4 * MILLISECOND;
+const HYSTART_DELAY_MAX = 16 * MILLISECOND;
+
+// Places in tcb.ccState; windows in segments, times in ms (jiffies of a kernel with HZ = 1000) but for those of HyStart, us.
+const CNT = 0;
+const LAST_MAX = 1;
+const LAST_CWND = 2;
+const LAST_TIME = 3;
+const ORIGIN = 4;
+const K = 5;
+const DELAY_MIN = 6;
+const EPOCH = 7;
+const ACK_CNT = 8;
+const TCP_CWND = 9;
+const FOUND = 10;
+const ROUND_START = 11;
+const LAST_ACK = 12;
+const END_SEQ = 13;
+const CURR_RTT = 14;
+const SAMPLES = 15;
+
+/**
+ * CUBIC with HyStart in whole numbers, as Linux computes it: RFC 9438's curve to within a segment, and the same segment as
+ * Linux where a script counts them. Ha, Rhee, "Taming the Elephants" (HyStart).
+ */
+export class Cubic implements CongestionControl {
+  readonly name = "cubic";
+  readonly places = 16;
+
+  reset(tcb: Tcb): void {
+    tcb.ccState.fill(0);
+    newRound(tcb, 0);
+  }
+
+  reduce(tcb: Tcb): number {
+    const s = tcb.ccState;
+    const cwnd = segments(tcb);
+    s[EPOCH] = 0;
+    s[LAST_MAX] = cwnd < s[LAST_MAX]! ? Math.trunc((cwnd * (SCALE + BETA)) / (2 * SCALE)) : cwnd;
+    return Math.max(Math.trunc((cwnd * BETA) / SCALE), 2) * tcb.snd.mss;
+  }
+
+  timedOut(tcb: Tcb, now: number): void {
+    tcb.ccState.fill(0);
+    newRound(tcb, now);
+  }
+
+  measured(tcb: Tcb, rtt: number, now: number): void {
+    const s = tcb.ccState;
+    // What is measured right after a recovery says nothing.
+    if (s[EPOCH]! > 0 && jiffies(now) - s[EPOCH]! < 1000) return;
+    if (s[DELAY_MIN] === 0 || s[DELAY_MIN]! > rtt) s[DELAY_MIN] = Math.max(rtt, 1);
+    if (s[FOUND] === 0 && tcb.params.hystart !== 0 && tcb.cc.cwnd < tcb.cc.ssthresh)
+      hystart(tcb, Math.max(rtt, 1), now);
+  }
+
+  avoid(tcb: Tcb, n: number, now: number): void {
+    const s = tcb.ccState;
+    const acked = Math.ceil(n / tcb.snd.mss);
+    update(tcb, segments(tcb), acked, jiffies(now));
+    avoidBy(tcb, s[CNT]!, acked);
+  }
+
+  idle(tcb: Tcb, time: number): void {
+    const s = tcb.ccState;
+    if (s[EPOCH]! > 0) s[EPOCH]! += Math.trunc(time / MILLISECOND);
+  }
+}
+
+function segments(tcb: Tcb): number {
+  return Math.trunc(tcb.cc.cwnd / tcb.snd.mss);
+}
+
+/** Never 0, which stands for "none". */
+function jiffies(now: number): number {
+  return Math.trunc(now / MILLISECOND) + 1;
+}
+
+/** How many segments must be acknowledged for cwnd to grow by one, from the curve and from plain TCP beside it. */
+function update(tcb: Tcb, cwnd: number, acked: number, now: number): void {
+  const s = tcb.ccState;
+  s[ACK_CNT]! += acked;
+  if (s[LAST_CWND] === cwnd && now - s[LAST_TIME]! <= 1000 / 32) return;
+  if (s[EPOCH] === 0 || now !== s[LAST_TIME]) curve(tcb, cwnd, acked, now);
+  const step = (cwnd * FRIENDLY) >> 3;
+  while (s[ACK_CNT]! > step) {
+    s[ACK_CNT]! -= step;
+    s[TCP_CWND]!++;
+  }
+  if (s[TCP_CWND]! > cwnd) s[CNT] = Math.min(s[CNT]!, Math.trunc(cwnd / (s[TCP_CWND]! - cwnd)));
+  // At most one segment for two.
+  s[CNT] = Math.max(s[CNT]!, 2);
+}
+
+function curve(tcb: Tcb, cwnd: number, acked: number, now: number): void {
+  const s = tcb.ccState;
+  s[LAST_CWND] = cwnd;
+  s[LAST_TIME] = now;
+  if (s[EPOCH] === 0) {
+    s[EPOCH] = now;
+    s[ACK_CNT] = acked;
+    s[TCP_CWND] = cwnd;
+    const below = s[LAST_MAX]! - cwnd;
+    s[K] = below <= 0 ? 0 : Math.trunc(Math.cbrt((2 ** 40 / RATE) * below));
+    s[ORIGIN] = below <= 0 ? cwnd : s[LAST_MAX]!;
+  }
+  // In 1024ths of a second.
+  const t = Math.trunc(((now - s[EPOCH]! + Math.trunc(s[DELAY_MIN]! / MILLISECOND)) * 1024) / 1000);
+  const delta = Math.trunc((RATE * Math.abs(t - s[K]!) ** 3) / 2 ** 40);
+  const target = t < s[K]! ? s[ORIGIN]! - delta : s[ORIGIN]! + delta;
+  s[CNT] = target > cwnd ? Math.trunc(cwnd / (target - cwnd)) : 100 * cwnd;
+  // No loss is known yet: 5 % per window.
+  if (s[LAST_MAX] === 0) s[CNT] = Math.min(s[CNT]!, 20);
+}
+
+function newRound(tcb: Tcb, now: number): void {
+  const s = tcb.ccState;
+  s[ROUND_START] = now;
+  s[LAST_ACK] = now;
+  s[END_SEQ] = tcb.snd.nxt;
+  s[CURR_RTT] = Number.POSITIVE_INFINITY;
+  s[SAMPLES] = 0;
+}
+
+/** Slow start ends where ACKs come in a train as long as half the path, or the round trip has grown by an eighth. */
+function hystart(tcb: Tcb, rtt: number, now: number): void {
+  const s = tcb.ccState;
+  const { cc, params } = tcb;
+  if (gt(tcb.snd.una, s[END_SEQ]! | 0)) newRound(tcb, now);
+  if (segments(tcb) < HYSTART_LOW_WINDOW) return;
+  let found = false;
+  if (params.hystart & TRAINS && now - s[LAST_ACK]! <= HYSTART_ACK_DELTA) {
+    s[LAST_ACK] = now;
+    found = now - s[ROUND_START]! > (s[DELAY_MIN]! + ackDelay(tcb)) / 2;
+  }
+  s[CURR_RTT] = Math.min(s[CURR_RTT]!, rtt);
+  if (s[SAMPLES]! < HYSTART_SAMPLES) s[SAMPLES]!++;
+  else if (params.hystart & DELAY) {
+    const eighth = Math.trunc(s[DELAY_MIN]! / 8);
+    const longer = Math.min(Math.max(eighth, HYSTART_DELAY_MIN), HYSTART_DELAY_MAX);
+    found ||= s[CURR_RTT]! > s[DELAY_MIN]! + longer;
+  }
+  if (!found) return;
+  s[FOUND] = 1;
+  cc.ssthresh = cc.cwnd;
+}
+
+/** By how much ACKs may be late because packets travel in bursts: four of the largest, at the pace of slow start, 1 ms at most. */
+function ackDelay(tcb: Tcb): number {
+  if (tcb.srtt <= 0) return 0;
+  const rate = (2 * Math.max(tcb.cc.cwnd, tcb.outstanding())) / tcb.srtt;
+  return Math.min((65_536 * 4) / rate, MILLISECOND);
+}

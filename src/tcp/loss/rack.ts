@@ -1,0 +1,108 @@
+/** RACK (RFC 8985 §6) as Linux has it: what counts as its round trip, when its window is open, and its timer. */
+import { MILLISECOND, NEVER } from "#base/time";
+import * as M from "../words/marks.ts";
+import { LOST, NONE, RESENT, SACKED } from "../words/records.ts";
+import { gt, lt } from "../words/seq.ts";
+import { CA_RECOVERY, T_REORDER, T_RETRANSMIT, type Tcb } from "../words/tcb.ts";
+import { RESEND_LOST } from "../words/variables.ts";
+import { arm, inFlight, tick } from "./cwnd.ts";
+import { enterRecovery } from "./recovery.ts";
+import { reduceCwnd } from "./reduction.ts";
+import { EVER_RESENT, markLost } from "./scoreboard.ts";
+import { rearm } from "./timers.ts";
+
+/** Recoveries without D-SACK after which the reordering window shrinks again (RFC 8985 §6.2 step 4). */
+const PERSIST = 16;
+/** No timer is shorter. */
+const TIMEOUT_MIN = 2 * MILLISECOND;
+
+/** Record r, or what was just cut from it, arrived: its end, the time of its last copy, its marks. */
+export function advance(tcb: Tcb, flags: number, end: number, time: number, now: number): void {
+  const rtt = now - time;
+  // So early an answer is one to the first copy.
+  if (flags & EVER_RESENT && Math.ceil(rtt) < tcb.rttMin) return;
+  tcb.rack.advanced = true;
+  tcb.rack.rtt = rtt;
+  if (tcb.rack.time < 0 || sentAfter(time, end, tcb.rack.time, tcb.rack.end)) {
+    tcb.rack.time = time;
+    tcb.rack.end = end;
+  }
+}
+
+function sentAfter(t1: number, end1: number, t2: number, end2: number): boolean {
+  return t1 > t2 || (t1 === t2 && gt(end1, end2));
+}
+
+/** Step 4: D-SACKs open the reordering window, once per round trip; recoveries without one close it. */
+export function updateWindow(tcb: Tcb, deliveredBefore: number): void {
+  if (deliveredBefore < tcb.rack.lastDelivered) tcb.rack.dsackSeen = false;
+  if (tcb.rack.dsackSeen) {
+    tcb.rack.reoSteps = Math.min(255, tcb.rack.reoSteps + 1);
+    tcb.rack.dsackSeen = false;
+    tcb.rack.lastDelivered = tcb.deliveredSegments;
+    tcb.rack.reoPersist = PERSIST;
+  } else if (tcb.rack.reoPersist === 0) tcb.rack.reoSteps = 1;
+}
+
+function reorderingWindow(tcb: Tcb): number {
+  if (tcb.reorderingsSeen === 0 && (tcb.cc.phase >= CA_RECOVERY || tcb.board.sackedOut >= tcb.reordering)) return 0;
+  if (tcb.rttMin === NEVER) return 0;
+  return Math.min(Math.floor(tcb.rttMin / 4) * tcb.rack.reoSteps, Math.floor(tcb.rtt.srtt8 / 8));
+}
+
+/** How much longer record r may take before it counts as lost. */
+export function patience(tcb: Tcb, r: number, window: number, now: number): number {
+  return tcb.rack.rtt + window - (Math.max(tcb.output.clock, now) - tcb.env.records.time[r]!);
+}
+
+/** Step 5. Returns how long to wait for what is not lost yet, or 0. */
+function detect(tcb: Tcb, now: number): number {
+  const { records } = tcb.env;
+  const window = reorderingWindow(tcb);
+  let wait = 0;
+  for (let r = tcb.board.head; r !== NONE; r = records.next[r]!) {
+    const flags = records.flags[r]!;
+    if (flags & SACKED || (flags & (LOST | RESENT)) === LOST) continue;
+    if (!sentAfter(tcb.rack.time, tcb.rack.end, records.time[r]!, records.end[r]!)) continue;
+    const left = patience(tcb, r, window, now);
+    if (left <= 0) markLost(tcb, r, M.TX_FAST, now);
+    else wait = Math.max(wait, left);
+  }
+  return wait;
+}
+
+/** After an ACK that RACK learnt from. True: its own timer runs now. */
+export function markOverdue(tcb: Tcb, now: number): boolean {
+  if (!tcb.rack.advanced) return false;
+  tcb.rack.advanced = false;
+  const wait = detect(tcb, now);
+  if (wait > 0) arm(tcb, T_REORDER, now + Math.ceil(wait) + TIMEOUT_MIN);
+  return wait > 0;
+}
+
+/** RFC 8985 §6.3: the timer fired. */
+export function overtaken(tcb: Tcb, now: number): void {
+  const before = inFlight(tcb);
+  const lost = tcb.board.lost;
+  tick(tcb, now);
+  detect(tcb, now);
+  if (before !== inFlight(tcb)) {
+    if (tcb.cc.phase !== CA_RECOVERY) {
+      enterRecovery(tcb, false, now);
+      reduceCwnd(tcb, 1, tcb.board.lost - lost, false, now);
+    }
+    tcb.output.resend = RESEND_LOST;
+  }
+  if (tcb.timers[T_RETRANSMIT] === NEVER) rearm(tcb, true, now);
+}
+
+/** Whether what is not SACKed counts as lost when the retransmission timer fires: the head, and what RACK would not wait for. */
+export function isOverdue(tcb: Tcb, r: number, now: number): boolean {
+  return r === tcb.board.head || patience(tcb, r, 0, now) <= 0;
+}
+
+/** The stamp that an ACK echoes is older than the last copy of record r: it answers an earlier one. */
+export function echoesEarlier(tcb: Tcb, r: number, echoed: boolean, tsecr: number): boolean {
+  if (!echoed || (tcb.env.records.flags[r]! & EVER_RESENT) === 0) return false;
+  return lt(tsecr, (Math.floor(tcb.env.records.time[r]! / MILLISECOND) + tcb.tsOffset) | 0);
+}

@@ -1,0 +1,206 @@
+/** How cwnd falls: once per episode to ssthresh, at the pace of what is delivered (RFC 6937); and how that is taken back. */
+import { EV_CWND } from "#base/trace";
+import * as M from "../words/marks.ts";
+import { LOST, NONE } from "../words/records.ts";
+import { diff, ge, lt } from "../words/seq.ts";
+import { CA_CWR, CA_DISORDER, CA_OPEN, CA_RECOVERY, type Tcb } from "../words/tcb.ts";
+import type { Answer } from "./answer.ts";
+import { cwndOf, inFlight, SSTHRESH_INFINITE, setCwnd, setSsthresh, ssthreshOf } from "./cwnd.ts";
+import { EVER_RESENT, highestSacked, remark } from "./scoreboard.ts";
+
+/** Linux' tcp_max_reordering. */
+const REORDERING_MAX = 300;
+
+export function isReducing(tcb: Tcb): boolean {
+  return tcb.cc.phase === CA_CWR || tcb.cc.phase === CA_RECOVERY;
+}
+
+export function setPhase(tcb: Tcb, phase: number): void {
+  tcb.cc.phase = phase;
+}
+
+/** ssthresh as it would be without the reduction under way. */
+export function currentSsthresh(tcb: Tcb): number {
+  if (isReducing(tcb)) return ssthreshOf(tcb);
+  const cwnd = cwndOf(tcb);
+  return Math.max(ssthreshOf(tcb), (cwnd >> 1) + (cwnd >> 2));
+}
+
+/** What undo will look at. */
+export function armUndo(tcb: Tcb): void {
+  tcb.recovery.undoArmed = tcb.params.undo;
+  tcb.recovery.undoMarker = tcb.snd.una;
+  tcb.recovery.undoResent = tcb.board.retransOut + (tcb.tailProbe.pending && tcb.tailProbe.resent ? 1 : 0);
+  if (tcb.recovery.undoResent === 0) tcb.recovery.undoResent = -1;
+}
+
+export function beginReduction(tcb: Tcb, now: number): void {
+  const { cc } = tcb;
+  cc.recover = tcb.snd.nxt;
+  cc.credit = 0;
+  tcb.tailProbe.pending = false;
+  tcb.recovery.priorCwnd = cwndOf(tcb);
+  tcb.recovery.prrDelivered = 0;
+  tcb.recovery.prrOut = 0;
+  cc.ssthresh = tcb.congestion.reduce(tcb, now);
+  tcb.ecnReduced ||= tcb.ecnOk;
+}
+
+/** RFC 6937, with a segment more for an ACK that moves SND.UNA and shows no further loss. */
+export function reduceCwnd(tcb: Tcb, delivered: number, lost: number, advanced: boolean, now: number): void {
+  if (delivered <= 0 || tcb.recovery.priorCwnd === 0) return;
+  tcb.recovery.prrDelivered += delivered;
+  const ssthresh = ssthreshOf(tcb);
+  const room = ssthresh - inFlight(tcb);
+  let n: number;
+  if (room < 0) n = Math.ceil((ssthresh * tcb.recovery.prrDelivered) / tcb.recovery.priorCwnd) - tcb.recovery.prrOut;
+  else {
+    n = Math.max(tcb.recovery.prrDelivered - tcb.recovery.prrOut, delivered);
+    if (advanced && lost === 0) n++;
+    n = Math.min(room, n);
+  }
+  // The first retransmission goes whatever the pipe says.
+  n = Math.max(n, tcb.recovery.prrOut > 0 ? 0 : 1);
+  setCwnd(tcb, inFlight(tcb) + n);
+  traceCwnd(tcb, M.CC_RECOVERY, now);
+}
+
+export function endReduction(tcb: Tcb, now: number): void {
+  const ssthresh = ssthreshOf(tcb);
+  if (ssthresh >= SSTHRESH_INFINITE || !(tcb.cc.phase === CA_CWR || tcb.recovery.undoArmed)) return;
+  setCwnd(tcb, ssthresh);
+  tcb.usage.at = now;
+  traceCwnd(tcb, M.CC_EXIT_RECOVERY, now);
+}
+
+/** RFC 3168 §6.1.2: once per window of data. */
+export function enterCwr(tcb: Tcb, now: number): void {
+  tcb.recovery.priorSsthresh = 0;
+  if (tcb.cc.phase >= CA_CWR) return;
+  tcb.recovery.undoArmed = false;
+  beginReduction(tcb, now);
+  setPhase(tcb, CA_CWR);
+  traceCwnd(tcb, M.CC_ECN, now);
+}
+
+/** Something that was resent, and was not SACKed or acknowledged since, is in flight; looks no further than the first record. */
+export function anyResent(tcb: Tcb): boolean {
+  if (tcb.board.retransOut > 0) return true;
+  return tcb.board.head !== NONE && (tcb.env.records.flags[tcb.board.head]! & EVER_RESENT) !== 0;
+}
+
+/** Open where nothing is SACKed, lost or resent; else Disorder. */
+export function keepOpen(tcb: Tcb): void {
+  const phase = tcb.board.sackedOut + tcb.board.lostOut > 0 || anyResent(tcb) ? CA_DISORDER : CA_OPEN;
+  if (tcb.cc.phase === phase) return;
+  setPhase(tcb, phase);
+  tcb.cc.recover = tcb.snd.nxt;
+}
+
+/** The ACK answers what was sent before anything was resent (RFC 3522). */
+function answersOriginal(tcb: Tcb, answer: Answer): boolean {
+  if (tcb.recovery.resentSince) return answer.echoed && lt(answer.tsecr, tcb.recovery.retransStamp);
+  // Nothing was resent yet; but without SACK the stamp is forgotten where the state is held.
+  return tcb.sackOk || lt(tcb.snd.una, tcb.cc.recover);
+}
+
+function mayUndo(tcb: Tcb, answer: Answer): boolean {
+  return tcb.recovery.undoArmed && (tcb.recovery.undoResent === 0 || answersOriginal(tcb, answer));
+}
+
+/** Takes the reduction back. @param unmark nothing is lost after all */
+export function undo(tcb: Tcb, unmark: boolean, now: number): void {
+  const { records } = tcb.env;
+  if (unmark) for (let r = tcb.board.head; r !== NONE; r = records.next[r]!) remark(tcb, r, 0, LOST);
+  if (tcb.recovery.priorSsthresh > 0) {
+    setCwnd(tcb, Math.max(cwndOf(tcb), tcb.recovery.priorCwnd));
+    if (tcb.recovery.priorSsthresh > ssthreshOf(tcb)) {
+      setSsthresh(tcb, tcb.recovery.priorSsthresh);
+      tcb.ecnReduced = false;
+    }
+  }
+  tcb.usage.at = now;
+  tcb.recovery.undoArmed = false;
+  tcb.rack.advanced = true;
+  tcb.env.counters.count(M.CC_UNDO);
+  traceCwnd(tcb, M.CC_UNDO, now);
+}
+
+/** D-SACKs told that all that was resent had arrived (RFC 3708). */
+export function undoByDsack(tcb: Tcb, now: number): boolean {
+  if (!tcb.recovery.undoArmed || tcb.recovery.undoResent !== 0) return false;
+  tcb.rack.reoPersist = Math.min(16, tcb.rack.reoPersist + 1);
+  undo(tcb, false, now);
+  return true;
+}
+
+/** Without SACK the state is held until something above `recover` is acknowledged (RFC 6582 §4). */
+function mustHold(tcb: Tcb): boolean {
+  if (tcb.sackOk || tcb.snd.una !== tcb.cc.recover) return false;
+  // Nobody knows any more which copies are in flight.
+  if (!anyResent(tcb)) tcb.recovery.resentSince = false;
+  return true;
+}
+
+/** All of `recover` is acknowledged. True: the state stays for now. */
+export function undoRecovery(tcb: Tcb, answer: Answer, now: number): boolean {
+  if (mayUndo(tcb, answer)) undo(tcb, false, now);
+  else if (tcb.rack.reoPersist > 0) tcb.rack.reoPersist--;
+  if (mustHold(tcb)) return true;
+  setPhase(tcb, CA_OPEN);
+  return false;
+}
+
+/** Part of it is acknowledged, by what was thought lost: it was late. True: nothing else is to be done now. */
+export function undoPartial(tcb: Tcb, answer: Answer, before: number, now: number): boolean {
+  if (!tcb.recovery.undoArmed || !answersOriginal(tcb, answer)) return false;
+  noteReordering(tcb, before);
+  if (tcb.board.retransOut > 0) return true;
+  if (!anyResent(tcb)) tcb.recovery.resentSince = false;
+  undo(tcb, true, now);
+  keepOpen(tcb);
+  return false;
+}
+
+/** The timeout was for nothing. @param sure F-RTO found it out */
+export function undoLoss(tcb: Tcb, answer: Answer, sure: boolean, now: number): boolean {
+  if (!sure && !mayUndo(tcb, answer)) return false;
+  undo(tcb, true, now);
+  tcb.retries = 0;
+  if (mustHold(tcb)) return true;
+  if (sure || tcb.sackOk) setPhase(tcb, CA_OPEN);
+  return true;
+}
+
+/** What begins at `low` arrived after something sent later: by how many segments? */
+export function noteReordering(tcb: Tcb, low: number): void {
+  const high = highestSacked(tcb);
+  if (ge(low, high)) return;
+  const octets = diff(high, low);
+  const { mss } = tcb.snd;
+  if (octets > tcb.reordering * mss) tcb.reordering = Math.min(Math.ceil(octets / mss), REORDERING_MAX);
+  tcb.reorderingsSeen++;
+}
+
+/** Without SACK: more duplicates than there can be. */
+export function limitDuplicates(tcb: Tcb): boolean {
+  const holes = Math.min(Math.max(tcb.board.lostOut, 1), tcb.board.packetsOut);
+  if (tcb.board.sackedOut + holes <= tcb.board.packetsOut) return false;
+  tcb.board.sackedOut = tcb.board.packetsOut - holes;
+  return true;
+}
+
+export function noteDuplicateReordering(tcb: Tcb, acked: number): void {
+  if (!limitDuplicates(tcb)) return;
+  tcb.reordering = Math.min(tcb.board.packetsOut + acked, REORDERING_MAX);
+  tcb.reorderingsSeen++;
+}
+
+/** Nothing in flight was resent: an episode that left a stamp is over. */
+export function forgetResent(tcb: Tcb): void {
+  if (!anyResent(tcb)) tcb.recovery.resentSince = false;
+}
+
+export function traceCwnd(tcb: Tcb, cause: number, now: number): void {
+  tcb.env.trace.record(now, EV_CWND, cause, tcb.id, tcb.cc.cwnd, tcb.cc.ssthresh, tcb.inFlight());
+}

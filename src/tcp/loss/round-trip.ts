@@ -1,0 +1,93 @@
+/** The retransmission time-out of RFC 6298 with Linux' estimate of the deviation: it falls slowly, and never below what `rtoMin` stands for. */
+import { MILLISECOND, SECOND } from "#base/time";
+import { EV_RTT } from "#base/trace";
+import type { Segment } from "../words/segment.ts";
+import { gt } from "../words/seq.ts";
+import type { Tcb } from "../words/tcb.ts";
+import { cwndOf, ssthreshOf } from "./cwnd.ts";
+import { tsval } from "./rto.ts";
+
+/** What one ACK says about the round trip, us; -1: nothing. */
+export class RoundTrips {
+  /** Of the oldest and of the newest segment that it acknowledges, if none of those was resent. */
+  oldest = -1;
+  newest = -1;
+  /** The same of what it SACKs for the first time. */
+  sackOldest = -1;
+  sackNewest = -1;
+
+  clear(): void {
+    this.oldest = this.newest = this.sackOldest = this.sackNewest = -1;
+  }
+}
+
+/** Takes the sample of an ACK. @param acked it acknowledged something. Returns what congestion control is told: us, or -1. */
+export function takeSample(tcb: Tcb, seg: Segment, trips: RoundTrips, acked: boolean, now: number): number {
+  let rtt = trips.oldest >= 0 ? trips.oldest : trips.sackOldest;
+  let recent = trips.sackOldest >= 0 ? trips.sackNewest : trips.newest;
+  if (rtt < 0 && acked && tcb.timestampsOk && seg.options.timestamps && seg.options.tsecr !== 0) {
+    const ticks = (tsval(tcb, now) - seg.options.tsecr) | 0;
+    if (ticks >= 0) rtt = recent = Math.max(ticks, 1) * MILLISECOND;
+  }
+  if (rtt < 0) return recent;
+  sampled(tcb, rtt, recent, now);
+  return recent;
+}
+
+/** @param recent of the newest segment: what the path itself takes. */
+export function sampled(tcb: Tcb, rtt: number, recent: number, now: number): void {
+  if (recent >= 0) tcb.rttMin = Math.min(tcb.rttMin, Math.max(Math.floor(recent), 1));
+  estimate(tcb, Math.max(Math.floor(rtt), 1));
+  tcb.srtt = tcb.rtt.srtt8 / 8;
+  tcb.rttvar = tcb.rtt.mdev / 4;
+  tcb.rto = rtoOf(tcb);
+  tcb.rtt.backoff = 0;
+  tcb.env.trace.record(now, EV_RTT, 0, tcb.id, rtt, tcb.srtt, tcb.rttvar, tcb.rto);
+}
+
+function estimate(tcb: Tcb, rtt: number): void {
+  const { rtoMin } = tcb.params;
+  if (tcb.rtt.srtt8 === 0) {
+    tcb.rtt.srtt8 = rtt * 8;
+    tcb.rtt.mdev = rtt * 2;
+    tcb.rtt.rttvar = Math.max(tcb.rtt.mdev, rtoMin);
+    tcb.rtt.mdevMax = tcb.rtt.rttvar;
+    tcb.rtt.end = tcb.snd.nxt;
+    return;
+  }
+  let error = rtt - Math.floor(tcb.rtt.srtt8 / 8);
+  tcb.rtt.srtt8 = Math.max(1, tcb.rtt.srtt8 + error);
+  if (error < 0) {
+    // A round trip that became shorter is no reason to wait longer.
+    error = -error - Math.floor(tcb.rtt.mdev / 4);
+    if (error > 0) error = Math.floor(error / 8);
+  } else error -= Math.floor(tcb.rtt.mdev / 4);
+  tcb.rtt.mdev += error;
+  if (tcb.rtt.mdev > tcb.rtt.mdevMax) {
+    tcb.rtt.mdevMax = tcb.rtt.mdev;
+    if (tcb.rtt.mdevMax > tcb.rtt.rttvar) tcb.rtt.rttvar = tcb.rtt.mdevMax;
+  }
+  // Once per round trip the deviation comes down, by a quarter of the way.
+  if (!gt(tcb.snd.una, tcb.rtt.end)) return;
+  if (tcb.rtt.mdevMax < tcb.rtt.rttvar) tcb.rtt.rttvar -= Math.floor((tcb.rtt.rttvar - tcb.rtt.mdevMax) / 4);
+  tcb.rtt.end = tcb.snd.nxt;
+  tcb.rtt.mdevMax = rtoMin;
+}
+
+/** RTO without back-off. */
+export function rtoOf(tcb: Tcb): number {
+  const { rtoInitial, rtoMax, rtoMin, rtoSlop } = tcb.params;
+  if (tcb.rtt.srtt8 === 0) return rtoInitial;
+  if (rtoSlop >= 0) return Math.min(Math.max(Math.round(tcb.rtt.srtt8 / 8 + tcb.rtt.mdev + rtoSlop), rtoMin), rtoMax);
+  const rto = Math.floor(tcb.rtt.srtt8 / 8) + tcb.rtt.rttvar;
+  return Math.min(Math.ceil(rto / MILLISECOND) * MILLISECOND, rtoMax);
+}
+
+/** What cwnd and the round trip amount to now: super-segments are as large as what goes in a millisecond. */
+export function updateRate(tcb: Tcb): void {
+  const cwnd = cwndOf(tcb);
+  const gain = cwnd < Math.floor(ssthreshOf(tcb) / 2) ? 2 : 1.2;
+  const srtt = tcb.rtt.srtt8 / 8;
+  const window = Math.max(cwnd, tcb.board.packetsOut) * tcb.snd.mss * gain;
+  tcb.rtt.rate = srtt > 0 ? Math.floor((window * SECOND) / srtt) : window * SECOND;
+}

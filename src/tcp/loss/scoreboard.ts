@@ -1,0 +1,258 @@
+/** What is in flight, in segments: every change of a record's marks goes through here, so that the sums stay right. */
+import { EV_LOST } from "#base/trace";
+import { isRecordEnd } from "../words/record-ends.ts";
+import { AMBIGUOUS, HAS_FIN, HAS_SYN, LOST, NONE, RESENT, SACKED } from "../words/records.ts";
+import { diff, gt, le, lt } from "../words/seq.ts";
+import type { Tcb } from "../words/tcb.ts";
+import { FAIL_NOT_TAKEN } from "../words/variables.ts";
+
+/** Sent more than once, whether that copy is thought to be in flight or not. */
+export const EVER_RESENT = AMBIGUOUS;
+
+/**
+ * Records that one connection may have: SACK blocks of single octets could else cut its flight into all there are. Enough
+ * for a window of 4 MiB in segments of 536 octets.
+ */
+export const RECORDS_MAX = 8192;
+
+/** True if the connection may have one record more. */
+export function mayRecord(tcb: Tcb): boolean {
+  return tcb.board.records < RECORDS_MAX && tcb.env.records.has(1);
+}
+
+/** Remembers that [start, end) was just sent for the first time. */
+export function append(tcb: Tcb, start: number, end: number, flags: number, now: number): void {
+  const { records } = tcb.env;
+  tcb.board.records++;
+  const r = records.alloc(start, end, now, flags);
+  if (tcb.board.tail === NONE) tcb.board.head = r;
+  else {
+    records.next[tcb.board.tail] = r;
+    records.prev[r] = tcb.board.tail;
+  }
+  tcb.board.tail = r;
+}
+
+/** Gives every record back: the connection is gone. */
+export function release(tcb: Tcb): void {
+  const { records } = tcb.env;
+  for (let r = tcb.board.head; r !== NONE; ) {
+    const next = records.next[r]!;
+    records.free(r);
+    r = next;
+  }
+  tcb.board.head = tcb.board.tail = NONE;
+  tcb.board.records = 0;
+  tcb.board.sackedBytes = tcb.board.lostBytes = tcb.board.resentBytes = 0;
+  tcb.board.packetsOut = tcb.board.sackedOut = tcb.board.lostOut = tcb.board.retransOut = 0;
+}
+
+/** Our SYN was sent again: which copy the peer answers nobody knows (Karn). */
+export function synResent(tcb: Tcb, now: number): void {
+  const { records } = tcb.env;
+  const r = tcb.board.head;
+  records.flags[r] = records.flags[r]! | AMBIGUOUS;
+  records.time[r] = now;
+  if (records.sends[r]! < 255) records.sends[r] = records.sends[r]! + 1;
+}
+
+/** Our SYN, and what the peer took of the data on it, is acknowledged. Returns a round-trip sample, us; -1: there is none. */
+export function acknowledgeSyn(tcb: Tcb, ack: number, now: number): number {
+  const { records } = tcb.env;
+  let rtt = -1;
+  for (let r = tcb.board.head; r !== NONE && lt(records.start[r]!, ack); r = tcb.board.head) {
+    if (rtt < 0 && (records.flags[r]! & AMBIGUOUS) === 0) rtt = now - records.time[r]!;
+    if (gt(records.end[r]!, ack)) {
+      shorten(tcb, r, ack);
+      break;
+    }
+    dropHead(tcb);
+  }
+  return rtt;
+}
+
+/** Cuts record r at `seq`, inside it. */
+function splitAt(tcb: Tcb, r: number, seq: number): void {
+  const s = tcb.env.records.split(r, seq);
+  tcb.board.records++;
+  if (tcb.board.tail === r) tcb.board.tail = s;
+}
+
+/** Payload of record r: SYN and FIN are none. */
+export function payloadOf(tcb: Tcb, r: number): number {
+  const { records } = tcb.env;
+  const n = diff(records.end[r]!, records.start[r]!);
+  const flags = records.flags[r]!;
+  return n - (flags & HAS_FIN ? 1 : 0) - (flags & HAS_SYN ? 1 : 0);
+}
+
+export function segmentsIn(octets: number, mss: number): number {
+  return Math.max(1, Math.ceil(octets / mss));
+}
+
+/** Counts everything anew: after the handshake, or when somebody else changed the scoreboard. */
+export function recount(tcb: Tcb): void {
+  const { records } = tcb.env;
+  tcb.board.packetsOut = tcb.board.sackedOut = tcb.board.lostOut = tcb.board.retransOut = 0;
+  for (let r = tcb.board.head; r !== NONE; r = records.next[r]!) {
+    records.segments[r] = segmentsIn(payloadOf(tcb, r), tcb.snd.mss);
+    add(tcb, records.flags[r]!, records.segments[r]!);
+  }
+}
+
+function add(tcb: Tcb, flags: number, n: number): void {
+  tcb.board.packetsOut += n;
+  if (flags & SACKED) tcb.board.sackedOut += n;
+  if (flags & LOST) tcb.board.lostOut += n;
+  if (flags & RESENT) tcb.board.retransOut += n;
+}
+
+/** Record r is another number of segments, or (0) none any more. */
+export function setSegments(tcb: Tcb, r: number, n: number): void {
+  const { records } = tcb.env;
+  add(tcb, records.flags[r]!, n - records.segments[r]!);
+  records.segments[r] = n;
+}
+
+/** Sets and clears marks of record r, and keeps the sums right, in octets as well. */
+export function remark(tcb: Tcb, r: number, set: number, clear: number): void {
+  const { records } = tcb.env;
+  const before = records.flags[r]!;
+  const after = (before & ~clear) | set;
+  records.flags[r] = after;
+  const changed = before ^ after;
+  const n = records.segments[r]!;
+  const octets = diff(records.end[r]!, records.start[r]!);
+  if (changed & SACKED) {
+    const sign = after & SACKED ? 1 : -1;
+    tcb.board.sackedOut += sign * n;
+    tcb.board.sackedBytes += sign * octets;
+  }
+  if (changed & LOST) {
+    const sign = after & LOST ? 1 : -1;
+    tcb.board.lostOut += sign * n;
+    tcb.board.lostBytes += sign * octets;
+  }
+  if (changed & RESENT) {
+    const sign = after & RESENT ? 1 : -1;
+    tcb.board.retransOut += sign * n;
+    tcb.board.resentBytes += sign * octets;
+  }
+}
+
+/** Cuts record r at `seq`, a boundary of its segments or not; both halves are counted anew. */
+export function cut(tcb: Tcb, r: number, seq: number, mss: number): void {
+  const { records } = tcb.env;
+  setSegments(tcb, r, 0);
+  splitAt(tcb, r, seq);
+  const s = records.next[r]!;
+  records.segments[s] = 0;
+  setSegments(tcb, r, segmentsIn(payloadOf(tcb, r), mss));
+  setSegments(tcb, s, segmentsIn(payloadOf(tcb, s), mss));
+}
+
+/** The same octets are fewer segments: without SACK, duplicates were counted that can be none any more. */
+export function recut(tcb: Tcb, r: number, n: number): void {
+  const before = tcb.board.packetsOut;
+  setSegments(tcb, r, n);
+  if (!tcb.sackOk) tcb.board.sackedOut -= Math.min(tcb.board.sackedOut, Math.max(0, before - tcb.board.packetsOut));
+}
+
+/** Takes off what lies before `ack` in record r, the first one. */
+export function trim(tcb: Tcb, r: number, ack: number, mss: number): void {
+  shorten(tcb, r, ack);
+  setSegments(tcb, r, segmentsIn(payloadOf(tcb, r), mss));
+}
+
+/** The same, but it remains as many segments: a part of one is none. */
+export function shorten(tcb: Tcb, r: number, ack: number): void {
+  const { records } = tcb.env;
+  const n = diff(ack, records.start[r]!);
+  const flags = records.flags[r]!;
+  if (flags & SACKED) tcb.board.sackedBytes -= n;
+  if (flags & LOST) tcb.board.lostBytes -= n;
+  if (flags & RESENT) tcb.board.resentBytes -= n;
+  records.start[r] = ack;
+}
+
+/** The first record is acknowledged as a whole. */
+export function dropHead(tcb: Tcb): void {
+  const { records } = tcb.env;
+  const r = tcb.board.head;
+  trim(tcb, r, records.end[r]!, 1);
+  setSegments(tcb, r, 0);
+  const next = records.next[r]!;
+  records.free(r);
+  tcb.board.records--;
+  tcb.board.head = next;
+  if (next === NONE) tcb.board.tail = NONE;
+  else records.prev[next] = NONE;
+}
+
+/** The copy of record r that is in flight is lost: the first, or one that was resent. */
+export function markLost(tcb: Tcb, r: number, cause: number, now: number): void {
+  const { records, trace } = tcb.env;
+  const flags = records.flags[r]!;
+  if (flags & SACKED) return;
+  if (flags & LOST) {
+    if ((flags & RESENT) === 0) return;
+    remark(tcb, r, 0, RESENT);
+  } else remark(tcb, r, LOST, 0);
+  tcb.board.lost += records.segments[r]!;
+  tcb.lostSegments += records.segments[r]!;
+  const n = diff(records.end[r]!, records.start[r]!);
+  trace.record(now, EV_LOST, cause, tcb.id, diff(records.start[r]!, tcb.snd.iss), n);
+}
+
+/** Small segments behind record r ride along when it is sent again, as far as one segment has room (RFC 9293 §3.7.4). */
+export function join(tcb: Tcb, r: number, room: number): void {
+  const { records } = tcb.env;
+  if (records.flags[r]! & (HAS_FIN | HAS_SYN)) return;
+  for (;;) {
+    const s = records.next[r]!;
+    if (
+      s === NONE ||
+      isRecordEnd(tcb, records.end[r]!) ||
+      records.segments[s]! > 1 ||
+      records.flags[s]! & SACKED ||
+      records.flags[r]! & HAS_FIN
+    )
+      return;
+    if (payloadOf(tcb, r) + payloadOf(tcb, s) > room) return;
+    if (lt((tcb.snd.una + tcb.snd.wnd) | 0, records.end[s]!)) return;
+    // What it adds to the flight is counted with r from here on.
+    remark(tcb, s, 0, LOST | RESENT);
+    recut(tcb, s, 0);
+    const grown = diff(records.end[s]!, records.start[s]!);
+    if (records.flags[r]! & LOST) tcb.board.lostBytes += grown;
+    if (records.flags[r]! & RESENT) tcb.board.resentBytes += grown;
+    records.flags[r] = records.flags[r]! | (records.flags[s]! & ~(LOST | RESENT));
+    records.end[r] = records.end[s]!;
+    const after = records.next[s]!;
+    records.next[r] = after;
+    if (after === NONE) tcb.board.tail = r;
+    else records.prev[after] = r;
+    records.free(s);
+    tcb.board.records--;
+  }
+}
+
+/** The end of the highest record that is SACKed, or SND.UNA. */
+export function highestSacked(tcb: Tcb): number {
+  return tcb.board.sackedOut > 0 && tcb.sackOk ? tcb.board.sackHigh : tcb.snd.una;
+}
+
+/** The first record that ends after `seq`. */
+export function recordAt(tcb: Tcb, seq: number): number {
+  const { records } = tcb.env;
+  let r = tcb.board.head;
+  while (r !== NONE && le(records.end[r]!, seq)) r = records.next[r]!;
+  return r;
+}
+
+/** Whether record r went with our SYN and was passed over. */
+export function wasOnSyn(tcb: Tcb, r: number): boolean {
+  const { fast, snd, env } = tcb;
+  if (fast.fail < FAIL_NOT_TAKEN || tcb.bytesAcked >= fast.sent) return false;
+  return gt((snd.iss + 1 + fast.sent) | 0, env.records.start[r]!);
+}

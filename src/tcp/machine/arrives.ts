@@ -1,0 +1,155 @@
+/**
+ * SEGMENT ARRIVES (RFC 9293 §3.10.7): the states before the connection is synchronized. `arrives-steps.ts` has the rest.
+ */
+
+import { NEVER } from "#base/time";
+import { EV_RX } from "#base/trace";
+import { ACK, FIN, RST, SYN } from "#wire/tcp";
+import { release } from "../loss/scoreboard.ts";
+import { answered } from "../open/fast-open-client.ts";
+import { establish, takeSyn, updateSendWindow } from "../open/handshake.ts";
+import { initialSequence, setInitialSequence, timestampOffset } from "../open/isn.ts";
+import { synWindow } from "../receive/window.ts";
+import { ECONNREFUSED } from "../words/error.ts";
+import type { Listener } from "../words/listener.ts";
+import * as M from "../words/marks.ts";
+import type { Reset } from "../words/reset.ts";
+import { resetFor } from "../words/reset.ts";
+import type { Segment } from "../words/segment.ts";
+import { diff, gt, le } from "../words/seq.ts";
+import { SYN_RECEIVED, SYN_SENT } from "../words/state.ts";
+import { setState, T_DELAYED_ACK, T_RETRANSMIT, type Tcb } from "../words/tcb.ts";
+import { takeTextAndFin } from "./delivery.ts";
+import { finish } from "./finish.ts";
+import { processSegment } from "./steps.ts";
+
+/**
+ * One segment for a connection that exists. It was addressed to its 4-tuple and its checksum is right. Afterwards the TCB may be CLOSED (the
+ * stack takes it away), and `reset.cause` may ask for an RST in answer to this very segment.
+ */
+export function segmentArrives(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
+  if (seg.options.signed && tcb.params.dropSigned) {
+    tcb.env.counters.count(M.RX_SIGNED);
+    return;
+  }
+  tcb.segmentsIn++;
+  if (seg.n > 0) tcb.dataSegmentsIn++;
+  if (seg.options.malformed) tcb.env.counters.count(M.RX_BAD_OPTION);
+  arrived(tcb, seg, tcb.state === SYN_SENT ? seg.seq : tcb.rcv.irs, now);
+  if (tcb.state === SYN_SENT) synSent(tcb, seg, now, reset);
+  else processSegment(tcb, seg, now, reset);
+}
+
+/** For the trace: what came, with numbers that count from the initial ones. */
+function arrived(tcb: Tcb, seg: Segment, irs: number, now: number): void {
+  const ack = seg.ctl & ACK ? diff(seg.ack, tcb.snd.iss) : 0;
+  tcb.env.trace.record(now, EV_RX, 0, tcb.id, diff(seg.seq, irs), seg.n, seg.ctl, ack);
+}
+
+/** §3.10.7.1: no connection. Everything but RST is answered with RST. */
+export function closed(seg: Segment, reset: Reset): number {
+  if (seg.ctl & RST) return M.RX_CLOSED;
+  resetFor(seg, M.TX_RST_CLOSED, reset);
+  return M.RX_CLOSED;
+}
+
+/** What `listen` decided: 0 means that the stack makes a connection and calls `openPassive`; else the verdict's mark. */
+export function listen(listener: Listener, seg: Segment, reset: Reset): number {
+  if (seg.options.signed && listener.params.dropSigned) return M.RX_SIGNED;
+  // First: RST. Second: ACK. Third: SYN.
+  if (seg.ctl & RST) return M.RX_RST_IGNORED;
+  if (seg.ctl & ACK) {
+    resetFor(seg, M.TX_RST_ACK, reset);
+    return M.RX_CLOSED;
+  }
+  if ((seg.ctl & SYN) === 0 || (seg.ctl & FIN && listener.params.dropSynFin)) return M.RX_BAD_SYN;
+  return listener.full ? M.RX_BACKLOG : 0;
+}
+
+/** §3.10.7.2, third step: a SYN for a listener becomes a connection in SYN-RECEIVED. */
+export function openPassive(tcb: Tcb, seg: Segment, now: number): void {
+  tcb.passive = true;
+  prepare(tcb, now);
+  arrived(tcb, seg, seg.seq, now);
+  takeSyn(tcb, seg, now);
+  updateSendWindow(tcb, seg);
+  setState(tcb, SYN_RECEIVED, M.GOT_SYN, now);
+  keepText(tcb, seg);
+  tcb.synNow = M.TX_SYN_ACK;
+}
+
+/** ISS and the timestamp offset (RFC 6528, 7323). */
+export function prepare(tcb: Tcb, now: number): void {
+  const { hash } = tcb.env;
+  const { local, localPort, remote, remotePort } = tcb;
+  setInitialSequence(tcb, initialSequence(hash, local, localPort, remote, remotePort, now));
+  tcb.tsOffset = timestampOffset(hash, local, localPort, remote, remotePort);
+}
+
+/** §3.10.7.3 */
+function synSent(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
+  const { snd } = tcb;
+  // First, the ACK bit.
+  const acks = (seg.ctl & ACK) !== 0;
+  if (acks && (le(seg.ack, snd.iss) || gt(seg.ack, snd.nxt))) {
+    tcb.env.counters.count(M.RX_ACK_TOO_NEW);
+    const { badAckResendsSyn } = tcb.params;
+    if (badAckResendsSyn > 0 && tcb.retries === 0) tcb.timers[T_RETRANSMIT] = now + badAckResendsSyn;
+    if ((seg.ctl & RST) === 0) resetFor(seg, M.TX_RST_ACK, reset);
+    return;
+  }
+  // Second, the RST bit.
+  if (seg.ctl & RST) {
+    tcb.env.counters.count(acks ? M.RX_RST : M.RX_RST_IGNORED);
+    if (acks) finish(tcb, ECONNREFUSED, M.RX_RST, now);
+    return;
+  }
+  // Fourth, the SYN bit. (Third, security, is not ours.)
+  if ((seg.ctl & SYN) === 0) {
+    tcb.env.counters.count(M.RX_BAD_SYN);
+    return;
+  }
+  takeSyn(tcb, seg, now);
+  if (acks) {
+    establish(tcb, seg, now);
+    answered(tcb, seg, now);
+    if (expectsToWrite(tcb)) tcb.timers[T_DELAYED_ACK] = now + tcb.params.answerSynLater;
+    else tcb.ackNow = M.TX_ACK_HANDSHAKE;
+    // Sixth and later steps: urgent, text and FIN that came with it. The SYN has been dealt with.
+    const { fast } = tcb;
+    if (tcb.params.dropSynText && !(fast.sent > 0 ? fast.taken : fast.asked)) {
+      seg.n = 0;
+      seg.ctl &= ~FIN;
+    }
+    seg.seq = tcb.rcv.nxt;
+    seg.ctl &= ~SYN;
+    seg.len = seg.n + (seg.ctl & FIN ? 1 : 0);
+    // What our SYN advertised counts from here.
+    tcb.rcv.adv = (tcb.rcv.nxt + synWindow(tcb, false)) | 0;
+    takeTextAndFin(tcb, seg, now, reset);
+    return;
+  }
+  // Both opened at once: our SYN is sent again, now with an ACK.
+  updateSendWindow(tcb, seg);
+  setState(tcb, SYN_RECEIVED, M.GOT_SYN, now);
+  if (!tcb.params.dropSynText) keepText(tcb, seg);
+  tcb.timers[T_RETRANSMIT] = NEVER;
+  tcb.retries = 0;
+  // Data that went with our SYN is still in flight.
+  if (tcb.fast.sent === 0) release(tcb);
+  tcb.synNow = M.TX_SYN_ACK;
+}
+
+/** The user waits to write, or has said that it will: the ACK can ride on what it writes. */
+function expectsToWrite(tcb: Tcb): boolean {
+  if (tcb.params.answerSynLater === 0) return false;
+  return tcb.writerWaits || tcb.interactive || tcb.params.deferAccept > 0;
+}
+
+/** Text on a SYN waits until the handshake is over; it is kept as if it had come out of order and is not acknowledged yet. */
+function keepText(tcb: Tcb, seg: Segment): void {
+  if (seg.n === 0) return;
+  const n = Math.min(seg.n, tcb.rcv.capacity, 0xffff);
+  const kept = tcb.receiveQueue.writeFromSlab(0, seg.o, n);
+  if (kept > 0) tcb.ranges.add(tcb.rcv.nxt, (tcb.rcv.nxt + kept) | 0);
+}

@@ -1,0 +1,186 @@
+/** The user's calls (RFC 9293 §3.9.1, §3.10.1 to §3.10.6): OPEN, SEND, RECEIVE, CLOSE, ABORT. */
+
+import { NEVER } from "#base/time";
+import { congestionControl } from "../congestion/congestion.ts";
+import { push } from "../loss/cwnd.ts";
+import { scaleFor, worthAnUpdate } from "../receive/window.ts";
+import { wrote } from "../send/pieces.ts";
+import { roomFor } from "../send/send-buffer.ts";
+import { ECONNABORTED, EPIPE, OK } from "../words/error.ts";
+import * as M from "../words/marks.ts";
+import type { TcpParams } from "../words/params.ts";
+import { diff, gt } from "../words/seq.ts";
+import {
+  CLOSE_WAIT,
+  CLOSED,
+  CLOSING,
+  ESTABLISHED,
+  FIN_WAIT_1,
+  FIN_WAIT_2,
+  LAST_ACK,
+  SYN_RECEIVED,
+  SYN_SENT,
+  TIME_WAIT,
+} from "../words/state.ts";
+import { setState, T_DELAYED_ACK, T_KEEPALIVE, T_TIME_WAIT, T_USER_TIMEOUT, type Tcb } from "../words/tcb.ts";
+import { PUSH_ALL, PUSH_NORMAL } from "../words/variables.ts";
+import { prepare } from "./arrives.ts";
+import { finish } from "./finish.ts";
+import { enterFinWait1 } from "./steps.ts";
+
+/** Active OPEN: SYN-SENT, and the SYN is due. */
+export function open(tcb: Tcb, now: number): void {
+  prepare(tcb, now);
+  setState(tcb, SYN_SENT, M.CALL_OPEN, now);
+  tcb.rcv.shift = tcb.params.windowScale ? scaleFor(tcb.params.receiveBufferMax) : 0;
+  tcb.synNow = M.TX_SYN;
+  if (tcb.params.userTimeout > 0) tcb.timers[T_USER_TIMEOUT] = now + tcb.params.userTimeout;
+}
+
+/**
+ * SEND: queues `n` octets of `source` from `from`. Returns how many were taken: fewer when the send buffer or the slab is full,
+ * or -EPIPE after CLOSE or the end of the connection.
+ */
+export function send(tcb: Tcb, source: Uint8Array, from: number, n: number, now: number): number {
+  const { snd } = tcb;
+  if (snd.fin || tcb.state & CLOSED) return -EPIPE;
+  // Before the handshake is over SND.UNA is the SYN: the queue begins after it all the same.
+  const taken = tcb.sendQueue.write(snd.queued, source, from, roomFor(tcb, n));
+  snd.queued += taken;
+  if (taken > 0) wrote(tcb, taken, snd.more, now);
+  return taken;
+}
+
+/** Octets of `n` that SEND would take now, if there is memory for them. */
+export function sendRoom(tcb: Tcb, n: number): number {
+  return roomFor(tcb, n);
+}
+
+/** What waited may go: small segments too (CLOSE, no Nagle), or as the connection's options say. */
+export function flush(tcb: Tcb, small: boolean): void {
+  push(tcb, small ? PUSH_ALL : PUSH_NORMAL);
+}
+
+/** SEND with the URGENT flag (MUST-30): everything queued so far is urgent; the pointer names the octet after it (MUST-62). */
+export function markUrgent(tcb: Tcb): void {
+  const { snd } = tcb;
+  const base = tcb.state & (SYN_SENT | SYN_RECEIVED) ? snd.iss + 1 : snd.una;
+  snd.up = (base + snd.queued) | 0;
+  snd.urgent = true;
+}
+
+/** Octets that RECEIVE would give now. */
+export function readable(tcb: Tcb): number {
+  return tcb.rcv.unread;
+}
+
+/** RECEIVE: copies up to `n` octets to `target` at `to`; returns how many. An opened window is announced when it is worth it. */
+export function receive(tcb: Tcb, target: Uint8Array, to: number, n: number): number {
+  const taken = Math.min(n, tcb.rcv.unread);
+  if (taken === 0) return 0;
+  tcb.receiveQueue.read(0, target, to, taken);
+  consumed(tcb, taken);
+  return taken;
+}
+
+/** RECEIVE that throws the octets away. */
+export function discard(tcb: Tcb, n: number): number {
+  const taken = Math.min(n, tcb.rcv.unread);
+  if (taken > 0) consumed(tcb, taken);
+  return taken;
+}
+
+function consumed(tcb: Tcb, n: number): void {
+  const { rcv } = tcb;
+  rcv.unread -= n;
+  if (rcv.unread === 0 && tcb.ranges.count === 0) tcb.receiveQueue.clear();
+  else tcb.receiveQueue.drop(n);
+  if (rcv.urgent && !gt(rcv.up, (rcv.nxt - rcv.unread) | 0)) rcv.urgent = false;
+  if ((tcb.state & (ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2)) === 0 || tcb.ackNow !== 0) return;
+  if (worthAnUpdate(tcb)) tcb.ackNow = M.TX_ACK_WINDOW;
+  else if (tcb.timers[T_DELAYED_ACK] !== NEVER && diff(rcv.nxt, rcv.acked) > rcv.mss) tcb.ackNow = M.TX_ACK_SECOND;
+  // The user has all that was said, and the peer has paused: nothing is gained by waiting longer, unless the user answers.
+  else if (tcb.timers[T_DELAYED_ACK] !== NEVER && rcv.unread === 0 && rcv.pushes > (tcb.interactive ? 1 : 0)) {
+    tcb.ackNow = M.TX_ACK_PUSH;
+  }
+}
+
+/** MUST-33: octets of urgent data that are still to be read, or 0. */
+export function urgentLeft(tcb: Tcb): number {
+  const { rcv } = tcb;
+  return rcv.urgent ? Math.max(0, diff(rcv.up, (rcv.nxt - rcv.unread) | 0)) : 0;
+}
+
+/**
+ * CLOSE (RFC 9293 §3.10.4): no more data from us; what is queued is delivered, then the FIN. Receiving goes on.
+ */
+export function closeSend(tcb: Tcb, now: number): void {
+  const { snd } = tcb;
+  if (snd.fin) return;
+  flush(tcb, true);
+  switch (tcb.state) {
+    case SYN_SENT:
+      finish(tcb, OK, M.CALL_CLOSE, now);
+      return;
+    case SYN_RECEIVED:
+      snd.fin = true;
+      return;
+    case ESTABLISHED:
+      snd.fin = true;
+      enterFinWait1(tcb, now);
+      return;
+    case CLOSE_WAIT:
+      snd.fin = true;
+      setState(tcb, LAST_ACK, M.CALL_CLOSE, now);
+      return;
+  }
+}
+
+/**
+ * The user will not read any more and not write any more (close(2)). SHLD-3: with unread data, or if data comes later, the peer gets an RST.
+ */
+export function closeBoth(tcb: Tcb, now: number): void {
+  const { rcv } = tcb;
+  rcv.closed = true;
+  if (tcb.state === CLOSED) return;
+  if (rcv.unread > 0 && tcb.state & (SYN_RECEIVED | ESTABLISHED | CLOSE_WAIT | FIN_WAIT_1 | FIN_WAIT_2)) {
+    tcb.rstNow = M.TX_RST_UNREAD;
+    finish(tcb, OK, M.CALL_CLOSE, now);
+    return;
+  }
+  closeSend(tcb, now);
+  if (tcb.state === FIN_WAIT_2 && tcb.timers[T_TIME_WAIT] === NEVER) {
+    tcb.timers[T_TIME_WAIT] = now + tcb.params.finWait2;
+  }
+}
+
+/**
+ * ABORT (RFC 9293 §3.10.5): everything queued is thrown away, the peer gets an RST. In TIME-WAIT nothing is left to abort
+ * ("respond with ok"): what came and was not read stays, as after any orderly end. In CLOSING and LAST-ACK the RFC sends no RST,
+ * since the peer has our FIN already; where that was not sent yet the peer would wait for ever, so it gets an RST as on Linux.
+ */
+export function abort(tcb: Tcb, now: number): void {
+  const told = tcb.state & (SYN_RECEIVED | ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2 | CLOSE_WAIT);
+  if (tcb.state === CLOSED) return;
+  const last = (tcb.state & (CLOSING | LAST_ACK)) !== 0;
+  const isDue = last && (tcb.params.resetsWhileClosing || !tcb.snd.finSent);
+  if (told !== 0 || isDue) tcb.rstNow = M.TX_RST_ABORT;
+  finish(tcb, tcb.state === TIME_WAIT ? OK : ECONNABORTED, M.CALL_ABORT, now);
+}
+
+/** Changes the options of one connection. */
+export function setParams(tcb: Tcb, params: Partial<TcpParams>, now: number): void {
+  tcb.params = { ...tcb.params, ...params };
+  if (params.congestionControl !== undefined && params.congestionControl !== tcb.congestion.name) {
+    tcb.congestion = congestionControl(params.congestionControl);
+    tcb.ccState = new Float64Array(tcb.congestion.places);
+    tcb.congestion.reset(tcb);
+  }
+  if (params.nagle === "off") flush(tcb, true);
+  // The window may grow at once; a smaller buffer takes effect as the user reads (the right edge never moves left).
+  if (params.receiveBuffer !== undefined) tcb.rcv.capacity = params.receiveBuffer;
+  if (params.keepAlive !== undefined || params.keepAliveIdle !== undefined) {
+    const open = (tcb.state & (ESTABLISHED | CLOSE_WAIT)) !== 0;
+    tcb.timers[T_KEEPALIVE] = tcb.params.keepAlive && open ? now + tcb.params.keepAliveIdle : NEVER;
+  }
+}

@@ -1,0 +1,164 @@
+/** What Linux' sender does when its timer fires: to retransmit, or to probe a closed window; and when it gives up. */
+import { MILLISECOND, NEVER } from "#base/time";
+import { EV_TIMER } from "#base/trace";
+import { arm } from "../loss/cwnd.ts";
+import { enterLoss } from "../loss/recovery.ts";
+import { rtoOf } from "../loss/round-trip.ts";
+import { backOff } from "../loss/rto.ts";
+import { mayRecord } from "../loss/scoreboard.ts";
+import { longestProbeInterval, probeBase, probeInterval, rearm } from "../loss/timers.ts";
+import { silent } from "../open/fast-open-client.ts";
+import { headEnd } from "../send/pieces.ts";
+import * as M from "../words/marks.ts";
+import { NONE } from "../words/records.ts";
+import { lt } from "../words/seq.ts";
+import { ESTABLISHED } from "../words/state.ts";
+import { EVENT_SOFT_ERROR, T_LOSS_PROBE, T_PERSIST, T_RETRANSMIT, type Tcb } from "../words/tcb.ts";
+import { RESEND_HEAD } from "../words/variables.ts";
+import { giveUp, SILENCE } from "./timeouts.ts";
+
+/** R2 is a time, that of so many timeouts which began at this. */
+const RTO_BASE = 200 * MILLISECOND;
+/** Retries of a connection that nobody holds any more, where the user says none. */
+const ORPHAN_RETRIES = 8;
+/** No timer is shorter. */
+const TIMEOUT_MIN = 2 * MILLISECOND;
+/** Timeouts in a row after which even a thin stream backs off, and segments that it has fewer of in flight. */
+const THIN_TIMEOUTS = 6;
+const THIN_SEGMENTS = 4;
+
+/** The retransmission timer of data fired. */
+export function retransmit(tcb: Tcb, now: number): void {
+  if (tcb.board.head === NONE) return;
+  // Our retransmissions are probes of a window that was closed over what is in flight: these are answered, or not.
+  const probes = tcb.snd.wnd === 0 && !tcb.rcv.closed;
+  if (probes ? isSilent(tcb, now) : isOver(tcb, now)) {
+    giveUp(tcb, now);
+    return;
+  }
+  if (probes && tcb.windowProbe.since === NEVER) tcb.windowProbe.since = now;
+  enterLoss(tcb, tcb.retries, now);
+  tcb.output.resend = RESEND_HEAD;
+  if (!probes) {
+    tcb.retries++;
+    tcb.timeouts++;
+    if (tcb.retries === tcb.params.retriesR1) tcb.events |= EVENT_SOFT_ERROR;
+    if (tcb.retries === SILENCE) silent(tcb, now);
+  }
+  trace(tcb, T_RETRANSMIT, M.TIMER_RTO, tcb.retries, now);
+  if (isThin(tcb)) {
+    tcb.rto = Math.max(rtoOf(tcb), tcb.params.rtoMin);
+    tcb.rtt.backoff = 0;
+  } else {
+    backOff(tcb);
+    tcb.rtt.backoff++;
+  }
+  const rto = probes ? Math.min(tcb.rto, longestProbeInterval(tcb, probeBase(tcb))) : tcb.rto;
+  arm(tcb, T_RETRANSMIT, now + Math.min(rto, untilUserTimeout(tcb, probes, now)));
+}
+
+/** Until the user timeout: since the first retransmission, or since the first that the peer of a closed window left unanswered. */
+function untilUserTimeout(tcb: Tcb, probes: boolean, now: number): number {
+  const { userTimeout, userTimeoutEndsClosedWindow } = tcb.params;
+  let since = tcb.recovery.resentSince ? tcb.recovery.resentAt : NEVER;
+  if (probes && !userTimeoutEndsClosedWindow) since = tcb.windowProbe.since;
+  return userTimeout === 0 ? NEVER : Math.max(since + userTimeout - now, MILLISECOND);
+}
+
+/** R2, or the user's timeout, since the first retransmission. */
+function isOver(tcb: Tcb, now: number): boolean {
+  if (tcb.retries === 0 || !tcb.recovery.resentSince) return false;
+  const { userTimeout } = tcb.params;
+  return now - tcb.recovery.resentAt >= (userTimeout > 0 ? userTimeout : modelTimeout(tcb, retriesMax(tcb)));
+}
+
+/** What so many retries take from the first one on: doubling, until the RTO is at its largest. */
+function modelTimeout(tcb: Tcb, retries: number): number {
+  const { rtoMax } = tcb.params;
+  const doublings = Math.floor(Math.log2(rtoMax / RTO_BASE));
+  if (retries <= doublings) return (2 ** (retries + 1) - 1) * RTO_BASE;
+  return (2 ** (doublings + 1) - 1) * RTO_BASE + (retries - doublings) * rtoMax;
+}
+
+function retriesMax(tcb: Tcb): number {
+  const { retriesR2, rtoMax } = tcb.params;
+  return tcb.rcv.closed ? orphanRetries(tcb, tcb.rto < rtoMax) : retriesR2;
+}
+
+/** @param alive it sent something not so long ago */
+function orphanRetries(tcb: Tcb, alive: boolean): number {
+  const retries = tcb.softError !== 0 && !alive ? 0 : tcb.params.retriesOrphan;
+  return retries === 0 && alive ? ORPHAN_RETRIES : retries;
+}
+
+/** Nothing came for twice the largest RTO, or the user's timeout. */
+function isSilent(tcb: Tcb, now: number): boolean {
+  const { userTimeout, rtoMax, userTimeoutEndsClosedWindow } = tcb.params;
+  if (userTimeout > 0 && !userTimeoutEndsClosedWindow) return now - tcb.windowProbe.since >= userTimeout;
+  const since = now - (tcb.recovery.resentSince ? tcb.recovery.resentAt : tcb.env.records.time[tcb.board.head]!);
+  if (userTimeout > 0 && since > userTimeout) return true;
+  const patience = userTimeout > 0 ? Math.min(2 * rtoMax, userTimeout) : 2 * rtoMax;
+  return now - tcb.lastAckTime > patience && since > patience;
+}
+
+/** So little is in flight that duplicates never tell of a loss. */
+function isThin(tcb: Tcb): boolean {
+  if (!tcb.params.thinLinearTimeouts || tcb.state !== ESTABLISHED || tcb.retries > THIN_TIMEOUTS) return false;
+  return tcb.board.packetsOut < THIN_SEGMENTS;
+}
+
+/** RFC 8985 §7.3: two round trips brought no answer. */
+export function probeTail(tcb: Tcb, now: number): void {
+  if (tcb.board.head === NONE) return;
+  trace(tcb, T_LOSS_PROBE, M.TIMER_LOSS_PROBE, 1, now);
+  tcb.tailProbe.due = true;
+  rearm(tcb, true, now);
+}
+
+/** The window is closed, or too small, and nothing is in flight (RFC 9293 §3.8.6.1). */
+export function probeWindow(tcb: Tcb, now: number): void {
+  const { snd, params } = tcb;
+  if (tcb.board.packetsOut > 0 || headEnd(tcb) === undefined) {
+    tcb.probes = 0;
+    tcb.windowProbe.since = NEVER;
+    return;
+  }
+  if (tcb.windowProbe.since === NEVER) tcb.windowProbe.since = now;
+  else if (params.userTimeout > 0 && now - tcb.windowProbe.since >= params.userTimeout) {
+    giveUp(tcb, now);
+    return;
+  }
+  let most = params.retriesR2;
+  if (tcb.rcv.closed) {
+    const alive = tcb.rto * 2 ** tcb.rtt.backoff < params.rtoMax;
+    most = orphanRetries(tcb, alive);
+    if (!alive && tcb.rtt.backoff >= most) {
+      giveUp(tcb, now);
+      return;
+    }
+  }
+  if (tcb.probes >= most) {
+    giveUp(tcb, now);
+    return;
+  }
+  trace(tcb, T_PERSIST, M.TIMER_PERSIST, tcb.probes, now);
+  tcb.windowProbe.due = true;
+  if (lt(snd.nxt, (snd.una + snd.wnd) | 0) && mayRecord(tcb)) {
+    // Some of it goes: that is no probe.
+    tcb.probes = 0;
+    tcb.rtt.backoff = 0;
+    tcb.windowProbe.since = NEVER;
+    return;
+  }
+  tcb.probes++;
+  if (tcb.rtt.backoff < params.retriesR2) tcb.rtt.backoff++;
+  let wait = probeInterval(tcb);
+  if (params.userTimeout > 0)
+    wait = Math.min(wait, Math.max(tcb.windowProbe.since + params.userTimeout - now, TIMEOUT_MIN));
+  arm(tcb, T_PERSIST, now + wait);
+}
+
+function trace(tcb: Tcb, timer: number, cause: number, times: number, now: number): void {
+  tcb.env.counters.count(cause);
+  tcb.env.trace.record(now, EV_TIMER, cause, tcb.id, timer, times);
+}

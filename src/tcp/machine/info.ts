@@ -1,0 +1,136 @@
+/** STATUS (RFC 9293 §3.9.1): a snapshot of a connection in the words of `ss -ti` and tcp_info. */
+import { markName } from "#base/mark";
+import { room } from "../receive/window.ts";
+import { errorName, type TcpErrorName } from "../words/error.ts";
+import { type StateName, stateName } from "../words/state.ts";
+import { CA_OPEN, type Tcb } from "../words/tcb.ts";
+
+/** By FAIL_* of `fast-open.ts`: none; there was no cookie; the server passed over the data; it answered only a SYN without. */
+const FAILURES = ["", "no-cookie", "not-taken", "syn-resent"] as const;
+const PHASES = ["open", "disorder", "cwr", "recovery", "loss"] as const;
+
+/** Octets, microseconds and counts; sequence numbers do not appear. */
+export interface TcpInfo {
+  state: StateName;
+  error: TcpErrorName;
+  /** The mark of what ended it (`tcp.rx.rst`, `tcp.gave-up-closed-window`); empty before. */
+  endedBy: string;
+  localAddress: string;
+  localPort: number;
+  remoteAddress: string;
+  remotePort: number;
+  /** SMSS: payload octets of a full segment. */
+  mss: number;
+  /** The peer's MSS option, 0 if it sent none. */
+  advmss: number;
+  sack: boolean;
+  timestamps: boolean;
+  /** Shifts we apply to the peer's windows and to ours; -1: not agreed. */
+  sndWscale: number;
+  rcvWscale: number;
+  congestionControl: string;
+  phase: (typeof PHASES)[number];
+  cwnd: number;
+  ssthresh: number;
+  /** Octets thought to be in the network. */
+  inFlight: number;
+  sacked: number;
+  lost: number;
+  rtt: number;
+  rttvar: number;
+  minRtt: number;
+  rto: number;
+  /** Timeouts in a row. */
+  backoff: number;
+  sndWnd: number;
+  rcvWnd: number;
+  /** Queued and not acknowledged; received and not read. */
+  sendQueue: number;
+  receiveQueue: number;
+  bytesSent: number;
+  bytesAcked: number;
+  bytesReceived: number;
+  bytesRetrans: number;
+  segsOut: number;
+  segsIn: number;
+  dataSegsOut: number;
+  dataSegsIn: number;
+  retransTotal: number;
+  timeouts: number;
+  /** Segments delivered, and thought lost; D-SACKs and reorderings seen. */
+  delivered: number;
+  lostTotal: number;
+  dsackDups: number;
+  reordSeen: number;
+  /** Segments by which the path is known to reorder. */
+  reordering: number;
+  /** The receiver's estimate of the round trip, from timestamps; 0: none. */
+  rcvRtt: number;
+  /** us with data to send, and of those the ones in which the peer's window or the send buffer held it back. */
+  busyTime: number;
+  rwndLimited: number;
+  sndbufLimited: number;
+  duplicatesReceived: number;
+  outOfOrderReceived: number;
+  /** Fast Open (RFC 7413): data on a SYN was taken, the peer's by us or ours by the peer; and why not, where we asked for it. */
+  synData: boolean;
+  fastOpenFailure: (typeof FAILURES)[number];
+}
+
+export function info(tcb: Tcb): TcpInfo {
+  const { snd, rcv, cc } = tcb;
+  return {
+    state: stateName(tcb.state),
+    error: errorName(tcb.error),
+    endedBy: tcb.endedBy === 0 ? "" : markName(tcb.endedBy),
+    localAddress: tcb.local.toString(),
+    localPort: tcb.localPort,
+    remoteAddress: tcb.remote.toString(),
+    remotePort: tcb.remotePort,
+    mss: snd.mss,
+    advmss: tcb.peerMss,
+    sack: tcb.sackOk,
+    timestamps: tcb.timestampsOk,
+    sndWscale: tcb.windowScaleOk ? snd.shift : -1,
+    rcvWscale: tcb.windowScaleOk ? rcv.shift : -1,
+    congestionControl: tcb.congestion.name,
+    phase: PHASES[cc.phase] ?? PHASES[CA_OPEN],
+    cwnd: cc.cwnd,
+    ssthresh: cc.ssthresh,
+    inFlight: tcb.inFlight(),
+    sacked: tcb.board.sackedBytes,
+    lost: tcb.board.lostBytes,
+    rtt: Math.max(0, Math.round(tcb.srtt)),
+    rttvar: Math.round(tcb.rttvar),
+    minRtt: Number.isFinite(tcb.rttMin) ? tcb.rttMin : 0,
+    rto: tcb.rto,
+    backoff: tcb.retries,
+    sndWnd: snd.wnd,
+    rcvWnd: room(tcb),
+    sendQueue: snd.queued,
+    receiveQueue: rcv.unread,
+    bytesSent: tcb.bytesSent,
+    bytesAcked: tcb.bytesAcked,
+    bytesReceived: tcb.bytesReceived,
+    bytesRetrans: tcb.bytesRetransmitted,
+    segsOut: tcb.segmentsOut,
+    segsIn: tcb.segmentsIn,
+    dataSegsOut: tcb.dataSegmentsOut,
+    dataSegsIn: tcb.dataSegmentsIn,
+    retransTotal: tcb.retransmissionsTotal,
+    timeouts: tcb.timeouts,
+    delivered: tcb.deliveredSegments,
+    lostTotal: tcb.lostSegments,
+    dsackDups: tcb.duplicatesReported,
+    reordSeen: tcb.reorderingsSeen,
+    reordering: tcb.reordering,
+    rcvRtt: Math.round(tcb.rcv.rtt),
+    busyTime: tcb.busyTime,
+    rwndLimited: tcb.windowLimitedTime,
+    sndbufLimited: tcb.bufferLimitedTime,
+    duplicatesReceived: tcb.duplicatesReceived,
+    outOfOrderReceived: tcb.outOfOrderReceived,
+    synData: tcb.fast.taken,
+    fastOpenFailure: FAILURES[tcb.fast.fail] ?? "",
+  };
+}

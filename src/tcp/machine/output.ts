@@ -1,0 +1,74 @@
+/**
+ * What a connection sends next (RFC 9293 §3.8.6, §3.10.2): `pollTransmit` writes one segment, or says that there is none.
+ * Order: RST, SYN, what was lost, new data and FIN as far as windows, Nagle and silly-window avoidance allow, probes, ACKs.
+ * Data goes out in super-segments where the device cuts them.
+ */
+
+import type { Packet } from "#base/packet";
+import { ACK } from "#wire/tcp";
+import { cwndOf, inFlight } from "../loss/cwnd.ts";
+import { emitSyn, lacksSynRecord } from "../open/syn-writer.ts";
+import { emit, emitReset } from "../send/segment-writer.ts";
+import { transmit } from "../send/transmit.ts";
+import { ENOBUFS } from "../words/error.ts";
+import * as M from "../words/marks.ts";
+import { diff } from "../words/seq.ts";
+import { CHRONO_BUFFER, CHRONO_BUSY, CHRONO_IDLE, CHRONO_WINDOW, enter } from "../words/snd-lim.ts";
+import { CLOSE_WAIT, CLOSED, CLOSING, ESTABLISHED, FIN_WAIT_1, LAST_ACK, LISTEN } from "../words/state.ts";
+import type { Tcb } from "../words/tcb.ts";
+import { finish } from "./finish.ts";
+
+/** States in which data or a FIN may have to be sent or resent. */
+const SENDING = ESTABLISHED | CLOSE_WAIT | FIN_WAIT_1 | CLOSING | LAST_ACK;
+
+/**
+ * Writes the next segment of this connection: header and options at `packet.o`, payload as slices of the send queue.
+ * The IP header and the checksum are the floor below's. Returns false when there is nothing to send now.
+ * @param superSegments whether the device takes segments larger than the path's MTU.
+ */
+export function pollTransmit(tcb: Tcb, packet: Packet, superSegments: boolean, now: number): boolean {
+  if (tcb.rstNow !== 0) return emitReset(tcb, packet, now);
+  if (tcb.state & (CLOSED | LISTEN)) return false;
+  if (tcb.synNow !== 0) {
+    if (!lacksSynRecord(tcb)) return emitSyn(tcb, packet, now);
+    // An active OPEN fails at once; a peer that knocked tries again.
+    finish(tcb, ENOBUFS, M.GAVE_UP, now);
+    return false;
+  }
+  const sending = (tcb.state & SENDING) !== 0 || tcb.fast.early;
+  if (sending && transmit(tcb, packet, superSegments, now)) return true;
+  enter(tcb, heldBackBy(tcb), now);
+  if (tcb.probeNow !== 0) {
+    // RFC 9293 §3.8.4: an octet below the window, which the peer has: it answers with an ACK.
+    emit(tcb, packet, (tcb.snd.una - 1) | 0, 0, ACK, tcb.probeNow, now);
+    tcb.probeNow = 0;
+    return true;
+  }
+  if (tcb.ackNow === 0) return false;
+  const cause = tcb.ackNow;
+  const more = tcb.ackDuplicates;
+  emit(tcb, packet, tcb.snd.nxt, 0, ACK, cause, now);
+  if (more > 0) {
+    tcb.ackDuplicates = more - 1;
+    tcb.ackNow = cause;
+  }
+  return true;
+}
+
+function cwndHasRoom(tcb: Tcb): boolean {
+  return inFlight(tcb) < cwndOf(tcb);
+}
+
+/** Nothing more can go: why? */
+function heldBackBy(tcb: Tcb): number {
+  const { snd } = tcb;
+  if ((tcb.state & SENDING) === 0) return CHRONO_IDLE;
+  const at = diff(snd.nxt, snd.una);
+  const unsent = snd.queued - at;
+  if (unsent <= 0) {
+    if (at === 0) return CHRONO_IDLE;
+    // All is in flight, and the user is kept from queueing more.
+    return snd.queued >= tcb.params.sendBuffer && cwndHasRoom(tcb) ? CHRONO_BUFFER : CHRONO_BUSY;
+  }
+  return snd.wnd - at < Math.min(unsent, snd.mss) && cwndHasRoom(tcb) ? CHRONO_WINDOW : CHRONO_BUSY;
+}

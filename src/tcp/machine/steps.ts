@@ -1,0 +1,390 @@
+/**
+ * SEGMENT ARRIVES, otherwise (RFC 9293 §3.10.7.4): the eight steps, one function each, in the RFC's order. Each says
+ * whether the segment goes on to the next.
+ */
+import { NEVER } from "#base/time";
+import { EV_DROP } from "#base/trace";
+import { ACK, CWR, FIN, RST, SYN, URG } from "#wire/tcp";
+import { answered } from "../open/fast-open-client.ts";
+import { handshakeOver } from "../open/fast-open-server.ts";
+import { establish } from "../open/handshake.ts";
+import { ECONNREFUSED, ECONNRESET, OK } from "../words/error.ts";
+import * as M from "../words/marks.ts";
+import { proveSize } from "../words/path.ts";
+import { type Reset, resetFor } from "../words/reset.ts";
+import type { Segment } from "../words/segment.ts";
+import { diff, ge, gt, le, lt } from "../words/seq.ts";
+import {
+  CLOSE_WAIT,
+  CLOSING,
+  ESTABLISHED,
+  FIN_WAIT_1,
+  FIN_WAIT_2,
+  LAST_ACK,
+  SYN_RECEIVED,
+  TIME_WAIT,
+} from "../words/state.ts";
+import { EVENT_URGENT, setState, T_KEEPALIVE, T_RETRANSMIT, T_TIME_WAIT, type Tcb } from "../words/tcb.ts";
+import { acknowledge } from "./acknowledgment.ts";
+import { takeTextAndFin } from "./delivery.ts";
+import { finish, timeWait } from "./finish.ts";
+
+/** RFC 7323 §5.5: TS.Recent says nothing after 24 days of silence. */
+const PAWS_IDLE = 24 * 24 * 3600 * 1_000_000;
+
+/** The peer has said FIN, and we have not. */
+const FIN_RECEIVED = CLOSE_WAIT | CLOSING | LAST_ACK;
+
+/** The ECN codepoint "congestion experienced". */
+const CE = 3;
+
+export function processSegment(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
+  if (
+    checkSequence(tcb, seg, now) &&
+    checkReset(tcb, seg, now) &&
+    checkSyn(tcb, seg, now, reset) &&
+    checkAck(tcb, seg, now, reset)
+  ) {
+    if (tcb.ecnOk) congestionMark(tcb, seg);
+    checkUrgent(tcb, seg);
+    // Seventh, the text, and eighth, the FIN.
+    takeTextAndFin(tcb, seg, now, reset);
+  }
+}
+
+/** First: is the segment acceptable? RFC 7323 §5.3 (PAWS) goes before the sequence numbers. */
+function checkSequence(tcb: Tcb, seg: Segment, now: number): boolean {
+  const { rcv } = tcb;
+  if (tcb.state === SYN_RECEIVED && seg.ctl & SYN && seg.seq === rcv.irs && (seg.ctl & RST) === 0) {
+    return repeatedSyn(tcb, seg, now);
+  }
+  if (tcb.timestampsOk && !timestampAcceptable(tcb, seg, now)) return false;
+  const window = Math.max(0, diff(rcv.adv, rcv.nxt));
+  if (!acceptable(seg, rcv.nxt, window)) return unacceptable(tcb, seg, window, now);
+  return true;
+}
+
+/**
+ * RFC 7323 §4.3: TS.Recent comes from the segment that covers Last.ACK.sent, never goes back, and is not an RST's to set. Taken once the
+ * ACK has proved right, too: a forged segment must not make PAWS refuse the peer's own.
+ */
+function takeTimestamp(tcb: Tcb, seg: Segment, now: number): void {
+  const { options } = seg;
+  if (!tcb.timestampsOk || !options.timestamps) return;
+  if (gt(seg.seq, tcb.rcv.acked) || lt(options.tsval, tcb.tsRecent)) return;
+  tcb.tsRecent = options.tsval;
+  tcb.tsRecentTime = now;
+}
+
+/** The table of RFC 9293 §3.4 (also in step one of §3.10.7.4). */
+function acceptable(seg: Segment, next: number, window: number): boolean {
+  const begin = diff(seg.seq, next);
+  if (seg.len === 0) return window === 0 ? begin === 0 : begin >= 0 && begin < window;
+  if (window === 0) return false;
+  const last = begin + seg.len - 1;
+  return (begin >= 0 && begin < window) || (last >= 0 && last < window);
+}
+
+function unacceptable(tcb: Tcb, seg: Segment, window: number, now: number): boolean {
+  const { rcv } = tcb;
+  // MUST-66: at a closed window ACK, RST and URG of the next segment still count; its text does not.
+  if (window === 0 && seg.seq === rcv.nxt && (seg.ctl & SYN) === 0) {
+    // A FIN without text needs no room: it is taken, as Linux does. Some peers send it again and again until it is acknowledged.
+    if (seg.n === 0) return true;
+    seg.n = 0;
+    seg.len = 0;
+    seg.ctl &= ~FIN;
+    if ((seg.ctl & RST) === 0) tcb.ackNow = M.TX_ACK_UNACCEPTABLE;
+    return true;
+  }
+  // A RST behind the window edge: RFC 5961 lets in no more than what is inside.
+  if (seg.ctl & RST) {
+    if (tcb.params.resetAtFin && tcb.state & FIN_RECEIVED && seg.seq === ((rcv.nxt - 1) | 0)) return true;
+    return drop(tcb, M.RX_RST_IGNORED, now);
+  }
+  if (tcb.state === TIME_WAIT && (seg.ctl & (ACK | SYN)) === 0 && !tcb.params.timeWaitAnswersAll)
+    return drop(tcb, M.RX_NO_ACK, now);
+  if (tcb.state === TIME_WAIT && seg.ctl & FIN && seg.ctl & ACK) tcb.timers[T_TIME_WAIT] = now + tcb.params.timeWait;
+  if (seg.len > 0 && (seg.ctl & SYN) === 0 && tcb.state !== TIME_WAIT && lt(seg.seq, rcv.nxt)) {
+    tcb.duplicatesReceived++;
+    // A FIN that comes again counts as an octet that was there.
+    reportDuplicate(tcb, seg.seq, (seg.seq + seg.len) | 0);
+    // The sender missed our ACKs or is in slow start after a timeout: it gets them at once for a while.
+    tcb.quickAcks = tcb.params.quickAcks;
+    tcb.interactive = false;
+  }
+  answerInvalid(tcb, seg, M.TX_ACK_UNACCEPTABLE, now);
+  return drop(tcb, seg.n > 0 && le((seg.seq + seg.len) | 0, rcv.nxt) ? M.RX_DUPLICATE : M.RX_UNACCEPTABLE, now);
+}
+
+/** RFC 2883: [left, right) came although we had it. */
+function reportDuplicate(tcb: Tcb, left: number, right: number): void {
+  if (!tcb.sackOk || !tcb.params.dsack) return;
+  tcb.dsackLeft = left;
+  tcb.dsackRight = gt(right, tcb.rcv.nxt) ? tcb.rcv.nxt : right;
+}
+
+/** RFC 7323 §5.3 R1 and §3.2. */
+function timestampAcceptable(tcb: Tcb, seg: Segment, now: number): boolean {
+  const { options } = seg;
+  if (seg.ctl & RST) return true;
+  if (!options.timestamps) {
+    // A SYN comes from a peer that knows nothing of this connection: it must be answered (RFC 5961 §4).
+    if (tcb.params.tolerateMissingTimestamps || seg.ctl & SYN) return true;
+    return drop(tcb, M.RX_NO_TIMESTAMP, now);
+  }
+  if (ge((options.tsval + tcb.params.pawsSlack) | 0, tcb.tsRecent)) return true;
+  if (now - tcb.tsRecentTime > PAWS_IDLE) {
+    tcb.tsRecent = options.tsval;
+    return true;
+  }
+  if (seg.n > 0 && lt(seg.seq, tcb.rcv.nxt)) reportDuplicate(tcb, seg.seq, (seg.seq + seg.n) | 0);
+  if (tcb.state === TIME_WAIT && (seg.ctl & (ACK | SYN)) === 0) return drop(tcb, M.RX_PAWS, now);
+  answerInvalid(tcb, seg, M.TX_ACK_UNACCEPTABLE, now);
+  return drop(tcb, M.RX_PAWS, now);
+}
+
+/** In SYN-RECEIVED the peer's SYN again: our SYN,ACK was lost, or (both opened) it now acknowledges ours. */
+function repeatedSyn(tcb: Tcb, seg: Segment, now: number): boolean {
+  if (seg.ctl & ACK && !tcb.passive) {
+    seg.seq = (seg.seq + 1) | 0;
+    seg.len--;
+    seg.ctl &= ~SYN;
+    // Its window was not scaled (RFC 7323 §2.2); the window of a segment without SYN will be. Rounded down: never more than told.
+    seg.wnd >>= tcb.snd.shift;
+    return true;
+  }
+  tcb.env.counters.count(M.RX_SYN_DUPLICATE);
+  if (isLimited(tcb, now)) return false;
+  tcb.synNow = M.TX_SYN_ACK;
+  // Its timer begins anew, but for a connection that somebody has already.
+  if (!tcb.fast.early) tcb.timers[T_RETRANSMIT] = NEVER;
+  return false;
+}
+
+/** Second: RST (with RFC 5961 §3.2 in the stead of RFC 793's rule). */
+function checkReset(tcb: Tcb, seg: Segment, now: number): boolean {
+  if ((seg.ctl & RST) === 0) return true;
+  if (tcb.state === TIME_WAIT && tcb.params.ignoreTimeWaitReset) return drop(tcb, M.RX_RST_IGNORED, now);
+  if (tcb.params.rfc5961 && tcb.params.challengeReset && !resetsExactly(tcb, seg.seq)) {
+    answerInvalid(tcb, seg, M.TX_CHALLENGE, now);
+    return drop(tcb, M.RX_RST_CHALLENGED, now);
+  }
+  tcb.env.counters.count(M.RX_RST);
+  switch (tcb.state) {
+    case SYN_RECEIVED:
+      // MUST-11: from LISTEN back to LISTEN, without a word; from SYN-SENT it is a refusal.
+      finish(tcb, tcb.fast.early ? ECONNRESET : ECONNREFUSED, M.RX_RST, now);
+      break;
+    case ESTABLISHED:
+    case FIN_WAIT_1:
+    case FIN_WAIT_2:
+    case CLOSE_WAIT:
+      finish(tcb, ECONNRESET, M.RX_RST, now);
+      break;
+    default:
+      // CLOSING, LAST-ACK, TIME-WAIT: both users have closed already.
+      finish(tcb, tcb.state === TIME_WAIT ? OK : ECONNRESET, M.RX_RST, now);
+  }
+  return false;
+}
+
+/** RFC 5961 §3.2: an RST is believed where its number is the one that is due. */
+function resetsExactly(tcb: Tcb, seq: number): boolean {
+  const { nxt } = tcb.rcv;
+  if (seq === nxt || endsWhatWeHold(tcb, seq)) return true;
+  return tcb.params.resetAtFin && (tcb.state & FIN_RECEIVED) !== 0 && seq === ((nxt - 1) | 0);
+}
+
+/** A peer that resets while a segment of its is missing does so at its SND.NXT: where the last that we SACKed ends. */
+function endsWhatWeHold(tcb: Tcb, seq: number): boolean {
+  const { count, right } = tcb.ranges;
+  return tcb.sackOk && count > 0 && right[count - 1] === seq;
+}
+
+/** Fourth: SYN (RFC 5961 §4: a challenge ACK whatever its number). Third, security and compartment, is not implemented. */
+function checkSyn(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
+  if ((seg.ctl & SYN) === 0) return true;
+  if (tcb.fast.early) {
+    // The user has it already, and the handshake is not over: who else sends SYNs is refused.
+    resetFor(seg, M.TX_RST_CLOSED, reset);
+    return drop(tcb, M.RX_SYN_CHALLENGED, now);
+  }
+  if (tcb.state === SYN_RECEIVED && tcb.passive) {
+    // Back to LISTEN, without a word.
+    finish(tcb, ECONNRESET, M.RX_SYN_CHALLENGED, now);
+    return false;
+  }
+  if (tcb.params.rfc5961 && (tcb.params.challengeSyn || tcb.state === TIME_WAIT)) {
+    answerInvalid(tcb, seg, M.TX_CHALLENGE, now);
+    return drop(tcb, M.RX_SYN_CHALLENGED, now);
+  }
+  // RFC 793 p. 71: a SYN in the window is an error; the connection is reset, as by ABORT.
+  finish(tcb, tcb.state === TIME_WAIT ? OK : ECONNRESET, M.RX_SYN_CHALLENGED, now);
+  tcb.rstNow = M.TX_RST_CLOSED;
+  return false;
+}
+
+/** Fifth: ACK. */
+function checkAck(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
+  if ((seg.ctl & ACK) === 0) {
+    if (tcb.state === TIME_WAIT) answerLate(tcb, seg, now);
+    return drop(tcb, M.RX_NO_ACK, now);
+  }
+  const { snd } = tcb;
+  if (tcb.state === SYN_RECEIVED) {
+    // By Fast Open more than our SYN may be acknowledged.
+    const { early } = tcb.fast;
+    if (!opens(tcb, seg, now, reset)) return false;
+    if (!early) return true;
+  }
+  if (gt(seg.ack, snd.nxt)) {
+    if (!tcb.params.ignoreUnsentAck || tcb.state !== ESTABLISHED) answerInvalid(tcb, seg, M.TX_CHALLENGE, now);
+    return drop(tcb, M.RX_ACK_TOO_NEW, now);
+  }
+  if (tcb.params.rfc5961 && tcb.params.challengeAck && lt(seg.ack, (snd.una - snd.wndMax) | 0)) {
+    answerInvalid(tcb, seg, M.TX_CHALLENGE, now);
+    return drop(tcb, M.RX_ACK_TOO_OLD, now);
+  }
+  heard(tcb, now);
+  takeTimestamp(tcb, seg, now);
+  const finAcked = acknowledge(tcb, seg, now);
+  proveSize(tcb);
+  switch (tcb.state) {
+    case FIN_WAIT_1:
+      if (finAcked) finWait2(tcb, now);
+      break;
+    case CLOSING:
+      if (finAcked) timeWait(tcb, M.GOT_ACK_OF_FIN, now);
+      return !finAcked;
+    case LAST_ACK:
+      if (finAcked) {
+        finish(tcb, OK, M.GOT_ACK_OF_FIN, now);
+        return false;
+      }
+      break;
+    case TIME_WAIT:
+      // Only a retransmission of the peer's FIN can come: acknowledge it and begin the 2 MSL again.
+      if (seg.ctl & FIN) {
+        tcb.ackNow = M.TX_ACK_FIN;
+        timeWait(tcb, M.GOT_FIN, now);
+      } else answerLate(tcb, seg, now);
+      return false;
+  }
+  return true;
+}
+
+/** The peer lives: its segment and its ACK are acceptable. An old segment, or a forged one, would say nothing of the kind. */
+function heard(tcb: Tcb, now: number): void {
+  tcb.lastAckTime = now;
+  tcb.keepAliveProbes = 0;
+  if (tcb.params.keepAlive && tcb.state & (ESTABLISHED | CLOSE_WAIT | FIN_WAIT_2)) {
+    tcb.timers[T_KEEPALIVE] = now + tcb.params.keepAliveIdle;
+  }
+}
+
+/** What takes sequence space in TIME-WAIT can not be: some answer it all the same. */
+function answerLate(tcb: Tcb, seg: Segment, now: number): void {
+  if (tcb.params.timeWaitAnswersAll && seg.len > 0) answerInvalid(tcb, seg, M.TX_ACK_UNACCEPTABLE, now);
+}
+
+/** In SYN-RECEIVED: is our SYN acknowledged, and is there room for one connection more? */
+function opens(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
+  const { snd, listener, fast } = tcb;
+  if (!(gt(seg.ack, snd.iss) && le(seg.ack, snd.nxt))) {
+    resetFor(seg, M.TX_RST_ACK, reset);
+    return drop(tcb, M.RX_ACK_TOO_NEW, now);
+  }
+  // The listener waits for data: the ACK only says that our SYN,ACK came.
+  const unripe = tcb.retries + tcb.deferredTimeouts < tcb.params.deferAccept;
+  if (unripe && !fast.early && listener !== null && seg.len === 0) {
+    tcb.acceptDeferred = true;
+    return drop(tcb, M.RX_DEFERRED, now);
+  }
+  // The accept queue is full: the ACK is as if it had been lost; the SYN,ACK is sent again in time.
+  if (!fast.early && listener !== null && listener.ready.length > listener.backlog) {
+    if (tcb.params.abortOnOverflow) {
+      resetFor(seg, M.TX_RST_LIMIT, reset);
+      finish(tcb, ECONNREFUSED, M.RX_BACKLOG, now);
+    }
+    return drop(tcb, M.RX_BACKLOG, now);
+  }
+  takeTimestamp(tcb, seg, now);
+  if (fast.early) handshakeOver(tcb, seg, now);
+  else {
+    if (listener !== null) {
+      listener.halfOpen--;
+      listener.ready.push(tcb);
+    }
+    establish(tcb, seg, now);
+    answered(tcb, seg, now);
+  }
+  afterEstablished(tcb, now);
+  return true;
+}
+
+/** CLOSE may have been called in SYN-RECEIVED: its FIN follows at once. */
+function afterEstablished(tcb: Tcb, now: number): void {
+  if (tcb.snd.fin) enterFinWait1(tcb, now);
+}
+
+export function enterFinWait1(tcb: Tcb, now: number): void {
+  setState(tcb, FIN_WAIT_1, M.CALL_CLOSE, now);
+}
+
+function finWait2(tcb: Tcb, now: number): void {
+  setState(tcb, FIN_WAIT_2, M.GOT_ACK_OF_FIN, now);
+  // Nobody is left to read: the peer may not keep us waiting for ever.
+  if (tcb.rcv.closed) tcb.timers[T_TIME_WAIT] = now + tcb.params.finWait2;
+}
+
+/** RFC 3168 §6.1.3: a mark is echoed until the peer says that it slowed down. */
+function congestionMark(tcb: Tcb, seg: Segment): void {
+  if (seg.ctl & CWR) {
+    tcb.ecnEcho = false;
+    // That the echo ended tells the sender that its CWR arrived.
+    if (seg.n > 0) tcb.ackNow = M.TX_ACK_PUSH;
+  }
+  if (seg.ecn !== CE) return;
+  tcb.env.counters.count(M.RX_CE);
+  if (!tcb.ecnEcho) {
+    // The sender should know soon.
+    tcb.quickAcks = Math.max(tcb.quickAcks, 2);
+    tcb.interactive = false;
+  }
+  tcb.ecnEcho = true;
+}
+
+/** Sixth: URG. RCV.UP moves on, and the user is told (MUST-30, MUST-32). The octets stay in the stream. */
+function checkUrgent(tcb: Tcb, seg: Segment): void {
+  if ((seg.ctl & URG) === 0 || (tcb.state & (ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2)) === 0) return;
+  const up = (seg.seq + seg.up) | 0;
+  const { rcv } = tcb;
+  if (rcv.urgent ? gt(up, rcv.up) : gt(up, (rcv.nxt - rcv.unread) | 0)) {
+    rcv.up = up;
+    rcv.urgent = true;
+    tcb.events |= EVENT_URGENT;
+  }
+}
+
+/** An ACK in answer to something invalid, not more often than `invalidAckInterval` (ACK loops, RFC 5961 §7). */
+function answerInvalid(tcb: Tcb, seg: Segment, cause: number, now: number): void {
+  const pure = seg.n === 0 || (seg.ctl & SYN) !== 0;
+  if (!pure || !isLimited(tcb, now)) tcb.ackNow = cause;
+}
+
+/** Whether so soon after the last one no further answer is due. */
+function isLimited(tcb: Tcb, now: number): boolean {
+  if (now - tcb.invalidAckTime < tcb.params.invalidAckInterval) {
+    tcb.env.counters.count(M.RX_INVALID_LIMITED);
+    return true;
+  }
+  tcb.invalidAckTime = now;
+  return false;
+}
+
+function drop(tcb: Tcb, mark: number, now: number): false {
+  tcb.env.counters.count(mark);
+  tcb.env.trace.record(now, EV_DROP, mark, tcb.id, 0);
+  return false;
+}

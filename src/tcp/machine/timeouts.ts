@@ -1,0 +1,166 @@
+/** TIMEOUTS (RFC 9293 §3.10.8): what happens when a timer of a connection fires. */
+import { NEVER } from "#base/time";
+import { EV_TIMER } from "#base/trace";
+import { overtaken as reorderingTimeout } from "../loss/rack.ts";
+import { backOff } from "../loss/rto.ts";
+import { silent } from "../open/fast-open-client.ts";
+import { ETIMEDOUT } from "../words/error.ts";
+import * as M from "../words/marks.ts";
+import { NONE } from "../words/records.ts";
+import { CLOSED, SYN_RECEIVED, SYN_SENT } from "../words/state.ts";
+import {
+  EVENT_SOFT_ERROR,
+  T_DELAYED_ACK,
+  T_KEEPALIVE,
+  T_LOSS_PROBE,
+  T_PERSIST,
+  T_REORDER,
+  T_RETRANSMIT,
+  T_TIME_WAIT,
+  T_USER_TIMEOUT,
+  type Tcb,
+  TIMERS,
+} from "../words/tcb.ts";
+import { probeTail, probeWindow, retransmit } from "./data-timeouts.ts";
+import { finish, timeWaitOver } from "./finish.ts";
+
+/** Timeouts in a row after which Fast Open is suspected, as in Linux. */
+export const SILENCE = 3;
+
+/** Fires every timer that is due, in the order of their indices. */
+export function timeouts(tcb: Tcb, now: number): void {
+  for (let t = 0; t < TIMERS && tcb.state !== CLOSED; t++) {
+    if (tcb.timers[t]! > now) continue;
+    tcb.timers[t] = NEVER;
+    fire(tcb, t, now);
+  }
+}
+
+function fire(tcb: Tcb, timer: number, now: number): void {
+  switch (timer) {
+    case T_TIME_WAIT:
+      timeWaitOver(tcb, now);
+      break;
+    case T_REORDER:
+      trace(tcb, T_REORDER, M.TIMER_REORDER, 1, now);
+      reorderingTimeout(tcb, now);
+      break;
+    case T_LOSS_PROBE:
+      probeTail(tcb, now);
+      break;
+    case T_RETRANSMIT:
+      if (tcb.state & (SYN_SENT | SYN_RECEIVED)) resendSyn(tcb, now);
+      else retransmit(tcb, now);
+      break;
+    case T_PERSIST:
+      probeWindow(tcb, now);
+      break;
+    case T_DELAYED_ACK:
+      if (tcb.ackNow === 0) tcb.ackNow = tcb.rcv.heldAcks > 0 ? M.TX_ACK_ORDER : M.TX_ACK_DELAYED;
+      // The user had nothing to say after all.
+      if (tcb.rcv.heldAcks === 0) tcb.interactive = false;
+      trace(tcb, T_DELAYED_ACK, M.TIMER_DELAYED_ACK, 1, now);
+      break;
+    case T_KEEPALIVE:
+      keepAlive(tcb, now);
+      break;
+    case T_USER_TIMEOUT:
+      userTimeout(tcb, now);
+      break;
+  }
+}
+
+/** The timer of a SYN or SYN,ACK fired: RFC 6298 (5.4) to (5.6), and R1 and R2 of RFC 9293 §3.8.3. */
+function resendSyn(tcb: Tcb, now: number): void {
+  // Of a connection that opens by Fast Open no record stands for the SYN,ACK.
+  if (tcb.board.head === NONE && !tcb.fast.early) return;
+  const { params } = tcb;
+  if (tcb.acceptDeferred && awaitsText(tcb)) {
+    tcb.deferredTimeouts++;
+    backOff(tcb);
+    tcb.timers[T_RETRANSMIT] = now + tcb.rto;
+    return;
+  }
+  tcb.retries++;
+  tcb.timeouts++;
+  trace(tcb, T_RETRANSMIT, M.TIMER_RTO, tcb.retries, now);
+  if (tcb.retries === SILENCE) silent(tcb, now);
+  if (tcb.retries > synLimit(tcb) || timeIsUp(tcb, now)) {
+    giveUp(tcb, now);
+    return;
+  }
+  // SHLD-9: the user may want to know; IP should look for another route (MUST-20), which a TUN does not have.
+  if (tcb.retries === params.retriesR1) tcb.events |= EVENT_SOFT_ERROR;
+  if (tcb.state !== SYN_SENT || tcb.retries > params.linearSynTimeouts) backOff(tcb);
+  tcb.timers[T_RETRANSMIT] = now + tcb.rto;
+  tcb.synNow = tcb.state === SYN_SENT ? M.TX_SYN : M.TX_SYN_ACK;
+}
+
+/** The peer has our SYN,ACK: it is sent again only at the end of the time in which data was to come. */
+function awaitsText(tcb: Tcb): boolean {
+  return tcb.state === SYN_RECEIVED && tcb.retries + tcb.deferredTimeouts + 1 < tcb.params.deferAccept;
+}
+
+/** R2 for a SYN. One that somebody holds already is not given up so soon, as in Linux. */
+function synLimit(tcb: Tcb): number {
+  const { retriesSyn, retriesSynAck, linearSynTimeouts } = tcb.params;
+  return tcb.state === SYN_SENT ? retriesSyn + linearSynTimeouts : retriesSynAck + (tcb.fast.early ? 1 : 0);
+}
+
+/** RFC 9293 §3.8.4. MUST-26: only when nothing is in flight; else the retransmission timer finds out sooner. */
+function keepAlive(tcb: Tcb, now: number): void {
+  const { params } = tcb;
+  if (!params.keepAlive) return;
+  if (tcb.snd.nxt !== tcb.snd.una || tcb.timers[T_PERSIST] !== NEVER) {
+    tcb.timers[T_KEEPALIVE] = now + params.keepAliveIdle;
+    return;
+  }
+  if (tcb.keepAliveProbes >= params.keepAliveCount) {
+    // MUST-29: many unanswered probes, not one, end it; the peer, if it lives, is told.
+    finish(tcb, ETIMEDOUT, M.GAVE_UP, now);
+    tcb.rstNow = M.TX_RST_LIMIT;
+    return;
+  }
+  tcb.keepAliveProbes++;
+  trace(tcb, T_KEEPALIVE, M.TIMER_KEEPALIVE, tcb.keepAliveProbes, now);
+  tcb.probeNow = M.TX_KEEPALIVE;
+  tcb.timers[T_KEEPALIVE] = now + params.keepAliveInterval;
+}
+
+function userTimeout(tcb: Tcb, now: number): void {
+  if (tcb.board.head === NONE && tcb.snd.queued === 0) return;
+  if (
+    tcb.timers[T_PERSIST] !== NEVER ||
+    (tcb.snd.wnd === 0 && tcb.timers[T_RETRANSMIT] !== NEVER && isAnswering(tcb))
+  ) {
+    // The window is closed: what counts is how long the probes go unanswered, and their timer sees to that.
+    tcb.timers[T_USER_TIMEOUT] = now + tcb.params.userTimeout;
+    return;
+  }
+  giveUp(tcb, now);
+}
+
+/** The connection ends because the peer is silent, or because it answers but keeps its window closed. */
+export function giveUp(tcb: Tcb, now: number): void {
+  const cause = isAnswering(tcb) ? M.GAVE_UP_WINDOW : M.GAVE_UP;
+  finish(tcb, tcb.softError !== 0 ? tcb.softError : ETIMEDOUT, cause, now);
+}
+
+/** The peer keeps its window closed, and has answered our last probe of it. */
+function isAnswering({ snd, probes, lastAckTime, lastSendTime }: Tcb): boolean {
+  return snd.wnd === 0 && probes === 0 && lastAckTime >= lastSendTime;
+}
+
+/** RFC 9293 §3.9.1: USER TIMEOUT, counted from when the data that is stuck was last known to move. */
+function timeIsUp(tcb: Tcb, now: number): boolean {
+  const { connectTimeout } = tcb.params;
+  if (connectTimeout > 0 && tcb.state & (SYN_SENT | SYN_RECEIVED) && now - tcb.stalledSince >= connectTimeout)
+    return true;
+  const limit = tcb.params.userTimeout;
+  return limit > 0 && tcb.stalledSince !== NEVER && now - tcb.stalledSince >= limit;
+}
+
+export function trace(tcb: Tcb, timer: number, cause: number, times: number, now: number): void {
+  tcb.env.counters.count(cause);
+  tcb.env.trace.record(now, EV_TIMER, cause, tcb.id, timer, times);
+}

@@ -1,0 +1,108 @@
+/** Fast Open as a client (RFC 7413 §4.2.1): cookies are asked for, kept and shown, data goes with the SYN, and again if need be. */
+import * as opt from "#wire/tcp-options";
+import { dataNotTaken } from "../loss/recovery.ts";
+import { append, mayRecord } from "../loss/scoreboard.ts";
+import { dropAcknowledged } from "../send/send-queue.ts";
+import * as M from "../words/marks.ts";
+import { AMBIGUOUS, HAS_PSH, NONE } from "../words/records.ts";
+import type { Segment } from "../words/segment.ts";
+import { diff, gt } from "../words/seq.ts";
+import type { Tcb } from "../words/tcb.ts";
+import { FAIL_NO_COOKIE, FAIL_NOT_TAKEN, FAIL_SYN_RESENT } from "../words/variables.ts";
+
+/** All that options may take of a segment: middleboxes add some of their own. */
+const OPTIONS_MAX = 40;
+
+/**
+ * Octets that a SYN sent now could carry: none without a cookie, but where the user said that none is needed. A server that
+ * told its MSS gets no more than that; of another we think as of ourselves.
+ * @param mss the largest payload that we may send and announce.
+ */
+export function synRoom(tcb: Tcb, mss: number, now: number): number {
+  const { env, params } = tcb;
+  const { cache } = env.fastOpen;
+  const i = cache.find(tcb.local, tcb.remote);
+  if (!params.fastOpen || !cache.isReady(i, tcb.remotePort, params.fastOpenCookieless, now)) return 0;
+  const theirs = cache.mss(i);
+  return Math.max(0, Math.min(mss, theirs > 0 ? theirs : mss) - OPTIONS_MAX);
+}
+
+/** The option of the first SYN: the cookie, or a request for one. Returns the offset behind it. */
+export function writeSynOption(tcb: Tcb, v: DataView, o: number, now: number): number {
+  const { env, fast, params } = tcb;
+  const { cache } = env.fastOpen;
+  const i = cache.find(tcb.local, tcb.remote);
+  if (!params.fastOpen || params.fastOpenCookieless || cache.isPaused(i, tcb.remotePort, now)) return o;
+  const n = cache.length(i);
+  fast.asked = true;
+  if (n === 0) fast.fail = FAIL_NO_COOKIE;
+  return opt.writeFastOpen(v, o, cache.cookies, n > 0 ? i * opt.COOKIE_MAX : 0, n, cache.isExperiment(i));
+}
+
+/** Takes what is queued onto the SYN that goes out now, up to `room`; returns how many octets. The SYN's record is there. */
+export function takeOntoSyn(tcb: Tcb, room: number, now: number): number {
+  const { fast, snd } = tcb;
+  const n = Math.min(snd.queued, room);
+  if (n <= 0 || !mayRecord(tcb)) return 0;
+  const start = (snd.iss + 1) | 0;
+  append(tcb, start, (start + n) | 0, n === snd.queued ? HAS_PSH : 0, now);
+  snd.nxt = (start + n) | 0;
+  fast.sent = n;
+  tcb.bytesSent += n;
+  tcb.env.counters.count(M.FAST_OPEN_SENT);
+  return n;
+}
+
+/** The SYN went out again, without the data: which of the two is acknowledged nobody knows (Karn). */
+export function dataOnSynResent(tcb: Tcb): void {
+  const { flags } = tcb.env.records;
+  if (tcb.fast.sent > 0 && tcb.board.tail !== tcb.board.head)
+    flags[tcb.board.tail] = flags[tcb.board.tail]! | AMBIGUOUS;
+}
+
+/**
+ * Our SYN is acknowledged, perhaps with data that went with it. What was not taken goes out again at once, without blaming
+ * congestion: the server passed over it, or its host did not know the option.
+ */
+export function answered(tcb: Tcb, seg: Segment, now: number): void {
+  const { fast, params, snd, env } = tcb;
+  const { cache } = env.fastOpen;
+  const { options } = seg;
+  const again = tcb.retransmissionsTotal > 0;
+  if (fast.asked) {
+    cache.learn(tcb.local, tcb.remote, options, options.mss, !again && fast.sent === 0, now);
+  }
+  if (fast.sent === 0) return;
+  const taken = diff(seg.ack, (snd.iss + 1) | 0);
+  if (taken > 0) dropAcknowledged(tcb, taken);
+  if (tcb.board.head === NONE) {
+    fast.taken = true;
+    return;
+  }
+  env.counters.count(M.FAST_OPEN_NOT_TAKEN);
+  fast.fail = again ? FAIL_SYN_RESENT : FAIL_NOT_TAKEN;
+  // A new cookie says that Fast Open goes on.
+  if (params.fastOpenPause > 0 && options.fastOpen <= 0) {
+    cache.lost(tcb.local, tcb.remote, tcb.remotePort, false, params.fastOpenPause, now);
+  }
+  dataNotTaken(tcb, now);
+}
+
+/**
+ * RFC 7413 §4.1.3.1: one timeout after the other, before the handshake is over or after: somebody on the path may swallow what
+ * begins so.
+ */
+export function silent(tcb: Tcb, now: number): void {
+  const { fast, params } = tcb;
+  if (params.fastOpenPause === 0 || (!fast.asked && fast.sent === 0)) return;
+  tcb.env.counters.count(M.FAST_OPEN_PAUSED);
+  tcb.env.fastOpen.cache.lost(tcb.local, tcb.remote, tcb.remotePort, true, params.fastOpenPause, now);
+}
+
+/** A connection that began with Fast Open is over: data came back on it; or nothing but a FIN beyond a hole, as behind a middlebox. */
+export function over(tcb: Tcb, now: number): void {
+  const { fast, rcv } = tcb;
+  if (!fast.asked && fast.sent === 0) return;
+  if (tcb.bytesReceived > 0) tcb.env.fastOpen.cache.worked(tcb.local, tcb.remote, tcb.remotePort);
+  else if (rcv.finSeen && !gt(rcv.nxt, rcv.fin)) silent(tcb, now);
+}

@@ -1,0 +1,95 @@
+/** Fast Open as a server (RFC 7413 §4.2.2): a SYN with a good cookie is a connection at once. */
+
+import { start } from "../loss/cwnd-validation.ts";
+import { handshakeWasLate } from "../loss/recovery.ts";
+import { sampled } from "../loss/round-trip.ts";
+import type { Listener } from "../words/listener.ts";
+import * as M from "../words/marks.ts";
+import { NONE } from "../words/records.ts";
+import type { Segment } from "../words/segment.ts";
+import { EVENT_WRITABLE, T_RETRANSMIT, type Tcb } from "../words/tcb.ts";
+import { COOKIE_EXPERIMENT, COOKIE_OFFERED } from "../words/variables.ts";
+import { endEarly } from "./fast-open.ts";
+import { RIGHT, WRONG } from "./fast-open-cookie.ts";
+import { opened, sampleEcho, takeText, updateSendWindow } from "./handshake.ts";
+
+/**
+ * A SYN has just become a connection in SYN-RECEIVED: its text, which was kept, is the user's at once if there is a good
+ * cookie with it, or none is needed; else the SYN,ACK offers one, and acknowledges the SYN alone.
+ */
+export function serve(tcb: Tcb, seg: Segment, listener: Listener, now: number): void {
+  if (isWelcome(tcb, seg, listener, now)) accept(tcb, listener);
+  else if (tcb.params.dropSynText) {
+    tcb.ranges.clear();
+    tcb.receiveQueue.clear();
+  }
+}
+
+function isWelcome(tcb: Tcb, seg: Segment, listener: Listener, now: number): boolean {
+  const { fastOpen, fastOpenExperiment, cookie } = seg.options;
+  const { fastOpenBacklog, fastOpenCookieless } = tcb.params;
+  const { counters } = tcb.env;
+  if (fastOpenBacklog === 0 || (fastOpen < 0 && seg.n === 0)) return false;
+  // The limit goes first: cookies need not be looked at while it is reached, nor are any given.
+  if (!hasRoom(listener, fastOpenBacklog, now)) {
+    counters.count(M.FAST_OPEN_LIMIT);
+    return false;
+  }
+  if (fastOpen < 0 && !fastOpenCookieless) return false;
+  const keys = listener.fastOpenKeys ?? tcb.env.fastOpen.keys;
+  const found = fastOpenCookieless ? RIGHT : keys.check(tcb.remote, tcb.local, cookie, fastOpen);
+  if (found !== RIGHT) tcb.fast.offer = fastOpenExperiment ? COOKIE_EXPERIMENT : COOKIE_OFFERED;
+  if (found === WRONG) counters.count(fastOpen > 0 ? M.FAST_OPEN_WRONG : M.FAST_OPEN_ASKED);
+  else counters.count(M.FAST_OPEN_ACCEPTED);
+  return found !== WRONG;
+}
+
+/** RFC 7413 §5.1: PendingFastOpenRequests is limited. Of those that were reset, one makes room when its time is over. */
+function hasRoom(listener: Listener, limit: number, now: number): boolean {
+  const resets = listener.fastOpenResets;
+  if (listener.fastOpenPending + resets.size < limit) return true;
+  const oldest = resets.peek();
+  if (oldest === undefined || oldest > now) return false;
+  resets.shift();
+  return true;
+}
+
+function accept(tcb: Tcb, listener: Listener): void {
+  const { fast, rcv, snd } = tcb;
+  fast.early = true;
+  fast.listener = listener;
+  listener.halfOpen--;
+  listener.fastOpenPending++;
+  listener.ready.push(tcb);
+  snd.una = (snd.iss + 1) | 0;
+  snd.nxt = snd.una;
+  snd.small = snd.una;
+  start(tcb, 0);
+  takeText(tcb);
+  fast.taken = rcv.unread > 0;
+  if (fast.taken) tcb.dataSegmentsIn++;
+  tcb.events |= EVENT_WRITABLE;
+}
+
+/** The ACK of our SYN came; what else it acknowledges is for the rest of the fifth step. */
+export function handshakeOver(tcb: Tcb, seg: Segment, now: number): void {
+  const { fast, params } = tcb;
+  const resends = tcb.retries;
+  updateSendWindow(tcb, seg);
+  // Data that is acknowledged with it gives a round trip of its own.
+  if (seg.ack === tcb.snd.una) {
+    const rtt = now - fast.answeredAt;
+    if (resends === 0) sampled(tcb, rtt, rtt, now);
+    else if (!sampleEcho(tcb, seg, now)) tcb.rto = Math.max(params.rtoInitial, 3_000_000);
+  }
+  endEarly(tcb, M.GOT_ACK_OF_SYN, now);
+  opened(tcb, now);
+  if (tcb.board.head === NONE) {
+    if (resends > 1) start(tcb, resends);
+    return;
+  }
+  tcb.timers[T_RETRANSMIT] = now + tcb.rto;
+  tcb.stalledSince = now;
+  // As for any SYN that was lost twice: the window begins with one segment, and the data is thought lost with it.
+  if (resends > 1) handshakeWasLate(tcb, now);
+}

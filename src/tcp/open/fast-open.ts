@@ -1,0 +1,55 @@
+/**
+ * TCP Fast Open (RFC 7413): data on the SYN, for those who were here before. What a stack keeps for it, and what a
+ * connection does; `fast-open-server.ts` and `fast-open-client.ts` have the rules.
+ */
+import type { SipHash } from "#base/siphash";
+import { MINUTE } from "#base/time";
+import { writeFastOpen } from "#wire/tcp-options";
+import { RX_RST } from "../words/marks.ts";
+import type { Tcb } from "../words/tcb.ts";
+import { COOKIE_EXPERIMENT, NO_COOKIE } from "../words/variables.ts";
+import { FastOpenCache } from "./fast-open-cache.ts";
+import { COOKIE, CookieKeys, KEY } from "./fast-open-cookie.ts";
+
+/**
+ * RFC 7413 §5.1: a connection that was reset before its handshake was over counts as pending for a while: else whoever has
+ * a cookie could make us work for ever new ones. Linux' figure.
+ */
+const RESET_COUNTS = 1 * MINUTE;
+
+/** What all connections of a stack share. */
+export class FastOpen {
+  /** As a server: the key of our cookies; a listener may have its own. */
+  keys: CookieKeys;
+  /** As a client: what servers gave us. */
+  readonly cache: FastOpenCache;
+
+  constructor(hash: SipHash) {
+    const key = new DataView(new ArrayBuffer(KEY));
+    for (let i = 0; i < KEY; i += 4) key.setInt32(i, hash.begin().word(0x7f0).word(i).end());
+    this.keys = new CookieKeys(new Uint8Array(key.buffer));
+    this.cache = new FastOpenCache(hash);
+  }
+}
+
+/** An early connection is early no more: its handshake is over, or it ended. */
+export function endEarly(tcb: Tcb, cause: number, now: number): void {
+  const { fast } = tcb;
+  const { listener } = fast;
+  fast.early = false;
+  fast.listener = null;
+  if (listener === null) return;
+  listener.fastOpenPending--;
+  // One that nobody accepted still has its place in the backlog, which is a limit as well.
+  if (cause === RX_RST && tcb.listener === null && !listener.closed) listener.fastOpenResets.push(now + RESET_COUNTS);
+}
+
+/** The option of the first SYN,ACK: the cookie, where one is due. Returns the offset behind it. */
+export function writeOffer(tcb: Tcb, v: DataView, o: number): number {
+  const { offer } = tcb.fast;
+  if (offer === NO_COOKIE) return o;
+  const keys = tcb.listener?.fastOpenKeys ?? tcb.env.fastOpen.keys;
+  keys.make(tcb.remote, tcb.local);
+  tcb.fast.offer = NO_COOKIE;
+  return writeFastOpen(v, o, keys.cookie, 0, COOKIE, offer === COOKIE_EXPERIMENT);
+}

@@ -1,0 +1,147 @@
+/** What the SYNs agree on (RFC 9293 §3.5, 7323, 2018), and the step into ESTABLISHED. */
+import { NEVER } from "#base/time";
+import { ACK, CWR, ECE } from "#wire/tcp";
+import { push } from "../loss/cwnd.ts";
+import { start } from "../loss/cwnd-validation.ts";
+import { sampled, updateRate } from "../loss/round-trip.ts";
+import { tsval } from "../loss/rto.ts";
+import { acknowledgeSyn, recount } from "../loss/scoreboard.ts";
+import { MSS_DEFAULT_4, setSegmentSize } from "../loss/segment-size.ts";
+import { announcedMss } from "../receive/window.ts";
+import { queueEnd } from "../send/pieces.ts";
+import * as M from "../words/marks.ts";
+import type { Segment } from "../words/segment.ts";
+import { ESTABLISHED } from "../words/state.ts";
+import {
+  EVENT_OPENED,
+  EVENT_READABLE,
+  EVENT_WRITABLE,
+  setState,
+  T_KEEPALIVE,
+  T_RETRANSMIT,
+  T_USER_TIMEOUT,
+  type Tcb,
+} from "../words/tcb.ts";
+import { PUSH_NORMAL } from "../words/variables.ts";
+
+/** Takes over what a SYN or SYN,ACK says: IRS and the options that both sides offer. */
+export function takeSyn(tcb: Tcb, seg: Segment, now: number): void {
+  const { options } = seg;
+  const { params, snd, rcv } = tcb;
+  rcv.irs = seg.seq;
+  rcv.nxt = (seg.seq + 1) | 0;
+  rcv.acked = rcv.nxt;
+  rcv.adv = rcv.nxt;
+  rcv.up = rcv.nxt;
+  tcb.windowScaleOk = params.windowScale && options.windowScale >= 0;
+  if (tcb.windowScaleOk) snd.shift = options.windowScale;
+  else rcv.shift = 0;
+  tcb.sackOk = params.sack && options.sackPermitted;
+  tcb.tailProbes = tcb.sackOk && params.tailLossProbe;
+  tcb.timestampsOk = params.timestamps && options.timestamps;
+  if (tcb.timestampsOk) {
+    tcb.tsRecent = options.tsval;
+    tcb.tsRecentTime = now;
+  }
+  tcb.ecnOk = agreesOnEcn(tcb, seg);
+  tcb.peerMss = Math.max(options.mss, 0);
+  setSegmentSize(tcb, announcedMss(tcb));
+  rcv.mss = Math.min(snd.mss, MSS_DEFAULT_4);
+}
+
+/** RFC 3168 §6.1.1: a SYN asks with ECE and CWR, its answer agrees with ECE alone. What we asked for is in our last SYN. */
+function agreesOnEcn(tcb: Tcb, seg: Segment): boolean {
+  const asked = seg.ctl & (ECE | CWR);
+  if (seg.ctl & ACK) return tcb.ecnOk && asked === ECE;
+  return tcb.params.ecn !== "off" && asked === (ECE | CWR);
+}
+
+/** Our SYN is acknowledged and the peer's is known: the connection is ESTABLISHED. */
+export function establish(tcb: Tcb, seg: Segment, now: number): void {
+  const { snd, params } = tcb;
+  const resends = Math.max(0, tcb.retries);
+  const rtt = acknowledgeSyn(tcb, seg.ack, now);
+  snd.una = seg.ack;
+  snd.small = snd.una;
+  if (!snd.urgent) snd.up = snd.una;
+  // The window of a SYN is not scaled (RFC 7323 §2.2).
+  if (tcb.passive) snd.wndMax = 0;
+  updateSendWindow(tcb, seg);
+  setSegmentSize(tcb, snd.pathMss);
+  if (rtt >= 0) sampled(tcb, rtt, rtt, now);
+  // RFC 6298 (5.7): the RTO of 1 s proved too short for this path.
+  else if (!sampleEcho(tcb, seg, now) && resends > 0) tcb.rto = Math.max(params.rtoInitial, 3_000_000);
+  start(tcb, resends);
+  begin(tcb);
+  opened(tcb, now);
+  takeText(tcb);
+}
+
+/** The sender begins: what was sent during the handshake is counted, in segments as they are now. */
+function begin(tcb: Tcb): void {
+  recount(tcb);
+  updateRate(tcb);
+  tcb.usage.end = tcb.snd.una;
+  if (tcb.snd.queued === 0) tcb.output.pushEnd = queueEnd(tcb);
+}
+
+/** A round trip by the echo of our timestamp, if there is one. */
+export function sampleEcho(tcb: Tcb, seg: Segment, now: number): boolean {
+  if (!tcb.timestampsOk || seg.options.tsecr === 0) return false;
+  const rtt = Math.max((tsval(tcb, now) - seg.options.tsecr) | 0, 1) * 1000;
+  sampled(tcb, rtt, rtt, now);
+  return true;
+}
+
+/** The state, the timers and what the user is told, whichever way it opened. */
+export function opened(tcb: Tcb, now: number): void {
+  const { params } = tcb;
+  if (params.wholeSegmentBuffers) roundBuffers(tcb);
+  if (tcb.synNow !== 0) {
+    // A SYN was due once more when its acknowledgment came: now an ACK says all.
+    tcb.synNow = 0;
+    tcb.ackNow = M.TX_ACK_HANDSHAKE;
+  }
+  tcb.retries = 0;
+  push(tcb, PUSH_NORMAL);
+  tcb.timers[T_RETRANSMIT] = NEVER;
+  tcb.timers[T_USER_TIMEOUT] = NEVER;
+  tcb.stalledSince = NEVER;
+  tcb.quickAcks = params.quickAcks;
+  setState(tcb, ESTABLISHED, M.GOT_ACK_OF_SYN, now);
+  tcb.openedAt = now;
+  tcb.lastReceiveTime = 0;
+  tcb.lastAckTime = now;
+  if (params.keepAlive) tcb.timers[T_KEEPALIVE] = now + params.keepAliveIdle;
+  tcb.events |= EVENT_OPENED | EVENT_WRITABLE;
+}
+
+/** As FreeBSD (tcp_mss): both buffers hold a whole number of segments without options, if at least one fits. */
+function roundBuffers(tcb: Tcb): void {
+  const { snd, rcv, params } = tcb;
+  const round = (octets: number) => (octets < snd.mssBase ? octets : Math.ceil(octets / snd.mssBase) * snd.mssBase);
+  rcv.capacity = Math.max(rcv.capacity, Math.min(round(rcv.capacity), params.receiveBufferMax));
+  tcb.params = { ...params, sendBuffer: round(params.sendBuffer) };
+}
+
+/** What came with the SYN was kept as if it had come out of order: now it is the user's. */
+export function takeText(tcb: Tcb): void {
+  const { rcv } = tcb;
+  const next = tcb.ranges.advance(rcv.nxt);
+  if (next !== rcv.nxt) {
+    rcv.unread += (next - rcv.nxt) | 0;
+    tcb.bytesReceived += (next - rcv.nxt) | 0;
+    rcv.nxt = next;
+    tcb.events |= EVENT_READABLE;
+    tcb.ackNow = M.TX_ACK_FILLED;
+  }
+}
+
+/** RFC 9293 §3.10.7.4, fifth step: SND.WND, SND.WL1, SND.WL2. */
+export function updateSendWindow(tcb: Tcb, seg: Segment): void {
+  const { snd } = tcb;
+  snd.wnd = seg.ctl & 2 ? seg.wnd : seg.wnd << snd.shift;
+  if (snd.wnd > snd.wndMax) snd.wndMax = snd.wnd;
+  snd.wl1 = seg.seq;
+  snd.wl2 = seg.ack;
+}

@@ -1,0 +1,85 @@
+/** SYNs as they go out: options offered or agreed on, data and cookies of Fast Open, and the record of the SYN. */
+import type { Packet } from "#base/packet";
+import * as tcphdr from "#wire/tcp";
+import { ACK, CWR, ECE, HEADER_MIN, SYN } from "#wire/tcp";
+import * as opt from "#wire/tcp-options";
+import { tsval } from "../loss/rto.ts";
+import { append, synResent } from "../loss/scoreboard.ts";
+import { advertiseUnscaled, announcedMss, scaleFor } from "../receive/window.ts";
+import { acked, armRetransmit, attach, count } from "../send/segment-writer.ts";
+import { AMBIGUOUS, HAS_SYN, NONE } from "../words/records.ts";
+import { SYN_RECEIVED } from "../words/state.ts";
+import type { Tcb } from "../words/tcb.ts";
+import { writeOffer } from "./fast-open.ts";
+import { dataOnSynResent, synRoom, takeOntoSyn, writeSynOption } from "./fast-open-client.ts";
+
+/** True if the scoreboard has no room for the SYN that is due: it cannot be sent. */
+export function lacksSynRecord({ fast, board, env }: Tcb): boolean {
+  return !fast.early && board.head === NONE && !env.records.hasAny;
+}
+
+/** SYN, or SYN,ACK; the same again when it is resent (RFC 9293 §3.5), but for data and cookies, which go once. */
+export function emitSyn(tcb: Tcb, packet: Packet, now: number): boolean {
+  const { snd, rcv, params, fast } = tcb;
+  const cause = tcb.synNow;
+  tcb.synNow = 0;
+  const first = fast.early ? fast.answeredAt < 0 : tcb.board.head === NONE;
+  const answer = tcb.state === SYN_RECEIVED;
+  const v = tcb.env.slab.view;
+  const o = packet.o;
+  let at = writeSynOptions(tcb, v, o + HEADER_MIN, answer, now);
+  if (answer) at = writeOffer(tcb, v, at);
+  else if (first) at = writeSynOption(tcb, v, at, now);
+  // RFC 3168 §6.1.1.1: a SYN that was lost may have been lost for its ECN flags: the next one goes without.
+  if (!answer) tcb.ecnOk = params.ecn === "on" && tcb.retries <= params.ecnSynRetries;
+  const flags = (answer ? SYN | ACK : SYN) | (tcb.ecnOk ? (answer ? ECE : ECE | CWR) : 0);
+  const ackNumber = answer ? rcv.nxt : 0;
+  const window = advertiseUnscaled(tcb);
+  tcphdr.write(v, o, tcb.localPort, tcb.remotePort, snd.iss, ackNumber, at - o, flags, window, 0);
+  packet.n = at - o;
+  packet.cause = cause;
+  const n = recordSyn(tcb, first, answer, now);
+  attach(tcb, packet, 0, n, n);
+  if (answer) acked(tcb);
+  count(tcb, packet, snd.iss, n, flags, cause, first ? 0 : 1, now);
+  armRetransmit(tcb, now);
+  tcb.lastSendTime = now;
+  return true;
+}
+
+/** What we offer in a SYN, or what of the peer's offers we agree to. */
+function writeSynOptions(tcb: Tcb, v: DataView, o: number, answer: boolean, now: number): number {
+  const { rcv, params } = tcb;
+  const plain = !answer && params.dropOptionsOnRetransmission && tcb.retries >= 3;
+  const offerTimestamps = answer ? tcb.timestampsOk : params.timestamps && !plain;
+  const offerSack = answer ? tcb.sackOk : params.sack && !plain;
+  const offerScale = answer ? tcb.windowScaleOk : params.windowScale && !plain;
+  let at = params.offerMss ? opt.writeMss(v, o, announcedMss(tcb)) : o;
+  const tsecr = answer ? tcb.tsRecent : 0;
+  if (offerSack && offerTimestamps) at = opt.writeSackPermittedAndTimestamps(v, at, tsval(tcb, now), tsecr);
+  else if (offerTimestamps) at = opt.writeTimestamps(v, at, tsval(tcb, now), tsecr);
+  else if (offerSack) at = opt.writeSackPermitted(v, at);
+  if (offerScale) at = opt.writeWindowScale(v, at, (rcv.shift = scaleFor(params.receiveBufferMax)));
+  return at;
+}
+
+/** Remembers the SYN in the scoreboard, or that it went again; returns how many octets go with it. */
+function recordSyn(tcb: Tcb, first: boolean, answer: boolean, now: number): number {
+  const { snd, fast } = tcb;
+  if (!first) {
+    tcb.retransmissionsTotal++;
+    if (fast.early) return 0;
+    synResent(tcb, now);
+    dataOnSynResent(tcb);
+    return 0;
+  }
+  if (fast.early) {
+    fast.answeredAt = now;
+    return 0;
+  }
+  // Where both opened at once the SYN went before without its ACK: which of the two is acknowledged nobody knows (Karn).
+  const again = answer && !tcb.passive ? AMBIGUOUS : 0;
+  append(tcb, snd.iss, (snd.iss + 1) | 0, HAS_SYN | again, now);
+  snd.nxt = (snd.iss + 1) | 0;
+  return answer ? 0 : takeOntoSyn(tcb, synRoom(tcb, announcedMss(tcb), now), now);
+}

@@ -1,0 +1,156 @@
+/** The receive queue: text in order and out of order, and where the FIN ends it (RFC 9293 §3.10.7.4, seventh and eighth steps). */
+import { NEVER } from "#base/time";
+import { EV_DROP } from "#base/trace";
+import { FIN, PSH } from "#wire/tcp";
+import { tsval } from "../loss/rto.ts";
+import * as M from "../words/marks.ts";
+import type { Segment } from "../words/segment.ts";
+import { diff, gt, lt, max, min } from "../words/seq.ts";
+import { ESTABLISHED, MAY_RECEIVE } from "../words/state.ts";
+import { EVENT_READABLE, EVENT_REMOTE_CLOSED, T_DELAYED_ACK, type Tcb } from "../words/tcb.ts";
+import { noteDuplicate, outOfOrder, scheduleAck } from "./acknowledging.ts";
+import { announcedMss } from "./window.ts";
+
+// What the text of a segment asks of the connection.
+export const TEXT_TAKEN = 0;
+/** Nobody will read it: the peer gets an RST, the connection is over. */
+export const TEXT_REFUSED = 1;
+/** The peer's FIN is reached, and is acknowledged with what came before it. */
+export const TEXT_ENDED = 2;
+
+/** Takes the text of an acceptable segment into the receive queue, and its FIN once everything before it has come. */
+export function receiveText(tcb: Tcb, seg: Segment, now: number): number {
+  if (seg.n === 0 && (seg.ctl & FIN) === 0) return TEXT_TAKEN;
+  const { rcv } = tcb;
+  const end = (seg.seq + seg.n) | 0;
+  // The peer has said FIN: nothing can follow it.
+  if ((tcb.state & MAY_RECEIVE) === 0) {
+    const beyond = lt(seg.seq, rcv.nxt) && gt(end, rcv.nxt);
+    return tcb.params.textBeyondFinResets && beyond ? TEXT_REFUSED : TEXT_TAKEN;
+  }
+  if (rcv.closed && seg.n > 0 && gt(end, rcv.nxt)) {
+    // SHLD-3: data that nobody will read. The peer must know.
+    tcb.env.counters.count(M.RX_AFTER_CLOSE);
+    return TEXT_REFUSED;
+  }
+  noteFin(tcb, seg, end);
+  if (seg.n > 0) store(tcb, seg, end, now);
+  else if (rcv.finSeen && rcv.fin !== rcv.nxt) outOfOrder(tcb, now);
+  return reachFin(tcb, seg, now) ? TEXT_ENDED : TEXT_TAKEN;
+}
+
+/** Remembers where the stream ends. A second FIN elsewhere, or one beyond the window, is not believed. */
+function noteFin(tcb: Tcb, seg: Segment, end: number): void {
+  const { rcv } = tcb;
+  if ((seg.ctl & FIN) === 0 || rcv.finSeen) return;
+  if (gt(end, rcv.adv) || lt(end, rcv.nxt)) return;
+  rcv.fin = end;
+  rcv.finSeen = true;
+}
+
+function store(tcb: Tcb, seg: Segment, end: number, now: number): void {
+  const { rcv, env } = tcb;
+  if (tcb.timestampsOk && seg.n >= rcv.mss) measureRtt(tcb, seg, now);
+  if (seg.segmentSize < rcv.mss || seg.ctl & PSH) rcv.pushes++;
+  if (seg.segmentSize > rcv.mss) rcv.mss = Math.min(seg.segmentSize, announcedMss(tcb));
+  // After a pause the sender begins with few segments again, and lives on our ACKs.
+  if (now - tcb.lastReceiveTime > tcb.rto) tcb.quickAcks = tcb.params.quickAcks;
+  tcb.lastReceiveTime = now;
+  const left = max(seg.seq, rcv.nxt);
+  let right = min(end, rcv.adv);
+  if (rcv.finSeen) right = min(right, rcv.fin);
+  noteDuplicate(tcb, seg.seq, end);
+  if (!lt(left, right)) {
+    tcb.duplicatesReceived++;
+    env.counters.count(M.RX_DUPLICATE);
+    tcb.ackNow = M.TX_ACK_UNACCEPTABLE;
+    return;
+  }
+  const ahead = diff(left, rcv.nxt);
+  if (ahead > 0 && tcb.ranges.covered(left, right)) {
+    tcb.duplicatesReceived++;
+    env.counters.count(M.RX_DUPLICATE);
+    tcb.ranges.add(left, right);
+    outOfOrder(tcb, now);
+    return;
+  }
+  const n = diff(right, left);
+  const from = seg.o + diff(left, seg.seq);
+  let kept = tcb.receiveQueue.writeFromSlab(rcv.unread + ahead, from, n);
+  if (kept < n && ahead === 0 && tcb.ranges.count > 0) {
+    // RFC 2018 §8: what came early may be thrown away for what is due. The peer keeps it until it is acknowledged.
+    tcb.ranges.clear();
+    tcb.receiveQueue.truncate(rcv.unread);
+    kept = tcb.receiveQueue.writeFromSlab(rcv.unread, from, n);
+  }
+  if (kept < n) {
+    env.counters.count(M.RX_NO_MEMORY);
+    env.trace.record(now, EV_DROP, M.RX_NO_MEMORY, tcb.id, n - kept);
+    tcb.ackNow = M.TX_ACK_UNACCEPTABLE;
+    if (kept === 0) return;
+    right = (left + kept) | 0;
+  }
+  if (ahead > 0) {
+    if (!tcb.ranges.add(left, right)) {
+      env.counters.count(M.RX_TOO_MANY_RANGES);
+      tcb.ackNow = M.TX_ACK_ORDER;
+      return;
+    }
+    tcb.outOfOrderReceived++;
+    env.counters.count(M.RX_OUT_OF_ORDER);
+    outOfOrder(tcb, now);
+    return;
+  }
+  inOrder(tcb, right, now);
+}
+
+/** What a receiver can tell of the round trip: how old the timestamp is that its peer echoes with new data. */
+function measureRtt(tcb: Tcb, seg: Segment, now: number): void {
+  const { rcv } = tcb;
+  const { tsecr } = seg.options;
+  if (tsecr === 0 || tsecr === rcv.rttEcho) return;
+  rcv.rttEcho = tsecr;
+  const sample = Math.max((tsval(tcb, now) - tsecr) | 0, 1) * 1000;
+  rcv.rtt = rcv.rtt === 0 ? sample : rcv.rtt + (sample - rcv.rtt) / 8;
+}
+
+function inOrder(tcb: Tcb, right: number, now: number): void {
+  const { rcv } = tcb;
+  const holes = tcb.ranges.count;
+  let next = holes > 0 ? tcb.ranges.advance(right) : right;
+  if (rcv.finSeen && gt(next, rcv.fin)) {
+    // Nothing can follow the FIN, whatever came before it was known.
+    next = rcv.fin;
+    tcb.ranges.clear();
+  }
+  const n = diff(next, rcv.nxt);
+  rcv.nxt = next;
+  rcv.unread += n;
+  tcb.bytesReceived += n;
+  tcb.events |= EVENT_READABLE;
+  tcb.env.counters.count(M.RX_DATA);
+  tcb.ackDuplicates = 0;
+  rcv.told = 0;
+  // RFC 5681 §4.2: an ACK at once when a hole is filled, wholly or in part.
+  if (holes > 0) tcb.ackNow = M.TX_ACK_FILLED;
+  else scheduleAck(tcb, now);
+}
+
+/** True if everything before the peer's FIN has come: RCV.NXT moves over it, and its ACK is due. */
+function reachFin(tcb: Tcb, seg: Segment, now: number): boolean {
+  const { rcv } = tcb;
+  if (!rcv.finSeen || rcv.nxt !== rcv.fin) return false;
+  rcv.nxt = (rcv.nxt + 1) | 0;
+  if (lt(rcv.adv, rcv.nxt)) rcv.adv = rcv.nxt;
+  // Nothing can follow a FIN, whatever was kept.
+  tcb.ranges.clear();
+  // A FIN that waited for what was missing is like a hole that is filled.
+  const noHurry = (seg.ctl & FIN) !== 0 && (tcb.ackNow === 0 || tcb.ackNow === M.TX_ACK_QUICK);
+  if (tcb.state === ESTABLISHED && tcb.params.delayFinAck && tcb.bytesReceived > 0 && noHurry) {
+    tcb.ackNow = 0;
+    tcb.interactive = true;
+    if (tcb.timers[T_DELAYED_ACK] === NEVER) tcb.timers[T_DELAYED_ACK] = now + tcb.params.delayedAck;
+  } else tcb.ackNow = M.TX_ACK_FIN;
+  tcb.events |= EVENT_REMOTE_CLOSED;
+  return true;
+}

@@ -1,0 +1,147 @@
+/**
+ * What SEND queued, in the pieces in which Linux keeps it: a piece is as large as the largest super-segment, or half the peer's
+ * window; the next begins where one is full or an end of record was asked for. Nothing is sent across the end of a piece at once, and PSH goes
+ * where a piece was told to end.
+ */
+
+import { push, tick } from "../loss/cwnd.ts";
+import { restartAfterIdle } from "../loss/cwnd-validation.ts";
+import { segmentRoom, withinHalfWindow } from "../loss/segment-size.ts";
+import { isRecordEnd } from "../words/record-ends.ts";
+import { diff, gt, le, max } from "../words/seq.ts";
+import { SYN_RECEIVED, SYN_SENT } from "../words/state.ts";
+import type { Tcb } from "../words/tcb.ts";
+import { PUSH_ALL, PUSH_NORMAL, PUSH_WHOLE } from "../words/variables.ts";
+
+/** Octets of the largest super-segment: 64 KiB less the largest headers. */
+const SUPER_MAX = 65_215;
+/** Octets that a piece holds. */
+export function sizeGoal(tcb: Tcb): number {
+  const mss = segmentRoom(tcb);
+  const most = withinHalfWindow(tcb, SUPER_MAX);
+  return Math.max(most - (most % mss), mss);
+}
+
+/** The end of what was queued, FIN excluded. */
+export function queueEnd(tcb: Tcb): number {
+  const { snd } = tcb;
+  const base = tcb.state & (SYN_SENT | SYN_RECEIVED) && !tcb.fast.early ? snd.iss + 1 : snd.una;
+  return (base + snd.queued) | 0;
+}
+
+/** Much was written since something was pushed. */
+function mustPush(tcb: Tcb, at: number): boolean {
+  return gt(at, (tcb.output.pushEnd + (tcb.snd.wndMax >> 1)) | 0);
+}
+
+/** SEND queued `n` octets. @param more the user will write more at once (MSG_MORE) */
+export function wrote(tcb: Tcb, n: number, more: boolean, now: number): void {
+  if (n <= 0) return;
+  const begin = (queueEnd(tcb) - n) | 0;
+  while (tcb.output.copying) copy(tcb, begin, now);
+  tick(tcb, now);
+  tcb.output.copying = true;
+  tcb.output.copied = begin;
+  tcb.output.copiedMore = more;
+}
+
+/** The end of what is in pieces. */
+export function copiedEnd(tcb: Tcb): number {
+  return tcb.output.copying ? tcb.output.copied : queueEnd(tcb);
+}
+
+/**
+ * A step of SEND as Linux takes it: a piece is filled, and what is full may be sent before more is copied: what is sent
+ * depends on it, and so does how the pieces go on.
+ */
+export function copyOn(tcb: Tcb, now: number): void {
+  copy(tcb, queueEnd(tcb), now);
+}
+
+function copy(tcb: Tcb, end: number, now: number): void {
+  let start = openPiece(tcb, tcb.output.copied);
+  const room = sizeGoal(tcb) - diff(tcb.output.copied, start);
+  if (room <= 0) {
+    close(tcb, tcb.output.copied);
+    start = tcb.output.copied;
+  }
+  if (start === tcb.output.copied) restartAfterIdle(tcb, now);
+  tcb.output.tailPush = false;
+  const full = (tcb.output.copied + (room > 0 ? room : sizeGoal(tcb))) | 0;
+  if (gt(full, end) || (full === end && !tcb.output.goesOn)) {
+    tcb.output.copied = end;
+    tcb.output.copying = false;
+    if (!tcb.output.copiedMore || mustPush(tcb, end)) {
+      tcb.output.tailPush = true;
+      tcb.output.pushEnd = end;
+    }
+    push(tcb, tcb.snd.fin ? PUSH_ALL : tcb.output.copiedMore ? PUSH_WHOLE : PUSH_NORMAL);
+    return;
+  }
+  tcb.output.copied = full;
+  tcb.output.copying = full !== end;
+  if (mustPush(tcb, full)) {
+    tcb.output.tailPush = true;
+    tcb.output.pushEnd = full;
+    push(tcb, PUSH_ALL);
+  } else if (start === tcb.snd.nxt) {
+    push(tcb, PUSH_ALL);
+    tcb.output.pushOne = true;
+  }
+}
+
+/** SEND was told to go on, and has no room to: what it was given goes, small segments too. */
+export function stopCopying(tcb: Tcb): void {
+  const end = queueEnd(tcb);
+  if (!gt(end, tcb.snd.nxt)) return;
+  tcb.output.tailPush = true;
+  tcb.output.pushEnd = end;
+  push(tcb, PUSH_ALL);
+}
+
+/** Where the last piece that can still grow begins: the end of the queue, if there is none. */
+export function tailStart(tcb: Tcb): number {
+  const end = queueEnd(tcb);
+  const { nxt } = tcb.snd;
+  if (!gt(end, nxt) || isRecordEnd(tcb, end)) return end;
+  const last = tcb.output.ends.at(-1);
+  return last === undefined ? nxt : max(last, nxt);
+}
+
+/** Where the piece begins to which octets at `at` belong. */
+function openPiece(tcb: Tcb, at: number): number {
+  const { nxt } = tcb.snd;
+  forget(tcb, nxt);
+  if (!gt(at, nxt)) return at;
+  if (isRecordEnd(tcb, at)) {
+    close(tcb, at);
+    return at;
+  }
+  const last = tcb.output.ends.at(-1);
+  return last === undefined ? nxt : max(last, nxt);
+}
+
+function close(tcb: Tcb, at: number): void {
+  tcb.output.ends.push(at);
+  tcb.output.endPushes.push(tcb.output.tailPush);
+  tcb.output.tailPush = false;
+}
+
+/** Pieces that were sent. */
+export function forget(tcb: Tcb, upTo: number): void {
+  while (tcb.output.ends.length > 0 && le(tcb.output.ends[0]!, upTo)) {
+    tcb.output.ends.shift();
+    tcb.output.endPushes.shift();
+  }
+}
+
+/** The end of the first piece that was not sent, FIN included; undefined: all was. */
+export function headEnd(tcb: Tcb): number | undefined {
+  const { snd } = tcb;
+  if (snd.finSent) return undefined;
+  const end = copiedEnd(tcb);
+  const fin = snd.fin && !tcb.output.copying;
+  if (!gt(end, snd.nxt)) return fin ? (end + 1) | 0 : undefined;
+  forget(tcb, snd.nxt);
+  return tcb.output.ends[0] ?? (end + (fin ? 1 : 0)) | 0;
+}

@@ -1,0 +1,147 @@
+/** Segments as they go out: headers and options written where the packet begins, payload attached as slices, all of it counted. */
+import { GSO_NONE, GSO_TCP4, GSO_TCP6, type Packet } from "#base/packet";
+import { MILLISECOND, NEVER } from "#base/time";
+import { EV_TX } from "#base/trace";
+import * as tcphdr from "#wire/tcp";
+import { ACK, ECE, HEADER_MIN, RST, URG } from "#wire/tcp";
+import * as opt from "#wire/tcp-options";
+import { tsval } from "../loss/rto.ts";
+import { finApart, sackBlocks } from "../loss/segment-size.ts";
+import { advertise } from "../receive/window.ts";
+import * as M from "../words/marks.ts";
+import { noteSize } from "../words/path.ts";
+import { diff, gt, lt } from "../words/seq.ts";
+import { T_DELAYED_ACK, T_RETRANSMIT, type Tcb } from "../words/tcb.ts";
+
+/** Indices of the ranges that go into a SACK option: scratch. */
+const newest = new Int32Array(opt.SACK_BLOCKS_MAX);
+
+function writeOptions(tcb: Tcb, v: DataView, o: number, now: number): number {
+  let at = o;
+  if (tcb.timestampsOk) at = opt.writeTimestamps(v, at, tsval(tcb, now), tcb.tsRecent);
+  const blocks = sackBlocks(tcb, at - o);
+  if (blocks === 0) return at;
+  at = opt.writeSackHead(v, at, blocks);
+  let left = blocks;
+  if (tcb.dsackLeft !== tcb.dsackRight) {
+    at = opt.writeSackBlock(v, at, tcb.dsackLeft, tcb.dsackRight);
+    tcb.dsackLeft = tcb.dsackRight;
+    left--;
+  }
+  if (left > 0 && finApart(tcb)) {
+    at = opt.writeSackBlock(v, at, tcb.rcv.fin, (tcb.rcv.fin + 1) | 0);
+    left--;
+  }
+  const n = tcb.ranges.recent(newest, left);
+  for (let i = 0; i < n; i++) {
+    const r = newest[i]!;
+    const right = tcb.ranges.right[r]!;
+    // A FIN that came early counts as received, too.
+    const fin = tcb.rcv.finSeen && right === tcb.rcv.fin ? 1 : 0;
+    at = opt.writeSackBlock(v, at, tcb.ranges.left[r]!, (right + fin) | 0);
+  }
+  return at;
+}
+
+/** Adds the payload as slices and, beyond one segment, the marks of a super-segment. */
+export function attach(tcb: Tcb, packet: Packet, at: number, n: number, mss: number): void {
+  if (n > 0) tcb.sendQueue.slices(at, n, packet);
+  packet.gso = n <= mss ? GSO_NONE : tcb.remote.family === 4 ? GSO_TCP4 : GSO_TCP6;
+  packet.gsoSize = n <= mss ? 0 : mss;
+}
+
+/** The header of every segment of a synchronized connection. It carries the ACK, so no other ACK is due after it. */
+export function emit(
+  tcb: Tcb,
+  packet: Packet,
+  seq: number,
+  n: number,
+  flags: number,
+  cause: number,
+  now: number,
+): void {
+  const v = tcb.env.slab.view;
+  const { snd, rcv } = tcb;
+  const o = packet.o;
+  const at = writeOptions(tcb, v, o + HEADER_MIN, now);
+  let up = 0;
+  if (snd.urgent && gt(snd.up, seq)) {
+    // MUST-62: the pointer names the octet after the urgent data.
+    flags |= URG;
+    up = Math.min(diff(snd.up, seq), 0xffff);
+  }
+  if (tcb.ecnEcho) flags |= ECE;
+  const window = advertise(tcb);
+  tcphdr.write(v, o, tcb.localPort, tcb.remotePort, seq, rcv.nxt, at - o, flags, window, up);
+  packet.n = at - o;
+  packet.cause = cause;
+  if (n > 0) noteSize(tcb, packet, seq, n);
+  acked(tcb);
+  count(tcb, packet, seq, n, flags, cause, lt(seq, snd.nxt) && n > 0 && isResend(cause) ? 1 : 0, now);
+}
+
+function isResend(cause: number): boolean {
+  return (
+    cause === M.TX_RTO ||
+    cause === M.TX_FAST ||
+    cause === M.TX_LOSS ||
+    cause === M.TX_TAIL_PROBE ||
+    cause === M.TX_SYN_DATA
+  );
+}
+
+export function count(
+  tcb: Tcb,
+  packet: Packet,
+  seq: number,
+  n: number,
+  flags: number,
+  cause: number,
+  again: number,
+  now: number,
+): void {
+  packet.connection = tcb.id;
+  packet.headerLength = packet.n;
+  const segments = packet.gso === GSO_NONE ? 1 : Math.ceil(n / packet.gsoSize);
+  tcb.segmentsOut += segments;
+  if (n > 0) tcb.dataSegmentsOut += segments;
+  tcb.env.counters.add(cause, segments);
+  tcb.env.trace.record(now, EV_TX, cause, tcb.id, diff(seq, tcb.snd.iss), n, flags, again);
+}
+
+/** An ACK of everything up to RCV.NXT is on its way. */
+export function acked(tcb: Tcb): void {
+  tcb.ackNow = 0;
+  tcb.ackDuplicates = 0;
+  tcb.rcv.acked = tcb.rcv.nxt;
+  tcb.rcv.pushes = 0;
+  tcb.rcv.heldAcks = 0;
+  tcb.timers[T_DELAYED_ACK] = NEVER;
+  if (tcb.quickAcks > 0) tcb.quickAcks--;
+}
+
+/** RFC 6298 (5.1) */
+export function armRetransmit(tcb: Tcb, now: number): void {
+  if (tcb.timers[T_RETRANSMIT] !== NEVER) return;
+  tcb.timers[T_RETRANSMIT] = now + Math.max(tcb.rto, MILLISECOND);
+  if (tcb.stalledSince === NEVER) tcb.stalledSince = now;
+}
+
+/** The RST of ABORT (RFC 9293 §3.10.5), or of a connection that ends with unread data. */
+export function emitReset(tcb: Tcb, packet: Packet, now: number): boolean {
+  const cause = tcb.rstNow;
+  tcb.rstNow = 0;
+  const v = tcb.env.slab.view;
+  const o = packet.o;
+  const timestamps = tcb.timestampsOk;
+  const header = HEADER_MIN + (timestamps ? 12 : 0);
+  const window = Math.min(Math.max(0, diff(tcb.rcv.adv, tcb.rcv.nxt)) >> tcb.rcv.shift, 0xffff);
+  tcphdr.write(v, o, tcb.localPort, tcb.remotePort, tcb.snd.nxt, tcb.rcv.nxt, header, RST | ACK, window, 0);
+  if (timestamps) opt.writeTimestamps(v, o + HEADER_MIN, tsval(tcb, now), tcb.tsRecent);
+  packet.n = header;
+  packet.cause = cause;
+  tcb.segmentsOut++;
+  tcb.env.counters.count(cause);
+  tcb.env.trace.record(now, EV_TX, cause, tcb.id, diff(tcb.snd.nxt, tcb.snd.iss), 0, RST | ACK, 0);
+  return true;
+}

@@ -1,0 +1,18 @@
+import { dropRecordEnds } from "../words/record-ends.ts";
+import { NONE } from "../words/records.ts";
+import { gt } from "../words/seq.ts";
+import { EVENT_DRAINED, EVENT_WRITABLE, type Tcb } from "../words/tcb.ts";
+
+/** The user's octets that the peer has now leave the send queue. SND.UNA and the scoreboard have moved on already. */
+export function dropAcknowledged(tcb: Tcb, n: number): void {
+  const { snd } = tcb;
+  const full = snd.queued >= tcb.params.sendBuffer;
+  snd.queued -= n;
+  tcb.bytesAcked += n;
+  if (snd.queued === 0) tcb.sendQueue.clear();
+  else tcb.sendQueue.drop(n);
+  if (snd.ends.length > 0) dropRecordEnds(tcb);
+  if (snd.urgent && !gt(snd.up, snd.una)) snd.urgent = false;
+  if (full || snd.queued <= tcb.params.sendBuffer >> 1) tcb.events |= EVENT_WRITABLE;
+  if (tcb.board.head === NONE && snd.queued === 0) tcb.events |= EVENT_DRAINED;
+}

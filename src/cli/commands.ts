@@ -192,7 +192,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     groups: [
       group(
         "View",
-        ["--ifs <a,b>", "names of the two devices (default tun0,tun1)"],
+        ["--ifs <a,b>", "only if netup set up these two devices (default: whatever it set up)"],
         ["--dry-run", "show what would be undone"],
         ["--json", "print the result as one JSON object"],
       ),
@@ -200,7 +200,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     exits: [
       ["0", "everything was undone, or there was nothing to undo"],
       ["2", "wrong usage: nothing was changed"],
-      ["3", "something could not be undone; run netdown again to retry"],
+      ["3", "something could not be undone (run netdown again to retry), or other devices were named"],
       ["4", "no permission: sudo"],
     ],
     load: () => import("./commands/netdown.ts"),

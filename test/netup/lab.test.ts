@@ -344,10 +344,14 @@ netTest("what somebody else changed since is left to them", async (ns) => {
   expect(await ns.must(["ip", "-o", "link"])).toContain("alias mine now");
 });
 
-netTest("a second setup under other names is refused while the first stands", async (ns) => {
+netTest("under other names neither a second setup nor netdown does anything while the first stands", async (ns) => {
   await up(ns);
   const refused = await refuse(ns, { ifs: "lab0,lab1" });
   expect([refused.exitCode, refused.error]).toEqual([3, "netup stands already"]);
+  const standing = await everything(ns);
+  const wrong = await call<Refused>(ns, ["netdown", '{"ifs":"lab0,lab1"}']);
+  expect([wrong.exitCode, wrong.error]).toEqual([3, "netup set up tun0,tun1, not lab0,lab1"]);
+  expect(await everything(ns)).toBe(standing);
   const other = await refuse(ns, { subnet: "10.77.0.0/16" });
   expect([other.exitCode, other.error]).toEqual([3, "tun0 stands already, but otherwise"]);
 });

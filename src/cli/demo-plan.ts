@@ -1,5 +1,6 @@
 import type { Flags } from "./flags.ts";
 import { type Impairment, impairment, LINK_FLAGS, refuseLoneSeed } from "./link-flags.ts";
+import { captureTarget } from "./open-capture.ts";
 import { mannerOf } from "./session-options.ts";
 import type { Manner } from "./voice.ts";
 
@@ -40,7 +41,7 @@ export function demoOptions(flags: Flags): DemoOptions {
             "--seed",
             `${link.seed}`,
           ],
-    write: flags.text("write"),
+    write: captureTarget(flags),
     manner: mannerOf(flags),
   };
 }

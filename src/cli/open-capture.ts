@@ -3,7 +3,23 @@ import type { Device } from "#device/device";
 import { CaptureFile } from "#observe/capture-file";
 import type { OutputError } from "#observe/output-file";
 import { counted } from "#observe/units";
+import { usageError } from "./cli-error.ts";
+import type { Flags } from "./flags.ts";
+import { STDOUT } from "./print.ts";
+import { isTerminal, isTerminalFile } from "./terminal.ts";
 import type { Voice } from "./voice.ts";
+
+/** What --write names. Throws CliError where it is a terminal: a capture is binary. */
+export function captureTarget(flags: Flags): string | undefined {
+  const path = flags.text("write");
+  if (path === undefined || !(path === "-" ? isTerminal(STDOUT) : isTerminalFile(path))) return path;
+  const where = path === "-" ? "standard output" : path;
+  throw usageError(
+    `${where} is a terminal, and a capture is binary`,
+    "it would fill the screen with control characters",
+    "-w out.pcapng, or live: -w - | wireshark -k -i -",
+  );
+}
 
 /** A device whose packets are written to a file as the stack sees them, and that file; without a path the device alone. */
 export function captured(

@@ -59,8 +59,8 @@ export function outputFailure(path: string, { code = "", message }: NodeJS.Errno
 }
 
 /** Throws what the system says. */
-export function writeWhole(fd: number, text: string): void {
-  const bytes = Buffer.from(text);
+export function writeWhole(fd: number, data: string | Uint8Array): void {
+  const bytes = typeof data === "string" ? Buffer.from(data) : data;
   for (let at = 0; at < bytes.length; ) {
     try {
       at += writeSync(fd, bytes, at);

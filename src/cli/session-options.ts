@@ -4,6 +4,7 @@ import { type Endpoint, endpoint, type Role } from "./endpoint.ts";
 import { EXIT_USAGE } from "./exit-codes.ts";
 import type { Flags } from "./flags.ts";
 import { type Impairment, impairment, refuseLoneSeed } from "./link-flags.ts";
+import { captureTarget } from "./open-capture.ts";
 import { isFile } from "./pump.ts";
 import { isTerminal } from "./terminal.ts";
 import type { Manner } from "./voice.ts";
@@ -61,7 +62,7 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
   const service = serviceOf(role, flags);
   const send = flags.text("send");
   const recv = flags.text("recv");
-  const write = flags.text("write");
+  const write = captureTarget(flags);
   const simultaneous = flags.has("simultaneous");
   if (service.kind !== "pipe" && (send !== undefined || recv !== undefined)) {
     throw usageError(

@@ -1,3 +1,4 @@
+import { closeSync, constants, openSync, statSync } from "node:fs";
 import { isatty } from "node:tty";
 import { terminalColumns } from "#ffi/descriptor";
 import { LineQueue } from "./line-queue.ts";
@@ -35,6 +36,22 @@ export function isTerminal(fd: number): boolean {
   let is = terminals.get(fd);
   if (is === undefined) terminals.set(fd, (is = isatty(fd)));
   return is;
+}
+
+/** Whether the path is a terminal's, such as /dev/tty or /dev/stdout there. */
+export function isTerminalFile(path: string): boolean {
+  try {
+    if (!statSync(path).isCharacterDevice()) return false;
+    const fd = openSync(path, constants.O_WRONLY | constants.O_NOCTTY | constants.O_NONBLOCK);
+    try {
+      return isatty(fd);
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    // Whoever opens it in earnest is told why it cannot be opened.
+    return false;
+  }
 }
 
 /** How wide the terminal is; `Infinity` where the descriptor is none. */

@@ -17,8 +17,8 @@ export interface DrillCommand {
   readonly json: boolean;
   /** Print every packet and every note. */
   readonly verbose: boolean;
-  /** Write the packets of all scripts to this file. */
-  readonly pcap: string | undefined;
+  /** Given the packets of all scripts, as a pcap file. */
+  readonly onPcap: ((file: Uint8Array) => void) | undefined;
   /** Where lines go. */
   readonly print: (line: string) => void;
 }
@@ -32,7 +32,7 @@ export async function drillCommand(command: DrillCommand): Promise<number> {
     if (command.json) command.print(json(reported));
     else for (const line of scriptLines(reported, command.verbose)) command.print(line);
   }
-  if (command.pcap !== undefined) await Bun.write(command.pcap, pcap(reports.flatMap(({ result }) => result.packets)));
+  command.onPcap?.(pcap(reports.flatMap(({ result }) => result.packets)));
   if (!command.json) command.print(summaryLine(reports));
   return exitCode(reports);
 }

@@ -73,3 +73,20 @@ test("the program that runs after us gets all of its output through a slow pipe"
     expect([command, Number(whole)]).toEqual([command, size]);
   }
 }, 60_000);
+
+test("a capture is not written to a terminal, by whatever name it is called: 2, and a line to type", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "tcpnet-tty-"));
+  try {
+    const peer = "peer tun77 10.0.0.1/24 10.0.0.7 --recv /dev/null";
+    for (const command of ["demo --memory", peer]) {
+      for (const path of ["-", "/dev/stdout", "/dev/tty"]) {
+        writeFileSync(join(folder, "line"), `$T ${command} -w ${path}; echo "code $?"\n`);
+        const out = await bash(`setsid script -qec "bash ${folder}/line" /dev/null </dev/null`);
+        const said = [/ is a terminal, and a capture is binary/.test(out), /-w - \| wireshark/.test(out)];
+        expect([command, path, said, /code (\d+)/.exec(out)?.[1]]).toEqual([command, path, [true, true], "2"]);
+      }
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}, 60_000);

@@ -82,6 +82,12 @@ test("a file that cannot be written is told before anything runs, and no folder 
   expect(existsSync(join(folder, "none"))).toBe(false);
 });
 
+test("a full disk is told with the name of the file", async () => {
+  const { code, stdout, stderr } = await drill("good.pkt", "--pcap", "/dev/full");
+  expect([code, stdout]).toEqual([1, expect.stringMatching(/^ok +good\.pkt\n/)]);
+  expect(stderr).toBe("[error] cannot write /dev/full\n        the disk is full (ENOSPC)\n");
+});
+
 test("what cannot be run is told in words with 2", async () => {
   const cases: readonly [string[], RegExp][] = [
     [[], /drill needs <scripts>/],

@@ -8,7 +8,7 @@ import { type CliError, fileError, usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
 import { isInside, onKernel, playInside } from "../drill-kernel.ts";
 import type { Flags } from "../flags.ts";
-import { print } from "../print.ts";
+import { print, writeWhole } from "../print.ts";
 import { refuseOverwriting } from "../same-file.ts";
 import { visible } from "../visible.ts";
 
@@ -34,17 +34,14 @@ export async function run({ args, flags }: Call): Promise<number> {
   checkOptions(options);
   if (kernel && isInside()) return await playInside(args[0]!, options);
   const pcap = flags.text("pcap");
-  if (pcap !== undefined) {
-    refuseOverwriting(files, "--pcap", pcap);
-    checkWritable(pcap);
-  }
+  if (pcap !== undefined) refuseOverwriting(files, "--pcap", pcap);
   return await drillCommand({
     paths: args,
     play: kernel ? onKernel(options) : onStack(options),
     jobs: kernel ? (flags.whole("jobs", 1, 64) ?? JOBS) : 1,
     json: flags.has("json"),
     verbose: flags.has("verbose"),
-    pcap,
+    onPcap: pcap === undefined ? undefined : fileWriter(pcap),
     print: (line) => print(`${flags.has("json") ? line : readable(line)}\n`),
   });
 }
@@ -122,14 +119,22 @@ function checkOptions(options: Omit<ConfigureOptions, "profile">): void {
   if (wrong.every((each) => each !== undefined)) throw usageError("--option cannot be understood", wrong[0]);
 }
 
-/** Before the scripts run, not after. */
-function checkWritable(path: string): void {
-  try {
-    closeSync(openSync(path, "w"));
-  } catch (error) {
-    const { code = "", message } = error as NodeJS.ErrnoException;
-    throw fileError(path, code, message, "write");
-  }
+/** Opens the file before the scripts run, and writes it at their end. Both throw CliError. */
+function fileWriter(path: string): (bytes: Uint8Array) => void {
+  const worded = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (error) {
+      const { code = "", message } = error as NodeJS.ErrnoException;
+      throw fileError(path, code, message, "write");
+    }
+  };
+  const fd = worded(() => openSync(path, "w"));
+  return (bytes) =>
+    worded(() => {
+      writeWhole(fd, bytes);
+      closeSync(fd);
+    });
 }
 
 /** The scripts that a path stands for. Throws CliError where there are none. */

@@ -30,12 +30,13 @@ export class DemoProgress {
   /** An interval event of one of them. @param time µs since the demo began. */
   tell(role: Role, received: Received, time: number): void {
     this.#received[role] = received;
-    const line = `${dim(clockText(time))}  ${this.#text("peer")}   ${this.#text("host")}`;
+    const line = `  ${this.#text("peer")}   ${this.#text("host")}`;
     if (redraws()) {
-      sayProgress(line);
+      // It is cut to the terminal's width, which counts no colours.
+      sayProgress(`${clockText(time)}${line}`);
     } else if (time >= this.#next) {
       this.#next = time + Math.min(Math.max(time / 2, FIRST), PAUSE_MAX);
-      say(line);
+      say(`${dim(clockText(time))}${line}`);
     }
   }
 

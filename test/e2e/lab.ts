@@ -173,3 +173,12 @@ export async function bothWell(host: Running, peer: Running): Promise<readonly [
   const [h, p] = ends;
   throw new Error(`host exit ${h.code}\n${h.stderr}\npeer exit ${p.code}\n${p.stderr}`);
 }
+
+/** Host and peer with an open connection. */
+export async function open(lab: Lab, hostFlags: readonly string[] = [], peerFlags: readonly string[] = []) {
+  const host = lab.tcpnet(...HOST, ...hostFlags);
+  await host.says(/waiting/);
+  const peer = lab.tcpnet(...PEER, ...peerFlags);
+  await Promise.all([host.says(/open /), peer.says(/open /)]);
+  return { host, peer };
+}

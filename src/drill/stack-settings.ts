@@ -15,6 +15,7 @@ const LINUX: Params = {
   receiveBufferMax: 15 << 20,
   softErrorsAbortOpen: true,
   userTimeoutEndsClosedWindow: true,
+  lateResetIsError: true,
   pathMtuDelay: false,
   retriesSyn: 6,
   retriesSynAck: 5,

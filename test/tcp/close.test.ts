@@ -42,6 +42,30 @@ describe("sequences", () => {
     expect(b.leftovers()).toEqual(GONE);
   });
 
+  test.each(["CLOSING", "LAST-ACK"] as const)(
+    "%s + RST: no error where all data was acknowledged (§3.10.7.4)",
+    (state) => {
+      const b = TcpBench.at(state);
+      b.in("R", { seq: b.peerNxt });
+      expect(b.stack.info(b.tcb)).toMatchObject({ state: "CLOSED", error: "OK", endedBy: "tcp.rx.rst" });
+      const asLinux = TcpBench.at(state, { params: { lateResetIsError: true } });
+      asLinux.in("R", { seq: asLinux.peerNxt });
+      expect(asLinux.stack.info(asLinux.tcb).error).toBe("ECONNRESET");
+    },
+  );
+
+  test.each(["CLOSING", "LAST-ACK"] as const)("%s + RST: an error where data may be lost", (state) => {
+    const b = TcpBench.at("ESTABLISHED");
+    if (state === "LAST-ACK") b.in("F.");
+    b.send(10);
+    b.stack.closeSend(b.tcb, b.now);
+    b.out();
+    if (state === "CLOSING") b.in("F.", { ack: 1 });
+    expect(b.state).toBe(state);
+    b.in("R", { seq: b.peerNxt });
+    expect(b.stack.info(b.tcb).error).toBe("ECONNRESET");
+  });
+
   test("simultaneous: FINs cross, CLOSING, TIME-WAIT (figure 13)", () => {
     const b = TcpBench.at("FIN-WAIT-1");
     b.in("F.", { ack: 1 });

@@ -183,10 +183,17 @@ function checkReset(tcb: Tcb, seg: Segment, now: number): boolean {
       finish(tcb, ECONNRESET, M.RX_RST, now);
       break;
     default:
-      // CLOSING, LAST-ACK, TIME-WAIT: both users have closed already.
-      finish(tcb, tcb.state === TIME_WAIT ? OK : ECONNRESET, M.RX_RST, now);
+      finish(tcb, isLoss(tcb) ? ECONNRESET : OK, M.RX_RST, now);
   }
   return false;
+}
+
+/**
+ * Whether an RST in CLOSING, LAST-ACK or TIME-WAIT is an error. Both sides have closed, so the RFC just ends the connection: the peer is gone
+ * from TIME-WAIT, and the ACK of our FIN was lost. Data that it has not acknowledged may be lost, however, and our user must know.
+ */
+function isLoss({ state, snd, params }: Tcb): boolean {
+  return state !== TIME_WAIT && (snd.queued > 0 || params.lateResetIsError);
 }
 
 /** RFC 5961 §3.2: an RST is believed where its number is the one that is due. */

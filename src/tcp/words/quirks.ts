@@ -67,6 +67,8 @@ export interface Quirks {
   freeBsdIcmpErrors: boolean;
   /** ABORT sends an RST in CLOSING and LAST-ACK, too (FreeBSD); RFC 9293 §3.10.5 only deletes the connection. */
   resetsWhileClosing: boolean;
+  /** An RST in CLOSING and LAST-ACK is told as an error even if all data was acknowledged (Linux); RFC 9293 §3.10.7.4 just ends the connection. */
+  lateResetIsError: boolean;
 }
 
 export const NO_QUIRKS: Readonly<Quirks> = {
@@ -98,4 +100,5 @@ export const NO_QUIRKS: Readonly<Quirks> = {
   ignoreTimeWaitReset: false,
   freeBsdIcmpErrors: false,
   resetsWhileClosing: false,
+  lateResetIsError: false,
 };

@@ -41,8 +41,6 @@ export class Bench {
   readonly cookies = new Map<string, string>();
   /** Files that commands made; what a script opens is looked for here first. */
   readonly files = new Map<string, Uint8Array>();
-  /** Counters as `nstat` last saw them. */
-  readonly counted = new Map<string, number>();
   /** Datagrams that calls sent and that no expectation has seen. */
   readonly datagrams: Uint8Array[] = [];
   readonly packets: Crossing[] = [];
@@ -146,11 +144,6 @@ export class Bench {
       this.queue.push(live);
       this.packets.push({ time: this.now, direction: ">", bytes: live.bytes, text: liveText(live, flow) });
     }
-  }
-
-  /** Ports of the stack that the script has to do with. */
-  localPorts(): Set<number> {
-    return new Set([this.config.bindPort, ...this.#flows.map((flow) => flow.localPort)].filter((port) => port > 0));
   }
 
   /** Puts a packet on the wire to the stack. */

@@ -81,10 +81,20 @@ export interface Machine {
   configure(name: string, value: SettingValue, now: number): boolean;
   /** Counters by the names that Linux gives them (nstat), as far as the machine keeps the same. */
   counters?(): Readonly<Record<string, number>>;
-  /** How many connections are in that state: of all, or of those with that port of the stack. */
-  count(state: StateName, localPort: number | undefined): number;
-  /** Aborts all connections in that state, or all if undefined. */
-  drop(state: StateName | undefined, now: number): void;
+  /** Listeners and connections. */
+  sockets(): readonly MachineSocket[];
+  /** Aborts the connections that are meant, and says how many there were. */
+  drop(which: (socket: MachineSocket) => boolean, now: number): number;
+}
+
+export interface MachineSocket {
+  readonly state: StateName;
+  readonly localPort: number;
+  /** 0: of a listener. */
+  readonly remotePort: number;
+  /** Octets to be read, of a listener connections to be accepted; octets that are not acknowledged, of a listener how many may wait. */
+  readonly receiveQueue: number;
+  readonly sendQueue: number;
 }
 
 /** A stack without a socket API. Nothing here blocks. */
@@ -121,6 +131,7 @@ export interface System extends Machine {
   information(descriptor: Descriptor): Readonly<Record<string, number>> | undefined;
   /** Sets a sysctl by its own name. False: there is none of that name, or not with that value. */
   sysctl(name: string, value: string): boolean;
+  readSysctl(name: string): string | undefined;
 }
 
 export function isSystem(machine: Machine): machine is System {

@@ -12,15 +12,14 @@ import { Bench, Failure } from "./bench.ts";
 import { constantIn } from "./calls/information.ts";
 import type { Outcome } from "./calls/sockets.ts";
 import type { Config } from "./config.ts";
-import { stateOf } from "./constants/freebsd.ts";
-import { type Engine, type EngineSetup, isSystem, type StateName, type System } from "./engine.ts";
+import type { Engine, EngineSetup, System } from "./engine.ts";
 import { expect } from "./expect.ts";
 import { inject } from "./inject.ts";
 import { CodeBlocks, type Variables } from "./python/code-blocks.ts";
-import type { Action } from "./shell/actions.ts";
-import { understand } from "./shell/commands.ts";
-import { piped } from "./shell/filters.ts";
-import { sourceLines } from "./shell/sources.ts";
+import { type Answer, linesOf } from "./shell/answer.ts";
+import { BenchHost } from "./shell/bench-host.ts";
+import { NotUnderstood } from "./shell/expand.ts";
+import { Shell } from "./shell/shell.ts";
 import { numeric, symbol } from "./symbols.ts";
 import { CALL_PATIENCE_USECS, deviation, type Moment, moment, seconds, tolerance } from "./timing.ts";
 
@@ -92,10 +91,13 @@ class Runner {
   #previous: { readonly event: Event; readonly at: number } | undefined;
   readonly #snapshots: { readonly code: Code; readonly variables: Variables }[] = [];
 
+  readonly #shell: Shell;
+
   constructor(
     readonly script: Script,
     readonly bench: Bench,
   ) {
+    this.#shell = new Shell(new BenchHost(bench));
     bench.onChange = () => this.#tryPending();
   }
 
@@ -115,7 +117,13 @@ class Runner {
 
   /** Always runs, and must not hide what went wrong before it. */
   #cleanup(command: Command): void {
-    if (!understand(command.text)) this.bench.notes.push(`cleanup command not understood: ${command.text.trim()}`);
+    try {
+      this.#command(command.text, command.position);
+    } catch (error) {
+      if (!(error instanceof Unsupported || error instanceof Failure)) throw error;
+      const what = error instanceof Unsupported ? `not understood: ${error.feature}` : "failed";
+      this.bench.notes.push(`cleanup command ${what}`);
+    }
   }
 
   #event(event: Event): void {
@@ -246,88 +254,24 @@ class Runner {
   }
 
   #command(text: string, position: Position): void {
-    const actions = understand(text, isSystem(this.bench.engine));
-    if (!actions) throw new Unsupported(`command ${text.trim().split("\n")[0]}`, position);
-    for (const action of actions) this.#perform(action, position);
+    const answer = this.#run(text, position);
+    if (answer.status !== 0)
+      throw new Failure(position, `the command failed: ${text.trim().replace(/\s+/g, " ")}`, [
+        `its exit status is ${answer.status}`,
+        ...linesOf(answer.text)
+          .slice(-20)
+          .map((line) => `it wrote: ${line}`),
+      ]);
     this.bench.settle();
   }
 
-  #perform(action: Action, position: Position): void {
-    switch (action.kind) {
-      case "sleep":
-        this.bench.runTo(this.bench.now + action.usecs);
-        return;
-      case "set":
-        this.#configure(action.name, action.value, position);
-        return;
-      case "sysctl":
-        this.#sysctl(action.name, action.value, position);
-        return;
-      case "mtu":
-        this.#configure("mtu", action.value, position);
-        return;
-      case "drop":
-        this.bench.engine.drop(this.#state(action.state, position), this.bench.now);
-        return;
-      case "count":
-        this.#count(this.#state(action.state, position)!, action.port, action.want, position);
-        return;
-      case "file":
-        this.bench.files.set(action.path, new Uint8Array(action.octets));
-        return;
-      case "check":
-        this.#check(action, position);
-        return;
-      case "either":
-        this.#either(action, position);
-        return;
-    }
-  }
-
-  /** The second only if the first fails. */
-  #either({ first, second }: Action & { readonly kind: "either" }, position: Position): void {
+  #run(text: string, position: Position): Answer {
     try {
-      for (const action of first) this.#perform(action, position);
+      return this.#shell.run(text);
     } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      for (const action of second) this.#perform(action, position);
+      if (error instanceof NotUnderstood) throw new Unsupported(error.message, position);
+      throw error;
     }
-  }
-
-  #check({ source, filters, inverted, text }: Action & { readonly kind: "check" }, position: Position): void {
-    const lines = sourceLines(this.bench, source, position);
-    const { status } = piped(lines, filters);
-    if ((status === 0) !== inverted) return;
-    throw new Failure(
-      position,
-      `the command failed: ${text}`,
-      lines.slice(0, 20).map((line) => `looked at: ${line}`),
-    );
-  }
-
-  #sysctl(name: string, value: string, position: Position): void {
-    const { engine } = this.bench;
-    if (!isSystem(engine) || !engine.sysctl(name, value)) throw new Unsupported(`sysctl ${name}=${value}`, position);
-  }
-
-  #configure(name: string, value: number | string | boolean, position: Position): void {
-    if (!this.bench.engine.configure(name, value, this.bench.now))
-      throw new Unsupported(`setting ${name}=${value}`, position);
-  }
-
-  #state(name: string | undefined, position: Position): StateName | undefined {
-    const state = name === undefined ? undefined : stateOf(name);
-    if (name !== undefined && state === undefined) throw new Unsupported(`state ${name}`, position);
-    return state;
-  }
-
-  #count(state: StateName, port: number | undefined, want: number, position: Position): void {
-    const actual = this.bench.engine.count(state, port);
-    if (actual === want) return;
-    throw new Failure(position, `${actual} connections are in ${state}`, [
-      `expected: ${want} in ${state}`,
-      `actual:   ${actual}`,
-    ]);
   }
 
   /** Code runs when the script is over, each block with what it saw at its time. */

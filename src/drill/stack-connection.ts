@@ -8,7 +8,7 @@ import { endRecord } from "#tcp/words/record-ends";
 import { diff, gt } from "#tcp/words/seq";
 import { CLOSE_WAIT, CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT, stateName } from "#tcp/words/state";
 import { T_DELAYED_ACK, type Tcb } from "#tcp/words/tcb";
-import type { EngineConnection, Profile, SendFlags, SettingValue, StateName } from "./engine.ts";
+import type { EngineConnection, MachineSocket, Profile, SendFlags, SettingValue, StateName } from "./engine.ts";
 import { tcpInfo } from "./stack-info.ts";
 import { freeBsdInfo } from "./stack-info-freebsd.ts";
 import { optionOf, optionParams } from "./stack-settings.ts";
@@ -48,6 +48,12 @@ export class StackConnection implements EngineConnection {
 
   state(): StateName {
     return stateName(this.#tcb.state);
+  }
+
+  /** As a list of sockets has it. */
+  summary(): MachineSocket {
+    const { localPort, remotePort } = this;
+    return { state: this.state(), localPort, remotePort, receiveQueue: this.readable(), sendQueue: 0 };
   }
 
   send(bytes: Uint8Array, flags: SendFlags, now: number): number {
@@ -220,6 +226,7 @@ export class StackConnection implements EngineConnection {
       IP_MTU: () => this.info(0).tcpi_pmtu!,
       IPV6_MTU: () => this.info(0).tcpi_pmtu!,
     };
+    if (name === "SO_KEEPALIVE" && this.#profile === "freebsd") return undefined;
     return values[name]?.() ?? optionOf(name, params);
   }
 

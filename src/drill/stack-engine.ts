@@ -10,7 +10,6 @@ import type { CookieKeys } from "#tcp/open/fast-open-cookie";
 import { announcedMss } from "#tcp/receive/window";
 import type { Listener } from "#tcp/words/listener";
 import { DEFAULT_PARAMS, type TcpParams } from "#tcp/words/params";
-import { stateName } from "#tcp/words/state";
 import type { Tcb } from "#tcp/words/tcb";
 import {
   type EarlyData,
@@ -18,11 +17,11 @@ import {
   type EngineListener,
   type EngineSetup,
   type EngineUdp,
+  type MachineSocket,
   type Profile,
   Refused,
   type SettingValue,
   type SocketOptions,
-  type StateName,
 } from "./engine.ts";
 import { StackConnection } from "./stack-connection.ts";
 import { linuxCounters } from "./stack-counters.ts";
@@ -335,20 +334,31 @@ export class StackEngine implements Engine {
     return linuxCounters(this.stack.counters);
   }
 
-  count(state: StateName, localPort: number | undefined): number {
-    const here = (port: number) => localPort === undefined || port === localPort;
-    if (state === "LISTEN") return [...this.#listeners.keys()].filter((listener) => here(listener.port)).length;
-    if (state === "CLOSED")
-      return this.#connections.filter((c) => c.held && here(c.localPort) && c.state() === state).length;
-    let n = 0;
-    for (const tcb of this.stack.connections()) if (here(tcb.localPort) && stateName(tcb.state) === state) n++;
-    return n;
+  sockets(): readonly MachineSocket[] {
+    const listeners = [...this.#listeners.keys()].map(
+      ({ port, ready, backlog }): MachineSocket => ({
+        state: "LISTEN",
+        localPort: port,
+        remotePort: 0,
+        receiveQueue: ready.length,
+        sendQueue: backlog,
+      }),
+    );
+    const open = [...(this.#stack?.connections() ?? [])].map((tcb) => this.#socket(tcb));
+    // What ended is a socket as long as somebody has it.
+    const ended = this.#connections.filter((c) => c.held && c.state() === "CLOSED").map((c) => c.summary());
+    return [...listeners, ...open, ...ended];
   }
 
-  drop(state: StateName | undefined, now: number): void {
-    for (const tcb of [...this.stack.connections()]) {
-      if (state === undefined || stateName(tcb.state) === state) this.stack.abort(tcb, now);
-    }
+  #socket(tcb: Tcb): MachineSocket {
+    const { state, sendQueue, receiveQueue } = this.stack.info(tcb);
+    return { state, localPort: tcb.localPort, remotePort: tcb.remotePort, receiveQueue, sendQueue };
+  }
+
+  drop(which: (socket: MachineSocket) => boolean, now: number): number {
+    const doomed = [...this.stack.connections()].filter((tcb) => which(this.#socket(tcb)));
+    for (const tcb of doomed) this.stack.abort(tcb, now);
+    return doomed.length;
   }
 }
 

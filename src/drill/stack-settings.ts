@@ -50,6 +50,9 @@ const FREEBSD: Params = {
   rtoMin: 30 * MS,
   rtoSlop: 200 * MS,
   rtoMax: 64 * S,
+  // net.inet.tcp.always_keepalive, whatever a socket says.
+  keepAlive: true,
+  keepAliveCount: 8,
   retriesR2: 12,
   retriesSyn: 12,
   retriesSynAck: 3,
@@ -217,6 +220,8 @@ const LINUX_SEND_BUFFER = 16_384;
 /** What a socket without a connection says of an option that nobody set. Linux counts a receive buffer's overhead. */
 export function initialOption(name: string, params: Readonly<TcpParams>, profile: Profile): SettingValue | undefined {
   switch (name) {
+    case "SO_KEEPALIVE":
+      return profile === "freebsd" ? 0 : Number(params.keepAlive);
     case "TCP_CONGESTION":
       return params.congestionControl === "newreno" && profile !== "freebsd" ? "reno" : params.congestionControl;
     case "TCP_MAXSEG":
@@ -236,6 +241,7 @@ export function initialOption(name: string, params: Readonly<TcpParams>, profile
 /** The parameters that a socket option changes; undefined: there is no such option. */
 export function optionParams(name: string, value: SettingValue, profile: Profile): Params | undefined {
   if (name === "SO_SNDBUF" && profile === "freebsd") return { sendBuffer: Number(value) };
+  if (name === "SO_KEEPALIVE" && profile === "freebsd" && value === 0) return {};
   if (name === "TCP_CONGESTION") return control(value);
   return typeof value === "number" ? OPTIONS[name]?.(value) : undefined;
 }

@@ -5,7 +5,7 @@ import { openTun, type TunDevice } from "#device/tun";
 import type { Syscall } from "#drill/ast";
 import { Unsupported } from "#drill/ast";
 import type { Attempt, Descriptor, Surroundings } from "#drill/calls/sockets";
-import type { EngineSetup, Profile, SettingValue, StateName, System } from "#drill/engine";
+import type { EngineSetup, MachineSocket, Profile, SettingValue, StateName, System } from "#drill/engine";
 import { CallThread } from "#ffi/call-thread";
 import { findTool, toolEnvironment } from "#ffi/environment";
 import * as netif from "#ffi/interface";
@@ -14,7 +14,7 @@ import { KernelCall, KernelSocket, kernelCall } from "./calls/connection.ts";
 import { information } from "./calls/options.ts";
 import { Clock } from "./clock.ts";
 import { counters } from "./counters.ts";
-import { setDefaults, writeSysctl } from "./sysctl.ts";
+import { readSysctl, setDefaults, writeSysctl } from "./sysctl.ts";
 
 const TUN = "tun0";
 /** How far ahead the interpreter may look: it comes back that often to see what changed. */
@@ -132,21 +132,31 @@ export class Kernel implements System {
     return ipTool([`-${family}`, "route", ...way, ...[...this.#metrics].flat()]);
   }
 
-  count(state: StateName, localPort: number | undefined): number {
-    const wanted = STATES[state];
+  sockets(): readonly MachineSocket[] {
     const table = readFileSync(this.#setup.family === 6 ? "/proc/self/net/tcp6" : "/proc/self/net/tcp", "utf8");
-    return table
-      .split("\n")
-      .slice(1)
-      .map((line) => line.trim().split(/\s+/))
-      .filter(([, local = "", , found]) => found === wanted && here(local, localPort)).length;
+    const lines = table.trim().split("\n").slice(1);
+    return lines.map((line) => {
+      const [, local = "", remote = "", state = "", queues = ""] = line.trim().split(/\s+/);
+      const [sendQueue, receiveQueue] = queues.split(":").map((digits) => Number.parseInt(digits, 16));
+      return {
+        state: STATES[state] ?? "CLOSED",
+        localPort: portOf(local),
+        remotePort: portOf(remote),
+        receiveQueue: receiveQueue ?? 0,
+        sendQueue: sendQueue ?? 0,
+      };
+    });
+  }
+
+  readSysctl(name: string): string | undefined {
+    return name.startsWith("net.") ? readSysctl(name) : undefined;
   }
 
   counters(): Readonly<Record<string, number>> {
     return counters();
   }
 
-  drop(): void {
+  drop(): number {
     throw new Unsupported("tcpdrop in a kernel");
   }
 }
@@ -179,21 +189,21 @@ function awaitAddress(address: Uint8Array): void {
 const IFA_F_TENTATIVE = 0x40;
 const ADDRESS_TRIES = 1_000;
 
-function here(local: string, port: number | undefined): boolean {
-  return port === undefined || Number.parseInt(local.split(":")[1] ?? "", 16) === port;
+function portOf(address: string): number {
+  return Number.parseInt(address.split(":")[1] ?? "", 16);
 }
 
 /** As /proc/net/tcp writes them. */
-const STATES: Readonly<Record<StateName, string>> = {
-  ESTABLISHED: "01",
-  "SYN-SENT": "02",
-  "SYN-RECEIVED": "03",
-  "FIN-WAIT-1": "04",
-  "FIN-WAIT-2": "05",
-  "TIME-WAIT": "06",
-  CLOSED: "07",
-  "CLOSE-WAIT": "08",
-  "LAST-ACK": "09",
-  LISTEN: "0A",
-  CLOSING: "0B",
+const STATES: Readonly<Record<string, StateName>> = {
+  "01": "ESTABLISHED",
+  "02": "SYN-SENT",
+  "03": "SYN-RECEIVED",
+  "04": "FIN-WAIT-1",
+  "05": "FIN-WAIT-2",
+  "06": "TIME-WAIT",
+  "07": "CLOSED",
+  "08": "CLOSE-WAIT",
+  "09": "LAST-ACK",
+  "0A": "LISTEN",
+  "0B": "CLOSING",
 };

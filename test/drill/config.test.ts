@@ -85,9 +85,9 @@ describe("what the stack does not have is unsupported, never a pass", () => {
   const cases: readonly [string, string][] = [
     ["+0 setsockopt(3, SOL_TCP, TCP_MD5SIG, [5], 4) = 0", "setsockopt TCP_MD5SIG"],
     ["+0 `sysctl -q net.ipv4.tcp_shrink_window=1`", "command sysctl -q net.ipv4.tcp_shrink_window=1"],
-    ["+0 `sysctl -q net.ipv4.tcp_mtu_probing=2`", "setting mtuProbing=2"],
-    ["+0 `sysctl -q net.ipv4.tcp_ecn=3`", "setting ecn=3"],
-    ["+0 `sysctl -q net.ipv4.tcp_congestion_control=bbr`", "setting congestionControl=bbr"],
+    ["+0 `sysctl -q net.ipv4.tcp_mtu_probing=2`", "command sysctl -q net.ipv4.tcp_mtu_probing=2"],
+    ["+0 `sysctl -q net.ipv4.tcp_ecn=3`", "command sysctl -q net.ipv4.tcp_ecn=3"],
+    ["+0 `sysctl -q net.ipv4.tcp_congestion_control=bbr`", "command sysctl -q net.ipv4.tcp_congestion_control=bbr"],
     [
       "+0 < S 0:0(0) win 9 <mss 1460,nop,nop,FO COOKIE_NOW>",
       "the Fast Open cookie COOKIE_NOW, before the stack gave it",

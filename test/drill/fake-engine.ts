@@ -1,5 +1,13 @@
 import { decode, type Ends, encodeTcp, type Live } from "#drill/codec";
-import type { Engine, EngineConnection, EngineListener, EngineSetup, SettingValue, StateName } from "#drill/engine";
+import type {
+  Engine,
+  EngineConnection,
+  EngineListener,
+  EngineSetup,
+  MachineSocket,
+  SettingValue,
+  StateName,
+} from "#drill/engine";
 
 /** A responder of one connection, just clever enough to be scripted against: no loss, no timers but the delayed ACK. */
 export interface Quirks {
@@ -145,12 +153,15 @@ export class FakeEngine implements Engine {
     throw new Error("the fake has no UDP");
   }
 
-  count(state: StateName): number {
-    return Number(this.connection?.state() === state);
+  sockets(): readonly MachineSocket[] {
+    const c = this.connection;
+    if (!c) return [];
+    return [{ state: c.state(), localPort: c.localPort, remotePort: c.remotePort, receiveQueue: 0, sendQueue: 0 }];
   }
 
-  drop(): void {
+  drop(): number {
     this.connection = undefined;
+    return 1;
   }
 }
 

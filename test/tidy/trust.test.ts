@@ -37,5 +37,5 @@ test("a library is opened by the path that it is mapped from: Bun looks for a ba
 
 test("no advice names /tmp, where anybody may have prepared what we would use", () => {
   // A user's folder for sockets, looked at before it is used; and a text that scripts of the drill have.
-  expect(places(/\/tmp\b/, ["src/chaos/control-path.ts", "src/drill/shell/commands.ts"])).toEqual([]);
+  expect(places(/\/tmp\b/, ["src/chaos/control-path.ts", "src/drill/shell/settings.ts"])).toEqual([]);
 });

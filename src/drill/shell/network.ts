@@ -1,12 +1,21 @@
-import { type Action, set } from "./actions.ts";
+import { type Answer, OK } from "./answer.ts";
+import type { Context } from "./programs.ts";
+import { type Setting, set } from "./setting.ts";
+import { applied } from "./settings.ts";
 
 /** ip, ifconfig, tc, ethtool: what they say of the device, and of the connections over it. */
 
 const MS = 1_000;
 const S = 1_000_000;
 
-export function ipCommand(words: readonly string[]): Action[] | undefined {
-  const args = words.slice(1).filter((word) => !/^-(4|6|o|br|s|d|family|inet6?)$/.test(word));
+export function networkProgram(name: string, args: readonly string[], { host }: Context): Answer | undefined {
+  const read = NETWORK[name];
+  if (!read) return undefined;
+  return applied(host, read(args)) ? OK : undefined;
+}
+
+function ipCommand(words: readonly string[]): Setting[] | undefined {
+  const args = words.filter((word) => !/^-(4|6|o|br|s|d|family|inet6?)$/.test(word));
   const [object, verb] = args;
   if (object === "tcp_metrics") return forgets(args.slice(1));
   if (/^r(o|ou|out|oute)?$/.test(object ?? "")) return routeCommand(args.slice(1));
@@ -15,7 +24,7 @@ export function ipCommand(words: readonly string[]): Action[] | undefined {
 }
 
 /** `ip tcp_metrics flush [all]`, `ip tcp_metrics delete PEER`: there is one peer. */
-function forgets([verb, ...rest]: readonly string[]): Action[] | undefined {
+function forgets([verb, ...rest]: readonly string[]): Setting[] | undefined {
   const known = verb === "flush" || verb === "delete" || verb === "del";
   return known && rest.every((word) => /^(all|address|[\d.]+|[\da-f:]+)$/.test(word))
     ? [set("forgetPeers", true)]
@@ -23,12 +32,12 @@ function forgets([verb, ...rest]: readonly string[]): Action[] | undefined {
 }
 
 /** `ip link set [dev] tun0 mtu N`, `ifconfig tun0 mtu N` */
-export function deviceCommand(words: readonly string[]): Action[] | undefined {
-  const actions: Action[] = [];
+function deviceCommand(words: readonly string[]): Setting[] | undefined {
+  const actions: Setting[] = [];
   const args = words.filter((word, i) => word !== "dev" && !(i <= 1 && /^(tun\d+|lo)$/.test(word)));
   for (let i = 0; i < args.length; i += 2) {
     const [name, value = ""] = [args[i]!, args[i + 1]];
-    if (name === "mtu" && /^\d+$/.test(value)) actions.push({ kind: "mtu", value: Number(value) });
+    if (name === "mtu" && /^\d+$/.test(value)) actions.push(set("mtu", Number(value)));
     else if (name === "up" || name === "down") i--;
     else if (!/^(txqueuelen|qlen|group|alias)$/.test(name)) return undefined;
     if (name === "down") return undefined;
@@ -37,8 +46,8 @@ export function deviceCommand(words: readonly string[]): Action[] | undefined {
 }
 
 /** Where a route leads is not our matter; what it says of connections is. */
-function routeCommand(words: readonly string[]): Action[] | undefined {
-  const actions: Action[] = [];
+function routeCommand(words: readonly string[]): Setting[] | undefined {
+  const actions: Setting[] = [];
   for (let i = 0; i < words.length; i++) {
     const [name, value = ""] = [words[i]!, words[i + 1]];
     const read = ROUTE[name];
@@ -59,10 +68,10 @@ function routeCommand(words: readonly string[]): Action[] | undefined {
 
 const whole = (name: string) => (value: string) => (/^\d+$/.test(value) ? [set(name, Number(value))] : undefined);
 
-const ROUTE: Readonly<Record<string, (value: string) => Action[] | undefined>> = {
+const ROUTE: Readonly<Record<string, (value: string) => Setting[] | undefined>> = {
   initcwnd: whole("initialWindow"),
   rto_min: (value) => (/^\d+(ms|s)?$/.test(value) ? [set("rtoMin", duration(value))] : undefined),
-  mtu: (value) => (/^\d+$/.test(value) ? [{ kind: "mtu", value: Number(value) }] : undefined),
+  mtu: (value) => (/^\d+$/.test(value) ? [set("mtu", Number(value))] : undefined),
   congctl: (value) => (/^\w+$/.test(value) ? [set("congestionControl", value)] : undefined),
   quickack: (value) => (/^[01]$/.test(value) ? [set("quickRoute", value === "1")] : undefined),
   fastopen_no_cookie: (value) => (/^[01]$/.test(value) ? [set("cookielessRoute", value === "1")] : undefined),
@@ -75,9 +84,9 @@ function duration(text: string): number {
 }
 
 /** A queue that neither delays nor drops is what there is here. */
-export function queueCommand(words: readonly string[]): Action[] | undefined {
-  if (words[1] !== "qdisc") return undefined;
-  if (words[2] === "del" || words[2] === "delete") return [];
+function queueCommand(words: readonly string[]): Setting[] | undefined {
+  if (words[0] !== "qdisc") return undefined;
+  if (words[1] === "del" || words[1] === "delete") return [];
   const text = words.join(" ");
   return /\broot (handle \S+ )?(p|b)fifo( limit \d+)?$|\broot (handle \S+ )?(pfifo_fast|noqueue)$/.test(text)
     ? []
@@ -88,8 +97,15 @@ export function queueCommand(words: readonly string[]): Action[] | undefined {
  * Offloads: none can be seen on the wire. Linux' TCP makes super-segments whatever the device can do (sk_setup_caps), and they are cut
  * before the device.
  */
-export function offloadCommand(words: readonly string[]): Action[] | undefined {
-  if (words[1] !== "-K" && words[1] !== "--offload" && words[1] !== "--features")
-    return words[1]?.startsWith("-") ? undefined : [];
-  return words.slice(3).every((word, i) => i % 2 === 0 || word === "on" || word === "off") ? [] : undefined;
+function offloadCommand(words: readonly string[]): Setting[] | undefined {
+  if (words[0] !== "-K" && words[0] !== "--offload" && words[0] !== "--features")
+    return words[0]?.startsWith("-") ? undefined : [];
+  return words.slice(2).every((word, i) => i % 2 === 0 || word === "on" || word === "off") ? [] : undefined;
 }
+
+const NETWORK: Readonly<Record<string, (args: readonly string[]) => Setting[] | undefined>> = {
+  ip: ipCommand,
+  ifconfig: deviceCommand,
+  tc: queueCommand,
+  ethtool: offloadCommand,
+};

@@ -1,8 +1,8 @@
-import { type Action, set } from "./actions.ts";
+import { type Setting, set } from "./setting.ts";
 
 /** sysctls, Linux's and FreeBSD's, as settings of the stack. */
 
-export type Reader = (value: string) => Action[] | undefined;
+export type Reader = (value: string) => Setting[] | undefined;
 
 /** A whole number, times `unit` (to microseconds, say). */
 const number =

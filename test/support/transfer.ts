@@ -4,7 +4,7 @@ import { type TransferOptions, type TransferResult, transfer } from "#sim/transf
 import type { TcpParams } from "#tcp/words/params";
 
 /** Buffers that never limit. */
-const BUFFER = 16 << 20;
+const BUFFER = 64 << 20;
 
 export interface Run extends Partial<Omit<TransferOptions, "link" | "params" | "time">> {
   readonly link: string;

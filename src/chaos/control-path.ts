@@ -1,5 +1,5 @@
 /** Where the sockets of links lie: one for each device and network namespace, in a folder that only the link's user can write to. */
-import { lstatSync, mkdirSync, readdirSync, rmSync, unlinkSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync, unlinkSync } from "node:fs";
 import { networkInode } from "#ffi/namespace";
 import { distrust } from "#ffi/trust";
 import { isAbandoned } from "#ffi/unix-socket";
@@ -127,6 +127,15 @@ function isOld(path: string): boolean {
     return Date.now() - lstatSync(path).mtimeMs > YOUNG_MS;
   } catch {
     return false;
+  }
+}
+
+/** The last one out takes the folder along. */
+export function releaseFolder(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Somebody else's socket lies there, or netup's state; or it is gone.
   }
 }
 

@@ -1,6 +1,6 @@
 /** The demo's program in its private network, and the one outside that waits for it: neither outlives the other. */
 import { writeSync } from "node:fs";
-import { controlPath, makeRoom } from "#chaos/control-path";
+import { controlFolder, controlPath, makeRoom, prepareFolder, releaseFolder } from "#chaos/control-path";
 import { ownEnvironment } from "#ffi/environment";
 import { CliError } from "./cli-error.ts";
 import { EXIT_FAILURE, EXIT_SIGHUP, EXIT_SIGINT, EXIT_SIGTERM } from "./exit-codes.ts";
@@ -9,7 +9,7 @@ import { selfCommand } from "./program.ts";
 
 /** Runs this very program again inside of the network. */
 export async function runInside(way: readonly string[]): Promise<number> {
-  const socket = controlPath("demo");
+  const socket = demoSocket();
   const child = Bun.spawn([...way, ...selfCommand(process.argv.slice(2))], {
     env: ownEnvironment({ [DEMO_INSIDE]: `unshare ${way.slice(1).join(" ")}`, [DEMO_SOCKET]: socket }),
     stdio: ["pipe", "inherit", "inherit", "pipe"],
@@ -17,13 +17,28 @@ export async function runInside(way: readonly string[]): Promise<number> {
   // `unshare` passes no signal on. A Ctrl-C reaches the one inside twice, which does no harm.
   for (const signal of Object.keys(STOPS) as Stop[]) process.on(signal, () => tellInside(child.stdin, signal));
   const [code, goodbye] = await Promise.all([child.exited, Bun.file(child.stdio[3]!).text()]);
-  if (goodbye === GOODBYE && child.signalCode === null) return code;
-  await clearSocket(socket);
+  const killed = goodbye !== GOODBYE || child.signalCode !== null;
+  if (killed && socket !== "") await clearSocket(socket);
+  releaseFolder(controlFolder());
+  if (!killed) return code;
   throw new CliError(
     EXIT_FAILURE,
     "the demo was killed",
     "its program inside of the private network ended without a word, and everything with it",
   );
+}
+
+/**
+ * Where `tcpnet link` looks for the demo's link; "" where this user can have no folder for it: then the link stays as it is. The folder is
+ * made outside of the private network: inside, another user may seem to run.
+ */
+export function demoSocket(): string {
+  try {
+    prepareFolder(controlFolder());
+    return controlPath("demo");
+  } catch {
+    return "";
+  }
 }
 
 /** What the program inside says on its descriptor 3 when it ends by itself. */

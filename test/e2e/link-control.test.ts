@@ -1,6 +1,7 @@
 /** A link that changes under a conversation that runs: by `tcpnet link`, over a socket that nothing leaves behind. */
 import { expect } from "bun:test";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { builtProgram } from "../support/built-program.ts";
 import { testUnless } from "../support/test-unless.ts";
 import { HOST, type Lab, labTest, labTestWith, PEER, TCPNET } from "./lab.ts";
 
@@ -176,6 +177,24 @@ twoUsersTest("root finds the link of a user, and another user does not", async (
   expect([stranger.code, stranger.stdout]).toEqual([3, ""]);
   host.child.kill("SIGINT");
   await host.ended;
+});
+
+twoUsersTest("the demo of a user has a link that the user can change, and leaves no folder behind", async (lab) => {
+  await lab.ns.must(["sh", "-c", "mknod /run/tun c 10 200; chmod 666 /run/tun; mount --bind /run/tun /dev/net/tun"]);
+  await lab.ns.must(["sh", "-c", "mkdir -p /run/user/65534; chmod 700 /run/user/65534; chown 65534 /run/user/65534"]);
+  // In a user namespace of its own the user has no right left to read what is in a folder of root's.
+  const program = lab.file("tcpnet");
+  copyFileSync(await builtProgram(), program);
+  chmodSync(lab.folder, 0o755);
+  const user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program];
+  const demo = lab.start(...user, "demo", "--size", "4M", "--rate", "500kbit");
+  const show = () => lab.ns.run([...user, "link", "show", "--dev", "demo"]);
+  for (let tries = 0; tries < 200 && (await show()).code !== 0; tries++) await Bun.sleep(50);
+  const changed = await lab.ns.run([...user, "link", "set", "rate 200mbit", "--dev", "demo"]);
+  expect([changed.code, changed.stdout]).toEqual([0, expect.stringMatching(/^rate 200mbit\n/)]);
+  const { code, stdout } = await demo.ended;
+  expect([code, stdout.toString()]).toEqual([0, expect.stringContaining("from now on the link is: rate 200mbit")]);
+  expect(await lab.ns.must(["ls", "/run/user/65534"])).toBe("");
 });
 
 twoUsersTest("a user whose folder for sockets somebody else made goes on without one, and is told why", async (lab) => {

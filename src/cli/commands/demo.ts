@@ -1,5 +1,4 @@
 import { closeSync, openSync } from "node:fs";
-import { controlPath } from "#chaos/control-path";
 import { NO_OFFLOAD } from "#device/device";
 import { pair } from "#device/pair";
 import { ownEnvironment } from "#ffi/environment";
@@ -8,7 +7,7 @@ import { netup } from "#netup/netup";
 import { exactBytesText } from "#observe/units";
 import { CliError, fileError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
-import { followOutside, runInside, STOPS, type Stop, sayGoodbye } from "../demo-inside.ts";
+import { demoSocket, followOutside, runInside, STOPS, type Stop, sayGoodbye } from "../demo-inside.ts";
 import { type DemoOptions, demoOptions } from "../demo-plan.ts";
 import { Stage } from "../demo-stage.ts";
 import { verdict } from "../demo-verdict.ts";
@@ -182,8 +181,9 @@ async function inKernel(options: DemoOptions, stage: Stage, actors: { stop(): vo
 
 /** Where the peer's link is reached, unless another demo's is. */
 function socketArguments({ impairment }: DemoOptions): string[] {
-  const socket = toldInside(DEMO_SOCKET) ?? controlPath("demo");
-  return impairment === null || isHeard(socket) ? [] : ["--socket", socket];
+  if (impairment === null) return [];
+  const socket = toldInside(DEMO_SOCKET) ?? demoSocket();
+  return socket === "" || isHeard(socket) ? [] : ["--socket", socket];
 }
 
 async function listen(stream: ReadableStream<Uint8Array>, role: Role, stage: Stage): Promise<void> {

@@ -294,7 +294,6 @@ export const COMMANDS: readonly CommandSpec[] = [
         ["--buffer <size>", "size of send and receive buffers (default 16M)"],
         ["--no-sack", "do not use SACK"],
         ["--no-timestamps", "do not use timestamps"],
-        ["--rack", "find losses by RACK-TLP (RFC 8985)"],
         ["--ecn", 'use ECN; the link must mark packets: --link "rate 10mbit ecn 20"'],
       ),
       {

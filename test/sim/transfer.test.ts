@@ -104,3 +104,11 @@ test("on a narrow terminal the table has fewer columns, and the figures that are
   for (const name of ["received", "done", "goodput", "resent", "rtt", "cwnd"]) expect(narrow).toContain(name);
   expect(narrow).not.toContain("max cwnd");
 });
+
+test("a quarter of all packets lost, both ways: 200 KB over 40 ms take seconds, since no stale round trip makes the timer wait minutes", () => {
+  for (let seed = 1; seed <= 8; seed++) {
+    const { flows } = simulate({ link: "delay 20ms loss 25%", seed, bytes: 200_000, time: 3600 });
+    expect([seed, flows[0]!.bytes]).toEqual([seed, 200_000]);
+    expect([seed, flows[0]!.completion! / SECOND < 60]).toEqual([seed, true]);
+  }
+});

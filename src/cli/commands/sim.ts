@@ -104,7 +104,6 @@ function params(flags: Flags): Partial<TcpParams>[] {
     sendBuffer: buffer,
     sack: flags.has("sack"),
     timestamps: flags.has("timestamps"),
-    ...(flags.has("rack") ? { lossDetection: "rack" as const, tailLossProbe: true } : {}),
     ...(flags.has("ecn") ? { ecn: "on" as const } : {}),
   };
   const names = (flags.text("cc") ?? "cubic").split(",");

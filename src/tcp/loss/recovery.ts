@@ -207,6 +207,7 @@ export function enterLoss(tcb: Tcb, timeouts: number, now: number): void {
   }
   setCwnd(tcb, inFlight(tcb) + 1);
   cc.credit = 0;
+  tcb.rtt.timeoutAt = now;
   tcb.usage.at = now;
   // So many duplicates and yet a timeout: reordering was overestimated.
   if (phase <= CA_DISORDER && tcb.board.sackedOut >= params.dupThresh)

@@ -1,4 +1,5 @@
 /** How cwnd falls: once per episode to ssthresh, at the pace of what is delivered (RFC 6937); and how that is taken back. */
+import { NEVER } from "#base/time";
 import { EV_CWND } from "#base/trace";
 import * as M from "../words/marks.ts";
 import { LOST, NONE } from "../words/records.ts";
@@ -165,6 +166,7 @@ export function undoPartial(tcb: Tcb, answer: Answer, before: number, now: numbe
 /** The timeout was for nothing. @param sure F-RTO found it out */
 export function undoLoss(tcb: Tcb, answer: Answer, sure: boolean, now: number): boolean {
   if (!sure && !mayUndo(tcb, answer)) return false;
+  tcb.rtt.timeoutAt = -NEVER;
   undo(tcb, true, now);
   tcb.retries = 0;
   if (mustHold(tcb)) return true;

@@ -7,7 +7,7 @@ import { CA_LOSS, type Tcb } from "../words/tcb.ts";
 import type { Answer } from "./answer.ts";
 import { advance } from "./rack.ts";
 import { noteReordering } from "./reduction.ts";
-import type { RoundTrips } from "./round-trip.ts";
+import { isStale, type RoundTrips } from "./round-trip.ts";
 import { cut, EVER_RESENT, highestSacked, mayRecord, payloadOf, recordAt, remark } from "./scoreboard.ts";
 
 /** Indices of the blocks of one ACK by their left edges: scratch. */
@@ -159,6 +159,7 @@ function neverResent(tcb: Tcb, r: number, answer: Answer, trips: RoundTrips, now
   const start = records.start[r]!;
   if (lt(start, highestSacked(tcb)) && lt(start, low)) low = start;
   if (!gt(records.end[r]!, tcb.cc.recover)) answer.original = true;
+  if (isStale(tcb, records.time[r]!)) return;
   const rtt = now - records.time[r]!;
   if (trips.sackOldest < 0) trips.sackOldest = rtt;
   trips.sackNewest = rtt;

@@ -7,7 +7,7 @@ import { grow } from "../loss/cwnd-validation.ts";
 import { advance, echoesEarlier, updateWindow } from "../loss/rack.ts";
 import { alert, eatDuplicates } from "../loss/recovery.ts";
 import { isReducing, noteReordering, reduceCwnd } from "../loss/reduction.ts";
-import { RoundTrips, takeSample, updateRate } from "../loss/round-trip.ts";
+import { isStale, RoundTrips, takeSample, updateRate } from "../loss/round-trip.ts";
 import { applySackBlocks } from "../loss/sack.ts";
 import { dropHead, EVER_RESENT, highestSacked, shorten, trim } from "../loss/scoreboard.ts";
 import { probeAnswered } from "../loss/tail-probe.ts";
@@ -129,8 +129,10 @@ function clean(tcb: Tcb, seg: Segment, high: number, now: number): void {
     if (n === 0) break;
     if (flags & EVER_RESENT) answer.resentAcked = true;
     else if ((flags & SACKED) === 0) {
-      last = time;
-      if (first < 0) first = time;
+      if (!isStale(tcb, time)) {
+        last = time;
+        if (first < 0) first = time;
+      }
       if (lt(start, low)) low = start;
       if (!gt(end, tcb.cc.recover)) answer.original = true;
     }

@@ -83,6 +83,7 @@ function resendSyn(tcb: Tcb, now: number): void {
   }
   tcb.retries++;
   tcb.timeouts++;
+  tcb.rtt.timeoutAt = now;
   trace(tcb, T_RETRANSMIT, M.TIMER_RTO, tcb.retries, now);
   if (tcb.retries === SILENCE) silent(tcb, now);
   if (tcb.retries > synLimit(tcb) || timeIsUp(tcb, now)) {

@@ -3,8 +3,7 @@ import { NEVER } from "#base/time";
 import { ACK, CWR, ECE } from "#wire/tcp";
 import { push } from "../loss/cwnd.ts";
 import { start } from "../loss/cwnd-validation.ts";
-import { sampled, updateRate } from "../loss/round-trip.ts";
-import { tsval } from "../loss/rto.ts";
+import { roundTripOfEcho, sampled, updateRate } from "../loss/round-trip.ts";
 import { acknowledgeSyn, recount } from "../loss/scoreboard.ts";
 import { MSS_DEFAULT_4, setSegmentSize } from "../loss/segment-size.ts";
 import { announcedMss } from "../receive/window.ts";
@@ -88,9 +87,9 @@ function begin(tcb: Tcb): void {
 /** A round trip by the echo of our timestamp, if there is one. */
 export function sampleEcho(tcb: Tcb, seg: Segment, now: number): boolean {
   if (!tcb.timestampsOk || seg.options.tsecr === 0) return false;
-  const rtt = Math.max((tsval(tcb, now) - seg.options.tsecr) | 0, 1) * 1000;
-  sampled(tcb, rtt, rtt, now);
-  return true;
+  const rtt = roundTripOfEcho(tcb, seg.options.tsecr, now);
+  if (rtt >= 0) sampled(tcb, rtt, rtt, now);
+  return rtt >= 0;
 }
 
 /** The state, the timers and what the user is told, whichever way it opened. */

@@ -103,6 +103,8 @@ export class RoundTripVariables {
   backoff = 0;
   /** Octets per second that cwnd and the round trip amount to, as of the last ACK. */
   rate = 0;
+  /** When the last timeout was that has not proved spurious: what was sent before it gives no sample. */
+  timeoutAt = -NEVER;
 }
 
 // What the next poll may send of what was never sent.

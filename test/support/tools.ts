@@ -9,6 +9,8 @@ export const TOOLS = {
   nsenter: "util-linux",
   setpriv: "util-linux",
   mount: "mount",
+  fsfreeze: "util-linux",
+  "mkfs.ext4": "e2fsprogs",
   nft: "nftables",
   "iptables-nft": "iptables",
   "iptables-legacy": "iptables",

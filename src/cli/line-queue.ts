@@ -17,17 +17,19 @@ const NEWLINE = 10;
  * lines are dropped, since the newest tell how it ended; a line in their place says how many.
  */
 export class LineQueue {
-  /** Lines that were dropped. */
+  /** Lines that were not written: a slow reader left no room for them, or the disk was full. */
   lost = 0;
-  /** Why the descriptor took no more; "": it took all. */
+  /** Why the descriptor last took no more; "": it took all. */
   error = "";
   readonly #writer: Writer;
   readonly #note: (lines: number) => string;
   readonly #waiting = new Fifo<Uint8Array>();
   #size = 0;
-  /** Lines dropped before those that wait, which no line tells of yet. */
+  /** Lines that are missing before those that wait, and that no note tells of yet. */
   #gap = 0;
   #isGone = false;
+  /** The last octet that was written is in the middle of a line. */
+  #torn = false;
   readonly #together = new Uint8Array(PIPE_BUF);
   #drained: (() => void) | null = null;
 
@@ -48,12 +50,18 @@ export class LineQueue {
     const bytes = encoder.encode(text);
     this.#waiting.push(bytes);
     this.#size += bytes.length;
-    while (this.#size > ROOM) this.#drop(this.#waiting.shift()!);
+    while (this.#size > ROOM) {
+      const oldest = this.#waiting.shift()!;
+      this.#size -= oldest.length;
+      this.#miss(linesIn(oldest));
+    }
     if (!this.#writer.busy) this.#next();
   }
 
   /** Waits until all is written, but not for ever. */
   async drain(limitMs = DRAIN_MS): Promise<void> {
+    // What a full disk refused may find room by now.
+    if (!this.#writer.busy && !this.#isGone) this.#next();
     if (!this.#writer.busy) return;
     await new Promise<void>((resolve) => {
       const limit = setTimeout(resolve, limitMs);
@@ -64,37 +72,44 @@ export class LineQueue {
     });
   }
 
-  #drop(bytes: Uint8Array): void {
-    this.#size -= bytes.length;
-    this.#gap += linesIn(bytes);
+  /** These lines will not be written: the next note counts them. */
+  #miss(lines: number): void {
+    this.lost += lines;
+    this.#gap += lines;
   }
 
   #next(): void {
-    const piece = this.#piece();
-    if (piece === null) this.#drained?.();
-    else this.#writer.write(piece, (code) => this.#wrote(code, piece));
-  }
-
-  #wrote(code: string, piece: Uint8Array): void {
-    if (code !== "") this.error = code;
-    if (GONE.has(code)) {
-      this.#isGone = true;
-      this.#drained?.();
+    if (this.#gap > 0) {
+      const missing = this.#gap;
+      this.#gap = 0;
+      this.#write(encoder.encode(`${this.#torn ? "\n" : ""}${this.#note(missing)}`), () => {
+        this.#gap += missing;
+      });
       return;
     }
-    // The disk is full: there may be room for what comes later.
-    if (code !== "") this.lost += linesIn(piece);
-    this.#next();
+    const piece = this.#piece();
+    if (piece === null) this.#drained?.();
+    else this.#write(piece, () => this.#miss(linesIn(piece)));
+  }
+
+  #write(piece: Uint8Array, refused: () => void): void {
+    this.#writer.write(piece, (code) => {
+      const { taken } = this.#writer;
+      if (taken > 0) this.#torn = piece[taken - 1] !== NEWLINE;
+      if (code === "") {
+        this.#next();
+        return;
+      }
+      this.error = code;
+      this.#isGone = GONE.has(code);
+      refused();
+      // A full disk may have room when more is said.
+      this.#drained?.();
+    });
   }
 
   /** What is written next: as many lines as a pipe takes whole, so that no other program's line comes between two halves. */
   #piece(): Uint8Array | null {
-    if (this.#gap > 0) {
-      this.lost += this.#gap;
-      const note = encoder.encode(this.#note(this.#gap));
-      this.#gap = 0;
-      return note;
-    }
     const first = this.#waiting.shift();
     if (first === undefined) return null;
     this.#size -= first.length;

@@ -29,6 +29,8 @@ const COMMANDS = [
   "$T demo --memory --size 10k --json",
   "$T demo --memory --size 10k --write - >/dev/null",
   "$T peer tun77 10.0.0.1/24 10.0.0.1",
+  "timeout -s KILL 1.5 $T demo --memory --size 100M --rate 1mbit",
+  "timeout -s TERM 1.5 $T demo --memory --size 100M --rate 1mbit",
   "$T status",
 ];
 

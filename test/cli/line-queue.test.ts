@@ -3,6 +3,8 @@ import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rm
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LineQueue } from "#cli/line-queue";
+import { testUnless } from "../support/test-unless.ts";
+import { lacks } from "../support/tools.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tcpnet-lines-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -82,10 +84,41 @@ test("a reader that has gone is no reason to wait, nor to keep anything", async 
   await queue.drain();
 });
 
-test("lines for which the disk is full are counted, and later ones are tried again", () => {
-  const queue = new LineQueue(openSync("/dev/full", "w"), note);
-  for (let i = 0; i < 10; i++) queue.put(line(i));
-  expect([queue.lost, queue.error, queue.isBehind]).toEqual([10, "ENOSPC", false]);
+test("lines for which the disk is full are counted, and keep nobody waiting", async () => {
+  const full = new LineQueue(openSync("/dev/full", "w"), note);
+  for (let i = 0; i < 10_000; i++) full.put(line(i));
+  await full.drain();
+  expect([full.error, full.isBehind, full.lost > 5_000]).toEqual(["ENOSPC", false, true]);
+});
+
+/** Why a file system cannot be mounted in a namespace here, or "". */
+function noMounts(): string {
+  const missing = lacks(["unshare", "mount"]);
+  if (missing !== "") return missing;
+  const tried = Bun.spawnSync(["unshare", "-rm", "mount", "-t", "tmpfs", "none", "/mnt"], { stderr: "pipe" });
+  return tried.exitCode === 0 ? "" : `mounting was refused: ${tried.stderr.toString().trim()}`;
+}
+
+testUnless(noMounts(), "when a full disk has room again, a line tells how many are missing", async () => {
+  // A file system of 8 KiB, which is full and then not any more.
+  const program = `
+    const { LineQueue } = await import("#cli/line-queue");
+    const { openSync, readFileSync, rmSync, writeFileSync } = await import("node:fs");
+    writeFileSync("/mnt/filler", new Uint8Array(4096));
+    const queue = new LineQueue(openSync("/mnt/log", "a"), (lines) => "(" + lines + " not here)\\n");
+    for (let i = 0; i < 5; i++) {
+      queue.put("x".repeat(1000 + i) + "\\n");
+      await Bun.sleep(20);
+    }
+    rmSync("/mnt/filler");
+    queue.put("the last\\n");
+    await queue.drain();
+    const lines = readFileSync("/mnt/log", "utf8").trimEnd().split("\\n");
+    console.log(lines.map((line) => line.replace(/^x+$/, (all) => all.length)).join(" "), queue.lost);`;
+  const script = 'mount -t tmpfs -o size=8k none /mnt && exec "$0" -e "$1"';
+  const child = Bun.spawn(["unshare", "-rm", "sh", "-c", script, process.execPath, program], { stderr: "pipe" });
+  const [out] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  expect(out).toMatch(/^1000 1001 1002 1003 86 \(1 not here\) the last 1\n$/);
 });
 
 test("a file gets all of it", async () => {

@@ -85,10 +85,10 @@ labTestWith(
     const reader = lab.shell(`exec 3<${fifo}; while ! [ -e ${lab.file("now")} ]; do sleep 0.05; done; cat <&3`);
     const peer = lab.shell(`exec $T ${PEER.join(" ")} --json 2>${fifo}`);
     await host.says(/open /);
-    // Each signal is a line of about a kilobyte.
-    for (let i = 0; i < 1_000; i++) {
+    // Each signal is a line of about a kilobyte; a hundred are told at once, then fifty a second.
+    for (let i = 0; i < 450; i++) {
       peer.child.kill("SIGUSR1");
-      await Bun.sleep(1);
+      await Bun.sleep(20);
     }
     await bothAnswer(lab);
     peer.type(readFileSync(lab.file("data")));
@@ -103,7 +103,7 @@ labTestWith(
     expect([told[0].event, told.at(-1).event]).toEqual(["start", "summary"]);
     const gaps = told.filter(({ event }) => event === "gap");
     expect(gaps.length).toBe(1);
-    expect(gaps[0].missing).toBeGreaterThan(10);
+    expect(gaps[0].missing).toBeGreaterThan(0);
   },
 );
 

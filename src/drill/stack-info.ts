@@ -1,7 +1,7 @@
 import type { Stack } from "#stack/stack";
 import { announcedMss } from "#tcp/receive/window";
+import { countTime } from "#tcp/words/limited-by";
 import type { TcpParams } from "#tcp/words/params";
-import { settle } from "#tcp/words/snd-lim";
 import {
   CLOSE_WAIT,
   CLOSED,
@@ -23,7 +23,7 @@ import { symbol } from "./symbols.ts";
  * @param ecnSeen a packet of the peer carried an ECN codepoint.
  */
 export function tcpInfo(stack: Stack, tcb: Tcb, ecnSeen: boolean, now: number): Readonly<Record<string, number>> {
-  settle(tcb, now);
+  countTime(tcb, now);
   const i = stack.info(tcb);
   const { snd, rcv } = tcb;
   const scaled = tcb.windowScaleOk;

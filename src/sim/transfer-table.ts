@@ -18,7 +18,7 @@ const HEAD = [
   "",
 ];
 
-/** What TIME-WAIT lasts in src/tcp/params.ts, s: a run goes on until nothing is left to happen. */
+/** What TIME-WAIT lasts in src/tcp/words/params.ts, s: a run goes on until nothing is left to happen. */
 const TIME_WAIT_S = 60;
 
 /** What is left out first where a terminal is too narrow. */

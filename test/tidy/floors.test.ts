@@ -47,7 +47,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   index: ["base", "device", "observe", "socket", "stack", "tcp", "sim"],
 };
 
-/** "src/tcp/seq.ts" is of "tcp", "ffi/libc.ts" of "ffi", "src/index.ts" of "index". */
+/** "src/tcp/words/seq.ts" is of "tcp", "ffi/libc.ts" of "ffi", "src/index.ts" of "index". */
 function floorOf(path: string): string {
   const [top, folder] = path.split("/") as [string, string | undefined];
   return top === "ffi" ? "ffi" : folder!.replace(/\.ts$/, "");

@@ -5,7 +5,7 @@ import { NewReno } from "./newreno.ts";
 
 /**
  * What a congestion control decides: how far cwnd falls after a loss, and how it grows without one. When it is asked, and
- * what happens in recovery, is `linux/alert.ts`. A control keeps its numbers in `tcb.ccState`, so one object serves all connections.
+ * what happens in recovery, is `loss/recovery.ts`. A control keeps its numbers in `tcb.ccState`, so one object serves all connections.
  */
 export interface CongestionControl {
   readonly name: CongestionControlName;

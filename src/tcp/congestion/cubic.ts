@@ -12,7 +12,7 @@ const RATE = 410;
 /** Acknowledged segments per window, in eighths, for which plain TCP with this reduction would add one. */
 const FRIENDLY = Math.trunc(Math.trunc((8 * (SCALE + BETA)) / 3) / (SCALE - BETA));
 
-/** Bits of `hystart` (quirks.ts). */
+/** Bits of `hystart` (words/quirks.ts). */
 const TRAINS = 1;
 const DELAY = 2;
 /** HyStart looks only at windows of so many segments. */

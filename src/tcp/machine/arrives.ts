@@ -1,5 +1,5 @@
 /**
- * SEGMENT ARRIVES (RFC 9293 §3.10.7): the states before the connection is synchronized. `arrives-steps.ts` has the rest.
+ * SEGMENT ARRIVES (RFC 9293 §3.10.7): the states before the connection is synchronized. `steps.ts` has the rest.
  */
 
 import { NEVER } from "#base/time";

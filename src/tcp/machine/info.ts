@@ -5,7 +5,7 @@ import { errorName, type TcpErrorName } from "../words/error.ts";
 import { type StateName, stateName } from "../words/state.ts";
 import { CA_OPEN, type Tcb } from "../words/tcb.ts";
 
-/** By FAIL_* of `fast-open.ts`: none; there was no cookie; the server passed over the data; it answered only a SYN without. */
+/** By FAIL_* of `words/variables.ts`: none; there was no cookie; the server passed over the data; it answered only a SYN without. */
 const FAILURES = ["", "no-cookie", "not-taken", "syn-resent"] as const;
 const PHASES = ["open", "disorder", "cwr", "recovery", "loss"] as const;
 

@@ -11,9 +11,15 @@ import { emitSyn, lacksSynRecord } from "../open/syn-writer.ts";
 import { emit, emitReset } from "../send/segment-writer.ts";
 import { transmit } from "../send/transmit.ts";
 import { ENOBUFS } from "../words/error.ts";
+import {
+  countAs,
+  LIMITED_BY_BUFFER,
+  LIMITED_BY_NETWORK,
+  LIMITED_BY_NOTHING,
+  LIMITED_BY_WINDOW,
+} from "../words/limited-by.ts";
 import * as M from "../words/marks.ts";
 import { diff } from "../words/seq.ts";
-import { CHRONO_BUFFER, CHRONO_BUSY, CHRONO_IDLE, CHRONO_WINDOW, enter } from "../words/snd-lim.ts";
 import { CLOSE_WAIT, CLOSED, CLOSING, ESTABLISHED, FIN_WAIT_1, LAST_ACK, LISTEN } from "../words/state.ts";
 import type { Tcb } from "../words/tcb.ts";
 import { finish } from "./finish.ts";
@@ -37,7 +43,7 @@ export function pollTransmit(tcb: Tcb, packet: Packet, superSegments: boolean, n
   }
   const sending = (tcb.state & SENDING) !== 0 || tcb.fast.early;
   if (sending && transmit(tcb, packet, superSegments, now)) return true;
-  enter(tcb, heldBackBy(tcb), now);
+  countAs(tcb, heldBackBy(tcb), now);
   if (tcb.probeNow !== 0) {
     // RFC 9293 §3.8.4: an octet below the window, which the peer has: it answers with an ACK.
     emit(tcb, packet, (tcb.snd.una - 1) | 0, 0, ACK, tcb.probeNow, now);
@@ -62,13 +68,13 @@ function cwndHasRoom(tcb: Tcb): boolean {
 /** Nothing more can go: why? */
 function heldBackBy(tcb: Tcb): number {
   const { snd } = tcb;
-  if ((tcb.state & SENDING) === 0) return CHRONO_IDLE;
+  if ((tcb.state & SENDING) === 0) return LIMITED_BY_NOTHING;
   const at = diff(snd.nxt, snd.una);
   const unsent = snd.queued - at;
   if (unsent <= 0) {
-    if (at === 0) return CHRONO_IDLE;
+    if (at === 0) return LIMITED_BY_NOTHING;
     // All is in flight, and the user is kept from queueing more.
-    return snd.queued >= tcb.params.sendBuffer && cwndHasRoom(tcb) ? CHRONO_BUFFER : CHRONO_BUSY;
+    return snd.queued >= tcb.params.sendBuffer && cwndHasRoom(tcb) ? LIMITED_BY_BUFFER : LIMITED_BY_NETWORK;
   }
-  return snd.wnd - at < Math.min(unsent, snd.mss) && cwndHasRoom(tcb) ? CHRONO_WINDOW : CHRONO_BUSY;
+  return snd.wnd - at < Math.min(unsent, snd.mss) && cwndHasRoom(tcb) ? LIMITED_BY_WINDOW : LIMITED_BY_NETWORK;
 }

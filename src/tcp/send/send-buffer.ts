@@ -1,5 +1,5 @@
 /**
- * How much SEND takes. Linux asks whether there is room only when it begins a piece of the send queue (`queue.ts`), and then fills
+ * How much SEND takes. Linux asks whether there is room only when it begins a piece of the send queue (`pieces.ts`), and then fills
  * it: a small buffer, or a low-water mark of what is unsent, is overrun by what a piece holds.
  */
 import { NONE } from "../words/records.ts";

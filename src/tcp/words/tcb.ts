@@ -8,12 +8,12 @@ import { EV_STATE, type Trace } from "#base/trace";
 import type { Address } from "#ip/address";
 import type { CongestionControl } from "../congestion/congestion.ts";
 import type { FastOpen } from "../open/fast-open.ts";
+import { LIMITED_BY_NOTHING } from "./limited-by.ts";
 import type { Listener } from "./listener.ts";
 import type { TcpParams } from "./params.ts";
 import { PathVariables } from "./path.ts";
 import { Ranges } from "./ranges.ts";
 import type { Records } from "./records.ts";
-import { CHRONO_IDLE } from "./snd-lim.ts";
 import { CLOSED } from "./state.ts";
 import {
   FastOpenVariables,
@@ -307,9 +307,9 @@ export class Tcb {
   busyTime = 0;
   windowLimitedTime = 0;
   bufferLimitedTime = 0;
-  /** What the time since `chronoSince` counts as. */
-  chrono = CHRONO_IDLE;
-  chronoSince = 0;
+  /** What holds the sender back, and since when. */
+  limitedBy = LIMITED_BY_NOTHING;
+  limitedSince = 0;
   duplicatesReceived = 0;
   outOfOrderReceived = 0;
   timeouts = 0;

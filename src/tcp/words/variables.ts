@@ -3,7 +3,7 @@ import { NEVER } from "#base/time";
 import type { Listener } from "./listener.ts";
 import { NONE } from "./records.ts";
 
-/** The scoreboard (RFC 6675 §3): the records in flight, and sums over them. Written by `scoreboard.ts`. */
+/** The scoreboard (RFC 6675 §3): the records in flight, and sums over them. Written by `loss/scoreboard.ts`. */
 export class Scoreboard {
   /** The first and the last record in flight, and how many there are. */
   head = NONE;
@@ -26,7 +26,7 @@ export class Scoreboard {
   deliveredCe = 0;
 }
 
-/** A reduction of cwnd, and what undoing it needs (RFC 6937, 3522, 3708, 5682). Written by `recovery.ts` and `reduction.ts`. */
+/** A reduction of cwnd, and what undoing it needs (RFC 6937, 3522, 3708, 5682). Written by `loss/recovery.ts` and `loss/reduction.ts`. */
 export class RecoveryVariables {
   /** ssthresh and cwnd before the reduction; 0: there is nothing to give back. */
   priorSsthresh = 0;
@@ -47,7 +47,7 @@ export class RecoveryVariables {
   frto = false;
 }
 
-/** RACK (RFC 8985 §6): the most recently sent segment that was delivered. Written by `rack.ts`. */
+/** RACK (RFC 8985 §6): the most recently sent segment that was delivered. Written by `loss/rack.ts`. */
 export class RackVariables {
   /** When it was sent, -1: none was delivered; its end; its round trip. */
   time = -1;
@@ -79,7 +79,7 @@ export class WindowProbe {
   since = NEVER;
 }
 
-/** How far cwnd is used (RFC 7661). Written by `cwnd-validation.ts`. */
+/** How far cwnd is used (RFC 7661). Written by `loss/cwnd-validation.ts`. */
 export class UsageVariables {
   /** cwnd held the sender back in the window of data that ends at `end`, of which so many segments were in flight at most. */
   limited = false;
@@ -90,7 +90,7 @@ export class UsageVariables {
   at = 0;
 }
 
-/** The round trip (RFC 6298), with Linux' deviation. Written by `round-trip.ts`. */
+/** The round trip (RFC 6298), with Linux' deviation. Written by `loss/round-trip.ts`. */
 export class RoundTripVariables {
   /** SRTT in eighths, deviations in quarters of a microsecond. */
   srtt8 = 0;
@@ -124,7 +124,7 @@ export const RESEND_AFTER_NEW = 2;
 /** The first segment, whatever the windows say: a timeout. */
 export const RESEND_HEAD = 3;
 
-/** What is to be sent, and the pieces of the send queue. Written by `queue.ts` and `transmit.ts`. */
+/** What is to be sent, and the pieces of the send queue. Written by `send/pieces.ts` and `send/transmit.ts`. */
 export class OutputVariables {
   push = PUSH_NONE;
   resend = RESEND_NONE;

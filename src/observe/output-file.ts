@@ -45,6 +45,8 @@ export class OutputFile {
   #isFile = false;
   /** Files that were moved away: the rest of them is still written. */
   readonly #moved: OutputStream[] = [];
+  /** How long `drain` and `close` may still wait, ms. */
+  #patienceMs = DRAIN_MS;
 
   /** @param what "the capture". @throws OutputError where the file cannot be made. */
   constructor(what: string, units: Units, options: OutputOptions) {
@@ -104,13 +106,15 @@ export class OutputFile {
     return true;
   }
 
-  /** Waits until everything so far is written, but no longer than this. */
-  async drain(limitMs = DRAIN_MS): Promise<void> {
-    await this.#stream.drain(limitMs);
+  /** Waits until everything so far is written. All waits together are no longer than a slow reader is given at the end. */
+  async drain(): Promise<void> {
+    const began = performance.now();
+    await this.#stream.drain(this.#patienceMs);
+    this.#patienceMs = Math.max(0, this.#patienceMs - (performance.now() - began));
   }
 
   /** Writes what is left, for as long as a reader may take, and completes the file; then `lost` is final. */
-  async close(limitMs = DRAIN_MS): Promise<void> {
+  async close(limitMs: number = this.#patienceMs): Promise<void> {
     await Promise.all([...this.#moved, this.#stream].map((stream) => stream.close(limitMs)));
   }
 

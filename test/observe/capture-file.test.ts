@@ -166,6 +166,22 @@ test("a slow reader gets whole packets, and those that it left no room for are c
   expect(readCapture(Buffer.concat(chunks)).packets.length).toBe(file.packets);
 });
 
+test("a reader that has stopped is waited for once, however often the end is asked for", async () => {
+  const path = fresh();
+  Bun.spawnSync(["mkfifo", path]);
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const file = make({ path });
+  for (let i = 0; i < 1_000; i++) add(file, packetOf(1500), i);
+  const began = performance.now();
+  await file.drain();
+  const drained = performance.now() - began;
+  expect(drained).toBeGreaterThan(4_500);
+  await file.close();
+  expect(performance.now() - began - drained).toBeLessThan(2_000);
+  expect([file.packets + file.dropped, file.dropped > 500]).toEqual([1_000, true]);
+  closeSync(reader);
+}, 30_000);
+
 test("captures without an object per packet", async () => {
   const file = make({ path: "/dev/null" });
   const packet = packetOf(1500);

@@ -9,6 +9,7 @@ import {
   LINK,
   LINK_CLAUSES,
   LIVE_LINK,
+  PROFILE,
   SERVICE,
   STRICT_TIMESTAMPS,
   TRAFFIC,
@@ -113,6 +114,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         ["--simultaneous", "both sides connect at the same time; use it on both"],
         FAST_OPEN,
         STRICT_TIMESTAMPS,
+        PROFILE,
       ),
       group("Addresses and device", ...ADDRESSES, [
         "--no-offload",
@@ -150,6 +152,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         ["--simultaneous", "both sides connect at the same time; use it on both"],
         FAST_OPEN,
         STRICT_TIMESTAMPS,
+        PROFILE,
       ),
       group("Addresses and device", ...ADDRESSES, [
         "--no-offload",
@@ -294,6 +297,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         ["--buffer <size>", "size of send and receive buffers (default 16M)"],
         ["--no-sack", "do not use SACK"],
         ["--no-timestamps", "do not use timestamps"],
+        PROFILE,
         ["--ecn", 'use ECN; the link must mark packets: --link "rate 10mbit ecn 20"'],
       ),
       {

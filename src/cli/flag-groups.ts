@@ -25,6 +25,11 @@ export const FAST_OPEN = [
   "send and accept data in the SYN (TCP Fast Open, RFC 7413); use it on both sides; between two named addresses no cookie is needed",
 ] as const;
 
+export const PROFILE = [
+  "--profile <name>",
+  "behave like this TCP: linux, freebsd, rfc9293 or rfc793 (default: Linux' rules with a few exceptions)",
+] as const;
+
 export const STRICT_TIMESTAMPS = [
   "--strict-timestamps",
   "drop segments that lack the agreed timestamp (RFC 7323 §3.2); without this they are accepted, as on Linux",

@@ -1,3 +1,4 @@
+import type { ProfileName } from "#tcp/words/profiles";
 import { CliError, usageError } from "./cli-error.ts";
 import type { Call } from "./commands.ts";
 import { type Endpoint, endpoint, type Role } from "./endpoint.ts";
@@ -5,6 +6,7 @@ import { EXIT_USAGE } from "./exit-codes.ts";
 import type { Flags } from "./flags.ts";
 import { type Impairment, impairment, refuseLoneSeed } from "./link-flags.ts";
 import { captureTarget } from "./open-capture.ts";
+import { profileOf } from "./profile.ts";
 import { isFile } from "./pump.ts";
 import { isTerminal } from "./terminal.ts";
 import type { Manner } from "./voice.ts";
@@ -29,6 +31,8 @@ export interface SessionOptions {
   readonly simultaneous: boolean;
   /** Data goes with the SYN, and is taken with it. */
   readonly fastOpen: boolean;
+  /** The stack whose rules TCP follows; undefined: the defaults. */
+  readonly profile: ProfileName | undefined;
   /** RFC 7323 §3.2 to the letter: segments without the agreed timestamp are dropped. */
   readonly strictTimestamps: boolean;
   /** µs of silence after which it is given up; undefined: the default of who opens, for ever for who waits. */
@@ -99,6 +103,7 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
     max: maxOf(flags, serves),
     simultaneous,
     fastOpen: flags.has("fast-open"),
+    profile: profileOf(flags),
     strictTimestamps: flags.has("strict-timestamps"),
     timeout: timeoutOf(flags),
     send,

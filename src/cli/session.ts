@@ -83,7 +83,16 @@ export class Session {
       const trace = told || explanation?.isWanted === true ? TRACE_RECORDS : 0;
       const owned = ownPrefix ? { owned: `${e.kernel}` } : {};
       const limits = options.max === undefined ? {} : { limits: { connections: options.max } };
-      stack = await createStack({ device, address, kernelAddress: `${e.kernel.address}`, ...owned, ...limits, trace });
+      const profile = options.profile === undefined ? {} : { profile: options.profile };
+      stack = await createStack({
+        device,
+        address,
+        kernelAddress: `${e.kernel.address}`,
+        ...owned,
+        ...limits,
+        ...profile,
+        trace,
+      });
     } catch (error) {
       device.close();
       throw error;

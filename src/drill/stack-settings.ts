@@ -1,5 +1,5 @@
 import { type CongestionControlName, DEFAULT_PARAMS, type TcpParams } from "#tcp/words/params";
-import { NO_QUIRKS } from "#tcp/words/quirks";
+import { PROFILES as profiles } from "#tcp/words/profiles";
 import type { Profile, SettingValue } from "./engine.ts";
 
 /** What settings of commands.ts and options of sockets mean for the real stack. */
@@ -9,63 +9,21 @@ export type Params = Partial<TcpParams>;
 const MS = 1_000;
 const S = 1_000_000;
 
-/** Linux 6.x without any sysctl changed. tcp_rmem is the one that scripts expect: the window scale is 8. */
-const LINUX: Params = {
-  receiveBuffer: 65_536,
-  receiveBufferMax: 15 << 20,
-  softErrorsAbortOpen: true,
-  userTimeoutEndsClosedWindow: true,
-  lateResetIsError: true,
-  pathMtuDelay: false,
-  retriesSyn: 6,
-  retriesSynAck: 5,
-  fastOpenPause: 0,
-  sendBufferCounts: "memory",
-};
-/** The RFCs' rules where Linux has its own. */
-const RFC: Params = {
-  ...NO_QUIRKS,
-  tailLossProbe: false,
-  tolerateMissingTimestamps: false,
-};
 /**
- * FreeBSD: small buffers, every second segment or 100 ms, no limit on ACKs to unacceptable segments, a window scale of 6
- * (kern.ipc.maxsockbuf), RTO = SRTT + 4 RTTVAR + 200 ms, 12 retransmissions and 75 s to connect.
+ * Each profile as scripts for it expect the system: with its default settings. tcp_rmem is the one that Linux' scripts expect (the window scale is 8);
+ * Linux asks for room in its send queue piece by piece, by the memory that it takes.
  */
-const FREEBSD: Params = {
-  ...RFC,
-  receiveBuffer: 65_536,
-  receiveBufferMax: 2 << 20,
-  sendBuffer: 32_768,
-  ecn: "passive",
-  quickAcks: 0,
-  delayedAck: 100 * MS,
-  invalidAckInterval: 0,
-  nagle: "rfc896",
-  resetKeepsReceived: true,
-  dropSynFin: false,
-  mssMin: 216,
-  pathMtuDelay: false,
-  connectTimeout: 75 * S,
-  rtoMin: 30 * MS,
-  rtoSlop: 200 * MS,
-  rtoMax: 64 * S,
-  // net.inet.tcp.always_keepalive, whatever a socket says.
-  keepAlive: true,
-  keepAliveCount: 8,
-  retriesR2: 12,
-  retriesSyn: 12,
-  retriesSynAck: 3,
-  ecnSynRetries: 1,
-  wholeSegmentBuffers: true,
-  ignoreTimeWaitReset: true,
-  freeBsdIcmpErrors: true,
-  resetsWhileClosing: true,
+export const PROFILES: Readonly<Record<Profile, Params>> = {
+  linux: {
+    ...profiles.linux,
+    receiveBuffer: 65_536,
+    receiveBufferMax: 15 << 20,
+    fastOpenPause: 0,
+    sendBufferCounts: "memory",
+  },
+  freebsd: profiles.freebsd,
+  rfc793: { ...profiles.rfc793, receiveBufferMax: 15 << 20 },
 };
-/** The letter of RFC 793 and 1122: no RFC 5961, an answer to each unacceptable segment, ICMP's soft errors only noted. */
-const RFC793: Params = { ...RFC, receiveBufferMax: 15 << 20, ecn: "off", rfc5961: false, invalidAckInterval: 0 };
-
-export const PROFILES: Readonly<Record<Profile, Params>> = { linux: LINUX, freebsd: FREEBSD, rfc793: RFC793 };
 
 const CONTROLS: Readonly<Record<string, CongestionControlName>> = {
   reno: "newreno",

@@ -3,6 +3,7 @@ import { suggest } from "#base/suggest";
 import { CallError } from "#stack/call-error";
 import { DEFAULT_LIMITS } from "#stack/limits";
 import { DEFAULT_PARAMS, type TcpParams } from "#tcp/words/params";
+import { PROFILE_NAMES } from "#tcp/words/profiles";
 import type { ConnectOptions, DeviceStackOptions, HostedStackOptions, ListenOptions, SocketOptions } from "./types.ts";
 
 /** What a value must be, in words. */
@@ -61,6 +62,7 @@ const STACK = {
   kernelAddress: "a text or an array of texts",
   owned: "a text",
   seed: "a number",
+  profile: "a text",
   params: "an object",
   limits: "an object",
   trace: "a number",
@@ -104,6 +106,11 @@ export function checkStackOptions(options: unknown): asserts options is DeviceSt
   if (given.seed !== undefined) whole("seed", given.seed, 0, 0xffff_ffff);
   if (given.trace !== undefined) whole("trace", given.trace, 0, 1 << 24);
   if (given.mtu !== undefined) whole("mtu", given.mtu, 68, 65_535);
+  if (given.profile !== undefined && !PROFILE_NAMES.includes(given.profile)) {
+    const near = suggest(given.profile, PROFILE_NAMES);
+    const advice = near === undefined ? `there are ${PROFILE_NAMES.join(", ")}` : `did you mean "${near}"?`;
+    throw invalid(`there is no profile ${shown(given.profile)}: ${advice}`);
+  }
   checkParams(given.params);
   if (given.limits !== undefined) checkLimits(given.limits);
 }

@@ -3,6 +3,7 @@ import { Driver } from "#driver/driver";
 import type { Engine } from "#driver/engine";
 import type { Address } from "#ip/address";
 import { Stack, type StackOptions } from "#stack/stack";
+import { PROFILES } from "#tcp/words/profiles";
 import { checkStackOptions, invalid } from "./arguments.ts";
 import { addressOf, prefixOf } from "./endpoint.ts";
 import { type Platform, TcpNetStack } from "./tcp-net-stack.ts";
@@ -70,7 +71,8 @@ function tellingOfTrace(stack: Stack): Engine {
 }
 
 function engineOptions(options: CreateStackOptions): Omit<StackOptions, "mtu"> {
-  const { params, limits, trace } = options;
+  const { limits, trace, profile } = options;
+  const params = profile === undefined ? options.params : { ...PROFILES[profile], ...options.params };
   const prefixes = several(options.address).map(prefixOf);
   if (prefixes.length === 0) throw invalid("a stack needs an address, such as 10.0.0.7/24");
   const kernel = several(options.kernelAddress).map(addressOf);

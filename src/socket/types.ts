@@ -14,6 +14,7 @@ import type { Limits } from "#stack/limits";
 import type { Stack } from "#stack/stack";
 import type { TcpInfo } from "#tcp/machine/info";
 import type { CongestionControlName, TcpParams } from "#tcp/words/params";
+import type { ProfileName } from "#tcp/words/profiles";
 import type { ConnectionError } from "./connection-error.ts";
 
 /** A host and a port. Printed as `10.0.1.5:7000` or `[fd00::5]:7000`. */
@@ -46,7 +47,9 @@ export interface StackSettings {
   readonly owned?: string;
   /** Makes everything random a function of it, ISNs included: for simulations and tests. Absent: the system's randomness. */
   readonly seed?: number;
-  /** Defaults of all connections; times here are µs, as in `TcpParams`. */
+  /** The stack whose rules all connections follow: "linux", "freebsd", "rfc9293", "rfc793". Absent: Linux' rules, with the exceptions that README names. */
+  readonly profile?: ProfileName;
+  /** Defaults of all connections, on top of the profile's; times here are µs, as in `TcpParams`. */
   readonly params?: Partial<TcpParams>;
   /** How much of everything there may be: `{ connections: 100 }`. */
   readonly limits?: Partial<Limits>;

@@ -241,6 +241,7 @@ function sessionFor(role: Role, options: DemoOptions): SessionOptions {
     max: undefined,
     simultaneous: false,
     fastOpen: false,
+    profile: undefined,
     strictTimestamps: false,
     timeout: undefined,
     send: undefined,

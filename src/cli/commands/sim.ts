@@ -7,12 +7,14 @@ import { type FlowResult, type TransferOptions, transfer } from "#sim/transfer";
 import { transferTable } from "#sim/transfer-table";
 import { CONGESTION_CONTROLS } from "#tcp/congestion/congestion";
 import type { TcpParams } from "#tcp/words/params";
+import { PROFILES } from "#tcp/words/profiles";
 import { fileError, usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
 import type { Flags } from "../flags.ts";
 import { impairment } from "../link-flags.ts";
 import { OutputClosed, outputFailure, print, STDOUT, writeWhole } from "../print.ts";
+import { profileOf } from "../profile.ts";
 import { refuseOverwriting } from "../same-file.ts";
 import { columnsOf, say } from "../terminal.ts";
 
@@ -98,7 +100,9 @@ function params(flags: Flags): Partial<TcpParams>[] {
   if (buffer < BUFFER_MIN || buffer > BUFFER_MAX) {
     throw usageError(`--buffer ${flags.text("buffer")} is out of range`, "", "say a size from 1k to 1G");
   }
+  const profile = profileOf(flags);
   const common: Partial<TcpParams> = {
+    ...(profile === undefined ? {} : PROFILES[profile]),
     receiveBuffer: buffer,
     receiveBufferMax: buffer,
     sendBuffer: buffer,

@@ -50,6 +50,14 @@ sim N="1000" SEED="1":
 fuzz N="1000000" SEED="1":
     bun test/fuzz/run.ts {{N}} {{SEED}}
 
+# the mutants of the stack, each hunted from seed 1 on (the test run begins with the seed that caught it last)
+mutants:
+    MUTANT_FROM_1=1 bun test test/mutants --timeout 600000
+
+# an expectation made wrong in every script of ours and every way (the test run takes a third of them)
+drill-mutants:
+    DRILL_MUTANTS=all bun test test/drill/mutants.test.ts --timeout 600000
+
 # docs/CONFORMANCE.md from its table
 conformance:
     bun test/conformance/generate.ts

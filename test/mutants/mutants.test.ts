@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { fileURLToPath } from "node:url";
 import { CHECKS } from "./checks.ts";
 import { MUTANTS } from "./mutants.ts";
+import { CAUGHT_BY } from "./seeds.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** Seconds of processor time that a hunt may take; most take one. */
@@ -24,7 +25,7 @@ async function hunt(name: string): Promise<string> {
 
 describe("a stack with one rule broken is caught", () => {
   for (const { name } of MUTANTS) {
-    test.concurrent(
+    test(
       name,
       async () => {
         const by = await hunt(name);
@@ -48,4 +49,6 @@ test("mutants have names of their own, and change something", () => {
   expect(new Set(MUTANTS.map(({ name }) => name)).size).toBe(MUTANTS.length);
   expect(MUTANTS.length).toBeGreaterThanOrEqual(15);
   for (const { find, replace } of MUTANTS) expect(replace).not.toBe(find);
+  const names = MUTANTS.map(({ name }) => name);
+  expect(Object.keys(CAUGHT_BY).filter((name) => !names.includes(name))).toEqual([]);
 });

@@ -2,8 +2,8 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Job } from "./job.ts";
 
-/** Files that run when nothing else does: they compare real time with a kernel's, or use every processor themselves. */
-const ALONE = new Set(["test/kernel/kernel.test.ts", "test/mutants/mutants.test.ts"]);
+/** Files that run when nothing else does: they compare real time with a kernel's. */
+const ALONE = new Set(["test/kernel/kernel.test.ts"]);
 
 /** Seconds of the slow files on two quiet processors, for the first run on a machine; each run measures them anew. */
 const SECONDS: Readonly<Record<string, number>> = {

@@ -1,10 +1,11 @@
 /** The demo's program in its private network, and the one outside that waits for it: neither outlives the other. */
 import { writeSync } from "node:fs";
+import { dirname } from "node:path";
 import { controlFolder, controlPath, makeRoom, prepareFolder, releaseFolder } from "#chaos/control-path";
 import { ownEnvironment } from "#ffi/environment";
 import { CliError } from "./cli-error.ts";
 import { EXIT_FAILURE, EXIT_SIGHUP, EXIT_SIGINT, EXIT_SIGTERM } from "./exit-codes.ts";
-import { DEMO_INSIDE, DEMO_SOCKET } from "./isolation.ts";
+import { DEMO_INSIDE, DEMO_SOCKET, toldInside } from "./isolation.ts";
 import { selfCommand } from "./program.ts";
 
 /** Runs this very program again inside of the network. */
@@ -93,6 +94,7 @@ export function sayGoodbye(): void {
   try {
     writeSync(GOODBYE_FD, GOODBYE);
   } catch {
-    // The program outside was killed.
+    // The program outside was killed, and cannot take the socket's folder away.
+    releaseFolder(dirname(toldInside(DEMO_SOCKET) ?? ""));
   }
 }

@@ -1,7 +1,8 @@
 /** The demo: nothing is stored, nothing is left behind however it ends, and it says how far it is. */
 import { expect } from "bun:test";
-import { mkdirSync, readdirSync, readFileSync } from "node:fs";
-import { HOST, type Lab, labTest, PEER, type Running, TCPNET } from "./lab.ts";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { builtProgram } from "../support/built-program.ts";
+import { HOST, type Lab, labTest, labTestWith, PEER, type Running, TCPNET } from "./lab.ts";
 
 const slow = (lab: Lab, ...flags: string[]) => lab.tcpnet("demo", "--rate", "2mbit", "--size", "10M", ...flags);
 
@@ -9,7 +10,7 @@ const slow = (lab: Lab, ...flags: string[]) => lab.tcpnet("demo", "--rate", "2mb
 async function family(
   demo: Running,
 ): Promise<{ outer: number; fork: number; inner: number; host: number; peer: number }> {
-  await demo.gives(2_000);
+  while (!demo.stdout.includes("open ")) await demo.gives(demo.stdout.length + 1);
   const outer = demo.child.pid;
   const [fork] = childrenOf(outer);
   const [inner] = childrenOf(fork!);
@@ -75,6 +76,28 @@ labTest(
     }
   },
   { netup: null },
+);
+
+labTestWith(
+  ["setpriv"],
+  "a user who may open /dev/net/tun has the demo in a network of its own, too, and its link can be changed",
+  async (lab) => {
+    // Bun and the source may lie where only their user gets.
+    const binary = lab.file("tcpnet");
+    copyFileSync(await builtProgram(), binary);
+    chmodSync(lab.folder, 0o755);
+    const user = ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", binary];
+    await lab.ns.must(["sh", "-c", "mknod -m 666 /run/tun c 10 200 && mount --bind /run/tun /dev/net/tun"]);
+    const demo = lab.start(...user, "demo", "--rate", "1mbit", "--size", "10M");
+    const all = await family(demo);
+    const changed = await lab.ns.run([...user, "link", "set", "rate 100mbit", "--dev", "demo"]);
+    expect([changed.code, changed.stdout]).toEqual([0, expect.stringMatching(/^rate 100mbit/)]);
+    const { code, stdout } = await demo.ended;
+    expect([code, stdout.toString()]).toEqual([0, expect.stringContaining("unshare --user --map-root-user --net")]);
+    await gone(Object.values(all));
+    expect(existsSync("/tmp/tcpnet-54321")).toBe(false);
+  },
+  { netup: null, root: true },
 );
 
 labTest(

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Namespace, netTestWith, ROOT } from "../support/netns.ts";
+import { testUnless } from "../support/test-unless.ts";
 import type { Tool } from "../support/tools.ts";
 
 export const HOST = ["host", "tun0", "10.0.0.1/24", "10.0.1.5"] as const;
@@ -139,6 +140,8 @@ export interface LabOptions {
   /** Flags for netup; null if it is not to run. */
   readonly netup?: readonly string[] | null;
   readonly limitMs?: number;
+  /** Only root can do what the test does: make device nodes, become another user. */
+  readonly root?: boolean;
 }
 
 /** A test in a lab that netup has prepared. */
@@ -163,7 +166,9 @@ export function labTestWith(
       rmSync(folder, { recursive: true, force: true });
     }
   };
-  netTestWith(needs, name, inNamespace, options.limitMs);
+  const lacksRoot = options.root === true && process.getuid?.() !== 0;
+  if (lacksRoot) testUnless("it needs root", name, () => {});
+  else netTestWith(needs, name, inNamespace, options.limitMs);
 }
 
 /** Both ended well; else what they said is the message. */

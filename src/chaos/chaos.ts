@@ -16,7 +16,7 @@ import * as ipv6 from "#wire/ipv6";
 import type { LinkCounts } from "./control.ts";
 import type { Mirror } from "./mirror.ts";
 
-export const CHAOS_CROSSED = mark("chaos.crossed", "handed to the link to the other device");
+export const CHAOS_CROSSED = mark("chaos.crossed", "sent over the link to the other device");
 export const CHAOS_LOCAL = mark(
   "chaos.local",
   "not for the other side: multicast, broadcast, link-local, or no IP at all",

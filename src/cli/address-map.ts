@@ -5,17 +5,17 @@ export function addressMap(e: Endpoint, port: number, mtu: number, ownPrefix = f
   const me = `  me      ${e.local}`;
   const width = Math.max(me.length, 24) + 3;
   const first = `${me.padEnd(width)}this stack, in user space, behind ${e.tun}`;
-  const more = ownPrefix ? [`${" ".repeat(width)}and every other address of ${networkOf(e)} but the kernel's`] : [];
-  const kernel = `${`  kernel  ${e.kernel.address}`.padEnd(width)}the machine's end of ${e.tun}: ${networkOf(e)}, mtu ${mtu}`;
+  const more = ownPrefix ? [`${" ".repeat(width)}and every other address of ${networkOf(e)} except the kernel's`] : [];
+  const kernel = `${`  kernel  ${e.kernel.address}`.padEnd(width)}the kernel's address on ${e.tun}: ${networkOf(e)}, mtu ${mtu}`;
   const name = e.role === "host" ? "peer" : "host";
   const far = e.remote === null ? "anybody" : bracketed(e.remote.toString(), e.role === "peer" ? port : 0);
   const how = e.toKernel
-    ? "a program of this machine"
+    ? "a program on this machine"
     : e.remote === null
       ? `may connect to ${bracketed(e.local.toString(), port)}`
       : e.role === "peer"
-        ? "the other stack, through the kernel's forwarding"
-        : `the only one let in, to ${bracketed(e.local.toString(), port)}`;
+        ? "the other stack; the kernel forwards packets to it"
+        : `the only one that may connect to ${bracketed(e.local.toString(), port)}`;
   return [first, ...more, kernel, `${`  ${name}    ${far}`.padEnd(width)}${how}`];
 }
 

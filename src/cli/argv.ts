@@ -69,15 +69,15 @@ export function shield(
     const again = seen.has(shape.name);
     seen.add(shape.name);
     if (!shape.takesValue) {
-      if (value !== undefined) throw usageError(`--${shape.name} takes no value`, `"${word}" gives it one`);
+      if (value !== undefined) throw usageError(`--${shape.name} takes no value`, `but "${word}" has one`);
       if (!again) out.push(shape.name.startsWith("no-") ? `--${shape.name}` : `--${shape.name}=true`);
       continue;
     }
     const given = value ?? words.shift();
     if (given === undefined || (value === undefined && isFlag(given, shapes))) {
-      throw usageError(`--${shape.name} needs a value`, given === undefined ? "" : `"${given}" is a flag itself`);
+      throw usageError(`--${shape.name} needs a value`, given === undefined ? "" : `"${given}" is another flag`);
     }
-    if (given === "") throw usageError(`--${shape.name} needs a value`, "what was given is empty");
+    if (given === "") throw usageError(`--${shape.name} needs a value`, "the given value is empty");
     out.push(`--${shape.name}=${SHIELD}${given}`);
   }
   return out;

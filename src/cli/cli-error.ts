@@ -67,7 +67,7 @@ export function inWords(error: unknown): CliError {
       return usageError(error.message);
   }
   if (code !== "") return fileError(named.path, code, error.message, useOf(named.syscall));
-  return new CliError(EXIT_FAILURE, `a defect in tcpnet: ${error.message}`, error.stack ?? "", "please report it");
+  return new CliError(EXIT_FAILURE, `this is a bug in tcpnet: ${error.message}`, error.stack ?? "", "please report it");
 }
 
 /** What was to be done with a file. */
@@ -79,21 +79,21 @@ function useOf(call: unknown): FileUse {
 
 const FILE_WORDS: Readonly<Record<string, string>> = {
   ENOENT: "it does not exist",
-  EACCES: "you may not open it",
+  EACCES: "you have no permission to open it",
   EISDIR: "it is a directory",
-  ENOTDIR: "a part of its path is no directory",
+  ENOTDIR: "part of its path is not a directory",
   ENOSPC: "the disk is full",
   EDQUOT: "your disk quota is used up",
-  EFBIG: "the file grew beyond what is allowed",
+  EFBIG: "the file has reached the size limit",
   EROFS: "the file system is read-only",
   EIO: "the disk reported an error",
-  EMFILE: "this program may open no more files: ulimit -n 1024",
-  ENFILE: "this machine may open no more files",
+  EMFILE: "too many open files: raise the limit with ulimit -n",
+  ENFILE: "the system has too many open files",
 };
 
 /** What an operation on a file says when the system refuses it. */
 export function fileError(path: unknown, code: string, message: string, use: FileUse = "open"): CliError {
-  const missing = code === "ENOENT" && use === "write" ? "the folder it is to lie in does not exist" : undefined;
+  const missing = code === "ENOENT" && use === "write" ? "its folder does not exist" : undefined;
   const words = missing ?? FILE_WORDS[code] ?? message;
   const exit = PERMISSION.has(code) ? EXIT_PERMISSION : EXIT_FAILURE;
   if (typeof path !== "string") return new CliError(exit, message, words === message ? "" : words);

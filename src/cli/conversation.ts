@@ -52,7 +52,7 @@ export class Conversation {
     this.#voice.event("open", facts, `open ${socket.localAddress} ⇄ ${socket.remoteAddress}`);
     this.#voice.event("agreed", {}, `· ${agreedText(info)}`);
     const pipe = service.kind === "pipe";
-    if (pipe && ends.typing) this.#voice.event("hint", {}, "· type text; Ctrl-D closes your direction, Ctrl-C ends");
+    if (pipe && ends.typing) this.#voice.event("hint", {}, "· type text; Ctrl-D ends what you send, Ctrl-C closes");
     const stop = this.#showProgress(pipe && ends.typing, pipe && ends.shown);
     try {
       // A keyboard may be waited for when all else is over: a reset is told at once, and so is the end after Ctrl-C.
@@ -117,7 +117,7 @@ export class Conversation {
     });
     const back = receive(this.socket, shown ? this.#belowProgress(sink) : sink, this.received).then(() => {
       if (typing && sending && !this.#stopped)
-        this.#voice.event("hint", {}, "· the other side is done; Ctrl-D closes yours, Ctrl-C ends");
+        this.#voice.event("hint", {}, "· the other side has finished; Ctrl-D finishes yours, Ctrl-C closes");
     });
     await Promise.all([out, back]);
   }

@@ -68,14 +68,14 @@ function directionText({ from, to, bytes, bits_per_second, retransmits, equal }:
 /** @param complete whether the capture has every packet. */
 function tellNext({ impairment, write }: DemoOptions, complete: boolean): void {
   const rows: [string, string][] = [
-    [`sudo ${programName} netup`, "for real; then in two terminals"],
+    [`sudo ${programName} netup`, "for real: then, in two terminals"],
     [`sudo ${programName} host ${LAB.host.join(" ")}`, ""],
     [`sudo ${programName} peer ${LAB.peer.join(" ")}`, ""],
   ];
   if (write === undefined) rows.unshift([`${programName} demo -w demo.pcapng`, "then: wireshark demo.pcapng"]);
-  else if (write !== "-" && complete) rows.unshift([`wireshark ${write}`, "each packet, with its reason"]);
+  else if (write !== "-" && complete) rows.unshift([`wireshark ${write}`, "every packet with its reason"]);
   if (impairment === null) {
-    rows.unshift([`${programName} demo --loss 1% --delay 20ms`, "what a bad link does, and why"]);
+    rows.unshift([`${programName} demo --loss 1% --delay 20ms`, "see what a bad link does, and why"]);
   }
   const shown = rows.map(([command, words]) => [forUser(command), words] as const);
   const width = Math.max(...shown.map(([command]) => command.length));

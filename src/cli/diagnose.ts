@@ -24,7 +24,7 @@ export function obstacle({ role, tun, kernel, remote, toKernel, inMemory, isNewD
   const others = Object.values(LAB).some(([name]) => name === tun) ? "" : ` --ifs ${tun},OTHER`;
   const fix = `sudo ${programName} netup${others}${kernel.family === 6 ? " --v6" : ""}`;
   if (!forwards(tun, kernel.family)) {
-    return { what: `forwarding is off on ${tun}: the kernel passes nothing between the stacks`, fix };
+    return { what: `forwarding is off on ${tun}: the kernel does not pass packets between the stacks`, fix };
   }
   return null;
 }
@@ -34,10 +34,10 @@ export function obstacleAfterSilence(e: Endpoint): Obstacle {
   const found = obstacle(e);
   if (found !== null) return found;
   const other = e.role === "host" ? "peer" : "host";
-  if (e.toKernel) return { what: "no program of this machine answered", fix: `is it listening on ${e.remote}?` };
+  if (e.toKernel) return { what: "no program on this machine answered", fix: `is it listening on ${e.remote}?` };
   return {
-    what: `the ${other} may not be running, may use another port or address, or a firewall drops what is forwarded`,
-    fix: `start the ${other}; ${programName} status shows what stands between`,
+    what: `the ${other} is not running, uses another port or address, or a firewall drops the packets`,
+    fix: `start the ${other}; ${programName} status shows devices, routes and firewalls`,
   };
 }
 
@@ -52,7 +52,7 @@ export function netupDevices(): string[] {
 export function noWay({ role }: Endpoint): Obstacle {
   const other = role === "host" ? "peer" : "host";
   return {
-    what: `no device here leads to that address, a firewall rejects, or it is not the ${other}'s`,
+    what: `no route here leads to that address, a firewall rejects the packets, or the ${other} has another address`,
     fix: `${programName} status shows devices, routes and firewalls`,
   };
 }

@@ -50,7 +50,7 @@ export function onKernel(options: Options): Player {
   if ("refused" in way)
     throw new CliError(
       EXIT_PERMISSION,
-      "--kernel needs a network of its own, and can have none here",
+      "--kernel needs a private network, which this system does not allow",
       way.refused,
       `run it as root on a machine with TUN devices, or without --kernel: ${programName} drill`,
     );

@@ -48,7 +48,7 @@ export function endpoint(
   const example = role === "host" ? `host ${tun} 10.0.0.1/24 10.0.1.5` : `peer ${tun} 10.0.1.1/24 10.0.0.7`;
   if (far.family !== kernel.family) {
     throw usageError(
-      `${far} and ${kernel} are of different families`,
+      `${far} and ${kernel} are of different IP versions`,
       `the device has IPv${kernel.family}, the remote is IPv${far.family}`,
       `for example: ${example}`,
     );
@@ -56,19 +56,19 @@ export function endpoint(
   const owner = far.equals(kernel.address) ? tun : kernelAddresses(far.toString());
   if (owner !== undefined && words.kernel !== true) throw kernelsOwn(role, far, owner, kernel);
   if (owner === undefined && words.kernel === true) {
-    const why = "--kernel is for talking to a program of this machine";
-    throw usageError(`${far} is no address of this machine`, why, `leave --kernel out, or say ${kernel.address}`);
+    const why = "--kernel connects to a program on this machine";
+    throw usageError(`${far} is not an address of this machine`, why, `leave out --kernel, or say ${kernel.address}`);
   }
   const inside = kernel.contains(far) && owner === undefined;
   if (inside && role === "peer") {
     throw usageError(
-      `${far} lies inside ${kernel}, this side's own prefix`,
-      "peer connects to the stack behind the other device",
+      `${far} is in this side's own subnet, ${kernel.subnet}`,
+      "peer connects to the stack on the other device",
       `for example: ${example}`,
     );
   }
   if (inside && words.local !== undefined) {
-    throw usageError(`${far} and --local both name the stack's own address`, `${far} lies inside ${kernel}`, example);
+    throw usageError(`${far} and --local both name the stack's own address`, `${far} is in ${kernel.subnet}`, example);
   }
   const own = words.local ?? (inside ? words.remote : undefined);
   const local = own === undefined ? defaultLocal(kernel, role) : readLocal(own, kernel, role);
@@ -90,9 +90,9 @@ function kernelsOwn(role: Role, far: Address, owner: string, kernel: Prefix): Er
   return usageError(
     `${far} is the kernel's own address on ${owner}, not the other stack's`,
     role === "peer"
-      ? "the kernel would answer for itself: an RST, or a program of this machine"
-      : "packets from the other stack bear that stack's address, not the kernel's",
-    `name the ${other}'s stack, say ${guess}; or add --kernel to talk to a program of this machine`,
+      ? "the kernel itself would answer, or a program on this machine"
+      : "packets of the other stack have that stack's address, not the kernel's",
+    `give the address of the ${other}'s stack, such as ${guess}; or add --kernel to talk to a program on this machine`,
   );
 }
 
@@ -100,7 +100,7 @@ function kernelsOwn(role: Role, far: Address, owner: string, kernel: Prefix): Er
 export function readTun(text: string): string {
   const bytes = Buffer.byteLength(text);
   if (bytes > 0 && bytes < 16 && !/[/:%\s\p{Cc}]/u.test(text) && text !== "." && text !== "..") return text;
-  const why = "a name is 1 to 15 bytes without slashes, colons, percent signs, blanks and control characters";
+  const why = "a name has 1 to 15 bytes, without blanks, control characters, slashes, colons and percent signs";
   throw usageError(`"${text}" is not a valid device name`, why, "for example tun0");
 }
 
@@ -131,11 +131,11 @@ function notAnAddress(text: string, name: string): Error {
   const [, alone, port] = /^([\d.]+|\[.*\]):(\d+)$/.exec(text) ?? [];
   if (port !== undefined) {
     const bare = alone!.replace(/^\[|\]$/g, "");
-    return usageError(`${name} "${text}" has a port`, "an address alone belongs here", `say ${bare} --port ${port}`);
+    return usageError(`${name} "${text}" has a port`, "only an address belongs here", `say ${bare} --port ${port}`);
   }
   if (text.includes("/")) {
     const bare = text.slice(0, text.indexOf("/"));
-    return usageError(`${name} "${text}" has a prefix length`, "an address alone belongs here", `say ${bare}`);
+    return usageError(`${name} "${text}" has a prefix length`, "only an address belongs here", `say ${bare}`);
   }
   return usageError(`${name} "${text}" ${addressReason(text)}`, "", `say ${addressHint(text)}`);
 }
@@ -144,16 +144,16 @@ function readLocal(text: string, kernel: Prefix, role: Role): Address {
   const local = readAddress(text, "--local");
   const example = `for example --local ${defaultLocal(kernel, role)}`;
   if (local.equals(kernel.address)) {
-    throw usageError(`${local} is the kernel's own address`, "the stack is another host of the prefix", example);
+    throw usageError(`${local} is the kernel's own address`, "the stack needs another address in the subnet", example);
   }
   if (!kernel.contains(local)) {
-    const why = "the kernel sends only that prefix to this device";
-    throw usageError(`--local ${local} does not lie in ${kernel.subnet}`, why, example);
+    const why = "the kernel sends only that subnet's packets to this device";
+    throw usageError(`--local ${local} is not in ${kernel.subnet}`, why, example);
   }
   if (!kernel.isUsable(local)) {
     throw usageError(
       `--local ${local} is the first or the last address of ${kernel.subnet}`,
-      "no host may have it",
+      "no host can use it",
       example,
     );
   }

@@ -78,7 +78,7 @@ function sentFile(path: string, keep: boolean): Reader {
   const kind = kindOf(fd);
   if (keep && kind === "stream") {
     closeSync(fd);
-    const why = "a pipe can be read only once, and each client would have to be sent all of it";
+    const why = "a pipe can be read only once, but every client gets the whole data";
     throw usageError(`--keep cannot send ${path} to every client`, why, "send a file, or leave out --keep");
   }
   const rereads = keep && (kind === "file" || kind === "disk");
@@ -98,7 +98,7 @@ function reader(fd: number, path: string, start: number | null, sendsWhole: bool
     source: () => shared ?? new FileSource(fd, path, start),
     leave: () => shared?.leave(),
     get exhausted() {
-      return shared?.isSpent && shared.bytes > 0 ? `${path} has been sent to the end` : "";
+      return shared?.isSpent && shared.bytes > 0 ? `all of ${path} has been sent already` : "";
     },
     sendsWhole,
     close,

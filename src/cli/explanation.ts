@@ -61,9 +61,9 @@ export class Explanation {
       this.#voice.lines("events", facts, []);
       return false;
     }
-    const left = lost > 0 ? `, ${lost} left out: the reader was too slow` : "";
+    const left = lost > 0 ? `, ${lost} were dropped because the reader was too slow` : "";
     const where = this.#path === "-" ? "standard output" : this.#path;
-    this.#voice.lines("events", facts, [`  events  ${events} events${left} in ${where}`]);
+    this.#voice.lines("events", facts, [`  events  ${events} events written to ${where}${left}`]);
     return true;
   }
 }

@@ -17,10 +17,10 @@ export function openFailure(error: ConnectionError, heard: ConnectionError | nul
   const what = error.message;
   const other = e.role === "host" ? "peer" : "host";
   if (error.code === "ECONNREFUSED") {
-    const why = `an RST answered our SYN: nothing there listens on this port, or ${e.local} is not let in`;
+    const why = `the SYN was answered with RST: no program listens on this port, or ${e.local} may not connect`;
     const fix = e.toKernel
       ? "start the program first"
-      : `check the port and the address on both sides (${other} --any lets everybody in)`;
+      : `check port and address on both sides (${other} --any lets anybody connect)`;
     return new CliError(EXIT_REFUSED, what, why, fix);
   }
   // What was heard from a router is worth more than silence.
@@ -45,14 +45,14 @@ export function transferFailure(error: ConnectionError, e: Endpoint): CliError {
       return new CliError(
         EXIT_RESET,
         error.message,
-        `the ${other} ended it at once (Ctrl-C twice, a crash), or it closed while data came`,
+        `the ${other} was ended (Ctrl-C twice, a crash), or closed before it had read all data`,
       );
     case "ETIMEDOUT":
       return new CliError(
         EXIT_TRANSFER_TIMEOUT,
         error.message,
-        `the ${other} vanished, or the way to it did`,
-        `${programName} status shows what stands between`,
+        `the ${other} or the path to it has gone`,
+        `${programName} status shows devices, routes and firewalls`,
       );
     case "ENETDOWN":
       return deviceGone(e);
@@ -62,5 +62,5 @@ export function transferFailure(error: ConnectionError, e: Endpoint): CliError {
 }
 
 export function deviceGone({ tun }: Endpoint): CliError {
-  return new CliError(EXIT_FAILURE, `${tun} vanished`, "somebody removed the device (netdown?) while it was in use");
+  return new CliError(EXIT_FAILURE, `${tun} vanished`, "the device was removed while it was in use (by netdown?)");
 }

@@ -14,7 +14,7 @@ export function agreedText({ mss, sack, timestamps, wscale, rtt, synData }: Sock
   const scale = wscale === null ? "no window scale" : `window scale ${wscale.send}/${wscale.receive}`;
   const words = [`mss ${mss}`, sack ? "sack" : "no sack", timestamps ? "timestamps" : "no timestamps", scale];
   if (rtt > 0) words.push(`handshake ${timeText(rtt)}`);
-  if (synData) words.push("data with the SYN");
+  if (synData) words.push("data in the SYN");
   return words.join(", ");
 }
 
@@ -40,7 +40,7 @@ export function rttText(rtt: number): string {
 /** The end of a connection. */
 export function summaryLines(info: TcpInfo, sent: Amount, received: Amount): string[] {
   const { rtt, minRtt, congestionControl } = info;
-  const trip = rtt > 0 ? `${timeText(rtt)} (least ${timeText(minRtt)})` : "not measured";
+  const trip = rtt > 0 ? `${timeText(rtt)} (smallest ${timeText(minRtt)})` : "not measured";
   return [
     `        sent      ${flowText(sent)}`,
     `        received  ${flowText(received)}`,

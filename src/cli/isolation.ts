@@ -13,7 +13,7 @@ export function isolation({ processes = false } = {}): Isolation {
     accessSync("/dev/net/tun", constants.R_OK | constants.W_OK);
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
-    return { refused: missing ? "there is no /dev/net/tun here" : "/dev/net/tun may be opened by root only" };
+    return { refused: missing ? "there is no /dev/net/tun here" : "only root may open /dev/net/tun" };
   }
   const [unshare, ip] = ["unshare", "ip"].map(findTool);
   if (!unshare || !ip) return { refused: `the program ${unshare ? "ip" : "unshare"} is missing` };
@@ -31,7 +31,9 @@ export function isolation({ processes = false } = {}): Isolation {
     if (tried.exitCode === 0) return { command: way };
     said ||= tried.stderr.toString().trim().split("\n")[0]!;
   }
-  return { refused: `this system allows no network namespace with a TUN device${said === "" ? "" : ` (${said})`}` };
+  return {
+    refused: `this system does not allow a network namespace with a TUN device${said === "" ? "" : ` (${said})`}`,
+  };
 }
 
 /** Set for the demo inside of its private network: how it was had. There anybody may look like root. */

@@ -27,7 +27,7 @@ export async function controlLink(device: Device, path: string | undefined, voic
       set: (profiles) => {
         device.set(profiles, monotonic());
         const link = linksText(profiles);
-        voice.event("link", { link }, `· from now on the link is: ${link}`);
+        voice.event("link", { link }, `· the link is now: ${link}`);
       },
       counts,
     },
@@ -36,7 +36,7 @@ export async function controlLink(device: Device, path: string | undefined, voic
     const refused = socketError(socket, error);
     if (path !== undefined) throw refused;
     const { what, why } = refused;
-    voice.event("link-fixed", { socket, why }, `· the link stays as it is: ${what} (${why})`);
+    voice.event("link-fixed", { socket, why }, `· the link cannot be changed later: ${what} (${why})`);
     return null;
   });
   if (stop !== null) {
@@ -63,7 +63,7 @@ export function socketError(path: string, error: Error & { code?: string }): Cli
   const words = error.code === undefined ? new CliError(EXIT_NOT_READY, "", error.message) : inWords(error);
   const why = error.code === "ENOENT" ? "its folder does not exist" : words.why || words.what;
   const code = words.exitCode === EXIT_PERMISSION ? EXIT_PERMISSION : EXIT_NOT_READY;
-  return new CliError(code, `the control socket ${path} could not be created`, why, "say another: --socket PATH");
+  return new CliError(code, `the control socket ${path} could not be created`, why, "choose another: --socket PATH");
 }
 
 /** What to type to reach the link that listens there. */

@@ -51,7 +51,7 @@ export function impairment(flags: Flags): Impairment | null {
   const seed = flags.whole("seed", 0, 0xffff_ffff) ?? Math.floor(Math.random() * 100_000);
   if (!asked) return null;
   if (flags.text("loss") !== undefined && flags.text("loss-ge") !== undefined) {
-    throw usageError("--loss and --loss-ge exclude each other", "each is the whole model of loss", "give one of them");
+    throw usageError("--loss and --loss-ge exclude each other", "each of them sets the loss", "give one of them");
   }
   checkComplete(profiles);
   return { profiles, seed, text: `${linksText(profiles)}, seed ${seed}`, traces };
@@ -62,7 +62,7 @@ export function refuseLoneSeed(flags: Flags, link: Impairment | null): void {
   if (link !== null || flags.text("seed") === undefined) return;
   throw usageError(
     "--seed needs a link flag",
-    "it repeats what a bad link does, and this one is perfect",
+    "it repeats the random losses of a link, and there is no link",
     "add --loss 1%",
   );
 }

@@ -67,7 +67,7 @@ async function dispatch(given: readonly string[]): Promise<number> {
   const most = cli.matchedCommand!.args;
   const extra = cli.args[most.length];
   if (extra !== undefined && most.at(-1)?.variadic !== true) {
-    const what = `${command.name} has no use for "${unshield(extra)}"`;
+    const what = `${command.name} takes no argument "${unshield(extra)}"`;
     throw usageError(what, "", `for example: ${asTyped(command.examples[0])}`);
   }
   if (command.movesPackets === true) await withoutLastCompiler(given);

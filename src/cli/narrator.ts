@@ -120,8 +120,8 @@ export class Narrator {
     const length = trace.b[i]!;
     const text =
       before === RESENT_TOLD
-        ? "→ …          more is resent; the summary counts it"
-        : `→ ${counted(length, "byte")} at ${seq} ${markMeaning(cause)}`;
+        ? "→ …          more retransmissions; the summary counts them"
+        : `→ ${length} B at ${seq} ${markMeaning(cause)}`;
     this.#voice.event("resent", { connection: id, seq, length, cause: markName(cause) }, text, this.#time(trace, i));
   }
 

@@ -62,9 +62,9 @@ export async function endCapture(
     voice.lines("capture", facts, []);
     return false;
   }
-  const left = dropped > 0 ? `, ${dropped} left out: the reader was too slow` : "";
+  const left = dropped > 0 ? `, ${dropped} were dropped because the reader was too slow` : "";
   const where = path === "-" ? "standard output" : `${path}   wireshark --disable-protocol gryphon ${path}`;
-  voice.lines("capture", facts, [`  capture ${packets} packets${left} in ${where}`]);
+  voice.lines("capture", facts, [`  capture ${counted(packets, "packet")} written to ${where}${left}`]);
   return true;
 }
 

@@ -72,9 +72,9 @@ function refuseForeign({ name, alias }: Link): void {
   if (alias.startsWith(ALIAS)) return;
   throw new CliError(
     EXIT_NOT_READY,
-    `${name} is not ours`,
-    "a device of that name is there already, and netup did not make it",
-    `take another name, or say --force if you made it; ${programName} status shows it`,
+    `${name} was not created by netup`,
+    "a device with this name exists, and another program may use it",
+    `use another name, or --force if the device is yours; ${programName} status shows it`,
   );
 }
 
@@ -86,8 +86,8 @@ function refuseOtherAddress({ name, alias, addresses }: Link, kernel: Prefix): v
   throw new CliError(
     EXIT_NOT_READY,
     `${name} has ${has.join(", ")}, not ${kernel}`,
-    "netup made it so, and its routes and rules are for that address",
-    `say ${has[0]}; for another: sudo ${programName} netdown, then netup --addresses`,
+    "netup set it up with that address, with routes and firewall rules for it",
+    `use ${has[0]}; to change it: sudo ${programName} netdown, then netup --addresses`,
   );
 }
 

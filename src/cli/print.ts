@@ -10,7 +10,7 @@ export class OutputClosed extends Error {
   override readonly name = "OutputClosed";
 
   constructor(path: string) {
-    super(`nobody reads ${path} any more`);
+    super(`the reader of ${path} has gone`);
   }
 }
 

@@ -59,8 +59,8 @@ function refusal(first: FileInUse, second: FileInUse): Error {
   const [read, written] = first.use === "read" ? [first, second] : [second, first];
   const what = `${first.name} and ${second.name} are the same file`;
   if (read.use === "read")
-    return usageError(what, `${written.name} would overwrite what is to be read`, "name another file");
-  return usageError(what, "each would overwrite what the other writes", "name another file");
+    return usageError(what, `${written.name} would overwrite the data that is to be read`, "name another file");
+  return usageError(what, "each would overwrite the other", "name another file");
 }
 
 function identityOf(at: string | number): Identity | null {

@@ -70,8 +70,8 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
   const simultaneous = flags.has("simultaneous");
   if (service.kind !== "pipe" && (send !== undefined || recv !== undefined)) {
     throw usageError(
-      `--${service.kind} and files exclude each other`,
-      `with --${service.kind} no file is read or written`,
+      `--${service.kind} cannot be used with --send or --recv`,
+      `--${service.kind} does not read or write files`,
     );
   }
   const events = flags.text("events");
@@ -80,7 +80,7 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
   refuseLoneSeed(flags, link);
   const socket = flags.text("socket");
   if (socket !== undefined && link === null) {
-    throw usageError("--socket is for a link that can be changed", "this one has none", "add --link clear");
+    throw usageError("--socket needs a link flag", "it names the control socket of the link", "add --link clear");
   }
   const keep = flags.has("keep");
   const where = endpoint(role, {
@@ -92,7 +92,7 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
     kernel: flags.has("kernel"),
   });
   if (simultaneous && (where.remote === null || keep)) {
-    throw usageError("--simultaneous needs one remote", "both sides open actively, to an address that each knows");
+    throw usageError("--simultaneous needs one remote", "both sides connect, so each must know the other's address");
   }
   const serves = keep || (role === "host" && service.kind !== "pipe" && service.kind !== "verify");
   return {
@@ -154,8 +154,8 @@ function maxOf(flags: Flags, serves: boolean): number | undefined {
   const max = flags.whole("max", 1, CONNECTIONS_MAX);
   if (max === undefined || serves) return max;
   throw usageError(
-    "--max is for a host that serves many",
-    "this one ends after its first connection",
+    "--max needs --keep or --echo",
+    "without them, host ends after its first connection",
     "add --keep or --echo",
   );
 }

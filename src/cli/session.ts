@@ -135,7 +135,7 @@ export class Session {
     } catch (error) {
       if (this.#shutdown.asked !== 0) return this.#shutdown.asked;
       if (!(error instanceof OutputClosed)) throw error;
-      this.#voice.event("output-closed", {}, `· ${error.message}: what came after is lost`);
+      this.#voice.event("output-closed", {}, `· ${error.message}: data after this is lost`);
       return EXIT_SIGPIPE;
     }
     return this.#shutdown.asked;
@@ -240,8 +240,8 @@ export class Session {
     const dropped = limit + full;
     const words = [
       `served ${counted(served, "connection")}`,
-      ...(failed === 0 ? [] : [`${failed} of them did not end in order`]),
-      ...(dropped === 0 ? [] : [`dropped ${counted(dropped, "SYN")} for want of room`]),
+      ...(failed === 0 ? [] : [`${failed} of them failed`]),
+      ...(dropped === 0 ? [] : [`dropped ${counted(dropped, "SYN")} for lack of room`]),
     ];
     this.#voice.tellCounts();
     this.#voice.event("served", { served, failed, dropped }, `· ${words.join(", ")}`);
@@ -286,14 +286,14 @@ export class Session {
     );
     try {
       await conversation.run(service, this.#ends, this.#options.fastOpen);
-      conversation.tellSummary("closed in order by both sides");
+      conversation.tellSummary("closed by both sides");
       await this.#linger(conversation);
     } catch (error) {
       if (this.#shutdown.asked !== 0 || this.#broken !== null) {
         await socket.closed.catch(() => {});
         await turn();
         if (opened) conversation.tellSummary("ended by this side");
-        else conversation.tellEnd("given up before it was open");
+        else conversation.tellEnd("given up before the connection was open");
         return;
       }
       if (!(error instanceof ConnectionError)) {
@@ -305,7 +305,7 @@ export class Session {
         throw error;
       }
       if (!opened) throw openFailure(error, socket.softError, e);
-      conversation.tellSummary("ended before its time");
+      conversation.tellSummary("ended early");
       throw transferFailure(error, e);
     } finally {
       this.#active.delete(conversation);
@@ -317,7 +317,7 @@ export class Session {
     const why = this.#ends.exhausted;
     if (why === "" || this.#toldExhausted) return;
     this.#toldExhausted = true;
-    this.#voice.warn({ what: "this connection and later ones are sent nothing", why, fix: "" });
+    this.#voice.warn({ what: "nothing is sent to this client and later ones", why, fix: "" });
   }
 
   /**
@@ -329,7 +329,7 @@ export class Session {
     const { state, retransTotal, duplicatesReceived, outOfOrderReceived, rto } = socket.info();
     const lossy = this.#options.impairment !== null || retransTotal + duplicatesReceived + outOfOrderReceived > 0;
     if (state !== "TIME-WAIT" || !lossy || this.#options.keep) return;
-    this.#voice.event("linger", {}, "· TIME-WAIT for a moment: the last ACK may have been lost");
+    this.#voice.event("linger", {}, "· staying in TIME-WAIT for a moment, in case the last ACK was lost");
     await Promise.race([Bun.sleep(Math.min(Math.max((3 * rto) / 1000, 1_000), 10_000)), interrupted]);
   }
 
@@ -352,12 +352,12 @@ export class Session {
   #warnFull(what: "backlog" | "connections", backlog: number): void {
     if (this.#toldFull.has(what)) return;
     this.#toldFull.add(what);
-    const why = "their senders try again; the last line counts them";
+    const why = "clients retry them; the last line counts them";
     if (what === "connections") {
       const limit = `the limit of ${counted(this.#limit, "connection")} is reached`;
       this.#voice.warn({ what: `${limit}: further SYNs are dropped`, why, fix: "--max changes the limit" });
     } else {
-      const waiting = `${counted(backlog, "connection")} wait to be served`;
+      const waiting = `${counted(backlog, "connection")} are waiting to be served`;
       this.#voice.warn({ what: `${waiting}: further SYNs are dropped`, why, fix: "" });
     }
   }
@@ -371,7 +371,7 @@ export class Session {
     const all = this.#stack.engine.counters.get(RX_STRANGER);
     this.#voice.count("stranger", all - this.#strangers - 1);
     this.#strangers = all;
-    const text = `· refused ${hostname}: only ${this.#options.endpoint.remote} is let in (--any lets everybody in)`;
+    const text = `· refused ${hostname}: only ${this.#options.endpoint.remote} may connect (--any lets anybody connect)`;
     this.#voice.event("stranger", { remote: hostname }, text);
   }
 

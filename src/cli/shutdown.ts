@@ -24,11 +24,11 @@ export class Shutdown {
     this.asked = EXIT_SIGINT;
     const closing = [...this.#active].filter((each) => this.#closeOne(each));
     if (closing.length === 0) {
-      if (this.#active.size === 0) this.#voice.event("interrupted", {}, "· stopped waiting: nobody is connected");
+      if (this.#active.size === 0) this.#voice.event("interrupted", {}, "· stopped: nobody was connected");
       return;
     }
     const queued = closing.reduce((sum, { socket }) => sum + socket.info().sendQueue, 0);
-    const first = queued > 0 ? `${bytesText(queued)} are still to be delivered, then FIN` : "FIN sent";
+    const first = queued > 0 ? `${bytesText(queued)} must still be delivered, then FIN` : "FIN sent";
     const many = closing.length > 1 ? ` on ${closing.length} connections` : "";
     const wait = `waiting up to ${CLOSE_WITHIN_MS / 1000} s for the other side to close`;
     const facts = { connections: closing.length, queued, seconds: CLOSE_WITHIN_MS / 1000 };
@@ -64,7 +64,7 @@ export class Shutdown {
   }
 
   #tellReset(why: string): void {
-    this.#voice.event("interrupted", { why }, `· ${why}: RST, so that the other side knows`);
+    this.#voice.event("interrupted", { why }, `· ${why}: sending RST, so that the other side notices`);
   }
 
   #late(): void {

@@ -4,18 +4,18 @@ import { type Mark, mark } from "#base/mark";
 export const NO_DROP: Mark = 0;
 
 export const LINK_OFFERED = mark("link.offered", "packets handed to the link");
-export const LINK_DELIVERED = mark("link.delivered", "packets that came out at the other end, duplicates included");
+export const LINK_DELIVERED = mark("link.delivered", "delivered at the other end, including duplicates");
 
-export const LINK_LOSS = mark("link.loss", "lost on the wire: a draw of the loss model");
-export const LINK_LOSS_NTH = mark("link.loss-nth", "lost on the wire: the profile names the n-th packet");
+export const LINK_LOSS = mark("link.loss", "lost at random");
+export const LINK_LOSS_NTH = mark("link.loss-nth", "lost by its number (loss nth)");
 export const LINK_QUEUE_FULL = mark(
   "link.queue-full",
   "dropped at the tail: the queue in front of the transmitter is full",
 );
-export const LINK_CODEL = mark("link.codel", "dropped by CoDel: packets wait too long (RFC 8289)");
+export const LINK_CODEL = mark("link.codel", "dropped by CoDel: the queue is too long (RFC 8289)");
 export const LINK_TOO_BIG = mark("link.too-big", "larger than the link's MTU");
 export const LINK_DOWN = mark("link.down", "the link was down");
-export const LINK_STORAGE = mark("link.storage", "more packets in flight than the link model has room for");
+export const LINK_STORAGE = mark("link.storage", "dropped: the link model has no room for more packets");
 /** Every mark that means "this packet is gone", so that a total can be drawn up. */
 export const LINK_DROPS: readonly Mark[] = [
   LINK_LOSS,
@@ -27,7 +27,7 @@ export const LINK_DROPS: readonly Mark[] = [
   LINK_STORAGE,
 ];
 
-export const LINK_DUPLICATED = mark("link.duplicated", "delivered twice: a draw of the duplication model");
+export const LINK_DUPLICATED = mark("link.duplicated", "delivered twice");
 export const LINK_CORRUPTED = mark("link.corrupted", "one bit flipped on the wire");
 export const LINK_REORDERED = mark("link.reordered", "overtook the packets before it");
 export const LINK_MARKED = mark("link.ce-marked", "set to Congestion Experienced instead of dropped (RFC 3168)");

@@ -285,7 +285,7 @@ function readPattern(words: Words): LossNth {
 
 /** A number of packets, or a size: the other bound falls away. */
 function readRoom(words: Words, clause: string, least: number): { packets: number; bytes: number } {
-  const wanted = "a number of packets, or a size such as 64kb";
+  const wanted = "a number of packets, or a size such as 64kB";
   if (/[a-z]/i.test(words.peek() ?? "")) {
     return { packets: Number.POSITIVE_INFINITY, bytes: words.read(clause, wanted, readSize) };
   }
@@ -311,7 +311,7 @@ function codelClause(words: Words): Change {
     } else if (!codel.ecn && isBareEcn(words)) codel = { ...codel, ecn: true };
     else break;
   }
-  if (codel.interval === 0) words.fail("codel: the interval is more than 0");
+  if (codel.interval === 0) words.fail("codel: the interval must be more than 0");
   return (p) => ({ ...p, queue: { ...p.queue, codel } });
 }
 
@@ -338,13 +338,13 @@ function downClause(words: Words): Change {
     return { from: from.value, to: to.value };
   });
   const period = words.takeIf("every") ? words.read("every", "a time such as 30s", readTime) : Number.POSITIVE_INFINITY;
-  if (period === 0) words.fail("down: every 0 is no period");
+  if (period === 0) words.fail("down: the time after every must be more than 0");
   const down: DownSchedule = { spans, period };
   return (p) => ({ ...p, down });
 }
 
 function traceClause(words: Words, reader: TraceReader | undefined): Change {
-  const name = words.take() ?? words.fail('"trace" needs a file: a line is a time in ms at which one packet may pass');
+  const name = words.take() ?? words.fail('"trace" needs a file: each line is a time in ms when one packet may pass');
   if (reader === undefined) words.fail("trace files cannot be read here");
   const trace = reader(name);
   return (p) => ({ ...p, trace });

@@ -7,7 +7,7 @@ import { NEVER } from "#base/time";
 import { type Device, NO_OFFLOAD, type Offload, RX_GONE, RX_NONE, TX_GONE, TX_OK, type Wakeable } from "./device.ts";
 import { LinkStorage, NO_CELL } from "./link-storage.ts";
 
-export const PAIR_FULL = mark("pair.full", "dropped at the tail: the other end reads too slowly");
+export const PAIR_FULL = mark("pair.full", "dropped: the other end reads too slowly");
 export const PAIR_TOO_BIG = mark("pair.too-big", "dropped: larger than the MTU");
 
 export interface PairOptions {

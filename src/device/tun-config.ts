@@ -64,14 +64,14 @@ export function checkName(name: string): void {
 export function configureInterface(name: string, wish: InterfaceSettings): void {
   const privileges = (what: string) => (errno: number) =>
     errno === EPERM
-      ? `The ${what} of ${name} is not as asked for, and changing it takes CAP_NET_ADMIN: run this with sudo, or let netup prepare the device.`
+      ? `The ${what} of ${name} must be changed, which needs CAP_NET_ADMIN: run this with sudo, or let netup prepare the device.`
       : "";
   const { prefix, mtu, queueLength } = wish;
   const flags = check(netif.getFlags(name), "SIOCGIFFLAGS", name);
   if (prefix && (flags & netif.IFF_UP) === 0) quiet(name, flags, prefix);
   if (mtu !== undefined && netif.getMtu(name) !== mtu)
     check(netif.setMtu(name, mtu), "SIOCSIFMTU", name, (errno) =>
-      errno === EINVAL ? `An MTU of ${mtu} is not possible here.` : privileges("MTU")(errno),
+      errno === EINVAL ? `This device cannot have an MTU of ${mtu}.` : privileges("MTU")(errno),
     );
   if (queueLength !== undefined && netif.getQueueLength(name) !== queueLength)
     check(netif.setQueueLength(name, queueLength), "SIOCSIFTXQLEN", name, privileges("queue length"));
@@ -166,18 +166,18 @@ export function openHint(errno: number): string {
   return "Only root may open it here: run this with sudo.";
 }
 
-const NOT_THE_DRIVER = "It is no TUN driver here: remove it, then `sudo mknod /dev/net/tun c 10 200`.";
+const NOT_THE_DRIVER = "It is not the TUN driver: remove it, then `sudo mknod /dev/net/tun c 10 200`.";
 
 /** Why TUNSETIFF failed. */
 export function attachHint(name: string, errno: number): string {
   const exists = netif.interfaceIndex(name) > 0;
-  if (errno === EBUSY) return `${holder(name)} has ${name} open: end it, or take another name.`;
+  if (errno === EBUSY) return `${holder(name)} has ${name} open: end it, or use another name.`;
   if (errno === EPERM)
     return exists
-      ? `${name} was made for another user: run this with sudo, or let \`netup --user\` make it for you.`
-      : "Making a device takes CAP_NET_ADMIN: run this with sudo, or let `sudo tcpnet netup` make the device for you.";
+      ? `${name} was created for another user: run this with sudo, or let \`netup --user\` create it for you.`
+      : "Creating a device needs CAP_NET_ADMIN: run this with sudo, or let `sudo tcpnet netup` create the device for you.";
   if (errno === EINVAL && exists)
-    return `${name} is another interface of this system, a TAP, or a TUN of another form: take another name.`;
+    return `${name} is not a TUN device, or one with other settings: use another name.`;
   return errno === ENOTTY ? NOT_THE_DRIVER.replace("It", "/dev/net/tun") : "";
 }
 

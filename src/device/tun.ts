@@ -48,7 +48,7 @@ export const QUEUE_LENGTH = 2_000;
 
 export const TUN_DOWN = mark("tun.down", "not sent: the interface is down");
 export const TUN_REFUSED = mark("tun.refused", "not sent: the kernel did not take the packet");
-export const TUN_UNREADABLE = mark("tun.unreadable", "not received: the kernel could not hand it over");
+export const TUN_UNREADABLE = mark("tun.unreadable", "not received: the kernel could not deliver the packet");
 
 export interface TunOptions extends InterfaceSettings {
   readonly name: string;

@@ -16,15 +16,15 @@ import { type IcmpError, readError } from "./read-error.ts";
 import { ReplyQueue } from "./reply-queue.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
-export const ECHO = mark("icmp.echo", "an echo request, answered");
+export const ECHO = mark("icmp.echo", "echo request answered");
 export const BAD_CHECKSUM = mark("icmp.bad-checksum", "the ICMP checksum is wrong");
 export const ECHO_TO_GROUP = mark(
   "icmp.echo-to-group",
   "an echo request to a broadcast: not answered (RFC 1122 §3.2.2.6)",
 );
-export const IGNORED = mark("icmp.ignored", "an ICMP message that asks for nothing a host here does");
-export const QUEUE_FULL = mark("icmp.queue-full", "an ICMP message was not sent: too many wait");
-export const ERROR_SENT = mark("icmp.error-sent", "an ICMP error about a packet that came");
+export const IGNORED = mark("icmp.ignored", "ICMP message that needs no action");
+export const QUEUE_FULL = mark("icmp.queue-full", "ICMP message not sent: queue full");
+export const ERROR_SENT = mark("icmp.error-sent", "ICMP error sent for a received packet");
 export const RATE_LIMITED = mark(
   "icmp.rate-limited",
   "an ICMP error was not sent: too many per second (RFC 1812 §4.3.2.8)",

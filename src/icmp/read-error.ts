@@ -24,13 +24,13 @@ export const PARAMETER_PROBLEM = 9;
 /** Obsolete: to be ignored (RFC 6633). */
 export const SOURCE_QUENCH = 10;
 
-export const BAD_QUOTE = mark("icmp.bad-quote", "an ICMP error whose quoted packet cannot be read");
-export const QUOTED_FRAGMENT = mark("icmp.quoted-fragment", "an ICMP error that quotes a fragment without ports");
+export const BAD_QUOTE = mark("icmp.bad-quote", "ICMP error with an unreadable quoted packet");
+export const QUOTED_FRAGMENT = mark("icmp.quoted-fragment", "ICMP error that quotes a fragment without ports");
 export const NOT_OUR_PACKET = mark(
   "icmp.not-our-packet",
   "an ICMP error about a packet that its receiver did not send",
 );
-export const UNKNOWN_ERROR = mark("icmp.unknown-error", "an ICMP error of a type or code that nobody here knows");
+export const UNKNOWN_ERROR = mark("icmp.unknown-error", "ICMP error of an unknown type or code");
 
 /** An ICMP error that was read: a reused register. Of the quoted packet, `s` is our side and `d` the remote one. */
 export class IcmpError {

@@ -6,12 +6,12 @@ import * as extension from "#wire/ipv6-extensions";
 import { DESTINATION_OPTIONS, FRAGMENT, HOP_BY_HOP, NO_NEXT_HEADER, ROUTING } from "#wire/protocol";
 import { CONSUMED, DELIVER, DROP, type IpHeader, REPLY } from "./header.ts";
 
-export const NOTHING_FOLLOWS = mark("ipv6.no-next-header", "a packet that says nothing follows (RFC 8200 §4.7)");
-export const NESTED_FRAGMENT = mark("ipv6.nested-fragment", "a fragment within a reassembled packet");
+export const NOTHING_FOLLOWS = mark("ipv6.no-next-header", "no next header (RFC 8200 §4.7)");
+export const NESTED_FRAGMENT = mark("ipv6.nested-fragment", "fragment header inside a reassembled packet");
 export const MISPLACED = mark("ipv6.misplaced-hop-by-hop", "hop-by-hop options not right after the IPv6 header");
-export const ROUTED = mark("ipv6.segments-left", "a routing header with segments left: we forward nothing");
-export const BAD_OPTION = mark("ipv6.bad-option", "an option that runs past its header");
-export const UNKNOWN_OPTION = mark("ipv6.unknown-option", "an unknown option whose type asks to discard the packet");
+export const ROUTED = mark("ipv6.segments-left", "routing header with segments left (a host does not forward)");
+export const BAD_OPTION = mark("ipv6.bad-option", "option longer than its header");
+export const UNKNOWN_OPTION = mark("ipv6.unknown-option", "unknown option that requires discarding the packet");
 
 /**
  * Walks the extension headers of the packet in `header` (`headerO`, addresses and `group` are set; it ends at `end`).

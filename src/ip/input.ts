@@ -16,12 +16,12 @@ import { KEPT, REASSEMBLY_LIMITS, Reassembly, type ReassemblyLimits, WHOLE } fro
 
 export const BAD_VERSION = mark("ip.bad-version", "neither an IPv4 nor an IPv6 packet");
 export const BAD_CHECKSUM = mark("ip.bad-checksum", "the IPv4 header checksum is wrong");
-export const NOT_OURS = mark("ip.not-ours", "a packet to an address that is not ours: a host forwards nothing");
-export const NOT_JOINED = mark("ip.not-joined", "a packet to a multicast group we are not in");
-export const MARTIAN = mark("ip.martian-source", "a source that no other host can have (RFC 1122 §3.2.1.3)");
-export const UNKNOWN_PROTOCOL = mark("ip.unknown-protocol", "a transport protocol that we do not speak");
-export const BAD_FRAGMENT = mark("ip.bad-fragment", "a fragment of no, odd or too great a length");
-export const INCOMPLETE_FIRST = mark("ipv6.incomplete-first-fragment", "a first fragment without all headers");
+export const NOT_OURS = mark("ip.not-ours", "packet for another address (a host does not forward)");
+export const NOT_JOINED = mark("ip.not-joined", "packet for a multicast group that was not joined");
+export const MARTIAN = mark("ip.martian-source", "source address that no other host can have (RFC 1122 §3.2.1.3)");
+export const UNKNOWN_PROTOCOL = mark("ip.unknown-protocol", "unknown transport protocol");
+export const BAD_FRAGMENT = mark("ip.bad-fragment", "fragment with an illegal length");
+export const INCOMPLETE_FIRST = mark("ipv6.incomplete-first-fragment", "first fragment that lacks headers");
 
 /** The IPv6 all-nodes group (ff02::1) and the IPv4 all-hosts group (224.0.0.1): every host is in them. */
 const ALL_NODES_A = 0xff020000 | 0;

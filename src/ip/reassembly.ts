@@ -38,16 +38,16 @@ export interface ReassemblyLimits {
 export const REASSEMBLY_LIMITS: ReassemblyLimits = { datagrams: 64, pages: 64, fragments: 128 };
 
 export const OVERLAP = mark("ip.fragment-overlap", "a fragment overlaps another: the datagram is dropped (RFC 5722)");
-export const DUPLICATE = mark("ip.fragment-duplicate", "a fragment that had come already");
+export const DUPLICATE = mark("ip.fragment-duplicate", "duplicate fragment");
 export const INCONSISTENT = mark("ip.fragment-inconsistent", "fragments disagree about where the datagram ends");
-export const TOO_MANY = mark("ip.fragment-too-many", "a datagram of more fragments than the limit");
-export const HEADER_TOO_LONG = mark("ip.fragment-header-too-long", "more headers before the fragment than are kept");
-export const TOO_LONG = mark("ip.fragment-too-long", "a datagram that would be longer than 65,535 bytes");
-export const ABANDONED = mark("ip.fragment-abandoned", "a fragment of a datagram that was given up");
-export const NO_MEMORY = mark("ip.fragment-no-memory", "no page is left for a fragment");
-export const EVICTED = mark("ip.fragment-evicted", "an unfinished datagram gave way to a newer one");
-export const EXPIRED = mark("ip.fragment-expired", "a datagram was not whole in 60 s");
-export const ECN_MIXED = mark("ip.fragment-ecn", "fragments with CE and not-ECT together (RFC 3168 §5.3)");
+export const TOO_MANY = mark("ip.fragment-too-many", "more fragments than the limit");
+export const HEADER_TOO_LONG = mark("ip.fragment-header-too-long", "too many headers before the fragment");
+export const TOO_LONG = mark("ip.fragment-too-long", "fragments exceed 65,535 bytes");
+export const ABANDONED = mark("ip.fragment-abandoned", "fragment of a discarded datagram");
+export const NO_MEMORY = mark("ip.fragment-no-memory", "no memory left for a fragment");
+export const EVICTED = mark("ip.fragment-evicted", "incomplete datagram discarded to make room");
+export const EXPIRED = mark("ip.fragment-expired", "datagram still incomplete after 60 s");
+export const ECN_MIXED = mark("ip.fragment-ecn", "fragments mix CE and not-ECT (RFC 3168 §5.3)");
 
 /** What `add` did. */
 /** Kept, or a duplicate (`mark` tells): wait for the others. */

@@ -155,12 +155,12 @@ function openToWrite(path: string): number {
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOSPC: "the disk is full",
-  EDQUOT: "the disk quota is used up",
+  EDQUOT: "the disk quota is exceeded",
   EFBIG: "the file grew beyond what is allowed",
   EIO: "the disk reported an error",
   EPIPE: "its reader has gone",
   EACCES: "no permission",
-  ENOENT: "there is no such directory",
-  EISDIR: "that is a directory",
+  ENOENT: "its folder does not exist",
+  EISDIR: "it is a directory",
   EROFS: "the file system is read-only",
 };

@@ -37,7 +37,7 @@ export class Words {
       case "drop":
         return `dropped${event.length > 0 ? ` ${counted(event.length, "byte")}` : ""}: ${why}`;
       case "lost":
-        return `${counted(event.length, "byte")} at ${event.seq} taken for lost`;
+        return `${counted(event.length, "byte")} at ${event.seq} considered lost`;
       case "cwnd":
         return this.#cwnd(event);
       case "timer":
@@ -60,11 +60,11 @@ export class Words {
     switch (event.cause) {
       case "tcp.cc.enter-recovery":
         memory.recovery = event.time;
-        return `duplicates tell of a loss → fast retransmit, ${change(event.ssthresh)}`;
+        return `duplicate ACKs show a loss → fast retransmit, ${change(event.ssthresh)}`;
       case "tcp.cc.exit-recovery":
-        return `recovery is over after ${timeText(event.time - memory.recovery)}, cwnd ${bytesText(event.cwnd)}`;
+        return `recovery complete after ${timeText(event.time - memory.recovery)}, cwnd ${bytesText(event.cwnd)}`;
       case "tcp.cc.loss":
-        return `all in flight taken for lost → slow start, ${change(event.cwnd)}, ssthresh ${bytesText(event.ssthresh)}`;
+        return `everything in flight considered lost → slow start, ${change(event.cwnd)}, ssthresh ${bytesText(event.ssthresh)}`;
       default:
         return `${meaningOf(event.cause)}: ${change(event.cwnd)}`;
     }
@@ -76,14 +76,14 @@ export class Words {
       case "retransmit": {
         const { rto } = this.#memory(event.connection);
         const waited = rto > 0 ? ` for ${timeText(rto * 2 ** (event.times - 1))}` : "";
-        return `nothing acknowledged${waited} → the retransmission timer fires${again}`;
+        return `nothing acknowledged${waited} → the retransmission timer expired${again}`;
       }
       case "persist":
         return `the peer's window is closed → probe ${event.times}`;
       case "keep-alive":
         return `the peer is silent → keep-alive probe ${event.times}`;
       case "loss-probe":
-        return "no answer for two round trips → the end is sent again to provoke one";
+        return "no ACK for two round trips → retransmit the last segment as a probe";
       default:
         return null;
     }

@@ -10,7 +10,7 @@ import type { Actor, Kernel, Receiver } from "./actor.ts";
 import { Routes } from "./routes.ts";
 import type { Wire } from "./wire.ts";
 
-export const SIM_NO_ROUTE = mark("sim.no-route", "no wire of the simulation leads to the packet's destination");
+export const SIM_NO_ROUTE = mark("sim.no-route", "no route to the destination in the simulation");
 
 /** Turns between a stack and its application at one moment before we say that they will never come to rest. */
 const TURNS_MAX = 10_000;

@@ -17,7 +17,7 @@ export const ROUTER_BAD_HEADER = mark(
   "router.bad-header",
   "not an IP packet, or its header checksum is wrong (RFC 1812 §5.2.2)",
 );
-export const ROUTER_TTL = mark("router.ttl", "its TTL or hop limit ran out (RFC 1812 §5.3.1)");
+export const ROUTER_TTL = mark("router.ttl", "TTL or hop limit exceeded (RFC 1812 §5.3.1)");
 
 const VALID: Mark = 0;
 

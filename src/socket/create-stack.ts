@@ -91,9 +91,9 @@ function engineOptions(options: CreateStackOptions): Omit<StackOptions, "mtu"> {
 }
 
 function checkOwn(address: Address, usable: boolean, kernel: readonly Address[]): void {
-  if (!usable) throw invalid(`${address} is not an address that a host of its prefix may have`);
+  if (!usable) throw invalid(`no host can use ${address}: it is the network's own or its broadcast address`);
   if (kernel.some((other) => other.equals(address))) {
-    throw invalid(`${address} is the kernel's: the stack is another host, and needs another address`);
+    throw invalid(`${address} is the kernel's address: the stack needs another one in that subnet`);
   }
 }
 

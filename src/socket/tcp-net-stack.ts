@@ -97,7 +97,7 @@ export class TcpNetStack implements NetStack, Floor {
     this.engine.release(tcb);
     const full = tcb.params.sendBuffer > taken;
     if (full) throw new CallError("ENOBUFS", "the stack has no memory left for the early data");
-    throw invalid(`earlyData is at most the send buffer, ${taken} octets, not ${data.length}`);
+    throw invalid(`earlyData must fit the send buffer of ${taken} octets, and has ${data.length}`);
   }
 
   setFastOpenKey(key: Uint8Array, previous?: Uint8Array): void {

@@ -111,7 +111,7 @@ export class TcpSocket implements Socket, Source, Sink {
 
   read(into: Uint8Array): number | Promise<number> {
     checkBytes("what read fills", into);
-    if (into.length === 0) throw new RangeError("a read of no octets would look like the end of the stream");
+    if (into.length === 0) throw new RangeError("the buffer for a read is empty: 0 octets would mean the end of the stream");
     if (this.#readable?.locked) throw new CallError("EALREADY", "the connection is being read as a stream");
     const n = this.available();
     if (typeof n === "number") return n === 0 ? 0 : this.take(into);
@@ -123,7 +123,7 @@ export class TcpSocket implements Socket, Source, Sink {
     if (n > 0 && !this.#deaf) return n;
     if (this.#error !== null) return Promise.reject(this.#error);
     if (this.#atEnd()) return 0;
-    if (this.#reader !== null) throw new CallError("EALREADY", "a read of this connection waits already");
+    if (this.#reader !== null) throw new CallError("EALREADY", "another read of this connection is still waiting");
     this.#reader = new Deferred();
     return this.#reader.promise;
   }
@@ -147,7 +147,7 @@ export class TcpSocket implements Socket, Source, Sink {
   write(bytes: Uint8Array, from = 0, n = bytes?.length - from): number {
     checkBytes("what is written", bytes);
     if (!(from >= 0 && n >= 0 && from + n <= bytes.length)) {
-      throw new RangeError(`octets ${from} to ${from + n} of ${bytes.length} cannot be written`);
+      throw new RangeError(`cannot write octets ${from} to ${from + n}: there are ${bytes.length}`);
     }
     if (this.#writable?.locked) throw new CallError("EALREADY", "the connection is being written as a stream");
     return this.put(bytes, from, n);
@@ -377,7 +377,7 @@ export class TcpSocket implements Socket, Source, Sink {
 
   #writeError(): ConnectionError {
     if (this.#error !== null) return this.#error;
-    const why = this.#finished ? "this side closed its direction" : "the connection is over";
-    return new ConnectionError("EPIPE", `nothing more can be written to ${this.remoteAddress}: ${why}`);
+    const why = this.#finished ? "this side has closed its direction" : "the connection is over";
+    return new ConnectionError("EPIPE", `cannot write to ${this.remoteAddress}: ${why}`);
   }
 }

@@ -29,27 +29,27 @@ export function doubt(tcb: Tcb, course: Course, now: number): ConnectionError {
   const { remote, opened } = course;
   const times = `${tcb.retries} retransmissions`;
   const what = opened ? "has acknowledged nothing for" : "has not answered for";
-  return new ConnectionError("ETIMEDOUT", `${remote} ${what} ${silence(tcb, course, now)}, ${times}: trying on`);
+  return new ConnectionError("ETIMEDOUT", `${remote} ${what} ${silence(tcb, course, now)}, ${times}, still retrying`);
 }
 
 function words(tcb: Tcb, error: number, course: Course, now: number): string {
   const { remote, opened, closing } = course;
   switch (error) {
     case E.ECONNREFUSED:
-      return `${remote} refused the connection: nobody listens there, or this address is not let in`;
+      return `${remote} refused the connection: no program listens there, or this address may not connect`;
     case E.ECONNRESET:
       return closing
-        ? `${remote} sent more after this side had closed: the connection was reset`
+        ? `${remote} sent data after this side had closed, so the connection was reset`
         : `${remote} reset the connection`;
     case E.ETIMEDOUT:
-      if (tcb.endedBy === GAVE_UP_WINDOW) return `${remote} answers, but keeps its window closed: given up`;
+      if (tcb.endedBy === GAVE_UP_WINDOW) return `gave up: ${remote} answers, but keeps its window closed`;
       return opened
-        ? `${remote} has not answered for ${silence(tcb, course, now)}: given up`
+        ? `gave up: ${remote} has not answered for ${silence(tcb, course, now)}`
         : `${remote} did not answer within ${silence(tcb, course, now)} (${tcb.segmentsOut} SYN${tcb.segmentsOut === 1 ? "" : "s"})`;
     case E.EHOSTUNREACH:
-      return `${remote} cannot be reached: a router or host on the way says so (ICMP)`;
+      return `${remote} is unreachable (ICMP error from a router or host on the path)`;
     case E.ENETUNREACH:
-      return `${remote} cannot be reached: a router on the way has no route to its network (ICMP)`;
+      return `${remote} is unreachable (ICMP error: a router on the path has no route)`;
     case E.ENOPROTOOPT:
       return `${remote} does not speak TCP (ICMP protocol unreachable)`;
     case E.ECONNABORTED:

@@ -10,7 +10,7 @@ export class Listeners {
   add(listener: Listener): void {
     const others = this.#byPort.get(listener.port) ?? [];
     if (others.some((other) => isSame(other, listener))) {
-      throw new CallError("EADDRINUSE", `somebody listens on port ${listener.port} already`);
+      throw new CallError("EADDRINUSE", `port ${listener.port} already has a listener`);
     }
     this.#byPort.set(listener.port, [...others, listener]);
   }

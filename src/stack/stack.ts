@@ -266,13 +266,13 @@ export class Stack {
     checkPort(remotePort, 1);
     const local = options.local ?? this.#defaultSource(remote);
     if (local.family !== remote.family) {
-      throw new CallError("EINVAL", `${local} and ${remote} are of different families`);
+      throw new CallError("EINVAL", `${local} and ${remote} are of different IP versions`);
     }
     if (!this.local.owns(local.a, local.b, local.c, local.d)) {
       throw new CallError("EADDRNOTAVAIL", `${local} is not an address of this stack`);
     }
     if (this.local.owns(remote.a, remote.b, remote.c, remote.d)) {
-      throw new CallError("EINVAL", `${remote} is an address of this stack itself`);
+      throw new CallError("EINVAL", `${remote} is this stack's own address`);
     }
     const port = this.#localPort(local, options.localPort ?? 0, remote, remotePort);
     const tcb = this.#connections.create({ ...this.params, ...options.params }, local, port, remote, remotePort, now);
@@ -385,7 +385,7 @@ export class Stack {
     const first = this.local.own[0]!;
     const wanted = port > 0 ? port : this.#ports.choose(first, first, 0, (each) => this.#udp.isFree(each));
     const socket = wanted < 0 ? null : this.#udp.bind(local, wanted);
-    if (socket === null) throw new CallError("EADDRINUSE", `UDP port ${port} is taken`);
+    if (socket === null) throw new CallError("EADDRINUSE", `UDP port ${port} is already in use`);
     return socket;
   }
 

@@ -12,7 +12,7 @@ export const EXTENSIONS_MAX = 8;
 export const FRAGMENT_HEADER = 8;
 
 export const TRUNCATED = mark("ipv6.truncated-extension", "an extension header beyond the end of the packet");
-export const TOO_MANY = mark("ipv6.too-many-extensions", "more extension headers than RFC 8504 §5.3 wants us to walk");
+export const TOO_MANY = mark("ipv6.too-many-extensions", "more extension headers than RFC 8504 §5.3 allows");
 
 export const OPTION_PAD1 = 0;
 export const OPTION_PADN = 1;

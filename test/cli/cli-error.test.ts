@@ -42,7 +42,7 @@ test("files fail in words, whatever node calls it", () => {
 
 test("anything else is told as a defect of ours, with what is needed to find it", () => {
   const { what, why, exitCode } = told(new RangeError("oops"));
-  expect({ what, exitCode }).toEqual({ what: "a defect in tcpnet: oops", exitCode: 1 });
+  expect({ what, exitCode }).toEqual({ what: "this is a bug in tcpnet: oops", exitCode: 1 });
   expect(why).toContain("RangeError");
   expect(told("just a text")).toMatchObject({ what: "just a text", exitCode: 1 });
 });

@@ -158,7 +158,7 @@ for (const [name, program] of PROGRAMS) {
     const demo = await ns.run([...shell, program, "demo", "--size", "10k", "--delay", "1ms"], { env });
     expect([demo.code, demo.stdout]).toEqual([
       0,
-      expect.stringContaining("a network of its own (unshare --net --pid --fork)"),
+      expect.stringContaining("a private network (unshare --net --pid --fork)"),
     ]);
     expect(await ns.must(["ls", "/run"])).toBe("");
     const script = `${ROOT}test/drill/handshake/accept-blocks.pkt`;

@@ -144,7 +144,7 @@ test("a folder, a folder that does not exist: refused in words, and nothing is m
   withFolder((folder) => {
     for (const [path, why] of [
       [folder, "it is a directory (EISDIR)"],
-      [join(folder, "none", "a"), "the folder it is to lie in does not exist (ENOENT)"],
+      [join(folder, "none", "a"), "its folder does not exist (ENOENT)"],
     ] as const) {
       try {
         new ReceivedFile(path);

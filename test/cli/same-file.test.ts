@@ -50,11 +50,11 @@ test("a file that is read and written, whatever its names", () =>
     for (const other of ["a", "hard", "soft", "sub/../a"]) {
       const name = `${folder}/${other}`;
       expect(refusal(read(at("a")), written(name))).toBe(
-        `read ${at("a")} and written ${name} are the same file: written ${name} would overwrite what is to be read`,
+        `read ${at("a")} and written ${name} are the same file: written ${name} would overwrite the data that is to be read`,
       );
     }
     expect(refusal(read(at("a")), read(at("hard")))).toBe("");
-    expect(refusal(written(at("a")), written(at("soft")))).toMatch(/each would overwrite what the other writes/);
+    expect(refusal(written(at("a")), written(at("soft")))).toMatch(/each would overwrite the other/);
   }));
 
 test("a file that does not exist yet, by two paths or through a link that leads to it", () =>
@@ -104,7 +104,7 @@ test("no command writes over a file that it reads: a script, a trace", () =>
       const before = [readFileSync(script, "utf8"), readFileSync(trace, "utf8")];
       const { exitCode, stderr } = Bun.spawnSync([process.execPath, `${ROOT}src/cli/main.ts`, ...args], { cwd: ROOT });
       expect([args[0], exitCode]).toEqual([args[0], 2]);
-      expect(stderr.toString()).toMatch(/are the same file\n.*would overwrite what is to be read/);
+      expect(stderr.toString()).toMatch(/are the same file\n.*would overwrite the data that is to be read/);
       expect([readFileSync(script, "utf8"), readFileSync(trace, "utf8")]).toEqual(before);
     }
   }));

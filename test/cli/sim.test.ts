@@ -61,11 +61,11 @@ test("what is wrong is told with what to type, and nothing runs", async () => {
   for (const [flags, words] of [
     [["--cc", "renno"], "newreno"],
     [["--stall", "5s"], "--stall 5s-10s"],
-    [["--bidir", "--reverse"], "contradict"],
+    [["--bidir", "--reverse"], "exclude each other"],
     [["--rtt", "40ms", "--delay", "20ms"], "twice the delay"],
     [["--bytes", "0"], "--bytes 10M"],
     [["--flows", "0"], "from 1 to 1000"],
-    [["--events", "/nonexistent/file"], "the folder it is to lie in does not exist"],
+    [["--events", "/nonexistent/file"], "its folder does not exist"],
     [["--link", "delay 20ms los 1%"], "           ^\n"],
     [["--rtt", "40"], "40ms or 40s"],
     [["--queue", "0"], "needs a rate or a trace"],

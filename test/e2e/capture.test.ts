@@ -145,7 +145,7 @@ labTest("--explain tells each decision with its cause, --events writes all of th
   const peer = lab.tcpnet(...PEER, "--send", lab.file("a"), ...why);
   const [, { stderr }] = await bothWell(host, peer);
   expect(stderr).toMatch(/! 1448 bytes at \d+ taken for lost\n/);
-  expect(stderr).toMatch(/! duplicates tell of a loss → fast retransmit, cwnd [\d.]+ kB → [\d.]+ kB\n/);
+  expect(stderr).toMatch(/! duplicate ACKs show a loss → fast retransmit, cwnd [\d.]+ kB → [\d.]+ kB\n/);
   const [about, ...events] = readFileSync(lab.file("why.ndjson"), "utf8")
     .trim()
     .split("\n")

@@ -13,7 +13,7 @@ labTest("host first: text typed on either side appears on the other", async (lab
   peer.endInput();
   const [h, p] = await bothWell(host, peer);
   expect([h.stdout.toString(), p.stdout.toString()]).toEqual(["from peer\n", "from host\n"]);
-  expect(p.stderr).toMatch(/→ SYN +SYN-SENT[\s\S]*← SYN ACK +ESTABLISHED[\s\S]*closed in order by both sides/);
+  expect(p.stderr).toMatch(/→ SYN +SYN-SENT[\s\S]*← SYN ACK +ESTABLISHED[\s\S]*closed by both sides/);
   expect(h.stderr).toMatch(/← SYN +SYN-RECEIVED[\s\S]*→ SYN ACK[\s\S]*← ACK +ESTABLISHED/);
 });
 
@@ -48,8 +48,8 @@ labTest("fast open: what peer has to say goes with its SYN", async (lab) => {
   host.endInput();
   const [h, p] = await bothWell(host, peer);
   expect([h.stdout.toString(), p.stdout.toString()]).toEqual(["early bird", "the worm"]);
-  expect(p.stderr).toMatch(/→ SYN +SYN-SENT +seq 0 \+ 10 bytes[\s\S]*data with the SYN/);
-  expect(h.stderr).toMatch(/← SYN +SYN-RECEIVED +seq 0 \+ 10 bytes[\s\S]*data with the SYN/);
+  expect(p.stderr).toMatch(/→ SYN +SYN-SENT +seq 0 \+ 10 bytes[\s\S]*data in the SYN/);
+  expect(h.stderr).toMatch(/← SYN +SYN-RECEIVED +seq 0 \+ 10 bytes[\s\S]*data in the SYN/);
 });
 
 for (const first of ["host", "peer"] as const) {

@@ -40,11 +40,11 @@ for (const [family, device, cidr, address, per] of [
 
 labTestWith(
   ["ping", "nc"],
-  "--own-prefix: every address of the prefix is the stack's, but the kernel's, the network's and broadcast",
+  "--own-prefix: every address of the prefix is the stack's, except the kernel's, the network's and broadcast",
   async (lab) => {
     const host = lab.tcpnet(...LISTEN, "--echo", "--own-prefix");
     await host.says(
-      /me {6}10\.0\.0\.7 .*\n +and every other address of 10\.0\.0\.0\/24 but the kernel's[\s\S]*waiting/,
+      /me {6}10\.0\.0\.7 .*\n +and every other address of 10\.0\.0\.0\/24 except the kernel's[\s\S]*waiting/,
     );
     for (const address of ["10.0.0.7", "10.0.0.2", "10.0.0.254"]) expect(await answered(lab, address)).toBe(2);
     const echoed = await lab.shell("echo hello | exec nc -N -w 5 10.0.0.99 7000").ended;
@@ -192,8 +192,8 @@ labTestWith(
     const { code, stderr } = await host.ended;
     expect(code).toBe(143);
     expect(stderr.match(/the limit of/g)?.length).toBe(1);
-    expect(stderr).toMatch(/served 3 connections, dropped \d+ SYNs? for want of room\n/);
+    expect(stderr).toMatch(/served 3 connections, dropped \d+ SYNs? for lack of room\n/);
     const refused = await lab.tcpnet(...LISTEN, "--max", "2").ended;
-    expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/--max is for a host that serves many/)]);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/--max needs --keep or --echo/)]);
   },
 );

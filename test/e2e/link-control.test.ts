@@ -33,7 +33,7 @@ labTest("a transfer that would take minutes ends soon after the link got faster"
   expect(seconds).toBeLessThan(30);
   expect(told.find(({ event }) => event === "link")).toMatchObject({
     link: "rate 200mbit",
-    text: "· from now on the link is: rate 200mbit",
+    text: "· the link is now: rate 200mbit",
   });
   const summary = told.find(({ event }) => event === "link-summary");
   expect(summary.link).toBe("rate 200mbit");
@@ -76,7 +76,10 @@ labTest("where there is no link to change it says so, and how to have one: 3", a
   expect([nobody.code, nobody.stderr]).toEqual([3, expect.stringMatching(/no link .* runs here[\s\S]*--link clear/)]);
   await open(lab);
   const plain = await link(lab, "set", "loss 1%", "--dev", "tun1");
-  expect([plain.code, plain.stderr]).toEqual([3, expect.stringMatching(/nobody answers for tun1[\s\S]*--link clear/)]);
+  expect([plain.code, plain.stderr]).toEqual([
+    3,
+    expect.stringMatching(/no program answers for tun1[\s\S]*--link clear/),
+  ]);
   const { code, stderr } = await lab.tcpnet(...PEER, "--socket", lab.file("s")).ended;
   expect([code, stderr]).toEqual([2, expect.stringMatching(/--link clear/)]);
 });

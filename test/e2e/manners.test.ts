@@ -41,7 +41,7 @@ labTest("an interrupt before it is open leaves no figures; one afterwards leaves
   early.child.kill("SIGTERM");
   const { code, stderr } = await early.ended;
   expect(code).toBe(143);
-  expect(stderr).toMatch(/CLOSED {7}ABORT\n.*given up before it was open\n$/);
+  expect(stderr).toMatch(/CLOSED {7}ABORT\n.*given up before the connection was open\n$/);
   const host = lab.tcpnet(...HOST);
   await host.says(/waiting/);
   const peer = lab.tcpnet(...PEER);
@@ -88,7 +88,7 @@ labTest(
     expect(demo.stdout.toString()).toMatch(/warning the capture \S+ is not complete: \d+ packets of \d+ are missing/);
     // All arrived nevertheless.
     expect(demo.stdout.toString().match(/✓ .*every byte as sent/g)?.length).toBe(2);
-    expect(demo.stdout.toString()).not.toContain("each packet, with its reason");
+    expect(demo.stdout.toString()).not.toContain("every packet with its reason");
     const none = await lab.tcpnet("demo", "-w", "/nowhere/x.pcapng").ended;
     expect({ code: none.code, stdout: none.stdout.toString() }).toEqual({ code: 1, stdout: "" });
     expect(none.stderr).toMatch(/cannot write \/nowhere\/x\.pcapng/);

@@ -1,4 +1,4 @@
-/** Exit code 0 is true: every byte arrived, and all that came was written. Whatever is lost has its words and another code. */
+/** Exit code 0 is true: every byte was sent, received and written. Whatever is lost has its words and another code. */
 import { expect } from "bun:test";
 import { existsSync, linkSync, readFileSync, writeFileSync } from "node:fs";
 import { HOST, type Lab, labTest, PEER } from "./lab.ts";
@@ -29,7 +29,7 @@ labTest("a device that vanishes in the middle of a transfer: 1 for every service
     const { code, stderr } = await host.ended;
     expect({ flags, code }).toEqual({ flags, code: 1 });
     expect(stderr.match(/tun0 vanished/g)?.length).toBe(1);
-    expect(stderr).toMatch(/ended before its time[\s\S]*served 1 connection, 1 of them did not end in order/);
+    expect(stderr).toMatch(/ended early[\s\S]*served 1 connection, 1 of them failed/);
     peer.child.kill("SIGKILL");
     await peer.ended;
     await lab.tcpnet("netup").ended;
@@ -58,7 +58,7 @@ labTest("a reader that leaves: 141 as by SIGPIPE, without an error, and the send
   const line = `{ $T ${PEER.join(" ")} </dev/null; echo "code $?" >&2; } | head -c 1000 | wc -c`;
   const { stdout, stderr } = await lab.shell(line).ended;
   expect(stdout.toString().trim()).toBe("1000");
-  expect(stderr).toMatch(/nobody reads standard output any more: what came after is lost\ncode 141\n$/);
+  expect(stderr).toMatch(/the reader of standard output has gone: data after this is lost\ncode 141\n$/);
   expect(stderr).not.toMatch(/error|EPIPE/);
   await host.says(/warning .*reset the connection/);
 });
@@ -142,11 +142,13 @@ labTest(
     const third = lab.tcpnet(...PEER);
     third.endInput();
     expect((await third.ended).code).toBe(0);
-    await host.says(/warning this connection and later ones are sent nothing: standard input has been sent to the end/);
+    await host.says(
+      /warning nothing is sent to this client and later ones: all of standard input has been sent already/,
+    );
     host.child.kill("SIGINT");
     const { code, stderr, stdout } = await host.ended;
     expect([code, stdout.toString()]).toEqual([130, ""]);
-    expect(stderr).toMatch(/served 3 connections, 1 of them did not end in order\n$/);
+    expect(stderr).toMatch(/served 3 connections, 1 of them failed\n$/);
   },
 );
 

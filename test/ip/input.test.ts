@@ -184,7 +184,7 @@ describe("IPv6 input", () => {
     expect(verdict(mapped)).toBe("drop ip.martian-source");
   });
 
-  test("a fragment within a reassembled packet is dropped", () => {
+  test("fragment header inside a reassembled packet is dropped", () => {
     const bench = new IpBench();
     const inner = [...naiveFragment6(17, 0, true, 2), ...UDP];
     const first = inner.slice(0, 16);

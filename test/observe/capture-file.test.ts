@@ -203,9 +203,9 @@ test("a file that cannot be made is refused in words", () => {
     }
   };
   expect(refusal("/no/such/place.pcapng")).toBe(
-    "cannot write the capture /no/such/place.pcapng: there is no such directory (ENOENT)",
+    "cannot write the capture /no/such/place.pcapng: its folder does not exist (ENOENT)",
   );
-  expect(refusal("/tmp")).toBe("cannot write the capture /tmp: that is a directory (EISDIR)");
+  expect(refusal("/tmp")).toBe("cannot write the capture /tmp: it is a directory (EISDIR)");
 });
 
 test("reopened, it begins anew under its name: both files are whole", async () => {

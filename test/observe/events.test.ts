@@ -93,9 +93,9 @@ describe("words", () => {
   test("a loss is told with what was lost, what came of it and when it was over", async () => {
     const text = told(await run("delay 10ms loss 1%", 3, 2_000_000)).join("\n");
     expect(text).toMatch(/^1448 bytes at \d+ taken for lost$/m);
-    expect(text).toMatch(/^duplicates tell of a loss → fast retransmit, cwnd [\d.]+ kB → [\d.]+ kB$/m);
-    expect(text).toMatch(/^→ 1448 bytes at \d+ resent: duplicates say that it was lost$/m);
-    expect(text).toMatch(/^recovery is over after \d+ ms, cwnd [\d.]+ kB$/m);
+    expect(text).toMatch(/^duplicate ACKs show a loss → fast retransmit, cwnd [\d.]+ kB → [\d.]+ kB$/m);
+    expect(text).toMatch(/^→ 1448 bytes at \d+ retransmitted: duplicate ACKs show a loss$/m);
+    expect(text).toMatch(/^recovery complete after \d+ ms, cwnd [\d.]+ kB$/m);
   });
 
   test("a timeout is told with how long nothing came", async () => {
@@ -116,7 +116,7 @@ describe("words", () => {
     lone.peer.onTrace = w.peer.onTrace;
     const attempt = lone.peer.connect({ hostname: HOST, port: PORT }, { timeout: 4_000 });
     await lone.until(attempt.closed.catch(() => {}));
-    expect(lines).toContain("nothing acknowledged → the retransmission timer fires, 2 times in a row");
+    expect(lines).toContain("nothing acknowledged → the retransmission timer expired, 2 times in a row");
   });
 });
 

@@ -46,7 +46,7 @@ describe("opening", () => {
     const expected = {
       name: "ConnectionError",
       code: "ECONNREFUSED",
-      message: "10.0.0.7:9 refused the connection: nobody listens there, or this address is not let in",
+      message: "10.0.0.7:9 refused the connection: no program listens there, or this address may not connect",
     };
     expect(await w.until(rejection(active.opened))).toMatchObject(expected);
     expect(await rejection(active.closed)).toMatchObject(expected);
@@ -85,7 +85,7 @@ describe("opening", () => {
     const active = w.peer.connect({ hostname: HOST, port: PORT });
     expect(active.write(bytes(5000))).toBe(5000);
     active.closeWrite();
-    expect(() => active.write(bytes(1))).toThrow("this side closed its direction");
+    expect(() => active.write(bytes(1))).toThrow("this side has closed its direction");
     const passive = (await w.until(listener.accept()))!;
     expect(await w.until(readAll(passive))).toEqual(bytes(5000));
   });
@@ -178,7 +178,7 @@ describe("half-close", () => {
     const [active, passive] = await connected(w, { allowHalfOpen: false });
     passive.closeWrite();
     await w.until(Promise.all([active.closed, passive.closed]));
-    expect(() => active.write(bytes(1))).toThrow("this side closed its direction");
+    expect(() => active.write(bytes(1))).toThrow("this side has closed its direction");
   });
 });
 
@@ -261,7 +261,7 @@ describe("reading", () => {
     const w = await world();
     const [active] = await connected(w);
     void active.read(new Uint8Array(1));
-    expect(() => active.read(new Uint8Array(1))).toThrow("a read of this connection waits already");
+    expect(() => active.read(new Uint8Array(1))).toThrow("another read of this connection is still waiting");
     expect(() => active.read(new Uint8Array(0))).toThrow(RangeError);
     expect(() => active.write(bytes(10), 5, 6)).toThrow(RangeError);
   });
@@ -387,7 +387,7 @@ describe("ending", () => {
     await w.until(closing);
     expect(await rejection(active.closed)).toMatchObject({
       code: "ECONNRESET",
-      message: "10.0.0.7:7000 sent more after this side had closed: the connection was reset",
+      message: "10.0.0.7:7000 sent data after this side had closed, so the connection was reset",
     });
   });
 

@@ -40,7 +40,7 @@ export async function run({ args, flags }: Call): Promise<number> {
   const path = flags.text("socket") ?? controlPath(a.tun);
   const set = (wanted: LinkProfiles) => {
     chaos.set(wanted);
-    voice.event("link", { link: linksText(wanted) }, `· from now on the link is: ${linksText(wanted)}`);
+    voice.event("link", { link: linksText(wanted) }, `· the link is now: ${linksText(wanted)}`);
   };
   const link = { profiles: () => chaos.profiles, set, counts: () => chaos.counts };
   const stopListening = await listenForControl(path, link, traceFile).catch((error: Error) => {
@@ -51,7 +51,7 @@ export async function run({ args, flags }: Call): Promise<number> {
   chaos.start();
   const words = { link: linksText(profiles), seed };
   voice.lines("ready", { a: facts(a), b: facts(b), socket: path, ...words }, [
-    "tcpnet chaos: what leaves one device comes back from the other, over the link",
+    "tcpnet chaos: packets for one device come back from the other, over the link",
     ...map(a, b, `${words.link}, seed ${seed}`, path),
   ]);
   for (const tun of made) tellNewDevice(tun, voice);
@@ -66,7 +66,7 @@ export async function run({ args, flags }: Call): Promise<number> {
 
 function sides(args: readonly string[]): [Side, Side] {
   const [tunA, cidrA, tunB, cidrB] = args as [string, string, string, string];
-  if (tunA === tunB) throw usageError(`${tunA} is named twice`, "a proxy has two devices", "for example tun0 and tun1");
+  if (tunA === tunB) throw usageError(`${tunA} is given twice`, "chaos needs two devices", "for example tun0 and tun1");
   const side = (tun: string, cidr: string, name: string): Side => {
     const kernel = readPrefix(cidr, name);
     return { tun: readTun(tun), kernel, mirror: mirrorAddress(kernel) };
@@ -74,10 +74,10 @@ function sides(args: readonly string[]): [Side, Side] {
   const [a, b] = [side(tunA, cidrA, "cidrA"), side(tunB, cidrB, "cidrB")];
   const example = "for example 10.0.0.1/24 and 10.0.1.1/24";
   if (a.kernel.family !== b.kernel.family) {
-    throw usageError(`${a.kernel} and ${b.kernel} are of different families`, "", example);
+    throw usageError(`${a.kernel} and ${b.kernel} are of different IP versions`, "", example);
   }
   if (a.kernel.overlaps(b.kernel)) {
-    throw usageError(`${a.kernel} and ${b.kernel} overlap`, "each device needs a subnet of its own", example);
+    throw usageError(`${a.kernel} and ${b.kernel} overlap`, "each device needs its own subnet", example);
   }
   return [a, b];
 }

@@ -48,10 +48,10 @@ export async function run({ flags }: Call): Promise<number> {
   const how = toldInside(DEMO_INSIDE);
   if (how !== undefined) return await inside(options, how);
   if (options.memory)
-    return await perform(options, "in memory, as asked: two stacks in one program, no kernel between them");
+    return await perform(options, "in memory, as requested: two stacks in one program, without the kernel");
   const way = isolation({ processes: true });
   if ("refused" in way) {
-    const where = `in memory: two stacks in one program, no kernel between them, because ${way.refused}`;
+    const where = `in memory: two stacks in one program, without the kernel, because ${way.refused}`;
     return await perform({ ...options, memory: true }, where);
   }
   return await runInside(way.command);
@@ -121,11 +121,11 @@ function tellBeginning({ size, impairment, memory }: DemoOptions, where: string)
     ? "host 10.0.0.7 ─ a link in memory ─ 10.0.1.5 peer"
     : "host 10.0.0.7 ─ tun0 10.0.0.1 ┄ kernel ┄ 10.0.1.1 tun1 ─ 10.0.1.5 peer";
   say(
-    `${bold("tcpnet demo")}: two programs, each with a TCP of its own${memory ? "" : ", this kernel their router"}`,
+    `${bold("tcpnet demo")}: ${memory ? "two TCP stacks, connected in memory" : "two programs, each with its own TCP; this kernel routes between them"}`,
     ...field("where", where),
     ...field("map", map),
-    ...field("link", impairment === null ? "clean" : `${impairment.text} (each way, at the peer)`),
-    ...field("plan", `${exactBytesText(size)} of random data each way at once, then both sides close`),
+    ...field("link", impairment === null ? "clean" : `${impairment.text} (in each direction, at the peer)`),
+    ...field("plan", `${exactBytesText(size)} of random data in both directions at once, then both sides close`),
     "",
   );
 }

@@ -18,11 +18,7 @@ export async function run({ args, flags }: Call): Promise<number> {
   const kernel = flags.has("kernel");
   if (kernel) checkKernelFlags(flags);
   else if (flags.text("jobs") !== undefined) {
-    throw usageError(
-      "--jobs needs --kernel",
-      "without it scripts run in virtual time, one after the other",
-      "leave it out",
-    );
+    throw usageError("--jobs needs --kernel", "in virtual time, scripts run one after another", "leave out --jobs");
   }
   const options = {
     profile: profile(flags.text("profile")),
@@ -62,12 +58,12 @@ function checkKernelFlags(flags: Flags): void {
   const name = flags.text("profile") ?? "linux";
   if (name !== "linux" && PROFILE_NAMES.some((each) => each === name))
     throw usageError(
-      `--kernel has no profile ${name}`,
-      "it runs the scripts against this machine's own TCP, which is Linux'",
-      "leave --profile out, or --kernel",
+      `--kernel cannot use the profile ${name}`,
+      "it tests this machine's own TCP, which is Linux",
+      "leave out --profile, or --kernel",
     );
   if (flags.text("seed") !== undefined)
-    throw usageError("--kernel has no --seed", "a kernel draws its numbers by itself", "leave --seed out");
+    throw usageError("--kernel cannot use --seed", "the kernel chooses its own random numbers", "leave out --seed");
 }
 
 /** Undefined: each script, or its folder, says which one it is written for. */
@@ -145,7 +141,7 @@ function scriptsAt(path: string): string[] {
   } catch (error) {
     throw unreadable(path, error);
   }
-  if (found.length === 0) throw usageError(`${path} holds no script`, "no file there is called *.pkt", "");
+  if (found.length === 0) throw usageError(`${path} contains no scripts`, "no file name in it ends in .pkt", "");
   return found;
 }
 
@@ -155,6 +151,6 @@ function unreadable(path: string, error: unknown): CliError {
   return usageError(
     `there is no file or folder ${path === "" ? '""' : path}`,
     "",
-    "tcpnet drill needs scripts (*.pkt), or folders of them",
+    "drill needs *.pkt files, or folders that contain them",
   );
 }

@@ -16,7 +16,7 @@ import { print } from "../print.ts";
 import { asTyped, programName } from "../program.ts";
 
 /** How a link comes to be that can be changed. */
-const HOW = `start one: ${programName} chaos, or host, peer and demo with a link flag (--link clear makes a clean one)`;
+const HOW = `start one: ${programName} chaos; or host, peer or demo with a link flag, such as --link clear`;
 
 /** `tcpnet link show|set|change|clear [words]`: changes a link that runs. */
 export async function run({ args, flags }: Call): Promise<number> {
@@ -24,7 +24,7 @@ export async function run({ args, flags }: Call): Promise<number> {
   const socket = flags.text("socket");
   const device = flags.text("dev");
   if (socket !== undefined && device !== undefined) {
-    throw usageError("--socket and --dev exclude each other", "both say which link is meant", "give one of them");
+    throw usageError("--socket and --dev exclude each other", "each of them chooses a link", "give one of them");
   }
   const path = socket ?? socketOf(device === undefined ? undefined : readTun(device));
   const answer = await askControl(path, line).catch((error: Error) => {
@@ -66,9 +66,19 @@ function words({ text, counts }: Answer): string {
 
 function unheard(path: string, error: Error & { code?: string }): CliError {
   if (error.code === "EACCES" || error.code === "EPERM") {
-    return new CliError(EXIT_PERMISSION, `${path} belongs to another user`, "only its owner may change a link", "sudo");
+    return new CliError(
+      EXIT_PERMISSION,
+      `${path} belongs to another user`,
+      "only the owner of a link may change it",
+      "sudo",
+    );
   }
-  return new CliError(EXIT_NOT_READY, `nobody answers at ${path}`, "no link that can be changed runs there", HOW);
+  return new CliError(
+    EXIT_NOT_READY,
+    `no program answers at ${path}`,
+    "no link is running there that can be changed",
+    HOW,
+  );
 }
 
 /**
@@ -82,13 +92,18 @@ function socketOf(device: string | undefined): string {
   if (running.length > 1) throw several(running);
   const roots = rootsDevices().filter((name) => device === undefined || name === device);
   if (roots.length > 0 && process.geteuid?.() !== 0) {
-    throw new CliError(EXIT_PERMISSION, `the link of ${roots.join(", ")} is root's`, "", `sudo ${programName} link …`);
+    throw new CliError(
+      EXIT_PERMISSION,
+      `the link of ${roots.join(", ")} belongs to root`,
+      "",
+      `sudo ${programName} link …`,
+    );
   }
   if (device !== undefined) {
-    const why = `no link that can be changed runs there (${controlPath(device)})`;
-    throw new CliError(EXIT_NOT_READY, `nobody answers for ${device}`, why, HOW);
+    const why = `no link is running there that can be changed (${controlPath(device)})`;
+    throw new CliError(EXIT_NOT_READY, `no program answers for ${device}`, why, HOW);
   }
-  throw new CliError(EXIT_NOT_READY, "no link that can be changed runs here", "", HOW);
+  throw new CliError(EXIT_NOT_READY, "no link is running that can be changed", "", HOW);
 }
 
 function several(running: readonly LinkSocket[]): CliError {
@@ -96,7 +111,7 @@ function several(running: readonly LinkSocket[]): CliError {
   // Two users may each run a demo, say.
   if (names.length < running.length) {
     const paths = running.map((link) => link.path);
-    return usageError("several links run", paths.join(", "), `choose one: --socket ${paths[0]}`);
+    return usageError("several links are running", paths.join(", "), `choose one: --socket ${paths[0]}`);
   }
-  return usageError("several links run", names.join(", "), `choose one: --dev ${names[0]}`);
+  return usageError("several links are running", names.join(", "), `choose one: --dev ${names[0]}`);
 }

@@ -52,7 +52,7 @@ export function readOptions(flags: Flags): TransferOptions {
   if (bytes === 0) throw usageError(`--bytes ${flags.text("bytes")} sends nothing`, "", "for example --bytes 10M");
   if (time === 0)
     throw usageError(`--time ${flags.text("time")} is over before anything happens`, "", "for example --time 60s");
-  if (flags.has("bidir") && flags.has("reverse")) throw usageError("--bidir and --reverse contradict one another");
+  if (flags.has("bidir") && flags.has("reverse")) throw usageError("--bidir and --reverse exclude each other");
   return {
     seed: flags.whole("seed", 0, 0xffff_ffff) ?? 1,
     link: link(flags, bytes),
@@ -77,9 +77,9 @@ function link(flags: Flags, bytes: number): LinkProfiles {
   if (rtt === undefined) return profiles;
   if (profiles.out.delay > 0 || profiles.in.delay > 0) {
     throw usageError(
-      "--rtt and a delay both say how long the way is",
-      "a round trip is twice the delay",
-      "say one of them",
+      "--rtt and a delay exclude each other",
+      "both set the delay: a round trip is twice the delay",
+      "give one of them",
     );
   }
   const there = Math.ceil(rtt / 2);
@@ -90,7 +90,7 @@ function link(flags: Flags, bytes: number): LinkProfiles {
 function checkPace({ out, in: back }: LinkProfiles): void {
   const atOnce = (p: LinkProfile) => p.delay === 0 && p.rate === Number.POSITIVE_INFINITY && p.trace === undefined;
   if (!atOnce(out) || !atOnce(back)) return;
-  const why = "over a link without rate and delay all happens at the same time";
+  const why = "on a link without rate and delay, no time passes";
   throw usageError("--time without --bytes would never end", why, "add --rate 10mbit --rtt 40ms, or --bytes 10M");
 }
 

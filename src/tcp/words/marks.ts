@@ -4,44 +4,44 @@ import { mark } from "#base/mark";
 // Why a segment is sent.
 export const TX_SYN = mark("tcp.tx.syn", "active OPEN");
 export const TX_SYN_ACK = mark("tcp.tx.syn-ack", "answer to a SYN");
-export const TX_COOKIE = mark("tcp.tx.syn-cookie", "answer to a SYN of which nothing is kept (SYN cookie)");
+export const TX_COOKIE = mark("tcp.tx.syn-cookie", "answer to a SYN with a SYN cookie (no state is kept)");
 export const TX_DATA = mark("tcp.tx.data", "new data");
 export const TX_FIN = mark("tcp.tx.fin", "CLOSE: our FIN");
-export const TX_RTO = mark("tcp.tx.rto", "resent: the retransmission timer fired");
-export const TX_FAST = mark("tcp.tx.fast-retransmit", "resent: duplicates say that it was lost");
-export const TX_LOSS = mark("tcp.tx.loss-recovery", "resent: lost with the window that timed out");
+export const TX_RTO = mark("tcp.tx.rto", "retransmitted: no ACK in time (RTO)");
+export const TX_FAST = mark("tcp.tx.fast-retransmit", "retransmitted: duplicate ACKs show a loss");
+export const TX_LOSS = mark("tcp.tx.loss-recovery", "retransmitted: was in flight at the timeout");
 export const TX_TAIL_PROBE = mark("tcp.tx.tail-loss-probe", "tail loss probe (RFC 8985)");
-export const TX_SYN_DATA = mark("tcp.tx.syn-data-again", "resent: the peer passed over what went with our SYN");
+export const TX_SYN_DATA = mark("tcp.tx.syn-data-again", "retransmitted: the peer did not take the SYN's data");
 export const TX_PROBE = mark("tcp.tx.window-probe", "probe of a closed window");
 export const TX_OVERRIDE = mark("tcp.tx.sws-override", "small segment sent after the override timeout");
 export const TX_KEEPALIVE = mark("tcp.tx.keep-alive", "keep-alive probe");
-export const TX_ACK_QUICK = mark("tcp.tx.ack-quick", "ACK at once, early in the connection");
+export const TX_ACK_QUICK = mark("tcp.tx.ack-quick", "immediate ACK, early in the connection");
 export const TX_ACK_SECOND = mark("tcp.tx.ack-second", "ACK for every second full segment");
-export const TX_ACK_DELAYED = mark("tcp.tx.ack-delayed", "the delayed ACK timer fired");
-export const TX_ACK_ORDER = mark("tcp.tx.ack-out-of-order", "duplicate ACK: a segment came out of order");
-export const TX_ACK_FILLED = mark("tcp.tx.ack-hole-filled", "ACK at once: a hole was filled");
+export const TX_ACK_DELAYED = mark("tcp.tx.ack-delayed", "the delayed ACK timer expired");
+export const TX_ACK_ORDER = mark("tcp.tx.ack-out-of-order", "duplicate ACK: a segment arrived out of order");
+export const TX_ACK_FILLED = mark("tcp.tx.ack-hole-filled", "immediate ACK: a gap was filled");
 export const TX_ACK_FIN = mark("tcp.tx.ack-fin", "ACK of a FIN");
 export const TX_ACK_HANDSHAKE = mark("tcp.tx.ack-handshake", "third step of the handshake");
-export const TX_ACK_UNACCEPTABLE = mark("tcp.tx.ack-unacceptable", "ACK in answer to an unacceptable segment");
+export const TX_ACK_UNACCEPTABLE = mark("tcp.tx.ack-unacceptable", "ACK for an unacceptable segment");
 export const TX_ACK_WINDOW = mark("tcp.tx.window-update", "the window opened");
-export const TX_ACK_PUSH = mark("tcp.tx.ack-push", "ACK at once: nothing else to wait for");
+export const TX_ACK_PUSH = mark("tcp.tx.ack-push", "immediate ACK: nothing else to wait for");
 export const TX_CHALLENGE = mark("tcp.tx.challenge-ack", "challenge ACK (RFC 5961)");
 export const TX_RST_ABORT = mark("tcp.tx.rst-abort", "ABORT");
-export const TX_RST_UNREAD = mark("tcp.tx.rst-unread-data", "closed with unread data, or data after close");
-export const TX_RST_CLOSED = mark("tcp.tx.rst-closed", "no connection there");
-export const TX_RST_ACK = mark("tcp.tx.rst-bad-ack", "an ACK of something never sent");
-export const TX_RST_STRANGER = mark("tcp.tx.rst-stranger", "the listener does not let this remote in");
+export const TX_RST_UNREAD = mark("tcp.tx.rst-unread-data", "closed with unread data, or data arrived after the close");
+export const TX_RST_CLOSED = mark("tcp.tx.rst-closed", "no such connection");
+export const TX_RST_ACK = mark("tcp.tx.rst-bad-ack", "ACK of data that was never sent");
+export const TX_RST_STRANGER = mark("tcp.tx.rst-stranger", "this remote may not connect to the listener");
 export const TX_RST_LIMIT = mark("tcp.tx.rst-limit", "a limit ended the connection");
 
 // What happened to a segment that arrived.
 export const RX_DATA = mark("tcp.rx.data", "in-order data");
-export const RX_OUT_OF_ORDER = mark("tcp.rx.out-of-order", "data ahead of RCV.NXT, kept");
-export const RX_CE = mark("tcp.rx.ce", "a segment with a congestion mark (RFC 3168)");
-export const RX_DUPLICATE = mark("tcp.rx.duplicate", "nothing but octets that we have");
+export const RX_OUT_OF_ORDER = mark("tcp.rx.out-of-order", "out-of-order data, kept for later");
+export const RX_CE = mark("tcp.rx.ce", "segment with a congestion mark (RFC 3168)");
+export const RX_DUPLICATE = mark("tcp.rx.duplicate", "duplicate data, already received");
 export const RX_UNACCEPTABLE = mark("tcp.rx.unacceptable", "outside the receive window");
-export const RX_NO_ACK = mark("tcp.rx.no-ack", "a segment without ACK on an open connection");
-export const RX_PAWS = mark("tcp.rx.paws", "an older timestamp than already seen (RFC 7323 §5)");
-export const RX_NO_TIMESTAMP = mark("tcp.rx.no-timestamp", "agreed timestamp is missing (RFC 7323 §3.2)");
+export const RX_NO_ACK = mark("tcp.rx.no-ack", "segment without ACK on an open connection");
+export const RX_PAWS = mark("tcp.rx.paws", "timestamp older than the last one (PAWS, RFC 7323 §5)");
+export const RX_NO_TIMESTAMP = mark("tcp.rx.no-timestamp", "the negotiated timestamp is missing (RFC 7323 §3.2)");
 export const RX_RST = mark("tcp.rx.rst", "reset by the peer");
 export const RX_RST_IGNORED = mark("tcp.rx.rst-ignored", "RST outside the window");
 export const RX_RST_CHALLENGED = mark(
@@ -51,25 +51,25 @@ export const RX_RST_CHALLENGED = mark(
 export const RX_SYN_CHALLENGED = mark("tcp.rx.syn-challenged", "SYN on an open connection (RFC 5961 §4)");
 export const RX_ACK_TOO_OLD = mark("tcp.rx.ack-too-old", "ACK older than the largest window (RFC 5961 §5)");
 export const RX_ACK_TOO_NEW = mark("tcp.rx.ack-too-new", "ACK of data not yet sent");
-export const RX_AFTER_CLOSE = mark("tcp.rx.after-close", "data when nobody will read it");
-export const RX_NO_MEMORY = mark("tcp.rx.no-memory", "no page left for the payload");
-export const RX_TOO_MANY_RANGES = mark("tcp.rx.too-many-ranges", "more holes than the limit");
-export const RX_SYN_DUPLICATE = mark("tcp.rx.syn-duplicate", "our SYN,ACK was lost: the SYN again");
-export const RX_CLOSED = mark("tcp.rx.closed", "no connection and no listener there");
+export const RX_AFTER_CLOSE = mark("tcp.rx.after-close", "data arrived after nobody reads any more");
+export const RX_NO_MEMORY = mark("tcp.rx.no-memory", "no memory left for the data");
+export const RX_TOO_MANY_RANGES = mark("tcp.rx.too-many-ranges", "more gaps than the limit");
+export const RX_SYN_DUPLICATE = mark("tcp.rx.syn-duplicate", "the SYN again: our SYN,ACK was lost");
+export const RX_CLOSED = mark("tcp.rx.closed", "no connection and no listener for it");
 export const RX_BACKLOG = mark("tcp.rx.backlog", "the listener's backlog is full");
-export const RX_LIMIT = mark("tcp.rx.limit", "the stack has as many connections as it may");
-export const RX_SIGNED = mark("tcp.rx.signed", "a signature that nobody asked for (RFC 2385)");
-export const RX_DEFERRED = mark("tcp.rx.deferred", "the ACK of our SYN,ACK, where the listener waits for data");
-export const RX_COOKIE = mark("tcp.rx.syn-cookie", "a connection by the SYN cookie in its ACK");
-export const RX_STRANGER = mark("tcp.rx.stranger", "a SYN from a remote that the listener does not let in");
+export const RX_LIMIT = mark("tcp.rx.limit", "the limit of connections is reached");
+export const RX_SIGNED = mark("tcp.rx.signed", "unexpected MD5 signature (RFC 2385)");
+export const RX_DEFERRED = mark("tcp.rx.deferred", "ACK of our SYN,ACK; the listener waits for data first");
+export const RX_COOKIE = mark("tcp.rx.syn-cookie", "connection accepted by the SYN cookie in its ACK");
+export const RX_STRANGER = mark("tcp.rx.stranger", "SYN from a remote that may not connect");
 export const RX_BAD_SYN = mark("tcp.rx.bad-syn", "SYN with RST or FIN, or from an impossible source");
 export const RX_TIME_WAIT_SYN = mark(
   "tcp.rx.time-wait-syn",
   "a new connection takes the place of TIME-WAIT (RFC 6191)",
 );
 export const RX_BAD_CHECKSUM = mark("tcp.rx.bad-checksum", "the checksum is wrong");
-export const RX_BAD_OPTION = mark("tcp.rx.bad-option", "an option with an illegal length: the rest was not read");
-export const RX_INVALID_LIMITED = mark("tcp.rx.invalid-limited", "unacceptable, and the ACK for it was rate limited");
+export const RX_BAD_OPTION = mark("tcp.rx.bad-option", "option with an illegal length; the rest was ignored");
+export const RX_INVALID_LIMITED = mark("tcp.rx.invalid-limited", "unacceptable; its ACK was rate limited");
 
 // Why a state or a window changed.
 export const CALL_OPEN = mark("tcp.call.open", "OPEN");
@@ -82,47 +82,47 @@ export const GOT_FIN = mark("tcp.got.fin", "the peer's FIN arrived");
 export const GAVE_UP = mark("tcp.gave-up", "gave up: no answer within the time allowed");
 export const GAVE_UP_WINDOW = mark(
   "tcp.gave-up-closed-window",
-  "gave up: the peer answers, but keeps its window closed (RFC 6429)",
+  "gave up: the peer answers but keeps its window closed (RFC 6429)",
 );
 export const TIMER_RTO = mark("tcp.timer.rto", "the retransmission timer");
-export const TIMER_REORDER = mark("tcp.timer.reorder", "overtaken for longer than the reordering window (RFC 8985)");
+export const TIMER_REORDER = mark("tcp.timer.reorder", "later data was delivered more than the reordering window ago (RFC 8985)");
 export const TIMER_LOSS_PROBE = mark(
   "tcp.timer.loss-probe",
-  "no ACK for two round trips: the tail is probed (RFC 8985)",
+  "no ACK for two round trips: probe the tail (RFC 8985)",
 );
 export const TIMER_PERSIST = mark("tcp.timer.persist", "the persist timer");
 export const TIMER_KEEPALIVE = mark("tcp.timer.keep-alive", "the keep-alive timer");
 export const TIMER_TIME_WAIT = mark("tcp.timer.time-wait", "2 MSL are over");
-export const TIMER_FIN_WAIT_2 = mark("tcp.timer.fin-wait-2", "FIN-WAIT-2 with nobody left to read");
+export const TIMER_FIN_WAIT_2 = mark("tcp.timer.fin-wait-2", "FIN-WAIT-2 and nobody reads any more");
 export const TIMER_DELAYED_ACK = mark("tcp.timer.delayed-ack", "the delayed ACK timer");
-export const CC_SLOW_START = mark("tcp.cc.slow-start", "cwnd grows by what was acknowledged");
+export const CC_SLOW_START = mark("tcp.cc.slow-start", "slow start");
 export const CC_AVOIDANCE = mark("tcp.cc.avoidance", "congestion avoidance");
 export const CC_ENTER_RECOVERY = mark("tcp.cc.enter-recovery", "fast recovery begins");
 export const CC_RECOVERY = mark("tcp.cc.recovery", "proportional rate reduction (RFC 6937)");
 export const CC_EXIT_RECOVERY = mark("tcp.cc.exit-recovery", "recovery is over");
 export const CC_TAIL = mark("tcp.cc.tail-loss", "a tail loss probe repaired a loss (RFC 8985)");
-export const CC_ECN = mark("tcp.cc.ecn", "the peer saw a congestion mark (RFC 3168)");
-export const CC_LOSS = mark("tcp.cc.loss", "a timeout: cwnd is one segment");
-export const CC_EXIT_LOSS = mark("tcp.cc.exit-loss", "all that was lost with the timeout is acknowledged");
-export const CC_UNDO = mark("tcp.cc.undo", "the loss was none: the reduction is taken back (RFC 4015, 3708, 5682)");
+export const CC_ECN = mark("tcp.cc.ecn", "the peer reports a congestion mark (RFC 3168)");
+export const CC_LOSS = mark("tcp.cc.loss", "timeout: cwnd falls to one segment");
+export const CC_EXIT_LOSS = mark("tcp.cc.exit-loss", "everything lost in the timeout is acknowledged");
+export const CC_UNDO = mark("tcp.cc.undo", "false alarm: nothing was lost, cwnd restored (RFC 4015, 3708, 5682)");
 export const CC_IDLE = mark("tcp.cc.idle", "restart after idle");
-export const FAST_OPEN_ASKED = mark("tcp.fast-open.asked", "a SYN asked for a Fast Open cookie (RFC 7413)");
-export const FAST_OPEN_ACCEPTED = mark("tcp.fast-open.accepted", "a SYN with a good cookie: data flows at once");
+export const FAST_OPEN_ASKED = mark("tcp.fast-open.asked", "SYN asks for a Fast Open cookie (RFC 7413)");
+export const FAST_OPEN_ACCEPTED = mark("tcp.fast-open.accepted", "SYN with a valid cookie: its data is accepted");
 export const FAST_OPEN_WRONG = mark(
   "tcp.fast-open.wrong-cookie",
-  "a SYN with a cookie that is not ours: a usual handshake",
+  "SYN with an invalid cookie: normal handshake",
 );
 export const FAST_OPEN_LIMIT = mark(
   "tcp.fast-open.limit",
-  "too many Fast Open connections are pending: a usual handshake",
+  "too many pending Fast Open connections: normal handshake",
 );
-export const FAST_OPEN_SENT = mark("tcp.fast-open.sent", "data went with our SYN");
-export const FAST_OPEN_NOT_TAKEN = mark("tcp.fast-open.not-taken", "the peer passed over what went with our SYN");
-export const FAST_OPEN_PAUSED = mark("tcp.fast-open.paused", "Fast Open led nowhere: usual handshakes for a while");
+export const FAST_OPEN_SENT = mark("tcp.fast-open.sent", "data sent in our SYN");
+export const FAST_OPEN_NOT_TAKEN = mark("tcp.fast-open.not-taken", "the peer did not take the data in our SYN");
+export const FAST_OPEN_PAUSED = mark("tcp.fast-open.paused", "Fast Open failed: normal handshakes for a while");
 export const ICMP_HARD = mark("tcp.icmp.hard", "ICMP ended the connection attempt");
-export const ICMP_SOFT = mark("tcp.icmp.soft", "ICMP: noted, not acted upon");
-export const ICMP_MTU = mark("tcp.icmp.mtu", "ICMP: smaller path MTU, segments are cut smaller and resent");
-export const ICMP_NO_CONNECTION = mark("tcp.icmp.no-connection", "ICMP about a connection that is not there");
-export const ICMP_STALE = mark("tcp.icmp.stale", "ICMP about a segment that is not in flight (RFC 5927)");
-export const RECYCLED = mark("tcp.recycled", "TIME-WAIT ended early: its place was needed");
-export const REPLACED = mark("tcp.replaced", "a new connection took its place");
+export const ICMP_SOFT = mark("tcp.icmp.soft", "ICMP error noted, connection continues");
+export const ICMP_MTU = mark("tcp.icmp.mtu", "ICMP: smaller path MTU; retransmitting in smaller segments");
+export const ICMP_NO_CONNECTION = mark("tcp.icmp.no-connection", "ICMP error for an unknown connection");
+export const ICMP_STALE = mark("tcp.icmp.stale", "ICMP error for a segment that is not in flight (RFC 5927)");
+export const RECYCLED = mark("tcp.recycled", "TIME-WAIT ended early to make room");
+export const REPLACED = mark("tcp.replaced", "replaced by a new connection");

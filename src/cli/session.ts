@@ -329,7 +329,7 @@ export class Session {
     const { state, retransTotal, duplicatesReceived, outOfOrderReceived, rto } = socket.info();
     const lossy = this.#options.impairment !== null || retransTotal + duplicatesReceived + outOfOrderReceived > 0;
     if (state !== "TIME-WAIT" || !lossy || this.#options.keep) return;
-    this.#voice.event("linger", {}, "· staying in TIME-WAIT for a moment, in case the last ACK was lost");
+    this.#voice.event("linger", {}, "· staying in TIME-WAIT for a moment: the last ACK may be lost");
     await Promise.race([Bun.sleep(Math.min(Math.max((3 * rto) / 1000, 1_000), 10_000)), interrupted]);
   }
 

@@ -143,7 +143,7 @@ test.each([
   ["codel", 1, '"codel" needs a rate'],
   ["ecn 20", 5, '"ecn" needs a rate'],
   ["delay 20ms distribution normal", 25, '"distribution" needs a jitter'],
-  ["codel interval 0", 16, "the interval is more than 0"],
+  ["codel interval 0", 16, "the interval must be more than 0"],
 ])("%j is refused at column %d", (text, column, message) => {
   let error: unknown;
   try {

@@ -99,7 +99,7 @@ test("the owner of a prepared device needs no privileges, and is told when somet
   prepared.close();
   expect(unprivileged(`openTun({ name: "t0", ${prefix} })`)).toBe("fine");
   expect(unprivileged(`openTun({ name: "t0", ${prefix}, mtu: 1400 })`)).toContain(
-    "SIOCSIFMTU on t0: operation not permitted (EPERM). The MTU of t0 is not as asked for",
+    "SIOCSIFMTU on t0: operation not permitted (EPERM). The MTU of t0 must be changed",
   );
   expect(unprivileged(`openTun({ name: "t1" })`)).toContain("t1 was made for another user");
   expect(unprivileged(`openTun({ name: "t2" })`)).toContain("Making a device takes CAP_NET_ADMIN");
@@ -118,8 +118,8 @@ test("errors say what failed, on what, why, and what to do", () => {
   expect(none.message).toContain("correct the name");
   const taken = failure(() => openTun({ name: "t1", prefix: PREFIX4 }));
   expect(taken).toMatchObject({ code: "EADDRINUSE" });
-  expect(taken.message).toContain("10.9.0.1 is the address of t0 already");
-  expect(failure(() => openTun({ name: "lo" })).message).toContain("lo is another interface of this system");
+  expect(taken.message).toContain("10.9.0.1 is already the address of t0");
+  expect(failure(() => openTun({ name: "lo" })).message).toContain("lo is not a TUN device");
   ip("tuntap", "add", "tap0", "mode", "tap");
   expect(failure(() => openTun({ name: "tap0" })).message).toContain("take another name");
   expect(failure(() => openTun({ name: "t1", mtu: 65_536 })).message).toContain(

@@ -211,7 +211,7 @@ labTest(
     const demo = await lab.tcpnet("demo", "--size", "1M").ended;
     expect({ code: demo.code, stderr: demo.stderr }).toEqual({ code: 0, stderr: "" });
     expect(demo.stdout.toString()).toMatch(
-      /a network of its own[\s\S]*✓ host → peer[\s\S]*✓ peer → host[\s\S]*What to type next/,
+      /a private network[\s\S]*✓ host → peer[\s\S]*✓ peer → host[\s\S]*What to type next/,
     );
     expect(await lab.ns.must(["ip", "-br", "link"])).toBe(before);
   },

@@ -44,7 +44,7 @@ labTest("a transfer that would take minutes ends soon after the link got faster"
 labTest("a link that is down is felt at once when it comes back: nobody sleeps through the change", async (lab) => {
   const { peer } = await open(lab, "--link", "clear");
   expect((await link(lab, "set", "down 0s-1h", "--dev", "tun1")).code).toBe(0);
-  await peer.says(/from now on the link is: down/);
+  await peer.says(/the link is now: down/);
   peer.type("typed while it was down");
   peer.endInput();
   await Bun.sleep(500);
@@ -73,7 +73,7 @@ labTest("host and peer have a link each; which one is meant must be said", async
 
 labTest("where there is no link to change it says so, and how to have one: 3", async (lab) => {
   const nobody = await link(lab, "show");
-  expect([nobody.code, nobody.stderr]).toEqual([3, expect.stringMatching(/no link .* runs here[\s\S]*--link clear/)]);
+  expect([nobody.code, nobody.stderr]).toEqual([3, expect.stringMatching(/no link is running[\s\S]*--link clear/)]);
   await open(lab);
   const plain = await link(lab, "set", "loss 1%", "--dev", "tun1");
   expect([plain.code, plain.stderr]).toEqual([
@@ -205,7 +205,7 @@ twoUsersTest("a user whose folder for sockets somebody else made goes on without
   await lab.ns.must([...TCPNET, "netup", "--user", "nobody"]);
   await lab.ns.must(["sh", "-c", "mount -t tmpfs -o mode=1777 tmpfs /tmp; mkdir -m 777 /tmp/tcpnet-65534"]);
   const host = lab.start(...asUser(65_534), ...TCPNET, ...HOST, "--loss", "3%");
-  await host.says(/the link stays as it is: .*\/tmp\/tcpnet-65534 belongs to user 0/);
+  await host.says(/the link cannot be changed later: .*\/tmp\/tcpnet-65534 belongs to user 0/);
   host.child.kill("SIGINT");
   await host.ended;
   expect((await lab.ns.run(["ls", "/tmp/tcpnet-65534"])).stdout).toBe("");

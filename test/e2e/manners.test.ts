@@ -7,7 +7,7 @@ labTest("another address than the one that netup gave a device: 3, and the devic
   const before = await lab.ns.must(["ip", "-o", "-4", "addr"]);
   const { code, stderr } = await lab.tcpnet("host", "tun0", "10.9.9.1/24", "10.0.1.5").ended;
   expect(code).toBe(3);
-  expect(stderr).toMatch(/tun0 has 10\.0\.0\.1\/24, not 10\.9\.9\.1\/24[\s\S]*say 10\.0\.0\.1\/24/);
+  expect(stderr).toMatch(/tun0 has 10\.0\.0\.1\/24, not 10\.9\.9\.1\/24[\s\S]*use 10\.0\.0\.1\/24/);
   expect(await lab.ns.must(["ip", "-o", "-4", "addr"])).toBe(before);
 });
 
@@ -30,7 +30,7 @@ labTest("what cannot be read or written is told before the connection begins", a
   const socket = await lab.tcpnet(...HOST, "--loss", "1%", "--socket", lab.file("none/x.sock")).ended;
   expect(socket.code).toBe(3);
   expect(socket.stderr).toMatch(
-    /the control socket \S+ could not be created\n +its folder does not exist\n +say another: --socket/,
+    /the control socket \S+ could not be created\n +its folder does not exist\n +choose another: --socket/,
   );
   expect(existsSync(lab.file("none"))).toBe(false);
 });
@@ -57,8 +57,8 @@ labTest("the same answer of a router is told once, however often it comes", asyn
   await lab.ns.must(["ip", "route", "add", "unreachable", "10.9.0.0/16"]);
   const { stderr } = await lab.tcpnet("peer", "tun1", "10.0.1.1/24", "10.9.9.9", "--timeout", "2s").ended;
   expect(stderr.match(/→ SYN/g)?.length).toBeGreaterThan(1);
-  expect(stderr.match(/· 10\.9\.9\.9:7000 cannot be reached/g)?.length).toBe(1);
-  expect(stderr).toMatch(/\[error\].*cannot be reached.*\n.*no device here leads to that address/);
+  expect(stderr.match(/· 10\.9\.9\.9:7000 is unreachable/g)?.length).toBe(1);
+  expect(stderr).toMatch(/\[error\].*is unreachable.*\n.*no route here leads to that address/);
 });
 
 labTest(
@@ -67,7 +67,7 @@ labTest(
     const demo = await lab.tcpnet("demo", "--size", "1M", "--loss", "2%", "--delay", "5ms", "--seed", "3").ended;
     expect(demo.code).toBe(0);
     const story = demo.stdout.toString().split("\nWhat to type next")[0]!;
-    expect(story).toContain("resent: ");
+    expect(story).toContain("retransmitted: ");
     // What to type has the program's name in it, which is as long as it is.
     const wide = story.split("\n").filter((line) => line.length > 80 && !line.includes("to change the link"));
     expect(wide).toEqual([]);

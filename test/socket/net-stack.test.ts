@@ -8,7 +8,7 @@ describe("createStack", () => {
   test.each([
     ["no address", { address: [] }, "a stack needs an address"],
     ["an address that is none", { address: "10.0.0.1/33" }, "IPv4 prefixes go up to /32"],
-    ["a network's own address", { address: "10.0.0.0/24" }, "not an address that a host of its prefix may have"],
+    ["a network's own address", { address: "10.0.0.0/24" }, "no host can use 10.0.0.0"],
     ["the kernel's address", { address: "10.0.0.1/24", kernelAddress: "10.0.0.1" }, "10.0.0.1 is the kernel's"],
   ])("%s is refused in words", async (_name, settings, words) => {
     expect((await rejection(createStack({ ...settings, host })))?.message).toContain(words);

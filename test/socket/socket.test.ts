@@ -67,7 +67,7 @@ describe("opening", () => {
     expect(w.sim.now).toBe(2_500_000);
     expect(await w.until(rejection(patient.closed))).toMatchObject({ code: "ETIMEDOUT" });
     expect(w.sim.now).toBe(251_000_000);
-    expect(doubts).toEqual(["10.0.0.7:7000 has not answered for 3.0 s, 3 retransmissions: trying on"]);
+    expect(doubts).toEqual(["10.0.0.7:7000 has not answered for 3.0 s, 3 retransmissions, still retrying"]);
     expect(patient.softError?.code).toBe("ETIMEDOUT");
   });
 
@@ -118,7 +118,7 @@ describe("opening", () => {
     ["an octal look-alike", { hostname: "010.0.0.1", port: 80 }, "leading zero"],
     ["port 0", { hostname: HOST, port: 0 }, "port is a whole number from 1 to 65535, not 0"],
     ["a broadcast", { hostname: "10.0.1.255", port: 80 }, "not the address of a host"],
-    ["itself", { hostname: PEER, port: 80 }, "an address of this stack itself"],
+    ["itself", { hostname: PEER, port: 80 }, "this stack's own address"],
     ["the other family", { hostname: "fd00::1", port: 80 }, "no IPv6 address"],
   ])("%s is refused in words, at once", async (_name, remote, words) => {
     const w = await world();

@@ -158,8 +158,8 @@ describe("ports", () => {
   test("a port has one user, but for different addresses; port 0 is one that is free", () => {
     const { stack } = new Host(0);
     const first = stack.udp(53, address("10.0.0.7"));
-    expect(() => stack.udp(53)).toThrow("is taken");
-    expect(() => stack.udp(53, address("10.0.0.7"))).toThrow("is taken");
+    expect(() => stack.udp(53)).toThrow("is already in use");
+    expect(() => stack.udp(53, address("10.0.0.7"))).toThrow("is already in use");
     stack.udp(53, address("fd00::7"));
     expect(() => stack.udp(53, address("10.0.0.1"))).toThrow("not an address");
     stack.closeUdp(first);

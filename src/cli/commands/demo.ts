@@ -121,7 +121,7 @@ function tellBeginning({ size, impairment, memory }: DemoOptions, where: string)
     ? "host 10.0.0.7 ─ a link in memory ─ 10.0.1.5 peer"
     : "host 10.0.0.7 ─ tun0 10.0.0.1 ┄ kernel ┄ 10.0.1.1 tun1 ─ 10.0.1.5 peer";
   say(
-    `${bold("tcpnet demo")}: ${memory ? "two TCP stacks, connected in memory" : "two programs, each with its own TCP; this kernel routes between them"}`,
+    `${bold("tcpnet demo")}: ${memory ? "two TCP stacks, connected in memory" : "two programs with a TCP each; this kernel routes between them"}`,
     ...field("where", where),
     ...field("map", map),
     ...field("link", impairment === null ? "clean" : `${impairment.text} (in each direction, at the peer)`),

@@ -25,7 +25,7 @@ export async function runInside(way: readonly string[]): Promise<number> {
   throw new CliError(
     EXIT_FAILURE,
     "the demo was killed",
-    "its program inside of the private network ended without a word, and everything with it",
+    "its program in the private network ended without a message, and took everything with it",
   );
 }
 

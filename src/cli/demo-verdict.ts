@@ -60,7 +60,7 @@ function directionText({ from, to, bytes, bits_per_second, retransmits, equal }:
     rateOf(bytes, bits_per_second).padEnd(11),
     `${retransmits} resent`.padEnd(10),
   ];
-  const proof = equal ? "every byte as sent" : "NOT ALL AS SENT";
+  const proof = equal ? "every byte matches" : "DATA DIFFERS";
   const line = `  ${equal ? "✓" : "✗"} ${from} → ${to}   ${columns.join("   ")}   ${proof}`;
   return equal ? green(line) : bold(line);
 }

@@ -96,7 +96,7 @@ function reopen(files: readonly (CaptureFile | EventFile | null)[], voice: Voice
       file.reopen();
     } catch (error) {
       if (!(error instanceof OutputError)) throw error;
-      voice.warn({ what: error.message, why: "what follows goes into the file that was moved", fix: "" });
+      voice.warn({ what: error.message, why: "what follows is written to the file that was moved", fix: "" });
     }
   }
   return open.length > 0;

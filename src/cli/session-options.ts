@@ -143,7 +143,7 @@ function serviceOf(role: Role, flags: Flags): Service {
   if (flags.has("discard")) given.push({ kind: "discard" });
   if (source !== undefined) given.push({ kind: "source", size: source });
   if (verify !== undefined) given.push({ kind: "verify", size: verify, role });
-  if (given.length > 1) throw usageError("--echo, --discard, --source and --verify exclude one another");
+  if (given.length > 1) throw usageError("--echo, --discard, --source and --verify exclude each other");
   return given[0] ?? { kind: "pipe" };
 }
 

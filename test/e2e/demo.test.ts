@@ -112,7 +112,7 @@ labTest(
       expect(line).toMatch(/host → peer \d+ % at [\d.]+ Mbit\/s {3}peer → host \d+ % at [\d.]+ Mbit\/s$/);
       expect(line.length).toBeLessThanOrEqual(80);
     }
-    expect(demo.stdout.toString()).toMatch(/✓ host → peer {3}5 MB .* every byte as sent\n.*✓ peer → host {3}5 MB/);
+    expect(demo.stdout.toString()).toMatch(/✓ host → peer {3}5 MB .* every byte matches\n.*✓ peer → host {3}5 MB/);
   },
   { netup: null },
 );

@@ -87,7 +87,7 @@ labTest(
     expect(demo.stdout.toString()).toMatch(/warning the capture \/run\/small\/x\.pcapng ends here: the disk is full/);
     expect(demo.stdout.toString()).toMatch(/warning the capture \S+ is not complete: \d+ packets of \d+ are missing/);
     // All arrived nevertheless.
-    expect(demo.stdout.toString().match(/✓ .*every byte as sent/g)?.length).toBe(2);
+    expect(demo.stdout.toString().match(/✓ .*every byte matches/g)?.length).toBe(2);
     expect(demo.stdout.toString()).not.toContain("every packet with its reason");
     const none = await lab.tcpnet("demo", "-w", "/nowhere/x.pcapng").ended;
     expect({ code: none.code, stdout: none.stdout.toString() }).toEqual({ code: 1, stdout: "" });

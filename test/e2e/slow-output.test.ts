@@ -35,7 +35,9 @@ async function recorded(lab: Lab, flag: string, size: string): Promise<{ stderr:
 
 /** Both numbers of "12 packets, 3 left out: …". */
 function countsIn(stderr: string, noun: string): [number, number] {
-  const found = new RegExp(`(\\d+) ${noun}, (\\d+) were dropped because the reader was too slow in standard output`).exec(stderr);
+  const found = new RegExp(
+    `(\\d+) ${noun}, (\\d+) were dropped because the reader was too slow in standard output`,
+  ).exec(stderr);
   if (found === null) throw new Error(`nothing was left out:\n${stderr}`);
   return [Number(found[1]), Number(found[2])];
 }

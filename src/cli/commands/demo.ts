@@ -70,7 +70,7 @@ function checkWritable(path: string): void {
 /** Inside of the private network. */
 async function inside(options: DemoOptions, how: string): Promise<number> {
   try {
-    return await perform(options, `a network of its own (${how}); this machine is not touched`, followOutside);
+    return await perform(options, `a private network (${how}); your own network is not touched`, followOutside);
   } finally {
     sayGoodbye();
   }

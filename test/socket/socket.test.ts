@@ -305,7 +305,7 @@ describe("what is noticed beside the octets", () => {
     active.write(bytes(10));
     expect(await w.until(rejection(active.closed))).toMatchObject({
       code: "ETIMEDOUT",
-      message: "10.0.0.7:7000 has not answered for 5.4 s: given up",
+      message: "gave up: 10.0.0.7:7000 has not answered for 5.4 s",
     });
     expect(w.sim.now - begun).toBeWithin(5_000_000, 5_500_000);
     expect(await w.until(rejection(other.closed))).toMatchObject({ code: "ETIMEDOUT" });

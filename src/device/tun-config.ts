@@ -176,8 +176,7 @@ export function attachHint(name: string, errno: number): string {
     return exists
       ? `${name} was created for another user: run this with sudo, or let \`netup --user\` create it for you.`
       : "Creating a device needs CAP_NET_ADMIN: run this with sudo, or let `sudo tcpnet netup` create the device for you.";
-  if (errno === EINVAL && exists)
-    return `${name} is not a TUN device, or one with other settings: use another name.`;
+  if (errno === EINVAL && exists) return `${name} is not a TUN device, or one with other settings: use another name.`;
   return errno === ENOTTY ? NOT_THE_DRIVER.replace("It", "/dev/net/tun") : "";
 }
 

@@ -111,7 +111,8 @@ export class TcpSocket implements Socket, Source, Sink {
 
   read(into: Uint8Array): number | Promise<number> {
     checkBytes("what read fills", into);
-    if (into.length === 0) throw new RangeError("the buffer for a read is empty: 0 octets would mean the end of the stream");
+    if (into.length === 0)
+      throw new RangeError("the buffer for a read is empty: 0 octets would mean the end of the stream");
     if (this.#readable?.locked) throw new CallError("EALREADY", "the connection is being read as a stream");
     const n = this.available();
     if (typeof n === "number") return n === 0 ? 0 : this.take(into);

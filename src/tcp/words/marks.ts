@@ -85,11 +85,11 @@ export const GAVE_UP_WINDOW = mark(
   "gave up: the peer answers but keeps its window closed (RFC 6429)",
 );
 export const TIMER_RTO = mark("tcp.timer.rto", "the retransmission timer");
-export const TIMER_REORDER = mark("tcp.timer.reorder", "later data was delivered more than the reordering window ago (RFC 8985)");
-export const TIMER_LOSS_PROBE = mark(
-  "tcp.timer.loss-probe",
-  "no ACK for two round trips: probe the tail (RFC 8985)",
+export const TIMER_REORDER = mark(
+  "tcp.timer.reorder",
+  "later data was delivered more than the reordering window ago (RFC 8985)",
 );
+export const TIMER_LOSS_PROBE = mark("tcp.timer.loss-probe", "no ACK for two round trips: probe the tail (RFC 8985)");
 export const TIMER_LOSS_PROBE = mark("tcp.timer.loss-probe", "no ACK for two round trips: probe the tail (RFC 8985)");
 export const TIMER_PERSIST = mark("tcp.timer.persist", "the persist timer");
 export const TIMER_KEEPALIVE = mark("tcp.timer.keep-alive", "the keep-alive timer");
@@ -109,14 +109,8 @@ export const CC_UNDO = mark("tcp.cc.undo", "false alarm: nothing was lost, cwnd 
 export const CC_IDLE = mark("tcp.cc.idle", "restart after idle");
 export const FAST_OPEN_ASKED = mark("tcp.fast-open.asked", "SYN asks for a Fast Open cookie (RFC 7413)");
 export const FAST_OPEN_ACCEPTED = mark("tcp.fast-open.accepted", "SYN with a valid cookie: its data is accepted");
-export const FAST_OPEN_WRONG = mark(
-  "tcp.fast-open.wrong-cookie",
-  "SYN with an invalid cookie: normal handshake",
-);
-export const FAST_OPEN_LIMIT = mark(
-  "tcp.fast-open.limit",
-  "too many pending Fast Open connections: normal handshake",
-);
+export const FAST_OPEN_WRONG = mark("tcp.fast-open.wrong-cookie", "SYN with an invalid cookie: normal handshake");
+export const FAST_OPEN_LIMIT = mark("tcp.fast-open.limit", "too many pending Fast Open connections: normal handshake");
 export const FAST_OPEN_SENT = mark("tcp.fast-open.sent", "data sent in our SYN");
 export const FAST_OPEN_NOT_TAKEN = mark("tcp.fast-open.not-taken", "the peer did not take the data in our SYN");
 export const FAST_OPEN_PAUSED = mark("tcp.fast-open.paused", "Fast Open failed: normal handshakes for a while");

@@ -90,7 +90,6 @@ export const TIMER_REORDER = mark(
   "later data was delivered more than the reordering window ago (RFC 8985)",
 );
 export const TIMER_LOSS_PROBE = mark("tcp.timer.loss-probe", "no ACK for two round trips: probe the tail (RFC 8985)");
-export const TIMER_LOSS_PROBE = mark("tcp.timer.loss-probe", "no ACK for two round trips: probe the tail (RFC 8985)");
 export const TIMER_PERSIST = mark("tcp.timer.persist", "the persist timer");
 export const TIMER_KEEPALIVE = mark("tcp.timer.keep-alive", "the keep-alive timer");
 export const TIMER_TIME_WAIT = mark("tcp.timer.time-wait", "2 MSL are over");

@@ -144,7 +144,7 @@ labTest("--explain tells each decision with its cause, --events writes all of th
   const why = ["--loss", "3%", "--seed", "11", "--no-offload", "--explain", "--events", lab.file("why.ndjson")];
   const peer = lab.tcpnet(...PEER, "--send", lab.file("a"), ...why);
   const [, { stderr }] = await bothWell(host, peer);
-  expect(stderr).toMatch(/! 1448 bytes at \d+ taken for lost\n/);
+  expect(stderr).toMatch(/! 1448 bytes at \d+ considered lost\n/);
   expect(stderr).toMatch(/! duplicate ACKs show a loss → fast retransmit, cwnd [\d.]+ kB → [\d.]+ kB\n/);
   const [about, ...events] = readFileSync(lab.file("why.ndjson"), "utf8")
     .trim()

@@ -92,7 +92,7 @@ describe("words", () => {
 
   test("a loss is told with what was lost, what came of it and when it was over", async () => {
     const text = told(await run("delay 10ms loss 1%", 3, 2_000_000)).join("\n");
-    expect(text).toMatch(/^1448 bytes at \d+ taken for lost$/m);
+    expect(text).toMatch(/^1448 bytes at \d+ considered lost$/m);
     expect(text).toMatch(/^duplicate ACKs show a loss → fast retransmit, cwnd [\d.]+ kB → [\d.]+ kB$/m);
     expect(text).toMatch(/^→ 1448 bytes at \d+ retransmitted: duplicate ACKs show a loss$/m);
     expect(text).toMatch(/^recovery complete after \d+ ms, cwnd [\d.]+ kB$/m);

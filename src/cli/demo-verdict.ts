@@ -17,6 +17,8 @@ interface Direction {
   /** Null where the data came in one piece. */
   readonly bits_per_second: number | null;
   readonly retransmits: number;
+  /** Segments that the receiver had already: copies that nobody needed. */
+  readonly duplicates: number;
   /** The receiver compared every byte with what was sent. */
   readonly equal: boolean;
 }
@@ -31,6 +33,8 @@ export function verdict(options: DemoOptions, stage: Stage, codes: Record<Role, 
     well &&= direction.equal && codes[role] === EXIT_OK;
     if (manner === "json") say(JSON.stringify({ schema: "tcpnet.demo/1", ...direction }));
     else if (manner === "plain" || !direction.equal) say(directionText(direction));
+    const why = manner === "plain" && options.impairment === null ? whyResent(direction) : "";
+    if (why !== "") say(`    ${why}`);
     const error = stage.errors[role] ?? (codes[role] === EXIT_OK ? undefined : `ended with exit code ${codes[role]}`);
     if (error !== undefined) say(`  ✗ ${role}: ${error}`);
   }
@@ -46,6 +50,7 @@ function judge(from: Role, options: DemoOptions, stage: Stage): Direction {
     bytes: options.size,
     bits_per_second: fact(stage.summaries[to], "received", "bits_per_second") ?? null,
     retransmits: fact(stage.summaries[from], "info", "retransTotal") ?? 0,
+    duplicates: fact(stage.summaries[to], "info", "duplicatesReceived") ?? 0,
     equal: stage.verified[to] === options.size,
   };
 }
@@ -63,6 +68,14 @@ function directionText({ from, to, bytes, bits_per_second, retransmits, equal }:
   const proof = equal ? "every byte matches" : "DATA DIFFERS";
   const line = `  ${equal ? "✓" : "✗"} ${from} → ${to}   ${columns.join("   ")}   ${proof}`;
   return equal ? green(line) : bold(line);
+}
+
+/** What made a sender resend although nothing impairs the link: the programs and the kernel between them share the processors. */
+export function whyResent({ retransmits, duplicates }: Pick<Direction, "retransmits" | "duplicates">): string {
+  if (retransmits === 0) return "";
+  return duplicates >= retransmits
+    ? "· nothing was lost: a program waited for a processor, and its answer was late"
+    : "· a program waited for a processor, and the kernel's queue to it was full";
 }
 
 /** @param complete whether the capture has every packet. */

@@ -8,6 +8,9 @@ import { Stash } from "./stash.ts";
 /** Packets read, and packets sent, per poll: NAPI's weight. Between two polls the program's own work runs. */
 export const BUDGET = 64;
 
+/** Polls in a row that read their whole budget until timers fire all the same: more packets than a TUN's queue holds (500). */
+export const FULL_POLLS_MAX = 16;
+
 /** µs without a packet until the driver stops asking and waits for the bell: some round trips of a fast link. */
 export const IDLE_AFTER = 200;
 
@@ -65,6 +68,9 @@ export class Driver {
   #gone = false;
   /** When the last packet moved. */
   #active = 0;
+  /** When the device was last found empty, or was read from last: everything that came before has been read. */
+  #readUntil = 0;
+  #fullPolls = 0;
   #immediate: NodeJS.Immediate | undefined;
   #timer: NodeJS.Timeout | undefined;
   #referenced = true;
@@ -126,11 +132,17 @@ export class Driver {
     else this.#enterIdle();
   }
 
-  /** Drains the device, fires timers, sends, tells the floor above. True if a packet moved. */
+  /**
+   * Drains the device, fires timers, sends, tells the floor above. True if a packet moved.
+   *
+   * A timer fires only once everything is read that came before it was due. The program may have stood still at any point here (it lost the
+   * CPU): an acknowledgment that waits in the device would else meet a retransmission that nobody needed.
+   */
   #poll(): boolean {
     this.statistics.polls++;
     const received = this.#receive();
-    this.#engine.advance(this.now());
+    this.#fullPolls = received < BUDGET ? 0 : this.#fullPolls + 1;
+    if (this.#fullPolls === 0 || this.#fullPolls > FULL_POLLS_MAX) this.#engine.advance(this.#readUntil);
     const sent = this.#transmit();
     this.statistics.packetsIn += received;
     this.statistics.packetsOut += sent;
@@ -147,6 +159,7 @@ export class Driver {
     while (n < BUDGET) {
       rx.o = this.#rxO;
       const now = this.now();
+      this.#readUntil = now;
       const length = this.#device.receive(rx, now);
       if (length === RX_NONE) break;
       if (length === RX_GONE) {

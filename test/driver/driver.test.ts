@@ -1,9 +1,9 @@
 import { afterEach, expect, test } from "bun:test";
 import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
 import { MILLISECOND, NEVER } from "#base/time";
-import { type Device, TX_AGAIN } from "#device/device";
+import { type Device, RX_NONE, TX_AGAIN } from "#device/device";
 import { type PairDevice, pair } from "#device/pair";
-import { BUDGET, Driver } from "#driver/driver";
+import { BUDGET, Driver, FULL_POLLS_MAX } from "#driver/driver";
 import { sometimes } from "../support/sometimes.ts";
 import { EchoEngine } from "./echo-engine.ts";
 
@@ -162,6 +162,57 @@ test("a poll is bounded: a flood comes in pieces, with the program's own work be
   driver.start();
   await until(() => engine.received === 300);
   expect(seen.slice(0, 4)).toEqual([BUDGET, 2 * BUDGET, 3 * BUDGET, 4 * BUDGET]);
+});
+
+/** A driver whose program stands still for a second after a look at the device, in which packets come. */
+function stalled(packets: number): { engine: EchoEngine; receivedBefore: number[]; begin(): void } {
+  let time = 1_000_000;
+  let far: Far | undefined;
+  const [a, b] = pair({ queueLength: 5_000 });
+  const receive = a.receive.bind(a);
+  a.receive = (packet, now) => {
+    const n = receive(packet, now);
+    if (n === RX_NONE && far !== undefined) {
+      for (let i = 0; i < packets; i++) far.send(60);
+      far = undefined;
+      time += 1_000_000;
+    }
+    return n;
+  };
+  const engine = new EchoEngine();
+  engine.answer = false;
+  const receivedBefore: number[] = [];
+  const advance = engine.advance.bind(engine);
+  engine.advance = (now) => {
+    const { length } = engine.fired;
+    advance(now);
+    if (engine.fired.length > length) receivedBefore.push(engine.received);
+  };
+  const driver = new Driver(engine, a, { clock: () => time++ });
+  started.push(driver);
+  const begin = () => {
+    far = new Far(b);
+    engine.deadline = time + 500_000;
+    driver.start();
+  };
+  return { engine, receivedBefore, begin };
+}
+
+test.each([1, BUDGET, 500])(
+  "a program that stood still reads all that came (%d packets) before a timer fires that fell due meanwhile",
+  async (packets) => {
+    const { engine, receivedBefore, begin } = stalled(packets);
+    begin();
+    await until(() => engine.fired.length === 1);
+    expect(receivedBefore).toEqual([packets]);
+  },
+);
+
+test("a flood does not keep timers from firing", async () => {
+  const { engine, receivedBefore, begin } = stalled(4_000);
+  begin();
+  await until(() => engine.fired.length === 1);
+  expect(receivedBefore[0]).toBeLessThanOrEqual((FULL_POLLS_MAX + 2) * BUDGET);
 });
 
 test("two stacks that answer one another for ever leave the program its timers and promises", async () => {

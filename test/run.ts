@@ -37,7 +37,8 @@ async function main(options: Options): Promise<number> {
   }
   const expected = total(jobs, options.jobs);
   const side = options.jobs === 1 ? "one at a time" : `${options.jobs} at a time`;
-  console.log(`${jobs.length} test files and checks, ${side}: ${about(expected)} where nothing else runs.`);
+  const source = Object.keys(measured).length > 0 ? "going by the last run here" : "where nothing else runs";
+  console.log(`${jobs.length} test files and checks, ${side}: ${about(expected)}, ${source}.`);
   await setUp(
     options.setUp,
     jobs.some(({ name }) => name === FIREWALL_TESTS),

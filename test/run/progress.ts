@@ -25,12 +25,12 @@ export interface Standing {
   readonly running: readonly Job[];
 }
 
-/** ` 1:15 of about 3:40   63 of 149   2104 passed, 0 failed   e2e/kernel, sim/swarm` */
+/** `1:15 of about 3:40   63 of 149 files   2104 passed, 0 failed   e2e/kernel, sim/swarm` */
 export function progressLine({ seconds, expected, ended, total, running }: Standing): string {
   const sum = (key: "passed" | "failed") => ended.reduce((n, each) => n + each[key], 0);
   const time = seconds <= expected ? `${clock(seconds)} of about ${clock(expected)}` : clock(seconds);
   const names = running.map(({ name }) => name.replace(/^test\/|\.test\.ts$/g, "")).join(", ");
-  return `${time}   ${ended.length} of ${total} done   ${sum("passed")} passed, ${sum("failed")} failed   now: ${names}`;
+  return `${time}   ${ended.length} of ${total} files   ${sum("passed")} passed, ${sum("failed")} failed   ${names}`;
 }
 
 /** Shows how far the run is: one line that changes on a terminal, and a line now and then elsewhere. */

@@ -88,7 +88,7 @@ test("times are told as people read them", () => {
     total: 9,
     running: [job("test/tcp/rack.test.ts")],
   };
-  expect(progressLine(standing)).toBe("1:15 of about 3:40   1 of 9 done   2 passed, 0 failed   now: tcp/rack");
+  expect(progressLine(standing)).toBe("1:15 of about 3:40   1 of 9 files   2 passed, 0 failed   tcp/rack");
   // It does not go on to promise what did not come true.
   expect(progressLine({ ...standing, seconds: 221 })).toStartWith("3:41   1 of 9");
 });

@@ -5,9 +5,39 @@ import type { Job } from "./job.ts";
 /** Files that run when nothing else does: they compare real time with a kernel's. */
 const ALONE = new Set(["test/kernel/kernel.test.ts"]);
 
-/** Seconds of the slow files on two quiet processors, for the first run on a machine; each run measures them anew. */
+/** Seconds of the slow ones on two quiet processors, for the first run on a machine; each run measures them anew. */
 const SECONDS: Readonly<Record<string, number>> = {
+  lint: 5,
+  types: 5,
   "test/chaos/chaos.test.ts": 5,
+  "test/cli/hostile.test.ts": 8,
+  "test/cli/main.test.ts": 7,
+  "test/cli/print.test.ts": 9,
+  "test/cli/sim.test.ts": 8,
+  "test/device/tun.test.ts": 6,
+  "test/drill/mutants.test.ts": 9,
+  "test/drill/suite.test.ts": 6,
+  "test/driver/tun-driver.test.ts": 9,
+  "test/e2e/capture.test.ts": 14,
+  "test/e2e/endings.test.ts": 45,
+  "test/e2e/forwarding.test.ts": 22,
+  "test/e2e/kernel.test.ts": 22,
+  "test/e2e/link-control.test.ts": 16,
+  "test/e2e/manners.test.ts": 16,
+  "test/e2e/no-loss.test.ts": 20,
+  "test/e2e/readme.test.ts": 16,
+  "test/fuzz/fuzz.test.ts": 5,
+  "test/kernel/kernel.test.ts": 14,
+  "test/mutants/mutants.test.ts": 13,
+  "test/netup/boxed.test.ts": 45,
+  "test/netup/firewalls.test.ts": 15,
+  "test/netup/lab.test.ts": 20,
+  "test/newcomer/bare.test.ts": 15,
+  "test/run/pool.test.ts": 6,
+  "test/sim/goodput.test.ts": 20,
+  "test/sim/swarm.test.ts": 18,
+  "test/sim/transfer.test.ts": 5,
+  "test/stack/allocation.test.ts": 7,
 };
 
 /** An unknown file takes about this long, starting bun included. */

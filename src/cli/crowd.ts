@@ -38,6 +38,12 @@ const KINDS: Readonly<Record<string, Kind>> = {
     perSecond: 1,
     words: (n, one) => `${n} more ${one ? "SYN" : "SYNs"} of strangers refused`,
   },
+  refused: {
+    burst: 10,
+    perSecond: 1,
+    words: (n, one) =>
+      `${n} more ${one ? "SYN" : "SYNs"} refused: no program listens on ${one ? "its port" : "their ports"}`,
+  },
   "soft-error": { burst: 10, perSecond: 1, words: (n, one) => `${n} more ICMP error${one ? "" : "s"}` },
   segment: steps,
   change: steps,

@@ -5,7 +5,6 @@ import { counted, timeText } from "#observe/units";
 import { ConnectionError } from "#socket/connection-error";
 import { createStack } from "#socket/create-stack";
 import type { ConnectOptions, Listener, NetStack, Socket, SocketOptions } from "#socket/types";
-import { RX_STRANGER } from "#tcp/words/marks";
 import { addressMap, bracketed } from "./address-map.ts";
 import { CliError } from "./cli-error.ts";
 import { Conversation } from "./conversation.ts";
@@ -16,6 +15,7 @@ import type { Explanation } from "./explanation.ts";
 import { deviceGone, openFailure, transferFailure } from "./failure.ts";
 import { Narrator } from "./narrator.ts";
 import { OutputClosed } from "./print.ts";
+import { tellRefusals } from "./refusals.ts";
 import type { SessionOptions } from "./session-options.ts";
 import { Shutdown } from "./shutdown.ts";
 import type { Voice } from "./voice.ts";
@@ -51,7 +51,6 @@ export class Session {
   #served = 0;
   /** Of those served, the ones that did not end in order. */
   #failed = 0;
-  #strangers = 0;
   #toldExhausted = false;
   readonly #toldFull = new Set<string>();
 
@@ -203,7 +202,7 @@ export class Session {
     const backlog = Math.min(service.kind === "pipe" ? BACKLOG : BACKLOG_OF_SERVICE, Math.ceil(this.#limit / 2));
     const listener = this.#stack.listen({ port, backlog, ...admitted, ...this.#socketOptions(), ...early });
     this.#listener = listener;
-    listener.onStranger = ({ hostname }) => this.#tellStranger(hostname);
+    tellRefusals(this.#voice, this.#stack, listener, e.remote);
     listener.onFull = (what) => this.#warnFull(what, backlog);
     const where = bracketed(`${e.local}`, port);
     this.#voice.event(
@@ -364,15 +363,6 @@ export class Session {
 
   get #limit(): number {
     return this.#stack.engine.limits.connections;
-  }
-
-  /** The last stranger of a turn; the counter has all of them. */
-  #tellStranger(hostname: string): void {
-    const all = this.#stack.engine.counters.get(RX_STRANGER);
-    this.#voice.count("stranger", all - this.#strangers - 1);
-    this.#strangers = all;
-    const text = `· refused ${hostname}: only ${this.#options.endpoint.remote} may connect (--any lets anybody connect)`;
-    this.#voice.event("stranger", { remote: hostname }, text);
   }
 
   #silenceMs(): number {

@@ -1,5 +1,6 @@
 import type { Trace } from "#base/trace";
 import { CallError } from "#stack/call-error";
+import { RefusedSyns } from "#stack/refused-syns";
 import type { Stack } from "#stack/stack";
 import { info, type TcpInfo } from "#tcp/machine/info";
 import { CookieKeys, KEY } from "#tcp/open/fast-open-cookie";
@@ -8,7 +9,7 @@ import { T_USER_TIMEOUT, type Tcb } from "#tcp/words/tcb";
 import { checkBytes, checkConnectOptions, checkListenOptions, invalid, whole } from "./arguments.ts";
 import { ConnectionError } from "./connection-error.ts";
 import { Deferred } from "./deferred.ts";
-import { addressOf, hostOf, remoteOf } from "./endpoint.ts";
+import { addressOf, endpointOf, hostOf, remoteOf } from "./endpoint.ts";
 import { fastOpenParams, microseconds, paramsOf } from "./options.ts";
 import { TcpListener } from "./tcp-listener.ts";
 import { type Floor, TcpSocket } from "./tcp-socket.ts";
@@ -29,6 +30,8 @@ export class TcpNetStack implements NetStack, Floor {
   readonly engine: Stack;
   readonly host: Host;
   onTrace: ((trace: Trace) => void) | null = null;
+  onRefused: ((remote: Endpoint, port: number, count: number) => void) | null = null;
+  readonly #refused = new RefusedSyns();
   readonly #platform: Platform;
   readonly #closed = new Deferred<void>();
   readonly #listeners = new Set<TcpListener>();
@@ -43,6 +46,7 @@ export class TcpNetStack implements NetStack, Floor {
     this.addresses = engine.local.own.map(String);
     this.mtu = engine.mtu;
     host.onEvents = () => this.#onEvents();
+    engine.refused = this.#refused;
   }
 
   get closed(): Promise<void> {
@@ -180,6 +184,13 @@ export class TcpNetStack implements NetStack, Floor {
     }
   }
 
+  #tellRefused(): void {
+    const { remote, remotePort, localPort, count } = this.#refused;
+    if (remote === null) return;
+    this.#refused.clear();
+    queueMicrotask(() => this.onRefused?.(endpointOf(remote, remotePort), localPort, count));
+  }
+
   /** Everything that the engine has to tell, once per turn. */
   #onEvents(): void {
     const { engine } = this;
@@ -190,6 +201,7 @@ export class TcpNetStack implements NetStack, Floor {
       else next.events = 0;
     }
     this.feed();
+    this.#tellRefused();
     const { trace } = engine;
     if (trace.size === 0) return;
     this.onTrace?.(trace);

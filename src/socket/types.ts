@@ -273,6 +273,11 @@ export interface NetStack extends AsyncDisposable {
   setFastOpenKey(key: Uint8Array, previous?: Uint8Array): void;
   /** How often each rule of the stack was reached, by its name; those that are not zero. */
   counters(): Record<string, number>;
+  /**
+   * Called after each turn in which SYNs were refused because nobody listens on their port: with the last one's remote and
+   * port, and how many there were.
+   */
+  onRefused: ((remote: Endpoint, port: number, count: number) => void) | null;
   /** Called with the event ring after each turn that recorded something; the records are forgotten afterwards. */
   onTrace: ((trace: Trace) => void) | null;
   /** Keep the process alive while the stack runs (the default), or not. Nothing where something else drives it. */

@@ -45,6 +45,7 @@ import { Connections, forgetUnread, IP_TIMER } from "./connections.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { Listeners } from "./listeners.ts";
 import { Ports } from "./ports.ts";
+import type { RefusedSyns } from "./refused-syns.ts";
 import { errorOf, TcpInput } from "./tcp-input.ts";
 
 export interface StackOptions {
@@ -249,8 +250,17 @@ export class Stack {
     return this.#connections.deadlines.next();
   }
 
+  /** Where SYNs are noted that found no listener. Whoever sets it clears it when `hasEvents` is true. */
+  get refused(): RefusedSyns | null {
+    return this.#tcpInput.refused;
+  }
+
+  set refused(refused: RefusedSyns | null) {
+    this.#tcpInput.refused = refused;
+  }
+
   hasEvents(): boolean {
-    return this.#connections.events.size > 0;
+    return this.#connections.events.size > 0 || (this.refused !== null && this.refused.count > 0);
   }
 
   // --- The user's side ---------------------------------------------------------------------------------------------

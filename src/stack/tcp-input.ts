@@ -40,6 +40,7 @@ import * as tcphdr from "#wire/tcp";
 import type { Connections } from "./connections.ts";
 import { CookieDoor } from "./cookie-door.ts";
 import type { Listeners } from "./listeners.ts";
+import type { RefusedSyns } from "./refused-syns.ts";
 
 /** What MAY-2 adds to the old connection's SND.NXT for the ISS of the new one: more than a window of old duplicates without scaling. */
 const ISS_STEP = 0x10000;
@@ -47,6 +48,8 @@ const ISS_STEP = 0x10000;
 export class TcpInput {
   /** RSTs and SYN cookies, which belong to no connection, waiting to be sent. */
   readonly resets: ReplyQueue;
+  /** Where SYNs are noted that found no listener and got an RST; null: nobody wants to know. */
+  refused: RefusedSyns | null = null;
   readonly #slab: Slab;
   readonly #counters: Counters;
   readonly #trace: Trace;
@@ -164,7 +167,12 @@ export class TcpInput {
       connections.touch(old);
       return 0;
     }
-    if (listener === null) return this.#unknown(seg);
+    if (listener === null) {
+      const verdict = this.#unknown(seg);
+      const isSyn = (seg.ctl & (tcphdr.SYN | tcphdr.ACK)) === tcphdr.SYN;
+      if (isSyn && reset.cause !== 0) this.refused?.note(remote, remotePort, localPort);
+      return verdict;
+    }
     const ends = { local: new Address(d0, d1, d2, d3), localPort, remote, remotePort };
     if (old === null && this.#cookies.admit(listener, ends, seg, now, reset) !== null) return 0;
     const verdict = listen(listener, seg, reset);

@@ -10,6 +10,8 @@ labTest("refused: 10", async (lab) => {
   await host.says(/waiting/);
   const { code, stderr } = await lab.tcpnet(...PEER, "--port", "7001").ended;
   expect(code).toBe(10);
+  // The host says what it refused, and where it listens.
+  await host.says(/· refused 10\.0\.1\.5: no program listens on port 7001 \(this host listens on port 7000\)/);
   expect(stderr).toMatch(/10\.0\.0\.7:7001 refused[\s\S]*check port and address/);
 });
 

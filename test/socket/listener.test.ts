@@ -141,3 +141,22 @@ async function echo(socket: Socket): Promise<void> {
   await writeAll(socket, await readAll(socket));
   socket.closeWrite();
 }
+
+describe("a SYN that finds no listener", () => {
+  test("is refused, and whoever wants to know hears of it: the last one of a turn, and how many there were", async () => {
+    const w = await world();
+    const heard: unknown[] = [];
+    w.host.onRefused = (remote, port, count) => heard.push([remote.hostname, port, count]);
+    w.host.listen({ port: PORT });
+    const sockets = [7001, 7002, 7003].map((port) => w.peer.connect({ hostname: HOST, port }));
+    for (const socket of sockets)
+      expect(await w.until(rejection(socket.opened))).toMatchObject({ code: "ECONNREFUSED" });
+    expect(heard.reduce((sum: number, each) => sum + (each as [string, number, number])[2], 0)).toBe(3);
+    expect(heard.at(-1)).toEqual([PEER, 7003, expect.any(Number)]);
+    // Nobody need listen for it.
+    w.host.onRefused = null;
+    expect(await w.until(rejection(w.peer.connect({ hostname: HOST, port: 7004 }).opened))).toMatchObject({
+      code: "ECONNREFUSED",
+    });
+  });
+});

@@ -1,0 +1,24 @@
+/** SYNs that a host refuses: from strangers, and for other ports. Without a word of it both sides would be left guessing. */
+import type { Address } from "#ip/address";
+import type { Listener, NetStack } from "#socket/types";
+import { RX_STRANGER } from "#tcp/words/marks";
+import type { Voice } from "./voice.ts";
+
+/** Tells each, and counts those that come too fast. @param only the remote that may connect; null: anybody. */
+export function tellRefusals(voice: Voice, stack: NetStack, listener: Listener, only: Address | null): void {
+  let strangers = 0;
+  // The last stranger of a turn; the counter has all of them.
+  listener.onStranger = ({ hostname }) => {
+    const all = stack.engine.counters.get(RX_STRANGER);
+    voice.count("stranger", all - strangers - 1);
+    strangers = all;
+    const text = `· refused ${hostname}: only ${only} may connect (--any lets anybody connect)`;
+    voice.event("stranger", { remote: hostname }, text);
+  };
+  const { port: own } = listener.address;
+  stack.onRefused = ({ hostname }, port, count) => {
+    voice.count("refused", count - 1);
+    const text = `· refused ${hostname}: no program listens on port ${port} (this host listens on port ${own})`;
+    voice.event("refused", { remote: hostname, port }, text);
+  };
+}

@@ -41,10 +41,10 @@ type Options = Pick<
 
 /** Throws CliError, before anything has changed. */
 export function openEnds(options: Options): Ends {
-  const { send, recv, keep, listenOnly, service } = options;
+  const { send, recv, write, events, keep, listenOnly, service } = options;
   refuseSameFile(filesInUse(options));
   const pipe = service.kind === "pipe";
-  if (pipe && recv === undefined) refuseClosedOutput();
+  if ((pipe && recv === undefined) || write === "-" || events === "-") refuseClosedOutput();
   const reader = send === undefined ? standardInput(keep, pipe) : sentFile(send, keep);
   let sink: Sink & { close?(): void };
   try {

@@ -42,6 +42,10 @@ labTest("standard output that is closed is refused before anything is sent: 1", 
     code: 1,
     said: "[error] cannot write standard output\n        it is closed: everything would be lost\n        redirect it to a file, or to /dev/null\n",
   });
+  for (const flag of ["--write", "--events"]) {
+    const { code } = await lab.shell(`$T ${HOST.join(" ")} --recv ${lab.file("a")} ${flag} - >&-`).ended;
+    expect([flag, code]).toEqual([flag, 1]);
+  }
   // What does not need it does not mind.
   const host = lab.shell(`$T ${HOST.join(" ")} --recv ${lab.file("a")} >&- </dev/null`);
   await host.says(/waiting/);

@@ -13,7 +13,7 @@ import type { Call } from "../commands.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
 import type { Flags } from "../flags.ts";
 import { impairment } from "../link-flags.ts";
-import { OutputClosed, outputFailure, print, STDOUT, writeWhole } from "../print.ts";
+import { OutputClosed, outputFailure, print, refuseClosedOutput, STDOUT, writeWhole } from "../print.ts";
 import { profileOf } from "../profile.ts";
 import { refuseOverwriting } from "../same-file.ts";
 import { columnsOf, say } from "../terminal.ts";
@@ -31,7 +31,8 @@ const CHUNK = 1 << 16;
 export async function run({ flags }: Call): Promise<number> {
   const options = readOptions(flags);
   const path = flags.text("events");
-  if (path !== undefined) refuseOverwriting(impairment(flags)?.traces ?? [], "--events", path);
+  if (path === "-") refuseClosedOutput();
+  else if (path !== undefined) refuseOverwriting(impairment(flags)?.traces ?? [], "--events", path);
   const log = path === undefined ? undefined : new Lines(path);
   const result = transfer({ ...options, line: log?.add });
   log?.close();

@@ -51,7 +51,7 @@ labTest("a simultaneous open comes about, though somebody takes seconds to start
   const [first, second] = row("watch a simultaneous open");
   const host = type(lab, first!);
   await host.says(/→ SYN/);
-  await Bun.sleep(3_000);
+  await Bun.sleep(1_000);
   const peer = type(lab, second!);
   // On both sides: a SYN comes in answer to none.
   await Promise.all([host, peer].map((each) => each.says(/← SYN +SYN-RECEIVED[\s\S]*open /)));

@@ -57,7 +57,7 @@ export async function setUp(wanted: boolean, firewalls: boolean): Promise<void> 
   if (plan.do === "skip") console.log(plan.words);
   if (plan.do === "install") {
     console.log("Tests need Debian packages that are missing here. Installing them (--no-setup leaves them out):");
-    console.log(`  ${installLine(plan.packages)}`);
+    console.log(`  ${installLine(plan.packages)}\nThis takes a minute or two, and is done once.`);
     updated = await aptGet("update");
     await aptGet("install", "--no-install-recommends", ...plan.packages);
     const still = packagesOf(missingTools());

@@ -1,4 +1,4 @@
-import type { Packet, Position, Syscall, TcpPacket } from "./ast.ts";
+import { FIN, type Packet, type Position, RST, SYN, type Syscall, type TcpPacket } from "./ast.ts";
 import { systemCall } from "./calls/connection.ts";
 import { informationOf } from "./calls/information.ts";
 import { observe } from "./calls/observe.ts";
@@ -29,6 +29,17 @@ const STEPS_MAX = 100_000;
 /** The script's peers count from here. */
 const FIRST_PEER_PORT = 40_000;
 
+/** After the last event of a strict script: no ACK is delayed for longer. */
+const SILENCE_USECS = 250_000;
+
+/** An RST, a message of ICMP, or an ACK that is neither a probe nor carries anything that the stack had to say. */
+function isAnswer(live: Live, sent: ReadonlyMap<Flow, number>, flow: Flow | undefined): boolean {
+  const { tcp } = live;
+  if (!tcp || !flow || tcp.flags & RST) return true;
+  const takesSpace = tcp.payload.length > 0 || (tcp.flags & (SYN | FIN)) !== 0;
+  return !takesSpace && tcp.sequence === sent.get(flow);
+}
+
 /** Where sockets listen that were given no port. */
 const FIRST_FREE_PORT = 32_768;
 
@@ -45,6 +56,8 @@ export class Bench {
   readonly datagrams: Uint8Array[] = [];
   readonly packets: Crossing[] = [];
   readonly #around: Surroundings;
+  /** Packets of connections that the script was not about when they were sent. */
+  readonly #passedOver: Live[] = [];
   /** Sent by the stack, and not yet read by an expectation. */
   readonly queue: Live[] = [];
   /** The newest segment or datagram of the stack: what an ICMP error is about that quotes nothing in the script. */
@@ -154,17 +167,35 @@ export class Bench {
     this.settle();
   }
 
+  /**
+   * What was sent and nobody expected. With --strict the stack is given time to break a silence that may be the script's point: an answer
+   * may be delayed. What it sends again, probes with, or sends of what was queued, is no answer.
+   */
   endOfScript(position: Position | undefined): void {
-    if (position) this.#unread("at the end", position);
+    if (!position) return;
+    this.#unread("at the end", position);
+    if (!this.config.strict) return;
+    const sent = new Map(this.#flows.map((flow) => [flow, flow.sentUpTo]));
+    this.runTo(this.now + SILENCE_USECS);
+    const answers = this.queue.filter((live) => isAnswer(live, sent, this.#flowOfLive(live)));
+    this.queue.length = 0;
+    this.queue.push(...answers);
+    this.#unread("after the end", position);
   }
 
   /** Packets that the stack sent and that nobody expected: a note, or with --strict a failure. */
   #unread(when: string, position: Position): void {
-    if (this.queue.length === 0) return;
-    const texts = this.queue.map((live) => `unread:   ${seconds(live.time)} ${liveText(live, this.#flowOfLive(live))}`);
+    const unread = this.config.strict ? [...this.#passedOver, ...this.queue] : this.queue;
+    if (unread.length === 0) return;
+    const texts = unread.map((live) => `unread:   ${seconds(live.time)} ${liveText(live, this.#flowOfLive(live))}`);
     if (this.config.strict) throw new Failure(position, `packets that the script does not expect ${when}`, texts);
     const line = `${position.line}: ${this.queue.length} unread ${when}`;
     if (this.notes.at(-1) !== line) this.notes.push(line);
+  }
+
+  /** A packet of another connection than the script is about: what it expects is not this. */
+  passOver(live: Live): void {
+    this.#passedOver.push(live);
   }
 
   #add(flow: Flow): Flow {

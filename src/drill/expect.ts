@@ -54,7 +54,10 @@ function checkWritten(packet: TcpPacket): void {
 /** The oldest unread packet of this connection, running time on until there is one. */
 function next(bench: Bench, flow: Flow | undefined, limit: number): Live | undefined {
   for (;;) {
-    for (let live = bench.queue.shift(); live; live = bench.queue.shift()) if (bench.concerns(live, flow)) return live;
+    for (let live = bench.queue.shift(); live; live = bench.queue.shift()) {
+      if (bench.concerns(live, flow)) return live;
+      bench.passOver(live);
+    }
     if (!bench.step(limit) && bench.queue.length === 0) return undefined;
   }
 }

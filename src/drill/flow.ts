@@ -1,5 +1,5 @@
 import { ACK, FIN, type Ports, RST, SYN, type TcpOption, type TcpPacket } from "./ast.ts";
-import { decodeOptions, type Live, patternByte } from "./codec.ts";
+import { decodeOptions, type Live, patternByte, type TcpFields } from "./codec.ts";
 
 /** A data segment that left, with offsets of the stream; `octets`: with its headers. */
 export interface Departure {
@@ -117,6 +117,7 @@ export class Flow {
   /** The stack sent this packet: the first SYN tells its ISN. */
   sent(live: Live): void {
     const tcp = live.tcp;
+    if (tcp && (tcp.flags & RST) === 0) this.#advance(tcp);
     if (tcp && tcp.flags & FIN) this.#fin = (tcp.sequence + tcp.payload.length) >>> 0;
     if (tcp && tcp.payload.length > 0) this.#depart(live, tcp.sequence, tcp.flags, tcp.payload.length);
     if (!tcp || (tcp.flags & SYN) === 0 || tcp.flags & RST) return;
@@ -143,6 +144,14 @@ export class Flow {
   }
 
   #scriptLocalKnown = false;
+  /** The number behind all that the stack has sent. */
+  sentUpTo = 0;
+
+  #advance({ sequence, payload, flags }: TcpFields): void {
+    const end = (sequence + payload.length + Number((flags & SYN) !== 0) + Number((flags & FIN) !== 0)) >>> 0;
+    if (flags & SYN || ((end - this.sentUpTo) | 0) > 0) this.sentUpTo = end;
+  }
+
   /** The number of the stack's FIN, and whether the peer has sent one. */
   #fin: number | undefined;
   peerFinished = false;

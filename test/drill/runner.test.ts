@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { drill } from "#drill/drill";
 import type { Profile } from "#drill/engine";
 import { exitCode, type Reported, scriptLines } from "#drill/report";
+import { StackEngine } from "#drill/stack-engine";
 import { FakeEngine, type Quirks } from "./fake-engine.ts";
 
 const NOTHING = new Map<string, string>();
@@ -120,6 +121,42 @@ describe("unread packets", () => {
     expect(play(unread, {}, true).result.message).toContain("does not expect at the end");
     expect(play(DATA, {}, true).result.status).toBe("ok");
     expect(play(DATA, { twice: true }, true).result.status).toBe("fail");
+  });
+
+  test("nor may an answer break a strict script's last silence", () => {
+    const silent = `${HANDSHAKE}+0  < P. 1:1001(1000) ack 1 win 257 <nop,nop,TS val 201 ecr 700>\n`;
+    const late = play(silent, { delay: 200_000 }, true).result;
+    expect([late.status, late.message]).toEqual(["fail", "packets that the script does not expect after the end"]);
+    expect(play(silent, { delay: 200_000 }).result.status).toBe("ok");
+    expect(play(`${silent}+.2 > . 1:1(0) ack 1001 <...>`, { delay: 200_000 }, true).result.status).toBe("ok");
+  });
+
+  test("what a stack sends again, or had yet to say, is no answer", () => {
+    const script = `0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3
++0 bind(3, ..., ...) = 0
++0 listen(3, 1) = 0
++0 < S 0:0(0) win 65535 <mss 1000>
++0 > S. 0:0(0) ack 1 <mss 1460>
++.01 < . 1:1(0) ack 1 win 1000
++0 accept(3, ..., ...) = 4
++0 write(4, ..., 1000) = 1000
++0 > P. 1:1001(1000) ack 1
+`;
+    const { message } = drill(script, "t.pkt", {
+      profile: "linux",
+      defines: NOTHING,
+      options: new Map([["strict", ""]]),
+      strict: false,
+      seed: 1,
+      newEngine: (setup) => new StackEngine(setup),
+    }).result;
+    expect(message).toBe("");
+  });
+
+  test("packets of another connection count in a strict script", () => {
+    const other = HANDSHAKE.replace("listen(3, 1)", "listen(3, 2)");
+    const script = `${other}+0  socket(..., SOCK_STREAM, IPPROTO_TCP) = 5\n+0  close(4) = 0\n+0  < [ect0] S 0:0(0) win 1 <nop,nop,TS val 9 ecr 0>`;
+    expect(play(script, {}, true).result.message).toContain("does not expect");
   });
 });
 

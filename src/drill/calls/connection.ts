@@ -7,6 +7,7 @@ import { forget, WAKE_ALL, wake } from "./epoll.ts";
 import { attach, defers, earlyOf } from "./fast-open.ts";
 import { closePipe, fileCall } from "./files.ts";
 import { ioCall } from "./io.ts";
+import { controlCall } from "./ioctl.ts";
 import { SEEN_NOTHING } from "./observe.ts";
 import { optionCall } from "./options.ts";
 import { pollCall } from "./poll.ts";
@@ -23,7 +24,8 @@ import {
   takeError,
   type World,
 } from "./sockets.ts";
-import { bindUdp, connectUdp } from "./udp.ts";
+import { isOver } from "./stream.ts";
+import { bindUdp, connectUdp, shutdownUdp } from "./udp.ts";
 
 const NONBLOCK = symbol("O_NONBLOCK")!;
 /** States in which connect() has done its work: the handshake is over, whatever came after it. */
@@ -32,7 +34,8 @@ const BEFORE = new Set(["SYN-SENT", "SYN-RECEIVED"]);
 /** A system call of a script, ready to be tried. Throws Unsupported for calls and arguments we do not have. */
 export function systemCall(world: World, syscall: Syscall): Attempt {
   const call = new Call(world, syscall);
-  const attempt = connectionCall(call) ?? ioCall(call) ?? optionCall(call) ?? pollCall(call) ?? fileCall(call);
+  const attempt =
+    connectionCall(call) ?? ioCall(call) ?? optionCall(call) ?? controlCall(call) ?? pollCall(call) ?? fileCall(call);
   if (!attempt) throw new Unsupported(`system call ${syscall.name}`, syscall.position);
   return attempt;
 }
@@ -81,6 +84,9 @@ function socket(call: Call): Attempt {
         remotePort: 0,
         endpoint: undefined,
         seen: { waiting: 0, failed: false },
+        ahead: undefined,
+        readShut: false,
+        writeShut: false,
       });
   }
   if (type !== symbol("SOCK_STREAM") || (protocol !== 0 && protocol !== symbol("IPPROTO_TCP"))) {
@@ -91,7 +97,10 @@ function socket(call: Call): Attempt {
 
 function name(call: Call, s: Socket): Outcome {
   if (s.kind !== "tcp" && s.kind !== "udp") return failed("ENOTSOCK");
-  const connected = s.kind === "udp" ? s.remotePort !== 0 : s.connection && !isOver(s.connection);
+  const connected =
+    s.kind === "udp"
+      ? s.remotePort !== 0
+      : s.connection && !isOver(s.connection) && s.connection.state() !== "SYN-SENT";
   const { localAddress, remoteAddress } = call.world;
   if (call.name === "getsockname") {
     const port = s.kind === "tcp" ? (s.connection?.localPort ?? s.port) : s.port;
@@ -102,15 +111,9 @@ function name(call: Call, s: Socket): Outcome {
   return done(0, ...addressFaults(call, call.value(1), port, remoteAddress));
 }
 
-/** The socket has let go of the connection, as Linux' has in TIME-WAIT. */
-function isOver(connection: EngineConnection): boolean {
-  const state = connection.state();
-  return state === "CLOSED" || state === "TIME-WAIT";
-}
-
 function bind(call: Call, s: Socket): Outcome {
   if (s.kind !== "tcp" && s.kind !== "udp") return failed("ENOTSOCK");
-  if (s.port !== 0) return failed("EINVAL");
+  if (s.port !== 0 || (s.kind === "tcp" && s.connection && !isOver(s.connection))) return failed("EINVAL");
   if (isElsewhere(call, call.value(1), call.world.localAddress)) return failed("EADDRNOTAVAIL");
   s.port = portOf(call, 1, call.world.bindPort);
   if (s.kind === "tcp") s.flow.localPort = s.port;
@@ -246,9 +249,10 @@ function accept(call: Call): Attempt {
 }
 
 function shutdown(call: Call, s: Socket, now: number): Outcome {
-  if (s.kind !== "tcp") return failed(s.kind === "udp" ? "ENOTCONN" : "ENOTSOCK");
+  if (s.kind !== "tcp" && s.kind !== "udp") return failed("ENOTSOCK");
   const how = call.number(1);
   if (how < 0 || how > 2) return failed("EINVAL");
+  if (s.kind === "udp") return shutdownUdp(s, how);
   if (s.listener) {
     // Linux: the socket is as before listen(); a blocked accept ends.
     if (how !== 1) unlisten(s, now);
@@ -261,6 +265,8 @@ function shutdown(call: Call, s: Socket, now: number): Outcome {
     return failed("ENOTCONN");
   }
   if (s.connection.state() === "SYN-SENT" && call.world.engine.profile === "linux") return dissolve(s, now);
+  // Linux: the connect() before it is over, whether or not somebody asked what came of it.
+  if (s.connection.state() !== "SYN-RECEIVED") s.connecting = false;
   if (how !== 1) {
     s.readShut = true;
     s.connection.shutdownRead(now);

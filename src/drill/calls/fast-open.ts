@@ -65,6 +65,9 @@ function open(call: Call, s: TcpSocket, t: Transfer, progress: Opening, now: num
     progress.opened = true;
     return "go on";
   }
+  // There must be somebody to open to.
+  if (!s.deferred && !(call.name === "sendto" && call.syscall.args.length > 4) && call.name !== "sendmsg")
+    return failed("EINVAL");
   // What can not be read does not go with the SYN; it is found out when it should.
   const bytes = t.nowhere ? new Uint8Array(0) : (t.text ?? pattern(0, t.count));
   const connection = engine.connect(s.port, port, s.options, now, bytes);

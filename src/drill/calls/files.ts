@@ -103,7 +103,6 @@ function pipe(call: Call): Outcome {
     [list.items[1]!, "write"],
   ] as const) {
     const fd = call.numberOf(item);
-    if (call.world.table.has(fd)) return call.unsupported(`pipe with descriptor ${fd}, which is open`);
     call.world.table.set(fd, { kind: "pipe", end, pipe: shared, nonblocking });
   }
   return done(0);
@@ -157,8 +156,14 @@ function sendfile(call: Call): Attempt {
   return (now) => {
     const [to, from] = [call.socket(0), call.socket(1)];
     if (!to || !from) return failed("EBADF");
-    if (from.kind !== "file") return failed("EINVAL");
-    if (from.access === WRITE_ONLY) return failed("EBADF");
+    const at = offsetOf(call, call.value(2));
+    if (from.kind === "pipe" && from.end === "write") return failed("EBADF");
+    if (from.kind !== "file") return failed(at === undefined ? "EINVAL" : "ESPIPE");
+    if (from.access === WRITE_ONLY || (to.kind === "file" && to.access === 0)) return failed("EBADF");
+    if (to.kind === "pipe" && to.end === "read") return failed("EBADF");
+    if (to.kind === "epoll") return failed("EINVAL");
+    if (to.kind === "pipe")
+      return ended(from, at, writeTo(to, fileOctets(from, at ?? from.offset, count))?.result ?? 0);
     if (to.kind !== "tcp") return call.unsupported("sendfile to something other than a connection");
     const written = offsetOf(call, call.value(2));
     const bytes = fileOctets(from, (written ?? from.offset) + sent, count - sent);
@@ -189,7 +194,7 @@ function splice(call: Call): Attempt {
   return (now) => {
     const [from, to] = [call.socket(0), call.socket(2)];
     if (!from || !to) return failed("EBADF");
-    if (from.kind === "pipe" && to.kind === "pipe") return call.unsupported("splice from pipe to pipe");
+    if (from.kind === "pipe" && to.kind === "pipe") return betweenPipes(call, from, to, count);
     if (from.kind === "tcp" && to.kind === "pipe") {
       if (to.end !== "write") return failed("EBADF");
       return offsetOf(call, call.value(1)) === undefined ? intoPipe(from, to, count, flags) : failed("ESPIPE");
@@ -202,7 +207,18 @@ function splice(call: Call): Attempt {
   };
 }
 
+function betweenPipes(call: Call, from: PipeEnd, to: PipeEnd, count: number): Outcome {
+  if (from.end !== "read" || to.end !== "write") return failed("EBADF");
+  if (from.pipe === to.pipe) return failed("EINVAL");
+  if (from.pipe.octets === 0 || to.pipe.room === 0) return call.unsupported("splice between pipes that has to wait");
+  const bytes = from.pipe.front(count);
+  from.pipe.drop(bytes.length);
+  to.pipe.put(bytes);
+  return done(bytes.length);
+}
+
 function neither(call: Call, from: Socket, to: Socket): Outcome {
+  if (from.kind === "epoll" || to.kind === "epoll") return failed("EINVAL");
   return from.kind === "pipe" || to.kind === "pipe"
     ? call.unsupported(`splice from ${from.kind} to ${to.kind}`)
     : failed("EINVAL");

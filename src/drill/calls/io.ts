@@ -61,7 +61,10 @@ export function ioCall(call: Call): Attempt | undefined {
   return (now) => {
     const s = call.socket(0);
     if (!s) return failed("EBADF");
-    if (s.kind === "epoll") return failed("EINVAL");
+    if (s.kind === "epoll" || s.kind === "file" || s.kind === "pipe") {
+      if (!/^(read|write)v?$/.test(call.name)) return failed("ENOTSOCK");
+      if (s.kind === "epoll") return failed("EINVAL");
+    }
     if (s.kind === "file" || s.kind === "pipe") return reading ? readFrom(s, t.count) : writeTo(s, pattern(0, t.count));
     began ??= now;
     const impatient = s.nonblocking || (t.flags & DONTWAIT) !== 0 || over(call, s, reading, began, now);
@@ -199,6 +202,7 @@ const write: Step = (call, s, t, progress, now) => {
   const refused = unwritable(s);
   if (refused) return progress.octets > 0 ? done(progress.octets) : failed(refused);
   if (opening(s) && !s.impliedConnect) {
+    if (t.count === 0 && progress.nonblocking) return done(0);
     if (!progress.nonblocking) s.connection?.awaitsWriter?.();
     return undefined;
   }

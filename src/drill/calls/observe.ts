@@ -48,7 +48,10 @@ export function observe(table: ReadonlyMap<number, Descriptor>, now: number): vo
 
 function observeUdp(table: ReadonlyMap<number, Descriptor>, s: UdpSocket): void {
   const { waiting, failed } = s.seen;
-  const after = { waiting: s.endpoint?.waiting() ?? 0, failed: s.endpoint?.hasError?.() ?? false };
+  const after = {
+    waiting: (s.endpoint?.waiting() ?? 0) + Number(s.ahead !== undefined),
+    failed: s.endpoint?.hasError?.() ?? false,
+  };
   s.seen = after;
   if (after.waiting > waiting) wake(table, s, WAKE_READER);
   if (after.failed && !failed) wake(table, s, WAKE_ERROR);

@@ -11,8 +11,8 @@ export interface OptionRule {
    * long as it stays as it is.
    */
   readonly concerns: "stack" | "calls" | "nobody" | "nobody yet";
-  /** Only before there is a connection; EINVAL later. */
-  readonly early: boolean;
+  /** In which states of a socket it may be set; EINVAL in others. */
+  readonly when: "ever" | "closed" | "closed or listening";
   /** Only whether it is 0 counts in what getsockopt says. */
   readonly isTruth?: boolean;
 }
@@ -26,8 +26,13 @@ export const refuse = (errno: string): Refusal => ({ errno });
 export type Concerns = OptionRule["concerns"];
 export type Take = OptionRule["take"];
 
-export function rule(concerns: Concerns, initial: SettingValue | undefined, take: Take, early = false): OptionRule {
-  return { initial, take, concerns, early };
+export function rule(
+  concerns: Concerns,
+  initial: SettingValue | undefined,
+  take: Take,
+  when: OptionRule["when"] = "ever",
+): OptionRule {
+  return { initial, take, concerns, when };
 }
 
 export const asIs: Take = (value) => value;
@@ -39,8 +44,11 @@ export const between =
     value >= low && value <= high ? value : refuse(errno);
 export const flag = (concerns: Concerns, initial: number = 0): OptionRule => rule(concerns, initial, truth);
 /** 0 or 1, and nothing else. */
-export const strict = (concerns: Concerns, early = false): OptionRule => rule(concerns, 0, between(0, 1), early);
-export const readOnly = (initial: SettingValue | undefined): OptionRule =>
-  rule("calls", initial, () => refuse("ENOPROTOOPT"));
+export const strict = (concerns: Concerns, when: OptionRule["when"] = "ever"): OptionRule =>
+  rule(concerns, 0, between(0, 1), when);
+export const readOnly = (initial: SettingValue | undefined): OptionRule => refused("ENOPROTOOPT", initial);
+/** Whatever is asked. */
+export const refused = (errno: string, initial: SettingValue | undefined = undefined): OptionRule =>
+  rule("calls", initial, () => refuse(errno));
 
 export const INT_MAX = 2 ** 31 - 1;

@@ -3,6 +3,7 @@ import type { SettingValue } from "../engine.ts";
 import { errnoText, symbol } from "../symbols.ts";
 import { information } from "./information.ts";
 import { acknowledgedOctets } from "./observe.ts";
+import type { OptionRule } from "./option-rule.ts";
 import { levelOf, NAMES, OF_THE_CONNECTION, optionRule, told } from "./option-values.ts";
 import {
   type Arguments,
@@ -16,12 +17,11 @@ import {
   takeError,
   type UdpSocket,
 } from "./sockets.ts";
-import { opening } from "./stream.ts";
-import { atMark, readableToMark } from "./urgent.ts";
+import { isOver } from "./stream.ts";
 
-/** getsockopt, setsockopt, fcntl, ioctl. */
+/** getsockopt and setsockopt. */
 export function optionCall(call: Call): Attempt | undefined {
-  const act = { getsockopt, setsockopt, fcntl, ioctl }[call.name];
+  const act = { getsockopt, setsockopt }[call.name];
   if (!act) return undefined;
   return (now) => {
     const s = call.socket(0);
@@ -45,13 +45,18 @@ function getsockopt(call: Call, s: Socket, now: number): Outcome {
   if (s.kind !== "tcp" && s.kind !== "udp") return failed("ENOTSOCK");
   const name = optionName(call);
   const expected = call.value(3);
+  if (s.kind === "udp" && name.startsWith("TCP_")) return failed("EOPNOTSUPP");
   if (isNull(expected)) return failed("EFAULT");
   if (name === "TCP_INFO" && s.kind === "tcp") return information(call, s, now);
   if (name === "TCP_SAVED_SYN" && s.kind === "tcp") return savedSyn(call, s);
-  if ((name === "IP_MTU" || name === "IPV6_MTU") && (s.kind === "udp" || !s.connection)) return failed("ENOTCONN");
+  if (name === "IP_MTU" || name === "IPV6_MTU") {
+    if (s.kind === "udp" ? s.remotePort === 0 : !s.connection) return failed("ENOTCONN");
+  }
   // FreeBSD's scripts do not depend on how large its own buffer is, and it may grow.
   if (name === "SO_RCVBUF" && call.world.engine.profile === "freebsd") return done(0);
   if (name === "TCP_FUNCTION_BLK") return functionBlock(call, expected);
+  const only = call.isEllipsis(3) ? answerWithoutValue(call, s, name) : undefined;
+  if (only) return only;
   const actual = optionValue(call, s, name);
   if (actual === undefined) return call.unsupported(`getsockopt ${name}`);
   const faults = lengthFaults(call, name);
@@ -67,6 +72,32 @@ function getsockopt(call: Call, s: Socket, now: number): Outcome {
     : wanted === Number(actual) || (wanted !== undefined && wanted >>> 0 === Number(actual) >>> 0);
   if (!same) faults.push(`${name} is ${shownOption(name, Number(actual))}, not ${shownOption(name, wanted ?? 0)}`);
   return done(0, ...faults);
+}
+
+/** Structures and names of which a script can only ask whether there are any. */
+function answerWithoutValue(call: Call, s: TcpSocket | UdpSocket, name: string): Outcome | undefined {
+  switch (name) {
+    case "SO_PEERCRED":
+    case "SO_COOKIE":
+    case "SO_BINDTODEVICE":
+    case "SO_MEMINFO":
+    case "TCP_CC_INFO":
+    case "TCP_TIMESTAMP":
+    case "TCP_ULP":
+      return done(0);
+    case "SO_PEERSEC":
+      return failed("ENOPROTOOPT");
+    case "TCP_REPAIR_QUEUE":
+      return failed("EINVAL");
+    case "SO_PEERNAME": {
+      const connected = s.kind === "udp" ? s.remotePort !== 0 : s.connection !== undefined;
+      const size = call.world.family === 6 ? 28 : 16;
+      if (!connected) return failed("ENOTCONN");
+      return (call.listed(4) ?? 0) > size ? failed("EINVAL") : done(0);
+    }
+    default:
+      return undefined;
+  }
 }
 
 /** The length that comes back is what there was room for, at most what there is. */
@@ -153,6 +184,7 @@ function setsockopt(call: Call, s: Socket, now: number): Outcome {
   if (s.kind !== "tcp" && s.kind !== "udp") return failed("ENOTSOCK");
   const name = optionName(call);
   const value = call.value(3);
+  if (s.kind === "udp" && name.startsWith("TCP_")) return failed("ENOPROTOOPT");
   if (isNull(value)) return failed(call.syscall.args.length > 4 && call.number(4) >= 4 ? "EFAULT" : "EINVAL");
   if (name === "SO_LINGER" && s.kind === "tcp") {
     const on = call.field(value, "onoff", "l_onoff") ?? 0;
@@ -181,17 +213,36 @@ function fastOpen(call: Call, s: TcpSocket | UdpSocket, value: Value, now: numbe
 }
 
 function setNumber(call: Call, s: TcpSocket | UdpSocket, name: string, number: number, now: number): Outcome {
+  const closed = s.kind === "tcp" && (!s.connection || isOver(s.connection)) && !s.listener;
+  if (name === "TCP_QUEUE_SEQ") return failed(closed ? "EINVAL" : "EPERM");
   const rule = optionRule(name, call.world.engine.profile);
   if (!rule) return call.unsupported(`setsockopt ${name}`);
+  if (s.kind === "udp" && name === "IP_MULTICAST_TTL") return done(0);
   const taken = rule.take(number | 0);
   if (typeof taken !== "number") return failed(taken.errno);
-  if (rule.early && s.kind === "tcp" && s.connection) return failed("EINVAL");
+  if (s.kind === "tcp" && untimely(s, name, taken, rule.when)) return failed("EINVAL");
   if (rule.concerns === "nobody yet" && taken !== rule.initial) return call.unsupported(`setsockopt ${name}`);
-  if (rule.concerns === "stack") tellStack(call, s, name, taken, now);
+  // Of a datagram's socket the sizes of buffers and the like are nobody's matter.
+  if (rule.concerns === "stack" && !(s.kind === "udp" && name.startsWith("SO_"))) tellStack(call, s, name, taken, now);
   if (name === "SO_TIMESTAMPING" && s.kind === "tcp") s.errors.setTimestamping(taken, s.wrote, acknowledgedOctets(s));
   s.options.set(name, taken);
   return done(0);
 }
+
+/** Not in this state of the socket. */
+function untimely(s: TcpSocket, name: string, value: number, when: OptionRule["when"]): boolean {
+  const open = s.connection !== undefined && !isOver(s.connection);
+  if (when !== "ever" && (open || (when === "closed" && s.listener !== undefined))) return true;
+  if (name === "TCP_WINDOW_CLAMP") return value === 0 && (open || s.listener !== undefined);
+  // Octets are counted from where a connection is.
+  return name === "SO_TIMESTAMPING" && !open && (value & OPT_ID) !== 0 && (s.errors.flags & OPT_ID) === 0;
+}
+
+const OPT_ID = symbol("SOF_TIMESTAMPING_OPT_ID")!;
+
+/** Names of which the kernel has modules, and we do not. */
+const MODULES =
+  /^(bbr|bic|cdg|dctcp|highspeed|htcp|hybla|illinois|lp|nv|scalable|vegas|veno|westwood|yeah|tls|smc|mptcp|espintcp)$/;
 
 /** FreeBSD: which of its TCPs it is to be, or is. There is one here. */
 function functionBlock(call: Call, value: Value): Outcome {
@@ -203,6 +254,8 @@ function functionBlock(call: Call, value: Value): Outcome {
 
 /** Options whose value is a text: names, and the keys of Fast Open as hex digits. */
 function setText(call: Call, s: TcpSocket | UdpSocket, name: string, text: string, now: number): Outcome {
+  const isName = name === "TCP_CONGESTION" || name === "TCP_ULP";
+  if (isName && !/^(reno|newreno|cubic)$/.test(text) && !MODULES.test(text)) return failed("ENOENT");
   tellStack(call, s, name, text, now);
   s.options.set(name, text);
   return done(0);
@@ -215,45 +268,4 @@ function tellStack(call: Call, s: TcpSocket | UdpSocket, name: string, value: Se
     s.listener?.setOption(name, value) ??
     call.world.engine.accepts(name, value);
   if (!known) call.unsupported(`setsockopt ${name}`);
-}
-
-function fcntl(call: Call, s: Socket): Outcome {
-  const nonblock = symbol("O_NONBLOCK")!;
-  const command = call.word(1);
-  if (command === "F_GETFD" || command === "F_SETFD") return done(0);
-  if (s.kind === "epoll" || s.kind === "file") return call.unsupported(`fcntl ${command} of ${s.kind}`);
-  switch (command) {
-    case "F_GETFL":
-      return done(2 | (s.nonblocking ? (call.world.engine.profile === "freebsd" ? 4 : nonblock) : 0));
-    case "F_SETFL":
-      s.nonblocking = (call.number(2) & nonblock) !== 0;
-      return done(0);
-    default:
-      return call.unsupported(`fcntl ${command}`);
-  }
-}
-
-function ioctl(call: Call, s: Socket): Outcome {
-  const request = call.word(1);
-  if (s.kind !== "tcp") return call.unsupported(`ioctl ${request} of ${s.kind}`);
-  if (request === "FIONBIO") {
-    s.nonblocking = call.listed(2) !== 0;
-    return done(0);
-  }
-  const c = opening(s) ? undefined : s.connection;
-  const questions: Readonly<Record<string, () => number>> = {
-    SIOCINQ: () => (c ? readableToMark(s) : 0),
-    FIONREAD: () => (c ? readableToMark(s) : 0),
-    SIOCOUTQ: () => c?.unacknowledged() ?? 0,
-    TIOCOUTQ: () => c?.unacknowledged() ?? 0,
-    FIONWRITE: () => c?.unacknowledged() ?? 0,
-    SIOCOUTQNSD: () => c?.unsent() ?? 0,
-    SIOCATMARK: () => Number(atMark(s)),
-  };
-  const question = questions[request];
-  if (!question) return call.unsupported(`ioctl ${request}`);
-  if (s.listener && request !== "SIOCATMARK") return failed("EINVAL");
-  const wanted = call.listed(2);
-  const actual = question();
-  return wanted === undefined || wanted === actual ? done(0) : done(0, `${request} is ${actual}, not ${wanted}`);
 }

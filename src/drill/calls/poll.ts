@@ -56,7 +56,7 @@ function readiness(s: Socket): number {
     case "epoll":
       return s.anyReady ? IN : 0;
     case "udp":
-      return (s.endpoint?.waiting() ? IN : 0) | (s.endpoint?.hasError?.() ? ERROR : 0) | OUT;
+      return (s.endpoint?.waiting() || s.ahead || s.readShut ? IN : 0) | (s.endpoint?.hasError?.() ? ERROR : 0) | OUT;
     case "file":
       return IN | OUT;
     case "pipe":
@@ -122,6 +122,7 @@ function control(call: Call): ReturnType<Attempt> {
   if (!from || !target) return failed("EBADF");
   if (from.kind !== "epoll") return failed("EINVAL");
   const operation = call.word(1);
+  if (target.kind === "file") return failed("EPERM");
   if (operation === "EPOLL_CTL_DEL") return result(from.remove(target));
   const event = call.value(3);
   const events = call.field(event, "events") ?? 0;

@@ -53,6 +53,10 @@ export interface UdpSocket {
   port: number;
   remotePort: number;
   endpoint: EngineUdp | undefined;
+  /** The next datagram, where somebody has looked at it. */
+  ahead: { readonly bytes: Uint8Array; readonly remotePort: number } | undefined;
+  readShut: boolean;
+  writeShut: boolean;
   /** What whoever waits was last woken for. */
   seen: { readonly waiting: number; readonly failed: boolean };
 }

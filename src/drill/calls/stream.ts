@@ -1,5 +1,5 @@
 import { patternByte } from "../codec.ts";
-import type { SendFlags } from "../engine.ts";
+import type { EngineConnection, SendFlags } from "../engine.ts";
 import { sentOctets } from "./observe.ts";
 import { noteSoftError, type TcpSocket, takeError } from "./sockets.ts";
 import { atMark, passUrgent, stretch } from "./urgent.ts";
@@ -38,6 +38,12 @@ export function unwritable(s: TcpSocket): string | undefined {
   if (s.dialect === "freebsd" && !s.writeShut && (!s.connection || (opening(s) && !s.impliedConnect)))
     return "ENOTCONN";
   return !s.connection || s.writeShut || s.connection.state() === "CLOSED" ? "EPIPE" : undefined;
+}
+
+/** The socket has let go of the connection, as Linux' has in TIME-WAIT. */
+export function isOver(connection: EngineConnection): boolean {
+  const state = connection.state();
+  return state === "CLOSED" || state === "TIME-WAIT";
 }
 
 export function opening({ connection }: TcpSocket): boolean {

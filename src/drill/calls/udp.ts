@@ -11,6 +11,7 @@ import type { Transfer } from "./transfer.ts";
 
 const TRUNC = symbol("MSG_TRUNC")!;
 const PEEK = symbol("MSG_PEEK")!;
+const OOB = symbol("MSG_OOB")!;
 const ERRQUEUE = symbol("MSG_ERRQUEUE")!;
 
 /** The port of a socket that was given none; or the errno. */
@@ -36,13 +37,21 @@ export function connectUdp(call: Call, s: UdpSocket, port: number): Outcome {
   return done(0);
 }
 
+export function shutdownUdp(s: UdpSocket, how: number): Outcome {
+  if (s.remotePort === 0) return failed("ENOTCONN");
+  s.readShut ||= how !== 1;
+  s.writeShut ||= how !== 0;
+  return done(0);
+}
+
 export function readUdp(call: Call, s: UdpSocket, t: Transfer): Outcome | undefined {
   if (t.flags & ERRQUEUE) return failed("EAGAIN");
-  if (t.flags & PEEK) return call.unsupported("MSG_PEEK of UDP");
   const error = s.endpoint?.takeError();
   if (error) return failed(error);
-  const datagram = s.endpoint?.receive();
-  if (!datagram) return undefined;
+  s.ahead ??= s.endpoint?.receive();
+  const datagram = s.ahead;
+  if (!datagram) return s.readShut ? done(0) : undefined;
+  if ((t.flags & PEEK) === 0) s.ahead = undefined;
   const { bytes, remotePort } = datagram;
   const faults = patternFaults(bytes, 0);
   if (call.name === "recvfrom" && call.syscall.args.length > 4)
@@ -53,8 +62,10 @@ export function readUdp(call: Call, s: UdpSocket, t: Transfer): Outcome | undefi
 }
 
 export function writeUdp(call: Call, s: UdpSocket, t: Transfer, now: number): Outcome | undefined {
+  if (t.flags & OOB) return failed("EOPNOTSUPP");
   const error = s.endpoint?.takeError();
   if (error) return failed(error);
+  if (s.writeShut) return failed("EPIPE");
   const addressed = call.name === "sendto" && call.syscall.args.length > 4;
   const port = addressed ? portOf(call, 4, s.remotePort || call.world.connectPort) : s.remotePort;
   if (port === 0) return failed("EDESTADDRREQ");

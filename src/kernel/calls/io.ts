@@ -33,9 +33,11 @@ export function ioCall(call: KernelCall): Attempt | undefined {
 }
 
 function read(call: KernelCall, t: Transfer): Attempt {
+  const plain = isPlain(call);
   return call.on((s, now) => {
     const waits = !s.nonblocking && (t.flags & DONTWAIT) === 0;
-    if (s.type === "file") {
+    if (s.type === "epoll" && plain) return answered(run(files.reading(s.fd, t.count)));
+    if (s.type === "file" && plain) {
       const n = run(files.reading(s.fd, t.count));
       s.content?.take(n);
       return answeredOrWaits(n, s.nonblocking);
@@ -50,6 +52,11 @@ function read(call: KernelCall, t: Transfer): Attempt {
     if (received.n < 0) return answeredOrWaits(received.n, !waits || aside);
     return reads(call, s, t, before, received, now);
   });
+}
+
+/** read(2), write(2) and their like, which are not for sockets alone. */
+function isPlain(call: KernelCall): boolean {
+  return /^(read|write)v?$/.test(call.name);
 }
 
 /** It reads something other than the stream. */
@@ -164,10 +171,12 @@ function cut(bytes: Uint8Array, lengths: readonly number[]): Uint8Array[] {
 }
 
 function write(call: KernelCall, t: Transfer): Attempt {
+  const plain = isPlain(call);
   let sent = 0;
   return call.on((s): Outcome | undefined => {
     const nonblocking = s.nonblocking || (t.flags & DONTWAIT) !== 0;
-    if (s.type === "file") {
+    if (s.type === "epoll" && plain) return answered(run(files.writing(s.fd, pattern(0, t.count))));
+    if (s.type === "file" && plain) {
       const { bytes, prepared } = sendingFor(call, s, t);
       const n = run(prepared);
       return n < 0 ? answeredOrWaits(n, nonblocking) : sends(call, s, bytes, n);
@@ -203,7 +212,7 @@ export function sendingFor(
 ): { readonly bytes: Uint8Array; readonly prepared: sockets.Prepared<number> } {
   const start = s.type === "stream" ? s.wrote : 0;
   const bytes = t.text?.slice(from) ?? pattern(start, t.count - from);
-  if (s.type === "file") return { bytes, prepared: files.writing(s.fd, bytes) };
+  if (s.type === "file" && isPlain(call)) return { bytes, prepared: files.writing(s.fd, bytes) };
   const pieces = cut(bytes, t.pieces.length > 1 && from === 0 ? t.pieces : [bytes.length]);
   if (t.flags & ZEROCOPY) s.lent.push(...pieces);
   const addressed = call.name === "sendto" && call.syscall.args.length > 4 && !call.isNull(4);

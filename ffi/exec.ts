@@ -1,5 +1,5 @@
 import { ptr } from "bun:ffi";
-import { libraryOf, resultOf } from "./libc.ts";
+import { fcntl, libraryOf, resultOf } from "./libc.ts";
 
 const libc = libraryOf({ execve: { args: ["ptr", "ptr", "ptr"], returns: "i32" } } as const);
 
@@ -15,4 +15,12 @@ export function exec(path: string, argv: readonly string[], env: Readonly<Record
   const given = addresses(1, argv.length);
   const environment = addresses(1 + argv.length, variables.length);
   return resultOf(libc().execve(ptr(words[0]!), ptr(given), ptr(environment)));
+}
+
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+
+/** Whether `exec` closes this descriptor. 0, or the negated error number. */
+export function closeOnExec(fd: number, closes: boolean): number {
+  return fcntl(fd, F_SETFD, closes ? FD_CLOEXEC : 0);
 }

@@ -1,6 +1,4 @@
-import { ownEnvironment } from "#ffi/environment";
-import { TOLD_INSIDE } from "./isolation.ts";
-import { compiled, selfCommand } from "./program.ts";
+import { compiled } from "./program.ts";
 
 const OPTION = "BUN_JSC_useFTLJIT";
 
@@ -12,8 +10,11 @@ const OPTION = "BUN_JSC_useFTLJIT";
  */
 export async function withoutLastCompiler(args: readonly string[]): Promise<void> {
   if (!compiled || process.env[OPTION] !== undefined) return;
-  const { exec } = await import("#ffi/exec");
-  const told = Object.fromEntries(TOLD_INSIDE.map((name) => [name, process.env[name]]));
-  // The very file that runs, whatever its name leads to by now.
-  exec("/proc/self/exe", selfCommand(args), ownEnvironment({ ...told, [OPTION]: "0" }));
+  const { executeAgain } = await import("./again.ts");
+  executeAgain(args, withoutLastCompilerOption());
+}
+
+/** The same for a program that starts itself again anyway: what to tell it. */
+export function withoutLastCompilerOption(): Record<string, string> {
+  return compiled && process.env[OPTION] === undefined ? { [OPTION]: "0" } : {};
 }

@@ -1,6 +1,7 @@
 import type { Flags } from "./flags.ts";
 import { type Impairment, impairment, LINK_FLAGS, refuseLoneSeed } from "./link-flags.ts";
 import { captureTarget } from "./open-capture.ts";
+import { checkRights } from "./privileges.ts";
 import { mannerOf } from "./session-options.ts";
 import type { Manner } from "./voice.ts";
 
@@ -14,6 +15,8 @@ export interface DemoOptions {
   readonly impairment: Impairment | null;
   /** The link flags as they were typed, for the program that gets them. */
   readonly linkArguments: readonly string[];
+  /** What becomes of root's rights, likewise. */
+  readonly rightsArguments: readonly string[];
   readonly write: string | undefined;
   readonly manner: Manner;
 }
@@ -41,7 +44,16 @@ export function demoOptions(flags: Flags): DemoOptions {
             "--seed",
             `${link.seed}`,
           ],
+    rightsArguments: rightsArguments(flags),
     write: captureTarget(flags),
     manner: mannerOf(flags),
   };
+}
+
+/** Checked here, so that the mistake is told once, and before anything else. */
+function rightsArguments(flags: Flags): string[] {
+  checkRights(flags);
+  const user = flags.text("user");
+  if (flags.has("keep-root")) return ["--keep-root"];
+  return user === undefined ? [] : ["--user", user];
 }

@@ -4,6 +4,7 @@ import { eventsOf } from "#observe/events";
 import type { OutputError } from "#observe/output-file";
 import { counted } from "#observe/units";
 import { Words } from "#observe/words";
+import type { RecordFile } from "./named-files.ts";
 import { tellIncomplete } from "./open-capture.ts";
 import type { SessionOptions } from "./session-options.ts";
 import type { Voice } from "./voice.ts";
@@ -20,8 +21,8 @@ export class Explanation {
   /** What the trace's clock is ahead of the voice's. */
   readonly #ahead: number;
 
-  /** Begins the file. Throws OutputError. @param now the trace's clock at this moment */
-  constructor({ events, explain, endpoint }: SessionOptions, voice: Voice, now: number) {
+  /** @param file for the events, unless they go to standard output. @param now the trace's clock at this moment */
+  constructor({ events, explain, endpoint }: SessionOptions, file: RecordFile | null, voice: Voice, now: number) {
     this.#voice = voice;
     this.#path = events;
     this.#ahead = now - voice.now();
@@ -29,7 +30,8 @@ export class Explanation {
     const onEnd = ({ message }: OutputError) => voice.warn({ what: message, why: "", fix: "" });
     const { role, tun, local, remote } = endpoint;
     const about = { role, tun, local: `${local}`, remote: `${remote}` };
-    this.file = events === undefined ? null : new EventFile({ path: events, onEnd }, about, this.#ahead);
+    this.file =
+      events === undefined ? null : new EventFile({ path: events, open: file?.open, onEnd }, about, this.#ahead);
   }
 
   get isWanted(): boolean {

@@ -61,6 +61,6 @@ export function transferFailure(error: ConnectionError, e: Endpoint): CliError {
   }
 }
 
-export function deviceGone({ tun }: Endpoint): CliError {
+export function deviceGone({ tun }: Pick<Endpoint, "tun">): CliError {
   return new CliError(EXIT_FAILURE, `${tun} vanished`, "the device was removed while it was in use (by netdown?)");
 }

@@ -87,8 +87,18 @@ export const ADDRESSES = [
   ["--force", "use a TUN device that netup did not create"],
 ] as const;
 
+/** Commands that read packets do not stay root. */
+export const RIGHTS = group(
+  "Rights (of a program that root starts)",
+  ["--user <name>", "go on as this user once everything is open (who called sudo, else nobody)"],
+  ["--keep-root", "stay root, and open files as root"],
+);
+
 export const VIEW = group(
   "View",
   ["-q, --quiet", "show errors and warnings only"],
   ["--json", "write all messages as JSON, one object per line"],
 );
+
+/** What every conversation has. */
+export const CONVERSATION: readonly FlagGroup[] = [LIVE_LINK, CAPTURE, EXPLAIN, RIGHTS, VIEW];

@@ -44,7 +44,12 @@ export const DEMO_SOCKET = "TCPNET_DEMO_SOCKET";
 export const DRILL_INSIDE = "TCPNET_DRILL_INSIDE";
 
 /** What the program outside of a private network tells the one that it starts inside. */
-export const TOLD_INSIDE = [DEMO_INSIDE, DEMO_SOCKET, DRILL_INSIDE] as const;
+const TOLD_INSIDE = [DEMO_INSIDE, DEMO_SOCKET, DRILL_INSIDE] as const;
+
+/** All of it, for a program that starts itself again there. */
+export function variablesInside(): Record<string, string | undefined> {
+  return Object.fromEntries(TOLD_INSIDE.map((name) => [name, process.env[name]]));
+}
 
 /**
  * What the program outside told this one, inside of its private network. Whatever the environment says, it is undefined in

@@ -1,27 +1,68 @@
-import { type LinkCounts, listenForControl } from "#chaos/control";
-import { controlPath, deviceAt } from "#chaos/control-path";
+import { dirname } from "node:path";
+import { ControlSocket, type LinkCounts, makeControlSocket } from "#chaos/control";
+import { controlFolder, controlPath, deviceAt, ROOT_FOLDER } from "#chaos/control-path";
 import type { Device } from "#device/device";
 import { ImpairDevice } from "#device/impair";
 import type { DeliveryTrace } from "#device/link-profile";
 import { countsText, linksText } from "#device/link-text";
 import { monotonic } from "#driver/clock";
+import { removeSocketAfterwards } from "./afterwards.ts";
 import { CliError, inWords } from "./cli-error.ts";
 import { EXIT_NOT_READY, EXIT_PERMISSION } from "./exit-codes.ts";
+import { handover } from "./handover.ts";
 import { readTrace } from "./link-flags.ts";
-import { programName } from "./program.ts";
+import { asCaller, fileOwner } from "./named-files.ts";
+import { willGiveUpRoot } from "./privileges.ts";
+import { forUser, programName } from "./program.ts";
 import type { Voice } from "./voice.ts";
 
+/** In the handover: the socket of the link, where it lies, and why there is none. */
+const CONTROL = "control";
+const REFUSED = "control refused";
+
 /**
- * Lets `tcpnet link` change the link of a conversation while it runs. Answers what ends that, and says what the link did.
- * A socket that was asked for must be had; the usual one is a convenience, so a conversation goes on without it.
- * @param path where to listen; undefined: where `tcpnet link` looks by itself.
+ * The socket at which `tcpnet link` reaches a link. It is made before root is given up. Throws CliError.
+ * @param named where, if the command line says it; undefined: where `tcpnet link` looks by itself. @param device whose link
  */
-export async function controlLink(device: Device, path: string | undefined, voice: Voice): Promise<() => void> {
+export function openControl(named: string | undefined, device: string): ControlSocket {
+  const path = handover.word(CONTROL) ?? named ?? controlPath(device);
+  const kept = handover.take(CONTROL);
+  if (kept !== undefined) return new ControlSocket(path, kept);
+  // What lies in our own folder, nobody else has named.
+  const ours = dirname(path) === controlFolder();
+  let fd: number;
+  try {
+    fd = makeControlSocket(path, ours ? undefined : asCaller);
+  } catch (error) {
+    throw socketError(path, error as Error);
+  }
+  handover.keep(CONTROL, fd);
+  handover.say(CONTROL, path);
+  // Whoever called sudo may remove what lies in his own folder; nothing is removed there as root.
+  if (willGiveUpRoot() && (ours || fileOwner() === null)) removeSocketAfterwards(path);
+  return new ControlSocket(path, fd);
+}
+
+/**
+ * The same for a conversation: a socket that was asked for must be had; the usual one is a convenience, so that a conversation
+ * goes on without it. Answers null then, and where there is no link to be changed.
+ */
+export function openControlOf(device: Device, named: string | undefined): ControlSocket | null {
+  if (!(device instanceof ImpairDevice) || handover.word(REFUSED) !== undefined) return null;
+  try {
+    return openControl(named, device.name);
+  } catch (error) {
+    if (named !== undefined || !(error instanceof CliError)) throw error;
+    handover.say(REFUSED, `${error.what} (${error.why})`);
+    return null;
+  }
+}
+
+/** Lets `tcpnet link` change the link of a conversation while it runs. Answers what ends that, and says what the link did. */
+export function controlLink(device: Device, control: ControlSocket | null, voice: Voice): () => void {
   if (!(device instanceof ImpairDevice)) return () => {};
-  const socket = path ?? controlPath(device.name);
   const counts = () => ({ out: device.out.counters.snapshot(), in: device.in.counters.snapshot() });
-  const stop = await listenForControl(
-    socket,
+  control?.serve(
     {
       profiles: () => device.profiles,
       set: (profiles) => {
@@ -32,18 +73,16 @@ export async function controlLink(device: Device, path: string | undefined, voic
       counts,
     },
     traceFile,
-  ).catch((error: Error) => {
-    const refused = socketError(socket, error);
-    if (path !== undefined) throw refused;
-    const { what, why } = refused;
-    voice.event("link-fixed", { socket, why }, `· the link cannot be changed later: ${what} (${why})`);
-    return null;
-  });
-  if (stop !== null) {
-    voice.event("link-control", { socket }, `· to change the link: ${linkCommand('set "loss 5%"', socket)}`);
+  );
+  if (control === null) {
+    const why = handover.word(REFUSED) ?? "";
+    voice.event("link-fixed", { why }, `· the link cannot be changed later: ${why}`);
+  } else {
+    const { path } = control;
+    voice.event("link-control", { socket: path }, `· to change the link: ${linkCommand('set "loss 5%"', path)}`);
   }
   return () => {
-    stop?.();
+    control?.close();
     voice.lines("link-summary", { link: linksText(device.profiles), counts: counts() }, countLines(counts()));
   };
 }
@@ -59,7 +98,7 @@ export function traceFile(name: string): DeliveryTrace {
 }
 
 /** Why there can be no control socket. */
-export function socketError(path: string, error: Error & { code?: string }): CliError {
+function socketError(path: string, error: Error & { code?: string }): CliError {
   const words = error.code === undefined ? new CliError(EXIT_NOT_READY, "", error.message) : inWords(error);
   const why = error.code === "ENOENT" ? "its folder does not exist" : words.why || words.what;
   const code = words.exitCode === EXIT_PERMISSION ? EXIT_PERMISSION : EXIT_NOT_READY;
@@ -70,7 +109,9 @@ export function socketError(path: string, error: Error & { code?: string }): Cli
 export function linkCommand(words: string, socket: string): string {
   const name = deviceAt(socket);
   const where = name === undefined ? `--socket ${socket}` : `--dev ${name}`;
-  return `${programName} link ${words} ${where}`;
+  // What root made before it was given up, only root may use.
+  const sudo = dirname(socket) === ROOT_FOLDER && process.geteuid?.() !== 0 ? "sudo " : "";
+  return forUser(`${sudo}${programName} link ${words} ${where}`);
 }
 
 function countLines(counts: LinkCounts): string[] {

@@ -1,12 +1,12 @@
-import { readFileSync } from "node:fs";
 import { LinkSyntaxError } from "#device/link-error";
 import type { DeliveryTrace } from "#device/link-profile";
 import { CLEAR_LINK } from "#device/link-profile";
 import { linksText } from "#device/link-text";
 import { parseTrace } from "#device/link-trace";
 import { type LinkProfiles, missing, parseLinks } from "#device/link-words";
-import { fileError, usageError } from "./cli-error.ts";
+import { usageError } from "./cli-error.ts";
 import type { Flags } from "./flags.ts";
+import { readNamed } from "./named-files.ts";
 import { asTyped } from "./program.ts";
 
 /** What the link flags ask for. */
@@ -27,14 +27,7 @@ export const LINK_FLAGS: readonly string[] = ["link", ...CLAUSES, "seed"];
 
 /** A trace file. Throws CliError where it cannot be read, LinkSyntaxError where it is none. */
 export function readTrace(name: string): DeliveryTrace {
-  let text: string;
-  try {
-    text = readFileSync(name, "utf8");
-  } catch (error) {
-    const { code = "", message } = error as NodeJS.ErrnoException;
-    throw fileError(name, code, message, "read");
-  }
-  return parseTrace(text, name);
+  return parseTrace(readNamed(name), name);
 }
 
 /** Reads the link flags: `--link` first, the single ones on top of it. Null where none was given. */

@@ -4,7 +4,6 @@ import { version } from "../../package.json";
 import { shapeOf, shield, unshield } from "./argv.ts";
 import { inWords, usageError } from "./cli-error.ts";
 import { COMMANDS, flagsOf } from "./commands.ts";
-import { withoutLastCompiler } from "./compiler-tiers.ts";
 import { EXIT_OK, EXIT_SIGPIPE, EXIT_USAGE } from "./exit-codes.ts";
 import { Flags } from "./flags.ts";
 import { commandHelp, globalHelp, helpColumns, summaryText } from "./help.ts";
@@ -70,7 +69,10 @@ async function dispatch(given: readonly string[]): Promise<number> {
     const what = `${command.name} takes no argument "${unshield(extra)}"`;
     throw usageError(what, "", `for example: ${asTyped(command.examples[0])}`);
   }
-  if (command.movesPackets === true) await withoutLastCompiler(given);
+  if (command.movesPackets === true) {
+    const { prepareRights } = await import("./privileges.ts");
+    await prepareRights(new Flags(cli.options), given);
+  }
   return await cli.runMatchedCommand();
 }
 

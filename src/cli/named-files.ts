@@ -1,8 +1,20 @@
-/** Files that the command line names for data. All of them are opened here. */
-import { closeSync, constants, fstatSync, openSync } from "node:fs";
-import { type FileUse, fileError } from "./cli-error.ts";
+/**
+ * Files that the command line names. They are opened with the rights of whoever typed it: under sudo, of the user who called
+ * sudo, so that nothing is read or written as root that this user could not; and before root is given up, so that root's own
+ * files can be had by a program that goes on as nobody.
+ */
+import { accessSync, closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { actAs } from "#ffi/privileges";
+import { SystemError } from "#ffi/system-error";
+import { memoryFile } from "#ffi/unnamed";
+import { type Account, accountFiles, maps, ownCaller } from "./accounts.ts";
+import { removeEmptyAfterwards } from "./afterwards.ts";
+import { CliError, type FileUse, fileError } from "./cli-error.ts";
+import { EXIT_PERMISSION } from "./exit-codes.ts";
+import { handover, RUNS_AS } from "./handover.ts";
 
-const { O_WRONLY, O_CREAT, O_EXCL } = constants;
+const { O_WRONLY, O_CREAT, O_EXCL, W_OK, X_OK } = constants;
 
 /** A file that can be written. Nothing in it is changed yet. */
 export interface Writable {
@@ -11,23 +23,97 @@ export interface Writable {
   readonly isNew: boolean;
 }
 
+/** Whose rights count; undefined: not asked yet. */
+let opener: Account | null | undefined;
+
+/** Who called sudo, and whose rights therefore count; null: this process has the rights that it should have. */
+export function fileOwner(): Account | null {
+  if (opener === undefined)
+    opener = process.geteuid?.() === 0 ? realCaller(readFileSync("/proc/self/uid_map", "utf8")) : null;
+  return opener;
+}
+
+/** Root of a user namespace that an ordinary user made for himself is that user, whatever sudo did before. */
+function realCaller(uidMap: string): Account | null {
+  const caller = ownCaller(accountFiles());
+  const outside = uidMap.trim().split(/\s+/)[1];
+  return caller !== null && outside !== "0" && !maps(uidMap, caller.uid) ? null : caller;
+}
+
+/** Files are opened with the rights that this process has: it is to stay root. */
+export function openAsRoot(): void {
+  opener = null;
+}
+
+/** Does what needs the rights of the user who called sudo, and no more. The work must be synchronous. */
+export function asCaller<T>(work: () => T): T {
+  const owner = fileOwner();
+  return owner === null ? work() : actAs(owner, work);
+}
+
+/**
+ * Opens it, or answers what was opened under that name before root was given up. @param name which use of which file: one that
+ * is opened for two uses has two descriptors
+ */
+function opened(name: string, path: string, use: FileUse, open: () => number): number {
+  const kept = handover.take(name);
+  if (kept !== undefined) return kept;
+  const fd = worded(path, use, open);
+  handover.keep(name, fd);
+  return fd;
+}
+
 /** Throws CliError. */
 export function openToRead(path: string): number {
-  const fd = worded(path, "read", () => openSync(path, "r"));
+  const fd = opened(`read ${path}`, path, "read", () => openSync(path, "r"));
   refuseDirectory(fd, path, "read");
   return fd;
 }
 
 /** Opens a file without emptying it, or makes it. Throws CliError. */
 export function openToWrite(path: string): Writable {
-  return worded(path, "write", () => {
+  const made = `made ${path}`;
+  const fd = opened(`write ${path}`, path, "write", () => {
     const existing = unless("ENOENT", () => openSync(path, O_WRONLY));
-    if (existing !== null) return { fd: existing, isNew: false };
-    const made = unless("EEXIST", () => openSync(path, O_WRONLY | O_CREAT | O_EXCL));
-    if (made !== null) return { fd: made, isNew: true };
+    if (existing !== null) return existing;
+    const created = unless("EEXIST", () => openSync(path, O_WRONLY | O_CREAT | O_EXCL));
+    if (created !== null) {
+      handover.say(made, "yes");
+      // In a folder of root's, only root may remove it again.
+      if (handover.isPending && fileOwner() === null) removeEmptyAfterwards(path);
+    }
     // A symbolic link to a file that does not exist: the file is made, as a shell does.
-    return { fd: openSync(path, O_WRONLY | O_CREAT), isNew: false };
+    return created ?? openSync(path, O_WRONLY | O_CREAT);
   });
+  return { fd, isNew: handover.word(made) !== undefined };
+}
+
+/** A file that packets or events are written to from the beginning: open and empty, and opened anew when it was moved away. */
+export class RecordFile {
+  readonly path: string;
+  /** Answers the descriptor; when called again, that of what has this path by then. Throws the system's error. */
+  readonly open: () => number;
+
+  /** Throws CliError. */
+  constructor(path: string) {
+    this.path = path;
+    let first: number | null = opened(`record ${path}`, path, "write", () => openSync(path, "w"));
+    this.open = () => {
+      const fd = first ?? asCaller(() => openSync(path, "w"));
+      first = null;
+      return fd;
+    };
+  }
+}
+
+/** Null where nothing is recorded, or on standard output. Throws CliError. */
+export function recordAt(path: string | undefined): RecordFile | null {
+  return path === undefined || path === "-" ? null : new RecordFile(path);
+}
+
+/** Throws CliError where the file cannot be written. Makes it if it is not there, and changes nothing else. */
+export function checkWritable(path: string): void {
+  closeSync(worded(path, "write", () => openSync(path, "a")));
 }
 
 /** A directory can be opened for reading, but not read. */
@@ -56,11 +142,52 @@ function unless<T>(code: string, work: () => T): T | null {
   }
 }
 
+/** The text of a file that the command line names; what was read before root was given up is read again from memory. */
+export function readNamed(path: string): string {
+  const name = `text ${path}`;
+  const kept = handover.take(name);
+  if (kept !== undefined) {
+    const text = readFileSync(kept, "utf8");
+    closeSync(kept);
+    return text;
+  }
+  const text = worded(path, "read", () => readFileSync(path, "utf8"));
+  if (handover.isPending) handover.keep(name, memoryFile(text));
+  return text;
+}
+
+/** Whether this process may make a file of that path, in the place of one that somebody moves away. */
+export function mayMake(path: string): boolean {
+  try {
+    accessSync(dirname(path), W_OK | X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function worded<T>(path: string, use: FileUse, work: () => T): T {
   try {
-    return work();
+    return asCaller(work);
   } catch (error) {
+    if (error instanceof SystemError) throw error;
     const { code = "", message } = error as NodeJS.ErrnoException;
-    throw fileError(path, code, message, use);
+    const reason = code === "EACCES" || code === "EPERM" ? whoMayNot(code) : null;
+    if (reason === null) throw fileError(path, code, message, use);
+    throw new CliError(
+      EXIT_PERMISSION,
+      `cannot ${use} ${path}`,
+      reason,
+      "name another file; with root's rights: --keep-root",
+    );
   }
+}
+
+/** Root would have been allowed to; null where nobody expects that. */
+function whoMayNot(code: string): string | null {
+  const owner = fileOwner();
+  if (owner !== null)
+    return `${owner.name} may not (${code}): under sudo, files are opened with the rights of whoever called it`;
+  const user = handover.word(RUNS_AS);
+  return user === undefined ? null : `${user} may not (${code}): the program runs as that user now, and not as root`;
 }

@@ -5,6 +5,7 @@ import type { OutputError } from "#observe/output-file";
 import { counted } from "#observe/units";
 import { usageError } from "./cli-error.ts";
 import type { Flags } from "./flags.ts";
+import type { RecordFile } from "./named-files.ts";
 import { STDOUT } from "./print.ts";
 import { isTerminal, isTerminalFile } from "./terminal.ts";
 import type { Voice } from "./voice.ts";
@@ -21,16 +22,20 @@ export function captureTarget(flags: Flags): string | undefined {
   );
 }
 
-/** A device whose packets are written to a file as the stack sees them, and that file; without a path the device alone. */
+/**
+ * A device whose packets are written to a file as the stack sees them, and that file; without a path the device alone.
+ * @param file open already, unless the path is "-"
+ */
 export function captured(
   device: Device,
   path: string | undefined,
+  file: RecordFile | null,
   voice: Voice,
 ): { device: Device; capture: CaptureFile | null } {
   if (path === undefined) return { device, capture: null };
   try {
     const onEnd = ({ message }: OutputError) => voice.warn({ what: message, why: "", fix: "" });
-    const capture = new CaptureFile({ path, name: device.name, onEnd });
+    const capture = new CaptureFile({ path, open: file?.open, name: device.name, onEnd });
     return { device: new CaptureDevice(device, capture), capture };
   } catch (error) {
     device.close();

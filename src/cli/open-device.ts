@@ -1,21 +1,27 @@
 import { readFileSync } from "node:fs";
 import type { Device } from "#device/device";
 import { ImpairDevice } from "#device/impair";
-import { openTun } from "#device/tun";
+import { openTun, TunDevice } from "#device/tun";
 import type { DevicePrefix } from "#device/tun-config";
 import { monotonic } from "#driver/clock";
+import { EBADFD, ENODEV } from "#ffi/errno";
 import * as netif from "#ffi/interface";
+import { SystemError } from "#ffi/system-error";
 import { tooBig } from "#icmp/path-error";
 import type { Address } from "#ip/address";
 import type { Prefix } from "#ip/prefix";
 import { ALIAS, ALIAS_ADOPTED } from "#netup/changes";
 import { type Link, readLinks } from "#netup/facts";
 import { machine } from "#netup/run";
+import { restoreMtuAfterwards } from "./afterwards.ts";
 import { CliError } from "./cli-error.ts";
 import { netupDevices } from "./diagnose.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { EXIT_NOT_READY } from "./exit-codes.ts";
+import { deviceGone } from "./failure.ts";
+import { handover } from "./handover.ts";
 import type { Impairment } from "./link-flags.ts";
+import { willGiveUpRoot } from "./privileges.ts";
 import { programName } from "./program.ts";
 import type { Voice } from "./voice.ts";
 
@@ -37,23 +43,48 @@ export interface OpenedDevice {
 
 /** The TUN device of the command line, made or attached to, behind the impaired link where one was asked for. */
 export function openDevice({ tun, kernel }: Pick<Endpoint, "tun" | "kernel">, wishes: DeviceWishes): OpenedDevice {
+  const { impairment } = wishes;
+  // A link carries packets as a wire sees them, so nothing may hand whole super-segments over.
+  const offload = wishes.offload && impairment === null;
+  const name = `device ${tun}`;
+  const kept = handover.take(name);
+  const { device, giveBack } =
+    kept === undefined
+      ? openNow(tun, kernel, { ...wishes, offload })
+      : { device: openedBefore(kept, tun, offload), giveBack: () => {} };
+  handover.keep(name, device.descriptor);
+  const { temporary } = device;
+  return { device: impairment === null ? device : impaired(device, impairment), temporary, giveBack };
+}
+
+/** The device that was opened before root was given up. */
+function openedBefore(fd: number, tun: string, offload: boolean): TunDevice {
+  try {
+    return new TunDevice(fd, tun, offload);
+  } catch (error) {
+    // It was removed in between.
+    if (error instanceof SystemError && GONE.has(error.errno)) throw deviceGone({ tun });
+    throw error;
+  }
+}
+
+const GONE = new Set([ENODEV, EBADFD]);
+
+function openNow(tun: string, kernel: Prefix, { mtu, offload, force }: DeviceWishes) {
   const link = linkOf(tun);
   // One that another program has open is told by the system, with that program's name.
   if (link !== null && !(link.kind === "tun" && link.attached)) {
-    if (!wishes.force) refuseForeign(link);
+    if (!force) refuseForeign(link);
     refuseOtherAddress(link, kernel);
   }
   const prefix: DevicePrefix = { address: addressBytes(kernel.address), length: kernel.bits };
-  const { impairment, mtu } = wishes;
   const before = netif.getMtu(tun);
-  // A link carries packets as a wire sees them, so nothing may hand whole super-segments over.
-  const offload = wishes.offload && impairment === null;
   const device = openTun({ name: tun, prefix, mtu, offload });
   const giveBack = () => {
     if (before > 0 && mtu !== undefined && mtu !== before) netif.setMtu(tun, before);
   };
-  const { temporary } = device;
-  return { device: impairment === null ? device : impaired(device, impairment), temporary, giveBack };
+  if (before > 0 && mtu !== undefined && mtu !== before && willGiveUpRoot()) restoreMtuAfterwards(tun, before);
+  return { device, giveBack };
 }
 
 /** Says that a device was made. Whoever mistyped a name sees it, and what netup made. */

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
+import { handover } from "./handover.ts";
 import { DEMO_INSIDE } from "./isolation.ts";
 
 /** Whether this runs as the compiled file, and not as a script under Bun. */
@@ -24,7 +25,7 @@ export function asTyped(line: string): string {
 
 /** Whoever is root by himself needs no sudo, and may have none. */
 const needsNoSudo =
-  process.geteuid?.() === 0 &&
+  (process.geteuid?.() === 0 || handover.isReceived) &&
   process.env.SUDO_USER === undefined &&
   process.env[DEMO_INSIDE]?.includes("--user") !== true;
 

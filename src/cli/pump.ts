@@ -3,6 +3,7 @@ import { constants, fstatSync, openSync, read as readCallback, readSync } from "
 import { Writer } from "#observe/writer";
 import type { Socket } from "#socket/types";
 import { fileError } from "./cli-error.ts";
+import { handover } from "./handover.ts";
 import { outputFailure } from "./print.ts";
 import { isTerminal } from "./terminal.ts";
 
@@ -220,10 +221,19 @@ export function kindOf(fd: number): Kind {
   }
 }
 
-/** The same pipe once more, opened so that it never waits: the flag of the one that was given is shared with others. */
+/** In the handover: pipes to read from, in the order in which they are opened. */
+const PIPE = "pipe";
+
+/**
+ * The same pipe once more, opened so that it never waits: the flag of the one that was given is shared with others. It belongs to
+ * whoever made it, so it is opened before root is given up.
+ */
 function withoutWaiting(fd: number): number {
   try {
-    return fstatSync(fd).isFIFO() ? openSync(`/proc/self/fd/${fd}`, constants.O_RDONLY | constants.O_NONBLOCK) : -1;
+    if (!fstatSync(fd).isFIFO()) return -1;
+    const opening = handover.take(PIPE) ?? openSync(`/proc/self/fd/${fd}`, constants.O_RDONLY | constants.O_NONBLOCK);
+    handover.keep(PIPE, opening);
+    return opening;
   } catch {
     return -1;
   }

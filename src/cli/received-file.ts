@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, ftruncateSync, statSync, unlinkSync } from "node:fs";
+import { keepEmptyFile } from "./afterwards.ts";
 import { openToWrite } from "./named-files.ts";
 import { outputFailure, STDERR, STDOUT } from "./print.ts";
 import { FileSink, isFile, type Sink } from "./pump.ts";
@@ -44,6 +45,7 @@ export class ReceivedFile implements Sink {
   }
 
   end(): void {
+    if (!this.#begun) keepEmptyFile();
     this.#begin();
   }
 

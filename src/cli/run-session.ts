@@ -1,3 +1,4 @@
+import type { ControlSocket } from "#chaos/control";
 import type { Device } from "#device/device";
 import type { CaptureFile } from "#observe/capture-file";
 import type { EventFile } from "#observe/event-file";
@@ -7,14 +8,25 @@ import type { Role } from "./endpoint.ts";
 import { type Ends, openEnds } from "./ends.ts";
 import { EXIT_FAILURE, EXIT_OK } from "./exit-codes.ts";
 import { Explanation } from "./explanation.ts";
-import { controlLink } from "./link-control.ts";
+import { controlLink, openControlOf } from "./link-control.ts";
+import { mayMake, type RecordFile, recordAt } from "./named-files.ts";
 import { captured, endCapture } from "./open-capture.ts";
 import { openDevice, tellNewDevice } from "./open-device.ts";
+import { giveUpRoot, runsAs } from "./privileges.ts";
 import { Session } from "./session.ts";
 import { type SessionOptions, sessionOptions } from "./session-options.ts";
 import { listenToSignals } from "./signals.ts";
 import { speakWithoutWaiting } from "./terminal.ts";
 import { Voice } from "./voice.ts";
+
+/** Everything that may take rights which a conversation does without. */
+interface Opened {
+  readonly ends: Ends;
+  readonly device: Device;
+  readonly write: RecordFile | null;
+  readonly events: RecordFile | null;
+  readonly control: ControlSocket | null;
+}
 
 /** `host` and `peer`: they differ in who opens. */
 export async function runSession(role: Role, call: Call): Promise<number> {
@@ -24,12 +36,17 @@ export async function runSession(role: Role, call: Call): Promise<number> {
   const ends = openEnds(options);
   let code: number;
   try {
-    const opened = openDevice(options.endpoint, options);
+    const { device, temporary, giveBack } = openDevice(options.endpoint, options);
     try {
-      const endpoint = { ...options.endpoint, isNewDevice: opened.temporary };
-      code = await converse({ ...options, endpoint }, ends, opened.device, voice);
+      const [write, events] = [recordAt(options.write), recordAt(options.events)];
+      const control = openControlOf(device, options.socket);
+      // No packet is read by root.
+      await giveUpRoot();
+      const endpoint = { ...options.endpoint, isNewDevice: temporary };
+      code = await converse({ ...options, endpoint }, { ends, device, write, events, control }, voice);
     } finally {
-      opened.giveBack();
+      device.close();
+      giveBack();
     }
   } catch (error) {
     // What a file has to say now comes second.
@@ -48,21 +65,12 @@ function closeQuietly(ends: Ends): void {
   }
 }
 
-/** Where its file can not be had, the device is given back. */
-function explained(options: SessionOptions, device: Device, voice: Voice): Explanation {
-  try {
-    return new Explanation(options, voice, performance.now() * 1000);
-  } catch (error) {
-    device.close();
-    throw error;
-  }
-}
-
-async function converse(options: SessionOptions, ends: Ends, opened: Device, voice: Voice): Promise<number> {
-  const { device, capture } = captured(opened, options.write, voice);
-  const explanation = explained(options, device, voice);
-  const session = await Session.open(options, ends, device, voice, explanation);
+async function converse(options: SessionOptions, opened: Opened, voice: Voice): Promise<number> {
+  const { device, capture } = captured(opened.device, options.write, opened.write, voice);
+  const explanation = new Explanation(options, opened.events, voice, performance.now() * 1000);
+  const session = await Session.open(options, opened.ends, device, voice, explanation);
   if (options.endpoint.isNewDevice === true) tellNewDevice(options.endpoint.tun, voice);
+  tellWhatStays([opened.write, opened.events], voice);
   const stop = listenToSignals({
     close: () => session.close(),
     abort: (code) => session.abort(code),
@@ -73,7 +81,7 @@ async function converse(options: SessionOptions, ends: Ends, opened: Device, voi
   let code = EXIT_FAILURE;
   let complete = true;
   try {
-    endControl = await controlLink(opened, options.socket, voice);
+    endControl = controlLink(opened.device, opened.control, voice);
     code = await session.run();
     // The stack answers while it lives: nothing that is read slowly keeps it from that.
     await Promise.all([capture?.drain(), explanation.file?.drain()]);
@@ -100,4 +108,15 @@ function reopen(files: readonly (CaptureFile | EventFile | null)[], voice: Voice
     }
   }
   return open.length > 0;
+}
+
+/** Without root's rights a log rotator's SIGHUP may come to nothing. That is said now, and not when it comes. */
+function tellWhatStays(records: readonly (RecordFile | null)[], voice: Voice): void {
+  const user = runsAs();
+  if (user === null) return;
+  for (const { path } of records.filter((file) => file !== null)) {
+    if (mayMake(path)) continue;
+    const text = `· SIGHUP will not begin ${path} anew: ${user} may not make a file in its folder`;
+    voice.event("no-reopening", { path, user }, text);
+  }
 }

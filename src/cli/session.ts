@@ -15,6 +15,7 @@ import type { Explanation } from "./explanation.ts";
 import { deviceGone, openFailure, transferFailure } from "./failure.ts";
 import { Narrator } from "./narrator.ts";
 import { OutputClosed } from "./print.ts";
+import { runsAs } from "./privileges.ts";
 import { tellRefusals } from "./refusals.ts";
 import type { SessionOptions } from "./session-options.ts";
 import { Shutdown } from "./shutdown.ts";
@@ -112,10 +113,12 @@ export class Session {
       ownPrefix,
     };
     const link = impairment === null ? [] : [`  link    ${impairment.text}`];
-    voice.lines("start", { ...facts, link: impairment?.text ?? null }, [
+    const user = runsAs();
+    voice.lines("start", { ...facts, link: impairment?.text ?? null, user }, [
       `tcpnet ${e.role}`,
       ...addressMap(e, port, stack.mtu, ownPrefix),
       ...link,
+      ...(user === null ? [] : [`${`  user    ${user}`.padEnd(27)}the program is not root any more`]),
     ]);
     const found = obstacle(e);
     if (found !== null) voice.warn({ what: found.what, why: "", fix: found.fix });

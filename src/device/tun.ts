@@ -160,6 +160,11 @@ export class TunDevice implements Device {
     this.#iovecsAddress = libc.pin(this.#iovecs.buffer);
   }
 
+  /** Open until the device is closed; for whoever hands the device on to another program. */
+  get descriptor(): number {
+    return this.#fd;
+  }
+
   attach(slab: Slab): void {
     assert(this.#slab === undefined, "a device is attached once");
     this.#slab = slab;

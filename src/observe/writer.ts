@@ -48,7 +48,7 @@ export class Writer {
     this.#fd = fd;
     const kind = kindOf(fd);
     const waits = kind === "pipe" || kind === "terminal";
-    this.#own = waits && reopens ? withoutWaiting(fd) : -1;
+    this.#own = waits && reopens ? ownOpening(fd) : -1;
     if (kind === "file") this.#port = null;
     else if (kind === "socket") this.#port = (bytes) => sendNow(fd, bytes);
     else if (waits && this.#own < 0) this.#port = (bytes) => writeIfRoom(fd, bytes, kind === "terminal");
@@ -171,8 +171,24 @@ function kindOf(fd: number): Kind {
   return isatty(fd) ? "terminal" : "device";
 }
 
-/** The same pipe or terminal as another open file that is O_NONBLOCK; -1 where it cannot be opened. */
-function withoutWaiting(fd: number): number {
+/** By descriptor: another opening of the same pipe or terminal, made by somebody with more rights. */
+const lent = new Map<number, number>();
+
+/** The next `Writer` to `fd` has this opening of the same pipe or terminal, as `withoutWaiting` answers one. */
+export function lendOpening(fd: number, opening: number): void {
+  lent.set(fd, opening);
+}
+
+function ownOpening(fd: number): number {
+  const opening = lent.get(fd) ?? withoutWaiting(fd);
+  lent.delete(fd);
+  return opening;
+}
+
+/** The same pipe or terminal as another open file that is O_NONBLOCK; -1 where it is neither, or cannot be opened. */
+export function withoutWaiting(fd: number): number {
+  const kind = kindOf(fd);
+  if (kind !== "pipe" && kind !== "terminal") return -1;
   try {
     return openSync(`/proc/self/fd/${fd}`, FLAGS);
   } catch {

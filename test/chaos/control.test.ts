@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Controlled, control, listenForControl } from "#chaos/control";
+import { type Controlled, ControlSocket, control, listenForControl, makeControlSocket } from "#chaos/control";
 import { askControl } from "#chaos/control-client";
 import { readTrace } from "#cli/link-flags";
 import { linkText } from "#device/link-text";
@@ -89,6 +89,24 @@ describe("over a socket", () => {
     await expect(listenForControl(path, link())).rejects.toThrow("another tcpnet listens there");
     silent.stop(true);
     rmSync(folder, { recursive: true });
+  });
+
+  test("whoever asks before the link is served is answered then", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "link-"));
+    const path = join(folder, "link-x.sock");
+    const socket = new ControlSocket(path, makeControlSocket(path));
+    const answer = askControl(path, "show");
+    await Bun.sleep(50);
+    socket.serve(link());
+    expect((await answer).ok).toBe(true);
+    socket.close();
+    expect(existsSync(path)).toBe(false);
+    rmSync(folder, { recursive: true });
+  });
+
+  test("a path that is too long for a socket is refused by the system's name for it", () => {
+    const path = join(tmpdir(), `${"x".repeat(120)}.sock`);
+    expect(() => makeControlSocket(path)).toThrow("ENAMETOOLONG");
   });
 
   test("a socket that a killed program left is replaced; anything else that lies there is left alone", async () => {

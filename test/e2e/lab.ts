@@ -61,7 +61,8 @@ export class Running {
     while (!condition()) {
       const more = new Promise<boolean>((resolve) => this.#heard.push(() => resolve(false)));
       if ((await Promise.race([more, over])) && !condition()) {
-        throw new Error(`it ended without ${what}:\n${this.stderr}`);
+        const how = this.child.signalCode ?? `exit code ${this.child.exitCode}`;
+        throw new Error(`it ended (${how}) without ${what}:\n${this.stderr}`);
       }
     }
   }
@@ -112,6 +113,11 @@ export class Lab {
 
   tcpnet(...args: readonly string[]): Running {
     return this.start(...TCPNET, ...args);
+  }
+
+  /** Our program with more variables in its environment. */
+  withEnv(env: Record<string, string>, ...args: readonly string[]): Running {
+    return new Running(this.ns.spawn([...TCPNET, ...args], { env: { NO_COLOR: "1", ...env } }));
   }
 
   /** Starts a shell line in which $T is our program. */

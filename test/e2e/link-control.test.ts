@@ -101,7 +101,8 @@ labTest(
       expect((await host.ended).code).toBe(code);
       expect(await sockets(lab)).toBe("");
     }
-    const killed = lab.tcpnet(...HOST, "--loss", "1%");
+    // Nobody tidies up behind a killed program that stays root.
+    const killed = lab.tcpnet(...HOST, "--loss", "1%", "--keep-root");
     await killed.says(/to change the link/);
     killed.child.kill("SIGKILL");
     await killed.ended;

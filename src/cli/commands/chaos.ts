@@ -1,6 +1,5 @@
 import { Chaos } from "#chaos/chaos";
-import { type LinkCounts, listenForControl } from "#chaos/control";
-import { controlPath } from "#chaos/control-path";
+import type { ControlSocket, LinkCounts } from "#chaos/control";
 import { Mirror } from "#chaos/mirror";
 import { mirrorAddress } from "#chaos/mirror-address";
 import { CLEAR_LINK } from "#device/link-profile";
@@ -12,9 +11,10 @@ import { usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
 import { readPrefix, readTun } from "../endpoint.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
-import { linkCommand, socketError, traceFile } from "../link-control.ts";
+import { linkCommand, openControl, traceFile } from "../link-control.ts";
 import { impairment } from "../link-flags.ts";
 import { openDevice, tellNewDevice } from "../open-device.ts";
+import { giveUpRoot, runsAs } from "../privileges.ts";
 import { mannerOf } from "../session-options.ts";
 import { listenToSignals } from "../signals.ts";
 import { speakWithoutWaiting } from "../terminal.ts";
@@ -37,26 +37,30 @@ export async function run({ args, flags }: Call): Promise<number> {
   const voice = new Voice(mannerOf(flags));
   speakWithoutWaiting((lines) => voice.gap(lines));
   const { chaos, made, giveBack } = open(a, b, { profiles, seed }, flags.whole("mtu", 576, 65_535), flags.has("force"));
-  const path = flags.text("socket") ?? controlPath(a.tun);
+  let control: ControlSocket;
+  try {
+    control = openControl(flags.text("socket"), a.tun);
+    // No packet is read by root.
+    await giveUpRoot();
+  } catch (error) {
+    chaos.close();
+    giveBack();
+    throw error;
+  }
   const set = (wanted: LinkProfiles) => {
     chaos.set(wanted);
     voice.event("link", { link: linksText(wanted) }, `· the link is now: ${linksText(wanted)}`);
   };
-  const link = { profiles: () => chaos.profiles, set, counts: () => chaos.counts };
-  const stopListening = await listenForControl(path, link, traceFile).catch((error: Error) => {
-    chaos.close();
-    giveBack();
-    throw socketError(path, error);
-  });
+  control.serve({ profiles: () => chaos.profiles, set, counts: () => chaos.counts }, traceFile);
   chaos.start();
   const words = { link: linksText(profiles), seed };
-  voice.lines("ready", { a: facts(a), b: facts(b), socket: path, ...words }, [
+  voice.lines("ready", { a: facts(a), b: facts(b), socket: control.path, ...words, user: runsAs() }, [
     "tcpnet chaos: packets for one device come back from the other, over the link",
-    ...map(a, b, `${words.link}, seed ${seed}`, path),
+    ...map(a, b, `${words.link}, seed ${seed}`, control.path),
   ]);
   for (const tun of made) tellNewDevice(tun, voice);
   const code = await ended(a, b, chaos, voice);
-  stopListening();
+  control.close();
   const { counts } = chaos;
   chaos.close();
   giveBack();
@@ -146,6 +150,8 @@ function map(a: Side, b: Side, link: string, path: string): string[] {
     ["then", linkCommand('set "delay 100ms loss 5%"', path)],
     ["end", "Ctrl-C"],
   ];
+  const user = runsAs();
+  if (user !== null) rows.push(["user", `${user}: the program is not root any more`]);
   const width = Math.max(...rows.map(([head]) => head.length));
   return rows.map(([head, text]) => `  ${head.padEnd(width)}  ${text}`);
 }

@@ -1,11 +1,10 @@
-import { closeSync, openSync } from "node:fs";
 import { NO_OFFLOAD } from "#device/device";
 import { pair } from "#device/pair";
 import { ownEnvironment } from "#ffi/environment";
 import { isHeard } from "#ffi/unix-socket";
 import { netup } from "#netup/netup";
 import { exactBytesText } from "#observe/units";
-import { CliError, fileError } from "../cli-error.ts";
+import { CliError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
 import { demoSocket, followOutside, runInside, STOPS, type Stop, sayGoodbye } from "../demo-inside.ts";
 import { type DemoOptions, demoOptions } from "../demo-plan.ts";
@@ -16,7 +15,8 @@ import { openEnds } from "../ends.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_SIGINT } from "../exit-codes.ts";
 import { DEMO_INSIDE, DEMO_SOCKET, isolation, toldInside } from "../isolation.ts";
 import { LAB } from "../lab.ts";
-import { controlLink } from "../link-control.ts";
+import { controlLink, openControlOf } from "../link-control.ts";
+import { checkWritable, recordAt } from "../named-files.ts";
 import { captured, endCapture } from "../open-capture.ts";
 import { impaired } from "../open-device.ts";
 import { refuseClosedOutput } from "../print.ts";
@@ -55,16 +55,6 @@ export async function run({ flags }: Call): Promise<number> {
     return await perform({ ...options, memory: true }, where);
   }
   return await runInside(way.command);
-}
-
-/** Told before anything begins. */
-function checkWritable(path: string): void {
-  try {
-    closeSync(openSync(path, "a"));
-  } catch (error) {
-    const { code = "", message } = error as NodeJS.ErrnoException;
-    throw fileError(path, code, message, "write");
-  }
 }
 
 /** Inside of the private network. */
@@ -157,6 +147,7 @@ async function inKernel(options: DemoOptions, stage: Stage, actors: { stop(): vo
       `${options.mtu}`,
       "--json",
       ...plain,
+      ...options.rightsArguments,
       ...more,
     ];
     const child = Bun.spawn(selfCommand(args), { env: ownEnvironment(), stdio: ["ignore", "inherit", "pipe"] });
@@ -206,10 +197,10 @@ async function inMemory(options: DemoOptions, stage: Stage, actors: { stop(): vo
     const voice = new Voice("json", (line) => stage.hear(role, line));
     const end = role === "host" ? a : impairment === null ? b : impaired(b, impairment);
     const path = role === "peer" ? options.write : undefined;
-    const { device, capture } = captured(end, path, voice);
+    const { device, capture } = captured(end, path, recordAt(path), voice);
     const its = sessionFor(role, options);
     const session = await Session.open(its, openEnds(its), device, voice);
-    const endControl = await controlLink(end, socket, voice);
+    const endControl = controlLink(end, openControlOf(end, socket), voice);
     actors.push({ stop: () => session.abort(EXIT_SIGINT) });
     const close = async () => {
       endControl();

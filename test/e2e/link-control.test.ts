@@ -52,7 +52,7 @@ labTest("a link that is down is felt at once when it comes back: nobody sleeps t
   const { code, stderr } = await peer.ended;
   expect([code, stderr]).toEqual([
     0,
-    expect.stringMatching(/link is: clear[\s\S]*out: offered \d+, delivered \d+, down \d+/),
+    expect.stringMatching(/link is now: clear[\s\S]*out: offered \d+, delivered \d+, down \d+/),
   ]);
 });
 
@@ -197,7 +197,7 @@ twoUsersTest("the demo of a user has a link that the user can change, and leaves
   const changed = await lab.ns.run([...user, "link", "set", "rate 200mbit", "--dev", "demo"]);
   expect([changed.code, changed.stdout]).toEqual([0, expect.stringMatching(/^rate 200mbit\n/)]);
   const { code, stdout } = await demo.ended;
-  expect([code, stdout.toString()]).toEqual([0, expect.stringContaining("from now on the link is: rate 200mbit")]);
+  expect([code, stdout.toString()]).toEqual([0, expect.stringContaining("the link is now: rate 200mbit")]);
   expect(await lab.ns.must(["ls", "/run/user/65534"])).toBe("");
 });
 

@@ -2,7 +2,7 @@
 import { clockText } from "#observe/units";
 import { DemoProgress, type Received } from "./demo-progress.ts";
 import type { Role } from "./endpoint.ts";
-import { dim, say, sayProgress, speechFailure, yellow } from "./terminal.ts";
+import { dim, say, sayData, sayProgress, speechFailure, yellow } from "./terminal.ts";
 import type { Manner } from "./voice.ts";
 
 /** An event as the actors' JSON lines have it. */
@@ -84,7 +84,7 @@ export class Stage {
 
   #tell(role: Role, told: Told): void {
     if (this.#manner === "json") {
-      say(JSON.stringify({ ...told, role }));
+      sayData(JSON.stringify({ ...told, role }));
       return;
     }
     if (told.event === "warning") this.warnings.push(`${told.what}`);

@@ -7,7 +7,7 @@ import { EXIT_FAILURE, EXIT_OK } from "./exit-codes.ts";
 import { rateOf } from "./figures.ts";
 import { LAB } from "./lab.ts";
 import { forUser, programName } from "./program.ts";
-import { bold, green, say } from "./terminal.ts";
+import { bold, green, say, sayData } from "./terminal.ts";
 
 /** One direction, judged. */
 interface Direction {
@@ -31,7 +31,7 @@ export function verdict(options: DemoOptions, stage: Stage, codes: Record<Role, 
     const direction = judge(role, options, stage);
     // All may have arrived although a program failed: its capture found the disk full.
     well &&= direction.equal && codes[role] === EXIT_OK;
-    if (manner === "json") say(JSON.stringify({ schema: "tcpnet.demo/1", ...direction }));
+    if (manner === "json") sayData(JSON.stringify({ schema: "tcpnet.demo/1", ...direction }));
     else if (manner === "plain" || !direction.equal) say(directionText(direction));
     const why = manner === "plain" && options.impairment === null ? whyResent(direction) : "";
     if (why !== "") say(`    ${why}`);

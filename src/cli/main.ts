@@ -7,8 +7,9 @@ import { COMMANDS, flagsOf } from "./commands.ts";
 import { EXIT_OK, EXIT_SIGPIPE, EXIT_USAGE } from "./exit-codes.ts";
 import { Flags } from "./flags.ts";
 import { commandHelp, globalHelp, helpColumns, summaryText } from "./help.ts";
-import { drainText, OutputClosed, print, STDERR, STDOUT, tell } from "./print.ts";
+import { drainText, OutputClosed, print, STDERR, STDOUT } from "./print.ts";
 import { asTyped } from "./program.ts";
+import { printText, tellText } from "./terminal.ts";
 
 /** The program: reads the line, runs one command, answers the exit code. Every failure ends here, in words. */
 async function main(argv: readonly string[]): Promise<number> {
@@ -30,7 +31,7 @@ async function told(error: unknown, json: boolean): Promise<number> {
 
 async function dispatch(given: readonly string[]): Promise<number> {
   if (given.length === 0) {
-    tell(summaryText(version, helpColumns(STDERR)));
+    tellText(summaryText(version, helpColumns(STDERR)));
     return EXIT_USAGE;
   }
   const argv = given[0] === "help" ? [...given.slice(1), "--help"] : given;
@@ -56,7 +57,7 @@ async function dispatch(given: readonly string[]): Promise<number> {
   }
   if (cli.options.help === true || command === undefined) {
     const columns = helpColumns(STDOUT);
-    print(command === undefined ? globalHelp(version, columns) : commandHelp(command, columns));
+    printText(command === undefined ? globalHelp(version, columns) : commandHelp(command, columns));
     return EXIT_OK;
   }
   if (cli.args.length < cli.matchedCommand!.args.length) {

@@ -135,7 +135,8 @@ export class Narrator {
     this.#pending.delete(id);
     const { arrow, flags, detail, state, time, step } = line;
     if (!step && state === "") return;
-    const text = `${arrow} ${flags.padEnd(10)} ${bold(state.padEnd(12))} ${detail}`.trimEnd();
+    const shown = state === "" ? "" : bold(state);
+    const text = `${arrow} ${flags.padEnd(10)} ${shown}${"".padEnd(12 - state.length)} ${detail}`.trimEnd();
     const facts = { connection: id, direction: DIRECTION[arrow], flags, state, detail };
     this.#voice.event(arrow === "·" ? "change" : "segment", facts, text, time);
     if (state === "CLOSED") this.#resent.delete(id);

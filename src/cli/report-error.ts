@@ -1,16 +1,16 @@
 import type { CliError } from "./cli-error.ts";
-import { STDERR, tell } from "./print.ts";
+import { tell } from "./print.ts";
 import { forUser } from "./program.ts";
-import { columnsOf } from "./terminal.ts";
+import { tellText } from "./terminal.ts";
 import { visible } from "./visible.ts";
-import { wrapped } from "./wrapped.ts";
 
 /** What stands before the first line. */
 const PREFIX = "[error] ";
 
 /** Tells a failure on standard error: what, why, and what to type; with `json` as one object. */
 export function reportError(error: CliError, json: boolean): void {
-  tell(json ? jsonText(error) : plainText(error));
+  if (json) tell(jsonText(error));
+  else tellText(plainText(error));
 }
 
 function jsonText({ what, why, fix, exitCode }: CliError): string {
@@ -18,12 +18,8 @@ function jsonText({ what, why, fix, exitCode }: CliError): string {
 }
 
 function plainText({ what, why, fix }: CliError): string {
-  const columns = columnsOf(STDERR) - PREFIX.length;
-  const lines = [what, forUser(why)]
+  const lines = [what, forUser(why), forUser(fix)]
     .filter((part) => part !== "")
-    .flatMap((part) => visible(part).split("\n"))
-    .flatMap((line) => (line.length > columns ? wrapped(line, columns) : line));
-  // What to type stays on one line, however long: it will be copied.
-  if (fix !== "") lines.push(...visible(forUser(fix)).split("\n"));
+    .flatMap((part) => visible(part).split("\n"));
   return `${PREFIX}${lines.join(`\n${" ".repeat(PREFIX.length)}`)}\n`;
 }

@@ -1,8 +1,9 @@
 import { closeSync, constants, openSync, statSync } from "node:fs";
 import { isatty } from "node:tty";
 import { terminalColumns } from "#ffi/descriptor";
+import { isUtf8, legible } from "./legible.ts";
 import { LineQueue } from "./line-queue.ts";
-import { outputFailure, put, queueText, STDERR, STDOUT } from "./print.ts";
+import { outputFailure, print, put, queueText, STDERR, STDOUT, tell } from "./print.ts";
 
 /** Columns of a terminal that does not say how many it has. */
 const COLUMNS = 80;
@@ -22,7 +23,7 @@ let queue: LineQueue | null = null;
  * dropped and counted. @param note the line that tells how many lines are not there.
  */
 export function speakWithoutWaiting(note: (lines: number) => string): void {
-  queue = new LineQueue(out, (lines) => `${note(lines)}\n`);
+  queue = new LineQueue(out, (lines) => `${toPerson(note(lines))}\n`);
   queueText(out, queue);
 }
 
@@ -86,18 +87,43 @@ export function shownBeside(endsLine: boolean): void {
   midLine = !endsLine && isTerminal(out);
 }
 
+/** As the descriptor's terminal can show it. */
+function forPeople(text: string, fd: number): string {
+  return legible(text, columnsOf(fd), isUtf8(process.env));
+}
+
 /** One or more lines, at once and in order. Where nobody reads any more, nothing happens. */
 export function say(...lines: readonly string[]): void {
   if (lines.length === 0) return;
-  show((progressShown ? "\r\x1b[K" : midLine ? "\n" : "") + lines.map((line) => `${line}\n`).join(""));
+  sayData(forPeople(lines.join("\n"), out));
+}
+
+/** A line for a program: it goes where everything goes, as it is. */
+export function sayData(line: string): void {
+  show(`${progressShown ? "\r\x1b[K" : midLine ? "\n" : ""}${line}\n`);
   progressShown = false;
   midLine = false;
+}
+
+/** The same line for people, or for programs where it is an object. */
+function toPerson(line: string): string {
+  return line.startsWith("{") ? line : forPeople(line, out);
+}
+
+/** A result for people, on standard output. Throws OutputClosed, or CliError. */
+export function printText(text: string): void {
+  print(forPeople(text, STDOUT));
+}
+
+/** Lines for people on standard error. */
+export function tellText(text: string): void {
+  tell(forPeople(text, STDERR));
 }
 
 /** Redraws the line at the bottom; "" takes it away. Only on a terminal. */
 export function sayProgress(line: string): void {
   if (!redraws() || (line === "" && !progressShown) || queue?.isBehind === true) return;
-  show(`\r\x1b[K${line.slice(0, columnsOf(out) - 1)}`);
+  show(`\r\x1b[K${legible(line, Number.POSITIVE_INFINITY, isUtf8(process.env)).slice(0, columnsOf(out) - 1)}`);
   progressShown = line !== "";
 }
 

@@ -3,7 +3,7 @@ import { clockText, numberText } from "#observe/units";
 import type { CliError } from "./cli-error.ts";
 import { Crowd } from "./crowd.ts";
 import { forUser } from "./program.ts";
-import { dim, say, sayProgress, yellow } from "./terminal.ts";
+import { dim, say, sayData, sayProgress, yellow } from "./terminal.ts";
 
 /** How a command speaks: to people, to programs, or of errors alone. */
 export type Manner = "plain" | "json" | "quiet";
@@ -26,7 +26,7 @@ export class Voice {
   readonly #crowd = new Crowd((kind, count, words) => this.#tellCrowd(kind, count, words));
 
   /** @param out where JSON lines go, if not to where everything goes. */
-  constructor(manner: Manner, out: (line: string) => void = say) {
+  constructor(manner: Manner, out: (line: string) => void = sayData) {
     this.manner = manner;
     this.#out = out;
   }
@@ -98,7 +98,7 @@ export class Voice {
   #jsonLine(event: string, t: number, facts: Facts, text: string | undefined): string {
     const at = (performance.timeOrigin + this.#began + t / 1000) / 1000;
     const head = { schema: EVENT_SCHEMA, t: round6(t / 1e6), at: round6(at), event };
-    return JSON.stringify({ ...head, ...facts, ...(text === undefined ? {} : { text }) });
+    return JSON.stringify({ ...head, ...facts, ...(text === undefined ? {} : { text: Bun.stripANSI(text) }) });
   }
 }
 

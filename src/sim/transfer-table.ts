@@ -23,10 +23,12 @@ const TIME_WAIT_S = 60;
 
 /** What is left out first where a terminal is too narrow. */
 const SPARE = ["max cwnd", "min rtt", "timeouts"];
+/** The columns that name a flow and a direction. */
+const NAMES = 3;
 
 /**
  * A transfer as a table for people: the link, a line per flow and direction, then what the link did with the packets.
- * @param columns of the terminal: where the table is wider it has fewer columns itself.
+ * @param columns of the terminal: a table that is wider has fewer columns, or each flow has a list of its own.
  */
 export function transferTable(result: TransferResult, columns = Number.POSITIVE_INFINITY): string {
   const { flows, link, words, seed, time, events, digest } = result;
@@ -50,8 +52,18 @@ function table(rows: readonly (readonly string[])[], columns: number): string[] 
   const width = (shown: readonly number[]) => shown.reduce((sum, i) => sum + widths[i]! + 2, -2);
   let shown = HEAD.map((_, i) => i).filter((i) => widths[i]! > 0);
   for (const spare of SPARE) if (width(shown) > columns) shown = shown.filter((i) => HEAD[i] !== spare);
+  if (width(shown) > columns) return rows.slice(1).flatMap(list);
   const line = (cells: readonly string[]) => shown.map((i) => pad(cells[i]!, widths[i]!, i)).join("  ");
   return rows.map((cells) => line(cells).trimEnd());
+}
+
+/** A flow for a narrow terminal: a value per line. */
+function list(cells: readonly string[]): string[] {
+  const label = Math.max(...HEAD.map((name) => name.length));
+  const values = HEAD.flatMap((name, i) =>
+    i < NAMES || cells[i] === "" ? [] : [`  ${name.padEnd(label)}  ${cells[i]}`],
+  );
+  return [`flow ${cells.slice(0, NAMES).join(" ")}`, ...values];
 }
 
 /** Words to the left, numbers to the right. */

@@ -8,3 +8,6 @@ setDefaultTimeout(120_000);
 
 /** Tests of ordinary users start administrators' programs as well, in namespaces of their own. */
 process.env.PATH = withSbin(process.env.PATH);
+
+// The programs that tests start speak UTF-8, whatever the locale of whoever runs the tests.
+process.env.LC_ALL = "C.UTF-8";

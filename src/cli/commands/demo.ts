@@ -19,12 +19,12 @@ import { controlLink, openControlOf } from "../link-control.ts";
 import { checkWritable, recordAt } from "../named-files.ts";
 import { captured, endCapture } from "../open-capture.ts";
 import { impaired } from "../open-device.ts";
-import { refuseClosedOutput } from "../print.ts";
+import { refuseClosedOutput, STDOUT } from "../print.ts";
 import { programName, selfCommand } from "../program.ts";
 import { refuseOverwriting } from "../same-file.ts";
 import { Session } from "../session.ts";
 import type { SessionOptions } from "../session-options.ts";
-import { bold, say, speakOnStandardOutput, speakWithoutWaiting, speechFailure } from "../terminal.ts";
+import { bold, columnsOf, say, speakOnStandardOutput, speakWithoutWaiting, speechFailure } from "../terminal.ts";
 import { Voice } from "../voice.ts";
 import { wrapped } from "../wrapped.ts";
 
@@ -120,9 +120,13 @@ function tellBeginning({ size, impairment, memory }: DemoOptions, where: string)
   );
 }
 
+const COLUMNS = 80;
+const LABEL = 10;
+
 /** A row of the head: on the smallest terminal it goes on below itself. */
 function field(name: string, text: string): string[] {
-  return wrapped(text, 70).map((line, i) => `  ${(i === 0 ? name : "").padEnd(8)}${line}`);
+  const columns = Math.min(COLUMNS, columnsOf(STDOUT)) - LABEL;
+  return wrapped(text, columns).map((line, i) => `  ${i === 0 ? name : ""}`.padEnd(LABEL) + line);
 }
 
 async function prepare({ mtu }: DemoOptions): Promise<void> {

@@ -10,6 +10,7 @@ import { isInside, onKernel, playInside } from "../drill-kernel.ts";
 import type { Flags } from "../flags.ts";
 import { print, writeWhole } from "../print.ts";
 import { refuseOverwriting } from "../same-file.ts";
+import { printText } from "../terminal.ts";
 import { visible } from "../visible.ts";
 
 /** `tcpnet drill`: what came of the scripts is the result, so it goes to standard output. */
@@ -38,7 +39,7 @@ export async function run({ args, flags }: Call): Promise<number> {
     json: flags.has("json"),
     verbose: flags.has("verbose"),
     onPcap: pcap === undefined ? undefined : fileWriter(pcap),
-    print: (line) => print(`${flags.has("json") ? line : readable(line)}\n`),
+    print: (line) => (flags.has("json") ? print(`${line}\n`) : printText(`${readable(line)}\n`)),
   });
 }
 

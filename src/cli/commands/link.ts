@@ -14,6 +14,7 @@ import { EXIT_NOT_READY, EXIT_OK, EXIT_PERMISSION } from "../exit-codes.ts";
 import { linkCommand } from "../link-control.ts";
 import { print } from "../print.ts";
 import { asTyped, programName } from "../program.ts";
+import { printText } from "../terminal.ts";
 
 /** How a link comes to be that can be changed. */
 const HOW = `start one: ${programName} chaos; or host, peer or demo with a link flag, such as --link clear`;
@@ -33,7 +34,8 @@ export async function run({ args, flags }: Call): Promise<number> {
   if (!answer.ok) {
     throw usageError("the link was not changed", answer.text, `for example: ${linkCommand('set "delay 20ms"', path)}`);
   }
-  print(flags.has("json") ? `${JSON.stringify(answer)}\n` : words(answer));
+  if (flags.has("json")) print(`${JSON.stringify(answer)}\n`);
+  else printText(words(answer));
   return EXIT_OK;
 }
 

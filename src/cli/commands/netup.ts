@@ -3,6 +3,7 @@ import { renderNetup, toJson } from "#netup/render";
 import type { Call } from "../commands.ts";
 import { print } from "../print.ts";
 import { forUser, programName } from "../program.ts";
+import { printText } from "../terminal.ts";
 
 /** `tcpnet netup`: what it did is its result, so it goes to standard output. */
 export async function run({ flags }: Call): Promise<number> {
@@ -19,6 +20,7 @@ export async function run({ flags }: Call): Promise<number> {
     mtu: flags.whole("mtu", 576, 65_535),
     program: programName,
   });
-  print(forUser(`${flags.has("json") ? toJson(result) : renderNetup(result).join("\n")}\n`));
+  if (flags.has("json")) print(forUser(`${toJson(result)}\n`));
+  else printText(forUser(`${renderNetup(result).join("\n")}\n`));
   return result.exitCode;
 }

@@ -13,10 +13,10 @@ import type { Call } from "../commands.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
 import type { Flags } from "../flags.ts";
 import { impairment } from "../link-flags.ts";
-import { OutputClosed, outputFailure, print, refuseClosedOutput, STDOUT, writeWhole } from "../print.ts";
+import { OutputClosed, outputFailure, print, refuseClosedOutput, STDERR, STDOUT, writeWhole } from "../print.ts";
 import { profileOf } from "../profile.ts";
 import { refuseOverwriting } from "../same-file.ts";
-import { columnsOf, say } from "../terminal.ts";
+import { columnsOf, printText, say, sayData } from "../terminal.ts";
 
 /** The link where no flag says one. */
 const USUAL_LINK = "delay 20ms rate 10mbit queue 100";
@@ -36,12 +36,11 @@ export async function run({ flags }: Call): Promise<number> {
   const log = path === undefined ? undefined : new Lines(path);
   const result = transfer({ ...options, line: log?.add });
   log?.close();
-  const columns = path === "-" ? undefined : columnsOf(STDOUT);
-  const text = flags.has("json")
-    ? JSON.stringify({ schema: "tcpnet.sim/1", ...result })
-    : transferTable(result, columns);
-  if (path === "-") say(text);
-  else print(`${text}\n`);
+  const columns = columnsOf(path === "-" ? STDERR : STDOUT);
+  const json = flags.has("json");
+  const text = json ? JSON.stringify({ schema: "tcpnet.sim/1", ...result }) : transferTable(result, columns);
+  if (path === "-") (json ? sayData : say)(text);
+  else (json ? print : printText)(`${text}\n`);
   const well = ({ error, completion, asked }: FlowResult) => error === "OK" && (completion !== null || asked === null);
   return result.flows.every(well) ? EXIT_OK : EXIT_FAILURE;
 }

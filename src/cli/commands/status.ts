@@ -3,10 +3,12 @@ import { status } from "#netup/status";
 import type { Call } from "../commands.ts";
 import { print } from "../print.ts";
 import { forUser, programName } from "../program.ts";
+import { printText } from "../terminal.ts";
 
 /** `tcpnet status` */
 export async function run({ flags }: Call): Promise<number> {
   const result = status({ ifs: flags.text("ifs"), program: programName });
-  print(forUser(`${flags.has("json") ? toJson(result) : renderStatus(result).join("\n")}\n`));
+  if (flags.has("json")) print(forUser(`${toJson(result)}\n`));
+  else printText(forUser(`${renderStatus(result).join("\n")}\n`));
   return result.exitCode;
 }

@@ -54,7 +54,7 @@ labTest("unreachable, as the kernel says by ICMP: 13", async (lab) => {
   await lab.ns.must(["ip", "route", "add", "unreachable", "10.9.0.0/16"]);
   const { code, stderr } = await lab.tcpnet("peer", "tun1", "10.0.1.1/24", "10.9.9.9", "--timeout", "1s").ended;
   expect(code).toBe(13);
-  expect(stderr).toMatch(/10\.9\.9\.9:7000 is unreachable: .*ICMP/);
+  expect(stderr).toMatch(/10\.9\.9\.9:7000 is unreachable \(ICMP/);
 });
 
 labTest("a peer that vanishes in the middle: 14", async (lab) => {
@@ -64,7 +64,7 @@ labTest("a peer that vanishes in the middle: 14", async (lab) => {
   peer.type("is anybody there?");
   const { code, stderr } = await peer.ended;
   expect(code).toBe(14);
-  expect(stderr).toMatch(/has not answered[\s\S]*vanished/);
+  expect(stderr).toMatch(/gave up: \S+ has not answered/);
 });
 
 for (const [victim, survivor] of [
@@ -91,7 +91,7 @@ for (const [victim, survivor] of [
       dead.child.kill("SIGKILL");
       await dead.ended;
       const { code, stderr } = await alive.ended;
-      expect([code, stderr]).toEqual([14, expect.stringMatching(/has not answered[\s\S]*vanished/)]);
+      expect([code, stderr]).toEqual([14, expect.stringMatching(/gave up: \S+ has not answered/)]);
       expect(stderr).toMatch(/(sent|received) +[\d.]+ [kMG]?B/);
       // Neither of them left anything that keeps the next two from meeting.
       const next = lab.tcpnet(...HOST);

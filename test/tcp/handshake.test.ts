@@ -139,6 +139,32 @@ describe("active OPEN", () => {
   });
 });
 
+describe("the time that an OPEN may take", () => {
+  test.each([
+    ["connectTimeout", { connectTimeout: 5_000_000 }],
+    ["userTimeout", { userTimeout: 5_000_000 }],
+    ["the shorter of the two", { connectTimeout: 5_000_000, userTimeout: 9_000_000 }],
+  ] as const)("is over when it is over, and not when the next SYN would have gone: %s", (_, params) => {
+    for (const state of ["SYN-SENT", "SYN-RECEIVED"] as const) {
+      const b = TcpBench.at(state, { params });
+      b.run(4_999_999);
+      expect(b.state).toBe(state);
+      b.run(1);
+      expect([b.state, b.stack.info(b.tcb).error]).toEqual(["CLOSED", "ETIMEDOUT"]);
+    }
+  });
+
+  test("can be changed while it runs, and no longer counts once the connection is open", () => {
+    const b = TcpBench.at("SYN-SENT", { params: { connectTimeout: 5_000_000 } });
+    b.stack.setParams(b.tcb, { connectTimeout: 20_000_000 }, b.now);
+    b.run(19_000_000);
+    expect(b.state).toBe("SYN-SENT");
+    b.in("S.", { mss: 1460 });
+    b.run(100_000_000);
+    expect(b.state).toBe("ESTABLISHED");
+  });
+});
+
 describe("simultaneous open (MUST-10)", () => {
   test("SYNs cross: SYN-RECEIVED, SYN,ACK; the peer's SYN,ACK makes it ESTABLISHED", () => {
     const b = new TcpBench().connect();

@@ -91,6 +91,37 @@ describe("TS.Recent (§4.3, §5.3)", () => {
   });
 });
 
+describe("the answer to our SYN", () => {
+  const opening = () => {
+    const b = TcpBench.at("SYN-SENT", { params: { timestamps: true } });
+    b.usesTs = true;
+    return { b, syn: b.seenTs };
+  };
+
+  test.each([
+    ["before our first SYN", -1],
+    ["after now", 1_000_000],
+  ])("is not believed where it echoes a time %s: SYN,ACK draws RST, RST does nothing", (_, shift) => {
+    const { b, syn } = opening();
+    b.in("S.", { mss: 1460, ts: [5, syn + shift] });
+    expect([b.state, b.lines()]).toEqual(["SYN-SENT", ["R 1:1(0)"]]);
+    b.in("R.", { seq: 0, ack: 1, ts: [5, syn + shift] });
+    expect([b.state, b.count("tcp.rx.bad-echo")]).toEqual(["SYN-SENT", 2]);
+  });
+
+  test("may echo any SYN of ours, the first as well as the last, or nothing", () => {
+    for (const late of [0, 1500]) {
+      const { b, syn } = opening();
+      b.run(2_000_000);
+      b.in("S.", { mss: 1460, seq: 0, ack: 1, ts: [5, syn + late] });
+      expect(b.state).toBe("ESTABLISHED");
+    }
+    const { b } = opening();
+    b.in("S.", { mss: 1460, ts: [5, 0] });
+    expect(b.state).toBe("ESTABLISHED");
+  });
+});
+
 describe("PAWS (§5)", () => {
   /** Older than the tick that Linux forgives. */
   const old: Given = { n: 10, ts: [998, 0] };

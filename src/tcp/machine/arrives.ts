@@ -5,6 +5,7 @@
 import { NEVER } from "#base/time";
 import { EV_RX } from "#base/trace";
 import { ACK, FIN, RST, SYN } from "#wire/tcp";
+import { tsval } from "../loss/rto.ts";
 import { release } from "../loss/scoreboard.ts";
 import { answered } from "../open/fast-open-client.ts";
 import { establish, takeSyn, updateSendWindow } from "../open/handshake.ts";
@@ -18,7 +19,7 @@ import { resetFor } from "../words/reset.ts";
 import type { Segment } from "../words/segment.ts";
 import { diff, gt, le } from "../words/seq.ts";
 import { SYN_RECEIVED, SYN_SENT } from "../words/state.ts";
-import { setState, T_DELAYED_ACK, T_RETRANSMIT, type Tcb } from "../words/tcb.ts";
+import { setState, T_DELAYED_ACK, T_RETRANSMIT, T_USER_TIMEOUT, type Tcb } from "../words/tcb.ts";
 import { takeTextAndFin } from "./delivery.ts";
 import { finish } from "./finish.ts";
 import { processSegment } from "./steps.ts";
@@ -70,12 +71,20 @@ export function listen(listener: Listener, seg: Segment, reset: Reset): number {
 export function openPassive(tcb: Tcb, seg: Segment, now: number): void {
   tcb.passive = true;
   prepare(tcb, now);
+  limitOpening(tcb, now);
   arrived(tcb, seg, seg.seq, now);
   takeSyn(tcb, seg, now);
   updateSendWindow(tcb, seg);
   setState(tcb, SYN_RECEIVED, M.GOT_SYN, now);
   keepText(tcb, seg);
   tcb.synNow = M.TX_SYN_ACK;
+}
+
+/** USER TIMEOUT and `connectTimeout`: the handshake must be over by then, whenever SYNs are resent. */
+export function limitOpening(tcb: Tcb, now: number): void {
+  const { userTimeout, connectTimeout } = tcb.params;
+  const limit = Math.min(userTimeout > 0 ? userTimeout : NEVER, connectTimeout > 0 ? connectTimeout : NEVER);
+  tcb.timers[T_USER_TIMEOUT] = now + limit;
 }
 
 /** ISS and the timestamp offset (RFC 6528, 7323). */
@@ -95,6 +104,12 @@ function synSent(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
     tcb.env.counters.count(M.RX_ACK_TOO_NEW);
     const { badAckResendsSyn } = tcb.params;
     if (badAckResendsSyn > 0 && tcb.retries === 0) tcb.timers[T_RETRANSMIT] = now + badAckResendsSyn;
+    if ((seg.ctl & RST) === 0) resetFor(seg, M.TX_RST_ACK, reset);
+    return;
+  }
+  // An echo of a timestamp that no SYN of ours carried: it is not ours that is answered (RFC 7323 §3.2), whether by SYN or RST.
+  if (acks && tcb.params.timestamps && !echoesSyn(tcb, seg, now)) {
+    tcb.env.counters.count(M.RX_BAD_ECHO);
     if ((seg.ctl & RST) === 0) resetFor(seg, M.TX_RST_ACK, reset);
     return;
   }
@@ -138,6 +153,12 @@ function synSent(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
   // Data that went with our SYN is still in flight.
   if (tcb.fast.sent === 0) release(tcb);
   tcb.synNow = M.TX_SYN_ACK;
+}
+
+/** Whether TSecr, if there is one, lies between the TSval of our first SYN and that of one sent now. */
+function echoesSyn(tcb: Tcb, { options }: Segment, now: number): boolean {
+  if (!options.timestamps || options.tsecr === 0) return true;
+  return le(tsval(tcb, tcb.stalledSince), options.tsecr) && le(options.tsecr, tsval(tcb, now));
 }
 
 /** The user waits to write, or has said that it will: the ACK can ride on what it writes. */

@@ -22,9 +22,9 @@ import {
   SYN_SENT,
   TIME_WAIT,
 } from "../words/state.ts";
-import { setState, T_DELAYED_ACK, T_KEEPALIVE, T_TIME_WAIT, T_USER_TIMEOUT, type Tcb } from "../words/tcb.ts";
+import { setState, T_DELAYED_ACK, T_KEEPALIVE, T_TIME_WAIT, type Tcb } from "../words/tcb.ts";
 import { PUSH_ALL, PUSH_NORMAL } from "../words/variables.ts";
-import { prepare } from "./arrives.ts";
+import { limitOpening, prepare } from "./arrives.ts";
 import { finish } from "./finish.ts";
 import { enterFinWait1 } from "./steps.ts";
 
@@ -34,7 +34,7 @@ export function open(tcb: Tcb, now: number): void {
   setState(tcb, SYN_SENT, M.CALL_OPEN, now);
   tcb.rcv.shift = tcb.params.windowScale ? scaleFor(tcb.params.receiveBufferMax) : 0;
   tcb.synNow = M.TX_SYN;
-  if (tcb.params.userTimeout > 0) tcb.timers[T_USER_TIMEOUT] = now + tcb.params.userTimeout;
+  limitOpening(tcb, now);
 }
 
 /**
@@ -183,4 +183,6 @@ export function setParams(tcb: Tcb, params: Partial<TcpParams>, now: number): vo
     const open = (tcb.state & (ESTABLISHED | CLOSE_WAIT)) !== 0;
     tcb.timers[T_KEEPALIVE] = tcb.params.keepAlive && open ? now + tcb.params.keepAliveIdle : NEVER;
   }
+  const limits = params.connectTimeout !== undefined || params.userTimeout !== undefined;
+  if (limits && tcb.state & (SYN_SENT | SYN_RECEIVED)) limitOpening(tcb, now);
 }

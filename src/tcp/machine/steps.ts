@@ -55,9 +55,9 @@ export function processSegment(tcb: Tcb, seg: Segment, now: number, reset: Reset
 /** First: is the segment acceptable? RFC 7323 §5.3 (PAWS) goes before the sequence numbers. */
 function checkSequence(tcb: Tcb, seg: Segment, now: number): boolean {
   const { rcv } = tcb;
-  if (tcb.state === SYN_RECEIVED && seg.ctl & SYN && seg.seq === rcv.irs && (seg.ctl & RST) === 0) {
-    return repeatedSyn(tcb, seg, now);
-  }
+  // A SYN,ACK does not repeat the SYN that a passive OPEN answered: it is unacceptable, and draws an ACK.
+  const repeats = seg.ctl & SYN && seg.seq === rcv.irs && (seg.ctl & RST) === 0 && !(tcb.passive && seg.ctl & ACK);
+  if (repeats && tcb.state === SYN_RECEIVED) return repeatedSyn(tcb, seg, now);
   if (tcb.timestampsOk && !timestampAcceptable(tcb, seg, now)) return false;
   const window = Math.max(0, diff(rcv.adv, rcv.nxt));
   if (!acceptable(seg, rcv.nxt, window)) return unacceptable(tcb, seg, window, now);
@@ -290,9 +290,10 @@ function heard(tcb: Tcb, now: number): void {
   }
 }
 
-/** What takes sequence space in TIME-WAIT can not be: some answer it all the same. */
+/** No segment but the peer's FIN can be right in TIME-WAIT. Linux answers all but a pure ACK at RCV.NXT with an ACK. */
 function answerLate(tcb: Tcb, seg: Segment, now: number): void {
-  if (tcb.params.timeWaitAnswersAll && seg.len > 0) answerInvalid(tcb, seg, M.TX_ACK_UNACCEPTABLE, now);
+  const isNews = seg.len > 0 || seg.seq !== tcb.rcv.nxt;
+  if (tcb.params.timeWaitAnswersAll && isNews) answerInvalid(tcb, seg, M.TX_ACK_UNACCEPTABLE, now);
 }
 
 /** In SYN-RECEIVED: is our SYN acknowledged, and is there room for one connection more? */

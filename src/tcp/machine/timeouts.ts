@@ -65,7 +65,8 @@ function fire(tcb: Tcb, timer: number, now: number): void {
       keepAlive(tcb, now);
       break;
     case T_USER_TIMEOUT:
-      userTimeout(tcb, now);
+      // Only of the handshake: for data, `data-timeouts.ts` counts how long nothing is acknowledged.
+      giveUp(tcb, now);
       break;
   }
 }
@@ -86,7 +87,7 @@ function resendSyn(tcb: Tcb, now: number): void {
   tcb.rtt.timeoutAt = now;
   trace(tcb, T_RETRANSMIT, M.TIMER_RTO, tcb.retries, now);
   if (tcb.retries === SILENCE) silent(tcb, now);
-  if (tcb.retries > synLimit(tcb) || timeIsUp(tcb, now)) {
+  if (tcb.retries > synLimit(tcb)) {
     giveUp(tcb, now);
     return;
   }
@@ -128,19 +129,6 @@ function keepAlive(tcb: Tcb, now: number): void {
   tcb.timers[T_KEEPALIVE] = now + params.keepAliveInterval;
 }
 
-function userTimeout(tcb: Tcb, now: number): void {
-  if (tcb.board.head === NONE && tcb.snd.queued === 0) return;
-  if (
-    tcb.timers[T_PERSIST] !== NEVER ||
-    (tcb.snd.wnd === 0 && tcb.timers[T_RETRANSMIT] !== NEVER && isAnswering(tcb))
-  ) {
-    // The window is closed: what counts is how long the probes go unanswered, and their timer sees to that.
-    tcb.timers[T_USER_TIMEOUT] = now + tcb.params.userTimeout;
-    return;
-  }
-  giveUp(tcb, now);
-}
-
 /** The connection ends because the peer is silent, or because it answers but keeps its window closed. */
 export function giveUp(tcb: Tcb, now: number): void {
   const cause = isAnswering(tcb) ? M.GAVE_UP_WINDOW : M.GAVE_UP;
@@ -150,15 +138,6 @@ export function giveUp(tcb: Tcb, now: number): void {
 /** The peer keeps its window closed, and has answered our last probe of it. */
 function isAnswering({ snd, probes, lastAckTime, lastSendTime }: Tcb): boolean {
   return snd.wnd === 0 && probes === 0 && lastAckTime >= lastSendTime;
-}
-
-/** RFC 9293 §3.9.1: USER TIMEOUT, counted from when the data that is stuck was last known to move. */
-function timeIsUp(tcb: Tcb, now: number): boolean {
-  const { connectTimeout } = tcb.params;
-  if (connectTimeout > 0 && tcb.state & (SYN_SENT | SYN_RECEIVED) && now - tcb.stalledSince >= connectTimeout)
-    return true;
-  const limit = tcb.params.userTimeout;
-  return limit > 0 && tcb.stalledSince !== NEVER && now - tcb.stalledSince >= limit;
 }
 
 export function trace(tcb: Tcb, timer: number, cause: number, times: number, now: number): void {

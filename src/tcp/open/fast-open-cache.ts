@@ -112,6 +112,11 @@ export class FastOpenCache {
     }
   }
 
+  /** The MSS of a server that needs no cookie. */
+  learnMss(local: Address, remote: Address, mss: number, now: number): void {
+    this.#mss[this.#place(local, remote, now)] = Math.min(mss, 0xffff);
+  }
+
   /**
    * Fast Open to that port led nowhere. After the second time in a row, or at once if nothing at all came back, it rests
    * for `pause` us, twice as long each time.

@@ -71,6 +71,9 @@ export function answered(tcb: Tcb, seg: Segment, now: number): void {
   const again = tcb.retransmissionsTotal > 0;
   if (fast.asked) {
     cache.learn(tcb.local, tcb.remote, options, options.mss, !again && fast.sent === 0, now);
+  } else if (fast.sent > 0 && options.mss > 0) {
+    // No cookie is needed, but the next SYN may carry no more than the server takes.
+    cache.learnMss(tcb.local, tcb.remote, options.mss, now);
   }
   if (fast.sent === 0) return;
   const taken = diff(seg.ack, (snd.iss + 1) | 0);

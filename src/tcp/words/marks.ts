@@ -40,6 +40,10 @@ export const RX_CE = mark("tcp.rx.ce", "segment with a congestion mark (RFC 3168
 export const RX_DUPLICATE = mark("tcp.rx.duplicate", "duplicate data, already received");
 export const RX_UNACCEPTABLE = mark("tcp.rx.unacceptable", "outside the receive window");
 export const RX_NO_ACK = mark("tcp.rx.no-ack", "segment without ACK on an open connection");
+export const RX_BAD_ECHO = mark(
+  "tcp.rx.bad-echo",
+  "answer to a SYN that echoes a timestamp never sent (RFC 7323 §3.2)",
+);
 export const RX_PAWS = mark("tcp.rx.paws", "timestamp older than the last one (PAWS, RFC 7323 §5)");
 export const RX_NO_TIMESTAMP = mark("tcp.rx.no-timestamp", "the negotiated timestamp is missing (RFC 7323 §3.2)");
 export const RX_RST = mark("tcp.rx.rst", "reset by the peer");

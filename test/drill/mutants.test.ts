@@ -26,7 +26,7 @@ const passes = (path: string, source: string) => runOwn(path, source).result.sta
 const GOOD = OWN.filter(({ path, source }) => passes(path, source));
 
 /** A SYN's own number names the script's origin, so any number is right there. */
-const namesOrigin = (line: string, what: string) => what === "seq" && /> (\[\w+\] )?S[EW]*\.? /.test(line);
+const namesOrigin = (line: string, what: string) => what === "seq" && /> (\[[^\]]*\] )?S[EW]*\.? /.test(line);
 
 /** A line that expects a packet whose fields this change can make wrong in this script's profile. */
 function changeable(path: string, line: string, what: string): boolean {

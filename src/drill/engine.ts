@@ -105,6 +105,8 @@ export interface Engine extends Machine {
   information(
     listening: { readonly waiting: number; readonly backlog: number } | undefined,
   ): Readonly<Record<string, number>>;
+  /** How much may be asked of "backlog", SO_RCVBUF and SO_SNDBUF; undefined: as much as one likes. */
+  most(name: string): number | undefined;
   /** What such an option of a socket is that was never given it and has no connection; undefined: the engine does not say. */
   initial(name: string): SettingValue | undefined;
   /** @param early given: by Fast Open. Refused EOPNOTSUPP where clients may not. */

@@ -1,6 +1,5 @@
 import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
-import type { Slab } from "#base/slab";
-import { type Device, NO_OFFLOAD, RX_NONE, TX_OK } from "#device/device";
+import type { Device } from "#device/device";
 import { SegmentationDevice } from "#device/segmentation";
 import { Address } from "#ip/address";
 import { CallError } from "#stack/call-error";
@@ -38,42 +37,7 @@ import { socketInfo } from "./stack-info.ts";
 import { freeBsdSocketInfo } from "./stack-info-freebsd.ts";
 import { initialOption, optionParams, type Params, PROFILES, READ_LATE, settingParams } from "./stack-settings.ts";
 import { StackUdp } from "./stack-udp.ts";
-
-/** Where what the stack sends ends: packets as octets, in order. */
-class Wire implements Device {
-  readonly name = "wire";
-  readonly mtu = 65_535;
-  readonly queueLength = 1_000_000;
-  readonly offload = NO_OFFLOAD;
-  readonly wakeable = undefined;
-  readonly sent: Uint8Array[] = [];
-  #octets: Uint8Array = new Uint8Array(0);
-
-  attach(slab: Slab): void {
-    this.#octets = slab.u8;
-  }
-
-  transmit(p: Packet): number {
-    const bytes = new Uint8Array(p.total());
-    bytes.set(this.#octets.subarray(p.o, p.o + p.n));
-    for (let i = 0, at = p.n; i < p.slices; at += p.sliceN[i]!, i++) {
-      bytes.set(this.#octets.subarray(p.sliceO[i]!, p.sliceO[i]! + p.sliceN[i]!), at);
-    }
-    this.sent.push(bytes);
-    return TX_OK;
-  }
-
-  /** What arrives is handed to the stack by `input`. */
-  receive(): number {
-    return RX_NONE;
-  }
-
-  nextDeadline(): number {
-    return Number.POSITIVE_INFINITY;
-  }
-
-  close(): void {}
-}
+import { Wire } from "./stack-wire.ts";
 
 /** Options that are not a parameter of the connection but of the socket above it; children inherit them. */
 const OF_THE_SOCKET = new Set(["TCP_CORK", "TCP_NOPUSH", "TCP_QUICKACK"]);
@@ -98,6 +62,12 @@ export class StackEngine implements Engine {
   /** The bits of net.ipv4.tcp_fastopen, and the key that a script gave. */
   #fastOpenSysctl: number;
   #cookielessRoute = false;
+  /** How much listen() and options of sockets may ask for: net.core.somaxconn, rmem_max, wmem_max. */
+  readonly #most = new Map([
+    ["backlog", 4_096],
+    ["SO_RCVBUF", 212_992],
+    ["SO_SNDBUF", 212_992],
+  ]);
   #fastOpenKeys: CookieKeys | undefined;
   /** Where arriving packets are put: a page that is never given back. */
   #slot = -1;
@@ -186,6 +156,8 @@ export class StackEngine implements Engine {
       this.#forget(name);
       return true;
     }
+    const limited = /^most (.*)$/.exec(name)?.[1];
+    if (limited !== undefined) return this.#most.has(limited) && this.#most.set(limited, Number(value)).size > 0;
     // One family is under test: the other's default says nothing.
     if (name === "mssDefault4" || name === "mssDefault6")
       return !name.endsWith(`${this.#setup.family}`) || this.configure("mssDefault", value, now);
@@ -235,6 +207,10 @@ export class StackEngine implements Engine {
     return optionParams(name, value, this.profile) !== undefined;
   }
 
+  most(name: string): number | undefined {
+    return this.#most.get(name);
+  }
+
   initial(name: string): SettingValue | undefined {
     return initialOption(name, this.#now, this.profile);
   }
@@ -281,7 +257,13 @@ export class StackEngine implements Engine {
 
   listen(localPort: number, backlog: number, options: SocketOptions): EngineListener | Refused {
     return orRefused(() =>
-      this.#listener(this.stack.listen(localPort, { backlog, params: this.#with(options) }), new Map(options)),
+      this.#listener(
+        this.stack.listen(localPort, {
+          backlog,
+          params: this.#with(options),
+        }),
+        new Map(options),
+      ),
     );
   }
 

@@ -120,6 +120,10 @@ export class FakeEngine implements Engine {
     return {};
   }
 
+  most(): undefined {
+    return undefined;
+  }
+
   initial(): SettingValue | undefined {
     return undefined;
   }

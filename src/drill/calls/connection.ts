@@ -2,7 +2,7 @@ import type { Syscall } from "../ast.ts";
 import { Unsupported } from "../ast.ts";
 import { type EngineConnection, Refused } from "../engine.ts";
 import { symbol } from "../symbols.ts";
-import { addressFaults, isElsewhere, portOf } from "./addresses.ts";
+import { addressFaults, checkPeer, isElsewhere, portOf, refusesAddress } from "./addresses.ts";
 import { forget, WAKE_ALL, wake } from "./epoll.ts";
 import { attach, defers, earlyOf } from "./fast-open.ts";
 import { closePipe, fileCall } from "./files.ts";
@@ -114,6 +114,8 @@ function name(call: Call, s: Socket): Outcome {
 function bind(call: Call, s: Socket): Outcome {
   if (s.kind !== "tcp" && s.kind !== "udp") return failed("ENOTSOCK");
   if (s.port !== 0 || (s.kind === "tcp" && s.connection && !isOver(s.connection))) return failed("EINVAL");
+  const refused = refusesAddress(call, 1, call.world.family);
+  if (refused) return failed(refused);
   if (isElsewhere(call, call.value(1), call.world.localAddress)) return failed("EADDRNOTAVAIL");
   s.port = portOf(call, 1, call.world.bindPort);
   if (s.kind === "tcp") s.flow.localPort = s.port;
@@ -128,10 +130,12 @@ function listen(call: Call, s: Socket, now: number): Outcome {
     s.port = call.world.freePort();
     s.flow.localPort = s.port;
   }
-  const listener = call.world.engine.listen(s.port, call.number(1), s.options, now);
+  // A negative number is the largest of all.
+  const backlog = Math.min(call.number(1) >>> 0, call.world.engine.most("backlog") ?? 0x7fffffff);
+  const listener = call.world.engine.listen(s.port, backlog, s.options, now);
   if (listener instanceof Refused) return failed(listener.errno);
   s.listener = listener;
-  s.backlog = call.number(1);
+  s.backlog = backlog;
   s.flow.kind = "listening";
   return done(0);
 }
@@ -142,6 +146,9 @@ function connect(call: Call): Attempt {
     onSocket(call, (s) => {
       if (s.kind !== "tcp" && s.kind !== "udp") return failed("ENOTSOCK");
       const port = portOf(call, 1, call.world.connectPort);
+      const refused = refusesAddress(call, 1, call.world.family);
+      if (refused) return failed(refused);
+      checkPeer(call, 1, call.world.remoteAddress);
       if (s.kind === "udp") return connectUdp(call, s, port);
       if (dissolves(call)) return dissolve(s, now);
       if (s.listener || s.deferred) return failed("EISCONN");

@@ -1,7 +1,7 @@
 import { pattern } from "../codec.ts";
 import { type EngineConnection, Refused } from "../engine.ts";
 import { symbol } from "../symbols.ts";
-import { portOf } from "./addresses.ts";
+import { checkPeer, portOf } from "./addresses.ts";
 import { type Call, done, failed, type Outcome, type TcpSocket, takeError } from "./sockets.ts";
 import { opening } from "./stream.ts";
 import type { Transfer } from "./transfer.ts";
@@ -95,6 +95,7 @@ export function impliedConnect(call: Call, s: TcpSocket, t: Transfer, now: numbe
   const bytes = t.text ?? pattern(0, t.count);
   const opensFast = s.options.get("TCP_FASTOPEN") && !(engine.fastOpenReady(0, s.options, now) instanceof Refused);
   const port = portOf(call, 4, call.world.connectPort);
+  checkPeer(call, 4, call.world.remoteAddress);
   const connection = engine.connect(s.port, port, s.options, now, opensFast ? bytes : undefined);
   if (connection instanceof Refused) return failed(connection.errno);
   attach(s, connection);

@@ -218,15 +218,23 @@ function setNumber(call: Call, s: TcpSocket | UdpSocket, name: string, number: n
   const rule = optionRule(name, call.world.engine.profile);
   if (!rule) return call.unsupported(`setsockopt ${name}`);
   if (s.kind === "udp" && name === "IP_MULTICAST_TTL") return done(0);
-  const taken = rule.take(number | 0);
+  const taken = rule.take(atMost(call, name, number | 0));
   if (typeof taken !== "number") return failed(taken.errno);
   if (s.kind === "tcp" && untimely(s, name, taken, rule.when)) return failed("EINVAL");
   if (rule.concerns === "nobody yet" && taken !== rule.initial) return call.unsupported(`setsockopt ${name}`);
   // Of a datagram's socket the sizes of buffers and the like are nobody's matter.
   if (rule.concerns === "stack" && !(s.kind === "udp" && name.startsWith("SO_"))) tellStack(call, s, name, taken, now);
   if (name === "SO_TIMESTAMPING" && s.kind === "tcp") s.errors.setTimestamping(taken, s.wrote, acknowledgedOctets(s));
-  s.options.set(name, taken);
+  // SO_SNDBUFFORCE sets the same, for who may.
+  s.options.set(name.replace(/FORCE$/, ""), taken);
   return done(0);
+}
+
+/** Linux cuts down what is asked of a buffer's size to net.core.rmem_max and wmem_max. */
+function atMost(call: Call, name: string, value: number): number {
+  const { engine } = call.world;
+  const most = engine.profile === "linux" ? engine.most(name) : undefined;
+  return most === undefined ? value : Math.min(value >>> 0, most);
 }
 
 /** Not in this state of the socket. */

@@ -1,7 +1,7 @@
 import { pattern } from "../codec.ts";
 import { type EngineUdp, Refused } from "../engine.ts";
 import { symbol } from "../symbols.ts";
-import { addressFaults, portOf } from "./addresses.ts";
+import { addressFaults, checkPeer, portOf } from "./addresses.ts";
 import { messageFaults } from "./messages.ts";
 import { type Call, done, failed, type Outcome, type UdpSocket } from "./sockets.ts";
 import { patternFaults } from "./stream.ts";
@@ -69,6 +69,7 @@ export function writeUdp(call: Call, s: UdpSocket, t: Transfer, now: number): Ou
   const addressed = call.name === "sendto" && call.syscall.args.length > 4;
   const port = addressed ? portOf(call, 4, s.remotePort || call.world.connectPort) : s.remotePort;
   if (port === 0) return failed("EDESTADDRREQ");
+  if (addressed) checkPeer(call, 4, call.world.remoteAddress);
   if (t.nowhere && t.count > 0) return failed("EFAULT");
   const endpoint = endpointOf(call, s);
   if (typeof endpoint === "string") return failed(endpoint);

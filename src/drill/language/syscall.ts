@@ -48,6 +48,8 @@ function value(p: Parser): Value {
 function simple(p: Parser): Value {
   const token = p.lexer.peek();
   if (p.accept("...")) return { kind: "ellipsis" };
+  // The address of a field, as in inet_pton(AF_INET, "…", &sin_addr): which one it is, its name says.
+  p.accept("&");
   if (p.accept("-")) return { kind: "integer", value: -p.integer("a number after the minus") };
   if (token.kind === "number") return { kind: "integer", value: p.integer("a whole number") };
   if (token.kind === "string") {

@@ -26,6 +26,11 @@ const only =
   (...values: readonly string[]): Reader =>
   (text) =>
     values.includes(text) ? [] : undefined;
+/** Limits that no script comes near, if they are this high. */
+const atLeast =
+  (least: number): Reader =>
+  (text) =>
+    /^\d+$/.test(text) && Number(text) >= least ? [] : undefined;
 /** "min default max" of a buffer. Linux counts overhead: of a receive buffer it gives half to the window. */
 const buffer =
   (name: string, maximum: string, share: number): Reader =>
@@ -62,6 +67,46 @@ export function sysctlReader(name: string): Reader | undefined {
   if (ofDevice === "disable_ipv6") return only("0");
   return OF_A_DEVICE.has(ofDevice) ? nothing : SYSCTLS.get(name);
 }
+
+/** FreeBSD's own tables, logs, statistics and limits. */
+const FREEBSD_INDIFFERENT: readonly string[] = [
+  ...`bb.log_auto_all bb.log_auto_mode bb.log_auto_ratio bb.log_session_limit do_tcpdrain functions_inherit_listen_socket_stack
+    fast_finwait2_recycle_count isn_reseed_interval log_debug log_in_vain logs maxtcptw map_limit per_cpu_timers
+    pacing_count pcbcount reass.cursegments reass.maxqueuelen reass.maxsegments reass.queueguard recvbuf_auto recvbuf_inc
+    recvbuf_max sack.globalmaxholes sack.maxholes sendbuf_auto sendbuf_auto_lowat sendbuf_inc sendbuf_max
+    soreceive_stream syncache.bucketlimit syncache.cachelimit syncache.hashsize syncache.count syncache.see_other
+    tcp_require_unique_port ts_offset_per_conn hostcache.bucketlimit hostcache.cachelimit hostcache.expire
+    hostcache.hashsize hostcache.prune hostcache.count cc.available splice.receive_split_limit ktlslist_locking_info
+    switch_to_ifnet_tls`
+    .split(/\s+/)
+    .map((name) => `net.inet.tcp.${name}`),
+  ..."icmplim icmplim_output icmplim_jitter log_redirect drop_redirect"
+    .split(" ")
+    .map((name) => `net.inet.icmp.${name}`),
+  ..."random_id rfc6864 portrange.first portrange.last portrange.randomized portrange.hifirst portrange.hilast forwarding redirect"
+    .split(" ")
+    .map((name) => `net.inet.ip.${name}`),
+  ..."recvspace maxdgram checksum log_in_vain".split(" ").map((name) => `net.inet.udp.${name}`),
+  ..."errppslimit nodeinfo rediraccept".split(" ").map((name) => `net.inet6.icmp6.${name}`),
+  ..."kern.ipc.nmbclusters kern.ipc.maxsockets kern.ipc.soreceive_stream kern.hz kern.eventtimer.periodic".split(" "),
+];
+
+/** What the stack does as FreeBSD's own value has it, and not otherwise. */
+const FREEBSD_AS_IT_IS: Readonly<Record<string, string>> = {
+  "net.inet.tcp.do_prr": "1",
+  "net.inet.tcp.newcwv": "0",
+  "net.inet.tcp.maxunacktime": "0",
+  "net.inet.tcp.progressdropcnt": "0",
+  "net.inet.tcp.udp_tunneling_port": "0",
+  "net.inet.tcp.udp_tunneling_overhead": "8",
+  "net.inet.tcp.ecn.generalized": "0",
+  "net.inet.tcp.cc.abe": "0",
+  "net.inet.tcp.rfc6675_pipe": "1",
+  "net.inet.tcp.sack.revised": "1",
+  "net.inet.tcp.syncache.rst_on_sock_fail": "1",
+  "net.inet.tcp.pmtud_blackhole_activated": "0",
+  "net.inet.tcp.path_mtu_discovery_v6": "1",
+};
 
 /** sysctl names, Linux's and FreeBSD's, and what they mean for the engine: TcpParams, or a word of stack-settings.ts. */
 const SYSCTLS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
@@ -104,8 +149,8 @@ const SYSCTLS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ["net.ipv4.tcp_probe_threshold", only("8")],
   ["net.ipv4.tcp_min_snd_mss", only("48")],
   ["net.ipv4.tcp_min_tso_segs", number("superSegmentMin")],
-  ["net.ipv4.tcp_tso_win_divisor", nothing],
-  ["net.ipv4.tcp_tso_rtt_log", nothing],
+  ["net.ipv4.tcp_tso_win_divisor", only("3")],
+  ["net.ipv4.tcp_tso_rtt_log", only("9")],
   ["net.ipv4.tcp_no_metrics_save", nothing],
   ["net.ipv4.tcp_no_ssthresh_metrics_save", nothing],
   ["net.ipv4.tcp_moderate_rcvbuf", flag("receiveBufferTuning")],
@@ -114,15 +159,15 @@ const SYSCTLS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ["net.ipv4.tcp_abort_on_overflow", flag("abortOnOverflow")],
   ["net.ipv4.tcp_rfc1337", flag("rfc1337")],
   ["net.ipv4.tcp_tw_reuse", nothing],
-  ["net.ipv4.tcp_max_tw_buckets", nothing],
-  ["net.ipv4.tcp_max_syn_backlog", nothing],
-  ["net.ipv4.tcp_max_orphans", nothing],
+  ["net.ipv4.tcp_max_tw_buckets", atLeast(64)],
+  ["net.ipv4.tcp_max_syn_backlog", atLeast(64)],
+  ["net.ipv4.tcp_max_orphans", atLeast(64)],
   ["net.ipv4.tcp_invalid_ratelimit", number("invalidAckInterval", MS)],
   ["net.ipv4.tcp_challenge_ack_limit", number("challengeAckLimit")],
   ["net.ipv4.tcp_limit_output_bytes", nothing],
   ["net.ipv4.tcp_notsent_lowat", lowWater],
-  ["net.ipv4.tcp_pacing_ss_ratio", nothing],
-  ["net.ipv4.tcp_pacing_ca_ratio", nothing],
+  ["net.ipv4.tcp_pacing_ss_ratio", only("200")],
+  ["net.ipv4.tcp_pacing_ca_ratio", only("120")],
   ["net.ipv4.tcp_min_rtt_wlen", only("300")],
   ["net.ipv4.tcp_retrans_collapse", flag("collapseRetransmissions")],
   ["net.ipv4.tcp_autocorking", nothing],
@@ -170,11 +215,11 @@ const SYSCTLS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ["net.ipv6.flowlabel_consistency", nothing],
   ["net.ipv6.flowlabel_reflect", only("0")],
   ["net.ipv6.bindv6only", nothing],
-  ["net.core.rmem_max", nothing],
-  ["net.core.wmem_max", nothing],
+  ["net.core.rmem_max", number("most SO_RCVBUF")],
+  ["net.core.wmem_max", number("most SO_SNDBUF")],
   ["net.core.rmem_default", nothing],
   ["net.core.wmem_default", nothing],
-  ["net.core.somaxconn", nothing],
+  ["net.core.somaxconn", number("most backlog")],
   ["net.core.optmem_max", nothing],
   ["net.core.default_qdisc", nothing],
   ["net.core.netdev_max_backlog", nothing],
@@ -195,7 +240,8 @@ const SYSCTLS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ["net.inet.tcp.recvbuf_auto", nothing],
   ["net.inet.tcp.sendbuf_auto", nothing],
   ["kern.ipc.maxsockbuf", number("receiveBufferMax")],
-  ["kern.ipc.somaxconn", nothing],
+  ["kern.ipc.somaxconn", number("most backlog")],
+  ["kern.ipc.soacceptqueue", number("most backlog")],
   ["kern.timecounter.alloweddeviation", nothing],
   ["net.inet.tcp.insecure_rst", flag("challengeReset", true)],
   ["net.inet.tcp.insecure_syn", flag("challengeSyn", true)],
@@ -249,6 +295,11 @@ const SYSCTLS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ["net.inet.tcp.tso", nothing],
   ["net.inet.tcp.cc.algorithm", word("congestionControl")],
   ["net.inet.tcp.functions_default", only("freebsd")],
+  // What neither changes a packet nor when it goes.
+  ...FREEBSD_INDIFFERENT.map((name) => [name, nothing] as const),
+  ...Object.entries(FREEBSD_AS_IT_IS).map(([name, value]) => [name, only(...value.split(" "))] as const),
+  ["net.inet.ip.ttl", number("ttl")],
+  ["net.inet6.ip6.hlim", number("ttl")],
   ["net.inet.tcp.hostcache.enable", nothing],
   ["net.inet.tcp.hostcache.purgenow", (text) => (text === "0" ? [] : [set("forgetPeers", true)])],
   ["net.inet.tcp.hostcache.purge", nothing],

@@ -1,5 +1,5 @@
 import type { Syscall, Value } from "#drill/ast";
-import { addressFaults, addressOf, portOf } from "#drill/calls/addresses";
+import { addressFaults, addressOf, checkPeer, portOf } from "#drill/calls/addresses";
 import { Arguments, type Attempt, done, failed, type Outcome, opened, type Surroundings } from "#drill/calls/sockets";
 import { addressBytes } from "#drill/config";
 import type { Flow } from "#drill/flow";
@@ -163,19 +163,24 @@ function socket(call: KernelCall): Attempt {
 }
 
 function bind(call: KernelCall, s: KernelSocket): Outcome {
-  const wanted = portOf(call, 1, call.around.bindPort);
-  const result = sockets.bind(s.fd, sockets.socketAddress(writtenAddress(call) ?? call.ends.local, wanted));
+  const result = sockets.bind(s.fd, writtenAddress(call, 1, call.ends.local, call.around.bindPort));
   if (result >= 0 && s.flow) s.flow.localPort = sockets.localPort(s.fd);
   return answered(result);
 }
 
-/** The address that the script writes, if it writes one. */
-function writtenAddress(call: KernelCall): Uint8Array | undefined {
-  const value = call.value(1);
-  const text = value.kind === "struct" ? addressOf(call, value) : undefined;
-  if (text === undefined) return undefined;
-  const family = call.ends.local.length === 16 ? 6 : 4;
-  return addressBytes(text, family) ?? call.unsupported(`the address ${text} of ${call.name}`);
+/** The address as a script writes it: family, port, address and length, each only if it does. */
+function writtenAddress(call: KernelCall, index: number, own: Uint8Array, ownPort: number): Uint8Array {
+  const value = call.value(index);
+  const length = call.syscall.args[index + 1];
+  const port = portOf(call, index, ownPort);
+  const written = value.kind === "struct" ? call.field(value, "sa_family", "sin_family", "sin6_family") : undefined;
+  const text = addressOf(call, value);
+  const six = (written ?? (own.length === 16 ? libc.AF_INET6 : libc.AF_INET)) === libc.AF_INET6;
+  const bytes = text === undefined ? own : addressBytes(text, six ? 6 : 4);
+  if (!bytes) return call.unsupported(`the address ${text} of ${call.name}`);
+  const address = sockets.socketAddress(bytes, port);
+  if (written === 0) address.fill(0, 0, 2);
+  return length?.kind === "integer" ? address.subarray(0, Math.max(0, length.value)) : address;
 }
 
 function listen(call: KernelCall, s: KernelSocket): Outcome {
@@ -202,7 +207,10 @@ function connect(call: KernelCall): Attempt {
 export function peerAddress(call: KernelCall, index = 1): Uint8Array {
   const address = call.value(index);
   if (address.kind === "word" && address.name === "AF_UNSPEC") return new Uint8Array(sockets.ADDRESS);
-  return sockets.socketAddress(call.ends.remote, portOf(call, index, call.around.connectPort));
+  const own = writtenAddress(call, index, call.ends.remote, call.around.connectPort);
+  const isOurs = own[0] === (call.ends.remote.length === 16 ? libc.AF_INET6 : libc.AF_INET);
+  if (isOurs) checkPeer(call, index, call.around.remoteAddress);
+  return own;
 }
 
 /** The socket has sent a SYN, or is about to. */

@@ -294,6 +294,29 @@ describe("what commands ask of the machine", () => {
     ["echo 1 > /sys/module/tcp_cubic/parameters/fast_convergence", []],
     ["sudo sysctl -q net.ipv4.tcp_sack=0", [["sack", false]]],
     ["sysctl -q net.ipv4.tcp_base_mss=1024", []],
+    ["sysctl -q net.ipv4.tcp_max_tw_buckets=8192 net.ipv4.tcp_pacing_ss_ratio=200", []],
+    [
+      "sysctl net.core.somaxconn=128 net.core.rmem_max=1000",
+      [
+        ["most backlog", 128],
+        ["most SO_RCVBUF", 1000],
+      ],
+    ],
+    [
+      "sysctl net.inet.tcp.ecn.maxretries=2 net.inet.tcp.fastopen.client_enable=0 net.inet.tcp.do_prr=1",
+      [
+        ["ecnSynRetries", 2],
+        ["fastOpenClient", false],
+      ],
+    ],
+    [
+      "sysctl net.inet.icmp.icmplim=0 net.inet.ip.ttl=9 net.inet.tcp.syncache.rexmtlimit=1",
+      [
+        ["ttl", 9],
+        ["retriesSynAck", 1],
+      ],
+    ],
+    ["sysctl net.inet.tcp.hostcache.purgenow=1", [["forgetPeers", true]]],
   ];
   for (const [command, asked] of cases) test(command, () => expect(settings(command)).toEqual(asked));
 
@@ -327,6 +350,14 @@ describe("what commands ask of the machine", () => {
       "sysctl net.ipv4.tcp_reflect_tos=1",
       "sysctl -q net.ipv4.tcp_base_mss=512",
       "sysctl -q net.ipv4.tcp_mtu_probing=2",
+      "sysctl -q net.ipv4.tcp_probe_interval=1",
+      "sysctl -q net.ipv4.tcp_pacing_ss_ratio=100",
+      "sysctl -q net.ipv4.tcp_tso_win_divisor=8",
+      "sysctl -q net.ipv4.tcp_max_tw_buckets=0",
+      "sysctl -q net.ipv4.tcp_max_orphans=0",
+      "sysctl -w net.inet.tcp.udp_tunneling_port=9899",
+      "sysctl -w net.inet.tcp.do_prr=0",
+      "sysctl -w net.inet.tcp.never_heard=1",
       "echo 0 > /sys/module/tcp_cubic/parameters/fast_convergence",
       "echo 7 > /sys/module/tcp_cubic/parameters/hystart_detect",
       "echo 1 > /proc/net/tcp",

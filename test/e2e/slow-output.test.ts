@@ -25,7 +25,7 @@ async function recorded(lab: Lab, flag: string, size: string): Promise<{ stderr:
   const peer = lab.shell(`$T ${PEER.join(" ")} --source ${size} --no-offload ${flag} - | ${late(lab, "late")}`);
   await peer.says(/open /);
   await bothAnswer(lab);
-  await peer.says(/closed in order/);
+  await peer.says(/closed by both sides/);
   await readNow(lab);
   const { stderr } = await peer.ended;
   host.child.kill("SIGTERM");
@@ -36,7 +36,7 @@ async function recorded(lab: Lab, flag: string, size: string): Promise<{ stderr:
 /** Both numbers of "12 packets, 3 left out: …". */
 function countsIn(stderr: string, noun: string): [number, number] {
   const found = new RegExp(
-    `(\\d+) ${noun}, (\\d+) were dropped because the reader was too slow in standard output`,
+    `(\\d+) ${noun} written to standard output, (\\d+) were dropped because the reader was too slow`,
   ).exec(stderr);
   if (found === null) throw new Error(`nothing was left out:\n${stderr}`);
   return [Number(found[1]), Number(found[2])];
@@ -51,7 +51,7 @@ labTestWith(["ping"], "a capture that nobody reads stops nothing; what is left o
 
 labTestWith(["ping"], "nor do events that nobody reads", async (lab) => {
   const { stderr, file } = await recorded(lab, "--events", "40M");
-  const [, events] = /events {2}(\d+) events in standard output/.exec(stderr) ?? [];
+  const [, events] = /events {2}(\d+) events written to standard output/.exec(stderr) ?? [];
   const [head, ...lines] = file.toString().trimEnd().split("\n");
   expect(head).toContain("schema");
   expect(lines.length).toBe(Number(events));
@@ -67,7 +67,7 @@ labTestWith(
     const peer = lab.shell(`$T ${PEER.join(" ")} < /dev/null | ${late(lab, "copy")}`);
     await peer.says(/open /);
     await bothAnswer(lab);
-    expect(host.stderr).not.toContain("closed in order");
+    expect(host.stderr).not.toContain("closed by both sides");
     await readNow(lab);
     expect([(await host.ended).code, (await peer.ended).code]).toEqual([0, 0]);
     expect(lab.sha256("copy")).toBe(sum);

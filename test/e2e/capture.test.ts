@@ -153,7 +153,7 @@ labTest("--explain tells each decision with its cause, --events writes all of th
     .split("\n")
     .map((line) => JSON.parse(line));
   expect(about).toMatchObject({ schema: "tcpnet.event/1", event: "start", role: "peer", local: "10.0.1.5" });
-  expect(stderr).toContain(`events  ${events.length} events in `);
+  expect(stderr).toContain(`events  ${events.length} events written to `);
   const states = events.filter(({ event }) => event === "state").map(({ to }) => to);
   expect(states.slice(0, 2)).toEqual(["SYN-SENT", "ESTABLISHED"]);
   const lost = events.filter(({ event }) => event === "lost");

@@ -17,7 +17,9 @@ for (const firewall of BOXED) {
   const packages = files[firewall.deb!]!;
   const reason = typeof packages === "string" ? packages : lacks(["ip", "nft", "iptables-nft", "iptables-legacy"]);
   const inFirewallsBox = async () => {
-    const install = `dpkg -i ${(packages as string[]).join(" ")} >/tmp/dpkg.log 2>&1 || { cat /tmp/dpkg.log >&2; exit 1; }`;
+    // apt-get knows the order of packages that must be set up before others are unpacked; nothing is left to download.
+    const apt = `apt-get -q -y -o APT::Sandbox::User=root install --no-install-recommends ${(packages as string[]).join(" ")}`;
+    const install = `${apt} >/tmp/apt.log 2>&1 || { cat /tmp/apt.log >&2; exit 1; }`;
     const inside = `${process.execPath} ${import.meta.dir}/trial.inside.ts ${firewall.name}`;
     const env = { ...process.env, LC_ALL: "C", DEBIAN_FRONTEND: "noninteractive", ...outside };
     const script = `${install}\n${inside}`;

@@ -1,4 +1,5 @@
 import { expect } from "bun:test";
+import { readlinkSync } from "node:fs";
 import type { NetdownResult } from "#netup/netdown";
 import type { NetupResult } from "#netup/netup";
 import type { StatusResult } from "#netup/status";
@@ -193,7 +194,10 @@ netTest("netdown clears away what killed programs left, and nothing that is in u
   const { ok, text } = await down(ns);
   expect(ok.exitCode).toBe(0);
   expect(text).toContain(`removed   ${here}/link-1-dead.sock: left by a killed program`);
-  expect((await ns.must(["ls", here])).split("\n")).toEqual(["link-1-alive.sock", `state-${other}.json`, ""]);
+  // In a container nobody can know which of the machine's namespaces are gone.
+  const gone = readlinkSync("/proc/self/ns/pid") === "pid:[4026531836]" ? [] : ["state-1.json"];
+  const left = (await ns.must(["ls", here])).trim().split("\n");
+  expect(left).toEqual(["link-1-alive.sock", ...gone, `state-${other}.json`]);
   listeners[1]!.kill("SIGKILL");
 });
 

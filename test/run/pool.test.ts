@@ -70,6 +70,15 @@ test("a crash is a failure that names the signal", async () => {
   expect(crashes!.failed).toBe(1);
 });
 
+test("a process that cannot be started is a failure, and the others go on", async () => {
+  const told = await run([
+    file("gone", "", { command: ["/no/such/program"] }),
+    file("good", `test("good", () => {});`),
+  ]);
+  expect(told.gone!.failures.map(({ name }) => name)).toEqual(["gone could not be started"]);
+  expect([told.gone!.failed, told.good!.passed]).toEqual([1, 1]);
+});
+
 test("a hang is ended after the time limit with all its processes, and is a failure that says so", async () => {
   const text = `test("hangs", async () => {
     Bun.spawn(["sh", "-c", "sleep 86301 & setsid sleep 86302 & (sleep 86303 &) ; wait"]);

@@ -35,13 +35,30 @@ export class Pool {
   async #work(jobs: Iterator<Job> & Iterable<Job>): Promise<void> {
     for (const job of jobs) {
       if (this.#stopped) return;
-      const running = new RunningJob(job, this.#cwd, this.#limitMs);
-      this.running.add(running);
-      const result = await running.result;
-      this.running.delete(running);
+      const result = await this.#run(job);
       if (this.#stopped) return;
       this.results.push(result);
       this.#onEnd(result);
     }
   }
+
+  async #run(job: Job): Promise<Result> {
+    let running: RunningJob;
+    try {
+      running = new RunningJob(job, this.#cwd, this.#limitMs);
+    } catch (error) {
+      return neverStarted(job, error);
+    }
+    this.running.add(running);
+    const result = await running.result;
+    this.running.delete(running);
+    return result;
+  }
+}
+
+/** The program or the folder is not there any more: a failure like any other, and the other jobs go on. */
+function neverStarted(job: Job, error: unknown): Result {
+  const failure = { name: `${job.name} could not be started`, replay: job.replay, reason: [String(error)] };
+  const counts = { passed: 0, failed: 1, skipped: 0, seconds: 0 };
+  return { job, ...counts, failures: [failure], skips: [], output: "" };
 }

@@ -4,10 +4,10 @@
  * it comes, and then runs what was decided before the first packet was read. All that the program can tell it is to keep the file.
  */
 import { closeSync, lstatSync, writeSync } from "node:fs";
-import { ROOT_FOLDER } from "#chaos/control-path";
 import { findTool, toolEnvironment } from "#ffi/environment";
 import { POLLIN, wait } from "#ffi/sockets";
 import { pipe } from "#ffi/unnamed";
+import { ROOT_FOLDER } from "#lab/chaos/control-path";
 import { CliError } from "./cli-error.ts";
 import { EXIT_NOT_READY } from "./exit-codes.ts";
 import { handover } from "./handover.ts";

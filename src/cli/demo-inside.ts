@@ -1,8 +1,8 @@
 /** The demo's program in its private network, and the one outside that waits for it: neither outlives the other. */
 import { writeSync } from "node:fs";
 import { dirname } from "node:path";
-import { controlFolder, controlPath, makeRoom, prepareFolder, releaseFolder } from "#chaos/control-path";
 import { ownEnvironment } from "#ffi/environment";
+import { controlFolder, controlPath, makeRoom, prepareFolder, releaseFolder } from "#lab/chaos/control-path";
 import { CliError } from "./cli-error.ts";
 import { EXIT_FAILURE, EXIT_SIGHUP, EXIT_SIGINT, EXIT_SIGTERM } from "./exit-codes.ts";
 import { DEMO_INSIDE, DEMO_SOCKET, toldInside } from "./isolation.ts";

@@ -1,12 +1,13 @@
 /** `tcpnet drill --kernel`: each script runs in a process and a network namespace of its own, so that nothing of it stays. */
-import { type DrillOptions, drill } from "#drill/drill";
-import type { EngineSetup } from "#drill/engine";
-import type { Player } from "#drill/main";
-import type { Reported } from "#drill/report";
+
 import { CallThread } from "#ffi/call-thread";
 import { ownEnvironment } from "#ffi/environment";
 import { setNiceness } from "#ffi/libc";
-import { Kernel } from "#kernel/kernel";
+import { type DrillOptions, drill } from "#lab/drill/drill";
+import type { Player } from "#lab/drill/main";
+import type { TargetSetup } from "#lab/drill/posix/target";
+import type { Reported } from "#lab/drill/report";
+import { Kernel } from "#lab/drill/targets/kernel/target";
 import { CliError } from "./cli-error.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_PERMISSION } from "./exit-codes.ts";
 import { DRILL_INSIDE, isolation, toldInside } from "./isolation.ts";
@@ -17,7 +18,7 @@ const LEAST_NICE = -20;
 /** Timers of a kernel tick, and processors are busy. */
 const TOLERANCE_USECS = 10_000;
 
-type Options = Omit<DrillOptions, "newEngine">;
+type Options = Omit<DrillOptions, "newTarget">;
 
 /** Whether this is the process that plays one script. */
 export function isInside(): boolean {
@@ -32,8 +33,8 @@ export async function playInside(file: string, options: Options): Promise<number
   const toleranceUsecs = TOLERANCE_USECS;
   let kernel: Kernel | undefined;
   const thread = hasWaitingCall(source) ? new CallThread() : undefined;
-  const newEngine = (setup: EngineSetup) => (kernel = new Kernel(setup, thread));
-  const reported = drill(source, file, { ...options, only: "linux", toleranceUsecs, newEngine });
+  const newTarget = (setup: TargetSetup) => (kernel = new Kernel(setup, thread));
+  const reported = drill(source, file, { ...options, only: "linux", toleranceUsecs, newTarget });
   kernel?.end();
   await Bun.write(Bun.stdout, encode(reported));
   return EXIT_OK;

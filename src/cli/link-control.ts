@@ -1,11 +1,11 @@
 import { dirname } from "node:path";
-import { ControlSocket, type LinkCounts, makeControlSocket } from "#chaos/control";
-import { controlFolder, controlPath, deviceAt, ROOT_FOLDER } from "#chaos/control-path";
 import type { Device } from "#device/device";
 import { ImpairDevice } from "#device/impair";
 import type { DeliveryTrace } from "#device/link-profile";
 import { countsText, linksText } from "#device/link-text";
 import { monotonic } from "#driver/clock";
+import { ControlSocket, type LinkCounts, makeControlSocket } from "#lab/chaos/control";
+import { controlFolder, controlPath, deviceAt, ROOT_FOLDER } from "#lab/chaos/control-path";
 import { removeSocketAfterwards } from "./afterwards.ts";
 import { CliError, inWords } from "./cli-error.ts";
 import { EXIT_NOT_READY, EXIT_PERMISSION } from "./exit-codes.ts";

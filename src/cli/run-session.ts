@@ -1,5 +1,5 @@
-import type { ControlSocket } from "#chaos/control";
 import type { Device } from "#device/device";
+import type { ControlSocket } from "#lab/chaos/control";
 import type { CaptureFile } from "#observe/capture-file";
 import type { EventFile } from "#observe/event-file";
 import { OutputError } from "#observe/output-file";

@@ -1,6 +1,6 @@
 import { Fifo } from "#base/fifo";
-import type { Listener as EngineListener } from "#tcp/words/listener";
 import { RX_LIMIT } from "#tcp/words/marks";
+import type { PassiveOpen } from "#tcp/words/passive-open";
 import { endpointOf } from "./endpoint.ts";
 import { type Floor, TcpSocket } from "./tcp-socket.ts";
 import type { Endpoint, Listener, Socket } from "./types.ts";
@@ -11,11 +11,11 @@ export class TcpListener implements Listener {
   onStranger: ((remote: Endpoint) => void) | null = null;
   onFull: ((what: "backlog" | "connections") => void) | null = null;
   readonly #floor: Floor;
-  readonly #listener: EngineListener;
+  readonly #listener: PassiveOpen;
   readonly #allowHalfOpen: boolean;
   readonly #waiting = new Fifo<(socket: Socket | null) => void>();
 
-  constructor(floor: Floor, listener: EngineListener, allowHalfOpen: boolean) {
+  constructor(floor: Floor, listener: PassiveOpen, allowHalfOpen: boolean) {
     this.#floor = floor;
     this.#listener = listener;
     this.#allowHalfOpen = allowHalfOpen;

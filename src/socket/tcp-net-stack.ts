@@ -4,7 +4,7 @@ import { RefusedSyns } from "#stack/refused-syns";
 import type { Stack } from "#stack/stack";
 import { info, type TcpInfo } from "#tcp/machine/info";
 import { CookieKeys, KEY } from "#tcp/open/fast-open-cookie";
-import { Listener as EngineListener } from "#tcp/words/listener";
+import { PassiveOpen } from "#tcp/words/passive-open";
 import { T_USER_TIMEOUT, type Tcb } from "#tcp/words/tcb";
 import { checkBytes, checkConnectOptions, checkListenOptions, invalid, whole } from "./arguments.ts";
 import { ConnectionError } from "./connection-error.ts";
@@ -195,7 +195,7 @@ export class TcpNetStack implements NetStack, Floor {
   #onEvents(): void {
     const { engine } = this;
     for (let next = engine.nextEvent(); next !== undefined; next = engine.nextEvent()) {
-      if (next instanceof EngineListener) (next.user as TcpListener).onEvents();
+      if (next instanceof PassiveOpen) (next.user as TcpListener).onEvents();
       else if (next.user instanceof TcpSocket) next.user.onEvents();
       // It was let go before it could tell.
       else next.events = 0;

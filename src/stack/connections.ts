@@ -6,9 +6,9 @@ import { congestionControl } from "#tcp/congestion/congestion";
 import { finish } from "#tcp/machine/finish";
 import { pathMtuChanged } from "#tcp/machine/icmp";
 import { OK } from "#tcp/words/error";
-import type { Listener } from "#tcp/words/listener";
 import * as M from "#tcp/words/marks";
 import type { TcpParams } from "#tcp/words/params";
+import type { PassiveOpen } from "#tcp/words/passive-open";
 import { dueClaim, isBelieved } from "#tcp/words/path";
 import { CLOSED, SYN_SENT, TIME_WAIT } from "#tcp/words/state";
 import { EVENT_WRITABLE, Tcb, type TcpEnv } from "#tcp/words/tcb";
@@ -31,7 +31,7 @@ export class Connections {
   readonly deadlines = new Deadlines();
   /** Connections that may have something to send, and those (or listeners) with something to tell. */
   readonly output = new Fifo<Tcb>();
-  readonly events = new Fifo<Tcb | Listener>();
+  readonly events = new Fifo<Tcb | PassiveOpen>();
   /** Those that entered TIME-WAIT, oldest first; some of them have left it. */
   readonly #timeWait = new Fifo<Tcb>();
   /** Those whose SEND found no page. */
@@ -62,7 +62,7 @@ export class Connections {
   }
 
   /** There is no room for a SYN: whoever listens is told. Answers the reason, which is a mark. */
-  refuse(listener: Listener, why: number): number {
+  refuse(listener: PassiveOpen, why: number): number {
     listener.noRoom = why;
     this.tell(listener);
     return why;
@@ -193,7 +193,7 @@ export class Connections {
     }
   }
 
-  tell(who: Tcb | Listener): void {
+  tell(who: Tcb | PassiveOpen): void {
     if (who.inEvents) return;
     who.inEvents = true;
     this.events.push(who);

@@ -9,9 +9,9 @@ import { takeSyn } from "#tcp/open/handshake";
 import { setInitialSequence, timestampOffset } from "#tcp/open/isn";
 import * as cookies from "#tcp/open/syn-cookies";
 import { scaleFor, synWindow, unscaledWindow } from "#tcp/receive/window";
-import type { Listener } from "#tcp/words/listener";
 import * as M from "#tcp/words/marks";
 import type { TcpParams } from "#tcp/words/params";
+import type { PassiveOpen } from "#tcp/words/passive-open";
 import type { Reset } from "#tcp/words/reset";
 import type { Segment } from "#tcp/words/segment";
 import { SYN_RECEIVED } from "#tcp/words/state";
@@ -42,13 +42,13 @@ export class CookieDoor {
   }
 
   /** Whether a SYN for this listener gets a cookie instead of a connection. */
-  due(listener: Listener): boolean {
+  due(listener: PassiveOpen): boolean {
     const { synCookies } = listener.params;
     return synCookies === "always" || (synCookies === "overflow" && listener.crowded && !listener.backedUp);
   }
 
   /** Answers a SYN, and keeps nothing of it. */
-  answer(listener: Listener, ends: cookies.Ends, header: IpHeader, seg: Segment, now: number): void {
+  answer(listener: PassiveOpen, ends: cookies.Ends, header: IpHeader, seg: Segment, now: number): void {
     const o = this.#replies.room(ROOM);
     if (o < 0) return;
     const { slab, hash, counters } = this.#env;
@@ -84,7 +84,7 @@ export class CookieDoor {
   }
 
   /** The connection that an ACK brings with our cookie, or null where it brings none. */
-  admit(listener: Listener, ends: cookies.Ends, seg: Segment, now: number, reset: Reset): Tcb | null {
+  admit(listener: PassiveOpen, ends: cookies.Ends, seg: Segment, now: number, reset: Reset): Tcb | null {
     if (now - this.#given > MEMORY || (seg.ctl & (ACK | SYN)) !== ACK) return null;
     const { hash, counters } = this.#env;
     const iss = (seg.ack - 1) | 0;

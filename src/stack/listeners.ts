@@ -1,13 +1,13 @@
 import type { Address } from "#ip/address";
-import type { Listener } from "#tcp/words/listener";
+import type { PassiveOpen } from "#tcp/words/passive-open";
 import { CallError } from "./call-error.ts";
 
 /** The passive OPENs of a stack, by port. */
 export class Listeners {
-  readonly #byPort = new Map<number, Listener[]>();
+  readonly #byPort = new Map<number, PassiveOpen[]>();
 
   /** Throws EADDRINUSE if the same OPEN stands already. */
-  add(listener: Listener): void {
+  add(listener: PassiveOpen): void {
     const others = this.#byPort.get(listener.port) ?? [];
     if (others.some((other) => isSame(other, listener))) {
       throw new CallError("EADDRINUSE", `port ${listener.port} already has a listener`);
@@ -15,7 +15,7 @@ export class Listeners {
     this.#byPort.set(listener.port, [...others, listener]);
   }
 
-  remove(listener: Listener): void {
+  remove(listener: PassiveOpen): void {
     const rest = (this.#byPort.get(listener.port) ?? []).filter((other) => other !== listener);
     if (rest.length > 0) this.#byPort.set(listener.port, rest);
     else this.#byPort.delete(listener.port);
@@ -25,10 +25,18 @@ export class Listeners {
    * The listener for a SYN to one of our addresses (words as in `Address`) from `remote`, or null. One that names its local address goes before
    * one for all; among equals one that lets the remote in.
    */
-  find(a: number, b: number, c: number, d: number, port: number, remote: Address, remotePort: number): Listener | null {
+  find(
+    a: number,
+    b: number,
+    c: number,
+    d: number,
+    port: number,
+    remote: Address,
+    remotePort: number,
+  ): PassiveOpen | null {
     const among = this.#byPort.get(port);
     if (among === undefined) return null;
-    let best: Listener | null = null;
+    let best: PassiveOpen | null = null;
     let bestRank = -1;
     for (const listener of among) {
       if (listener.local !== null && !listener.local.equalsWords(a, b, c, d)) continue;
@@ -42,7 +50,7 @@ export class Listeners {
   }
 }
 
-function isSame(a: Listener, b: Listener): boolean {
+function isSame(a: PassiveOpen, b: PassiveOpen): boolean {
   return sameOrNull(a.local, b.local) && sameOrNull(a.remote, b.remote) && a.remotePort === b.remotePort;
 }
 

@@ -30,9 +30,9 @@ import { pollTransmit } from "#tcp/machine/output";
 import { timeouts } from "#tcp/machine/timeouts";
 import { FastOpen } from "#tcp/open/fast-open";
 import { OK } from "#tcp/words/error";
-import { Listener } from "#tcp/words/listener";
 import * as M from "#tcp/words/marks";
 import { DEFAULT_PARAMS, type TcpParams } from "#tcp/words/params";
+import { PassiveOpen } from "#tcp/words/passive-open";
 import { Records } from "#tcp/words/records";
 import { CLOSED, SYN_RECEIVED } from "#tcp/words/state";
 import type { Tcb, TcpEnv } from "#tcp/words/tcb";
@@ -71,14 +71,14 @@ export interface StackOptions {
   trace?: number;
 }
 
-export interface ConnectOptions {
+export interface ActiveOpenOptions {
   local?: Address;
   /** 0 or absent: an ephemeral port. */
   localPort?: number;
   params?: Partial<TcpParams>;
 }
 
-export interface ListenOptions {
+export interface PassiveOpenOptions {
   /** Absent: every address of ours. */
   local?: Address;
   /** Only this remote is let in. */
@@ -269,7 +269,7 @@ export class Stack {
    * Active OPEN. Throws CallError: EINVAL (an address no host has, MUST-46), EADDRNOTAVAIL (a local address that is not
    * ours, or no port left), EADDRINUSE (the 4-tuple is taken), ENOBUFS (limit of connections).
    */
-  connect(remote: Address, remotePort: number, options: ConnectOptions, now: number): Tcb {
+  connect(remote: Address, remotePort: number, options: ActiveOpenOptions, now: number): Tcb {
     if (remote.isMulticast || remote.isUnspecified || remote.isLimitedBroadcast || this.#isBroadcast(remote)) {
       throw new CallError("EINVAL", `${remote} is not the address of a host`);
     }
@@ -293,19 +293,19 @@ export class Stack {
   }
 
   /** Passive OPEN. Throws CallError: EADDRINUSE, EADDRNOTAVAIL, EINVAL. */
-  listen(port: number, options: ListenOptions = {}): Listener {
+  listen(port: number, options: PassiveOpenOptions = {}): PassiveOpen {
     checkPort(port, 1);
     const { local = null, remote = null, remotePort = 0, backlog = 128 } = options;
     if (local !== null && !this.local.owns(local.a, local.b, local.c, local.d)) {
       throw new CallError("EADDRNOTAVAIL", `${local} is not an address of this stack`);
     }
-    const listener = new Listener(local, port, { ...this.params, ...options.params }, backlog, remote, remotePort);
+    const listener = new PassiveOpen(local, port, { ...this.params, ...options.params }, backlog, remote, remotePort);
     this.#listeners.add(listener);
     return listener;
   }
 
   /** The oldest connection that waits, or null. It may have ended meanwhile: look at its state. */
-  accept(listener: Listener): Tcb | null {
+  accept(listener: PassiveOpen): Tcb | null {
     const tcb = listener.ready.shift() ?? null;
     if (tcb !== null) {
       tcb.listener = null;
@@ -316,7 +316,7 @@ export class Stack {
   }
 
   /** Ends a passive OPEN. Connections that nobody accepted are reset (RFC 9293 §3.10.4). */
-  unlisten(listener: Listener, now: number): void {
+  unlisten(listener: PassiveOpen, now: number): void {
     listener.closed = true;
     this.#listeners.remove(listener);
     for (const tcb of this.#connections.all()) {
@@ -442,7 +442,7 @@ export class Stack {
   }
 
   /** The next connection or listener with something to tell, or undefined. A connection's `events` are the reader's to clear. */
-  nextEvent(): Tcb | Listener | undefined {
+  nextEvent(): Tcb | PassiveOpen | undefined {
     const next = this.#connections.events.shift();
     if (next !== undefined) next.inEvents = false;
     return next;

@@ -12,8 +12,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { controlFolder, controlPath, deviceAt, prepareFolder, ROOT_FOLDER } from "#chaos/control-path";
 import { networkInode } from "#ffi/namespace";
+import { controlFolder, controlPath, deviceAt, prepareFolder, ROOT_FOLDER } from "#lab/chaos/control-path";
 import { testUnless } from "../support/test-unless.ts";
 
 const me = process.geteuid!();

@@ -14,11 +14,11 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Controlled, ControlSocket, control, listenForControl, makeControlSocket } from "#chaos/control";
-import { askControl } from "#chaos/control-client";
 import { readTrace } from "#cli/link-flags";
 import { linkText } from "#device/link-text";
 import { parseLinks } from "#device/link-words";
+import { type Controlled, ControlSocket, control, listenForControl, makeControlSocket } from "#lab/chaos/control";
+import { askControl } from "#lab/chaos/control-client";
 import { testUnless } from "../support/test-unless.ts";
 
 const noRoot = process.geteuid!() === 0 ? "" : "it needs root, to be two users";

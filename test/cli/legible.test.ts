@@ -8,8 +8,8 @@ import { endpoint } from "#cli/endpoint";
 import { summaryLines } from "#cli/figures";
 import { commandHelp, globalHelp, summaryText } from "#cli/help";
 import { fitted, isUtf8, legible } from "#cli/legible";
-import type { TransferResult } from "#sim/transfer";
-import { transferTable } from "#sim/transfer-table";
+import type { TransferResult } from "#lab/sim/transfer";
+import { transferTable } from "#lab/sim/transfer-table";
 import type { TcpInfo } from "#tcp/machine/info";
 
 const WIDTHS = [40, 80] as const;

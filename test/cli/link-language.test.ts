@@ -1,11 +1,11 @@
 /** `tcpnet link --help` teaches the whole language: all of it, and nothing else. */
 import { expect, test } from "bun:test";
-import { readRequest } from "#chaos/control";
 import { COMMANDS } from "#cli/commands";
 import { commandHelp } from "#cli/help";
 import { LINK_LANGUAGE } from "#cli/link-language";
 import { KEYWORDS } from "#device/link-reader";
 import { CLAUSES, DIRECTIONS, DISTRIBUTIONS, parseLinks } from "#device/link-words";
+import { readRequest } from "#lab/chaos/control";
 
 const help = commandHelp(COMMANDS.find(({ name }) => name === "link")!);
 const trace = () => ({ times: Float64Array.of(1), period: 1, name: "" });

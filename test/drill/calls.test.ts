@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { StackEngine } from "#drill/stack-engine";
+import { StackTarget } from "#lab/drill/targets/stack/target";
 import { CALLS, outcomeOf, STATES } from "../kernel/calls-table.ts";
 
 /** What Linux answered (`bun test/kernel/calls.ts`): a line for each call, "result [states]; result [states]". */
@@ -26,7 +26,7 @@ test("every call on a socket in every state comes to what it comes to on Linux, 
   let unsupported = 0;
   for (const call of CALLS)
     for (const state of Object.keys(STATES)) {
-      const ours = outcomeOf(state, call, (setup) => new StackEngine(setup));
+      const ours = outcomeOf(state, call, (setup) => new StackTarget(setup));
       const theirs = LINUX.get(call)!.get(state)!;
       if (ours === "unsupported") unsupported++;
       else if (ours !== theirs) wrong.push(`${state}: ${call} is ${ours}, and on Linux ${theirs}`);

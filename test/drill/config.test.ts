@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { drill } from "#drill/drill";
-import type { Result } from "#drill/runner";
-import { StackEngine } from "#drill/stack-engine";
+import { drill } from "#lab/drill/drill";
+import type { Result } from "#lab/drill/interpreter/runner";
+import { StackTarget } from "#lab/drill/targets/stack/target";
 
 const LISTEN = `0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3
 +0 bind(3, ..., ...) = 0
@@ -21,7 +21,7 @@ function play(
     options: new Map(Object.entries(options)),
     strict: false,
     seed: 1,
-    newEngine: (setup) => new StackEngine(setup),
+    newTarget: (setup) => new StackTarget(setup),
   }).result;
 }
 

@@ -2,10 +2,10 @@ import { describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { drill } from "#drill/drill";
-import type { Profile } from "#drill/engine";
-import type { Result } from "#drill/runner";
-import { StackEngine } from "#drill/stack-engine";
+import { drill } from "#lab/drill/drill";
+import type { Result } from "#lab/drill/interpreter/runner";
+import type { Profile } from "#lab/drill/posix/target";
+import { StackTarget } from "#lab/drill/targets/stack/target";
 
 interface Told {
   readonly profile?: Profile;
@@ -21,7 +21,7 @@ function play(script: string, { profile, options = {}, only }: Told = {}, file =
     options: new Map(Object.entries(options)),
     strict: false,
     seed: 1,
-    newEngine: (setup) => new StackEngine(setup),
+    newTarget: (setup) => new StackTarget(setup),
   }).result;
 }
 

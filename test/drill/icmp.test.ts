@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import type { IcmpPacket } from "#drill/ast";
-import { icmpNumbers, icmpText } from "#drill/icmp";
-import { parseScript } from "#drill/language/parser";
+import type { IcmpPacket } from "#lab/drill/language/ast";
+import { parseScript } from "#lab/drill/language/parser";
+import { icmpNumbers, icmpText } from "#lab/drill/packets/icmp";
 
 const numbers = (text: string, family: 4 | 6 = 4) =>
   Object.values(icmpNumbers(parseScript(`0 < ${text}`, "t.pkt").events[0]!.body as IcmpPacket, family));

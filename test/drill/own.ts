@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
-import { readScript } from "#drill/config";
-import { drill } from "#drill/drill";
-import type { Profile } from "#drill/engine";
-import { scripts } from "#drill/main";
-import type { Reported } from "#drill/report";
-import { optionsAbove } from "#drill/script-files";
-import { StackEngine } from "#drill/stack-engine";
+import { drill } from "#lab/drill/drill";
+import { readScript } from "#lab/drill/interpreter/config";
+import { optionsAbove } from "#lab/drill/language/script-files";
+import { scripts } from "#lab/drill/main";
+import type { Profile } from "#lab/drill/posix/target";
+import type { Reported } from "#lab/drill/report";
+import { StackTarget } from "#lab/drill/targets/stack/target";
 
 /** The scripts of this folder, each with the text it has. */
 export const OWN: readonly { readonly path: string; readonly source: string }[] = scripts(import.meta.dir).map(
@@ -32,6 +32,6 @@ export function runOwn(path: string, source: string): Reported {
     options: new Map(),
     strict: true,
     seed: 1,
-    newEngine: (setup) => new StackEngine(setup),
+    newTarget: (setup) => new StackTarget(setup),
   });
 }

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { drill } from "#drill/drill";
-import type { Profile } from "#drill/engine";
-import { exitCode, type Reported, scriptLines } from "#drill/report";
-import { StackEngine } from "#drill/stack-engine";
-import { FakeEngine, type Quirks } from "./fake-engine.ts";
+import { drill } from "#lab/drill/drill";
+import type { Profile } from "#lab/drill/posix/target";
+import { exitCode, type Reported, scriptLines } from "#lab/drill/report";
+import { StackTarget } from "#lab/drill/targets/stack/target";
+import { FakeTarget, type Quirks } from "./fake-target.ts";
 
 const NOTHING = new Map<string, string>();
 
@@ -14,7 +14,7 @@ function play(script: string, quirks: Quirks = {}, strict = false, profile: Prof
     options: NOTHING,
     strict,
     seed: 1,
-    newEngine: (setup) => new FakeEngine(setup, quirks),
+    newTarget: (setup) => new FakeTarget(setup, quirks),
   });
 }
 
@@ -148,7 +148,7 @@ describe("unread packets", () => {
       options: new Map([["strict", ""]]),
       strict: false,
       seed: 1,
-      newEngine: (setup) => new StackEngine(setup),
+      newTarget: (setup) => new StackTarget(setup),
     }).result;
     expect(message).toBe("");
   });

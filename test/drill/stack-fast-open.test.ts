@@ -1,5 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { clientParams, keysOfOption, keysOfSetting, mayOpenFast, serverParams } from "#drill/stack-fast-open";
+import {
+  clientParams,
+  keysOfOption,
+  keysOfSetting,
+  mayOpenFast,
+  serverParams,
+} from "#lab/drill/targets/stack/fast-open";
 import type { CookieKeys } from "#tcp/open/fast-open-cookie";
 import { address } from "../support/naive/ip.ts";
 

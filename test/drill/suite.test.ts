@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { relative } from "node:path";
-import { scriptLines } from "#drill/report";
+import { scriptLines } from "#lab/drill/report";
 import { OWN, runOwn } from "./own.ts";
 
 /** Every script of this folder against the stack, with --strict: no packet goes unread. */

@@ -1,8 +1,8 @@
 import { CSUM_NONE, Packet } from "#base/packet";
 import { PAGE_SIZE } from "#base/slab";
 import { Stack } from "#stack/stack";
-import type { Listener } from "#tcp/words/listener";
 import type { TcpParams } from "#tcp/words/params";
+import type { PassiveOpen } from "#tcp/words/passive-open";
 import { CLOSED } from "#tcp/words/state";
 import { Tcb } from "#tcp/words/tcb";
 import { checkStack } from "../support/invariants.ts";
@@ -61,7 +61,7 @@ export interface Output {
 /** A stack with a listener and connections, driven step by step; after each step everything that must hold is checked. */
 export class Target {
   readonly stack: Stack;
-  readonly listener: Listener;
+  readonly listener: PassiveOpen;
   /** Connections that the user holds, in the order in which it got them; a place is used again. */
   readonly held: (Tcb | null)[] = [];
   readonly setting: Setting;

@@ -1,10 +1,10 @@
-import { type Event, Unsupported } from "#drill/ast";
-import { Bench } from "#drill/bench";
-import type { Outcome } from "#drill/calls/sockets";
-import { configure, readScript } from "#drill/config";
-import type { Engine, EngineSetup, System } from "#drill/engine";
-import { inject } from "#drill/inject";
 import * as libc from "#ffi/libc";
+import { Bench } from "#lab/drill/interpreter/bench";
+import { configure, readScript } from "#lab/drill/interpreter/config";
+import { inject } from "#lab/drill/interpreter/inject";
+import { type Event, Unsupported } from "#lab/drill/language/ast";
+import type { Outcome } from "#lab/drill/posix/sockets";
+import type { SystemTarget, Target, TargetSetup } from "#lab/drill/posix/target";
 
 /** Every call on a socket in every state that it can be in: what it comes to, result and errno. */
 
@@ -189,7 +189,7 @@ epoll_wait(7, {events=EPOLLIN, fd=4}, 0, 0)`
 const NOTHING = new Map<string, string>();
 
 /** What the call comes to, in a word or two: "0", "-1 EINVAL", "waits", "unsupported". */
-export function outcomeOf(state: string, call: string, machine: (setup: EngineSetup) => Engine | System): string {
+export function outcomeOf(state: string, call: string, machine: (setup: TargetSetup) => Target | SystemTarget): string {
   const setup = STATES[state]!;
   const pipe = setup.includes("pipe2") ? "" : "+0 pipe2([6, 9], O_NONBLOCK) = 0\n";
   const beside = `+0 epoll_create(1) = 7\n+0 open("/dev/zero", O_RDONLY) = 8\n${pipe}`;

@@ -3,7 +3,7 @@
  * `test/drill/calls.test.ts` (in a network namespace of its own).
  */
 import { isolation } from "#cli/isolation";
-import { Kernel } from "#kernel/kernel";
+import { Kernel } from "#lab/drill/targets/kernel/target";
 import { outcomeOf, table } from "./calls-table.ts";
 
 const FILE = `${import.meta.dir}/../drill/calls.linux.txt`;

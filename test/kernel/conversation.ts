@@ -1,7 +1,7 @@
 import { Prng } from "#base/prng";
-import { drill } from "#drill/drill";
-import type { Result } from "#drill/runner";
-import { StackEngine } from "#drill/stack-engine";
+import { drill } from "#lab/drill/drill";
+import type { Result } from "#lab/drill/interpreter/runner";
+import { StackTarget } from "#lab/drill/targets/stack/target";
 import { below, Peer, pick, type Sent } from "./peer.ts";
 
 /**
@@ -200,8 +200,8 @@ class Conversation {
 
 function run(text: string): Result {
   const nothing = new Map<string, string>();
-  const newEngine = (setup: ConstructorParameters<typeof StackEngine>[0]) => new StackEngine(setup);
-  return drill(text, "", { profile: "linux", defines: nothing, options: nothing, strict: false, seed: 1, newEngine })
+  const newTarget = (setup: ConstructorParameters<typeof StackTarget>[0]) => new StackTarget(setup);
+  return drill(text, "", { profile: "linux", defines: nothing, options: nothing, strict: false, seed: 1, newTarget })
     .result;
 }
 

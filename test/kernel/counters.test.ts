@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { countersIn } from "#kernel/counters";
+import { countersIn } from "#lab/drill/targets/kernel/counters";
 
 test("counters have the names that nstat gives them", () => {
   const text = "Tcp: RtoMin MaxConn\nTcp: 200 -1\nTcpExt: SyncookiesSent TCPOFOQueue\nTcpExt: 0 7\n";

@@ -6,8 +6,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onKernel } from "#cli/drill-kernel";
-import { played } from "#drill/main";
-import { scriptLines } from "#drill/report";
+import { played } from "#lab/drill/main";
+import { scriptLines } from "#lab/drill/report";
 import { conversation } from "./conversation.ts";
 
 const [n = 50, first = 1, steps = 12] = process.argv.slice(2).map(Number);

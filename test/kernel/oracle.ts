@@ -7,8 +7,8 @@ import { readFileSync } from "node:fs";
 import { release } from "node:os";
 import { dirname, relative } from "node:path";
 import { onKernel } from "#cli/drill-kernel";
-import { onStack, type Player, played } from "#drill/main";
-import { type Reported, scriptLines } from "#drill/report";
+import { onStack, type Player, played } from "#lab/drill/main";
+import { type Reported, scriptLines } from "#lab/drill/report";
 import { OWN, profileOf } from "../drill/own.ts";
 
 /** Scripts that idle longer are left to virtual time. */

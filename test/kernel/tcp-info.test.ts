@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { TCP_INFO_MAX, tcpInfoOf } from "#kernel/tcp-info";
+import { TCP_INFO_MAX, tcpInfoOf } from "#lab/drill/targets/kernel/tcp-info";
 
 test("every field is read from its own octets: each of them changes one field at most, and none is read past the end", () => {
   const zero = tcpInfoOf(new Uint8Array(TCP_INFO_MAX));

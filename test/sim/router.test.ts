@@ -3,9 +3,9 @@ import fc from "fast-check";
 import type { Packet } from "#base/packet";
 import type { Slab } from "#base/slab";
 import { parseLink } from "#device/link-words";
-import { SIM_NO_ROUTE } from "#sim/node";
-import { ROUTER_BAD_HEADER, ROUTER_FORWARDED, ROUTER_TTL, type RouterErrors } from "#sim/router";
-import { Simulation } from "#sim/simulation";
+import { SIM_NO_ROUTE } from "#lab/sim/node";
+import { ROUTER_BAD_HEADER, ROUTER_FORWARDED, ROUTER_TTL, type RouterErrors } from "#lab/sim/router";
+import { Simulation } from "#lab/sim/simulation";
 import * as checksums from "#wire/checksum";
 import { ToyEngine } from "../support/toy-engine.ts";
 

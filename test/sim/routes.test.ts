@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { parsePrefix } from "#ip/prefix";
-import { Routes } from "#sim/routes";
+import { Routes } from "#lab/sim/routes";
 
 /** An IPv4 or IPv6 header with this destination. */
 function header(destination: readonly number[]): DataView {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { MILLISECOND, SECOND } from "#base/time";
-import { transferTable } from "#sim/transfer-table";
+import { transferTable } from "#lab/sim/transfer-table";
 import { simulate } from "../support/transfer.ts";
 
 const BAD = "delay 20ms 3ms overtakes loss 2% duplicate 1% reorder 1% rate 10mbit queue 30";

@@ -1,6 +1,6 @@
 import { expect } from "bun:test";
 import { parseLink } from "#device/link-words";
-import { type RunOptions, Simulation } from "#sim/simulation";
+import { type RunOptions, Simulation } from "#lab/sim/simulation";
 import { createStack } from "#socket/create-stack";
 import type { NetStack, Socket, StackSettings } from "#socket/types";
 

@@ -1,7 +1,7 @@
 import { PAGE_SHIFT } from "#base/slab";
 import { NEVER } from "#base/time";
 import type { Stack } from "#stack/stack";
-import type { Listener } from "#tcp/words/listener";
+import type { PassiveOpen } from "#tcp/words/passive-open";
 import { AMBIGUOUS, HAS_FIN, HAS_SYN, LOST, NONE, RESENT, SACKED } from "#tcp/words/records";
 import { le, lt } from "#tcp/words/seq";
 import {
@@ -24,11 +24,11 @@ import { T_LOSS_PROBE, T_PERSIST, T_REORDER, T_RETRANSMIT, T_TIME_WAIT, type Tcb
  * sums recounted, orders of sequence numbers, a timer wherever nothing else can move a connection on, limits. Throws with
  * one sentence on the first that is not.
  */
-export function checkStack(stack: Stack, listeners: readonly Listener[] = []): void {
+export function checkStack(stack: Stack, listeners: readonly PassiveOpen[] = []): void {
   let records = 0;
   let connections = 0;
-  const halfOpen = new Map<Listener, number>();
-  const early = new Map<Listener, number>();
+  const halfOpen = new Map<PassiveOpen, number>();
+  const early = new Map<PassiveOpen, number>();
   for (const tcb of stack.connections()) {
     connections++;
     records += checkTcb(tcb);

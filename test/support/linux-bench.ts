@@ -1,5 +1,5 @@
 /** A connection with Linux' sender on a path of 100 ms, and segments by number: segment i is [1 + i M, 1 + (i + 1) M). */
-import { PROFILES } from "#drill/stack-settings";
+import { PROFILES } from "#lab/drill/targets/stack/settings";
 import type { TcpParams } from "#tcp/words/params";
 import { TcpBench } from "./tcp-bench.ts";
 

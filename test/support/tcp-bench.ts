@@ -2,9 +2,9 @@ import { markName } from "#base/mark";
 import { CSUM_PARTIAL, Packet } from "#base/packet";
 import { PAGE_MASK, PAGE_SIZE } from "#base/slab";
 import type { Limits } from "#stack/limits";
-import { type ConnectOptions, type ListenOptions, Stack, type StackOptions } from "#stack/stack";
-import type { Listener } from "#tcp/words/listener";
+import { type ActiveOpenOptions, type PassiveOpenOptions, Stack, type StackOptions } from "#stack/stack";
 import type { TcpParams } from "#tcp/words/params";
+import type { PassiveOpen } from "#tcp/words/passive-open";
 import { type StateName, stateName } from "#tcp/words/state";
 import { Tcb } from "#tcp/words/tcb";
 import { naiveChecksum } from "./naive/checksum.ts";
@@ -58,7 +58,7 @@ export class TcpBench {
   readonly local: string;
   readonly remote: string;
   now: number;
-  listener: Listener | null = null;
+  listener: PassiveOpen | null = null;
   tcb!: Tcb;
   /** Peer's ISN and ours, unsigned. */
   irs: number;
@@ -101,13 +101,13 @@ export class TcpBench {
 
   // --- Opening -------------------------------------------------------------------------------------------------------
 
-  listen(options: ListenOptions = {}): this {
+  listen(options: PassiveOpenOptions = {}): this {
     this.listener = this.stack.listen(this.localPort, options);
     return this;
   }
 
   /** Active OPEN from port 80 to port 5555. */
-  connect(options: ConnectOptions = {}): this {
+  connect(options: ActiveOpenOptions = {}): this {
     this.tcb = this.stack.connect(address(this.remote), this.port, { localPort: this.localPort, ...options }, this.now);
     this.iss = this.tcb.snd.iss >>> 0;
     return this;
@@ -131,7 +131,7 @@ export class TcpBench {
   }
 
   /** An active connection. */
-  connected(offer: Offered & { win?: number } = { mss: 1460 }, options: ConnectOptions = {}): this {
+  connected(offer: Offered & { win?: number } = { mss: 1460 }, options: ActiveOpenOptions = {}): this {
     this.connect(options);
     const [syn] = this.out();
     if (syn?.flags !== "S") throw new Error(`no SYN but ${syn?.line}`);

@@ -1,6 +1,6 @@
 import { SECOND } from "#base/time";
 import { parseLinks } from "#device/link-words";
-import { type TransferOptions, type TransferResult, transfer } from "#sim/transfer";
+import { type TransferOptions, type TransferResult, transfer } from "#lab/sim/transfer";
 import type { TcpParams } from "#tcp/words/params";
 
 /** Buffers that never limit. */

@@ -1,28 +1,39 @@
-/** The rooms of src/tcp import those before them only (docs/ARCHITECTURE.md), so that no two need each other. */
+/** The rooms of src/tcp and of the drill import those before them only (docs/ARCHITECTURE.md), so that no two need each other. */
 import { expect, test } from "bun:test";
 import { dirname, join } from "node:path";
 import { filesOf } from "./sources.ts";
 
-/** From the vocabulary up to RFC 9293 §3.10. A room imports values of itself and of those before it; types may be named from anywhere. */
-const ROOMS = ["words", "congestion", "loss", "receive", "send", "open", "machine"];
+/** A room imports values of itself and of those before it; types may be named from anywhere. */
+const HOUSES: Readonly<Record<string, readonly string[]>> = {
+  // From the vocabulary up to RFC 9293 §3.10.
+  "src/tcp/": ["words", "congestion", "loss", "receive", "send", "open", "machine"],
+  // From the language of scripts up to what they are played against.
+  "src/lab/drill/": ["language", "constants", "packets", "posix", "python", "shell", "interpreter", "targets"],
+};
 
-const files = filesOf("src/tcp/*.ts");
-const roomOf = (path: string) => path.split("/")[2]!;
+/** The drill's door: what other folders call, and the program. */
+const DOOR = /^src\/lab\/drill\/[a-z-]+\.ts$/;
+
 const transpiler = new Bun.Transpiler({ loader: "ts" });
 
-test("every file of src/tcp is in a room", () => {
-  expect(files.map(({ path }) => path).filter((path) => !ROOMS.includes(roomOf(path)))).toEqual([]);
-  for (const room of ROOMS) expect([room, files.some(({ path }) => roomOf(path) === room)]).toEqual([room, true]);
-});
+for (const [house, rooms] of Object.entries(HOUSES)) {
+  const files = filesOf(`${house}*.ts`).filter(({ path }) => !DOOR.test(path));
+  const roomOf = (path: string) => path.slice(house.length).split("/")[0]!;
 
-test("a room imports no room after it", () => {
-  const wrong = files.flatMap(({ path, text }) =>
-    transpiler
-      .scanImports(text)
-      .filter((found) => found.path.startsWith("."))
-      .map((found) => join(dirname(path), found.path))
-      .filter((there) => ROOMS.indexOf(roomOf(there)) > ROOMS.indexOf(roomOf(path)))
-      .map((there) => `${path} imports ${there}`),
-  );
-  expect(wrong).toEqual([]);
-});
+  test(`every file of ${house} is in a room`, () => {
+    expect(files.map(({ path }) => path).filter((path) => !rooms.includes(roomOf(path)))).toEqual([]);
+    for (const room of rooms) expect([room, files.some(({ path }) => roomOf(path) === room)]).toEqual([room, true]);
+  });
+
+  test(`a room of ${house} imports no room after it`, () => {
+    const wrong = files.flatMap(({ path, text }) =>
+      transpiler
+        .scanImports(text)
+        .filter((found) => found.path.startsWith("."))
+        .map((found) => join(dirname(path), found.path))
+        .filter((there) => rooms.indexOf(roomOf(there)) > rooms.indexOf(roomOf(path)) || DOOR.test(there))
+        .map((there) => `${path} imports ${there}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+}

@@ -147,8 +147,14 @@ const WHOLE = new Set(["bench", "conformance", "e2e", "fuzz", "mutants", "newcom
 /** What all others are made of, and what puts them together: tried with the sockets, the simulator and the scripts. */
 const TRIED_ELSEWHERE = new Set(["base", "stack"]);
 
+/** The lab's products and the drill's other machine have folders of their own in test/: scripts and seeds are named by them. */
+function folder(path: string): string {
+  if (path.startsWith("ffi/")) return "ffi";
+  if (path.startsWith("src/lab/drill/targets/kernel/")) return "kernel";
+  return path.split("/")[path.startsWith("src/lab/") ? 2 : 1]!;
+}
+
 test("tests mirror the sources, folder by folder", () => {
-  const folder = (path: string) => (path.startsWith("ffi/") ? "ffi" : path.split("/")[1]!);
   const have = new Set(sources.map((file) => folder(file.path)).filter((name) => !name.endsWith(".ts")));
   const tried = new Set(tests.map((file) => folder(file.path)).filter((name) => !name.endsWith(".ts")));
   expect([...tried].filter((name) => !have.has(name) && !WHOLE.has(name))).toEqual([]);

@@ -22,13 +22,13 @@ test("no program that we start gets our whole environment", () => {
 test("variables are read in few places", () => {
   expect([...new Set(places(/\b(process|Bun)\.env\b/).map((place) => place.split(":")[0]))].sort()).toEqual([
     "ffi/environment.ts",
-    "src/chaos/control-path.ts",
     "src/cli/accounts.ts",
     "src/cli/compiler-tiers.ts",
     "src/cli/handover.ts",
     "src/cli/isolation.ts",
     "src/cli/program.ts",
     "src/cli/terminal.ts",
+    "src/lab/chaos/control-path.ts",
     "src/netup/run.ts",
   ]);
 });
@@ -39,5 +39,5 @@ test("a library is opened by the path that it is mapped from: Bun looks for a ba
 
 test("no advice names /tmp, where anybody may have prepared what we would use", () => {
   // A user's folder for sockets, looked at before it is used; and a text that scripts of the drill have.
-  expect(places(/\/tmp\b/, ["src/chaos/control-path.ts", "src/drill/shell/settings.ts"])).toEqual([]);
+  expect(places(/\/tmp\b/, ["src/lab/chaos/control-path.ts", "src/lab/drill/shell/settings.ts"])).toEqual([]);
 });

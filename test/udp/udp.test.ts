@@ -2,8 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
-import { decode, encodeIcmp, encodeUdp, quote } from "#drill/codec";
 import { type Address, parseAddress } from "#ip/address";
+import { decode, encodeIcmp, encodeUdp, quote } from "#lab/drill/packets/codec";
 import { Stack } from "#stack/stack";
 import { ECONNREFUSED, errorName } from "#tcp/words/error";
 

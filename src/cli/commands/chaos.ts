@@ -1,12 +1,12 @@
-import { Chaos } from "#chaos/chaos";
-import type { ControlSocket, LinkCounts } from "#chaos/control";
-import { Mirror } from "#chaos/mirror";
-import { mirrorAddress } from "#chaos/mirror-address";
 import { CLEAR_LINK } from "#device/link-profile";
 import { countsText, linksText } from "#device/link-text";
 import type { LinkProfiles } from "#device/link-words";
 import type { Address } from "#ip/address";
 import type { Prefix } from "#ip/prefix";
+import { Chaos } from "#lab/chaos/chaos";
+import type { ControlSocket, LinkCounts } from "#lab/chaos/control";
+import { Mirror } from "#lab/chaos/mirror";
+import { mirrorAddress } from "#lab/chaos/mirror-address";
 import { usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
 import { readPrefix, readTun } from "../endpoint.ts";

@@ -1,9 +1,9 @@
 import { closeSync, openSync } from "node:fs";
 import { suggest } from "#base/suggest";
-import { ScriptError, Unsupported } from "#drill/ast";
-import { type ConfigureOptions, configure } from "#drill/config";
-import { PROFILE_NAMES, type Profile } from "#drill/engine";
-import { drillCommand, onStack, scripts } from "#drill/main";
+import { type ConfigureOptions, configure } from "#lab/drill/interpreter/config";
+import { ScriptError, Unsupported } from "#lab/drill/language/ast";
+import { drillCommand, onStack, scripts } from "#lab/drill/main";
+import { PROFILE_NAMES, type Profile } from "#lab/drill/posix/target";
 import { type CliError, fileError, usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
 import { isInside, onKernel, playInside } from "../drill-kernel.ts";

@@ -1,12 +1,12 @@
 import { resolve } from "node:path";
-import { type Answer, readRequest } from "#chaos/control";
-import { askControl } from "#chaos/control-client";
-import { controlPath, type LinkSocket, linkSockets, rootsDevices } from "#chaos/control-path";
 import { LinkSyntaxError } from "#device/link-error";
 import type { DeliveryTrace } from "#device/link-profile";
 import { countsText } from "#device/link-text";
 import { parseLinks } from "#device/link-words";
 import { isHeard } from "#ffi/unix-socket";
+import { type Answer, readRequest } from "#lab/chaos/control";
+import { askControl } from "#lab/chaos/control-client";
+import { controlPath, type LinkSocket, linkSockets, rootsDevices } from "#lab/chaos/control-path";
 import { CliError, usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
 import { readTun } from "../endpoint.ts";

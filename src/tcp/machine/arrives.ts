@@ -12,8 +12,8 @@ import { establish, takeSyn, updateSendWindow } from "../open/handshake.ts";
 import { initialSequence, setInitialSequence, timestampOffset } from "../open/isn.ts";
 import { synWindow } from "../receive/window.ts";
 import { ECONNREFUSED } from "../words/error.ts";
-import type { Listener } from "../words/listener.ts";
 import * as M from "../words/marks.ts";
+import type { PassiveOpen } from "../words/passive-open.ts";
 import type { Reset } from "../words/reset.ts";
 import { resetFor } from "../words/reset.ts";
 import type { Segment } from "../words/segment.ts";
@@ -55,7 +55,7 @@ export function closed(seg: Segment, reset: Reset): number {
 }
 
 /** What `listen` decided: 0 means that the stack makes a connection and calls `openPassive`; else the verdict's mark. */
-export function listen(listener: Listener, seg: Segment, reset: Reset): number {
+export function listen(listener: PassiveOpen, seg: Segment, reset: Reset): number {
   if (seg.options.signed && listener.params.dropSigned) return M.RX_SIGNED;
   // First: RST. Second: ACK. Third: SYN.
   if (seg.ctl & RST) return M.RX_RST_IGNORED;

@@ -3,8 +3,8 @@
 import { start } from "../loss/cwnd-validation.ts";
 import { handshakeWasLate } from "../loss/recovery.ts";
 import { sampled } from "../loss/round-trip.ts";
-import type { Listener } from "../words/listener.ts";
 import * as M from "../words/marks.ts";
+import type { PassiveOpen } from "../words/passive-open.ts";
 import { NONE } from "../words/records.ts";
 import type { Segment } from "../words/segment.ts";
 import { EVENT_WRITABLE, T_RETRANSMIT, type Tcb } from "../words/tcb.ts";
@@ -17,7 +17,7 @@ import { opened, sampleEcho, takeText, updateSendWindow } from "./handshake.ts";
  * A SYN has just become a connection in SYN-RECEIVED: its text, which was kept, is the user's at once if there is a good
  * cookie with it, or none is needed; else the SYN,ACK offers one, and acknowledges the SYN alone.
  */
-export function serve(tcb: Tcb, seg: Segment, listener: Listener, now: number): void {
+export function serve(tcb: Tcb, seg: Segment, listener: PassiveOpen, now: number): void {
   if (isWelcome(tcb, seg, listener, now)) accept(tcb, listener);
   else if (tcb.params.dropSynText) {
     tcb.ranges.clear();
@@ -25,7 +25,7 @@ export function serve(tcb: Tcb, seg: Segment, listener: Listener, now: number): 
   }
 }
 
-function isWelcome(tcb: Tcb, seg: Segment, listener: Listener, now: number): boolean {
+function isWelcome(tcb: Tcb, seg: Segment, listener: PassiveOpen, now: number): boolean {
   const { fastOpen, fastOpenExperiment, cookie } = seg.options;
   const { fastOpenBacklog, fastOpenCookieless } = tcb.params;
   const { counters } = tcb.env;
@@ -45,7 +45,7 @@ function isWelcome(tcb: Tcb, seg: Segment, listener: Listener, now: number): boo
 }
 
 /** RFC 7413 §5.1: PendingFastOpenRequests is limited. Of those that were reset, one makes room when its time is over. */
-function hasRoom(listener: Listener, limit: number, now: number): boolean {
+function hasRoom(listener: PassiveOpen, limit: number, now: number): boolean {
   const resets = listener.fastOpenResets;
   if (listener.fastOpenPending + resets.size < limit) return true;
   const oldest = resets.peek();
@@ -54,7 +54,7 @@ function hasRoom(listener: Listener, limit: number, now: number): boolean {
   return true;
 }
 
-function accept(tcb: Tcb, listener: Listener): void {
+function accept(tcb: Tcb, listener: PassiveOpen): void {
   const { fast, rcv, snd } = tcb;
   fast.early = true;
   fast.listener = listener;

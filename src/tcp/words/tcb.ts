@@ -9,8 +9,8 @@ import type { Address } from "#ip/address";
 import type { CongestionControl } from "../congestion/congestion.ts";
 import type { FastOpen } from "../open/fast-open.ts";
 import { LIMITED_BY_NOTHING } from "./limited-by.ts";
-import type { Listener } from "./listener.ts";
 import type { TcpParams } from "./params.ts";
+import type { PassiveOpen } from "./passive-open.ts";
 import { PathVariables } from "./path.ts";
 import { Ranges } from "./ranges.ts";
 import type { Records } from "./records.ts";
@@ -183,7 +183,7 @@ export class Tcb {
   readonly remotePort: number;
   state = CLOSED;
   /** The listener this connection came from (passive OPEN), until it is accepted or gone. MUST-11. */
-  listener: Listener | null = null;
+  listener: PassiveOpen | null = null;
   /** True if it came from a passive OPEN; decides where RST in SYN-RECEIVED leads. MUST-11. */
   passive = false;
 

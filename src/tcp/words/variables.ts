@@ -1,6 +1,6 @@
 /** What a connection's sender remembers, one class for each room that writes it. Windows and counts are segments, times microseconds. */
 import { NEVER } from "#base/time";
-import type { Listener } from "./listener.ts";
+import type { PassiveOpen } from "./passive-open.ts";
 import { NONE } from "./records.ts";
 
 /** The scoreboard (RFC 6675 §3): the records in flight, and sums over them. Written by `loss/scoreboard.ts`. */
@@ -170,7 +170,7 @@ export class FastOpenVariables {
    */
   early = false;
   /** The listener that counts it among those. */
-  listener: Listener | null = null;
+  listener: PassiveOpen | null = null;
   /** What the next SYN,ACK offers. */
   offer = NO_COOKIE;
   /** When the first SYN,ACK of an early connection went, us; -1: none did. */

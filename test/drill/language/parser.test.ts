@@ -1,9 +1,16 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { type Packet, ScriptError, type Syscall, type TcpOption, type TcpPacket, Unsupported } from "#drill/ast";
-import { readScript } from "#drill/config";
-import { parseScript } from "#drill/language/parser";
-import { expectedText } from "#drill/render";
+import { readScript } from "#lab/drill/interpreter/config";
+import {
+  type Packet,
+  ScriptError,
+  type Syscall,
+  type TcpOption,
+  type TcpPacket,
+  Unsupported,
+} from "#lab/drill/language/ast";
+import { parseScript } from "#lab/drill/language/parser";
+import { expectedText } from "#lab/drill/packets/render";
 
 const one = (text: string) => parseScript(text, "t.pkt").events[0]!;
 const packet = (text: string) => one(`0 ${text}`).body as TcpPacket;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { ScriptError, Unsupported } from "#drill/ast";
-import { CodeBlocks } from "#drill/python/code-blocks";
-import { symbol } from "#drill/symbols";
+import { symbol } from "#lab/drill/constants/symbols";
+import { ScriptError, Unsupported } from "#lab/drill/language/ast";
+import { CodeBlocks } from "#lab/drill/python/code-blocks";
 
 const AT = { file: "t.pkt", line: 1, column: 1 };
 const run = (code: string, variables: Record<string, number> = {}) => new CodeBlocks(symbol).run(code, variables, AT);

@@ -1,5 +1,5 @@
-import type { SettingValue } from "#drill/engine";
-import type { Host, SocketEntry } from "#drill/shell/host";
+import type { SettingValue } from "#lab/drill/posix/target";
+import type { ShellHost, SocketEntry } from "#lab/drill/shell/host";
 
 const LISTENER: SocketEntry = {
   state: "LISTEN",
@@ -12,7 +12,7 @@ const LISTENER: SocketEntry = {
 };
 
 /** A machine that notes what it is asked for, with a listener and two connections. */
-export class FakeHost implements Host {
+export class FakeHost implements ShellHost {
   readonly settings: [string, SettingValue][] = [];
   readonly files = new Map<string, Uint8Array>();
   readonly written = new Map<string, string>();

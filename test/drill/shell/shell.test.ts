@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { ArithmeticProblem, arithmetic } from "#drill/shell/arithmetic";
-import { NotUnderstood } from "#drill/shell/expand";
-import { Shell } from "#drill/shell/shell";
+import { ArithmeticProblem, arithmetic } from "#lab/drill/shell/arithmetic";
+import { NotUnderstood } from "#lab/drill/shell/expand";
+import { Shell } from "#lab/drill/shell/shell";
 import { FakeHost } from "./host.ts";
 
 /** What a command writes, and its exit status. */

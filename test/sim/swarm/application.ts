@@ -1,6 +1,6 @@
 import { Prng } from "#base/prng";
-import type { Application } from "#sim/host";
-import type { Simulation } from "#sim/simulation";
+import type { Application } from "#lab/sim/host";
+import type { Simulation } from "#lab/sim/simulation";
 import type { Stack } from "#stack/stack";
 import { errorName, type TcpErrorName } from "#tcp/words/error";
 import { CLOSED } from "#tcp/words/state";

@@ -4,7 +4,7 @@ import { NEVER, SECOND } from "#base/time";
 import { LINK_DELIVERED, LINK_DROPS, LINK_DUPLICATED, LINK_OFFERED } from "#device/link-marks";
 import type { LinkProfile } from "#device/link-profile";
 import { parseLinks } from "#device/link-words";
-import { SIM_NO_ROUTE } from "#sim/node";
+import { SIM_NO_ROUTE } from "#lab/sim/node";
 import { SYN_RECEIVED, stateName } from "#tcp/words/state";
 import type { PlannedApplication } from "./application.ts";
 import type { ConnectionPlan, HostPlan, Scenario } from "./scenario.ts";

@@ -1,4 +1,4 @@
-import type { Describe } from "#sim/event-log";
+import type { Describe } from "#lab/sim/event-log";
 import { generate } from "./generate.ts";
 import type { Scenario } from "./scenario.ts";
 import { shrink } from "./shrink.ts";

@@ -1,0 +1,269 @@
+import { FIN, type Packet, type Position, RST, SYN, type Syscall, type TcpPacket } from "../language/ast.ts";
+import { seconds } from "../language/timing.ts";
+import { decode, type Live } from "../packets/codec.ts";
+import { Flow } from "../packets/flow.ts";
+import { liveText } from "../packets/render.ts";
+import { systemCall } from "../posix/connection.ts";
+import { informationOf } from "../posix/information.ts";
+import { observe } from "../posix/observe.ts";
+import type { Attempt, Descriptor, Surroundings, World } from "../posix/sockets.ts";
+import { isSystem, type SystemTarget, type Target } from "../posix/target.ts";
+import type { Variables } from "../python/code-blocks.ts";
+import type { Config } from "./config.ts";
+import type { Crossing } from "./runner.ts";
+
+/** The stack did not do what the script says. */
+export class Failure extends Error {
+  override readonly name = "Failure";
+  constructor(
+    readonly position: Position,
+    message: string,
+    readonly details: readonly string[] = [],
+  ) {
+    super(message);
+  }
+}
+
+/** Steps without progress of time before we say that the engine hangs. */
+const STEPS_MAX = 100_000;
+/** The script's peers count from here. */
+const FIRST_PEER_PORT = 40_000;
+
+/** After the last event of a strict script: no ACK is delayed for longer. */
+const SILENCE_USECS = 250_000;
+
+/** An RST, a message of ICMP, or an ACK that is neither a probe nor carries anything that the stack had to say. */
+function isAnswer(live: Live, sent: ReadonlyMap<Flow, number>, flow: Flow | undefined): boolean {
+  const { tcp } = live;
+  if (!tcp || !flow || tcp.flags & RST) return true;
+  const takesSpace = tcp.payload.length > 0 || (tcp.flags & (SYN | FIN)) !== 0;
+  return !takesSpace && tcp.sequence === sent.get(flow);
+}
+
+/** Where sockets listen that were given no port. */
+const FIRST_FREE_PORT = 32_768;
+
+/** The engine on the bench: its clock, its wire, and the connections that the script knows. */
+export class Bench {
+  now = 0;
+  readonly table = new Map<number, Descriptor>();
+  readonly notes: string[] = [];
+  /** Fast Open cookies that the script calls by a name. */
+  readonly cookies = new Map<string, string>();
+  /** Files that commands made; what a script opens is looked for here first. */
+  readonly files = new Map<string, Uint8Array>();
+  /** Datagrams that calls sent and that no expectation has seen. */
+  readonly datagrams: Uint8Array[] = [];
+  readonly packets: Crossing[] = [];
+  readonly #around: Surroundings;
+  /** Packets of connections that the script was not about when they were sent. */
+  readonly #passedOver: Live[] = [];
+  /** Sent by the stack, and not yet read by an expectation. */
+  readonly queue: Live[] = [];
+  /** The newest segment or datagram of the stack: what an ICMP error is about that quotes nothing in the script. */
+  lastSent: Uint8Array | undefined;
+  /** Called after everything that may have let a blocked call go on. */
+  onChange: () => void = () => {};
+  readonly #flows: Flow[] = [];
+  #current: Flow | undefined;
+  #nextPeerPort = FIRST_PEER_PORT;
+  readonly #alarms = new Set<number>();
+
+  constructor(
+    readonly config: Config,
+    readonly engine: Target | SystemTarget,
+  ) {
+    const { toleranceUsecs, bindPort, connectPort, localAddress, remoteAddress } = config;
+    this.#around = {
+      toleranceUsecs,
+      bindPort,
+      connectPort,
+      localAddress,
+      remoteAddress,
+      datagrams: this.datagrams,
+      table: this.table,
+      newFlow: () => this.#add(new Flow(undefined)),
+      wakeAt: (time) => {
+        this.#alarms.add(time);
+      },
+      readFile: (path) => this.files.get(path) ?? config.readFile(path),
+      flowOf: (localPort, remotePort) =>
+        this.#flows.find((f) => f.localPort === localPort && f.remotePort === remotePort),
+    };
+  }
+
+  /** A call of the script, ready to be tried. */
+  systemCall(syscall: Syscall): Attempt {
+    const { engine } = this;
+    return isSystem(engine) ? engine.systemCall(this.#around, syscall) : systemCall(this.#world(engine), syscall);
+  }
+
+  #nextFreePort = FIRST_FREE_PORT;
+
+  #world(engine: Target): World {
+    const { socketFamily } = this.config;
+    return {
+      ...this.#around,
+      engine,
+      family: socketFamily,
+      freePort: () => this.#nextFreePort++,
+    };
+  }
+
+  /** Lets the engine do what is due until `t`, and then it is `t` (or later, if it already was). */
+  runTo(t: number): void {
+    while (this.step(t));
+    this.settle();
+  }
+
+  /** To the engine's next deadline, if it is not after `limit` (then to `limit`). False: `limit` is reached. */
+  step(limit: number): boolean {
+    const due = Math.min(this.engine.nextDeadline(), ...this.#alarms);
+    const last = due > limit;
+    this.now = Math.max(this.now, last ? limit : due);
+    for (const alarm of this.#alarms) if (alarm <= this.now) this.#alarms.delete(alarm);
+    this.engine.advance(this.now);
+    this.settle();
+    if (!last && due <= this.now) this.#watchProgress();
+    return !last;
+  }
+
+  #stuckAt = -1;
+  #stuck = 0;
+
+  #watchProgress(): void {
+    this.#stuck = this.#stuckAt === this.now ? this.#stuck + 1 : 0;
+    this.#stuckAt = this.now;
+    if (this.#stuck > STEPS_MAX) throw new Error(`the engine does not advance beyond ${seconds(this.now)}`);
+  }
+
+  /** Takes what the stack has to send now, and lets a blocked call look around. */
+  settle(): void {
+    // Where time is real it went on; but what takes time here is none between a packet and what follows it.
+    if (isSystem(this.engine)) this.now = Math.max(this.now, this.engine.now());
+    this.#drain();
+    observe(this.table, this.now);
+    this.onChange();
+    this.#drain();
+    observe(this.table, this.now);
+  }
+
+  #drain(): void {
+    for (let sent = this.engine.output(this.now); sent; sent = this.engine.output(this.now)) {
+      const live = decode(sent, this.now);
+      const flow = this.#flowOfLive(live);
+      flow?.sent(live);
+      if (live.tcp || live.udp) this.lastSent = live.bytes;
+      this.queue.push(live);
+      this.packets.push({ time: this.now, direction: ">", bytes: live.bytes, text: liveText(live, flow) });
+    }
+  }
+
+  /** Puts a packet on the wire to the stack. */
+  arrive(bytes: Uint8Array, text: string, position: Position): void {
+    this.#unread("before this packet", position);
+    this.packets.push({ time: this.now, direction: "<", bytes, text });
+    this.engine.input(bytes, this.now, this.config.segmentSize);
+    this.settle();
+  }
+
+  /**
+   * What was sent and nobody expected. With --strict the stack is given time to break a silence that may be the script's point: an answer
+   * may be delayed. What it sends again, probes with, or sends of what was queued, is no answer.
+   */
+  endOfScript(position: Position | undefined): void {
+    if (!position) return;
+    this.#unread("at the end", position);
+    if (!this.config.strict) return;
+    const sent = new Map(this.#flows.map((flow) => [flow, flow.sentUpTo]));
+    this.runTo(this.now + SILENCE_USECS);
+    const answers = this.queue.filter((live) => isAnswer(live, sent, this.#flowOfLive(live)));
+    this.queue.length = 0;
+    this.queue.push(...answers);
+    this.#unread("after the end", position);
+  }
+
+  /** Packets that the stack sent and that nobody expected: a note, or with --strict a failure. */
+  #unread(when: string, position: Position): void {
+    const unread = this.config.strict ? [...this.#passedOver, ...this.queue] : this.queue;
+    if (unread.length === 0) return;
+    const texts = unread.map((live) => `unread:   ${seconds(live.time)} ${liveText(live, this.#flowOfLive(live))}`);
+    if (this.config.strict) throw new Failure(position, `packets that the script does not expect ${when}`, texts);
+    const line = `${position.line}: ${this.queue.length} unread ${when}`;
+    if (this.notes.at(-1) !== line) this.notes.push(line);
+  }
+
+  /** A packet of another connection than the script is about: what it expects is not this. */
+  passOver(live: Live): void {
+    this.#passedOver.push(live);
+  }
+
+  #add(flow: Flow): Flow {
+    this.#flows.push(flow);
+    this.#current = flow;
+    return flow;
+  }
+
+  /** The connection that an injected TCP packet is about. */
+  flowIn(packet: TcpPacket | Packet): Flow {
+    const written = "ports" in packet ? packet.ports : undefined;
+    if (written) {
+      const known = this.#flows.find(
+        (f) => f.written?.source === written.destination && f.written.destination === written.source,
+      );
+      if (known) return known;
+      if (this.#current?.live && !this.#current.written && this.#current.kind === "active") return this.#current;
+    } else if (this.#current?.live) return this.#current;
+    const flow = new Flow(written && { source: written.destination, destination: written.source });
+    flow.kind = "passive";
+    flow.localPort = written?.destination ?? (this.#current?.localPort || this.config.bindPort);
+    flow.remotePort = written?.source ?? this.#nextPeerPort++;
+    return this.#add(flow);
+  }
+
+  /** The connection that an expected packet belongs to; undefined before there is one. */
+  flowOut(packet: Packet): Flow | undefined {
+    const written = packet.kind === "icmp" ? undefined : packet.ports;
+    if (!written) return this.#current;
+    const known = this.#flows.find(
+      (f) => f.written?.source === written.source && f.written.destination === written.destination,
+    );
+    if (known) return known;
+    const current = this.#current;
+    if (!current?.live || current.written) return undefined;
+    current.written = written;
+    return current;
+  }
+
+  /** The connection that packets are about at the moment. */
+  get current(): Flow | undefined {
+    return this.#current;
+  }
+
+  #flowOfLive(live: Live): Flow | undefined {
+    return live.tcp && this.#around.flowOf(live.ends.sourcePort, live.ends.destinationPort);
+  }
+
+  /** Is it a packet of this connection (or of none, as ICMP is)? Others are skipped unseen. */
+  concerns(live: Live, flow: Flow | undefined): boolean {
+    if (!live.tcp) return true;
+    return (
+      flow !== undefined && live.ends.sourcePort === flow.localPort && live.ends.destinationPort === flow.remotePort
+    );
+  }
+
+  /** tcp_info of the connection under test, as it is now; nothing where there is none: code may do without. */
+  information(): Variables {
+    for (const socket of this.table.values()) {
+      if (!("flow" in socket) || socket.flow !== this.#current) continue;
+      const info = this.#informationOf(socket);
+      if (info) return info;
+    }
+    return {};
+  }
+
+  #informationOf(socket: Descriptor): Variables | undefined {
+    if (isSystem(this.engine)) return this.engine.information(socket);
+    return socket.kind === "tcp" ? informationOf(this.engine, socket, this.now) : undefined;
+  }
+}

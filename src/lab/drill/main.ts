@@ -1,0 +1,73 @@
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { type DrillOptions, drill } from "./drill.ts";
+import { pcap } from "./pcap.ts";
+import { exitCode, json, type Reported, scriptLines, summaryLine } from "./report.ts";
+import { StackTarget } from "./targets/stack/target.ts";
+
+/** Runs one script, whatever it says. */
+export type Player = (file: string) => Promise<Reported>;
+
+export interface DrillCommand {
+  /** Scripts, and folders of scripts (`*.pkt`, at any depth). */
+  readonly paths: readonly string[];
+  readonly play: Player;
+  /** How many scripts run at once, at least 1. */
+  readonly jobs: number;
+  readonly json: boolean;
+  /** Print every packet and every note. */
+  readonly verbose: boolean;
+  /** Given the packets of all scripts, as a pcap file. */
+  readonly onPcap: ((file: Uint8Array) => void) | undefined;
+  /** Where lines go. */
+  readonly print: (line: string) => void;
+}
+
+/** Runs the scripts and returns the exit code (0 all pass, 1 something failed, 3 something is unsupported). */
+export async function drillCommand(command: DrillCommand): Promise<number> {
+  const reports: Reported[] = [];
+  const files = [...new Set(command.paths.flatMap(scripts))];
+  for await (const reported of played(files, command.play, command.jobs)) {
+    reports.push(reported);
+    if (command.json) command.print(json(reported));
+    else for (const line of scriptLines(reported, command.verbose)) command.print(line);
+  }
+  command.onPcap?.(pcap(reports.flatMap(({ result }) => result.packets)));
+  if (!command.json) command.print(summaryLine(reports));
+  return exitCode(reports);
+}
+
+/** What came of each, in their order; `jobs` of them are under way at once. */
+export async function* played(files: readonly string[], play: Player, jobs: number): AsyncGenerator<Reported> {
+  const free: (() => void)[] = [];
+  let running = 0;
+  const begin = async (file: string): Promise<Reported> => {
+    if (running >= jobs) await new Promise<void>((resolve) => free.push(resolve));
+    running++;
+    try {
+      return await play(file);
+    } finally {
+      running--;
+      free.shift()?.();
+    }
+  };
+  const all = files.map(begin);
+  // Whichever fails first is told where it is awaited: until then it is no defect.
+  for (const each of all) each.catch(() => {});
+  for (const each of all) yield await each;
+}
+
+/** Against tcpnet's own stack, in virtual time. */
+export function onStack(options: Omit<DrillOptions, "newTarget">): Player {
+  return async (file) =>
+    drill(await Bun.file(file).text(), file, { ...options, newTarget: (setup) => new StackTarget(setup) });
+}
+
+/** The scripts that a path stands for, in the order of their names. */
+export function scripts(path: string): string[] {
+  if (!statSync(path).isDirectory()) return [path];
+  return readdirSync(path, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".pkt"))
+    .sort()
+    .map((name) => join(path, name));
+}

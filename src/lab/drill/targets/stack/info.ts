@@ -1,0 +1,177 @@
+import type { Stack } from "#stack/stack";
+import { announcedMss } from "#tcp/receive/window";
+import { countTime } from "#tcp/words/limited-by";
+import type { TcpParams } from "#tcp/words/params";
+import {
+  CLOSE_WAIT,
+  CLOSED,
+  CLOSING,
+  FIN_WAIT_2,
+  LAST_ACK,
+  LISTEN,
+  SYN_RECEIVED,
+  SYN_SENT,
+  TIME_WAIT,
+} from "#tcp/words/state";
+import type { Tcb } from "#tcp/words/tcb";
+import { symbol } from "../../constants/symbols.ts";
+import type { StateName } from "../../posix/target.ts";
+
+/**
+ * Linux' tcp_info, field by field and in its units: segments for windows and the scoreboard, microseconds for round trips and
+ * the RTO, milliseconds for "last". A field that the engine does not keep is not there: a script that reads it is unsupported.
+ * @param ecnSeen a packet of the peer carried an ECN codepoint.
+ */
+export function tcpInfo(stack: Stack, tcb: Tcb, ecnSeen: boolean, now: number): Readonly<Record<string, number>> {
+  countTime(tcb, now);
+  const i = stack.info(tcb);
+  const { snd, rcv } = tcb;
+  const scaled = tcb.windowScaleOk;
+  const synchronized = (tcb.state & (SYN_SENT | SYN_RECEIVED | CLOSED | LISTEN)) === 0;
+  const millisecondsSince = (time: number) => Math.floor((now - Math.max(time, tcb.openedAt)) / 1_000);
+  const segments = (octets: number) => Math.floor(octets / i.mss);
+  const finReceived = Number((tcb.state & (CLOSE_WAIT | CLOSING | LAST_ACK | TIME_WAIT)) !== 0);
+  const finInFlight = Number(snd.finSent && tcb.outstanding() > 0);
+  const finAcknowledged = Number((tcb.state & (FIN_WAIT_2 | TIME_WAIT)) !== 0 && snd.finSent);
+  return {
+    tcpi_state: LINUX_STATES[i.state]!,
+    tcpi_ca_state: ["open", "disorder", "cwr", "recovery", "loss"].indexOf(i.phase),
+    tcpi_retransmits: i.backoff,
+    tcpi_probes: Math.max(tcb.probes, tcb.keepAliveProbes),
+    tcpi_backoff: tcb.rtt.backoff,
+    tcpi_options: optionBits(stack, tcb, ecnSeen),
+    tcpi_fastopen_client_fail: tcb.fast.fail,
+    tcpi_snd_wscale: scaled ? snd.shift : 0,
+    tcpi_rcv_wscale: scaled ? rcv.shift : 0,
+    tcpi_rto: i.rto,
+    tcpi_snd_mss: i.mss,
+    tcpi_rcv_mss: rcv.mss,
+    tcpi_advmss: announcedMss(tcb) - (i.timestamps ? 12 : 0),
+    ...scoreboard(tcb),
+    // Linux gave up counting it with FACK and says 0.
+    tcpi_fackets: 0,
+    // Linux does not remember it.
+    tcpi_last_ack_sent: 0,
+    tcpi_last_data_sent: millisecondsSince(tcb.lastSendTime),
+    tcpi_last_data_recv: millisecondsSince(tcb.lastReceiveTime),
+    tcpi_last_ack_recv: millisecondsSince(tcb.lastAckTime),
+    tcpi_pmtu: stack.pathMtu.get(tcb.remote.a, tcb.remote.b, tcb.remote.c, tcb.remote.d, now),
+    tcpi_rtt: i.rtt,
+    tcpi_rttvar: i.rttvar,
+    tcpi_min_rtt: Number.isFinite(tcb.rttMin) ? tcb.rttMin : 0xffffffff,
+    tcpi_snd_ssthresh: i.ssthresh >= 0x7fffffff ? 0x7fffffff : segments(i.ssthresh),
+    tcpi_snd_cwnd: segments(i.cwnd),
+    tcpi_reordering: i.reordering,
+    tcpi_rcv_rtt: i.rcvRtt,
+    tcpi_total_retrans: i.retransTotal,
+    // The numbers of SYN and FIN count as octets there.
+    tcpi_bytes_acked: i.bytesAcked + Number(!tcb.passive && synchronized) + finAcknowledged,
+    tcpi_bytes_received: i.bytesReceived + finReceived,
+    tcpi_bytes_sent: i.bytesSent + i.bytesRetrans,
+    tcpi_bytes_retrans: i.bytesRetrans,
+    // The SYN,ACK is not the connection's yet, the SYN that it answers is.
+    ...(tcb.passive && i.retransTotal > 0 ? {} : { tcpi_segs_out: i.segsOut - Number(tcb.passive) }),
+    tcpi_segs_in: i.segsIn + Number(tcb.passive),
+    tcpi_data_segs_out: i.dataSegsOut,
+    tcpi_data_segs_in: i.dataSegsIn,
+    tcpi_notsent_bytes: Math.max(0, snd.queued + Number(snd.fin && !snd.finSent) - tcb.outstanding() + finInFlight),
+    tcpi_snd_wnd: i.sndWnd,
+    tcpi_rcv_wnd: (rcv.adv - rcv.acked) | 0,
+    tcpi_rcv_ooopack: i.outOfOrderReceived,
+    tcpi_total_rto: i.timeouts,
+    // The SYN or SYN,ACK counts as well.
+    tcpi_delivered: i.delivered + Number(synchronized || tcb.openedAt > 0),
+    tcpi_delivered_ce: tcb.board.deliveredCe,
+    tcpi_dsack_dups: i.dsackDups,
+    tcpi_reord_seen: i.reordSeen,
+    tcpi_busy_time: i.busyTime,
+    tcpi_rwnd_limited: i.rwndLimited,
+    tcpi_sndbuf_limited: i.sndbufLimited,
+    ...(tcb.state === SYN_SENT ? opening(tcb) : {}),
+  };
+}
+
+/** TCPI_OPT_*, from the lowest bit on. */
+function optionBits(stack: Stack, tcb: Tcb, ecnSeen: boolean): number {
+  const { timestamps, sack } = stack.info(tcb);
+  const { ecnOk, fast, windowScaleOk: scaled } = tcb;
+  const options = [timestamps, sack, scaled, ecnOk, ecnSeen && ecnOk, fast.taken, false, fast.answeredAt >= 0];
+  return options.reduce((bits, on, n) => bits | (Number(on) << n), 0);
+}
+
+/** Of a socket without a connection: its defaults, or of a listener its queue under the names of two other fields. */
+export function socketInfo(
+  params: Readonly<TcpParams>,
+  listening: { readonly waiting: number; readonly backlog: number } | undefined,
+): Readonly<Record<string, number>> {
+  const zeros = Object.fromEntries(ZERO_AT_FIRST.map((name) => [name, 0]));
+  const both = { tcpi_snd_cwnd: 10, tcpi_reordering: params.dupThresh };
+  if (listening)
+    return {
+      ...zeros,
+      ...both,
+      tcpi_state: symbol("TCP_LISTEN")!,
+      tcpi_unacked: listening.waiting,
+      tcpi_sacked: listening.backlog,
+    };
+  return {
+    ...zeros,
+    ...both,
+    tcpi_state: symbol("TCP_CLOSE")!,
+    tcpi_rto: params.rtoInitial,
+    tcpi_snd_mss: 536,
+    tcpi_rttvar: 250_000,
+    tcpi_snd_ssthresh: 0x7fffffff,
+    tcpi_min_rtt: 0xffffffff,
+  };
+}
+
+const ZERO_AT_FIRST =
+  `tcpi_ca_state tcpi_retransmits tcpi_probes tcpi_backoff tcpi_options tcpi_snd_wscale tcpi_rcv_wscale
+  tcpi_fastopen_client_fail tcpi_rto tcpi_ato tcpi_snd_mss tcpi_rcv_mss tcpi_unacked tcpi_sacked tcpi_lost tcpi_retrans
+  tcpi_fackets tcpi_last_ack_sent tcpi_pmtu tcpi_rcv_ssthresh tcpi_rtt tcpi_rttvar tcpi_snd_ssthresh tcpi_advmss
+  tcpi_rcv_rtt tcpi_rcv_space tcpi_total_retrans tcpi_bytes_acked tcpi_bytes_received tcpi_segs_out tcpi_segs_in
+  tcpi_notsent_bytes tcpi_min_rtt tcpi_data_segs_in tcpi_data_segs_out tcpi_delivery_rate tcpi_busy_time
+  tcpi_rwnd_limited tcpi_sndbuf_limited tcpi_delivered tcpi_delivered_ce tcpi_bytes_sent tcpi_bytes_retrans
+  tcpi_dsack_dups tcpi_reord_seen tcpi_rcv_ooopack tcpi_snd_wnd tcpi_rcv_wnd tcpi_rehash tcpi_total_rto
+  tcpi_total_rto_recoveries tcpi_total_rto_time`
+    .trim()
+    .split(/\s+/);
+
+/** What Linux says before the peer has answered: the defaults of each figure, and of a SYN that went again. */
+function opening(tcb: Tcb): Readonly<Record<string, number>> {
+  const again = Number(tcb.retries > 0);
+  const { initialWindow, congestionControl, timestamps } = tcb.params;
+  return {
+    tcpi_ca_state: 4 * again,
+    tcpi_snd_mss: Math.min(announcedMss(tcb), 536) - (timestamps ? 12 : 0),
+    tcpi_rcv_mss: 88,
+    tcpi_rttvar: 250_000,
+    tcpi_unacked: 1,
+    tcpi_lost: again,
+    tcpi_retrans: again,
+    tcpi_snd_cwnd: again ? 1 : initialWindow,
+    tcpi_snd_ssthresh: again ? Math.floor(initialWindow * (congestionControl === "cubic" ? 0.7 : 0.5)) : 0x7fffffff,
+  };
+}
+
+/** Segments in flight, by what is known of each. */
+function scoreboard({ board }: Tcb): Readonly<Record<string, number>> {
+  const { packetsOut, sackedOut, lostOut, retransOut } = board;
+  return { tcpi_unacked: packetsOut, tcpi_sacked: sackedOut, tcpi_lost: lostOut, tcpi_retrans: retransOut };
+}
+
+const LINUX_STATES: Readonly<Record<StateName, number>> = {
+  ESTABLISHED: symbol("TCP_ESTABLISHED")!,
+  "SYN-SENT": symbol("TCP_SYN_SENT")!,
+  "SYN-RECEIVED": symbol("TCP_SYN_RECV")!,
+  "FIN-WAIT-1": symbol("TCP_FIN_WAIT1")!,
+  "FIN-WAIT-2": symbol("TCP_FIN_WAIT2")!,
+  // The socket has let go of it then.
+  "TIME-WAIT": symbol("TCP_CLOSE")!,
+  CLOSED: symbol("TCP_CLOSE")!,
+  "CLOSE-WAIT": symbol("TCP_CLOSE_WAIT")!,
+  "LAST-ACK": symbol("TCP_LAST_ACK")!,
+  LISTEN: symbol("TCP_LISTEN")!,
+  CLOSING: symbol("TCP_CLOSING")!,
+};

@@ -1,0 +1,85 @@
+import type { Engine } from "#driver/engine";
+import type { Address } from "#ip/address";
+import type { ActiveOpenOptions, PassiveOpenOptions, Stack } from "#stack/stack";
+import { PassiveOpen } from "#tcp/words/passive-open";
+import type { Tcb } from "#tcp/words/tcb";
+import type { SimNode } from "./node.ts";
+import type { Simulation } from "./simulation.ts";
+
+/** An application's end of one connection. */
+export interface Application {
+  /** Something happened: `events` are EVENT_* bits. The application may call the stack; the host wakes it afterwards. */
+  onEvents(tcb: Tcb, events: number): void;
+}
+
+/** A stack in a simulation together with its applications: tells each of them what happens to its connection. */
+export class SimHost {
+  readonly name: string;
+  readonly node: SimNode;
+  #stack: Stack;
+  readonly #accepting = new Map<PassiveOpen, (tcb: Tcb) => Application>();
+
+  /** @param engine what the simulation drives in place of the stack itself: the stack with something around it. */
+  constructor(sim: Simulation, name: string, stack: Stack, engine: Engine = stack) {
+    this.name = name;
+    this.#stack = stack;
+    this.node = sim.node(name, engine);
+    this.node.onEvents = () => this.#drain();
+  }
+
+  get stack(): Stack {
+    return this.#stack;
+  }
+
+  /** Active OPEN. Throws CallError, as `Stack.connect`. */
+  connect(remote: Address, port: number, application: Application, options: ActiveOpenOptions = {}): Tcb {
+    const tcb = this.#stack.connect(remote, port, options, this.node.now());
+    tcb.user = application;
+    this.node.wake();
+    return tcb;
+  }
+
+  /** Passive OPEN: every connection gets an application from `accept`. Throws CallError. */
+  listen(port: number, accept: (tcb: Tcb) => Application, options: PassiveOpenOptions = {}): PassiveOpen {
+    const listener = this.#stack.listen(port, options);
+    this.#accepting.set(listener, accept);
+    return listener;
+  }
+
+  unlisten(listener: PassiveOpen): void {
+    this.#accepting.delete(listener);
+    this.#stack.unlisten(listener, this.node.now());
+    this.node.wake();
+  }
+
+  /** The machine reboots: another stack, no applications. */
+  restart(stack: Stack, engine: Engine = stack): void {
+    this.#stack = stack;
+    this.#accepting.clear();
+    this.node.restart(engine);
+    this.node.onEvents = () => this.#drain();
+  }
+
+  #drain(): void {
+    const stack = this.#stack;
+    for (let who = stack.nextEvent(); who !== undefined; who = stack.nextEvent()) {
+      if (who instanceof PassiveOpen) this.#accept(who);
+      else this.#tell(who);
+    }
+  }
+
+  #accept(listener: PassiveOpen): void {
+    const accept = this.#accepting.get(listener);
+    for (let tcb = this.#stack.accept(listener); tcb !== null; tcb = this.#stack.accept(listener)) {
+      if (accept === undefined) continue;
+      tcb.user = accept(tcb);
+      this.#tell(tcb);
+    }
+  }
+
+  #tell(tcb: Tcb): void {
+    const { events } = tcb;
+    tcb.events = 0;
+    (tcb.user as Application | null)?.onEvents(tcb, events);
+  }
+}

@@ -1,0 +1,117 @@
+import { AssertionError } from "#base/assert";
+import { Counters } from "#base/counters";
+import { mark } from "#base/mark";
+import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
+import type { Slab } from "#base/slab";
+import type { TooBig } from "#device/impair";
+import { LINK_TOO_BIG } from "#device/link-marks";
+import type { Engine } from "#driver/engine";
+import type { Host } from "#socket/types";
+import type { Actor, Kernel, Receiver } from "./actor.ts";
+import { Routes } from "./routes.ts";
+import type { Wire } from "./wire.ts";
+
+export const SIM_NO_ROUTE = mark("sim.no-route", "no route to the destination in the simulation");
+
+/** Turns between a stack and its application at one moment before we say that they will never come to rest. */
+const TURNS_MAX = 10_000;
+
+/** A stack in a simulation. */
+export class SimNode implements Actor, Receiver, Host {
+  readonly id: number;
+  readonly name: string;
+  readonly counters = new Counters();
+  readonly routes = new Routes<Wire>();
+  readonly rx = new Packet();
+  rxO = 0;
+  onEvents: (() => void) | null = null;
+  readonly now: () => number;
+  readonly #kernel: Kernel;
+  readonly #tx = new Packet();
+  readonly #reply = new Packet();
+  readonly #tooBig: TooBig | undefined;
+  #engine!: Engine;
+  #woken = false;
+
+  constructor(kernel: Kernel, id: number, name: string, engine: Engine, tooBig: TooBig | undefined) {
+    this.id = id;
+    this.name = name;
+    this.#kernel = kernel;
+    this.#tooBig = tooBig;
+    this.now = () => kernel.now;
+    this.restart(engine);
+  }
+
+  get engine(): Engine {
+    return this.#engine;
+  }
+
+  get slab(): Slab {
+    return this.#engine.slab;
+  }
+
+  /** The machine reboots: another stack takes its place, which knows nothing of what is still in the net. */
+  restart(engine: Engine): void {
+    this.#engine = engine;
+    this.onEvents = null;
+    // One region for packets that arrive, one for the ICMP errors of its own wires.
+    this.rxO = engine.slab.reserve(2 * (HEADROOM + PACKET_MAX)) + HEADROOM;
+    this.wake();
+  }
+
+  wake(): void {
+    this.#woken = true;
+    this.#kernel.arm(this.id, this.#kernel.now);
+  }
+
+  nextDeadline(): number {
+    return this.#woken ? this.#kernel.now : this.#engine.nextDeadline();
+  }
+
+  act(now: number): void {
+    this.settle(now);
+  }
+
+  arrive(now: number): void {
+    this.#engine.input(this.rx, now);
+  }
+
+  /** Timers, then packets out, then the application, until nobody has anything more to say. */
+  settle(now: number): void {
+    const engine = this.#engine;
+    this.#woken = false;
+    if (engine.nextDeadline() <= now) engine.advance(now);
+    for (let turns = 0; ; turns++) {
+      // Not assert: its message would be a string per packet.
+      if (turns === TURNS_MAX)
+        throw new AssertionError(`${this.name} and its application do not come to rest at ${now} us`);
+      this.#transmit(now);
+      if (this.onEvents === null || !engine.hasEvents()) break;
+      this.#kernel.told();
+      this.onEvents();
+      if (engine !== this.#engine) return;
+    }
+    this.#kernel.arm(this.id, engine.nextDeadline());
+  }
+
+  #transmit(now: number): void {
+    const engine = this.#engine;
+    const tx = this.#tx;
+    for (;;) {
+      tx.clear();
+      if (!engine.poll(tx, now)) return;
+      const wire = this.routes.lookup(engine.slab.view, tx.o, tx.n);
+      if (wire === undefined) this.counters.count(SIM_NO_ROUTE);
+      else if (wire.offer(engine.slab, tx, now) === LINK_TOO_BIG && wire.link.profile.mtuIcmp)
+        this.#tellTooBig(wire, now);
+    }
+  }
+
+  /** As if the first router answered at once. */
+  #tellTooBig(wire: Wire, now: number): void {
+    const reply = this.#reply;
+    reply.clear();
+    reply.o = this.rxO + PACKET_MAX + HEADROOM;
+    if (this.#tooBig?.(this.slab, this.#tx, wire.link.mtu, reply)) this.#engine.input(reply, now);
+  }
+}

@@ -86,9 +86,9 @@ test("times are told as people read them", () => {
     expected: 220,
     ended: [result("a")],
     total: 9,
-    running: [job("test/tcp/rack.test.ts")],
+    running: [job("test/tcp/loss/rack.test.ts")],
   };
-  expect(progressLine(standing)).toBe("1:15 of about 3:40   1 of 9 files   2 passed, 0 failed   tcp/rack");
+  expect(progressLine(standing)).toBe("1:15 of about 3:40   1 of 9 files   2 passed, 0 failed   tcp/loss/rack");
   // It does not go on to promise what did not come true.
   expect(progressLine({ ...standing, seconds: 221 })).toStartWith("3:41   1 of 9");
 });

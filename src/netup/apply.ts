@@ -4,7 +4,7 @@ import { commandText, type System, sysctlPath, sysctlText } from "./run.ts";
 import type { Ledger } from "./state.ts";
 import type { Action, Step } from "./step.ts";
 
-/** What an action is as a person would type it. */
+/** The command a person would type for this action. */
 export function actionText(action: Action): string {
   if ("run" in action) return commandText(action.run);
   if ("sysctl" in action) return `sysctl -w ${sysctlText(action.sysctl)}=${action.value}`;
@@ -12,7 +12,7 @@ export function actionText(action: Action): string {
   return commandText([binary, ...(table === "filter" ? [] : ["-t", table]), "-I", chain, ...spec]);
 }
 
-/** Does all steps, or none: the first that fails has everything before it undone, and is thrown as a NetupError. */
+/** Does all steps or none: if a step fails, the steps before it are undone and a NetupError is thrown. */
 export function apply(system: System, steps: readonly Step[], ledger: Ledger): void {
   const made: Change[] = [];
   for (const step of steps) {
@@ -32,7 +32,7 @@ export function apply(system: System, steps: readonly Step[], ledger: Ledger): v
 
 function withAftermath(error: unknown, stuck: readonly string[]): unknown {
   if (!(error instanceof NetupError)) return error;
-  const aftermath = stuck.length === 0 ? "nothing was left changed" : `could not be undone: ${stuck.join("; ")}`;
+  const aftermath = stuck.length === 0 ? "all changes were undone" : `could not be undone: ${stuck.join("; ")}`;
   return new NetupError(error.exitCode, error.message, `${error.why} (${aftermath})`, error.fix);
 }
 
@@ -40,13 +40,13 @@ function applyStep(system: System, step: Step, ledger: Ledger, made: Change[]): 
   const change = step.change === null ? null : prepared(system, step.change);
   if (change !== null && isDone(system, change)) return;
   if (change !== null) {
-    // Recorded earlier (and undone by somebody since): it is made again, and stays in the ledger if this run fails.
+    // Recorded by an earlier netup and undone by somebody since. Make it again, and keep the record if this run fails.
     if (ledger.record(change)) made.push(change);
   }
   for (const action of step.actions) perform(system, step, action);
 }
 
-/** The change with what only the moment itself can say: the value before. */
+/** The change, with the value that the sysctl has right before it is set. */
 function prepared(system: System, change: Change): Change {
   if (change.what !== "sysctl") return change;
   return { ...change, before: system.read(sysctlPath(change.key)) };
@@ -92,12 +92,13 @@ function failure(step: Step, action: Action, why: string): NetupError {
 
 function hint(why: string, denied: boolean): string {
   if (/EROFS|read-only/i.test(why)) return "this is a container with a read-only /proc/sys: start it with --privileged";
-  if (/TUNSETOWNER/.test(why)) return "this user namespace knows no such user: name another, --user root for none";
+  if (/TUNSETOWNER/.test(why))
+    return "the user does not exist in this user namespace: use --user NAME, or --user root for root only";
   if (/inappropriate ioctl/i.test(why))
-    return "/dev/net/tun is no TUN driver here: remove it, then sudo mknod /dev/net/tun c 10 200";
-  if (/ENOENT|no such (?:file|device)/i.test(why)) return "sudo modprobe tun, and see that /proc is mounted";
+    return "/dev/net/tun is not the TUN driver: remove it, then sudo mknod /dev/net/tun c 10 200";
+  if (/ENOENT|no such (?:file|device)/i.test(why)) return "sudo modprobe tun, and check that /proc is mounted";
   if (denied) return "run it as root with CAP_NET_ADMIN: sudo, or --cap-add NET_ADMIN for a container";
   if (/not supported|unknown|could not process rule/i.test(why))
-    return "this kernel lacks a module: uname -r; sudo modprobe nf_tables nft_ct nft_fib_inet";
-  return "see what `status` says, then try again";
+    return "a kernel module is missing: sudo modprobe nf_tables nft_ct nft_fib_inet";
+  return "run `tcpnet status` to see what is set up, then try again";
 }

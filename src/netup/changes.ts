@@ -2,9 +2,9 @@ import { type Link, readLinks, zoneOf } from "./facts.ts";
 import type { Owner } from "./options.ts";
 import { type System, sysctlPath, sysctlText } from "./run.ts";
 
-/** The alias that marks a device as ours: it is in the kernel, so it is found without any file of ours. */
+/** The alias that marks a device as ours. The kernel keeps it, so we find the device even without the state file. */
 export const ALIAS = "tcpnet:v1:";
-/** A device that was there before us, taken with --force: never deleted. */
+/** Marks a device that existed before netup and was adopted with --force: netdown never deletes it. */
 export const ALIAS_ADOPTED = `${ALIAS}adopted`;
 
 /** A TUN device that we created, and for whom. */
@@ -14,7 +14,7 @@ export interface LinkChange {
   readonly owner: Owner | null;
 }
 
-/** A device that we adopted, as it was before. */
+/** A device that netup adopted, with its settings from before. */
 export interface AdoptedChange {
   readonly what: "adopted";
   readonly name: string;
@@ -25,7 +25,7 @@ export interface AdoptedChange {
 export interface SysctlChange {
   readonly what: "sysctl";
   readonly key: string;
-  /** null until it is applied. */
+  /** null until the change is applied. */
   readonly before: string | null;
   readonly after: string;
   /** Keys that the kernel rewrites by itself when this one changes, with their values before. */
@@ -55,7 +55,7 @@ export interface ZoneChange {
   readonly after: string;
 }
 
-/** One thing that netup changed, with all that its undoing needs. Kept in the state file. */
+/** One change that netup made, with everything needed to undo it. Kept in the state file. */
 export type Change = LinkChange | AdoptedChange | SysctlChange | TableChange | RuleChange | ZoneChange;
 
 /** Two changes of the same thing have the same key. */
@@ -76,19 +76,19 @@ export function changeKey(change: Change): string {
 }
 
 /**
- * restored: it is as it was. gone: it was away already. left: somebody else changed it since, so it stays as it is.
- * failed: it could not be undone and is still in the state file.
+ * restored: it has its old value again. gone: it no longer existed. left: somebody else changed it since, so netdown does not touch it.
+ * failed: undoing it failed, and it stays in the state file.
  */
 export type Outcome = "restored" | "gone" | "left" | "failed";
 
 export interface Undone {
   readonly change: Change;
   readonly outcome: Outcome;
-  /** What was done, or why not, in words. */
+  /** What was done, or why nothing was done, for people. */
   readonly text: string;
 }
 
-/** Undoes one change, but only where the present value is still the one that we set. */
+/** Undoes one change if the present value is still the one that netup set. */
 export function undo(system: System, change: Change): Undone {
   const done = (outcome: Outcome, text: string): Undone => ({ change, outcome, text });
   switch (change.what) {
@@ -131,8 +131,8 @@ function undoLink(system: System, change: LinkChange, done: Done): Undone {
 }
 
 /**
- * Whether the device is as the recorded change left it when netup was killed after it made the device, and before it marked
- * it: for that owner, and otherwise untouched.
+ * Whether netup was killed after it made this device and before it set the alias. Such a device has the recorded owner and
+ * nothing else set.
  */
 export function isHalfMade(link: Link, { owner }: LinkChange): boolean {
   const sameOwner = owner === null ? link.owner === null : [owner.name, `${owner.uid}`].includes(link.owner ?? "");
@@ -154,7 +154,7 @@ function undoAdopted(system: System, change: AdoptedChange, done: Done): Undone 
     const ran = system.run(argv);
     if (ran.code !== 0) return done("failed", `${argv.join(" ")}: ${ran.err}`);
   }
-  return done("restored", `device ${name} given back`);
+  return done("restored", `device ${name} has its old settings again`);
 }
 
 function undoSysctl(system: System, change: SysctlChange, done: Done): Undone {
@@ -163,7 +163,7 @@ function undoSysctl(system: System, change: SysctlChange, done: Done): Undone {
   const name = sysctlText(key);
   if (now === null) return done("gone", name);
   if (before === null || now === before) return done("gone", `${name} is ${now}`);
-  if (now !== after) return done("left", `${name} is ${now}: somebody else set it since`);
+  if (now !== after) return done("left", `${name} is ${now}: somebody else changed it since`);
   try {
     system.write(sysctlPath(key), before);
     for (const [other, value] of Object.entries(change.also)) {
@@ -185,7 +185,7 @@ function undoRule(system: System, change: RuleChange, done: Done): Undone {
   return finish(system, rule("-D"), `${text} removed`, done);
 }
 
-/** firewalld's own codes for "it is not there" (ZONE_CONFLICT is another matter). */
+/** firewalld's codes for "not bound to this zone" (ZONE_CONFLICT means something else). */
 const UNKNOWN_INTERFACE = 17;
 
 function undoZone(system: System, change: ZoneChange, done: Done): Undone {
@@ -193,38 +193,38 @@ function undoZone(system: System, change: ZoneChange, done: Done): Undone {
   if (system.run(["firewall-cmd", "--state"]).code !== 0) return done("gone", `firewalld is not running`);
   const zone = zoneOf(system, name);
   if (zone === null) return done("gone", `firewalld zone of ${name}`);
-  if (zone !== after) return done("left", `firewalld has ${name} in ${zone}: somebody else put it there`);
+  if (zone !== after) return done("left", `firewalld has ${name} in zone ${zone}: somebody else changed it since`);
   const back = before === null ? `--zone=${after}` : `--zone=${before}`;
   const verb = before === null ? `--remove-interface=${name}` : `--change-interface=${name}`;
   const ran = system.run(["firewall-cmd", back, verb]);
   if (ran.code === 0 || ran.code === UNKNOWN_INTERFACE) {
     return done(
       "restored",
-      `firewalld: ${name} ${before === null ? `out of zone ${after}` : `back in zone ${before}`}`,
+      `firewalld: ${name} ${before === null ? `removed from zone ${after}` : `moved back to zone ${before}`}`,
     );
   }
   return done("failed", `firewall-cmd ${back} ${verb}: ${ran.err || `exit ${ran.code}`}`);
 }
 
-/** What undoing it would do, in words. */
+/** What undoing the change would do, for the dry run. */
 export function undoText(change: Change): string {
   switch (change.what) {
     case "link":
       return `device ${change.name}: delete`;
     case "adopted":
-      return `device ${change.name}: give back`;
+      return `device ${change.name}: restore its old settings`;
     case "sysctl":
-      return `${sysctlText(change.key)}: back to ${change.before ?? "what it was"}`;
+      return `${sysctlText(change.key)}: set back to ${change.before ?? "its old value"}`;
     case "table":
       return `nft table ${change.family} ${change.name}: delete`;
     case "rule":
       return `${change.binary} ${change.table} ${change.chain}: remove ${ruleText(change.spec)}`;
     case "zone":
-      return `firewalld: ${change.name} out of zone ${change.after}`;
+      return `firewalld: remove ${change.name} from zone ${change.after}`;
   }
 }
 
-/** "tun0 → tun1" of a rule that names both. */
+/** "tun0 → tun1" for a rule that names both interfaces. */
 export function ruleText(spec: readonly string[]): string {
   const from = spec[spec.indexOf("-i") + 1];
   const to = spec.includes("-o") ? spec[spec.indexOf("-o") + 1] : spec[spec.indexOf("-d") + 1];

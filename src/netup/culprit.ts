@@ -6,14 +6,14 @@ import type { Finding } from "./step.ts";
 import { filterOwner } from "./xtables.ts";
 
 /**
- * ICMP errors that firewalls send (port unreachable, prohibited, and their likes of IPv6): a kernel that forwards has no
- * reason of its own for any of them.
+ * ICMP errors that only firewalls send for a forwarded packet: port unreachable, prohibited, and the same of IPv6. The
+ * kernel's own forwarding code sends none of them.
  */
 const REJECTIONS = ["3/2", "3/3", "3/9", "3/10", "3/13", "1/1", "1/4", "1/5", "1/6"];
 
 /**
- * Names what kept a probe from arriving, by the counters that moved while it was sent (each case was measured with
- * the packets themselves: what the kernel counts, and what it does not).
+ * Names what dropped a probe, by the kernel counters that moved while it was sent. Each case was measured: for each way
+ * to drop a packet, which counters the kernel raises.
  */
 export function explain(facts: Facts, settings: Settings, trial: Trial): Finding {
   const { from, to, sent, icmp } = trial;
@@ -30,16 +30,17 @@ export function explain(facts: Facts, settings: Settings, trial: Trial): Finding
   }
   if (moved("TcpExt.IPReversePathFilter")) {
     const fix = `sysctl -w net.ipv4.conf.${from}.rp_filter=0`;
-    return fail(`the reverse path filter dropped it: its source is not routed through ${from}`, fix);
+    return fail(`the reverse path filter dropped it: the route to its source does not lead through ${from}`, fix);
   }
   if (moved(trial.family === 4 ? "Ip.ForwDatagrams" : "Ip6.OutForwDatagrams") && !moved(`${to}.tx`)) {
     return { ...fail("", ""), ...dropped(facts, settings) };
   }
-  if (icmp !== null) return fail(`the kernel answered with ICMP ${icmp}`, "see what `status` says");
+  if (icmp !== null)
+    return fail(`the kernel answered with ICMP ${icmp}`, `${settings.program} status shows what is set up`);
   if (moved(`${group}.InReceives`)) {
     return { ...fail("", ""), ...beforeRouting(facts, settings) };
   }
-  return fail(`no packet came in at all: ${from} is down, or was taken away`, `ip link show ${from}`);
+  return fail(`no packet came in at all: ${from} is down or was removed`, `ip link show ${from}`);
 }
 
 type Cause = Pick<Finding, "why" | "fix">;
@@ -47,13 +48,13 @@ type Cause = Pick<Finding, "why" | "fix">;
 function rejected(facts: Facts, settings: Settings, icmp: string): Cause {
   if (facts.firewalld !== null) {
     const fix = `sudo firewall-cmd --get-active-zones; then sudo ${settings.program} netup`;
-    return { why: `a firewall rejected it (ICMP ${icmp}): firewalld, by the zone of the interface`, fix };
+    return { why: `firewalld rejected it (ICMP ${icmp}) because of the zone of the interface`, fix };
   }
   const { why, fix } = dropped(facts, settings);
   return { why: why.replace("dropped", `rejected (ICMP ${icmp})`), fix };
 }
 
-/** The kernel began to forward it, and it never left: a chain of the forward hook. */
+/** The kernel began to forward the packet but did not send it: a chain of the forward hook dropped it. */
 function dropped(facts: Facts, settings: Settings): Cause {
   const names = settings.sides.map((side) => side.name);
   const foreign = foreignChains(facts, settings);
@@ -61,17 +62,17 @@ function dropped(facts: Facts, settings: Settings): Cause {
   if (first !== undefined) {
     const how = first.policy === "drop" ? "policy drop" : "one of its rules";
     const where = `table ${first.family} ${first.table}, chain ${first.name}, ${how}`;
-    return { why: `it was routed, and then dropped by nft ${where}`, fix: acceptLine(first, names) };
+    return { why: `it was routed, then dropped by nft ${where}`, fix: acceptLine(first, names) };
   }
   const filter = facts.filters.find((each) => each.policies.FORWARD === "DROP") ?? facts.filters[0];
   if (filter !== undefined) {
     const fix = `sudo ${filter.binary} -v -L FORWARD; then sudo ${settings.program} netup`;
-    return { why: `it was routed, and then dropped by ${filterOwner(filter)}, chain FORWARD`, fix };
+    return { why: `it was routed, then dropped by ${filterOwner(filter)}, chain FORWARD`, fix };
   }
-  return { why: "it was routed, and then dropped by a firewall that could not be seen", fix: "sudo nft monitor trace" };
+  return { why: "it was routed, then dropped by a firewall that netup cannot inspect", fix: "sudo nft monitor trace" };
 }
 
-/** It came in, and nothing else was counted. */
+/** The packet came in, and no other counter moved. */
 function beforeRouting(facts: Facts, settings: Settings): Cause {
   const { ruleset } = facts;
   const own = settings.sides.map((side) => side.name);
@@ -84,9 +85,9 @@ function beforeRouting(facts: Facts, settings: Settings): Cause {
     if (suspect !== undefined) {
       const where = `${suspect.family} ${suspect.table} ${suspect.name}`;
       const fix = `sudo nft 'insert rule ${where} iifname { ${own.map((name) => `"${name}"`).join(", ")} } accept'`;
-      return { why: `it came in and went no further: nft chain ${where} drops before routing`, fix };
+      return { why: `it came in, then nft chain ${where} dropped it before routing`, fix };
     }
   }
-  const why = "it came in and went no further: dropped before routing, or its source is an address of this machine";
+  const why = "it came in, then was dropped before routing, or its source is an address of this machine";
   return { why, fix: "ip addr; sudo nft monitor trace" };
 }

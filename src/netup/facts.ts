@@ -2,13 +2,13 @@ import { type Ruleset, readRuleset } from "./nft.ts";
 import { type System, sysctlPath } from "./run.ts";
 import { readFilter, type XtFilter } from "./xtables.ts";
 
-/** A link as the kernel has it now. */
+/** A network interface as the kernel reports it. */
 export interface Link {
   readonly name: string;
-  /** "tun", "tap", or another kind, or "" for a device of hardware. */
+  /** "tun", "tap" or another kind; "" for hardware. */
   readonly kind: string;
   readonly alias: string;
-  /** Who may open it without privileges: a name, or a number where it has none; null for root only. */
+  /** The user who may open it without privileges: a name, or a number if the user has no name; null for root only. */
   readonly owner: string | null;
   readonly up: boolean;
   /** A program holds it open. */
@@ -20,7 +20,7 @@ export interface Link {
   readonly tx: Traffic;
 }
 
-/** Seen from the kernel: rx is what programs wrote into the TUN. */
+/** Counted by the kernel: rx is what programs wrote into the TUN. */
 export interface Traffic {
   readonly packets: number;
   readonly bytes: number;
@@ -38,35 +38,35 @@ export interface Route {
 
 export type Tool = "ip" | "nft" | "iptables" | "firewall-cmd" | "ufw" | "nmcli";
 
-/** What can be known of a part of the machine: itself, that it is absent (null), or that root alone sees it. */
+/** A fact about the machine: the thing itself, null if it is absent, "unknown" if only root can see it. */
 export type Seen<T> = T | null | "unknown";
 
-/** Everything that a decision of netup rests on. */
+/** Everything that netup's decisions depend on. */
 export interface Facts {
   readonly kernel: string;
   readonly bootId: string;
-  /** CAP_NET_ADMIN and uid 0: the tools we call have no more than we have. */
+  /** CAP_NET_ADMIN and uid 0. The tools we call have no more privileges than we have. */
   readonly privileged: boolean;
-  /** Mode bits of /dev/net/tun; null where it does not exist. */
+  /** Mode bits of /dev/net/tun; null if it does not exist. */
   readonly tunMode: number | null;
   readonly tools: Readonly<Record<Tool, boolean>>;
   readonly links: readonly Link[];
   readonly routes: readonly Route[];
-  /** By key in slash form; what could not be read is not there. */
+  /** By key in slash form. Keys that could not be read are absent. */
   readonly sysctl: Readonly<Record<string, string>>;
   readonly ruleset: Seen<Ruleset>;
-  /** Filter tables of iptables that exist, each with the binary that owns it. */
+  /** The existing filter tables of iptables, each with the binary that manages it. */
   readonly filters: readonly XtFilter[];
-  /** False where a table of legacy iptables might be there and could not be seen. */
+  /** False if a table of legacy iptables may exist but could not be read. */
   readonly filtersKnown: boolean;
-  /** Zone by interface (null: none), where firewalld runs. */
+  /** firewalld's zone of each interface (null: none). */
   readonly firewalld: Seen<Readonly<Record<string, string | null>>>;
   readonly networkManager: boolean;
 }
 
 const CAP_NET_ADMIN = 12;
 
-/** Looks; changes nothing. `names` are the devices in question, which need not exist. */
+/** Reads the state of the machine and changes nothing. The devices in `names` need not exist. */
 export function detect(system: System, names: readonly string[]): Facts {
   const privileged = isPrivileged(system);
   const tools: Record<Tool, boolean> = {
@@ -108,7 +108,7 @@ function modeOf(system: System, path: string): number | null {
   return ran.code === 0 ? Number.parseInt(ran.out, 8) : null;
 }
 
-/** Shapes of `ip -j`: only what is read here. */
+/** The fields of the output of `ip -j` that are read here. */
 interface IpLink {
   ifname: string;
   flags: string[];
@@ -222,8 +222,8 @@ function detectRuleset(system: System, tools: Record<Tool, boolean>, privileged:
 }
 
 /**
- * Which binary speaks to which flavour: iptables-nft and iptables-legacy where both are installed, else the plain name,
- * which says in its version what it is.
+ * The binary for a flavour of iptables: iptables-nft or iptables-legacy if installed, else plain iptables if its version
+ * output names this flavour.
  */
 export function binaryOf(system: System, flavour: "nft" | "legacy", family: 4 | 6): string | null {
   const plain = family === 4 ? "iptables" : "ip6tables";
@@ -234,7 +234,7 @@ export function binaryOf(system: System, flavour: "nft" | "legacy", family: 4 | 
 }
 
 /**
- * Asks only about tables that exist: showing the legacy filter table would create it, and with it a hook on every packet.
+ * Asks only about tables that exist: listing the legacy filter table would create it, and with it a hook on every packet.
  * `nft list ruleset` does not show legacy tables, /proc/net/ip_tables_names does.
  */
 function detectFilters(
@@ -259,7 +259,7 @@ function detectFilters(
       const ran = binary === null ? null : system.run([binary, "-w", "5", "-v", "-S"]);
       const filter = ran === null ? null : readFilter(binary!, flavour, family, ran);
       if (filter !== null) filters.push(filter);
-      // A native nft table of that name is not iptables' own: it stays among the nft chains, as a foreign one.
+      // A native nft table of that name does not belong to iptables: it is listed with the foreign nft chains.
       else if (flavour === "legacy") filtersKnown = false;
     }
   }
@@ -282,7 +282,7 @@ function detectFirewalld(
   return zones;
 }
 
-/** The zone that firewalld has the interface in now; null for none of its own. */
+/** The zone that firewalld has bound the interface to; null for none. */
 export function zoneOf(system: System, name: string): string | null {
   const ran = system.run(["firewall-cmd", `--get-zone-of-interface=${name}`]);
   return ran.code === 0 ? ran.out.trim() : null;

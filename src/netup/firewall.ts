@@ -12,9 +12,9 @@ interface Part {
 }
 
 /**
- * Untracking and trust belong together: a stateful firewall that lets established connections through never knows an
- * untracked one, so untracking without trust would break what worked. And an accept in a table of our own opens nothing:
- * a packet must pass every chain of the hook. So the trust goes into each firewall that may drop, in its own way.
+ * Untracking needs trust: a stateful firewall that lets only established connections through would drop every untracked
+ * packet. An accept rule in a table of our own is not enough, since a packet must pass every chain of the hook. So each
+ * firewall that may drop the packets gets a rule or a zone binding.
  */
 export function untrackAndTrust(facts: Facts, settings: Settings, uplink: string | null): Part {
   const parts = [
@@ -27,7 +27,7 @@ export function untrackAndTrust(facts: Facts, settings: Settings, uplink: string
   return { steps: parts.flatMap((part) => part.steps), findings: parts.flatMap((part) => part.findings) };
 }
 
-/** The zone of firewalld that accepts everything. A zone of our own would need a reload, which drops everyone's runtime rules. */
+/** firewalld's zone that accepts everything. A new zone would need a reload, which deletes all runtime rules. */
 export const ZONE = "trusted";
 
 function firewalld(facts: Facts, settings: Settings): Part {
@@ -38,12 +38,12 @@ function firewalld(facts: Facts, settings: Settings): Part {
     .map(({ name }) => ({
       kind: "trust",
       subject: name,
-      title: `firewalld is running → zone ${ZONE}, runtime only`,
+      title: `firewalld is running → put into zone ${ZONE} until its next reload`,
       actions: [{ run: ["firewall-cmd", `--zone=${ZONE}`, `--change-interface=${name}`] }],
       change: { what: "zone", name, before: zones[name] ?? null, after: ZONE },
     }));
-  const fix = `after it: sudo ${settings.program} netup`;
-  const forget = "`firewall-cmd --reload` forgets what is bound at run time";
+  const fix = `run this after a reload: sudo ${settings.program} netup`;
+  const forget = "`firewall-cmd --reload` removes zone bindings made at run time";
   return {
     steps,
     findings: [{ level: "note", what: "firewalld trusts the devices until its next reload", why: forget, fix }],
@@ -63,15 +63,15 @@ function iptables(facts: Facts, settings: Settings, filter: XtFilter, uplink: st
   const steps = specs
     .filter((spec) => !hasRule(filter, chain, spec))
     .map((spec) =>
-      insertStep("trust", `${owner} → one rule at the head of ${chain}`, filter.binary, "filter", chain, spec),
+      insertStep("trust", `${owner} → insert one rule at the head of ${chain}`, filter.binary, "filter", chain, spec),
     );
   const findings: Finding[] = owner.startsWith("ufw")
     ? [
         {
           level: "note",
           what: "ufw lets the lab through until netdown or the next boot",
-          why: "the rules are inserted at run time; ufw's own files stay as they are",
-          fix: `to keep it: sudo ufw route allow in on ${a} out on ${b}; sudo ufw route allow in on ${b} out on ${a}`,
+          why: "the rules are inserted at run time; ufw's own files are not changed",
+          fix: `to keep them: sudo ufw route allow in on ${a} out on ${b}; sudo ufw route allow in on ${b} out on ${a}`,
         },
       ]
     : [];
@@ -91,7 +91,7 @@ function insertStep(
   return { kind, subject, title, actions: [{ insert: rule }], change: { what: "rule", ...rule } };
 }
 
-/** Chains of the forward hook that may drop and belong to nobody we know how to talk to. */
+/** Chains of the forward hook that may drop packets and that netup does not know how to edit. */
 export function foreignChains(facts: Facts, settings: Pick<Settings, "v6">): NftChain[] {
   const { ruleset } = facts;
   if (ruleset === null || ruleset === "unknown") return [];
@@ -102,7 +102,7 @@ export function foreignChains(facts: Facts, settings: Pick<Settings, "v6">): Nft
   const isKnown = ({ family, table, name }: NftChain) =>
     (table === TABLE && family === TABLE_FAMILY) ||
     (table === "firewalld" && facts.firewalld !== null) ||
-    // In the same table there may be base chains by other hands, under other names.
+    // Other programs may have base chains under other names in the same table.
     (name === "FORWARD" && byIptables.some((each) => each === `${family} ${table}`));
   return ruleset.chains.filter(
     (chain) =>
@@ -110,13 +110,13 @@ export function foreignChains(facts: Facts, settings: Pick<Settings, "v6">): Nft
   );
 }
 
-/** The line that opens a foreign chain for the lab: the owner of the chain adds it, we never do. */
+/** The command that opens a foreign chain for the lab. netup prints it and never runs it. */
 export function acceptLine(chain: NftChain, names: readonly string[]): string {
   const lab = `{ ${names.map((name) => `"${name}"`).join(", ")} }`;
   return `sudo nft 'insert rule ${chain.family} ${chain.table} ${chain.name} iifname ${lab} oifname ${lab} accept'`;
 }
 
-/** Only what drops by policy is told beforehand; single rules are suspects where the probe does not arrive. */
+/** Warns only of chains whose policy is drop. Single rules are reported only if the probe does not arrive. */
 function foreign(facts: Facts, settings: Settings): Part {
   const names = settings.sides.map((side) => side.name);
   const findings: Finding[] = foreignChains(facts, settings)
@@ -124,7 +124,7 @@ function foreign(facts: Facts, settings: Settings): Part {
     .map((chain) => ({
       level: "warn",
       what: `nft table ${chain.family} ${chain.table}, chain ${chain.name} has policy drop`,
-      why: "it is not ours to edit, and no other table can accept on its behalf",
+      why: "netup does not edit the tables of others, and no other table can overrule it",
       fix: acceptLine(chain, names),
     }));
   return { steps: [], findings };
@@ -135,13 +135,13 @@ function unseen(facts: Facts): Part {
   if (!facts.privileged) {
     findings.push({
       level: "note",
-      what: "the firewall is unknown",
-      why: "only root sees its rules",
-      fix: "the same with sudo",
+      what: "the firewall rules are unknown",
+      why: "only root can read them",
+      fix: "run the same command with sudo",
     });
   } else if (facts.ruleset === "unknown" || facts.firewalld === "unknown" || !facts.filtersKnown) {
     const part = facts.ruleset === "unknown" ? "nft" : facts.firewalld === "unknown" ? "firewalld" : "legacy iptables";
-    const why = "it is there, but did not say what its rules are";
+    const why = "it is installed, but its rules could not be read";
     findings.push({ level: "warn", what: `the rules of ${part} are unknown`, why, fix: "" });
   }
   return { steps: [], findings };
@@ -158,25 +158,25 @@ function untrack(facts: Facts, settings: Settings, uplink: string | null): Part 
   const step: Step = {
     kind: "notrack",
     subject: `${a} ⇄ ${b}`,
-    title: `untracked, in a table of our own${masquerade}`,
+    title: `connection tracking off, in our own nft table${masquerade}`,
     actions: [{ run: ["nft", "-j", "-f", "-"], stdin: tableText(settings, uplink) }],
     change: { what: "table", family: TABLE_FAMILY, name: TABLE },
   };
   return { steps: [step], findings: [] };
 }
 
-/** Without nft: the raw table of iptables, by destination so that other traffic of the devices stays tracked. */
+/** Without nft: rules in iptables' raw table. They match by destination, so that other traffic stays tracked. */
 function untrackByIptables(facts: Facts, settings: Settings, uplink: string | null): Part {
   if (uplink !== null) throw usage("--uplink needs nft", "it is not installed", "sudo apt-get install nftables");
   const raw: Finding = {
     level: "note",
-    what: "nft is not installed: the raw table of iptables is used",
-    why: "it comes after the kernel put fragments together",
+    what: "nft is not installed: using the raw table of iptables",
+    why: "it sees packets only after the kernel has reassembled fragments",
     fix: "sudo apt-get install nftables",
   };
   if (!facts.tools.iptables) {
-    const why = "neither nft nor iptables is installed, so odd segments may be dropped by a firewall as invalid";
-    return { steps: [], findings: [{ ...raw, what: "the lab's traffic stays tracked", why }] };
+    const why = "neither nft nor iptables is installed; a firewall may drop unusual segments as invalid";
+    return { steps: [], findings: [{ ...raw, what: "connection tracking stays on for the lab's traffic", why }] };
   }
   const [a, b] = settings.sides;
   const steps = [
@@ -184,7 +184,11 @@ function untrackByIptables(facts: Facts, settings: Settings, uplink: string | nu
     [b, a],
   ].map(([from, to]) => {
     const match = ["-i", from!.name, "-d", `${to!.prefixes[0]!.subnet}`, "-m", "comment", "--comment", COMMENT];
-    return insertStep("notrack", "untracked", RAW_BINARY, "raw", "PREROUTING", [...match, "-j", "NOTRACK"]);
+    return insertStep("notrack", "connection tracking off", RAW_BINARY, "raw", "PREROUTING", [
+      ...match,
+      "-j",
+      "NOTRACK",
+    ]);
   });
   return { steps, findings: [raw] };
 }

@@ -22,9 +22,9 @@ const LOOK_MS = 50;
 const ROOT = 0;
 
 /**
- * One netup or netdown at a time. Answers how to let the next one once it is our turn. The kernel holds the lock, so nobody
- * waits for a program that was killed. Where no file can be made there can be no state either, and that is told in its
- * own words. Throws NetupError where the other does not end.
+ * Lets one netup or netdown run at a time. Waits for the lock and returns the function that releases it. The kernel releases
+ * the lock of a killed program. If the lock file cannot be made, the state file cannot be made either: that is reported
+ * when the state is saved. Throws NetupError if the other program does not end in time.
  */
 export function takeLock(): () => void {
   const until = performance.now() + WAIT_MS;
@@ -33,29 +33,29 @@ export function takeLock(): () => void {
     if (fd === null) return () => {};
     if (fd >= 0) {
       if (lockFile(fd) === 0 && isStillThere(fd)) return () => release(fd);
-      // Held by another one, or that one removed it meanwhile.
+      // Another program holds it, or has just removed the file.
       closeSync(fd);
     }
     if (performance.now() > until) {
       const why = `process ${holder()} holds ${LOCK_FILE}`;
-      throw notReady("another netup or netdown is at work", why, "wait for it, or end it if it does not move");
+      throw notReady("another netup or netdown is running", why, "wait for it, or end it if it hangs");
     }
     Bun.sleepSync(LOOK_MS);
   }
 }
 
-/** null where there can be no such file, -1 where another try may succeed. Throws NetupError where the folder is not root's alone. */
+/** null if the file cannot be made, -1 if another try may succeed. Throws NetupError if others than root may write to the folder. */
 function openLock(): number | null {
   const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
   try {
     mkdirSync(RUN_FOLDER, { recursive: true, mode: 0o755 });
     requireTrust();
-    // Whoever could open it could hold it, and hold us up.
+    // Anybody who can open the file can lock it and make us wait.
     return openSync(LOCK_FILE, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;
-    // ENOENT: another netdown removed the folder between the two.
+    // ENOENT: another netdown removed the folder after it was made.
     return code === "ENOENT" ? -1 : null;
   }
 }
@@ -64,9 +64,9 @@ function requireTrust(): void {
   const why = distrust(RUN_FOLDER, "folder", ROOT);
   if (why !== "")
     throw notReady(
-      `${RUN_FOLDER} is not root's alone`,
+      `others than root may write to ${RUN_FOLDER}`,
       why,
-      `see what lies there, and remove it: ls -la ${RUN_FOLDER}`,
+      `look at it and remove it: ls -la ${RUN_FOLDER}`,
     );
 }
 
@@ -87,12 +87,12 @@ function release(fd: number): void {
     unlinkSync(LOCK_FILE);
     rmdirSync(RUN_FOLDER);
   } catch {
-    // Something else lies in the folder.
+    // The folder is not empty.
   }
   closeSync(fd);
 }
 
-/** For people only: the number is of the holder's own process namespace. */
+/** For messages only: the number is valid in the holder's PID namespace. */
 function holder(): string {
   try {
     return readFileSync(LOCK_FILE, "utf8").trim() || "?";

@@ -14,7 +14,7 @@ type NetdownOptions = Pick<NetupOptions, "ifs" | "dryRun" | "program" | "system"
 
 interface Told {
   readonly key: string;
-  /** removed: a file that a killed program left. */
+  /** removed: a file left by a killed program. */
   readonly outcome: Outcome | "planned" | "removed";
   readonly text: string;
 }
@@ -22,17 +22,17 @@ interface Told {
 export interface NetdownResult {
   readonly schema: "tcpnet.netdown/1";
   readonly dryRun: boolean;
-  /** 0, or 3 where something could not be undone. */
+  /** 0, or 3 if something could not be undone. */
   readonly exitCode: number;
-  /** In the order of undoing; on a dry run what would be undone. */
+  /** In the order of undoing. In a dry run, what would be undone. */
   readonly undone: readonly Told[];
   readonly stateFile: string;
 }
 
 /**
- * Undoes what netup did, in reverse, and nothing else: each change only where what we set is still there. Goes by the state
- * file, and by what in the kernel bears our mark, so it works without the file too. A second call does nothing.
- * Throws NetupError where it may not.
+ * Undoes what netup did, in reverse order. A change is undone only if nobody changed the value since. Uses the state file and
+ * the marks that netup leaves in the kernel, so it also works without the file. A second call does nothing.
+ * Throws NetupError without the privileges.
  */
 export function netdown(options: NetdownOptions = {}): NetdownResult {
   const system = options.system ?? machine;
@@ -60,7 +60,7 @@ function unmake(system: System, options: NetdownOptions, stateFile: string): Net
   const isLink = (change: Change) => change.what === "link" || change.what === "adopted";
   const links = found.filter(isLink);
   const others = found.filter((change) => !isLink(change));
-  // Undone from the end: rules and bindings before the devices that they name.
+  // Undo in reverse: rules and zone bindings before the devices that they name.
   const changes = [...links, ...recorded, ...others].reverse();
   const undone = changes.map((change) =>
     dryRun ? { change, outcome: "planned" as const, text: undoText(change) } : undo(system, change),
@@ -84,7 +84,7 @@ function unmake(system: System, options: NetdownOptions, stateFile: string): Net
       ...swept.map((path) => ({
         key: `file ${path}`,
         outcome: "removed" as const,
-        text: `${path}: left by a killed program`,
+        text: `${path}, left by a killed program`,
       })),
     ],
     stateFile,
@@ -98,7 +98,7 @@ function ownRules(rules: readonly XtRule[], binary: string, table: string): Chan
     .filter(({ spec }) => isOwnSpec(spec));
 }
 
-/** The devices that netup set up: as its record has them, or as the kernel shows them. */
+/** The devices that netup set up: from the state file, else from the kernel. */
 function standing(facts: Facts, state: State | null): readonly string[] {
   if (state !== null) return state.setup.names;
   const own = facts.links.filter(isOwn).map((link) => link.name);
@@ -109,20 +109,16 @@ function standing(facts: Facts, state: State | null): readonly string[] {
   return own.length > 0 ? own : [...new Set(named)];
 }
 
-/** Whoever names devices means those, and not what stands under other names. */
+/** `--ifs` must name the devices that netup set up; other names are refused, so that nothing else is undone by mistake. */
 function requireNamed({ ifs, program = "./tcpnet" }: NetdownOptions, names: readonly string[]): void {
   if (ifs === undefined) return;
   const named = namesOf(ifs);
   if (names.every((name) => named.includes(name))) return;
-  const stands = names.join(",");
-  throw notReady(
-    `netup set up ${stands}, not ${ifs}`,
-    "nothing was undone",
-    `sudo ${program} netdown undoes ${stands}`,
-  );
+  const setUp = names.join(",");
+  throw notReady(`netup set up ${setUp}, not ${ifs}`, "nothing was undone", `sudo ${program} netdown undoes ${setUp}`);
 }
 
-/** What bears our mark in the kernel. A zone binding bears none: it is ours where its device is, and it is not permanent. */
+/** What in the kernel bears our mark. A zone binding cannot: it is ours if the device is ours and the binding is not permanent. */
 export function discover(system: System, facts: Facts): Change[] {
   const changes: Change[] = [];
   const own = facts.links.filter(isOwn);

@@ -10,13 +10,13 @@ import { machine, type System } from "./run.ts";
 import { Ledger, readState, type State, setupOf, statePath } from "./state.ts";
 import type { Finding, StepKind } from "./step.ts";
 
-/** A step as it is told: what it is, and the commands that do it. */
+/** A step for people: what it does, and its commands. */
 export interface ToldStep {
   readonly kind: StepKind;
   readonly subject: string;
   readonly title: string;
   readonly commands: readonly string[];
-  /** What is fed to the commands, where they read something. */
+  /** The commands' standard input, if they read any. */
   readonly input: string | null;
 }
 
@@ -32,17 +32,17 @@ export interface ToldSide {
 export interface NetupResult {
   readonly schema: "tcpnet.netup/1";
   readonly dryRun: boolean;
-  /** 0, or 3 where packets do not pass yet. */
+  /** 0, or 3 if packets do not pass. */
   readonly exitCode: number;
   readonly sides: readonly ToldSide[];
   readonly owner: string | null;
   readonly uplink: string | null;
-  /** What was done (or would be); empty where everything stood already. */
+  /** What was done (in a dry run: would be done); empty if everything was set up already. */
   readonly steps: readonly ToldStep[];
   readonly findings: readonly Finding[];
-  /** null: not tried. */
+  /** null: no probe was sent. */
   readonly probe: ProbeReport | null;
-  /** null: nothing is written down. */
+  /** null: no state file is kept. */
   readonly stateFile: string | null;
   /** What to type next. */
   readonly next: readonly string[];
@@ -50,10 +50,10 @@ export interface NetupResult {
 }
 
 /**
- * Makes the machine ready for `host` and `peer`: two TUN devices, forwarding between them, untracked, trusted by whichever
- * firewall there is, and tried with a packet. What already is so is left alone, so a second call does nothing.
- * Throws NetupError (with nothing left changed) where it cannot; where all of it stands and packets still do not pass, the
- * result says who drops them, and has exit code 3.
+ * Makes the machine ready for `host` and `peer`: two TUN devices, forwarding between them, no connection tracking, rules in
+ * the firewalls that would drop their packets. Then sends a probe. A second call changes nothing.
+ * Throws NetupError, with all changes undone, if a step fails. If every step succeeds and packets still do not pass, the
+ * result names what drops them and has exit code 3.
  */
 export async function netup(options: NetupOptions = {}, probe?: Probe): Promise<NetupResult> {
   const system = options.system ?? machine;
@@ -89,7 +89,7 @@ async function make(
   const ledger = new Ledger(system, path, setupOf(settings, made.uplink), before);
   apply(system, made.steps, ledger);
   ledger.settle();
-  // Loaded only here, so that all else works where the system's library cannot be.
+  // Loaded only here, so that everything else works where libc cannot be loaded.
   const report = (probe ?? (await import("./probe.ts")).probe)(system, settings);
   return result(settings, made, facts, path, report, judged(made, facts, settings, report), dryRun);
 }
@@ -100,14 +100,14 @@ function requireSame(settings: Settings, before: State | null): void {
   const standing = before.setup.names.join(",");
   if (names === standing) return;
   const fix = `sudo ${settings.program} netdown, then netup again`;
-  throw notReady("netup stands already", `for ${standing}, not for ${names}`, fix);
+  throw notReady("netup was already run with other devices", `it set up ${standing}, not ${names}`, fix);
 }
 
-/** The plan's findings in the light of the probe: what dropped it, and what is harmless after all. */
+/** The plan's findings and the probe's. If the probe arrived, the plan's warnings are dropped. */
 function judged(made: Plan, facts: Facts, settings: Settings, report: ProbeReport): Finding[] {
   if (report.outcome === "passed") return made.findings.filter((finding) => finding.level === "note");
   if (report.outcome === "untried") {
-    const what = "no packet was tried";
+    const what = "no probe was sent";
     return [...made.findings, { level: "note", what, why: report.why, fix: "" }];
   }
   const causes = report.trials.filter((trial) => !trial.arrived).map((trial) => explain(facts, settings, trial));

@@ -1,11 +1,11 @@
 import type { Settings } from "./options.ts";
 import type { Ran } from "./run.ts";
 
-/** Our own table. Whatever is in it is ours; nothing of ours is in any other nftables table. */
+/** Our own table. All rules in it are ours, and we have no rules in other nftables tables. */
 export const TABLE_FAMILY = "inet";
 export const TABLE = "tcpnet";
 
-/** Kernel defragmentation runs at -400: untracking later than that (raw is -300) would re-order fragments. */
+/** The kernel reassembles fragments at -400. A later priority (raw is -300) would see packets reassembled. */
 const BEFORE_DEFRAG = -450;
 const PRIORITY_MANGLE = -150;
 const PRIORITY_SRCNAT = 100;
@@ -14,7 +14,7 @@ export interface NftChain {
   readonly family: string;
   readonly table: string;
   readonly name: string;
-  /** null: a chain that is only jumped to. */
+  /** null: not a base chain; only other chains jump to it. */
   readonly hook: string | null;
   readonly priority: number;
   readonly policy: string | null;
@@ -37,7 +37,7 @@ export interface Ruleset {
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 type JsonObject = { readonly [key: string]: Json };
 
-/** What `nft -j list ruleset` says; null where it says nothing that can be read. */
+/** Parses the output of `nft -j list ruleset`; null if it cannot be parsed. */
 export function readRuleset(ran: Ran): Ruleset | null {
   if (ran.code !== 0) return null;
   const tables: string[] = [];
@@ -84,7 +84,7 @@ function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Whether a packet that reaches this chain can be dropped there: by its policy, or by a rule, also of a chain it jumps to. */
+/** Whether this chain can drop a packet: by its policy, by a rule, or by a rule of a chain it jumps to. */
 export function mayDrop(ruleset: Ruleset, chain: NftChain): boolean {
   return chain.policy === "drop" || rulesDrop(ruleset, chain, chain.name, new Set());
 }
@@ -105,7 +105,7 @@ function rulesDrop(ruleset: Ruleset, base: NftChain, name: string, seen: Set<str
   return false;
 }
 
-/** Packets and bytes that a rule's counter has seen; null for a rule without one. */
+/** Packets and bytes that a rule has counted; null if it has no counter. */
 export function counterOf(rule: NftRule): { packets: number; bytes: number } | null {
   for (const part of rule.expr) {
     if (isObject(part) && isObject(part.counter)) {
@@ -117,7 +117,7 @@ export function counterOf(rule: NftRule): { packets: number; bytes: number } | n
 
 interface OwnRule {
   readonly chain: "pre" | "post" | "mss";
-  /** Says what the rule does, and, since it names the interfaces, whether a rule found is the rule wanted. */
+  /** Describes the rule and names its interfaces, so it also identifies the rule. */
   readonly comment: string;
   readonly expr: Json[];
 }
@@ -153,7 +153,7 @@ export function ownRules(settings: Settings, uplink: string | null): OwnRule[] {
 }
 
 const count: Json = { counter: null };
-/** Where the kernel would route the packet: known before the routing decision itself. */
+/** The interface that the kernel would route the packet to, looked up before the routing decision. */
 const toward: Json = { fib: { result: "oifname", flags: ["daddr"] } };
 const isSyn: Json = is({ "&": [{ payload: { protocol: "tcp", field: "flags" } }, ["syn", "rst"]] }, "syn");
 const clamp: Json = {
@@ -174,7 +174,7 @@ const CHAINS = {
   mss: { type: "filter", hook: "forward", prio: PRIORITY_MANGLE },
 } as const;
 
-/** One transaction that puts our table in place of whatever was under its name: the input of `nft -j -f -`. */
+/** The input of `nft -j -f -`: one transaction that replaces our table. */
 export function tableText(settings: Settings, uplink: string | null): string {
   const family = TABLE_FAMILY;
   const table = { table: { family, name: TABLE } };
@@ -183,11 +183,11 @@ export function tableText(settings: Settings, uplink: string | null): string {
     add: { chain: { family, table: TABLE, name, ...CHAINS[name], policy: "accept" } },
   }));
   const adds = rules.map((rule) => ({ add: { rule: { family, table: TABLE, ...rule } } }));
-  // A bare delete of a table that is not there fails; add, delete, add does not.
+  // Deleting a missing table fails, so add it first: add, delete, add.
   return JSON.stringify({ nftables: [{ add: table }, { delete: table }, { add: table }, ...chains, ...adds] });
 }
 
-/** Whether our table stands as wanted: every rule there, and no other. */
+/** Whether our table holds exactly the wanted rules. */
 export function tableStands(ruleset: Ruleset, settings: Settings, uplink: string | null): boolean {
   const found = ownTableRules(ruleset).map((rule) => `${rule.chain} ${rule.comment}`);
   const wanted = ownRules(settings, uplink).map((rule) => `${rule.chain} ${rule.comment}`);

@@ -5,35 +5,35 @@ import { unfitForKernel } from "./kernel-end.ts";
 import { type Role, STACK_OFFSET } from "./roles.ts";
 import { machine, type System } from "./run.ts";
 
-/** What a caller may say. Everything has a default; the strings are as they come from a command line. */
+/** The options of a caller. Each has a default; strings have the form of the command line's arguments. */
 export interface NetupOptions {
   /** Names of the two devices, "tun0,tun1". */
   readonly ifs?: string | undefined;
-  /** A prefix that both subnets are taken from, "10.77.0.0/16". */
+  /** The prefix to take both subnets from, "10.77.0.0/16". */
   readonly subnet?: string | undefined;
-  /** The kernel's addresses on the two devices, "10.0.0.1/24,10.0.1.1/24"; in place of `subnet`. */
+  /** The kernel's addresses on the two devices, "10.0.0.1/24,10.0.1.1/24"; instead of `subnet`. */
   readonly addresses?: string | undefined;
-  /** Who may open the devices without root; default SUDO_USER. */
+  /** The user who may open the devices without root; default SUDO_USER. */
   readonly user?: string | undefined;
-  /** Masquerade to this interface ("auto": where the default route leads). */
+  /** Masquerade towards this interface ("auto": that of the default route). */
   readonly uplink?: string | undefined;
   readonly globalForward?: boolean | undefined;
-  /** IPv6 too: fd00:a::1/64 and fd00:b::1/64. */
+  /** Also IPv6: fd00:a::1/64 and fd00:b::1/64. */
   readonly v6?: boolean | undefined;
-  /** Adopt a TUN device that is there already and not ours. */
+  /** Adopt a TUN device that exists and was not made by netup. */
   readonly force?: boolean | undefined;
   readonly dryRun?: boolean | undefined;
   /** Bytes, 576 to 65,535; default 1500. */
   readonly mtu?: number | undefined;
-  /** Write the changes down for netdown; false in a private network, which takes them along when it goes. Default true. */
+  /** Keep a state file for netdown. False in a private namespace: the changes end with it. Default true. */
   readonly record?: boolean | undefined;
-  /** How the program is called in the lines to type; default "./tcpnet". */
+  /** The program's name in the commands to type; default "./tcpnet". */
   readonly program?: string | undefined;
-  /** The machine; a test hands in another. */
+  /** The machine; tests pass a recorded one. */
   readonly system?: System | undefined;
 }
 
-/** One of the two devices as it shall be. */
+/** One of the two devices, as requested. */
 export interface Side {
   readonly role: Role;
   readonly name: string;
@@ -46,7 +46,7 @@ export interface Owner {
   readonly uid: number;
 }
 
-/** The options after checking: what shall be. */
+/** The checked options: what to set up. */
 export interface Settings {
   readonly sides: readonly [Side, Side];
   readonly owner: Owner | null;
@@ -60,14 +60,14 @@ export interface Settings {
 
 export const DEFAULT_NAMES = "tun0,tun1";
 
-/** The prefix that both subnets are taken from where nobody says another, and the IPv6 ones. */
+/** The default prefix for both subnets, and the IPv6 ones. */
 const SUBNET = "10.0.0.0/23";
 const PREFIXES6 = ["fd00:a::1/64", "fd00:b::1/64"] as const;
 
-/** IFNAMSIZ is 16 with the final NUL. Stricter than the kernel, since the name stands in rules and paths. */
+/** IFNAMSIZ is 16 with the final NUL. Stricter than the kernel, since the name becomes part of rules and paths. */
 const NAME = /^[A-Za-z][\w-]{0,14}$/;
 
-/** Whether the kernel could have an interface of that name: it may stand in a path, and does not lead out of its folder. */
+/** Whether the kernel allows an interface of that name. Such a name is safe as one component of a path. */
 export function isDeviceName(name: string): boolean {
   return /^[^\s\p{Cc}/:]{1,15}$/u.test(name) && name !== "." && name !== "..";
 }
@@ -77,7 +77,7 @@ export function settle(options: NetupOptions): Settings {
   if (options.addresses !== undefined && options.subnet !== undefined) {
     throw usage(
       "--addresses and --subnet exclude each other",
-      "both say which subnets the devices get",
+      "both set the subnets of the devices",
       "give one of them",
     );
   }
@@ -93,14 +93,18 @@ export function settle(options: NetupOptions): Settings {
     throw usage(`--mtu ${mtu} is out of range`, "an IPv4 link carries 576 to 65535 bytes", "leave it out for 1500");
   }
   if (options.v6 === true && mtu < 1280) {
-    throw usage(`--mtu ${mtu} is too small for IPv6`, "RFC 8200 §5 asks for 1280 bytes", "give --mtu 1280 or more");
+    throw usage(
+      `--mtu ${mtu} is too small for IPv6`,
+      "IPv6 needs at least 1280 bytes (RFC 8200 §5)",
+      "give --mtu 1280 or more",
+    );
   }
   const uplink = options.uplink ?? null;
   if (uplink !== null && (names.includes(uplink) || uplink === "lo" || !isDeviceName(uplink))) {
     const why = names.includes(uplink)
       ? "it is one of the two devices"
-      : "no interface that leads to other machines has that name";
-    throw usage(`--uplink ${uplink} is not an uplink`, why, "name one that `ip link` shows, or say auto");
+      : "this is not an interface that leads to other machines";
+    throw usage(`--uplink ${uplink} is not an uplink`, why, "name one that `ip link` shows, or use auto");
   }
   return {
     sides: [side(0), side(1)],
@@ -128,14 +132,14 @@ export function namesOf(text: string): [string, string] {
   if (names.length !== 2 || host === peer) {
     throw usage(
       `--ifs ${text} does not name two devices`,
-      "host and peer need one each",
+      "host and peer need one device each",
       "for example --ifs tun0,tun1",
     );
   }
   return [host!, peer!];
 }
 
-/** A network as it was typed. @throws NetupError where it is none, `flag` in its words. */
+/** Parses the argument of `flag`. @throws NetupError if it is not a network */
 export function prefixOf(text: string, flag: string): Prefix {
   const prefix = parsePrefix(text);
   if (prefix instanceof Prefix) return prefix;
@@ -146,7 +150,7 @@ function pairOf(text: string): [Prefix, Prefix] {
   const parts = text.split(",");
   if (parts.length !== 2) {
     const what = `--addresses ${text} does not name two addresses`;
-    throw usage(what, "each device has one", "for example --addresses 10.0.0.1/24,10.0.1.1/24");
+    throw usage(what, "each device needs one", "for example --addresses 10.0.0.1/24,10.0.1.1/24");
   }
   const [a, b] = parts.map((part) => prefixOf(part, "--addresses")) as [Prefix, Prefix];
   if (a.family !== 4 || b.family !== 4) {
@@ -160,7 +164,7 @@ function pairOf(text: string): [Prefix, Prefix] {
   if (a.overlaps(b)) {
     throw usage(
       `${a} and ${b} overlap`,
-      "the kernel routes between two different subnets",
+      "the two devices need different subnets",
       "for example --addresses 10.0.0.1/24,10.0.1.1/24",
     );
   }
@@ -175,7 +179,7 @@ function requireFit(prefix: Prefix): void {
 const SUBNET_SHORTEST = 8;
 const SUBNET_LONGEST = 29;
 
-/** A network as it was typed, with the advice for one: no host bits. */
+/** Parses the argument of --subnet. The advice in its errors has no host bits. */
 function subnetOf(text: string): Prefix {
   const prefix = parsePrefix(text);
   if (prefix instanceof Prefix) return prefix;
@@ -184,13 +188,13 @@ function subnetOf(text: string): Prefix {
   throw usage(`--subnet ${text === "" ? '""' : text} cannot be understood`, prefix.reason, say);
 }
 
-/** Two subnets at the beginning of `text`, each a /24, or a half of what there is. The kernel takes the first address. */
+/** The first two /24 subnets of `text`, or its two halves if it is too small. The kernel gets the first address of each. */
 function subnets(text: string): [Prefix, Prefix] {
   const base = subnetOf(text);
   if (base.family !== 4 || base.bits < SUBNET_SHORTEST || base.bits > SUBNET_LONGEST) {
     throw usage(
       `--subnet ${text} cannot be split in two`,
-      `an IPv4 prefix of /${SUBNET_SHORTEST} to /${SUBNET_LONGEST} can`,
+      `it must be an IPv4 prefix of /${SUBNET_SHORTEST} to /${SUBNET_LONGEST}`,
       "for example --subnet 10.77.0.0/16",
     );
   }
@@ -210,10 +214,10 @@ function ownerOf(options: NetupOptions): Owner | null {
   const uid = system.run(["id", "-u", "--", name]);
   if (uid.code === 0) return { name, uid: Number(uid.out) };
   if (/^[1-9]\d{0,9}$/.test(name)) return { name, uid: Number(name) };
-  throw usage(`there is no user ${name}`, uid.err, "name one that `id` knows: --user NAME");
+  throw usage(`there is no user ${name}`, uid.err, "name an existing user: --user NAME");
 }
 
-/** The stack's own addresses on a side, as `host` and `peer` choose them. */
+/** The stack's own addresses on one side, as `host` and `peer` choose them. */
 export function stackAddresses({ role, prefixes }: Side): Address[] {
   return prefixes.map((prefix) => prefix.neighbour(STACK_OFFSET[role]));
 }

@@ -9,16 +9,16 @@ import type { Action, Finding, Step, StepKind } from "./step.ts";
 export interface Plan {
   readonly steps: readonly Step[];
   readonly findings: readonly Finding[];
-  /** The uplink by name, where one was asked for. */
+  /** The name of the uplink, if one was requested. */
   readonly uplink: string | null;
 }
 
-/** Packets that wait for the reader of a TUN before the kernel drops: as many as `#device/tun` gives a device of its own. */
+/** txqueuelen of our devices: how many packets the kernel queues for the reader. `#device/tun` sets the same. */
 export const QUEUE_LENGTH = 2000;
 
 /**
- * What must be done so that everything is as `settings` say, given `facts`; nothing where it is already so.
- * @param recorded what an earlier netup began.
+ * The steps that are still needed to reach `settings` from `facts`; empty if nothing is missing.
+ * @param recorded the changes in the state file of an earlier netup
  */
 export function plan(facts: Facts, settings: Settings, recorded: readonly Change[] = []): Plan {
   requirePrerequisites(facts, settings);
@@ -46,16 +46,16 @@ function requirePrerequisites(facts: Facts, settings: Settings): void {
   if (facts.tunMode === null) {
     throw notReady(
       "there is no /dev/net/tun",
-      "the kernel module is not loaded, or this is a container without the device",
+      "the kernel module tun is not loaded, or this container has no such device",
       "sudo modprobe tun; for a container: docker run --device /dev/net/tun --cap-add NET_ADMIN",
     );
   }
   if (settings.v6 && facts.sysctl["net/ipv6/conf/all/forwarding"] === undefined) {
-    throw notReady("IPv6 is not there", "this kernel runs with IPv6 disabled", "leave out --v6");
+    throw notReady("IPv6 is disabled", "this kernel runs without it", "leave out --v6");
   }
 }
 
-/** Prefixes to offer where the default is taken: private space, then that of benchmarks (RFC 2544). */
+/** Prefixes to suggest if the requested one is taken: private ones, then that of benchmarks (RFC 2544). */
 const OFFERS = ["10.77.0.0/16", "172.31.240.0/20", "192.168.240.0/22", "198.18.0.0/16"];
 
 function requireFreePrefixes(facts: Facts, settings: Settings): void {
@@ -70,7 +70,7 @@ function requireFreePrefixes(facts: Facts, settings: Settings): void {
       if (hit === undefined) continue;
       const free = OFFERS.find((offer) => collides(prefixOf(offer, "--subnet")) === undefined) ?? "a free prefix";
       throw notReady(
-        `${prefix.subnet} is taken`,
+        `${prefix.subnet} is already in use`,
         `this machine routes ${hit.route.to} ${hit.route.dev === "" ? "elsewhere" : `through ${hit.route.dev}`}`,
         `sudo ${settings.program} netup --subnet ${free}`,
       );
@@ -102,7 +102,7 @@ function resolveUplink(facts: Facts, settings: Settings): string | null {
 function globalForwarding(facts: Facts, settings: Settings): Step[] {
   const key = "net/ipv4/ip_forward";
   if (!settings.globalForward || facts.sysctl[key] === "1") return [];
-  // Switching it back clears every interface's own forwarding and rewrites accept_redirects.
+  // Switching it back also clears forwarding on every interface and rewrites accept_redirects, so those are recorded.
   const also = snapshot(facts, /^net\/ipv4\/conf\/(?:.+\/forwarding|all\/accept_redirects)$/);
   return [sysctlStep("forward", "all interfaces", "ip_forward = 1: this machine becomes a router", key, "1", also)];
 }
@@ -141,27 +141,31 @@ function device(facts: Facts, settings: Settings, side: Side, recorded: readonly
   const wanted = side.prefixes.map(String);
   if ((!sameOwner || !ipv4.every((address) => wanted.includes(address))) && !adopted) {
     throw notReady(
-      `${side.name} stands already, but otherwise`,
+      `${side.name} is already set up, with other settings`,
       `it has ${ipv4.join(", ") || "no address"} and belongs to ${link.owner ?? "root"}`,
       `sudo ${program} netdown, then netup again`,
     );
   }
   const actions = bringUp(side, link);
   if (actions.length === 0) return [];
-  // Whoever was killed before it was up may not have come to its MTU and queue either.
+  // A netup that was killed before it brought the device up may not have set the MTU and the queue either.
   if (!link.up && !adopted) actions.unshift(shape(facts, settings, side));
-  return [{ kind: "device", subject: side.name, title: "ours, completed", actions, change: null }];
+  return [{ kind: "device", subject: side.name, title: "ours, complete its setup", actions, change: null }];
 }
 
-/** The last netup was killed after it made the device, and before it marked it as ours. */
+/** The last netup was killed after it made the device and before it set the alias. */
 function createAgain(step: Step): Step {
   const remove = { run: ["ip", "link", "delete", "dev", step.subject] };
-  return { ...step, title: `${step.title}; in place of what a killed netup left`, actions: [remove, ...step.actions] };
+  return {
+    ...step,
+    title: `${step.title}; replaces the one that a killed netup left`,
+    actions: [remove, ...step.actions],
+  };
 }
 
 function shape(facts: Facts, { mtu }: Settings, { name }: Side): Action {
-  // Without a link-local address and multicast the kernel has nothing of its own to say: captures show the lab alone.
-  // Below IPv6's least MTU (RFC 8200 §5) it forgets IPv6 on the device, and has no such mode.
+  // Without a link-local address and multicast the kernel sends nothing by itself, so captures show only the lab.
+  // Below IPv6's minimum MTU (RFC 8200 §5) the kernel disables IPv6 on the device, and addrgenmode does not exist.
   const ipv6 = facts.sysctl["net/ipv6/conf/all/forwarding"] !== undefined && mtu >= 1280;
   const quiet = ipv6 ? ["addrgenmode", "none"] : [];
   const size = ["multicast", "off", "txqueuelen", String(QUEUE_LENGTH), "mtu", String(mtu)];
@@ -200,12 +204,12 @@ function adopt(settings: Settings, side: Side, link: Link): Step {
   const { name } = side;
   const again = `choose other names: sudo ${settings.program} netup --ifs tcpnet0,tcpnet1`;
   if (link.kind !== "tun") {
-    throw notReady(`${name} is not ours`, `it is a ${link.kind || "hardware"} device, not a TUN`, again);
+    throw notReady(`${name} cannot be used`, `it is a ${link.kind || "hardware"} device, not a TUN`, again);
   }
   if (!settings.force) {
     const use = link.attached ? "a program is using it" : "no program is using it now";
     throw notReady(
-      `${name} is there already and not ours`,
+      `${name} exists already and was not made by netup`,
       `it belongs to ${link.owner ?? "root"}${link.alias === "" ? "" : ` ("${link.alias}")`}; ${use}`,
       `${again}; or adopt it: --force`,
     );
@@ -225,7 +229,7 @@ function bringUp(side: Side, link: Link | null): Action[] {
   for (const prefix of side.prefixes) {
     const text = `${prefix}`;
     if (link?.addresses.includes(text)) continue;
-    // nodad: nobody else is on a TUN, and a tentative address cannot be used for a second.
+    // nodad: a TUN has no neighbours, and a tentative address cannot be used for a second.
     const rest = prefix.family === 6 ? ["nodad"] : [];
     actions.push({ run: ["ip", "addr", "add", text, "dev", side.name, ...rest] });
   }
@@ -233,7 +237,7 @@ function bringUp(side: Side, link: Link | null): Action[] {
   return actions;
 }
 
-/** NetworkManager may take a foreign TUN for its own, keep a profile of its name, and overrule its zone. */
+/** NetworkManager may manage a new TUN, apply a profile of the same name to it, and change its firewalld zone. */
 function manager(facts: Facts, settings: Settings): Step[] {
   if (!facts.networkManager) return [];
   return settings.sides
@@ -241,7 +245,7 @@ function manager(facts: Facts, settings: Settings): Step[] {
     .map(({ name }) => ({
       kind: "manager",
       subject: name,
-      title: "NetworkManager keeps its hands off, until the device goes",
+      title: "NetworkManager does not manage it, until the device is deleted",
       actions: [{ run: ["nmcli", "device", "set", name, "managed", "no"] }],
       change: null,
     }));
@@ -268,8 +272,8 @@ function forwarding6(facts: Facts, names: readonly string[]): Step[] {
       .filter((name) => facts.sysctl[forceForwardingKey(name)] !== "1")
       .map((name) => sysctlStep("forward", name, "IPv6, this interface only", forceForwardingKey(name), "1"));
   }
-  // Linux before 6.17 forwards IPv6 everywhere or nowhere. A router ignores router advertisements unless accept_ra is 2:
-  // without that the machine would lose its own default route when it expires.
+  // Linux before 6.17 forwards IPv6 on all interfaces or on none. A router ignores router advertisements unless accept_ra is
+  // 2; without it the machine would lose its own default route when that expires.
   const advertised = facts.routes.filter((route) => route.to === "default" && route.protocol === "ra");
   const steps = [...new Set(advertised.map((route) => route.dev))]
     .filter((dev) => facts.sysctl[acceptRaKey(dev)] === "1")
@@ -277,7 +281,17 @@ function forwarding6(facts: Facts, names: readonly string[]): Step[] {
   const also = snapshot(facts, /^net\/ipv6\/conf\/.+\/forwarding$/);
   delete also["net/ipv6/conf/all/forwarding"];
   const key = "net/ipv6/conf/all/forwarding";
-  return [...steps, sysctlStep("forward", "all interfaces", "IPv6 (this kernel has no other way)", key, "1", also)];
+  return [
+    ...steps,
+    sysctlStep(
+      "forward",
+      "all interfaces",
+      "IPv6 (this kernel cannot forward it on single interfaces)",
+      key,
+      "1",
+      also,
+    ),
+  ];
 }
 
 const OTHERS_READ_WRITE = 0o006;

@@ -6,12 +6,12 @@ import * as tcp from "#wire/tcp";
 import { type Side, stackAddresses } from "./options.ts";
 
 const PORT = 7000;
-/** From the ephemeral range, so that a firewall sees nothing odd. */
+/** From the ephemeral range, so that a firewall treats it like any other client. */
 const SOURCE_PORT = 53_211;
 const WINDOW = 65_535;
 const TTL = 64;
 
-/** A SYN without options from one stack's address to the other's, in the family of the sides' address `index`; its length. */
+/** Writes a SYN without options from one stack's address to the other's, with the sides' addresses at `index`. Returns its length. */
 export function writeSyn(v: DataView, o: number, from: Side, to: Side, index: number): number {
   const source = stackAddresses(from)[index]!;
   const destination = stackAddresses(to)[index]!;
@@ -44,7 +44,7 @@ export function isProbe(v: DataView, o: number, family: 4 | 6): boolean {
   return protocol === TCP && tcp.sourcePort(v, at) === SOURCE_PORT && tcp.destinationPort(v, at) === PORT;
 }
 
-/** RFC 792, RFC 4443: the error that the kernel sends instead of forwarding, as "type/code"; null for any other packet. */
+/** "type/code" of an ICMP error (RFC 792, RFC 4443) that the kernel sent instead of forwarding; null for other packets. */
 export function icmpError(v: DataView, o: number): string | null {
   const four = v.getUint8(o) >> 4 === 4;
   if ((four ? ipv4.protocol(v, o) : ipv6.nextHeader(v, o)) !== (four ? ICMP : ICMPV6)) return null;

@@ -8,35 +8,35 @@ import type { Settings, Side } from "./options.ts";
 import { icmpError, isProbe, writeSyn } from "./probe-packet.ts";
 import type { System } from "./run.ts";
 
-/** One probe: a SYN as `host` and `peer` would send it, written into one TUN and awaited at the other. */
+/** One probe: a SYN as `host` and `peer` would send it, written into one TUN and expected from the other. */
 export interface Trial {
   readonly from: string;
   readonly to: string;
   readonly family: 4 | 6;
   readonly arrived: boolean;
   readonly sent: number;
-  /** Milliseconds from the send that arrived; 0 if none did. */
+  /** Milliseconds from sending to arrival; 0 if the probe did not arrive. */
   readonly ms: number;
-  /** "3/13" where the kernel answered with an ICMP error of that type and code. */
+  /** Type and code of the kernel's ICMP error, "3/13"; null without one. */
   readonly icmp: string | null;
-  /** How far the kernel's counters moved meanwhile, by name ("Ip.InAddrErrors", "tun1.tx"). */
+  /** By how much the kernel's counters rose meanwhile, by name ("Ip.InAddrErrors", "tun1.tx"). */
   readonly counters: Readonly<Record<string, number>>;
 }
 
 export type Probe = (system: System, settings: Settings) => ProbeReport;
 
-/** untried: a device could not be opened (commonly since a program holds it), `why` says it. */
+/** untried: a device could not be opened, usually because a program has it open; `why` names the reason. */
 export interface ProbeReport {
   readonly outcome: "passed" | "dropped" | "untried";
   readonly trials: readonly Trial[];
   readonly why: string;
 }
 
-/** A probe is sent again until it arrives: the kernel takes a moment to let packets out of a device that just got a reader. */
+/** How often the probe is resent: after a TUN is opened, the kernel needs a moment before it sends packets to it. */
 const SENDS = 5;
 const WAIT_MS = 60;
 
-/** Both ends of the lab, for a moment: sends both ways in each family. */
+/** Opens both devices for a moment and sends probes both ways in each family. */
 export const probe: Probe = (system, settings) => {
   const open: End[] = [];
   let opening = "";
@@ -80,7 +80,7 @@ class End {
     this.device.transmit(this.packet, 0);
   }
 
-  /** Reads all that is there; true for the first packet that `accept` takes. */
+  /** Reads the waiting packets until `accept` returns true for one; false if none does. */
   find(accept: (v: DataView, o: number) => boolean): boolean {
     for (;;) {
       this.packet.clear();
@@ -121,7 +121,7 @@ function trial(system: System, from: End, to: End, index: number): Trial {
   return { from: a, to: b, family, arrived, sent, ms: arrived ? ms : 0, icmp, counters };
 }
 
-/** Counters of this network namespace, by "Group.Name", and the links' as "tun0.tx". */
+/** This network namespace's counters, as "Group.Name", and those of the links, as "tun0.tx". */
 export function readCounters(system: System, names: readonly string[]): Record<string, number> {
   const counters: Record<string, number> = {};
   for (const path of ["/proc/net/snmp", "/proc/net/netstat"]) {

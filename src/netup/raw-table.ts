@@ -1,10 +1,10 @@
 import type { System } from "./run.ts";
 import { isOurs, readFilter, type XtRule } from "./xtables.ts";
 
-/** Where nft is missing the untracking is in the raw table of this. */
+/** Used to turn off connection tracking if nft is missing. */
 export const RAW_BINARY = "iptables";
 
-/** Our rules in the raw table. A legacy table that does not exist is not asked for: that would create it. */
+/** Our rules in the raw table. A missing legacy table is not listed: that would create it. */
 export function rawRules(system: System): XtRule[] {
   const legacy = system.run([RAW_BINARY, "-V"]).out.includes("legacy");
   const tables = (system.read("/proc/net/ip_tables_names") ?? "").split("\n");

@@ -4,7 +4,7 @@ import type { ProbeReport, Trial } from "./probe.ts";
 import type { Answer, StatusResult } from "./status.ts";
 import type { Finding } from "./step.ts";
 
-/** Plain lines for people: no colour (that is the command line's matter), no meaning that only colour would carry. */
+/** Plain lines for people, without colour: the command line adds it. */
 
 /** What netup did, or would do. */
 export function renderNetup(result: NetupResult): string[] {
@@ -13,13 +13,13 @@ export function renderNetup(result: NetupResult): string[] {
     lines.push(`  ${step.kind.padEnd(7)} ${step.subject.padEnd(11)} ${step.title}`);
     if (!result.dryRun) continue;
     for (const command of step.commands) lines.push(`             ${command}`);
-    if (step.input !== null) lines.push("             (its input: --dry-run --json)");
+    if (step.input !== null) lines.push("             (--dry-run --json shows its input)");
   }
-  if (result.steps.length === 0) lines.push("  everything stands already");
-  for (const trials of result.probe === null ? [] : probeText(result.probe)) lines.push(`  tried   ${trials}`);
+  if (result.steps.length === 0) lines.push("  everything is already set up");
+  for (const trials of result.probe === null ? [] : probeText(result.probe)) lines.push(`  probe   ${trials}`);
   for (const finding of result.findings) lines.push(...renderFinding(finding));
   if (result.exitCode !== 0) {
-    lines.push(`  what was set up stands; undo it with: ${result.undo}`);
+    lines.push(`  the setup stays in place; undo it with: ${result.undo}`);
     return lines;
   }
   lines.push(...renderMap(result));
@@ -29,7 +29,7 @@ export function renderNetup(result: NetupResult): string[] {
   return lines;
 }
 
-/** A line for each family. That nothing was tried is a finding. */
+/** One line for each family. If no probe was sent, a finding says so. */
 function probeText({ trials }: ProbeReport): string[] {
   const way = ({ from, to, arrived, ms }: Trial) =>
     `${from} → ${to} ${arrived ? `✓ ${ms.toFixed(1)} ms` : "✗ did not arrive"}`;
@@ -39,7 +39,7 @@ function probeText({ trials }: ProbeReport): string[] {
     .map((ways, i) => `${ways.join("   ")}${i === 0 ? "" : "   IPv6"}`);
 }
 
-/** Who has which address: kernel's end and stack's own, on both sides. */
+/** The addresses of the kernel and of the stack on both sides. */
 function renderMap(result: NetupResult): string[] {
   const [host, peer] = result.sides;
   if (host === undefined || peer === undefined) return [];
@@ -52,7 +52,7 @@ function renderMap(result: NetupResult): string[] {
 
 const SIGNS = { note: "·", warn: "!", fail: "✗" } as const;
 
-/** The smallest terminal that people have. */
+/** The narrowest terminal in common use. */
 const COLUMNS = 80;
 
 export function renderFinding({ level, what, why, fix }: Finding): string[] {
@@ -77,13 +77,13 @@ export function renderNetdown(result: NetdownResult): string[] {
   for (const { outcome, text } of result.undone) {
     lines.push(outcome === "planned" ? `  ${text}` : `  ${words[outcome].padEnd(9)} ${text}`);
   }
-  if (result.exitCode !== 0) lines.push("  what failed is still in the state file: netdown again tries it again");
+  if (result.exitCode !== 0) lines.push("  what failed stays in the state file; run netdown again to retry it");
   return lines;
 }
 
 const WORDS: Readonly<Record<Answer, string>> = { yes: "yes", no: "no", unknown: "unknown (needs root)" };
 
-/** One screen. */
+/** The text of status: one screen. */
 export function renderStatus(result: StatusResult): string[] {
   const lines = [`tcpnet status      kernel ${result.kernel}`];
   for (const link of result.links) {
@@ -114,7 +114,7 @@ export function renderStatus(result: StatusResult): string[] {
   }
   for (const finding of result.findings) lines.push(...renderFinding(finding));
   lines.push(
-    result.since === null ? "  state    no record" : `  state    since ${clock(result.since)}, ${result.stateFile}`,
+    result.since === null ? "  state    no state file" : `  state    since ${clock(result.since)}, ${result.stateFile}`,
   );
   return lines;
 }
@@ -123,12 +123,12 @@ function traffic({ packets, bytes, dropped }: StatusResult["links"][number]["rx"
   return `${packets} ${packets === 1 ? "packet" : "packets"}, ${bytes} B${dropped > 0 ? `, ${dropped} DROPPED` : ""}`;
 }
 
-/** A moment as this machine's clock shows it: "2026-11-22 16:46". */
+/** Local time: "2026-11-22 16:46". */
 function clock(iso: string): string {
   return new Date(iso).toLocaleString("sv-SE").slice(0, "2026-11-22 16:46".length);
 }
 
-/** One JSON object with its schema's name in it. */
+/** One JSON object that names its schema. */
 export function toJson(result: NetupResult | NetdownResult | StatusResult): string {
   return JSON.stringify(result, null, 2);
 }

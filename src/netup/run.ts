@@ -6,7 +6,7 @@ import { takeLock } from "./lock.ts";
 import { DRAFT, RUN_FOLDER } from "./run-folder.ts";
 import { sweep } from "./sweep.ts";
 
-/** What a command said. `code` is 127 where the tool does not exist and 124 where it took too long. */
+/** A command's output and exit code: 127 if the tool does not exist, 124 if it took too long. */
 export interface Ran {
   readonly code: number;
   readonly out: string;
@@ -14,37 +14,37 @@ export interface Ran {
 }
 
 /**
- * Everything netup knows of the machine goes through this: commands, files under /proc, the state file. A test puts a
- * recorded machine in its place, so every decision can be tried without privileges.
+ * All of netup's access to the machine: commands, files under /proc, the state file. Tests pass a recorded machine, so
+ * every decision can be tested without privileges.
  */
 export interface System {
-  /** Runs a tool to its end. Never throws: a tool that is missing or hangs is an answer too. */
+  /** Runs a tool to its end. Never throws: a missing or hanging tool gives an exit code, too. */
   run(argv: readonly string[], stdin?: string): Ran;
-  /** Where the tool lies, or null. */
+  /** The path of the tool, or null. */
   which(tool: string): string | null;
-  /** The file's text without the last newline; null where it is missing or not readable. */
+  /** The file's text without the last newline; null if it is missing or not readable. */
   read(path: string): string | null;
-  /** Where a symbolic link points; null where it is none or not readable. */
+  /** The target of a symbolic link; null if it is not one or not readable. */
   link(path: string): string | null;
-  /** Writes a file of /proc. Throws what the system says (`code`: EROFS, EACCES, ENOENT …). */
+  /** Writes a file of /proc. Throws the system's error (`code`: EROFS, EACCES, ENOENT …). */
   write(path: string, text: string): void;
-  /** Why a file of our folder may be the work of somebody else than root; "" where it is not. */
+  /** Why somebody else than root may have written a file in our folder; "" if nobody can have. */
   distrust(path: string): string;
-  /** Replaces a file of our folder at once (a reader sees the old or the new one), making the folder. Throws as `write`. */
+  /** Replaces a file of our folder atomically; makes the folder if needed. Throws as `write`. */
   save(path: string, text: string): void;
-  /** Waits until no other netup or netdown is at work, and answers how to let the next one. Throws NetupError. */
+  /** Waits until no other netup or netdown runs, and returns the function that lets the next one run. Throws NetupError. */
   lock(): () => void;
-  /** Removes a file of our folder, and the folder where nothing else is in it; one that is not there is no error. */
+  /** Removes a file of our folder, and the folder if it is then empty. A missing file is not an error. */
   remove(path: string): void;
-  /** Removes from our folder what programs left there that were killed; answers the paths. Only while the lock is held. */
+  /** Removes the files that killed programs left in our folder; returns their paths. Needs the lock. */
   sweep(): string[];
-  /** What tells this network namespace from all others until the next boot; null where the kernel does not say. */
+  /** Identifies this network namespace until the next boot; null if the kernel does not support that. */
   cookie(): string | null;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly uid: number;
 }
 
-/** The longest any single tool may take; firewall-cmd needs half a second, a busy xtables lock five. */
+/** Time limit of a single tool. firewall-cmd needs half a second; waiting for the xtables lock can take five. */
 const RUN_LIMIT_MS = 15_000;
 
 const ROOT = 0;
@@ -88,7 +88,7 @@ export const machine: System = {
     const why = distrust(RUN_FOLDER, "folder", ROOT);
     if (why !== "") throw new Error(why);
     const draft = path + DRAFT;
-    // Left by a netup that was killed; a link that lies there is not followed.
+    // A killed netup may have left the file. "wx" does not follow a symbolic link.
     rmSync(draft, { force: true });
     writeFileSync(draft, text, { mode: 0o644, flag: "wx" });
     renameSync(draft, path);
@@ -99,7 +99,7 @@ export const machine: System = {
     try {
       rmdirSync(RUN_FOLDER);
     } catch {
-      // The sockets of links lie there, too; or it never was there.
+      // The folder holds sockets of links, too, or does not exist.
     }
   },
   sweep,
@@ -119,7 +119,7 @@ export function sysctlPath(key: string): string {
   return `/proc/sys/${key}`;
 }
 
-/** A sysctl key as sysctl(8) prints it. Slashes stay where a name has a dot of its own (eth0.100). */
+/** A sysctl key as sysctl(8) prints it. Slashes stay if an interface's name has a dot (eth0.100). */
 export function sysctlText(key: string): string {
   return key.includes(".") ? key : key.replaceAll("/", ".");
 }

@@ -7,8 +7,8 @@ import { isSysctlKey } from "./sysctl-key.ts";
 import { BINARIES, isOwnSpec } from "./xtables.ts";
 
 /**
- * Whether a value is a state as netup writes it. netdown runs commands and writes files by its word, as root, so every word is
- * checked against what netup can have written: nothing else is undone.
+ * Whether a value is a state that netup can have written. netdown runs commands and writes files as the state says, as root,
+ * so every field is checked.
  */
 export function isState(value: unknown): value is State {
   return isRecord(STATE)(value);
@@ -53,7 +53,7 @@ const isValue = matches(/^\d$/);
 const isNetwork: Check = (value) => typeof value === "string" && parsePrefix(value) instanceof Prefix;
 const isWords: Check = (value) => Array.isArray(value) && value.every(isString) && isOwnSpec(value as string[]);
 const isZone = matches(/^\w[\w-]{0,63}$/);
-/** An alias, as the kernel takes it, on one line. */
+/** An alias that the kernel accepts, on one line. */
 const isAlias = matches(/^[^\p{Cc}]{0,255}$/u);
 const isOwner = isRecord({
   name: matches(/^[^\s:]{1,64}$/),

@@ -5,7 +5,7 @@ import type { System } from "./run.ts";
 import { inodeOf, stateFileOf } from "./run-folder.ts";
 import { isState } from "./state-check.ts";
 
-/** What netup set up, for those who come later. */
+/** What netup set up, for a later netup, status or program. */
 export interface Setup {
   readonly names: readonly [string, string];
   readonly addresses: readonly (readonly string[])[];
@@ -14,13 +14,13 @@ export interface Setup {
   readonly v6: boolean;
 }
 
-/** The state file: what was changed, in order, with what its undoing needs. It dies with the boot, like the changes. */
+/** The state file: the changes in order, with what is needed to undo them. Like the changes, it does not outlive a reboot. */
 export interface State {
   readonly version: 1;
   readonly bootId: string;
   /** The network namespace that the changes are in ("net:[4026531840]"). */
   readonly netns: string;
-  /** What tells it from a later one with the same number; null where the kernel does not say. */
+  /** Tells the namespace from a later one with the same inode number; null if the kernel does not support that. */
   readonly cookie: string | null;
   /** ISO 8601. */
   readonly created: string;
@@ -28,7 +28,7 @@ export interface State {
   readonly changes: readonly Change[];
 }
 
-/** Where the state of this network namespace lies: /run is commonly shared between namespaces. */
+/** The path of this network namespace's state. Namespaces commonly share /run, so each has a file of its own. */
 export function statePath(system: System): string {
   return stateFileOf(inodeOf(system.link(OWN_NETWORK)));
 }
@@ -36,21 +36,25 @@ export function statePath(system: System): string {
 const OWN_NETWORK = "/proc/self/ns/net";
 const BOOT_ID = "/proc/sys/kernel/random/boot_id";
 
-/** The state, or null where there is none, or where it is of another boot or namespace. Throws NetupError for one that is not to be trusted. */
+/** The state; null if there is none, or it is from another boot or namespace. Throws NetupError if it cannot be trusted. */
 export function readState(system: System, path: string): State | null {
   const text = system.read(path);
   if (text === null) return null;
   const why = system.distrust(path);
-  if (why !== "") throw notReady(`the state file ${path} is not root's alone`, why, afterRemoval(path));
+  if (why !== "") throw notReady(`the state file ${path} cannot be trusted`, why, afterRemoval(path));
   const state = parseState(text);
   if (state === null)
-    throw notReady(`${path} cannot be read`, "it is not a state file of this version", afterRemoval(path));
+    throw notReady(
+      `${path} cannot be read`,
+      "its content is not that of a state file of this version",
+      afterRemoval(path),
+    );
   const isHere = state.netns === system.link(OWN_NETWORK) && state.cookie === system.cookie();
   return isHere && state.bootId === system.read(BOOT_ID) ? state : null;
 }
 
 function afterRemoval(path: string): string {
-  return `sudo rm ${path}: netdown then goes by what it finds in the kernel`;
+  return `sudo rm ${path}; netdown then undoes what it finds in the kernel`;
 }
 
 function parseState(text: string): State | null {
@@ -74,8 +78,8 @@ export function setupOf(settings: Settings, uplink: string | null): Setup {
 }
 
 /**
- * The state while it is being changed. A change is written down before it is made: its undoing looks at what is there, so
- * one that was never made does no harm, and one that was made is never forgotten.
+ * The state while it is being changed. A change is recorded before it is made, so that it is never forgotten. A change that
+ * was recorded but never made does no harm, since undo checks the present value first.
  */
 export class Ledger {
   readonly #system: System;
@@ -84,7 +88,7 @@ export class Ledger {
   readonly #created: string;
   readonly #changes: Change[];
 
-  /** @param path null: nothing is written down. */
+  /** @param path null: no file is written */
   constructor(system: System, path: string | null, setup: Setup, before: State | null) {
     this.#system = system;
     this.#path = path;
@@ -93,7 +97,7 @@ export class Ledger {
     this.#changes = [...(before?.changes ?? [])];
   }
 
-  /** True if the change is new; a change of the same thing that is already recorded keeps its older `before`. */
+  /** True if the change is new. If the same thing was changed earlier, the older record with its `before` stays. */
   record(change: Change): boolean {
     if (this.#changes.some((other) => changeKey(other) === changeKey(change))) return false;
     this.#changes.push(change);
@@ -101,7 +105,7 @@ export class Ledger {
     return true;
   }
 
-  /** Writes down the setup, where a second netup added nothing but words. */
+  /** Records the setup, if a second netup changed nothing else. */
   settle(): void {
     this.#save();
   }

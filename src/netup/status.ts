@@ -10,10 +10,10 @@ import { readState, type State, statePath } from "./state.ts";
 import type { Finding } from "./step.ts";
 import { filterOwner, isOurs, trustChain } from "./xtables.ts";
 
-/** "unknown": only root sees it. Never told as "no". */
+/** "unknown": only root can see it. Never reported as "no". */
 export type Answer = "yes" | "no" | "unknown";
 
-/** A rule of ours, wherever it stands, and what it has seen. */
+/** A rule of ours in any table, and its counters. */
 export interface RuleStatus {
   readonly where: string;
   readonly rule: string;
@@ -21,7 +21,7 @@ export interface RuleStatus {
   readonly bytes: number;
 }
 
-/** A firewall that may drop what is forwarded, and whether it lets the lab through. */
+/** A firewall that may drop forwarded packets, and whether it lets the lab's through. */
 export interface TrustStatus {
   readonly firewall: string;
   readonly trusts: Answer;
@@ -30,11 +30,11 @@ export interface TrustStatus {
 
 export interface StatusResult {
   readonly schema: "tcpnet.status/1";
-  /** 0 where everything stands, 3 where something is missing or cannot be seen to stand. */
+  /** 0 if everything is set up; 3 if something is missing, or cannot be seen. */
   readonly exitCode: number;
   readonly kernel: string;
   readonly links: readonly (Link & { readonly ours: boolean })[];
-  /** Device names that are not there. */
+  /** Names of devices that do not exist. */
   readonly missing: readonly string[];
   readonly routes: readonly Route[];
   readonly forwarding: {
@@ -48,11 +48,11 @@ export interface StatusResult {
   readonly firewalls: readonly TrustStatus[] | "unknown";
   readonly findings: readonly Finding[];
   readonly stateFile: string;
-  /** When netup first ran (ISO 8601); null where no state file tells. */
+  /** When netup first ran (ISO 8601); null without a state file. */
   readonly since: string | null;
 }
 
-/** What stands, in one screen: `ip link; ip route; sysctl …; nft list table inet tcpnet; iptables -L -v`. Changes nothing. */
+/** What is set up: `ip link; ip route; sysctl …; nft list table inet tcpnet; iptables -L -v` in one screen. Changes nothing. */
 export function status(options: Pick<NetupOptions, "ifs" | "program" | "system"> = {}): StatusResult {
   const system: System = options.system ?? machine;
   const program = options.program ?? "./tcpnet";
@@ -158,13 +158,13 @@ function firewallsOf(facts: Facts, names: readonly string[], state: State | null
   }
   for (const chain of foreignChains(facts, { v6: state?.setup.v6 === true })) {
     if (chain.policy !== "drop") continue;
-    const detail = `policy drop, not ours to read: if packets do not pass, ${acceptLine(chain, names)}`;
+    const detail = `policy drop; if packets do not pass: ${acceptLine(chain, names)}`;
     told.push({ firewall: `nft ${chain.family} ${chain.table} ${chain.name}`, trusts: "unknown", detail });
   }
   return told;
 }
 
-/** What netup makes and what is not there, or not any more. @param tracked netup ran, and its untracking is gone. */
+/** What of netup's setup is missing. @param tracked netup ran, and its rule against connection tracking is gone */
 function lacking(
   links: readonly Link[],
   names: readonly string[],
@@ -173,19 +173,19 @@ function lacking(
   fix: string,
 ): Finding[] {
   if (links.length < names.length) {
-    return [{ level: "note", what: "netup does not stand", why: "a device is not there", fix }];
+    return [{ level: "note", what: "netup has not been run", why: "a device is missing", fix }];
   }
   const findings: Finding[] = [];
   const down = links.filter((link) => !link.up).map((link) => link.name);
   if (down.length > 0) findings.push({ level: "fail", what: `${down.join(", ")} is down`, why: "", fix });
   const off = names.filter((name) => ipv4[name] === "no");
   if (off.length > 0) {
-    const why = "the kernel passes nothing between the stacks";
+    const why = "the kernel passes no packets between the stacks";
     findings.push({ level: "fail", what: `forwarding is off on ${off.join(", ")}`, why, fix });
   }
   if (tracked) {
-    const why = "the rule that untracked them is gone; a stateful firewall may drop odd segments";
-    findings.push({ level: "warn", what: "the lab's packets are tracked", why, fix });
+    const why = "netup's rule against it is gone; a firewall may drop unusual segments as invalid";
+    findings.push({ level: "warn", what: "connection tracking is on for the lab's packets", why, fix });
   }
   return findings;
 }
@@ -201,7 +201,7 @@ function findingsOf(
   const findings: Finding[] = [];
   const { firewalld } = facts;
   for (const link of links.filter((each) => !isOwn(each))) {
-    const why = `it is ${link.kind === "tun" ? "a TUN" : "a device"} of somebody else`;
+    const why = `it is ${link.kind === "tun" ? "a TUN" : "a device"} that somebody else made`;
     findings.push({
       level: "warn",
       what: `${link.name} was not made by netup`,
@@ -212,11 +212,11 @@ function findingsOf(
   for (const name of names) {
     const own = links.some((link) => link.name === name && isOwn(link));
     if (own || firewalld === null || firewalld === "unknown" || firewalld[name] !== ZONE) continue;
-    const why = "whatever gets that name next is trusted by firewalld";
+    const why = "firewalld will trust the next device with that name";
     const fix = `sudo firewall-cmd --zone=${ZONE} --remove-interface=${name}`;
     findings.push({
       level: "warn",
-      what: `the name ${name} is bound to zone ${ZONE}, and the device is not ours`,
+      what: `the name ${name} is bound to zone ${ZONE}, but the device was not made by netup`,
       why,
       fix,
     });

@@ -1,6 +1,6 @@
 import type { Change } from "./changes.ts";
 
-/** One deed: a tool to run, a sysctl to set, or a rule of iptables to insert where it is not there. */
+/** One action: run a tool, set a sysctl, or insert an iptables rule if it is missing. */
 export type Action =
   | { readonly run: readonly string[]; readonly stdin?: string }
   | { readonly sysctl: string; readonly value: string }
@@ -8,7 +8,7 @@ export type Action =
 
 export type StepKind = "forward" | "device" | "trust" | "notrack" | "uplink" | "manager";
 
-/** A step of the plan. `change` is what netdown will undo; null: nothing to undo, or undone with another. */
+/** A step of the plan. `change` is what netdown undoes; null: nothing to undo, or undone together with another step. */
 export interface Step {
   readonly kind: StepKind;
   readonly subject: string;
@@ -17,7 +17,7 @@ export interface Step {
   readonly change: Change | null;
 }
 
-/** Something to be told: note < warn < fail (fail: the lab does not work as it stands). */
+/** Something to report: note < warn < fail (fail: the lab does not work). */
 export interface Finding {
   readonly level: "note" | "warn" | "fail";
   readonly what: string;

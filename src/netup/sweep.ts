@@ -2,12 +2,12 @@ import { lstatSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node
 import { isAbandoned } from "#ffi/unix-socket";
 import { DRAFT, inodeOf, RUN_FOLDER } from "./run-folder.ts";
 
-/** The first process namespace: only there all processes are seen. */
+/** The initial PID namespace. Only there are all processes visible. */
 const FIRST_PIDS = "pid:[4026531836]";
 
 /**
- * Removes from our folder what nobody needs: drafts of a netup that was killed, sockets of links whose program has ended, states of
- * network namespaces that are gone. Answers their paths. The caller holds the lock, so no draft is being written.
+ * Removes stale files from our folder: drafts of a killed netup, sockets of links whose program has ended, states of network
+ * namespaces that no longer exist. Returns their paths. The caller holds the lock, so nobody is writing a draft.
  */
 export function sweep(): string[] {
   const names = list(RUN_FOLDER);
@@ -23,7 +23,7 @@ export function sweep(): string[] {
   return paths;
 }
 
-/** A socket is made first and listened at a moment later. */
+/** A young socket may belong to a program that has not yet called listen. */
 const YOUNG_MS = 2_000;
 
 function isDead(socket: string): boolean {
@@ -31,7 +31,7 @@ function isDead(socket: string): boolean {
   return Date.now() - made > YOUNG_MS && isAbandoned(socket);
 }
 
-/** Inodes of the network namespaces that a process, a mount or a descriptor holds; null where not all processes are seen. */
+/** Inodes of the network namespaces held by a process, a mount or a descriptor; null if not all processes are visible. */
 function networks(): Set<string> | null {
   if (link("/proc/self/ns/pid") !== FIRST_PIDS) return null;
   const found = new Set<string>();
@@ -41,7 +41,7 @@ function networks(): Set<string> | null {
     if (inode !== undefined) found.add(inode);
   };
   for (const pid of list("/proc").filter((name) => /^\d+$/.test(name))) {
-    // Each thread has a namespace of its own, if it wants to.
+    // Each thread may be in another namespace.
     for (const thread of list(`/proc/${pid}/task`)) add(link(`/proc/${pid}/task/${thread}/ns/net`));
     for (const fd of list(`/proc/${pid}/fd`)) add(link(`/proc/${pid}/fd/${fd}`));
     const mount = link(`/proc/${pid}/ns/mnt`);
@@ -56,7 +56,7 @@ const list = (path: string): string[] => attempt(() => readdirSync(path), []);
 const link = (path: string): string => attempt(() => readlinkSync(path), "");
 const text = (path: string): string => attempt(() => readFileSync(path, "utf8"), "");
 
-/** A process may end while it is looked at. */
+/** Processes may end during the search: a failing read gives `otherwise`. */
 function attempt<T>(look: () => T, otherwise: T): T {
   try {
     return look();

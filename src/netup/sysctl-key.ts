@@ -1,14 +1,14 @@
 import { isDeviceName } from "./options.ts";
 
-/** The last words of the keys that netup sets or sees the kernel set, by the family's word. */
+/** The last part of the keys that netup or the kernel changes, by family. */
 const LEAVES: Readonly<Record<string, readonly string[]>> = {
   ipv4: ["forwarding", "accept_redirects"],
   ipv6: ["forwarding", "force_forwarding", "accept_ra"],
 };
 
 /**
- * Whether a sysctl key in slash form is one that netup may write: net/ipv4/ip_forward, or a setting of one interface. The
- * key becomes a path, so it is checked word by word.
+ * Whether netup may write a sysctl key in slash form: net/ipv4/ip_forward, or a setting of one interface. The key becomes a
+ * path, so each part is checked.
  */
 export function isSysctlKey(key: string): boolean {
   if (key === "net/ipv4/ip_forward") return true;

@@ -2,10 +2,10 @@ import { Prefix, parsePrefix } from "#ip/prefix";
 import { isDeviceName } from "./options.ts";
 import type { Ran } from "./run.ts";
 
-/** The comment that marks a rule of ours in somebody else's chain. */
+/** The comment that marks our rules in the chains of others. */
 export const COMMENT = "tcpnet";
 
-/** The commands that netup edits a table with. */
+/** The commands that netup may use to edit a table. */
 export const BINARIES = ["iptables", "ip6tables"].flatMap((plain) => [plain, `${plain}-nft`, `${plain}-legacy`]);
 
 /** A rule of an iptables chain, as `-S` prints it after `-A CHAIN`, and its counter. */
@@ -16,7 +16,7 @@ export interface XtRule {
   readonly bytes: number;
 }
 
-/** The filter table of one flavour of iptables and one family, seen by the binary that owns it. */
+/** The filter table of one flavour of iptables and one family, as its binary lists it. */
 export interface XtFilter {
   readonly flavour: "nft" | "legacy";
   readonly family: 4 | 6;
@@ -27,7 +27,7 @@ export interface XtFilter {
   readonly rules: readonly XtRule[];
 }
 
-/** Reads `iptables -v -S`; null where it said nothing. */
+/** Parses `iptables -v -S`; null if it printed nothing. */
 export function readFilter(binary: string, flavour: "nft" | "legacy", family: 4 | 6, ran: Ran): XtFilter | null {
   if (ran.code !== 0) return null;
   const policies: Record<string, string> = {};
@@ -54,8 +54,8 @@ export function isOurs(rule: XtRule): boolean {
 }
 
 /**
- * The chain that our two rules belong in, or null where nothing can drop a forwarded packet. Docker keeps DOCKER-USER
- * for such rules and never touches it; it is right only where FORWARD asks it before anything else.
+ * The chain for our two rules; null if nothing in the table can drop a forwarded packet. Docker reserves DOCKER-USER for
+ * such rules, but that works only if it is the first jump in FORWARD.
  */
 export function trustChain(filter: XtFilter): string | null {
   const forward = filter.rules.filter((rule) => rule.chain === "FORWARD" && !isOurs(rule));
@@ -63,7 +63,7 @@ export function trustChain(filter: XtFilter): string | null {
   return forward[0]?.spec === "-j DOCKER-USER" ? "DOCKER-USER" : "FORWARD";
 }
 
-/** Who wrote this table, for people. */
+/** The program that made this table, for messages. */
 export function filterOwner(filter: XtFilter): string {
   const tool = `iptables-${filter.flavour}${filter.family === 6 ? " (IPv6)" : ""}`;
   if (filter.chains.some((chain) => /^ufw6?-/.test(chain))) return `ufw (${tool})`;
@@ -71,12 +71,12 @@ export function filterOwner(filter: XtFilter): string {
   return tool;
 }
 
-/** A rule between two interfaces and no others: never more than the lab is opened. */
+/** A rule that accepts packets between the two interfaces only. */
 export function acceptSpec(from: string, to: string): string[] {
   return ["-i", from, "-o", to, "-m", "comment", "--comment", COMMENT, "-j", "ACCEPT"];
 }
 
-/** What comes back from the uplink to what the lab began, and nothing that begins outside. */
+/** A rule for replies from the uplink to connections of the lab; connections from outside do not match. */
 export function acceptReplySpec(uplink: string, to: string): string[] {
   const replies = ["-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED"];
   return ["-i", uplink, "-o", to, ...replies, "-m", "comment", "--comment", COMMENT, "-j", "ACCEPT"];
@@ -88,7 +88,7 @@ const oneOf =
   (word: string) =>
     words.includes(word);
 
-/** What may stand behind each word of a rule of ours. iptables shows NOTRACK as `CT --notrack`. */
+/** Allowed arguments of each option in our rules. iptables prints NOTRACK as `CT --notrack`. */
 const VALUES: Readonly<Record<string, (word: string) => boolean>> = {
   "-i": isInterface,
   "-o": isInterface,
@@ -99,7 +99,7 @@ const VALUES: Readonly<Record<string, (word: string) => boolean>> = {
   "-j": oneOf("ACCEPT", "NOTRACK", "CT"),
 };
 
-/** Whether a rule says no more than the rules that netup makes: our comment alone does not make it ours. */
+/** Whether netup can have made this rule: besides our comment, it may contain only what netup writes. */
 export function isOwnSpec(spec: readonly string[]): boolean {
   const words = spec.filter((word) => word !== "--notrack");
   for (let i = 0; i < words.length; i += 2) {

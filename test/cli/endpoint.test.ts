@@ -69,7 +69,7 @@ test("each mistake is told as what it is", () => {
   expect(said("peer", "10.0.1.1/24", "10.0.0.7", { local: "10.0.1.1" })).toMatch(/--local 10\.0\.1\.5/);
   expect(said("peer", "10.0.1.1/24", "10.0.0.7", { local: "10.0.1.255" })).toMatch(/first or the last address/);
   for (const cidr of ["10.0.0.1/0", "10.0.0.1/7", "127.0.0.1/8", "224.0.0.1/24", "0.0.0.1/8", "::1/64", "ff02::1/64"]) {
-    expect(said("host", cidr, cidr.includes(":") ? "fd00::5" : "10.0.1.5")).toMatch(/too much|no address of a host/);
+    expect(said("host", cidr, cidr.includes(":") ? "fd00::5" : "10.0.1.5")).toMatch(/too large|not a host address/);
   }
   expect(said("host", "10.0.0.1/24", "10.0.0.9", { local: "10.0.0.8" })).toMatch(/both name the stack's own address/);
 });

@@ -22,7 +22,7 @@ const link: Change = { what: "link", name: "tun0", owner: null };
 
 const showing = (...links: object[]) => new Recorded().tell("ip -d -j addr show dev tun0", JSON.stringify(links));
 
-test("a sysctl goes back only from the value that we set, and takes with it what the kernel would overwrite", () => {
+test("a sysctl is restored only if it still has our value, together with the keys that the kernel rewrites", () => {
   const system = new Recorded();
   const other = "/proc/sys/net/ipv4/conf/eth0/forwarding";
   system.files.set(FORWARD, "1").set(other, "0");
@@ -36,7 +36,7 @@ test("a sysctl goes back only from the value that we set, and takes with it what
   expect(undo(system, sysctl()).outcome).toBe("gone");
 });
 
-test("a device is deleted only while it bears our mark", () => {
+test("a device is deleted only if it has our alias", () => {
   const ours = showing(tunJson("tun0", "tcpnet:v1:host", null, null)).tell("ip link delete dev tun0", "");
   expect(undo(ours, link).outcome).toBe("restored");
   for (const alias of ["", "vpn", "tcpnet:v1:adopted"]) {
@@ -47,7 +47,7 @@ test("a device is deleted only while it bears our mark", () => {
   expect(undo(showing(), link).outcome).toBe("gone");
 });
 
-test("a device that we made and had no time to mark is deleted; one that looks used is not", () => {
+test("a device that netup made and did not mark is deleted, unless it looks used", () => {
   const bare = () => tunJson("tun0", "", null, null, false);
   expect(undo(showing(bare()).tell("ip link delete dev tun0", ""), link).outcome).toBe("restored");
   for (const other of [
@@ -61,7 +61,7 @@ test("a device that we made and had no time to mark is deleted; one that looks u
   }
 });
 
-test("an adopted device gets back its alias, its state and its addresses", () => {
+test("an adopted device gets its old alias, state and addresses back", () => {
   const change: Change = { what: "adopted", name: "tun0", before: { alias: "vpn", up: false }, added: ["10.0.0.1/24"] };
   const system = showing(tunJson("tun0", "tcpnet:v1:adopted", "10.0.0.1/24", null))
     .tell("ip addr", "")
@@ -75,7 +75,7 @@ test("an adopted device gets back its alias, its state and its addresses", () =>
   ]);
 });
 
-test("a rule is removed where it is, and missed nowhere", () => {
+test("a rule is removed if it exists; a missing rule is not an error", () => {
   const system = new Recorded()
     .tell("iptables-nft -w 5 -t filter -C FORWARD -i a -o b", "")
     .tell("iptables-nft -w 5 -t filter -D", "");
@@ -83,7 +83,7 @@ test("a rule is removed where it is, and missed nowhere", () => {
   expect(undo(new Recorded(), rule).outcome).toBe("gone");
 });
 
-test("a zone goes back to the one before, only from ours, and needs a firewalld to go back to", () => {
+test("a zone binding is restored only if it is still ours and firewalld runs", () => {
   const running = () => new Recorded().tell("firewall-cmd --state", "running").tell("firewall-cmd --zone", "");
   const bound = (name: string) => running().tell("firewall-cmd --get-zone-of-interface=tun0", name);
   const first = bound("trusted");
@@ -99,7 +99,7 @@ test("a zone goes back to the one before, only from ours, and needs a firewalld 
   expect(undo(unbound, zone(null)).outcome).toBe("restored");
 });
 
-test("what cannot be undone says which command failed and how", () => {
+test("a failed undo names the command and its error", () => {
   const system = new Recorded().tell("nft list table inet tcpnet", "").tell("nft delete table", 1);
   const undone = undo(system, { what: "table", family: "inet", name: "tcpnet" });
   expect(undone.outcome).toBe("failed");

@@ -26,7 +26,7 @@ const chain = (hook: string, policy: string) => ({
 });
 const nft = (...items: object[]) => new Recorded().tell("nft -j list ruleset", JSON.stringify({ nftables: items }));
 
-test("forwarding that is off shows as a wrong address", () => {
+test("forwarding that is off is recognized by the kernel's address errors", () => {
   expect(cause({ ...IN, "Ip.InAddrErrors": 5 })).toBe("forwarding is off on tun0");
   expect(cause({ "Ip6.InReceives": 5, "Ip6.InAddrErrors": 5 }, null, new Recorded(), 6)).toBe(
     "forwarding is off on tun0",
@@ -37,42 +37,40 @@ test("the reverse path filter is named", () => {
   expect(cause({ ...IN, "TcpExt.IPReversePathFilter": 5 })).toContain("reverse path filter");
 });
 
-test("no route is named", () => {
+test("a missing route is named", () => {
   expect(cause({ ...IN, "IpExt.InNoRoutes": 5 })).toContain("no route");
   expect(cause(IN, "3/0")).toContain("no route");
 });
 
-test("routed and never sent is a firewall, by name where it can be known", () => {
+test("a packet that was routed and not sent was dropped by a firewall, which is named if it is known", () => {
   expect(cause(ROUTED, null, nft(chain("forward", "drop")))).toBe(
-    "it was routed, and then dropped by nft table inet guard, chain c, policy drop",
+    "it was routed, then dropped by nft table inet guard, chain c, policy drop",
   );
   const legacy = new Recorded().tell("iptables-legacy -w 5 -v -S", "-P FORWARD DROP\n-N ufw-before-forward");
   legacy.files.set("/proc/net/ip_tables_names", "filter");
-  expect(cause(ROUTED, null, legacy)).toBe("it was routed, and then dropped by ufw (iptables-legacy), chain FORWARD");
-  expect(cause(ROUTED)).toContain("could not be seen");
+  expect(cause(ROUTED, null, legacy)).toBe("it was routed, then dropped by ufw (iptables-legacy), chain FORWARD");
+  expect(cause(ROUTED)).toContain("cannot inspect");
 });
 
 test("a rejection is told apart from a drop", () => {
   const system = new Recorded().tell("firewall-cmd --state", "running");
-  expect(cause(ROUTED, "3/13", system)).toBe(
-    "a firewall rejected it (ICMP 3/13): firewalld, by the zone of the interface",
-  );
+  expect(cause(ROUTED, "3/13", system)).toBe("firewalld rejected it (ICMP 3/13) because of the zone of the interface");
   expect(cause(ROUTED, "3/3", nft(chain("forward", "drop")))).toContain("rejected (ICMP 3/3) by nft table inet guard");
   expect(cause(IN, "11/0")).toBe("the kernel answered with ICMP 11/0");
 });
 
-test("in, and nothing else counted: before routing, or an address of the kernel's own", () => {
+test("a packet that came in and raised no other counter was dropped before routing, or came from an address of the kernel", () => {
   expect(cause(IN)).toContain("an address of this machine");
   const rpfilter = { rule: { family: "inet", table: "guard", chain: "c", expr: [{ drop: null }] } };
   expect(cause(IN, null, nft(chain("prerouting", "accept"), rpfilter))).toBe(
-    "it came in and went no further: nft chain inet guard c drops before routing",
+    "it came in, then nft chain inet guard c dropped it before routing",
   );
 });
 
-test("nothing came in at all: the device", () => {
+test("if no packet came in, the device is named", () => {
   expect(cause({})).toContain("tun0 is down");
 });
 
-test("counters that moved less than the probes are somebody else's", () => {
+test("counters that rose by less than the number of probes are ignored", () => {
   expect(cause({ ...IN, "Ip.InAddrErrors": 2 })).not.toContain("forwarding is off");
 });

@@ -61,34 +61,37 @@ async function everything(ns: Namespace): Promise<string> {
   ]);
 }
 
-netTest("in an empty namespace netup works, a second one does nothing, and netdown leaves all as found", async (ns) => {
-  const found = await everything(ns);
-  const user = isRoot ? "nobody" : undefined;
-  const first = await up(ns, { user });
-  expect(first.ok.probe?.outcome).toBe("passed");
-  expect(first.ok.exitCode).toBe(0);
-  expect(first.ok.next.map((line) => line.replace("sudo ", ""))).toEqual([
-    "./tcpnet host tun0 10.0.0.1/24 10.0.1.5",
-    "./tcpnet peer tun1 10.0.1.1/24 10.0.0.7",
-  ]);
-  const standing = await everything(ns);
-  const second = await up(ns, { user });
-  expect(second.ok.steps).toEqual([]);
-  expect(second.ok.probe?.outcome).toBe("passed");
-  expect(await everything(ns)).toBe(standing);
-  const undone = await down(ns);
-  expect(undone.ok.undone.map((each) => each.outcome)).toEqual([
-    "restored",
-    "restored",
-    "restored",
-    "restored",
-    "restored",
-  ]);
-  expect(await everything(ns)).toBe(found);
-  expect((await down(ns)).text).toBe("tcpnet netdown: nothing to do");
-});
+netTest(
+  "in an empty namespace netup works, a second netup does nothing, and netdown restores the machine",
+  async (ns) => {
+    const found = await everything(ns);
+    const user = isRoot ? "nobody" : undefined;
+    const first = await up(ns, { user });
+    expect(first.ok.probe?.outcome).toBe("passed");
+    expect(first.ok.exitCode).toBe(0);
+    expect(first.ok.next.map((line) => line.replace("sudo ", ""))).toEqual([
+      "./tcpnet host tun0 10.0.0.1/24 10.0.1.5",
+      "./tcpnet peer tun1 10.0.1.1/24 10.0.0.7",
+    ]);
+    const standing = await everything(ns);
+    const second = await up(ns, { user });
+    expect(second.ok.steps).toEqual([]);
+    expect(second.ok.probe?.outcome).toBe("passed");
+    expect(await everything(ns)).toBe(standing);
+    const undone = await down(ns);
+    expect(undone.ok.undone.map((each) => each.outcome)).toEqual([
+      "restored",
+      "restored",
+      "restored",
+      "restored",
+      "restored",
+    ]);
+    expect(await everything(ns)).toBe(found);
+    expect((await down(ns)).text).toBe("tcpnet netdown: nothing to do");
+  },
+);
 
-netTest("a dry run changes nothing and tells every command", async (ns) => {
+netTest("a dry run changes nothing and prints every command", async (ns) => {
   const found = await everything(ns);
   const { ok, text } = await up(ns, { dryRun: true });
   expect(text).toContain("nothing was changed");
@@ -114,7 +117,7 @@ netTest("what netup made is found and undone without the state file", async (ns)
   expect(await everything(ns)).toBe(found);
 });
 
-netTest("a failure half-way undoes what was done and says what failed", async (ns) => {
+netTest("if a step fails, the steps before it are undone and the error names the step", async (ns) => {
   await ns.must(["iptables-nft", "-P", "FORWARD", "DROP"]);
   const found = await everything(ns);
   for (const broken of [
@@ -126,12 +129,12 @@ netTest("a failure half-way undoes what was done and says what failed", async (n
     const refused = await call<Refused>(ns, ["netup", "{}", broken]);
     expect(refused.exitCode).toBe(3);
     expect(refused.why).toContain("broken for the test");
-    expect(refused.why).toContain("nothing was left changed");
+    expect(refused.why).toContain("all changes were undone");
     expect(await everything(ns)).toBe(found);
   }
 });
 
-netTest("killed at any moment, netup leaves what netdown undoes to the letter", async (ns) => {
+netTest("after netup is killed at any moment, netdown restores the machine exactly", async (ns) => {
   await ns.must(["iptables-nft", "-P", "FORWARD", "DROP"]);
   const found = await everything(ns);
   let moments = 0;
@@ -145,7 +148,7 @@ netTest("killed at any moment, netup leaves what netdown undoes to the letter", 
   expect(moments).toBe(24);
 });
 
-netTest("killed at any moment, netup leaves what the next netup completes", async (ns) => {
+netTest("after netup is killed at any moment, the next netup completes the setup", async (ns) => {
   await ns.must(["iptables-nft", "-P", "FORWARD", "DROP"]);
   const found = await everything(ns);
   await up(ns);
@@ -162,7 +165,7 @@ netTest("killed at any moment, netup leaves what the next netup completes", asyn
   }
 });
 
-netTest("killed at any moment, netdown leaves what the next one undoes to the letter", async (ns) => {
+netTest("after netdown is killed at any moment, the next netdown restores the machine exactly", async (ns) => {
   await ns.must(["iptables-nft", "-P", "FORWARD", "DROP"]);
   const found = await everything(ns);
   let killed = true;
@@ -175,7 +178,7 @@ netTest("killed at any moment, netdown leaves what the next one undoes to the le
   }
 });
 
-netTest("netdown clears away what killed programs left, and nothing that is in use", async (ns) => {
+netTest("netdown removes files that killed programs left, and none that is in use", async (ns) => {
   const here = "/run/tcpnet";
   await up(ns);
   const other = /\d+/.exec(outside.TCPNET_TEST_OUTSIDE!)![0];
@@ -193,7 +196,7 @@ netTest("netdown clears away what killed programs left, and nothing that is in u
   await ns.must(["touch", "-d", "-1min", `${here}/link-1-dead.sock`, `${here}/link-1-alive.sock`]);
   const { ok, text } = await down(ns);
   expect(ok.exitCode).toBe(0);
-  expect(text).toContain(`removed   ${here}/link-1-dead.sock: left by a killed program`);
+  expect(text).toContain(`removed   ${here}/link-1-dead.sock, left by a killed program`);
   // In a container nobody can know which of the machine's namespaces are gone.
   const gone = readlinkSync("/proc/self/ns/pid") === "pid:[4026531836]" ? [] : ["state-1.json"];
   const left = (await ns.must(["ls", here])).trim().split("\n");
@@ -201,7 +204,7 @@ netTest("netdown clears away what killed programs left, and nothing that is in u
   listeners[1]!.kill("SIGKILL");
 });
 
-netTest("a state that somebody else can have written is not obeyed: exit code 3", async (ns) => {
+netTest("a state file that somebody else may have written is refused: exit code 3", async (ns) => {
   await up(ns);
   const forge = async (line: string) => {
     await ns.must(["sh", "-c", line]);
@@ -218,7 +221,7 @@ netTest("a state that somebody else can have written is not obeyed: exit code 3"
   expect(await forge(`${mend}; ${link}`)).toEqual([3, expect.stringContaining("symbolic link")]);
 });
 
-netTest("global forwarding and back leaves every interface's own setting as it was", async (ns) => {
+netTest("switching global forwarding on and off again keeps every interface's own setting", async (ns) => {
   await ns.must(["ip", "link", "add", "other", "type", "veth", "peer", "name", "far"]);
   await ns.must(["sh", "-c", "echo 1 > /proc/sys/net/ipv4/conf/other/forwarding"]);
   const found = await everything(ns);
@@ -276,12 +279,12 @@ netTest("towards an uplink the lab is masqueraded, and only there", async (ns) =
   expect(await everything(ns)).toBe(found);
 });
 
-netTest("a device that is not ours is refused, adopted with --force, and given back", async (ns) => {
+netTest("a device that netup did not make is refused, adopted with --force, and restored by netdown", async (ns) => {
   await ns.must(["sh", "-c", "ip tuntap add tun0 mode tun; ip link set tun0 alias vpn addrgenmode none"]);
   const found = await everything(ns);
   const refused = await refuse(ns);
   expect(refused.exitCode).toBe(3);
-  expect(refused.error).toBe("tun0 is there already and not ours");
+  expect(refused.error).toBe("tun0 exists already and was not made by netup");
   expect(await everything(ns)).toBe(found);
   expect((await up(ns, { ifs: "lab0,lab1" })).ok.probe?.outcome).toBe("passed");
   await down(ns);
@@ -297,7 +300,7 @@ netTest("a device of another kind is refused even with --force", async (ns) => {
   expect(refused.why).toContain("veth");
 });
 
-netTest("a prefix that is routed elsewhere is refused, and the offer is free", async (ns) => {
+netTest("a prefix that is routed elsewhere is refused, and the suggested one is free", async (ns) => {
   await ns.must([
     "sh",
     "-c",
@@ -339,7 +342,7 @@ rootTest("without root netup is refused with exit code 4, and status says unknow
   expect(ok.exitCode).toBe(0);
 });
 
-netTest("what somebody else changed since is left to them", async (ns) => {
+netTest("netdown does not touch what somebody else changed since", async (ns) => {
   await up(ns);
   await ns.must(["ip", "link", "set", "tun0", "alias", "mine now"]);
   const undone = await down(ns);
@@ -348,19 +351,19 @@ netTest("what somebody else changed since is left to them", async (ns) => {
   expect(await ns.must(["ip", "-o", "link"])).toContain("alias mine now");
 });
 
-netTest("under other names neither a second setup nor netdown does anything while the first stands", async (ns) => {
+netTest("while netup's setup exists, netup and netdown with other names do nothing", async (ns) => {
   await up(ns);
   const refused = await refuse(ns, { ifs: "lab0,lab1" });
-  expect([refused.exitCode, refused.error]).toEqual([3, "netup stands already"]);
+  expect([refused.exitCode, refused.error]).toEqual([3, "netup was already run with other devices"]);
   const standing = await everything(ns);
   const wrong = await call<Refused>(ns, ["netdown", '{"ifs":"lab0,lab1"}']);
   expect([wrong.exitCode, wrong.error]).toEqual([3, "netup set up tun0,tun1, not lab0,lab1"]);
   expect(await everything(ns)).toBe(standing);
   const other = await refuse(ns, { subnet: "10.77.0.0/16" });
-  expect([other.exitCode, other.error]).toEqual([3, "tun0 stands already, but otherwise"]);
+  expect([other.exitCode, other.error]).toEqual([3, "tun0 is already set up, with other settings"]);
 });
 
-netTest("several at once are as one after the other, and the lock of a killed one holds nobody up", async (ns) => {
+netTest("several netups at once run one after the other, and the lock of a killed one is released", async (ns) => {
   const found = await everything(ns);
   const all = await Promise.all([up(ns), up(ns), up(ns), up(ns)]);
   expect(all.map(({ ok }) => ok.exitCode)).toEqual([0, 0, 0, 0]);
@@ -370,7 +373,7 @@ netTest("several at once are as one after the other, and the lock of a killed on
   expect(await everything(ns)).toBe(found);
 });
 
-netTest("a device in use is not tried, and the setup stands all the same", async (ns) => {
+netTest("with a device in use no probe is sent, and the setup is complete", async (ns) => {
   await up(ns);
   const script = `import { openTun } from "#device/tun"; openTun({ name: "tun0" }); console.log("open"); setInterval(() => {}, 1000);`;
   const holder = ns.spawn([process.execPath, "-e", script], { cwd: `${import.meta.dir}` });
@@ -382,7 +385,7 @@ netTest("a device in use is not tried, and the setup stands all the same", async
   holder.kill("SIGKILL");
 });
 
-netTest("without nft the raw table of iptables untracks, and netdown takes the rules out again", async (ns) => {
+netTest("without nft, iptables' raw table turns off tracking, and netdown removes the rules", async (ns) => {
   const env = { ...outside, TCPNET_TEST_WITHOUT: "nft" };
   const said = JSON.parse(await ns.must([process.execPath, INSIDE, "netup"], { env })) as Said<NetupResult>;
   expect(said.ok.probe?.outcome).toBe("passed");

@@ -38,7 +38,7 @@ function willing(): Recorded {
   return system;
 }
 
-test("every change is written down before it is made", async () => {
+test("every change is recorded before it is made", async () => {
   const system = willing();
   const seen: string[] = [];
   const run = system.run.bind(system);
@@ -61,7 +61,7 @@ test("a dry run writes nothing and asks for no privileges", async () => {
   expect(() => netdown({ system })).toThrow();
 });
 
-test("a container with a read-only /proc/sys is told what it is, and nothing is left", async () => {
+test("in a container with a read-only /proc/sys the error says so, and all changes are undone", async () => {
   const system = willing();
   const before = new Map(system.files);
   system.write = () => {
@@ -85,7 +85,7 @@ test("a state file that cannot be written stops netup before it changes anything
   expect(system.log.join("\n")).not.toMatch(/tuntap|nft -j -f/);
 });
 
-test("where packets pass, a foreign policy is no longer worth a warning; where they do not, it is the culprit", async () => {
+test("a foreign drop policy is not reported if packets pass, and is named as the cause if they do not", async () => {
   const chain = { family: "inet", table: "guard", name: "c", type: "filter", hook: "forward", prio: 0, policy: "drop" };
   const guarded = () => willing().tell("nft -j list ruleset", JSON.stringify({ nftables: [{ chain }] }));
   const fine = await netup({ system: guarded() }, passes);
@@ -97,7 +97,7 @@ test("where packets pass, a foreign policy is no longer worth a warning; where t
   ]);
 });
 
-test("a damaged state file is said to be one, and nothing is done on its word", async () => {
+test("a damaged state file is reported, and nothing in it is carried out", async () => {
   for (const text of ["", "{", "[]", "null", `{"version": 2, "changes": []}`, `{"version": 1}`]) {
     const system = willing();
     system.files.set(STATE_FILE, text);
@@ -106,7 +106,7 @@ test("a damaged state file is said to be one, and nothing is done on its word", 
   }
 });
 
-test("the state of another boot or of an earlier namespace is none, that of another namespace stays untouched beside ours", async () => {
+test("state of another boot or an earlier namespace is ignored, and that of another namespace is not touched", async () => {
   const system = willing();
   await netup({ system }, passes);
   const theirs = system.files.get(STATE_FILE)!;
@@ -125,7 +125,7 @@ test("the state of another boot or of an earlier namespace is none, that of anot
   expect(keys()).toEqual([]);
 });
 
-test("no variable says where the state file lies, and without a record none is written", async () => {
+test("no environment variable sets the path of the state file, and with record: false none is written", async () => {
   const system = willing();
   system.env = { TCPNET_STATE: "/elsewhere/a.json" };
   expect(statePath(system)).toBe(STATE_FILE);
@@ -133,7 +133,7 @@ test("no variable says where the state file lies, and without a record none is w
   expect([stateFile, system.files.has(STATE_FILE)]).toEqual([null, false]);
 });
 
-test("a state file that somebody else may have written is refused, and told why", async () => {
+test("a state file that somebody else may have written is refused, with the reason", async () => {
   const system = willing();
   await netup({ system }, passes);
   system.suspects.set(STATE_FILE, "others may write to it");
@@ -145,7 +145,7 @@ test("a state file that somebody else may have written is refused, and told why"
   expect(system.log).toEqual([]);
 });
 
-test("netdown under other names than those that netup set up undoes nothing, and says what stands", async () => {
+test("netdown with other names than those that netup set up undoes nothing, and names the devices", async () => {
   const system = willing();
   await netup({ system }, passes);
   const refused = {
@@ -156,7 +156,7 @@ test("netdown under other names than those that netup set up undoes nothing, and
   expect(() => netdown({ system, ifs: "foo,bar" })).toThrow(expect.objectContaining(refused));
   expect(() => netdown({ system, ifs: "tun0,bar" })).toThrow(expect.objectContaining({ exitCode: 3 }));
   expect(() => netdown({ system, ifs: "foo,bar", dryRun: true })).toThrow(expect.objectContaining(refused));
-  // The same where only the kernel tells what stands.
+  // The same without a state file: the devices are found in the kernel.
   system.tell("ip -d -s -j addr", JSON.stringify([tunJson("tun0", "tcpnet:v1:host", null, null)]));
   system.files.delete(STATE_FILE);
   expect(() => netdown({ system, ifs: "foo,bar" })).toThrow(
@@ -166,11 +166,11 @@ test("netdown under other names than those that netup set up undoes nothing, and
   expect(netdown({ system, ifs: "tun1,tun0", dryRun: true }).undone.map(({ key }) => key)).toEqual(["link tun0"]);
 });
 
-test("where nothing stands, netdown under any names has nothing to do", () => {
+test("if nothing is set up, netdown with any names has nothing to do", () => {
   expect(netdown({ system: willing(), ifs: "foo,bar" }).undone).toEqual([]);
 });
 
-test("a rule that bears our comment and says something that netup never says is left to whoever made it", () => {
+test("a rule with our comment that netup cannot have made is not removed", () => {
   const theirs = "-A FORWARD -s 192.0.2.0/24 -i eth0 -m comment --comment tcpnet -j ACCEPT";
   const ours = "-A FORWARD -i tun0 -o tun1 -m comment --comment tcpnet -j ACCEPT";
   const system = willing().tell("iptables-nft -w 5 -v -S", ["-P FORWARD DROP", theirs, ours].join("\n"));
@@ -193,7 +193,7 @@ test("what could not be undone stays in the state file for the next netdown", as
   expect(system.files.has(STATE_FILE)).toBe(false);
 });
 
-test("a binding that firewalld has permanently is not ours to remove", () => {
+test("a permanent zone binding of firewalld is not removed", () => {
   const zones = "firewall-cmd --get-zone-of-interface=tun0";
   const system = willing()
     .tell("ip -d -s -j addr", JSON.stringify([tunJson("tun0", "tcpnet:v1:host", null, null)]))
@@ -206,7 +206,7 @@ test("a binding that firewalld has permanently is not ours to remove", () => {
   expect(keys()).toEqual(["zone tun0", "link tun0"]);
 });
 
-test("the screens", async () => {
+test("the output for people", async () => {
   const screen = (lines: string[]) => lines.join("\n").replace(/since .*?,/, "since THEN,");
   const system = willing().tell("id -u -- alice", "1000");
   expect(screen(renderNetup(await netup({ system, user: "alice", dryRun: true }, passes)))).toMatchSnapshot("dry run");
@@ -231,7 +231,7 @@ test("the screens", async () => {
   expect(screen(renderStatus(status({ system: new Recorded() })))).toMatchSnapshot("status of nothing");
 });
 
-test("status says what does not stand any more, and what to type under the devices' own names", async () => {
+test("status reports what is missing, and the command to type has the devices' names", async () => {
   const system = willing().tell("nft -j list ruleset", `{"nftables": []}`);
   const links = ["lab0", "lab1"].map((name, i) => tunJson(name, "tcpnet:v1:x", `10.0.${i}.1/24`, null));
   for (const { ifname } of links as { ifname: string }[]) {
@@ -244,11 +244,11 @@ test("status says what does not stand any more, and what to type under the devic
   expect(exitCode).toBe(3);
   expect(findings.map(({ level, what, fix }) => [level, what, fix])).toEqual([
     ["fail", "forwarding is off on lab1", "sudo ./tcpnet netup --ifs lab0,lab1"],
-    ["warn", "the lab's packets are tracked", "sudo ./tcpnet netup --ifs lab0,lab1"],
+    ["warn", "connection tracking is on for the lab's packets", "sudo ./tcpnet netup --ifs lab0,lab1"],
   ]);
 });
 
-test("a root without its power is told so, since sudo is no help", () => {
+test("root without CAP_NET_ADMIN is told so, instead of advice to use sudo", () => {
   const system = willing();
   system.files.set("/proc/self/status", "Name:\tx\nCapEff:\t0000000000000000");
   expect(() => netdown({ system })).toThrow(

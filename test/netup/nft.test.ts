@@ -44,7 +44,7 @@ test("untracking comes before the kernel puts fragments together (-400), and for
   ]);
 });
 
-test("our table stands if and only if it is the one wanted now", () => {
+test("our table counts as set up only if it has exactly the wanted rules", () => {
   const plain = readRuleset(ok(listed(tableText(settings, null))))!;
   const routed = readRuleset(ok(listed(tableText(settings, "eth0"))))!;
   const others = settle({ system: new Recorded(), ifs: "lab0,lab1" });
@@ -57,7 +57,7 @@ test("our table stands if and only if it is the one wanted now", () => {
   expect(tableStands(readRuleset(ok([]))!, settings, null)).toBe(false);
 });
 
-test("what nft does not say is unknown, and what it says oddly is passed over", () => {
+test("missing output of nft means unknown, and entries that cannot be parsed are skipped", () => {
   expect(readRuleset({ code: 1, out: "", err: "Operation not permitted" })).toBeNull();
   for (const out of ["", "{}", "[]", "null", "not json", `{"nftables": [3, null, {"rule": 4}]}`]) {
     expect(readRuleset({ code: 0, out, err: "" })).toEqual({ tables: [], chains: [], rules: [] });
@@ -69,7 +69,7 @@ const base = (policy: string) => ({
 });
 const rule = (chain: string, ...expr: object[]) => ({ rule: { family: "ip", table: "t", chain, expr } });
 
-test("a chain may drop by its policy, by a rule, or by a rule of a chain that it leads to", () => {
+test("a chain may drop by its policy, by a rule, or by a rule of a chain that it jumps to", () => {
   const may = (...items: object[]) => {
     const ruleset = readRuleset(ok(items))!;
     return mayDrop(ruleset, ruleset.chains[0] as NftChain);

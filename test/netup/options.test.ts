@@ -19,7 +19,7 @@ function refusal(options: NetupOptions): NetupError {
   throw new Error(`taken: ${JSON.stringify(options)}`);
 }
 
-test("without options it is the experiment of the card", () => {
+test("the defaults are the README's experiment", () => {
   const { sides, owner, uplink } = settled({});
   expect(sides.map((side) => [side.name, ...side.prefixes.map(String), ...stackAddresses(side).map(String)])).toEqual([
     ["tun0", "10.0.0.1/24", "10.0.0.7"],
@@ -29,7 +29,7 @@ test("without options it is the experiment of the card", () => {
   expect(uplink).toBeNull();
 });
 
-test("the owner is who called sudo, unless another is named; root needs none", () => {
+test("the owner is the user who called sudo, unless another is named; root needs no owner", () => {
   const system = machine();
   system.env = { SUDO_USER: "alice" };
   expect(settle({ system }).owner).toEqual({ name: "alice", uid: 1000 });
@@ -39,14 +39,14 @@ test("the owner is who called sudo, unless another is named; root needs none", (
   expect(settle({ system }).owner).toBeNull();
 });
 
-test("a subnet is split into two that do not touch", () => {
+test("a subnet is split into two that do not overlap", () => {
   const split = (subnet: string) => settled({ subnet }).sides.map((side) => `${side.prefixes[0]}`);
   expect(split("10.77.0.0/16")).toEqual(["10.77.0.1/24", "10.77.1.1/24"]);
   expect(split("192.168.9.0/24")).toEqual(["192.168.9.1/25", "192.168.9.129/25"]);
   expect(split("192.168.9.8/29")).toEqual(["192.168.9.9/30", "192.168.9.13/30"]);
 });
 
-test("bad options are usage errors that say what to type", () => {
+test("bad options are usage errors with what to type instead", () => {
   const bad: NetupOptions[] = [
     { ifs: "tun0" },
     { ifs: "tun0,tun0" },

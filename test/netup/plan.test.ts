@@ -58,17 +58,17 @@ test("on a plain machine: two devices, forwarding of each, untracking, and nothi
   ]);
 });
 
-test("a device of netup queues as many packets as one that the program makes itself", () => {
+test("netup gives a device the same queue length as the program does", () => {
   expect(QUEUE_LENGTH).toBe(DEVICE_QUEUE_LENGTH);
 });
 
-test("where all new devices forward already, nothing is set", () => {
+test("if new devices forward by default, no sysctl is set", () => {
   const system = new Recorded();
   system.files.set("/proc/sys/net/ipv4/conf/default/forwarding", "1");
   expect(commands(planned(system)).join()).not.toContain("sysctl");
 });
 
-test("global forwarding is the one sysctl, with all that going back would overwrite", () => {
+test("global forwarding is one sysctl, recorded with all the keys that the kernel rewrites when it is switched back", () => {
   const system = new Recorded();
   system.files.set("/proc/sys/net/ipv4/conf/all/accept_redirects", "1");
   const made = planned(system, { globalForward: true });
@@ -82,7 +82,7 @@ test("global forwarding is the one sysctl, with all that going back would overwr
   });
 });
 
-test("iptables in either flavour is asked to let the lab through by the binary that owns the table", () => {
+test("iptables of either flavour gets its rule through the binary that manages the table", () => {
   for (const flavour of ["nft", "legacy"] as const) {
     expect(trust(planned(withIptables(flavour, "-P FORWARD DROP -c 0 0")))).toEqual([
       `iptables-${flavour} -I FORWARD -i tun1 -o tun0 -m comment --comment tcpnet -j ACCEPT`,
@@ -94,19 +94,19 @@ test("iptables in either flavour is asked to let the lab through by the binary t
   }
 });
 
-test("legacy iptables is not asked about a table that does not exist: asking would create it", () => {
+test("a missing table of legacy iptables is not listed: that would create it", () => {
   const system = new Recorded();
   planned(system);
   expect(system.log.filter((text) => text.includes("tables") && !text.startsWith("nft"))).toEqual([]);
 });
 
-test("the plain name of iptables speaks for the flavour that it says it is", () => {
+test("plain iptables is used for the flavour that its version names", () => {
   const system = withIptables("legacy").without("iptables-legacy", "iptables-nft");
   system.tell("iptables -V", "iptables v1.8.9 (legacy)").tell("iptables -w 5 -v -S", "-P FORWARD DROP");
   expect(trust(planned(system))[0]).toStartWith("iptables -I FORWARD");
 });
 
-test("firewalld gets the devices into its trusted zone, and its own tables are not called foreign", () => {
+test("firewalld gets the devices in its trusted zone, and its own tables are not reported as foreign", () => {
   const system = new Recorded()
     .tell("firewall-cmd --state", "running")
     .tell("firewall-cmd --get-zone-of-interface=tun1", "trusted\n")
@@ -122,7 +122,7 @@ test("firewalld gets the devices into its trusted zone, and its own tables are n
   expect(made.findings.map((finding) => finding.level)).toEqual(["note"]);
 });
 
-test("each firewall that may drop is opened: firewalld and Docker beside it", () => {
+test("each firewall that may drop gets a rule: firewalld and Docker on one machine", () => {
   const system = withIptables("nft", "-P FORWARD DROP", "-A FORWARD -j DOCKER-USER").tell(
     "firewall-cmd --state",
     "running",
@@ -135,7 +135,7 @@ test("each firewall that may drop is opened: firewalld and Docker beside it", ()
   ]);
 });
 
-test("a foreign chain that drops by policy is reported with the exact line, and not edited", () => {
+test("a foreign chain with policy drop is reported with the command to type, and not edited", () => {
   const system = new Recorded().tell("nft -j list ruleset", ruleset(chain("inet", "guard", "passing", "drop")));
   const made = planned(system);
   expect(trust(made)).toEqual([]);
@@ -143,7 +143,7 @@ test("a foreign chain that drops by policy is reported with the exact line, and 
     {
       level: "warn",
       what: "nft table inet guard, chain passing has policy drop",
-      why: "it is not ours to edit, and no other table can accept on its behalf",
+      why: "netup does not edit the tables of others, and no other table can overrule it",
       fix: `sudo nft 'insert rule inet guard passing iifname { "tun0", "tun1" } oifname { "tun0", "tun1" } accept'`,
     },
   ]);
@@ -171,7 +171,7 @@ test("with --v6 a new kernel forwards per interface, an old one everywhere witho
   ]);
 });
 
-test("towards an uplink replies come back through a firewall, and nothing that begins outside", () => {
+test("with an uplink, firewalls let replies in, and no connection from outside", () => {
   const system = withIptables("nft", "-P FORWARD DROP")
     .tell("ip -d -s -j addr", JSON.stringify([{ ifname: "eth0.7", flags: ["UP"], mtu: 1500 }]))
     .tell("ip -4 -j route", JSON.stringify([{ dst: "default", dev: "eth0.7", gateway: "192.0.2.1" }]));
@@ -184,7 +184,7 @@ test("towards an uplink replies come back through a firewall, and nothing that b
   expect(trust(made).filter((text) => text.includes("-o eth0.7")).length).toBe(2);
 });
 
-test("what stands already is not planned again", () => {
+test("what is already set up is not planned again", () => {
   const links = [
     tunJson("tun0", "tcpnet:v1:host", "10.0.0.1/24", "alice"),
     tunJson("tun1", "tcpnet:v1:peer", "10.0.1.1/24", "alice"),
@@ -210,30 +210,30 @@ test("what stands already is not planned again", () => {
   ]);
 });
 
-test("without root the firewall is unknown, never absent", () => {
+test("without root the firewall rules are unknown, not absent", () => {
   const system = new Recorded();
   system.uid = 1000;
-  expect(planned(system).findings.map((finding) => finding.what)).toEqual(["the firewall is unknown"]);
+  expect(planned(system).findings.map((finding) => finding.what)).toEqual(["the firewall rules are unknown"]);
   expect(system.log.join("\n")).not.toMatch(/nft|iptables/);
 });
 
-test("a legacy table that cannot be shown is said to be unknown", () => {
+test("a legacy table that cannot be listed is reported as unknown", () => {
   const system = new Recorded().without("iptables-legacy", "iptables");
   system.files.set("/proc/net/ip_tables_names", "filter");
   expect(planned(system).findings.map((finding) => finding.what)).toEqual(["the rules of legacy iptables are unknown"]);
 });
 
-test("without nft the raw table of iptables untracks by destination, so that other traffic stays tracked", () => {
+test("without nft, iptables' raw table turns off tracking by destination, so that other traffic stays tracked", () => {
   const made = planned(new Recorded().without("nft"));
   expect(commands(made).slice(-2)).toEqual([
     "iptables -t raw -I PREROUTING -i tun0 -d 10.0.1.0/24 -m comment --comment tcpnet -j NOTRACK",
     "iptables -t raw -I PREROUTING -i tun1 -d 10.0.0.0/24 -m comment --comment tcpnet -j NOTRACK",
   ]);
   const bare = planned(new Recorded().without("nft", "iptables", "iptables-nft", "iptables-legacy"));
-  expect(bare.findings.map((finding) => finding.what)).toEqual(["the lab's traffic stays tracked"]);
+  expect(bare.findings.map((finding) => finding.what)).toEqual(["connection tracking stays on for the lab's traffic"]);
 });
 
-test("NetworkManager is told to leave new devices alone where it runs", () => {
+test("if NetworkManager runs, it is told not to manage new devices", () => {
   const made = planned(new Recorded().tell("nmcli -t -f RUNNING general", "running\n"));
   expect(commands(made).filter((text) => text.startsWith("nmcli"))).toEqual([
     "nmcli device set tun0 managed no",
@@ -246,18 +246,18 @@ test("an owner who cannot open /dev/net/tun is told so", () => {
   expect(planned(system, { user: "alice" }).findings.map((finding) => finding.why)).toEqual(["its mode is 600"]);
 });
 
-test("what is in the way is refused with exit code 3, a reason, and what to type", () => {
+test("an obstacle ends the plan with exit code 3, a reason, and what to type", () => {
   const links = (...list: object[]) => new Recorded().tell("ip -d -s -j addr", JSON.stringify(list));
   const route = (dst: string, dev: string) => new Recorded().tell("ip -4 -j route", JSON.stringify([{ dst, dev }]));
   const eth = { ifname: "tun0", flags: ["UP"], mtu: 1500, linkinfo: { info_kind: "veth" } };
   const cases: [Recorded, NetupOptions, string][] = [
     [new Recorded().without("ip"), {}, "cannot look at network devices"],
     [new Recorded().tell("stat", 1), {}, "there is no /dev/net/tun"],
-    [links(tunJson("tun0", "", "10.8.0.2/24", null)), {}, "tun0 is there already and not ours"],
-    [links(eth), { force: true }, "tun0 is not ours"],
-    [links(tunJson("tun0", "tcpnet:v1:host", "10.9.0.1/24", null)), {}, "tun0 stands already, but otherwise"],
-    [route("10.0.0.0/8", "vpn0"), {}, "10.0.0.0/24 is taken"],
-    [route("10.0.1.5", "eth0"), {}, "10.0.1.0/24 is taken"],
+    [links(tunJson("tun0", "", "10.8.0.2/24", null)), {}, "tun0 exists already and was not made by netup"],
+    [links(eth), { force: true }, "tun0 cannot be used"],
+    [links(tunJson("tun0", "tcpnet:v1:host", "10.9.0.1/24", null)), {}, "tun0 is already set up, with other settings"],
+    [route("10.0.0.0/8", "vpn0"), {}, "10.0.0.0/24 is already in use"],
+    [route("10.0.1.5", "eth0"), {}, "10.0.1.0/24 is already in use"],
     [new Recorded(), { uplink: "auto" }, "no uplink was found"],
     [new Recorded(), { uplink: "eth9" }, "there is no interface eth9"],
   ];
@@ -268,7 +268,7 @@ test("what is in the way is refused with exit code 3, a reason, and what to type
   }
 });
 
-test("the prefix offered instead is one that is free", () => {
+test("the prefix suggested instead is free", () => {
   const taken = ["10.0.0.0/8", "172.16.0.0/12", "default"].map((dst) => ({ dst, dev: "vpn0" }));
   const { fix } = refused(new Recorded().tell("ip -4 -j route", JSON.stringify(taken)));
   expect(fix).toBe("sudo ./tcpnet netup --subnet 192.168.240.0/22");

@@ -29,14 +29,14 @@ async function written(): Promise<Record<string, unknown>> {
   return JSON.parse(system.files.get(path)!);
 }
 
-test("what netup writes is a state, with each kind of change in it", async () => {
+test("a state with each kind of change that netup makes is valid", async () => {
   const state = await written();
   const kinds = (state.changes as { what: string }[]).map(({ what }) => what);
   expect([...new Set(kinds)].sort()).toEqual(["adopted", "link", "rule", "sysctl", "table", "zone"]);
   expect(isState(state)).toBe(true);
 });
 
-test("one word that netup never writes, and it is none", async () => {
+test("a state with one value that netup never writes is invalid", async () => {
   const forged: readonly (readonly [what: string, path: string, value: unknown])[] = [
     ["rule", "binary", "/tmp/x"],
     ["rule", "binary", "sh"],
@@ -87,7 +87,7 @@ test("one word that netup never writes, and it is none", async () => {
   }
 });
 
-test("a sysctl key is one of netup's, and leads nowhere else", () => {
+test("only netup's own sysctl keys are valid, and none leads to another path", () => {
   for (const key of ["net/ipv4/ip_forward", "net/ipv4/conf/eth0.100/forwarding", "net/ipv6/conf/all/accept_ra"])
     expect([key, isSysctlKey(key)]).toEqual([key, true]);
   for (const key of [
@@ -107,7 +107,7 @@ test("a sysctl key is one of netup's, and leads nowhere else", () => {
     expect([key, isSysctlKey(key)]).toEqual([key, false]);
 });
 
-test("a rule is netup's only if it says no more than netup does", () => {
+test("a rule is netup's only if it contains nothing else than netup writes", () => {
   const comment = ["-m", "comment", "--comment", "tcpnet"];
   const own = [
     ["-i", "tun0", "-o", "tun1", ...comment, "-j", "ACCEPT"],

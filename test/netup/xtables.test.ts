@@ -3,7 +3,7 @@ import { acceptSpec, filterOwner, hasRule, isOurs, readFilter, trustChain } from
 
 const read = (...lines: string[]) => readFilter("iptables-nft", "nft", 4, { code: 0, out: lines.join("\n"), err: "" })!;
 
-test("-v -S is read: policies, chains, rules and their counters", () => {
+test("the output of -v -S is parsed: policies, chains, rules and their counters", () => {
   const filter = read(
     "-P INPUT ACCEPT -c 0 0",
     "-P FORWARD DROP -c 12 720",
@@ -23,11 +23,11 @@ test("-v -S is read: policies, chains, rules and their counters", () => {
   expect(hasRule(filter, "DOCKER-USER", acceptSpec("tun0", "tun1"))).toBe(false);
 });
 
-test("a binary that says nothing has no table", () => {
+test("a binary that prints nothing has no table", () => {
   expect(readFilter("iptables", "legacy", 4, { code: 3, out: "", err: "Table does not exist" })).toBeNull();
 });
 
-test("only a rule with our very comment is ours", () => {
+test("only a rule with exactly our comment is ours", () => {
   const ours = (spec: string) => isOurs({ chain: "FORWARD", spec, packets: 0, bytes: 0 });
   expect(ours("-i a -o b -m comment --comment tcpnet -j ACCEPT")).toBe(true);
   expect(ours('-i a -m comment --comment "tcpnet" -j ACCEPT')).toBe(true);
@@ -36,7 +36,7 @@ test("only a rule with our very comment is ours", () => {
   expect(ours("-i tcpnet -j ACCEPT")).toBe(false);
 });
 
-test("the trust goes to the head of FORWARD where that may drop, and to DOCKER-USER only where that is asked first", () => {
+test("the rule goes to the head of FORWARD if that may drop, and to DOCKER-USER only if FORWARD jumps there first", () => {
   expect(trustChain(read("-P FORWARD ACCEPT"))).toBeNull();
   expect(trustChain(read("-P FORWARD DROP"))).toBe("FORWARD");
   expect(trustChain(read("-P FORWARD ACCEPT", "-A FORWARD -j REJECT"))).toBe("FORWARD");
@@ -46,13 +46,13 @@ test("the trust goes to the head of FORWARD where that may drop, and to DOCKER-U
   expect(trustChain(read("-P FORWARD DROP", "-A FORWARD -i eth0 -j DOCKER-USER"))).toBe("FORWARD");
 });
 
-test("our own rules change nothing in that answer", () => {
+test("our own rules do not change the choice of the chain", () => {
   const ours = "-A FORWARD -i tun0 -o tun1 -m comment --comment tcpnet -j ACCEPT";
   expect(trustChain(read("-P FORWARD ACCEPT", ours))).toBeNull();
   expect(trustChain(read("-P FORWARD DROP", ours, "-A FORWARD -j DOCKER-USER"))).toBe("DOCKER-USER");
 });
 
-test("the owner of a table is told by its chains", () => {
+test("the owner of a table is recognized by its chains", () => {
   expect(filterOwner(read("-P FORWARD DROP"))).toBe("iptables-nft");
   expect(filterOwner(read("-P FORWARD DROP", "-N ufw-before-forward"))).toBe("ufw (iptables-nft)");
   expect(filterOwner(read("-P FORWARD DROP", "-N DOCKER-USER"))).toBe("Docker (iptables-nft)");

@@ -14,11 +14,9 @@ export const EV_DROP = 4; // a: bytes
 export const EV_CWND = 5; // a: cwnd, b: ssthresh, c: in flight
 export const EV_RTT = 6; // a: sample us, b: srtt us, c: rttvar us, d: rto us
 export const EV_TIMER = 7; // a: which timer, b: how often in a row
-export const EV_WINDOW = 8; // a: snd.wnd, b: rcv.wnd
-export const EV_CALL = 9; // a: bytes
-export const EV_LOST = 10; // a: seq (relative), b: length
+export const EV_LOST = 8; // a: seq (relative), b: length
 
-export const EVENT_NAMES = ["", "state", "tx", "rx", "drop", "cwnd", "rtt", "timer", "window", "call", "lost"] as const;
+export const EVENT_NAMES = ["", "state", "tx", "rx", "drop", "cwnd", "rtt", "timer", "lost"] as const;
 
 export class Trace {
   readonly capacity: number;

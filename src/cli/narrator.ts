@@ -4,11 +4,15 @@ import { counted } from "#observe/units";
 import { TX_ACK_FIN, TX_ACK_HANDSHAKE, TX_DATA } from "#tcp/words/marks";
 import { stateName } from "#tcp/words/state";
 import { ACK, FIN, RST, SYN } from "#wire/tcp";
+import { flagNames } from "#wire/tcp-flags";
 import { bold } from "./terminal.ts";
 import type { Voice } from "./voice.ts";
 
 /** How many resent segments are told one by one before they are only counted. */
 const RESENT_TOLD = 5;
+
+/** The flags that matter to handshake and close. */
+const STEP_FLAGS = SYN | FIN | RST | ACK;
 
 type Arrow = "→" | "←" | "·";
 const DIRECTION: Readonly<Record<Arrow, string>> = { "→": "out", "←": "in", "·": "" };
@@ -72,7 +76,7 @@ export class Narrator {
       this.#put(
         id,
         "→",
-        flagsText(flags),
+        flagNames(flags & STEP_FLAGS, " "),
         textOf(trace, i, trace.d[i] === 1 ? "resent" : cause === TX_DATA ? "" : markMeaning(cause)),
         this.#time(trace, i),
         true,
@@ -92,7 +96,15 @@ export class Narrator {
   }
 
   #hear(trace: Trace, i: number, id: number, step: boolean, state: string): void {
-    this.#put(id, "←", flagsText(trace.c[i]!), textOf(trace, i, ""), this.#time(trace, i), step, state);
+    this.#put(
+      id,
+      "←",
+      flagNames(trace.c[i]! & STEP_FLAGS, " "),
+      textOf(trace, i, ""),
+      this.#time(trace, i),
+      step,
+      state,
+    );
   }
 
   #changed(trace: Trace, i: number, id: number): void {
@@ -145,15 +157,6 @@ export class Narrator {
   #time(trace: Trace, i: number): number {
     return trace.time[i]! - this.#ahead;
   }
-}
-
-function flagsText(flags: number): string {
-  const names: string[] = [];
-  if (flags & SYN) names.push("SYN");
-  if (flags & FIN) names.push("FIN");
-  if (flags & RST) names.push("RST");
-  if (flags & ACK) names.push("ACK");
-  return names.join(" ");
 }
 
 /** Where it lies in the stream, and why it was sent. */

@@ -3,22 +3,10 @@
  * afterwards (event file, report, words) begins here.
  */
 import { markName } from "#base/mark";
-import {
-  EV_CALL,
-  EV_CWND,
-  EV_DROP,
-  EV_LOST,
-  EV_RTT,
-  EV_RX,
-  EV_STATE,
-  EV_TIMER,
-  EV_TX,
-  EV_WINDOW,
-  type Trace,
-} from "#base/trace";
+import { EV_CWND, EV_DROP, EV_LOST, EV_RTT, EV_RX, EV_STATE, EV_TIMER, EV_TX, type Trace } from "#base/trace";
 import { type StateName, stateName } from "#tcp/words/state";
 import { TIMER_NAMES } from "#tcp/words/tcb";
-import { ACK, CWR, ECE, FIN, PSH, RST, SYN, URG } from "#wire/tcp";
+import { flagNames } from "#wire/tcp-flags";
 
 /** What every event has. Sequence numbers are relative to the ISN; octets, µs and counts. */
 interface Common {
@@ -57,8 +45,6 @@ export type TraceEvent = Common &
         readonly rto: number;
       }
     | { readonly event: "timer"; readonly timer: string; readonly times: number }
-    | { readonly event: "window"; readonly sndWnd: number; readonly rcvWnd: number }
-    | { readonly event: "call"; readonly length: number }
     | { readonly event: "lost"; readonly seq: number; readonly length: number }
   );
 
@@ -70,9 +56,9 @@ export function eventOf(trace: Trace, i: number): TraceEvent {
     case EV_STATE:
       return { ...common, event: "state", from: stateName(a), to: stateName(b) };
     case EV_TX:
-      return { ...common, event: "tx", seq: a, length: b, flags: flagsText(c), resent: d !== 0 };
+      return { ...common, event: "tx", seq: a, length: b, flags: flagNames(c), resent: d !== 0 };
     case EV_RX:
-      return { ...common, event: "rx", seq: a, length: b, flags: flagsText(c), ack: d };
+      return { ...common, event: "rx", seq: a, length: b, flags: flagNames(c), ack: d };
     case EV_DROP:
       return { ...common, event: "drop", length: a };
     case EV_CWND:
@@ -81,12 +67,8 @@ export function eventOf(trace: Trace, i: number): TraceEvent {
       return { ...common, event: "rtt", sample: a, rtt: Math.round(b), rttvar: Math.round(c), rto: d };
     case EV_TIMER:
       return { ...common, event: "timer", timer: TIMER_NAMES[a] ?? `timer-${a}`, times: b };
-    case EV_WINDOW:
-      return { ...common, event: "window", sndWnd: a, rcvWnd: b };
     case EV_LOST:
       return { ...common, event: "lost", seq: a, length: b };
-    case EV_CALL:
-      return { ...common, event: "call", length: a };
     default:
       throw new RangeError(`the trace has no events of kind ${trace.kind[i]}`);
   }
@@ -108,28 +90,8 @@ export function jsonLine({ time, event, ...fields }: TraceEvent, start = 0): str
   return JSON.stringify({ t: Math.round(time - start) / 1e6, event, ...fields });
 }
 
-/** One line of text, `0.041234 #1 tx seq=1 length=1448 flags=ACK,PSH resent=false (tcp.tx.data)`, for diffs and snapshots. */
-export function textLine(event: TraceEvent): string {
-  const { time, connection, cause, event: name, ...rest } = event;
-  const who = connection < 0 ? "-" : `#${connection}`;
-  const fields = Object.entries(rest).map(([key, value]) => `${key}=${value}`);
-  const why = cause === "none" ? [] : [`(${cause})`];
-  return [(time / 1e6).toFixed(6), who, name, ...fields, ...why].join(" ");
-}
-
-const FLAGS: readonly (readonly [number, string])[] = [
-  [SYN, "SYN"],
-  [FIN, "FIN"],
-  [RST, "RST"],
-  [ACK, "ACK"],
-  [PSH, "PSH"],
-  [URG, "URG"],
-  [ECE, "ECE"],
-  [CWR, "CWR"],
-];
-
-function flagsText(flags: number): string {
-  return FLAGS.filter(([bit]) => (flags & bit) !== 0)
-    .map(([, name]) => name)
-    .join(",");
+/** What happened, without when and to whom: `tx seq=1 length=1448 flags=ACK,PSH resent=false (tcp.tx.data)`. */
+export function eventText({ time: _, connection: __, cause, event, ...fields }: TraceEvent): string {
+  const told = Object.entries(fields).map(([key, value]) => `${key}=${value}`);
+  return [event, ...told, ...(cause === "none" ? [] : [`(${cause})`])].join(" ");
 }

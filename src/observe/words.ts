@@ -45,9 +45,6 @@ export class Words {
       case "rtt":
         this.#memory(event.connection).rto = event.rto;
         return null;
-      case "window":
-      case "call":
-        return null;
     }
   }
 

@@ -2,7 +2,7 @@
  * Ends of records (MSG_EOR of the socket API): no segment, sent or sent again, carries octets from both sides of one. TCP itself
  * knows none (RFC 9293 §3.9.1: SEND's PUSH is no boundary); what is cut here the peer joins again.
  */
-import { diff, gt } from "./seq.ts";
+import { gt } from "./seq.ts";
 import { SYN_RECEIVED, SYN_SENT } from "./state.ts";
 import type { Tcb } from "./tcb.ts";
 
@@ -13,13 +13,6 @@ export function endRecord(tcb: Tcb): void {
   const base = tcb.state & (SYN_SENT | SYN_RECEIVED) ? snd.iss + 1 : snd.una;
   const end = (base + snd.queued) | 0;
   if (snd.ends.at(-1) !== end) snd.ends.push(end);
-}
-
-/** How many of `n` octets from `start` on belong to the record that they begin in. */
-export function withinRecord(tcb: Tcb, start: number, n: number): number {
-  const { ends } = tcb.snd;
-  for (let i = 0; i < ends.length; i++) if (gt(ends[i]!, start)) return Math.min(diff(ends[i]!, start), n);
-  return n;
 }
 
 export function isRecordEnd(tcb: Tcb, seq: number): boolean {

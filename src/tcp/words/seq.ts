@@ -19,11 +19,6 @@ export function ge(a: number, b: number): boolean {
   return ((a - b) | 0) >= 0;
 }
 
-/** a moved on by n, as an int32. */
-export function add(a: number, n: number): number {
-  return (a + n) | 0;
-}
-
 /** Octets from b to a; negative where a is before b. */
 export function diff(a: number, b: number): number {
   return (a - b) | 0;

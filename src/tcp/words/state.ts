@@ -17,12 +17,8 @@ export const TIME_WAIT = 1 << 10;
 
 /** Both sides know each other's sequence numbers (RFC 9293 §3.5). */
 export const SYNCHRONIZED = ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2 | CLOSE_WAIT | CLOSING | LAST_ACK | TIME_WAIT;
-/** The user may still SEND. */
-export const MAY_SEND = ESTABLISHED | CLOSE_WAIT;
 /** The peer may still send: its FIN has not come in order. */
 export const MAY_RECEIVE = ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2;
-/** Our FIN is queued or sent and not yet acknowledged. */
-export const FIN_UNACKED = FIN_WAIT_1 | CLOSING | LAST_ACK;
 
 const NAMES = [
   "CLOSED",

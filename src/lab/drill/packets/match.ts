@@ -11,7 +11,7 @@ import {
 import { decodeOptions, encodeOptions, hex, type Live, type RawOption, TCP_PROTOCOL, UDP_PROTOCOL } from "./codec.ts";
 import type { Flow } from "./flow.ts";
 import { icmpNumbers } from "./icmp.ts";
-import { flagsText, optionsText } from "./render.ts";
+import { flagLetters, optionsText } from "./render.ts";
 
 /** How strictly packets are compared. */
 export interface MatchRules {
@@ -47,7 +47,7 @@ export function compareTcp(expected: TcpPacket, live: Live, flow: Flow, rules: M
   if (expected.flags & tcp.flags & 2) flow.expectSyn(expected.sequence.start);
   compareIp(list, expected.ip, live);
   const compared = rules.freePush ? ~PSH : ~0;
-  differ(list, "flags", flagsText(expected.flags & compared), flagsText(tcp.flags & compared));
+  differ(list, "flags", flagLetters(expected.flags & compared), flagLetters(tcp.flags & compared));
   const start = flow.outSequence(live, expected.sequence.absolute);
   if (!expected.sequence.any) differ(list, "seq", expected.sequence.start, start);
   differ(list, "payload length", expected.sequence.length, tcp.payload.length);

@@ -7,7 +7,7 @@ import { icmpText } from "./icmp.ts";
 
 const FLAG_LETTERS = "FSRP.UEWA";
 
-export function flagsText(flags: number): string {
+export function flagLetters(flags: number): string {
   let text = "";
   for (const letter of "AWESFRPU.") if (flags & (1 << FLAG_LETTERS.indexOf(letter))) text += letter;
   const reserved = flags >> 9;
@@ -57,7 +57,7 @@ export interface TcpText {
 export function tcpText(p: TcpText): string {
   const range =
     p.start === undefined ? `...(${p.length})` : `${p.start}:${(p.start + p.length) % 2 ** 32}(${p.length})`;
-  const parts = [p.ip, flagsText(p.flags), range];
+  const parts = [p.ip, flagLetters(p.flags), range];
   if (p.ack !== undefined) parts.push(`ack ${p.ack}`);
   if (p.window !== undefined) parts.push(`win ${p.window}`);
   if (p.urgent) parts.push(`urg ${p.urgent}`);

@@ -60,7 +60,7 @@ export function messageFaults(
   const lost = expected.control === undefined && controls.length > 0;
   const actual = flags | (lost ? CTRUNC : 0);
   if (expected.flags !== undefined && expected.flags !== actual)
-    faults.push(`msg_flags is ${flagsText(actual)}, not ${flagsText(expected.flags)}`);
+    faults.push(`msg_flags is ${messageFlagNames(actual)}, not ${messageFlagNames(expected.flags)}`);
   if (expected.control === undefined) return faults;
   expected.control.forEach((value, i) => {
     faults.push(...controlFaults(call, value, controls[i], toleranceUsecs));
@@ -123,7 +123,7 @@ function controlName({ level, type }: Control): string {
   return `the control message ${name[0] ?? `${type} of level ${level}`}`;
 }
 
-function flagsText(flags: number): string {
+function messageFlagNames(flags: number): string {
   const names: string[] = [];
   for (let bit = 1; bit > 0 && bit <= flags; bit *= 2) {
     if (Math.floor(flags / bit) % 2 === 1) names.push(namesOf("MSG_", bit)[0] ?? `0x${bit.toString(16)}`);

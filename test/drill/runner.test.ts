@@ -210,9 +210,21 @@ test("FreeBSD's dialect: states counted by sockstat, ACKs a little late, windows
 +0 \`sysctl -w net.inet.tcp.rfc1323=1\``;
   const neutral = script.replace("P. 1:3001(3000)", ". 1:1449(1448)").replace(/\+0 {2}%\{.*\n/, "");
   expect(play(neutral, { delay: 100_000 }, false, "freebsd").result.message).toBe("");
-  expect(play(neutral.replace("grep 1`", "grep 0`"), {}, false, "freebsd").result.message).toContain(
-    "the command failed: sockstat",
-  );
+  const { result } = play(neutral.replace("grep 1`", "grep 0`"), {}, false, "freebsd");
+  expect(result.message).toMatch(/^the command failed: sockstat .* \(grep 0 was given 1\)$/);
+});
+
+test("a command that fails shows what the last program of its pipe was given", () => {
+  const failed = (command: string) => {
+    const { message, details } = play(`0 \`${command}\``).result;
+    return [message.replace("the command failed: ", ""), ...details];
+  };
+  const status = "its exit status is 1";
+  expect(failed("false")).toEqual(["false", status]);
+  expect(failed("seq 2 | grep 7")).toEqual(["seq 2 | grep 7", status, "grep 7 was given: 1", "grep 7 was given: 2"]);
+  expect(failed("true | grep -q 7")).toEqual(["true | grep -q 7", status, "grep -q 7 was given nothing"]);
+  expect(failed("! echo 7 | grep -q 7")[0]).toBe("! echo 7 | grep -q 7 (grep -q 7 was given 7)");
+  expect(failed("echo 7 | grep -q 8; false")).toEqual(["echo 7 | grep -q 8; false", status]);
 });
 
 test("the report shows expected and actual one under the other", () => {

@@ -14,7 +14,7 @@ import { constantIn } from "../posix/information.ts";
 import type { Outcome } from "../posix/sockets.ts";
 import type { SystemTarget, Target, TargetSetup } from "../posix/target.ts";
 import { CodeBlocks, type Variables } from "../python/code-blocks.ts";
-import { type Answer, linesOf } from "../shell/answer.ts";
+import { linesOf, type Ran } from "../shell/answer.ts";
 import { BenchHost } from "../shell/bench-host.ts";
 import { NotUnderstood } from "../shell/expand.ts";
 import { Shell } from "../shell/shell.ts";
@@ -252,18 +252,12 @@ class Runner {
   }
 
   #command(text: string, position: Position): void {
-    const answer = this.#run(text, position);
-    if (answer.status !== 0)
-      throw new Failure(position, `the command failed: ${text.trim().replace(/\s+/g, " ")}`, [
-        `its exit status is ${answer.status}`,
-        ...linesOf(answer.text)
-          .slice(-20)
-          .map((line) => `it wrote: ${line}`),
-      ]);
+    const ran = this.#run(text, position);
+    if (ran.status !== 0) throw commandFailed(text, ran, position);
     this.bench.settle();
   }
 
-  #run(text: string, position: Position): Answer {
+  #run(text: string, position: Position): Ran {
     try {
       return this.#shell.run(text);
     } catch (error) {
@@ -281,4 +275,20 @@ class Runner {
       if (failure !== undefined) throw new Failure(code.position, `assertion failed: ${failure}`);
     }
   }
+}
+
+/** At most so many lines of what a command wrote or read are shown. */
+const LINES_SHOWN = 20;
+
+/** Most scripts count something and compare the count at the end of a pipe: the count is what a reader wants to know. */
+function commandFailed(text: string, { status, text: wrote, refused }: Ran, position: Position): Failure {
+  const found = refused ? linesOf(refused.input) : [];
+  const one = found.length === 1 ? ` (${refused?.program} was given ${found[0]})` : "";
+  const shown = (what: string, lines: readonly string[]) => lines.slice(-LINES_SHOWN).map((line) => `${what}: ${line}`);
+  return new Failure(position, `the command failed: ${text.trim().replace(/\s+/g, " ")}${one}`, [
+    `its exit status is ${status}`,
+    ...(refused && found.length === 0 ? [`${refused.program} was given nothing`] : []),
+    ...shown(`${refused?.program} was given`, found),
+    ...shown("it wrote", linesOf(wrote)),
+  ]);
 }

@@ -4,6 +4,12 @@ export interface Answer {
   readonly status: number;
 }
 
+/** What a whole command of a script came to. */
+export interface Ran extends Answer {
+  /** A pipeline failed: its last program, and the text that this program was given. */
+  readonly refused?: { readonly program: string; readonly input: string } | undefined;
+}
+
 export const OK: Answer = { text: "", status: 0 };
 export const NO: Answer = { text: "", status: 1 };
 

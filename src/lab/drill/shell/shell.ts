@@ -1,4 +1,4 @@
-import { type Answer, linesOf, OK } from "./answer.ts";
+import { type Answer, linesOf, OK, type Ran } from "./answer.ts";
 import { ArithmeticProblem, arithmetic } from "./arithmetic.ts";
 import { unknownCounter } from "./counters.ts";
 import { Expansion, globOf, NotUnderstood } from "./expand.ts";
@@ -37,6 +37,9 @@ export class Shell {
   #exitsOnError = false;
   #failsWithPipe = false;
   #writes = "";
+  /** The program that ran last, and what the pipeline that failed last had given to its last program. */
+  #program = "";
+  #refused: Ran["refused"];
   /** Conditions do not end a shell with `set -e`. */
   #tested = 0;
 
@@ -46,14 +49,15 @@ export class Shell {
   }
 
   /** Runs a command. Throws NotUnderstood. What it wrote is `text`; nobody reads that but a report. */
-  run(command: string): Answer {
+  run(command: string): Ran {
     this.#writes = "";
     this.#steps = 0;
+    this.#refused = undefined;
     try {
-      const answer = this.#node(parseShell(command), "");
-      return { ...answer, text: this.#writes };
+      const { status } = this.#node(parseShell(command), "");
+      return { text: this.#writes, status, refused: this.#refused };
     } catch (error) {
-      if (error instanceof Leave) return { text: this.#writes, status: error.amount & 255 };
+      if (error instanceof Leave) return { text: this.#writes, status: error.amount & 255, refused: this.#refused };
       if (error instanceof SyntaxProblem || error instanceof ArithmeticProblem)
         throw new NotUnderstood(`command ${firstLine(command)}: ${error.message}`);
       throw error;
@@ -133,16 +137,20 @@ export class Shell {
 
   #pipeline({ stages, inverted }: Node & { kind: "pipeline" }, input: string): Answer {
     let text = input;
+    let given = input;
     let failed = 0;
     let last: Answer = OK;
     this.#checkQuestions(stages);
     stages.forEach((stage) => {
+      given = text;
       last = this.#captured(() => (inverted ? this.#test(stage, text) : this.#node(stage, text)));
       text = last.text;
       if (last.status !== 0) failed = last.status;
     });
-    const status = this.#failsWithPipe ? failed : last.status;
-    return this.#answer(text, inverted ? Number(status === 0) : status);
+    const piped = this.#failsWithPipe ? failed : last.status;
+    const status = inverted ? Number(piped === 0) : piped;
+    if (status !== 0 && stages.length > 1) this.#refused = { program: this.#program, input: given };
+    return this.#answer(text, status);
   }
 
   /** What is asked of the counters or of ss -i, and is not known here, must not look as if it were not there. */
@@ -245,6 +253,8 @@ export class Shell {
     if (words.length === 0) return this.#written({ text: "", status: this.#expand.status }, node.redirections);
     const given = this.#inputOf(node.redirections, input);
     const answer = this.#captured(() => this.#command(words, given));
+    this.#program = words.join(" ");
+    this.#refused = undefined;
     for (const [name, value] of before) {
       if (value === undefined) this.#expand.variables.delete(name);
       else this.#expand.variables.set(name, value);

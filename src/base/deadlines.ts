@@ -17,7 +17,7 @@ export class Deadlines {
     return this.#size;
   }
 
-  /** Makes sure that `id` is popped at `deadline` or before. NEVER leaves things as they are. */
+  /** Makes sure that `id` is popped at `deadline` or before. NEVER changes nothing. */
   arm(id: number, deadline: number): void {
     if (deadline === NEVER) return;
     if (id >= this.#key.length) this.#grow(id);
@@ -32,7 +32,7 @@ export class Deadlines {
     }
   }
 
-  /** Forgets `id`. */
+  /** Removes `id`. */
   cancel(id: number): void {
     const place = id < this.#place.length ? this.#place[id]! : -1;
     if (place < 0) return;
@@ -48,7 +48,7 @@ export class Deadlines {
     return this.#size === 0 ? NEVER : this.#key[this.#heap[0]!]!;
   }
 
-  /** Takes an owner whose entry is due at `now`, or -1. The owner arms again if its real deadline lies later. */
+  /** Removes and returns an owner whose entry is due at `now`, or -1. The owner arms again if its real deadline is later. */
   pop(now: number): number {
     if (this.#size === 0) return -1;
     const id = this.#heap[0]!;

@@ -1,4 +1,4 @@
-/** A queue of objects as a ring that grows to what it once held; nothing is allocated per entry. */
+/** A queue of objects as a ring that grows by doubling; nothing is allocated per entry. */
 export class Fifo<T> {
   #ring: (T | undefined)[] = new Array(16).fill(undefined);
   #first = 0;
@@ -13,7 +13,7 @@ export class Fifo<T> {
     this.#ring[(this.#first + this.#size++) & (this.#ring.length - 1)] = item;
   }
 
-  /** The oldest, or undefined. */
+  /** Removes and returns the oldest, or undefined. */
   shift(): T | undefined {
     if (this.#size === 0) return undefined;
     const item = this.#ring[this.#first];
@@ -23,7 +23,7 @@ export class Fifo<T> {
     return item;
   }
 
-  /** The oldest, left where it is, or undefined. */
+  /** Returns the oldest without removing it, or undefined. */
   peek(): T | undefined {
     return this.#size === 0 ? undefined : this.#ring[this.#first];
   }

@@ -1,6 +1,6 @@
 /**
- * A mark names one rule of the stack: why a packet was dropped, why one was sent, why cwnd changed. Every path that
- * decides something carries one, and the counters count by it, so "what happened and why" is always one table.
+ * A mark names one rule of the stack: why a packet was dropped, why one was sent, why cwnd changed. Every decision has one,
+ * and the counters count by it, so one table shows what happened and why.
  * Marks are registered when modules load; remote bytes can never create one.
  */
 

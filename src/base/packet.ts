@@ -6,10 +6,10 @@ export const SLICES_MAX = 6;
 export const CSUM_NONE = 0;
 /**
  * The transport checksum field holds only the folded pseudo-header sum (not complemented); `csumStart` and `csumOffset`
- * say where the rest is to be done. Ingress: it never crossed a wire, so it is trusted. Egress: the device finishes it.
+ * say where the rest goes. Ingress: the packet never crossed a wire, so it is trusted. Egress: the device completes it.
  */
 export const CSUM_PARTIAL = 1;
-/** Ingress: the device vouches for it. */
+/** Ingress: the device has verified it. */
 export const CSUM_VALID = 2;
 
 /** `gso` of a packet: not a super-segment / TCP over IPv4 / TCP over IPv6. */
@@ -24,7 +24,7 @@ export const HEADROOM = 64;
 export const PACKET_MAX = 65_535;
 
 /**
- * A register for one packet on its way between device and stack, reused for every packet (nothing is allocated per
+ * A register for one packet between device and stack, reused for every packet (nothing is allocated per
  * packet). The packet's bytes are `n` bytes at `o` of the slab, beginning with the IP header. On egress the payload may
  * follow as `slices` further pieces of the same slab, so that it is never copied: the packet is head + slices.
  * On ingress a packet is always contiguous: `slices` is 0.
@@ -39,7 +39,7 @@ export class Packet {
   csum = CSUM_NONE;
   /** Where the transport header begins, from `o`; only with CSUM_PARTIAL. */
   csumStart = 0;
-  /** Where the checksum field lies, from `csumStart`; only with CSUM_PARTIAL. */
+  /** The offset of the checksum field from `csumStart`; only with CSUM_PARTIAL. */
   csumOffset = 0;
   /** GSO_NONE, GSO_TCP4 or GSO_TCP6: a super-segment, to be cut (or seen as cut) every `gsoSize` bytes of TCP payload. */
   gso = GSO_NONE;

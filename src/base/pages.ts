@@ -5,23 +5,23 @@ import { SLICES_MAX } from "./packet.ts";
 import { NO_PAGE, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, type Slab } from "./slab.ts";
 
 /**
- * A stretch of a byte stream kept in pages of the slab: the send queue (append at the end, drop at the front) and the
- * receive queue (write anywhere ahead, so out-of-order data lies at once where it belongs; read and drop at the front).
- * Positions count from the first byte kept. Pages are taken when first written and given back as soon as they are empty:
+ * A part of a byte stream, stored in pages of the slab: the send queue (append at the end, drop at the front) and the
+ * receive queue (write anywhere ahead, so out-of-order data goes to its final place at once; read and drop at the front).
+ * Positions count from the first byte kept. Pages are allocated when first written and freed as soon as they are empty, so
  * an idle connection holds none.
  */
 export class Pages {
   readonly #slab: Slab;
-  /** Offsets of the pages in stream order; NO_PAGE where nothing was written yet. */
+  /** Offsets of the pages in stream order; NO_PAGE if nothing was written there yet. */
   readonly #pages: number[] = [];
-  /** Where position 0 lies in the first page. */
+  /** The offset of position 0 in the first page. */
   #start = 0;
 
   constructor(slab: Slab) {
     this.#slab = slab;
   }
 
-  /** Pages held. */
+  /** Number of pages held. */
   get held(): number {
     let n = 0;
     for (const page of this.#pages) if (page !== NO_PAGE) n++;
@@ -46,7 +46,7 @@ export class Pages {
     return done;
   }
 
-  /** The same from another place of the slab itself, without any object. */
+  /** Like `write`, from another place in the same slab, without making an object. */
   writeFromSlab(at: number, o: number, n: number): number {
     return this.write(at, this.#slab.u8, o, n);
   }
@@ -83,7 +83,7 @@ export class Pages {
     return done;
   }
 
-  /** Forgets the first `n` bytes: position n becomes position 0. */
+  /** Drops the first `n` bytes: position n becomes position 0. */
   drop(n: number): void {
     this.#start += n;
     let whole = this.#start >> PAGE_SHIFT;
@@ -94,7 +94,7 @@ export class Pages {
     }
   }
 
-  /** Forgets everything from position `n` on; whole pages there are given back. */
+  /** Drops everything from position `n` on, and frees whole pages there. */
   truncate(n: number): void {
     const keep = (this.#start + n + PAGE_MASK) >> PAGE_SHIFT;
     while (this.#pages.length > keep) {
@@ -103,7 +103,7 @@ export class Pages {
     }
   }
 
-  /** Gives every page back. The next byte written is position 0 again. */
+  /** Frees every page. The next byte written is position 0 again. */
   clear(): void {
     for (const page of this.#pages) if (page !== NO_PAGE) this.#slab.free(page);
     this.#pages.length = 0;

@@ -50,7 +50,7 @@ export class Prng {
     return Math.floor(this.unit() * bound);
   }
 
-  /** True with the given probability (0..1). Draws even when the answer is certain, so that streams stay aligned. */
+  /** True with the given probability (0..1). Draws even if the result is certain, so that a run stays comparable with others. */
   chance(probability: number): boolean {
     return this.unit() < probability;
   }

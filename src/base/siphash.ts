@@ -1,5 +1,5 @@
 /**
- * HalfSipHash-2-4 (Aumasson and Bernstein): a keyed hash of 32-bit words for what an outsider must not predict: initial
+ * HalfSipHash-2-4 (Aumasson and Bernstein): a keyed hash of 32-bit words for values that outsiders must not predict: initial
  * sequence numbers (RFC 6528), ports (RFC 6056), the demux table. The words go in one by one, so nothing is allocated.
  */
 export class SipHash {

@@ -1,5 +1,5 @@
 /**
- * SipHash-2-4 (Aumasson and Bernstein, 2012): 64 bits of a keyed hash, for what outsiders see and other stacks compute as well. All
+ * SipHash-2-4 (Aumasson and Bernstein, 2012): a keyed 64-bit hash, for values that other stacks must compute in the same way. All
  * 64-bit words are pairs of int32, the low one first; input goes in by blocks of 8 octets, so nothing is allocated.
  */
 export class SipHash24 {

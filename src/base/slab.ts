@@ -1,15 +1,15 @@
 import { assert } from "./assert.ts";
 
 export const PAGE_SHIFT = 14;
-/** Bytes of a page. Four hold a 64 KiB super-segment; small enough that a connection with little data holds little. */
+/** Bytes of a page. Four pages hold a 64 KiB super-segment, and a connection with little data holds little memory. */
 export const PAGE_SIZE = 1 << PAGE_SHIFT;
 export const PAGE_MASK = PAGE_SIZE - 1;
 
-/** What `Slab.alloc` answers when no page is left. */
+/** Result of `Slab.alloc` if no page is left. */
 export const NO_PAGE = -1;
 
 /**
- * One block of memory for everything that is a packet or waits to be one. A packet is two integers `(o, n)` into it, so
+ * One block of memory for all packets and all queued data. A packet is two integers `(o, n)` into it, so
  * the packet path makes no object per packet. Untouched pages cost no memory (the system zero-fills lazily).
  *
  * The front holds fixed regions (`reserve`): receive slots, scratch for headers. The rest is pages.
@@ -19,12 +19,12 @@ export class Slab {
   readonly u8: Uint8Array;
   readonly view: DataView;
   readonly size: number;
-  /** Pages that exist. */
+  /** Number of pages. */
   readonly pages: number;
   #reserved = 0;
   readonly #free: Int32Array;
   #freeCount = 0;
-  /** Pages never handed out yet lie at and above this index, so a fresh slab touches nothing. */
+  /** Pages from this index on were never allocated, so a new slab touches no memory. */
   #fresh: number;
   #sealed = false;
 
@@ -40,9 +40,9 @@ export class Slab {
     this.#fresh = 0;
   }
 
-  /** A fixed region of `n` bytes (rounded up to whole pages), for ever. Only before the first `alloc`. */
+  /** Reserves a fixed region of `n` bytes (rounded up to whole pages). Only before the first `alloc`. */
   reserve(n: number): number {
-    assert(!this.#sealed, "regions are reserved before the first page is taken");
+    assert(!this.#sealed, "regions must be reserved before the first page is allocated");
     const o = this.#reserved;
     const pages = (n + PAGE_MASK) >> PAGE_SHIFT;
     this.#reserved = o + (pages << PAGE_SHIFT);
@@ -51,7 +51,7 @@ export class Slab {
     return o;
   }
 
-  /** The offset of a page (its content is whatever was there), or NO_PAGE. */
+  /** Allocates a page, without clearing it; returns its offset or NO_PAGE. */
   alloc(): number {
     this.#sealed = true;
     if (this.#freeCount > 0) return this.#free[--this.#freeCount]! << PAGE_SHIFT;
@@ -59,19 +59,19 @@ export class Slab {
     return NO_PAGE;
   }
 
-  /** Gives a page back. */
+  /** Frees a page. */
   free(o: number): void {
     assert((o & PAGE_MASK) === 0 && o >= this.#reserved && o < this.#fresh << PAGE_SHIFT, "not a page of this slab");
     assert(this.#freeCount < this.pages, "a page was freed twice");
     this.#free[this.#freeCount++] = o >> PAGE_SHIFT;
   }
 
-  /** Pages in use. */
+  /** Number of allocated pages. */
   get used(): number {
     return this.#fresh - (this.#reserved >> PAGE_SHIFT) - this.#freeCount;
   }
 
-  /** Pages that can still be had. */
+  /** Number of pages that can still be allocated. */
   get available(): number {
     return this.pages - this.#fresh + this.#freeCount;
   }

@@ -1,4 +1,4 @@
-/** The known word nearest to what was typed, or undefined where none is near enough to be meant. */
+/** The known word nearest to the typed one; undefined if none is near. */
 export function suggest(typed: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = Math.max(1, Math.floor(typed.length / 3)) + 1;
@@ -12,7 +12,7 @@ export function suggest(typed: string, known: readonly string[]): string | undef
   return best;
 }
 
-/** Insertions, deletions, replacements and swaps of neighbours that lead from one word to the other. */
+/** The edit distance: insertions, deletions, replacements and swaps of neighbouring letters. */
 export function distance(a: string, b: string): number {
   let before: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);

@@ -1,5 +1,5 @@
 /**
- * Time below the driver is one number: integer microseconds since an arbitrary start, handed in as `now`.
+ * Time below the driver is one number: integer microseconds since an arbitrary start, passed as `now`.
  * A double holds 285 years of them exactly, so no BigInt is needed.
  */
 

@@ -1,7 +1,7 @@
 import type { Mark } from "./mark.ts";
 
 /**
- * What happened, as fixed-size records in a ring: the one source of the event file, the pictures and the words. The core
+ * Events as fixed-size records in a ring: the source of event files, captures and explanations. The core
  * writes them without allocating and without calling anybody; the driver (or simulator) drains them after each poll.
  * A ring that is not enabled costs one comparison per event.
  */
@@ -65,7 +65,7 @@ export class Trace {
     this.size = i + 1;
   }
 
-  /** Forgets the records, after they were read. */
+  /** Drops the records after they were read. */
   drain(): void {
     this.size = 0;
   }

@@ -41,7 +41,7 @@ export function restoreMtuAfterwards(name: string, mtu: number): void {
   const ip = findTool("ip");
   if (ip === null) {
     const why = "the program ip, which puts it back after root was given up, is missing";
-    throw new CliError(EXIT_NOT_READY, `${name} would keep its new MTU`, why, "leave --mtu out, or say --keep-root");
+    throw new CliError(EXIT_NOT_READY, `${name} would keep its new MTU`, why, "leave --mtu out, or use --keep-root");
   }
   tasks.push("mtu", ip, name, `${mtu}`);
 }

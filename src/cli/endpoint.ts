@@ -57,7 +57,7 @@ export function endpoint(
   if (owner !== undefined && words.kernel !== true) throw kernelsOwn(role, far, owner, kernel);
   if (owner === undefined && words.kernel === true) {
     const why = "--kernel connects to a program on this machine";
-    throw usageError(`${far} is not an address of this machine`, why, `leave out --kernel, or say ${kernel.address}`);
+    throw usageError(`${far} is not an address of this machine`, why, `leave out --kernel, or use ${kernel.address}`);
   }
   const inside = kernel.contains(far) && owner === undefined;
   if (inside && role === "peer") {
@@ -111,7 +111,7 @@ export function readPrefix(text: string, name = "cidr"): Prefix {
     throw usageError(
       prefix.reason,
       `<${name}> is the kernel's address on the device, with its prefix length`,
-      `say ${prefix.hint}`,
+      `use ${prefix.hint}`,
     );
   const unfit = unfitForKernel(prefix);
   if (unfit !== null) throw usageError(unfit.what, unfit.why, unfit.fix);
@@ -131,13 +131,13 @@ function notAnAddress(text: string, name: string): Error {
   const [, alone, port] = /^([\d.]+|\[.*\]):(\d+)$/.exec(text) ?? [];
   if (port !== undefined) {
     const bare = alone!.replace(/^\[|\]$/g, "");
-    return usageError(`${name} "${text}" has a port`, "only an address belongs here", `say ${bare} --port ${port}`);
+    return usageError(`${name} "${text}" has a port`, "only an address belongs here", `use ${bare} --port ${port}`);
   }
   if (text.includes("/")) {
     const bare = text.slice(0, text.indexOf("/"));
-    return usageError(`${name} "${text}" has a prefix length`, "only an address belongs here", `say ${bare}`);
+    return usageError(`${name} "${text}" has a prefix length`, "only an address belongs here", `use ${bare}`);
   }
-  return usageError(`${name} "${text}" ${addressReason(text)}`, "", `say ${addressHint(text)}`);
+  return usageError(`${name} "${text}" ${addressReason(text)}`, "", `use ${addressHint(text)}`);
 }
 
 function readLocal(text: string, kernel: Prefix, role: Role): Address {

@@ -56,7 +56,7 @@ export class Flags {
     if (text === undefined) return undefined;
     const read = reader(text);
     if ("value" in read) return read.value;
-    throw usageError(`--${name} ${text} ${read.wrong}`, "", `say ${read.say}`);
+    throw usageError(`--${name} ${text} ${read.wrong}`, "", `use ${read.say}`);
   }
 }
 

@@ -49,7 +49,7 @@ export function decide(flags: Flags, { uid, caller, files, uidMap, gidMap }: Sit
     if (wanted === null || wanted.uid === uid) return { kind: "keep" };
     throw usageError(`--user ${user} is for root`, "only root can go on as somebody else", "sudo, or leave it out");
   }
-  if (wanted?.uid === 0) throw usageError(`--user ${user} is root itself`, "", "say --keep-root");
+  if (wanted?.uid === 0) throw usageError(`--user ${user} is root itself`, "", "use --keep-root");
   if (keep) return { kind: "keep" };
   const account = wanted ?? caller(files) ?? nobody(files);
   if (maps(uidMap, account.uid) && maps(gidMap, account.gid)) return { kind: "become", account };

@@ -6,23 +6,23 @@ import { sum } from "#wire/checksum";
 import { type Device, type Offload, TX_GONE, TX_OK, type Wakeable } from "./device.ts";
 import { finalChecksum } from "./segmentation.ts";
 
-/** Where a copy of every packet goes: a file's buffer, so that nothing is allocated per packet. */
+/** Takes a copy of every packet. Packets are written into its buffer, so that nothing is allocated per packet. */
 export interface CaptureSink {
   readonly u8: Uint8Array;
   readonly view: DataView;
   /**
-   * Makes room for a packet of `n` bytes, perhaps in another buffer than before: read `u8` and `view` afterwards.
+   * Makes room for a packet of `n` bytes. The buffer may be replaced, so read `u8` and `view` afterwards.
    * @param now µs of the driver's clock. @param cause why it was sent, or 0.
-   * @returns where in `u8` its bytes belong, or -1: not wanted.
+   * @returns the offset in `u8` for the packet's bytes, or -1 if the packet is not wanted.
    */
   begin(n: number, now: number, outbound: boolean, cause: Mark): number;
-  /** The bytes are there. */
+  /** The packet's bytes have been written. */
   end(): void;
 }
 
 /**
- * Copies every packet that passes, either way, to a sink. Super-segments are copied as they are, since that is what passes;
- * a checksum that the device was to finish is finished in the copy, so that no reader takes it for a wrong one.
+ * Copies every packet, in both directions, to a sink. Super-segments are copied whole, as the device gets them. A checksum
+ * that is left to the device is completed in the copy, so that readers of the capture do not report it as wrong.
  */
 export class CaptureDevice implements Device {
   readonly name: string;
@@ -86,7 +86,7 @@ export class CaptureDevice implements Device {
     }
     const field = packet.csumStart + packet.csumOffset;
     if (packet.csum === CSUM_PARTIAL && field + 2 <= n) {
-      // The field holds the sum of the pseudo-header, so it takes part as it is.
+      // The field holds the pseudo-header's sum and is part of the checksum.
       view.setUint16(
         o + field,
         finalChecksum(sum(view, o + packet.csumStart, n - packet.csumStart, 0), packet.csumOffset),

@@ -1,8 +1,8 @@
 import { NEVER } from "#base/time";
 
 /**
- * Small integers that fall due at a time, as a binary heap in typed arrays: earliest first, and among those due at the
- * same time the one added first. It grows by doubling, and allocates nothing once it has held its most.
+ * A queue of small integers with due times: a binary heap in typed arrays. Earliest first; at the same time, the one added
+ * first. It grows by doubling, and allocates nothing below its largest size so far.
  */
 export class DueQueue {
   #time = new Float64Array(16);
@@ -28,12 +28,12 @@ export class DueQueue {
     this.#put(place, time, order, value);
   }
 
-  /** When the first falls due, or NEVER. */
+  /** When the first entry is due, or NEVER. */
   next(): number {
     return this.#size === 0 ? NEVER : this.#time[0]!;
   }
 
-  /** The first value, if it is due at `now`; else -1. */
+  /** Removes and returns the first value if it is due at `now`; else -1. */
   take(now: number): number {
     if (this.#size === 0 || this.#time[0]! > now) return -1;
     const value = this.#value[0]!;
@@ -47,7 +47,7 @@ export class DueQueue {
     for (let time = this.next(); this.#size > 0; time = this.next()) other.add(time, this.take(time));
   }
 
-  /** Puts an entry in at the top, which has been taken, and lets it sink to its place. */
+  /** Replaces the entry at the top and moves it down to its place. */
   #sink(time: number, order: number, value: number): void {
     let place = 0;
     for (;;) {

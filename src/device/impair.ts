@@ -8,11 +8,11 @@ import { Link, type LinkObserver } from "./link.ts";
 import { LINK_TOO_BIG } from "./link-marks.ts";
 import type { LinkProfiles } from "./link-words.ts";
 
-/** Packets read from the device below in one call of `receive`: the driver's turn stays short. */
+/** Limit of packets read from the device below in one call of `receive`, to keep the driver's turn short. */
 const BUDGET = 64;
 
 /**
- * Makes the ICMP error that says a packet is larger than `mtu` (RFC 792 fragmentation needed, RFC 4443 packet too big) at
+ * Writes the ICMP error for a packet larger than `mtu` (RFC 792 fragmentation needed, RFC 4443 packet too big) at
  * `reply.o` of the slab and sets `reply.n`; false if none is due (no DF, a fragment, an error itself).
  */
 export type TooBig = (slab: Slab, packet: Packet, mtu: number, reply: Packet) => boolean;
@@ -21,12 +21,12 @@ export interface ImpairOptions {
   readonly profiles: LinkProfiles;
   readonly seed: number;
   readonly now: number;
-  /** Without it a packet that is too big vanishes. */
+  /** Makes the ICMP errors. Without it, a packet that is too big is dropped silently. */
   readonly tooBig?: TooBig | undefined;
   readonly observers?: { readonly out?: LinkObserver; readonly in?: LinkObserver };
 }
 
-/** The bell of the device below, which a change of the link rings too. */
+/** The bell of the device below. A change of the link rings it, too. */
 class Bell implements Wakeable {
   readonly #inner: Wakeable;
   #notify: (() => void) | undefined;
@@ -51,8 +51,8 @@ class Bell implements Wakeable {
 }
 
 /**
- * A device behind an impaired link, in real time: `out` at its egress, `in` at its ingress. It offers no offload, so that
- * every packet is one that a wire would see; SegmentationDevice above it cuts super-segments (docs/adr/0010).
+ * Puts an impaired link, in real time, in front of a device: `out` for what is sent, `in` for what is received. It offers no
+ * offload, so that every packet is one that a wire would carry. SegmentationDevice above it cuts super-segments (ADR 10).
  */
 export class ImpairDevice implements Device {
   readonly name: string;
@@ -66,18 +66,18 @@ export class ImpairDevice implements Device {
   readonly #bell: Bell | undefined;
   readonly #tooBig: TooBig | undefined;
   #slab: Slab | undefined;
-  /** A packet on its way to the device below: kept while that is full. */
+  /** The packet for the device below; kept while that device is full. */
   readonly #leaving = new Packet();
   #leavingO = 0;
   #held = false;
-  /** An ICMP error to our own stack, and whether there is one. */
+  /** An ICMP error to our own stack, and whether one is pending. */
   readonly #reply = new Packet();
   #replyO = 0;
   #replied = false;
 
   constructor(inner: Device, options: ImpairOptions) {
     const { checksum, tso4, tso6 } = inner.offload;
-    assert(!checksum && !tso4 && !tso6, "a device is opened without offload to be impaired");
+    assert(!checksum && !tso4 && !tso6, "an impaired device must be opened without offload");
     this.#inner = inner;
     this.name = inner.name;
     this.mtu = inner.mtu;
@@ -97,7 +97,7 @@ export class ImpairDevice implements Device {
     return { out: this.out.profile, in: this.in.profile };
   }
 
-  /** Other profiles from `now` on, while it runs. Whoever sleeps until the old ones had something to do is woken. */
+  /** Changes the profiles from `now` on. Rings the bell, since an idle driver may sleep until a deadline of the old ones. */
   set(profiles: LinkProfiles, now: number): void {
     this.out.set(profiles.out, now);
     this.in.set(profiles.in, now);
@@ -133,7 +133,7 @@ export class ImpairDevice implements Device {
   }
 
   nextDeadline(): number {
-    // Nothing tells when a device that was full has room again: it is asked again at once.
+    // A full device does not report when it has room again, so it is asked again at once.
     if (this.#held || this.#replied) return 0;
     return Math.min(this.out.nextDeadline(), this.in.nextDeadline(), this.#inner.nextDeadline());
   }
@@ -143,7 +143,7 @@ export class ImpairDevice implements Device {
     this.#slab = undefined;
   }
 
-  /** Hands what the device below has to the ingress link; false if it is gone. `packet.o` is where it may be read to. */
+  /** Reads packets from the device below to `packet.o` and puts them on the ingress link; false if the device is gone. */
   #fill(slab: Slab, packet: Packet, now: number): boolean {
     const o = packet.o;
     for (let i = 0; i < BUDGET; i++) {
@@ -157,7 +157,7 @@ export class ImpairDevice implements Device {
     return true;
   }
 
-  /** Sends what has come through the egress link; false if the device below is gone. */
+  /** Sends the packets that came through the egress link; false if the device below is gone. */
   #drain(slab: Slab, now: number): boolean {
     for (;;) {
       if (!this.#held) {
@@ -174,7 +174,7 @@ export class ImpairDevice implements Device {
     return verdict === LINK_TOO_BIG && link.profile.mtuIcmp;
   }
 
-  /** A packet from outside was too big for the ingress link: its sender is told, if the device has room for that now. */
+  /** A received packet was too big for the ingress link: sends its sender an ICMP error, if the device has room for it. */
   #answer(slab: Slab, packet: Packet, now: number): void {
     if (this.#held) return;
     this.#leaving.clear();

@@ -1,19 +1,19 @@
 import type { Codel } from "./link-profile.ts";
 import type { LinkQueue } from "./link-queue.ts";
 
-/** What a queue with CoDel does to the packets it chooses. */
+/** What CoDel does with the packets it selects. */
 export interface CodelFate {
   drop(cell: number, now: number): void;
-  /** Marks the packet, if it is ECN-capable; answers whether it could. */
+  /** Marks the packet if it is ECN-capable; returns whether it is. */
   mark(cell: number, now: number): boolean;
 }
 
-/** CoDel may leave nothing to send. */
+/** No packet to send: CoDel dropped all of them. */
 export const NOTHING = -1;
 
 /**
- * RFC 8289, section 5: at the head of the queue it watches the time packets have waited, and drops (or marks), ever more
- * often, while even the shortest of these waits stays above `target` for an `interval`. The names are the RFC's.
+ * RFC 8289, section 5: measures at the head of the queue how long packets have waited. While even the shortest wait stays
+ * above `target` for an `interval`, it drops (or marks) packets at a rising rate. The names are the RFC's.
  */
 export class CodelState {
   #firstAboveTime = 0;
@@ -46,7 +46,7 @@ export class CodelState {
     let cell = this.#doDequeue(now, codel);
     if (this.#dropping) {
       if (!this.#okToDrop) this.#dropping = false;
-      // A large backlog may ask for several drops at once, hence the loop.
+      // With a large backlog several drops may be due at once.
       while (this.#dropping && now >= this.#dropNext) {
         this.#count++;
         if (codel.ecn && this.#fate.mark(cell, now)) {
@@ -59,13 +59,13 @@ export class CodelState {
         else this.#dropNext = controlLaw(this.#dropNext, this.#count, codel.interval);
       }
     } else if (this.#okToDrop) {
-      // A packet that is marked stays: only a drop takes the next one.
+      // A marked packet is sent. Only after a drop is the next packet taken.
       if (!(codel.ecn && this.#fate.mark(cell, now))) {
         this.#fate.drop(cell, now);
         cell = this.#doDequeue(now, codel);
       }
       this.#dropping = true;
-      // The rate of drops that held the queue last time, if that was not long ago, is where to begin now.
+      // If the last drops were not long ago, begin with the drop rate that held the queue down then.
       const delta = this.#count - this.#lastCount;
       this.#count = delta > 1 && now - this.#dropNext < 16 * codel.interval ? delta : 1;
       this.#dropNext = controlLaw(now, this.#count, codel.interval);
@@ -74,7 +74,7 @@ export class CodelState {
     return cell;
   }
 
-  /** RFC 8289, section 5.5: takes a packet, and decides whether it may be dropped. */
+  /** RFC 8289, section 5.5: dequeues a packet and decides whether it may be dropped. */
   #doDequeue(now: number, codel: Codel): number {
     this.#okToDrop = false;
     if (this.#queue.packets === 0) {
@@ -90,7 +90,7 @@ export class CodelState {
   }
 }
 
-/** Drops come at intervals that shrink with the inverse square root of their number: RFC 8289, section 5.4. */
+/** RFC 8289, section 5.4: the time to the next drop is `interval` divided by the square root of the number of drops. */
 function controlLaw(t: number, count: number, interval: number): number {
   return t + interval / Math.sqrt(count);
 }

@@ -1,15 +1,15 @@
 import { update } from "#wire/checksum";
 import { CHECKSUM, HEADER_MIN } from "#wire/ipv4";
 
-/** ECN in the IP header (RFC 3168, section 5), where a router touches it: the two low bits of the traffic class. */
+/** ECN in the IP header (RFC 3168, section 5), as a router sets it: the two low bits of the traffic class. */
 
 const ECN_MASK = 0b11;
 /** Congestion Experienced. Not-ECT is 0; anything but 0 is ECN-capable. */
 const ECN_CE = 0b11;
 
 /**
- * Sets Congestion Experienced in an ECN-capable IPv4 or IPv6 packet of `n` bytes, with IPv4's header checksum; answers
- * whether it could (it was capable, marked already or not). Any bytes may come: what is not IP cannot be marked.
+ * Sets Congestion Experienced in an ECN-capable IPv4 or IPv6 packet of `n` bytes, and updates IPv4's header checksum.
+ * Returns whether the packet was ECN-capable (marked already or not). Any bytes are allowed; false for what is not IP.
  */
 export function markCongestion(v: DataView, o: number, n: number): boolean {
   if (n < HEADER_MIN) return false;

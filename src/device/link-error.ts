@@ -1,10 +1,10 @@
-/** Words for a link, or a trace file, that cannot be understood. The message says what was expected. */
+/** A syntax error in a link description or a trace file. The message says what was expected. */
 export class LinkSyntaxError extends Error {
   override readonly name = "LinkSyntaxError";
   readonly code = "LINK_SYNTAX";
-  /** The text in which it went wrong. */
+  /** The text with the error. */
   readonly text: string;
-  /** Where in it, counted from 1. */
+  /** The column of the error, counted from 1. */
   readonly column: number;
 
   constructor(message: string, text: string, column: number) {

@@ -4,11 +4,11 @@ import { LINK_LOSS, LINK_LOSS_NTH, NO_DROP } from "./link-marks.ts";
 import type { GilbertElliott, LinkProfile, LossNth } from "./link-profile.ts";
 import { CorrelatedDraws } from "./link-random.ts";
 
-/** Which packets are lost on the wire. Asked once per packet, in the order in which they leave the transmitter. */
+/** Decides which packets are lost on the wire. Called once per packet, in the order in which they leave the transmitter. */
 export class LossModel {
   readonly #prng: Prng;
   readonly #draws: CorrelatedDraws;
-  /** Packets asked about since the profile was set. */
+  /** Packets decided since the profile was set. */
   #count = 0;
   #bad = false;
 
@@ -17,7 +17,7 @@ export class LossModel {
     this.#draws = new CorrelatedDraws(prng.fork());
   }
 
-  /** Counts packets anew and returns to the good state. */
+  /** Restarts the count of packets and returns to the good state. */
   restart(): void {
     this.#count = 0;
     this.#bad = false;
@@ -34,7 +34,7 @@ export class LossModel {
     return lost ? LINK_LOSS : NO_DROP;
   }
 
-  /** As netem's gemodel: the state moves first, the loss is that of the state the packet met. */
+  /** As netem's gemodel: first the state may change, then the loss of the new state applies. */
   #gilbertElliott(model: GilbertElliott): boolean {
     const bad = this.#bad;
     if (this.#prng.chance(bad ? model.r : model.p)) this.#bad = !bad;

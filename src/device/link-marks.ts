@@ -16,7 +16,7 @@ export const LINK_CODEL = mark("link.codel", "dropped by CoDel: the queue is too
 export const LINK_TOO_BIG = mark("link.too-big", "larger than the link's MTU");
 export const LINK_DOWN = mark("link.down", "the link was down");
 export const LINK_STORAGE = mark("link.storage", "dropped: the link model has no room for more packets");
-/** Every mark that means "this packet is gone", so that a total can be drawn up. */
+/** All marks of dropped packets, to compute totals. */
 export const LINK_DROPS: readonly Mark[] = [
   LINK_LOSS,
   LINK_LOSS_NTH,

@@ -1,6 +1,6 @@
 /**
- * What one direction of a link is like. Plain data: the words people type for it are in link-words.ts, what it does is
- * in link.ts. Times are microseconds, sizes bytes, probabilities and correlations 0..1.
+ * The properties of one direction of a link. Plain data: link-words.ts parses the words that people type, link.ts
+ * implements them. Times are microseconds, sizes bytes, probabilities and correlations 0..1.
  */
 export interface LinkProfile {
   /** Bits per second of IP packets; `Infinity`: no transmission time. */
@@ -10,54 +10,54 @@ export interface LinkProfile {
   readonly jitter: Jitter;
   readonly queue: Queue;
   readonly loss: Loss;
-  /** The n-th packets that are lost, whatever `loss` says. */
+  /** Packets that are lost by their number, in addition to `loss`. */
   readonly lossNth: LossNth | undefined;
   readonly duplicate: Chance;
   readonly reorder: Reorder;
   readonly corrupt: Chance;
-  /** The largest packet the link carries; undefined: what the device carries. */
+  /** The largest packet the link carries; undefined: the device's MTU. */
   readonly mtu: number | undefined;
-  /** Whether the sender of a packet that is too big is told (ICMP), or it vanishes (an MTU black hole). */
+  /** Whether the sender of a packet that is too big gets an ICMP error. If not, the link is an MTU black hole. */
   readonly mtuIcmp: boolean;
   /** When the link is down; undefined: never. */
   readonly down: DownSchedule | undefined;
-  /** Delivery opportunities in place of `rate`. */
+  /** Delivery opportunities, instead of `rate`. */
   readonly trace: DeliveryTrace | undefined;
 }
 
-/** Something that happens to a packet with a probability; the correlation is that with the packet before. */
+/** The probability of an event per packet, and its correlation with the packet before. */
 export interface Chance {
   readonly probability: number;
   readonly correlation: number;
 }
 
-/** What is added to the delay of each packet, anew each time. */
+/** A random addition to each packet's delay. */
 export interface Jitter {
-  /** Half the width (uniform) or the standard deviation (normal) of what is added to the delay. Never below no delay. */
+  /** Half the width (uniform) or the standard deviation (normal) of the addition. The sum is never less than 0. */
   readonly spread: number;
   readonly correlation: number;
   readonly distribution: "uniform" | "normal";
-  /** Whether a packet with a short draw overtakes those before it. If not, it waits behind them, as on a real path. */
+  /** Whether a packet with less delay overtakes those before it. If not, it waits behind them, as on a real path. */
   readonly overtakes: boolean;
 }
 
-/** The queue in front of the transmitter (with no rate and no trace nothing ever waits in it). */
+/** The queue in front of the transmitter. Without a rate or a trace it is always empty. */
 export interface Queue {
-  /** Room in packets and in bytes: a packet that finds no room for itself is dropped at the tail. */
+  /** Limits in packets and in bytes. A packet that would exceed them is dropped (tail drop). */
   readonly packets: number;
   readonly bytes: number;
-  /** CoDel (RFC 8289) decides at the head; the room above still bounds it. */
+  /** CoDel (RFC 8289) at the head of the queue; the limits above still apply. */
   readonly codel: Codel | undefined;
-  /** From so many packets (or bytes) waiting on, an ECN-capable packet is marked on arrival. */
+  /** If this many packets (or bytes) are queued, an arriving ECN-capable packet is marked. */
   readonly ecnPackets: number;
   readonly ecnBytes: number;
 }
 
-/** The two numbers of RFC 8289, and what happens to a packet whose turn it is. */
+/** CoDel's two parameters (RFC 8289), and whether it marks or drops. */
 export interface Codel {
   readonly target: number;
   readonly interval: number;
-  /** Mark what can be marked instead of dropping it. */
+  /** Mark ECN-capable packets instead of dropping them. */
   readonly ecn: boolean;
 }
 
@@ -67,7 +67,7 @@ export type Loss = { readonly kind: "independent"; readonly chance: Chance } | G
 /** Loss in bursts: a good state and a bad one, with a chance to change at every packet. */
 export interface GilbertElliott {
   readonly kind: "gilbert-elliott";
-  /** From the good to the bad state, and back, per packet. A burst in the bad state is 1 / r packets long. */
+  /** Probability per packet of going from the good to the bad state (p) and back (r). A burst is on average 1 / r packets long. */
   readonly p: number;
   readonly r: number;
   /** Loss in the bad state (netem's 1-h) and in the good one (netem's 1-k). */
@@ -75,43 +75,43 @@ export interface GilbertElliott {
   readonly lossGood: number;
 }
 
-/** Which packets are lost, counted: loss that a test can rely on. */
+/** Loss by packet number: deterministic, for tests. */
 export interface LossNth {
-  /** Bit i is 1: the packet i + 1 is lost. One byte per bit, so that people and tests can read it. */
+  /** If bit i is 1, packet i + 1 is lost. One byte per bit, so that people and tests can read it. */
   readonly mask: Uint8Array;
-  /** Whether the mask begins anew after its last bit. */
+  /** Whether the mask repeats. */
   readonly repeats: boolean;
 }
 
-/** netem's reordering: with this chance a packet skips the delay, and so overtakes those in flight. */
+/** netem's reordering: with this probability a packet skips the delay and overtakes those in flight. */
 export interface Reorder extends Chance {
-  /** Only every gap-th packet may do so; 1: any. */
+  /** Only every gap-th packet may overtake; 1: any packet. */
   readonly gap: number;
 }
 
 /** Down from `from` (inclusive) to `to` (exclusive), counted from when the profile was set. */
 export interface DownSchedule {
   readonly spans: readonly { readonly from: number; readonly to: number }[];
-  /** The schedule begins anew after so much time; `Infinity`: it does not. */
+  /** The schedule repeats after this time; `Infinity`: it does not repeat. */
   readonly period: number;
 }
 
-/** A Mahimahi trace: at each of these times the link may carry one MTU; after the last one it begins anew. */
+/** A Mahimahi trace: at each of these times the link may carry one MTU. It repeats after the last one. */
 export interface DeliveryTrace {
   /** Not decreasing. */
   readonly times: Float64Array;
   /** The last of `times`: more than 0. */
   readonly period: number;
-  /** Where it was read from, for people. */
+  /** The name of its file, for messages. */
   readonly name: string;
 }
 
 const NO_CHANCE: Chance = { probability: 0, correlation: 0 };
 
-/** Packets that wait in front of a transmitter unless the profile says otherwise (Linux: txqueuelen 1000). */
+/** Default queue length in packets (Linux: txqueuelen 1000). */
 export const QUEUE_PACKETS = 1000;
 
-/** A link that does nothing but carry: no delay, no rate, no loss. Profiles are made by spreading it. */
+/** A perfect link: no delay, no rate limit, no loss. Profiles are made by spreading it. */
 export const CLEAR_LINK: LinkProfile = {
   rate: Number.POSITIVE_INFINITY,
   delay: 0,

@@ -1,10 +1,10 @@
-/** The packets that wait in front of a transmitter: cells of a LinkStorage, first in, first out, with their arrival times. */
+/** The FIFO queue in front of a transmitter: cells of a LinkStorage, with their arrival times. */
 export class LinkQueue {
   #cell = new Int32Array(16);
   #since = new Float64Array(16);
   #bytesOf = new Int32Array(16);
   #head = 0;
-  /** Packets and bytes that wait. */
+  /** Queued packets and bytes. */
   packets = 0;
   bytes = 0;
 
@@ -18,12 +18,12 @@ export class LinkQueue {
     this.bytes += bytes;
   }
 
-  /** Since when the first packet has waited. Only when there is one. */
+  /** When the first packet arrived. The queue must not be empty. */
   get headSince(): number {
     return this.#since[this.#head]!;
   }
 
-  /** Takes the first packet's cell. Only when there is one. */
+  /** Removes the first packet and returns its cell. The queue must not be empty. */
   pop(): number {
     const place = this.#head;
     this.#head = (place + 1) & (this.#cell.length - 1);

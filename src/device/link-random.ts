@@ -2,9 +2,9 @@ import type { Prng } from "#base/prng";
 import type { Chance, Jitter } from "./link-profile.ts";
 
 /**
- * Uniform draws in [0, 1) of which each repeats the one before with probability `correlation`. The lag-one
- * autocorrelation is then the correlation, and the distribution stays uniform: netem mixes the two draws instead, which
- * narrows it, so that its `loss 1% 25%` loses far less than 1 %.
+ * Uniform draws in [0, 1). Each repeats the one before with probability `correlation`, so the lag-one autocorrelation is
+ * `correlation` and the distribution stays uniform. netem mixes the two draws instead, which narrows the distribution: its
+ * `loss 1% 25%` loses far less than 1 %.
  */
 export class CorrelatedDraws {
   readonly #prng: Prng;
@@ -20,12 +20,12 @@ export class CorrelatedDraws {
     return this.#last;
   }
 
-  /** Whether something with this chance happens to the next packet. */
+  /** Draws whether an event with this probability happens to the next packet. */
   happens(chance: Chance): boolean {
     return chance.probability > 0 && this.next(chance.correlation) < chance.probability;
   }
 
-  /** What the jitter adds to the delay of the next packet: whole microseconds, negative ones too. */
+  /** Draws what the jitter adds to the delay of the next packet: whole microseconds, possibly negative. */
   jitter(jitter: Jitter): number {
     if (jitter.spread === 0) return 0;
     const u = this.next(jitter.correlation);
@@ -35,8 +35,8 @@ export class CorrelatedDraws {
 }
 
 /**
- * The standard normal deviation below which a share `u` of all lies: one uniform draw gives one normal draw, so that the
- * correlation above holds for both. The bounds keep it within 4 standard deviations, as netem's table does.
+ * The inverse of the standard normal distribution function. One uniform draw gives one normal draw, so the correlation
+ * above holds for both. The result is limited to 4 standard deviations, as in netem's table.
  * Winitzki's approximation of the inverse error function: off by less than 0.005.
  */
 export function normalQuantile(u: number): number {

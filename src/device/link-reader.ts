@@ -19,7 +19,7 @@ export const KEYWORDS = [
 
 export type Keyword = (typeof KEYWORDS)[number];
 
-/** Words one after another, with the column each begins at. */
+/** Reads words one after another, and keeps the column of each for error messages. */
 export class Words {
   readonly text: string;
   readonly #words: { readonly word: string; readonly column: number }[] = [];
@@ -49,7 +49,7 @@ export class Words {
     return true;
   }
 
-  /** Takes a word that must be there, as a number. */
+  /** Takes a required word and reads it as a number. */
   read(clause: string, wanted: string, reader: (word: string) => Read): number {
     const word = this.take();
     if (word === undefined) this.fail(`"${clause}" needs ${wanted}`);
@@ -68,7 +68,7 @@ export class Words {
     return this.#words[this.#next]?.column ?? this.text.length + 1;
   }
 
-  /** Complains about the word taken last (after the end: about what is missing there), or about the one at `column`. */
+  /** Throws an error at `column`; default: at the word taken last, or after the end of the text. */
   fail(message: string, column = this.#words[this.#next - 1]?.column ?? this.text.length + 1): never {
     throw new LinkSyntaxError(`${message} (column ${column})`, this.text, column);
   }

@@ -2,21 +2,21 @@ import { copyBytes } from "#base/copy";
 import type { Packet } from "#base/packet";
 import type { Slab } from "#base/slab";
 
-/** What `put` answers when there is no room. */
+/** Result of `put` when the storage is full. */
 export const NO_CELL = -1;
 
 const CELLS_MIN = 16;
 
 /**
- * Packets that are on a link, copied into cells of one size: a device may not keep a reference to the sender's bytes.
- * The memory doubles when it is full, up to a bound; a link that has once held its most packets allocates nothing more.
+ * The packets on a link, copied into cells of equal size, since a device may not keep a reference to the sender's bytes.
+ * The memory doubles when it is full, up to a limit, and nothing is allocated below its largest size so far.
  */
 export class LinkStorage {
   readonly cellSize: number;
   readonly cellsMax: number;
   u8: Uint8Array<ArrayBuffer>;
   view: DataView<ArrayBuffer>;
-  /** By cell: bytes of the packet; how many deliveries still need it. */
+  /** By cell: the packet's length, and how many deliveries still need it. */
   #length = new Int32Array(0);
   #holders = new Uint8Array(0);
   #free = new Int32Array(0);
@@ -36,7 +36,7 @@ export class LinkStorage {
     return this.#cells - this.#freeCount;
   }
 
-  /** Copies head + slices of a packet of at most `packetMax` bytes; answers its cell, held once, or NO_CELL. */
+  /** Copies head + slices of a packet of at most `packetMax` bytes. Returns its cell, with one holder, or NO_CELL. */
   put(slab: Slab, packet: Packet): number {
     if (this.#freeCount === 0 && !this.#grow()) return NO_CELL;
     const cell = this.#free[--this.#freeCount]!;
@@ -54,19 +54,19 @@ export class LinkStorage {
     return cell;
   }
 
-  /** Copies the packet to `o` of the slab; answers its length. */
+  /** Copies the packet to `o` of the slab; returns its length. */
   get(cell: number, slab: Slab, o: number): number {
     const n = this.#length[cell]!;
     copyBytes(this.u8, this.offset(cell), slab.u8, o, n);
     return n;
   }
 
-  /** One more delivery needs this cell. */
+  /** Adds a holder: one more delivery needs this cell. */
   hold(cell: number): void {
     this.#holders[cell]! += 1;
   }
 
-  /** One delivery is done with it. */
+  /** Removes a holder. The cell is free when none is left. */
   release(cell: number): void {
     const holders = this.#holders[cell]! - 1;
     this.#holders[cell] = holders;
@@ -91,7 +91,7 @@ export class LinkStorage {
     const holders = new Uint8Array(cells);
     holders.set(this.#holders);
     this.#free = new Int32Array(cells);
-    // The lowest cell is taken first, so that a quiet link stays within the caches.
+    // Take the lowest free cell first, so that a quiet link stays within the CPU's caches.
     for (let cell = cells - 1; cell >= this.#cells; cell--) this.#free[this.#freeCount++] = cell;
     this.u8 = u8;
     this.view = new DataView(u8.buffer);

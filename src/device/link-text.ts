@@ -2,7 +2,7 @@ import { type Chance, CLEAR_LINK, type LinkProfile, type LossNth, type Queue } f
 import { percentText, rateText, sizeText, timeText } from "./link-units.ts";
 import type { LinkProfiles } from "./link-words.ts";
 
-/** A profile in the words that `parseLink` reads: only what differs from a clear link, so that is "". */
+/** A profile in words that `parseLink` reads: what differs from a clear link; "" for a clear link. */
 export function linkText(profile: LinkProfile): string {
   const words: string[] = [];
   const { jitter, down } = profile;
@@ -36,7 +36,7 @@ export function linksText({ out, in: back }: LinkProfiles): string {
   return there === home ? there! : `out ${there} in ${home}`;
 }
 
-/** What happened in one direction: "offered 1432, delivered 1420, loss 12". */
+/** The counters of one direction: "offered 1432, delivered 1420, loss 12". */
 export function countsText(counts: Readonly<Record<string, number>>): string {
   const { "link.offered": offered = 0, "link.delivered": delivered = 0, ...others } = counts;
   const parts = Object.entries(others).map(([name, n]) => `, ${name.replace(/^\w+\./, "")} ${n}`);

@@ -2,14 +2,14 @@ import { MILLISECOND } from "#base/time";
 import { LinkSyntaxError } from "./link-error.ts";
 import type { DeliveryTrace } from "./link-profile.ts";
 
-/** Mahimahi counts what its TUN device hands over: a packet with 4 bytes in front of it; an opportunity is 1,504 bytes. */
+/** Mahimahi counts the 4 bytes that its TUN device puts before each packet, so an opportunity is 1,504 bytes. */
 export const OPPORTUNITY_BYTES = 1504;
 const TUN_HEADER_BYTES = 4;
 
 /**
- * Reads a Mahimahi trace: a line is a time in milliseconds, not before the line above it, at which one MTU may pass.
- * Several equal lines are several MTUs. Blank lines are passed over.
- * @throws LinkSyntaxError with the line of what is wrong.
+ * Parses a Mahimahi trace. Each line is a time in milliseconds at which one MTU may pass; times do not decrease.
+ * Several equal lines are several MTUs. Blank lines are ignored.
+ * @throws LinkSyntaxError with the number of the wrong line.
  */
 export function parseTrace(text: string, name: string): DeliveryTrace {
   const lines = text.split("\n");
@@ -33,13 +33,13 @@ export function parseTrace(text: string, name: string): DeliveryTrace {
   return { times: Float64Array.from(times), period, name };
 }
 
-/** Walks a trace: which opportunities a packet uses, as Mahimahi's link_queue does. */
+/** Finds which opportunities of a trace a packet uses, as Mahimahi's link_queue does. */
 export class TraceCursor {
   readonly #trace: DeliveryTrace;
-  /** When the trace's present round began. */
+  /** When the current round of the trace began. */
   #round: number;
   #index = -1;
-  /** The opportunity at hand, and the bytes not yet used of it. */
+  /** The current opportunity, and its unused bytes. */
   #at = Number.NEGATIVE_INFINITY;
   #left = 0;
 
@@ -50,8 +50,8 @@ export class TraceCursor {
   }
 
   /**
-   * When a packet that has waited since `since` may begin to leave: in what is left of the opportunity at hand, if it was
-   * there when that came, else at the next one. An opportunity that finds nobody waiting is lost.
+   * When a packet that arrived at `since` may begin to leave: in the rest of the current opportunity, if it arrived before
+   * that, else at the next one. An opportunity with no waiting packet is lost.
    */
   begin(since: number): number {
     if (since < this.#at && this.#left > 0) return this.#at;
@@ -61,7 +61,7 @@ export class TraceCursor {
     return this.#at;
   }
 
-  /** Sends `n` bytes in the opportunity that `begin` answered and those after it; answers when the last byte left. */
+  /** Sends `n` bytes, beginning with the opportunity that `begin` returned; returns when the last byte leaves. */
   send(n: number): number {
     let rest = n + TUN_HEADER_BYTES;
     while (rest > this.#left) {
@@ -81,7 +81,7 @@ export class TraceCursor {
     this.#left = OPPORTUNITY_BYTES;
   }
 
-  /** After a long silence: whole rounds are passed over at once. */
+  /** Skips whole rounds at once after a long silence. */
   #skipRounds(since: number): void {
     const rounds = Math.floor((since - this.#round) / this.#trace.period) - 1;
     if (rounds < 1) return;

@@ -1,9 +1,9 @@
 /**
- * Durations, rates, sizes and shares as people type them, and back. The link language and the command line's flags read
- * them here, so that a number means the same everywhere.
+ * Parses and prints durations, rates, sizes and percentages as people type them. Used by the link language and by the command
+ * line's flags, so that a number means the same everywhere.
  */
 
-/** No timer of the stack can wait longer. */
+/** The longest time that the stack's timers support. */
 const TIME_MAX_HOURS = 500;
 
 const TIME_UNITS: Readonly<Record<string, number>> = {
@@ -46,13 +46,13 @@ const SIZE_UNITS: Readonly<Record<string, number>> = {
   ti: 2 ** 40,
 };
 
-/** Whatever is larger is a slip of the finger. */
+/** Larger rates are treated as typing errors. */
 const SIZE_MAX = 1e15;
 
-/** A value; or what is wrong with the word, and what to say instead ("" where nothing fits better than an example of the caller). */
+/** A value; or what is wrong with the word and what to type instead ("": the caller has a better example). */
 export type Read = { readonly value: number } | { readonly wrong: string; readonly say: string };
 
-/** "20ms", "1.5s", "2min": whole microseconds. Only 0 needs no unit: five what? */
+/** "20ms", "1.5s", "2min" in whole microseconds. Only 0 needs no unit. */
 export function readTime(word: string): Read {
   if (word === "0") return { value: 0 };
   if (/^\d+(\.\d+)?$/.test(word)) return { wrong: "has no unit", say: `${word}ms or ${word}s` };
@@ -71,7 +71,8 @@ export function readRate(word: string): Read {
   if (/^\d*[1-9]\d*(\.\d+)?$/.test(unit)) return { wrong: "has no unit", say: `${unit}mbit or ${unit}kbit` };
   const value = unit === "0" ? 0 : withUnit(unit, RATE_UNITS);
   if (value === undefined) return { wrong: "is not a rate", say: "10mbit, 250kbit or 1gbit" };
-  if (value < 1) return { wrong: "carries nothing", say: "1bit or more, or down for a link that is down" };
+  if (value < 1)
+    return { wrong: "is less than 1 bit per second", say: "1bit or more; use down for a link that is down" };
   if (value > RATE_MAX) return { wrong: "is too fast", say: "1tbit or less, or leave the rate out" };
   return { value };
 }
@@ -97,13 +98,13 @@ export function readSize(word: string): Read {
   const [, number, unit = ""] = /^(\d{1,15}(?:\.\d{1,9})?)([kmgt]i?)?b?$/.exec(word.toLowerCase()) ?? [];
   if (number === undefined) return { wrong: "is not a size", say: "64k, 10M or 1500" };
   const value = Number(number) * (SIZE_UNITS[unit] ?? 1);
-  if (value > SIZE_MAX) return { wrong: "is too much", say: "1000T or less" };
+  if (value > SIZE_MAX) return { wrong: "is too large", say: "1000T or less" };
   return { value: Math.round(value) };
 }
 
-/** A refusal in one piece: `"20" has no unit: say 20ms or 20s`. */
+/** The error as one text: `"20" has no unit: use 20ms or 20s`. */
 export function wrongText(word: string, { wrong, say }: { readonly wrong: string; readonly say: string }): string {
-  return `"${word}" ${wrong}${say === "" ? "" : `: say ${say}`}`;
+  return `"${word}" ${wrong}${say === "" ? "" : `: use ${say}`}`;
 }
 
 export function isPercent(word: string | undefined): word is string {
@@ -132,7 +133,7 @@ export function percentText(share: number): string {
   return `${Number((share * 100).toFixed(10))}%`;
 }
 
-/** 64,000 is "64kB", 65,536 "64KiB", all else bytes: what is read back is the same number. */
+/** 64,000 is "64kB", 65,536 "64KiB", other sizes are bytes, so that parsing the text gives the same number. */
 export function sizeText(bytes: number): string {
   if (bytes > 0 && bytes % 1000 === 0) return `${bytes / 1000}kB`;
   return bytes > 0 && bytes % 1024 === 0 ? `${bytes / 1024}KiB` : `${bytes}B`;

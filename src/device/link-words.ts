@@ -14,18 +14,18 @@ import {
 import { Words } from "./link-reader.ts";
 import { readCount, readPercent, readRate, readSize, readTime, wrongText } from "./link-units.ts";
 
-/** Both directions of a link, as the side that has the link sees them. */
+/** Both directions of a link, seen from the side that has the link. */
 export interface LinkProfiles {
   readonly out: LinkProfile;
   readonly in: LinkProfile;
 }
 
-/** Reads a trace file for `trace FILE`; whoever parses for a person hands in one that reads files. */
+/** Reads the file of `trace FILE`. The command line passes one that reads files. */
 export type TraceReader = (name: string) => DeliveryTrace;
 
 type Change = (profile: LinkProfile) => LinkProfile;
 
-/** What one clause sets, and under which names: none of them may be given twice. */
+/** The change that a clause makes, and the names of what it sets. No name may be set twice. */
 interface Clause {
   readonly names: readonly string[];
   readonly column: number;
@@ -52,9 +52,9 @@ export function parseLink(text: string, base: LinkProfile = CLEAR_LINK, trace?: 
 }
 
 /**
- * The same for both directions: "delay 20ms out rate 1mbit in rate 10mbit". Clauses before `out` or `in` are for both; a
- * clause for one direction takes precedence over an earlier one for both.
- * @param partly more words will follow: what only the complete profile shows (see `missing`) is not checked yet.
+ * Reads the profiles of both directions: "delay 20ms out rate 1mbit in rate 10mbit". Clauses before `out` or `in` apply to
+ * both; a clause for one direction takes precedence over an earlier one for both.
+ * @param partly more words will follow, so the checks of the complete profile (see `missing`) are not made yet.
  * @throws LinkSyntaxError with the column.
  */
 export function parseLinks(text: string, base?: LinkProfiles, trace?: TraceReader, partly = false): LinkProfiles {
@@ -78,38 +78,38 @@ export function parseLinks(text: string, base?: LinkProfiles, trace?: TraceReade
   return { out: complete(words, profiles.out), in: complete(words, profiles.in) };
 }
 
-/** Refuses a clause that says again, or takes back, what `given` has, and adds it to the first of them. */
+/** Adds a clause to the first set of `given`. Refuses one that is there already, or a `clear` after other clauses. */
 function once(words: Words, { names, column }: Clause, ...given: [Set<string>, ...Set<string>[]]): void {
   const [name] = names;
   if (name === "clear" && given.some((each) => each.size > 0)) {
-    words.fail('"clear" takes back the clauses before it: put it first', column);
+    words.fail('"clear" would undo the clauses before it: put it first', column);
   }
   const twice = names.find((each) => given.some((set) => set.has(each)));
   if (twice !== undefined) words.fail(`"${twice}" is given twice`, column);
   for (const each of names) given[0].add(each);
 }
 
-/** What a profile lacks to have the effect that its words ask for. */
+/** Why a clause has no effect in a profile. */
 export interface Missing {
   /** The clause, and what it needs. */
   readonly clause: string;
   readonly needs: string;
   readonly why: string;
-  /** A clause that would do, or "". */
+  /** A clause that would help, or "". */
   readonly example: string;
 }
 
-/** A clause without effect, or two that contradict each other; null where there is none. */
+/** Finds a clause without effect, or two that contradict each other; null if there is none. */
 export function missing({ reorder, jitter, delay, rate, trace, queue }: LinkProfile): Missing | null {
   if (reorder.probability > 0 && delay === 0) {
     return { clause: "reorder", needs: "a delay", why: "a reordered packet skips the delay", example: "delay 20ms" };
   }
   if (jitter.distribution !== CLEAR_LINK.jitter.distribution && jitter.spread === 0) {
-    const why = "it says how the jitter is distributed";
+    const why = "it sets how the jitter is distributed";
     return { clause: "distribution", needs: "a jitter", why, example: "jitter 5ms" };
   }
   if (trace !== undefined && rate !== Number.POSITIVE_INFINITY) {
-    return { clause: "trace", needs: "no rate", why: "the trace takes the place of a rate", example: "" };
+    return { clause: "trace", needs: "no rate", why: "the trace replaces the rate", example: "" };
   }
   if (trace === undefined && rate === Number.POSITIVE_INFINITY && !isUsual(queue)) {
     const clause = queue.codel !== undefined ? "codel" : isEcn(queue) ? "ecn" : "queue";
@@ -131,7 +131,7 @@ function complete(words: Words, profile: LinkProfile): LinkProfile {
   const lack = missing(profile);
   if (lack === null) return profile;
   const { clause, needs, why, example } = lack;
-  return words.fail(`"${clause}" needs ${needs}: ${why}${example === "" ? "" : `; say ${example} too`}`);
+  return words.fail(`"${clause}" needs ${needs}: ${why}${example === "" ? "" : `; add ${example}`}`);
 }
 
 function readClause(words: Words, trace: TraceReader | undefined): Clause {
@@ -223,7 +223,7 @@ function distributionClause(words: Words): Partial<Jitter> {
   const word = words.take();
   const distribution = DISTRIBUTIONS.find((each) => each === word);
   if (distribution !== undefined) return { distribution };
-  return words.fail(`distribution is ${DISTRIBUTIONS.join(" or ")}`);
+  return words.fail(`distribution must be ${DISTRIBUTIONS.join(" or ")}`);
 }
 
 function lossClause(words: Words): Pick<Clause, "names" | "change"> {
@@ -259,7 +259,7 @@ function chanceOfLoss(words: Words): Change {
 /** The highest number of a packet that `loss nth` may name. */
 const NTH_MAX = 1_000_000;
 
-/** "3,7,10-12": numbers of packets, the first is 1. */
+/** "3,7,10-12": packet numbers, counted from 1. */
 function readNth(words: Words): LossNth {
   const word = words.take() ?? words.fail('"loss nth" needs numbers of packets such as 3,7,10-12');
   const mask: number[] = [];
@@ -276,14 +276,14 @@ function readNth(words: Words): LossNth {
   return { mask: Uint8Array.from(mask), repeats: false };
 }
 
-/** "0010": of every four packets the third is lost. */
+/** "0010": the third of every four packets is lost. */
 function readPattern(words: Words): LossNth {
   const word = words.take() ?? words.fail('"loss pattern" needs bits such as 0010');
   if (!/^[01]{1,4096}$/.test(word)) words.fail(`loss pattern: "${word}" is not made of 0 (kept) and 1 (lost)`);
   return { mask: Uint8Array.from(word, Number), repeats: true };
 }
 
-/** A number of packets, or a size: the other bound falls away. */
+/** A number of packets or a size. The other limit is removed. */
 function readRoom(words: Words, clause: string, least: number): { packets: number; bytes: number } {
   const wanted = "a number of packets, or a size such as 64kB";
   if (/[a-z]/i.test(words.peek() ?? "")) {
@@ -318,12 +318,12 @@ function codelClause(words: Words): Change {
 /** RFC 8289, section 4.2 and 4.3: 5 ms and 100 ms suit paths across the Internet. */
 const CODEL: Codel = { target: 5_000, interval: 100_000, ecn: false };
 
-/** "codel ecn" marks instead of dropping; "ecn 20" is the clause of a threshold. */
+/** "codel ecn" marks instead of dropping. "ecn 20" is another clause, with a threshold. */
 function isBareEcn(words: Words): boolean {
   return !/^\d/.test(words.peekSecond() ?? "") && words.takeIf("ecn");
 }
 
-/** "5s-7s,20s-21s", then perhaps "every 30s". */
+/** "5s-7s,20s-21s", optionally followed by "every 30s". */
 function downClause(words: Words): Change {
   const word = words.take() ?? words.fail('"down" needs spans such as 5s-7s');
   const spans = word.split(",").map((part) => {
@@ -344,7 +344,8 @@ function downClause(words: Words): Change {
 }
 
 function traceClause(words: Words, reader: TraceReader | undefined): Change {
-  const name = words.take() ?? words.fail('"trace" needs a file: each line is a time in ms when one packet may pass');
+  const name =
+    words.take() ?? words.fail('"trace" needs a file; each of its lines is a time in ms when one packet may pass');
   if (reader === undefined) words.fail("trace files cannot be read here");
   const trace = reader(name);
   return (p) => ({ ...p, trace });

@@ -18,11 +18,11 @@ import { TraceCursor } from "./link-trace.ts";
 
 const { NO_DROP } = marks;
 
-/** Bounds of what one direction may hold, unless `packetsMax` says otherwise: 64 Ki packets, 256 MiB. */
+/** Default limits of what one direction may hold: 64 Ki packets, 256 MiB. */
 const PACKETS_MAX = 65_536;
 const STORAGE_MAX = 256 << 20;
 
-/** Told of everything that happens on a link: for logs, captures, pictures. It must not call the link. */
+/** Observes everything that happens on a link. It must not call the link. */
 export interface LinkObserver {
   /**
    * @param at when it happened: not always a whole microsecond. @param mark one of link-marks.ts.
@@ -46,8 +46,8 @@ export interface LinkOptions {
  * marks), the transmitter (rate, or a trace of opportunities), and the wire (loss, corruption, reordering, propagation
  * delay and jitter, duplication). So a lost packet has used the transmitter, as on a real link and unlike netem.
  *
- * It has no clock: every call brings `now`, which never decreases. Called late, it works through what was due in between
- * at the times it was due, so how often it is called changes nothing.
+ * It has no clock: every call passes `now`, which never decreases. A late call handles everything that was due in between
+ * with its due time, so the result does not depend on how often it is called.
  *
  * **Invariant**: offered + duplicated = delivered + dropped (by cause) + `inFlight`.
  */
@@ -62,13 +62,13 @@ export class Link {
   readonly #queue = new LinkQueue();
   readonly #codel: CodelState;
   #trace: TraceCursor | undefined;
-  /** The packet in the transmitter, or NO_CELL; when the transmitter is, or was, through with it. */
+  /** The packet in the transmitter, or NO_CELL; and when its transmission ends or ended. */
   #sending = NO_CELL;
   #freeAt = 0;
-  /** What propagates, by arrival; and what has done so since before the present profile was set. */
+  /** Packets on the wire by arrival time; and those sent before the current profile was set. */
   readonly #wire = new DueQueue();
   readonly #wireBefore = new DueQueue();
-  /** The latest arrival of those that keep their order. */
+  /** The latest arrival time of the packets that keep their order. */
   #lastArrival = 0;
   readonly #loss: LossModel;
   readonly #jitter: CorrelatedDraws;
@@ -76,7 +76,7 @@ export class Link {
   readonly #reorder: CorrelatedDraws;
   readonly #corrupt: CorrelatedDraws;
   readonly #bits: Prng;
-  /** Packets since one last overtook the others. */
+  /** Packets since the last one that overtook others. */
   #sinceReordered = 0;
 
   constructor(options: LinkOptions) {
@@ -89,7 +89,7 @@ export class Link {
     };
     this.#codel = new CodelState(this.#queue, fate, mtu);
     this.observer = options.observer;
-    // A generator for each consumer: turning one impairment on does not shift the others.
+    // Each impairment has its own generator, so that switching one on does not change the draws of the others.
     this.#loss = new LossModel(prng.fork());
     this.#jitter = new CorrelatedDraws(prng.fork());
     this.#duplicate = new CorrelatedDraws(prng.fork());
@@ -103,7 +103,7 @@ export class Link {
     return this.#profile;
   }
 
-  /** The largest packet it carries now. */
+  /** The current MTU of the link. */
   get mtu(): number {
     return this.#mtu;
   }
@@ -123,9 +123,9 @@ export class Link {
   }
 
   /**
-   * Another profile from `now` on. What waits, and what is left of the packet in the transmitter, is treated by the new rules. What is on
-   * the wire arrives as it would have; new packets keep their order among themselves, but not behind those: a delay that was a mistake must
-   * not hold up what is sent after it was corrected. Numbers of packets (`lossNth`), schedules and traces begin anew.
+   * Sets another profile from `now` on. The queue and the rest of the packet in the transmitter follow the new profile. Packets
+   * on the wire keep their arrival times. New packets keep their order among themselves and may overtake those, so that a mistaken
+   * delay does not hold up packets sent after it was corrected. Packet numbers (`lossNth`), schedules and traces restart.
    */
   set(profile: LinkProfile, now: number): void {
     checkProfile(profile);
@@ -149,7 +149,7 @@ export class Link {
 
   /**
    * A packet arrives at this end; it is copied. Its checksums must be final and it must not be a super-segment.
-   * @returns NO_DROP, or the mark that says why it was dropped at once. (It may be lost later on the way.)
+   * @returns NO_DROP, or the mark of why it was dropped at once. (It may still be lost later.)
    */
   offer(slab: Slab, packet: Packet, now: number): Mark {
     assert(packet.gso === GSO_NONE && packet.csum !== CSUM_PARTIAL, "a link carries packets as a wire sees them");
@@ -166,7 +166,7 @@ export class Link {
     return verdict;
   }
 
-  /** When `take` next has something to give or the link something to do by itself; a whole microsecond, or NEVER. */
+  /** When `take` next returns a packet or the link has something to do by itself; a whole microsecond, or NEVER. */
   nextDeadline(): number {
     let transmitter = Number.POSITIVE_INFINITY;
     if (this.#sending !== NO_CELL) transmitter = this.#freeAt;
@@ -176,7 +176,7 @@ export class Link {
 
   /**
    * Puts the next packet that has arrived at `packet.o` of the slab (PACKET_MAX bytes of room) and clears the rest of
-   * `packet`; answers its length, or 0 when there is none now.
+   * `packet`. Returns its length, or 0 if none has arrived.
    */
   take(slab: Slab, packet: Packet, now: number): number {
     this.#advance(now);
@@ -193,18 +193,18 @@ export class Link {
     return n;
   }
 
-  /** Why a packet of `n` bytes is not even stored, or NO_DROP. */
+  /** Why a packet of `n` bytes is dropped on arrival, or NO_DROP. */
   #refuse(n: number, now: number): Mark {
     if (n > this.#mtu) return marks.LINK_TOO_BIG;
     if (this.#isDown(now)) return marks.LINK_DOWN;
-    // An idle transmitter takes a packet even where the queue has no room at all.
+    // An idle transmitter takes a packet even if the queue's limit is 0.
     if (this.#sending === NO_CELL && this.#queue.packets === 0) return NO_DROP;
     const { packets, bytes } = this.#profile.queue;
     const fits = this.#queue.packets < packets && this.#queue.bytes + n <= bytes;
     return fits ? NO_DROP : marks.LINK_QUEUE_FULL;
   }
 
-  /** Copies the packet. Where there is no room for it, a packet of an earlier profile gives way: it would arrive late anyway. */
+  /** Copies the packet. If the storage is full, a packet of an earlier profile is dropped for it: that would arrive late anyway. */
   #store(slab: Slab, packet: Packet, now: number): number {
     for (;;) {
       const cell = this.#storage.put(slab, packet);
@@ -222,7 +222,7 @@ export class Link {
     this.#advance(now);
   }
 
-  /** Lets the transmitter do all that it did until `now`. */
+  /** Brings the transmitter up to `now`. */
   #advance(now: number): void {
     for (;;) {
       if (this.#sending === NO_CELL) {
@@ -238,13 +238,13 @@ export class Link {
     }
   }
 
-  /** When the transmitter, idle now, takes the first packet of the queue. */
+  /** When the idle transmitter takes the first packet of the queue. */
   #startAt(): number {
     const since = this.#queue.headSince;
     return Math.max(this.#freeAt, this.#trace === undefined ? since : this.#trace.begin(since));
   }
 
-  /** Takes a packet into the transmitter; false if CoDel dropped all there was. */
+  /** Takes a packet into the transmitter; false if CoDel dropped all queued packets. */
   #start(at: number): boolean {
     const codel = this.#profile.queue.codel;
     const cell = codel === undefined ? this.#queue.pop() : this.#codel.dequeue(at, codel);
@@ -255,14 +255,14 @@ export class Link {
     return true;
   }
 
-  /** When `n` bytes are through the transmitter that begins with them now. */
+  /** When the transmission of `n` bytes that begins now ends. */
   #sentAt(n: number, now: number): number {
     if (this.#trace === undefined) return now + (n * 8 * SECOND) / this.#profile.rate;
     this.#trace.begin(now);
     return this.#trace.send(n);
   }
 
-  /** The last bit of a packet left the transmitter at `at`: what the wire does to it. */
+  /** Applies the wire's impairments to a packet whose last bit left the transmitter at `at`. */
   #leave(cell: number, at: number): void {
     const profile = this.#profile;
     const lost = this.#isDown(at) ? marks.LINK_DOWN : this.#loss.next(profile);
@@ -289,7 +289,7 @@ export class Link {
     this.#wire.add(arrival, cell);
   }
 
-  /** netem's rule: of every `gap` packets at most one, and that with the given chance, skips the delay. */
+  /** netem's rule: of every `gap` packets at most one skips the delay, with the given probability. */
   #overtakes(reorder: Chance & { readonly gap: number }): boolean {
     if (reorder.probability === 0) return false;
     if (this.#sinceReordered < reorder.gap - 1 || !this.#reorder.happens(reorder)) {
@@ -300,7 +300,7 @@ export class Link {
     return true;
   }
 
-  /** Marks an ECN-capable packet; answers whether it was one. */
+  /** Marks the packet if it is ECN-capable; returns whether it is. */
   #markCongestion(cell: number, at: number): boolean {
     const o = this.#storage.offset(cell);
     if (!markCongestion(this.#storage.view, o, this.#storage.length(cell))) return false;
@@ -340,7 +340,7 @@ function isDownAt(down: DownSchedule, since: number): boolean {
   return false;
 }
 
-/** A profile is made by link-words.ts, which says what is wrong to people; one made by hand must be right. */
+/** Profiles from link-words.ts are valid. These asserts are for profiles made in code. */
 function checkProfile(profile: LinkProfile): void {
   assert(profile.rate > 0, "a link's rate is more than 0 (a dead link is `down`)");
   assert(profile.delay >= 0 && profile.jitter.spread >= 0, "delay and jitter are not negative");

@@ -5,25 +5,25 @@ import { monotonic } from "./clock.ts";
 import type { Engine } from "./engine.ts";
 import { Stash } from "./stash.ts";
 
-/** Packets read, and packets sent, per poll: NAPI's weight. Between two polls the program's own work runs. */
+/** Packets read, and packets sent, per poll (NAPI's weight). The program's own work runs between two polls. */
 export const BUDGET = 64;
 
-/** Polls in a row that read their whole budget until timers fire all the same: more packets than a TUN's queue holds (500). */
+/** After this many polls in a row that used their whole budget, timers fire anyway: that is more packets than a TUN's queue holds (500). */
 export const FULL_POLLS_MAX = 16;
 
-/** µs without a packet until the driver stops asking and waits for the bell: some round trips of a fast link. */
+/** µs without a packet until the driver stops polling and waits for the bell: a few round trips of a fast link. */
 export const IDLE_AFTER = 200;
 
-/** JavaScript timers count in ms: what is nearer than this is waited for by asking. */
+/** JavaScript timers count in ms: for shorter waits the driver polls. */
 const TIMER_GRAIN = MILLISECOND;
 
 /** The longest sleep: nothing rings when an interface is deleted. */
 const SLEEP_MAX_MS = 1_000;
 
-/** The longest sleep where nothing rings at all. */
+/** The longest sleep for a device without a bell. */
 const LOOK_MS = 1;
 
-/** What the driver counts. `polls` are turns of the loop, `wakes` the times that it left idleness. */
+/** The driver's counters. `polls`: turns of the loop; `wakes`: how often it left the idle state. */
 export interface DriverStatistics {
   polls: number;
   wakes: number;
@@ -32,26 +32,26 @@ export interface DriverStatistics {
 }
 
 export interface DriverOptions {
-  /** Integer µs that never go back. */
+  /** Monotonic time in integer µs. */
   readonly clock?: () => number;
 }
 
 const STOPPED = 0;
-/** A turn is scheduled by setImmediate, so the program's timers, promises and descriptors get theirs in between. */
+/** Turns are scheduled by setImmediate, so that the program's timers, promises and I/O run in between. */
 const BUSY = 1;
-/** Nothing is scheduled: the bell, a timer or `wake` end it. */
+/** No turn is scheduled. The bell, a timer or `wake` end this state. */
 const IDLE = 2;
 
 /**
- * The one place where a stack meets a device, the clock, and Bun's event loop. It works as NAPI does: busy while packets
- * move, asking again every turn of Bun's loop; after `IDLE_AFTER` without any, asleep until the device's bell rings or a timer is due.
+ * Connects a stack to a device, the clock, and Bun's event loop. Works as NAPI does: while packets move, it polls in every turn
+ * of Bun's loop; after `IDLE_AFTER` without a packet it sleeps until the device's bell rings or a timer is due.
  *
- * Make it before the engine's slab hands out its first page: it reserves room for the packets on their way.
+ * Make it before the first page of the engine's slab is allocated: it reserves room for packets.
  */
 export class Driver {
-  /** Called after a turn in which the engine had something to tell. */
+  /** Called after a turn in which the engine reported an event. */
   onEvents: (() => void) | null = null;
-  /** Called once when the device vanished; the driver has stopped then. */
+  /** Called once when the device has vanished and the driver has stopped. */
   onGone: (() => void) | null = null;
   readonly statistics: DriverStatistics = { polls: 0, wakes: 0, packetsIn: 0, packetsOut: 0 };
   /** Integer µs, monotonic: the `now` of every call into the engine. */
@@ -68,7 +68,7 @@ export class Driver {
   #gone = false;
   /** When the last packet moved. */
   #active = 0;
-  /** When the device was last found empty, or was read from last: everything that came before has been read. */
+  /** When the device was last found empty or read from. Everything that arrived before has been read. */
   #readUntil = 0;
   #fullPolls = 0;
   #immediate: NodeJS.Immediate | undefined;
@@ -104,11 +104,11 @@ export class Driver {
     clearImmediate(this.#immediate);
   }
 
-  /** The application asked for something: a turn comes soon. Cheap, however often it is called. */
+  /** Schedules a turn, after a call of the application. Cheap, however often it is called. */
   wake(): void {
     this.#woken = true;
-    // Not within this call and not as a microtask: two stacks in one program that answer one another would never let
-    // the program's own timers run.
+    // Not within this call and not as a microtask: two stacks in one program that answer each other would starve
+    // the program's own timers.
     if (this.#state === IDLE) this.#leaveIdle();
   }
 
@@ -122,7 +122,7 @@ export class Driver {
     this.#timer?.unref();
   }
 
-  /** One turn, and what follows it. */
+  /** One turn; then schedules the next one or sleeps. */
   #run(): void {
     if (this.#state !== BUSY) return;
     this.#woken = false;
@@ -133,10 +133,10 @@ export class Driver {
   }
 
   /**
-   * Drains the device, fires timers, sends, tells the floor above. True if a packet moved.
+   * Drains the device, fires timers, sends, notifies the layer above. True if a packet moved.
    *
-   * A timer fires only once everything is read that came before it was due. The program may have stood still at any point here (it lost the
-   * CPU): an acknowledgment that waits in the device would else meet a retransmission that nobody needed.
+   * A timer fires only after all packets are read that arrived before it was due. The program may have been stopped at any point
+   * (it lost the CPU): an acknowledgment that waits in the device would otherwise come after a needless retransmission.
    */
   #poll(): boolean {
     this.statistics.polls++;
@@ -199,18 +199,18 @@ export class Driver {
   #enterIdle(): void {
     this.#state = IDLE;
     this.#device.wakeable?.arm(this.#rouse);
-    // What came before the bell was armed did not ring.
+    // Packets that came before the bell was armed did not ring it.
     if (this.#poll() || this.#woken) {
       if (this.#state === IDLE) this.#leaveIdle();
       return;
     }
     if (this.#state !== IDLE) return;
-    // The bell tells of packets, not of room for the one that waits.
+    // The bell reports packets, not room for the packet that waits to be sent.
     const bell = this.#device.wakeable !== undefined && !this.#stash.full;
-    // What fell due while the bell was armed is late already; Bun warns of negative times.
+    // A deadline may have passed while the bell was armed, and Bun warns of negative times.
     const due = Math.max(0, Math.floor(this.#dueIn() / MILLISECOND));
     const wait = Math.min(due, bell ? SLEEP_MAX_MS : LOOK_MS);
-    // This timer is also what keeps the process alive.
+    // This timer also keeps the process alive.
     this.#timer = setTimeout(this.#rouse, wait);
     if (!this.#referenced) this.#timer.unref();
   }

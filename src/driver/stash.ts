@@ -2,8 +2,8 @@ import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
 import type { Slab } from "#base/slab";
 
 /**
- * Keeps the one packet that a device had no room for. Its bytes are copied: until the device takes it, an acknowledgment
- * may give the pages of its payload to somebody else.
+ * Keeps the one packet that a device had no room for. Its bytes are copied, since an acknowledgment may free the pages of its
+ * payload before the device takes it.
  */
 export class Stash {
   full = false;
@@ -20,7 +20,7 @@ export class Stash {
     const bytes = this.#slab.u8;
     let to = this.#o;
     copyFields(packet, this.#packet);
-    // Head and slices in one piece. A packet that comes back a second time lies here already.
+    // Head and slices in one piece. A packet that comes back a second time is here already.
     bytes.copyWithin(to, packet.o, packet.o + packet.n);
     to += packet.n;
     for (let i = 0; i < packet.slices; i++) {
@@ -31,7 +31,7 @@ export class Stash {
     this.full = true;
   }
 
-  /** Puts the packet that was kept into `packet`; false if there is none. */
+  /** Copies the kept packet into `packet`; false if there is none. */
   restore(packet: Packet): boolean {
     if (!this.full) return false;
     this.full = false;

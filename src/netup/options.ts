@@ -143,7 +143,7 @@ export function namesOf(text: string): [string, string] {
 export function prefixOf(text: string, flag: string): Prefix {
   const prefix = parsePrefix(text);
   if (prefix instanceof Prefix) return prefix;
-  throw usage(`${flag} ${text === "" ? '""' : text} cannot be understood`, prefix.reason, `say ${prefix.hint}`);
+  throw usage(`${flag} ${text === "" ? '""' : text} cannot be understood`, prefix.reason, `use ${prefix.hint}`);
 }
 
 function pairOf(text: string): [Prefix, Prefix] {
@@ -184,7 +184,7 @@ function subnetOf(text: string): Prefix {
   const prefix = parsePrefix(text);
   if (prefix instanceof Prefix) return prefix;
   const near = parsePrefix(prefix.hint);
-  const say = near instanceof Prefix ? `say ${near.subnet}` : "for example --subnet 10.77.0.0/16";
+  const say = near instanceof Prefix ? `use ${near.subnet}` : "for example --subnet 10.77.0.0/16";
   throw usage(`--subnet ${text === "" ? '""' : text} cannot be understood`, prefix.reason, say);
 }
 

@@ -86,7 +86,7 @@ export function checkConnectOptions(options: unknown): asserts options is Connec
 /** @throws CallError EINVAL. */
 export function checkListenOptions(options: unknown): asserts options is ListenOptions {
   checkObject("listen's argument", options, LISTEN, "{ port: 7000 }");
-  if ((options as ListenOptions).port === undefined) throw invalid("listen needs a port: say listen({ port: 7000 })");
+  if ((options as ListenOptions).port === undefined) throw invalid("listen needs a port: use listen({ port: 7000 })");
   checkSocketOptions(options as SocketOptions);
 }
 
@@ -97,7 +97,7 @@ export function checkStackOptions(options: unknown): asserts options is DeviceSt
   checkObject("createStack's argument", options, STACK, example);
   const given = options as Partial<DeviceStackOptions & HostedStackOptions>;
   if (given.device === undefined && given.host === undefined) {
-    throw invalid(`createStack needs a device: say createStack(${example})`);
+    throw invalid(`createStack needs a device: use createStack(${example})`);
   }
   if (given.device !== undefined && given.host !== undefined) {
     throw invalid("createStack takes a device or a host that drives it, not both");
@@ -195,7 +195,7 @@ function isOf(kind: Kind, value: unknown): boolean {
 
 function checkDevice(device: unknown): void {
   if (typeof device === "string") {
-    throw invalid(`device is an open device, not ${shown(device)}: say device: openTun({ name: ${shown(device)} })`);
+    throw invalid(`device is an open device, not ${shown(device)}: use device: openTun({ name: ${shown(device)} })`);
   }
   const calls = device as Readonly<Record<string, unknown>> | null | undefined;
   const missing = DEVICE_CALLS.find((name) => typeof calls?.[name] !== "function");

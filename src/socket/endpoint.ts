@@ -52,11 +52,11 @@ function split(text: string): Endpoint {
   if (match !== null) return { hostname: match[1]!, port: Number(match[2]) };
   const bare = unbracketed(text);
   const v6 = parseAddress(bare)?.family === 6;
-  if (v6 || parseAddress(text) !== null) throw invalid(`"${text}" has no port: say "${v6 ? `[${bare}]` : text}:80"`);
+  if (v6 || parseAddress(text) !== null) throw invalid(`"${text}" has no port: use "${v6 ? `[${bare}]` : text}:80"`);
   const scheme = /^([a-z]+):\/\//i.exec(text)?.[0];
   if (scheme !== undefined)
     throw invalid(`${shown(text)} is a URL: leave ${scheme} and the path out, as in "10.0.0.7:80"`);
-  throw invalid(`${shown(text)} is not an address and a port: say ${WHERE}`);
+  throw invalid(`${shown(text)} is not an address and a port: use ${WHERE}`);
 }
 
 /** The address that a text is. @throws CallError EINVAL where it is none: names are not resolved here. */
@@ -64,9 +64,9 @@ export function addressOf(text: string): Address {
   const address = parseAddress(unbracketed(text));
   if (address !== null) return address;
   if (/^[a-z_][a-z0-9_.-]*$/i.test(text)) {
-    throw invalid(`${shown(text)} is a name, and this stack does not resolve names: say an IP address`);
+    throw invalid(`${shown(text)} is a name, and this stack does not resolve names: use an IP address`);
   }
-  throw invalid(`${shown(text)} ${addressReason(text)}: say ${addressHint(text)}`);
+  throw invalid(`${shown(text)} ${addressReason(text)}: use ${addressHint(text)}`);
 }
 
 /** "10.0.0.7/24", or an address alone, which is a prefix of one host. @throws CallError EINVAL. */
@@ -76,7 +76,7 @@ export function prefixOf(text: string): Prefix {
     return new Prefix(address, address.family === 4 ? 32 : 128);
   }
   const prefix = parsePrefix(text);
-  if ("reason" in prefix) throw invalid(`${prefix.reason}: say ${prefix.hint}`);
+  if ("reason" in prefix) throw invalid(`${prefix.reason}: use ${prefix.hint}`);
   return prefix;
 }
 

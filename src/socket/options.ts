@@ -11,7 +11,7 @@ export function paramsOf(options: SocketOptions): Partial<TcpParams> {
   if (nodelay !== undefined) params.nagle = nodelay ? "off" : "minshall";
   if (cc !== undefined) {
     if (!CONGESTION_CONTROLS.includes(cc)) {
-      throw invalid(`there is no congestion control ${shown(cc)}: say ${CONGESTION_CONTROLS.join(" or ")}`);
+      throw invalid(`there is no congestion control ${shown(cc)}: use ${CONGESTION_CONTROLS.join(" or ")}`);
     }
     params.congestionControl = cc;
   }

@@ -1,7 +1,7 @@
 /**
- * The Internet checksum (RFC 1071). A sum under way is a plain number that holds a sum of 16-bit big-endian words, not
- * yet folded; sums of pieces may simply be added as long as each piece begins at an even octet of the message (`sumAt`
- * takes care of those that do not). Doubles are exact to 2^53, so 32-bit words are added as they come and the carries
+ * The Internet checksum (RFC 1071). A partial sum is a number that holds a sum of 16-bit big-endian words, not
+ * yet folded. Sums of pieces may be added if each piece begins at an even octet of the message (`sumAt`
+ * handles the others). Doubles are exact to 2^53, so 32-bit words are added without folding and the carries
  * are folded in once, at the end: 2^32 ≡ 2^16 ≡ 1 modulo 65535.
  */
 
@@ -51,12 +51,12 @@ export function fold(sum: number): number {
   return (s & 0xffff) + (s >>> 16);
 }
 
-/** What goes into a checksum field: the complement of the folded sum. */
+/** The value of a checksum field: the complement of the folded sum. */
 export function finish(sum: number): number {
   return ~fold(sum) & 0xffff;
 }
 
-/** True where a message, its checksum field included, sums to 0xffff (RFC 1071 §1). */
+/** True if a message, including its checksum field, sums to 0xffff (RFC 1071 §1). */
 export function good(sum: number): boolean {
   return fold(sum) === 0xffff;
 }

@@ -54,12 +54,12 @@ export function checksum(v: DataView, o: number): number {
   return v.getUint16(o + CHECKSUM);
 }
 
-/** Echo: which of the sender's programs. */
+/** Echo: identifies the sender's program. */
 export function identifier(v: DataView, o: number): number {
   return v.getUint16(o + REST);
 }
 
-/** Echo: which of its requests. */
+/** Echo: identifies the request. */
 export function sequence(v: DataView, o: number): number {
   return v.getUint16(o + REST + 2);
 }
@@ -75,15 +75,15 @@ export function pointer(v: DataView, o: number): number {
 }
 
 /**
- * True of the messages that report a problem with another packet, to which no error may be the answer (RFC 1122 §3.2.2).
- * Types nobody assigned count as errors: the safe side.
+ * True for messages that report a problem with another packet. No ICMP error may be sent about them (RFC 1122 §3.2.2).
+ * Unassigned types count as errors, to be safe.
  */
 export function isError(type: number): boolean {
   const query = type === ECHO_REPLY || type === ECHO_REQUEST || type === 9 || type === 10 || (type >= 13 && type <= 18);
   return !query;
 }
 
-/** Writes type, code, and the second word; the checksum field is left 0 for whoever sums the whole. */
+/** Writes type, code, and the second word. The checksum field is 0 until the whole message is summed. */
 export function write(v: DataView, o: number, type: number, code: number, rest: number): void {
   v.setUint16(o, (type << 8) | code);
   v.setUint16(o + CHECKSUM, 0);

@@ -58,12 +58,12 @@ export function checksum(v: DataView, o: number): number {
   return v.getUint16(o + CHECKSUM);
 }
 
-/** Echo: which of the sender's programs. */
+/** Echo: identifies the sender's program. */
 export function identifier(v: DataView, o: number): number {
   return v.getUint16(o + REST);
 }
 
-/** Echo: which of its requests. */
+/** Echo: identifies the request. */
 export function sequence(v: DataView, o: number): number {
   return v.getUint16(o + REST + 2);
 }
@@ -83,7 +83,7 @@ export function isError(type: number): boolean {
   return type < 128;
 }
 
-/** Writes type, code, and the second word; the checksum field is left 0 for whoever sums the whole. */
+/** Writes type, code, and the second word. The checksum field is 0 until the whole message is summed. */
 export function write(v: DataView, o: number, type: number, code: number, rest: number): void {
   v.setUint16(o, (type << 8) | code);
   v.setUint16(o + CHECKSUM, 0);

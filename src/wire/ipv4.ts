@@ -1,6 +1,6 @@
 /**
  * The IPv4 header (RFC 791 §3.1): offsets, accessors and setters over `(v, o)`, where `o` is the first octet of the
- * header. `valid` looks once at what the accessors rely on. Addresses are int32 words.
+ * header. `valid` checks once what the accessors rely on. Addresses are int32 words.
  *
  *     0               2               4                               8
  *     |ver|ihl|  tos  | total length  | identification|flg| frag.offs.|
@@ -18,7 +18,7 @@ export const PROTOCOL = 9;
 export const CHECKSUM = 10;
 export const SOURCE = 12;
 export const DESTINATION = 16;
-/** Bytes of a header without options, and with as many as fit (IHL 15). */
+/** Bytes of a header without options, and of the longest one (IHL 15). */
 export const HEADER_MIN = 20;
 export const HEADER_MAX = 60;
 /** RFC 791 §3.2: every link carries this many octets, every host takes a datagram of 576. */
@@ -51,7 +51,7 @@ export function valid(v: DataView, o: number, n: number): Mark {
   return total < header || total > n ? BAD_TOTAL_LENGTH : 0;
 }
 
-/** 0, or the mark of the first option that makes the packet one to drop. Unknown options are skipped (RFC 1122 §3.2.1.8). */
+/** 0, or the mark of the first option for which the packet is dropped. Unknown options are skipped (RFC 1122 §3.2.1.8). */
 export function validOptions(v: DataView, o: number): Mark {
   const end = o + headerLength(v, o);
   for (let p = o + HEADER_MIN; p < end; ) {
@@ -100,12 +100,12 @@ export function moreFragments(v: DataView, o: number): boolean {
   return (v.getUint16(o + FLAGS_FRAGMENT) & MF) !== 0;
 }
 
-/** Where this fragment's payload lies in the datagram's, in bytes. */
+/** The offset of this fragment's payload in the datagram's, in bytes. */
 export function fragmentOffset(v: DataView, o: number): number {
   return (v.getUint16(o + FLAGS_FRAGMENT) & 0x1fff) * 8;
 }
 
-/** True of any piece of a datagram, the first and the last included. */
+/** True for every fragment of a datagram, including the first and the last. */
 export function isFragment(v: DataView, o: number): boolean {
   return (v.getUint16(o + FLAGS_FRAGMENT) & 0x3fff) !== 0;
 }
@@ -151,7 +151,7 @@ export function setTtl(v: DataView, o: number, ttl: number): void {
   v.setUint8(o + TTL, ttl);
 }
 
-/** Computes the header checksum, after everything else was set. */
+/** Computes the header checksum. Call it last. */
 export function setChecksum(v: DataView, o: number): void {
   v.setUint16(o + CHECKSUM, 0);
   v.setUint16(o + CHECKSUM, checksums.finish(checksums.sum(v, o, headerLength(v, o), 0)));

@@ -1,6 +1,6 @@
 /**
  * IPv6 extension headers (RFC 8200 §4): accessors, and a bounded walk to the upper-layer header. The walk looks at the
- * structure only; what the options inside ask for is judged where the packet is received (`#ip/extensions`).
+ * structure only; the options inside are handled where the packet is received (`#ip/extensions`).
  */
 import { type Mark, mark } from "#base/mark";
 import * as ipv6 from "./ipv6.ts";
@@ -30,7 +30,7 @@ export function segmentsLeft(v: DataView, o: number): number {
   return v.getUint8(o + 3);
 }
 
-/** Where this fragment's payload lies in the datagram's fragmentable part, in bytes. */
+/** The offset of this fragment's payload in the datagram's fragmentable part, in bytes. */
 export function fragmentOffset(v: DataView, o: number): number {
   return v.getUint16(o + 2) & 0xfff8;
 }
@@ -58,16 +58,16 @@ export function writeFragment(
   v.setInt32(o + 4, identification);
 }
 
-/** True of the headers that the walk steps over. */
+/** True for headers that the walk skips. */
 export function isExtension(nextHeader: number): boolean {
   return (
     nextHeader === HOP_BY_HOP || nextHeader === ROUTING || nextHeader === FRAGMENT || nextHeader === DESTINATION_OPTIONS
   );
 }
 
-/** Where a walk ended: a reused register. */
+/** The result of a walk, reused. */
 export class ExtensionWalk {
-  /** Next header value of what lies at `upperO`. */
+  /** Next header value of the header at `upperO`. */
   upper = 0;
   upperO = 0;
   /** The fragment header, or -1. */

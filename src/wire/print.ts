@@ -1,6 +1,6 @@
 /**
- * One line of text for any packet, much as tcpdump writes it. For people: it allocates, and it says what it can of a
- * packet that is cut short or wrong.
+ * One line of text for any packet, similar to tcpdump's. It allocates, so it is not for the packet path. Of a truncated or
+ * invalid packet it prints what can be read.
  */
 import { markMeaning } from "#base/mark";
 import { formatIPv4, formatIPv6 } from "./address-text.ts";
@@ -22,7 +22,7 @@ export function print(v: DataView, o: number, n: number): string {
   return `not an IP packet, length ${n}`;
 }
 
-/** `quoted`: the packet is within an ICMP error, and may be cut short. */
+/** `quoted`: the packet is within an ICMP error and may be truncated. */
 function print4(v: DataView, o: number, n: number, quoted: boolean): string {
   const wrong = ipv4.valid(v, o, n);
   if (wrong !== 0 && !(quoted && wrong === ipv4.BAD_TOTAL_LENGTH)) return `IP ${bad(wrong)}, length ${n}`;
@@ -68,7 +68,7 @@ function fragment(id: number, offset: number, length: number, more: boolean): st
   return ` frag (id ${id}, offset ${offset}, length ${length}${more ? ", more" : ""})`;
 }
 
-/** The transport at `o`, of which the bytes up to `end` are there and `length` were sent. */
+/** The transport header at `o`. Bytes up to `end` are present; `length` were sent. */
 function transport(
   v: DataView,
   o: number,

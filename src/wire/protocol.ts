@@ -1,4 +1,4 @@
-/** Protocol numbers (IPv4 "protocol", IPv6 "next header"; IANA) that the stack or a reader of its captures meets. */
+/** Protocol numbers (IPv4 "protocol", IPv6 "next header"; IANA) used by the stack and its printers. */
 export const HOP_BY_HOP = 0;
 export const ICMP = 1;
 export const TCP = 6;

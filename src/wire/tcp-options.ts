@@ -1,6 +1,6 @@
 /**
- * TCP options (RFC 9293 §3.2, 7323, 2018, 2883, 5482, 7413). `parse` fills one reused register and never fails harder than "the rest is
- * unreadable": an option with an illegal length ends the walk and is told (MUST-7), unknown ones are skipped (MUST-6).
+ * TCP options (RFC 9293 §3.2, 7323, 2018, 2883, 5482, 7413). `parse` fills one reused register and never fails as a whole: an
+ * option with an illegal length ends the walk and is reported (MUST-7), unknown options are skipped (MUST-6).
  */
 
 export const END = 0;
@@ -14,7 +14,7 @@ export const TIMESTAMPS = 8;
 export const SIGNATURE = 19;
 export const USER_TIMEOUT = 28;
 export const FAST_OPEN = 34;
-/** RFC 6994: an experiment's option, told from others by a magic number; Fast Open's was 0xF989 before it had a kind of its own. */
+/** RFC 6994: an experimental option, identified by a magic number. Fast Open used 0xF989 before it had its own kind. */
 export const EXPERIMENT = 254;
 export const FAST_OPEN_MAGIC = 0xf989;
 
@@ -26,7 +26,7 @@ export const WINDOW_SCALE_MAX = 14;
 export const COOKIE_MIN = 4;
 export const COOKIE_MAX = 16;
 
-/** What the options of one segment said. One register per stack, reused. */
+/** The options of one segment. One register per stack, reused. */
 export class TcpOptions {
   /** The MSS option, or -1. */
   mss = -1;
@@ -41,14 +41,14 @@ export class TcpOptions {
   sackBlocks = 0;
   readonly sackLeft = new Int32Array(SACK_BLOCKS_MAX);
   readonly sackRight = new Int32Array(SACK_BLOCKS_MAX);
-  /** It carries an MD5 signature. */
+  /** The segment has an MD5 signature. */
   signed = false;
   /** Octets of the Fast Open cookie; 0: a request for one; -1: no such option. Only a SYN may have it. */
   fastOpen = -1;
-  /** It came under the experimental kind, and is answered so. */
+  /** The Fast Open option has the experimental kind, and the answer uses the same. */
   fastOpenExperiment = false;
   readonly cookie = new Uint8Array(COOKIE_MAX);
-  /** An option had an illegal length: what came before it counts, the rest was not read. */
+  /** An option had an illegal length: the options before it are valid, the rest was not read. */
   malformed = false;
 
   clear(): void {
@@ -138,7 +138,7 @@ function readOption(v: DataView, o: number, kind: number, length: number, out: T
   }
 }
 
-/** A cookie of no legal length is no option at all (RFC 7413 §4.1.1). */
+/** A cookie of an illegal length is ignored (RFC 7413 §4.1.1). */
 function readCookie(v: DataView, o: number, length: number, experiment: boolean, out: TcpOptions): void {
   if ((length & 1) !== 0 || length > COOKIE_MAX || (length > 0 && length < COOKIE_MIN)) return;
   out.fastOpen = length;
@@ -146,7 +146,7 @@ function readCookie(v: DataView, o: number, length: number, experiment: boolean,
   for (let i = 0; i < length; i++) out.cookie[i] = v.getUint8(o + i);
 }
 
-// Writers return the offset after what they wrote. They pad with NOPs in front, so that values are aligned.
+// Writers return the offset after the option. They put NOPs before it, so that values are aligned.
 
 export function writeMss(v: DataView, o: number, mss: number): number {
   v.setUint16(o, (MSS << 8) | 4);
@@ -196,8 +196,8 @@ export function writeSackBlock(v: DataView, o: number, left: number, right: numb
 }
 
 /**
- * Fast Open with `n` octets of `cookie` from `from` on; none ask for one. The NOPs come behind, as nothing in it is a word.
- * @param experiment under the experimental kind
+ * Fast Open with `n` octets of `cookie` at `from`; 0 octets request a cookie. The NOPs follow it: a cookie needs no alignment.
+ * @param experiment use the experimental kind
  */
 export function writeFastOpen(
   v: DataView,

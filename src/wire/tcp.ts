@@ -1,6 +1,6 @@
 /**
  * The TCP header (RFC 9293 §3.1): offsets, accessors and setters over `(v, o)`, where `o` is the first octet of the
- * header. `valid` looks once at what the accessors rely on; after it none of them can read outside the packet.
+ * header. `valid` checks once what the accessors rely on; after it none of them can read outside the packet.
  *
  *     0               2               4                               8
  *     | source port   | dest. port    | sequence number               |
@@ -17,7 +17,7 @@ export const OFFSET_FLAGS = 12;
 export const WINDOW = 14;
 export const CHECKSUM = 16;
 export const URGENT = 18;
-/** Bytes of a header without options, and with as many as fit (data offset 15). */
+/** Bytes of a header without options, and of the longest one (data offset 15). */
 export const HEADER_MIN = 20;
 export const HEADER_MAX = 60;
 

@@ -62,7 +62,7 @@ test("each mistake is told as what it is", () => {
   );
   expect(said("host", "10.0.0.1/24", "10.0.1.5", { local: "10.0.5.5" })).toMatch(/is not in 10\.0\.0\.0\/24/);
   expect(said("peer", "10.0.1.1/24", "10.0.0.7", { kernel: true })).toMatch(
-    /^10\.0\.0\.7 is not an address of this machine.*say 10\.0\.1\.1/,
+    /^10\.0\.0\.7 is not an address of this machine.*use 10\.0\.1\.1/,
   );
   expect(said("peer", "10.0.1.1/24", "10.0.0.7:80")).toMatch(/has a port.*10\.0\.0\.7 --port 80$/);
   expect(said("peer", "10.0.1.1/24", "[fd00::7]:80")).toMatch(/has a port.*fd00::7 --port 80$/);

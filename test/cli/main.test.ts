@@ -73,9 +73,9 @@ const USAGE: readonly (readonly [string, RegExp])[] = [
   ["peer tun1 10.0.1.1/24 10.0.0.7 --quiet=yes", /--quiet takes no value/],
   ["drill -v=1 x.pkt", /--verbose takes no value/],
   ["peer tun1 10.0.1.1/24 10.0.0.7 --timeout 9999h", /--timeout 9999h is too long/],
-  ["peer tun1 10.0.1.1/24 10.0.0.7 --source 9999T", /--source 9999T is too much/],
+  ["peer tun1 10.0.1.1/24 10.0.0.7 --source 9999T", /--source 9999T is too large/],
   ["--port 1 pear", /no command 1/],
-  ["peer tun1 10.0.1.1/24 10.0.0.7 --timeout 5", /--timeout 5 has no unit\n +say 5ms or 5s/],
+  ["peer tun1 10.0.1.1/24 10.0.0.7 --timeout 5", /--timeout 5 has no unit\n +use 5ms or 5s/],
   ["peer tun1 10.0.1.1/24 10.0.0.7 --port 1 --port 2", /--port is given twice\n +give it once/],
   ["peer tun1 10.0.1.1/24 10.0.0.7 --queue 0", /queue needs a rate or a trace[\s\S]*add --rate 10mbit/],
   ["peer tun1 10.0.1.1/24 10.0.0.7 --seed 3", /--seed needs a link flag/],
@@ -84,7 +84,7 @@ const USAGE: readonly (readonly [string, RegExp])[] = [
   ["link set dealy 5ms", /did you mean delay\?[\s\S]*\n +\^\n[\s\S]*link --help/],
   ["link change loss 1% loss 2%", /"loss" is given twice/],
   ["netup --subnet banana", /--subnet banana[\s\S]*--subnet 10\.77\.0\.0\/16/],
-  ["netup --subnet 10.77.0.5", /no prefix length\n +say 10\.77\.0\.0\/24/],
+  ["netup --subnet 10.77.0.5", /no prefix length\n +use 10\.77\.0\.0\/24/],
 ];
 
 test("what cannot be meant is told in words with exit code 2, and nothing is done", async () => {

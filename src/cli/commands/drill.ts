@@ -93,7 +93,7 @@ function pairs(flags: Flags, flag: string, alone: string): Map<string, string> {
   const found = new Map<string, string>();
   for (const text of flags.texts(flag)) {
     const [, name, value = alone] = /^-{0,2}([A-Za-z_]\w*)(?:=(.*))?$/s.exec(text) ?? [];
-    if (name === undefined) throw usageError(`--${flag} ${text} cannot be understood`, "", "say NAME=VALUE");
+    if (name === undefined) throw usageError(`--${flag} ${text} cannot be understood`, "", "use NAME=VALUE");
     if (found.has(name)) throw usageError(`--${flag} ${name} is given twice`, "", "give it once");
     found.set(name, value);
   }

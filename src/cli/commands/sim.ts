@@ -98,7 +98,7 @@ function checkPace({ out, in: back }: LinkProfiles): void {
 function params(flags: Flags): Partial<TcpParams>[] {
   const buffer = flags.size("buffer") ?? BUFFER;
   if (buffer < BUFFER_MIN || buffer > BUFFER_MAX) {
-    throw usageError(`--buffer ${flags.text("buffer")} is out of range`, "", "say a size from 1k to 1G");
+    throw usageError(`--buffer ${flags.text("buffer")} is out of range`, "", "use a size from 1k to 1G");
   }
   const profile = profileOf(flags);
   const common: Partial<TcpParams> = {

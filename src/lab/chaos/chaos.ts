@@ -19,12 +19,12 @@ import type { Mirror } from "./mirror.ts";
 export const CHAOS_CROSSED = mark("chaos.crossed", "sent over the link to the other device");
 export const CHAOS_LOCAL = mark(
   "chaos.local",
-  "not for the other side: multicast, broadcast, link-local, or no IP at all",
+  "not sent to the other side: multicast, broadcast, link-local, or not IP",
 );
 
 export interface ChaosSide {
   readonly device: Device;
-  /** What becomes of addresses on the way to the other side. */
+  /** How addresses are changed on the way to the other side. */
   readonly mirror: Mirror;
 }
 
@@ -36,14 +36,14 @@ export interface ChaosOptions {
   readonly seed: number;
 }
 
-/** One end: what its kernel sends goes into the link to the other end, what the other link gives goes to its kernel. */
+/** One end: packets from its kernel go onto the link to the other end, packets from the other link go to its kernel. */
 class End implements Engine {
   readonly slab = new Slab(1 << 20);
   readonly counters = new Counters();
-  /** What the packets of the other end come through. */
+  /** The link that carries the other end's packets. */
   readonly incoming: Link;
   readonly outgoing: Link;
-  /** The other end has something to do. */
+  /** Wakes the other end. */
   onCrossed: () => void = () => {};
   readonly #mirror: Mirror;
   readonly #o = this.slab.reserve(HEADROOM + PACKET_MAX) + HEADROOM;
@@ -66,7 +66,7 @@ class End implements Engine {
       return;
     }
     if (n > outgoing.mtu && outgoing.profile.mtuIcmp && !this.#replied) {
-      // Before the mirror: its sender must know it again.
+      // Before the mirror changes its addresses: an ICMP error must quote the packet as its sender sent it.
       this.#reply.clear();
       this.#reply.o = this.#replyO;
       this.#replied = tooBig(slab, packet, outgoing.mtu, this.#reply);
@@ -99,7 +99,7 @@ class End implements Engine {
   }
 }
 
-/** Whether a packet is one for a single host beyond the device. */
+/** Whether a packet is for one host behind the device. */
 function crosses(v: DataView, o: number, n: number): boolean {
   const version = n > 0 ? v.getUint8(o) >> 4 : 0;
   if (version === 4) {
@@ -112,13 +112,13 @@ function crosses(v: DataView, o: number, n: number): boolean {
 }
 
 /**
- * A fault proxy on layer 3: packets that a kernel sends out of one TUN device come back from the other, through the link
- * model, in real time. Whoever routes something to a device, or sends to its mirror address, gets a bad link without netem.
+ * A fault proxy on layer 3: packets that the kernel sends out of one TUN device come back from the other, through the link
+ * model, in real time. Traffic routed to a device, or sent to its mirror address, gets a bad link without netem.
  */
 export class Chaos {
   readonly a: End;
   readonly b: End;
-  /** Called once when a device vanished. */
+  /** Called once when a device has vanished. */
   onGone: (() => void) | null = null;
   readonly #drivers: readonly [Driver, Driver];
   readonly #devices: readonly [Device, Device];
@@ -152,7 +152,7 @@ export class Chaos {
     for (const driver of this.#drivers) driver.start();
   }
 
-  /** Other profiles from now on. */
+  /** Changes the profiles of both links. */
   set(profiles: LinkProfiles): void {
     const now = monotonic();
     this.a.outgoing.set(profiles.out, now);
@@ -160,7 +160,7 @@ export class Chaos {
     for (const driver of this.#drivers) driver.wake();
   }
 
-  /** Ends it: what is on the way is lost, both devices are closed. */
+  /** Closes both devices; packets on the links are lost. */
   close(): void {
     for (const driver of this.#drivers) driver.stop();
     for (const device of this.#devices) device.close();

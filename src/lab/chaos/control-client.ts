@@ -7,16 +7,16 @@ import { connectTo, peerUser } from "#ffi/unix-socket";
 import type { Answer } from "./control.ts";
 
 const ROOT = 0;
-/** How long an answer is waited for: the other program may be busy. */
+/** How long to wait for an answer; the other program may be busy. */
 const ANSWER_MS = 3_000;
 const LOOK_MS = 5;
-/** The longest answer: counters of two directions. */
+/** Limit of an answer's length: counters of two directions fit. */
 const ANSWER_MAX = 65_536;
 
 /**
- * Sends one line to the link that listens at `path`. Rejects where nobody does, where nobody answers in time, and where whoever
- * listens is not the user whose socket it is: root asks other users' programs, and somebody may have put another socket there.
- * A socket of root's was made by root, whoever answers at it since root was given up.
+ * Sends one line to the link that listens at `path`. Rejects if nobody listens, if no answer comes in time, or if the listener
+ * is not the socket's owner: root talks to other users' programs, and somebody may have replaced the socket. For root's own
+ * sockets the listener is not checked, since its program has dropped root.
  */
 export async function askControl(path: string, line: string): Promise<Answer> {
   const file = lstatSync(path);
@@ -33,7 +33,7 @@ export async function askControl(path: string, line: string): Promise<Answer> {
   throw new Error(`${path} gave no answer`);
 }
 
-/** What comes until the other end closes; "" where it does not in time, or says too much. */
+/** Reads until the other end closes; "" if it does not close in time, or sends too much. */
 async function readAll(fd: number): Promise<string> {
   const until = performance.now() + ANSWER_MS;
   const decoder = new TextDecoder();
@@ -48,7 +48,7 @@ async function readAll(fd: number): Promise<string> {
   return "";
 }
 
-/** The answer, with nothing in it but what an answer has: it may come from another user's program. */
+/** Reads an answer. It may come from another user's program, so only the known fields are taken. */
 function readAnswer(text: string): Answer | null {
   try {
     const { ok, text: words, counts } = JSON.parse(text) as Answer;

@@ -1,10 +1,10 @@
-/** Where the sockets of links lie: one for each device and network namespace, in a folder that only the link's user can write to. */
+/** The paths of the links' sockets: one per device and network namespace, in a folder that only the link's user may write to. */
 import { lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync, unlinkSync } from "node:fs";
 import { networkInode } from "#ffi/namespace";
 import { distrust } from "#ffi/trust";
 import { isAbandoned } from "#ffi/unix-socket";
 
-/** Where the sockets of root's links lie. */
+/** The folder of root's sockets. */
 export const ROOT_FOLDER = "/run/tcpnet";
 
 const USERS_FOLDERS = "/run/user";
@@ -14,7 +14,7 @@ const ROOT = 0;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Where a user's sockets may lie, the best first: in folders that nobody else can have made, or can write to. */
+/** Folders for a user's sockets, the best first. Nobody else may have made them or may write to them. */
 function foldersOf(user: number, env: Environment): string[] {
   if (user === ROOT) return [ROOT_FOLDER];
   const runtime = [env.XDG_RUNTIME_DIR ?? "", `${USERS_FOLDERS}/${user}`].filter((folder) => isTrusted(folder, user));
@@ -31,20 +31,20 @@ function isTrusted(folder: string, user: number): boolean {
 
 const me = () => process.geteuid?.() ?? ROOT;
 
-/** Where the sockets of this user's links lie. */
+/** The folder of this user's sockets. */
 export function controlFolder(user: number = me(), env: Environment = process.env): string {
   return foldersOf(user, env)[0]!;
 }
 
-/** Where the socket of a link lies, by the name of its (first) device. */
+/** The path of a link's socket, by the name of its (first) device. */
 export function controlPath(name: string): string {
   return `${controlFolder()}/link-${networkInode()}-${name}.sock`;
 }
 
-/** A name as it is made above. What is shown to people has no odd characters. */
+/** Matches names made above. They are printed, so they have no control characters. */
 const NAME = /^link-(\d+)-([!-~]{1,15})\.sock$/;
 
-/** The device whose link a path is for, where that path is one that `tcpnet link` finds by itself; else undefined. */
+/** The device of a socket's path if `tcpnet link` finds that path by itself; else undefined. */
 export function deviceAt(path: string): string | undefined {
   const at = path.lastIndexOf("/");
   const device = NAME.exec(path.slice(at + 1))?.[2];
@@ -52,14 +52,14 @@ export function deviceAt(path: string): string | undefined {
   return known ? device : undefined;
 }
 
-/** A socket, and for which link. */
+/** A link's socket, its device and its owner. */
 export interface LinkSocket {
   readonly device: string;
   readonly path: string;
   readonly user: number;
 }
 
-/** The sockets of this network namespace's links: this user's; root sees everybody's. Only those that their user alone can have made. */
+/** Sockets of this user's links in this network namespace; for root, of everybody's. Only those that nobody but their owner can have made. */
 export function linkSockets(): LinkSocket[] {
   const users = me() === ROOT ? [ROOT, ...otherUsers()] : [me()];
   return users.flatMap((user) =>
@@ -67,12 +67,12 @@ export function linkSockets(): LinkSocket[] {
   );
 }
 
-/** Devices with a link of root's in this network namespace, for those who may not ask it. */
+/** Devices with a link of root's in this network namespace, to tell users who may not change it. */
 export function rootsDevices(): string[] {
   return socketsIn(ROOT_FOLDER, ROOT).map(({ device }) => device);
 }
 
-/** Whoever has a folder of that kind, by its name; whether it is his is looked at later. */
+/** The user in the name of a socket folder. Its owner is checked later. */
 function otherUsers(): number[] {
   const temporary = list(TEMPORARY).flatMap((name) => /^tcpnet-(\d+)$/.exec(name)?.[1] ?? []);
   const users = [...list(USERS_FOLDERS), ...temporary].filter((name) => /^\d{1,10}$/.test(name)).map(Number);
@@ -106,8 +106,8 @@ function list(folder: string): string[] {
 }
 
 /**
- * Makes this user's folder, where it is not there, and clears away the sockets that killed programs left in it. Throws where somebody
- * else has made or may write to it.
+ * Makes this user's folder if it is missing, and removes the sockets that killed programs left in it. Throws if somebody else
+ * has made it or may write to it.
  */
 export function prepareFolder(folder: string, user: number = me()): void {
   mkdirSync(folder, { recursive: true, mode: user === ROOT ? 0o755 : 0o700 });
@@ -119,7 +119,7 @@ export function prepareFolder(folder: string, user: number = me()): void {
   }
 }
 
-/** A socket is made first and listened at a moment later. */
+/** A young socket may belong to a program that has not yet called listen. */
 const YOUNG_MS = 2_000;
 
 function isOld(path: string): boolean {
@@ -130,18 +130,18 @@ function isOld(path: string): boolean {
   }
 }
 
-/** The last one out takes the folder along. */
+/** Removes the folder if it is empty. */
 export function releaseFolder(folder: string): void {
   try {
     rmdirSync(folder);
   } catch {
-    // Somebody else's socket lies there, or netup's state; or it is gone.
+    // Another program's socket or netup's state is in the folder, or it is gone.
   }
 }
 
 /**
- * Removes what lies at a path if it is a socket that a killed program of this user left. Throws where it is anything else: it
- * may be somebody's file.
+ * Removes a socket that a killed program of this user left at a path. Throws if anything else is there: it may be somebody's
+ * file.
  */
 export function makeRoom(path: string): void {
   try {

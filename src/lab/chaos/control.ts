@@ -1,6 +1,6 @@
 /**
- * Changes a link while it runs: a unix socket that answers one line of JSON to one line of words. Whoever has a link hands
- * in what is to be shown and changed; whoever wants a change types `tcpnet link`.
+ * Changes a link while it runs, through a unix socket: each line of words gets one line of JSON as answer. The program with
+ * the link serves the socket; `tcpnet link` is the client.
  */
 import { closeSync, lstatSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
@@ -14,7 +14,7 @@ import * as sockets from "#ffi/sockets";
 import { check } from "#ffi/system-error";
 import { controlFolder, makeRoom, prepareFolder } from "./control-path.ts";
 
-/** What happened in each direction so far, by name. */
+/** The counters of each direction, by name. */
 export interface LinkCounts {
   readonly out: Readonly<Record<string, number>>;
   readonly in: Readonly<Record<string, number>>;
@@ -29,28 +29,28 @@ export interface Controlled {
 
 export interface Answer {
   readonly ok: boolean;
-  /** The link in netem's words, `out` and `in`; or what was wrong with the line. */
+  /** The link in netem's words, with `out` and `in`; or the error. */
   readonly text: string;
   readonly counts?: LinkCounts;
 }
 
 const CLEAR: LinkProfiles = { out: CLEAR_LINK, in: CLEAR_LINK };
 const AF_UNIX = 1;
-/** Programs that may wait to be answered. */
+/** The socket's backlog: clients that may wait for an answer. */
 const BACKLOG = 16;
-/** Longest line that is read. */
+/** Limit of a line's length. */
 const LINE_MAX = 4_096;
 
-/** What a link can be asked to do. */
+/** The commands of a link. */
 export const VERBS = ["show", "set", "change", "clear"] as const;
 
 interface Request {
   readonly verb: (typeof VERBS)[number];
-  /** Words of the link language; "" where the verb takes none. */
+  /** Words of the link language; "" if the verb takes none. */
   readonly words: string;
 }
 
-/** Takes a line apart. @throws Error, in words, for a line that no link could carry out. */
+/** Parses a line. @throws Error, with a text for people, for an invalid line */
 export function readRequest(line: string): Request {
   const [typed = "", ...rest] = line.trim().split(/\s+/);
   const verb = VERBS.find((each) => each === typed);
@@ -58,7 +58,7 @@ export function readRequest(line: string): Request {
   if (verb === undefined) {
     const near = suggest(typed, VERBS);
     const hint = near === undefined ? `there are ${VERBS.join(", ")}` : `did you mean ${near}?`;
-    throw new Error(`a link cannot ${typed === "" ? "be asked nothing" : `"${typed}"`}: ${hint}`);
+    throw new Error(`${typed === "" ? "the command is missing" : `"${typed}" is not a command of a link`}: ${hint}`);
   }
   const changes = verb === "set" || verb === "change";
   if (changes && words === "") throw new Error(`"${verb}" needs words such as delay 20ms`);
@@ -66,7 +66,7 @@ export function readRequest(line: string): Request {
   return { verb, words };
 }
 
-/** Carries out one line: `show`, `set WORDS` (all else is clear), `change WORDS` (all else stays), `clear`. */
+/** Carries out one line: `show`, `set WORDS` (replaces everything), `change WORDS` (keeps everything else), `clear`. */
 export function control(link: Controlled, line: string, trace?: TraceReader): Answer {
   try {
     const { verb, words } = readRequest(line);
@@ -74,42 +74,42 @@ export function control(link: Controlled, line: string, trace?: TraceReader): An
     else if (verb === "change") link.set(parseLinks(words, link.profiles(), trace));
     else if (verb === "clear") link.set(CLEAR);
   } catch (error) {
-    // Words that cannot be understood, or a trace that cannot be read: never the end of the program that they were for.
+    // A syntax error or an unreadable trace must not end the program that has the link.
     const pointed = error instanceof LinkSyntaxError ? `\n${error.pointed()}` : "";
     return { ok: false, text: `${(error as Error).message}${pointed}` };
   }
   return { ok: true, text: linksText(link.profiles()), counts: link.counts() };
 }
 
-/** Does something with the rights that count for the socket's folder. */
+/** Runs a function with the privileges needed to change the socket's folder. */
 export type WithRights = <T>(work: () => T) => T;
 
-/** A socket at which `tcpnet link` finds a link, from its making until it is closed, or the program exits. */
+/** The socket through which `tcpnet link` finds a link, until it is closed or the program exits. */
 export class ControlSocket {
   readonly path: string;
-  /** Listening; connections wait there until somebody serves. */
+  /** A listening socket. Clients wait until it is served. */
   readonly fd: number;
   readonly #inode: number;
   #server: Server | undefined;
   readonly #clients = new Set<Socket>();
   readonly #exit = () => this.close();
 
-  /** @param fd as `makeControlSocket` answers it. */
+  /** @param fd returned by `makeControlSocket` */
   constructor(path: string, fd: number) {
     this.path = path;
     this.fd = fd;
     this.#inode = inodeAt(path);
-    // A third Ctrl-C, or a failure, ends the program on the spot.
+    // A third Ctrl-C or a failure ends the program without `close`.
     process.on("exit", this.#exit);
   }
 
-  /** Answers whoever asks from now on. */
+  /** Begins to answer clients. */
   serve(link: Controlled, trace?: TraceReader): void {
     this.#server = createServer((client) => {
       let text = "";
       this.#clients.add(client);
       client.on("close", () => this.#clients.delete(client));
-      // Whoever asked did not wait for the answer.
+      // The client did not wait for the answer.
       client.on("error", () => {});
       client.on("data", (bytes) => {
         text += bytes.toString("utf8");
@@ -121,7 +121,7 @@ export class ControlSocket {
     }).listen({ fd: this.fd });
   }
 
-  /** Nobody is answered any more, and the socket is removed where that is this program's right and nobody replaced it. */
+  /** Stops answering, and removes the socket if nobody replaced it and this program may remove it. */
   close(): void {
     process.off("exit", this.#exit);
     if (this.#server === undefined) closeSync(this.fd);
@@ -131,12 +131,12 @@ export class ControlSocket {
       if (inodeAt(this.path) === this.#inode) rmSync(this.path, { force: true });
       if (dirname(this.path) === controlFolder()) rmdirSync(dirname(this.path));
     } catch {
-      // It lies in a folder of root's, which this program is not any more; or another program's socket lies there, too.
+      // The folder is root's and this program has dropped root, or another program's socket is in the folder.
     }
   }
 }
 
-/** -1 where nothing is, or can be seen. */
+/** -1 if there is nothing, or nothing visible. */
 function inodeAt(path: string): number {
   try {
     return lstatSync(path).ino;
@@ -146,17 +146,17 @@ function inodeAt(path: string): number {
 }
 
 /**
- * Makes a socket at `path` and listens; answers its descriptor. A socket that a killed program of this user left is replaced.
- * Throws where anything else lies there, and the system's error where the socket cannot be made.
+ * Makes a socket at `path`, listens, and returns its descriptor. Replaces a socket that a killed program of this user left.
+ * Throws if anything else is at the path, and the system's error if the socket cannot be made.
  */
 export function makeControlSocket(path: string, withRights: WithRights = (work) => work()): number {
   return withRights(() => {
     const folder = dirname(path);
-    // Our own folder is made; any other must be there.
+    // Our own folder is made if needed. Any other must exist.
     if (folder === controlFolder()) prepareFolder(folder);
     makeRoom(path);
     statSync(folder);
-    // Only its owner may worsen a link.
+    // Only its owner may change a link.
     const mask = process.umask(0o177);
     try {
       return bindAndListen(path);
@@ -178,7 +178,7 @@ function bindAndListen(path: string): number {
   }
 }
 
-/** Listens at `path` until the answer is called, or the program exits. Throws as `makeControlSocket` does. */
+/** Serves at `path` until the returned function is called or the program exits. Throws as `makeControlSocket` does. */
 export async function listenForControl(path: string, link: Controlled, trace?: TraceReader): Promise<() => void> {
   const socket = new ControlSocket(path, makeControlSocket(path));
   socket.serve(link, trace);

@@ -9,7 +9,7 @@ import { ICMP, ICMPV6, TCP, UDP } from "#wire/protocol";
 import * as tcp from "#wire/tcp";
 import * as udp from "#wire/udp";
 
-/** Where a transport header has its checksum; every one of them covers the addresses (for ICMP that is only version 6). */
+/** The offset of the checksum in each transport header. All of these cover the addresses (ICMP only in version 6). */
 const CHECKSUM: Readonly<Record<number, number>> = {
   [TCP]: tcp.CHECKSUM,
   [UDP]: udp.CHECKSUM,
@@ -17,9 +17,9 @@ const CHECKSUM: Readonly<Record<number, number>> = {
 };
 
 /**
- * Addresses that stand for others on the way across: a kernel takes no packet from its own address, so what it sends to
- * itself through the proxy must come back from somebody else. Headers, checksums, and what ICMP errors quote are changed;
- * a packet that is not understood is left as it is.
+ * Replaces addresses on the way across: a kernel drops packets that come in from its own address, so packets that it sends
+ * to itself through the proxy must come back from another address. Changes headers, checksums, and the quotes in ICMP errors;
+ * a packet that cannot be parsed is not changed.
  */
 export class Mirror {
   readonly #from: readonly Address[];
@@ -32,7 +32,7 @@ export class Mirror {
     this.#to = to;
   }
 
-  /** Changes the packet of `n` bytes at `o` in its place. */
+  /** Changes the packet of `n` bytes at `o` in place. */
   apply(v: DataView, o: number, n: number): void {
     if (n > 0 && v.getUint8(o) >> 4 === 6) this.#apply6(v, o, n);
     else this.#apply4(v, o, n);
@@ -49,7 +49,7 @@ export class Mirror {
     sayThereIsOne(v, kind, at);
     const quoted = message + icmpv4.HEADER;
     if (!first || kind !== ICMP || quoted + ipv4.HEADER_MIN > o + n || !icmpv4.isError(icmpv4.type(v, message))) return;
-    // With the quoted header's own checksum put right its sum is what it was, and so ICMP's checksum holds.
+    // The quoted header's checksum is updated too, so its sum does not change and ICMP's checksum stays valid.
     this.#word4(v, quoted + ipv4.SOURCE, quoted + ipv4.CHECKSUM, -1);
     this.#word4(v, quoted + ipv4.DESTINATION, quoted + ipv4.CHECKSUM, -1);
   }
@@ -72,7 +72,7 @@ export class Mirror {
     this.#address6(v, quoted + ipv6.DESTINATION, at);
   }
 
-  /** One IPv4 address, and the two checksums that cover it; -1: there is none. */
+  /** Replaces one IPv4 address and updates the two checksums that cover it; -1: no such checksum. */
   #word4(v: DataView, o: number, headerSum: number, transportSum: number): void {
     const before = v.getInt32(o);
     const i = this.#from.findIndex((address) => address.d === before);
@@ -97,7 +97,7 @@ export class Mirror {
   }
 }
 
-/** Where the transport checksum lies, or -1: no such protocol, cut off, or UDP without one. */
+/** The offset of the transport checksum; -1 for other protocols, truncated packets, and UDP without a checksum. */
 function checksumAt(v: DataView, kind: number, message: number, end: number): number {
   const offset = CHECKSUM[kind];
   if (offset === undefined || message + offset + 2 > end) return -1;
@@ -109,7 +109,7 @@ function adjust(v: DataView, at: number, before: number, after: number): void {
   v.setUint16(at, checksum.update32(v.getUint16(at), before, after));
 }
 
-/** RFC 768: both zeros of ones' complement are as good, but to UDP 0 says that there is no checksum. */
+/** RFC 768: a computed checksum of 0 is sent as 0xffff, since in UDP 0 means "no checksum". */
 function sayThereIsOne(v: DataView, kind: number, at: number): void {
   if (kind === UDP && at >= 0 && v.getUint16(at) === 0) v.setUint16(at, 0xffff);
 }

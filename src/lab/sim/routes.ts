@@ -16,7 +16,7 @@ export class Routes<T> {
   /** @param prefix "10.0.0.0/24" or "fd00::/64". @throws Error when it is not one. */
   add(prefix: string, to: T): void {
     const parsed = parsePrefix(prefix);
-    if ("reason" in parsed) throw new Error(`${parsed.reason}: say ${parsed.hint}`);
+    if ("reason" in parsed) throw new Error(`${parsed.reason}: use ${parsed.hint}`);
     const at = this.#entries.findIndex((entry) => entry.prefix.bits < parsed.bits);
     this.#entries.splice(at < 0 ? this.#entries.length : at, 0, { prefix: parsed, to });
   }

@@ -1,5 +1,5 @@
 /** Run by tun.test.ts inside a namespace of its own, where it may make devices and routes. */
-import { expect, test } from "bun:test";
+import { afterEach, expect, test } from "bun:test";
 import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
 import { Slab } from "#base/slab";
 import { RX_GONE, RX_NONE, TX_GONE, TX_OK } from "#device/device";
@@ -12,6 +12,17 @@ import { tunRig } from "./tun-rig.ts";
 
 deviceSuite("tun", true, (queueLength) => tunRig(queueLength, true));
 deviceSuite("tun without offload", false, (queueLength) => tunRig(queueLength, false));
+
+const children: Bun.Subprocess[] = [];
+
+/** A test that failed leaves neither processes, which would keep this one's output open, nor devices for the next test. */
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    child.kill("SIGKILL");
+    await child.exited;
+  }
+  for (const name of ["t0", "t1", "t2", "tap0"]) Bun.spawnSync(["ip", "link", "del", name]);
+});
 
 const PREFIX4 = { address: Uint8Array.of(10, 9, 0, 1), length: 24 };
 const PREFIX6 = { address: Uint8Array.from([0xfd, 9, ...new Array(13).fill(0), 1]), length: 64 };
@@ -58,11 +69,11 @@ test("a device is made, configured and up without the ip command, and gone when 
 });
 
 test("the kernel says nothing on a new link by itself", async () => {
-  for (const prefix of [PREFIX4, PREFIX6]) {
-    const device = openTun({ name: "t0", prefix });
-    const { packet } = ready(device);
-    await Bun.sleep(1_500);
-    expect(device.receive(packet, 0)).toBe(RX_NONE);
+  const devices = [PREFIX4, PREFIX6].map((prefix, i) => openTun({ name: `t${i}`, prefix }));
+  const packets = devices.map((device) => ready(device).packet);
+  await Bun.sleep(1_500);
+  for (const [i, device] of devices.entries()) {
+    expect(device.receive(packets[i]!, 0)).toBe(RX_NONE);
     device.close();
   }
 });
@@ -101,8 +112,8 @@ test("the owner of a prepared device needs no privileges, and is told when somet
   expect(unprivileged(`openTun({ name: "t0", ${prefix}, mtu: 1400 })`)).toContain(
     "SIOCSIFMTU on t0: operation not permitted (EPERM). The MTU of t0 must be changed",
   );
-  expect(unprivileged(`openTun({ name: "t1" })`)).toContain("t1 was made for another user");
-  expect(unprivileged(`openTun({ name: "t2" })`)).toContain("Making a device takes CAP_NET_ADMIN");
+  expect(unprivileged(`openTun({ name: "t1" })`)).toContain("t1 was created for another user");
+  expect(unprivileged(`openTun({ name: "t2" })`)).toContain("Creating a device needs CAP_NET_ADMIN");
   removeTun("t0");
   removeTun("t1");
 });
@@ -118,10 +129,10 @@ test("errors say what failed, on what, why, and what to do", () => {
   expect(none.message).toContain("correct the name");
   const taken = failure(() => openTun({ name: "t1", prefix: PREFIX4 }));
   expect(taken).toMatchObject({ code: "EADDRINUSE" });
-  expect(taken.message).toContain("10.9.0.1 is already the address of t0");
+  expect(taken.message).toContain("10.9.0.1 is the address of t0 already");
   expect(failure(() => openTun({ name: "lo" })).message).toContain("lo is not a TUN device");
   ip("tuntap", "add", "tap0", "mode", "tap");
-  expect(failure(() => openTun({ name: "tap0" })).message).toContain("take another name");
+  expect(failure(() => openTun({ name: "tap0" })).message).toContain("use another name");
   expect(failure(() => openTun({ name: "t1", mtu: 65_536 })).message).toContain(
     "The mtu is a whole number from 68 to 65535, not 65536",
   );
@@ -137,7 +148,8 @@ test("errors say what failed, on what, why, and what to do", () => {
 test("a busy device names the program of this network namespace, not one that has such a device elsewhere", async () => {
   const hold = `import { openTun } from "#device/tun"; openTun({ name: "t0" }); console.log("open"); setInterval(() => {}, 1e3);`;
   const start = async (...way: string[]) => {
-    const child = Bun.spawn([...way, process.execPath, "-e", hold], { stdout: "pipe" });
+    const child = Bun.spawn([...way, process.execPath, "-e", hold], { stdout: "pipe", stderr: "pipe" });
+    children.push(child);
     await child.stdout.getReader().read();
     return child;
   };
@@ -147,10 +159,6 @@ test("a busy device names the program of this network namespace, not one that ha
   const { message } = failure(() => openTun({ name: "t0" }));
   expect(message).toContain(`Process ${here.pid} (`);
   expect(message).not.toContain(`Process ${elsewhere.pid} `);
-  for (const child of [elsewhere, here]) {
-    child.kill("SIGKILL");
-    await child.exited;
-  }
 });
 
 test("an interface that is down loses packets and counts them; one that is deleted is gone", () => {

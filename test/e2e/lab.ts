@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { type Namespace, netTestWith, ROOT } from "../support/netns.ts";
 import { testUnless } from "../support/test-unless.ts";
 import type { Tool } from "../support/tools.ts";
+import { waitingFor } from "../support/waiting.ts";
 
 export const HOST = ["host", "tun0", "10.0.0.1/24", "10.0.1.5"] as const;
 export const PEER = ["peer", "tun1", "10.0.1.1/24", "10.0.0.7"] as const;
@@ -32,15 +33,19 @@ export class Running {
   readonly ended: Promise<Ended>;
   stdout = Buffer.alloc(0);
   stderr = "";
+  readonly #command: readonly string[];
   #heard: (() => void)[] = [];
 
-  constructor(child: Bun.Subprocess<"pipe", "pipe", "pipe">) {
+  /** `command` is for messages. */
+  constructor(child: Bun.Subprocess<"pipe", "pipe", "pipe">, command: readonly string[]) {
     this.child = child;
+    this.#command = command;
     const timer = setTimeout(() => child.kill("SIGKILL"), LIMIT_MS);
     const listening = this.#listen();
     const reading = this.#read();
     this.ended = (async () => {
-      const [code] = await Promise.all([child.exited, listening, reading]);
+      const over = Promise.all([child.exited, listening, reading]);
+      const [code] = await waitingFor(() => `the end of ${this.#story()}`, over);
       clearTimeout(timer);
       return { code, stdout: this.stdout, stderr: this.stderr };
     })();
@@ -48,12 +53,19 @@ export class Running {
 
   /** Resolves when standard error has said this; throws if it ends before. */
   says(words: RegExp): Promise<void> {
-    return this.#until(`saying ${words}`, () => words.test(this.stderr));
+    const said = this.#until(`saying ${words}`, () => words.test(this.stderr));
+    return waitingFor(() => `${words} of ${this.#story()}`, said);
   }
 
   /** Resolves when so many octets have come out of standard output; throws if it ends before. */
   gives(octets: number): Promise<void> {
-    return this.#until(`giving ${octets} octets`, () => this.stdout.length >= octets);
+    const given = this.#until(`giving ${octets} octets`, () => this.stdout.length >= octets);
+    return waitingFor(() => `${octets} octets of ${this.#story()}`, given);
+  }
+
+  #story(): string {
+    const line = this.#command.join(" ").replace(TCPNET.join(" "), "tcpnet");
+    return `\`${line}\`, which has given ${this.stdout.length} octets and said\n${this.stderr}`;
   }
 
   async #until(what: string, condition: () => boolean): Promise<void> {
@@ -108,7 +120,7 @@ export class Lab {
 
   /** Starts a program; `tcpnet` means ours. */
   start(...command: readonly string[]): Running {
-    return new Running(this.ns.spawn(command, { env: { NO_COLOR: "1" } }));
+    return new Running(this.ns.spawn(command, { env: { NO_COLOR: "1" } }), command);
   }
 
   tcpnet(...args: readonly string[]): Running {
@@ -117,7 +129,8 @@ export class Lab {
 
   /** Our program with more variables in its environment. */
   withEnv(env: Record<string, string>, ...args: readonly string[]): Running {
-    return new Running(this.ns.spawn([...TCPNET, ...args], { env: { NO_COLOR: "1", ...env } }));
+    const command = [...TCPNET, ...args];
+    return new Running(this.ns.spawn(command, { env: { NO_COLOR: "1", ...env } }), command);
   }
 
   /** Starts a shell line in which $T is our program. */

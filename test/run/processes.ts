@@ -31,6 +31,15 @@ export function processesOf(root: number | null, variable: string): number[] {
   return [...found];
 }
 
+/** The command line of a process, or "?" if it has ended. */
+export function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+  } catch {
+    return "?";
+  }
+}
+
 /** Every process but those that have ended and were not waited for yet. */
 function running(): Process[] {
   const pids = readdirSync("/proc").map(Number).filter(Number.isInteger);

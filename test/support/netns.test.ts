@@ -1,6 +1,7 @@
-import { expect } from "bun:test";
+import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { netTest, withNamespace } from "./netns.ts";
+import { within } from "./waiting.ts";
 
 netTest("a namespace begins with loopback alone, up", async (ns) => {
   const links = (await ns.must(["ip", "-br", "link"])).trim().split("\n");
@@ -36,6 +37,19 @@ netTest("nothing of a namespace outlives it, not even what its programs left beh
   expect(pid).toBeGreaterThan(0);
   for (let i = 0; i < 1_000 && lives(pid); i++) await Bun.sleep(10);
   expect(lives(pid)).toBe(false);
+});
+
+netTest("a program that leaves another one with its output fails, and names it", async (ns) => {
+  const line = "unshare --net sleep 63 & echo done";
+  const run = ns.must(["sh", "-c", line], { outputTimeoutMs: 500 });
+  const failure = await run.then(String, (error: Error) => error.message);
+  expect(failure).toMatch(/^sh -c .* has ended, but these hold its output open:\n\d+ sleep 63\n\ndone\n$/);
+});
+
+test("a test beyond its time limit says what it waits for", async () => {
+  const hangs = within(300, () => withNamespace((ns) => ns.must(["sleep", "64"])));
+  const failure = await hangs.then(String, (error: Error) => error.message);
+  expect(failure).toMatch(/^the test did not end within 0.3 s. It waits\nfor 0.\d s: sleep 64$/);
 });
 
 /** Neither gone nor dead: a process that was killed is for a moment neither, while its memory goes. */

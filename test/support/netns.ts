@@ -1,7 +1,9 @@
 import { existsSync, readdirSync, readlinkSync } from "node:fs";
+import { commandOf, endJob, processesOf } from "../run/processes.ts";
 import { ROOT } from "./root.ts";
 import { testUnless } from "./test-unless.ts";
 import { lacks, type Tool, toolsIn } from "./tools.ts";
+import { waitingFor } from "./waiting.ts";
 
 /**
  * Network namespaces for tests. Each test gets one of its own, empty but for loopback, with its own /sys and /run, and
@@ -26,6 +28,8 @@ export interface Finished {
 
 export interface RunOptions {
   readonly timeoutMs?: number;
+  /** How long its output may be held open by something that it started. */
+  readonly outputTimeoutMs?: number;
   readonly stdin?: string | Uint8Array;
   readonly env?: Record<string, string>;
   readonly cwd?: string;
@@ -39,6 +43,13 @@ const NAMESPACE_TOOLS = ["unshare", "nsenter", "mount", "ip"] as const satisfies
 const READY = "ready";
 const RUN_TIMEOUT_MS = 60_000;
 
+/** A program's output ends when it does, unless something that it started holds it open. */
+const OUTPUT_TIMEOUT_MS = 10_000;
+
+/** Whatever was started in a namespace has the first in its environment, whatever `run` started the second as well. */
+const NAMESPACE_VARIABLE = "TCPNET_TEST_NAMESPACE";
+const RUN_VARIABLE = "TCPNET_TEST_RUN";
+
 /** Enters with the rights of its maker: root has them, anybody else gets them in a user namespace. */
 const asRoot = process.getuid?.() === 0;
 const UNSHARE = ["unshare", ...(asRoot ? [] : ["--user", "--map-root-user"]), "--net", "--mount"];
@@ -48,6 +59,7 @@ export class Namespace {
   readonly #holder: Bun.Subprocess<"pipe", "pipe", "inherit">;
   readonly #net: string;
   readonly #needs: readonly Tool[];
+  readonly #id = crypto.randomUUID();
 
   private constructor(holder: Bun.Subprocess<"pipe", "pipe", "inherit">, needs: readonly Tool[]) {
     this.#holder = holder;
@@ -85,14 +97,19 @@ export class Namespace {
 
   /** Starts a program; `kill` reaches the program itself. What still runs when the namespace closes is killed. */
   spawn(command: readonly string[], options: RunOptions = {}): Piped {
-    const env = { ...process.env, ...options.env };
+    const env = { ...process.env, ...options.env, [NAMESPACE_VARIABLE]: this.#id };
     const streams = { stdin: "pipe", stdout: "pipe", stderr: "pipe" } as const;
     return Bun.spawn(this.command(command, options.cwd), { env, ...streams });
   }
 
-  /** Runs a program to its end. */
-  async run(command: readonly string[], options: RunOptions = {}): Promise<Finished> {
-    const child = this.spawn(command, options);
+  /** Runs a program to its end. Throws if something that it started holds its output open beyond that. */
+  run(command: readonly string[], options: RunOptions = {}): Promise<Finished> {
+    return waitingFor(() => command.join(" "), this.#run(command, options));
+  }
+
+  async #run(command: readonly string[], options: RunOptions): Promise<Finished> {
+    const id = crypto.randomUUID();
+    const child = this.spawn(command, { ...options, env: { ...options.env, [RUN_VARIABLE]: id } });
     let timedOut = false;
     const timer = setTimeout(() => {
       timedOut = true;
@@ -100,9 +117,15 @@ export class Namespace {
     }, options.timeoutMs ?? RUN_TIMEOUT_MS);
     if (options.stdin !== undefined) child.stdin.write(options.stdin);
     child.stdin.end();
-    const [stdout, stderr] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+    const output = Promise.all([child.stdout.text(), child.stderr.text()]);
     await child.exited;
     clearTimeout(timer);
+    const left = await leftOpen(output, options.outputTimeoutMs ?? OUTPUT_TIMEOUT_MS, `${RUN_VARIABLE}=${id}`);
+    const [stdout, stderr] = await output;
+    if (left.length > 0 && !timedOut) {
+      const what = `${command.join(" ")} has ended, but these hold its output open:`;
+      throw new Error([what, ...left, "", stdout + stderr].join("\n"));
+    }
     return { code: exitCode(child), stdout, stderr, timedOut };
   }
 
@@ -118,8 +141,9 @@ export class Namespace {
     return this.must([process.execPath, script, ...args], options);
   }
 
-  /** Ends every process in here and with them the namespace. */
+  /** Ends every process in here, and those that went from here into another namespace. */
   async close(): Promise<void> {
+    await endJob(null, `${NAMESPACE_VARIABLE}=${this.#id}`);
     for (const pid of this.#processes()) if (pid !== this.#holder.pid) kill(pid);
     this.#holder.kill("SIGKILL");
     await this.#holder.exited;
@@ -135,6 +159,15 @@ export class Namespace {
       }
     });
   }
+}
+
+/** Ends the processes with `variable` in their environment if `output` does not end, and tells what they were. */
+async function leftOpen(output: Promise<unknown>, timeoutMs: number, variable: string): Promise<string[]> {
+  const isOpen = await Promise.race([output.then(() => false), Bun.sleep(timeoutMs).then(() => true)]);
+  if (!isOpen) return [];
+  const left = processesOf(null, variable).map((pid) => `${pid} ${commandOf(pid)}`);
+  await endJob(null, variable);
+  return left;
 }
 
 function exitCode(child: Piped): number {

@@ -1,4 +1,4 @@
-import { endJob } from "./processes.ts";
+import { commandOf, endJob, processesOf } from "./processes.ts";
 import { Reading } from "./reading.ts";
 
 /** One process of the test run. */
@@ -48,8 +48,9 @@ export class RunningJob {
   readonly #id = crypto.randomUUID();
   readonly #began = performance.now();
   #output = "";
-  /** Why it was killed. */
+  /** Why it was killed, and what ran then. */
   #word = "";
+  #ran: string[] = [];
 
   /** After `limitMs` it is killed, and has failed. */
   constructor(job: Job, cwd: string, limitMs: number) {
@@ -66,14 +67,23 @@ export class RunningJob {
 
   /** Kills all processes of the job, which makes it a failure; `word` says why. */
   async end(word: string): Promise<void> {
+    if (this.#word === "")
+      this.#ran = processesOf(this.#root, this.#variable).map((pid) => `it ran: ${commandOf(pid)}`);
     this.#word ||= word;
     await this.#sweep();
   }
 
-  /** Once the child has been waited for, its number may be another's: only the variable tells then. */
   #sweep(): Promise<void> {
-    const root = this.#child.exitCode === null && this.#child.signalCode === null ? this.#child.pid : null;
-    return endJob(root, `${JOB_VARIABLE}=${this.#id}`);
+    return endJob(this.#root, this.#variable);
+  }
+
+  /** Once the child has been waited for, its number may be another's: only the variable tells then. */
+  get #root(): number | null {
+    return this.#child.exitCode === null && this.#child.signalCode === null ? this.#child.pid : null;
+  }
+
+  get #variable(): string {
+    return `${JOB_VARIABLE}=${this.#id}`;
   }
 
   async #run(): Promise<Result> {
@@ -108,7 +118,7 @@ export class RunningJob {
     const failures = [...reading.failures];
     const word = this.#word || this.#wentWrong(reading);
     if (word !== "" || reading.failed > failures.length) {
-      const reason = output.trimEnd().split("\n").slice(-TAIL_LINES);
+      const reason = [...output.trimEnd().split("\n").slice(-TAIL_LINES), ...this.#ran];
       failures.push({ name: `${job.name} ${word || "failed outside of its tests"}`, replay: job.replay, reason });
     }
     const passed = job.kind === "check" && failures.length === 0 ? 1 : reading.passed;

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Job, Result } from "./job.ts";
 import { Pool } from "./pool.ts";
 import { processesOf } from "./processes.ts";
+import { summary } from "./summary.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tcpnet-run-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -64,19 +65,42 @@ test("an error outside of the tests, a file without tests, and an exit in the mi
   expect(told.exits!.failures[0]!.name).toBe("exits ended with exit code 0 before it counted its tests");
 });
 
+test("a test beyond its time limit is a failure that says so, and names the test", async () => {
+  const { slow } = await run([file("slow", `test("sleeps", async () => { await Bun.sleep(60_000); }, 300);`)]);
+  expect(slow!.failures.map(({ name }) => name)).toEqual(["sleeps"]);
+  expect(slow!.failures[0]!.reason).toEqual([expect.stringMatching(/^this test timed out after 300ms/)]);
+  expect(slow!.failures[0]!.replay).toBe("bun test slow -t 'sleeps'");
+});
+
 test("a crash is a failure that names the signal", async () => {
   const { crashes } = await run([file("crashes", `test("dies", () => process.kill(process.pid, "SIGSEGV"));`)]);
   expect(crashes!.failures.map(({ name }) => name)).toEqual(["crashes was killed by SIGSEGV"]);
   expect(crashes!.failed).toBe(1);
 });
 
-test("a process that cannot be started is a failure, and the others go on", async () => {
+test("whatever ends a process before it counts its tests is one failure, in words, with what replays it", async () => {
+  const command = (line: string) => ({ command: ["sh", "-c", line] });
   const told = await run([
     file("gone", "", { command: ["/no/such/program"] }),
+    file("killed", `test("good", () => {}); test("dies", () => process.kill(process.pid, "SIGKILL"));`),
+    file("counted", "", command("echo ' 7 pass' >&2; echo ' 0 fail' >&2; kill -9 $$")),
+    file("silent", "", command("exit 0")),
+    file("wrong", "", command("echo ' 7 pass' >&2; echo ' 0 fail' >&2; exit 3")),
+    file("check", "", { kind: "check", ...command("kill -15 $$") }),
     file("good", `test("good", () => {});`),
   ]);
-  expect(told.gone!.failures.map(({ name }) => name)).toEqual(["gone could not be started"]);
-  expect([told.gone!.failed, told.good!.passed]).toEqual([1, 1]);
+  const failures = Object.values(told).flatMap((each) => each.failures.map(({ name, replay }) => [name, replay]));
+  expect(failures.sort()).toEqual([
+    ["check was killed by SIGTERM", "bun test check"],
+    ["counted was killed by SIGKILL", "bun test counted"],
+    ["gone could not be started", "bun test gone"],
+    ["killed was killed by SIGKILL", "bun test killed"],
+    ["silent ended with exit code 0 before it counted its tests", "bun test silent"],
+    ["wrong ended with exit code 3, though no test failed", "bun test wrong"],
+  ]);
+  const counts = summary(Object.values(told)).at(-1);
+  expect(counts).toBe("15 passed, 6 failed");
+  expect(told.gone!.failures[0]!.reason[0]).toMatch(/no such file|ENOENT/i);
 });
 
 test("a hang is ended after the time limit with all its processes, and is a failure that says so", async () => {
@@ -87,6 +111,7 @@ test("a hang is ended after the time limit with all its processes, and is a fail
   });`;
   const { hangs } = await run([file("hangs", text)], 1, 3_000);
   expect(hangs!.failures.map(({ name }) => name)).toEqual(["hangs did not end within 3 s and was killed"]);
+  expect(hangs!.failures[0]!.reason).toContain("it ran: sleep 86302");
   expect(hangs!.seconds).toBeGreaterThanOrEqual(3);
   expect([86301, 86302, 86303, 86304].filter(sleeps)).toEqual([]);
 });

@@ -47,18 +47,22 @@ export class Pool {
     try {
       running = new RunningJob(job, this.#cwd, this.#limitMs);
     } catch (error) {
-      return neverStarted(job, error);
+      return broken(job, "could not be started", error);
     }
     this.running.add(running);
-    const result = await running.result;
-    this.running.delete(running);
-    return result;
+    try {
+      return await running.result;
+    } catch (error) {
+      return broken(job, "could not be watched to its end", error);
+    } finally {
+      this.running.delete(running);
+    }
   }
 }
 
-/** The program or the folder is not there any more: a failure like any other, and the other jobs go on. */
-function neverStarted(job: Job, error: unknown): Result {
-  const failure = { name: `${job.name} could not be started`, replay: job.replay, reason: [String(error)] };
+/** The program or the folder is not there any more, or the system has no descriptors left: the other jobs go on. */
+function broken(job: Job, what: string, error: unknown): Result {
+  const failure = { name: `${job.name} ${what}`, replay: job.replay, reason: [String(error)] };
   const counts = { passed: 0, failed: 1, skipped: 0, seconds: 0 };
   return { job, ...counts, failures: [failure], skips: [], output: "" };
 }

@@ -36,6 +36,7 @@ export class Reading {
     else if (/^\d+ tests? failed:$/.test(text)) this.#repeated = true;
     else if (text.startsWith("SKIPPED ")) this.skips.push(text.slice("SKIPPED ".length));
     else if (failed !== undefined) this.#failure(failed);
+    else if (/^ +\^ /.test(text) && this.#since.length === 0) this.#overtime(text.trim());
     else if (text.trim() !== "" && !/^\S+\.test\.ts:$|^\((pass|skip)\) /.test(text)) this.#since.push(text);
   }
 
@@ -44,6 +45,13 @@ export class Reading {
     if (what === "pass") this.passed = n;
     else if (what === "fail") this.failed = n;
     else this.skipped = n;
+  }
+
+  /** That a test took too long stands behind its name, everything else before it. */
+  #overtime(text: string): void {
+    const last = this.failures.at(-1);
+    if (last === undefined || this.#repeated) return;
+    this.failures[this.failures.length - 1] = { ...last, reason: [...last.reason, text.replace("^ ", "")] };
   }
 
   #failure(name: string): void {

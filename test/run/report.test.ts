@@ -45,6 +45,16 @@ test("a long reason keeps its beginning and its end", () => {
   ]);
 });
 
+test("a test that took too long has bun's word for it among its reasons, though it stands behind its name", () => {
+  const reading = new Reading("bun test x");
+  const lines = ["killed 1 dangling process", "(fail) slow [70001.62ms]", "  ^ this test timed out after 70000ms."];
+  for (const line of [...lines, "(pass) quick [0.01ms]", "oh", "(fail) other [0.20ms]"]) reading.line(line);
+  expect(reading.failures.map(({ name, reason }) => [name, ...reason])).toEqual([
+    ["slow", "killed 1 dangling process", "this test timed out after 70000ms."],
+    ["other", "oh"],
+  ]);
+});
+
 test("skipped tests are counted by their reason, and none is passed over", () => {
   const skips = ["a: b: no ping", "c: no ping", "d: no root"];
   expect(summary([result("a", { skipped: 4, skips })])).toEqual([

@@ -17,6 +17,7 @@ export type {
   ListenOptions,
   NetStack,
   Socket,
+  SocketHandlers,
   SocketInfo,
   SocketOptions,
   StackSettings,

@@ -66,6 +66,14 @@ export class Pages {
     }
   }
 
+  /** A view of the first `n` bytes, or as many of them as lie in one piece. They must have been written. */
+  first(n: number): Uint8Array {
+    const page = this.#pages[0]!;
+    assert(page !== undefined && page !== NO_PAGE, "looked at where nothing was written");
+    const o = page + this.#start;
+    return this.#slab.u8.subarray(o, o + Math.min(n, PAGE_SIZE - this.#start));
+  }
+
   /**
    * Adds `n` bytes from position `at` to `packet` as slices, without copying. Returns how many were added: fewer when the packet has no room for more slices.
    */

@@ -4,7 +4,14 @@ import { CallError } from "#stack/call-error";
 import { DEFAULT_LIMITS } from "#stack/limits";
 import { DEFAULT_PARAMS, type TcpParams } from "#tcp/words/params";
 import { PROFILE_NAMES } from "#tcp/words/profiles";
-import type { ConnectOptions, DeviceStackOptions, HostedStackOptions, ListenOptions, SocketOptions } from "./types.ts";
+import type {
+  ConnectOptions,
+  DeviceStackOptions,
+  HostedStackOptions,
+  ListenOptions,
+  SocketHandlers,
+  SocketOptions,
+} from "./types.ts";
 
 /** What a value must be, in words. */
 type Kind =
@@ -34,6 +41,7 @@ const SOCKET = {
   timestamps: 'true, false or "strict"',
   windowScale: "true or false",
   allowHalfOpen: "true or false",
+  socket: "an object",
   params: "an object",
 } satisfies Record<keyof SocketOptions, Kind>;
 
@@ -71,6 +79,15 @@ const STACK = {
   host: "a function",
   mtu: "a number",
 } satisfies Record<keyof (DeviceStackOptions & HostedStackOptions), Kind>;
+
+const HANDLERS = {
+  open: "a function",
+  data: "a function",
+  drain: "a function",
+  end: "a function",
+  close: "a function",
+  error: "a function",
+} satisfies Record<keyof SocketHandlers, Kind>;
 
 const KEEP_ALIVE = { idle: "a number", interval: "a number", count: "a number" } satisfies Table;
 
@@ -142,7 +159,8 @@ export function shown(value: unknown): string {
   return kind === "Object" ? "an object" : `${/^[AEIOU]/.test(kind) ? "an" : "a"} ${kind}`;
 }
 
-function checkSocketOptions({ keepAlive, params }: SocketOptions): void {
+function checkSocketOptions({ keepAlive, params, socket }: SocketOptions): void {
+  if (socket !== undefined) checkObject("socket", socket, HANDLERS, "{ data(socket, bytes) {} }");
   if (typeof keepAlive === "object") checkObject("keepAlive", keepAlive, KEEP_ALIVE, "{ idle: 60000 }");
   checkParams(params);
 }

@@ -1,9 +1,10 @@
 import { Fifo } from "#base/fifo";
+import { CallError } from "#stack/call-error";
 import { RX_LIMIT } from "#tcp/words/marks";
 import type { PassiveOpen } from "#tcp/words/passive-open";
 import { endpointOf } from "./endpoint.ts";
 import { type Floor, TcpSocket } from "./tcp-socket.ts";
-import type { Endpoint, Listener, Socket } from "./types.ts";
+import type { Endpoint, Listener, Socket, SocketHandlers } from "./types.ts";
 
 /** A passive OPEN above the engine's listener. */
 export class TcpListener implements Listener {
@@ -13,12 +14,14 @@ export class TcpListener implements Listener {
   readonly #floor: Floor;
   readonly #listener: PassiveOpen;
   readonly #allowHalfOpen: boolean;
+  readonly #handlers: SocketHandlers | null;
   readonly #waiting = new Fifo<(socket: Socket | null) => void>();
 
-  constructor(floor: Floor, listener: PassiveOpen, allowHalfOpen: boolean) {
+  constructor(floor: Floor, listener: PassiveOpen, allowHalfOpen: boolean, handlers: SocketHandlers | null) {
     this.#floor = floor;
     this.#listener = listener;
     this.#allowHalfOpen = allowHalfOpen;
+    this.#handlers = handlers;
     const anywhere = floor.engine.local.own.some((address) => address.family === 4) ? "0.0.0.0" : "::";
     this.address =
       listener.local === null ? { hostname: anywhere, port: listener.port } : endpointOf(listener.local, listener.port);
@@ -26,6 +29,7 @@ export class TcpListener implements Listener {
   }
 
   accept(): Promise<Socket | null> {
+    if (this.#handlers !== null) throw new CallError("EALREADY", "the handlers of this listener get its connections");
     const socket = this.#next();
     if (socket !== null || this.#listener.closed) return Promise.resolve(socket);
     return new Promise((resolve) => this.#waiting.push(resolve));
@@ -66,6 +70,10 @@ export class TcpListener implements Listener {
       const remote = endpointOf(stranger, strangerPort);
       queueMicrotask(() => this.onStranger?.(remote));
     }
+    if (this.#handlers !== null) {
+      while (this.#next() !== null);
+      return;
+    }
     while (this.#waiting.size > 0) {
       const socket = this.#next();
       if (socket === null) return;
@@ -76,6 +84,6 @@ export class TcpListener implements Listener {
   /** The oldest that waits. It may have ended meanwhile: its promises say so. */
   #next(): Socket | null {
     const tcb = this.#floor.engine.accept(this.#listener);
-    return tcb === null ? null : new TcpSocket(this.#floor, tcb, this.#allowHalfOpen);
+    return tcb === null ? null : new TcpSocket(this.#floor, tcb, this.#allowHalfOpen, this.#handlers);
   }
 }

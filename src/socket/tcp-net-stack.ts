@@ -70,7 +70,7 @@ export class TcpNetStack implements NetStack, Floor {
     // The handshake's end stops this timer; the user timeout of later data is another matter.
     if (limit > 0) tcb.timers[T_USER_TIMEOUT] = Math.min(tcb.timers[T_USER_TIMEOUT]!, now + limit);
     host.wake();
-    const socket = new TcpSocket(this, tcb, allowHalfOpen);
+    const socket = new TcpSocket(this, tcb, allowHalfOpen, options.socket ?? null);
     if (signal !== undefined) socket.follow(signal);
     return socket;
   }
@@ -88,7 +88,7 @@ export class TcpNetStack implements NetStack, Floor {
       ...(backlog === undefined ? {} : { backlog: whole("backlog", backlog, 0, 65_535) }),
       params: { ...paramsOf(options), ...fastOpenParams(options.fastOpen) },
     });
-    const listener = new TcpListener(this, engineListener, allowHalfOpen);
+    const listener = new TcpListener(this, engineListener, allowHalfOpen, options.socket ?? null);
     this.#listeners.add(listener);
     return listener;
   }

@@ -100,8 +100,34 @@ export interface SocketOptions {
   readonly windowScale?: boolean;
   /** False closes our direction as soon as the peer closed its own. Default true. */
   readonly allowHalfOpen?: boolean;
+  /** Called when something happens on the connection. */
+  readonly socket?: SocketHandlers;
   /** Everything else, in the engine's words and units; goes before the options above. */
   readonly params?: Partial<TcpParams>;
+}
+
+/**
+ * What a connection calls, instead of promises and streams: the fast way, for which nothing is made that nobody asked for. One object
+ * serves all connections of a listener; what belongs to one of them goes into `socket.data`. The names are Bun.listen's.
+ * Calls come after the engine's turn, never within a call of the socket.
+ */
+export interface SocketHandlers {
+  /** The handshake is over. */
+  open?(socket: Socket): void;
+  /**
+   * Octets in order: a view of the stack's memory that is good during the call; copy what must stay. Returns how many of them it took
+   * (undefined: all). What it left keeps the window smaller, and comes again, with what followed, when the send buffer has
+   * room again, or after `resume`. Who has this handler does not `read`.
+   */
+  data?(socket: Socket, bytes: Uint8Array): number | undefined;
+  /** After a `write` that took less than it was given: a quarter of the send buffer is free. */
+  drain?(socket: Socket): void;
+  /** The peer has closed its direction, and all that it sent was taken. */
+  end?(socket: Socket): void;
+  /** The connection is over, or never opened; nothing is called after that. Null after an orderly end. */
+  close?(socket: Socket, error: ConnectionError | null): void;
+  /** Another handler threw this. Without this one it is an uncaught exception of the program. The connection goes on. */
+  error?(socket: Socket, error: unknown): void;
 }
 
 /** What an active OPEN can be told. */
@@ -226,6 +252,11 @@ export interface Socket extends AsyncDisposable {
   onUrgent: ((left: number) => void) | null;
   /** What was written so far is urgent (RFC 9293 MUST-30). */
   markUrgent(): void;
+  /** Something of the application; the stack does not look at it. */
+  data: unknown;
+  /** The data handler is not called until `resume`: what comes closes the window. */
+  pause(): void;
+  resume(): void;
   /** `info().state`. */
   readonly state: TcpInfo["state"];
   /** The small number by which the trace names the connection. */
@@ -236,7 +267,10 @@ export interface Socket extends AsyncDisposable {
 export interface Listener extends AsyncIterable<Socket>, AsyncDisposable {
   /** Where it listens; hostname "0.0.0.0" or "::" stands for every address of ours. */
   readonly address: Endpoint;
-  /** The next connection, open already (but see `fastOpen`); null once the listener is closed. Several may wait. */
+  /**
+   * The next connection, open already (but see `fastOpen`); null once the listener is closed. Several may wait. Not where the listener was
+   * given handlers (`socket`): they get all connections.
+   */
   accept(): Promise<Socket | null>;
   /** Called when remotes knocked that are not let in: with the last of each turn (the counter `tcp.rx.stranger` has all). */
   onStranger: ((remote: Endpoint) => void) | null;

@@ -350,6 +350,11 @@ export class Stack {
     return taken;
   }
 
+  /** What RECEIVE would copy next, as far as it lies in one piece: a view, good until the next call of the stack. Not empty where something is unread. */
+  unread(tcb: Tcb): Uint8Array {
+    return tcb.receiveQueue.first(tcb.rcv.unread);
+  }
+
   /** RECEIVE that throws the octets away; returns how many. */
   discard(tcb: Tcb, n: number): number {
     const taken = calls.discard(tcb, n);

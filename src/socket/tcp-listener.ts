@@ -3,7 +3,8 @@ import { CallError } from "#stack/call-error";
 import { RX_LIMIT } from "#tcp/words/marks";
 import type { PassiveOpen } from "#tcp/words/passive-open";
 import { endpointOf } from "./endpoint.ts";
-import { type Floor, TcpSocket } from "./tcp-socket.ts";
+import type { Floor } from "./floor.ts";
+import { TcpSocket } from "./tcp-socket.ts";
 import type { Endpoint, Listener, Socket, SocketHandlers } from "./types.ts";
 
 /** A passive OPEN above the engine's listener. */

@@ -10,9 +10,10 @@ import { checkBytes, checkConnectOptions, checkListenOptions, invalid, whole } f
 import { ConnectionError } from "./connection-error.ts";
 import { Deferred } from "./deferred.ts";
 import { addressOf, endpointOf, hostOf, remoteOf } from "./endpoint.ts";
+import type { Floor } from "./floor.ts";
 import { fastOpenParams, microseconds, paramsOf } from "./options.ts";
 import { TcpListener } from "./tcp-listener.ts";
-import { type Floor, TcpSocket } from "./tcp-socket.ts";
+import { TcpSocket } from "./tcp-socket.ts";
 import type { ConnectOptions, Endpoint, Host, Listener, ListenOptions, NetStack, Socket } from "./types.ts";
 
 /** What a host can do beyond driving, where it is ours to end. */
@@ -71,7 +72,7 @@ export class TcpNetStack implements NetStack, Floor {
     if (limit > 0) tcb.timers[T_USER_TIMEOUT] = Math.min(tcb.timers[T_USER_TIMEOUT]!, now + limit);
     host.wake();
     const socket = new TcpSocket(this, tcb, allowHalfOpen, options.socket ?? null);
-    if (signal !== undefined) socket.follow(signal);
+    if (signal !== undefined) follow(socket, signal);
     return socket;
   }
 
@@ -207,4 +208,16 @@ export class TcpNetStack implements NetStack, Floor {
     this.onTrace?.(trace);
     trace.drain();
   }
+}
+
+/** Aborts when the signal fires, for as long as the connection lasts. */
+function follow(socket: Socket, signal: AbortSignal): void {
+  const abort = () => socket.abort(signal.reason);
+  if (signal.aborted) {
+    abort();
+    return;
+  }
+  signal.addEventListener("abort", abort, { once: true });
+  const forget = () => signal.removeEventListener("abort", abort);
+  socket.closed.then(forget, forget);
 }

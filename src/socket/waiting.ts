@@ -1,0 +1,74 @@
+import { ConnectionError } from "./connection-error.ts";
+import type { Deferred } from "./deferred.ts";
+import type { Shown } from "./shown.ts";
+import type { SocketInfo } from "./types.ts";
+
+/** What only some connections are asked for: promises, streams, callbacks. Made with the first of them. */
+export class Waiting {
+  opened: Deferred<SocketInfo> | null = null;
+  closed: Deferred<void> | null = null;
+  readable: ReadableStream<Uint8Array> | null = null;
+  writable: WritableStream<Uint8Array> | null = null;
+  writer: WritableStreamDefaultController | null = null;
+  /** Those who wait: for octets, for room in the send buffer, for acknowledgment of everything. */
+  reader: Deferred<number> | null = null;
+  drained: Deferred<void> | null = null;
+  flushed: Deferred<void> | null = null;
+  softError: ConnectionError | null = null;
+  onSoftError: ((error: ConnectionError) => void) | null = null;
+  onUrgent: ((left: number) => void) | null = null;
+
+  /** Wakes those who can go on. */
+  wake(socket: Shown): void {
+    this.#wakeReader(socket);
+    this.#wakeWriters(socket);
+  }
+
+  /** @param agreed what the handshake agreed on, once it is over. */
+  settleOpened(socket: Shown, agreed: () => SocketInfo): void {
+    const { opened } = this;
+    if (opened === null) return;
+    if (socket.isOpen) opened.resolve(agreed());
+    else if (socket.failure !== null) opened.reject(socket.failure);
+    else if (socket.isOver) {
+      const early = `the connection to ${socket.remoteAddress} was closed before it was open`;
+      opened.reject(new ConnectionError("ECONNABORTED", early));
+    }
+  }
+
+  settleClosed(socket: Shown): void {
+    if (this.closed === null || !socket.isOver) return;
+    if (socket.failure !== null) this.closed.reject(socket.failure);
+    else this.closed.resolve();
+  }
+
+  /** The connection is over: a stream that is being written breaks. */
+  breakWriter(socket: Shown): void {
+    if (socket.failure !== null) this.writer?.error(socket.failure);
+    else if (!socket.isFinished) this.writer?.error(socket.writeError());
+  }
+
+  #wakeReader(socket: Shown): void {
+    const { reader } = this;
+    if (reader === null) return;
+    if (socket.unread > 0) reader.resolve(socket.unread);
+    else if (socket.failure !== null) reader.reject(socket.failure);
+    else if (socket.atEnd) reader.resolve(0);
+    else return;
+    this.reader = null;
+  }
+
+  #wakeWriters(socket: Shown): void {
+    const { drained, flushed } = this;
+    if (drained !== null && (socket.isOver || socket.hasRoom)) {
+      if (socket.isOver) drained.reject(socket.writeError());
+      else drained.resolve();
+      this.drained = null;
+    }
+    if (flushed !== null && (socket.failure !== null || socket.isFlushed)) {
+      if (socket.failure !== null) flushed.reject(socket.failure);
+      else flushed.resolve();
+      this.flushed = null;
+    }
+  }
+}

@@ -203,6 +203,8 @@ export class Connections {
   settle(tcb: Tcb): void {
     tcb.inOutput = false;
     if (tcb.state !== CLOSED) {
+      // What it sent may have made room for its writer.
+      if (tcb.events !== 0 && tcb.held) this.tell(tcb);
       this.deadlines.arm(tcb.id, tcb.deadline());
       return;
     }

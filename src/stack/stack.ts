@@ -34,6 +34,7 @@ import * as M from "#tcp/words/marks";
 import { DEFAULT_PARAMS, type TcpParams } from "#tcp/words/params";
 import { PassiveOpen } from "#tcp/words/passive-open";
 import { Records } from "#tcp/words/records";
+import { SEND_CONTINUED } from "#tcp/words/send-flags";
 import { CLOSED, SYN_RECEIVED } from "#tcp/words/state";
 import type { Tcb, TcpEnv } from "#tcp/words/tcb";
 import { Udp, type UdpSocket } from "#udp/udp";
@@ -69,6 +70,11 @@ export interface StackOptions {
   limits?: Partial<Limits>;
   /** Records of the event ring between two drains; 0: no trace. */
   trace?: number;
+  /**
+   * Called within a SEND that has filled a piece of the send queue and has more, to poll what may go now, as Linux does. Absent: what SEND
+   * queued goes when the driver polls next.
+   */
+  whileSending?: (now: number) => void;
 }
 
 export interface ActiveOpenOptions {
@@ -106,6 +112,7 @@ export class Stack {
   /** The key of our cookies, and the cookies that servers gave us (RFC 7413). */
   readonly fastOpen: FastOpen;
 
+  readonly #whileSending: ((now: number) => void) | undefined;
   readonly #offload: { readonly checksum: boolean; readonly tso4: boolean; readonly tso6: boolean };
   readonly #ipInput: IpInput;
   readonly #ipOutput: IpOutput;
@@ -136,6 +143,7 @@ export class Stack {
     this.trace = new Trace(options.trace ?? 0);
     this.local = new LocalAddresses(options.addresses, options.prefixes, options.owned, options.except);
     this.pathMtu = new PathMtu(options.mtu, hash, this.params.pathMtuFloor);
+    this.#whileSending = options.whileSending;
     this.#offload = options.offload ?? NO_OFFLOAD;
     this.#scratch = this.slab.reserve(LEAD + tcphdr.HEADER_MAX) + LEAD;
     this.#ipInput = new IpInput(this.slab, this.local, this.counters);
@@ -334,12 +342,46 @@ export class Stack {
     listener.ready.length = 0;
   }
 
-  /** SEND: the octets taken (fewer when buffers are full), or a negative error code. */
-  send(tcb: Tcb, source: Uint8Array, from: number, n: number, now: number): number {
-    const taken = calls.send(tcb, source, from, n, now);
-    if (taken > 0) this.#connections.touch(tcb);
+  /**
+   * SEND: the octets taken (fewer when buffers are full), or a negative error code. @param flags SEND_* (`#tcp/words/send-flags`):
+   * more follows, this ends a record, this is urgent
+   */
+  send(tcb: Tcb, source: Uint8Array, from: number, n: number, now: number, flags = 0): number {
+    const taken = this.#take(tcb, source, from, n, flags, now);
+    if (taken >= 0) this.#connections.touch(tcb);
     if (taken >= 0 && taken < n && calls.sendRoom(tcb, n - taken) > 0) this.#connections.starve(tcb);
     return taken;
+  }
+
+  /** Piece by piece, where room is asked for so: what goes while one is filled makes room for the next. */
+  #take(tcb: Tcb, source: Uint8Array, from: number, n: number, flags: number, now: number): number {
+    let taken = calls.send(tcb, source, from, n, flags, now);
+    while (tcb.output.goesOn) {
+      this.#connections.touch(tcb);
+      this.#whileSending?.(now);
+      const more = calls.send(tcb, source, from + taken, n - taken, flags | SEND_CONTINUED, now);
+      if (more <= 0) break;
+      taken += more;
+    }
+    calls.endSend(tcb);
+    return taken;
+  }
+
+  /** Whether SEND would take octets worth waking a writer for. */
+  writable(tcb: Tcb): boolean {
+    return calls.writable(tcb) && this.slab.available > 0;
+  }
+
+  /** Holds back what is less than a segment, or lets it go (TCP_CORK). */
+  cork(tcb: Tcb, on: boolean, now: number): void {
+    calls.cork(tcb, on, now);
+    this.#connections.touch(tcb);
+  }
+
+  /** Everything queued so far is urgent (RFC 9293 MUST-30). */
+  markUrgent(tcb: Tcb): void {
+    calls.markUrgent(tcb);
+    this.#connections.touch(tcb);
   }
 
   /** RECEIVE: the octets copied to `target` at `to`. */
@@ -353,6 +395,17 @@ export class Stack {
   /** What RECEIVE would copy next, as far as it lies in one piece: a view, good until the next call of the stack. Not empty where something is unread. */
   unread(tcb: Tcb): Uint8Array {
     return tcb.receiveQueue.first(tcb.rcv.unread);
+  }
+
+  /** RECEIVE that leaves the octets where they are. @param after octets to pass over first */
+  peek(tcb: Tcb, target: Uint8Array, to: number, n: number, after = 0): number {
+    return calls.peek(tcb, target, to, n, after);
+  }
+
+  /** ACKs go as for a peer who waits for them, and one that is due goes now; or they are delayed (TCP_QUICKACK). */
+  quickAck(tcb: Tcb, on: boolean): void {
+    calls.quickAck(tcb, on);
+    this.#connections.touch(tcb);
   }
 
   /** RECEIVE that throws the octets away; returns how many. */

@@ -184,11 +184,9 @@ export class Target {
     else if (call === "closeSend") stack.closeSend(tcb, now);
     else if (call === "close") stack.close(tcb, now);
     else if (call === "abort") stack.abort(tcb, now);
-    else if (call === "cork") tcb.snd.cork = n % 2 === 0;
-    else if (call === "urgent") {
-      tcb.snd.urgent = true;
-      tcb.snd.up = (tcb.snd.una + tcb.snd.queued) | 0;
-    } else {
+    else if (call === "cork") stack.cork(tcb, n % 2 === 0, now);
+    else if (call === "urgent") stack.markUrgent(tcb);
+    else {
       stack.close(tcb, now);
       stack.release(tcb);
       held[which] = null;

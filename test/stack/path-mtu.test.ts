@@ -14,7 +14,7 @@ function two(options: BenchOptions = {}): TcpBench {
   b.peerNxt = 0;
   b.peerExpects = 0;
   b.established();
-  b.send(5000, 0);
+  b.send(5000, { from: 0 });
   b.out();
   return b;
 }

@@ -267,9 +267,9 @@ export class TcpBench {
 
   // --- The user ------------------------------------------------------------------------------------------------------
 
-  /** SEND of `n` octets of our stream. Returns what was taken. */
-  send(n: number, from = this.#written): number {
-    const taken = this.stack.send(this.tcb, octets(from, n), 0, n, this.now);
+  /** SEND of `n` octets of our stream, with SEND_* of `flags`. Returns what was taken. */
+  send(n: number, { from = this.#written, flags = 0 } = {}): number {
+    const taken = this.stack.send(this.tcb, octets(from, n), 0, n, this.now, flags);
     if (taken > 0) this.#written = from + taken;
     return taken;
   }

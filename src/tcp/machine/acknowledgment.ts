@@ -138,7 +138,8 @@ function clean(tcb: Tcb, seg: Segment, high: number, now: number): void {
     }
     if ((flags & SACKED) === 0 && tcb.sackOk) {
       tcb.deliveredSegments += n;
-      if (!late) advance(tcb, flags, end, time, now);
+      // Of a super-segment that is acknowledged in part only that part arrived (RFC 8985 §6.2 step 2).
+      if (!late) advance(tcb, flags, whole ? end : una, time, now);
     }
     acked += n;
     answer.acked = true;

@@ -4,11 +4,13 @@ import { NEVER } from "#base/time";
 import { congestionControl } from "../congestion/congestion.ts";
 import { push } from "../loss/cwnd.ts";
 import { scaleFor, worthAnUpdate } from "../receive/window.ts";
-import { wrote } from "../send/pieces.ts";
-import { roomFor } from "../send/send-buffer.ts";
+import { copyAll, stopCopying, wrote } from "../send/pieces.ts";
+import { asksByPiece, isWritable, roomFor } from "../send/send-buffer.ts";
 import { ECONNABORTED, EPIPE, OK } from "../words/error.ts";
 import * as M from "../words/marks.ts";
 import type { TcpParams } from "../words/params.ts";
+import { endRecord } from "../words/record-ends.ts";
+import { SEND_RECORD, SEND_URGENT } from "../words/send-flags.ts";
 import { diff, gt } from "../words/seq.ts";
 import {
   CLOSE_WAIT,
@@ -39,16 +41,32 @@ export function open(tcb: Tcb, now: number): void {
 
 /**
  * SEND: queues `n` octets of `source` from `from`. Returns how many were taken: fewer when the send buffer or the slab is full,
- * or -EPIPE after CLOSE or the end of the connection.
+ * or -EPIPE after CLOSE or the end of the connection. Where room is asked for piece by piece (`send-buffer.ts`) it takes one piece:
+ * while `output.goesOn` says so it is called again for the rest, after what may go of the piece has gone, and `endSend` ends that.
+ * @param flags SEND_*: urgency and the end of a record apply once all is taken
  */
-export function send(tcb: Tcb, source: Uint8Array, from: number, n: number, now: number): number {
-  const { snd } = tcb;
+export function send(tcb: Tcb, source: Uint8Array, from: number, n: number, flags: number, now: number): number {
+  const { snd, output } = tcb;
   if (snd.fin || tcb.state & CLOSED) return -EPIPE;
   // Before the handshake is over SND.UNA is the SYN: the queue begins after it all the same.
-  const taken = tcb.sendQueue.write(snd.queued, source, from, roomFor(tcb, n));
+  if (output.goesOn) copyAll(tcb, now);
+  const room = roomFor(tcb, n);
+  const taken = room > 0 ? tcb.sendQueue.write(snd.queued, source, from, room) : 0;
   snd.queued += taken;
-  if (taken > 0) wrote(tcb, taken, snd.more, now);
+  if (taken > 0) {
+    output.goesOn = taken < n && asksByPiece(tcb);
+    wrote(tcb, taken, flags, now);
+  }
+  if (taken === n) {
+    if (flags & SEND_URGENT) markUrgent(tcb);
+    if (flags & SEND_RECORD) endRecord(tcb);
+  }
   return taken;
+}
+
+/** No room for the rest of a SEND that went piece by piece. */
+export function endSend(tcb: Tcb): void {
+  if (tcb.output.goesOn) stopCopying(tcb);
 }
 
 /** Octets of `n` that SEND would take now, if there is memory for them. */
@@ -56,9 +74,22 @@ export function sendRoom(tcb: Tcb, n: number): number {
   return roomFor(tcb, n);
 }
 
-/** What waited may go: small segments too (CLOSE, no Nagle), or as the connection's options say. */
-export function flush(tcb: Tcb, small: boolean): void {
-  push(tcb, small ? PUSH_ALL : PUSH_NORMAL);
+/** Whether SEND would take octets worth waking a writer for. */
+export function writable(tcb: Tcb): boolean {
+  return isWritable(tcb);
+}
+
+/** TCP_CORK: small segments wait. Drawn, they go, as Nagle allows. */
+export function cork(tcb: Tcb, on: boolean, now: number): void {
+  tcb.snd.cork = on;
+  if (!on) flush(tcb, now);
+}
+
+/** What waits is looked at again, by the connection's options as they are now: without Nagle it goes at once, corked or not. */
+function flush(tcb: Tcb, now: number): void {
+  copyAll(tcb, now);
+  if (tcb.params.nagle === "off") tcb.snd.flushing = true;
+  push(tcb, PUSH_NORMAL);
 }
 
 /** SEND with the URGENT flag (MUST-30): everything queued so far is urgent; the pointer names the octet after it (MUST-62). */
@@ -81,6 +112,24 @@ export function receive(tcb: Tcb, target: Uint8Array, to: number, n: number): nu
   tcb.receiveQueue.read(0, target, to, taken);
   consumed(tcb, taken);
   return taken;
+}
+
+/** RECEIVE that leaves the octets where they are (MSG_PEEK): no window opens. @param after octets to pass over */
+export function peek(tcb: Tcb, target: Uint8Array, to: number, n: number, after: number): number {
+  const taken = Math.max(0, Math.min(n, tcb.rcv.unread - after));
+  if (taken > 0) tcb.receiveQueue.read(after, target, to, taken);
+  return taken;
+}
+
+/**
+ * TCP_QUICKACK: off, the connection delays ACKs as that of a user who answers, until the delayed-ACK timer fires; on ends that, and lets an
+ * ACK go that waits, if all was read.
+ */
+export function quickAck(tcb: Tcb, on: boolean): void {
+  const { rcv } = tcb;
+  tcb.interactive = !on;
+  if (!on || (tcb.state & (ESTABLISHED | CLOSE_WAIT)) === 0 || tcb.timers[T_DELAYED_ACK] === NEVER) return;
+  if (rcv.unread === 0 || diff(rcv.nxt, rcv.acked) > rcv.mss) tcb.ackNow = M.TX_ACK_QUICK;
 }
 
 /** RECEIVE that throws the octets away. */
@@ -117,7 +166,7 @@ export function urgentLeft(tcb: Tcb): number {
 export function closeSend(tcb: Tcb, now: number): void {
   const { snd } = tcb;
   if (snd.fin) return;
-  flush(tcb, true);
+  push(tcb, PUSH_ALL);
   switch (tcb.state) {
     case SYN_SENT:
       finish(tcb, OK, M.CALL_CLOSE, now);
@@ -176,7 +225,7 @@ export function setParams(tcb: Tcb, params: Partial<TcpParams>, now: number): vo
     tcb.ccState = new Float64Array(tcb.congestion.places);
     tcb.congestion.reset(tcb);
   }
-  if (params.nagle === "off") flush(tcb, true);
+  if (params.nagle === "off") flush(tcb, now);
   // The window may grow at once; a smaller buffer takes effect as the user reads (the right edge never moves left).
   if (params.receiveBuffer !== undefined) tcb.rcv.capacity = params.receiveBuffer;
   if (params.keepAlive !== undefined || params.keepAliveIdle !== undefined) {

@@ -17,11 +17,13 @@ export function superSegments(tcb: Tcb, mss: number): number {
   return Math.max(Math.floor(Math.min(octets, SUPER_MAX) / mss), tcb.params.superSegmentMin, 1);
 }
 
-/** A small segment waits: corked, or by Nagle while another small one is in flight (Minshall). */
+/** A small segment waits: for the rest that SEND announced, corked, or by Nagle while another small one is in flight (Minshall). */
 function smallWaits(tcb: Tcb, what: number): boolean {
   const { snd, params } = tcb;
   if (what === PUSH_ALL) return false;
-  if (snd.cork || what === PUSH_WHOLE) return true;
+  if (what === PUSH_WHOLE) return true;
+  if (snd.flushing) return false;
+  if (snd.cork) return true;
   if (params.nagle === "off" || tcb.board.packetsOut === 0) return false;
   return params.nagle === "rfc896" || (gt(snd.small, snd.una) && !gt(snd.small, snd.nxt));
 }

@@ -8,6 +8,7 @@ import { push, tick } from "../loss/cwnd.ts";
 import { restartAfterIdle } from "../loss/cwnd-validation.ts";
 import { segmentRoom, withinHalfWindow } from "../loss/segment-size.ts";
 import { isRecordEnd } from "../words/record-ends.ts";
+import { SEND_CONTINUED, SEND_MORE } from "../words/send-flags.ts";
 import { diff, gt, le, max } from "../words/seq.ts";
 import { SYN_RECEIVED, SYN_SENT } from "../words/state.ts";
 import type { Tcb } from "../words/tcb.ts";
@@ -34,15 +35,21 @@ function mustPush(tcb: Tcb, at: number): boolean {
   return gt(at, (tcb.output.pushEnd + (tcb.snd.wndMax >> 1)) | 0);
 }
 
-/** SEND queued `n` octets. @param more the user will write more at once (MSG_MORE) */
-export function wrote(tcb: Tcb, n: number, more: boolean, now: number): void {
+/** SEND queued `n` octets. @param flags SEND_* */
+export function wrote(tcb: Tcb, n: number, flags: number, now: number): void {
   if (n <= 0) return;
   const begin = (queueEnd(tcb) - n) | 0;
   while (tcb.output.copying) copy(tcb, begin, now);
   tick(tcb, now);
   tcb.output.copying = true;
   tcb.output.copied = begin;
-  tcb.output.copiedMore = more;
+  tcb.output.copiedMore = (flags & SEND_MORE) !== 0;
+  tcb.output.copyBegins = (flags & SEND_CONTINUED) === 0;
+}
+
+/** Puts into pieces what was queued so far. */
+export function copyAll(tcb: Tcb, now: number): void {
+  while (tcb.output.copying) copyOn(tcb, now);
 }
 
 /** The end of what is in pieces. */
@@ -65,8 +72,14 @@ function copy(tcb: Tcb, end: number, now: number): void {
     close(tcb, tcb.output.copied);
     start = tcb.output.copied;
   }
-  if (start === tcb.output.copied) restartAfterIdle(tcb, now);
-  tcb.output.tailPush = false;
+  const begins = start === tcb.output.copied;
+  if (begins) {
+    tcb.snd.flushing = false;
+    restartAfterIdle(tcb, now);
+  }
+  // What another SEND appends takes the PSH away from a piece; what the same SEND appends leaves it there.
+  if (begins || tcb.output.copyBegins) tcb.output.tailPush = false;
+  tcb.output.copyBegins = false;
   const full = (tcb.output.copied + (room > 0 ? room : sizeGoal(tcb))) | 0;
   if (gt(full, end) || (full === end && !tcb.output.goesOn)) {
     tcb.output.copied = end;
@@ -75,6 +88,7 @@ function copy(tcb: Tcb, end: number, now: number): void {
       tcb.output.tailPush = true;
       tcb.output.pushEnd = end;
     }
+    tcb.output.pushOne = false;
     push(tcb, tcb.snd.fin ? PUSH_ALL : tcb.output.copiedMore ? PUSH_WHOLE : PUSH_NORMAL);
     return;
   }
@@ -83,6 +97,7 @@ function copy(tcb: Tcb, end: number, now: number): void {
   if (mustPush(tcb, full)) {
     tcb.output.tailPush = true;
     tcb.output.pushEnd = full;
+    tcb.output.pushOne = false;
     push(tcb, PUSH_ALL);
   } else if (start === tcb.snd.nxt) {
     push(tcb, PUSH_ALL);
@@ -90,12 +105,14 @@ function copy(tcb: Tcb, end: number, now: number): void {
   }
 }
 
-/** SEND was told to go on, and has no room to: what it was given goes, small segments too. */
+/** The caller has more to send but the buffer is full: what is queued goes, even as small segments. */
 export function stopCopying(tcb: Tcb): void {
+  tcb.output.goesOn = false;
   const end = queueEnd(tcb);
   if (!gt(end, tcb.snd.nxt)) return;
   tcb.output.tailPush = true;
   tcb.output.pushEnd = end;
+  tcb.output.pushOne = false;
   push(tcb, PUSH_ALL);
 }
 

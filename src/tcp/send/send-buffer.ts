@@ -2,42 +2,67 @@
  * How much SEND takes. Linux asks whether there is room only when it begins a piece of the send queue (`pieces.ts`), and then fills
  * it: a small buffer, or a low-water mark of what is unsent, is overrun by what a piece holds.
  */
-import { NONE } from "../words/records.ts";
 import { diff, gt } from "../words/seq.ts";
+import { SYN_RECEIVED, SYN_SENT } from "../words/state.ts";
 import type { Tcb } from "../words/tcb.ts";
-import { queueEnd, sizeGoal, tailStart } from "./pieces.ts";
+import { forget, queueEnd, sizeGoal, tailStart } from "./pieces.ts";
 
 /** Octets that a piece costs beside its data: Linux 6.18's. */
 const PIECE = 832;
+/** The share of the buffer that is free when a writer is told that there is room, where it counts payload. */
+const WORTH_WAKING = 0.25;
 
 /** Octets of memory that the send queue costs. */
-export function memory(tcb: Tcb): number {
-  const { snd, env } = tcb;
-  let pieces = 0;
-  for (let r = tcb.board.head; r !== NONE; r = env.records.next[r]!) pieces++;
-  for (const end of tcb.output.ends) if (gt(end, snd.nxt)) pieces++;
-  if (gt(queueEnd(tcb), tailStart(tcb))) pieces++;
-  return snd.queued + PIECE * pieces;
+function memory(tcb: Tcb): number {
+  const { snd, board, output } = tcb;
+  forget(tcb, snd.nxt);
+  const open = gt(queueEnd(tcb), tailStart(tcb)) ? 1 : 0;
+  return snd.queued + PIECE * (board.records + output.ends.length + open);
 }
 
-/** Octets until Linux asks again: the rest of the last piece, or a new one, if there is room for it. */
-export function roomInPiece(tcb: Tcb): number {
+/** The send buffer is full. */
+function isFull(tcb: Tcb): boolean {
+  const { sendBuffer, sendBufferCounts } = tcb.params;
+  return (sendBufferCounts === "memory" ? memory(tcb) : tcb.snd.queued) >= sendBuffer;
+}
+
+/** Octets that SEND took and that were never sent. */
+export function unsent(tcb: Tcb): number {
+  const { snd, state, fast } = tcb;
+  if (state & (SYN_SENT | SYN_RECEIVED) && !fast.early) return snd.queued - fast.sent;
+  return Math.max(0, diff(queueEnd(tcb), snd.nxt));
+}
+
+/** SEND asks whether there is room each time that it begins a piece; else once, to the octet. */
+export function asksByPiece({ params }: Tcb): boolean {
+  return params.sendBufferCounts === "memory" || params.notSentLowWater > 0;
+}
+
+/** Octets of `n` that SEND takes until it asks again. */
+export function roomFor(tcb: Tcb, n: number): number {
   const { snd, params } = tcb;
+  const inBuffer = params.sendBufferCounts === "payload" ? Math.max(0, params.sendBuffer - snd.queued) : n;
+  return Math.min(n, inBuffer, asksByPiece(tcb) ? roomInPiece(tcb) : n);
+}
+
+/** The rest of the last piece, or a new one, if there is room for it. */
+function roomInPiece(tcb: Tcb): number {
   const end = queueEnd(tcb);
   const goal = sizeGoal(tcb);
   const start = tailStart(tcb);
   if (gt(end, start) && diff(end, start) < goal) return goal - diff(end, start);
-  const low = params.notSentLowWater;
-  return memory(tcb) >= params.sendBuffer || (low > 0 && diff(end, snd.nxt) >= low) ? 0 : goal;
+  const low = tcb.params.notSentLowWater;
+  return isFull(tcb) || (low > 0 && unsent(tcb) >= low) ? 0 : goal;
 }
 
-/** Octets of `n` that SEND takes at once. */
-export function roomFor(tcb: Tcb, n: number): number {
+/**
+ * Whether a writer who waits is told that there is room: a quarter of the buffer (by memory a third, as Linux has it) is free, and
+ * less than half of the low-water mark is unsent.
+ */
+export function isWritable(tcb: Tcb): boolean {
   const { snd, params } = tcb;
-  if (params.sendBufferCounts === "payload") {
-    if (params.notSentLowWater > 0 && snd.queued - diff(snd.nxt, snd.una) >= params.notSentLowWater) return 0;
-    return Math.min(n, Math.max(0, params.sendBuffer - snd.queued));
-  }
-  const piece = roomInPiece(tcb);
-  return Math.min(n, params.notSentLowWater > 0 ? piece : Math.max(piece, params.sendBuffer - snd.queued));
+  if (params.notSentLowWater > 0 && 2 * unsent(tcb) >= params.notSentLowWater) return false;
+  if (params.sendBufferCounts === "payload") return snd.queued <= (1 - WORTH_WAKING) * params.sendBuffer;
+  const queued = memory(tcb);
+  return params.sendBuffer - queued >= queued / 2;
 }

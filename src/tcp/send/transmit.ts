@@ -25,11 +25,20 @@ import * as M from "../words/marks.ts";
 import { isRecordEnd } from "../words/record-ends.ts";
 import { HAS_FIN, HAS_PSH, LOST, NONE, RESENT, SACKED } from "../words/records.ts";
 import { diff, gt, lt } from "../words/seq.ts";
-import { CA_RECOVERY, T_LOSS_PROBE, T_PERSIST, T_REORDER, T_RETRANSMIT, type Tcb } from "../words/tcb.ts";
+import {
+  CA_RECOVERY,
+  EVENT_WRITABLE,
+  T_LOSS_PROBE,
+  T_PERSIST,
+  T_REORDER,
+  T_RETRANSMIT,
+  type Tcb,
+} from "../words/tcb.ts";
 import { PUSH_ALL, PUSH_NONE, RESEND_AFTER_NEW, RESEND_HEAD, RESEND_LOST, RESEND_NONE } from "../words/variables.ts";
 import { Deferral, mayGo, splitPoint, superSegments, waitsToGrow } from "./deferral.ts";
 import { copiedEnd, copyOn, forget, headEnd, queueEnd } from "./pieces.ts";
 import { attach, emit } from "./segment-writer.ts";
+import { isWritable } from "./send-buffer.ts";
 
 /** The ECN codepoint of a packet that may be marked instead of dropped. */
 const ECT_0 = 2;
@@ -268,6 +277,7 @@ function emitNew(
   snd.finSent ||= fin;
   if (n < segments * mss) snd.small = snd.nxt;
   forget(tcb, snd.nxt);
+  if (tcb.params.notSentLowWater > 0 && isWritable(tcb)) tcb.events |= EVENT_WRITABLE;
   tcb.bytesSent += n;
   // Data in answer to data: the user converses, and the ACK rides on what it says.
   if (n > 0 && now - tcb.lastReceiveTime < tcb.params.delayedAck && tcb.lastReceiveTime > 0) tcb.interactive = true;

@@ -118,8 +118,11 @@ export class SendVariables {
   small = 0;
   /** The user collects: what is not a whole segment waits (TCP_CORK). */
   cork = false;
-  /** The last SEND said that more follows at once (MSG_MORE). */
-  more = false;
+  /**
+   * Nagle was turned off, or the cork drawn without Nagle: what is queued goes whatever its size and the cork, until a SEND
+   * begins a new piece of the queue (Linux' TCP_NAGLE_PUSH).
+   */
+  flushing = false;
 }
 
 /** Receive sequence variables (RFC 9293 §3.3.1). */

@@ -141,7 +141,9 @@ export class OutputVariables {
   copying = false;
   copied = 0;
   copiedMore = false;
-  /** The user has more than fills this piece, and will give it when the piece is full. */
+  /** Nothing of that SEND is in pieces yet. */
+  copyBegins = false;
+  /** The SEND has more octets than fill this piece; they are taken once it is full, if there is room then. */
   goesOn = false;
   /** The end of what was last pushed on purpose. */
   pushEnd = 0;

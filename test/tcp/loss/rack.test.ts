@@ -5,6 +5,7 @@ import { TcpBench } from "../../support/tcp-bench.ts";
 
 const M = 1000;
 const RTT = 100_000;
+const OFFLOAD = { checksum: true, tso4: true, tso6: true };
 
 /** `n` segments in flight on a path of 100 ms; segment i is [1 + i M, 1 + (i + 1) M). */
 function flight(n: number, queued: number, params: Partial<TcpParams> = {}): TcpBench {
@@ -38,6 +39,16 @@ const ack = (b: TcpBench, upTo: number, ...sack: [number, number][]) =>
   b.in(".", { seq: 1, ack: at(upTo), sack: sack.map(([l, r]) => [at(l), at(r)] as const) });
 
 describe("losses (§6.2)", () => {
+  test("of a super-segment that is acknowledged in part the acknowledged part is what was delivered last", () => {
+    const b = new TcpBench({ offload: OFFLOAD, params: { sack: true } }).established({ mss: M, sackOk: true });
+    b.send(4 * M);
+    expect(b.out().map((x) => x.data.length)).toEqual([4 * M]);
+    b.run(RTT);
+    b.in(".", { ack: 1 + 3 * M });
+    const { rack, snd } = b.tcb;
+    expect([rack.end, snd.nxt - rack.end]).toEqual([snd.una, M]);
+  });
+
   test("one segment SACKed above a hole: no loss at once, but after a quarter of the round trip", () => {
     const b = flight(5, 5 * M);
     b.run(RTT);

@@ -1,6 +1,5 @@
 /** Requirements of RFC 9293 (Appendix B) that no other test of this folder is about. */
 import { describe, expect, test } from "bun:test";
-import { flush } from "#tcp/machine/calls";
 import { octets, TcpBench } from "../../support/tcp-bench.ts";
 
 const FULL = { sack: true, timestamps: true, windowScale: true };
@@ -101,11 +100,9 @@ test("nobody need listen to error reports (SHLD-20): a connection whose events a
 
 test("what is not pushed is held back while the user says so, and goes together (MAY-16)", () => {
   const b = TcpBench.at("ESTABLISHED");
-  b.tcb.snd.cork = true;
+  b.stack.cork(b.tcb, true, b.now);
   for (let i = 0; i < 10; i++) b.send(10);
   expect(b.lines()).toEqual([]);
-  b.tcb.snd.cork = false;
-  flush(b.tcb, false);
-  b.stack.touch(b.tcb);
+  b.stack.cork(b.tcb, false, b.now);
   expect(b.lines()).toEqual(["P. 1:101(100) ack 1"]);
 });

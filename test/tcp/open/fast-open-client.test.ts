@@ -15,7 +15,7 @@ function open(b: TcpBench, n: number, localPort = 80): TcpBench {
   b.peerNxt = 0;
   b.peerExpects = 0;
   b.connect();
-  b.send(n, 0);
+  b.send(n, { from: 0 });
   return b;
 }
 

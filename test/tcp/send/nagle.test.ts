@@ -72,7 +72,7 @@ describe("Nagle (SHLD-7)", () => {
 
   test("cork holds small segments, not for ever (MUST-60)", () => {
     const b = TcpBench.at("ESTABLISHED");
-    b.tcb.snd.cork = true;
+    b.stack.cork(b.tcb, true, b.now);
     b.send(2000);
     expect(sizes(b)).toEqual([1460]);
     b.in(".");

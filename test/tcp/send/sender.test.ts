@@ -1,6 +1,6 @@
 /** Linux' sender beside the RFCs': what it does otherwise. The scripts of test/drill prove the rest, on both this stack and a kernel. */
 import { describe, expect, test } from "bun:test";
-
+import { SEND_CONTINUED, SEND_MORE } from "#tcp/words/send-flags";
 import { ack, CHARACTERISTICS, flight, lone, M, RTT, starts } from "../../support/linux-bench.ts";
 
 describe("segments, not octets", () => {
@@ -115,10 +115,22 @@ describe("what goes when", () => {
     expect(b.out().map((x) => x.flags)).toEqual([".", "P."]);
   });
 
+  test("a PSH that a SEND has put into a piece stays when the same SEND appends to that piece, as the window has grown", () => {
+    const b = lone({ sendBuffer: 3_000, initialWindow: 1, nagle: "off" }, 2 * M);
+    // Pieces of half the window. One is in flight, one queued and pushed: the buffer is full.
+    expect(b.send(10 * M)).toBe(2 * M);
+    expect(b.lines()).toEqual([". 1:1001(1000) ack 1"]);
+    b.in(".", { ack: 1, win: 20_000 });
+    b.stack.setParams(b.tcb, { sendBuffer: 100_000 }, b.now);
+    b.send(500, { flags: SEND_CONTINUED | SEND_MORE });
+    expect(b.lines()).toEqual([]);
+    b.in(".", { ack: 1 + M, win: 20_000 });
+    expect(b.lines()).toEqual([". 1001:2001(1000) ack 1", "P. 2001:2501(500) ack 1"]);
+  });
+
   test("MSG_MORE holds a small segment until the next ACK, or for the time of a window probe", () => {
     const b = lone({});
-    b.tcb.snd.more = true;
-    b.send(100);
+    b.send(100, { flags: SEND_MORE });
     expect(b.out()).toEqual([]);
     b.run(310_000);
     expect(b.out().map((x) => x.data.length)).toEqual([100]);

@@ -1,13 +1,9 @@
 import type { Stack } from "#stack/stack";
-import { flush, markUrgent } from "#tcp/machine/calls";
-import { stopCopying } from "#tcp/send/pieces";
-import { memory, roomInPiece } from "#tcp/send/send-buffer";
 import { ECONNRESET, errorName, OK } from "#tcp/words/error";
-import * as M from "#tcp/words/marks";
-import { endRecord } from "#tcp/words/record-ends";
+import { SEND_MORE, SEND_RECORD, SEND_URGENT } from "#tcp/words/send-flags";
 import { diff, gt } from "#tcp/words/seq";
-import { CLOSE_WAIT, CLOSED, ESTABLISHED, SYN_RECEIVED, SYN_SENT, stateName } from "#tcp/words/state";
-import { T_DELAYED_ACK, type Tcb } from "#tcp/words/tcb";
+import { CLOSED, SYN_RECEIVED, SYN_SENT, stateName } from "#tcp/words/state";
+import type { Tcb } from "#tcp/words/tcb";
 import type {
   MachineSocket,
   Profile,
@@ -20,15 +16,12 @@ import { tcpInfo } from "./info.ts";
 import { freeBsdInfo } from "./info-freebsd.ts";
 import { optionOf, optionParams } from "./settings.ts";
 
-const NEVER = Number.POSITIVE_INFINITY;
-
 /** A connection of the real stack, in the socket API's terms. */
 export class StackConnection implements TargetConnection {
   /** The script has a descriptor for it. */
   held = true;
   /** A packet of the peer carried an ECN codepoint. */
   ecnSeen = false;
-  readonly #flush: (now: number) => void;
   readonly #stack: Stack;
   readonly #tcb: Tcb;
   readonly #profile: Profile;
@@ -37,9 +30,7 @@ export class StackConnection implements TargetConnection {
   #corked = false;
   #early = 0;
 
-  /** @param flush takes from the stack what it has to send. */
-  constructor(stack: Stack, tcb: Tcb, profile: Profile, flush: (now: number) => void) {
-    this.#flush = flush;
+  constructor(stack: Stack, tcb: Tcb, profile: Profile) {
     this.#stack = stack;
     this.#tcb = tcb;
     this.#profile = profile;
@@ -64,32 +55,9 @@ export class StackConnection implements TargetConnection {
   }
 
   send(bytes: Uint8Array, flags: SendFlags, now: number): number {
-    this.#tcb.snd.more = flags.more;
-    const taken = this.#fill(bytes, now);
-    if (flags.urgent && taken === bytes.length) markUrgent(this.#tcb);
-    if (flags.endOfRecord && taken === bytes.length) endRecord(this.#tcb);
-    this.#stack.touch(this.#tcb);
-    return taken;
-  }
-
-  #put(bytes: Uint8Array, from: number, n: number, now: number): number {
-    return Math.max(0, this.#stack.send(this.#tcb, bytes, from, n, now));
-  }
-
-  /** Piece by piece: what goes while one is filled makes room in it, and whether another may begin is asked then. */
-  #fill(bytes: Uint8Array, now: number): number {
-    let taken = 0;
-    for (let room = 1; taken < bytes.length && room > 0; ) {
-      room = Math.min(roomInPiece(this.#tcb), bytes.length - taken);
-      this.#tcb.output.goesOn = taken + room < bytes.length;
-      const put = room > 0 ? this.#put(bytes, taken, room, now) : 0;
-      taken += put;
-      if (put < room) break;
-      if (this.#tcb.output.goesOn && room > 0) this.#flush(now);
-    }
-    if (this.#tcb.output.goesOn && taken > 0) stopCopying(this.#tcb);
-    this.#tcb.output.goesOn = false;
-    return taken;
+    const record = flags.endOfRecord ? SEND_RECORD : 0;
+    const how = (flags.more ? SEND_MORE : 0) | record | (flags.urgent ? SEND_URGENT : 0);
+    return Math.max(0, this.#stack.send(this.#tcb, bytes, 0, bytes.length, now, how));
   }
 
   /** Queues what the SYN has room for: it goes at the next poll. */
@@ -105,19 +73,13 @@ export class StackConnection implements TargetConnection {
     return this.#tcb.fast.early;
   }
 
-  /** Linux calls it writable while a third of the buffer is free, and less than half of the low-water mark is unsent. */
   writable(): boolean {
-    const { params } = this.#tcb;
-    const queued = memory(this.#tcb);
-    const low = params.notSentLowWater > 0 ? params.notSentLowWater : NEVER;
-    return params.sendBuffer - queued >= queued / 2 && 2 * this.unsent() < low;
+    return this.#stack.writable(this.#tcb);
   }
 
   receive(into: Uint8Array, peek: boolean): number {
-    if (!peek) return this.#stack.receive(this.#tcb, into, 0, into.length);
-    const n = Math.min(into.length, this.readable());
-    this.#tcb.receiveQueue.read(0, into, 0, n);
-    return n;
+    if (peek) return this.#stack.peek(this.#tcb, into, 0, into.length);
+    return this.#stack.receive(this.#tcb, into, 0, into.length);
   }
 
   readable(): number {
@@ -199,24 +161,10 @@ export class StackConnection implements TargetConnection {
     this.#stack.setParams(this.#tcb, params, now);
     if (name === "TCP_CORK" || name === "TCP_NOPUSH") {
       this.#corked = value !== 0;
-      this.#tcb.snd.cork = this.#corked;
-      this.#tcb.snd.more = false;
-      if (!this.#corked) flush(this.#tcb, this.#tcb.params.nagle === "off");
+      this.#stack.cork(this.#tcb, this.#corked, now);
     }
-    if (name === "TCP_NODELAY" && value !== 0) this.#tcb.snd.more = false;
-    if (name === "TCP_QUICKACK") this.#quickAck(value !== 0);
-    this.#stack.touch(this.#tcb);
+    if (name === "TCP_QUICKACK") this.#stack.quickAck(this.#tcb, value !== 0);
     return true;
-  }
-
-  /** Linux: 0 behaves as an interactive user until the delayed-ACK timer fires; 1 ends that, and lets go what waits if all was read. */
-  #quickAck(on: boolean): void {
-    const tcb = this.#tcb;
-    const { rcv } = tcb;
-    tcb.interactive = !on;
-    const due = rcv.unread === 0 || ((rcv.nxt - rcv.acked) | 0) > rcv.mss;
-    if (on && due && tcb.state & (ESTABLISHED | CLOSE_WAIT) && tcb.timers[T_DELAYED_ACK] !== NEVER)
-      tcb.ackNow = M.TX_ACK_QUICK;
   }
 
   option(name: string): SettingValue | undefined {

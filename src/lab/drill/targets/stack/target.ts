@@ -95,6 +95,9 @@ export class StackTarget implements Target {
       params: this.#params,
       limits: LIMITS,
       offload: { checksum: true, tso4: this.#offload, tso6: this.#offload },
+      whileSending: (now) => {
+        while (this.stack.poll(this.#packet, now)) this.#device.transmit(this.#packet, now);
+      },
     });
     if (this.#fastOpenKeys) this.#stack.fastOpen.keys = this.#fastOpenKeys;
     this.#device.attach(this.#stack.slab);
@@ -301,9 +304,7 @@ export class StackTarget implements Target {
   }
 
   #wrap(tcb: Tcb): StackConnection {
-    const connection = new StackConnection(this.stack, tcb, this.#setup.profile, (now) => {
-      while (this.stack.poll(this.#packet, now)) this.#device.transmit(this.#packet, now);
-    });
+    const connection = new StackConnection(this.stack, tcb, this.#setup.profile);
     this.#connections.push(connection);
     return connection;
   }

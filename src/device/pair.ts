@@ -14,13 +14,13 @@ export interface PairOptions {
   readonly names?: readonly [string, string];
   /** Bytes of the largest packet. Default 1500. */
   readonly mtu?: number;
-  /** Packets on their way in each direction before the tail is dropped. Default 500, as a TUN's. */
+  /** Queue length in packets in each direction; further packets are dropped. Default 500, as a TUN's. */
   readonly queueLength?: number;
-  /** What both ends claim; super-segments then pass whole, as between two TUNs. Default none. */
+  /** The offloads of both ends; with TSO, super-segments pass whole, as between two TUNs. Default none. */
   readonly offload?: Offload;
 }
 
-/** Two devices joined in memory: what one transmits, the other receives, copied, in order. */
+/** Two devices joined in memory: packets that one transmits are copied to the other, in order. */
 export function pair(options: PairOptions = {}): [PairDevice, PairDevice] {
   const { names = ["pair0", "pair1"], mtu = 1_500, queueLength = 500, offload = NO_OFFLOAD } = options;
   const room = offload.tso4 || offload.tso6 ? PACKET_MAX : mtu;
@@ -54,7 +54,7 @@ export class PairDevice implements Device {
   }
 
   attach(slab: Slab): void {
-    assert(this.#slab === undefined, "a device is attached once");
+    assert(this.#slab === undefined, "a device must be attached only once");
     this.#slab = slab;
   }
 
@@ -76,7 +76,7 @@ export class PairDevice implements Device {
     return NEVER;
   }
 
-  /** Both ends are gone, as when a cable is cut; the other one still reads what was on its way. */
+  /** Closes both ends. The other end can still read the packets that were on their way. */
   close(): void {
     this.#slab = undefined;
     this.#in.close();
@@ -120,7 +120,7 @@ class PacketQueue implements Wakeable {
     this.#notify?.();
   }
 
-  /** False if the queue is full. */
+  /** Adds a packet; false if the queue is full. */
   put(packet: Packet, slab: Slab): boolean {
     const cell = this.#storage.put(slab, packet);
     if (cell === NO_CELL) return false;

@@ -11,7 +11,7 @@ import { type Device, type Offload, TX_GONE, TX_OK, type Wakeable } from "./devi
 
 const FULL_OFFLOAD: Offload = { checksum: true, tso4: true, tso6: true };
 
-/** The device itself if it can do everything, else the device with the rest done in software. */
+/** The device itself if it has all offloads; else the device with the missing ones done in software. */
 export function withSegmentation(device: Device): Device {
   const { checksum, tso4, tso6 } = device.offload;
   return checksum && tso4 && tso6 ? device : new SegmentationDevice(device);
@@ -19,7 +19,7 @@ export function withSegmentation(device: Device): Device {
 
 /**
  * Gives the stack offload on a device that has none: cuts TCP super-segments into segments and finishes checksums, in
- * software, without copying the payload. What the device can do itself is left to it.
+ * software, without copying the payload. Offloads that the device has are left to it.
  */
 export class SegmentationDevice implements Device {
   readonly name: string;
@@ -29,10 +29,10 @@ export class SegmentationDevice implements Device {
   readonly wakeable: Wakeable | undefined;
   readonly #inner: Device;
   #slab: Slab | undefined;
-  /** Where the header of a segment is made. The super-segment's own is left as it is: it may be asked for again. */
+  /** The header of the current segment. The super-segment's own header is not changed: it is needed again. */
   #scratch = 0;
   readonly #segment = new Packet();
-  /** Segments of the super-segment under way that the device has taken already. */
+  /** How many segments of the current super-segment the device has already taken. */
   #taken = 0;
 
   constructor(inner: Device) {
@@ -78,7 +78,10 @@ export class SegmentationDevice implements Device {
   }
 
   #cut(slab: Slab, packet: Packet, now: number): number {
-    assert(packet.gsoSize > 0 && packet.headerLength + packet.gsoSize <= PAGE_SIZE - HEADROOM, "a segment fits a page");
+    assert(
+      packet.gsoSize > 0 && packet.headerLength + packet.gsoSize <= PAGE_SIZE - HEADROOM,
+      "a segment must fit into a page",
+    );
     const payload = packet.total() - packet.headerLength;
     do {
       this.#build(slab, packet, this.#taken * packet.gsoSize, payload);
@@ -90,7 +93,7 @@ export class SegmentationDevice implements Device {
     return TX_OK;
   }
 
-  /** The segment whose payload begins at byte `from` of the super-segment's: header and addresses of the payload's pieces. */
+  /** Makes the segment whose payload begins at byte `from` of the super-segment's: a header, and slices for the payload. */
   #build(slab: Slab, packet: Packet, from: number, payload: number): void {
     const n = Math.min(packet.gsoSize, payload - from);
     const last = from + n === payload;
@@ -114,13 +117,13 @@ export class SegmentationDevice implements Device {
       ipv6.setPayloadLength(v, ip, packet.headerLength - ipv6.HEADER + n);
     }
     tcp.setSeq(v, transport, (tcp.seq(v, transport) + from) | 0);
-    // FIN and PSH speak of the end of the data; CWR, of one moment (RFC 3168 §6.1.2).
+    // FIN and PSH belong to the last segment, CWR to the first one only (RFC 3168 §6.1.2).
     let flags = tcp.flags(v, transport);
     if (!last) flags &= ~(tcp.FIN | tcp.PSH);
     if (from > 0) flags &= ~tcp.CWR;
     tcp.setFlags(v, transport, flags);
 
-    // The pseudo-header's sum in the field is that of the whole super-segment: only the length differs.
+    // The field holds the pseudo-header's sum for the whole super-segment. Only the length differs.
     const header = packet.headerLength - packet.csumStart;
     const pseudo = tcp.checksum(v, transport) + (~(header + payload) & 0xffff) + header + n;
     segment.csumStart = packet.csumStart;
@@ -129,7 +132,7 @@ export class SegmentationDevice implements Device {
   }
 }
 
-/** Appends `n` bytes of the packet's payload, from byte `from` of it, to the segment: those in the head are copied. */
+/** Appends `n` bytes of the packet's payload, from byte `from` on, to the segment. Bytes in the head are copied. */
 function takePayload(slab: Slab, packet: Packet, segment: Packet, from: number, n: number): void {
   const inHead = packet.n - packet.headerLength;
   if (from < inHead) {
@@ -153,7 +156,7 @@ function takePayload(slab: Slab, packet: Packet, segment: Packet, from: number, 
   }
 }
 
-/** Completes the checksum over head and slices, given the sum of the pseudo-header, and says that it is final. */
+/** Completes the checksum over head and slices, given the sum of the pseudo-header, and marks it as final. */
 function finishChecksum(v: DataView, packet: Packet, pseudo: number): void {
   const start = packet.o + packet.csumStart;
   const field = start + packet.csumOffset;
@@ -169,8 +172,8 @@ function finishChecksum(v: DataView, packet: Packet, pseudo: number): void {
 }
 
 /**
- * What goes into the checksum field at `csumOffset` of a transport header. RFC 768: zero is sent as ones, since zero says
- * that there is none. That is UDP's alone: TCP's zero stays zero.
+ * The value for the checksum field at `csumOffset` of a transport header. RFC 768: UDP sends a checksum of zero as 0xffff, since
+ * zero means "no checksum". TCP's zero stays zero.
  */
 export function finalChecksum(sum: number, csumOffset: number): number {
   const checksum = finish(sum);

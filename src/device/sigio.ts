@@ -2,22 +2,22 @@ import { ownSignals, setAsync } from "#ffi/async";
 import type { Wakeable } from "./device.ts";
 
 /**
- * Bun's loop cannot wait for a TUN descriptor (epoll takes it, Bun offers no way to hand it over), but the kernel can
- * send SIGIO when a packet comes. The signal is one for the whole process and says nothing about who: every armed bell
- * rings, and whose device had nothing looks once in vain.
+ * Bun's loop cannot wait for a TUN descriptor (epoll accepts it, but Bun has no API for it). The kernel can send SIGIO instead
+ * when a packet comes. The signal is for the whole process and does not name the descriptor, so every armed bell rings, and a
+ * device without a packet is polled once in vain.
  */
 const armed = new Map<SigioBell, () => void>();
 let listening = false;
 
 function onSigio(): void {
-  // A copy: who is notified may disarm.
+  // A copy, since a notified bell may disarm.
   for (const notify of [...armed.values()]) notify();
 }
 
 export class SigioBell implements Wakeable {
   readonly #fd: number;
   readonly #target: string;
-  /** The descriptor's status flags, once the signals are ours. */
+  /** The descriptor's original status flags; -1 until the first `arm`. */
   #flags = -1;
 
   constructor(fd: number, target: string) {
@@ -26,11 +26,11 @@ export class SigioBell implements Wakeable {
   }
 
   arm(notify: () => void): void {
-    // The handler stands before the first signal and after the last one: SIGIO's default is to end the process.
+    // The handler is installed before the first signal and stays after the last one: by default SIGIO ends the process.
     if (!listening) process.on("SIGIO", onSigio);
     listening = true;
     armed.set(this, notify);
-    // The owner first: O_ASYNC alone would make the whole process the owner, and any thread of it the receiver.
+    // Set the owner first: O_ASYNC alone would make the process the owner, and any of its threads the receiver.
     if (this.#flags < 0) this.#flags = ownSignals(this.#fd, this.#target);
     setAsync(this.#fd, this.#flags, true);
   }

@@ -6,7 +6,7 @@ import { check, SystemError } from "#ffi/system-error";
 import { formatIPv4, formatIPv6 } from "#wire/address-text";
 import { MTU_MIN } from "#wire/ipv6";
 
-/** The kernel's own address on a device, and the prefix that is reached through it. */
+/** The kernel's address on a device, and the prefix that is routed to it. */
 export interface DevicePrefix {
   /** 4 or 16 bytes in network order. */
   readonly address: Uint8Array;
@@ -14,19 +14,19 @@ export interface DevicePrefix {
   readonly length: number;
 }
 
-/** What an interface should be. What is left out stays as it is. */
+/** The requested settings of an interface. Omitted settings are not changed. */
 export interface InterfaceSettings {
   readonly prefix?: DevicePrefix | undefined;
   /** Bytes: the largest IP packet, 68–65535. */
   readonly mtu?: number | undefined;
-  /** txqueuelen: packets that wait for us to read them before the kernel drops. */
+  /** txqueuelen: how many packets the kernel queues for us before it drops. */
   readonly queueLength?: number | undefined;
 }
 
 /** IFNAMSIZ, less the final zero. */
 const NAME_MAX = 15;
 
-/** Refuses settings of another type, or out of range: programs in plain JavaScript call this as well. Throws SystemError. */
+/** Refuses settings of a wrong type or out of range, since plain JavaScript may call this, too. Throws SystemError. */
 export function checkSettings(settings: unknown): void {
   const refuse = (hint: string) => new SystemError({ call: "openTun", target: "its argument", errno: EINVAL, hint });
   if (typeof settings !== "object" || settings === null) {
@@ -37,19 +37,19 @@ export function checkSettings(settings: unknown): void {
   const whole = (what: string, value: unknown, least: number, most: number) => {
     if (value === undefined || (Number.isInteger(value) && (value as number) >= least && (value as number) <= most))
       return;
-    throw refuse(`The ${what} is a whole number from ${least} to ${most}, not ${value}.`);
+    throw refuse(`The ${what} must be a whole number from ${least} to ${most}, not ${value}.`);
   };
   whole("mtu", mtu, 68, 65_535);
   whole("queueLength", queueLength, 0, 1_000_000);
-  if (offload !== undefined && typeof offload !== "boolean") throw refuse("The offload is true or false.");
+  if (offload !== undefined && typeof offload !== "boolean") throw refuse("The offload must be true or false.");
   if (prefix === undefined) return;
   const { address, length } = (prefix ?? {}) as Partial<DevicePrefix>;
   const bytes = address instanceof Uint8Array ? address.length : 0;
-  if (bytes !== 4 && bytes !== 16) throw refuse("prefix.address is a Uint8Array of 4 or 16 bytes.");
+  if (bytes !== 4 && bytes !== 16) throw refuse("prefix.address must be a Uint8Array of 4 or 16 bytes.");
   whole("prefix.length", length ?? -1, 0, bytes * 8);
 }
 
-/** Refuses a name that the kernel would refuse, or worse, read as something else ("tun%d" is a pattern, "a:b" an alias). */
+/** Refuses a name that the kernel would refuse or treat as something else ("tun%d" is a pattern, "a:b" an alias). */
 export function checkName(name: string): void {
   const bytes = new TextEncoder().encode(name).length;
   if (bytes >= 1 && bytes <= NAME_MAX && !/[/:%\s\0]/.test(name) && name !== "." && name !== "..") return;
@@ -58,8 +58,8 @@ export function checkName(name: string): void {
 }
 
 /**
- * Brings an interface into the wished state, touching only what differs: a device that netup prepared is left alone,
- * so that its user needs no privileges. Throws SystemError.
+ * Gives an interface the requested settings and changes only what differs. A device that netup prepared needs no change,
+ * so its user needs no privileges. Throws SystemError.
  */
 export function configureInterface(name: string, wish: InterfaceSettings): void {
   const privileges = (what: string) => (errno: number) =>
@@ -88,15 +88,15 @@ export function configureInterface(name: string, wish: InterfaceSettings): void 
 }
 
 /**
- * Keeps the kernel's own chatter (router solicitations, multicast reports, link-local addresses) off a new link, as far as
- * it lets us: a courtesy to whoever reads the capture, so failing is no error.
+ * Stops the kernel's own packets (router solicitations, multicast reports, link-local addresses) on a new link, so that captures
+ * show only ours. A failure is not an error.
  */
 function quiet(name: string, flags: number, prefix: DevicePrefix): void {
   netif.setFlags(name, flags & ~netif.IFF_MULTICAST);
   const four = prefix.address.length === 4;
   if (!four) {
-    // A router joined its group when the device appeared. Below IPv6's least MTU the kernel forgets all it knew of IPv6
-    // here, and begins again without multicast.
+    // A router joined its group when the device appeared. An MTU below IPv6's minimum makes the kernel drop all its IPv6 state
+    // here, and it starts again without multicast.
     const mtu = netif.getMtu(name);
     netif.setMtu(name, MTU_MIN - 1);
     netif.setMtu(name, mtu);
@@ -104,7 +104,7 @@ function quiet(name: string, flags: number, prefix: DevicePrefix): void {
   try {
     writeFileSync(`/proc/sys/net/ipv6/conf/${name}/${four ? "disable_ipv6" : "addr_gen_mode"}`, "1");
   } catch {
-    // Read-only, no IPv6 in this kernel, or not ours to change.
+    // Read-only, no IPv6 in this kernel, or no permission.
   }
 }
 
@@ -120,15 +120,15 @@ function hasAddress(name: string, { address, length }: DevicePrefix): boolean {
     .some((f) => f[0] === hex && f[5] === name && Number.parseInt(f[2]!, 16) === length);
 }
 
-/** The kernel would take the same address on two interfaces and then answer on whichever it likes. */
+/** Refuses an address of another interface: the kernel allows that, and then either interface may answer. */
 function refuseForeignAddress(name: string, { address }: DevicePrefix): void {
   const other = interfaceWith(address, name);
   if (other === undefined) return;
-  const hint = `${addressText(address)} is the address of ${other} already: use ${other}, or take another prefix for ${name}.`;
+  const hint = `${addressText(address)} is already the address of ${other}: use ${other}, or another prefix for ${name}.`;
   throw new SystemError({ call: "SIOCSIFADDR", target: name, errno: EADDRINUSE, hint });
 }
 
-/** Another interface with that address, also one that nobody has open now: `networkInterfaces` leaves those out. */
+/** Another interface with that address. Also finds devices that no program has open; `networkInterfaces` omits those. */
 function interfaceWith(address: Uint8Array, name: string): string | undefined {
   const text = addressText(address);
   const listed = Object.entries(networkInterfaces()).filter(([, entries]) => entries?.some((e) => e.address === text));
@@ -181,8 +181,8 @@ export function attachHint(name: string, errno: number): string {
 }
 
 /**
- * "Process 123 (openvpn)", as far as /proc shows it: every descriptor of a TUN names its interface there. A process of another
- * network namespace may have another device of that name.
+ * "Process 123 (openvpn)", if /proc shows it: the fdinfo of a TUN descriptor names its interface. Processes of other network
+ * namespaces are skipped, since they may have another device of that name.
  */
 function holder(name: string): string {
   const here = link("/proc/self/ns/net");
@@ -191,7 +191,7 @@ function holder(name: string): string {
     for (const fd of list(`/proc/${pid}/fd`)) {
       if (link(`/proc/${pid}/fd/${fd}`) !== "/dev/net/tun") continue;
       if (!new RegExp(`^iff:\\s*${RegExp.escape(name)}$`, "m").test(readText(`/proc/${pid}/fdinfo/${fd}`))) continue;
-      // A process gives itself any name that it likes, also one that a terminal would act on.
+      // A process may choose any name, also one with terminal control sequences.
       return `Process ${pid} (${readText(`/proc/${pid}/comm`)
         .trim()
         .replace(/[^ -~]/g, "?")})`;
@@ -204,7 +204,7 @@ const list = (path: string): string[] => attempt(() => readdirSync(path), []);
 const link = (path: string): string => attempt(() => readlinkSync(path), "");
 const readText = (path: string): string => attempt(() => readFileSync(path, "utf8"), "");
 
-/** /proc shows what it likes to whom it likes: what cannot be read is not there. */
+/** Parts of /proc may be unreadable; those count as absent. */
 function attempt<T>(look: () => T, otherwise: T): T {
   try {
     return look();

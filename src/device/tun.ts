@@ -43,7 +43,7 @@ import {
   openHint,
 } from "./tun-config.ts";
 
-/** Room for a burst of 64 KiB super-segments, and for the window of a long fat link cut into packets of 1,500 bytes. */
+/** Enough for a burst of 64 KiB super-segments, and for the window of a long fat link in packets of 1,500 bytes. */
 export const QUEUE_LENGTH = 2_000;
 
 export const TUN_DOWN = mark("tun.down", "not sent: the interface is down");
@@ -53,8 +53,8 @@ export const TUN_UNREADABLE = mark("tun.unreadable", "not received: the kernel c
 export interface TunOptions extends InterfaceSettings {
   readonly name: string;
   /**
-   * Whether a device that is not there is made, which takes CAP_NET_ADMIN. False: SystemError with the code ENODEV, as for
-   * a name with a typing error in it. Default true; `device.temporary` tells.
+   * Whether to make a missing device, which needs CAP_NET_ADMIN. False: SystemError with the code ENODEV, so that a typing error
+   * in a name makes no device. Default true; `device.temporary` says whether it was made.
    */
   readonly create?: boolean | undefined;
   /** Checksum and TCP segmentation offload (a virtio-net header before every packet). Default true. */
@@ -65,9 +65,8 @@ const FULL_OFFLOAD: Offload = { checksum: true, tso4: true, tso6: true };
 const FEATURES = tunctl.TUN_F_CSUM | tunctl.TUN_F_TSO4 | tunctl.TUN_F_TSO6 | tunctl.TUN_F_TSO_ECN;
 
 /**
- * Makes a TUN device, or attaches to the one that netup made for this user, configures what is not as asked for, and sets
- * it up. The device disappears when it is closed, unless it was made persistent. Throws SystemError, and then leaves
- * nothing behind.
+ * Makes a TUN device, or attaches to the one that netup made for this user, changes the settings that differ, and brings it
+ * up. The device disappears when it is closed, unless it was made persistent. Throws SystemError, with all changes undone.
  */
 export function openTun(options: TunOptions): TunDevice {
   checkSettings(options);
@@ -78,7 +77,7 @@ export function openTun(options: TunOptions): TunDevice {
     check(-ENODEV, "TUNSETIFF", name, () => "Let `sudo tcpnet netup` make it, or correct the name.");
   const fd = attach(name, offload);
   try {
-    // netup chose the queue length of the device that it made.
+    // For its own devices netup has set the queue length.
     configureInterface(name, { ...options, queueLength: fresh ? queueLength : options.queueLength });
     return new TunDevice(fd, name, offload);
   } catch (error) {
@@ -87,7 +86,7 @@ export function openTun(options: TunOptions): TunDevice {
   }
 }
 
-/** Makes a device that stays until `removeTun`, and that `owner` (a user id) may attach to without privileges. */
+/** Makes a device that stays until `removeTun`. The user id `owner` may attach to it without privileges. */
 export function makePersistentTun(options: TunOptions & { readonly owner?: number | undefined }): void {
   const { name, owner, queueLength = QUEUE_LENGTH } = options;
   const fd = attach(name, options.offload ?? true);
@@ -100,7 +99,7 @@ export function makePersistentTun(options: TunOptions & { readonly owner?: numbe
   }
 }
 
-/** Removes a persistent device; false if there is none of that name. */
+/** Removes a persistent device; false if it does not exist. */
 export function removeTun(name: string): boolean {
   checkName(name);
   if (netif.interfaceIndex(name) < 0) return false;
@@ -111,7 +110,7 @@ export function removeTun(name: string): boolean {
   return true;
 }
 
-/** A descriptor with the device behind it, its header form and offloads set. */
+/** A descriptor attached to the device, with its header format and offloads set. */
 function attach(name: string, offload: boolean): number {
   checkName(name);
   const flags = libc.O_RDWR | libc.O_NONBLOCK | libc.O_CLOEXEC;
@@ -120,7 +119,7 @@ function attach(name: string, offload: boolean): number {
     const form = tunctl.IFF_TUN | tunctl.IFF_NO_PI | (offload ? tunctl.IFF_VNET_HDR : 0);
     check(tunctl.setInterface(fd, name, form), "TUNSETIFF", name, (errno) => attachHint(name, errno));
     if (offload) check(tunctl.setVnetHeaderSize(fd, virtio.VNET_HEADER), "TUNSETVNETHDRSZ", name);
-    // Also to switch them off: a persistent device keeps what its last user took.
+    // Also needed to switch offloads off: a persistent device keeps those of its last user.
     check(tunctl.setOffload(fd, offload ? FEATURES : 0), "TUNSETOFFLOAD", name);
     return fd;
   } catch (error) {
@@ -129,13 +128,13 @@ function attach(name: string, offload: boolean): number {
   }
 }
 
-/** One packet per call, straight between the slab and the kernel; nothing is allocated per packet. */
+/** Transfers one packet per call directly between the slab and the kernel; nothing is allocated per packet. */
 export class TunDevice implements Device {
   readonly name: string;
   readonly mtu: number;
   readonly queueLength: number;
   readonly offload: Offload;
-  /** The device goes when it is closed: it was made for this, and not by netup. */
+  /** The device was made by `openTun` and disappears when it is closed. */
   readonly temporary: boolean;
   readonly wakeable: Wakeable;
   readonly counters = new Counters();
@@ -160,7 +159,7 @@ export class TunDevice implements Device {
     this.#iovecsAddress = libc.pin(this.#iovecs.buffer);
   }
 
-  /** Open until the device is closed; for whoever hands the device on to another program. */
+  /** Open until the device is closed. Used to pass the device on to another program. */
   get descriptor(): number {
     return this.#fd;
   }
@@ -207,7 +206,7 @@ export class TunDevice implements Device {
     return NEVER;
   }
 
-  /** Stands still until a packet can be received, for at most so many microseconds; says whether one can. For whoever has no loop. */
+  /** Blocks until a packet can be received, for at most so many microseconds; returns whether one can. For use without an event loop. */
   wait(usecs: number): boolean {
     const ready = wait([{ fd: this.#fd, events: POLLIN }], usecs);
     return typeof ready !== "number" && ready[0] !== 0;
@@ -224,7 +223,7 @@ export class TunDevice implements Device {
     libc.unpin(this.#iovecs.buffer);
   }
 
-  /** A read that brought no packet: `result` is what it said. */
+  /** Handles a read without a packet; `result` is its return value. */
   #nothing(result: number): number {
     if (result === -EAGAIN || result === -EINTR) return RX_NONE;
     // EBADFD: the interface was deleted. EFAULT: it was deleted during this very call.
@@ -233,7 +232,7 @@ export class TunDevice implements Device {
     return RX_NONE;
   }
 
-  /** A write that the kernel did not do. Like a wire, it loses packets; only "full" and "gone" are told. */
+  /** Handles a failed write. The packet is dropped and counted, as on a wire, unless the device is full or gone. */
   #refused(result: number): number {
     if (result === -EAGAIN || result === -EINTR) return TX_AGAIN;
     if (result === -EBADFD || result === -EBADF || result === -ENODEV) return TX_GONE;
@@ -243,7 +242,7 @@ export class TunDevice implements Device {
   }
 }
 
-/** The virtio-net header at `at` into the packet's offload fields. */
+/** Reads the virtio-net header at `at` into the packet's offload fields. */
 function readHeader(v: DataView, at: number, packet: Packet): void {
   const flags = virtio.flags(v, at);
   if ((flags & virtio.NEEDS_CSUM) !== 0) {
@@ -257,11 +256,11 @@ function readHeader(v: DataView, at: number, packet: Packet): void {
   if (type !== virtio.GSO_TYPE_TCPV4 && type !== virtio.GSO_TYPE_TCPV6) return;
   packet.gso = type === virtio.GSO_TYPE_TCPV4 ? GSO_TCP4 : GSO_TCP6;
   packet.gsoSize = virtio.gsoSize(v, at);
-  // hdr_len is only a hint (linux/virtio_net.h); the TCP header says where the data begins.
+  // hdr_len is only a hint (linux/virtio_net.h), so the TCP header is used to find the data.
   packet.headerLength = packet.csumStart + (v.getUint8(packet.o + packet.csumStart + OFFSET_FLAGS) >> 4) * 4;
 }
 
-/** The packet's offload fields into the virtio-net header at `at`. */
+/** Writes the packet's offload fields into the virtio-net header at `at`. */
 function writeHeader(v: DataView, at: number, packet: Packet): void {
   if (packet.csum !== CSUM_PARTIAL) {
     virtio.putPlain(v, at);

@@ -31,24 +31,24 @@ export const RATE_LIMITED = mark(
 );
 export const ERROR_UNDUE = mark(
   "icmp.error-undue",
-  "no ICMP error about an error, a fragment, a group (RFC 1122 §3.2.2)",
+  "no ICMP error is sent about an error, a fragment, a group (RFC 1122 §3.2.2)",
 );
 
-/** What `input` made of a message. */
+/** Results of `input`. */
 /** Answered, ignored or dropped. */
 export const DONE = 0;
-/** An error about a packet of ours: it is in the `IcmpError`. */
+/** An error about a packet of ours; `IcmpError` is filled. */
 export const ERROR = 1;
-/** An echo reply: `header` has it. */
+/** An echo reply, described by `header`. */
 export const ECHO_REPLY = 2;
 
 export interface IcmpLimits {
-  /** Errors per second, and at once. */
+  /** Limits of sent errors: per second, and at once. */
   readonly errorRate: number;
   readonly errorBurst: number;
 }
 
-/** Linux's numbers: 1000 per second, 50 at once. */
+/** Linux's limits: 1000 per second, 50 at once. */
 export const ICMP_LIMITS: IcmpLimits = { errorRate: 1000, errorBurst: 50 };
 
 /** ICMP and ICMPv6 of a host: answers echo requests, reports errors, reads the errors of others. */
@@ -61,7 +61,7 @@ export class Icmp {
   readonly #send = new IpSend();
   readonly #walk = new ExtensionWalk();
 
-  /** Reserves its regions of the slab: before the first page is taken. */
+  /** Reserves regions of the slab, so make it before the first page is allocated. */
   constructor(slab: Slab, local: LocalAddresses, counters: Counters, limits: IcmpLimits = ICMP_LIMITS) {
     this.#slab = slab;
     this.#local = local;
@@ -70,7 +70,7 @@ export class Icmp {
     this.#bucket = new TokenBucket(limits.errorRate, limits.errorBurst);
   }
 
-  /** Messages that wait to be sent. */
+  /** Number of messages waiting to be sent. */
   get pending(): number {
     return this.#queue.size;
   }
@@ -91,7 +91,7 @@ export class Icmp {
     return wrong === 0 ? ERROR : this.#done(wrong);
   }
 
-  /** Sends the port unreachable that is due for the packet in `header`, if the rules allow. */
+  /** Sends a port unreachable for the packet in `header`, if the rules allow it. */
   portUnreachable(header: IpHeader, now: number): void {
     const four = header.family === 4;
     header.errorType = four ? icmpv4.DESTINATION_UNREACHABLE : icmpv6.DESTINATION_UNREACHABLE;
@@ -101,8 +101,8 @@ export class Icmp {
   }
 
   /**
-   * Sends the error that `header` says is due (`errorType`, `errorCode`, `errorParameter`: a pointer or an MTU) about the
-   * packet in it, if the rules and the rate allow: RFC 1122 §3.2.2, RFC 4443 §2.4. True where it will be sent.
+   * Sends the error in `header` (`errorType`, `errorCode`, `errorParameter`: a pointer or an MTU) about the
+   * packet in it, if the rules and the rate limit allow it: RFC 1122 §3.2.2, RFC 4443 §2.4. Returns whether it will be sent.
    */
   error(header: IpHeader, now: number): boolean {
     const why = this.#errorUndue(header)
@@ -114,7 +114,7 @@ export class Icmp {
     return why === ERROR_SENT;
   }
 
-  /** Takes the next message to send: `packet` begins with its ICMP header. Its bytes stay until the next `poll`. */
+  /** Takes the next message to send: `packet` begins with its ICMP header. Its bytes are valid until the next `poll`. */
   poll(packet: Packet, send: IpSend): boolean {
     return this.#queue.poll(packet, send);
   }
@@ -130,7 +130,7 @@ export class Icmp {
     return checksum.good(checksum.sum(this.#slab.view, o, n, pseudo));
   }
 
-  /** Everything comes back as it was sent (RFC 792, RFC 1122 §3.2.2.6), but for type and checksum. */
+  /** Answers an echo request: a copy of it except for type and checksum (RFC 792, RFC 1122 §3.2.2.6). */
   #echo(header: IpHeader): Mark {
     if (header.group && header.family === 4) return ECHO_TO_GROUP;
     if (!this.#address(header)) return ECHO_TO_GROUP;
@@ -140,7 +140,7 @@ export class Icmp {
     u8.copyWithin(to, header.o, header.o + header.n);
     view.setUint8(to, header.family === 4 ? icmpv4.ECHO_REPLY : icmpv6.ECHO_REPLY);
     view.setUint16(to + icmpv4.CHECKSUM, 0);
-    // The reply has the request's service class, but congestion it met on its way is not ours to say.
+    // The reply gets the request's DSCP, but not its ECN bits: those report congestion on the request's path.
     this.#send.tos = header.tos & 0xfc;
     this.#queue.push(to, header.n, this.#send, ECHO);
     return ECHO;
@@ -158,17 +158,17 @@ export class Icmp {
     const to = this.#queue.room(icmpv4.HEADER + quote);
     if (to < 0) return QUEUE_FULL;
     const { errorType, errorCode, errorParameter } = header;
-    // ICMP's pointer is the first octet of the word, all of ICMPv6's parameters are the word; ICMP's MTU is its second half.
+    // ICMP's pointer is the first octet of the word, its MTU the second half; ICMPv6's parameters are the whole word.
     const shifted = four && errorType === icmpv4.PARAMETER_PROBLEM;
     icmpv4.write(view, to, errorType, errorCode, shifted ? errorParameter << 24 : errorParameter);
     u8.copyWithin(to + icmpv4.HEADER, o, o + quote);
-    // RFC 1122 §3.2.2: errors go with a TOS of zero.
+    // RFC 1122 §3.2.2: errors are sent with a TOS of zero.
     this.#send.tos = 0;
     this.#queue.push(to, icmpv4.HEADER + quote, this.#send, ERROR_SENT);
     return ERROR_SENT;
   }
 
-  /** Back to where the packet came from, from where it went to, or from an address of ours where that is a group. */
+  /** Addresses the message to the packet's source, from its destination, or from an address of ours if that is a group. */
   #address(header: IpHeader): boolean {
     const send = this.#send;
     send.protocol = header.family === 4 ? ICMP : ICMPV6;
@@ -185,7 +185,7 @@ export class Icmp {
     return false;
   }
 
-  /** Where no error may be the answer. Sources that are no single host's do not come this far (`IpInput`). */
+  /** Whether no error may be sent about the packet. `IpInput` has dropped packets whose source is not a single host. */
   #errorUndue(header: IpHeader): boolean {
     const v = this.#slab.view;
     const o = header.headerO;
@@ -196,7 +196,7 @@ export class Icmp {
         header.protocol === ICMP && (ipv4.totalLength(v, o) === message - o || icmpv4.isError(v.getUint8(message)))
       );
     }
-    // RFC 4443 §2.4 (e.3): multicast draws packet too big and unrecognized option, nothing else.
+    // RFC 4443 §2.4 (e.3): about multicast packets only packet too big and unrecognized option may be sent.
     const { errorType, errorCode } = header;
     const excepted =
       errorType === icmpv6.PACKET_TOO_BIG ||

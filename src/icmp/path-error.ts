@@ -1,6 +1,6 @@
 /**
- * The ICMP errors of a router on the path, for whoever plays one: the link model, the simulator, the fault proxy. A host's
- * own errors are `icmp.ts`. The error seems to come from where the packet was going: a link has no address of its own.
+ * ICMP errors of a router on the path, for the link model, the simulator and the fault proxy. A host's own errors are in
+ * `icmp.ts`. The source of the error is the packet's destination, since a link has no address.
  */
 import type { Packet } from "#base/packet";
 import type { Slab } from "#base/slab";
@@ -15,7 +15,7 @@ const TTL = 64;
 
 /**
  * `packet` is larger than the `mtu` of the next link: fragmentation needed (RFC 1191 §4) or packet too big (RFC 4443
- * §3.2) at `reply.o`, with `reply.n` set. False where no error is due: IPv4 without DF, a later fragment, an ICMP error.
+ * §3.2) at `reply.o`, with `reply.n` set. False if no error may be sent: IPv4 without DF, a later fragment, an ICMP error.
  */
 export function tooBig(slab: Slab, packet: Packet, mtu: number, reply: Packet): boolean {
   const v = slab.view;
@@ -34,7 +34,7 @@ export function timeExceeded(slab: Slab, packet: Packet, reply: Packet): boolean
   return write4(slab, packet, icmpv4.TIME_EXCEEDED, icmpv4.TTL_EXCEEDED, 0, reply);
 }
 
-/** RFC 1122 §3.2.2, RFC 4443 §2.4 (e): never about an error, nor about a fragment that is not the first. */
+/** RFC 1122 §3.2.2, RFC 4443 §2.4 (e): no error about an error, or about a fragment other than the first. */
 function errorDue(v: DataView, packet: Packet): boolean {
   const { o, n } = packet;
   if (n > 0 && v.getUint8(o) >> 4 === 6) {
@@ -74,14 +74,14 @@ function write6(slab: Slab, packet: Packet, type: number, code: number, rest: nu
   slab.u8.copyWithin(o + ipv6.SOURCE, packet.o + ipv6.DESTINATION, packet.o + ipv6.DESTINATION + 16);
   slab.u8.copyWithin(o + ipv6.DESTINATION, packet.o + ipv6.SOURCE, packet.o + ipv6.SOURCE + 16);
   icmpv6.write(v, message, type, code, rest);
-  // RFC 8200 §8.1: both addresses, the length and the protocol are summed with the message.
+  // RFC 8200 §8.1: the checksum covers both addresses, the length, the protocol and the message.
   const pseudo = checksum.sum(v, o + ipv6.SOURCE, 32, length + ICMPV6);
   v.setUint16(message + icmpv6.CHECKSUM, checksum.finish(checksum.sum(v, message, length, pseudo)));
   reply.n = ipv6.HEADER + length;
   return true;
 }
 
-/** Copies the first `most` bytes of the packet, its slices included, to `to`; answers how many there were. */
+/** Copies up to `most` bytes from the beginning of the packet, including its slices, to `to`; returns how many. */
 function quote(slab: Slab, packet: Packet, to: number, most: number): number {
   let done = Math.min(packet.n, most);
   slab.u8.copyWithin(to, packet.o, packet.o + done);

@@ -1,4 +1,4 @@
-/** Incoming ICMP errors: what they say, and about which packet of ours (RFC 1122 §3.2.2, RFC 4443 §3). */
+/** Reads received ICMP errors: their kind, and which packet of ours they are about (RFC 1122 §3.2.2, RFC 4443 §3). */
 import { type Mark, mark } from "#base/mark";
 import { V4_MAPPED } from "#ip/address";
 import type { IpHeader } from "#ip/header";
@@ -9,19 +9,19 @@ import * as ipv6 from "#wire/ipv6";
 import { ExtensionWalk, fragmentOffset, walkExtensions } from "#wire/ipv6-extensions";
 import { TCP } from "#wire/protocol";
 
-/** What an ICMP error says, both families in one. */
+/** Kinds of ICMP errors, the same for both families. */
 export const NET_UNREACHABLE = 1;
 export const HOST_UNREACHABLE = 2;
 export const PROTOCOL_UNREACHABLE = 3;
 export const PORT_UNREACHABLE = 4;
-/** Fragmentation needed / packet too big: `mtu` is the next hop's, 0 where the router did not say. */
+/** Fragmentation needed / packet too big: `mtu` is the next hop's, 0 if the router did not report it. */
 export const TOO_BIG = 5;
 /** A firewall or a policy forbids it. */
 export const PROHIBITED = 6;
 export const TTL_EXCEEDED = 7;
 export const REASSEMBLY_TIME_EXCEEDED = 8;
 export const PARAMETER_PROBLEM = 9;
-/** Obsolete: to be ignored (RFC 6633). */
+/** Source quench: obsolete and ignored (RFC 6633). */
 export const SOURCE_QUENCH = 10;
 
 export const BAD_QUOTE = mark("icmp.bad-quote", "ICMP error with an unreadable quoted packet");
@@ -32,12 +32,12 @@ export const NOT_OUR_PACKET = mark(
 );
 export const UNKNOWN_ERROR = mark("icmp.unknown-error", "ICMP error of an unknown type or code");
 
-/** An ICMP error that was read: a reused register. Of the quoted packet, `s` is our side and `d` the remote one. */
+/** A parsed ICMP error: a reused register. In the quoted packet, `s` is our side and `d` the remote one. */
 export class IcmpError {
   family: 4 | 6 = 4;
   /** One of the kinds above. */
   kind = 0;
-  /** As they arrived, for people. */
+  /** The received type and code, for messages. */
   type = 0;
   code = 0;
   /** With TOO_BIG. */
@@ -54,7 +54,7 @@ export class IcmpError {
   d3 = 0;
   /** Transport of the quoted packet. */
   protocol = 0;
-  /** Its first octets: at least 8 at `o`, `n` in all. */
+  /** The first `n` octets of the transport header, at `o`; at least 8. */
   o = 0;
   n = 0;
   /** Bytes of the whole packet that was quoted. */
@@ -69,8 +69,8 @@ export class IcmpError {
 const walk = new ExtensionWalk();
 
 /**
- * Reads the ICMP error that `header` delivered (its checksum is good, it is at least 8 bytes long) into `out`. 0, or the
- * mark of why it is dropped: unknown, or not about a packet sent from the address that it came to.
+ * Reads the ICMP error in `header` (its checksum is valid, it is at least 8 bytes long) into `out`. Returns 0, or the
+ * mark of why it is dropped: unknown, or about a packet that was not sent from this address.
  */
 export function readError(v: DataView, header: IpHeader, out: IcmpError): Mark {
   out.family = header.family;
@@ -91,7 +91,7 @@ export function readError(v: DataView, header: IpHeader, out: IcmpError): Mark {
   const { s0, s1, s2, s3 } = out;
   if (s3 !== header.d3 || s2 !== header.d2 || s1 !== header.d1 || s0 !== header.d0) return NOT_OUR_PACKET;
   out.n = end - out.o;
-  // RFC 792: "the first 64 bits of the original datagram's data" are there.
+  // RFC 792: at least "the first 64 bits of the original datagram's data" are quoted.
   if (out.n < 8) return BAD_QUOTE;
   out.sourcePort = v.getUint16(out.o);
   out.destinationPort = v.getUint16(out.o + 2);
@@ -178,7 +178,7 @@ function kind6(type: number, code: number): number {
   return code === icmpv6.UNRECOGNIZED_NEXT_HEADER ? PROTOCOL_UNREACHABLE : PARAMETER_PROBLEM;
 }
 
-/** Both families number the two codes alike. */
+/** The two codes are the same in both families. */
 function timeExceeded(code: number): number {
   if (code === icmpv4.TTL_EXCEEDED) return TTL_EXCEEDED;
   return code === icmpv4.REASSEMBLY_TIME_EXCEEDED ? REASSEMBLY_TIME_EXCEEDED : 0;

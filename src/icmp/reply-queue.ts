@@ -3,16 +3,16 @@ import type { Slab } from "#base/slab";
 import type { IpSend } from "#ip/send";
 import * as ipv6 from "#wire/ipv6";
 
-/** Replies that wait at once. */
+/** Limit of queued replies. */
 const ENTRIES = 64;
-/** Bytes of all of them: three echo replies of the greatest length. */
+/** Limit of their bytes: three echo replies of maximum length. */
 const BYTES = 256 * 1024;
-/** Room before each for the IP header and the device's own. */
+/** Room before each message for the IP header and the device's header. */
 const LEAD = HEADROOM + ipv6.HEADER;
 
 /**
- * ICMP messages that wait to be sent, in order: a ring of bytes and a ring of what IP must know. Bounded; what does not
- * fit is not sent, as RFC 1122 lets a host do with any ICMP message.
+ * A FIFO queue of ICMP messages to send: a ring of bytes and a ring of parameters for IP. Bounded; a message that does not
+ * fit is dropped.
  */
 export class ReplyQueue {
   readonly #region: number;
@@ -25,22 +25,22 @@ export class ReplyQueue {
   readonly #addresses = new Int32Array(ENTRIES * 8);
   #first = 0;
   #count = 0;
-  /** Where the ring's free bytes begin. */
+  /** The offset of the ring's free bytes. */
   #tail = 0;
-  /** The first entry was handed out, and stays until the next poll. */
+  /** The first entry was returned by `poll` and stays valid until the next one. */
   #held = false;
 
-  /** Reserves its region of the slab: before the first page is taken. */
+  /** Reserves a region of the slab, so make it before the first page is allocated. */
   constructor(slab: Slab) {
     this.#region = slab.reserve(BYTES);
   }
 
-  /** Replies that wait. */
+  /** Number of queued replies. */
   get size(): number {
     return this.#count - (this.#held ? 1 : 0);
   }
 
-  /** Where a message of `n` bytes may be written, or -1 where there is no room. `push` makes it part of the queue. */
+  /** The offset at which to write a message of `n` bytes, or -1 if there is no room. `push` then adds it to the queue. */
   room(n: number): number {
     if (this.#count === ENTRIES) return -1;
     const need = LEAD + n;
@@ -54,7 +54,7 @@ export class ReplyQueue {
     return this.#region + this.#tail + LEAD;
   }
 
-  /** Queues the message that was written at `room(n)`, to go as `send` says. */
+  /** Queues the message that was written at `room(n)`, with the parameters in `send`. */
   push(o: number, n: number, send: IpSend, cause: number): void {
     const i = (this.#first + this.#count++) % ENTRIES;
     this.#o[i] = o;
@@ -75,8 +75,8 @@ export class ReplyQueue {
   }
 
   /**
-   * Takes the oldest message: `packet` begins with its ICMP header, `send` says how it goes. Its bytes stay until the next
-   * `poll`. False where none waits.
+   * Takes the oldest message: `packet` begins with its ICMP header, `send` has its parameters. Its bytes are valid until the next
+   * `poll`. False if there is none.
    */
   poll(packet: Packet, send: IpSend): boolean {
     if (this.#held) {
@@ -96,7 +96,7 @@ export class ReplyQueue {
     send.setDestination(w[i * 8 + 4]!, w[i * 8 + 5]!, w[i * 8 + 6]!, w[i * 8 + 7]!);
     send.protocol = this.#protocol[i]!;
     send.tos = this.#tos[i]!;
-    // Neither replies nor errors are worth a path MTU discovery: routers may cut them.
+    // Replies and errors do no path MTU discovery: routers may fragment them.
     send.dontFragment = false;
     send.flowLabel = 0;
     return true;

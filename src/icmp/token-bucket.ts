@@ -1,6 +1,6 @@
 import { SECOND } from "#base/time";
 
-/** A rate limit with a burst: tokens accrue with time, each permission takes one. */
+/** A rate limit with bursts (token bucket). */
 export class TokenBucket {
   readonly #rate: number;
   readonly #burst: number;
@@ -14,7 +14,7 @@ export class TokenBucket {
     this.#tokens = burst;
   }
 
-  /** Takes a token; false where there is none. `now` never goes backwards. */
+  /** Takes a token; false if there is none. `now` never goes backwards. */
   take(now: number): boolean {
     this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#last) * this.#rate) / SECOND);
     this.#last = now;

@@ -6,8 +6,8 @@ export type Family = 4 | 6;
 export const V4_MAPPED = 0x0000ffff;
 
 /**
- * An IP address of either family as four int32 words, `a` the first. IPv4 is `0, 0, 0xffff, v4`. Immutable. For calls and
- * configuration; the packet path carries the words alone.
+ * An IP address of either family as four int32 words, `a` first. IPv4 is `0, 0, 0xffff, v4`. Immutable. For calls and
+ * configuration; the packet path passes only the words.
  */
 export class Address {
   readonly a: number;
@@ -60,7 +60,7 @@ export class Address {
     return isLimitedBroadcast(this.a, this.b, this.c, this.d);
   }
 
-  /** One host's on a link: neither of 0.0.0.0/8, nor `::`, loopback, multicast or limited broadcast. */
+  /** A unicast address of a host on a link: not in 0.0.0.0/8, not `::`, loopback, multicast or limited broadcast. */
   get isUnicast(): boolean {
     const thisNetwork = this.family === 4 && this.d >>> 24 === 0;
     return !thisNetwork && !this.isUnspecified && !this.isLoopback && !this.isMulticast && !this.isLimitedBroadcast;
@@ -81,7 +81,7 @@ export class Address {
   }
 }
 
-/** True of the words of an IPv4 address. */
+/** Whether the words are an IPv4 address. */
 export function isV4(a: number, b: number, c: number): boolean {
   return c === V4_MAPPED && a === 0 && b === 0;
 }
@@ -106,14 +106,14 @@ export function isLinkLocal(a: number, b: number, c: number, d: number): boolean
   return isV4(a, b, c) ? d >>> 16 === 0xa9fe : a >>> 22 === 0xfe80 >>> 6;
 }
 
-/** The text of an address given as words. For people: it allocates. */
+/** The text of an address given as words. Allocates. */
 export function formatWords(a: number, b: number, c: number, d: number): string {
   return isV4(a, b, c) ? formatIPv4(d) : formatIPv6(a, b, c, d);
 }
 
 /**
- * Reads a dotted quad or an IPv6 address, strictly: four decimal parts without leading zeros (`010.0.0.1` means two
- * different addresses to two programs), no short forms (`10.1`), no zone (`fe80::1%eth0`), no blanks. Null where it is none.
+ * Parses a dotted quad or an IPv6 address, strictly: four decimal parts without leading zeros (programs disagree about
+ * `010.0.0.1`), no short forms (`10.1`), no zone (`fe80::1%eth0`), no blanks. Null if it is not an address.
  */
 export function parseAddress(text: string): Address | null {
   if (text.includes(":")) return parseIPv6(text);
@@ -148,7 +148,7 @@ function parseIPv6(text: string): Address | null {
   return new Address(word(0), word(2), word(4), word(6));
 }
 
-/** Groups between colons; the last of the whole address may be a dotted quad, two groups long. */
+/** Parses groups between colons. The end of the address may be a dotted quad, which counts as two groups. */
 function parseGroups(text: string, quadAllowed: boolean): number[] | null {
   if (text === "") return [];
   const groups: number[] = [];

@@ -1,4 +1,4 @@
-/** The extension headers of a received IPv6 packet, in order, and what they ask for (RFC 8200 §4). */
+/** Processes the extension headers of a received IPv6 packet in order (RFC 8200 §4). */
 import { type Mark, mark } from "#base/mark";
 import * as icmpv6 from "#wire/icmpv6";
 import * as ipv6 from "#wire/ipv6";
@@ -15,7 +15,7 @@ export const UNKNOWN_OPTION = mark("ipv6.unknown-option", "unknown option that r
 
 /**
  * Walks the extension headers of the packet in `header` (`headerO`, addresses and `group` are set; it ends at `end`).
- * DELIVER: the transport is found. CONSUMED: a fragment, its fields are set and `o`, `n` are its payload. Else as ever.
+ * DELIVER: the transport header is found. CONSUMED: a fragment; its fields are set, and `o`, `n` are its payload. DROP, REPLY: as usual.
  */
 export function walkReceived(v: DataView, header: IpHeader, end: number): number {
   const start = header.headerO;
@@ -38,7 +38,7 @@ export function walkReceived(v: DataView, header: IpHeader, end: number): number
     } else if (type === FRAGMENT) {
       header.fragmentOffset = extension.fragmentOffset(v, p);
       header.moreFragments = extension.moreFragments(v, p);
-      // A fragment that is the whole datagram is nothing to reassemble (RFC 6946).
+      // An atomic fragment is a whole datagram and needs no reassembly (RFC 6946).
       if (header.fragmentOffset !== 0 || header.moreFragments) {
         if (header.fragment) return drop(header, NESTED_FRAGMENT);
         header.fragmentId = extension.identification(v, p);
@@ -63,8 +63,8 @@ function found(header: IpHeader, typeO: number, o: number, end: number, type: nu
 }
 
 /**
- * The options from `o` (the extension header) to `end`. None of them is known to us beside the padding, so the two
- * highest bits of the type decide (RFC 8200 §4.2): skip, discard, discard and tell, discard and tell unless multicast.
+ * Processes the options from `o` (the extension header) to `end`. We know only the padding options; for the others the two
+ * highest bits of the type decide (RFC 8200 §4.2): skip, discard, discard and report, discard and report unless multicast.
  */
 function walkOptions(v: DataView, header: IpHeader, o: number, end: number): number {
   for (let p = o + 2; p < end; ) {
@@ -89,7 +89,7 @@ function drop(header: IpHeader, mark: Mark): number {
   return DROP;
 }
 
-/** An ICMPv6 parameter problem is due; `pointer` counts from the IPv6 header. */
+/** Requests an ICMPv6 parameter problem; `pointer` counts from the IPv6 header. */
 export function problem(header: IpHeader, mark: Mark, code: number, pointer: number): number {
   header.mark = mark;
   header.errorType = icmpv6.PARAMETER_PROBLEM;

@@ -9,9 +9,9 @@ import { FRAGMENT } from "#wire/protocol";
 const ROOM = HEADROOM + ipv4.HEADER_MAX;
 
 /**
- * Cuts one packet after the other into fragments of at most an MTU (RFC 791 §3.2, RFC 8200 §4.5): each is a header of its
- * own in a scratch region, and slices of the packet's payload, which is not copied. One fragment at a time: what `next`
- * gave is gone with the next call.
+ * Cuts one packet at a time into fragments of at most an MTU (RFC 791 §3.2, RFC 8200 §4.5). Each fragment has its own header in
+ * a scratch region, and slices of the packet's payload, which is not copied. A fragment is valid until the next call of
+ * `next`.
  */
 export class Fragmenter {
   readonly #slab: Slab;
@@ -21,22 +21,22 @@ export class Fragmenter {
   #headerN = 0;
   #mtu = 0;
   #identification = 0;
-  /** Payload bytes of the packet, and where the next fragment begins among them. */
+  /** Payload bytes of the packet, and the offset of the next fragment in them. */
   #payload = 0;
   #at = 0;
 
-  /** Reserves a region of the slab: before the first page is taken. */
+  /** Reserves a region of the slab, so make it before the first page is allocated. */
   constructor(slab: Slab) {
     this.#slab = slab;
     this.#scratch = slab.reserve(ROOM) + HEADROOM;
   }
 
-  /** True while fragments of the packet begun last are left. */
+  /** True while there are more fragments of the last packet. */
   get busy(): boolean {
     return this.#at < this.#payload;
   }
 
-  /** True where the packet does not fit the MTU and may be cut. */
+  /** Whether the packet exceeds the MTU and may be fragmented. */
   canFragment(packet: Packet, mtu: number): boolean {
     if (packet.gso !== GSO_NONE || packet.total() <= mtu) return false;
     const v = this.#slab.view;
@@ -44,16 +44,16 @@ export class Fragmenter {
   }
 
   /**
-   * Begins with a packet that `IpOutput.prepend` made (its checksum is final; its IP header has no options). Its bytes stay
-   * where they are until the last fragment was sent.
+   * Begins with a packet that `IpOutput.prepend` made (its checksum is final; its IP header has no options). Its bytes must not
+   * change until the last fragment was sent.
    *
    * @param mtu at least 68, or 1280
    * @param identification of all fragments; IPv4 keeps the one in its header
    */
   begin(packet: Packet, mtu: number, identification: number): void {
-    assert(packet.csum !== CSUM_PARTIAL, "the checksum of a packet to be cut is final");
-    // What follows the IP header in the head becomes a slice of the fragments.
-    assert(packet.slices < SLICES_MAX, "a packet to be cut has a slice to spare");
+    assert(packet.csum !== CSUM_PARTIAL, "the checksum of a packet must be final before it is fragmented");
+    // The head's bytes after the IP header become one more slice.
+    assert(packet.slices < SLICES_MAX, "a packet to fragment needs a free slice");
     const v = this.#slab.view;
     const whole = this.#whole;
     whole.clear();
@@ -70,14 +70,14 @@ export class Fragmenter {
     this.#at = 0;
   }
 
-  /** Puts the next fragment into `packet`; false where there is none. */
+  /** Puts the next fragment into `packet`; false if there is none. */
   next(packet: Packet): boolean {
     if (!this.busy) return false;
     const from = this.#at;
     const headerN = this.#four ? this.#headerN : this.#headerN + extension.FRAGMENT_HEADER;
     const most = (this.#mtu - headerN) & ~7;
     const left = this.#payload - from;
-    // The last one need not be a multiple of 8.
+    // The last fragment's length need not be a multiple of 8.
     const n = left <= this.#mtu - headerN ? left : most;
     packet.clear();
     packet.cause = this.#whole.cause;
@@ -107,7 +107,7 @@ export class Fragmenter {
     extension.writeFragment(v, o + ipv6.HEADER, nextHeader, from, more, this.#identification);
   }
 
-  /** Adds the `n` bytes from byte `from` of the whole packet, piece by piece. */
+  /** Adds `n` bytes of the whole packet, from byte `from` on, slice by slice. */
   #slice(packet: Packet, from: number, n: number): void {
     const whole = this.#whole;
     let start = 0;

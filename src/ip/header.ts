@@ -1,7 +1,7 @@
 import type { Mark } from "#base/mark";
 
 /**
- * What the transports need to know of a received packet's IP header, and where its payload lies: one reused register.
+ * What the transports need from a received packet's IP header, and the place of its payload. One reused register.
  * Addresses are words as in `Address`. Offsets are into the slab.
  */
 export class IpHeader {
@@ -16,7 +16,7 @@ export class IpHeader {
   d3 = 0;
   /** TCP, UDP, ICMP, ICMPv6 …; of IPv6 the header after the last extension header. */
   protocol = 0;
-  /** TTL or hop limit as it arrived. */
+  /** The received TTL or hop limit. */
   ttl = 0;
   /** DSCP and ECN: the TOS octet, or the traffic class. */
   tos = 0;
@@ -26,32 +26,32 @@ export class IpHeader {
   /** The IP header, options and extension headers included: `headerN` bytes at `headerO`, right before `o`. */
   headerO = 0;
   headerN = 0;
-  /** The transport checksum need not be verified: the packet never crossed a wire, or the device did it. */
+  /** The transport checksum need not be verified: the packet never crossed a wire, or the device has verified it. */
   csumTrusted = false;
   /** Sent to a broadcast or multicast address. */
   group = false;
-  /** This is a fragment, or (after `DELIVER`) was put together from some. */
+  /** The packet is a fragment, or (after `DELIVER`) was reassembled from fragments. */
   fragment = false;
   fragmentId = 0;
-  /** Where this fragment's payload lies in the datagram's, in bytes. */
+  /** The offset of this fragment's payload in the datagram's, in bytes. */
   fragmentOffset = 0;
   moreFragments = false;
-  /** IPv6: the octet, from `headerO`, that names what comes after the header at hand: `protocol`, or the fragment header. */
+  /** IPv6: the offset from `headerO` of the Next Header octet that names `protocol` or the fragment header. */
   nextHeaderAt = 0;
   /** Why the packet was not delivered. */
   mark: Mark = 0;
-  /** With `REPLY`: the ICMP error that is due, in the numbers of its family; the parameter is a pointer. */
+  /** With `REPLY`: type, code and pointer of the ICMP error to send, in the numbers of its family. */
   errorType = 0;
   errorCode = 0;
   errorParameter = 0;
 }
 
-/** What became of a received packet. */
-/** For the transport that `header.protocol` names. */
+/** The verdict on a received packet. */
+/** Goes to the transport that `header.protocol` names. */
 export const DELIVER = 0;
-/** A fragment, kept until the others have come. */
+/** A fragment, kept until the others have arrived. */
 export const CONSUMED = 1;
-/** Dropped; `header.mark` says why. */
+/** Dropped; `header.mark` is the reason. */
 export const DROP = 2;
-/** Dropped, and an ICMP error is due if the rules for those allow it (`#icmp/errors` knows them). */
+/** Dropped; an ICMP error is to be sent if the rules allow it (see `#icmp/icmp`). */
 export const REPLY = 3;

@@ -18,7 +18,7 @@ export const BAD_VERSION = mark("ip.bad-version", "neither an IPv4 nor an IPv6 p
 export const BAD_CHECKSUM = mark("ip.bad-checksum", "the IPv4 header checksum is wrong");
 export const NOT_OURS = mark("ip.not-ours", "packet for another address (a host does not forward)");
 export const NOT_JOINED = mark("ip.not-joined", "packet for a multicast group that was not joined");
-export const MARTIAN = mark("ip.martian-source", "source address that no other host can have (RFC 1122 §3.2.1.3)");
+export const MARTIAN = mark("ip.martian-source", "impossible source address for another host (RFC 1122 §3.2.1.3)");
 export const UNKNOWN_PROTOCOL = mark("ip.unknown-protocol", "unknown transport protocol");
 export const BAD_FRAGMENT = mark("ip.bad-fragment", "fragment with an illegal length");
 export const INCOMPLETE_FIRST = mark("ipv6.incomplete-first-fragment", "first fragment that lacks headers");
@@ -29,15 +29,15 @@ const ALL_HOSTS = 0xe0000001 | 0;
 
 export interface IpInputOptions {
   readonly reassembly?: ReassemblyLimits;
-  /** The device brings our own packets back: our own and loopback sources are no martians. */
+  /** The device returns our own packets, so our own and loopback sources are accepted. */
   readonly loopback?: boolean;
 }
 
 /**
- * What IP does with a received packet, up to handing it to a transport: checks, options and extension headers, whose it
- * is, reassembly. Each packet gets a verdict; each that goes no further, a mark and a count.
+ * Processes a received packet up to the transport: checks, options and extension headers, destination, reassembly. Each
+ * packet gets a verdict. Each packet that is not delivered gets a mark and is counted.
  *
- * A host does not look at the TTL of what it receives (RFC 1122 §3.2.1.7), and forwards nothing.
+ * A host ignores the TTL of received packets (RFC 1122 §3.2.1.7), and forwards nothing.
  */
 export class IpInput {
   readonly reassembly: Reassembly;
@@ -47,7 +47,7 @@ export class IpInput {
   readonly #loopback: boolean;
   readonly #walk = new ExtensionWalk();
 
-  /** Reserves its regions of the slab: before the first page is taken. */
+  /** Reserves regions of the slab, so make it before the first page is allocated. */
   constructor(slab: Slab, local: LocalAddresses, counters: Counters, options: IpInputOptions = {}) {
     this.reassembly = new Reassembly(slab, counters, options.reassembly ?? REASSEMBLY_LIMITS);
     this.#slab = slab;
@@ -56,7 +56,7 @@ export class IpInput {
     this.#loopback = options.loopback ?? false;
   }
 
-  /** DELIVER, CONSUMED, DROP or REPLY for the packet, and all about it in `header`. */
+  /** Returns DELIVER, CONSUMED, DROP or REPLY and fills `header`. */
   input(packet: Packet, header: IpHeader, now: number): number {
     header.mark = 0;
     header.fragment = false;
@@ -65,14 +65,14 @@ export class IpInput {
     return this.#counted(header, verdict);
   }
 
-  /** When `expire` has something to do. */
+  /** When `expire` must be called next. */
   nextDeadline(): number {
     return this.reassembly.nextDeadline();
   }
 
   /**
-   * Gives up one datagram whose fragments did not all come in time. REPLY: `header` is that of its first fragment, and a
-   * time exceeded is due; DROP: nobody is told. Call while `nextDeadline() <= now`.
+   * Gives up one datagram whose fragments did not all arrive in time. REPLY: `header` is that of its first fragment, and a
+   * time exceeded error is to be sent. DROP: no error is sent. Call while `nextDeadline() <= now`.
    */
   expire(header: IpHeader, now: number): number {
     if (!this.reassembly.advance(now)) return DROP;
@@ -90,7 +90,7 @@ export class IpInput {
       header.errorType = icmpv4.TIME_EXCEEDED;
     }
     this.#addressed(header);
-    // Both families number it 1.
+    // The code is 1 in both families.
     header.errorCode = icmpv4.REASSEMBLY_TIME_EXCEEDED;
     header.errorParameter = 0;
     return REPLY;
@@ -117,7 +117,7 @@ export class IpInput {
     wrong = this.#addressed(header);
     if (wrong === 0 && header.headerN > ipv4.HEADER_MIN) wrong = ipv4.validOptions(v, o);
     if (wrong !== 0) return drop(header, wrong);
-    // Whatever lies behind the total length is the link's padding.
+    // Bytes after the total length are the link's padding.
     header.n = ipv4.totalLength(v, o) - header.headerN;
     if (ipv4.isFragment(v, o)) {
       header.fragmentId = ipv4.identification(v, o);
@@ -185,7 +185,7 @@ export class IpInput {
     header.headerO = o;
   }
 
-  /** RFC 8200 §4.5 and RFC 7112: what a fragment must be, and the error that is due where it is not. */
+  /** Checks a fragment (RFC 8200 §4.5, RFC 7112) and requests the ICMP error for an illegal one. */
   #fragment6(header: IpHeader, now: number): number {
     const start = header.headerO;
     if (header.n === 0) return drop(header, BAD_FRAGMENT);
@@ -216,10 +216,10 @@ export class IpInput {
     return this.#read(this.reassembly.o, this.reassembly.n, header, now);
   }
 
-  /** Sets `group`; 0 where the packet is for us and its source is a host's, or the mark of why not. */
+  /** Sets `group`. Returns 0 if the packet is for us and its source is valid, else the mark of the reason. */
   #addressed(header: IpHeader): Mark {
     const { s0, s1, s2, s3, d0, d1, d2, d3 } = header;
-    // An IPv6 packet with IPv4-mapped addresses would pass for an IPv4 one above (RFC 4942 §2.2).
+    // The layers above would take an IPv6 packet with IPv4-mapped addresses for an IPv4 one (RFC 4942 §2.2).
     if (header.family === 6 && (isV4(s0, s1, s2) || isV4(d0, d1, d2))) return MARTIAN;
     const local = this.#local;
     header.group = false;
@@ -244,13 +244,13 @@ function drop(header: IpHeader, mark: Mark): number {
   return DROP;
 }
 
-/** With CSUM_PARTIAL only the one checksum that the offsets point at is taken care of: it must be the transport's. */
+/** CSUM_PARTIAL covers only the checksum at its offsets, so those must be the transport's. */
 function trusts(packet: Packet, header: IpHeader): boolean {
   if (packet.csum === CSUM_PARTIAL) return packet.o + packet.csumStart === header.o;
   return packet.csum !== CSUM_NONE;
 }
 
-/** Bytes that RFC 7112 wants of the upper-layer header in a first fragment. */
+/** Bytes of the upper-layer header that a first fragment must contain (RFC 7112). */
 function upperMin(upper: number): number {
   if (upper === protocol.TCP) return 20;
   return upper === protocol.UDP || upper === protocol.ICMPV6 ? 8 : 0;

@@ -2,21 +2,21 @@ import { type Address, isLimitedBroadcast } from "./address.ts";
 import type { Prefix } from "./prefix.ts";
 
 /**
- * Which addresses are ours: a few of our own, and perhaps a whole prefix minus the addresses that the kernel (or
- * another host) has in it. Asked for every packet, so the answers allocate nothing.
+ * The addresses of this stack: a few single ones, and optionally a whole prefix without the addresses that the kernel (or
+ * another host) has in it. Used for every packet, so nothing is allocated.
  */
 export class LocalAddresses {
-  /** The first of a family is its default source. */
+  /** The first address of each family is the default source. */
   readonly own: readonly Address[];
   readonly #broadcasts: readonly Address[];
   readonly #owned: Prefix | null;
-  /** Addresses of the owned prefix that are not ours: the kernel's, and the network's own where it is no host's. */
+  /** Addresses of the owned prefix that are not ours: the kernel's, and the network address if no host may have it. */
   readonly #except: readonly Address[];
 
   /**
    * @param own our addresses
-   * @param links the prefixes of our links: they say what is a directed broadcast
-   * @param owned a prefix of which every address that a host may have is ours ("promiscuous"), but for `except`
+   * @param links the prefixes of our links, to recognize directed broadcasts
+   * @param owned a prefix of which all host addresses are ours ("promiscuous"), except those in `except`
    */
   constructor(
     own: readonly Address[],
@@ -31,7 +31,7 @@ export class LocalAddresses {
     this.#except = owned === null || owned.isUsable(owned.network) ? except : [...except, owned.network];
   }
 
-  /** True where the address is ours as a host: never of a broadcast. */
+  /** Whether the address is one of ours. False for broadcasts. */
   owns(a: number, b: number, c: number, d: number): boolean {
     if (isAmong(this.own, a, b, c, d)) return true;
     const owned = this.#owned;
@@ -39,7 +39,7 @@ export class LocalAddresses {
     return !isAmong(this.#except, a, b, c, d) && !this.isBroadcast(a, b, c, d);
   }
 
-  /** True of 255.255.255.255 and of the all-ones address of an IPv4 prefix of ours. */
+  /** Whether the address is 255.255.255.255 or the broadcast address of an IPv4 prefix of ours. */
   isBroadcast(a: number, b: number, c: number, d: number): boolean {
     return isLimitedBroadcast(a, b, c, d) || isAmong(this.#broadcasts, a, b, c, d);
   }

@@ -11,18 +11,18 @@ import * as tcp from "#wire/tcp";
 import * as udp from "#wire/udp";
 import type { IpSend } from "./send.ts";
 
-/** Identification counters; destinations share them by a keyed hash, so nobody can count another's packets. */
+/** Number of identification counters. Destinations share them by a keyed hash, so nobody can count another's packets. */
 const COUNTERS = 1024;
 
-/** Puts IP headers before what the transports made, and sees to the transports' checksums. */
+/** Prepends IP headers to transport segments, and computes the transports' checksums. */
 export class IpOutput {
   readonly #slab: Slab;
   readonly #hash: SipHash;
   readonly #checksumOffload: boolean;
-  /** The next identification of each bucket; seeded when first used. */
+  /** The next identification of each bucket; set to a random value when first used. */
   readonly #identification = new Int32Array(COUNTERS);
   readonly #seeded = new Uint8Array(COUNTERS);
-  /** The pair hashed last, and its bucket: most packets go where the one before went. */
+  /** The last pair of addresses and its bucket, cached: most packets have the same destination as the one before. */
   #lastS3 = 0;
   #lastD0 = 0;
   #lastD1 = 0;
@@ -41,8 +41,8 @@ export class IpOutput {
   }
 
   /**
-   * Makes an IP packet of a transport's: its header begins `packet`'s head, its checksum field is 0, and before the head
-   * there is room for 40 bytes (and HEADROOM for the device). Moves `o` down by the IP header, finishes the checksum or
+   * Makes an IP packet from a transport segment: the transport header begins at `packet.o`, its checksum field is 0, and before
+   * it there is room for 40 bytes (and HEADROOM for the device). Moves `o` down by the IP header, completes the checksum or
    * leaves it to the device (TCP and UDP), and sets `headerLength` of a super-segment.
    */
   prepend(packet: Packet, send: IpSend): void {
@@ -110,14 +110,14 @@ export class IpOutput {
     ipv6.setDestination(v, o, send.d0, send.d1, send.d2, send.d3);
   }
 
-  /** The transport checksum: over all pieces, or only its pseudo-header where the device does the rest. */
+  /** Sets the transport checksum: over all slices, or only over the pseudo-header if the device does the rest. */
   #sum(packet: Packet, send: IpSend, n: number): void {
     const v = this.#slab.view;
     const field = checksumField(send.protocol);
     packet.csum = CSUM_NONE;
     if (field < 0) return;
     let s = send.protocol === protocol.ICMP ? 0 : pseudo(send, n);
-    // What may be cut into fragments is summed before.
+    // A packet that may be fragmented needs its checksum first.
     const offloadable = send.protocol === protocol.TCP || (send.protocol === protocol.UDP && send.dontFragment);
     if (packet.gso !== GSO_NONE || (this.#checksumOffload && offloadable)) {
       v.setUint16(packet.o + field, checksum.fold(s));
@@ -132,7 +132,7 @@ export class IpOutput {
       position += packet.sliceN[i]!;
     }
     const sum = checksum.finish(s);
-    // RFC 768: a computed checksum of zero is sent as ones, since zero says that there is none.
+    // RFC 768: a computed checksum of zero is sent as 0xffff, since zero means "no checksum".
     v.setUint16(packet.o + field, sum === 0 && send.protocol === protocol.UDP ? 0xffff : sum);
   }
 }
@@ -144,7 +144,7 @@ export function pseudo(send: IpSend, n: number): number {
   return checksum.pseudo6(s0, s1, s2, s3, d0, d1, d2, d3, send.protocol, n);
 }
 
-/** Where a transport's checksum lies in its header, or -1. */
+/** The offset of the checksum in a transport's header, or -1. */
 function checksumField(transport: number): number {
   if (transport === protocol.TCP) return tcp.CHECKSUM;
   if (transport === protocol.UDP) return udp.CHECKSUM;

@@ -4,39 +4,39 @@ import * as ipv4 from "#wire/ipv4";
 import * as ipv6 from "#wire/ipv6";
 import { isV4 } from "./address.ts";
 
-/** RFC 1191 §6.3 and RFC 8201 §4: what was learned is forgotten after 10 minutes, and larger packets are tried again. */
+/** RFC 1191 §6.3 and RFC 8201 §4: a learned MTU expires after 10 minutes, and larger packets are tried again. */
 export const PATH_MTU_TIMEOUT = 10 * MINUTE;
 
 /** Linux' net.ipv4.route.min_pmtu: 512 octets of payload and the usual headers. */
 export const PATH_MTU_FLOOR = 552;
 
-/** RFC 1191 §7.1: likely MTUs, for routers that do not say theirs. */
+/** RFC 1191 §7.1: common MTUs, for routers that do not report theirs. */
 const PLATEAUS = [32_000, 17_914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68] as const;
 
 const WAYS = 4;
 
 /**
- * What ICMP has told of paths with an MTU below the link's: a bounded table by destination, a few places per hash; the
- * oldest gives way. An ICMP message can only lower what is known, and for IPv4 not below a floor.
+ * The path MTUs below the link's that ICMP reported: a bounded table by destination, set-associative; the oldest entry of
+ * a set is replaced. An ICMP message can only lower an MTU, and for IPv4 not below a floor.
  */
 export class PathMtu {
   /**
-   * Counts what was learned, about any destination. Who remembers the count that it last looked at knows with one comparison that no
-   * path has changed since.
+   * Counts the changes to all paths. By comparing it with the last count seen, a caller finds out in one step whether any path
+   * has changed.
    */
   version = 0;
-  /** The MTU of the link, and so of every path nothing is known about. */
+  /** The MTU of the link, and the default for all paths. */
   #linkMtu: number;
   readonly #hash: SipHash;
   readonly #sets: number;
-  /** Less is not believed of an IPv4 path. A path that carries less gets packets of this size, which routers may cut. */
+  /** Smaller MTUs are not accepted for an IPv4 path. It then gets packets of this size, without DF, so that routers may fragment them. */
   floor: number;
   /** Four words each. */
   readonly #destination: Int32Array;
-  /** 0: this place is free. */
+  /** 0: the entry is free. */
   readonly #mtu: Int32Array;
   readonly #learned: Float64Array;
-  /** 1: somebody claimed less than the floor. */
+  /** 1: an ICMP error claimed less than the floor. */
   readonly #belowFloor: Uint8Array;
   #size = 0;
 
@@ -57,14 +57,14 @@ export class PathMtu {
     this.version++;
   }
 
-  /** Forgets what was learned. */
+  /** Removes all learned MTUs. */
   clear(): void {
     this.#mtu.fill(0);
     this.#size = 0;
     this.version++;
   }
 
-  /** The largest packet, in bytes, that is thought to reach the destination whole. */
+  /** The known path MTU to the destination, in bytes. */
   get(a: number, b: number, c: number, d: number, now: number): number {
     if (this.#size === 0) return this.#linkMtu;
     const i = this.#find(a, b, c, d);
@@ -75,17 +75,17 @@ export class PathMtu {
     return this.#linkMtu;
   }
 
-  /** Whether the path may carry less than the floor, so that routers must be let cut packets: IPv4 without DF. */
+  /** Whether the path may carry less than the floor, so that packets must be sent without DF (IPv4). */
   isBelowFloor(a: number, b: number, c: number, d: number, now: number): boolean {
-    // Looked up first: what was learned may be forgotten by now.
+    // Look it up first, since the entry may have expired.
     if (this.get(a, b, c, d, now) > this.floor || this.#size === 0) return false;
     const i = this.#find(a, b, c, d);
     return i >= 0 && this.#belowFloor[i] === 1;
   }
 
   /**
-   * Learns from an ICMP "fragmentation needed" or "packet too big" that the caller believes: `mtu` as `claimedMtu` read it.
-   * True where that was news.
+   * Learns the MTU of an ICMP "fragmentation needed" or "packet too big" that the caller has validated; `mtu` is from `claimedMtu`.
+   * Returns whether it changed anything.
    */
   lower(a: number, b: number, c: number, d: number, mtu: number, now: number): boolean {
     const below = isV4(a, b, c) && mtu < this.floor;
@@ -124,7 +124,7 @@ export class PathMtu {
     return -1;
   }
 
-  /** A free place of the destination's set, or the one whose news is oldest. */
+  /** A free entry of the destination's set, or the oldest one. */
   #place(a: number, b: number, c: number, d: number): number {
     const set = this.#set(a, b, c, d);
     let best = set;
@@ -137,8 +137,8 @@ export class PathMtu {
 }
 
 /**
- * The MTU that an ICMP error claims; 0: none that makes sense (RFC 8201 §4: less than 1280 is discarded).
- * @param mtu the next hop's, or 0 where the router did not say (RFC 1191 §5)
+ * The MTU that an ICMP error claims; 0 for an invalid one (RFC 8201 §4: less than 1280 is discarded).
+ * @param mtu the next hop's, or 0 from routers that do not report it (RFC 1191 §5)
  * @param sent bytes of the packet that was too big
  */
 export function claimedMtu(family: 4 | 6, mtu: number, sent: number): number {
@@ -146,7 +146,7 @@ export function claimedMtu(family: 4 | 6, mtu: number, sent: number): number {
   return Math.max(ipv4.MTU_MIN, mtu === 0 ? plateauBelow(sent) : mtu);
 }
 
-/** The greatest plateau below `bytes`. */
+/** The largest plateau below `bytes`. */
 function plateauBelow(bytes: number): number {
   for (const plateau of PLATEAUS) if (plateau < bytes) return plateau;
   return ipv4.MTU_MIN;

@@ -1,6 +1,6 @@
 import { Address, type Family, isV4, parseAddress } from "./address.ts";
 
-/** An address together with how many of its leading bits name the network: `10.0.0.1/24`, `fd00:a::1/64`. Immutable. */
+/** An address with the length of its network prefix: `10.0.0.1/24`, `fd00:a::1/64`. Immutable. */
 export class Prefix {
   /** The address as given, host bits included. */
   readonly address: Address;
@@ -30,7 +30,7 @@ export class Prefix {
     return this.containsWords(address.a, address.b, address.c, address.d);
   }
 
-  /** True where the address lies in the network. An IPv4 address lies in no IPv6 prefix, not even in `::/0`. */
+  /** Whether the address is in the network. An IPv4 address is in no IPv6 prefix, not even in `::/0`. */
   containsWords(a: number, b: number, c: number, d: number): boolean {
     const own = this.address;
     return (
@@ -42,7 +42,7 @@ export class Prefix {
     );
   }
 
-  /** True where the two have an address in common. */
+  /** Whether the two have an address in common. */
   overlaps(other: Prefix): boolean {
     return this.contains(other.network) || other.contains(this.network);
   }
@@ -69,7 +69,7 @@ export class Prefix {
     return new Address(a | ~this.#m0, b | ~this.#m1, c | ~this.#m2, d | ~this.#m3);
   }
 
-  /** Network plus `offset` (0..2^31-1), or null where that lies outside the prefix. */
+  /** Network plus `offset` (0..2^31-1), or null if that is outside the prefix. */
   hostAt(offset: number): Address | null {
     const { a, b, c, d } = this.network;
     const host = new Address(a, b, c, d + offset);
@@ -77,7 +77,7 @@ export class Prefix {
     return (host.d >>> 0) - (d >>> 0) === offset && this.contains(host) ? host : null;
   }
 
-  /** True where a host may have the address: not the network's own (the subnet-router anycast of IPv6), not the broadcast. */
+  /** Whether a host may have the address: it is not the network address (in IPv6 the subnet-router anycast) or the broadcast. */
   isUsable(address: Address): boolean {
     if (!this.contains(address)) return false;
     if (this.bits >= (this.family === 4 ? 31 : 127)) return true;
@@ -91,8 +91,8 @@ export class Prefix {
   }
 
   /**
-   * Another host of the prefix than `address`: network plus `offset` where a host may have that, else the highest address
-   * that one may have. For prefixes with room for two.
+   * A host address of the prefix other than `address`: network plus `offset` if a host may have that, else the highest host
+   * address. For prefixes with at least two host addresses.
    */
   neighbour(offset: number): Address {
     const wanted = this.hostAt(offset);
@@ -120,7 +120,7 @@ export interface PrefixProblem {
   readonly hint: string;
 }
 
-/** Reads `ADDRESS/BITS`, as strictly as `parseAddress`; else the reason in words. */
+/** Parses `ADDRESS/BITS`, as strictly as `parseAddress`; else returns the reason for people. */
 export function parsePrefix(text: string): Prefix | PrefixProblem {
   const slash = text.indexOf("/");
   const addressText = slash < 0 ? text : text.slice(0, slash);
@@ -150,14 +150,14 @@ export function parsePrefix(text: string): Prefix | PrefixProblem {
   return new Prefix(address, bits);
 }
 
-/** @param length "/24", or "" where there was none. */
+/** @param length "/24", or "" if it was missing */
 function prefixHint(addressText: string, length: string): string {
   const address = parseAddress(addressHint(addressText));
   if (address === null) return "an address and its prefix length, such as 10.0.0.1/24 or fd00:a::1/64";
   return `${address}${length || (address.family === 4 ? "/24" : "/64")}`;
 }
 
-/** What keeps a text from being an address, after the text itself: `has a leading zero …`. */
+/** Why a text is not an address, as the end of a sentence: `has a number with a leading zero …`. */
 export function addressReason(text: string): string {
   if (text.includes("%")) return "names a zone (the part after %), which has no meaning here";
   if (/(^|\.)0[0-9]/.test(text) && /^[0-9.]+$/.test(text)) {
@@ -168,7 +168,7 @@ export function addressReason(text: string): string {
   return "is not an IPv4 or IPv6 address";
 }
 
-/** What to type instead of a text that is no address. */
+/** What to type instead of a text that is not an address. */
 export function addressHint(text: string): string {
   if (text.includes("%")) return text.slice(0, text.indexOf("%"));
   if (/^[0-9]+(\.[0-9]+){3}$/.test(text)) {

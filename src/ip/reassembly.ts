@@ -1,10 +1,10 @@
 /**
  * Reassembly of IPv4 and IPv6 fragments (RFC 791 §3.2, RFC 1122 §3.3.2, RFC 8200 §4.5), bounded in datagrams, pages and
- * fragments. The fragments' payload lies in pages of the slab until the datagram is whole; then it is laid out
- * contiguous, behind its first fragment's header, in a region of its own.
+ * fragments. The fragments' payload is kept in pages of the slab until the datagram is complete; then it is copied
+ * into one region, after the first fragment's header.
  *
- * A fragment that overlaps another ends the datagram, and every further fragment of it is dropped until its time has run
- * out (RFC 5722; for IPv4 too, where nobody honest sends such). An exact duplicate changes nothing.
+ * A fragment that overlaps another discards the datagram, and its further fragments are dropped until its timeout (RFC 5722;
+ * also for IPv4, where only attackers send such fragments). An exact duplicate changes nothing.
  */
 import type { Counters } from "#base/counters";
 import { type Mark, mark } from "#base/mark";
@@ -18,20 +18,20 @@ import type { IpHeader } from "./header.ts";
 
 /** RFC 8200 §4.5: 60 s after the first-arriving fragment. RFC 1122 §3.3.2 wants a fixed value of 60 to 120 s. */
 export const REASSEMBLY_TIMEOUT = 60 * SECOND;
-/** Bytes of header kept per datagram: any IPv4 header, and more extension headers than honest packets have. */
+/** Bytes of header kept per datagram: enough for any IPv4 header and for all usual extension headers. */
 export const HEADER_ROOM = 512;
-/** Of a datagram that ran out of time, the ICMP error quotes no more than fits into 1280 bytes. */
+/** Limit of the quote in the ICMP error about a timeout: it must fit into 1280 bytes. */
 const QUOTE_MAX = 1280;
 const PAGES_EACH = (PACKET_MAX + PAGE_MASK) >> PAGE_SHIFT;
-/** Words of a key: source, destination, identification, protocol (IPv6: -1, RFC 8200 leaves it out). */
+/** Words of a key: source, destination, identification, protocol (IPv6: -1, RFC 8200 does not use it). */
 const KEY = 10;
 
 export interface ReassemblyLimits {
-  /** Datagrams under way at once; the oldest gives way to a new one. */
+  /** Limit of incomplete datagrams; a new one replaces the oldest. */
   readonly datagrams: number;
-  /** Pages of the slab that all of them may hold. */
+  /** Limit of slab pages for all of them. */
   readonly pages: number;
-  /** Fragments of one datagram; 65,535 bytes at an MTU of 576 are 119. */
+  /** Limit of fragments per datagram; 65,535 bytes at an MTU of 576 need 119. */
   readonly fragments: number;
 }
 
@@ -49,10 +49,10 @@ export const EVICTED = mark("ip.fragment-evicted", "incomplete datagram discarde
 export const EXPIRED = mark("ip.fragment-expired", "datagram still incomplete after 60 s");
 export const ECN_MIXED = mark("ip.fragment-ecn", "fragments mix CE and not-ECT (RFC 3168 §5.3)");
 
-/** What `add` did. */
-/** Kept, or a duplicate (`mark` tells): wait for the others. */
+/** Results of `add`. */
+/** Kept, or a duplicate (see `mark`). More fragments are missing. */
 export const KEPT = 0;
-/** The datagram is whole: `n` bytes at `o`, header first. */
+/** The datagram is complete: `n` bytes at `o`, header first. */
 export const WHOLE = 1;
 /** Dropped for the reason in `mark`. */
 export const REFUSED = 2;
@@ -61,26 +61,26 @@ export class Reassembly {
   /** The packet that `add` completed, or the one that `advance` gave up. Valid until the next call. */
   o = 0;
   n = 0;
-  /** Why the last fragment was refused. */
+  /** Why the last fragment was dropped. */
   mark: Mark = 0;
 
   readonly #slab: Slab;
   readonly #counters: Counters;
   readonly #limits: ReassemblyLimits;
-  /** Where the headers of unfinished datagrams lie, HEADER_ROOM each. */
+  /** Region for the headers of incomplete datagrams, HEADER_ROOM each. */
   readonly #headers: number;
-  /** Where the payload of a whole datagram begins; its header ends here. */
+  /** The offset of a complete datagram's payload; its header ends here. */
   readonly #payload: number;
   #count = 0;
   #pages = 0;
 
   readonly #key: Int32Array;
-  /** NEVER: this place is free. */
+  /** NEVER: the entry is free. */
   readonly #deadline: Float64Array;
-  /** Payload bytes of the whole datagram; -1: not known yet; -2: given up. */
+  /** Payload bytes of the whole datagram; -1: not known yet; -2: discarded. */
   readonly #total: Int32Array;
   readonly #received: Int32Array;
-  /** Header bytes of the first fragment; 0: it has not come. */
+  /** Header bytes of the first fragment; 0: it has not arrived. */
   readonly #headerN: Int32Array;
   readonly #nextHeaderAt: Int32Array;
   readonly #firstN: Int32Array;
@@ -113,12 +113,12 @@ export class Reassembly {
     this.#to = new Int32Array(count * limits.fragments);
   }
 
-  /** Datagrams under way, those given up included. */
+  /** Number of incomplete datagrams, including discarded ones. */
   get datagrams(): number {
     return this.#count;
   }
 
-  /** Pages held. */
+  /** Number of pages held. */
   get pages(): number {
     return this.#pages;
   }
@@ -149,7 +149,7 @@ export class Reassembly {
     return this.#received[i] === this.#total[i] ? this.#finish(i, header.family) : KEPT;
   }
 
-  /** When the oldest datagram runs out of time, or NEVER. */
+  /** When the oldest datagram times out, or NEVER. */
   nextDeadline(): number {
     if (this.#count === 0) return NEVER;
     let next = NEVER;
@@ -158,8 +158,8 @@ export class Reassembly {
   }
 
   /**
-   * Gives up one datagram whose time has run out. True: its first fragment had come and is (its beginning) at `o`, `n`, as
-   * it arrived, for the ICMP time exceeded that is due. Call again until `nextDeadline()` lies in the future.
+   * Gives up one datagram that has timed out. True if its first fragment had arrived: its beginning is at `o`, `n`, as it
+   * arrived, for the ICMP time exceeded error. Call again until `nextDeadline()` is in the future.
    */
   advance(now: number): boolean {
     for (let i = 0; i < this.#deadline.length; i++) {
@@ -226,7 +226,7 @@ export class Reassembly {
     return i;
   }
 
-  /** Where [from, to) belongs among the ranges; -1 with the reason in `mark` where it cannot be taken. */
+  /** The index at which to insert [from, to) into the ranges; -1 with the reason in `mark` if it is refused. */
   #place(i: number, from: number, to: number): number {
     const base = i * this.#limits.fragments;
     const count = this.#fragments[i]!;
@@ -252,7 +252,7 @@ export class Reassembly {
     this.#received[i]! += to - from;
   }
 
-  /** Learns the end from the last fragment; the mark of a contradiction, or 0. */
+  /** Sets the datagram's length from the last fragment; returns the mark of a contradiction, or 0. */
   #checkEnd(i: number, to: number, more: boolean): Mark {
     const total = this.#total[i]!;
     const count = this.#fragments[i]!;
@@ -263,7 +263,7 @@ export class Reassembly {
     return 0;
   }
 
-  /** Copies a fragment's payload into the datagram's pages; false where one could not be had. */
+  /** Copies a fragment's payload into the datagram's pages; false if no page is free. */
   #store(i: number, o: number, from: number, to: number): boolean {
     const pages = i * PAGES_EACH;
     for (let p = from >> PAGE_SHIFT; p <= (to - 1) >> PAGE_SHIFT; p++) {
@@ -294,7 +294,7 @@ export class Reassembly {
     this.#firstN[i] = header.n;
   }
 
-  /** Puts header and the first `n` bytes of payload behind one another. */
+  /** Joins the header and the first `n` bytes of payload. */
   #layOut(i: number, headerN: number, n: number): void {
     const u8 = this.#slab.u8;
     const header = this.#headers + i * HEADER_ROOM;
@@ -307,13 +307,13 @@ export class Reassembly {
     }
   }
 
-  /** Makes the packet that the sender had before it, or a router, cut it. */
+  /** Restores the packet as it was before it was fragmented. */
   #finish(i: number, family: 4 | 6): number {
     const v = this.#slab.view;
     const total = this.#total[i]!;
     const ecn = this.#ecn[i]!;
     const congested = (ecn & 8) !== 0;
-    // RFC 3168 §5.3: CE stays CE, but not beside a fragment whose sender does not speak ECN.
+    // RFC 3168 §5.3: CE on any fragment gives CE, but a mix of CE and not-ECT is dropped.
     if (congested && (ecn & 1) !== 0) return this.#abandon(i, ECN_MIXED);
     const kept = this.#headerN[i]!;
     const headerN = family === 4 ? kept : kept - FRAGMENT_HEADER;
@@ -327,14 +327,14 @@ export class Reassembly {
     } else {
       ipv6.setPayloadLength(v, this.o, this.n - ipv6.HEADER);
       if (congested) ipv6.setTrafficClass(v, this.o, ipv6.trafficClass(v, this.o) | 3);
-      // The fragment header, left out, says what really follows.
+      // The removed fragment header names the next header.
       v.setUint8(this.o + this.#nextHeaderAt[i]!, v.getUint8(this.#headers + i * HEADER_ROOM + headerN));
     }
     this.#release(i);
     return WHOLE;
   }
 
-  /** Gives the oldest datagram's place away; false where there is no other than `except` with something to give. */
+  /** Discards the oldest datagram other than `except`; false if there is none that holds pages. */
   #evict(except: number): boolean {
     let oldest = -1;
     for (let i = 0; i < this.#deadline.length; i++) {
@@ -347,7 +347,7 @@ export class Reassembly {
     return true;
   }
 
-  /** Frees the pages, and keeps the key so that the datagram's other fragments are dropped as well. */
+  /** Frees the pages, but keeps the key, so that the datagram's other fragments are dropped. */
   #abandon(i: number, mark: Mark): number {
     this.#freePages(i);
     this.#total[i] = -2;

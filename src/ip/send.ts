@@ -1,9 +1,9 @@
 import { isV4 } from "./address.ts";
 
-/** RFC 1122 §3.2.1.7 wants it configurable; IANA recommends 64. */
+/** The default TTL. RFC 1122 §3.2.1.7: it must be configurable; IANA recommends 64. */
 export const DEFAULT_TTL = 64;
 
-/** What IP is told about a packet to send: one reused register. Addresses are words as in `Address`, of one family. */
+/** Parameters of a packet to send: one reused register. Addresses are words as in `Address`, of one family. */
 export class IpSend {
   s0 = 0;
   s1 = 0;
@@ -18,7 +18,7 @@ export class IpSend {
   ttl = DEFAULT_TTL;
   /** DSCP and ECN. */
   tos = 0;
-  /** IPv4: routers may not cut it. (IPv6's never may.) */
+  /** IPv4's DF: routers must not fragment the packet. (IPv6 routers never do.) */
   dontFragment = true;
   /** IPv6: 20 bits, 0 for none. */
   flowLabel = 0;

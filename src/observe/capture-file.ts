@@ -5,7 +5,7 @@ import { type OutputError, OutputFile, type OutputOptions } from "./output-file.
 import type { Units } from "./output-stream.ts";
 import * as pcapng from "./pcapng.ts";
 
-/** The longest cause that is kept, in bytes, and with it the room of a block. */
+/** The longest cause in bytes; it sets the size of a block. */
 const COMMENT_MAX = 512;
 const BLOCK_MAX = pcapng.PACKET_LEAD + PACKET_MAX + 3 + pcapng.PACKET_TAIL + 4 + COMMENT_MAX;
 const encoder = new TextEncoder();
@@ -13,11 +13,11 @@ const encoder = new TextEncoder();
 export interface CaptureOptions extends OutputOptions {
   /** The interface's name in the file. */
   readonly name: string;
-  /** Bytes kept of each packet, from the IP header on. Default: all. */
+  /** How many bytes to keep of each packet, from the IP header on. Default: all. */
   readonly snapLength?: number;
-  /** µs since 1970 when the driver's clock shows 0. Default: that of the system's monotonic clock. */
+  /** µs since 1970 at time 0 of the driver's clock. Default: that of the system's monotonic clock. */
   readonly epoch?: number;
-  /** Whether each packet says why it was sent, in words. Default true. */
+  /** Whether each packet gets a comment with why it was sent. Default true. */
   readonly comments?: boolean;
 }
 
@@ -27,11 +27,11 @@ const BLOCKS: Units = {
 };
 
 /**
- * A pcapng file that packets are copied into, for Wireshark: one interface, stamps in nanoseconds, which way each packet
- * went, and why it was sent. A packet that a slow reader leaves no room for is left out and counted: the stack never waits.
+ * A pcapng file for Wireshark: one interface, timestamps in nanoseconds, the direction of each packet, and why it was sent.
+ * The stack never waits: if a slow reader leaves no room, packets are omitted and counted.
  */
 export class CaptureFile implements CaptureSink {
-  /** Packets in the file; those that a slow reader left no room for; and those after the file took no more. */
+  /** Packets in the file; packets omitted because of a slow reader; packets after writing failed. */
   packets = 0;
   dropped = 0;
   missed = 0;
@@ -42,13 +42,13 @@ export class CaptureFile implements CaptureSink {
   readonly #commented: boolean;
   /** By mark: its meaning in UTF-8. */
   readonly #comments: Uint8Array[] = [];
-  /** The packet that is being copied. */
+  /** The cause of the packet being copied. */
   #kept = 0;
   #direction = 0;
   #cause: Mark = 0;
   #closed: Promise<void> | undefined;
 
-  /** @throws OutputError where the file cannot be made. */
+  /** @throws OutputError if the file cannot be made */
   constructor(options: CaptureOptions) {
     this.#file = new OutputFile("the capture", BLOCKS, options);
     this.#name = options.name;
@@ -58,7 +58,7 @@ export class CaptureFile implements CaptureSink {
     this.#begin();
   }
 
-  /** The buffer of the packet that `begin` made room for. */
+  /** The buffer for the packet, after `begin`. */
   get u8(): Uint8Array {
     return this.#file.u8;
   }
@@ -86,12 +86,12 @@ export class CaptureFile implements CaptureSink {
     this.packets++;
   }
 
-  /** False once the file took no more: what came later is missing. */
+  /** False after writing failed: later packets are missing. */
   get isOpen(): boolean {
     return this.#file.isOpen;
   }
 
-  /** Why the file took no more; null: it took all. */
+  /** Why writing failed; null if it did not. */
   get error(): OutputError | null {
     return this.#file.error;
   }
@@ -101,17 +101,17 @@ export class CaptureFile implements CaptureSink {
     this.#file.flush();
   }
 
-  /** Waits until everything so far is written, but not for ever. */
+  /** Waits until everything so far is written, with a time limit. */
   drain(): Promise<void> {
     return this.#file.drain();
   }
 
-  /** Begins the file anew under its name: a log rotator has moved the old one away. Throws OutputError; then the old one goes on. */
+  /** Makes a new file under the same name, after a log rotator has moved the old one away. Throws OutputError; then the old one stays in use. */
   reopen(): void {
     if (this.#file.reopen()) this.#begin();
   }
 
-  /** Writes what is left, for so long at most if its reader is slow, and completes the file; then the counts are final. */
+  /** Writes the rest, with a time limit for a slow reader, and closes the file. Then the counts are final. */
   close(limitMs?: number): Promise<void> {
     return (this.#closed ??= this.#close(limitMs));
   }

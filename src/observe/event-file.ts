@@ -7,7 +7,7 @@ const LINE_MAX = 4_096;
 const NEWLINE = 0x0a;
 const encoder = new TextEncoder();
 
-/** Lines. Those that are no events begin with their kind: the head, and gaps. */
+/** Lines. Those other than events (the header and gaps) begin with their kind. */
 const LINES: Units = {
   endOf: ({ u8 }, o) => u8.indexOf(NEWLINE, o) + 1,
   isCounted: ({ u8 }, o) => !NO_EVENTS.some((kind) => kind.every((byte, i) => u8[o + i] === byte)),
@@ -17,11 +17,10 @@ const NO_EVENTS: readonly (readonly number[])[] = ['{"schema":', '{"missing":'].
 ]);
 
 /**
- * An event file: NDJSON, a line that names the schema, then one event per line in the order in which they happened. Pictures
- * and reports are made from it.
+ * An event file: NDJSON, a line that names the schema, then one event per line in the order in which they happened.
  */
 export class EventFile {
-  /** Events in the file; those that the ring or a slow reader left no room for; and those after the file took no more. */
+  /** Events in the file; events omitted because the ring was full or the reader slow; events after writing failed. */
   events = 0;
   lost = 0;
   missed = 0;
@@ -29,13 +28,13 @@ export class EventFile {
   readonly #header: string;
   readonly #start: number;
   #overflow = 0;
-  /** Events that were left out since the last line. */
+  /** Events omitted since the last line. */
   #gap = 0;
   #closed: Promise<void> | undefined;
 
   /**
-   * @param about what else the first line says: who, when, with which options.
-   * @param start what the stack's clock showed at `t` 0, µs. @throws OutputError
+   * @param about further fields of the first line: who, when, with which options
+   * @param start the stack's time at `t` 0, µs. @throws OutputError
    */
   constructor(options: OutputOptions, about: Readonly<Record<string, unknown>> = {}, start = 0) {
     this.#file = new OutputFile("the event file", LINES, options);
@@ -44,12 +43,12 @@ export class EventFile {
     this.#put(this.#header);
   }
 
-  /** Why the file took no more; null: it took all. */
+  /** Why writing failed; null if it did not. */
   get error(): OutputError | null {
     return this.#file.error;
   }
 
-  /** Everything that was recorded since the ring was last drained. */
+  /** Writes everything recorded since the ring was last drained. */
   read(trace: Trace): void {
     for (let i = 0; i < trace.size; i++) this.#event(trace, i);
     const overwritten = trace.lost - this.#overflow;
@@ -63,17 +62,17 @@ export class EventFile {
     this.#file.flush();
   }
 
-  /** Waits until everything so far is written, but not for ever. */
+  /** Waits until everything so far is written, with a time limit. */
   drain(): Promise<void> {
     return this.#file.drain();
   }
 
-  /** Begins the file anew under its name. Throws OutputError where it cannot be made; then the old one goes on. */
+  /** Makes a new file under the same name. Throws OutputError if that fails; then the old one stays in use. */
   reopen(): void {
     if (this.#file.reopen()) this.#put(this.#header);
   }
 
-  /** Writes what is left; then the counts are final. */
+  /** Writes the rest and closes the file. Then the counts are final. */
   close(): Promise<void> {
     return (this.#closed ??= this.#close());
   }
@@ -101,7 +100,7 @@ export class EventFile {
     }
   }
 
-  /** Where events are missing the file says so, as soon as there is room for that. */
+  /** Writes a line about missing events as soon as there is room for it. */
   #tellGap(): boolean {
     if (!this.#put(JSON.stringify({ missing: this.#gap, event: "gap" }))) return false;
     this.#gap = 0;

@@ -1,6 +1,6 @@
 /**
- * The stack's trace as events: one object per record, with names instead of numbers. Everything that tells of a connection
- * afterwards (event file, report, words) begins here.
+ * The stack's trace as events: one object per record, with names instead of numbers. Event files and explanations are made
+ * from these.
  */
 import { markName } from "#base/mark";
 import { EV_CWND, EV_DROP, EV_LOST, EV_RTT, EV_RX, EV_STATE, EV_TIMER, EV_TX, type Trace } from "#base/trace";
@@ -8,13 +8,13 @@ import { type StateName, stateName } from "#tcp/words/state";
 import { TIMER_NAMES } from "#tcp/words/tcb";
 import { flagNames } from "#wire/tcp-flags";
 
-/** What every event has. Sequence numbers are relative to the ISN; octets, µs and counts. */
+/** Fields of every event. Sequence numbers are relative to the ISN; octets, µs and counts. */
 interface Common {
   /** µs of the stack's clock. */
   readonly time: number;
-  /** `Socket.id`, or -1: of no connection. Numbers are used again after a connection's end. */
+  /** `Socket.id`; -1: no connection. Numbers are reused after a connection's end. */
   readonly connection: number;
-  /** The rule that caused it ("tcp.tx.rto"), or "none"; `markMeaning` has it in words. */
+  /** The mark of the rule that caused it ("tcp.tx.rto"), or "none". `markMeaning` explains it. */
   readonly cause: string;
 }
 
@@ -79,18 +79,18 @@ export function* eventsOf(trace: Trace): Generator<TraceEvent, void, void> {
   for (let i = 0; i < trace.size; i++) yield eventOf(trace, i);
 }
 
-/** What every stream of events is called, as NDJSON: the event file of this folder, and what commands say with --json. */
+/** The schema of all streams of events as NDJSON: event files, and the output of commands with --json. */
 export const EVENT_SCHEMA = "tcpnet.event/1";
 
 /**
  * One line of NDJSON, without its end: `t` in seconds, the event's name, its fields. The same run gives the same lines.
- * @param start what the stack's clock showed at `t` 0, µs.
+ * @param start the stack's time at `t` 0, µs
  */
 export function jsonLine({ time, event, ...fields }: TraceEvent, start = 0): string {
   return JSON.stringify({ t: Math.round(time - start) / 1e6, event, ...fields });
 }
 
-/** What happened, without when and to whom: `tx seq=1 length=1448 flags=ACK,PSH resent=false (tcp.tx.data)`. */
+/** The event without its time and connection: `tx seq=1 length=1448 flags=ACK,PSH resent=false (tcp.tx.data)`. */
 export function eventText({ time: _, connection: __, cause, event, ...fields }: TraceEvent): string {
   const told = Object.entries(fields).map(([key, value]) => `${key}=${value}`);
   return [event, ...told, ...(cause === "none" ? [] : [`(${cause})`])].join(" ");

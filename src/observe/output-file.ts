@@ -1,15 +1,15 @@
 import { fstatSync, openSync } from "node:fs";
 import { OutputStream, type Units } from "./output-stream.ts";
 
-/** How long the end waits for a slow reader, ms. */
+/** Time limit for a slow reader at the end, ms. */
 const DRAIN_MS = 5_000;
 const STDOUT = 1;
 
-/** What we record cannot be written. The message says what failed and why; EPIPE: whoever was reading has gone. */
+/** A capture or event file cannot be written. The message says what failed and why. EPIPE: the reader has gone. */
 export class OutputError extends Error {
   override readonly name = "OutputError";
   readonly code: string;
-  /** Why, without what it was: "the disk is full (ENOSPC)". */
+  /** The reason alone: "the disk is full (ENOSPC)". */
   readonly reason: string;
 
   constructor(code: string, what: string, message = code) {
@@ -22,33 +22,33 @@ export class OutputError extends Error {
 }
 
 export interface OutputOptions {
-  /** A file, which is overwritten, or "-": standard output. */
+  /** The path of a file, which is overwritten, or "-" for standard output. */
   readonly path: string;
-  /** How the file is opened for writing, and emptied. Default: open(2). */
+  /** Opens the file for writing and empties it. Default: open(2). */
   readonly open?: ((path: string) => number) | undefined;
-  /** Called once, when the file takes no more: recording ends, the program goes on. */
+  /** Called once when writing fails. Recording ends, the program goes on. */
   readonly onEnd?: ((error: OutputError) => void) | undefined;
 }
 
 /**
- * A file of whole units (blocks, lines) under a name, or standard output. The stack never waits for it: what a slow reader or a
- * slow disk leaves no room for is left out by the caller, and counted.
+ * A file of whole units (blocks, lines), or standard output. The stack never waits for it: if a slow reader or disk leaves no
+ * room, the caller omits units and counts them.
  */
 export class OutputFile {
-  /** Why the file took no more. Null: it did not fail. */
+  /** Why writing failed; null if it did not. */
   error: OutputError | null = null;
   readonly #what: string;
   readonly #units: Units;
   readonly #options: OutputOptions;
   #stream: OutputStream;
-  /** On a disk: to open a pipe may take until it has a reader. */
+  /** Whether it is a file on a disk. Opening a pipe may block until it has a reader. */
   #isFile = false;
-  /** Files that were moved away: the rest of them is still written. */
+  /** Files that were moved away and are still being written. */
   readonly #moved: OutputStream[] = [];
-  /** How long `drain` and `close` may still wait, ms. */
+  /** Remaining time limit of `drain` and `close`, ms. */
   #patienceMs = DRAIN_MS;
 
-  /** @param what "the capture". @throws OutputError where the file cannot be made. */
+  /** @param what "the capture". @throws OutputError if the file cannot be made */
   constructor(what: string, units: Units, options: OutputOptions) {
     this.#what = what;
     this.#units = units;
@@ -60,7 +60,7 @@ export class OutputFile {
     return this.#stream.isOpen;
   }
 
-  /** Where units are put, from `end` on. It may be another buffer after `room`. */
+  /** The buffer for units, written from `end` on. `room` may replace it. */
   get u8(): Uint8Array {
     return this.#stream.u8;
   }
@@ -73,17 +73,17 @@ export class OutputFile {
     return this.#stream.end;
   }
 
-  /** Units that were put and are in no file: a write failed, or the reader was too slow at the end. */
+  /** Units that were put but not written: a write failed, or the reader was too slow at the end. */
   get lost(): number {
     return this.#moved.reduce((sum, { lost }) => sum + lost, this.#stream.lost);
   }
 
-  /** Whether `n` bytes fit behind `end`. */
+  /** Whether `n` bytes fit after `end`. */
   room(n: number): boolean {
     return this.#stream.room(n);
   }
 
-  /** A unit has been put into the buffer; the next one begins at `end`. */
+  /** Adds the unit in the buffer; the next one begins at `end`. */
   commit(end: number): void {
     this.#stream.commit(end);
   }
@@ -94,8 +94,8 @@ export class OutputFile {
   }
 
   /**
-   * Makes the file anew under its name, since a log rotator has moved the old one away: what was put before is still written to that one.
-   * False where it is not a file on a disk, or ended. Throws OutputError where the file cannot be made: then the old one goes on.
+   * Makes a new file under the same name, after a log rotator has moved the old one away. Earlier units are still written to the old one.
+   * False if it is not a file on a disk, or has ended. Throws OutputError if the file cannot be made; then the old one stays in use.
    */
   reopen(): boolean {
     if (!this.isOpen || !this.#isFile) return false;
@@ -106,14 +106,14 @@ export class OutputFile {
     return true;
   }
 
-  /** Waits until everything so far is written. All waits together are no longer than a slow reader is given at the end. */
+  /** Waits until everything so far is written. All waits share one time limit. */
   async drain(): Promise<void> {
     const began = performance.now();
     await this.#stream.drain(this.#patienceMs);
     this.#patienceMs = Math.max(0, this.#patienceMs - (performance.now() - began));
   }
 
-  /** Writes what is left, for as long as a reader may take, and completes the file; then `lost` is final. */
+  /** Writes the rest, within the time limit, and closes the file. Then `lost` is final. */
   async close(limitMs: number = this.#patienceMs): Promise<void> {
     await Promise.all([...this.#moved, this.#stream].map((stream) => stream.close(limitMs)));
   }

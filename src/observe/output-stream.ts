@@ -3,20 +3,20 @@ import { Writer } from "./writer.ts";
 
 /** Bytes of each of the two buffers: one is filled while the other is written. */
 const BUFFER = 4 << 20;
-/** Bytes that are worth a write of their own. */
+/** Bytes after which a write begins. */
 const ENOUGH = 256 << 10;
-/** ms until what was put is written although it is not enough: someone may be watching. */
+/** ms after which fewer bytes are written, too: somebody may be watching. */
 const FLUSH_AFTER = 100;
 
-/** What is known of the units (blocks, lines) that are put. */
+/** The format of the units (blocks, lines). */
 export interface Units {
-  /** Where the unit that begins at `o` ends. */
+  /** The end of the unit that begins at `o`. */
   endOf(batch: Batch, o: number): number;
-  /** Whether it is one of those that are counted: a packet, and not the head of the file. */
+  /** Whether the unit is counted: a packet is, the file's header is not. */
   isCounted(batch: Batch, o: number): boolean;
 }
 
-/** Whole units, one behind the other. */
+/** A buffer of consecutive whole units. */
 export class Batch {
   readonly u8: Uint8Array = new Uint8Array(BUFFER);
   readonly view: DataView = new DataView(this.u8.buffer);
@@ -24,11 +24,11 @@ export class Batch {
 }
 
 /**
- * Units on their way into an open descriptor. Nobody waits for it: of two buffers one is filled while the other is written, and
- * what finds no room is for the caller to leave out. When a write fails the file is cut back to its last whole unit.
+ * Writes units to an open descriptor without blocking: of two buffers one is filled while the other is written. If both are full,
+ * the caller must omit units. If a write fails, the file is truncated to its last whole unit.
  */
 export class OutputStream {
-  /** Units that were put and not written: a write failed, or the reader was too slow at the end. */
+  /** Units that were put but not written: a write failed, or the reader was too slow at the end. */
   lost = 0;
   readonly #fd: number;
   readonly #owned: boolean;
@@ -38,16 +38,16 @@ export class OutputStream {
   #filling = new Batch();
   #writing = new Batch();
   #isOpen = true;
-  /** Bytes in the file before those of `#writing`. */
+  /** Bytes in the file before those in `#writing`. */
   #written = 0;
   #timer: NodeJS.Timeout | undefined;
-  /** Ends the wait of `drain`. */
+  /** Resolves the promise of `drain`. */
   #drained: (() => void) | null = null;
   #closing: Promise<void> | undefined;
 
   /**
-   * @param owned whether the descriptor is closed at the end.
-   * @param onError called once, with the error's code, when the file takes no more.
+   * @param owned whether to close the descriptor at the end
+   * @param onError called once with the error's code when writing fails
    */
   constructor(fd: number, owned: boolean, units: Units, onError: (code: string) => void) {
     this.#fd = fd;
@@ -61,7 +61,7 @@ export class OutputStream {
     return this.#isOpen;
   }
 
-  /** Where units are put, from `end` on. It may be another buffer after `room`. */
+  /** The buffer for units, written from `end` on. `room` may replace it. */
   get u8(): Uint8Array {
     return this.#filling.u8;
   }
@@ -74,7 +74,7 @@ export class OutputStream {
     return this.#filling.end;
   }
 
-  /** Whether `n` bytes fit behind `end`. */
+  /** Whether `n` bytes fit after `end`. */
   room(n: number): boolean {
     if (!this.#isOpen) return false;
     if (this.#filling.end + n <= BUFFER) return true;
@@ -83,14 +83,14 @@ export class OutputStream {
     return this.#isOpen && this.#filling.end + n <= BUFFER;
   }
 
-  /** A unit has been put into the buffer; the next one begins at `end`. */
+  /** Adds the unit in the buffer; the next one begins at `end`. */
   commit(end: number): void {
     this.#filling.end = end;
     if (end >= ENOUGH && !this.#writer.busy) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), FLUSH_AFTER).unref();
   }
 
-  /** Begins to write everything so far; where a write is under way, this one follows it. */
+  /** Begins to write everything so far, after the current write if there is one. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -103,7 +103,7 @@ export class OutputStream {
     this.#writer.write(this.#writing.u8.subarray(0, this.#writing.end), (code) => this.#wrote(code));
   }
 
-  /** Writes everything so far, but waits no longer than this for a slow reader. */
+  /** Writes everything so far, with a time limit for a slow reader. */
   drain(limitMs: number): Promise<void> {
     return new Promise((resolve) => {
       const limit = setTimeout(() => this.#drained?.(), limitMs);
@@ -119,7 +119,7 @@ export class OutputStream {
     });
   }
 
-  /** The same, then the end: what a slow reader has not taken by then is lost. */
+  /** The same, then closes: units that a slow reader has not read by then are lost. */
   close(limitMs: number): Promise<void> {
     return (this.#closing ??= this.#close(limitMs));
   }
@@ -135,7 +135,7 @@ export class OutputStream {
     if (code === "") {
       this.#written += this.#writing.end;
       this.#writing.end = 0;
-      // What came meanwhile follows at once where it is enough, or where somebody waits for the end.
+      // Units put meanwhile are written at once if there are enough of them, or if `drain` or `close` is waiting.
       if (this.#drained !== null || this.#filling.end >= ENOUGH) this.flush();
       return;
     }
@@ -146,7 +146,7 @@ export class OutputStream {
     this.#drained?.();
   }
 
-  /** Counts what will not be written. Answers how many bytes of the batch under way are whole units in the file. */
+  /** Counts the units that will not be written. Returns how many bytes of the current batch are whole units in the file. */
   #abandon(): number {
     const [writing, taken] = [this.#writing, this.#writer.taken];
     let whole = 0;
@@ -165,13 +165,13 @@ export class OutputStream {
     return n;
   }
 
-  /** Half a unit at the end would make the file unreadable from there on. */
+  /** Truncates the file to whole units: readers cannot parse a partial one. */
   #cutBack(length: number): void {
     if (!this.#owned) return;
     try {
       ftruncateSync(this.#fd, length);
     } catch {
-      // Not a file that has an end, such as a pipe.
+      // Not a regular file, such as a pipe.
     }
   }
 

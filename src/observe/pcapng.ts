@@ -1,6 +1,6 @@
 /**
  * Blocks of a pcapng file (draft-ietf-opsawg-pcapng), in little-endian order: a file may have either order, but dumpcap, which
- * feeds Wireshark from a pipe, reads only that of its own machine. Each function writes one block at `o` and returns where it ends.
+ * feeds Wireshark from a pipe, reads only its own machine's order. Each function writes one block at `o` and returns its end.
  */
 
 const LITTLE = true;
@@ -23,7 +23,7 @@ export const EPB_FLAGS = 2;
 export const INBOUND = 1;
 export const OUTBOUND = 2;
 
-/** Bytes of an enhanced packet block before its packet, and behind it besides padding and comment. */
+/** Bytes of an enhanced packet block before the packet, and after it without padding and comment. */
 export const PACKET_LEAD = 28;
 export const PACKET_TAIL = 8 + 4 + 4;
 
@@ -38,7 +38,7 @@ export function blockLength(v: DataView, o: number): number {
   return v.getUint32(o + 4, LITTLE);
 }
 
-/** The beginning of a section: whose it is. */
+/** The section header block, with the name of the program. */
 export function writeSectionHeader(v: DataView, o: number, application: string): number {
   v.setUint32(o, SECTION_HEADER, LITTLE);
   v.setUint32(o + 8, BYTE_ORDER_MAGIC, LITTLE);
@@ -50,7 +50,7 @@ export function writeSectionHeader(v: DataView, o: number, application: string):
   return endBlock(v, o, endOptions(v, at));
 }
 
-/** The interface that all packets after it crossed; stamps are nanoseconds. @param snap bytes kept of a packet, at most. */
+/** The interface of all packets after it; timestamps are nanoseconds. @param snap limit of the bytes kept of a packet */
 export function writeInterface(v: DataView, o: number, name: string, snap: number): number {
   v.setUint32(o, INTERFACE_DESCRIPTION, LITTLE);
   v.setUint16(o + 8, LINKTYPE_RAW, LITTLE);
@@ -64,7 +64,7 @@ export function writeInterface(v: DataView, o: number, name: string, snap: numbe
   return endBlock(v, o, endOptions(v, at));
 }
 
-/** What precedes the packet's bytes, which belong at the offset returned. @param time µs since 1970. */
+/** The beginning of a packet block. The packet's bytes go to the returned offset. @param time µs since 1970 */
 export function writePacketLead(v: DataView, o: number, time: number, kept: number, n: number): number {
   v.setUint32(o, ENHANCED_PACKET, LITTLE);
   v.setUint32(o + 8, 0, LITTLE); // the interface
@@ -78,7 +78,7 @@ export function writePacketLead(v: DataView, o: number, time: number, kept: numb
   return o + PACKET_LEAD;
 }
 
-/** What follows the `kept` bytes of the packet whose block begins at `o`. @param comment UTF-8, or null. */
+/** The end of a packet block, after the `kept` bytes of the packet; the block begins at `o`. @param comment UTF-8, or null */
 export function writePacketTail(
   v: DataView,
   o: number,
@@ -107,7 +107,7 @@ function endOptions(v: DataView, o: number): number {
   return o + 4;
 }
 
-/** The length of a block stands at both its ends. */
+/** Writes the length of a block at both its ends. */
 function endBlock(v: DataView, o: number, at: number): number {
   const length = at + 4 - o;
   v.setUint32(o + 4, length, LITTLE);
@@ -115,7 +115,7 @@ function endBlock(v: DataView, o: number, at: number): number {
   return at + 4;
 }
 
-/** Zeros up to a multiple of four; blocks begin at one. */
+/** Pads with zeros to a multiple of four, where blocks must begin. */
 function pad(v: DataView, o: number): number {
   while ((o & 3) !== 0) v.setUint8(o++, 0);
   return o;

@@ -1,4 +1,4 @@
-/** Numbers as people read them; programs get the plain ones. k, M and G are powers of 1000, Ki, Mi and Gi of 1024. */
+/** Numbers for people. k, M and G are powers of 1000, Ki, Mi and Gi of 1024. */
 
 /** 8,388,608 octets as "8.39 MB". */
 export function bytesText(n: number): string {
@@ -6,8 +6,8 @@ export function bytesText(n: number): string {
 }
 
 /**
- * The same number without rounding, in the unit that makes it shortest: 10,000 is "10 kB", 8,388,608 "8 MiB", 1,234 "1234 B". A
- * size that somebody typed is shown so.
+ * The same without rounding, in the unit that gives the shortest text: 10,000 is "10 kB", 8,388,608 "8 MiB", 1,234 "1234 B".
+ * Used for sizes that somebody typed.
  */
 export function exactBytesText(n: number): string {
   let best = `${n} B`;
@@ -35,7 +35,7 @@ export function timeText(us: number): string {
   return scaled(us, 2, ["µs", "ms", "s"]);
 }
 
-/** Microseconds since the start as "  0.041": what stands in front of a line. */
+/** Microseconds since the start as "  0.041", for the beginning of a line. */
 export function clockText(us: number): string {
   return (us / 1e6).toFixed(3).padStart(6);
 }
@@ -50,7 +50,7 @@ export function counted(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? "" : "s"}`;
 }
 
-/** So many digits that count; all of those before the point, none behind it in the smallest unit. */
+/** A number with so many significant digits; all digits before the point, and no fraction in the smallest unit. */
 function scaled(n: number, digits: number, units: readonly string[]): string {
   let value = n;
   let i = 0;

@@ -2,27 +2,27 @@ import { markByName, markMeaning } from "#base/mark";
 import type { TraceEvent } from "./events.ts";
 import { bytesText, counted, timeText } from "./units.ts";
 
-/** What is remembered of a connection between two events. */
+/** Facts kept about a connection between events. */
 interface Memory {
   cwnd: number;
-  /** When the recovery under way began, µs. */
+  /** When the current recovery began, µs. */
   recovery: number;
-  /** The RTO of the last sample, before any doubling. */
+  /** The RTO of the last sample, before any back-off. */
   rto: number;
 }
 
-/** Growth is no news: the pictures show it. */
+/** Marks of ordinary growth, which is not explained. */
 const QUIET = new Set(["tcp.cc.slow-start", "tcp.cc.avoidance", "tcp.cc.recovery"]);
 const STEPS = /SYN|FIN|RST/;
 
 /**
- * Tells events in words, each with its cause: `3 duplicates → fast retransmit, cwnd 84 → 42 kB`. What is ordinary (data,
- * ACKs, RTT samples, a growing window) gets none.
+ * Explains events, each with its cause: `duplicate ACKs show a loss → fast retransmit, cwnd 84 → 42 kB`. Ordinary events (data,
+ * ACKs, RTT samples, a growing window) are not explained.
  */
 export class Words {
   readonly #memories = new Map<number, Memory>();
 
-  /** A sentence without its time, or null where there is nothing to tell. */
+  /** A sentence without its time, or null for ordinary events. */
   tell(event: TraceEvent): string | null {
     const why = meaningOf(event.cause);
     switch (event.event) {

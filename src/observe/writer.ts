@@ -5,37 +5,37 @@ import { sendNow, write, writeIfRoom } from "#ffi/descriptor";
 import { EAGAIN, EINTR, errnoName } from "#ffi/errno";
 import { O_CLOEXEC } from "#ffi/libc";
 
-/** ms for which a full pipe is tried again each turn of the event loop: a reader that keeps up makes room by then. */
+/** For so many ms a full pipe is tried again in each turn of the event loop: a fast reader makes room by then. */
 const SPIN_MS = 0.5;
 /** The longest pause between two tries, ms. */
 const PAUSE_MAX_MS = 10;
 
 const FLAGS = constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY | O_CLOEXEC;
 
-/** How much was taken, or the negated error number. */
+/** Returns the number of octets written, or the negated error number. */
 type Port = (bytes: Uint8Array) => number;
 
 /**
- * Writes to a descriptor in pieces, one after the other, and never keeps the event loop waiting: neither for a slow reader
- * nor for a slow disk. The flags of a descriptor that was given to us are left as they are, since O_NONBLOCK belongs to the open
- * file and would reach every program that shares it (ADR 53). So each kind of file has a way of its own:
+ * Writes to a descriptor in pieces, one after the other, and never blocks the event loop, neither for a slow reader
+ * nor for a slow disk. It does not change the flags of an inherited descriptor, since O_NONBLOCK belongs to the open
+ * file and would affect every program that shares it (ADR 53). So each kind of file is written in its own way:
  *
- * - pipes and terminals are opened once more through /proc, which makes another open file, and that one is O_NONBLOCK. Where
- *   this is refused they are asked for room before each write.
+ * - pipes and terminals are opened once more through /proc, which makes another open file, with O_NONBLOCK. If
+ *   that fails, they are polled for room before each write.
  * - sockets are written with MSG_DONTWAIT.
- * - files on a disk are written by a thread: they know no O_NONBLOCK.
+ * - files on a disk are written by a thread: O_NONBLOCK has no effect on them.
  */
 export class Writer {
-  /** Octets of the current piece that are written. */
+  /** Written octets of the current piece. */
   taken = 0;
   readonly #fd: number;
-  /** Null: a file, which a thread writes. */
+  /** Null for a file: a thread writes it. */
   readonly #port: Port | null;
-  /** The second descriptor of a pipe or terminal, which is ours to close; or -1. */
+  /** Our own second descriptor of a pipe or terminal; or -1. */
   readonly #own: number;
   #piece: Uint8Array | null = null;
   #settled: (code: string) => void = () => {};
-  /** Tries since it last took anything, and when the first of them was. */
+  /** Failed tries since the last progress, and the time of the first of them. */
   #tries = 0;
   #full = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -43,7 +43,7 @@ export class Writer {
   #closed = false;
   #whenIdle: (() => void) | null = null;
 
-  /** @param reopens false: as where a pipe cannot be opened once more. */
+  /** @param reopens false, in tests: as if a pipe could not be opened once more */
   constructor(fd: number, reopens = true) {
     this.#fd = fd;
     const kind = kindOf(fd);
@@ -55,17 +55,17 @@ export class Writer {
     else this.#port = (bytes) => write(this.#own < 0 ? fd : this.#own, bytes);
   }
 
-  /** A piece is under way. */
+  /** Whether a piece is being written. */
   get busy(): boolean {
     return this.#piece !== null;
   }
 
   /**
-   * Writes all of `bytes`, which must stay as they are until `settled` is called: with "" when all is written, or with the error's code
+   * Writes all of `bytes`, which must not change until `settled` is called: with "" when all is written, or with the error's code
    * ("ENOSPC"). It may be called before this returns. One piece at a time.
    */
   write(bytes: Uint8Array, settled: (code: string) => void): void {
-    assert(!this.busy, "one piece at a time");
+    assert(!this.busy, "only one piece may be written at a time");
     this.#piece = bytes;
     this.#settled = settled;
     this.taken = 0;
@@ -73,14 +73,14 @@ export class Writer {
     this.#try();
   }
 
-  /** Tries at once what waits for its next try. */
+  /** Tries a waiting piece again at once. */
   nudge(): void {
     if (this.#timer === undefined && this.#immediate === undefined) return;
     this.#stopWaiting();
     this.#try();
   }
 
-  /** Gives up the piece under way, and calls `closed` when the descriptor may be closed: a thread may still be writing. */
+  /** Gives up the current piece, and calls `closed` when the descriptor may be closed: a thread may still be writing. */
   close(closed: () => void = () => {}): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -114,7 +114,7 @@ export class Writer {
     this.#settle("");
   }
 
-  /** What the thread answered. */
+  /** Handles the thread's result. */
   #wrote(result: number | string): void {
     if (this.#closed) {
       this.#piece = null;
@@ -130,7 +130,7 @@ export class Writer {
     else this.#settle("");
   }
 
-  /** Nothing tells us when there is room again: the event loop of Bun cannot be asked to watch a descriptor for that. */
+  /** Schedules the next try by a timer, since Bun's event loop cannot watch a descriptor for room. */
   #waitForRoom(): void {
     const again = () => {
       this.#timer = undefined;
@@ -166,15 +166,15 @@ function kindOf(fd: number): Kind {
     if (stat.isFIFO()) return "pipe";
     if (stat.isSocket()) return "socket";
   } catch {
-    // It is closed: the first write says so.
+    // The descriptor is closed. The first write reports that.
   }
   return isatty(fd) ? "terminal" : "device";
 }
 
-/** By descriptor: another opening of the same pipe or terminal, made by somebody with more rights. */
+/** By descriptor: another open file of the same pipe or terminal, made with more privileges. */
 const lent = new Map<number, number>();
 
-/** The next `Writer` to `fd` has this opening of the same pipe or terminal, as `withoutWaiting` answers one. */
+/** Makes the next `Writer` to `fd` use this open file of the same pipe or terminal, as returned by `withoutWaiting`. */
 export function lendOpening(fd: number, opening: number): void {
   lent.set(fd, opening);
 }
@@ -185,14 +185,14 @@ function ownOpening(fd: number): number {
   return opening;
 }
 
-/** The same pipe or terminal as another open file that is O_NONBLOCK; -1 where it is neither, or cannot be opened. */
+/** Opens the same pipe or terminal as another open file with O_NONBLOCK; -1 for other files, or if that fails. */
 export function withoutWaiting(fd: number): number {
   const kind = kindOf(fd);
   if (kind !== "pipe" && kind !== "terminal") return -1;
   try {
     return openSync(`/proc/self/fd/${fd}`, FLAGS);
   } catch {
-    // No /proc, or it belongs to another user; or its last reader has gone, which the first write tells.
+    // No /proc, or it belongs to another user, or the last reader has gone: the first write reports that.
     return -1;
   }
 }

@@ -1,4 +1,4 @@
-/** Arguments of the public calls, checked: programs in plain JavaScript, and typing errors, get a sentence and no TypeError. */
+/** Checks the arguments of the public calls, so that mistakes in plain JavaScript get a readable error instead of a TypeError. */
 import { suggest } from "#base/suggest";
 import { CallError } from "#stack/call-error";
 import { DEFAULT_LIMITS } from "#stack/limits";
@@ -13,7 +13,7 @@ import type {
   SocketOptions,
 } from "./types.ts";
 
-/** What a value must be, in words. */
+/** The type of an option, as its error message names it. */
 type Kind =
   | "true or false"
   | "a number"
@@ -91,7 +91,7 @@ const HANDLERS = {
 
 const KEEP_ALIVE = { idle: "a number", interval: "a number", count: "a number" } satisfies Table;
 
-/** Calls that a device has: an example of all of them. */
+/** Methods by which a device is recognized. */
 const DEVICE_CALLS = ["attach", "receive", "transmit", "nextDeadline", "close"];
 
 /** @throws CallError EINVAL. */
@@ -117,7 +117,7 @@ export function checkStackOptions(options: unknown): asserts options is DeviceSt
     throw invalid(`createStack needs a device: use createStack(${example})`);
   }
   if (given.device !== undefined && given.host !== undefined) {
-    throw invalid("createStack takes a device or a host that drives it, not both");
+    throw invalid("createStack takes a device or a host, not both");
   }
   if (given.address === undefined) throw invalid("a stack needs an address, such as 10.0.0.7/24");
   if (given.seed !== undefined) whole("seed", given.seed, 0, 0xffff_ffff);
@@ -136,20 +136,20 @@ export function checkStackOptions(options: unknown): asserts options is DeviceSt
 export function checkBytes(name: string, value: unknown): asserts value is Uint8Array {
   if (value instanceof Uint8Array) return;
   const more = typeof value === "string" ? ": use new TextEncoder().encode(text)" : "";
-  throw invalid(`${name} is a Uint8Array, not ${shown(value)}${more}`);
+  throw invalid(`${name} must be a Uint8Array, not ${shown(value)}${more}`);
 }
 
 /** @throws CallError EINVAL. */
 export function whole(name: string, value: unknown, least: number, most: number): number {
   if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return value as number;
-  throw invalid(`${name} is a whole number from ${least} to ${most}, not ${shown(value)}`);
+  throw invalid(`${name} must be a whole number from ${least} to ${most}, not ${shown(value)}`);
 }
 
 export function invalid(message: string): CallError {
   return new CallError("EINVAL", message);
 }
 
-/** A value in a message: texts in quotes, whatever is long by its kind. */
+/** A value for a message: texts in quotes, objects and functions by their kind. */
 export function shown(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
   if (typeof value === "function") return "a function";
@@ -165,15 +165,15 @@ function checkSocketOptions({ keepAlive, params, socket }: SocketOptions): void 
   checkParams(params);
 }
 
-/** An object with some of these options and no others. */
+/** Checks that a value is an object with these options only. */
 function checkObject(what: string, given: unknown, table: Table, example: string): void {
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
-    throw invalid(`${what} is an object such as ${example}, not ${shown(given)}`);
+    throw invalid(`${what} must be an object such as ${example}, not ${shown(given)}`);
   }
   for (const [name, value] of Object.entries(given)) {
     const kind = Object.hasOwn(table, name) ? table[name] : undefined;
     if (kind === undefined) throw unknownName(what, name, Object.keys(table));
-    if (value !== undefined && !isOf(kind, value)) throw invalid(`${name} is ${kind}, not ${shown(value)}`);
+    if (value !== undefined && !isOf(kind, value)) throw invalid(`${name} must be ${kind}, not ${shown(value)}`);
   }
 }
 
@@ -213,23 +213,25 @@ function isOf(kind: Kind, value: unknown): boolean {
 
 function checkDevice(device: unknown): void {
   if (typeof device === "string") {
-    throw invalid(`device is an open device, not ${shown(device)}: use device: openTun({ name: ${shown(device)} })`);
+    throw invalid(
+      `device must be an open device, not ${shown(device)}: use device: openTun({ name: ${shown(device)} })`,
+    );
   }
   const calls = device as Readonly<Record<string, unknown>> | null | undefined;
   const missing = DEVICE_CALLS.find((name) => typeof calls?.[name] !== "function");
   if (missing === undefined) return;
   const why = typeof device === "object" && device !== null ? `: it has no ${missing}()` : "";
-  throw invalid(`device is what openTun or pair gives, not ${shown(device)}${why}`);
+  throw invalid(`device must come from openTun or pair, not ${shown(device)}${why}`);
 }
 
-/** The engine's parameters, in its own words and units: each has the type of its default. */
+/** Checks the engine's parameters: each must have the type of its default. */
 function checkParams(params: Partial<TcpParams> | undefined): void {
   for (const [name, value] of Object.entries(params ?? {})) {
     if (!Object.hasOwn(DEFAULT_PARAMS, name)) throw unknownName("params", name, Object.keys(DEFAULT_PARAMS));
     const type = typeof DEFAULT_PARAMS[name as keyof TcpParams];
     if (value === undefined || (typeof value === type && (type !== "number" || Number.isFinite(value)))) continue;
     const kind = type === "boolean" ? "true or false" : type === "string" ? "a text" : "a number";
-    throw invalid(`params.${name} is ${kind}, not ${shown(value)}`);
+    throw invalid(`params.${name} must be ${kind}, not ${shown(value)}`);
   }
 }
 
@@ -240,5 +242,5 @@ function checkLimits(limits: object): void {
   }
 }
 
-/** Less has no room for what a stack reserves when it begins. */
+/** The least memory: enough for what a stack reserves when it is made. */
 const MEMORY_MIN = 4 << 20;

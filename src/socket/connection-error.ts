@@ -1,9 +1,9 @@
 import type { TcpErrorName } from "#tcp/words/error";
 
-/** POSIX names of what ends a connection; ENETDOWN: the device vanished. */
+/** POSIX names of the errors that end a connection. ENETDOWN: the device vanished. */
 export type ConnectionErrorCode = TcpErrorName | "ENETDOWN";
 
-/** A connection ended otherwise than by both sides' close. The message says what happened, in words. */
+/** A connection that did not end by both sides' close. The message says why. */
 export class ConnectionError extends Error {
   override readonly name = "ConnectionError";
   readonly code: ConnectionErrorCode;

@@ -10,12 +10,12 @@ import { type Platform, TcpNetStack } from "./tcp-net-stack.ts";
 import { TracingEngine } from "./tracing-engine.ts";
 import type { CreateStackOptions, DeviceStackOptions, Host, HostedStackOptions, NetStack } from "./types.ts";
 
-/** Turns of the driver that the last packets get, when a stack is closed. */
+/** Limit of driver turns to send the last packets when a stack is closed. */
 const LAST_TURNS_MAX = 4_096;
 
 /**
- * Makes a stack: on a device, which it drives from now on, or in the hands of another host. @throws CallError EINVAL for an
- * address that no host can have, and for anything else that it does not understand.
+ * Makes a stack on a device, or on a host such as a node of the simulator, which drives it. @throws CallError EINVAL for an
+ * address that no host can have, and for other invalid arguments.
  */
 export async function createStack(options: CreateStackOptions): Promise<NetStack> {
   checkStackOptions(options);
@@ -55,12 +55,12 @@ function onDevice(options: DeviceStackOptions): NetStack {
   return net;
 }
 
-/** Lets the driver send what is due, RSTs above all: until a turn has nothing more to send. */
+/** Lets the driver run until a turn sends nothing, so that RSTs are sent. */
 async function lastTurns(driver: Driver): Promise<void> {
   for (let turns = 0, before = -1; turns < LAST_TURNS_MAX && driver.statistics.packetsOut !== before; turns++) {
     before = driver.statistics.packetsOut;
     driver.wake();
-    // The driver's turn was asked for before ours.
+    // The driver's turn was scheduled before this one.
     await new Promise((resolve) => setImmediate(resolve));
     await new Promise((resolve) => setImmediate(resolve));
   }
@@ -91,13 +91,13 @@ function engineOptions(options: CreateStackOptions): Omit<StackOptions, "mtu"> {
 }
 
 function checkOwn(address: Address, usable: boolean, kernel: readonly Address[]): void {
-  if (!usable) throw invalid(`no host can use ${address}: it is the network's own or its broadcast address`);
+  if (!usable) throw invalid(`no host can use ${address}: it is the network or the broadcast address`);
   if (kernel.some((other) => other.equals(address))) {
     throw invalid(`${address} is the kernel's address: the stack needs another one in that subnet`);
   }
 }
 
-/** RFC 6528, 6056: nobody outside may guess our numbers, unless a run is to be repeated. */
+/** RFC 6528, 6056: outsiders must not guess our ISNs and ports. With a seed, a run can be repeated. */
 function randomness(seed: number | undefined): Pick<StackOptions, "seed" | "secret"> {
   if (seed !== undefined) return { seed };
   const words = crypto.getRandomValues(new Int32Array(3));

@@ -1,4 +1,4 @@
-/** A promise with its ends in hand. A rejection that nobody awaits is no crash: those who want to know, ask. */
+/** A promise with its resolve and reject. A rejection that nobody awaits does not end the program. */
 export class Deferred<T> {
   readonly promise: Promise<T>;
   readonly resolve: (value: T) => void;

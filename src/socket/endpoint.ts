@@ -13,20 +13,20 @@ export function endpointOf(address: Address, port: number): Endpoint {
 }
 
 /**
- * Where to connect: `{ hostname, port }`, "10.0.0.7:80" or "[fd00::7]:80". @throws CallError EINVAL for anything else, with
- * what to write instead.
+ * Reads the remote of `connect`: `{ hostname, port }`, "10.0.0.7:80" or "[fd00::7]:80". @throws CallError EINVAL for anything
+ * else; the message says what to write instead.
  */
 export function remoteOf(remote: unknown): { readonly address: Address; readonly port: number } {
   const { hostname, port } = typeof remote === "string" ? split(remote) : partsOf(remote);
   return { address: hostOf(hostname), port: whole("port", port, 1, 65_535) };
 }
 
-/** The address of another host. @throws CallError EINVAL. */
+/** Reads the address of another host. @throws CallError EINVAL. */
 export function hostOf(hostname: string): Address {
   const address = addressOf(hostname);
   if (!address.isUnicast) {
     const what = address.isLoopback
-      ? "is the kernel's loopback address, which no device carries"
+      ? "is a loopback address, which only the kernel can use"
       : "is not the address of one host";
     throw invalid(`${hostname} ${what}: name the other side's address, such as 10.0.0.7`);
   }
@@ -37,16 +37,16 @@ const WHERE = '{ hostname: "10.0.0.7", port: 80 } or "10.0.0.7:80"';
 
 function partsOf(remote: unknown): Endpoint {
   if (typeof remote !== "object" || remote === null) {
-    throw invalid(`connect needs to know where to: ${WHERE}, not ${remote === undefined ? "nothing" : shown(remote)}`);
+    throw invalid(`connect needs a remote, ${WHERE}, not ${remote === undefined ? "nothing" : shown(remote)}`);
   }
   const { hostname, port } = remote as Partial<Endpoint>;
   if (hostname === undefined) throw invalid(`connect needs a hostname: ${WHERE}`);
-  if (typeof hostname !== "string") throw invalid(`hostname is a text such as "10.0.0.7", not ${shown(hostname)}`);
+  if (typeof hostname !== "string") throw invalid(`hostname must be a text such as "10.0.0.7", not ${shown(hostname)}`);
   if (port === undefined) throw invalid(`connect needs a port: ${WHERE}`);
   return { hostname, port };
 }
 
-/** The text of an endpoint, as `endpointText` writes it. */
+/** Parses the text of an endpoint, as `endpointText` writes it. */
 function split(text: string): Endpoint {
   const match = /^(\[[^\]]*\]|[^:[\]]*):(\d{1,5})$/.exec(text);
   if (match !== null) return { hostname: match[1]!, port: Number(match[2]) };
@@ -59,7 +59,7 @@ function split(text: string): Endpoint {
   throw invalid(`${shown(text)} is not an address and a port: use ${WHERE}`);
 }
 
-/** The address that a text is. @throws CallError EINVAL where it is none: names are not resolved here. */
+/** Parses an address. @throws CallError EINVAL; names are not resolved. */
 export function addressOf(text: string): Address {
   const address = parseAddress(unbracketed(text));
   if (address !== null) return address;
@@ -69,7 +69,7 @@ export function addressOf(text: string): Address {
   throw invalid(`${shown(text)} ${addressReason(text)}: use ${addressHint(text)}`);
 }
 
-/** "10.0.0.7/24", or an address alone, which is a prefix of one host. @throws CallError EINVAL. */
+/** Parses "10.0.0.7/24", or an address alone as the prefix of one host. @throws CallError EINVAL. */
 export function prefixOf(text: string): Prefix {
   if (!text.includes("/")) {
     const address = addressOf(text);

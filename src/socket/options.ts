@@ -4,7 +4,7 @@ import type { TcpParams } from "#tcp/words/params";
 import { invalid, shown, whole } from "./arguments.ts";
 import type { SocketOptions } from "./types.ts";
 
-/** Options in the user's words as the engine's parameters. @throws CallError EINVAL. */
+/** Converts the user's options to the engine's parameters. @throws CallError EINVAL. */
 export function paramsOf(options: SocketOptions): Partial<TcpParams> {
   const { nodelay, cc, mss, userTimeout, keepAlive, receiveBuffer, sendBuffer, timestamps } = options;
   const params: Partial<TcpParams> = { ...options.params };
@@ -32,18 +32,18 @@ export function paramsOf(options: SocketOptions): Partial<TcpParams> {
   return params;
 }
 
-/** ms as the engine's µs. @throws CallError EINVAL for what is no time. */
+/** Converts ms to the engine's µs. @throws CallError EINVAL. */
 export function microseconds(name: string, ms: number): number {
   if (!(typeof ms === "number" && ms > 0 && ms <= MS_MAX)) {
-    throw invalid(`${name} is a time in ms above 0 and at most ${MS_MAX} (500 h), not ${shown(ms)}`);
+    throw invalid(`${name} must be a time in ms above 0 and at most ${MS_MAX} (500 h), not ${shown(ms)}`);
   }
   return Math.ceil(ms * MILLISECOND);
 }
 
-/** The longest that a timer can wait. */
+/** The longest time of a timer. */
 const MS_MAX = 500 * 3_600_000;
 
-/** Fast Open connections that may be pending where nobody says how many. */
+/** Default limit of pending Fast Open connections. */
 const PENDING = 128;
 
 export function fastOpenParams(fastOpen: boolean | number | undefined): Partial<TcpParams> {

@@ -2,10 +2,10 @@
 
 /** What the readable side needs. */
 export interface Source {
-  /** Octets that `take` would give now, 0 at the end of the stream, or a promise of that. Rejects where the connection broke. */
+  /** How many octets `take` would return now; 0 at the end of the stream; or a promise of that. Rejects after a connection error. */
   available(): number | Promise<number>;
   take(into: Uint8Array): number;
-  /** Nobody reads any more: what comes is thrown away. */
+  /** Nobody reads any more: received data is dropped. */
   stopReading(): void;
 }
 
@@ -17,10 +17,10 @@ export interface Sink {
   abort(reason: unknown): void;
 }
 
-/** The largest chunk that a reader without a buffer of its own gets. */
+/** The largest chunk for a reader that passes no buffer. */
 const CHUNK_MAX = 256 * 1024;
 
-/** A byte stream that holds nothing itself, so that what is not read stays in the receive queue and closes the window. */
+/** A byte stream without a buffer of its own: unread data stays in the receive queue and closes the window. */
 export function readableOf(source: Source): ReadableStream<Uint8Array> {
   const pull = async (controller: ReadableByteStreamController) => {
     const n = await source.available();
@@ -40,7 +40,7 @@ export function readableOf(source: Source): ReadableStream<Uint8Array> {
   return new ReadableStream({ type: "bytes", pull, cancel: () => source.stopReading() }, { highWaterMark: 0 });
 }
 
-/** A stream whose back-pressure is the send buffer. @param hold is given the means to break it. */
+/** A stream whose back-pressure is the send buffer. @param hold gets the controller, to report errors */
 export function writableOf(
   sink: Sink,
   hold: (controller: WritableStreamDefaultController) => void,
@@ -60,7 +60,7 @@ export function writableOf(
   });
 }
 
-/** Streams are not typed at run time: text and other views come, too. @throws TypeError */
+/** Streams are not typed at run time, so the chunk is checked. @throws TypeError */
 function bytesOf(chunk: unknown): Uint8Array {
   if (chunk instanceof Uint8Array) return chunk;
   if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk);

@@ -58,7 +58,7 @@ export class TcpListener implements Listener {
     return this.close();
   }
 
-  /** The engine has something to tell: connections that are ready, a stranger, SYNs without room. */
+  /** Handles the engine's events: connections to accept, refused strangers, SYNs dropped for lack of room. */
   onEvents(): void {
     const { stranger, strangerPort, noRoom } = this.#listener;
     if (noRoom !== 0) {
@@ -82,7 +82,7 @@ export class TcpListener implements Listener {
     }
   }
 
-  /** The oldest that waits. It may have ended meanwhile: its promises say so. */
+  /** The oldest waiting connection. It may have ended already; its promises then reject. */
   #next(): Socket | null {
     const tcb = this.#floor.engine.accept(this.#listener);
     return tcb === null ? null : new TcpSocket(this.#floor, tcb, this.#allowHalfOpen, this.#handlers);

@@ -16,15 +16,15 @@ import { TcpListener } from "./tcp-listener.ts";
 import { TcpSocket } from "./tcp-socket.ts";
 import type { ConnectOptions, Endpoint, Host, Listener, ListenOptions, NetStack, Socket } from "./types.ts";
 
-/** What a host can do beyond driving, where it is ours to end. */
+/** A host that the stack also closes. */
 export interface Platform {
   ref(): void;
   unref(): void;
-  /** Sends what is still to be sent, then gives everything back. */
+  /** Sends the remaining packets, then frees everything. */
   end(): Promise<void>;
 }
 
-/** A stack's calls as promises and streams, over whatever drives it. */
+/** The stack's calls as promises and streams. */
 export class TcpNetStack implements NetStack, Floor {
   readonly addresses: readonly string[];
   readonly mtu: number;
@@ -36,7 +36,7 @@ export class TcpNetStack implements NetStack, Floor {
   readonly #platform: Platform;
   readonly #closed = new Deferred<void>();
   readonly #listeners = new Set<TcpListener>();
-  /** Sockets whose writes found no page. */
+  /** Sockets that wait for free pages to write. */
   readonly #starving = new Set<TcpSocket>();
   #ending = false;
 
@@ -68,7 +68,7 @@ export class TcpNetStack implements NetStack, Floor {
     const now = host.now();
     const tcb = engine.connect(address, port, open, now);
     if (earlyData !== undefined) this.#writeEarly(tcb, earlyData, now);
-    // The handshake's end stops this timer; the user timeout of later data is another matter.
+    // This timer ends with the handshake. The user timeout of later data is separate.
     if (limit > 0) tcb.timers[T_USER_TIMEOUT] = Math.min(tcb.timers[T_USER_TIMEOUT]!, now + limit);
     host.wake();
     const socket = new TcpSocket(this, tcb, allowHalfOpen, options.socket ?? null);
@@ -82,7 +82,7 @@ export class TcpNetStack implements NetStack, Floor {
     const { port, hostname, remote, remotePort, backlog, allowHalfOpen = true } = options;
     const local = hostname === undefined ? null : addressOf(hostname);
     const engineListener = this.engine.listen(whole("port", port, 1, 65_535), {
-      // As everywhere else, 0.0.0.0 and :: mean every address.
+      // 0.0.0.0 and :: mean every address.
       ...(local === null || local.isUnspecified ? {} : { local }),
       ...(remote === undefined ? {} : { remote: hostOf(remote) }),
       ...(remotePort === undefined ? {} : { remotePort: whole("remotePort", remotePort, 1, 65_535) }),
@@ -94,7 +94,7 @@ export class TcpNetStack implements NetStack, Floor {
     return listener;
   }
 
-  /** All of it, or the attempt is none: a part of a request is nothing to begin with. */
+  /** Writes all of the early data, or throws: a part of a request is useless. */
   #writeEarly(tcb: Tcb, data: Uint8Array, now: number): void {
     const taken = this.engine.send(tcb, data, 0, data.length, now);
     if (taken === data.length) return;
@@ -110,7 +110,7 @@ export class TcpNetStack implements NetStack, Floor {
     if (previous !== undefined) checkBytes("previous", previous);
     for (const each of [key, previous]) {
       if (each === undefined || each.length === KEY) continue;
-      throw invalid(`a key of Fast Open has ${KEY} octets, not ${each.length}`);
+      throw invalid(`a Fast Open key must have ${KEY} octets, not ${each.length}`);
     }
     this.engine.fastOpen.keys = new CookieKeys(key, previous);
   }
@@ -147,7 +147,7 @@ export class TcpNetStack implements NetStack, Floor {
     return this.close();
   }
 
-  /** The device vanished: nothing can be sent any more. */
+  /** The device vanished: ends all connections. */
   gone(name: string): void {
     if (this.#ending) return;
     this.#ending = true;
@@ -192,13 +192,13 @@ export class TcpNetStack implements NetStack, Floor {
     queueMicrotask(() => this.onRefused?.(endpointOf(remote, remotePort), localPort, count));
   }
 
-  /** Everything that the engine has to tell, once per turn. */
+  /** Delivers the engine's events, once per turn. */
   #onEvents(): void {
     const { engine } = this;
     for (let next = engine.nextEvent(); next !== undefined; next = engine.nextEvent()) {
       if (next instanceof PassiveOpen) (next.user as TcpListener).onEvents();
       else if (next.user instanceof TcpSocket) next.user.onEvents();
-      // It was let go before it could tell.
+      // The socket was released before its events were delivered.
       else next.events = 0;
     }
     this.feed();

@@ -18,8 +18,8 @@ import { Waiting } from "./waiting.ts";
 import { type Course, doubt, endError } from "./words.ts";
 
 /**
- * One connection above its TCB. The engine says by bits, once per turn, that something happened; whoever waits here is woken
- * by what the TCB then shows, so a bit too many does no harm. Handlers are the fast way: promises and streams are made
+ * One connection on top of its TCB. Once per turn the engine reports event bits, and the waiting promises look at the TCB's
+ * state, so a needless bit does no harm. Handlers are the fast way: promises and streams are made
  * when somebody asks for them.
  */
 export class TcpSocket implements Shown, Source, Sink {
@@ -44,7 +44,7 @@ export class TcpSocket implements Shown, Source, Sink {
   #closing = false;
   #released = false;
 
-  /** @param tcb held by us from now on. */
+  /** @param tcb owned by the socket from now on */
   constructor(floor: Floor, tcb: Tcb, allowHalfOpen: boolean, handlers: SocketHandlers | null = null) {
     this.#floor = floor;
     this.#tcb = tcb;
@@ -52,7 +52,7 @@ export class TcpSocket implements Shown, Source, Sink {
     this.#calls = handlers === null ? null : new HandlerCalls(handlers);
     this.#begun = floor.host.now();
     tcb.user = this;
-    // What an accepted connection has seen already is told to nobody else.
+    // An accepted connection may have events from before it was accepted.
     if (tcb.events !== 0) this.onEvents();
   }
 
@@ -139,9 +139,9 @@ export class TcpSocket implements Shown, Source, Sink {
   // --- Reading -----------------------------------------------------------------------------------------------------
 
   read(into: Uint8Array): number | Promise<number> {
-    checkBytes("what read fills", into);
+    checkBytes("the argument of read", into);
     if (into.length === 0)
-      throw new RangeError("the buffer for a read is empty: 0 octets would mean the end of the stream");
+      throw new RangeError("the buffer for a read is empty, and 0 octets would mean the end of the stream");
     this.#refuseHandlers("reading");
     if (this.#waiting?.readable?.locked) throw new CallError("EALREADY", "the connection is being read as a stream");
     const n = this.available();
@@ -177,7 +177,7 @@ export class TcpSocket implements Shown, Source, Sink {
   // --- Writing -----------------------------------------------------------------------------------------------------
 
   write(bytes: Uint8Array, from = 0, n = bytes?.length - from): number {
-    checkBytes("what is written", bytes);
+    checkBytes("the argument of write", bytes);
     if (!(from >= 0 && n >= 0 && from + n <= bytes.length)) {
       throw new RangeError(`cannot write octets ${from} to ${from + n}: there are ${bytes.length}`);
     }
@@ -211,7 +211,7 @@ export class TcpSocket implements Shown, Source, Sink {
   closeWrite(): void {
     if (this.isFinished || this.isOver) return;
     this.isFinished = true;
-    // RFC 9293 §3.10.4 would end an attempt here. What was written before shall arrive: the FIN waits for the handshake.
+    // RFC 9293 §3.10.4 would end an attempt here. Written data must arrive, so the FIN waits for the handshake.
     if (this.#tcb.state !== SYN_SENT) this.#finish();
   }
 
@@ -239,7 +239,7 @@ export class TcpSocket implements Shown, Source, Sink {
     this.onEvents();
   }
 
-  /** The stack ends, for `reason`. What an orderly end left unread can still be read; everything else is aborted. */
+  /** The stack ends, for `reason`. Connections are aborted, except that data left after an orderly end can still be read. */
   drop(reason?: unknown): void {
     if (this.isOver) this.#floor.engine.abort(this.#tcb, this.#floor.host.now());
     else this.abort(reason);
@@ -258,9 +258,9 @@ export class TcpSocket implements Shown, Source, Sink {
     return this.close();
   }
 
-  // --- What the engine tells ---------------------------------------------------------------------------------------
+  // --- Events of the engine ----------------------------------------------------------------------------------------
 
-  /** Takes the bits, and wakes whoever can go on. */
+  /** Handles the event bits and settles the waiting promises. */
   onEvents(): void {
     const tcb = this.#tcb;
     const events = tcb.events;
@@ -290,7 +290,7 @@ export class TcpSocket implements Shown, Source, Sink {
   #doubt(): void {
     const error = doubt(this.#tcb, this.#course(), this.#floor.host.now());
     this.#ask.softError = error;
-    // What the listeners throw is theirs: it must not end the engine's turn.
+    // An exception in a callback must not end the engine's turn.
     queueMicrotask(() => this.onSoftError?.(error));
   }
 
@@ -299,7 +299,7 @@ export class TcpSocket implements Shown, Source, Sink {
     if (left > 0) queueMicrotask(() => this.onUrgent?.(left));
   }
 
-  /** The connection is over. In TIME-WAIT only the stack still has something to do. */
+  /** Handles the end of the connection. TIME-WAIT goes on inside the stack. */
   #end(): void {
     if (this.isOver) return;
     this.isOver = true;
@@ -316,7 +316,7 @@ export class TcpSocket implements Shown, Source, Sink {
     waiting.breakWriter(this);
   }
 
-  /** Over and read to the end: the stack need not keep anything for us. */
+  /** Releases the TCB once the connection is over and read to the end. */
   #release(): void {
     if (!this.isOver || this.#released || this.#tcb.rcv.unread > 0) return;
     this.#released = true;
@@ -369,7 +369,7 @@ export class TcpSocket implements Shown, Source, Sink {
     if (this.unread > 0) this.skip(this.unread);
   }
 
-  /** The window may have opened, pages may be free. */
+  /** After a read: the window may have opened, and pages may be free. */
   #afterReading(): void {
     if (this.#tcb.inOutput) this.#floor.host.wake();
     this.#floor.feed();

@@ -3,7 +3,7 @@ import type { Slab } from "#base/slab";
 import type { Engine } from "#driver/engine";
 import type { Stack } from "#stack/stack";
 
-/** A stack that also has something to tell when its trace does, so that the ring is drained after every turn. */
+/** A stack that also reports events if its trace has records, so that the ring is drained after every turn. */
 export class TracingEngine implements Engine {
   readonly slab: Slab;
   readonly #stack: Stack;

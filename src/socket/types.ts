@@ -1,11 +1,11 @@
 /**
- * The public API: the shape of WinterTC's sockets, and a listener. Where it departs from that draft it does so on purpose:
- * half-close is the rule (`allowHalfOpen` is true), `closed` does not wait for the reader, and there are `abort`, `info`
+ * The public API: WinterTC's sockets, and a listener. It differs from that draft on purpose:
+ * half-close is the default (`allowHalfOpen` is true), `closed` does not wait for the reader, and there are `abort`, `info`
  * and a way to read and write without streams.
  *
- * Times in options are milliseconds, sizes octets. Calls that are refused throw `CallError` at once (nothing has
- * begun); whatever ends a connection rejects its promises with `ConnectionError`. Nobody need await those promises: an
- * unheard rejection does not end the program.
+ * Times in options are milliseconds, sizes octets. Refused calls throw `CallError` at once, before anything has
+ * begun. An error that ends a connection rejects its promises with `ConnectionError`. Those promises need not be awaited: an
+ * unhandled rejection does not end the program.
  */
 import type { Trace } from "#base/trace";
 import type { Device } from "#device/device";
@@ -25,33 +25,33 @@ export interface Endpoint {
 }
 
 /**
- * What drives an engine and tells it the time: a `Driver` in real time, a `SimNode` in virtual time. The socket floor needs
- * nothing else of either.
+ * Drives an engine and provides the time: a `Driver` in real time, a `SimNode` in virtual time. This is all that the sockets
+ * need of either.
  */
 export interface Host {
-  /** Integer µs that never go back. */
+  /** Monotonic time in integer µs. */
   readonly now: () => number;
-  /** The application asked the engine for something: it will be polled soon. */
+  /** Schedules a poll of the engine, after a call of the application. */
   wake(): void;
-  /** Called when the engine has something to tell. The socket floor takes it. */
+  /** Called when the engine has events. Set by the sockets. */
   onEvents: (() => void) | null;
 }
 
-/** What every stack can be told, whatever drives it. */
+/** Options of every stack. */
 export interface StackSettings {
-  /** "10.0.0.7/24", or several; the first of each family is the default source. Without a prefix length: a single host. */
+  /** "10.0.0.7/24", or several. The first of each family is the default source. Without a prefix length: a single host. */
   readonly address: string | readonly string[];
-  /** Addresses of those prefixes that are the kernel's, so never ours: "10.0.0.1". */
+  /** The kernel's addresses in those prefixes: "10.0.0.1". They are never ours. */
   readonly kernelAddress?: string | readonly string[];
-  /** A prefix of which every address is ours, but for `kernelAddress`. */
+  /** A prefix of which every address is ours, except `kernelAddress`. */
   readonly owned?: string;
-  /** Makes everything random a function of it, ISNs included: for simulations and tests. Absent: the system's randomness. */
+  /** Makes all randomness a function of the seed, including ISNs, for simulations and tests. Absent: the system's randomness. */
   readonly seed?: number;
-  /** The stack whose rules all connections follow: "linux", "freebsd", "rfc9293", "rfc793". Absent: Linux' rules, with the exceptions that README names. */
+  /** Follows the rules of another stack: "linux", "freebsd", "rfc9293", "rfc793". Absent: Linux' rules, with the exceptions in the README. */
   readonly profile?: ProfileName;
   /** Defaults of all connections, on top of the profile's; times here are µs, as in `TcpParams`. */
   readonly params?: Partial<TcpParams>;
-  /** How much of everything there may be: `{ connections: 100 }`. */
+  /** Limits: `{ connections: 100 }`. */
   readonly limits?: Partial<Limits>;
   /** Records of the event ring between two drains (`NetStack.onTrace`). Default 0: no events. */
   readonly trace?: number;
@@ -59,50 +59,50 @@ export interface StackSettings {
 
 /** A stack on a device, in real time. */
 export interface DeviceStackOptions extends StackSettings {
-  /** The stack takes it over, and closes it. */
+  /** The stack drives the device and closes it. */
   readonly device: Device;
   /** Integer µs that never go back. Default: the system's monotonic clock. */
   readonly clock?: () => number;
 }
 
-/** A stack that something else drives, such as a simulation: `host: (engine) => simulation.node("a", engine)`. */
+/** A stack driven by something else, such as a simulation: `host: (engine) => simulation.node("a", engine)`. */
 export interface HostedStackOptions extends StackSettings {
   readonly host: (engine: Engine) => Host;
   /** Octets of the largest IP packet. Default 1500. */
   readonly mtu?: number;
 }
 
-/** What `createStack` takes: a device, or a host that drives. */
+/** The argument of `createStack`: with a device, or with a host. */
 export type CreateStackOptions = DeviceStackOptions | HostedStackOptions;
 
-/** What a connection can be told when it opens; a listener hands it to each that it accepts. */
+/** Options of a connection. A listener passes them to the connections that it accepts. */
 export interface SocketOptions {
   /** Small segments are sent at once (no Nagle). Default false. */
   readonly nodelay?: boolean;
   /** Congestion control: "cubic" (default) or "newreno". */
   readonly cc?: CongestionControlName;
-  /** Largest payload of a segment that is announced and sent; the path may allow less. */
+  /** The largest payload of a segment, announced and sent. The path may allow less. */
   readonly mss?: number;
   /**
-   * Ends the connection when sent data stays unacknowledged for so long, ms (RFC 9293 USER TIMEOUT). A peer that keeps its window closed but
-   * answers is waited for. Default: only R2 does.
+   * Ends the connection if sent data stays unacknowledged for so long, ms (RFC 9293 USER TIMEOUT). A peer that answers probes but
+   * keeps its window closed does not count. Default: only R2 ends it.
    */
   readonly userTimeout?: number;
-  /** Probes of an idle connection (RFC 9293 §3.8.4). True: after 2 h, then every 75 s, given up after 9. Times in ms. */
+  /** Probes of an idle connection (RFC 9293 §3.8.4). True: after 2 h, then every 75 s, 9 probes. Times in ms. */
   readonly keepAlive?: boolean | { readonly idle?: number; readonly interval?: number; readonly count?: number };
-  /** Octets that may wait unread: the largest window offered. */
+  /** Size of the receive buffer in octets: the largest window offered. */
   readonly receiveBuffer?: number;
-  /** Octets that `write` queues before it takes no more. */
+  /** Size of the send buffer in octets. */
   readonly sendBuffer?: number;
   readonly sack?: boolean;
-  /** RFC 7323. "strict" also drops what comes without a timestamp once they are agreed on (§3.2); Linux takes it, and so does true. */
+  /** RFC 7323. "strict" also drops segments without a timestamp after timestamps were negotiated (§3.2); true accepts them, as Linux does. */
   readonly timestamps?: boolean | "strict";
   readonly windowScale?: boolean;
-  /** False closes our direction as soon as the peer closed its own. Default true. */
+  /** False: our direction is closed as soon as the peer closes its own. Default true. */
   readonly allowHalfOpen?: boolean;
   /** Called when something happens on the connection. */
   readonly socket?: SocketHandlers;
-  /** Everything else, in the engine's words and units; goes before the options above. */
+  /** Other parameters of the engine, in its units. They override the options above. */
   readonly params?: Partial<TcpParams>;
 }
 
@@ -130,44 +130,44 @@ export interface SocketHandlers {
   error?(socket: Socket, error: unknown): void;
 }
 
-/** What an active OPEN can be told. */
+/** Options of an active OPEN. */
 export interface ConnectOptions extends SocketOptions {
   readonly localAddress?: string;
   /** Default: an ephemeral port (RFC 6056). */
   readonly localPort?: number;
-  /** Aborts the connection, whenever it fires: while it opens and afterwards. */
+  /** Aborts the connection when it fires, during the handshake and afterwards. */
   readonly signal?: AbortSignal;
-  /** Ends the attempt when it is not open after so long, ms. Default: 7 retransmissions of the SYN, 247 s. */
+  /** Gives up if the connection is not open after this time, ms. Default: 7 retransmissions of the SYN, 247 s. */
   readonly timeout?: number;
   /**
-   * TCP Fast Open (RFC 7413): octets that are written at once, copied, and go with the SYN where the server gave this stack a cookie
-   * before; else after the handshake, which asks for a cookie. The network may deliver a SYN twice, so that the server acts twice upon
-   * them: only for requests that may be repeated (RFC 7413 §6). At most what the send buffer holds.
+   * TCP Fast Open (RFC 7413): octets to send with the SYN, copied at once, if the server has given this stack a cookie; else they
+   * are sent after the handshake, which requests a cookie. The network may duplicate a SYN, and the server then acts twice on the
+   * octets, so use it only for requests that may be repeated (RFC 7413 §6). At most as many as fit in the send buffer.
    */
   readonly earlyData?: Uint8Array;
-  /** The same for what is written before the current turn of the event loop is over. Default: whether there is `earlyData`. */
+  /** The same for data written before the current turn of the event loop ends. Default: true if `earlyData` is given. */
   readonly fastOpen?: boolean;
 }
 
-/** What a passive OPEN can be told. */
+/** Options of a passive OPEN. */
 export interface ListenOptions extends SocketOptions {
   readonly port: number;
   /** Absent, "0.0.0.0" or "::": every address of ours. */
   readonly hostname?: string;
-  /** Only this remote is let in; others are refused, and `onStranger` hears of it. */
+  /** Only this remote is accepted. Others are refused and reported to `onStranger`. */
   readonly remote?: string;
   readonly remotePort?: number;
   /** Connections that may wait to be accepted. Default 128. */
   readonly backlog?: number;
   /**
-   * TCP Fast Open (RFC 7413): clients are given cookies, and one that shows its cookie is accepted before the handshake is over, with the
-   * data of its SYN: `opened` of its socket is still pending then. What is read until `opened` resolves may be a repetition of what
-   * was read before (RFC 7413 §6). A number: how many may be pending so, default 128. Default false.
+   * TCP Fast Open (RFC 7413): clients get cookies, and a client with a valid cookie is accepted before the handshake is complete,
+   * with the data of its SYN; its socket's `opened` is then still pending. Data read before `opened` resolves may be a repetition
+   * of an earlier request (RFC 7413 §6). A number: the limit of such pending connections; true: 128. Default false.
    */
   readonly fastOpen?: boolean | number;
 }
 
-/** What the handshake agreed on. */
+/** The results of the handshake. */
 export interface SocketInfo {
   /** `10.0.1.5:7000`, `[fd00::5]:7000`. */
   readonly remoteAddress: string;
@@ -176,11 +176,11 @@ export interface SocketInfo {
   readonly mss: number;
   readonly sack: boolean;
   readonly timestamps: boolean;
-  /** Shifts of the peer's windows and of ours (RFC 7323), or null where the peer has none. */
+  /** Shifts of the peer's windows and of ours (RFC 7323); null if the peer does not support it. */
   readonly wscale: { readonly send: number; readonly receive: number } | null;
-  /** µs that the handshake took to come back, 0 if it could not be measured. */
+  /** Round-trip time of the handshake in µs; 0 if it could not be measured. */
   readonly rtt: number;
-  /** Data on a SYN was taken (Fast Open): the peer's by us, or ours by the peer. */
+  /** Data on a SYN was accepted (Fast Open): the peer's by us, or ours by the peer. */
   readonly synData: boolean;
 }
 
@@ -195,62 +195,62 @@ export interface Socket extends AsyncDisposable {
   readonly remoteAddress: string;
   readonly localAddress: string;
 
-  /** The handshake is over. Rejects with ConnectionError where it fails. */
+  /** Resolves when the handshake is complete. Rejects with ConnectionError if it fails. */
   readonly opened: Promise<SocketInfo>;
   /**
-   * The connection is over: both FINs came and are acknowledged (TIME-WAIT goes on inside the stack), or it was reset. Does not
-   * wait for the reader: what came in order is kept after an orderly end until it is read, cancelled or closed. Rejects with
-   * ConnectionError after anything but an orderly end.
+   * Resolves when both FINs are received and acknowledged (TIME-WAIT goes on inside the stack). Does not wait for the reader: data
+   * received in order is kept after an orderly end until it is read, cancelled or closed. Rejects with ConnectionError after a
+   * reset or any other end.
    */
   readonly closed: Promise<void>;
 
-  /** The peer's octets, as a byte stream (BYOB readers too). What is not read closes the window: that is the back-pressure. */
+  /** The peer's octets as a byte stream (also for BYOB readers). Unread data closes the window, which is the back-pressure. */
   readonly readable: ReadableStream<Uint8Array>;
   /**
-   * Our octets. A write resolves when the send buffer has taken it all. Closing it is `closeWrite`: the FIN follows and
-   * reading goes on (`flushed` tells when it arrived). Aborting it is `abort`.
+   * Our octets. A write resolves when all of it is in the send buffer. Closing it is `closeWrite`: the FIN follows and
+   * reading goes on (`flushed` resolves when the FIN is acknowledged). Aborting it is `abort`.
    */
   readonly writable: WritableStream<Uint8Array>;
 
   /**
-   * Reads up to `into.length` octets into `into`, which is the stack's until the promise settles. Answers at once with how
-   * many there were, or with a promise for the next ones; 0 is the end of the stream. One read at a time. Rejects with
+   * Reads up to `into.length` octets into `into`, which must not be changed until the promise settles. Returns the number of
+   * octets, or a promise of it if none are available; 0 is the end of the stream. One read at a time. Rejects with
    * ConnectionError after a reset.
    */
   read(into: Uint8Array): number | Promise<number>;
   /**
-   * Queues up to `n` octets of `bytes` from `from` on, copied, so that `bytes` is the caller's again at once. Returns how many
-   * were taken: fewer, even 0, when the send buffer is full; then await `drained`. Works before the handshake is over.
+   * Queues a copy of up to `n` octets of `bytes`, beginning at `from`. Returns how many
+   * were queued: fewer, even 0, if the send buffer is full; then await `drained`. Works before the handshake is complete.
    * Throws ConnectionError after `closeWrite` or the end of the connection.
    */
   write(bytes: Uint8Array, from?: number, n?: number): number;
-  /** Resolves when at least a quarter of the send buffer is free. Rejects when it ends before. */
+  /** Resolves when at least a quarter of the send buffer is free. Rejects if the connection ends before that. */
   drained(): Promise<void>;
-  /** Resolves when the peer has acknowledged everything written so far, the FIN included. Rejects when the connection ends before. */
+  /** Resolves when the peer has acknowledged everything written so far, including the FIN. Rejects if the connection ends before that. */
   flushed(): Promise<void>;
-  /** Half-close: the FIN follows what was written; reading goes on. Before the handshake is over it waits for it. */
+  /** Half-close: the FIN follows the written data, after the handshake; reading goes on. */
   closeWrite(): void;
 
   /**
-   * Ends both directions as close(2) does: what was written is delivered, then the FIN; nothing more is read. Where unread
-   * octets wait, or more come, the peer gets an RST, so that it knows (RFC 9293 SHLD-3). For an end without that, close
+   * Ends both directions as close(2) does: written data is delivered, then the FIN; nothing more is read. If unread octets
+   * are waiting, or more arrive, the peer gets an RST (RFC 9293 SHLD-3). To avoid that, close
    * the writing side and read to the end. Resolves (never rejects) when the connection is over.
    */
   close(): Promise<void>;
   /**
-   * RST: everything queued is thrown away, `closed` rejects with ECONNABORTED. @param reason becomes its `cause`; a
-   * ConnectionError takes its place.
+   * Sends an RST and drops everything queued; `closed` rejects with ECONNABORTED. @param reason becomes its `cause`; if it is a
+   * ConnectionError, `closed` rejects with it.
    */
   abort(reason?: unknown): void;
 
-  /** A snapshot in the words of `ss -ti` and tcp_info: octets, µs, counts. Works after the end, too. */
+  /** A snapshot with the names of `ss -ti` and tcp_info: octets, µs, counts. Also works after the end. */
   info(): TcpInfo;
-  /** The last thing that did not end the connection: an ICMP error, or that delivery is in doubt (RFC 9293 R1). */
+  /** The last error that did not end the connection: an ICMP error, or that delivery is in doubt (RFC 9293 R1). */
   readonly softError: ConnectionError | null;
   onSoftError: ((error: ConnectionError) => void) | null;
-  /** Urgent data was announced; `left` octets until its end (RFC 9293 MUST-32, MUST-33). It is read in line, like all else. */
+  /** Called when urgent data is announced; `left` octets until its end (RFC 9293 MUST-32, MUST-33). It is read in line, like other data. */
   onUrgent: ((left: number) => void) | null;
-  /** What was written so far is urgent (RFC 9293 MUST-30). */
+  /** Marks everything written so far as urgent (RFC 9293 MUST-30). */
   markUrgent(): void;
   /** Something of the application; the stack does not look at it. */
   data: unknown;
@@ -259,31 +259,31 @@ export interface Socket extends AsyncDisposable {
   resume(): void;
   /** `info().state`. */
   readonly state: TcpInfo["state"];
-  /** The small number by which the trace names the connection. */
+  /** The number of the connection in the trace. */
   readonly id: number;
 }
 
-/** A passive OPEN. Iterating it accepts, until it is closed. */
+/** A passive OPEN. Iterating it accepts connections until it is closed. */
 export interface Listener extends AsyncIterable<Socket>, AsyncDisposable {
-  /** Where it listens; hostname "0.0.0.0" or "::" stands for every address of ours. */
+  /** The local address and port; hostname "0.0.0.0" or "::" means every address of ours. */
   readonly address: Endpoint;
   /**
    * The next connection, open already (but see `fastOpen`); null once the listener is closed. Several may wait. Not where the listener was
    * given handlers (`socket`): they get all connections.
    */
   accept(): Promise<Socket | null>;
-  /** Called when remotes knocked that are not let in: with the last of each turn (the counter `tcp.rx.stranger` has all). */
+  /** Called if remotes were refused, with the last one of each turn (the counter `tcp.rx.stranger` has all). */
   onStranger: ((remote: Endpoint) => void) | null;
   /**
-   * Called when SYNs were dropped for want of room: the backlog, or `limits.connections`; with the last of each turn (the
-   * counters `tcp.rx.backlog` and `tcp.rx.limit` have all). Their senders try again.
+   * Called if SYNs were dropped because the backlog or `limits.connections` is full, with the last one of each turn (the
+   * counters `tcp.rx.backlog` and `tcp.rx.limit` have all). Their senders will retransmit.
    */
   onFull: ((what: "backlog" | "connections") => void) | null;
-  /** Ends it: half-open connections vanish, those that nobody accepted are reset; accepted ones go on. */
+  /** Stops listening: half-open connections are dropped, connections waiting for `accept` are reset, accepted ones go on. */
   close(): Promise<void>;
 }
 
-/** A stack: addresses of its own, and the calls of an application. */
+/** A stack with its own addresses, and the calls for an application. */
 export interface NetStack extends AsyncDisposable {
   /** Our addresses, without prefix lengths. */
   readonly addresses: readonly string[];
@@ -292,35 +292,35 @@ export interface NetStack extends AsyncDisposable {
   readonly engine: Stack;
   /**
    * Active OPEN of `{ hostname: "10.0.0.7", port: 80 }`, "10.0.0.7:80" or "[fd00::7]:80". @throws CallError: EINVAL (not an IP
-   * address, not a host's, an option that there is not), EADDRNOTAVAIL, EADDRINUSE, ENOBUFS.
+   * address, not a host's, an unknown option), EADDRNOTAVAIL, EADDRINUSE, ENOBUFS.
    */
   connect(remote: Endpoint | string, options?: ConnectOptions): Socket;
   /** Passive OPEN. @throws CallError: EINVAL, EADDRINUSE, EADDRNOTAVAIL. */
   listen(options: ListenOptions): Listener;
-  /** Every connection in any state, TIME-WAIT included. */
+  /** Every connection in any state, including TIME-WAIT. */
   connections(): TcpInfo[];
   /**
-   * The key under which Fast Open cookies are made from now on, 16 octets: for stacks that serve one another's clients, or keep it over a restart.
-   * `previous` stays good for those that have a cookie already. Without this call the key comes from the stack's own secret.
+   * Sets the key for Fast Open cookies, 16 octets: for stacks that serve each other's clients, or to keep it over a restart.
+   * Cookies made with `previous` stay valid. By default the key comes from the stack's secret.
    * @throws CallError EINVAL.
    */
   setFastOpenKey(key: Uint8Array, previous?: Uint8Array): void;
-  /** How often each rule of the stack was reached, by its name; those that are not zero. */
+  /** The counters of all marks that are not zero, by name. */
   counters(): Record<string, number>;
   /**
-   * Called after each turn in which SYNs were refused because nobody listens on their port: with the last one's remote and
-   * port, and how many there were.
+   * Called after each turn in which SYNs were refused because no program listens on their port, with the last one's remote and
+   * port, and their number.
    */
   onRefused: ((remote: Endpoint, port: number, count: number) => void) | null;
-  /** Called with the event ring after each turn that recorded something; the records are forgotten afterwards. */
+  /** Called with the event ring after each turn that recorded something; the records are dropped afterwards. */
   onTrace: ((trace: Trace) => void) | null;
-  /** Keep the process alive while the stack runs (the default), or not. Nothing where something else drives it. */
+  /** Keep the process alive while the stack runs (the default), or not. No effect on a stack with a `host`. */
   ref(): void;
   unref(): void;
   /**
-   * Resolves after `close`. Rejects with ConnectionError ENETDOWN when the device vanished, as its connections do.
+   * Resolves after `close`. Rejects with ConnectionError ENETDOWN if the device vanished; so do its connections.
    */
   readonly closed: Promise<void>;
-  /** Ends everything at once: listeners, then connections by RST, then the driver and the device. */
+  /** Closes everything at once: listeners, then connections by RST, then the driver and the device. */
   close(): Promise<void>;
 }

@@ -1,27 +1,27 @@
-/** Why a connection ended, or is in doubt, told to a person. */
+/** Messages for people: why a connection ended, or is in doubt. */
 import { timeText } from "#observe/units";
 import * as E from "#tcp/words/error";
 import { GAVE_UP_WINDOW } from "#tcp/words/marks";
 import type { Tcb } from "#tcp/words/tcb";
 import { ConnectionError } from "./connection-error.ts";
 
-/** How far a connection had come, as far as the words depend on it. */
+/** Facts about a connection that the messages depend on. */
 export interface Course {
   /** The peer as text. */
   readonly remote: string;
   /** When the OPEN was called, µs. */
   readonly begun: number;
   readonly opened: boolean;
-  /** This side had closed both directions. */
+  /** Whether this side had closed both directions. */
   readonly closing: boolean;
 }
 
-/** Why a connection ended that has `tcb.error`. */
+/** Why a connection with `tcb.error` ended. */
 export function endError(tcb: Tcb, course: Course, now: number, cause?: unknown): ConnectionError {
   return new ConnectionError(E.errorName(tcb.error), words(tcb, tcb.error, course, now), cause);
 }
 
-/** What did not end the connection, but the user may want to know. */
+/** An error that did not end the connection, for the user. */
 export function doubt(tcb: Tcb, course: Course, now: number): ConnectionError {
   if (tcb.softError !== 0) {
     return new ConnectionError(E.errorName(tcb.softError), words(tcb, tcb.softError, course, now));

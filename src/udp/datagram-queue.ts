@@ -1,11 +1,11 @@
 import { Pages } from "#base/pages";
 import type { Slab } from "#base/slab";
 
-/** Datagrams that wait at once. */
+/** Limit of queued datagrams. */
 const ENTRIES = 256;
 const WORDS = 6;
 
-/** Datagrams in order, each with an address and a port: octets in pages of the slab, the rest in a ring. Bounded both ways. */
+/** A FIFO queue of datagrams, each with an address and a port: octets in pages of the slab, the rest in a ring. Both are bounded. */
 export class DatagramQueue {
   readonly pages: Pages;
   readonly #entries = new Int32Array(ENTRIES * WORDS);
@@ -19,7 +19,7 @@ export class DatagramQueue {
     this.#octetsMax = octetsMax;
   }
 
-  /** Appends `n` octets of `source`; false where there is no room for them, or no page. */
+  /** Appends a datagram of `n` octets of `source`; false if the queue is full or no page is free. */
   push(source: Uint8Array, from: number, n: number, a: number, b: number, c: number, d: number, port: number): boolean {
     if (this.count === ENTRIES || this.#octets + n > this.#octetsMax) return false;
     if (this.pages.write(this.#octets, source, from, n) < n) {
@@ -38,7 +38,7 @@ export class DatagramQueue {
     return true;
   }
 
-  /** Of the oldest datagram: how long it is; the words of its address (0 to 3); its port. */
+  /** The oldest datagram's length; the words of its address (0 to 3); its port. */
   get length(): number {
     return this.#entries[this.#first * WORDS]!;
   }
@@ -51,7 +51,7 @@ export class DatagramQueue {
     return this.#entries[this.#first * WORDS + 5]!;
   }
 
-  /** Forgets the oldest. */
+  /** Removes the oldest. */
   shift(): void {
     const n = this.length;
     this.#octets -= n;

@@ -1,4 +1,4 @@
-/** What became of datagrams, by name. */
+/** The marks of UDP. */
 import { mark } from "#base/mark";
 
 export const RX_DELIVERED = mark("udp.rx.delivered", "datagram delivered to a socket");

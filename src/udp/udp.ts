@@ -1,6 +1,6 @@
 /**
- * UDP (RFC 768, RFC 1122 §4.1): sockets by port, datagrams in and out. Like TCP it knows neither clock nor device: what arrives
- * is handed in, what is to be sent is asked for.
+ * UDP (RFC 768, RFC 1122 §4.1): sockets by port, datagrams in and out. Like TCP it uses neither a clock nor a device: received
+ * datagrams are passed in, and datagrams to send are polled.
  */
 import type { Counters } from "#base/counters";
 import type { Packet } from "#base/packet";
@@ -17,22 +17,22 @@ import * as udphdr from "#wire/udp";
 import { DatagramQueue } from "./datagram-queue.ts";
 import * as M from "./marks.ts";
 
-/** Octets of datagrams that a socket keeps for its reader (Linux' net.core.rmem_default), and that wait to be sent. */
+/** Limits in octets: received datagrams of one socket (Linux' net.core.rmem_default), and datagrams waiting to be sent. */
 const RECEIVE_MAX = 212_992;
 const SEND_MAX = 256 * 1024;
-/** The longest payload: IPv4's total length holds both headers, IPv6's payload length only this one (RFC 768). */
+/** The longest payload: IPv4's total length includes both headers, IPv6's payload length only the UDP header (RFC 768). */
 const PAYLOAD_MAX_4 = 65_535 - 20 - udphdr.HEADER;
 const PAYLOAD_MAX_6 = 65_535 - udphdr.HEADER;
 
-/** One user of a port. */
+/** A socket bound to a port. */
 export class UdpSocket {
-  /** The address that it is bound to, or null for all. */
+  /** The address that it is bound to; null for all. */
   readonly local: Address | null;
   readonly port: number;
-  /** Whom it is connected to: it hears nobody else, and of his ICMP errors. */
+  /** The connected remote: only its datagrams and the ICMP errors about it are delivered. */
   remote: Address | null = null;
   remotePort = 0;
-  /** What ICMP told last, as the stack's code of an error; 0: nothing. The reader clears it. */
+  /** The last ICMP error, as an error code of the stack; 0: none. The reader clears it. */
   error = 0;
   readonly queue: DatagramQueue;
 
@@ -42,7 +42,7 @@ export class UdpSocket {
     this.queue = new DatagramQueue(slab, RECEIVE_MAX);
   }
 
-  /** Connected to whom this came from, or to nobody. */
+  /** Whether the socket is not connected, or connected to the sender. */
   hears(a: number, b: number, c: number, d: number, port: number): boolean {
     const { remote } = this;
     return remote === null || (port === this.remotePort && is(remote, a, b, c, d));
@@ -57,14 +57,14 @@ export class Udp {
   readonly #slab: Slab;
   readonly #counters: Counters;
   readonly #sockets = new Map<number, UdpSocket[]>();
-  /** Where the header of the datagram that goes out now is written. */
+  /** Scratch region for the header of the datagram being sent. */
   readonly #scratch: number;
   readonly #sending: DatagramQueue;
-  /** Source address and port of each that waits, in step with `#sending`. */
+  /** Source address and port of each datagram in `#sending`. */
   readonly #from: { readonly local: Address; readonly port: number }[] = [];
   #held = false;
 
-  /** Reserves its region of the slab: before the first page is taken. */
+  /** Reserves a region of the slab, so make it before the first page is allocated. */
   constructor(slab: Slab, counters: Counters) {
     this.#slab = slab;
     this.#counters = counters;
@@ -73,7 +73,7 @@ export class Udp {
     this.#sending = new DatagramQueue(slab, SEND_MAX);
   }
 
-  /** Gives a port to a user; null where it is taken. Datagrams for a group or any address of ours come where `local` is null. */
+  /** Binds a port; null if it is in use. With `local` null, datagrams for a group or any of our addresses are delivered. */
   bind(local: Address | null, port: number): UdpSocket | null {
     const there = this.#sockets.get(port) ?? [];
     if (there.some((other) => other.local === null || local === null || other.local.equals(local))) return null;
@@ -86,7 +86,7 @@ export class Udp {
     return !this.#sockets.has(port);
   }
 
-  /** The user is done: what it did not read is gone. */
+  /** Closes the socket. Unread datagrams are dropped. */
   unbind(socket: UdpSocket): void {
     const left = (this.#sockets.get(socket.port) ?? []).filter((each) => each !== socket);
     if (left.length > 0) this.#sockets.set(socket.port, left);
@@ -94,7 +94,7 @@ export class Udp {
     socket.queue.clear();
   }
 
-  /** Takes a datagram that IP delivered. False: nobody has the port, and an ICMP error is due. */
+  /** Takes a datagram that IP delivered. False if no socket has the port, so that an ICMP error is to be sent. */
   input(header: IpHeader): boolean {
     const v = this.#slab.view;
     const { o, s0, s1, s2, s3 } = header;
@@ -115,7 +115,7 @@ export class Udp {
     return true;
   }
 
-  /** The connected socket that this is for goes before one that hears everybody. */
+  /** Finds the socket for a datagram. A connected socket goes before an unconnected one. */
   #find(header: IpHeader, localPort: number, remotePort: number): UdpSocket | null {
     const { s0, s1, s2, s3, d0, d1, d2, d3 } = header;
     const there = this.#sockets.get(localPort);
@@ -130,7 +130,7 @@ export class Udp {
     return found;
   }
 
-  /** RFC 768: zero says that there is none; over IPv6 there must be one (RFC 8200 §8.1). */
+  /** RFC 768: zero means "no checksum". IPv6 requires one (RFC 8200 §8.1). */
   #checksumGood(header: IpHeader): boolean {
     const v = this.#slab.view;
     const { o, family, s0, s1, s2, s3, d0, d1, d2, d3 } = header;
@@ -143,8 +143,8 @@ export class Udp {
   }
 
   /**
-   * ICMP told of an error about a datagram of ours. Only who is connected is told (RFC 1122 §4.1.3.3 leaves how to the interface).
-   * @param hard it will not go away by itself
+   * Handles an ICMP error about a datagram of ours. Only connected sockets get it (RFC 1122 §4.1.3.3 leaves that to the interface).
+   * @param hard a permanent error
    */
   error(
     localPort: number,
@@ -164,7 +164,7 @@ export class Udp {
     }
   }
 
-  /** Queues a datagram. False where there is no room for it now; longer than IP can carry it never is. */
+  /** Queues a datagram; false if there is no room for it now. It must not be longer than IP allows. */
   send(socket: UdpSocket, source: Uint8Array, local: Address, remote: Address, remotePort: number): boolean {
     if (source.length > (remote.family === 4 ? PAYLOAD_MAX_4 : PAYLOAD_MAX_6)) return false;
     const { a, b, c, d } = remote;
@@ -173,7 +173,7 @@ export class Udp {
     return true;
   }
 
-  /** Copies the oldest datagram out, as much of it as there is room for, and forgets it. Returns how long it was, or -1. */
+  /** Copies as much of the oldest datagram as fits and removes it. Returns its whole length, or -1 if there is none. */
   receive(socket: UdpSocket, into: Uint8Array): number {
     const { queue } = socket;
     if (queue.count === 0) return -1;
@@ -183,7 +183,7 @@ export class Udp {
     return n;
   }
 
-  /** Whether a datagram between these two sockets may be one of ours: somebody has the port, and is not connected to another remote. */
+  /** Whether we can have sent a datagram between these two sockets: the port is bound, and not connected to another remote. */
   mayHaveSent(localPort: number, a: number, b: number, c: number, d: number, remotePort: number): boolean {
     const there = this.#sockets.get(localPort);
     for (let i = 0; there !== undefined && i < there.length; i++) {
@@ -192,7 +192,7 @@ export class Udp {
     return false;
   }
 
-  /** Takes the next datagram to send: `packet` begins with its UDP header. Its octets stay until the next `poll`. */
+  /** Takes the next datagram to send: `packet` begins with its UDP header. Its octets are valid until the next `poll`. */
   poll(packet: Packet, send: IpSend, pathMtu: PathMtu, now: number): boolean {
     const queue = this.#sending;
     if (this.#held) {
@@ -215,7 +215,7 @@ export class Udp {
     send.protocol = UDP;
     send.tos = 0;
     send.flowLabel = 0;
-    // A datagram larger than the path's MTU goes in fragments, which routers may cut further.
+    // Without DF: a datagram larger than the path MTU is fragmented, and routers may fragment it further.
     const { d0, d1, d2, d3 } = send;
     const mtu = pathMtu.get(d0, d1, d2, d3, now);
     const fits = (local.family === 4 ? 20 : ipv6.HEADER) + udphdr.HEADER + n <= mtu;
@@ -224,7 +224,7 @@ export class Udp {
     return true;
   }
 
-  /** Ports in use. */
+  /** Number of ports in use. */
   get size(): number {
     return this.#sockets.size;
   }

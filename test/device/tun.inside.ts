@@ -134,7 +134,7 @@ test("errors say what failed, on what, why, and what to do", () => {
   ip("tuntap", "add", "tap0", "mode", "tap");
   expect(failure(() => openTun({ name: "tap0" })).message).toContain("use another name");
   expect(failure(() => openTun({ name: "t1", mtu: 65_536 })).message).toContain(
-    "The mtu is a whole number from 68 to 65535, not 65536",
+    "The mtu must be a whole number from 68 to 65535, not 65536",
   );
   for (const name of ["", "a/b", "tun%d", "a b", "0123456789abcdef", "..", "a:b"])
     expect(failure(() => openTun({ name }))).toMatchObject({ code: "EINVAL", call: "TUNSETIFF" });

@@ -57,50 +57,50 @@ describe("connect", () => {
 
   const WHERE = '{ hostname: "10.0.0.7", port: 80 } or "10.0.0.7:80"';
   test.each([
-    [[], `connect needs to know where to: ${WHERE}, not nothing`],
-    [[null], `connect needs to know where to: ${WHERE}, not null`],
-    [[80], `connect needs to know where to: ${WHERE}, not 80`],
+    [[], `connect needs a remote, ${WHERE}, not nothing`],
+    [[null], `connect needs a remote, ${WHERE}, not null`],
+    [[80], `connect needs a remote, ${WHERE}, not 80`],
     [["10.0.0.9"], '"10.0.0.9" has no port: use "10.0.0.9:80"'],
     [["fd00::9"], '"fd00::9" has no port: use "[fd00::9]:80"'],
     [["fd00::9:80"], 'has no port: use "[fd00::9:80]:80"'],
-    [["10.0.0.9:0"], "port is a whole number from 1 to 65535, not 0"],
-    [["10.0.0.9:99999"], "port is a whole number from 1 to 65535, not 99999"],
+    [["10.0.0.9:0"], "port must be a whole number from 1 to 65535, not 0"],
+    [["10.0.0.9:99999"], "port must be a whole number from 1 to 65535, not 99999"],
     [["10.0.0.9:http"], `"10.0.0.9:http" is not an address and a port: use ${WHERE}`],
     [[""], `"" is not an address and a port: use ${WHERE}`],
     [["http://10.0.0.9/"], "is a URL: leave http:// and the path out"],
     [["example.com:80"], '"example.com" is a name, and this stack does not resolve names'],
     [[{}], `connect needs a hostname: ${WHERE}`],
     [[{ hostname: "10.0.0.9" }], `connect needs a port: ${WHERE}`],
-    [[{ hostname: 10, port: 80 }], 'hostname is a text such as "10.0.0.7", not 10'],
-    [[{ hostname: "10.0.0.9", port: "80" }], 'port is a whole number from 1 to 65535, not "80"'],
-    [[{ hostname: "10.0.0.9", port: 80.5 }], "port is a whole number from 1 to 65535, not 80.5"],
-    [["127.0.0.1:80"], "127.0.0.1 is the kernel's loopback address, which no device carries"],
-    [["[::1]:80"], "[::1] is the kernel's loopback address"],
+    [[{ hostname: 10, port: 80 }], 'hostname must be a text such as "10.0.0.7", not 10'],
+    [[{ hostname: "10.0.0.9", port: "80" }], 'port must be a whole number from 1 to 65535, not "80"'],
+    [[{ hostname: "10.0.0.9", port: 80.5 }], "port must be a whole number from 1 to 65535, not 80.5"],
+    [["127.0.0.1:80"], "127.0.0.1 is a loopback address, which only the kernel can use"],
+    [["[::1]:80"], "[::1] is a loopback address"],
     [["0.0.0.0:80"], "0.0.0.0 is not the address of one host"],
     [["224.0.0.1:80"], "224.0.0.1 is not the address of one host"],
-    [["10.0.0.9:80", 5000], "connect's second argument is an object such as { timeout: 5000 }, not 5000"],
-    [["10.0.0.9:80", null], "connect's second argument is an object such as { timeout: 5000 }, not null"],
+    [["10.0.0.9:80", 5000], "connect's second argument must be an object such as { timeout: 5000 }, not 5000"],
+    [["10.0.0.9:80", null], "connect's second argument must be an object such as { timeout: 5000 }, not null"],
     [["10.0.0.9:80", { timout: 5 }], 'connect\'s second argument has no "timout": did you mean timeout?'],
-    [["10.0.0.9:80", { timeout: "5s" }], 'timeout is a number, not "5s"'],
-    [["10.0.0.9:80", { timeout: -1 }], "timeout is a time in ms above 0 and at most 1800000000 (500 h), not -1"],
+    [["10.0.0.9:80", { timeout: "5s" }], 'timeout must be a number, not "5s"'],
+    [["10.0.0.9:80", { timeout: -1 }], "timeout must be a time in ms above 0 and at most 1800000000 (500 h), not -1"],
     [
       ["10.0.0.9:80", { timeout: Number.NaN }],
-      "timeout is a time in ms above 0 and at most 1800000000 (500 h), not NaN",
+      "timeout must be a time in ms above 0 and at most 1800000000 (500 h), not NaN",
     ],
-    [["10.0.0.9:80", { localPort: 0 }], "localPort is a whole number from 1 to 65535, not 0"],
-    [["10.0.0.9:80", { localAddress: 7 }], "localAddress is a text, not 7"],
-    [["10.0.0.9:80", { nodelay: "yes" }], 'nodelay is true or false, not "yes"'],
-    [["10.0.0.9:80", { signal: {} }], "signal is an AbortSignal, not an object"],
-    [["10.0.0.9:80", { earlyData: "GET /" }], 'earlyData is a Uint8Array, not "GET /"'],
+    [["10.0.0.9:80", { localPort: 0 }], "localPort must be a whole number from 1 to 65535, not 0"],
+    [["10.0.0.9:80", { localAddress: 7 }], "localAddress must be a text, not 7"],
+    [["10.0.0.9:80", { nodelay: "yes" }], 'nodelay must be true or false, not "yes"'],
+    [["10.0.0.9:80", { signal: {} }], "signal must be an AbortSignal, not an object"],
+    [["10.0.0.9:80", { earlyData: "GET /" }], 'earlyData must be a Uint8Array, not "GET /"'],
     [["10.0.0.9:80", { cc: "renno" }], 'there is no congestion control "renno": use newreno or cubic'],
-    [["10.0.0.9:80", { keepAlive: 5 }], "keepAlive is true, false or an object, not 5"],
+    [["10.0.0.9:80", { keepAlive: 5 }], "keepAlive must be true, false or an object, not 5"],
     [["10.0.0.9:80", { keepAlive: { idel: 5 } }], 'keepAlive has no "idel": did you mean idle?'],
-    [["10.0.0.9:80", { timestamps: "yes" }], 'timestamps is true, false or "strict", not "yes"'],
-    [["10.0.0.9:80", { params: { sack: 1 } }], "params.sack is true or false, not 1"],
+    [["10.0.0.9:80", { timestamps: "yes" }], 'timestamps must be true, false or "strict", not "yes"'],
+    [["10.0.0.9:80", { params: { sack: 1 } }], "params.sack must be true or false, not 1"],
     [["10.0.0.9:80", { params: { rtoMn: 1 } }], 'params has no "rtoMn": did you mean rtoMin?'],
     [
       ["10.0.0.9:80", { receiveBuffer: 2 ** 31 }],
-      "receiveBuffer is a whole number from 1 to 1073741824, not 2147483648",
+      "receiveBuffer must be a whole number from 1 to 1073741824, not 2147483648",
     ],
   ])("%j is refused in words", async (given, words) => {
     const stack = await loose();
@@ -120,16 +120,16 @@ describe("listen", () => {
   });
 
   test.each([
-    [[], "listen's argument is an object such as { port: 7000 }, not undefined"],
-    [[7000], "listen's argument is an object such as { port: 7000 }, not 7000"],
+    [[], "listen's argument must be an object such as { port: 7000 }, not undefined"],
+    [[7000], "listen's argument must be an object such as { port: 7000 }, not 7000"],
     [[{}], "listen needs a port: use listen({ port: 7000 })"],
-    [[{ port: "80" }], 'port is a number, not "80"'],
-    [[{ port: 0 }], "port is a whole number from 1 to 65535, not 0"],
-    [[{ port: 80, backlog: -1 }], "backlog is a whole number from 0 to 65535, not -1"],
-    [[{ port: 80, hostname: 7 }], "hostname is a text, not 7"],
-    [[{ port: 80, remote: "127.0.0.1" }], "127.0.0.1 is the kernel's loopback address"],
-    [[{ port: 80, remotePort: 1e9 }], "remotePort is a whole number from 1 to 65535, not 1000000000"],
-    [[{ port: 80, fastOpen: "yes" }], 'fastOpen is true, false or a number, not "yes"'],
+    [[{ port: "80" }], 'port must be a number, not "80"'],
+    [[{ port: 0 }], "port must be a whole number from 1 to 65535, not 0"],
+    [[{ port: 80, backlog: -1 }], "backlog must be a whole number from 0 to 65535, not -1"],
+    [[{ port: 80, hostname: 7 }], "hostname must be a text, not 7"],
+    [[{ port: 80, remote: "127.0.0.1" }], "127.0.0.1 is a loopback address"],
+    [[{ port: 80, remotePort: 1e9 }], "remotePort must be a whole number from 1 to 65535, not 1000000000"],
+    [[{ port: 80, fastOpen: "yes" }], 'fastOpen must be true, false or a number, not "yes"'],
     [[{ prot: 80 }], 'listen\'s argument has no "prot": did you mean port?'],
   ])("%j is refused in words", async (given, words) => {
     const stack = await loose();
@@ -139,35 +139,35 @@ describe("listen", () => {
 
 describe("createStack", () => {
   test.each([
-    [undefined, "createStack's argument is an object such as"],
+    [undefined, "createStack's argument must be an object such as"],
     [
       "tun0",
-      'createStack\'s argument is an object such as { device: openTun({ name: "tun0" }), address: "10.0.0.7/24" }, not "tun0"',
+      'createStack\'s argument must be an object such as { device: openTun({ name: "tun0" }), address: "10.0.0.7/24" }, not "tun0"',
     ],
     [{}, "createStack needs a device: use createStack({ device: openTun("],
     [
       { device: "tun0", address: "10.0.0.7/24" },
-      'device is an open device, not "tun0": use device: openTun({ name: "tun0" })',
+      'device must be an open device, not "tun0": use device: openTun({ name: "tun0" })',
     ],
-    [{ device: {}, address: "10.0.0.7/24" }, "device is what openTun or pair gives, not an object: it has no attach()"],
-    [{ device: 5, address: "10.0.0.7/24" }, "device is what openTun or pair gives, not 5"],
+    [{ device: {}, address: "10.0.0.7/24" }, "device must come from openTun or pair, not an object: it has no attach()"],
+    [{ device: 5, address: "10.0.0.7/24" }, "device must come from openTun or pair, not 5"],
     [{ host }, "a stack needs an address, such as 10.0.0.7/24"],
-    [{ host, address: 7 }, "address is a text or an array of texts, not 7"],
-    [{ host, address: ["10.0.0.7/24", 7] }, "address is a text or an array of texts, not an array"],
+    [{ host, address: 7 }, "address must be a text or an array of texts, not 7"],
+    [{ host, address: ["10.0.0.7/24", 7] }, "address must be a text or an array of texts, not an array"],
     [{ host, adress: "10.0.0.7/24" }, 'createStack\'s argument has no "adress": did you mean address?'],
-    [{ host, address: "10.0.0.7/24", seed: -1 }, "seed is a whole number from 0 to 4294967295, not -1"],
-    [{ host, address: "10.0.0.7/24", trace: 1.5 }, "trace is a whole number from 0 to 16777216, not 1.5"],
-    [{ host, address: "10.0.0.7/24", mtu: 10 }, "mtu is a whole number from 68 to 65535, not 10"],
+    [{ host, address: "10.0.0.7/24", seed: -1 }, "seed must be a whole number from 0 to 4294967295, not -1"],
+    [{ host, address: "10.0.0.7/24", trace: 1.5 }, "trace must be a whole number from 0 to 16777216, not 1.5"],
+    [{ host, address: "10.0.0.7/24", mtu: 10 }, "mtu must be a whole number from 68 to 65535, not 10"],
     [
       { host, address: "10.0.0.7/24", limits: { memory: 1 } },
-      "limits.memory is a whole number from 4194304 to 1073741824, not 1",
+      "limits.memory must be a whole number from 4194304 to 1073741824, not 1",
     ],
     [
       { host, address: "10.0.0.7/24", limits: { conections: 1 } },
       'limits has no "conections": did you mean connections?',
     ],
-    [{ host, address: "10.0.0.7/24", params: { rtoMin: "1s" } }, 'params.rtoMin is a number, not "1s"'],
-    [{ host: "sim", address: "10.0.0.7/24" }, 'host is a function, not "sim"'],
+    [{ host, address: "10.0.0.7/24", params: { rtoMin: "1s" } }, 'params.rtoMin must be a number, not "1s"'],
+    [{ host: "sim", address: "10.0.0.7/24" }, 'host must be a function, not "sim"'],
   ])("%j is refused in words", async (given, words) => {
     const error = await make(given).then(
       () => "taken",
@@ -196,13 +196,13 @@ test("a socket takes bytes and says so", async () => {
     (given?: unknown) => unknown
   >;
   expect(refusal(() => socket.write("hello"))).toBe(
-    'EINVAL: what is written is a Uint8Array, not "hello": use new TextEncoder().encode(text)',
+    'EINVAL: the argument of write must be a Uint8Array, not "hello": use new TextEncoder().encode(text)',
   );
-  expect(refusal(() => socket.write())).toBe("EINVAL: what is written is a Uint8Array, not undefined");
-  expect(refusal(() => socket.read(1024))).toBe("EINVAL: what read fills is a Uint8Array, not 1024");
+  expect(refusal(() => socket.write())).toBe("EINVAL: the argument of write must be a Uint8Array, not undefined");
+  expect(refusal(() => socket.read(1024))).toBe("EINVAL: the argument of read must be a Uint8Array, not 1024");
   const stack = await loose();
-  expect(refusal(() => stack.setFastOpenKey("key"))).toContain('key is a Uint8Array, not "key"');
-  expect(refusal(() => stack.setFastOpenKey(new Uint8Array(3)))).toContain("a key of Fast Open has 16 octets, not 3");
+  expect(refusal(() => stack.setFastOpenKey("key"))).toContain('key must be a Uint8Array, not "key"');
+  expect(refusal(() => stack.setFastOpenKey(new Uint8Array(3)))).toContain("a Fast Open key must have 16 octets, not 3");
 });
 
 test("openTun refuses what is no name or no setting before it opens anything", () => {
@@ -212,13 +212,13 @@ test("openTun refuses what is no name or no setting before it opens anything", (
     [[{}], "It needs the name of a device"],
     [[{ name: 7 }], "It needs the name of a device"],
     [[{ name: "tun/0" }], "A device name is 1 to 15 bytes"],
-    [[{ name: "tun0", mtu: "big" }], "The mtu is a whole number from 68 to 65535, not big"],
-    [[{ name: "tun0", queueLength: -1 }], "The queueLength is a whole number"],
-    [[{ name: "tun0", offload: 1 }], "The offload is true or false"],
-    [[{ name: "tun0", prefix: "10.0.0.1/24" }], "prefix.address is a Uint8Array of 4 or 16 bytes"],
+    [[{ name: "tun0", mtu: "big" }], "The mtu must be a whole number from 68 to 65535, not big"],
+    [[{ name: "tun0", queueLength: -1 }], "The queueLength must be a whole number"],
+    [[{ name: "tun0", offload: 1 }], "The offload must be true or false"],
+    [[{ name: "tun0", prefix: "10.0.0.1/24" }], "prefix.address must be a Uint8Array of 4 or 16 bytes"],
     [
       [{ name: "tun0", prefix: { address: new Uint8Array(4), length: 33 } }],
-      "prefix.length is a whole number from 0 to 32",
+      "prefix.length must be a whole number from 0 to 32",
     ],
   ] as const) {
     expect(() => tun(...given)).toThrow(words);

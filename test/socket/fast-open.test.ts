@@ -176,7 +176,7 @@ describe("refusals", () => {
     expect(w.peer.connections()).toEqual([]);
     expect(() => w.host.setFastOpenKey(new Uint8Array(15))).toThrow("16 octets, not 15");
     expect(() => w.host.setFastOpenKey(new Uint8Array(16), new Uint8Array(32))).toThrow("16 octets, not 32");
-    for (const n of [-1, 1.5, 70_000]) expect(fastOpen(n)).toThrow("fastOpen is a whole number");
+    for (const n of [-1, 1.5, 70_000]) expect(fastOpen(n)).toThrow("fastOpen must be a whole number");
   });
 
   test("no more are pending than was said", async () => {

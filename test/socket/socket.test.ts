@@ -116,7 +116,7 @@ describe("opening", () => {
   test.each([
     ["a name", { hostname: "example.com", port: 80 }, "does not resolve names"],
     ["an octal look-alike", { hostname: "010.0.0.1", port: 80 }, "leading zero"],
-    ["port 0", { hostname: HOST, port: 0 }, "port is a whole number from 1 to 65535, not 0"],
+    ["port 0", { hostname: HOST, port: 0 }, "port must be a whole number from 1 to 65535, not 0"],
     ["a broadcast", { hostname: "10.0.1.255", port: 80 }, "not the address of a host"],
     ["itself", { hostname: PEER, port: 80 }, "this stack's own address"],
     ["the other family", { hostname: "fd00::1", port: 80 }, "no IPv6 address"],
@@ -130,8 +130,8 @@ describe("opening", () => {
     const w = await world();
     const to = { hostname: HOST, port: PORT };
     expect(() => w.peer.connect(to, { cc: "reno" as "cubic" })).toThrow('no congestion control "reno": use newreno or');
-    expect(() => w.peer.connect(to, { timeout: 0 })).toThrow("timeout is a time in ms above 0 and at most");
-    expect(() => w.peer.connect(to, { mss: 1.5 })).toThrow("mss is a whole number");
+    expect(() => w.peer.connect(to, { timeout: 0 })).toThrow("timeout must be a time in ms above 0 and at most");
+    expect(() => w.peer.connect(to, { mss: 1.5 })).toThrow("mss must be a whole number");
     expect(w.peer.connections()).toEqual([]);
   });
 });

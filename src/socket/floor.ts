@@ -2,11 +2,11 @@ import type { Stack } from "#stack/stack";
 import type { TcpSocket } from "./tcp-socket.ts";
 import type { Host } from "./types.ts";
 
-/** What all sockets of a stack share. */
+/** Shared by all sockets of a stack. */
 export interface Floor {
   readonly engine: Stack;
   readonly host: Host;
-  /** The slab had no page left for what this socket wrote: `onEvents` is called when there may be one again. */
+  /** The slab had no page for this socket's write: calls `onEvents` when pages may be free again. */
   starve(socket: TcpSocket): void;
   /** Pages may have become free. */
   feed(): void;

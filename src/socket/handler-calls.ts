@@ -1,19 +1,19 @@
 import type { Shown } from "./shown.ts";
 import type { SocketHandlers } from "./types.ts";
 
-/** Calls the handlers of one connection: each thing once, in the order in which it happened. */
+/** Calls the handlers of one connection, once per event, in the order of the events. */
 export class HandlerCalls {
   readonly handlers: SocketHandlers;
   /** `pause` was called. */
   paused = false;
-  /** A write took less than it was given. */
+  /** A write queued less than it was given, so `drain` is due. */
   wantsRoom = false;
-  /** The data handler left something: it comes again when there is room, or after `resume`. */
+  /** The data handler did not take everything: it is called again when more arrives, or after `resume`. */
   #holds = false;
   #toldOpen = false;
   #toldEnd = false;
   #toldClose = false;
-  /** A handler is running: what it does is told after it, not within it. */
+  /** A handler is running: events that it causes are delivered after it returns. */
   #isCalling = false;
 
   constructor(handlers: SocketHandlers) {
@@ -25,7 +25,7 @@ export class HandlerCalls {
     this.#holds = false;
   }
 
-  /** Calls what is due by what the connection shows now. What a handler throws is told after the engine's turn. */
+  /** Calls the handlers that are due. An exception in a handler is thrown again after the engine's turn. */
   tell(socket: Shown): void {
     if (this.#isCalling || this.#toldClose) return;
     this.#isCalling = true;
@@ -66,7 +66,7 @@ export class HandlerCalls {
     while (socket.unread > 0 && !this.paused && !this.#holds && !socket.isDeaf) {
       const view = socket.peek();
       const n = view.length;
-      // What a handler throws on is gone: it would throw on it again.
+      // If a handler throws, its data is dropped: it would throw again.
       let taken = n;
       try {
         taken = take.call(this.handlers, socket, view) ?? n;
@@ -77,7 +77,7 @@ export class HandlerCalls {
     }
   }
 
-  /** It is the application's: it must end neither the engine's turn nor what the other connections are told. */
+  /** An exception of the application must not end the engine's turn, or keep events from other connections. */
   #thrown(socket: Shown, error: unknown): void {
     queueMicrotask(() => {
       if (this.handlers.error === undefined) throw error;

@@ -1,29 +1,29 @@
 import type { ConnectionError } from "./connection-error.ts";
 import type { Socket } from "./types.ts";
 
-/** What a connection shows to those parts of it that tell the application: handlers, promises, streams. */
+/** The state of a connection that its handlers, promises and streams need. */
 export interface Shown extends Socket {
-  /** The handshake was over at some time. */
+  /** The handshake has completed (the connection may be over since). */
   readonly isOpen: boolean;
   /** In TIME-WAIT or CLOSED. */
   readonly isOver: boolean;
-  /** No more is read. */
+  /** The reading side is closed. */
   readonly isDeaf: boolean;
-  /** No more is written. */
+  /** The writing side is closed. */
   readonly isFinished: boolean;
-  /** Why it ended, where that was not orderly. */
+  /** The error that ended the connection, if any. */
   readonly failure: ConnectionError | null;
-  /** Octets in order that nobody has read. */
+  /** Unread octets, in order. */
   readonly unread: number;
-  /** Nothing will come any more, beyond what is unread. */
+  /** The peer's data has ended, except for unread octets. */
   readonly atEnd: boolean;
-  /** A quarter of the send buffer is free: whoever waits is not woken for every acknowledgment's few octets. */
+  /** A quarter of the send buffer is free. Writers do not wake for the few octets of each acknowledgment. */
   readonly hasRoom: boolean;
-  /** Everything that was written is acknowledged, the FIN included. */
+  /** Everything written is acknowledged, including the FIN. */
   readonly isFlushed: boolean;
-  /** What lies in one piece of what is unread: a view. */
+  /** A view of the unread octets that are contiguous in memory. */
   peek(): Uint8Array;
-  /** The first `n` octets of what is unread are done with. */
+  /** Drops the first `n` unread octets. */
   skip(n: number): void;
   writeError(): ConnectionError;
 }

@@ -19,8 +19,8 @@ import { type Course, doubt, endError } from "./words.ts";
 
 /**
  * One connection on top of its TCB. Once per turn the engine reports event bits, and the waiting promises look at the TCB's
- * state, so a needless bit does no harm. Handlers are the fast way: promises and streams are made
- * when somebody asks for them.
+ * state, so a needless bit does no harm. Handlers are faster than promises and streams, which are made only when they are
+ * used.
  */
 export class TcpSocket implements Shown, Source, Sink {
   data: unknown = undefined;
@@ -38,7 +38,7 @@ export class TcpSocket implements Shown, Source, Sink {
   isDeaf = false;
   isFinished = false;
   failure: ConnectionError | null = null;
-  /** What whoever aborted it gave as the reason. */
+  /** The reason passed to `abort`. */
   #abortReason: unknown = undefined;
   /** CLOSE of both directions was called. */
   #closing = false;

@@ -3,14 +3,14 @@ import type { Deferred } from "./deferred.ts";
 import type { Shown } from "./shown.ts";
 import type { SocketInfo } from "./types.ts";
 
-/** What only some connections are asked for: promises, streams, callbacks. Made with the first of them. */
+/** Promises, streams and callbacks of a connection. Made when the first of them is used. */
 export class Waiting {
   opened: Deferred<SocketInfo> | null = null;
   closed: Deferred<void> | null = null;
   readable: ReadableStream<Uint8Array> | null = null;
   writable: WritableStream<Uint8Array> | null = null;
   writer: WritableStreamDefaultController | null = null;
-  /** Those who wait: for octets, for room in the send buffer, for acknowledgment of everything. */
+  /** Waiting promises: for octets, for room in the send buffer, for acknowledgment of everything. */
   reader: Deferred<number> | null = null;
   drained: Deferred<void> | null = null;
   flushed: Deferred<void> | null = null;
@@ -18,13 +18,13 @@ export class Waiting {
   onSoftError: ((error: ConnectionError) => void) | null = null;
   onUrgent: ((left: number) => void) | null = null;
 
-  /** Wakes those who can go on. */
+  /** Settles the promises that can be settled. */
   wake(socket: Shown): void {
     this.#wakeReader(socket);
     this.#wakeWriters(socket);
   }
 
-  /** @param agreed what the handshake agreed on, once it is over. */
+  /** @param agreed the results of the handshake, once it is complete */
   settleOpened(socket: Shown, agreed: () => SocketInfo): void {
     const { opened } = this;
     if (opened === null) return;
@@ -42,7 +42,7 @@ export class Waiting {
     else this.closed.resolve();
   }
 
-  /** The connection is over: a stream that is being written breaks. */
+  /** The connection is over: reports its error to a stream that is being written. */
   breakWriter(socket: Shown): void {
     if (socket.failure !== null) this.writer?.error(socket.failure);
     else if (!socket.isFinished) this.writer?.error(socket.writeError());

@@ -149,7 +149,10 @@ describe("createStack", () => {
       { device: "tun0", address: "10.0.0.7/24" },
       'device must be an open device, not "tun0": use device: openTun({ name: "tun0" })',
     ],
-    [{ device: {}, address: "10.0.0.7/24" }, "device must come from openTun or pair, not an object: it has no attach()"],
+    [
+      { device: {}, address: "10.0.0.7/24" },
+      "device must come from openTun or pair, not an object: it has no attach()",
+    ],
     [{ device: 5, address: "10.0.0.7/24" }, "device must come from openTun or pair, not 5"],
     [{ host }, "a stack needs an address, such as 10.0.0.7/24"],
     [{ host, address: 7 }, "address must be a text or an array of texts, not 7"],
@@ -202,7 +205,9 @@ test("a socket takes bytes and says so", async () => {
   expect(refusal(() => socket.read(1024))).toBe("EINVAL: the argument of read must be a Uint8Array, not 1024");
   const stack = await loose();
   expect(refusal(() => stack.setFastOpenKey("key"))).toContain('key must be a Uint8Array, not "key"');
-  expect(refusal(() => stack.setFastOpenKey(new Uint8Array(3)))).toContain("a Fast Open key must have 16 octets, not 3");
+  expect(refusal(() => stack.setFastOpenKey(new Uint8Array(3)))).toContain(
+    "a Fast Open key must have 16 octets, not 3",
+  );
 });
 
 test("openTun refuses what is no name or no setting before it opens anything", () => {

@@ -129,7 +129,7 @@ test("errors say what failed, on what, why, and what to do", () => {
   expect(none.message).toContain("correct the name");
   const taken = failure(() => openTun({ name: "t1", prefix: PREFIX4 }));
   expect(taken).toMatchObject({ code: "EADDRINUSE" });
-  expect(taken.message).toContain("10.9.0.1 is the address of t0 already");
+  expect(taken.message).toContain("10.9.0.1 is already the address of t0");
   expect(failure(() => openTun({ name: "lo" })).message).toContain("lo is not a TUN device");
   ip("tuntap", "add", "tap0", "mode", "tap");
   expect(failure(() => openTun({ name: "tap0" })).message).toContain("use another name");

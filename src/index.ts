@@ -24,4 +24,4 @@ export type {
 } from "#socket/types";
 export { CallError } from "#stack/call-error";
 export type { TcpInfo } from "#tcp/machine/info";
-export type { TcpParams } from "#tcp/words/params";
+export type { TcpParams, TcpSettings } from "#tcp/words/params";

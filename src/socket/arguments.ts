@@ -2,7 +2,7 @@
 import { suggest } from "#base/suggest";
 import { CallError } from "#stack/call-error";
 import { DEFAULT_LIMITS } from "#stack/limits";
-import { DEFAULT_PARAMS, type TcpParams } from "#tcp/words/params";
+import { DEFAULT_PARAMS, DEFAULT_SETTINGS, type TcpSettings } from "#tcp/words/params";
 import { PROFILE_NAMES } from "#tcp/words/profiles";
 import type {
   ConnectOptions,
@@ -224,16 +224,36 @@ function checkDevice(device: unknown): void {
   throw invalid(`device must come from openTun or pair, not ${shown(device)}${why}`);
 }
 
+/** Parameters, policies, and single fields of policies. */
+const KNOWN: Readonly<Record<string, unknown>> = { ...DEFAULT_PARAMS, ...DEFAULT_SETTINGS };
+
 /** Checks the engine's parameters: each must have the type of its default. */
-function checkParams(params: Partial<TcpParams> | undefined): void {
+function checkParams(params: TcpSettings | undefined): void {
   for (const [name, value] of Object.entries(params ?? {})) {
-    if (!Object.hasOwn(DEFAULT_PARAMS, name)) throw unknownName("params", name, Object.keys(DEFAULT_PARAMS));
-    const type = typeof DEFAULT_PARAMS[name as keyof TcpParams];
-    if (value === undefined || (typeof value === type && (type !== "number" || Number.isFinite(value)))) continue;
-    const kind = type === "boolean" ? "true or false" : type === "string" ? "a text" : "a number";
-    throw invalid(`params.${name} must be ${kind}, not ${shown(value)}`);
+    if (!Object.hasOwn(KNOWN, name)) throw unknownName("params", name, Object.keys(KNOWN));
+    if (value !== undefined) checkSetting(`params.${name}`, value, KNOWN[name]);
   }
 }
+
+function checkSetting(name: string, value: unknown, like: unknown): void {
+  const type = typeof like;
+  if (typeof value !== type || value === null || (type === "number" && !Number.isFinite(value))) {
+    throw invalid(`${name} must be ${KINDS[type]}, not ${shown(value)}`);
+  }
+  // A policy has all its fields.
+  if (type === "object") {
+    for (const [field, other] of Object.entries(like as object)) {
+      checkSetting(`${name}.${field}`, (value as Readonly<Record<string, unknown>>)[field], other);
+    }
+  }
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  boolean: "true or false",
+  string: "a text",
+  number: "a number",
+  object: "an object",
+};
 
 function checkLimits(limits: object): void {
   for (const [name, value] of Object.entries(limits)) {

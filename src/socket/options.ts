@@ -1,13 +1,13 @@
 import { MILLISECOND } from "#base/time";
 import { CONGESTION_CONTROLS } from "#tcp/congestion/congestion";
-import type { TcpParams } from "#tcp/words/params";
+import type { TcpSettings } from "#tcp/words/params";
 import { invalid, shown, whole } from "./arguments.ts";
 import type { SocketOptions } from "./types.ts";
 
 /** Converts the user's options to the engine's parameters. @throws CallError EINVAL. */
-export function paramsOf(options: SocketOptions): Partial<TcpParams> {
+export function paramsOf(options: SocketOptions): TcpSettings {
   const { nodelay, cc, mss, userTimeout, keepAlive, receiveBuffer, sendBuffer, timestamps } = options;
-  const params: Partial<TcpParams> = { ...options.params };
+  const params: TcpSettings = { ...options.params };
   if (nodelay !== undefined) params.nagle = nodelay ? "off" : "minshall";
   if (cc !== undefined) {
     if (!CONGESTION_CONTROLS.includes(cc)) {
@@ -46,7 +46,7 @@ const MS_MAX = 500 * 3_600_000;
 /** Default limit of pending Fast Open connections. */
 const PENDING = 128;
 
-export function fastOpenParams(fastOpen: boolean | number | undefined): Partial<TcpParams> {
+export function fastOpenParams(fastOpen: boolean | number | undefined): TcpSettings {
   if (fastOpen === undefined) return {};
   if (typeof fastOpen === "boolean") return { fastOpenBacklog: fastOpen ? PENDING : 0 };
   return { fastOpenBacklog: whole("fastOpen", fastOpen, 0, 65_535) };
@@ -55,7 +55,7 @@ export function fastOpenParams(fastOpen: boolean | number | undefined): Partial<
 /** RFC 7323 §2.3: no window exceeds 2^30. */
 const MAX_BUFFER = 1 << 30;
 
-function addKeepAlive(params: Partial<TcpParams>, keepAlive: NonNullable<SocketOptions["keepAlive"]>): void {
+function addKeepAlive(params: TcpSettings, keepAlive: NonNullable<SocketOptions["keepAlive"]>): void {
   params.keepAlive = keepAlive !== false;
   if (typeof keepAlive === "boolean") return;
   const { idle, interval, count } = keepAlive;

@@ -13,7 +13,7 @@ import type { Engine } from "#driver/engine";
 import type { Limits } from "#stack/limits";
 import type { Stack } from "#stack/stack";
 import type { TcpInfo } from "#tcp/machine/info";
-import type { CongestionControlName, TcpParams } from "#tcp/words/params";
+import type { CongestionControlName, TcpSettings } from "#tcp/words/params";
 import type { ProfileName } from "#tcp/words/profiles";
 import type { ConnectionError } from "./connection-error.ts";
 
@@ -50,7 +50,7 @@ export interface StackSettings {
   /** Follows the rules of another stack: "linux", "freebsd", "rfc9293", "rfc793". Absent: Linux' rules, with the exceptions in the README. */
   readonly profile?: ProfileName;
   /** Defaults of all connections, on top of the profile's; times here are µs, as in `TcpParams`. */
-  readonly params?: Partial<TcpParams>;
+  readonly params?: TcpSettings;
   /** Limits: `{ connections: 100 }`. */
   readonly limits?: Partial<Limits>;
   /** Records of the event ring between two drains (`NetStack.onTrace`). Default 0: no events. */
@@ -103,7 +103,7 @@ export interface SocketOptions {
   /** Called when something happens on the connection. */
   readonly socket?: SocketHandlers;
   /** Other parameters of the engine, in its units. They override the options above. */
-  readonly params?: Partial<TcpParams>;
+  readonly params?: TcpSettings;
 }
 
 /**

@@ -43,7 +43,7 @@ export class CookieDoor {
 
   /** Whether a SYN for this listener gets a cookie instead of a connection. */
   due(listener: PassiveOpen): boolean {
-    const { synCookies } = listener.params;
+    const { synCookies } = listener.params.opening;
     return synCookies === "always" || (synCookies === "overflow" && listener.crowded && !listener.backedUp);
   }
 
@@ -61,7 +61,7 @@ export class CookieDoor {
     const agreed = timestamps ? whatIsAgreed(params, seg) : NOTHING;
     const v = slab.view;
     const first = o + tcphdr.HEADER_MIN;
-    let at = params.offerMss ? opt.writeMss(v, first, mss) : first;
+    let at = params.opening.offerMss ? opt.writeMss(v, first, mss) : first;
     if (timestamps) {
       const offset = timestampOffset(hash, local, localPort, remote, remotePort);
       const tsval = cookies.stamp((Math.floor(now / 1000) + offset) | 0, agreed);

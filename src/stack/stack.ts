@@ -31,7 +31,7 @@ import { timeouts } from "#tcp/machine/timeouts";
 import { FastOpen } from "#tcp/open/fast-open";
 import { OK } from "#tcp/words/error";
 import * as M from "#tcp/words/marks";
-import { DEFAULT_PARAMS, type TcpParams } from "#tcp/words/params";
+import { DEFAULT_PARAMS, type TcpParams, type TcpSettings, withSettings } from "#tcp/words/params";
 import { PassiveOpen } from "#tcp/words/passive-open";
 import { Records } from "#tcp/words/records";
 import { SEND_CONTINUED } from "#tcp/words/send-flags";
@@ -66,7 +66,7 @@ export interface StackOptions {
   /** A secret of two int32 words; drawn from the seed if absent. */
   secret?: readonly [number, number];
   /** Defaults of every connection. */
-  params?: Partial<TcpParams>;
+  params?: TcpSettings;
   limits?: Partial<Limits>;
   /** Records of the event ring between two drains; 0: no trace. */
   trace?: number;
@@ -81,7 +81,7 @@ export interface ActiveOpenOptions {
   local?: Address;
   /** 0 or absent: an ephemeral port. */
   localPort?: number;
-  params?: Partial<TcpParams>;
+  params?: TcpSettings;
 }
 
 export interface PassiveOpenOptions {
@@ -92,7 +92,7 @@ export interface PassiveOpenOptions {
   remotePort?: number;
   /** Connections that may wait to be accepted. */
   backlog?: number;
-  params?: Partial<TcpParams>;
+  params?: TcpSettings;
 }
 
 /** Room before a transport header for the IP header and the device's own. */
@@ -137,12 +137,12 @@ export class Stack {
     const [k0, k1] = options.secret ?? [prng.int32(), prng.int32()];
     const hash = new SipHash(k0, k1);
     this.limits = limits;
-    this.params = { ...DEFAULT_PARAMS, ...options.params };
+    this.params = withSettings(DEFAULT_PARAMS, options.params ?? {});
     this.mtu = options.mtu;
     this.slab = new Slab(limits.memory);
     this.trace = new Trace(options.trace ?? 0);
     this.local = new LocalAddresses(options.addresses, options.prefixes, options.owned, options.except);
-    this.pathMtu = new PathMtu(options.mtu, hash, this.params.pathMtuFloor);
+    this.pathMtu = new PathMtu(options.mtu, hash, this.params.icmpErrors.pathMtuFloor);
     this.#whileSending = options.whileSending;
     this.#offload = options.offload ?? NO_OFFLOAD;
     this.#scratch = this.slab.reserve(LEAD + tcphdr.HEADER_MAX) + LEAD;
@@ -293,7 +293,8 @@ export class Stack {
       throw new CallError("EINVAL", `${remote} is this stack's own address`);
     }
     const port = this.#localPort(local, options.localPort ?? 0, remote, remotePort);
-    const tcb = this.#connections.create({ ...this.params, ...options.params }, local, port, remote, remotePort, now);
+    const params = withSettings(this.params, options.params ?? {});
+    const tcb = this.#connections.create(params, local, port, remote, remotePort, now);
     tcb.held = true;
     calls.open(tcb, now);
     this.#connections.touch(tcb);
@@ -307,7 +308,8 @@ export class Stack {
     if (local !== null && !this.local.owns(local.a, local.b, local.c, local.d)) {
       throw new CallError("EADDRNOTAVAIL", `${local} is not an address of this stack`);
     }
-    const listener = new PassiveOpen(local, port, { ...this.params, ...options.params }, backlog, remote, remotePort);
+    const params = withSettings(this.params, options.params ?? {});
+    const listener = new PassiveOpen(local, port, params, backlog, remote, remotePort);
     this.#listeners.add(listener);
     return listener;
   }
@@ -472,9 +474,9 @@ export class Stack {
   }
 
   /** Changes the defaults; connections and listeners that exist keep theirs. */
-  setDefaults(params: Partial<TcpParams>): void {
-    this.params = { ...this.params, ...params };
-    this.pathMtu.floor = this.params.pathMtuFloor;
+  setDefaults(params: TcpSettings): void {
+    this.params = withSettings(this.params, params);
+    this.pathMtu.floor = this.params.icmpErrors.pathMtuFloor;
   }
 
   /** The link's MTU changed: connections that open from now on, and what is sent in fragments, go by it. */
@@ -484,7 +486,7 @@ export class Stack {
   }
 
   /** Changes options of an open connection: from now on it goes by them. What was agreed in the handshake stays. */
-  setParams(tcb: Tcb, params: Partial<TcpParams>, now: number): void {
+  setParams(tcb: Tcb, params: TcpSettings, now: number): void {
     calls.setParams(tcb, params, now);
     this.#connections.touch(tcb);
   }

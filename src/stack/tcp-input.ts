@@ -117,15 +117,15 @@ export class TcpInput {
         break;
       case icmp.PROTOCOL_UNREACHABLE:
       case icmp.PORT_UNREACHABLE:
-        unreachable(tcb, true, tcb.params.freeBsdIcmpErrors ? ECONNREFUSED : errorOf(e), now);
+        unreachable(tcb, true, tcb.params.icmpErrors.freeBsdIcmpErrors ? ECONNREFUSED : errorOf(e), now);
         break;
       case icmp.PROHIBITED: {
-        const { freeBsdIcmpErrors: asFreeBsd } = tcb.params;
+        const { freeBsdIcmpErrors: asFreeBsd } = tcb.params.icmpErrors;
         unreachable(tcb, asFreeBsd, asFreeBsd ? ECONNREFUSED : errorOf(e), now);
         break;
       }
       default:
-        unreachable(tcb, false, tcb.params.freeBsdIcmpErrors ? freeBsdSoftError(e) : errorOf(e), now);
+        unreachable(tcb, false, tcb.params.icmpErrors.freeBsdIcmpErrors ? freeBsdSoftError(e) : errorOf(e), now);
     }
     this.#connections.touch(tcb);
   }
@@ -212,7 +212,7 @@ export class TcpInput {
 
   /** RFC 9293 §3.10.7.1, as far as the stack wants to be known. */
   #unknown(seg: Segment): number {
-    const { resetUnknown } = this.#defaults();
+    const { resetUnknown } = this.#defaults().resetting;
     const verdict = closed(seg, this.#reset);
     if (resetUnknown === "none" || (resetUnknown === "segments" && seg.ctl & tcphdr.SYN)) this.#reset.cause = 0;
     return verdict;
@@ -241,7 +241,7 @@ export class TcpInput {
 /** RFC 6191 and MAY-2: a SYN that is newer than everything of the connection in TIME-WAIT. */
 function isNewer(tcb: Tcb, seg: Segment): boolean {
   // RFC 793 knows no way from TIME-WAIT into a new connection: that SYN is an error (p. 71).
-  if ((seg.ctl & (tcphdr.SYN | tcphdr.ACK | tcphdr.RST)) !== tcphdr.SYN || !tcb.params.rfc5961) return false;
+  if ((seg.ctl & (tcphdr.SYN | tcphdr.ACK | tcphdr.RST)) !== tcphdr.SYN || !tcb.params.acceptance.rfc5961) return false;
   if (tcb.timestampsOk && seg.options.timestamps && seg.options.tsval !== tcb.tsRecent) {
     return gt(seg.options.tsval, tcb.tsRecent);
   }

@@ -10,7 +10,7 @@ import type {
 } from "#lab/drill/posix/target";
 
 /** A responder of one connection, just clever enough to be scripted against: no loss, no timers but the delayed ACK. */
-export interface Quirks {
+export interface Faults {
   /** Added to a field of each packet it sends, to see that the interpreter notices. */
   readonly window?: number;
   readonly echo?: number;
@@ -44,7 +44,7 @@ export class FakeTarget implements Target {
 
   constructor(
     readonly setup: TargetSetup,
-    readonly quirks: Quirks,
+    readonly faults: Faults,
   ) {}
 
   input(packet: Uint8Array, now: number): void {
@@ -58,8 +58,8 @@ export class FakeTarget implements Target {
   }
 
   acknowledgeLater(now: number): void {
-    if (!this.quirks.delay) this.emit(16, now);
-    else this.#ackAt = now + this.quirks.delay;
+    if (!this.faults.delay) this.emit(16, now);
+    else this.#ackAt = now + this.faults.delay;
   }
 
   advance(now: number): void {
@@ -74,7 +74,7 @@ export class FakeTarget implements Target {
 
   emit(flags: number, now: number, payload = new Uint8Array(0)): void {
     const c = this.connection!;
-    const q = this.quirks;
+    const q = this.faults;
     const ends: Ends = {
       source: this.setup.local,
       destination: this.setup.remote,
@@ -195,7 +195,7 @@ class FakeConnection implements TargetConnection {
     if (flags & 4) this.#state = "CLOSED";
     this.echo = stampOf(live) || this.echo;
     if (sequence !== this.received) return;
-    this.#queue.push(...(this.engine.quirks.swap ? [...payload].reverse() : payload));
+    this.#queue.push(...(this.engine.faults.swap ? [...payload].reverse() : payload));
     this.received = (this.received + payload.length + (flags & 1)) >>> 0;
     if (flags & 1) this.#finished = true;
     if (payload.length > 0 || flags & 1) this.engine.acknowledgeLater(now);
@@ -206,7 +206,7 @@ class FakeConnection implements TargetConnection {
   }
 
   send(bytes: Uint8Array, _flags: unknown, now: number): number {
-    const mss = this.engine.quirks.mss ?? 1448;
+    const mss = this.engine.faults.mss ?? 1448;
     for (let o = 0; o < bytes.length; o += mss) {
       const piece = bytes.slice(o, o + mss);
       this.engine.emit(o + mss >= bytes.length ? 24 : 16, now, piece);

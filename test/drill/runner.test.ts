@@ -3,18 +3,18 @@ import { drill } from "#lab/drill/drill";
 import type { Profile } from "#lab/drill/posix/target";
 import { exitCode, type Reported, scriptLines } from "#lab/drill/report";
 import { StackTarget } from "#lab/drill/targets/stack/target";
-import { FakeTarget, type Quirks } from "./fake-target.ts";
+import { FakeTarget, type Faults } from "./fake-target.ts";
 
 const NOTHING = new Map<string, string>();
 
-function play(script: string, quirks: Quirks = {}, strict = false, profile: Profile = "linux"): Reported {
+function play(script: string, faults: Faults = {}, strict = false, profile: Profile = "linux"): Reported {
   return drill(script, "t.pkt", {
     profile,
     defines: NOTHING,
     options: NOTHING,
     strict,
     seed: 1,
-    newTarget: (setup) => new FakeTarget(setup, quirks),
+    newTarget: (setup) => new FakeTarget(setup, faults),
   });
 }
 
@@ -54,7 +54,7 @@ describe("a script that says what happens passes", () => {
 });
 
 describe("every deviation of a packet is noticed", () => {
-  const cases: readonly [string, Quirks, string][] = [
+  const cases: readonly [string, Faults, string][] = [
     ["window", { window: -1 }, "win"],
     ["echoed timestamp", { echo: 1 }, "options"],
     ["payload octet", { payload: 1 }, "payload octet"],
@@ -64,9 +64,9 @@ describe("every deviation of a packet is noticed", () => {
     ["urgent pointer", { urgent: 1 }, "urgent pointer"],
     ["reserved bit", { reserved: 0x200 }, "flags"],
   ];
-  for (const [what, quirks, field] of cases) {
+  for (const [what, faults, field] of cases) {
     test(what, () => {
-      const { result } = play(DATA, quirks);
+      const { result } = play(DATA, faults);
       expect(result.status).toBe("fail");
       expect(result.message).toContain(field);
     });

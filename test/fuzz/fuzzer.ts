@@ -1,5 +1,5 @@
 import { Prng } from "#base/prng";
-import type { TcpParams } from "#tcp/words/params";
+import type { TcpSettings } from "#tcp/words/params";
 import { naiveIcmp, naiveIPv4, naiveIPv6 } from "../support/naive/ip.ts";
 import { fixChecksums, mutate } from "./mutate.ts";
 import { CALLS, type Call, LOCAL, type Output, replay, type Setting, type Step, Target } from "./target.ts";
@@ -189,7 +189,7 @@ function noise(prng: Prng): Uint8Array {
   return bytes;
 }
 
-function someParams(prng: Prng): Partial<TcpParams> {
+function someParams(prng: Prng): TcpSettings {
   const one = <T>(...of: readonly T[]): T => of[prng.below(of.length)]!;
   const coin = () => prng.chance(0.5);
   const receiveBuffer = one(2 * KIB, 16 * KIB, 64 * KIB, 300 * KIB);

@@ -1,7 +1,7 @@
 import { CSUM_NONE, Packet } from "#base/packet";
 import { PAGE_SIZE } from "#base/slab";
 import { Stack } from "#stack/stack";
-import type { TcpParams } from "#tcp/words/params";
+import type { TcpSettings } from "#tcp/words/params";
 import type { PassiveOpen } from "#tcp/words/passive-open";
 import { CLOSED } from "#tcp/words/state";
 import { Tcb } from "#tcp/words/tcb";
@@ -38,9 +38,9 @@ export interface Setting {
   readonly seed: number;
   readonly family: 4 | 6;
   readonly offload: boolean;
-  readonly params: Partial<TcpParams>;
+  readonly params: TcpSettings;
   /** Those of the far end, if they are others. */
-  readonly farParams?: Partial<TcpParams>;
+  readonly farParams?: TcpSettings;
 }
 
 export const LOCAL = { 4: "10.0.0.7", 6: "fd00::7" } as const;

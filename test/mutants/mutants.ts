@@ -66,7 +66,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the RTO does not back off",
     file: "tcp/loss/rto.ts",
-    find: "tcb.rto = Math.min(tcb.rto * 2, tcb.params.rtoMax);",
+    find: "tcb.rto = Math.min(tcb.rto * 2, tcb.params.retransmitting.rtoMax);",
     replace: "",
   },
   {
@@ -108,7 +108,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "PAWS is off",
     file: "tcp/machine/steps.ts",
-    find: "if (ge((options.tsval + tcb.params.pawsSlack) | 0, tcb.tsRecent)) return true;",
+    find: "if (ge((options.tsval + tcb.params.acceptance.pawsSlack) | 0, tcb.tsRecent)) return true;",
     replace: "return true;",
   },
   {
@@ -125,9 +125,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "any RST in the window resets",
-    file: "tcp/machine/steps.ts",
-    find: "if (seq === nxt || endsWhatWeHold(tcb, seq)) return true;",
-    replace: "if (seq !== ((nxt - 1) | 0)) return true;",
+    file: "tcp/machine/reset-number.ts",
+    find: "return seq === tcb.rcv.nxt ||",
+    replace: "return seq !== ((tcb.rcv.nxt - 1) | 0) ||",
   },
   {
     name: "any RST beyond the window resets",
@@ -138,7 +138,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a SYN in the window resets",
     file: "tcp/machine/steps.ts",
-    find: "if (tcb.params.rfc5961 && (tcb.params.challengeSyn || tcb.state === TIME_WAIT)) {",
+    find: "if (tcb.params.acceptance.rfc5961 && (tcb.params.acceptance.challengeSyn || tcb.state === TIME_WAIT)) {",
     replace: "if (tcb.state === TIME_WAIT) {",
   },
   {

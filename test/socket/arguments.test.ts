@@ -51,7 +51,7 @@ describe("connect", () => {
       const stack = await net();
       stack.connect("10.0.1.5:80", { timestamps });
       const [tcb] = (stack as unknown as { engine: Stack }).engine.connections();
-      expect([tcb!.params.timestamps, tcb!.params.tolerateMissingTimestamps]).toEqual([...params]);
+      expect([tcb!.params.timestamps, tcb!.params.acceptance.tolerateMissingTimestamps]).toEqual([...params]);
     },
   );
 
@@ -170,6 +170,10 @@ describe("createStack", () => {
       'limits has no "conections": did you mean connections?',
     ],
     [{ host, address: "10.0.0.7/24", params: { rtoMin: "1s" } }, 'params.rtoMin must be a number, not "1s"'],
+    [
+      { host, address: "10.0.0.7/24", params: { opening: { mssMin: 48 } } },
+      "params.opening.offerMss must be true or false, not undefined",
+    ],
     [{ host: "sim", address: "10.0.0.7/24" }, 'host must be a function, not "sim"'],
   ])("%j is refused in words", async (given, words) => {
     const error = await make(given).then(

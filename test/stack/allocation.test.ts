@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
 import { PAGE_SIZE } from "#base/slab";
 import { Stack } from "#stack/stack";
-import type { TcpParams } from "#tcp/words/params";
+import type { TcpSettings } from "#tcp/words/params";
 import type { Tcb } from "#tcp/words/tcb";
 import { bytesAllocated } from "../support/allocation.ts";
 import { address } from "../support/naive/ip.ts";
@@ -23,7 +23,7 @@ class Wire {
   /** Each n-th packet of data is lost; 0: none. */
   lose = 0;
 
-  constructor(offload: boolean, params: Partial<TcpParams>) {
+  constructor(offload: boolean, params: TcpSettings) {
     const make = (own: string, seed: number) =>
       new Stack({
         addresses: [address(own)],
@@ -116,7 +116,7 @@ function perPacket(wire: Wire, packets: number, turn: () => void): number {
 }
 
 const BARE = { sack: false, timestamps: false, windowScale: false, congestionControl: "newreno" } as const;
-const MODES: [string, boolean, Partial<TcpParams>, number][] = [
+const MODES: [string, boolean, TcpSettings, number][] = [
   ["with super-segments", true, {}, 0],
   ["segment by segment", false, {}, 0],
   ["without any option", false, BARE, 0],

@@ -68,7 +68,7 @@ export function checkTcb(tcb: Tcb): number {
     "the window is no larger than the buffer",
   );
   must(cc.cwnd >= 0 && Number.isFinite(cc.cwnd) && cc.ssthresh > 0, tcb, `cwnd ${cc.cwnd}, ssthresh ${cc.ssthresh}`);
-  must(tcb.rto > 0 && tcb.rto <= Math.max(tcb.params.rtoMax, 3_000_000), tcb, `RTO ${tcb.rto}`);
+  must(tcb.rto > 0 && tcb.rto <= Math.max(tcb.params.retransmitting.rtoMax, 3_000_000), tcb, `RTO ${tcb.rto}`);
   must(snd.mss > 0 && snd.mssBase >= snd.mss, tcb, `SMSS ${snd.mss}`);
   must(tcb.fast.early === (tcb.fast.listener !== null), tcb, "an early connection has a listener that counts it");
   must(!tcb.fast.early || (state === SYN_RECEIVED && tcb.passive), tcb, "a connection is early in SYN-RECEIVED alone");

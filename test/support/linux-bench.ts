@@ -1,13 +1,13 @@
 /** A connection with Linux' sender on a path of 100 ms, and segments by number: segment i is [1 + i M, 1 + (i + 1) M). */
 import { PROFILES } from "#lab/drill/targets/stack/settings";
-import type { TcpParams } from "#tcp/words/params";
+import type { TcpSettings } from "#tcp/words/params";
 import { TcpBench } from "./tcp-bench.ts";
 
 export const M = 1000;
 export const RTT = 100_000;
 export const CHARACTERISTICS = { window: 60_000 };
 
-const PARAMS: Partial<TcpParams> = {
+const PARAMS: TcpSettings = {
   ...PROFILES.linux,
   congestionControl: "newreno",
   sack: true,
@@ -16,7 +16,7 @@ const PARAMS: Partial<TcpParams> = {
 };
 
 /** Established, nothing sent yet. */
-export function lone(params: Partial<TcpParams>, win = CHARACTERISTICS.window): TcpBench {
+export function lone(params: TcpSettings, win = CHARACTERISTICS.window): TcpBench {
   const b = new TcpBench({ params: { ...PARAMS, ...params } }).listen();
   b.in("S", { mss: M, sackOk: true }).out();
   b.run(RTT);
@@ -26,7 +26,7 @@ export function lone(params: Partial<TcpParams>, win = CHARACTERISTICS.window): 
 }
 
 /** `n` segments in flight of `queued`. */
-export function flight(n: number, queued: number, params: Partial<TcpParams> = {}): TcpBench {
+export function flight(n: number, queued: number, params: TcpSettings = {}): TcpBench {
   const b = lone({ initialWindow: n, ...params });
   b.send(queued * M);
   const sent = b.out().length;

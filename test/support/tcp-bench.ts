@@ -3,7 +3,7 @@ import { CSUM_PARTIAL, Packet } from "#base/packet";
 import { PAGE_MASK, PAGE_SIZE } from "#base/slab";
 import type { Limits } from "#stack/limits";
 import { type ActiveOpenOptions, type PassiveOpenOptions, Stack, type StackOptions } from "#stack/stack";
-import type { TcpParams } from "#tcp/words/params";
+import type { TcpSettings } from "#tcp/words/params";
 import type { PassiveOpen } from "#tcp/words/passive-open";
 import { type StateName, stateName } from "#tcp/words/state";
 import { Tcb } from "#tcp/words/tcb";
@@ -28,7 +28,7 @@ export type { Given, Offered, Sent } from "./tcp-bench-types.ts";
 
 export interface BenchOptions extends Partial<Omit<StackOptions, "addresses">> {
   family?: 4 | 6;
-  params?: Partial<TcpParams>;
+  params?: TcpSettings;
   /** Both ISNs lie just before this number: by default where an int32 wraps. */
   wrap?: number;
 }
@@ -43,7 +43,7 @@ export function octets(from: number, n: number): Uint8Array {
 }
 
 /** Timers off or quick, options off: what a segment says is then only what the test is about. */
-export const PLAIN: Partial<TcpParams> = { sack: false, timestamps: false, windowScale: false, quickAcks: 0 };
+export const PLAIN: TcpSettings = { sack: false, timestamps: false, windowScale: false, quickAcks: 0 };
 
 /**
  * One stack and a peer made by hand: a test says what arrives and when, and reads what the stack sends. Both ISNs lie just
@@ -52,7 +52,7 @@ export const PLAIN: Partial<TcpParams> = { sack: false, timestamps: false, windo
  */
 export class TcpBench {
   readonly stack: Stack;
-  readonly params: Partial<TcpParams>;
+  readonly params: TcpSettings;
   readonly start: number;
   readonly family: 4 | 6;
   readonly local: string;

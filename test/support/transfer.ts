@@ -1,7 +1,7 @@
 import { SECOND } from "#base/time";
 import { parseLinks } from "#device/link-words";
 import { type TransferOptions, type TransferResult, transfer } from "#lab/sim/transfer";
-import type { TcpParams } from "#tcp/words/params";
+import type { TcpSettings } from "#tcp/words/params";
 
 /** Buffers that never limit. */
 const BUFFER = 64 << 20;
@@ -10,7 +10,7 @@ export interface Run extends Partial<Omit<TransferOptions, "link" | "params" | "
   readonly link: string;
   /** Virtual seconds. */
   readonly time?: number;
-  readonly params?: Partial<TcpParams>;
+  readonly params?: TcpSettings;
 }
 
 /** One flow for a minute without any limit but the link's, unless said otherwise. */

@@ -6,7 +6,7 @@ import { type LinkProfiles, parseLinks } from "#device/link-words";
 import { type FlowResult, type TransferOptions, transfer } from "#lab/sim/transfer";
 import { transferTable } from "#lab/sim/transfer-table";
 import { CONGESTION_CONTROLS } from "#tcp/congestion/congestion";
-import type { TcpParams } from "#tcp/words/params";
+import type { TcpSettings } from "#tcp/words/params";
 import { PROFILES } from "#tcp/words/profiles";
 import { fileError, usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
@@ -95,13 +95,13 @@ function checkPace({ out, in: back }: LinkProfiles): void {
 }
 
 /** Of each flow in turn, by its congestion control. */
-function params(flags: Flags): Partial<TcpParams>[] {
+function params(flags: Flags): TcpSettings[] {
   const buffer = flags.size("buffer") ?? BUFFER;
   if (buffer < BUFFER_MIN || buffer > BUFFER_MAX) {
     throw usageError(`--buffer ${flags.text("buffer")} is out of range`, "", "use a size from 1k to 1G");
   }
   const profile = profileOf(flags);
-  const common: Partial<TcpParams> = {
+  const common: TcpSettings = {
     ...(profile === undefined ? {} : PROFILES[profile]),
     receiveBuffer: buffer,
     receiveBufferMax: buffer,

@@ -5,7 +5,7 @@ import type { LinkProfiles } from "#device/link-words";
 import { timeExceeded, tooBig } from "#icmp/path-error";
 import { type Address, parseAddress } from "#ip/address";
 import { Stack } from "#stack/stack";
-import { DEFAULT_PARAMS, type TcpParams } from "#tcp/words/params";
+import { DEFAULT_PARAMS, type TcpSettings } from "#tcp/words/params";
 import { print } from "#wire/print";
 import { FlowEnd } from "./flow.ts";
 import { SimHost } from "./host.ts";
@@ -27,7 +27,7 @@ export interface TransferOptions {
   /** Virtual µs after which it ends, whatever is still under way. */
   readonly time: number;
   /** Connection i has the parameters i, beginning anew after the last. At least one. */
-  readonly params: readonly Partial<TcpParams>[];
+  readonly params: readonly TcpSettings[];
   /** Spans in which the receiving ends read nothing. */
   readonly stalls: readonly { readonly from: number; readonly to: number }[];
   /** Given every line of the event log, without its line end. */

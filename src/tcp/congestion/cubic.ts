@@ -12,7 +12,7 @@ const RATE = 410;
 /** Acknowledged segments per window, in eighths, for which plain TCP with this reduction would add one. */
 const FRIENDLY = Math.trunc(Math.trunc((8 * (SCALE + BETA)) / 3) / (SCALE - BETA));
 
-/** Bits of `hystart` (words/quirks.ts). */
+/** Bits of `hystart` (words/policies/growing.ts). */
 const TRAINS = 1;
 const DELAY = 2;
 /** HyStart looks only at windows of so many segments. */
@@ -73,7 +73,7 @@ export class Cubic implements CongestionControl {
     // What is measured right after a recovery says nothing.
     if (s[EPOCH]! > 0 && jiffies(now) - s[EPOCH]! < 1000) return;
     if (s[DELAY_MIN] === 0 || s[DELAY_MIN]! > rtt) s[DELAY_MIN] = Math.max(rtt, 1);
-    if (s[FOUND] === 0 && tcb.params.hystart !== 0 && tcb.cc.cwnd < tcb.cc.ssthresh)
+    if (s[FOUND] === 0 && tcb.params.growing.hystart !== 0 && tcb.cc.cwnd < tcb.cc.ssthresh)
       hystart(tcb, Math.max(rtt, 1), now);
   }
 
@@ -152,13 +152,13 @@ function hystart(tcb: Tcb, rtt: number, now: number): void {
   if (gt(tcb.snd.una, s[END_SEQ]! | 0)) newRound(tcb, now);
   if (segments(tcb) < HYSTART_LOW_WINDOW) return;
   let found = false;
-  if (params.hystart & TRAINS && now - s[LAST_ACK]! <= HYSTART_ACK_DELTA) {
+  if (params.growing.hystart & TRAINS && now - s[LAST_ACK]! <= HYSTART_ACK_DELTA) {
     s[LAST_ACK] = now;
     found = now - s[ROUND_START]! > (s[DELAY_MIN]! + ackDelay(tcb)) / 2;
   }
   s[CURR_RTT] = Math.min(s[CURR_RTT]!, rtt);
   if (s[SAMPLES]! < HYSTART_SAMPLES) s[SAMPLES]!++;
-  else if (params.hystart & DELAY) {
+  else if (params.growing.hystart & DELAY) {
     const eighth = Math.trunc(s[DELAY_MIN]! / 8);
     const longer = Math.min(Math.max(eighth, HYSTART_DELAY_MIN), HYSTART_DELAY_MAX);
     found ||= s[CURR_RTT]! > s[DELAY_MIN]! + longer;

@@ -9,7 +9,7 @@ import { currentSsthresh, traceCwnd } from "./reduction.ts";
 /** RFC 6928: the initial window; one segment where the SYN was lost twice (RFC 5681 §3.1; one loss may be spurious with an RTO of 1 s). */
 export function start(tcb: Tcb, synRetransmissions: number): void {
   const { cc } = tcb;
-  setCwnd(tcb, synRetransmissions > 1 ? 1 : tcb.params.initialWindow);
+  setCwnd(tcb, synRetransmissions > 1 ? 1 : tcb.params.growing.initialWindow);
   setSsthresh(tcb, SSTHRESH_INFINITE);
   cc.recover = tcb.snd.iss;
   tcb.congestion.reset(tcb);
@@ -59,13 +59,13 @@ export function validate(tcb: Tcb, refused: boolean, now: number): void {
     return;
   }
   if (tcb.board.packetsOut > tcb.usage.used) tcb.usage.used = tcb.board.packetsOut;
-  if (tcb.params.slowStartAfterIdle && now - tcb.usage.at >= tcb.rto) decay(tcb, now);
+  if (tcb.params.growing.slowStartAfterIdle && now - tcb.usage.at >= tcb.rto) decay(tcb, now);
 }
 
 /** A round trip's time-out in which cwnd was not used: it comes down half way to what was. */
 function decay(tcb: Tcb, now: number): void {
   if (tcb.cc.phase === CA_OPEN) {
-    const used = Math.max(tcb.usage.used, tcb.params.initialWindow);
+    const used = Math.max(tcb.usage.used, tcb.params.growing.initialWindow);
     const cwnd = cwndOf(tcb);
     if (used < cwnd) {
       setSsthresh(tcb, currentSsthresh(tcb));
@@ -79,12 +79,12 @@ function decay(tcb: Tcb, now: number): void {
 
 /** RFC 2861: cwnd halves for each RTO of silence, down to the initial window. */
 export function restartAfterIdle(tcb: Tcb, now: number): void {
-  if (!tcb.params.slowStartAfterIdle || tcb.board.packetsOut > 0) return;
+  if (!tcb.params.growing.slowStartAfterIdle || tcb.board.packetsOut > 0) return;
   const idle = now - Math.max(tcb.lastSendTime, tcb.openedAt);
   if (idle <= tcb.rto) return;
   let cwnd = cwndOf(tcb);
   setSsthresh(tcb, currentSsthresh(tcb));
-  const least = Math.min(tcb.params.initialWindow, cwnd);
+  const least = Math.min(tcb.params.growing.initialWindow, cwnd);
   for (let left = idle - tcb.rto; left > 0 && cwnd > least; left -= tcb.rto) cwnd >>= 1;
   setCwnd(tcb, Math.max(cwnd, least));
   tcb.usage.at = now;

@@ -210,14 +210,14 @@ export function enterLoss(tcb: Tcb, timeouts: number, now: number): void {
   tcb.rtt.timeoutAt = now;
   tcb.usage.at = now;
   // So many duplicates and yet a timeout: reordering was overestimated.
-  if (phase <= CA_DISORDER && tcb.board.sackedOut >= params.dupThresh)
-    tcb.reordering = Math.min(tcb.reordering, params.dupThresh);
+  if (phase <= CA_DISORDER && tcb.board.sackedOut >= params.retransmitting.dupThresh)
+    tcb.reordering = Math.min(tcb.reordering, params.retransmitting.dupThresh);
   tcb.congestion.timedOut(tcb, now);
   setPhase(tcb, CA_LOSS);
   cc.recover = snd.nxt;
   tcb.tailProbe.pending = false;
   tcb.ecnReduced ||= tcb.ecnOk;
-  tcb.recovery.frto = params.frto && (phase < CA_RECOVERY || timeouts > 0);
+  tcb.recovery.frto = params.retransmitting.frto && (phase < CA_RECOVERY || timeouts > 0);
   traceCwnd(tcb, M.CC_LOSS, now);
 }
 

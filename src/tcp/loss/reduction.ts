@@ -29,7 +29,7 @@ export function currentSsthresh(tcb: Tcb): number {
 
 /** What undo will look at. */
 export function armUndo(tcb: Tcb): void {
-  tcb.recovery.undoArmed = tcb.params.undo;
+  tcb.recovery.undoArmed = tcb.params.retransmitting.undo;
   tcb.recovery.undoMarker = tcb.snd.una;
   tcb.recovery.undoResent = tcb.board.retransOut + (tcb.tailProbe.pending && tcb.tailProbe.resent ? 1 : 0);
   if (tcb.recovery.undoResent === 0) tcb.recovery.undoResent = -1;

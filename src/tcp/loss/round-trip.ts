@@ -55,7 +55,7 @@ export function roundTripOfEcho(tcb: Tcb, tsecr: number, now: number): number {
 
 /** The peer answers again, but nothing tells how fast: the RTO is the estimate's, as after a sample. Linux takes the stale echo for one. */
 function endBackOff(tcb: Tcb): void {
-  tcb.rto = Math.max(rtoOf(tcb), tcb.params.rtoMin);
+  tcb.rto = Math.max(rtoOf(tcb), tcb.params.retransmitting.rtoMin);
   tcb.rtt.backoff = 0;
 }
 
@@ -71,7 +71,7 @@ export function sampled(tcb: Tcb, rtt: number, recent: number, now: number): voi
 }
 
 function estimate(tcb: Tcb, rtt: number): void {
-  const { rtoMin } = tcb.params;
+  const { rtoMin } = tcb.params.retransmitting;
   if (tcb.rtt.srtt8 === 0) {
     tcb.rtt.srtt8 = rtt * 8;
     tcb.rtt.mdev = rtt * 2;
@@ -101,7 +101,7 @@ function estimate(tcb: Tcb, rtt: number): void {
 
 /** RTO without back-off. */
 export function rtoOf(tcb: Tcb): number {
-  const { rtoInitial, rtoMax, rtoMin, rtoSlop } = tcb.params;
+  const { rtoInitial, rtoMax, rtoMin, rtoSlop } = tcb.params.retransmitting;
   if (tcb.rtt.srtt8 === 0) return rtoInitial;
   if (rtoSlop >= 0) return Math.min(Math.max(Math.round(tcb.rtt.srtt8 / 8 + tcb.rtt.mdev + rtoSlop), rtoMin), rtoMax);
   const rto = Math.floor(tcb.rtt.srtt8 / 8) + tcb.rtt.rttvar;

@@ -23,7 +23,7 @@ export function setSegmentSize(tcb: Tcb, pathMss: number): void {
   const options = tcb.timestampsOk ? 12 : 0;
   const before = snd.mss;
   snd.pathMss = pathMss;
-  snd.mssBase = Math.max(Math.min(peer, pathMss), tcb.params.mssMin);
+  snd.mssBase = Math.max(Math.min(peer, pathMss), tcb.params.opening.mssMin);
   snd.mss = withinHalfWindow(tcb, snd.mssBase - options);
   snd.mssBase = snd.mss + options;
   if (snd.mss !== before) recountWindows(tcb, before);
@@ -31,7 +31,7 @@ export function setSegmentSize(tcb: Tcb, pathMss: number): void {
 
 /** The MSS of a peer that does not say it (MUST-15). */
 export function defaultMss(params: Readonly<TcpParams>, remote: Address): number {
-  if (params.mssDefault > 0) return params.mssDefault;
+  if (params.opening.mssDefault > 0) return params.opening.mssDefault;
   return remote.family === 4 ? MSS_DEFAULT_4 : MSS_DEFAULT_6;
 }
 

@@ -46,9 +46,10 @@ export function scheduleProbe(tcb: Tcb, advanced: boolean, now: number): boolean
   const { phase } = tcb.cc;
   if (!tcb.tailProbes || tcb.fast.early || tcb.board.packetsOut === 0 || (phase !== CA_OPEN && phase !== CA_CWR))
     return false;
-  let wait = tcb.params.rtoInitial;
+  let wait = tcb.params.retransmitting.rtoInitial;
   if (tcb.rtt.srtt8 > 0)
-    wait = Math.floor(tcb.rtt.srtt8 / 4) + (tcb.board.packetsOut === 1 ? tcb.params.rtoMin : PROBE_MARGIN);
+    wait =
+      Math.floor(tcb.rtt.srtt8 / 4) + (tcb.board.packetsOut === 1 ? tcb.params.retransmitting.rtoMin : PROBE_MARGIN);
   const rto = advanced ? tcb.rto : untilTimeout(tcb, now);
   if (rto > 0) wait = Math.min(wait, rto);
   arm(tcb, T_LOSS_PROBE, now + wait);
@@ -78,7 +79,8 @@ export function probeBase(tcb: Tcb): number {
  * @param shortest whatever the user timeout is
  */
 export function longestProbeInterval({ params }: Tcb, shortest: number): number {
-  const { rtoMax, userTimeout, userTimeoutEndsClosedWindow } = params;
+  const { userTimeout } = params;
+  const { rtoMax, userTimeoutEndsClosedWindow } = params.retransmitting;
   if (userTimeout === 0 || userTimeoutEndsClosedWindow) return rtoMax;
   return Math.min(rtoMax, Math.max(userTimeout / 4, shortest));
 }

@@ -51,7 +51,7 @@ export function acknowledge(tcb: Tcb, seg: Segment, now: number): boolean {
   snd.una = seg.ack;
   if (tcb.sackOk && options.sackBlocks > 0) applySackBlocks(tcb, seg, before, answer, trips, tcb.output.clock);
   tcb.probes = 0;
-  if (!tcb.params.userTimeoutEndsClosedWindow) tcb.windowProbe.since = NEVER;
+  if (!tcb.params.retransmitting.userTimeoutEndsClosedWindow) tcb.windowProbe.since = NEVER;
   if (outstanding === 0) {
     if (answer.dsack) alert(tcb, answer, before, 0, now);
     windowProbes(tcb, now);
@@ -99,7 +99,7 @@ function moved(tcb: Tcb, now: number): void {
 
 /** On a path that reorders, whatever arrives makes cwnd grow. */
 function mayGrow(tcb: Tcb): boolean {
-  return answer.acked || (tcb.reordering > tcb.params.dupThresh && answer.sacked);
+  return answer.acked || (tcb.reordering > tcb.params.retransmitting.dupThresh && answer.sacked);
 }
 
 /** Takes off what is acknowledged, and learns from it. */

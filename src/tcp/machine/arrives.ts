@@ -29,7 +29,7 @@ import { processSegment } from "./steps.ts";
  * stack takes it away), and `reset.cause` may ask for an RST in answer to this very segment.
  */
 export function segmentArrives(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
-  if (seg.options.signed && tcb.params.dropSigned) {
+  if (seg.options.signed && tcb.params.acceptance.dropSigned) {
     tcb.env.counters.count(M.RX_SIGNED);
     return;
   }
@@ -56,14 +56,14 @@ export function closed(seg: Segment, reset: Reset): number {
 
 /** What `listen` decided: 0 means that the stack makes a connection and calls `openPassive`; else the verdict's mark. */
 export function listen(listener: PassiveOpen, seg: Segment, reset: Reset): number {
-  if (seg.options.signed && listener.params.dropSigned) return M.RX_SIGNED;
+  if (seg.options.signed && listener.params.acceptance.dropSigned) return M.RX_SIGNED;
   // First: RST. Second: ACK. Third: SYN.
   if (seg.ctl & RST) return M.RX_RST_IGNORED;
   if (seg.ctl & ACK) {
     resetFor(seg, M.TX_RST_ACK, reset);
     return M.RX_CLOSED;
   }
-  if ((seg.ctl & SYN) === 0 || (seg.ctl & FIN && listener.params.dropSynFin)) return M.RX_BAD_SYN;
+  if ((seg.ctl & SYN) === 0 || (seg.ctl & FIN && listener.params.opening.dropSynFin)) return M.RX_BAD_SYN;
   return listener.full ? M.RX_BACKLOG : 0;
 }
 
@@ -102,8 +102,8 @@ function synSent(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
   const acks = (seg.ctl & ACK) !== 0;
   if (acks && (le(seg.ack, snd.iss) || gt(seg.ack, snd.nxt))) {
     tcb.env.counters.count(M.RX_ACK_TOO_NEW);
-    const { badAckResendsSyn } = tcb.params;
-    if (badAckResendsSyn > 0 && tcb.retries === 0) tcb.timers[T_RETRANSMIT] = now + badAckResendsSyn;
+    const { resendSynAfterBadAck } = tcb.params.opening;
+    if (resendSynAfterBadAck > 0 && tcb.retries === 0) tcb.timers[T_RETRANSMIT] = now + resendSynAfterBadAck;
     if ((seg.ctl & RST) === 0) resetFor(seg, M.TX_RST_ACK, reset);
     return;
   }
@@ -128,11 +128,11 @@ function synSent(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
   if (acks) {
     establish(tcb, seg, now);
     answered(tcb, seg, now);
-    if (expectsToWrite(tcb)) tcb.timers[T_DELAYED_ACK] = now + tcb.params.answerSynLater;
+    if (expectsToWrite(tcb)) tcb.timers[T_DELAYED_ACK] = now + tcb.params.opening.delayHandshakeAck;
     else tcb.ackNow = M.TX_ACK_HANDSHAKE;
     // Sixth and later steps: urgent, text and FIN that came with it. The SYN has been dealt with.
     const { fast } = tcb;
-    if (tcb.params.dropSynText && !(fast.sent > 0 ? fast.taken : fast.asked)) {
+    if (tcb.params.opening.dropSynText && !(fast.sent > 0 ? fast.taken : fast.asked)) {
       seg.n = 0;
       seg.ctl &= ~FIN;
     }
@@ -147,7 +147,7 @@ function synSent(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
   // Both opened at once: our SYN is sent again, now with an ACK.
   updateSendWindow(tcb, seg);
   setState(tcb, SYN_RECEIVED, M.GOT_SYN, now);
-  if (!tcb.params.dropSynText) keepText(tcb, seg);
+  if (!tcb.params.opening.dropSynText) keepText(tcb, seg);
   tcb.timers[T_RETRANSMIT] = NEVER;
   tcb.retries = 0;
   // Data that went with our SYN is still in flight.
@@ -163,7 +163,7 @@ function echoesSyn(tcb: Tcb, { options }: Segment, now: number): boolean {
 
 /** The user waits to write, or has said that it will: the ACK can ride on what it writes. */
 function expectsToWrite(tcb: Tcb): boolean {
-  if (tcb.params.answerSynLater === 0) return false;
+  if (tcb.params.opening.delayHandshakeAck === 0) return false;
   return tcb.writerWaits || tcb.interactive || tcb.params.deferAccept > 0;
 }
 

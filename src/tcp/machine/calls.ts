@@ -8,7 +8,7 @@ import { copyAll, stopCopying, wrote } from "../send/pieces.ts";
 import { asksByPiece, isWritable, roomFor } from "../send/send-buffer.ts";
 import { ECONNABORTED, EPIPE, OK } from "../words/error.ts";
 import * as M from "../words/marks.ts";
-import type { TcpParams } from "../words/params.ts";
+import { type TcpSettings, withSettings } from "../words/params.ts";
 import { endRecord } from "../words/record-ends.ts";
 import { SEND_RECORD, SEND_URGENT } from "../words/send-flags.ts";
 import { diff, gt } from "../words/seq.ts";
@@ -199,7 +199,7 @@ export function closeBoth(tcb: Tcb, now: number): void {
   }
   closeSend(tcb, now);
   if (tcb.state === FIN_WAIT_2 && tcb.timers[T_TIME_WAIT] === NEVER) {
-    tcb.timers[T_TIME_WAIT] = now + tcb.params.finWait2;
+    tcb.timers[T_TIME_WAIT] = now + tcb.params.ending.finWait2;
   }
 }
 
@@ -212,14 +212,14 @@ export function abort(tcb: Tcb, now: number): void {
   const told = tcb.state & (SYN_RECEIVED | ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2 | CLOSE_WAIT);
   if (tcb.state === CLOSED) return;
   const last = (tcb.state & (CLOSING | LAST_ACK)) !== 0;
-  const isDue = last && (tcb.params.resetsWhileClosing || !tcb.snd.finSent);
+  const isDue = last && (tcb.params.resetting.abortResetsWhileClosing || !tcb.snd.finSent);
   if (told !== 0 || isDue) tcb.rstNow = M.TX_RST_ABORT;
   finish(tcb, tcb.state === TIME_WAIT ? OK : ECONNABORTED, M.CALL_ABORT, now);
 }
 
 /** Changes the options of one connection. */
-export function setParams(tcb: Tcb, params: Partial<TcpParams>, now: number): void {
-  tcb.params = { ...tcb.params, ...params };
+export function setParams(tcb: Tcb, params: TcpSettings, now: number): void {
+  tcb.params = withSettings(tcb.params, params);
   if (params.congestionControl !== undefined && params.congestionControl !== tcb.congestion.name) {
     tcb.congestion = congestionControl(params.congestionControl);
     tcb.ccState = new Float64Array(tcb.congestion.places);

@@ -42,12 +42,12 @@ export function retransmit(tcb: Tcb, now: number): void {
   if (!probes) {
     tcb.retries++;
     tcb.timeouts++;
-    if (tcb.retries === tcb.params.retriesR1) tcb.events |= EVENT_SOFT_ERROR;
+    if (tcb.retries === tcb.params.retransmitting.retriesR1) tcb.events |= EVENT_SOFT_ERROR;
     if (tcb.retries === SILENCE) silent(tcb, now);
   }
   trace(tcb, T_RETRANSMIT, M.TIMER_RTO, tcb.retries, now);
   if (isThin(tcb)) {
-    tcb.rto = Math.max(rtoOf(tcb), tcb.params.rtoMin);
+    tcb.rto = Math.max(rtoOf(tcb), tcb.params.retransmitting.rtoMin);
     tcb.rtt.backoff = 0;
   } else {
     backOff(tcb);
@@ -59,7 +59,8 @@ export function retransmit(tcb: Tcb, now: number): void {
 
 /** Until the user timeout: since the first retransmission, or since the first that the peer of a closed window left unanswered. */
 function untilUserTimeout(tcb: Tcb, probes: boolean, now: number): number {
-  const { userTimeout, userTimeoutEndsClosedWindow } = tcb.params;
+  const { userTimeout } = tcb.params;
+  const { userTimeoutEndsClosedWindow } = tcb.params.retransmitting;
   let since = tcb.recovery.resentSince ? tcb.recovery.resentAt : NEVER;
   if (probes && !userTimeoutEndsClosedWindow) since = tcb.windowProbe.since;
   return userTimeout === 0 ? NEVER : Math.max(since + userTimeout - now, MILLISECOND);
@@ -74,26 +75,27 @@ function isOver(tcb: Tcb, now: number): boolean {
 
 /** What so many retries take from the first one on: doubling, until the RTO is at its largest. */
 function modelTimeout(tcb: Tcb, retries: number): number {
-  const { rtoMax } = tcb.params;
+  const { rtoMax } = tcb.params.retransmitting;
   const doublings = Math.floor(Math.log2(rtoMax / RTO_BASE));
   if (retries <= doublings) return (2 ** (retries + 1) - 1) * RTO_BASE;
   return (2 ** (doublings + 1) - 1) * RTO_BASE + (retries - doublings) * rtoMax;
 }
 
 function retriesMax(tcb: Tcb): number {
-  const { retriesR2, rtoMax } = tcb.params;
+  const { retriesR2, rtoMax } = tcb.params.retransmitting;
   return tcb.rcv.closed ? orphanRetries(tcb, tcb.rto < rtoMax) : retriesR2;
 }
 
 /** @param alive it sent something not so long ago */
 function orphanRetries(tcb: Tcb, alive: boolean): number {
-  const retries = tcb.softError !== 0 && !alive ? 0 : tcb.params.retriesOrphan;
+  const retries = tcb.softError !== 0 && !alive ? 0 : tcb.params.ending.retriesOrphan;
   return retries === 0 && alive ? ORPHAN_RETRIES : retries;
 }
 
 /** Nothing came for twice the largest RTO, or the user's timeout. */
 function isSilent(tcb: Tcb, now: number): boolean {
-  const { userTimeout, rtoMax, userTimeoutEndsClosedWindow } = tcb.params;
+  const { userTimeout } = tcb.params;
+  const { rtoMax, userTimeoutEndsClosedWindow } = tcb.params.retransmitting;
   if (userTimeout > 0 && !userTimeoutEndsClosedWindow) return now - tcb.windowProbe.since >= userTimeout;
   const since = now - (tcb.recovery.resentSince ? tcb.recovery.resentAt : tcb.env.records.time[tcb.board.head]!);
   if (userTimeout > 0 && since > userTimeout) return true;
@@ -103,7 +105,8 @@ function isSilent(tcb: Tcb, now: number): boolean {
 
 /** So little is in flight that duplicates never tell of a loss. */
 function isThin(tcb: Tcb): boolean {
-  if (!tcb.params.thinLinearTimeouts || tcb.state !== ESTABLISHED || tcb.retries > THIN_TIMEOUTS) return false;
+  if (!tcb.params.retransmitting.thinLinearTimeouts || tcb.state !== ESTABLISHED || tcb.retries > THIN_TIMEOUTS)
+    return false;
   return tcb.board.packetsOut < THIN_SEGMENTS;
 }
 
@@ -128,9 +131,9 @@ export function probeWindow(tcb: Tcb, now: number): void {
     giveUp(tcb, now);
     return;
   }
-  let most = params.retriesR2;
+  let most = params.retransmitting.retriesR2;
   if (tcb.rcv.closed) {
-    const alive = tcb.rto * 2 ** tcb.rtt.backoff < params.rtoMax;
+    const alive = tcb.rto * 2 ** tcb.rtt.backoff < params.retransmitting.rtoMax;
     most = orphanRetries(tcb, alive);
     if (!alive && tcb.rtt.backoff >= most) {
       giveUp(tcb, now);
@@ -151,7 +154,7 @@ export function probeWindow(tcb: Tcb, now: number): void {
     return;
   }
   tcb.probes++;
-  if (tcb.rtt.backoff < params.retriesR2) tcb.rtt.backoff++;
+  if (tcb.rtt.backoff < params.retransmitting.retriesR2) tcb.rtt.backoff++;
   let wait = probeInterval(tcb);
   if (params.userTimeout > 0)
     wait = Math.min(wait, Math.max(tcb.windowProbe.since + params.userTimeout - now, TIMEOUT_MIN));

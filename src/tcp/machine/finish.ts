@@ -29,7 +29,7 @@ export function finish(tcb: Tcb, error: number, cause: number, now: number): voi
   tcb.snd.queued = 0;
   tcb.snd.ends.length = 0;
   tcb.ranges.clear();
-  if ((error !== OK && !tcb.params.resetKeepsReceived) || tcb.rcv.unread === 0) {
+  if ((error !== OK && !tcb.params.resetting.resetKeepsReceived) || tcb.rcv.unread === 0) {
     tcb.receiveQueue.clear();
     tcb.rcv.unread = 0;
   }
@@ -40,7 +40,7 @@ export function finish(tcb: Tcb, error: number, cause: number, now: number): voi
 export function timeWait(tcb: Tcb, cause: number, now: number): void {
   setState(tcb, TIME_WAIT, cause, now);
   tcb.timers.fill(NEVER);
-  tcb.timers[T_TIME_WAIT] = now + tcb.params.timeWait;
+  tcb.timers[T_TIME_WAIT] = now + tcb.params.ending.timeWait;
   tcb.sendQueue.clear();
 }
 

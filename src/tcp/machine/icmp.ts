@@ -29,7 +29,7 @@ export function unreachable(tcb: Tcb, hard: boolean, error: number, now: number)
   tcb.softError = error;
   const accepted = tcb.fast.early && tcb.listener === null;
   const opening = (tcb.state & (SYN_SENT | SYN_RECEIVED)) !== 0 && !accepted;
-  if (opening && ((hard && tcb.params.icmpMayReset) || tcb.params.softErrorsAbortOpen)) {
+  if (opening && ((hard && tcb.params.icmpErrors.icmpMayReset) || tcb.params.icmpErrors.softErrorsAbortOpen)) {
     tcb.env.counters.count(M.ICMP_HARD);
     finish(tcb, error, M.ICMP_HARD, now);
     return;

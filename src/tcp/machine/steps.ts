@@ -28,12 +28,10 @@ import { EVENT_URGENT, setState, T_KEEPALIVE, T_RETRANSMIT, T_TIME_WAIT, type Tc
 import { acknowledge } from "./acknowledgment.ts";
 import { takeTextAndFin } from "./delivery.ts";
 import { finish, timeWait } from "./finish.ts";
+import { isAtFin, resetsExactly } from "./reset-number.ts";
 
 /** RFC 7323 §5.5: TS.Recent says nothing after 24 days of silence. */
 const PAWS_IDLE = 24 * 24 * 3600 * 1_000_000;
-
-/** The peer has said FIN, and we have not. */
-const FIN_RECEIVED = CLOSE_WAIT | CLOSING | LAST_ACK;
 
 /** The ECN codepoint "congestion experienced". */
 const CE = 3;
@@ -89,7 +87,7 @@ function unacceptable(tcb: Tcb, seg: Segment, window: number, now: number): bool
   const { rcv } = tcb;
   // MUST-66: at a closed window ACK, RST and URG of the next segment still count; its text does not.
   if (window === 0 && seg.seq === rcv.nxt && (seg.ctl & SYN) === 0) {
-    // A FIN without text needs no room: it is taken, as Linux does. Some peers send it again and again until it is acknowledged.
+    // A FIN without text needs no room: it is taken, as Linux does. Some peers repeat it until it is acknowledged.
     if (seg.n === 0) return true;
     seg.n = 0;
     seg.len = 0;
@@ -99,18 +97,20 @@ function unacceptable(tcb: Tcb, seg: Segment, window: number, now: number): bool
   }
   // A RST behind the window edge: RFC 5961 lets in no more than what is inside.
   if (seg.ctl & RST) {
-    if (tcb.params.resetAtFin && tcb.state & FIN_RECEIVED && seg.seq === ((rcv.nxt - 1) | 0)) return true;
+    if (isAtFin(tcb, seg.seq)) return true;
     return drop(tcb, M.RX_RST_IGNORED, now);
   }
-  if (tcb.state === TIME_WAIT && (seg.ctl & (ACK | SYN)) === 0 && !tcb.params.timeWaitAnswersAll)
-    return drop(tcb, M.RX_NO_ACK, now);
-  if (tcb.state === TIME_WAIT && seg.ctl & FIN && seg.ctl & ACK) tcb.timers[T_TIME_WAIT] = now + tcb.params.timeWait;
+  if (tcb.state === TIME_WAIT) {
+    const { timeWait, timeWaitAnswersAll } = tcb.params.ending;
+    if ((seg.ctl & (ACK | SYN)) === 0 && !timeWaitAnswersAll) return drop(tcb, M.RX_NO_ACK, now);
+    if (seg.ctl & FIN && seg.ctl & ACK) tcb.timers[T_TIME_WAIT] = now + timeWait;
+  }
   if (seg.len > 0 && (seg.ctl & SYN) === 0 && tcb.state !== TIME_WAIT && lt(seg.seq, rcv.nxt)) {
     tcb.duplicatesReceived++;
     // A FIN that comes again counts as an octet that was there.
     reportDuplicate(tcb, seg.seq, (seg.seq + seg.len) | 0);
     // The sender missed our ACKs or is in slow start after a timeout: it gets them at once for a while.
-    tcb.quickAcks = tcb.params.quickAcks;
+    tcb.quickAcks = tcb.params.acknowledging.quickAcks;
     tcb.interactive = false;
   }
   answerInvalid(tcb, seg, M.TX_ACK_UNACCEPTABLE, now);
@@ -119,7 +119,7 @@ function unacceptable(tcb: Tcb, seg: Segment, window: number, now: number): bool
 
 /** RFC 2883: [left, right) came although we had it. */
 function reportDuplicate(tcb: Tcb, left: number, right: number): void {
-  if (!tcb.sackOk || !tcb.params.dsack) return;
+  if (!tcb.sackOk || !tcb.params.acknowledging.dsack) return;
   tcb.dsackLeft = left;
   tcb.dsackRight = gt(right, tcb.rcv.nxt) ? tcb.rcv.nxt : right;
 }
@@ -130,10 +130,10 @@ function timestampAcceptable(tcb: Tcb, seg: Segment, now: number): boolean {
   if (seg.ctl & RST) return true;
   if (!options.timestamps) {
     // A SYN comes from a peer that knows nothing of this connection: it must be answered (RFC 5961 §4).
-    if (tcb.params.tolerateMissingTimestamps || seg.ctl & SYN) return true;
+    if (tcb.params.acceptance.tolerateMissingTimestamps || seg.ctl & SYN) return true;
     return drop(tcb, M.RX_NO_TIMESTAMP, now);
   }
-  if (ge((options.tsval + tcb.params.pawsSlack) | 0, tcb.tsRecent)) return true;
+  if (ge((options.tsval + tcb.params.acceptance.pawsSlack) | 0, tcb.tsRecent)) return true;
   if (now - tcb.tsRecentTime > PAWS_IDLE) {
     tcb.tsRecent = options.tsval;
     return true;
@@ -165,8 +165,8 @@ function repeatedSyn(tcb: Tcb, seg: Segment, now: number): boolean {
 /** Second: RST (with RFC 5961 §3.2 in the stead of RFC 793's rule). */
 function checkReset(tcb: Tcb, seg: Segment, now: number): boolean {
   if ((seg.ctl & RST) === 0) return true;
-  if (tcb.state === TIME_WAIT && tcb.params.ignoreTimeWaitReset) return drop(tcb, M.RX_RST_IGNORED, now);
-  if (tcb.params.rfc5961 && tcb.params.challengeReset && !resetsExactly(tcb, seg.seq)) {
+  if (tcb.state === TIME_WAIT && tcb.params.ending.ignoreTimeWaitReset) return drop(tcb, M.RX_RST_IGNORED, now);
+  if (tcb.params.acceptance.rfc5961 && tcb.params.acceptance.challengeReset && !resetsExactly(tcb, seg.seq)) {
     answerInvalid(tcb, seg, M.TX_CHALLENGE, now);
     return drop(tcb, M.RX_RST_CHALLENGED, now);
   }
@@ -193,20 +193,7 @@ function checkReset(tcb: Tcb, seg: Segment, now: number): boolean {
  * from TIME-WAIT, and the ACK of our FIN was lost. Data that it has not acknowledged may be lost, however, and our user must know.
  */
 function isLoss({ state, snd, params }: Tcb): boolean {
-  return state !== TIME_WAIT && (snd.queued > 0 || params.lateResetIsError);
-}
-
-/** RFC 5961 §3.2: an RST is believed where its number is the one that is due. */
-function resetsExactly(tcb: Tcb, seq: number): boolean {
-  const { nxt } = tcb.rcv;
-  if (seq === nxt || endsWhatWeHold(tcb, seq)) return true;
-  return tcb.params.resetAtFin && (tcb.state & FIN_RECEIVED) !== 0 && seq === ((nxt - 1) | 0);
-}
-
-/** A peer that resets while a segment of its is missing does so at its SND.NXT: where the last that we SACKed ends. */
-function endsWhatWeHold(tcb: Tcb, seq: number): boolean {
-  const { count, right } = tcb.ranges;
-  return tcb.sackOk && count > 0 && right[count - 1] === seq;
+  return state !== TIME_WAIT && (snd.queued > 0 || params.resetting.lateResetIsError);
 }
 
 /** Fourth: SYN (RFC 5961 §4: a challenge ACK whatever its number). Third, security and compartment, is not implemented. */
@@ -222,7 +209,7 @@ function checkSyn(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
     finish(tcb, ECONNRESET, M.RX_SYN_CHALLENGED, now);
     return false;
   }
-  if (tcb.params.rfc5961 && (tcb.params.challengeSyn || tcb.state === TIME_WAIT)) {
+  if (tcb.params.acceptance.rfc5961 && (tcb.params.acceptance.challengeSyn || tcb.state === TIME_WAIT)) {
     answerInvalid(tcb, seg, M.TX_CHALLENGE, now);
     return drop(tcb, M.RX_SYN_CHALLENGED, now);
   }
@@ -246,10 +233,11 @@ function checkAck(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
     if (!early) return true;
   }
   if (gt(seg.ack, snd.nxt)) {
-    if (!tcb.params.ignoreUnsentAck || tcb.state !== ESTABLISHED) answerInvalid(tcb, seg, M.TX_CHALLENGE, now);
+    const silent = tcb.state === ESTABLISHED && tcb.params.acceptance.ignoreUnsentAck;
+    if (!silent) answerInvalid(tcb, seg, M.TX_CHALLENGE, now);
     return drop(tcb, M.RX_ACK_TOO_NEW, now);
   }
-  if (tcb.params.rfc5961 && tcb.params.challengeAck && lt(seg.ack, (snd.una - snd.wndMax) | 0)) {
+  if (tcb.params.acceptance.rfc5961 && tcb.params.acceptance.challengeAck && lt(seg.ack, (snd.una - snd.wndMax) | 0)) {
     answerInvalid(tcb, seg, M.TX_CHALLENGE, now);
     return drop(tcb, M.RX_ACK_TOO_OLD, now);
   }
@@ -293,7 +281,7 @@ function heard(tcb: Tcb, now: number): void {
 /** No segment but the peer's FIN can be right in TIME-WAIT. Linux answers all but a pure ACK at RCV.NXT with an ACK. */
 function answerLate(tcb: Tcb, seg: Segment, now: number): void {
   const isNews = seg.len > 0 || seg.seq !== tcb.rcv.nxt;
-  if (tcb.params.timeWaitAnswersAll && isNews) answerInvalid(tcb, seg, M.TX_ACK_UNACCEPTABLE, now);
+  if (tcb.params.ending.timeWaitAnswersAll && isNews) answerInvalid(tcb, seg, M.TX_ACK_UNACCEPTABLE, now);
 }
 
 /** In SYN-RECEIVED: is our SYN acknowledged, and is there room for one connection more? */
@@ -311,7 +299,7 @@ function opens(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
   }
   // The accept queue is full: the ACK is as if it had been lost; the SYN,ACK is sent again in time.
   if (!fast.early && listener !== null && listener.ready.length > listener.backlog) {
-    if (tcb.params.abortOnOverflow) {
+    if (tcb.params.opening.abortOnOverflow) {
       resetFor(seg, M.TX_RST_LIMIT, reset);
       finish(tcb, ECONNREFUSED, M.RX_BACKLOG, now);
     }
@@ -343,7 +331,7 @@ export function enterFinWait1(tcb: Tcb, now: number): void {
 function finWait2(tcb: Tcb, now: number): void {
   setState(tcb, FIN_WAIT_2, M.GOT_ACK_OF_FIN, now);
   // Nobody is left to read: the peer may not keep us waiting for ever.
-  if (tcb.rcv.closed) tcb.timers[T_TIME_WAIT] = now + tcb.params.finWait2;
+  if (tcb.rcv.closed) tcb.timers[T_TIME_WAIT] = now + tcb.params.ending.finWait2;
 }
 
 /** RFC 3168 §6.1.3: a mark is echoed until the peer says that it slowed down. */
@@ -383,7 +371,7 @@ function answerInvalid(tcb: Tcb, seg: Segment, cause: number, now: number): void
 
 /** Whether so soon after the last one no further answer is due. */
 function isLimited(tcb: Tcb, now: number): boolean {
-  if (now - tcb.invalidAckTime < tcb.params.invalidAckInterval) {
+  if (now - tcb.invalidAckTime < tcb.params.acceptance.invalidAckInterval) {
     tcb.env.counters.count(M.RX_INVALID_LIMITED);
     return true;
   }

@@ -92,8 +92,8 @@ function resendSyn(tcb: Tcb, now: number): void {
     return;
   }
   // SHLD-9: the user may want to know; IP should look for another route (MUST-20), which a TUN does not have.
-  if (tcb.retries === params.retriesR1) tcb.events |= EVENT_SOFT_ERROR;
-  if (tcb.state !== SYN_SENT || tcb.retries > params.linearSynTimeouts) backOff(tcb);
+  if (tcb.retries === params.retransmitting.retriesR1) tcb.events |= EVENT_SOFT_ERROR;
+  if (tcb.state !== SYN_SENT || tcb.retries > params.opening.linearSynTimeouts) backOff(tcb);
   tcb.timers[T_RETRANSMIT] = now + tcb.rto;
   tcb.synNow = tcb.state === SYN_SENT ? M.TX_SYN : M.TX_SYN_ACK;
 }
@@ -105,7 +105,7 @@ function awaitsText(tcb: Tcb): boolean {
 
 /** R2 for a SYN. One that somebody holds already is not given up so soon, as in Linux. */
 function synLimit(tcb: Tcb): number {
-  const { retriesSyn, retriesSynAck, linearSynTimeouts } = tcb.params;
+  const { retriesSyn, retriesSynAck, linearSynTimeouts } = tcb.params.opening;
   return tcb.state === SYN_SENT ? retriesSyn + linearSynTimeouts : retriesSynAck + (tcb.fast.early ? 1 : 0);
 }
 

@@ -85,8 +85,8 @@ export function answered(tcb: Tcb, seg: Segment, now: number): void {
   env.counters.count(M.FAST_OPEN_NOT_TAKEN);
   fast.fail = again ? FAIL_SYN_RESENT : FAIL_NOT_TAKEN;
   // A new cookie says that Fast Open goes on.
-  if (params.fastOpenPause > 0 && options.fastOpen <= 0) {
-    cache.lost(tcb.local, tcb.remote, tcb.remotePort, false, params.fastOpenPause, now);
+  if (params.opening.fastOpenPause > 0 && options.fastOpen <= 0) {
+    cache.lost(tcb.local, tcb.remote, tcb.remotePort, false, params.opening.fastOpenPause, now);
   }
   dataNotTaken(tcb, now);
 }
@@ -97,9 +97,9 @@ export function answered(tcb: Tcb, seg: Segment, now: number): void {
  */
 export function silent(tcb: Tcb, now: number): void {
   const { fast, params } = tcb;
-  if (params.fastOpenPause === 0 || (!fast.asked && fast.sent === 0)) return;
+  if (params.opening.fastOpenPause === 0 || (!fast.asked && fast.sent === 0)) return;
   tcb.env.counters.count(M.FAST_OPEN_PAUSED);
-  tcb.env.fastOpen.cache.lost(tcb.local, tcb.remote, tcb.remotePort, true, params.fastOpenPause, now);
+  tcb.env.fastOpen.cache.lost(tcb.local, tcb.remote, tcb.remotePort, true, params.opening.fastOpenPause, now);
 }
 
 /** A connection that began with Fast Open is over: data came back on it; or nothing but a FIN beyond a hole, as behind a middlebox. */

@@ -19,7 +19,7 @@ import { opened, sampleEcho, takeText, updateSendWindow } from "./handshake.ts";
  */
 export function serve(tcb: Tcb, seg: Segment, listener: PassiveOpen, now: number): void {
   if (isWelcome(tcb, seg, listener, now)) accept(tcb, listener);
-  else if (tcb.params.dropSynText) {
+  else if (tcb.params.opening.dropSynText) {
     tcb.ranges.clear();
     tcb.receiveQueue.clear();
   }
@@ -80,7 +80,7 @@ export function handshakeOver(tcb: Tcb, seg: Segment, now: number): void {
   if (seg.ack === tcb.snd.una) {
     const rtt = now - fast.answeredAt;
     if (resends === 0) sampled(tcb, rtt, rtt, now);
-    else if (!sampleEcho(tcb, seg, now)) tcb.rto = Math.max(params.rtoInitial, 3_000_000);
+    else if (!sampleEcho(tcb, seg, now)) tcb.rto = Math.max(params.retransmitting.rtoInitial, 3_000_000);
   }
   endEarly(tcb, M.GOT_ACK_OF_SYN, now);
   opened(tcb, now);

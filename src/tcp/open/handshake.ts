@@ -36,7 +36,7 @@ export function takeSyn(tcb: Tcb, seg: Segment, now: number): void {
   if (tcb.windowScaleOk) snd.shift = options.windowScale;
   else rcv.shift = 0;
   tcb.sackOk = params.sack && options.sackPermitted;
-  tcb.tailProbes = tcb.sackOk && params.tailLossProbe;
+  tcb.tailProbes = tcb.sackOk && params.retransmitting.tailLossProbe;
   tcb.timestampsOk = params.timestamps && options.timestamps;
   if (tcb.timestampsOk) {
     tcb.tsRecent = options.tsval;
@@ -69,7 +69,7 @@ export function establish(tcb: Tcb, seg: Segment, now: number): void {
   setSegmentSize(tcb, snd.pathMss);
   if (rtt >= 0) sampled(tcb, rtt, rtt, now);
   // RFC 6298 (5.7): the RTO of 1 s proved too short for this path.
-  else if (!sampleEcho(tcb, seg, now) && resends > 0) tcb.rto = Math.max(params.rtoInitial, 3_000_000);
+  else if (!sampleEcho(tcb, seg, now) && resends > 0) tcb.rto = Math.max(params.retransmitting.rtoInitial, 3_000_000);
   start(tcb, resends);
   begin(tcb);
   opened(tcb, now);
@@ -95,7 +95,7 @@ export function sampleEcho(tcb: Tcb, seg: Segment, now: number): boolean {
 /** The state, the timers and what the user is told, whichever way it opened. */
 export function opened(tcb: Tcb, now: number): void {
   const { params } = tcb;
-  if (params.wholeSegmentBuffers) roundBuffers(tcb);
+  if (params.buffering.wholeSegmentBuffers) roundBuffers(tcb);
   if (tcb.synNow !== 0) {
     // A SYN was due once more when its acknowledgment came: now an ACK says all.
     tcb.synNow = 0;
@@ -106,7 +106,7 @@ export function opened(tcb: Tcb, now: number): void {
   tcb.timers[T_RETRANSMIT] = NEVER;
   tcb.timers[T_USER_TIMEOUT] = NEVER;
   tcb.stalledSince = NEVER;
-  tcb.quickAcks = params.quickAcks;
+  tcb.quickAcks = params.acknowledging.quickAcks;
   setState(tcb, ESTABLISHED, M.GOT_ACK_OF_SYN, now);
   tcb.openedAt = now;
   tcb.lastReceiveTime = 0;

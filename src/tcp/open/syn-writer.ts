@@ -31,7 +31,7 @@ export function emitSyn(tcb: Tcb, packet: Packet, now: number): boolean {
   if (answer) at = writeOffer(tcb, v, at);
   else if (first) at = writeSynOption(tcb, v, at, now);
   // RFC 3168 §6.1.1.1: a SYN that was lost may have been lost for its ECN flags: the next one goes without.
-  if (!answer) tcb.ecnOk = params.ecn === "on" && tcb.retries <= params.ecnSynRetries;
+  if (!answer) tcb.ecnOk = params.ecn === "on" && tcb.retries <= params.opening.ecnSynRetries;
   const flags = (answer ? SYN | ACK : SYN) | (tcb.ecnOk ? (answer ? ECE : ECE | CWR) : 0);
   const ackNumber = answer ? rcv.nxt : 0;
   const window = advertiseUnscaled(tcb);
@@ -50,11 +50,11 @@ export function emitSyn(tcb: Tcb, packet: Packet, now: number): boolean {
 /** What we offer in a SYN, or what of the peer's offers we agree to. */
 function writeSynOptions(tcb: Tcb, v: DataView, o: number, answer: boolean, now: number): number {
   const { rcv, params } = tcb;
-  const plain = !answer && params.dropOptionsOnRetransmission && tcb.retries >= 3;
+  const plain = !answer && params.opening.dropOptionsOnRetransmission && tcb.retries >= 3;
   const offerTimestamps = answer ? tcb.timestampsOk : params.timestamps && !plain;
   const offerSack = answer ? tcb.sackOk : params.sack && !plain;
   const offerScale = answer ? tcb.windowScaleOk : params.windowScale && !plain;
-  let at = params.offerMss ? opt.writeMss(v, o, announcedMss(tcb)) : o;
+  let at = params.opening.offerMss ? opt.writeMss(v, o, announcedMss(tcb)) : o;
   const tsecr = answer ? tcb.tsRecent : 0;
   if (offerSack && offerTimestamps) at = opt.writeSackPermittedAndTimestamps(v, at, tsval(tcb, now), tsecr);
   else if (offerTimestamps) at = opt.writeTimestamps(v, at, tsval(tcb, now), tsecr);

@@ -26,7 +26,7 @@ export function receiveText(tcb: Tcb, seg: Segment, now: number): number {
   // The peer has said FIN: nothing can follow it.
   if ((tcb.state & MAY_RECEIVE) === 0) {
     const beyond = lt(seg.seq, rcv.nxt) && gt(end, rcv.nxt);
-    return tcb.params.textBeyondFinResets && beyond ? TEXT_REFUSED : TEXT_TAKEN;
+    return tcb.params.resetting.textBeyondFinResets && beyond ? TEXT_REFUSED : TEXT_TAKEN;
   }
   if (rcv.closed && seg.n > 0 && gt(end, rcv.nxt)) {
     // SHLD-3: data that nobody will read. The peer must know.
@@ -54,7 +54,7 @@ function store(tcb: Tcb, seg: Segment, end: number, now: number): void {
   if (seg.segmentSize < rcv.mss || seg.ctl & PSH) rcv.pushes++;
   if (seg.segmentSize > rcv.mss) rcv.mss = Math.min(seg.segmentSize, announcedMss(tcb));
   // After a pause the sender begins with few segments again, and lives on our ACKs.
-  if (now - tcb.lastReceiveTime > tcb.rto) tcb.quickAcks = tcb.params.quickAcks;
+  if (now - tcb.lastReceiveTime > tcb.rto) tcb.quickAcks = tcb.params.acknowledging.quickAcks;
   tcb.lastReceiveTime = now;
   const left = max(seg.seq, rcv.nxt);
   let right = min(end, rcv.adv);
@@ -146,10 +146,10 @@ function reachFin(tcb: Tcb, seg: Segment, now: number): boolean {
   tcb.ranges.clear();
   // A FIN that waited for what was missing is like a hole that is filled.
   const noHurry = (seg.ctl & FIN) !== 0 && (tcb.ackNow === 0 || tcb.ackNow === M.TX_ACK_QUICK);
-  if (tcb.state === ESTABLISHED && tcb.params.delayFinAck && tcb.bytesReceived > 0 && noHurry) {
+  if (tcb.state === ESTABLISHED && tcb.params.acknowledging.delayFinAck && tcb.bytesReceived > 0 && noHurry) {
     tcb.ackNow = 0;
     tcb.interactive = true;
-    if (tcb.timers[T_DELAYED_ACK] === NEVER) tcb.timers[T_DELAYED_ACK] = now + tcb.params.delayedAck;
+    if (tcb.timers[T_DELAYED_ACK] === NEVER) tcb.timers[T_DELAYED_ACK] = now + tcb.params.acknowledging.delayedAck;
   } else tcb.ackNow = M.TX_ACK_FIN;
   tcb.events |= EVENT_REMOTE_CLOSED;
   return true;

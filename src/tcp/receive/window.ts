@@ -17,7 +17,7 @@ export function room(tcb: Tcb): number {
  */
 export function advertise(tcb: Tcb): number {
   const rcv = tcb.rcv;
-  if (tcb.params.linuxWindow) return advertiseAsLinux(tcb);
+  if (tcb.params.buffering.linuxWindow) return advertiseAsLinux(tcb);
   const current = Math.max(0, diff(rcv.adv, rcv.nxt));
   const possible = room(tcb);
   const step = Math.min(rcv.capacity >> 1, Math.max(rcv.mss, 1));
@@ -78,7 +78,7 @@ export function synWindow(tcb: Tcb, timestamps: boolean): number {
 /** The same where there is no connection yet. @param free octets that there is room for. @param mss what we announce */
 export function unscaledWindow(params: Readonly<TcpParams>, free: number, mss: number, timestamps: boolean): number {
   const window = Math.min(free, 0xffff);
-  if (!params.linuxWindow) return window;
+  if (!params.buffering.linuxWindow) return window;
   const segment = mss - (timestamps ? 12 : 0);
   return window < segment ? window : window - (window % segment);
 }

@@ -14,7 +14,7 @@ const WINDOW_DIVISOR = 3;
 export function superSegments(tcb: Tcb, mss: number): number {
   const near = Math.floor(tcb.rttMin / 512);
   const octets = Math.floor(tcb.rtt.rate / 1024) + (near < 32 ? Math.floor(SUPER_MAX / 2 ** near) : 0);
-  return Math.max(Math.floor(Math.min(octets, SUPER_MAX) / mss), tcb.params.superSegmentMin, 1);
+  return Math.max(Math.floor(Math.min(octets, SUPER_MAX) / mss), tcb.params.growing.superSegmentMin, 1);
 }
 
 /** A small segment waits: for the rest that SEND announced, corked, or by Nagle while another small one is in flight (Minshall). */

@@ -22,8 +22,8 @@ function memory(tcb: Tcb): number {
 
 /** The send buffer is full. */
 function isFull(tcb: Tcb): boolean {
-  const { sendBuffer, sendBufferCounts } = tcb.params;
-  return (sendBufferCounts === "memory" ? memory(tcb) : tcb.snd.queued) >= sendBuffer;
+  const { sendBuffer, buffering } = tcb.params;
+  return (buffering.sendBufferCounts === "memory" ? memory(tcb) : tcb.snd.queued) >= sendBuffer;
 }
 
 /** Octets that SEND took and that were never sent. */
@@ -35,13 +35,13 @@ export function unsent(tcb: Tcb): number {
 
 /** SEND asks whether there is room each time that it begins a piece; else once, to the octet. */
 export function asksByPiece({ params }: Tcb): boolean {
-  return params.sendBufferCounts === "memory" || params.notSentLowWater > 0;
+  return params.buffering.sendBufferCounts === "memory" || params.notSentLowWater > 0;
 }
 
 /** Octets of `n` that SEND takes until it asks again. */
 export function roomFor(tcb: Tcb, n: number): number {
   const { snd, params } = tcb;
-  const inBuffer = params.sendBufferCounts === "payload" ? Math.max(0, params.sendBuffer - snd.queued) : n;
+  const inBuffer = params.buffering.sendBufferCounts === "payload" ? Math.max(0, params.sendBuffer - snd.queued) : n;
   return Math.min(n, inBuffer, asksByPiece(tcb) ? roomInPiece(tcb) : n);
 }
 
@@ -62,7 +62,7 @@ function roomInPiece(tcb: Tcb): number {
 export function isWritable(tcb: Tcb): boolean {
   const { snd, params } = tcb;
   if (params.notSentLowWater > 0 && 2 * unsent(tcb) >= params.notSentLowWater) return false;
-  if (params.sendBufferCounts === "payload") return snd.queued <= (1 - WORTH_WAKING) * params.sendBuffer;
+  if (params.buffering.sendBufferCounts === "payload") return snd.queued <= (1 - WORTH_WAKING) * params.sendBuffer;
   const queued = memory(tcb);
   return params.sendBuffer - queued >= queued / 2;
 }

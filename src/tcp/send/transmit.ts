@@ -280,7 +280,8 @@ function emitNew(
   if (tcb.params.notSentLowWater > 0 && isWritable(tcb)) tcb.events |= EVENT_WRITABLE;
   tcb.bytesSent += n;
   // Data in answer to data: the user converses, and the ACK rides on what it says.
-  if (n > 0 && now - tcb.lastReceiveTime < tcb.params.delayedAck && tcb.lastReceiveTime > 0) tcb.interactive = true;
+  if (n > 0 && now - tcb.lastReceiveTime < tcb.params.acknowledging.delayedAck && tcb.lastReceiveTime > 0)
+    tcb.interactive = true;
   tcb.lastSendTime = now;
   tcb.output.lastSent = now;
   tcb.output.pushed += segments;
@@ -293,7 +294,7 @@ function sendWindowProbe(tcb: Tcb, packet: Packet, now: number): boolean {
   const { snd } = tcb;
   const end = headEnd(tcb);
   let window = diff((snd.una + snd.wnd) | 0, snd.nxt);
-  if (window <= 0 && tcb.params.probeWithData && tcb.board.packetsOut === 0) window = 1;
+  if (window <= 0 && tcb.params.retransmitting.probeWithData && tcb.board.packetsOut === 0) window = 1;
   if (end === undefined || window <= 0 || !mayRecord(tcb)) {
     emit(tcb, packet, (snd.una - 1) | 0, 0, ACK, M.TX_PROBE, now);
     return true;

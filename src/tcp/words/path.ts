@@ -48,7 +48,7 @@ export function proveSize({ path, snd }: Tcb): void {
  */
 export function isBelieved(tcb: Tcb, mtu: number, most: number, seq: number): boolean {
   const { path, params } = tcb;
-  if (!params.pathMtuDelay || most >= path.proven) return true;
+  if (!params.icmpErrors.pathMtuDelay || most >= path.proven) return true;
   path.claim = mtu;
   path.claimSeq = seq;
   return false;

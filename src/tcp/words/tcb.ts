@@ -340,9 +340,9 @@ export class Tcb {
     this.localPort = localPort;
     this.remote = remote;
     this.remotePort = remotePort;
-    this.rto = params.rtoInitial;
-    this.reordering = params.dupThresh;
-    this.quickAcks = params.quickAcks;
+    this.rto = params.retransmitting.rtoInitial;
+    this.reordering = params.retransmitting.dupThresh;
+    this.quickAcks = params.acknowledging.quickAcks;
     this.sendQueue = new Pages(env.slab);
     this.receiveQueue = new Pages(env.slab);
     this.rcv.capacity = params.receiveBuffer;

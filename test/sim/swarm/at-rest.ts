@@ -75,7 +75,11 @@ export function checkAtRest(name: string, stack: Stack, was: Remembered, rttMin:
   // A timestamp's tick is a millisecond.
   if (tcb.rttMin < rttMin - MILLISECOND)
     fail("no round trip is faster than the path (Karn)", `${tcb.rttMin} < ${rttMin}`);
-  if (tcb.retries > was.retries && tcb.retries > 1 && tcb.rto < Math.min(2 * was.rto, tcb.params.rtoMax)) {
+  if (
+    tcb.retries > was.retries &&
+    tcb.retries > 1 &&
+    tcb.rto < Math.min(2 * was.rto, tcb.params.retransmitting.rtoMax)
+  ) {
     fail("the RTO doubles (RFC 6298 (5.5))", `${was.rto} to ${tcb.rto}`);
   }
   if (cc.cwnd !== 0 && cc.cwnd < Math.min(snd.mss, snd.mssBase - 40))

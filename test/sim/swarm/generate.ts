@@ -1,7 +1,7 @@
 import { Prng } from "#base/prng";
 import { MILLISECOND, SECOND } from "#base/time";
-import type { TcpParams } from "#tcp/words/params";
-import { NO_QUIRKS } from "#tcp/words/quirks";
+import type { TcpSettings } from "#tcp/words/params";
+import { RFC9293 } from "#tcp/words/profiles";
 import {
   ATTACKS,
   type Attack,
@@ -74,10 +74,10 @@ class Draw {
 }
 
 /** What the judge knows as RFC 6298's rule or as an attack: SYNs that do not back off, a timestamp of the tick before, an RST with the number of the FIN. */
-const STRICT: Partial<TcpParams> = { linearSynTimeouts: 0, pawsSlack: 0, resetAtFin: false };
+const STRICT: TcpSettings = { linearSynTimeouts: 0, pawsSlack: 0, acceptResetAtFin: false };
 
 function host(draw: Draw): HostPlan {
-  const params: Partial<TcpParams> = {};
+  const params: TcpSettings = {};
   if (draw.chance(0.3)) params.sack = false;
   if (draw.chance(0.3)) params.timestamps = false;
   if (draw.chance(0.25)) params.windowScale = false;
@@ -104,12 +104,12 @@ function host(draw: Draw): HostPlan {
   if (draw.chance(0.1)) params.slowStartAfterIdle = false;
   if (draw.chance(0.3)) params.timeWait = draw.pick([30, 120]) * SECOND;
   if (draw.chance(0.1)) params.rtoMin = draw.pick([20 * MILLISECOND, SECOND]);
-  Object.assign(params, draw.chance(0.25) ? NO_QUIRKS : STRICT);
+  Object.assign(params, draw.chance(0.25) ? RFC9293 : STRICT);
   return { params, records: draw.chance(0.04) ? draw.between(8, 64) : 0 };
 }
 
 /** Data on SYNs, with cookies (from the second connection of a pair of hosts on) or without. */
-function fastOpen(draw: Draw): Partial<TcpParams> {
+function fastOpen(draw: Draw): TcpSettings {
   if (!draw.chance(0.35)) return {};
   return {
     fastOpen: true,

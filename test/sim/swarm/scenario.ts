@@ -1,4 +1,4 @@
-import type { TcpParams } from "#tcp/words/params";
+import type { TcpSettings } from "#tcp/words/params";
 
 /**
  * Everything that one random simulation is, as plain data: it is made from a seed (`generate`), made smaller when it fails
@@ -26,7 +26,7 @@ export interface Hop {
 }
 
 export interface HostPlan {
-  readonly params: Partial<TcpParams>;
+  readonly params: TcpSettings;
   /** Records of the stack; 0: as usual. */
   readonly records: number;
 }

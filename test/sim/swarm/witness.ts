@@ -273,7 +273,7 @@ export class Witness implements Engine {
       }
       if (from === TIME_WAIT && cause === M.TIMER_TIME_WAIT) {
         const lasted = at - (this.#stateSince.get(id) ?? 0);
-        if (lasted < this.stack.params.timeWait)
+        if (lasted < this.stack.params.ending.timeWait)
           throw new Violation("TIME-WAIT lasts 2 MSL", `${this.name}: ${lasted} us`);
       }
       this.#stateSince.set(id, at);

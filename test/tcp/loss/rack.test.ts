@@ -1,6 +1,6 @@
 /** RACK-TLP (RFC 8985): losses by time, probes for the tail. */
 import { describe, expect, test } from "bun:test";
-import type { TcpParams } from "#tcp/words/params";
+import type { TcpSettings } from "#tcp/words/params";
 import { TcpBench } from "../../support/tcp-bench.ts";
 
 const M = 1000;
@@ -8,7 +8,7 @@ const RTT = 100_000;
 const OFFLOAD = { checksum: true, tso4: true, tso6: true };
 
 /** `n` segments in flight on a path of 100 ms; segment i is [1 + i M, 1 + (i + 1) M). */
-function flight(n: number, queued: number, params: Partial<TcpParams> = {}): TcpBench {
+function flight(n: number, queued: number, params: TcpSettings = {}): TcpBench {
   const b = new TcpBench({
     params: {
       initialWindow: n,

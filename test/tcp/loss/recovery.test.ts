@@ -1,6 +1,6 @@
 /** RTO, fast retransmit, limited transmit, NewReno and SACK recovery (RFC 6298, 5681, 3042, 6582, 6675, 6937, 2883). */
 import { describe, expect, test } from "bun:test";
-import type { TcpParams } from "#tcp/words/params";
+import type { TcpSettings } from "#tcp/words/params";
 import { checkTcb } from "../../support/invariants.ts";
 import { flight as longPath, RTT } from "../../support/linux-bench.ts";
 import { TcpBench } from "../../support/tcp-bench.ts";
@@ -9,7 +9,7 @@ const SECOND = 1e6;
 const M = 1000;
 
 /** MSS 1000; `n` segments in flight of `queued` octets; segment i is [1 + i M, 1 + (i + 1) M). */
-function flight(n: number, queued: number, params: Partial<TcpParams> = {}): TcpBench {
+function flight(n: number, queued: number, params: TcpSettings = {}): TcpBench {
   const b = TcpBench.at(
     "ESTABLISHED",
     { params: { initialWindow: n, congestionControl: "newreno", ...params } },

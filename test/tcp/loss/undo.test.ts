@@ -1,13 +1,13 @@
 /** Reductions for losses that were none are taken back (RFC 3522, 4015, 3708, 5682). */
 import { describe, expect, test } from "bun:test";
-import type { TcpParams } from "#tcp/words/params";
+import type { TcpSettings } from "#tcp/words/params";
 import { TcpBench } from "../../support/tcp-bench.ts";
 
 const M = 1000;
 const RTT = 100_000;
 
 /** Ten segments in flight, of ten; after one that gave a round trip of 100 ms; segment i is [at(i), at(i + 1)). */
-function flight(params: Partial<TcpParams>, sack: boolean, ts: boolean): TcpBench {
+function flight(params: TcpSettings, sack: boolean, ts: boolean): TcpBench {
   const b = new TcpBench({
     params: { congestionControl: "newreno", sack, timestamps: ts, tailLossProbe: false, ...params },
   }).listen();

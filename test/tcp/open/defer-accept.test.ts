@@ -46,8 +46,8 @@ describe("a listener that waits for data", () => {
 });
 
 describe("the ACK of a SYN,ACK", () => {
-  const answered = (answerSynLater: number, writerWaits: boolean) => {
-    const b = new TcpBench({ params: { answerSynLater, timestamps: false } }).connect();
+  const answered = (delayHandshakeAck: number, writerWaits: boolean) => {
+    const b = new TcpBench({ params: { delayHandshakeAck, timestamps: false } }).connect();
     b.tcb.writerWaits = writerWaits;
     b.out();
     return b.in("S.", { mss: 1460 });

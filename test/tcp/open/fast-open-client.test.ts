@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { TcpParams } from "#tcp/words/params";
+import { type TcpSettings, withSettings } from "#tcp/words/params";
 import { EVENT_DRAINED, EVENT_OPENED, EVENT_READABLE } from "#tcp/words/tcb";
 import { icmp } from "../../support/icmp-error.ts";
 import { fastOpen, mss } from "../../support/naive/tcp.ts";
@@ -7,7 +7,7 @@ import { octets, TcpBench } from "../../support/tcp-bench.ts";
 
 const S = 1_000_000;
 const COOKIE = [0xab, 0xcd, 0x12, 0x34, 0xab, 0xcd, 0x12, 0x34];
-const OPEN: Partial<TcpParams> = { fastOpen: true };
+const OPEN: TcpSettings = { fastOpen: true };
 
 /** A client whose SYN carries the first `n` octets of its stream, if it may; from another port each time. */
 function open(b: TcpBench, n: number, localPort = 80): TcpBench {
@@ -20,7 +20,7 @@ function open(b: TcpBench, n: number, localPort = 80): TcpBench {
 }
 
 /** One that has a cookie of our peer. */
-function client(params: Partial<TcpParams> = OPEN, cookie = COOKIE, theirMss = 1460): TcpBench {
+function client(params: TcpSettings = OPEN, cookie = COOKIE, theirMss = 1460): TcpBench {
   const b = new TcpBench({ params: { ...OPEN, ...params } });
   open(b, 0, 4444).out();
   b.in("S.", { raw: [...mss(theirMss), ...fastOpen(cookie)] });
@@ -61,7 +61,7 @@ describe("a client asks for a cookie (RFC 7413 §4.1.1)", () => {
     const c = new TcpBench();
     open(c, 0, 4444).out();
     c.in("S.", { raw: [...mss(1460), ...fastOpen(COOKIE)] }).out();
-    c.tcb.params = { ...c.tcb.params, ...OPEN };
+    c.tcb.params = withSettings(c.tcb.params, OPEN);
     c.stack.setDefaults(OPEN);
     open(c, 10);
     expect(c.out().map((s) => s.cookie)).toEqual([[]]);

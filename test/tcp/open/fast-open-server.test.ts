@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { CookieKeys } from "#tcp/open/fast-open-cookie";
-import type { TcpParams } from "#tcp/words/params";
+import type { TcpSettings } from "#tcp/words/params";
 import { stateName } from "#tcp/words/state";
 import { EVENT_CLOSED, EVENT_OPENED, EVENT_READABLE } from "#tcp/words/tcb";
 import { icmp } from "../../support/icmp-error.ts";
@@ -8,10 +8,10 @@ import { fastOpen, mss, sackOk, timestamps, wscale } from "../../support/naive/t
 import { octets, TcpBench } from "../../support/tcp-bench.ts";
 
 const S = 1_000_000;
-const LISTEN: Partial<TcpParams> = { fastOpenBacklog: 5 };
+const LISTEN: TcpSettings = { fastOpenBacklog: 5 };
 
 /** A server, and the cookie that it gave our peer when it asked. */
-function server(params: Partial<TcpParams> = LISTEN, family: 4 | 6 = 4): { b: TcpBench; cookie: readonly number[] } {
+function server(params: TcpSettings = LISTEN, family: 4 | 6 = 4): { b: TcpBench; cookie: readonly number[] } {
   const b = new TcpBench({ params, family });
   b.listen();
   b.in("S", { port: 4444, seq: 0, raw: [...mss(1460), ...fastOpen([])] });

@@ -1,6 +1,6 @@
 /** Explicit congestion notification (RFC 3168; SHLD-8). */
 import { describe, expect, test } from "bun:test";
-import type { TcpParams } from "#tcp/words/params";
+import type { TcpSettings } from "#tcp/words/params";
 import { TcpBench } from "../../support/tcp-bench.ts";
 
 const CE = 3;
@@ -8,7 +8,7 @@ const ECT0 = 2;
 const M = 1000;
 
 /** A connection with ECN agreed, opened by the peer. */
-function agreed(params: Partial<TcpParams> = {}): TcpBench {
+function agreed(params: TcpSettings = {}): TcpBench {
   const b = new TcpBench({ params: { congestionControl: "newreno", ...params } }).listen();
   b.in("SEW", { mss: M }).out();
   b.in(".");

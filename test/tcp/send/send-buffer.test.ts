@@ -1,14 +1,14 @@
 /** How much SEND takes: Linux asks at the beginning of a piece, the RFCs' sender for each octet. */
 import { describe, expect, test } from "bun:test";
 import { sendRoom } from "#tcp/machine/calls";
-import type { TcpParams } from "#tcp/words/params";
+import type { TcpSettings } from "#tcp/words/params";
 import { EVENT_WRITABLE } from "#tcp/words/tcb";
 import { ack, lone, M, RTT } from "../../support/linux-bench.ts";
 import { TcpBench } from "../../support/tcp-bench.ts";
 
 /** Half of the window: a piece. */
 const PIECE = 30 * M;
-const bench = (params: Partial<TcpParams>) => {
+const bench = (params: TcpSettings) => {
   const b = lone({ nagle: "off", ...params });
   return { b, room: () => sendRoom(b.tcb, 1 << 20) };
 };

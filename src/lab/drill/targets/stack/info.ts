@@ -105,7 +105,7 @@ export function socketInfo(
   listening: { readonly waiting: number; readonly backlog: number } | undefined,
 ): Readonly<Record<string, number>> {
   const zeros = Object.fromEntries(ZERO_AT_FIRST.map((name) => [name, 0]));
-  const both = { tcpi_snd_cwnd: 10, tcpi_reordering: params.dupThresh };
+  const both = { tcpi_snd_cwnd: 10, tcpi_reordering: params.retransmitting.dupThresh };
   if (listening)
     return {
       ...zeros,
@@ -118,7 +118,7 @@ export function socketInfo(
     ...zeros,
     ...both,
     tcpi_state: symbol("TCP_CLOSE")!,
-    tcpi_rto: params.rtoInitial,
+    tcpi_rto: params.retransmitting.rtoInitial,
     tcpi_snd_mss: 536,
     tcpi_rttvar: 250_000,
     tcpi_snd_ssthresh: 0x7fffffff,
@@ -141,7 +141,7 @@ const ZERO_AT_FIRST =
 /** What Linux says before the peer has answered: the defaults of each figure, and of a SYN that went again. */
 function opening(tcb: Tcb): Readonly<Record<string, number>> {
   const again = Number(tcb.retries > 0);
-  const { initialWindow, congestionControl, timestamps } = tcb.params;
+  const { congestionControl, timestamps, growing } = tcb.params;
   return {
     tcpi_ca_state: 4 * again,
     tcpi_snd_mss: Math.min(announcedMss(tcb), 536) - (timestamps ? 12 : 0),
@@ -150,8 +150,10 @@ function opening(tcb: Tcb): Readonly<Record<string, number>> {
     tcpi_unacked: 1,
     tcpi_lost: again,
     tcpi_retrans: again,
-    tcpi_snd_cwnd: again ? 1 : initialWindow,
-    tcpi_snd_ssthresh: again ? Math.floor(initialWindow * (congestionControl === "cubic" ? 0.7 : 0.5)) : 0x7fffffff,
+    tcpi_snd_cwnd: again ? 1 : growing.initialWindow,
+    tcpi_snd_ssthresh: again
+      ? Math.floor(growing.initialWindow * (congestionControl === "cubic" ? 0.7 : 0.5))
+      : 0x7fffffff,
   };
 }
 

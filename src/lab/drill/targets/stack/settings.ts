@@ -1,10 +1,16 @@
-import { type CongestionControlName, DEFAULT_PARAMS, type TcpParams } from "#tcp/words/params";
+import {
+  type CongestionControlName,
+  DEFAULT_PARAMS,
+  DEFAULT_SETTINGS,
+  type TcpParams,
+  type TcpSettings,
+} from "#tcp/words/params";
 import { PROFILES as profiles } from "#tcp/words/profiles";
 import type { Profile, SettingValue } from "../../posix/target.ts";
 
 /** What settings of commands.ts and options of sockets mean for the real stack. */
 
-export type Params = Partial<TcpParams>;
+export type Params = TcpSettings;
 
 const MS = 1_000;
 const S = 1_000_000;
@@ -59,7 +65,7 @@ const DERIVED: Readonly<Record<string, (value: SettingValue) => Params | undefin
   congestionControl: control,
   ecnFallback: (on) => ({ ecnSynRetries: on === true ? 0 : 255 }),
   rfc1337: (on) => ({ ignoreTimeWaitReset: on === true }),
-  quickRoute: (on) => ({ delayedAck: on === true ? 0 : DEFAULT_PARAMS.delayedAck }),
+  quickRoute: (on) => ({ delayedAck: on === true ? 0 : DEFAULT_PARAMS.acknowledging.delayedAck }),
 };
 const COOKIES: Readonly<Record<number, Params>> = {
   0: { synCookies: "off" },
@@ -80,7 +86,7 @@ function control(value: SettingValue): Params | undefined {
 
 /** The parameters that a setting changes; undefined: the stack has no such setting, or not with that value. */
 export function settingParams(name: string, value: SettingValue): Params | undefined {
-  const known = typeof DEFAULT_PARAMS[name as keyof TcpParams];
+  const known = typeof DEFAULT_SETTINGS[name];
   if (known === typeof value && known !== "string") return { [name]: value };
   const derived = DERIVED[name];
   if (derived) return derived(value);
@@ -164,8 +170,8 @@ const TOLD: Readonly<Record<string, (params: Readonly<TcpParams>) => SettingValu
   TCP_KEEPINIT: ({ connectTimeout }) => Math.floor(connectTimeout / S),
   TCP_USER_TIMEOUT: ({ userTimeout }) => userTimeout / MS,
   TCP_MAXUNACKTIME: ({ userTimeout }) => userTimeout / S,
-  TCP_LINGER2: ({ finWait2 }) => finWait2 / S,
-  TCP_RTO_MAX_MS: ({ rtoMax }) => rtoMax / MS,
+  TCP_LINGER2: ({ ending }) => ending.finWait2 / S,
+  TCP_RTO_MAX_MS: ({ retransmitting }) => retransmitting.rtoMax / MS,
   SO_KEEPALIVE: ({ keepAlive }) => Number(keepAlive),
   IP_TOS: ({ tos }) => tos,
   IPV6_TCLASS: ({ tos }) => tos,
@@ -183,9 +189,9 @@ export function initialOption(name: string, params: Readonly<TcpParams>, profile
     case "TCP_CONGESTION":
       return params.congestionControl === "newreno" && profile !== "freebsd" ? "reno" : params.congestionControl;
     case "TCP_MAXSEG":
-      return profile === "freebsd" && params.mssDefault > 0 ? params.mssDefault : undefined;
+      return profile === "freebsd" && params.opening.mssDefault > 0 ? params.opening.mssDefault : undefined;
     case "TCP_SYNCNT":
-      return params.retriesSyn;
+      return params.opening.retriesSyn;
     case "SO_RCVBUF":
       return profile === "linux" ? 2 * params.receiveBuffer : params.receiveBuffer;
     case "SO_SNDBUF":

@@ -7,7 +7,7 @@ import { Stack } from "#stack/stack";
 import { synRoom } from "#tcp/open/fast-open-client";
 import type { CookieKeys } from "#tcp/open/fast-open-cookie";
 import { announcedMss } from "#tcp/receive/window";
-import { DEFAULT_PARAMS, type TcpParams } from "#tcp/words/params";
+import { DEFAULT_PARAMS, type TcpParams, withSettings } from "#tcp/words/params";
 import type { PassiveOpen } from "#tcp/words/passive-open";
 import type { Tcb } from "#tcp/words/tcb";
 import {
@@ -168,7 +168,7 @@ export class StackTarget implements Target {
     if (!params) return false;
     this.#params = { ...this.#params, ...params };
     this.#stack?.setDefaults(params);
-    for (const listener of this.#listeners.keys()) listener.params = { ...listener.params, ...params };
+    for (const listener of this.#listeners.keys()) listener.params = withSettings(listener.params, params);
     if (READ_LATE.has(name)) for (const tcb of this.#stack?.connections() ?? []) this.stack.setParams(tcb, params, now);
     return true;
   }
@@ -200,7 +200,7 @@ export class StackTarget implements Target {
   }
 
   #serve(listener: PassiveOpen, options: SocketOptions): void {
-    listener.params = { ...listener.params, ...serverParams(this.#fastOpen, options, listener.backlog) };
+    listener.params = withSettings(listener.params, serverParams(this.#fastOpen, options, listener.backlog));
     const key = options.get("TCP_FASTOPEN_KEY");
     if (key !== undefined) listener.fastOpenKeys = keysOfOption(key) ?? null;
   }
@@ -228,7 +228,7 @@ export class StackTarget implements Target {
 
   /** What connections begin with at the moment. */
   get #now(): TcpParams {
-    return { ...DEFAULT_PARAMS, ...this.#params };
+    return withSettings(DEFAULT_PARAMS, this.#params);
   }
 
   connect(
@@ -290,7 +290,7 @@ export class StackTarget implements Target {
       setOption: (name, value) => {
         if (!this.accepts(name, value)) return false;
         options.set(name, value);
-        listener.params = { ...listener.params, ...optionParams(name, value, this.profile) };
+        listener.params = withSettings(listener.params, optionParams(name, value, this.profile) ?? {});
         this.#serve(listener, options);
         return true;
       },

@@ -1,0 +1,43 @@
+import { MILLISECOND } from "#base/time";
+
+/** When ACKs go (RFC 9293 §3.8.6.3, RFC 5681 §4.2), and what they report. Times are microseconds. */
+export interface Acknowledging {
+  /** RFC 9293 §3.8.6.3: an ACK waits at most this long (MUST-40: below 0.5 s). Linux: 40 ms, FreeBSD: 100 ms. */
+  readonly delayedAck: number;
+  /** ACKs sent at once at the beginning of a connection, while the peer's slow start lives on them. Linux: 16. */
+  readonly quickAcks: number;
+  /** The second full segment is acknowledged at once only where the user has read, or the window need not shrink (Linux). SHLD-19: always. */
+  readonly secondAckNeedsWindow: boolean;
+  /**
+   * After three duplicate ACKs for one gap up to so many more are held back, to go as one (Linux: 44, tcp_comp_sack_nr), for 5 % of the round
+   * trip, at most `compressedSacksDelay`, and segments out of order do not make ACKs quick again; 0: each goes at once (RFC 5681 §4.2).
+   */
+  readonly compressedSacks: number;
+  readonly compressedSacksDelay: number;
+  /** The ACK of a FIN waits for the delayed ACK timer where the user may answer, as in Linux. */
+  readonly delayFinAck: boolean;
+  /** Duplicates are reported (RFC 2883). */
+  readonly dsack: boolean;
+}
+
+const rfc9293: Acknowledging = Object.freeze({
+  delayedAck: 40 * MILLISECOND,
+  quickAcks: 16,
+  secondAckNeedsWindow: false,
+  compressedSacks: 0,
+  compressedSacksDelay: 0,
+  delayFinAck: false,
+  dsack: true,
+});
+
+export const ACKNOWLEDGING = {
+  rfc9293,
+  linux: Object.freeze<Acknowledging>({
+    ...rfc9293,
+    secondAckNeedsWindow: true,
+    compressedSacks: 44,
+    compressedSacksDelay: 1 * MILLISECOND,
+    delayFinAck: true,
+  }),
+  freebsd: Object.freeze<Acknowledging>({ ...rfc9293, quickAcks: 0, delayedAck: 100 * MILLISECOND }),
+} as const;

@@ -1,0 +1,21 @@
+/** What the buffers count, and what of them is offered as a window (RFC 9293 §3.8.6). */
+export interface Buffering {
+  /** What `sendBuffer` bounds: payload, to the octet, or the memory that Linux' send queue takes for it, asked for piece by piece. */
+  readonly sendBufferCounts: "payload" | "memory";
+  /** The window of a SYN is a whole number of segments, later ones follow the free space in Linux' steps (tcp_select_window). */
+  readonly linuxWindow: boolean;
+  /** Buffers are rounded up to whole segments when the connection opens (FreeBSD): 65,536 octets become 45 segments of 1,460. */
+  readonly wholeSegmentBuffers: boolean;
+}
+
+const rfc9293: Buffering = Object.freeze({
+  sendBufferCounts: "payload",
+  linuxWindow: false,
+  wholeSegmentBuffers: false,
+});
+
+export const BUFFERING = {
+  rfc9293,
+  linux: Object.freeze<Buffering>({ ...rfc9293, linuxWindow: true }),
+  freebsd: Object.freeze<Buffering>({ ...rfc9293, wholeSegmentBuffers: true }),
+} as const;

@@ -1,0 +1,23 @@
+/** How much may be in flight (RFC 5681, RFC 6928, RFC 9406), whichever congestion control is in use. */
+export interface Growing {
+  /** RFC 6928: segments of the initial congestion window. */
+  readonly initialWindow: number;
+  /** RFC 5681 §4.1: shrink cwnd after an idle time of one RTO. */
+  readonly slowStartAfterIdle: boolean;
+  /** What HyStart of CUBIC looks at: 1 trains of ACKs, 2 how the round trip grows, 3 both, 0 nothing. */
+  readonly hystart: number;
+  /** A super-segment has at least so many segments (Linux: 2, tcp_min_tso_segs), however slow the path is. */
+  readonly superSegmentMin: number;
+}
+
+const rfc9293: Growing = Object.freeze({
+  initialWindow: 10,
+  slowStartAfterIdle: true,
+  hystart: 3,
+  superSegmentMin: 0,
+});
+
+export const GROWING = {
+  rfc9293,
+  linux: Object.freeze<Growing>({ ...rfc9293, superSegmentMin: 2 }),
+} as const;

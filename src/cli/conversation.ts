@@ -80,6 +80,19 @@ export class Conversation {
     this.#voice.event("end", { connection: this.socket.id, remote: this.socket.remoteAddress }, end);
   }
 
+  /**
+   * TIME-WAIT lives as long as the program. Where packets are lost, the peer's FIN may come again because our last ACK was
+   * among them: somebody has to answer it for a while (RFC 9293 §3.6.1).
+   * @param impaired the link loses packets on purpose.
+   */
+  async linger(impaired: boolean): Promise<void> {
+    const { state, retransTotal, duplicatesReceived, outOfOrderReceived, rto } = this.socket.info();
+    const lossy = impaired || retransTotal + duplicatesReceived + outOfOrderReceived > 0;
+    if (state !== "TIME-WAIT" || !lossy) return;
+    this.#voice.event("linger", {}, "· staying in TIME-WAIT for a moment: the last ACK may be lost");
+    await Promise.race([Bun.sleep(Math.min(Math.max((3 * rto) / 1000, 1_000), 10_000)), this.interrupted]);
+  }
+
   figures(): string {
     const info = this.socket.info();
     return figuresText(info, this.sent.acknowledged(info.bytesAcked), this.received);

@@ -61,6 +61,12 @@ export function transferFailure(error: ConnectionError, e: Endpoint): CliError {
   }
 }
 
+/** As which kind of warning a failure of one of many connections is counted. */
+export function warningKind({ exitCode }: CliError): "reset" | "silent" | "failed" {
+  if (exitCode === EXIT_RESET) return "reset";
+  return exitCode === EXIT_CONNECT_TIMEOUT || exitCode === EXIT_TRANSFER_TIMEOUT ? "silent" : "failed";
+}
+
 export function deviceGone({ tun }: Pick<Endpoint, "tun">): CliError {
   return new CliError(EXIT_FAILURE, `${tun} vanished`, "the device was removed while it was in use (by netdown?)");
 }

@@ -107,7 +107,13 @@ async function sendAll(socket: Socket, from: Uint8Array, n: number, flow: Flow):
   }
 }
 
-/** `total` octets of a pattern: the low bytes of a counter, so that a shift or a gap shows. */
+/** The pattern repeats itself after so many octets: the low bytes of a counter, so that a shift or a gap shows. */
+export const PATTERN_PERIOD = 256;
+
+/** As much of it as is moved at once. */
+export const PATTERN = Uint8Array.from({ length: CHUNK }, (_, i) => i);
+
+/** `total` octets of the pattern. */
 export class PatternSource implements Source {
   #left: number;
 
@@ -116,10 +122,10 @@ export class PatternSource implements Source {
   }
 
   read(into: Uint8Array): number {
-    // Every chunk but the last is whole, and a multiple of 256 long: the pattern goes on without a seam.
+    // Every chunk but the last is whole, and a multiple of the period long: the pattern goes on without a seam.
     const n = Math.min(into.length, this.#left);
     this.#left -= n;
-    if (into[1] !== 1) for (let i = 0; i < into.length; i++) into[i] = i;
+    into.set(into.length === CHUNK ? PATTERN : PATTERN.subarray(0, into.length));
     return n;
   }
 }

@@ -1,5 +1,6 @@
 /** SYNs that a host refuses: from strangers, and for other ports. Without a word of it both sides would be left guessing. */
 import type { Address } from "#ip/address";
+import { counted } from "#observe/units";
 import type { Listener, NetStack } from "#socket/types";
 import { RX_STRANGER } from "#tcp/words/marks";
 import type { Voice } from "./voice.ts";
@@ -20,5 +21,22 @@ export function tellRefusals(voice: Voice, stack: NetStack, listener: Listener, 
     voice.count("refused", count - 1);
     const text = `· refused ${hostname}: no program listens on port ${port} (this host listens on port ${own})`;
     voice.event("refused", { remote: hostname, port }, text);
+  };
+}
+
+/** Clients whose SYNs are dropped see only that nobody answers: whoever runs the host has to know why. Each reason is told once. */
+export function tellFull(voice: Voice, listener: Listener, limit: number, backlog: number): void {
+  const told = new Set<string>();
+  listener.onFull = (what) => {
+    if (told.has(what)) return;
+    told.add(what);
+    const why = "clients retry them; the last line counts them";
+    if (what === "connections") {
+      const reached = `the limit of ${counted(limit, "connection")} is reached`;
+      voice.warn({ what: `${reached}: further SYNs are dropped`, why, fix: "--max changes the limit" });
+    } else {
+      const waiting = `${counted(backlog, "connection")} are waiting to be served`;
+      voice.warn({ what: `${waiting}: further SYNs are dropped`, why, fix: "" });
+    }
   };
 }

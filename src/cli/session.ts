@@ -10,15 +10,17 @@ import { CliError } from "./cli-error.ts";
 import { Conversation } from "./conversation.ts";
 import { obstacle, obstacleAfterSilence } from "./diagnose.ts";
 import type { Ends } from "./ends.ts";
-import { EXIT_CONNECT_TIMEOUT, EXIT_RESET, EXIT_SIGPIPE, EXIT_TRANSFER_TIMEOUT } from "./exit-codes.ts";
+import { EXIT_CONNECT_TIMEOUT, EXIT_SIGPIPE } from "./exit-codes.ts";
 import type { Explanation } from "./explanation.ts";
-import { deviceGone, openFailure, transferFailure } from "./failure.ts";
+import { deviceGone, openFailure, transferFailure, warningKind } from "./failure.ts";
 import { Narrator } from "./narrator.ts";
 import { OutputClosed } from "./print.ts";
 import { runsAs } from "./privileges.ts";
-import { tellRefusals } from "./refusals.ts";
+import { tellFull, tellRefusals } from "./refusals.ts";
+import { ServeMany } from "./serve-many.ts";
+import { isServiceOfMany, type ServiceOfMany } from "./service.ts";
 import type { SessionOptions } from "./session-options.ts";
-import { Shutdown } from "./shutdown.ts";
+import { type Carrier, Shutdown } from "./shutdown.ts";
 import type { Voice } from "./voice.ts";
 
 /** Events between two turns of the driver: a burst of segments fits many times. */
@@ -30,30 +32,25 @@ const LET_OUT_MS = 5_000;
 /** Connections that may wait to be accepted. */
 const BACKLOG = 128;
 const BACKLOG_OF_SERVICE = 1024;
-/** How connections of a service fail, as their warnings are counted. */
-const FAILURES: ReadonlyMap<number, string> = new Map([
-  [EXIT_RESET, "reset"],
-  [EXIT_CONNECT_TIMEOUT, "silent"],
-  [EXIT_TRANSFER_TIMEOUT, "silent"],
-]);
-
 export class Session {
   readonly #options: SessionOptions;
   readonly #voice: Voice;
   readonly #device: Device;
   readonly #stack: NetStack;
   readonly #ends: Ends;
-  readonly #active = new Set<Conversation>();
+  readonly #active = new Set<Carrier>();
   readonly #shutdown: Shutdown;
   #listener: Listener | null = null;
   /** What ends a host that serves many: a failure that is not one connection's. */
   #broken: { readonly error: unknown } | null = null;
   #deviceGone = false;
+  /** Resolves when nobody is to be served any more: a signal came, or the device is gone. */
+  readonly #stopped = Promise.withResolvers<void>();
+  /** How many were served, and how many of them did not end in order; of a service of many itself knows. */
   #served = 0;
-  /** Of those served, the ones that did not end in order. */
   #failed = 0;
+  #service: ServeMany | null = null;
   #toldExhausted = false;
-  readonly #toldFull = new Set<string>();
 
   private constructor(options: SessionOptions, voice: Voice, device: Device, stack: NetStack, ends: Ends) {
     this.#options = options;
@@ -64,6 +61,7 @@ export class Session {
     this.#shutdown = new Shutdown(voice, this.#active);
     stack.closed.catch(() => {
       this.#deviceGone = true;
+      this.#stopped.resolve();
     });
   }
 
@@ -163,19 +161,25 @@ export class Session {
   close(): void {
     // Before the listener: nobody may take its end for the device's.
     this.#shutdown.close();
+    this.#stopped.resolve();
     void this.#listener?.close();
   }
 
   /** RST to everybody. */
   abort(code: number): void {
     this.#shutdown.abort(code);
+    this.#stopped.resolve();
     void this.#listener?.close();
   }
 
   tellFigures(): void {
     const all = [...this.#active];
     if (all.length === 0)
-      this.#voice.event("figures", {}, `· no connection; ${counted(this.#served, "connection")} so far`);
+      this.#voice.event(
+        "figures",
+        {},
+        `· no connection; ${counted(this.#service?.served ?? this.#served, "connection")} so far`,
+      );
     for (const each of all) this.#voice.event("figures", { info: each.socket.info() }, `· ${each.figures()}`);
   }
 
@@ -203,16 +207,26 @@ export class Session {
     const early = { fastOpen, params: { fastOpenCookieless: e.remote !== null } };
     const admitted = e.remote === null ? {} : { remote: `${e.remote}` };
     const backlog = Math.min(service.kind === "pipe" ? BACKLOG : BACKLOG_OF_SERVICE, Math.ceil(this.#limit / 2));
-    const listener = this.#stack.listen({ port, backlog, ...admitted, ...this.#socketOptions(), ...early });
+    const many = keep && isServiceOfMany(service) ? this.#many(service) : null;
+    const handlers = many === null ? {} : { socket: many.handlers };
+    const listener = this.#stack.listen({
+      port,
+      backlog,
+      ...admitted,
+      ...this.#socketOptions(),
+      ...early,
+      ...handlers,
+    });
     this.#listener = listener;
     tellRefusals(this.#voice, this.#stack, listener, e.remote);
-    listener.onFull = (what) => this.#warnFull(what, backlog);
+    tellFull(this.#voice, listener, this.#limit, backlog);
     const where = bracketed(`${e.local}`, port);
     this.#voice.event(
       "listen",
       { local: where },
       `· waiting at ${where}${e.remote === null ? "" : ` for ${e.remote}`}`,
     );
+    if (many !== null) return this.#serveMany(many);
     if (keep) return this.#serve(listener);
     const socket = await this.#accept(listener);
     if (socket === null) return this.#refuseSilentEnd();
@@ -237,7 +251,31 @@ export class Session {
     }
     if (this.#broken !== null) for (const { socket } of this.#active) socket.abort();
     await Promise.all(running);
-    const [served, failed] = [this.#served, this.#failed];
+    this.#tellServed();
+    if (this.#broken !== null) throw this.#broken.error;
+    this.#refuseSilentEnd();
+  }
+
+  /** A service of many: its handlers do all the work, until a signal comes or the device is gone. */
+  async #serveMany(many: ServeMany): Promise<void> {
+    this.#service = many;
+    await many.run(this.#stopped.promise, this.#options.timeout, (waited) => this.#nobodyCame(waited));
+    this.#tellServed();
+    this.#refuseSilentEnd();
+  }
+
+  #many(service: ServiceOfMany): ServeMany {
+    return new ServeMany(service, this.#voice, {
+      endpoint: this.#options.endpoint,
+      active: this.#active,
+      isAsked: () => this.#shutdown.asked !== 0,
+      isEnding: () => this.#shutdown.asked !== 0 || this.#deviceGone,
+      onIdle: () => this.#tellWaiting(),
+    });
+  }
+
+  #tellServed(): void {
+    const { served, failed } = this.#service ?? { served: this.#served, failed: this.#failed };
     const { "tcp.rx.limit": limit = 0, "tcp.rx.backlog": full = 0 } = this.#stack.counters();
     const dropped = limit + full;
     const words = [
@@ -247,8 +285,6 @@ export class Session {
     ];
     this.#voice.tellCounts();
     this.#voice.event("served", { served, failed, dropped }, `· ${words.join(", ")}`);
-    if (this.#broken !== null) throw this.#broken.error;
-    this.#refuseSilentEnd();
   }
 
   /** A listener that was closed by nobody of us: the device is gone. */
@@ -263,14 +299,18 @@ export class Session {
 
   /** Only the first connection is waited for no longer than `--timeout`. */
   async #accept(listener: Listener): Promise<Socket | null> {
-    const { timeout, endpoint: e } = this.#options;
+    const { timeout } = this.#options;
     const next = listener.accept();
     if (timeout === undefined || this.#served > 0) return next;
     const late = Bun.sleep(timeout / 1000).then(() => "late" as const);
     const first = await Promise.race([next, late]);
     if (first !== "late") return first;
-    const { what, fix } = obstacleAfterSilence(e);
-    throw new CliError(EXIT_CONNECT_TIMEOUT, `nobody connected within ${timeText(timeout)}`, what, fix);
+    throw this.#nobodyCame(timeout);
+  }
+
+  #nobodyCame(timeout: number): CliError {
+    const { what, fix } = obstacleAfterSilence(this.#options.endpoint);
+    return new CliError(EXIT_CONNECT_TIMEOUT, `nobody connected within ${timeText(timeout)}`, what, fix);
   }
 
   async #converse(socket: Socket): Promise<void> {
@@ -289,7 +329,7 @@ export class Session {
     try {
       await conversation.run(service, this.#ends, this.#options.fastOpen);
       conversation.tellSummary("closed by both sides");
-      await this.#linger(conversation);
+      if (!this.#options.keep) await conversation.linger(this.#options.impairment !== null);
     } catch (error) {
       if (this.#shutdown.asked !== 0 || this.#broken !== null) {
         await socket.closed.catch(() => {});
@@ -322,46 +362,19 @@ export class Session {
     this.#voice.warn({ what: "nothing is sent to this client and later ones", why, fix: "" });
   }
 
-  /**
-   * TIME-WAIT lives as long as the program. Where packets are lost, the peer's FIN may come again because our last ACK was
-   * among them: somebody has to answer it for a while (RFC 9293 §3.6.1).
-   */
-  async #linger(conversation: Conversation): Promise<void> {
-    const { socket, interrupted } = conversation;
-    const { state, retransTotal, duplicatesReceived, outOfOrderReceived, rto } = socket.info();
-    const lossy = this.#options.impairment !== null || retransTotal + duplicatesReceived + outOfOrderReceived > 0;
-    if (state !== "TIME-WAIT" || !lossy || this.#options.keep) return;
-    this.#voice.event("linger", {}, "· staying in TIME-WAIT for a moment: the last ACK may be lost");
-    await Promise.race([Bun.sleep(Math.min(Math.max((3 * rto) / 1000, 1_000), 10_000)), interrupted]);
-  }
-
   /** One of many did not end in order: that is told, and the others go on. */
   #noteFailure(error: unknown): void {
     this.#failed++;
     // What ends all of them is told once, at the end.
     if (this.#shutdown.asked !== 0 || this.#deviceGone || this.#broken !== null) return;
     const failure = error as CliError;
-    this.#voice.warn(failure, FAILURES.get(failure.exitCode) ?? "failed");
+    this.#voice.warn(failure, warningKind(failure));
   }
 
   /** A full disk, an output that nobody reads, a defect of ours: the next connection would fare no better. */
   #break(error: unknown): void {
     this.#broken ??= { error };
     void this.#listener?.close();
-  }
-
-  /** Clients whose SYNs are dropped see only that nobody answers: whoever runs the host has to know why. */
-  #warnFull(what: "backlog" | "connections", backlog: number): void {
-    if (this.#toldFull.has(what)) return;
-    this.#toldFull.add(what);
-    const why = "clients retry them; the last line counts them";
-    if (what === "connections") {
-      const limit = `the limit of ${counted(this.#limit, "connection")} is reached`;
-      this.#voice.warn({ what: `${limit}: further SYNs are dropped`, why, fix: "--max changes the limit" });
-    } else {
-      const waiting = `${counted(backlog, "connection")} are waiting to be served`;
-      this.#voice.warn({ what: `${waiting}: further SYNs are dropped`, why, fix: "" });
-    }
   }
 
   get #limit(): number {

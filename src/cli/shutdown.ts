@@ -1,20 +1,31 @@
 /** How connections are ended from outside: Ctrl-C closes them in order within a bound; Ctrl-C again and SIGTERM reset them. */
 import { bytesText, counted } from "#observe/units";
-import type { Conversation } from "./conversation.ts";
+import type { Socket } from "#socket/types";
 import { EXIT_SIGINT } from "./exit-codes.ts";
 import type { Voice } from "./voice.ts";
 
 /** How long the other side may take to close its direction, ms. */
 const CLOSE_WITHIN_MS = 10_000;
 
+/** A connection that can be ended from outside. */
+export interface Carrier {
+  readonly socket: Socket;
+  /** An orderly end now would make the peer believe that it has all of something. */
+  readonly isCutShort: boolean;
+  /** What is left to carry does not matter any more. */
+  interrupt(): void;
+  /** One line of numbers. */
+  figures(): string;
+}
+
 export class Shutdown {
   /** The exit code that a signal asked for; 0: none did. */
   asked = 0;
   readonly #voice: Voice;
-  readonly #active: ReadonlySet<Conversation>;
+  readonly #active: ReadonlySet<Carrier>;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(voice: Voice, active: ReadonlySet<Conversation>) {
+  constructor(voice: Voice, active: ReadonlySet<Carrier>) {
     this.#voice = voice;
     this.#active = active;
   }
@@ -48,10 +59,10 @@ export class Shutdown {
   }
 
   /** True if the other side has to close, too. */
-  #closeOne(conversation: Conversation): boolean {
-    const { socket, isCutShort } = conversation;
-    conversation.interrupt();
-    if (isOver(conversation)) return false;
+  #closeOne(carrier: Carrier): boolean {
+    const { socket, isCutShort } = carrier;
+    carrier.interrupt();
+    if (isOver(carrier)) return false;
     if (socket.state === "SYN-SENT" || isCutShort) {
       if (socket.state !== "SYN-SENT") this.#tellReset("not all of it was sent yet");
       socket.abort();
@@ -82,11 +93,11 @@ export class Shutdown {
 }
 
 /** One that is over in order needs no RST, and shall not be told as aborted. */
-function reset(conversation: Conversation): void {
-  conversation.interrupt();
-  if (!isOver(conversation)) conversation.socket.abort();
+function reset(carrier: Carrier): void {
+  carrier.interrupt();
+  if (!isOver(carrier)) carrier.socket.abort();
 }
 
-function isOver({ socket }: Conversation): boolean {
+function isOver({ socket }: Carrier): boolean {
   return socket.state === "TIME-WAIT" || socket.state === "CLOSED";
 }

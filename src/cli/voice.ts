@@ -38,15 +38,31 @@ export class Voice {
 
   /** Headings and other lines without a time; programs hear `facts`. */
   lines(event: string, facts: Facts, lines: readonly string[]): void {
-    if (this.manner === "quiet" || !this.#crowd.admits(event)) return;
-    if (this.manner === "plain") say(...lines);
-    else this.#json(event, this.now(), facts, undefined);
+    if (this.admits(event)) this.tellLines(event, facts, lines);
   }
 
   /** Something that happened, now or at `t` µs since the command began. @param kind as which it is counted in a crowd. */
   event(event: string, facts: Facts, text: string, t = this.now(), kind = event): void {
-    if (this.manner === "quiet" || !this.#crowd.admits(kind)) return;
-    this.#tell(event, facts, text, t);
+    if (this.admits(kind)) this.#tell(event, facts, text, t);
+  }
+
+  /**
+   * Whether an event of this kind is told; if not, it has been counted. For whoever makes words and facts only then, and
+   * tells them by `tell` or `tellLines`.
+   */
+  admits(kind: string): boolean {
+    return this.manner !== "quiet" && this.#crowd.admits(kind);
+  }
+
+  /** Tells an event that was admitted. */
+  tell(event: string, facts: Facts, text: string): void {
+    this.#tell(event, facts, text);
+  }
+
+  /** Tells lines that were admitted. */
+  tellLines(event: string, facts: Facts, lines: readonly string[]): void {
+    if (this.manner === "plain") say(...lines);
+    else this.#json(event, this.now(), facts, undefined);
   }
 
   /** Some more of what remotes cause, which is not told one by one. */
@@ -64,7 +80,15 @@ export class Voice {
    * @param kind of what remotes can cause as often as they like: "reset".
    */
   warn({ what, why, ...hint }: Pick<CliError, "what" | "why" | "fix">, kind?: string): void {
-    if (kind !== undefined && !this.#crowd.admits(kind)) return;
+    if (kind === undefined || this.#crowd.admits(kind)) this.tellWarning({ what, why, ...hint });
+  }
+
+  /** Whether a warning of this kind is told; if not, it has been counted. */
+  admitsWarning(kind: string): boolean {
+    return this.#crowd.admits(kind);
+  }
+
+  tellWarning({ what, why, ...hint }: Pick<CliError, "what" | "why" | "fix">): void {
     const fix = forUser(hint.fix);
     if (this.manner === "json") this.#json("warning", this.now(), { what, why, fix }, undefined);
     else say(`${yellow("warning")} ${what}${why === "" ? "" : `: ${why}`}`, ...(fix === "" ? [] : [`        ${fix}`]));

@@ -72,6 +72,10 @@ export class TcpSocket implements Shown, Source, Sink {
     return endpointText(this.local);
   }
 
+  get agreed(): SocketInfo | null {
+    return this.isOpen ? agreedOn(this.#tcb, this.remoteAddress, this.localAddress, this.#handshake) : null;
+  }
+
   get softError(): ConnectionError | null {
     return this.#waiting?.softError ?? null;
   }
@@ -96,7 +100,7 @@ export class TcpSocket implements Shown, Source, Sink {
     const waiting = this.#ask;
     if (waiting.opened === null) {
       waiting.opened = new Deferred();
-      waiting.settleOpened(this, () => this.#agreed());
+      waiting.settleOpened(this);
     }
     return waiting.opened.promise;
   }
@@ -279,12 +283,8 @@ export class TcpSocket implements Shown, Source, Sink {
   #open(): void {
     this.isOpen = true;
     this.#handshake = Math.max(0, Math.round(this.#tcb.srtt));
-    this.#waiting?.settleOpened(this, () => this.#agreed());
+    this.#waiting?.settleOpened(this);
     if (this.isFinished) this.#finish();
-  }
-
-  #agreed(): SocketInfo {
-    return agreedOn(this.#tcb, this.remoteAddress, this.localAddress, this.#handshake);
   }
 
   #doubt(): void {
@@ -312,7 +312,7 @@ export class TcpSocket implements Shown, Source, Sink {
     const waiting = this.#waiting;
     if (waiting === null) return;
     waiting.settleClosed(this);
-    waiting.settleOpened(this, () => this.#agreed());
+    waiting.settleOpened(this);
     waiting.breakWriter(this);
   }
 

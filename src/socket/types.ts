@@ -252,6 +252,8 @@ export interface Socket extends AsyncDisposable {
   onUrgent: ((left: number) => void) | null;
   /** Marks everything written so far as urgent (RFC 9293 MUST-30). */
   markUrgent(): void;
+  /** What the handshake agreed on; null before it is over. `opened` gives the same. */
+  readonly agreed: SocketInfo | null;
   /** Something of the application; the stack does not look at it. */
   data: unknown;
   /** The data handler is not called until `resume`: what comes closes the window. */

@@ -24,11 +24,11 @@ export class Waiting {
     this.#wakeWriters(socket);
   }
 
-  /** @param agreed the results of the handshake, once it is complete */
-  settleOpened(socket: Shown, agreed: () => SocketInfo): void {
+  settleOpened(socket: Shown): void {
     const { opened } = this;
     if (opened === null) return;
-    if (socket.isOpen) opened.resolve(agreed());
+    const { agreed } = socket;
+    if (agreed !== null) opened.resolve(agreed);
     else if (socket.failure !== null) opened.reject(socket.failure);
     else if (socket.isOver) {
       const early = `the connection to ${socket.remoteAddress} was closed before it was open`;

@@ -233,6 +233,6 @@ describe("mistakes", () => {
     const wrong = (socket: unknown) => () => w.host.listen({ port: PORT, socket: socket as SocketHandlers });
     expect(wrong({ date() {} })).toThrow('socket has no "date": did you mean data?');
     expect(wrong({ data: 7 })).toThrow("data must be a function, not 7");
-    expect(wrong([])).toThrow("socket is an object");
+    expect(wrong([])).toThrow("socket must be an object such as");
   });
 });

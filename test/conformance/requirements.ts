@@ -1,6 +1,6 @@
 /**
  * RFC 9293, Appendix B: all 119 requirements, what tcpnet does about each, and the tests that prove it. `docs/CONFORMANCE.md`
- * is made of this table by `bun test/conformance/generate.ts`.
+ * is generated from this table by `bun test/conformance/generate.ts`.
  */
 
 /** A file below `test/` (without `.test.ts`) and a part of the names of its tests that are the proof. */
@@ -8,10 +8,10 @@ export type Proof = readonly [file: string, name: string];
 
 export interface Requirement {
   readonly id: string;
-  /** In our own words. */
+  /** The requirement in short. */
   readonly meaning: string;
   /**
-   * `yes`: done, and tests prove it. `no`: not done, `note` says why. `n/a`: there is nothing here that it could apply to,
+   * `yes`: done, and tests prove it. `no`: not done, `note` says why. `n/a`: it does not apply to this stack,
    * `note` says why.
    */
   readonly verdict: "yes" | "no" | "n/a";
@@ -34,13 +34,13 @@ function notApplicable(id: string, meaning: string, note: string, proofs: readon
 }
 
 const SOURCE_ROUTES =
-  "IPv4 source routes are neither offered nor obeyed: a packet with one is dropped and counted (`ipv4.source-routed`), as RFC 7126 advises; a TUN has one next hop.";
-const IP_OPTIONS = "No call attaches IP options; those received are ignored.";
+  "IPv4 source routes are not supported: a packet with one is dropped and counted (`ipv4.source-routed`), as RFC 7126 advises; a TUN has one next hop.";
+const IP_OPTIONS = "No call sets IP options; received ones are ignored.";
 
 // Header, options, checksum
 yes("MUST-1", "the window is an unsigned 16-bit number", [["tcp/machine/requirements", "MUST-1"]]);
 yes("MUST-2", "the sender computes the checksum", [["tcp/machine/requirements", "of odd and even lengths"]]);
-yes("MUST-3", "the receiver verifies the checksum and drops what is bad", [["stack/calls", "MUST-3"]]);
+yes("MUST-3", "the receiver verifies the checksum and drops bad segments", [["stack/calls", "MUST-3"]]);
 yes("MUST-4", "end of list, no-operation and MSS are supported", [
   ["tcp/open/handshake", "MUST-6"],
   ["tcp/open/handshake", "MUST-14"],
@@ -60,7 +60,7 @@ yes(
     ["tcp/open/handshake", "MUST-7"],
     ["fuzz/codecs", "any octets whatever"],
   ],
-  "What stands before it counts; the rest is not read.",
+  "The options before it are used; the rest is not read.",
 );
 // Initial sequence numbers
 yes("MUST-8", "the ISN has a part driven by a clock", [["tcp/open/isn", "M moves by one"]]);
@@ -114,7 +114,7 @@ yes(
     ["tcp/receive/window", "MUST-20"],
     ["tcp/loss/recovery", "SHLD-11"],
   ],
-  "At R1 the user is told; IP has no second route to take on a TUN.",
+  "At R1 the user is notified; on a TUN, IP has no second route.",
 );
 yes("MUST-21", "the application sets R2", [["tcp/loss/recovery", "MUST-21"]]);
 yes("MUST-22", "R1 and R2 hold for SYNs too", [["tcp/open/handshake", "MUST-22"]]);
@@ -195,7 +195,12 @@ yes("SHLD-1", "ISN = M + F(4-tuple, secret)", [
   ["tcp/open/isn", "M moves by one"],
   ["tcp/open/isn", "F differs"],
 ]);
-yes("SHLD-2", "data in an RST is accepted", [["tcp/machine/requirements", "SHLD-2"]], "It is not shown to the user.");
+yes(
+  "SHLD-2",
+  "data in an RST is accepted",
+  [["tcp/machine/requirements", "SHLD-2"]],
+  "It is not delivered to the user.",
+);
 yes("SHLD-3", "close with unread data, or data after close: RST", [
   ["tcp/machine/close", "with unread data"],
   ["tcp/machine/close", "data afterwards"],
@@ -206,7 +211,7 @@ yes("SHLD-4", "timestamps shorten TIME-WAIT (RFC 6191)", [
 yes("SHLD-5", "MSS is sent where it is not the default", [["tcp/machine/requirements", "SHLD-5"]]);
 yes(
   "SHLD-6",
-  "the MSS goes by the smallest MTU of the interfaces",
+  "the MSS depends on the smallest MTU of the interfaces",
   [["tcp/machine/requirements", "SHLD-6"]],
   "A stack has one link.",
 );
@@ -217,7 +222,7 @@ yes(
     ["tcp/send/nagle", "rfc896: while"],
     ["tcp/send/nagle", "minshall: while"],
   ],
-  "Minshall's form by default, RFC 896's by choice.",
+  "Minshall's variant by default, RFC 896's as an option.",
 );
 yes(
   "SHLD-8",
@@ -228,7 +233,7 @@ yes(
     ["tcp/send/ecn", "ECE halves cwnd"],
     ["tcp/send/ecn", "until CWR comes"],
   ],
-  "By default where the peer asks for it (`ecn`).",
+  "By default if the peer requests it (`ecn`).",
 );
 yes("SHLD-9", "the application is told between R1 and R2", [["tcp/receive/window", "SHLD-9"]]);
 yes("SHLD-10", "R1 is at least three retransmissions", [["tcp/receive/window", "SHLD-10"]]);
@@ -248,7 +253,7 @@ yes(
   "SHLD-20",
   "error reports can be disabled",
   [["tcp/machine/requirements", "SHLD-20"]],
-  "They are events that nobody need read.",
+  "They are events, which may be left unread.",
 );
 yes("SHLD-21", "the DSCP can change while the connection is open", [["stack/calls", "SHLD-21"]]);
 yes("SHLD-22", "the DSCP is handed to IP unchanged", [
@@ -261,7 +266,7 @@ yes("SHLD-25", "soft ICMP errors are made known to the application", [["tcp/mach
 no(
   "SHLD-26",
   "unreachable 2, 3 and 4 abort the connection",
-  "Only while it opens. An open connection notes them and goes on: they are too easily forged, and RFC 5927 §6.1 describes this as what stacks do. Code 4 is path MTU discovery.",
+  "Only during the handshake. An open connection reports them and goes on: they are too easily forged, and RFC 5927 §6.1 describes this as common behaviour. Code 4 is path MTU discovery.",
   [
     ["tcp/machine/icmp", "ends an opening connection"],
     ["tcp/machine/icmp", "only hears of it"],
@@ -290,35 +295,35 @@ yes("MAY-3", "MSS is sent always", [["tcp/machine/requirements", "MAY-3"]]);
 no(
   "MAY-4",
   "a retransmission keeps the IP identification",
-  "Each packet has its own, and the don't-fragment bit (RFC 6864).",
+  "Each packet has a new one, and the don't-fragment bit (RFC 6864).",
 );
 yes("MAY-5", "keep-alives", [["tcp/machine/keep-alive", "SHLD-12"]]);
-no("MAY-6", "a keep-alive probe carries one garbage octet", "Ours is empty; one with an octet is answered.", [
-  ["tcp/machine/keep-alive", "MAY-6"],
-]);
 no(
-  "MAY-7",
-  "retransmission beyond the right edge",
-  "Only of the first segment, which is the probe of a shrunk window.",
-  [["tcp/receive/window", "SHLD-16"]],
+  "MAY-6",
+  "a keep-alive probe carries one garbage octet",
+  "Our probes are empty; a probe with an octet is answered.",
+  [["tcp/machine/keep-alive", "MAY-6"]],
 );
+no("MAY-7", "retransmission beyond the right edge", "Only of the first segment, as the probe of a shrunk window.", [
+  ["tcp/receive/window", "SHLD-16"],
+]);
 yes("MAY-8", "a receiver may keep its window closed for ever", [["tcp/machine/requirements", "MAY-8"]]);
-no("MAY-9", "the DSCP received is handed up", "Nobody has asked for it yet.");
+no("MAY-9", "the DSCP received is handed up", "Not implemented: no user needs it yet.");
 notApplicable("MAY-10", "an IP timestamp option", IP_OPTIONS);
 notApplicable("MAY-11", "an IP record route option", IP_OPTIONS);
 yes("MAY-12", "protection against injected data (RFC 5961 §5)", [["tcp/machine/arrives", "MAY-12"]]);
 yes("MAY-13", "an ACK at once for an out-of-order segment", [["tcp/receive/window", "MAY-13"]]);
-no("MAY-14", "a FLUSH call", "`abort` throws the queue away; nothing in between is offered.");
-no("MAY-15", "a PUSH flag on SEND", "Every write is pushed (MUST-61); to hold data back, cork or Nagle.", [
+no("MAY-14", "a FLUSH call", "`abort` drops the queue; there is no other call.");
+no("MAY-15", "a PUSH flag on SEND", "Every write is pushed (MUST-61); cork or Nagle delay data.", [
   ["tcp/send/nagle", "MUST-61"],
 ]);
 yes("MAY-16", "data that is not pushed is gathered", [["tcp/machine/requirements", "MAY-16"]]);
-no("MAY-17", "PSH is told to the receiving application", "The stream has no marks; what has come is told at once.");
+no("MAY-17", "PSH is told to the receiving application", "The stream has no marks; received data is reported at once.");
 yes(
   "MAY-18",
   "another conformant congestion control",
   [["tcp/congestion/cubic", "RFC 9438"]],
-  "CUBIC (RFC 9438) is the default; NewReno by choice.",
+  "CUBIC (RFC 9438) is the default; NewReno is an option.",
 );
 yes("REC-1", "windows are held in 32 bits", [["tcp/machine/requirements", "REC-1"]]);
 

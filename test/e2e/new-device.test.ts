@@ -21,11 +21,11 @@ labTest(
 
 labTest("with the right address the wrong name is refused: that is the address of another device", async (lab) => {
   const { code, stderr } = await lab.tcpnet(...typed("tun9", PEER[2])).ended;
-  expect([code, stderr]).toEqual([3, expect.stringContaining("10.0.1.1 is the address of tun1 already: use tun1")]);
+  expect([code, stderr]).toEqual([3, expect.stringContaining("10.0.1.1 is already the address of tun1: use tun1")]);
   expect(await lab.ns.must(["ip", "-br", "link"])).not.toContain("tun9");
   const six = ["peer", "tun9", "fd00:b::1/64", "fd00:a::7"];
   await lab.ns.must(["ip", "addr", "add", "fd00:b::1/64", "dev", "tun1", "nodad"]);
-  expect((await lab.tcpnet(...six).ended).stderr).toContain("fd00:b::1 is the address of tun1 already: use tun1");
+  expect((await lab.tcpnet(...six).ended).stderr).toContain("fd00:b::1 is already the address of tun1: use tun1");
 });
 
 labTest(

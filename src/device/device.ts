@@ -19,6 +19,8 @@ export const TX_OK = 0;
 export const TX_AGAIN = 1;
 /** The device is gone (interface deleted, descriptor closed). */
 export const TX_GONE = 2;
+/** Not taken: a queue of this machine is full (ENOBUFS). The caller gives the packet up, and tells whose it was that it was not sent. */
+export const TX_REFUSED = 3;
 
 /** Results of `receive` other than a length: no packet now, or the device is gone. */
 export const RX_NONE = 0;

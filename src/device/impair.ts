@@ -3,7 +3,17 @@ import type { Mark } from "#base/mark";
 import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
 import { Prng } from "#base/prng";
 import type { Slab } from "#base/slab";
-import { type Device, NO_OFFLOAD, RX_GONE, RX_NONE, TX_AGAIN, TX_GONE, TX_OK, type Wakeable } from "./device.ts";
+import {
+  type Device,
+  NO_OFFLOAD,
+  RX_GONE,
+  RX_NONE,
+  TX_AGAIN,
+  TX_GONE,
+  TX_OK,
+  TX_REFUSED,
+  type Wakeable,
+} from "./device.ts";
 import { Link, type LinkObserver } from "./link.ts";
 import { LINK_TOO_BIG } from "./link-marks.ts";
 import type { LinkProfiles } from "./link-words.ts";
@@ -166,7 +176,8 @@ export class ImpairDevice implements Device {
       }
       const result = this.#inner.transmit(this.#leaving, now);
       this.#held = result === TX_AGAIN;
-      if (result !== TX_OK) return result !== TX_GONE;
+      // What was refused below is lost: its sender was told long ago that it went.
+      if (result !== TX_OK && result !== TX_REFUSED) return result !== TX_GONE;
     }
   }
 

@@ -7,7 +7,7 @@ import * as ipv4 from "#wire/ipv4";
 import * as ipv6 from "#wire/ipv6";
 import * as tcp from "#wire/tcp";
 import { CHECKSUM as UDP_CHECKSUM } from "#wire/udp";
-import { type Device, type Offload, TX_GONE, TX_OK, type Wakeable } from "./device.ts";
+import { type Device, type Offload, TX_GONE, TX_OK, TX_REFUSED, type Wakeable } from "./device.ts";
 
 const FULL_OFFLOAD: Offload = { checksum: true, tso4: true, tso6: true };
 
@@ -86,7 +86,8 @@ export class SegmentationDevice implements Device {
     do {
       this.#build(slab, packet, this.#taken * packet.gsoSize, payload);
       const result = this.#inner.transmit(this.#segment, now);
-      if (result !== TX_OK) return result;
+      // Once a part has gone, the rest is lost as on a wire.
+      if (result !== TX_OK && !(result === TX_REFUSED && this.#taken > 0)) return result;
       this.#taken++;
     } while (this.#taken * packet.gsoSize < payload);
     this.#taken = 0;

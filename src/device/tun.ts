@@ -14,7 +14,7 @@ import {
 } from "#base/packet";
 import type { Slab } from "#base/slab";
 import { NEVER } from "#base/time";
-import { EAGAIN, EBADF, EBADFD, EFAULT, EINTR, EIO, ENODEV } from "#ffi/errno";
+import { EAGAIN, EBADF, EBADFD, EFAULT, EINTR, EIO, ENOBUFS, ENODEV, ENOMEM } from "#ffi/errno";
 import * as netif from "#ffi/interface";
 import * as libc from "#ffi/libc";
 import { POLLIN, wait } from "#ffi/sockets";
@@ -31,6 +31,7 @@ import {
   TX_AGAIN,
   TX_GONE,
   TX_OK,
+  TX_REFUSED,
   type Wakeable,
 } from "./device.ts";
 import { SigioBell } from "./sigio.ts";
@@ -232,10 +233,14 @@ export class TunDevice implements Device {
     return RX_NONE;
   }
 
-  /** Handles a failed write. The packet is dropped and counted, as on a wire, unless the device is full or gone. */
+  /** Handles a failed write. The packet is dropped and counted, as on a wire, unless the device is full or gone, or has no memory. */
   #refused(result: number): number {
     if (result === -EAGAIN || result === -EINTR) return TX_AGAIN;
     if (result === -EBADFD || result === -EBADF || result === -ENODEV) return TX_GONE;
+    if (result === -ENOBUFS || result === -ENOMEM) {
+      this.counters.count(TUN_REFUSED);
+      return TX_REFUSED;
+    }
     const why: Mark = result === -EIO ? TUN_DOWN : TUN_REFUSED;
     this.counters.count(why);
     return TX_OK;

@@ -1,6 +1,6 @@
 import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
 import { MILLISECOND } from "#base/time";
-import { type Device, RX_GONE, RX_NONE, TX_AGAIN, TX_GONE } from "#device/device";
+import { type Device, RX_GONE, RX_NONE, TX_AGAIN, TX_GONE, TX_REFUSED } from "#device/device";
 import { monotonic } from "./clock.ts";
 import type { Engine } from "./engine.ts";
 import { Stash } from "./stash.ts";
@@ -177,7 +177,8 @@ export class Driver {
     const now = this.now();
     let n = 0;
     while (n < BUDGET && !this.#gone) {
-      if (!this.#stash.restore(tx)) {
+      const waited = this.#stash.restore(tx);
+      if (!waited) {
         tx.clear();
         if (!this.#engine.poll(tx, now)) break;
       }
@@ -186,6 +187,8 @@ export class Driver {
         this.#stash.keep(tx);
         break;
       }
+      // A packet that waited is not the last one that the engine gave: it is lost as on a wire.
+      if (result === TX_REFUSED && !waited) this.#engine.sendFailed?.(tx, now);
       if (result === TX_GONE) this.#gone = true;
       else n++;
     }

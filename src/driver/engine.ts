@@ -13,6 +13,8 @@ export interface Engine {
    * of the engine.
    */
   poll(packet: Packet, now: number): boolean;
+  /** The device refused the packet that `poll` gave last. Absent: whatever a device refuses is lost. */
+  sendFailed?(packet: Packet, now: number): void;
   /** When `advance` is next needed, or NEVER. */
   nextDeadline(): number;
   /** Whether there are events for the layer above. */

@@ -25,6 +25,10 @@ export class TracingEngine implements Engine {
     return this.#stack.poll(packet, now);
   }
 
+  sendFailed(packet: Packet, now: number): void {
+    this.#stack.sendFailed(packet, now);
+  }
+
   nextDeadline(): number {
     return this.#stack.nextDeadline();
   }

@@ -29,6 +29,8 @@ import { info, type TcpInfo } from "#tcp/machine/info";
 import { pollTransmit } from "#tcp/machine/output";
 import { timeouts } from "#tcp/machine/timeouts";
 import { FastOpen } from "#tcp/open/fast-open";
+import { refused } from "#tcp/send/refused";
+import { Attempt } from "#tcp/words/attempt";
 import { OK } from "#tcp/words/error";
 import * as M from "#tcp/words/marks";
 import { DEFAULT_PARAMS, type TcpParams, type TcpSettings, withSettings } from "#tcp/words/params";
@@ -165,6 +167,7 @@ export class Stack {
       prng,
       hash,
       fastOpen: this.fastOpen,
+      attempt: new Attempt(),
     };
     this.#connections = new Connections(env, this.pathMtu, limits.connections);
     this.#tcpInput = new TcpInput(env, this.#connections, this.#listeners, () => this.params);
@@ -251,6 +254,17 @@ export class Stack {
       this.#ipOutput.prepend(packet, this.#send);
       return true;
     }
+  }
+
+  /**
+   * The device refused the packet that `poll` gave last: its own queue is full (ENOBUFS). A segment counts as not sent, and is tried again after
+   * half a second at most. A datagram or an ICMP message is lost.
+   */
+  sendFailed(packet: Packet, now: number): void {
+    const tcb = packet.connection < 0 ? null : this.#connections.byId(packet.connection);
+    if (tcb === null) return;
+    refused(tcb, now);
+    this.#connections.touch(tcb);
   }
 
   /** When `advance` is next needed, or NEVER. */

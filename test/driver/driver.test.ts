@@ -1,9 +1,10 @@
 import { afterEach, expect, test } from "bun:test";
 import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
 import { MILLISECOND, NEVER } from "#base/time";
-import { type Device, RX_NONE, TX_AGAIN } from "#device/device";
+import { type Device, RX_NONE, TX_AGAIN, TX_REFUSED } from "#device/device";
 import { type PairDevice, pair } from "#device/pair";
 import { BUDGET, Driver, FULL_POLLS_MAX } from "#driver/driver";
+import type { Engine } from "#driver/engine";
 import { sometimes } from "../support/sometimes.ts";
 import { EchoEngine } from "./echo-engine.ts";
 
@@ -254,6 +255,22 @@ test("a packet that the device has no room for is sent later, as it was, once", 
     [200, 5],
     [201, 9],
   ]);
+});
+
+test("the engine hears at once of a packet that the device refused, unless the packet had to wait before", async () => {
+  const answers = [TX_REFUSED, TX_AGAIN, TX_REFUSED];
+  const { driver, engine, far } = echo((inner) => {
+    const transmit = inner.transmit.bind(inner);
+    inner.transmit = (packet, now) => answers.shift() ?? transmit(packet, now);
+    return inner;
+  });
+  const failed: number[] = [];
+  (engine as Engine).sendFailed = (packet) => failed.push(packet.total());
+  engine.toSend.push(200, 201, 202);
+  driver.start();
+  await until(() => driver.statistics.packetsOut > 2);
+  expect(failed).toEqual([200]);
+  expect(far.sizes()).toEqual([202]);
 });
 
 test("when the device vanishes the driver stops and says so, once", async () => {

@@ -11,13 +11,13 @@ export interface Mutant {
 export const MUTANTS: readonly Mutant[] = [
   {
     name: "cwnd is ignored",
-    file: "tcp/send/transmit.ts",
+    file: "tcp/send/new-data.ts",
     find: "const free = cwndOf(tcb) - inFlight(tcb);",
     replace: "const free = 1 << 20;",
   },
   {
     name: "the window is ignored",
-    file: "tcp/send/transmit.ts",
+    file: "tcp/send/new-data.ts",
     find: "if (gt((snd.nxt + (n > mss ? mss : n + (fin ? 1 : 0))) | 0, (snd.una + snd.wnd) | 0)) return false;",
     replace: "",
   },
@@ -71,7 +71,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a FIN is not retransmitted",
-    file: "tcp/send/transmit.ts",
+    file: "tcp/send/resend.ts",
     find: "ACK | push | (flags & HAS_FIN ? FIN : 0), cause, now);",
     replace: "ACK | push, cause, now);",
   },
@@ -155,7 +155,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "what was resent comes from one octet further on",
-    file: "tcp/send/transmit.ts",
+    file: "tcp/send/resend.ts",
     find: "attach(tcb, packet, diff(start, tcb.snd.una), n, mss);",
     replace: "attach(tcb, packet, diff(start, tcb.snd.una) + (n > 1 ? 1 : 0), n, mss);",
   },

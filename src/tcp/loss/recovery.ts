@@ -175,7 +175,7 @@ export function eatDuplicates(tcb: Tcb, acked: number): void {
 
 function tryToOpen(tcb: Tcb, answer: Answer, now: number): void {
   forgetResent(tcb);
-  if (answer.ece) enterCwr(tcb, now);
+  if (answer.ece) enterCwr(tcb, M.CC_ECN, now);
   if (tcb.cc.phase !== CA_CWR) keepOpen(tcb);
 }
 

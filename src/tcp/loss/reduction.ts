@@ -74,14 +74,14 @@ export function endReduction(tcb: Tcb, now: number): void {
   traceCwnd(tcb, M.CC_EXIT_RECOVERY, now);
 }
 
-/** RFC 3168 §6.1.2: once per window of data. */
-export function enterCwr(tcb: Tcb, now: number): void {
+/** RFC 3168 §6.1.2: once per window of data. @param cause a mark, for the trace */
+export function enterCwr(tcb: Tcb, cause: number, now: number): void {
   tcb.recovery.priorSsthresh = 0;
   if (tcb.cc.phase >= CA_CWR) return;
   tcb.recovery.undoArmed = false;
   beginReduction(tcb, now);
   setPhase(tcb, CA_CWR);
-  traceCwnd(tcb, M.CC_ECN, now);
+  traceCwnd(tcb, cause, now);
 }
 
 /** Something that was resent, and was not SACKed or acknowledged since, is in flight; looks no further than the first record. */

@@ -189,6 +189,19 @@ export function dropHead(tcb: Tcb): void {
   else records.prev[next] = NONE;
 }
 
+/** The last record was never sent after all. */
+export function dropTail(tcb: Tcb): void {
+  const { records } = tcb.env;
+  const r = tcb.board.tail;
+  setSegments(tcb, r, 0);
+  const before = records.prev[r]!;
+  records.free(r);
+  tcb.board.records--;
+  tcb.board.tail = before;
+  if (before === NONE) tcb.board.head = NONE;
+  else records.next[before] = NONE;
+}
+
 /** The copy of record r that is in flight is lost: the first, or one that was resent. */
 export function markLost(tcb: Tcb, r: number, cause: number, now: number): void {
   const { records, trace } = tcb.env;

@@ -46,6 +46,8 @@ export function retransmit(tcb: Tcb, now: number): void {
     if (tcb.retries === SILENCE) silent(tcb, now);
   }
   trace(tcb, T_RETRANSMIT, M.TIMER_RTO, tcb.retries, now);
+  tcb.rtt.priorRto = tcb.rto;
+  tcb.rtt.priorBackoff = tcb.rtt.backoff;
   if (isThin(tcb)) {
     tcb.rto = Math.max(rtoOf(tcb), tcb.params.retransmitting.rtoMin);
     tcb.rtt.backoff = 0;
@@ -146,13 +148,8 @@ export function probeWindow(tcb: Tcb, now: number): void {
   }
   trace(tcb, T_PERSIST, M.TIMER_PERSIST, tcb.probes, now);
   tcb.windowProbe.due = true;
-  if (lt(snd.nxt, (snd.una + snd.wnd) | 0) && mayRecord(tcb)) {
-    // Some of it goes: that is no probe.
-    tcb.probes = 0;
-    tcb.rtt.backoff = 0;
-    tcb.windowProbe.since = NEVER;
-    return;
-  }
+  // Some of it goes: that is no probe.
+  if (lt(snd.nxt, (snd.una + snd.wnd) | 0) && mayRecord(tcb)) return;
   tcb.probes++;
   if (tcb.rtt.backoff < params.retransmitting.retriesR2) tcb.rtt.backoff++;
   let wait = probeInterval(tcb);

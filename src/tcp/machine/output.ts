@@ -10,6 +10,7 @@ import { cwndOf, inFlight } from "../loss/cwnd.ts";
 import { emitSyn, lacksSynRecord } from "../open/syn-writer.ts";
 import { emit, emitReset } from "../send/segment-writer.ts";
 import { transmit } from "../send/transmit.ts";
+import { ATTEMPT_KEEPALIVE, ATTEMPT_PLAIN, ATTEMPT_SYN } from "../words/attempt.ts";
 import { ENOBUFS } from "../words/error.ts";
 import {
   countAs,
@@ -20,7 +21,7 @@ import {
 } from "../words/limited-by.ts";
 import * as M from "../words/marks.ts";
 import { diff } from "../words/seq.ts";
-import { CLOSE_WAIT, CLOSED, CLOSING, ESTABLISHED, FIN_WAIT_1, LAST_ACK, LISTEN } from "../words/state.ts";
+import { CLOSE_WAIT, CLOSED, CLOSING, ESTABLISHED, FIN_WAIT_1, LAST_ACK, LISTEN, SYN_SENT } from "../words/state.ts";
 import type { Tcb } from "../words/tcb.ts";
 import { finish } from "./finish.ts";
 
@@ -33,9 +34,13 @@ const SENDING = ESTABLISHED | CLOSE_WAIT | FIN_WAIT_1 | CLOSING | LAST_ACK;
  * @param superSegments whether the device takes segments larger than the path's MTU.
  */
 export function pollTransmit(tcb: Tcb, packet: Packet, superSegments: boolean, now: number): boolean {
+  const { attempt } = tcb.env;
+  attempt.connection = tcb.id;
+  attempt.kind = ATTEMPT_PLAIN;
   if (tcb.rstNow !== 0) return emitReset(tcb, packet, now);
   if (tcb.state & (CLOSED | LISTEN)) return false;
   if (tcb.synNow !== 0) {
+    if (tcb.state === SYN_SENT && tcb.retries > 0) attempt.kind = ATTEMPT_SYN;
     if (!lacksSynRecord(tcb)) return emitSyn(tcb, packet, now);
     // An active OPEN fails at once; a peer that knocked tries again.
     finish(tcb, ENOBUFS, M.GAVE_UP, now);
@@ -48,6 +53,7 @@ export function pollTransmit(tcb: Tcb, packet: Packet, superSegments: boolean, n
     // RFC 9293 §3.8.4: an octet below the window, which the peer has: it answers with an ACK.
     emit(tcb, packet, (tcb.snd.una - 1) | 0, 0, ACK, tcb.probeNow, now);
     tcb.probeNow = 0;
+    attempt.kind = ATTEMPT_KEEPALIVE;
     return true;
   }
   if (tcb.ackNow === 0) return false;

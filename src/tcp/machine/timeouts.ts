@@ -93,6 +93,8 @@ function resendSyn(tcb: Tcb, now: number): void {
   }
   // SHLD-9: the user may want to know; IP should look for another route (MUST-20), which a TUN does not have.
   if (tcb.retries === params.retransmitting.retriesR1) tcb.events |= EVENT_SOFT_ERROR;
+  tcb.rtt.priorRto = tcb.rto;
+  tcb.rtt.priorBackoff = tcb.rtt.backoff;
   if (tcb.state !== SYN_SENT || tcb.retries > params.opening.linearSynTimeouts) backOff(tcb);
   tcb.timers[T_RETRANSMIT] = now + tcb.rto;
   tcb.synNow = tcb.state === SYN_SENT ? M.TX_SYN : M.TX_SYN_ACK;

@@ -50,6 +50,9 @@ export class Deferral {
   byCwnd = false;
 }
 
+/** That of the connection that is polled. */
+export const deferral = new Deferral();
+
 /**
  * Whether a piece of several segments waits for the next ACK, which will let more of it go at once.
  * @param n its octets

@@ -93,6 +93,7 @@ export const TIMER_REORDER = mark(
   "tcp.timer.reorder",
   "later data was delivered more than the reordering window ago (RFC 8985)",
 );
+export const TX_REFUSED = mark("tcp.tx.refused", "the device's own queue is full: the segment counts as not sent");
 export const TIMER_LOSS_PROBE = mark("tcp.timer.loss-probe", "no ACK for two round trips: probe the tail (RFC 8985)");
 export const TIMER_PERSIST = mark("tcp.timer.persist", "the persist timer");
 export const TIMER_KEEPALIVE = mark("tcp.timer.keep-alive", "the keep-alive timer");
@@ -105,6 +106,10 @@ export const CC_ENTER_RECOVERY = mark("tcp.cc.enter-recovery", "fast recovery be
 export const CC_RECOVERY = mark("tcp.cc.recovery", "proportional rate reduction (RFC 6937)");
 export const CC_EXIT_RECOVERY = mark("tcp.cc.exit-recovery", "recovery is over");
 export const CC_ECN = mark("tcp.cc.ecn", "the peer reports a congestion mark (RFC 3168)");
+export const CC_LOCAL = mark(
+  "tcp.cc.local",
+  "the device's own queue is full: cwnd is reduced as for a congestion mark",
+);
 export const CC_LOSS = mark("tcp.cc.loss", "timeout: cwnd falls to one segment");
 export const CC_UNDO = mark("tcp.cc.undo", "false alarm: nothing was lost, cwnd restored (RFC 4015, 3708, 5682)");
 export const CC_IDLE = mark("tcp.cc.idle", "restart after idle");

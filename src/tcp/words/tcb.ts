@@ -8,6 +8,7 @@ import { EV_STATE, type Trace } from "#base/trace";
 import type { Address } from "#ip/address";
 import type { CongestionControl } from "../congestion/congestion.ts";
 import type { FastOpen } from "../open/fast-open.ts";
+import type { Attempt } from "./attempt.ts";
 import { LIMITED_BY_NOTHING } from "./limited-by.ts";
 import type { TcpParams } from "./params.ts";
 import type { PassiveOpen } from "./passive-open.ts";
@@ -37,6 +38,8 @@ export interface TcpEnv {
   /** Keyed by the stack's secret: ISNs, timestamp offsets, ports. */
   readonly hash: SipHash;
   readonly fastOpen: FastOpen;
+  /** The segment that was polled last. */
+  readonly attempt: Attempt;
 }
 
 // What the floor above is told, as bits of `tcb.events`; drained once per poll.

@@ -101,6 +101,9 @@ export class RoundTripVariables {
   end = 0;
   /** Doublings of the RTO, or of the interval of window probes. */
   backoff = 0;
+  /** The RTO and its doublings before the last timeout. */
+  priorRto = 0;
+  priorBackoff = 0;
   /** Octets per second that cwnd and the round trip amount to, as of the last ACK. */
   rate = 0;
   /** When the last timeout was that has not proved spurious: what was sent before it gives no sample. */
@@ -124,7 +127,7 @@ export const RESEND_AFTER_NEW = 2;
 /** The first segment, whatever the windows say: a timeout. */
 export const RESEND_HEAD = 3;
 
-/** What is to be sent, and the pieces of the send queue. Written by `send/pieces.ts` and `send/transmit.ts`. */
+/** What is to be sent, and the pieces of the send queue. Written by `send`. */
 export class OutputVariables {
   push = PUSH_NONE;
   resend = RESEND_NONE;

@@ -243,7 +243,7 @@ describe("what commands ask of the machine", () => {
     ],
     ["ip tcp_metrics flush all > /dev/null 2>&1", [["forgetPeers", true]]],
     ["ip route flush cache", [["forgetRoutes", true]]],
-    ["tc qdisc replace dev tun0 root pfifo", []],
+    ["tc qdisc replace dev tun0 root pfifo", [["queueLimit", -1]]],
     ["echo 2 > /proc/sys/net/ipv4/tcp_ecn", [["ecn", 2]]],
     ["{ echo 2; } > /proc/sys/net/ipv4/tcp_ecn", [["ecn", 2]]],
     ["sysctl -q net.ipv4.tcp_early_retrans=0", [["tailLossProbe", false]]],
@@ -279,7 +279,13 @@ describe("what commands ask of the machine", () => {
         ["congestionControl", "reno"],
       ],
     ],
-    ["tc qdisc add dev tun0 root pfifo limit 1000; tc qdisc del dev tun0 root", []],
+    [
+      "tc qdisc add dev tun0 root pfifo limit 0; tc qdisc del dev tun0 root",
+      [
+        ["queueLimit", 0],
+        ["queueLimit", -1],
+      ],
+    ],
     ["ethtool -K tun0 tso off gso off 2> /dev/null", []],
     ["/tmp/sysctl_restore_$PPID.sh", []],
     ["sysctl -q net.ipv4.tcp_no_metrics_save=1 net.ipv4.conf.tun0.rp_filter=0 net.ipv6.conf.all.disable_ipv6=0", []],

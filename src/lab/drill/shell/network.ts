@@ -5,6 +5,9 @@ import { applied } from "./settings.ts";
 
 /** ip, ifconfig, tc, ethtool: what they say of the device, and of the connections over it. */
 
+/** Of `queueLimit`: the device's own queue. */
+const UNLIMITED = -1;
+const PACKET_MAX = 65_535;
 const MS = 1_000;
 const S = 1_000_000;
 
@@ -83,14 +86,17 @@ function duration(text: string): number {
   return Number.parseInt(text, 10) * (/\ds$/.test(text) ? S : MS);
 }
 
-/** A queue that neither delays nor drops is what there is here. */
+/** The device is never slower than its queue: a queue holds a packet back only if it has room for none. */
 function queueCommand(words: readonly string[]): Setting[] | undefined {
   if (words[0] !== "qdisc") return undefined;
-  if (words[1] === "del" || words[1] === "delete") return [];
+  if (words[1] === "del" || words[1] === "delete") return [set("queueLimit", UNLIMITED)];
   const text = words.join(" ");
-  return /\broot (handle \S+ )?(p|b)fifo( limit \d+)?$|\broot (handle \S+ )?(pfifo_fast|noqueue)$/.test(text)
-    ? []
-    : undefined;
+  const queue = /\broot (?:handle \S+ )?(?:pfifo_fast|noqueue|([pb])fifo(?: limit (\d+))?)$/.exec(text);
+  if (!queue) return undefined;
+  const [, unit, limit = `${UNLIMITED}`] = queue;
+  // A limit in octets that some packets fit into and others not is none that one can count on.
+  if (unit === "b" && Number(limit) > 0 && Number(limit) < PACKET_MAX) return undefined;
+  return [set("queueLimit", Number(limit))];
 }
 
 /**

@@ -115,6 +115,7 @@ export class Kernel implements SystemTarget {
 
   configure(name: string, value: SettingValue): boolean {
     if (name === "mtu") return netif.setMtu(TUN, Number(value)) === 0;
+    if (name === "queueLimit") return limitQueue(Number(value));
     if (name === "forgetPeers") return ipTool(["tcp_metrics", "flush"]);
     if (name === "forgetRoutes") return ipTool([`-${this.#setup.family}`, "route", "flush", "cache"]);
     if (name === "initialWindow") return this.#route("initcwnd", `${value}`);
@@ -161,11 +162,22 @@ export class Kernel implements SystemTarget {
   }
 }
 
+/** @param packets a negative number: the device has its own queue again, also where it has it already */
+function limitQueue(packets: number): boolean {
+  if (packets >= 0) return tool("tc", ["qdisc", "replace", "dev", TUN, "root", "pfifo", "limit", `${packets}`]);
+  tool("tc", ["qdisc", "del", "dev", TUN, "root"]);
+  return true;
+}
+
 function ipTool(args: readonly string[]): boolean {
-  const ip = findTool("ip");
-  if (ip === null) return false;
+  return tool("ip", args);
+}
+
+function tool(name: "ip" | "tc", args: readonly string[]): boolean {
+  const path = findTool(name);
+  if (path === null) return false;
   const env = toolEnvironment();
-  return Bun.spawnSync([ip, ...args], { env, stdin: "ignore", stdout: "ignore", stderr: "ignore" }).exitCode === 0;
+  return Bun.spawnSync([path, ...args], { env, stdin: "ignore", stdout: "ignore", stderr: "ignore" }).exitCode === 0;
 }
 
 /** As iproute2 reads it. */

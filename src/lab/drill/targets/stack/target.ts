@@ -1,5 +1,5 @@
 import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
-import type { Device } from "#device/device";
+import { type Device, TX_REFUSED } from "#device/device";
 import { SegmentationDevice } from "#device/segmentation";
 import { Address } from "#ip/address";
 import { CallError } from "#stack/call-error";
@@ -96,7 +96,7 @@ export class StackTarget implements Target {
       limits: LIMITS,
       offload: { checksum: true, tso4: this.#offload, tso6: this.#offload },
       whileSending: (now) => {
-        while (this.stack.poll(this.#packet, now)) this.#device.transmit(this.#packet, now);
+        while (this.#send(now));
       },
     });
     if (this.#fastOpenKeys) this.#stack.fastOpen.keys = this.#fastOpenKeys;
@@ -136,8 +136,16 @@ export class StackTarget implements Target {
   }
 
   output(now: number): Uint8Array | undefined {
-    if (this.#wire.sent.length === 0 && this.#stack?.poll(this.#packet, now)) this.#device.transmit(this.#packet, now);
+    while (this.#wire.sent.length === 0 && this.#stack && this.#send(now));
     return this.#wire.sent.shift();
+  }
+
+  /** One packet goes from the stack to the wire. False: it had none. */
+  #send(now: number): boolean {
+    if (!this.stack.poll(this.#packet, now)) return false;
+    const result = this.#device.transmit(this.#packet, now);
+    if (result === TX_REFUSED) this.stack.sendFailed(this.#packet, now);
+    return true;
   }
 
   /** The calls ask the connections themselves. */
@@ -149,6 +157,10 @@ export class StackTarget implements Target {
     if (name === "mtu") {
       this.#mtu = Number(value);
       this.#stack?.setMtu(this.#mtu);
+      return true;
+    }
+    if (name === "queueLimit") {
+      this.#wire.isFull = value === 0;
       return true;
     }
     const bit = fastOpenBit(name);

@@ -1,6 +1,6 @@
 import type { Packet } from "#base/packet";
 import type { Slab } from "#base/slab";
-import { type Device, NO_OFFLOAD, RX_NONE, TX_OK } from "#device/device";
+import { type Device, NO_OFFLOAD, RX_NONE, TX_OK, TX_REFUSED } from "#device/device";
 
 /** Where what the stack sends ends: packets as octets, in order. */
 export class Wire implements Device {
@@ -10,6 +10,8 @@ export class Wire implements Device {
   readonly offload = NO_OFFLOAD;
   readonly wakeable = undefined;
   readonly sent: Uint8Array[] = [];
+  /** The queue before it has room for no packet. */
+  isFull = false;
   #octets: Uint8Array = new Uint8Array(0);
 
   attach(slab: Slab): void {
@@ -17,6 +19,7 @@ export class Wire implements Device {
   }
 
   transmit(p: Packet): number {
+    if (this.isFull) return TX_REFUSED;
     const bytes = new Uint8Array(p.total());
     bytes.set(this.#octets.subarray(p.o, p.o + p.n));
     for (let i = 0, at = p.n; i < p.slices; at += p.sliceN[i]!, i++) {

@@ -1,0 +1,116 @@
+/** What was never sent: how much of the send queue goes next, and its segments. */
+import type { Packet } from "#base/packet";
+import { NEVER } from "#base/time";
+import { ACK, CWR, FIN, PSH } from "#wire/tcp";
+import { cwndOf, inFlight } from "../loss/cwnd.ts";
+import { beganToSend } from "../loss/cwnd-validation.ts";
+import { append, mayRecord, segmentsIn, setSegments } from "../loss/scoreboard.ts";
+import { segmentRoom } from "../loss/segment-size.ts";
+import { rearm } from "../loss/timers.ts";
+import { ATTEMPT_NEW } from "../words/attempt.ts";
+import * as M from "../words/marks.ts";
+import { isRecordEnd } from "../words/record-ends.ts";
+import { HAS_FIN, HAS_PSH, NONE } from "../words/records.ts";
+import { diff, gt } from "../words/seq.ts";
+import { EVENT_WRITABLE, T_LOSS_PROBE, type Tcb } from "../words/tcb.ts";
+import { prepare, sentAt } from "./attempt.ts";
+import { deferral, mayGo, splitPoint, superSegments, waitsToGrow } from "./deferral.ts";
+import { copiedEnd, forget, headEnd, queueEnd } from "./pieces.ts";
+import { attach, emit } from "./segment-writer.ts";
+import { isWritable } from "./send-buffer.ts";
+
+/** The ECN codepoint of a packet that may be marked instead of dropped. */
+const ECT_0 = 2;
+
+/** The first piece that was not sent, or its beginning. @param force whatever cwnd says: a probe */
+export function sendNew(tcb: Tcb, packet: Packet, supers: boolean, force: boolean, now: number): boolean {
+  const { snd } = tcb;
+  if (headEnd(tcb) === undefined || !mayRecord(tcb)) return false;
+  const mss = segmentRoom(tcb);
+  const free = cwndOf(tcb) - inFlight(tcb);
+  if (free <= 0 && !force) return false;
+  const quota = Math.max(1, Math.min(free, Math.max(cwndOf(tcb) >> 1, 1), supers ? superSegments(tcb, mss) : 1));
+  const all = diff(copiedEnd(tcb), snd.nxt);
+  let n = tcb.output.ends.length > 0 ? diff(tcb.output.ends[0]!, snd.nxt) : all;
+  n = fill(tcb, n, all, quota * mss);
+  const last = n === all;
+  const fin = last && snd.fin && !tcb.output.copying && mayFinish(tcb);
+  if (n === 0 && !fin) return false;
+  if (gt((snd.nxt + (n > mss ? mss : n + (fin ? 1 : 0))) | 0, (snd.una + snd.wnd) | 0)) return false;
+  let part = n;
+  if (n <= mss) {
+    if (!force && !mayGo(tcb, n, mss, last, fin)) return false;
+  } else {
+    const closed = fin || !last || isRecordEnd(tcb, queueEnd(tcb));
+    if (!force && !tcb.output.pushOne && supers && waitsToGrow(tcb, n, mss, last, closed, deferral, now)) return false;
+    part = Math.min(n, supers && !snd.urgent ? splitPoint(tcb, n, mss, quota, last) : mss);
+  }
+  const whole = part === n;
+  const pushes = whole && (last ? tcb.output.tailPush : tcb.output.endPushes[0]!);
+  emitNew(tcb, packet, part, whole && fin, pushes, mss, force ? M.TX_TAIL_PROBE : M.TX_DATA, now);
+  return true;
+}
+
+/** A piece that has not what may go takes it from the next one. */
+function fill(tcb: Tcb, n: number, all: number, most: number): number {
+  if (tcb.output.ends.length === 0 || n >= most || isRecordEnd(tcb, tcb.output.ends[0]!)) return n;
+  const next = tcb.output.ends.length > 1 ? diff(tcb.output.ends[1]!, tcb.output.ends[0]!) : all - n;
+  const taken = Math.min(most - n, next);
+  if (taken === next) {
+    // The next piece is this one's: so is how it ends.
+    const pushes = tcb.output.endPushes.shift()!;
+    tcb.output.ends.shift();
+    if (tcb.output.ends.length > 0) tcb.output.endPushes[0] ||= pushes;
+    else tcb.output.tailPush ||= pushes;
+  } else tcb.output.ends[0] = (tcb.output.ends[0]! + taken) | 0;
+  return n + taken;
+}
+
+/** Before the handshake is over a FIN goes only if nobody is left to read. */
+function mayFinish(tcb: Tcb): boolean {
+  return !tcb.fast.early || tcb.rcv.closed;
+}
+
+export function emitNew(
+  tcb: Tcb,
+  packet: Packet,
+  n: number,
+  fin: boolean,
+  pushes: boolean,
+  mss: number,
+  cause: number,
+  now: number,
+): void {
+  const { snd } = tcb;
+  const start = snd.nxt;
+  const at = diff(start, snd.una);
+  const segments = segmentsIn(n, mss);
+  const none = tcb.board.packetsOut === 0;
+  prepare(tcb, ATTEMPT_NEW, NONE);
+  beganToSend(tcb, now);
+  append(tcb, start, (start + n + (fin ? 1 : 0)) | 0, (fin ? HAS_FIN : 0) | (pushes ? HAS_PSH : 0), sentAt(tcb, now));
+  tcb.env.records.segments[tcb.board.tail] = 0;
+  setSegments(tcb, tcb.board.tail, segments);
+  attach(tcb, packet, at, n, mss);
+  let flags = ACK | (n > 0 && (pushes || n > mss) ? PSH : 0) | (fin ? FIN : 0);
+  if (tcb.ecnOk && n > 0) {
+    packet.ecn = ECT_0;
+    if (tcb.ecnReduced) flags |= CWR;
+    tcb.ecnReduced = false;
+  }
+  emit(tcb, packet, start, n, flags, n === 0 ? M.TX_FIN : cause, now);
+  snd.nxt = (start + n + (fin ? 1 : 0)) | 0;
+  snd.finSent ||= fin;
+  if (n < segments * mss) snd.small = snd.nxt;
+  forget(tcb, snd.nxt);
+  if (tcb.params.notSentLowWater > 0 && isWritable(tcb)) tcb.events |= EVENT_WRITABLE;
+  tcb.bytesSent += n;
+  // Data in answer to data: the user converses, and the ACK rides on what it says.
+  if (n > 0 && now - tcb.lastReceiveTime < tcb.params.acknowledging.delayedAck && tcb.lastReceiveTime > 0)
+    tcb.interactive = true;
+  tcb.lastSendTime = now;
+  tcb.output.lastSent = now;
+  tcb.output.pushed += segments;
+  if (tcb.stalledSince === NEVER) tcb.stalledSince = now;
+  if (none || tcb.timers[T_LOSS_PROBE] !== NEVER) rearm(tcb, false, now);
+}

@@ -1,0 +1,92 @@
+/** What was sent before and goes again: cut to what fits, or joined. */
+import type { Packet } from "#base/packet";
+import { ACK, FIN, PSH } from "#wire/tcp";
+import { beganToSend } from "../loss/cwnd-validation.ts";
+import { tsval } from "../loss/rto.ts";
+import {
+  cut,
+  EVER_RESENT,
+  join,
+  mayRecord,
+  payloadOf,
+  recut,
+  remark,
+  segmentsIn,
+  wasOnSyn,
+} from "../loss/scoreboard.ts";
+import { segmentRoom } from "../loss/segment-size.ts";
+import { ATTEMPT_AGAIN } from "../words/attempt.ts";
+import * as M from "../words/marks.ts";
+import { HAS_FIN, HAS_PSH, RESENT } from "../words/records.ts";
+import { diff } from "../words/seq.ts";
+import { CA_RECOVERY, type Tcb } from "../words/tcb.ts";
+import { prepare, sentAt } from "./attempt.ts";
+import { attach, emit } from "./segment-writer.ts";
+
+/** Record r goes again, up to so many segments of it. False: the peer's window does not reach there. */
+export function resendRecord(tcb: Tcb, packet: Packet, r: number, segments: number, now: number): boolean {
+  if (!fitAgain(tcb, r, segments)) return false;
+  const { records } = tcb.env;
+  const n = records.segments[r]!;
+  again(tcb, packet, r, causeOf(tcb, r), now);
+  remark(tcb, r, RESENT | EVER_RESENT, 0);
+  if (!tcb.recovery.resentSince) {
+    tcb.recovery.resentSince = true;
+    tcb.recovery.resentAt = now;
+    tcb.recovery.retransStamp = tsval(tcb, now);
+  }
+  tcb.recovery.undoResent = Math.max(tcb.recovery.undoResent, 0) + n;
+  return true;
+}
+
+/** Makes record r what can go again at once: cut to so many segments and to the window, or joined by small ones behind it. */
+export function fitAgain(tcb: Tcb, r: number, segments: number): boolean {
+  const { snd } = tcb;
+  const { records } = tcb.env;
+  const mss = segmentRoom(tcb);
+  const start = records.start[r]!;
+  let window = diff((snd.una + snd.wnd) | 0, start);
+  if (window <= 0) {
+    // The first segment probes a window that was closed over it (MUST-35).
+    if (start !== snd.una) return false;
+    window = mss;
+  }
+  let most = mss * segments;
+  if (most > window) most = window >= mss ? window - (window % mss) : window;
+  const payload = payloadOf(tcb, r);
+  if (payload > most) {
+    if (!mayRecord(tcb)) return false;
+    cut(tcb, r, (start + most) | 0, mss);
+    return true;
+  }
+  recut(tcb, r, segmentsIn(payload, mss));
+  const room = Math.min(window, mss);
+  if (payload < room) join(tcb, r, room);
+  return true;
+}
+
+function causeOf(tcb: Tcb, r: number): number {
+  if (wasOnSyn(tcb, r)) return M.TX_SYN_DATA;
+  if (tcb.cc.phase === CA_RECOVERY) return M.TX_FAST;
+  return tcb.retries > 0 && r === tcb.board.head ? M.TX_RTO : M.TX_LOSS;
+}
+
+/** Writes record r, which was sent before. */
+export function again(tcb: Tcb, packet: Packet, r: number, cause: number, now: number): void {
+  const { records } = tcb.env;
+  const flags = records.flags[r]!;
+  const start = records.start[r]!;
+  const n = payloadOf(tcb, r);
+  const mss = segmentRoom(tcb);
+  const push = n > 0 && (flags & HAS_PSH || n > mss) ? PSH : 0;
+  prepare(tcb, ATTEMPT_AGAIN, r);
+  beganToSend(tcb, now);
+  attach(tcb, packet, diff(start, tcb.snd.una), n, mss);
+  emit(tcb, packet, start, n, ACK | push | (flags & HAS_FIN ? FIN : 0), cause, now);
+  records.time[r] = sentAt(tcb, now);
+  if (records.sends[r]! < 255) records.sends[r] = records.sends[r]! + 1;
+  tcb.bytesRetransmitted += n;
+  tcb.retransmissionsTotal += records.segments[r]!;
+  tcb.lastSendTime = now;
+  tcb.output.lastSent = now;
+}

@@ -1,4 +1,4 @@
-/** Users and groups as /etc/passwd and /etc/group have them, and who called sudo. */
+/** Users and groups from /etc/passwd and /etc/group, and the caller of sudo. */
 import { readFileSync } from "node:fs";
 import type { Ids } from "#ffi/privileges";
 import { usageError } from "./cli-error.ts";
@@ -7,18 +7,18 @@ export interface Account extends Ids {
   readonly name: string;
 }
 
-/** 4294967295 is -1, "leave it as it is", to every call that takes an id. */
+/** 4294967295 is -1, which means "do not change" in system calls. */
 const ID_MAX = 0xffff_fffe;
-/** Where there is no user of that name: the id that the kernel itself shows for users that it cannot show. */
+/** If /etc/passwd has no nobody: the id that the kernel shows for unmapped users. */
 const NOBODY: Account = { name: "nobody", uid: 65_534, gid: 65_534, groups: [] };
 
-/** The texts of both files. */
+/** The contents of both files. */
 export interface AccountFiles {
   readonly passwd: string;
   readonly group: string;
 }
 
-/** A file that is not there names nobody. */
+/** A missing file counts as empty. */
 export function accountFiles(): AccountFiles {
   const read = (path: string) => {
     try {
@@ -30,19 +30,19 @@ export function accountFiles(): AccountFiles {
   return { passwd: read("/etc/passwd"), group: read("/etc/group") };
 }
 
-/** A user or group id, written with digits alone; undefined if it is none. */
+/** Parses a user or group id, digits only; undefined if it is not one. */
 export function idOf(text: string | undefined): number | undefined {
   if (text === undefined || !/^(0|[1-9]\d{0,9})$/.test(text)) return undefined;
   const id = Number(text);
   return id <= ID_MAX ? id : undefined;
 }
 
-/** The user of that name, with all groups that list it; undefined if there is none. */
+/** The user with that name and all groups that list it; undefined if there is none. */
 export function accountNamed(name: string, files: AccountFiles): Account | undefined {
   return find(files, (fields) => fields[0] === name);
 }
 
-/** The user of that number. */
+/** The user with that id. */
 export function accountOf(uid: number, files: AccountFiles): Account | undefined {
   return find(files, (fields) => idOf(fields[2]) === uid);
 }
@@ -65,24 +65,24 @@ function groupsWith(name: string, text: string): number[] {
   });
 }
 
-/** The user without rights. No groups: others have files there. */
+/** The unprivileged user. Without groups, since others may have files of those groups. */
 export function nobody(files: AccountFiles): Account {
   const { name, uid, gid } = accountNamed("nobody", files) ?? NOBODY;
   return { name, uid, gid, groups: [] };
 }
 
-/** A user as --user names one: by name, or by number, which need not be in /etc/passwd: then without a group. Throws CliError. */
+/** The user of --user: a name, or an id, which need not be in /etc/passwd. Throws CliError. */
 export function accountFor(text: string, files: AccountFiles): Account {
   const uid = idOf(text);
   const account = accountNamed(text, files) ?? (uid === undefined ? undefined : accountOf(uid, files));
   if (account !== undefined) return account;
-  if (uid === undefined) throw usageError(`there is no user ${text}`, "/etc/passwd has none of that name", "see: id");
+  if (uid === undefined) throw usageError(`there is no user ${text}`, "/etc/passwd has no such name", "see: id");
   return { name: `user ${uid}`, uid, gid: nobody(files).gid, groups: [] };
 }
 
 /**
- * Who called sudo, null where nobody did, or root himself. sudo tells it in the environment, which anybody may have written:
- * what is no user id is refused rather than passed over, since without a caller files would be opened as root. Throws CliError.
+ * The caller of sudo; null if there is none, or if it is root. sudo sets it in the environment, which anybody may have changed.
+ * An invalid id is refused and not ignored, since without a caller files would be opened as root. Throws CliError.
  */
 export function callerOf(env: Readonly<Record<string, string | undefined>>, files: AccountFiles): Account | null {
   const { SUDO_UID, SUDO_GID } = env;
@@ -93,14 +93,14 @@ export function callerOf(env: Readonly<Record<string, string | undefined>>, file
   const gid = idOf(SUDO_GID);
   if (gid === undefined && SUDO_GID !== undefined) throw notAnId("SUDO_GID", SUDO_GID, "group");
   const account = accountOf(uid, files);
-  // A group that the user is not in counts for nothing.
+  // Ignore a group that the user is not in.
   if (account !== undefined) return gid !== undefined && account.groups.includes(gid) ? { ...account, gid } : account;
-  // Users of a directory service are not in the file. Root's group is none of theirs.
+  // Users of a directory service are not in the file. Root's group is refused for them.
   if (gid === undefined || gid === 0) throw notAnId("SUDO_GID", `${SUDO_GID ?? "(not set)"}`, "group");
   return { name: `user ${uid}`, uid, gid, groups: [gid] };
 }
 
-/** The same for this very program. */
+/** The same for this process. */
 export function ownCaller(files: AccountFiles): Account | null {
   return callerOf(process.env, files);
 }
@@ -108,7 +108,7 @@ export function ownCaller(files: AccountFiles): Account | null {
 function notAnId(name: string, value: string, kind: string): Error {
   return usageError(
     `${name}=${value} is not the id of a ${kind}`,
-    "sudo sets it to say who called, and files are opened with the rights of that user",
+    "sudo sets it to its caller, and files are opened with that user's permissions",
     "call tcpnet by sudo, or as root without SUDO_UID and SUDO_GID",
   );
 }

@@ -1,6 +1,6 @@
 import type { Endpoint } from "./endpoint.ts";
 
-/** Who has which address: the first thing that anybody misreads, so it is the first thing that is said. */
+/** The lines that show who has which address. They come first, since this is what users most often get wrong. */
 export function addressMap(e: Endpoint, port: number, mtu: number, ownPrefix = false): string[] {
   const me = `  me      ${e.local}`;
   const width = Math.max(me.length, 24) + 3;
@@ -19,7 +19,7 @@ export function addressMap(e: Endpoint, port: number, mtu: number, ownPrefix = f
   return [first, ...more, kernel, `${`  ${name}    ${far}`.padEnd(width)}${how}`];
 }
 
-/** "10.0.0.7:7000", "[fd00::7]:7000"; without port where it is 0. */
+/** "10.0.0.7:7000", "[fd00::7]:7000"; without the port if it is 0. */
 export function bracketed(address: string, port: number): string {
   if (port === 0) return address;
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;

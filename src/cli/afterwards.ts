@@ -1,7 +1,7 @@
 /**
- * What only root can put back after the program has ended: the MTU of a device that stays, a control socket in root's folder, an
- * empty file there. A program that gave root up cannot do it. So a shell is left behind that waits for the program's end, however
- * it comes, and then runs what was decided before the first packet was read. All that the program can tell it is to keep the file.
+ * What only root can undo after the program has ended: the MTU of a persistent device, a control socket in root's folder, an
+ * empty file there. A program that has given up root cannot do this. So a shell waits for the program's end and then runs
+ * commands that were fixed before the first packet was read. The program can only tell it to keep the file.
  */
 import { closeSync, lstatSync, writeSync } from "node:fs";
 import { findTool, toolEnvironment } from "#ffi/environment";
@@ -14,7 +14,7 @@ import { handover } from "./handover.ts";
 
 const KEEP = "keep";
 
-/** The end of a pipe is the program's end. What the terminal sends to all of its programs is not for the shell. */
+/** The shell recognizes the program's end by the end of a pipe. It ignores the terminal's signals. */
 const SCRIPT = `
 trap "" HUP INT QUIT TERM TSTP
 read -r said
@@ -29,34 +29,34 @@ while [ $# -gt 0 ]; do
   esac
 done`;
 
-/** The longest that the program's end may be held up, µs. */
+/** Limit of the delay of the program's end, µs. */
 const PATIENCE = 2_000_000;
 
 const tasks: string[] = [];
-/** In the second life: the pipe whose end is the program's end. */
+/** In the second life: the pipe that ends with the program. */
 let life: number | undefined;
 
-/** The device gets this MTU back. Throws CliError where the tool for it is missing. */
+/** Restores the device's MTU. Throws CliError if the tool for it is missing. */
 export function restoreMtuAfterwards(name: string, mtu: number): void {
   const ip = findTool("ip");
   if (ip === null) {
-    const why = "the program ip, which puts it back after root was given up, is missing";
+    const why = "the program ip, which restores the MTU at the end, is missing";
     throw new CliError(EXIT_NOT_READY, `${name} would keep its new MTU`, why, "leave --mtu out, or use --keep-root");
   }
   tasks.push("mtu", ip, name, `${mtu}`);
 }
 
-/** The socket is removed, unless something else lies there by then, and its folder if that is empty. */
+/** Removes the socket, unless something else has its path by then, and its folder if that is empty. */
 export function removeSocketAfterwards(path: string): void {
   tasks.push("socket", path, `${lstatSync(path).ino}`);
 }
 
-/** The file was made for what is to come. It is removed if nothing has come by then, unless `keepEmptyFile` was called. */
+/** Removes a file made for received data if it is still empty at the end and `keepEmptyFile` was not called. */
 export function removeEmptyAfterwards(path: string): void {
   tasks.push("empty", path, `${lstatSync(path).ino}`);
 }
 
-/** That the file is empty is what was to come. */
+/** The file is empty because the peer sent no data: keep it. */
 export function keepEmptyFile(): void {
   if (life === undefined) return;
   try {
@@ -66,7 +66,7 @@ export function keepEmptyFile(): void {
   }
 }
 
-/** Starts the shell, if it has anything to do. It holds no descriptor but two pipes. */
+/** Starts the shell, if it has anything to do. It has no descriptors except two pipes. */
 export function leaveShellBehind(): void {
   if (tasks.length === 0) return;
   const [end, done] = [pipe(), pipe()];
@@ -81,7 +81,7 @@ export function leaveShellBehind(): void {
   handover.keep("done", done.readEnd);
 }
 
-/** In the second life: lets the shell do its work when this program ends, and waits until it is done. */
+/** In the second life: lets the shell do its work when this program ends, and waits for it. */
 export function endWithShell(): void {
   life = handover.take("life");
   const done = handover.take("done");

@@ -4,7 +4,7 @@ import { variablesInside } from "./isolation.ts";
 import { selfCommand } from "./program.ts";
 
 /**
- * Executes this very program again, in its own place: the file that runs, whatever its name leads to by now. Comes back only if
+ * Replaces this process by executing the running program file again, even if its path now leads to another file. Returns only if
  * that failed, with the negated error number.
  */
 export function executeAgain(args: readonly string[], told: Readonly<Record<string, string>>): number {

@@ -1,19 +1,19 @@
 import { suggest } from "#base/suggest";
 import { usageError } from "./cli-error.ts";
 
-/** A flag as the command table has it: "-w, --write <file>", "--any", "--no-offload". */
+/** A flag in the command table: "-w, --write <file>", "--any", "--no-offload". */
 export interface Flag {
   readonly raw: string;
   readonly text: string;
 }
 
-/** What a flag's text says of it. */
+/** A flag, parsed from its text. */
 export interface FlagShape {
-  /** Its long name as typed, without dashes: "loss-ge", "no-offload". */
+  /** The long name, without dashes: "loss-ge", "no-offload". */
   readonly name: string;
   readonly short: string;
   readonly takesValue: boolean;
-  /** It may be said several times: "--define <name=value...>". */
+  /** Whether it may be given several times: "--define <name=value...>". */
   readonly repeats: boolean;
 }
 
@@ -25,8 +25,8 @@ export function shapeOf(flag: Flag): FlagShape {
 }
 
 /**
- * Stands before every value on its way through cac, which would otherwise make numbers of texts ("080" 80, "10e3" 10000,
- * a file called "007" 7). It cannot be part of an argument: those end at a zero byte.
+ * Put before every value that goes through cac, which otherwise turns texts into numbers ("080" 80, "10e3" 10000,
+ * a file called "007" 7). An argument cannot contain it: arguments end at a zero byte.
  */
 const SHIELD = "\0";
 
@@ -35,13 +35,13 @@ export function unshield(value: string): string {
   return value.startsWith(SHIELD) ? value.slice(SHIELD.length) : value;
 }
 
-/** Which other commands know a flag ("--any"), for whoever looked for it here. */
+/** Finds the other commands that have a flag ("--any"), for the error message. */
 export type KnownElsewhere = (flag: string) => readonly string[];
 
 /**
- * The arguments after the program's name in the one form that cac reads without surprises: `--name=value` for every flag
- * with a value, `--name=true` for those without. Throws CliError for what cac would swallow: a value that is said twice,
- * missing or empty, or given to a flag that takes none. Flags may stand anywhere, `--` ends them; "-1%" and "-" are none.
+ * Normalizes the arguments for cac: `--name=value` for every flag
+ * with a value, `--name=true` for those without. Throws CliError for mistakes that cac would accept: a value that is given twice,
+ * missing or empty, or given to a flag that takes none. Flags may be anywhere, `--` ends them; "-1%" and "-" are not flags.
  */
 export function shield(
   argv: readonly string[],
@@ -86,7 +86,7 @@ export function shield(
 interface Split {
   readonly shape: FlagShape;
   readonly value: string | undefined;
-  /** Letters behind the first of a cluster, "-qw". */
+  /** Letters after the first one of a cluster, "-qw". */
   readonly rest: string;
 }
 
@@ -122,7 +122,7 @@ function isFlag(word: string, shapes: readonly FlagShape[]): boolean {
   return shapes.some((each) => `--${each.name}` === name || `-${each.short}` === name);
 }
 
-/** No argument is a flag: what looks like one is shielded, too. */
+/** Shields arguments that look like flags. */
 function positional(word: string): string {
   return word.startsWith("-") ? SHIELD + word : word;
 }

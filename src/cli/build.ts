@@ -1,4 +1,4 @@
-/** `bun run build`: one file, ./tcpnet (or the path that is given), that needs nothing else. */
+/** `bun run build` compiles one self-contained file: ./tcpnet, or the given path. */
 import { statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
@@ -6,16 +6,16 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const outfile = process.argv[2] ?? `${root}tcpnet`;
 const began = performance.now();
 const result = await Bun.build({
-  // The second is a thread's code, which the first finds by its path (ffi/call-thread.ts).
+  // The second is the code of a thread, which the first one finds by its path (ffi/call-thread.ts).
   entrypoints: [`${root}src/cli/main.ts`, `${root}ffi/call-thread-worker.ts`],
   compile: {
     outfile,
-    // The program is started by root in any folder, so nothing of that folder is read (docs/adr/0051).
+    // Root may start the program in any folder, so it must read nothing there (docs/adr/0051).
     autoloadDotenv: false,
     autoloadBunfig: false,
     autoloadTsconfig: false,
     autoloadPackageJson: false,
-    // No code but what is in the file: refuses a preload or an inspector that BUN_OPTIONS or BUN_INSPECT asks for.
+    // Runs only the code in the file: refuses a preload or an inspector requested by BUN_OPTIONS or BUN_INSPECT.
     execArgv: ["--disallow-code-generation-from-strings=strict"],
   },
   // Each command is a chunk of its own, so that --help and --version load nothing of the stack: 17 ms instead of 35.

@@ -1,13 +1,13 @@
 import { EXIT_FAILURE, EXIT_NOT_READY, EXIT_PERMISSION, EXIT_USAGE } from "./exit-codes.ts";
 import { asTyped } from "./program.ts";
 
-/** A failure in words: what failed, why, and what to type. The only kind of error that a person gets to see. */
+/** A failure for people: what failed, why, and what to type. All errors are shown in this form. */
 export class CliError extends Error {
   override readonly name = "CliError";
   readonly what: string;
-  /** The reason; "" where `what` says it all. */
+  /** The reason; "" if `what` is enough. */
   readonly why: string;
-  /** What to type or do next; "" where nobody can know. */
+  /** What to type or do next; "" if unknown. */
   readonly fix: string;
   readonly exitCode: number;
 
@@ -39,8 +39,8 @@ const NOT_READY = new Set([
 ]);
 
 /**
- * The words for whatever was thrown. Errors of the floors below bring their own (a system call with its hint, netup's
- * why and fix, a link's column); anything else is a defect of ours and is told as one.
+ * Converts any error. Errors of the layers below have their own texts (a system call with its hint, netup's
+ * why and fix, a link's column); any other error is reported as a bug.
  */
 export function inWords(error: unknown): CliError {
   if (error instanceof CliError) return error;
@@ -70,7 +70,7 @@ export function inWords(error: unknown): CliError {
   return new CliError(EXIT_FAILURE, `this is a bug in tcpnet: ${error.message}`, error.stack ?? "", "please report it");
 }
 
-/** What was to be done with a file. */
+/** The operation on a file that failed. */
 export type FileUse = "open" | "read" | "write";
 
 function useOf(call: unknown): FileUse {
@@ -91,7 +91,7 @@ const FILE_WORDS: Readonly<Record<string, string>> = {
   ENFILE: "the system has too many open files",
 };
 
-/** What an operation on a file says when the system refuses it. */
+/** The error for an operation on a file that the system refused. */
 export function fileError(path: unknown, code: string, message: string, use: FileUse = "open"): CliError {
   const missing = code === "ENOENT" && use === "write" ? "its folder does not exist" : undefined;
   const words = missing ?? FILE_WORDS[code] ?? message;
@@ -100,7 +100,7 @@ export function fileError(path: unknown, code: string, message: string, use: Fil
   return new CliError(exit, `cannot ${use} ${path}`, words === message ? message : `${words} (${code})`);
 }
 
-/** cac quotes with backticks and capitalizes; our sentences do neither. */
+/** Adapts cac's messages to ours: no backticks, no capital at the beginning. */
 function plain(message: string): string {
   const text = message.replaceAll("`", "");
   return text.charAt(0).toLowerCase() + text.slice(1);

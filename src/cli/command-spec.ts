@@ -1,13 +1,13 @@
 import type { Flag } from "./argv.ts";
 import type { Flags } from "./flags.ts";
 
-/** What a command is called with. */
+/** The arguments and flags of a call. */
 export interface Call {
   readonly args: readonly string[];
   readonly flags: Flags;
 }
 
-/** A module in ./commands: runs the command and answers the exit code. */
+/** A module in ./commands: runs the command and returns the exit code. */
 export interface CommandModule {
   run(call: Call): Promise<number>;
 }
@@ -21,7 +21,7 @@ export interface FlagGroup {
 export interface HelpSection {
   readonly title: string;
   readonly rows: readonly (readonly [string, string])[];
-  /** The right column is to be copied: it stands on lines of its own, and is not broken. */
+  /** The right column has commands to copy: they get their own lines and are not wrapped. */
   readonly commands?: boolean;
 }
 
@@ -30,22 +30,22 @@ export interface CommandSpec {
   /** Its positional arguments, in cac's form. */
   readonly args: string;
   readonly summary: string;
-  /** The first three things to copy. */
+  /** Three examples to copy. */
   readonly examples: readonly [string, string, string];
-  /** A few sentences behind the examples. */
+  /** A few sentences after the examples. */
   readonly about: string;
   readonly groups: readonly FlagGroup[];
-  /** What else its help explains. */
+  /** Further sections of its help. */
   readonly sections?: readonly HelpSection[];
-  /** Where its exit codes are not those of a conversation. */
+  /** Its exit codes, if they are not those of host and peer. */
   readonly exits?: readonly (readonly [string, string])[];
-  /** It moves packets between processes: see compiler-tiers.ts. */
+  /** Whether it moves packets between processes: see compiler-tiers.ts. */
   readonly movesPackets?: boolean;
-  /** Loaded only when the command runs, so that help and version answer at once. */
+  /** Loaded only when the command runs, so that --help and --version are fast. */
   readonly load: () => Promise<CommandModule>;
 }
 
-/** Flags under a title, each as cac and the help have it. */
+/** Flags under a title, in the form for cac and the help. */
 export function group(title: string, ...flags: (readonly [string, string])[]): FlagGroup {
   return { title, flags: flags.map(([raw, text]) => ({ raw, text })) };
 }

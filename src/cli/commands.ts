@@ -47,7 +47,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["1", "data is missing or differs, or something failed"],
       ["2", "wrong usage: nothing was done"],
       ["129, 130, 143", "ended by a closed terminal, Ctrl-C or SIGTERM"],
-      ["141", "nobody reads its output any more"],
+      ["141", "the reader of its output has gone"],
     ],
     load: () => import("./commands/demo.ts"),
   },
@@ -323,7 +323,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     about:
       "Every packet that the kernel sends to one device comes back from the other, after whatever the link does to it.\n" +
-      "On the first device, 10.0.0.2 stands for the address of the second one (10.0.1.1): a connection to it crosses the\n" +
+      "On the first device, 10.0.0.2 represents the address of the second one (10.0.1.1): a connection to it crosses the\n" +
       "link, although both ends are on this machine. Packets with other addresses cross the link unchanged: route them\n" +
       "to a device, or move one device into another network namespace.",
     groups: [

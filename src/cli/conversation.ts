@@ -1,4 +1,4 @@
-/** One connection from its handshake to its end: what it carries, and what is said of it. */
+/** One connection from its handshake to its end: transfers its data and prints its messages. */
 
 import { bytesText, rateText } from "#observe/units";
 import type { Socket } from "#socket/types";
@@ -20,11 +20,11 @@ export class Conversation {
   readonly sent = new Flow();
   readonly received = new Flow();
   readonly #voice: Voice;
-  /** Resolves when what is left to carry does not matter any more. */
+  /** Resolves when the remaining data need not be transferred. */
   readonly interrupted: Promise<void>;
   readonly interrupt: () => void;
   #stopped = false;
-  /** Something is being sent of which a part is useless: a file, so many bytes of a pattern. */
+  /** Whether the data being sent is useless in part: a file, or a given number of bytes of a pattern. */
   #sendingWhole = false;
 
   constructor(socket: Socket, voice: Voice) {
@@ -39,13 +39,13 @@ export class Conversation {
   }
 
   /**
-   * Waits for the handshake, carries everything both ways, and waits for the orderly end. Rejects as the socket does.
-   * @param early begin to carry before the handshake is over: data goes with the SYN, and what came with one is answered.
+   * Waits for the handshake, transfers everything in both directions, and waits for the orderly end. Rejects as the socket does.
+   * @param early begin before the handshake is complete, to send data with the SYN and to answer a SYN's data
    */
   async run(service: Service, ends: Ends, early: boolean): Promise<void> {
     const { socket } = this;
     const begun = early ? this.#carry(service, ends) : null;
-    // Whatever ends it is told below.
+    // The error is reported below.
     begun?.catch(() => {});
     const info = await socket.opened;
     const facts = { local: socket.localAddress, remote: socket.remoteAddress, connection: socket.id, ...info };
@@ -55,19 +55,19 @@ export class Conversation {
     if (pipe && ends.typing) this.#voice.event("hint", {}, "· type text; Ctrl-D ends what you send, Ctrl-C closes");
     const stop = this.#showProgress(pipe && ends.typing, pipe && ends.shown);
     try {
-      // A keyboard may be waited for when all else is over: a reset is told at once, and so is the end after Ctrl-C.
+      // Reading the keyboard may still be waiting at the end. A reset, or the end after Ctrl-C, must be reported at once.
       await Promise.all([Promise.race([begun ?? this.#carry(service, ends), this.interrupted]), socket.closed]);
     } finally {
       stop();
     }
   }
 
-  /** An orderly end now would make the peer believe that it has all of a file. */
+  /** After an orderly end the peer would believe that it has the whole file. */
   get isCutShort(): boolean {
     return this.#sendingWhole;
   }
 
-  /** The last lines, and what a program gets instead. */
+  /** Prints the summary, as lines or as JSON. */
   tellSummary(end: string): void {
     const { socket, sent, received } = this;
     const info = socket.info();
@@ -118,7 +118,7 @@ export class Conversation {
   async #verify(size: number, role: Role): Promise<void> {
     const other = role === "host" ? "peer" : "host";
     const back = receive(this.socket, new KnownSink(other, size), this.received).then(() =>
-      this.#voice.event("verified", { bytes: size }, `· what the ${other} sent arrived complete and unchanged`),
+      this.#voice.event("verified", { bytes: size }, `· the data of the ${other} arrived complete and unchanged`),
     );
     await Promise.all([this.#send(new KnownSource(role, size), true), back]);
   }
@@ -135,7 +135,7 @@ export class Conversation {
     await Promise.all([out, back]);
   }
 
-  /** @param whole a part of it is useless to the peer. */
+  /** @param whole whether a part of it is useless to the peer */
   async #send(source: Source, whole: boolean): Promise<void> {
     this.#sendingWhole = whole;
     await send(this.socket, source, this.sent, () => {
@@ -143,7 +143,7 @@ export class Conversation {
     });
   }
 
-  /** The line at the bottom gives way to what comes, and what is said to what came. */
+  /** Clears the progress line before output, and keeps messages off the output's lines. */
   #belowProgress(sink: Sink): Sink {
     return {
       write: async (from, n) => {
@@ -161,7 +161,7 @@ export class Conversation {
     await this.socket.flushed();
   }
 
-  /** A line for long transfers, on a terminal where nobody types, or an event per second for programs; answers how to end it. */
+  /** Shows a progress line on a terminal where nobody types, or an event per second for programs. Returns the function that ends it. */
   #showProgress(typing: boolean, shown: boolean): () => void {
     const { sent, received, socket } = this;
     if (this.#voice.manner === "json") {

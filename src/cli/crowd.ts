@@ -1,11 +1,11 @@
 import { numberText } from "#observe/units";
 
-/** A kind of line that others can cause, as often as they like. */
+/** Limits of one kind of message that remotes can cause at will. */
 interface Kind {
-  /** How many are told one by one at once, and how many per second in the long run. */
+  /** How many are printed at once, and how many per second. */
   readonly burst: number;
   readonly perSecond: number;
-  /** What is said of those that were only counted; null: nothing, since another kind has the same number. */
+  /** The text for those that were only counted; null: none, since another kind has the same number. */
   readonly words: ((n: string, one: boolean) => string) | null;
 }
 
@@ -20,7 +20,7 @@ const steps: Kind = {
   words: (n, one) => `${n} more step${one ? "" : "s"} of connections`,
 };
 
-/** By event. What is not in here is told each time: only this program or its user causes it. */
+/** By event. Other events are always printed: only this program or its user can cause them. */
 const KINDS: Readonly<Record<string, Kind>> = {
   open: connections("opened"),
   agreed: { ...connections(""), words: null },
@@ -51,19 +51,19 @@ const KINDS: Readonly<Record<string, Kind>> = {
   decision: { burst: 1000, perSecond: 500, words: (n, one) => `${n} more decision${one ? "" : "s"}; --events has all` },
 };
 
-/** How often the counts are told, ms. */
+/** How often the counts are printed, ms. */
 const TELL_MS = 1_000;
 
 interface Bucket {
   tokens: number;
-  /** When it was last filled, ms. */
+  /** When the bucket was last filled, ms. */
   at: number;
   untold: number;
 }
 
 /**
- * Keeps a crowd from flooding the terminal: of what remotes can cause (connections, resets, strangers) some lines are told one by one, the
- * rest is counted, and told once a second in one line.
+ * Limits messages that remotes can cause (connections, resets, strangers), so that they cannot flood the terminal: some are printed
+ * one by one, the rest is counted and reported once a second in one line.
  */
 export class Crowd {
   readonly #tell: (kind: string, count: number, words: string) => void;
@@ -80,7 +80,7 @@ export class Crowd {
     this.#clock = clock;
   }
 
-  /** Whether a line of this kind is told; if not, it has been counted. */
+  /** Whether to print a line of this kind. If not, it has been counted. */
   admits(kind: string): boolean {
     const limits = KINDS[kind];
     if (limits === undefined) return true;
@@ -93,7 +93,7 @@ export class Crowd {
     return false;
   }
 
-  /** Some that nobody tells one by one. */
+  /** Counts events that are not printed one by one. */
   count(kind: string, n: number): void {
     const limits = KINDS[kind];
     if (limits === undefined || n <= 0) return;
@@ -101,7 +101,7 @@ export class Crowd {
     this.#timer ??= setTimeout(() => this.flush(), TELL_MS).unref();
   }
 
-  /** Tells the counts now. */
+  /** Prints the counts now. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

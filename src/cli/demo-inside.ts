@@ -1,4 +1,4 @@
-/** The demo's program in its private network, and the one outside that waits for it: neither outlives the other. */
+/** The demo's process inside its private network, and the one outside that waits for it. They end together. */
 import { writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { ownEnvironment } from "#ffi/environment";
@@ -8,14 +8,14 @@ import { EXIT_FAILURE, EXIT_SIGHUP, EXIT_SIGINT, EXIT_SIGTERM } from "./exit-cod
 import { DEMO_INSIDE, DEMO_SOCKET, toldInside } from "./isolation.ts";
 import { selfCommand } from "./program.ts";
 
-/** Runs this very program again inside of the network. */
+/** Runs this program again inside the private network. */
 export async function runInside(way: readonly string[]): Promise<number> {
   const socket = demoSocket();
   const child = Bun.spawn([...way, ...selfCommand(process.argv.slice(2))], {
     env: ownEnvironment({ [DEMO_INSIDE]: `unshare ${way.slice(1).join(" ")}`, [DEMO_SOCKET]: socket }),
     stdio: ["pipe", "inherit", "inherit", "pipe"],
   });
-  // `unshare` passes no signal on. A Ctrl-C reaches the one inside twice, which does no harm.
+  // `unshare` does not pass signals on. Ctrl-C reaches the process inside twice, which does no harm.
   for (const signal of Object.keys(STOPS) as Stop[]) process.on(signal, () => tellInside(child.stdin, signal));
   const [code, goodbye] = await Promise.all([child.exited, Bun.file(child.stdio[3]!).text()]);
   const killed = goodbye !== GOODBYE || child.signalCode !== null;
@@ -25,13 +25,13 @@ export async function runInside(way: readonly string[]): Promise<number> {
   throw new CliError(
     EXIT_FAILURE,
     "the demo was killed",
-    "its program in the private network ended without a message, and took everything with it",
+    "its process in the private network ended without a message; nothing is left running",
   );
 }
 
 /**
- * Where `tcpnet link` looks for the demo's link; "" where this user can have no folder for it: then the link stays as it is. The folder is
- * made outside of the private network: inside, another user may seem to run.
+ * The path of the demo's control socket; "" if this user can have no folder for it: the link then cannot be changed. The folder is
+ * made outside of the private network, since inside the user's id may be another.
  */
 export function demoSocket(): string {
   try {
@@ -42,7 +42,7 @@ export function demoSocket(): string {
   }
 }
 
-/** What the program inside says on its descriptor 3 when it ends by itself. */
+/** Written by the process inside to descriptor 3 when it ends by itself. */
 const GOODBYE = "goodbye";
 const GOODBYE_FD = 3;
 
@@ -51,32 +51,32 @@ function tellInside(stdin: Bun.FileSink, signal: string): void {
     stdin.write(`${signal}\n`);
     Promise.resolve(stdin.flush()).catch(() => {});
   } catch {
-    // It has ended.
+    // The process has ended.
   }
 }
 
-/** Removes what a killed program left, once the kernel has ended the processes inside. */
+/** Removes the socket of a killed process, once the kernel has ended the processes inside. */
 async function clearSocket(path: string): Promise<void> {
   for (let i = 0; i < 20; i++) {
     try {
       return makeRoom(path);
     } catch {
-      // Somebody listens yet, or another demo does; or it is not ours.
+      // A process still listens, perhaps another demo's, or the socket is not ours.
       await Bun.sleep(100);
     }
   }
 }
 
-/** What ends the demo, and its exit code then. */
+/** Signals that end the demo, and their exit codes. */
 export const STOPS = { SIGINT: EXIT_SIGINT, SIGTERM: EXIT_SIGTERM, SIGHUP: EXIT_SIGHUP } as const;
 export type Stop = keyof typeof STOPS;
 
-/** How long host and peer get to end in order when nobody is left to wait for them, ms: a bad link lets out what it holds. */
+/** How long host and peer may take to end in order after the outer process is gone, ms. A bad link may still hold packets. */
 const ORPHAN_MS = 10_000;
 
 /**
- * The program outside writes the signals that it gets into our standard input. That ends with it, however it ends. We are the first
- * process of a namespace of their own, so host and peer end with us, however we end.
+ * The process outside writes its signals to our standard input, which closes when that process ends. We are the first
+ * process of a PID namespace, so host and peer end with us.
  */
 export async function followOutside(stop: (code: number) => void): Promise<void> {
   const decoder = new TextDecoder();
@@ -89,12 +89,12 @@ export async function followOutside(stop: (code: number) => void): Promise<void>
   process.exit(EXIT_SIGHUP);
 }
 
-/** The demo inside ends by itself. */
+/** The process inside ends by itself. */
 export function sayGoodbye(): void {
   try {
     writeSync(GOODBYE_FD, GOODBYE);
   } catch {
-    // The program outside was killed, and cannot take the socket's folder away.
+    // The process outside was killed and cannot remove the socket's folder.
     releaseFolder(dirname(toldInside(DEMO_SOCKET) ?? ""));
   }
 }

@@ -5,24 +5,24 @@ import { checkRights } from "./privileges.ts";
 import { mannerOf } from "./session-options.ts";
 import type { Manner } from "./voice.ts";
 
-/** What the demo is told, checked. */
+/** The demo's checked options. */
 export interface DemoOptions {
-  /** Bytes each way. */
+  /** Bytes in each direction. */
   readonly size: number;
   readonly mtu: number;
   readonly offload: boolean;
   readonly memory: boolean;
   readonly impairment: Impairment | null;
-  /** The link flags as they were typed, for the program that gets them. */
+  /** The link flags as typed, to pass them to host or peer. */
   readonly linkArguments: readonly string[];
-  /** What becomes of root's rights, likewise. */
+  /** The flags about root's privileges, to pass on as well. */
   readonly rightsArguments: readonly string[];
   readonly write: string | undefined;
   readonly manner: Manner;
 }
 
 const SIZE = 8e6;
-/** A bad link is slow: enough to see what it does. */
+/** Bytes over a bad link: it is slow, and this is enough to see its effects. */
 const SIZE_IMPAIRED = 1e6;
 
 export function demoOptions(flags: Flags): DemoOptions {
@@ -50,7 +50,7 @@ export function demoOptions(flags: Flags): DemoOptions {
   };
 }
 
-/** Checked here, so that the mistake is told once, and before anything else. */
+/** Checked here, so that a mistake is reported once and before anything else. */
 function rightsArguments(flags: Flags): string[] {
   checkRights(flags);
   const user = flags.text("user");

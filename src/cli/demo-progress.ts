@@ -1,14 +1,14 @@
-/** How far the demo's transfer is: one line that is redrawn on a terminal, plain lines now and then elsewhere. */
+/** The progress of the demo's transfer: one redrawn line on a terminal, otherwise a line from time to time. */
 import { SECOND } from "#base/time";
 import { clockText, rateText } from "#observe/units";
 import type { Role } from "./endpoint.ts";
 import { dim, redraws, say, sayProgress } from "./terminal.ts";
 
-/** Without a terminal: the first line, and from then on half as much again each time, within these bounds, µs. */
+/** Without a terminal: the time of the first line; each interval is 1.5 times the one before, within these bounds, µs. */
 const FIRST = 5 * SECOND;
 const PAUSE_MAX = 60 * SECOND;
 
-/** What an actor received so far, as its interval events have it. */
+/** What host or peer has received so far, from its interval events. */
 export interface Received {
   readonly bytes: number;
   readonly bits_per_second: number | null;
@@ -22,17 +22,17 @@ export class DemoProgress {
   };
   #next = FIRST;
 
-  /** @param size octets each way. */
+  /** @param size octets in each direction */
   constructor(size: number) {
     this.#size = size;
   }
 
-  /** An interval event of one of them. @param time µs since the demo began. */
+  /** Handles an interval event. @param time µs since the demo began */
   tell(role: Role, received: Received, time: number): void {
     this.#received[role] = received;
     const line = `  ${this.#text("peer")}   ${this.#text("host")}`;
     if (redraws()) {
-      // It is cut to the terminal's width, which counts no colours.
+      // The line is cut to the terminal's width, which must not count colour codes.
       sayProgress(`${clockText(time)}${line}`);
     } else if (time >= this.#next) {
       this.#next = time + Math.min(Math.max(time / 2, FIRST), PAUSE_MAX);

@@ -1,11 +1,11 @@
-/** The demo's two actors and the story that their events make. */
+/** Merges the events of the demo's host and peer and prints them. */
 import { clockText } from "#observe/units";
 import { DemoProgress, type Received } from "./demo-progress.ts";
 import type { Role } from "./endpoint.ts";
 import { dim, say, sayData, sayProgress, speechFailure, yellow } from "./terminal.ts";
 import type { Manner } from "./voice.ts";
 
-/** An event as the actors' JSON lines have it. */
+/** An event in the JSON lines of host and peer. */
 export interface Told {
   readonly at: number;
   readonly event: string;
@@ -13,36 +13,36 @@ export interface Told {
   readonly [fact: string]: unknown;
 }
 
-/** How long an event waits for an earlier one of the other actor, ms. */
+/** How long an event waits for an earlier one of the other program, ms. */
 const SETTLE_MS = 60;
 
-/** Puts two streams of events in one order, and tells them as a story or hands them on as JSON. */
+/** Sorts two streams of events by time, and prints them as text or passes them on as JSON. */
 export class Stage {
   readonly #manner: Manner;
   readonly #began = Date.now() / 1000;
   #waiting: { readonly role: Role; readonly told: Told }[] = [];
   readonly #timer: NodeJS.Timeout;
   readonly summaries: Partial<Record<Role, Told>> = {};
-  /** How many bytes each of them received and found to be the ones that were sent. */
+  /** How many bytes each of them received and verified. */
   readonly verified: Partial<Record<Role, number>> = {};
-  /** What either of them warned of. */
+  /** Warnings of either program. */
   readonly warnings: string[] = [];
-  /** What each actor said when it failed. */
+  /** The error of each program. */
   readonly errors: Partial<Record<Role, string>> = {};
   readonly #listeners: ((role: Role, told: Told) => void)[] = [];
 
-  /** Called once when what is told cannot be written any more: nobody learns the result. */
+  /** Called once if the output cannot be written any more. */
   onUnheard: (() => void) | null = null;
   readonly #progress: DemoProgress;
 
-  /** @param size octets that each of them sends. */
+  /** @param size octets that each of them sends */
   constructor(manner: Manner, size: number) {
     this.#manner = manner;
     this.#progress = new DemoProgress(size);
     this.#timer = setInterval(() => this.#flush(Date.now() - SETTLE_MS), SETTLE_MS / 2);
   }
 
-  /** A line of one of them. */
+  /** Handles a line of one of them. */
   hear(role: Role, line: string): void {
     let told: Told;
     try {
@@ -58,7 +58,7 @@ export class Stage {
     for (const listener of this.#listeners) listener(role, told);
   }
 
-  /** Resolves when that one has said this. */
+  /** Resolves when that program has reported this event. */
   heard(role: Role, event: string): Promise<void> {
     return new Promise((resolve) => {
       this.#listeners.push((who, told) => {
@@ -91,7 +91,7 @@ export class Stage {
     const why = told.why === "" ? "" : `: ${told.why}`;
     const text = told.event === "warning" ? `${yellow("warning")} ${told.what}${why}` : told.text;
     if (text === undefined || told.event === "listen") return;
-    // Whoever wants to hear of errors alone hears of warnings, too.
+    // --quiet shows warnings, too.
     if (this.#manner === "quiet" && told.event !== "warning") return;
     const time = (told.at - this.#began) * 1e6;
     if (told.event === "interval") this.#progress.tell(role, told.received as Received, time);

@@ -1,4 +1,4 @@
-/** The end of the demo: whether every byte arrived, and what to type next. */
+/** The end of the demo: prints whether every byte arrived, and what to type next. */
 import { exactBytesText } from "#observe/units";
 import type { DemoOptions } from "./demo-plan.ts";
 import type { Stage, Told } from "./demo-stage.ts";
@@ -9,27 +9,27 @@ import { LAB } from "./lab.ts";
 import { forUser, programName } from "./program.ts";
 import { bold, green, say, sayData } from "./terminal.ts";
 
-/** One direction, judged. */
+/** The result of one direction. */
 interface Direction {
   readonly from: Role;
   readonly to: Role;
   readonly bytes: number;
-  /** Null where the data came in one piece. */
+  /** Null if the data came in one piece. */
   readonly bits_per_second: number | null;
   readonly retransmits: number;
-  /** Segments that the receiver had already: copies that nobody needed. */
+  /** Segments that the receiver had already: needless copies. */
   readonly duplicates: number;
-  /** The receiver compared every byte with what was sent. */
+  /** The receiver verified every byte. */
   readonly equal: boolean;
 }
 
-/** Tells whether every byte arrived; answers the exit code. @param codes those of the two programs. */
+/** Prints whether every byte arrived; returns the exit code. @param codes exit codes of the two programs */
 export function verdict(options: DemoOptions, stage: Stage, codes: Record<Role, number>): number {
   const { manner } = options;
   let well = true;
   for (const role of ["host", "peer"] as const) {
     const direction = judge(role, options, stage);
-    // All may have arrived although a program failed: its capture found the disk full.
+    // All data may have arrived although a program failed, for example because the disk was full for its capture.
     well &&= direction.equal && codes[role] === EXIT_OK;
     if (manner === "json") sayData(JSON.stringify({ schema: "tcpnet.demo/1", ...direction }));
     else if (manner === "plain" || !direction.equal) say(directionText(direction));
@@ -70,18 +70,18 @@ function directionText({ from, to, bytes, bits_per_second, retransmits, equal }:
   return equal ? green(line) : bold(line);
 }
 
-/** What made a sender resend although nothing impairs the link: the programs and the kernel between them share the processors. */
+/** Why a sender resent segments on a perfect link: the programs and the kernel share the processors. */
 export function whyResent({ retransmits, duplicates }: Pick<Direction, "retransmits" | "duplicates">): string {
   if (retransmits === 0) return "";
   return duplicates >= retransmits
-    ? "· nothing was lost: a program waited for a processor, and its answer was late"
-    : "· a program waited for a processor, and the kernel's queue to it was full";
+    ? "· nothing was lost: a program had to wait for a processor and answered late"
+    : "· a program had to wait for a processor, and the kernel's queue to it was full";
 }
 
 /** @param complete whether the capture has every packet. */
 function tellNext({ impairment, write }: DemoOptions, complete: boolean): void {
   const rows: [string, string][] = [
-    [`sudo ${programName} netup`, "for real: then, in two terminals"],
+    [`sudo ${programName} netup`, "the same on this machine: then, in two terminals"],
     [`sudo ${programName} host ${LAB.host.join(" ")}`, ""],
     [`sudo ${programName} peer ${LAB.peer.join(" ")}`, ""],
   ];

@@ -6,13 +6,13 @@ import type { Endpoint } from "./endpoint.ts";
 import { LAB } from "./lab.ts";
 import { programName } from "./program.ts";
 
-/** Something about this machine that will keep packets from the other stack, and what to type. */
+/** A reason on this machine why packets do not reach the other stack, and what to type. */
 export interface Obstacle {
   readonly what: string;
   readonly fix: string;
 }
 
-/** Looks for the usual reasons that nothing comes back; null where none is seen. Needs no privileges. */
+/** Looks for the usual reasons why nothing comes back; null if none is found. Needs no privileges. */
 export function obstacle({ role, tun, kernel, remote, toKernel, inMemory, isNewDevice }: Endpoint): Obstacle | null {
   if (remote === null || toKernel || inMemory === true || kernel.contains(remote)) return null;
   const devices = isNewDevice === true ? netupDevices() : [];
@@ -29,7 +29,7 @@ export function obstacle({ role, tun, kernel, remote, toKernel, inMemory, isNewD
   return null;
 }
 
-/** The same, and what is known only once nothing has come back. */
+/** The same, with reasons that are likely once nothing has come back. */
 export function obstacleAfterSilence(e: Endpoint): Obstacle {
   const found = obstacle(e);
   if (found !== null) return found;
@@ -41,14 +41,14 @@ export function obstacleAfterSilence(e: Endpoint): Obstacle {
   };
 }
 
-/** The devices that netup made, in the order that they were made in. */
+/** The devices that netup made, in the order of their creation. */
 export function netupDevices(): string[] {
   return readLinks(machine.run(["ip", "-d", "-j", "addr", "show"]).out)
     .filter(isOwn)
     .map((link) => link.name);
 }
 
-/** Where a router, commonly this kernel, said that it cannot pass packets on. */
+/** Reasons after an ICMP error of a router, usually this kernel. */
 export function noWay({ role }: Endpoint): Obstacle {
   const other = role === "host" ? "peer" : "host";
   return {
@@ -63,7 +63,7 @@ function forwards(tun: string, family: 4 | 6): boolean {
   return read(`${conf}/all/forwarding`) !== "0" || read(`${conf}/${tun}/force_forwarding`) === "1";
 }
 
-/** What cannot be read is not called off. */
+/** A setting that cannot be read does not count as off. */
 function read(path: string): string | null {
   try {
     return readFileSync(path, "utf8").trim();

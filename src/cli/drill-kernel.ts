@@ -1,4 +1,4 @@
-/** `tcpnet drill --kernel`: each script runs in a process and a network namespace of its own, so that nothing of it stays. */
+/** `tcpnet drill --kernel`: each script runs in its own process and network namespace, so that it leaves nothing behind. */
 
 import { CallThread } from "#ffi/call-thread";
 import { ownEnvironment } from "#ffi/environment";
@@ -15,20 +15,20 @@ import { programName, selfCommand } from "./program.ts";
 
 const LEAST_NICE = -20;
 
-/** Timers of a kernel tick, and processors are busy. */
+/** Tolerance for kernel timers, which have ticks, and for busy processors. */
 const TOLERANCE_USECS = 10_000;
 
 type Options = Omit<DrillOptions, "newTarget">;
 
-/** Whether this is the process that plays one script. */
+/** Whether this is the process that runs one script. */
 export function isInside(): boolean {
   return toldInside(DRILL_INSIDE) !== undefined;
 }
 
-/** Plays the script against the kernel of this namespace, and prints what came of it for `onKernel`. */
+/** Runs the script against the kernel of this namespace, and prints the result for `onKernel`. */
 export async function playInside(file: string, options: Options): Promise<number> {
   const source = await Bun.file(file).text();
-  // Real time is compared: others wait for it, where that may be asked for.
+  // Real time is compared, so ask for the highest priority if that is allowed.
   setNiceness(LEAST_NICE);
   const toleranceUsecs = TOLERANCE_USECS;
   let kernel: Kernel | undefined;
@@ -40,12 +40,12 @@ export async function playInside(file: string, options: Options): Promise<number
   return EXIT_OK;
 }
 
-/** `+0...0.3 read(…)`: its thread takes a moment to start, which is not the script's. */
+/** Extra time for `+0...0.3 read(…)`: its thread takes a moment to start. */
 function hasWaitingCall(source: string): boolean {
   return /\.\.\.\s*[\d.]/.test(source);
 }
 
-/** Against this machine's own TCP. Throws CliError where there can be no private network. */
+/** Runs scripts against this machine's own TCP. Throws CliError if there can be no private network. */
 export function onKernel(options: Options): Player {
   const way = isolation();
   if ("refused" in way)
@@ -80,7 +80,7 @@ function argumentsOf({ profile, defines, options, strict }: Options): string[] {
   ];
 }
 
-/** What the process said of itself when it could not play the script. */
+/** The error of a process that could not run its script. */
 function failure(file: string, stderr: string, code: number): CliError {
   try {
     const { what, why, fix, exitCode } = JSON.parse(stderr) as CliError;
@@ -90,7 +90,7 @@ function failure(file: string, stderr: string, code: number): CliError {
   }
 }
 
-/** JSON, and octets in it as base64. */
+/** JSON with octets as base64. */
 function encode(reported: Reported): string {
   const packets = reported.result.packets.map((packet) => ({ ...packet, bytes: packet.bytes.toBase64() }));
   return JSON.stringify({ ...reported, result: { ...reported.result, packets } });

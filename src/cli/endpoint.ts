@@ -7,21 +7,21 @@ import { usageError } from "./cli-error.ts";
 
 export type { Role };
 
-/** What the three words of `host` and `peer` come to. */
+/** The addresses that the three arguments of `host` and `peer` give. */
 export interface Endpoint {
   readonly role: Role;
   readonly tun: string;
-  /** The kernel's address on the device, and the prefix behind it. */
+  /** The kernel's address on the device, with its prefix. */
   readonly kernel: Prefix;
   /** The stack's own address. */
   readonly local: Address;
-  /** The other stack: dialled by peer, let in by host; null: host lets everybody in. */
+  /** The other stack: peer connects to it, host accepts only it; null: host accepts everybody. */
   readonly remote: Address | null;
   /** Whether the remote is the kernel itself. */
   readonly toKernel: boolean;
-  /** The other stack is in this very program: no kernel lies between. */
+  /** The other stack is in this program, without the kernel in between. */
   readonly inMemory?: boolean;
-  /** The device was not there: this program made it. */
+  /** This program made the device. */
   readonly isNewDevice?: boolean;
 }
 
@@ -30,13 +30,13 @@ export interface EndpointWords {
   readonly cidr: string;
   readonly remote: string;
   readonly local?: string | undefined;
-  /** Let everybody in. */
+  /** Accept everybody. */
   readonly any?: boolean;
   /** The remote may be the kernel's own address. */
   readonly kernel?: boolean;
 }
 
-/** Reads the words (the design's "words of the command line"). Throws CliError, with the very mistake. */
+/** Reads the three arguments. Throws CliError, which names the mistake. */
 export function endpoint(
   role: Role,
   words: EndpointWords,
@@ -77,7 +77,7 @@ export function endpoint(
   return { role, tun, kernel, local, remote, toKernel: owner !== undefined };
 }
 
-/** The device of this machine that has the address, or undefined. */
+/** The device of this machine with that address, or undefined. */
 export type KernelAddresses = (address: string) => string | undefined;
 
 export const machineAddresses: KernelAddresses = (address) =>
@@ -91,12 +91,12 @@ function kernelsOwn(role: Role, far: Address, owner: string, kernel: Prefix): Er
     `${far} is the kernel's own address on ${owner}, not the other stack's`,
     role === "peer"
       ? "the kernel itself would answer, or a program on this machine"
-      : "packets of the other stack have that stack's address, not the kernel's",
+      : "packets of the other stack come from that stack's address, not the kernel's",
     `give the address of the ${other}'s stack, such as ${guess}; or add --kernel to talk to a program on this machine`,
   );
 }
 
-/** What the kernel takes for the name of a device (`dev_valid_name`; "%" would be a pattern), less what would garble a terminal. */
+/** A device name that the kernel accepts (`dev_valid_name`; "%" would be a pattern), without control characters. */
 export function readTun(text: string): string {
   const bytes = Buffer.byteLength(text);
   if (bytes > 0 && bytes < 16 && !/[/:%\s\p{Cc}]/u.test(text) && text !== "." && text !== "..") return text;
@@ -104,7 +104,7 @@ export function readTun(text: string): string {
   throw usageError(`"${text}" is not a valid device name`, why, "for example tun0");
 }
 
-/** @param name the argument's, as the usage line has it. @throws CliError where it cannot be the kernel's end of a device. */
+/** @param name of the argument in the usage line. @throws CliError if the prefix cannot be the kernel's end of a device */
 export function readPrefix(text: string, name = "cidr"): Prefix {
   const prefix = parsePrefix(text);
   if (!(prefix instanceof Prefix))
@@ -160,7 +160,7 @@ function readLocal(text: string, kernel: Prefix, role: Role): Address {
   return local;
 }
 
-/** The stack's own address where nobody says another. */
+/** The stack's default address. */
 export function defaultLocal(kernel: Prefix, role: Role): Address {
   return kernel.neighbour(STACK_OFFSET[role]);
 }

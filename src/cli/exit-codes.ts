@@ -1,4 +1,4 @@
-/** The program's exit codes: a script can tell from the number alone what happened. */
+/** The program's exit codes, so that scripts can distinguish results. */
 
 export const EXIT_OK = 0;
 export const EXIT_FAILURE = 1;
@@ -12,7 +12,7 @@ export const EXIT_UNREACHABLE = 13;
 export const EXIT_TRANSFER_TIMEOUT = 14;
 export const EXIT_SIGHUP = 129;
 export const EXIT_SIGINT = 130;
-/** As a shell counts a program that SIGPIPE ended. */
+/** The same as a shell's code for a program ended by SIGPIPE. */
 export const EXIT_SIGPIPE = 141;
 export const EXIT_SIGTERM = 143;
 

@@ -9,19 +9,19 @@ import { tellIncomplete } from "./open-capture.ts";
 import type { SessionOptions } from "./session-options.ts";
 import type { Voice } from "./voice.ts";
 
-/** What the narrator tells anyway: segments and states. */
+/** Events that the narrator prints anyway: segments and states. */
 const TOLD = new Set(["state", "tx", "rx"]);
 
-/** What is made of the stack's events besides the story: a file of all of them, and every decision in words. */
+/** Handles --events, a file of all events, and --explain, which prints every decision. */
 export class Explanation {
   readonly #voice: Voice;
   readonly #path: string | undefined;
   readonly file: EventFile | null;
   readonly #words: Words | null;
-  /** What the trace's clock is ahead of the voice's. */
+  /** By how much the trace's clock is ahead of the voice's. */
   readonly #ahead: number;
 
-  /** @param file for the events, unless they go to standard output. @param now the trace's clock at this moment */
+  /** @param file for the events, unless they go to standard output. @param now the trace's time */
   constructor({ events, explain, endpoint }: SessionOptions, file: RecordFile | null, voice: Voice, now: number) {
     this.#voice = voice;
     this.#path = events;
@@ -38,7 +38,7 @@ export class Explanation {
     return this.file !== null || this.#words !== null;
   }
 
-  /** Everything recorded since the last time. */
+  /** Handles the records since the last call. */
   read(trace: Trace): void {
     this.file?.read(trace);
     if (this.#words === null) return;
@@ -50,7 +50,7 @@ export class Explanation {
     }
   }
 
-  /** Completes the file, and says what is in it. False where it is not whole because it could not be written. */
+  /** Closes the file and prints its summary. False if it is incomplete because of a write error. */
   async end(): Promise<boolean> {
     const file = this.file;
     if (file === null) return true;

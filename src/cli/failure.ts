@@ -12,7 +12,7 @@ import {
 } from "./exit-codes.ts";
 import { programName } from "./program.ts";
 
-/** Why a connection could not be opened, in words, with what a look at this machine adds. */
+/** Why a connection could not be opened, with likely reasons found on this machine. */
 export function openFailure(error: ConnectionError, heard: ConnectionError | null, e: Endpoint): CliError {
   const what = error.message;
   const other = e.role === "host" ? "peer" : "host";
@@ -23,7 +23,7 @@ export function openFailure(error: ConnectionError, heard: ConnectionError | nul
       : `check port and address on both sides (${other} --any lets anybody connect)`;
     return new CliError(EXIT_REFUSED, what, why, fix);
   }
-  // What was heard from a router is worth more than silence.
+  // A router's ICMP error is a better reason than silence.
   const unreachable = [error, heard].find((each) => each !== null && UNREACHABLE.has(each.code));
   if (unreachable) {
     const found = obstacle(e) ?? noWay(e);
@@ -37,7 +37,7 @@ export function openFailure(error: ConnectionError, heard: ConnectionError | nul
 
 const UNREACHABLE = new Set<string>(["EHOSTUNREACH", "ENETUNREACH", "ENOPROTOOPT"]);
 
-/** Why an open connection ended before its time. */
+/** Why an open connection ended early. */
 export function transferFailure(error: ConnectionError, e: Endpoint): CliError {
   const other = e.role === "host" ? "peer" : "host";
   switch (error.code) {

@@ -1,4 +1,4 @@
-/** The numbers of a connection, in words for people and as facts for programs: one source for every line that shows them. */
+/** The numbers of a connection, as text for people and as facts for programs. */
 
 import { bytesText, counted, rateText, timeText } from "#observe/units";
 import type { SocketInfo } from "#socket/types";
@@ -6,10 +6,10 @@ import type { TcpInfo } from "#tcp/machine/info";
 import type { Amount } from "./pump.ts";
 import type { Facts } from "./voice.ts";
 
-/** From so many bytes on, bytes per time mean something. */
+/** The least number of bytes for a meaningful rate. */
 const RATED = 100_000;
 
-/** What the handshake agreed on. */
+/** The results of the handshake. */
 export function agreedText({ mss, sack, timestamps, wscale, rtt, synData }: SocketInfo): string {
   const scale = wscale === null ? "no window scale" : `window scale ${wscale.send}/${wscale.receive}`;
   const words = [`mss ${mss}`, sack ? "sack" : "no sack", timestamps ? "timestamps" : "no timestamps", scale];
@@ -18,11 +18,11 @@ export function agreedText({ mss, sack, timestamps, wscale, rtt, synData }: Sock
   return words.join(", ");
 }
 
-/** One line, as `dd` gives on SIGUSR1: short enough for the smallest terminal. */
+/** One line, as `dd` prints on SIGUSR1, within 80 columns. */
 export function figuresText(info: TcpInfo, sent: Amount, received: Amount): string {
   const { state, rtt, cwnd, retransTotal } = info;
   return [
-    // The state that everybody expects is no news.
+    // ESTABLISHED is the expected state and is not shown.
     ...(state === "ESTABLISHED" ? [] : [state]),
     `out ${bytesText(sent.bytes)}`,
     `in ${bytesText(received.bytes)}`,
@@ -32,12 +32,12 @@ export function figuresText(info: TcpInfo, sent: Amount, received: Amount): stri
   ].join("   ");
 }
 
-/** 0 is none: nothing was answered yet. */
+/** 0: no sample yet. */
 export function rttText(rtt: number): string {
   return rtt > 0 ? `rtt ${timeText(rtt)}` : "no rtt yet";
 }
 
-/** The end of a connection. */
+/** The summary at the end of a connection. */
 export function summaryLines(info: TcpInfo, sent: Amount, received: Amount): string[] {
   const { rtt, minRtt, congestionControl } = info;
   const trip = rtt > 0 ? `${timeText(rtt)} (smallest ${timeText(minRtt)})` : "not measured";
@@ -52,7 +52,7 @@ export function summaryLines(info: TcpInfo, sent: Amount, received: Amount): str
 function resentText({ retransTotal, bytesRetrans, dataSegsOut, timeouts }: TcpInfo): string {
   if (retransTotal === 0) return "nothing";
   const late = timeouts === 0 ? "" : `, ${counted(timeouts, "timeout")}`;
-  // A SYN or a FIN is no segment of data: a share of those says nothing of it.
+  // With retransmitted SYNs or FINs, which are not data segments, a percentage would be misleading.
   if (bytesRetrans === 0 || retransTotal > dataSegsOut) return `${counted(retransTotal, "segment")}${late}`;
   const share = ((100 * retransTotal) / dataSegsOut).toFixed(2);
   return `${retransTotal} of ${counted(dataSegsOut, "segment")} (${share} %)${late}`;
@@ -64,17 +64,17 @@ function flowText(flow: Amount): string {
   return `${bytesText(flow.bytes).padEnd(9)} in ${timeText(flow.took)}   ${rate}`;
 }
 
-/** The rate of a transfer, or "" where it says nothing: what was typed by hand, or came in one piece, has none. */
+/** The rate of a transfer; "" if it is meaningless: for typed text, or data in one piece. */
 export function rateOf(bytes: number, bitsPerSecond: number | null): string {
   return bytes < RATED || bitsPerSecond === null ? "" : rateText(bitsPerSecond);
 }
 
-/** Bits per second, or null where no time passed between the first byte and the last. */
+/** Bits per second; null if no time passed between the first byte and the last. */
 function rateFact({ bytes, took }: Amount): number | null {
   return took > 0 ? Math.round((bytes * 8e6) / took) : null;
 }
 
-/** The same for programs: bytes, seconds, bits per second as iperf3 names them; the rest in tcp_info's words. */
+/** The same for programs: bytes, seconds, bits per second with iperf3's names; the rest with those of tcp_info. */
 export function summaryFacts(info: TcpInfo, sent: Amount, received: Amount): Facts {
   return { sent: flowFacts(sent), received: flowFacts(received), info };
 }

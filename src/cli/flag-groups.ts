@@ -45,7 +45,7 @@ export const LINK_CLAUSES: readonly Flag[] = group(
   ["--reorder <percent>", "let packets skip the delay: 1%"],
   ["--corrupt <percent>", "flip a bit in packets: 0.1%"],
   ["--rate <rate>", "limit the bandwidth: 10mbit"],
-  ["--queue <room>", "room in front of the rate: 100 packets, or 64kB (default 1000)"],
+  ["--queue <room>", "length of the queue that the rate fills: 100 packets, or 64kB (default 1000)"],
   [
     "--link <words>",
     'all of these in one text, and more: "delay 20ms loss 1%" (see tcpnet link --help); clear: a perfect link that can be changed later',
@@ -58,7 +58,7 @@ export const LINK: FlagGroup = {
   flags: LINK_CLAUSES,
 };
 
-/** What a conversation adds: its link can be changed while it runs, if it began with one. */
+/** For host and peer: their link can be changed while they run, if they were started with one. */
 export const LIVE_LINK: FlagGroup = {
   title: LINK.title,
   flags: [
@@ -72,7 +72,7 @@ export const LIVE_LINK: FlagGroup = {
 
 export const CAPTURE = group("Capture", ["-w, --write <file>", "write every packet as pcapng; -: to standard output"]);
 
-/** For whoever wants to know why. */
+/** Flags that explain what the stack does. */
 export const EXPLAIN = group(
   "Explain",
   ["--explain", "show every decision and its reason: losses, timers, windows"],
@@ -87,10 +87,10 @@ export const ADDRESSES = [
   ["--force", "use a TUN device that netup did not create"],
 ] as const;
 
-/** Commands that read packets do not stay root. */
+/** Flags of commands that read packets: these do not stay root. */
 export const RIGHTS = group(
-  "Rights (of a program that root starts)",
-  ["--user <name>", "go on as this user once everything is open (who called sudo, else nobody)"],
+  "Privileges (if root starts the program)",
+  ["--user <name>", "go on as this user once everything is open (default: the caller of sudo, else nobody)"],
   ["--keep-root", "stay root, and open files as root"],
 );
 
@@ -100,5 +100,5 @@ export const VIEW = group(
   ["--json", "write all messages as JSON, one object per line"],
 );
 
-/** What every conversation has. */
+/** Flags of host and peer. */
 export const CONVERSATION: readonly FlagGroup[] = [LIVE_LINK, CAPTURE, EXPLAIN, RIGHTS, VIEW];

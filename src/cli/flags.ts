@@ -2,7 +2,7 @@ import { type Read, readSize, readTime } from "#device/link-units";
 import { unshield } from "./argv.ts";
 import { usageError } from "./cli-error.ts";
 
-/** A command's flags as they were typed, read with a type each. What is wrong is told with the flag's name. */
+/** Reads a command's flags with their types. Error messages name the flag. */
 export class Flags {
   readonly #values: Readonly<Record<string, unknown>>;
 
@@ -11,13 +11,13 @@ export class Flags {
     this.#values = values;
   }
 
-  /** The text, or undefined where the flag was not given. */
+  /** The text, or undefined if the flag was not given. */
   text(name: string): string | undefined {
     const value = this.#values[camel(name)];
     return typeof value === "string" ? unshield(value) : undefined;
   }
 
-  /** The texts of a flag that may be said several times, in their order. */
+  /** The texts of a flag that may be given several times, in order. */
   texts(name: string): string[] {
     const value = this.#values[camel(name)];
     const all: unknown[] = Array.isArray(value) ? value : [value];
@@ -31,17 +31,17 @@ export class Flags {
     return value === true || value === "true";
   }
 
-  /** A whole number between both bounds, written with digits alone. */
+  /** A whole number within both bounds, digits only. */
   whole(name: string, least: number, most: number): number | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
     const value = /^(0|[1-9]\d{0,14})$/.test(text) ? Number(text) : Number.NaN;
     if (value >= least && value <= most) return value;
     const what = Number.isNaN(value) ? "is not a number" : "is out of range";
-    throw usageError(`--${name} ${text} ${what}`, "", `say a whole number from ${least} to ${most}`);
+    throw usageError(`--${name} ${text} ${what}`, "", `use a whole number from ${least} to ${most}`);
   }
 
-  /** Microseconds from "20ms", "1.5s", "2min". A number needs its unit. At most 500 h: what timers can wait for. */
+  /** Microseconds from "20ms", "1.5s", "2min". The unit is required. At most 500 h, the limit of timers. */
   time(name: string): number | undefined {
     return this.#read(name, readTime);
   }

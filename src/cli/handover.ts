@@ -1,10 +1,10 @@
-/** What this program hands on to itself when it executes itself again: open descriptors by name, and words. */
+/** Passes open descriptors and texts, by name, to the program when it executes itself again. */
 import { closeOnExec } from "#ffi/exec";
 
-/** Set for the second life of the program. Whoever else sets it can only name descriptors that he opened himself. */
+/** Set for the second life of the program. If anybody else sets it, it can only name descriptors that they opened themselves. */
 export const HANDOVER = "TCPNET_HANDOVER";
 
-/** The word that names the user whom the program runs as since it gave root up. */
+/** The name of the text with the user that the program runs as after giving up root. */
 export const RUNS_AS = "user";
 
 interface Table {
@@ -17,7 +17,7 @@ const NOTHING: Table = { words: {}, descriptors: [] };
 export class Handover {
   /** Whether this is the second life. */
   readonly isReceived: boolean;
-  /** Whether there will be a second life: only then is anything kept for it. */
+  /** Whether there will be a second life. Only then is anything kept. */
   isPending = false;
   readonly #received: [string, number][];
   readonly #words: Record<string, string>;
@@ -32,13 +32,13 @@ export class Handover {
     for (const [, fd] of descriptors) closeOnExec(fd, true);
   }
 
-  /** The descriptor that the first life kept under that name; undefined if there is none (any more). */
+  /** Takes the descriptor that the first life kept under that name; undefined if there is none left. */
   take(name: string): number | undefined {
     const i = this.#received.findIndex(([each]) => each === name);
     return i < 0 ? undefined : this.#received.splice(i, 1)[0]![1];
   }
 
-  /** Keeps a descriptor for the second life. Several may have one name: they are taken in the order in which they were kept. */
+  /** Keeps a descriptor for the second life. Several with the same name are taken in the order in which they were kept. */
   keep(name: string, fd: number): void {
     if (this.isPending) this.#kept.push([name, fd]);
   }
@@ -51,14 +51,14 @@ export class Handover {
     this.#words[name] = word;
   }
 
-  /** The table for the environment of the second life; the descriptors stay open from now on. */
+  /** The table for the environment of the second life. Makes the descriptors inheritable. */
   handOver(): string {
     for (const [, fd] of this.#kept) closeOnExec(fd, false);
     return JSON.stringify({ words: this.#words, descriptors: this.#kept } satisfies Table);
   }
 }
 
-/** Null for what is no table of ours. */
+/** Parses the table; null if it is invalid. */
 function read(text: string): Table | null {
   try {
     const { words, descriptors } = JSON.parse(text) as Table;
@@ -71,5 +71,5 @@ function read(text: string): Table | null {
 }
 
 export const handover: Handover = new Handover(process.env[HANDOVER]);
-// It is for this program, not for those that it starts.
+// The table is for this program only, not for those that it starts.
 delete process.env[HANDOVER];

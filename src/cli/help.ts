@@ -5,20 +5,20 @@ import { GLOBAL_FLAGS } from "./flag-groups.ts";
 import { columnsOf } from "./terminal.ts";
 import { wrapped } from "./wrapped.ts";
 
-/** Where the help is no wider, nobody scrolls sideways. */
+/** The widest help, so that it fits a common terminal. */
 const COLUMNS = 80;
 
-/** Left columns that are longer have a line of their own; in a narrow terminal most of them have. */
+/** Longer left columns get their own line; in a narrow terminal, most of them. */
 const LEFT_MAX = 30;
 const LEFT_MAX_NARROW = 10;
 const NARROW = 60;
 
-/** How wide a help is where it is written. */
+/** The width of the help on the current output. */
 export function helpColumns(fd: number): number {
   return Math.min(COLUMNS, columnsOf(fd));
 }
 
-/** A few lines for whoever typed nothing. */
+/** A short help for `tcpnet` without arguments. */
 export function summaryText(version: string, columns = COLUMNS): string {
   return [
     ...wrapped(`tcpnet ${version}: a TCP/IP stack in user space that you can watch`, columns),
@@ -30,7 +30,7 @@ export function summaryText(version: string, columns = COLUMNS): string {
     "",
     ...rows(
       [
-        ["tcpnet demo", "begin here: no setup, and this machine is not touched"],
+        ["tcpnet demo", "begin here: needs no setup and changes nothing on this machine"],
         ["tcpnet COMMAND --help", "examples, options, exit codes"],
       ],
       columns,
@@ -58,7 +58,7 @@ export function globalHelp(version: string, columns = COLUMNS): string {
   ].join("\n");
 }
 
-/** `tcpnet COMMAND --help`: examples first. @param columns of the terminal; only what is to be copied may be wider. */
+/** `tcpnet COMMAND --help`: examples first. @param columns of the terminal; only commands to copy may be wider */
 export function commandHelp(command: CommandSpec, columns = COLUMNS): string {
   const { name, args, summary, examples, about, groups, sections = [] } = command;
   const flags = [...groups.flatMap((each) => each.flags), ...GLOBAL_FLAGS];
@@ -92,7 +92,7 @@ export function commandHelp(command: CommandSpec, columns = COLUMNS): string {
   ].join("\n");
 }
 
-/** How the values of these flags are read. */
+/** The units of these flags' values. */
 function units(flags: readonly Flag[], columns: number): string[] {
   const kinds: [string, string][] = [
     ["<size>", "1500, 64k (64,000), 64Ki (65,536); the same with M, G and T"],
@@ -106,7 +106,7 @@ function exitCodes(columns: number, codes: CommandSpec["exits"] = EXIT_CODES): s
   return ["Exit codes:", ...rows(codes, columns), ""];
 }
 
-/** Two columns. What is too long for the left one stands above its text; what is too long for the right one goes on below. */
+/** Two columns. A long left text gets its own line above its right text; long right texts are wrapped. */
 function rows(pairs: readonly (readonly [string, string])[], columns: number, width = 0): string[] {
   const most = columns < NARROW ? LEFT_MAX_NARROW : LEFT_MAX;
   const short = pairs.map(([left]) => left.length).filter((length) => length <= most);

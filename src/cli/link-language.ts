@@ -29,7 +29,7 @@ export const LINK_LANGUAGE: readonly HelpSection[] = [
   {
     title: "Rate and queue",
     rows: [
-      ["rate RATE", "bits per second; what comes faster waits in the queue"],
+      ["rate RATE", "bits per second; faster traffic waits in the queue"],
       ["trace FILE", "instead of a rate: a Mahimahi trace; each line is a time in ms when 1504 bytes may pass"],
       [
         "queue N|SIZE",

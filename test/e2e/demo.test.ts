@@ -140,8 +140,8 @@ labTest("--verify on both sides checks every byte each way; another size on one 
   const peer = lab.tcpnet(...PEER, "--verify", "3M");
   const [h, p] = await Promise.all([host.ended, peer.ended]);
   expect([h.code, p.code]).toEqual([0, 0]);
-  expect(h.stderr).toContain("· what the peer sent arrived complete and unchanged");
-  expect(p.stderr).toContain("· what the host sent arrived complete and unchanged");
+  expect(h.stderr).toContain("· the data of the peer arrived complete and unchanged");
+  expect(p.stderr).toContain("· the data of the host arrived complete and unchanged");
   const other = lab.tcpnet(...HOST, "--verify", "3M");
   await other.says(/waiting/);
   const less = lab.tcpnet(...PEER, "--verify", "2M");

@@ -34,6 +34,11 @@ export const RX_GONE = -1;
 export interface Wakeable {
   arm(notify: () => void): void;
   disarm(): void;
+  /**
+   * Blocks the thread until a packet may have arrived, for at most so many µs; returns whether one may have. The bell need not be armed.
+   * Absent: nobody can wait for this device.
+   */
+  wait?(usecs: number): boolean;
 }
 
 /**

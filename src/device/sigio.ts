@@ -1,4 +1,5 @@
 import { ownSignals, setAsync } from "#ffi/async";
+import { Readiness } from "#ffi/readiness";
 import type { Wakeable } from "./device.ts";
 
 /**
@@ -19,10 +20,22 @@ export class SigioBell implements Wakeable {
   readonly #target: string;
   /** The descriptor's original status flags; -1 until the first `arm`. */
   #flags = -1;
+  readonly #readiness: Readiness;
 
   constructor(fd: number, target: string) {
     this.#fd = fd;
     this.#target = target;
+    this.#readiness = new Readiness(fd);
+  }
+
+  wait(usecs: number): boolean {
+    return this.#readiness.wait(usecs);
+  }
+
+  /** The descriptor is closed. */
+  close(): void {
+    this.disarm();
+    this.#readiness.close();
   }
 
   arm(notify: () => void): void {

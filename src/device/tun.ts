@@ -17,7 +17,6 @@ import { NEVER } from "#base/time";
 import { EAGAIN, EBADF, EBADFD, EFAULT, EINTR, EIO, ENOBUFS, ENODEV, ENOMEM } from "#ffi/errno";
 import * as netif from "#ffi/interface";
 import * as libc from "#ffi/libc";
-import { POLLIN, wait } from "#ffi/sockets";
 import { check } from "#ffi/system-error";
 import * as tunctl from "#ffi/tun";
 import * as virtio from "#ffi/virtio";
@@ -32,7 +31,6 @@ import {
   TX_GONE,
   TX_OK,
   TX_REFUSED,
-  type Wakeable,
 } from "./device.ts";
 import { SigioBell } from "./sigio.ts";
 import {
@@ -137,7 +135,7 @@ export class TunDevice implements Device {
   readonly offload: Offload;
   /** The device was made by `openTun` and disappears when it is closed. */
   readonly temporary: boolean;
-  readonly wakeable: Wakeable;
+  readonly wakeable: SigioBell;
   readonly counters = new Counters();
   #fd: number;
   /** Bytes of virtio-net header before every packet: 0 or VNET_HEADER. */
@@ -209,14 +207,13 @@ export class TunDevice implements Device {
 
   /** Blocks until a packet can be received, for at most so many microseconds; returns whether one can. For use without an event loop. */
   wait(usecs: number): boolean {
-    const ready = wait([{ fd: this.#fd, events: POLLIN }], usecs);
-    return typeof ready !== "number" && ready[0] !== 0;
+    return this.#fd >= 0 && this.wakeable.wait(usecs);
   }
 
   close(): void {
     const slab = this.#slab;
     if (this.#fd < 0) return;
-    this.wakeable.disarm();
+    this.wakeable.close();
     libc.close(this.#fd);
     this.#fd = -1;
     this.#slab = undefined;

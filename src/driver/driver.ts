@@ -14,6 +14,15 @@ export const FULL_POLLS_MAX = 16;
 /** µs without a packet until the driver stops polling and waits for the bell: a few round trips of a fast link. */
 export const IDLE_AFTER = 200;
 
+/**
+ * µs for which a turn goes on while there is something to do or to wait for: a turn of Bun's loop costs as much as a packet. The
+ * program's own timers and descriptors wait at most this long.
+ */
+const TURN_MAX = 100;
+
+/** Microtasks that run before the driver waits in the device: whoever was told something by a promise has answered by then. */
+const HOPS = 8;
+
 /** JavaScript timers count in ms: for shorter waits the driver polls. */
 const TIMER_GRAIN = MILLISECOND;
 
@@ -35,6 +44,9 @@ export interface DriverOptions {
   /** Monotonic time in integer µs. */
   readonly clock?: () => number;
 }
+
+/** Busy drivers of this program. Where there are several, none may block the thread: another may have something to do. */
+let busy = 0;
 
 const STOPPED = 0;
 /** Turns are scheduled by setImmediate, so that the program's timers, promises and I/O run in between. */
@@ -74,7 +86,17 @@ export class Driver {
   #immediate: NodeJS.Immediate | undefined;
   #timer: NodeJS.Timeout | undefined;
   #referenced = true;
+  /** When this turn ends at the latest, and how many more microtasks run before it goes on. */
+  #until = 0;
+  #hops = 0;
+  /** The last poll moved a packet; notified the layer above. */
+  #moved = false;
+  #told = false;
   readonly #turn = () => this.#run();
+  readonly #hop = () => {
+    if (--this.#hops > 0) queueMicrotask(this.#hop);
+    else this.#work();
+  };
   readonly #rouse = () => {
     if (this.#state === IDLE) this.#leaveIdle();
   };
@@ -91,7 +113,7 @@ export class Driver {
   /** Begins to drive. A started driver keeps the process alive, as a listening socket does, until `stop` or `unref`. */
   start(): void {
     if (this.#state !== STOPPED) return;
-    this.#state = BUSY;
+    this.#become(BUSY);
     this.#active = this.now();
     this.#schedule();
   }
@@ -99,7 +121,7 @@ export class Driver {
   /** Ends driving; the device stays open. Nothing is called afterwards. */
   stop(): void {
     if (this.#state === IDLE) this.#device.wakeable?.disarm();
-    this.#state = STOPPED;
+    this.#become(STOPPED);
     clearTimeout(this.#timer);
     clearImmediate(this.#immediate);
   }
@@ -122,11 +144,38 @@ export class Driver {
     this.#timer?.unref();
   }
 
+  #become(state: number): void {
+    if (state === BUSY && this.#state !== BUSY) busy++;
+    if (state !== BUSY && this.#state === BUSY) busy--;
+    this.#state = state;
+  }
+
   /** One turn; then schedules the next one or sleeps. */
   #run(): void {
     if (this.#state !== BUSY) return;
-    this.#woken = false;
-    this.#poll();
+    this.#until = this.now() + TURN_MAX;
+    this.#work();
+  }
+
+  /** Polls, waits in the device for the next packet where nothing else is to be done, and polls again, until the turn is over. */
+  #work(): void {
+    const { wakeable } = this.#device;
+    while (this.#state === BUSY) {
+      this.#woken = false;
+      this.#told = false;
+      this.#poll();
+      if (this.#state !== BUSY) return;
+      const now = this.now();
+      if (now >= this.#until || this.#fullPolls > 0 || wakeable?.wait === undefined || busy > 1) break;
+      if (this.#told) {
+        this.#hops = HOPS;
+        queueMicrotask(this.#hop);
+        return;
+      }
+      if (this.#moved || this.#woken) continue;
+      const wait = Math.min(this.#until, this.#active + IDLE_AFTER, this.#due()) - now;
+      if (wait < 1 || this.#stash.full || !wakeable.wait(wait)) break;
+    }
     if (this.#state !== BUSY) return;
     if (this.#woken || this.now() - this.#active < IDLE_AFTER || this.#dueIn() < TIMER_GRAIN) this.#schedule();
     else this.#enterIdle();
@@ -148,7 +197,11 @@ export class Driver {
     this.statistics.packetsOut += sent;
     const moved = received + sent > 0;
     if (moved) this.#active = this.now();
-    if (this.#engine.hasEvents()) this.onEvents?.();
+    this.#moved = moved;
+    if (this.#engine.hasEvents()) {
+      this.#told = true;
+      this.onEvents?.();
+    }
     if (this.#gone) this.#vanish();
     return moved;
   }
@@ -200,7 +253,7 @@ export class Driver {
   }
 
   #enterIdle(): void {
-    this.#state = IDLE;
+    this.#become(IDLE);
     this.#device.wakeable?.arm(this.#rouse);
     // Packets that came before the bell was armed did not ring it.
     if (this.#poll() || this.#woken) {
@@ -222,13 +275,17 @@ export class Driver {
     this.statistics.wakes++;
     this.#device.wakeable?.disarm();
     clearTimeout(this.#timer);
-    this.#state = BUSY;
+    this.#become(BUSY);
     this.#schedule();
   }
 
   /** µs until the engine or the device has something to do by itself. */
   #dueIn(): number {
-    return Math.min(this.#engine.nextDeadline(), this.#device.nextDeadline()) - this.now();
+    return this.#due() - this.now();
+  }
+
+  #due(): number {
+    return Math.min(this.#engine.nextDeadline(), this.#device.nextDeadline());
   }
 
   #vanish(): void {

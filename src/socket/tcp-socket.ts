@@ -15,7 +15,7 @@ import type { Shown } from "./shown.ts";
 import { readableOf, type Sink, type Source, writableOf } from "./streams.ts";
 import type { Endpoint, SocketHandlers, SocketInfo } from "./types.ts";
 import { Waiting } from "./waiting.ts";
-import { type Course, doubt, endError } from "./words.ts";
+import { type ConnectionHistory, doubt, endError } from "./words.ts";
 
 /**
  * One connection on top of its TCB. Once per turn the engine reports event bits, and the waiting promises look at the TCB's
@@ -288,7 +288,7 @@ export class TcpSocket implements Shown, Source, Sink {
   }
 
   #doubt(): void {
-    const error = doubt(this.#tcb, this.#course(), this.#floor.host.now());
+    const error = doubt(this.#tcb, this.#history(), this.#floor.host.now());
     this.#ask.softError = error;
     // An exception in a callback must not end the engine's turn.
     queueMicrotask(() => this.onSoftError?.(error));
@@ -307,7 +307,7 @@ export class TcpSocket implements Shown, Source, Sink {
     if (tcb.error !== OK) {
       const reason = this.#abortReason;
       this.failure =
-        reason instanceof ConnectionError ? reason : endError(tcb, this.#course(), this.#floor.host.now(), reason);
+        reason instanceof ConnectionError ? reason : endError(tcb, this.#history(), this.#floor.host.now(), reason);
     }
     const waiting = this.#waiting;
     if (waiting === null) return;
@@ -329,7 +329,7 @@ export class TcpSocket implements Shown, Source, Sink {
     return (this.#waiting ??= new Waiting());
   }
 
-  #course(): Course {
+  #history(): ConnectionHistory {
     return { remote: this.remoteAddress, begun: this.#begun, opened: this.isOpen, closing: this.#closing };
   }
 

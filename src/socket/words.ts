@@ -6,7 +6,7 @@ import type { Tcb } from "#tcp/words/tcb";
 import { ConnectionError } from "./connection-error.ts";
 
 /** Facts about a connection that the messages depend on. */
-export interface Course {
+export interface ConnectionHistory {
   /** The peer as text. */
   readonly remote: string;
   /** When the OPEN was called, µs. */
@@ -17,23 +17,23 @@ export interface Course {
 }
 
 /** Why a connection with `tcb.error` ended. */
-export function endError(tcb: Tcb, course: Course, now: number, cause?: unknown): ConnectionError {
-  return new ConnectionError(E.errorName(tcb.error), words(tcb, tcb.error, course, now), cause);
+export function endError(tcb: Tcb, history: ConnectionHistory, now: number, cause?: unknown): ConnectionError {
+  return new ConnectionError(E.errorName(tcb.error), words(tcb, tcb.error, history, now), cause);
 }
 
 /** An error that did not end the connection, for the user. */
-export function doubt(tcb: Tcb, course: Course, now: number): ConnectionError {
+export function doubt(tcb: Tcb, history: ConnectionHistory, now: number): ConnectionError {
   if (tcb.softError !== 0) {
-    return new ConnectionError(E.errorName(tcb.softError), words(tcb, tcb.softError, course, now));
+    return new ConnectionError(E.errorName(tcb.softError), words(tcb, tcb.softError, history, now));
   }
-  const { remote, opened } = course;
+  const { remote, opened } = history;
   const times = `${tcb.retries} retransmissions`;
   const what = opened ? "has acknowledged nothing for" : "has not answered for";
-  return new ConnectionError("ETIMEDOUT", `${remote} ${what} ${silence(tcb, course, now)}, ${times}, still retrying`);
+  return new ConnectionError("ETIMEDOUT", `${remote} ${what} ${silence(tcb, history, now)}, ${times}, still retrying`);
 }
 
-function words(tcb: Tcb, error: number, course: Course, now: number): string {
-  const { remote, opened, closing } = course;
+function words(tcb: Tcb, error: number, history: ConnectionHistory, now: number): string {
+  const { remote, opened, closing } = history;
   switch (error) {
     case E.ECONNREFUSED:
       return `${remote} refused the connection: no program listens there, or this address may not connect`;
@@ -44,8 +44,8 @@ function words(tcb: Tcb, error: number, course: Course, now: number): string {
     case E.ETIMEDOUT:
       if (tcb.endedBy === GAVE_UP_WINDOW) return `gave up: ${remote} answers, but keeps its window closed`;
       return opened
-        ? `gave up: ${remote} has not answered for ${silence(tcb, course, now)}`
-        : `${remote} did not answer within ${silence(tcb, course, now)} (${tcb.segmentsOut} SYN${tcb.segmentsOut === 1 ? "" : "s"})`;
+        ? `gave up: ${remote} has not answered for ${silence(tcb, history, now)}`
+        : `${remote} did not answer within ${silence(tcb, history, now)} (${tcb.segmentsOut} SYN${tcb.segmentsOut === 1 ? "" : "s"})`;
     case E.EHOSTUNREACH:
       return `${remote} is unreachable (ICMP error from a router or host on the path)`;
     case E.ENETUNREACH:
@@ -60,7 +60,7 @@ function words(tcb: Tcb, error: number, course: Course, now: number): string {
 }
 
 /** How long the peer has been silent. */
-function silence(tcb: Tcb, course: Course, now: number): string {
-  const heard = course.opened ? Math.max(tcb.openedAt, tcb.lastAckTime, tcb.lastReceiveTime) : course.begun;
+function silence(tcb: Tcb, history: ConnectionHistory, now: number): string {
+  const heard = history.opened ? Math.max(tcb.openedAt, tcb.lastAckTime, tcb.lastReceiveTime) : history.begun;
   return timeText(now - heard);
 }

@@ -38,9 +38,9 @@ import * as checksum from "#wire/checksum";
 import * as protocol from "#wire/protocol";
 import * as tcphdr from "#wire/tcp";
 import type { Connections } from "./connections.ts";
-import { CookieDoor } from "./cookie-door.ts";
 import type { Listeners } from "./listeners.ts";
 import type { RefusedSyns } from "./refused-syns.ts";
+import { StatelessHandshake } from "./stateless-handshake.ts";
 
 /** What MAY-2 adds to the old connection's SND.NXT for the ISS of the new one: more than a window of old duplicates without scaling. */
 const ISS_STEP = 0x10000;
@@ -55,7 +55,7 @@ export class TcpInput {
   readonly #trace: Trace;
   readonly #connections: Connections;
   readonly #listeners: Listeners;
-  readonly #cookies: CookieDoor;
+  readonly #cookies: StatelessHandshake;
   readonly #segment = new Segment();
   readonly #reset = new Reset();
   readonly #send = new IpSend();
@@ -71,7 +71,7 @@ export class TcpInput {
     this.#trace = env.trace;
     this.#connections = connections;
     this.#listeners = listeners;
-    this.#cookies = new CookieDoor(env, connections, this.resets);
+    this.#cookies = new StatelessHandshake(env, connections, this.resets);
   }
 
   /** A segment that IP delivered. */

@@ -81,7 +81,7 @@ export function markOverdue(tcb: Tcb, now: number): boolean {
 }
 
 /** RFC 8985 §6.3: the timer fired. */
-export function overtaken(tcb: Tcb, now: number): void {
+export function reorderingTimeout(tcb: Tcb, now: number): void {
   const before = inFlight(tcb);
   const lost = tcb.board.lost;
   tick(tcb, now);

@@ -35,7 +35,7 @@ import { renege } from "./timers.ts";
  * @param before SND.UNA before the ACK
  * @param duplicates how many duplicates the ACK stands for
  */
-export function alert(tcb: Tcb, answer: Answer, before: number, duplicates: number, now: number): void {
+export function recoveryStep(tcb: Tcb, answer: Answer, before: number, duplicates: number, now: number): void {
   const { cc, snd } = tcb;
   if (tcb.board.packetsOut === 0) tcb.board.sackedOut = 0;
   // An ECE asks for the reduction: it is not taken back.

@@ -12,7 +12,7 @@ import { cut, EVER_RESENT, highestSacked, mayRecord, payloadOf, recordAt, remark
 
 /** Indices of the blocks of one ACK by their left edges: scratch. */
 const ascending = new Int8Array(4);
-/** The lowest start of what was overtaken, in this ACK's telling. */
+/** The lowest start of what this ACK shows to have arrived late. */
 let low = 0;
 
 /** @param before SND.UNA before this ACK */

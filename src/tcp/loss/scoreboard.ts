@@ -34,7 +34,7 @@ export function append(tcb: Tcb, start: number, end: number, flags: number, now:
 }
 
 /** Gives every record back: the connection is gone. */
-export function release(tcb: Tcb): void {
+export function releaseRecords(tcb: Tcb): void {
   const { records } = tcb.env;
   for (let r = tcb.board.head; r !== NONE; ) {
     const next = records.next[r]!;

@@ -5,7 +5,7 @@ import { Answer } from "../loss/answer.ts";
 import { push, tick } from "../loss/cwnd.ts";
 import { grow } from "../loss/cwnd-validation.ts";
 import { advance, echoesEarlier, updateWindow } from "../loss/rack.ts";
-import { alert, eatDuplicates } from "../loss/recovery.ts";
+import { eatDuplicates, recoveryStep } from "../loss/recovery.ts";
 import { isReducing, noteReordering, reduceCwnd } from "../loss/reduction.ts";
 import { isStale, RoundTrips, takeSample, updateRate } from "../loss/round-trip.ts";
 import { applySackBlocks } from "../loss/sack.ts";
@@ -37,7 +37,7 @@ export function acknowledge(tcb: Tcb, seg: Segment, now: number): boolean {
   answer.tsecr = options.tsecr;
   push(tcb, PUSH_NORMAL);
   if (lt(seg.ack, before)) {
-    overtaken(tcb, seg, now);
+    oldAck(tcb, seg, now);
     return false;
   }
   const delivered = tcb.deliveredSegments;
@@ -53,7 +53,7 @@ export function acknowledge(tcb: Tcb, seg: Segment, now: number): boolean {
   tcb.probes = 0;
   if (!tcb.params.retransmitting.userTimeoutEndsClosedWindow) tcb.windowProbe.since = NEVER;
   if (outstanding === 0) {
-    if (answer.dsack) alert(tcb, answer, before, 0, now);
+    if (answer.dsack) recoveryStep(tcb, answer, before, 0, now);
     windowProbes(tcb, now);
     if (tcb.tailProbe.pending) probeAnswered(tcb, seg.ack, answer, now);
     return false;
@@ -65,7 +65,7 @@ export function acknowledge(tcb: Tcb, seg: Segment, now: number): boolean {
   const plain = answer.acked || answer.notDuplicate;
   if (!plain || answer.sacked || answer.ece || answer.dsack || tcb.cc.phase !== CA_OPEN) {
     const duplicates = plain || answer.advanced || answer.dsack ? 0 : 1;
-    alert(tcb, answer, before, duplicates, now);
+    recoveryStep(tcb, answer, before, duplicates, now);
   }
   if (answer.restart) restart(tcb, now);
   const arrived = tcb.deliveredSegments - delivered;
@@ -83,11 +83,11 @@ function isPredicted(tcb: Tcb, seg: Segment): boolean {
   return seg.wnd << snd.shift === snd.wnd && tcb.ranges.count === 0 && seg.options.sackBlocks === 0;
 }
 
-/** An ACK that was overtaken still knows what arrived (RFC 6675 §4). */
-function overtaken(tcb: Tcb, seg: Segment, now: number): void {
+/** An ACK below SND.UNA came late, but its SACK blocks still tell what arrived (RFC 6675 §4). */
+function oldAck(tcb: Tcb, seg: Segment, now: number): void {
   if (!tcb.sackOk || seg.options.sackBlocks === 0) return;
   applySackBlocks(tcb, seg, tcb.snd.una, answer, trips, tcb.output.clock);
-  alert(tcb, answer, tcb.snd.una, 0, now);
+  recoveryStep(tcb, answer, tcb.snd.una, 0, now);
 }
 
 /** SND.UNA moves: whatever waited for that begins anew. */

@@ -6,7 +6,7 @@ import { NEVER } from "#base/time";
 import { EV_RX } from "#base/trace";
 import { ACK, FIN, RST, SYN } from "#wire/tcp";
 import { tsval } from "../loss/rto.ts";
-import { release } from "../loss/scoreboard.ts";
+import { releaseRecords } from "../loss/scoreboard.ts";
 import { answered } from "../open/fast-open-client.ts";
 import { establish, takeSyn, updateSendWindow } from "../open/handshake.ts";
 import { initialSequence, setInitialSequence, timestampOffset } from "../open/isn.ts";
@@ -151,7 +151,7 @@ function synSent(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
   tcb.timers[T_RETRANSMIT] = NEVER;
   tcb.retries = 0;
   // Data that went with our SYN is still in flight.
-  if (tcb.fast.sent === 0) release(tcb);
+  if (tcb.fast.sent === 0) releaseRecords(tcb);
   tcb.synNow = M.TX_SYN_ACK;
 }
 

@@ -1,6 +1,6 @@
 /** The ends of a connection: TIME-WAIT, and CLOSED with everything given back. */
 import { NEVER } from "#base/time";
-import { release } from "../loss/scoreboard.ts";
+import { releaseRecords } from "../loss/scoreboard.ts";
 import { endEarly } from "../open/fast-open.ts";
 import { over } from "../open/fast-open-client.ts";
 import { OK } from "../words/error.ts";
@@ -24,7 +24,7 @@ export function finish(tcb: Tcb, error: number, cause: number, now: number): voi
   tcb.ackNow = 0;
   tcb.ackDuplicates = 0;
   tcb.probeNow = 0;
-  release(tcb);
+  releaseRecords(tcb);
   tcb.sendQueue.clear();
   tcb.snd.queued = 0;
   tcb.snd.ends.length = 0;

@@ -1,7 +1,7 @@
 /** TIMEOUTS (RFC 9293 §3.10.8): what happens when a timer of a connection fires. */
 import { NEVER } from "#base/time";
 import { EV_TIMER } from "#base/trace";
-import { overtaken as reorderingTimeout } from "../loss/rack.ts";
+import { reorderingTimeout } from "../loss/rack.ts";
 import { backOff } from "../loss/rto.ts";
 import { silent } from "../open/fast-open-client.ts";
 import { ETIMEDOUT } from "../words/error.ts";

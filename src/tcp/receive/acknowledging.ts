@@ -42,8 +42,8 @@ function mayWait(tcb: Tcb, now: number): boolean {
   const { rcv, params } = tcb;
   const hurry = (tcb.quickAcks > 0 && !tcb.interactive) || params.acknowledging.delayedAck === 0;
   if (hurry || tcb.ackNow !== 0 || !tcb.sackOk || rcv.heldAcks >= params.acknowledging.compressedSacks) return false;
-  if (rcv.told < TOLD_AT_ONCE) {
-    rcv.told++;
+  if (rcv.gapAcks < TOLD_AT_ONCE) {
+    rcv.gapAcks++;
     return false;
   }
   rcv.heldAcks++;

@@ -130,7 +130,7 @@ function inOrder(tcb: Tcb, right: number, now: number): void {
   tcb.events |= EVENT_READABLE;
   tcb.env.counters.count(M.RX_DATA);
   tcb.ackDuplicates = 0;
-  rcv.told = 0;
+  rcv.gapAcks = 0;
   // RFC 5681 §4.2: an ACK at once when a hole is filled, wholly or in part.
   if (holes > 0) tcb.ackNow = M.TX_ACK_FILLED;
   else scheduleAck(tcb, now);

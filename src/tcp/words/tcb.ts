@@ -150,7 +150,7 @@ export class ReceiveVariables {
   /** Segments since our last ACK that were small or had PSH: the peer had nothing more to say for then. */
   pushes = 0;
   /** ACKs that told of the gap at RCV.NXT, and ACKs that wait to do so (`compressedSacks`). */
-  told = 0;
+  gapAcks = 0;
   heldAcks = 0;
   /** The receiver's own estimate of the round trip, us, from echoed timestamps; 0: none yet. And the echo used last. */
   rtt = 0;

@@ -27,7 +27,7 @@ const MEMORY = 128 * SECOND;
 /** Options of a SYN,ACK: MSS, SACK permitted and timestamps, window scale. */
 const ROOM = tcphdr.HEADER_MIN + 4 + 12 + 4;
 
-export class CookieDoor {
+export class StatelessHandshake {
   readonly #env: TcpEnv;
   readonly #connections: Connections;
   readonly #replies: ReplyQueue;

@@ -192,7 +192,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a connection that ends keeps its records",
     file: "tcp/machine/finish.ts",
-    find: "release(tcb);",
+    find: "releaseRecords(tcb);",
     replace: "",
   },
 ];

@@ -3,6 +3,7 @@ import { Fifo } from "#base/fifo";
 import type { Address } from "#ip/address";
 import type { PathMtu } from "#ip/path-mtu";
 import { congestionControl } from "#tcp/congestion/congestion";
+import { checkBorders } from "#tcp/machine/borders";
 import { finish } from "#tcp/machine/finish";
 import { pathMtuChanged } from "#tcp/machine/icmp";
 import { OK } from "#tcp/words/error";
@@ -151,6 +152,7 @@ export class Connections {
 
   /** The connection was acted upon: it may have something to send, to tell, or be gone. */
   touch(tcb: Tcb): void {
+    checkBorders(tcb);
     if (!tcb.inOutput) {
       tcb.inOutput = true;
       this.output.push(tcb);

@@ -144,9 +144,10 @@ function synSent(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
     takeTextAndFin(tcb, seg, now, reset);
     return;
   }
-  // Both opened at once: our SYN is sent again, now with an ACK.
+  // Both opened at once: our SYN is sent again, now with an ACK. The window that it advertised counts already.
   updateSendWindow(tcb, seg);
   setState(tcb, SYN_RECEIVED, M.GOT_SYN, now);
+  tcb.rcv.adv = (tcb.rcv.nxt + synWindow(tcb, false)) | 0;
   if (!tcb.params.opening.dropSynText) keepText(tcb, seg);
   tcb.timers[T_RETRANSMIT] = NEVER;
   tcb.retries = 0;

@@ -14,7 +14,13 @@ const BREAKS: readonly (readonly [string, (tcb: Tcb) => void])[] = [
   ["no count of segments is negative", ({ board }) => void (board.retransOut = -1)],
   ["what is lost was sent", ({ board }) => void (board.lostOut = board.packetsOut + 1)],
   ["what is retransmitted was sent", ({ board }) => void (board.retransOut = board.packetsOut + 1)],
-  ["what is SACKed is not lost", ({ board }) => void (board.sackedOut = board.packetsOut + 1)],
+  [
+    "what is SACKed is not lost",
+    (tcb) => {
+      tcb.sackOk = true;
+      tcb.board.sackedOut = tcb.board.packetsOut + 1;
+    },
+  ],
   ["no more octets than are in flight", ({ board }) => void (board.lostBytes = 1 << 20)],
   ["cwnd and ssthresh are sizes", ({ cc }) => void (cc.cwnd = -1)],
 ];

@@ -169,7 +169,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     about: "Changes nothing. What only root can see is shown as unknown.",
     groups: [
       group(
-        "View",
+        "Options",
         ["--ifs <a,b>", "names of the two devices (default tun0,tun1)"],
         ["--json", "print the result as one JSON object"],
       ),
@@ -189,7 +189,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     about: "Anything that was changed since then is left alone and reported.",
     groups: [
       group(
-        "View",
+        "Options",
         ["--ifs <a,b>", "only if netup set up these two devices (default: whatever it set up)"],
         ["--dry-run", "show what would be undone"],
         ["--json", "print the result as one JSON object"],
@@ -362,7 +362,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       "link. (Without a link flag, devices use offload, which cannot be turned off later.)",
     groups: [
       group(
-        "View",
+        "Options",
         ["--dev <name>", "the link of this device, or demo; needed if several links run"],
         ["--socket <path>", "the link with this control socket"],
         ["--json", "print the answer as one JSON object"],

@@ -1,4 +1,4 @@
-/** Where the bytes of a connection come from and go to: files, or standard input and output. All are opened before anything else. */
+/** The source and destination of a connection's data: files, or standard input and output. All are opened before anything else. */
 import { closeSync, readFileSync } from "node:fs";
 import { usageError } from "./cli-error.ts";
 import { openToRead, refuseDirectory } from "./named-files.ts";
@@ -13,24 +13,24 @@ const STDIN = 0;
 const INPUT = "standard input";
 const OUTPUT = "standard output";
 
-/** What a connection sends from and receives into. */
+/** The source and the destination of connections. */
 export interface Ends {
-  /** What the next connection sends, until `leave` says that it is over. */
+  /** The source for the next connection, until `leave` ends it. */
   source(): Source;
-  /** The connection is over: what it has not read is for the next one. */
+  /** The connection is over: unread data is for the next one. */
   leave(): void;
-  /** Why the next connection will be sent nothing, or "". */
+  /** Why there is no data for the next connection; "" if there is some. */
   readonly exhausted: string;
-  /** What is sent is a file of which a part is useless: not something typed, not a stream without end. */
+  /** Whether the source is a file, of which a part is useless, and not typed text or an endless stream. */
   readonly sendsWhole: boolean;
   readonly sink: Sink;
-  /** Our direction closes after the peer's: there is nothing to send. */
+  /** There is nothing to send: our direction closes after the peer's. */
   readonly listenOnly: boolean;
-  /** A person types here: no line may be redrawn in between. */
+  /** Standard input is a keyboard, so no progress line may be drawn. */
   readonly typing: boolean;
-  /** What comes appears on this terminal: from then on no line may be redrawn either. */
+  /** Received data appears on this terminal, so no progress line may be drawn after it begins. */
   readonly shown: boolean;
-  /** Throws CliError where only now something turns out not to have been written. */
+  /** Closes the files. Throws CliError for a late write error. */
   close(): void;
 }
 
@@ -105,12 +105,12 @@ function reader(fd: number, path: string, start: number | null, sendsWhole: bool
   };
 }
 
-/** Where the shell, or who read before us, left the descriptor. */
+/** The descriptor's position, as the shell or another program left it. */
 function positionOf(fd: number): number {
   return Number(/^pos:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"))?.[1] ?? 0);
 }
 
-/** Every file of the command line. */
+/** All files of the command line. */
 function filesInUse(options: Options): FileInUse[] {
   const { send, recv, write, events, service, listenOnly, impairment } = options;
   const pipe = service.kind === "pipe";

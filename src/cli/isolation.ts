@@ -1,13 +1,13 @@
 import { accessSync, constants, readFileSync, readlinkSync } from "node:fs";
 import { findTool, isRoot, toolEnvironment } from "#ffi/environment";
 
-/** How a private network can be had here: the command that runs another in one, or why not. */
+/** How to get a private network here: the command that runs another one in it, or the reason why not. */
 export type Isolation = { readonly command: readonly string[] } | { readonly refused: string };
 
-/** Processes of its own as well: when the one that is started ends, however it does, the kernel ends all of them. */
+/** Also a PID namespace: when its first process ends, the kernel ends all processes in it. */
 const OWN_PROCESSES = ["--pid", "--fork"];
 
-/** @param processes whether the command is to have a process namespace, too. */
+/** @param processes whether the command gets a PID namespace, too */
 export function isolation({ processes = false } = {}): Isolation {
   try {
     accessSync("/dev/net/tun", constants.R_OK | constants.W_OK);
@@ -36,43 +36,43 @@ export function isolation({ processes = false } = {}): Isolation {
   };
 }
 
-/** Set for the demo inside of its private network: how it was had. There anybody may look like root. */
+/** Set for the demo inside its private network: the command that made it. Inside, any user may look like root. */
 export const DEMO_INSIDE = "TCPNET_DEMO_INSIDE";
-/** Set with it: where `tcpnet link` looks for the demo's link. Inside, another user may seem to run. */
+/** Set with it: the path of the demo's control socket. Inside, the user's id may be another. */
 export const DEMO_SOCKET = "TCPNET_DEMO_SOCKET";
-/** Set for a script of `drill --kernel` inside of its private network. */
+/** Set for a script of `drill --kernel` inside its private network. */
 export const DRILL_INSIDE = "TCPNET_DRILL_INSIDE";
 
-/** What the program outside of a private network tells the one that it starts inside. */
+/** Variables that the process outside a private network sets for the one inside. */
 const TOLD_INSIDE = [DEMO_INSIDE, DEMO_SOCKET, DRILL_INSIDE] as const;
 
-/** All of it, for a program that starts itself again there. */
+/** All of these variables, for a program that executes itself again inside. */
 export function variablesInside(): Record<string, string | undefined> {
   return Object.fromEntries(TOLD_INSIDE.map((name) => [name, process.env[name]]));
 }
 
 /**
- * What the program outside told this one, inside of its private network. Whatever the environment says, it is undefined in
- * the network of whoever started us: else a variable could make `demo` set up this machine's own network.
+ * Such a variable, set by the process outside. It is always undefined in
+ * our parent's network: otherwise a variable could make `demo` set up this machine's own network.
  */
 export function toldInside(name: (typeof TOLD_INSIDE)[number]): string | undefined {
   const told = process.env[name];
   return told !== undefined && hasOwnNetwork() ? told : undefined;
 }
 
-/** Whether our network namespace is another one than that of whoever started us. */
+/** Whether our network namespace is another one than our parent's. */
 function hasOwnNetwork(): boolean {
   try {
     return readlinkSync(`/proc/${starter()}/ns/net`) !== readlinkSync("/proc/self/ns/net");
   } catch {
-    // A process outside of our user namespace does not show us its namespaces. In the first user namespace all ids are there.
+    // We cannot see the namespaces of a process outside our user namespace. The initial user namespace maps all ids.
     return readFileSync("/proc/self/uid_map", "utf8").trim().split(/\s+/)[2] !== "4294967295";
   }
 }
 
 /**
- * The program that started us, as /proc counts processes. `unshare --net` becomes us; with `--fork` it stays, in our network,
- * as the parent of the first process of a namespace.
+ * Our parent process in /proc. `unshare --net` executes us; with `--fork` it stays in our network
+ * as the parent of the namespace's first process.
  */
 function starter(): number {
   const parent = parentOf("self");

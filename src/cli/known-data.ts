@@ -1,19 +1,19 @@
-/** Data that looks random and that both sides can make: one sends it, the other compares, and nobody has to store it. */
+/** Pseudo-random data that both sides can compute: one sends it, the other compares, and nothing is stored. */
 import { type Cipheriv, createCipheriv } from "node:crypto";
 import { CliError } from "./cli-error.ts";
 import type { Role } from "./endpoint.ts";
 import { EXIT_FAILURE } from "./exit-codes.ts";
 import type { Sink, Source } from "./pump.ts";
 
-/** Octets made at once. */
+/** Octets computed at once. */
 const BLOCK = 256 * 1024;
 const ZEROS = new Uint8Array(BLOCK);
 
-/** The key stream of AES-128 in counter mode: 2 GB/s, and no part of it looks like another. */
+/** The key stream of AES-128 in counter mode: 2 GB/s, without repetitions. */
 class KeyStream {
   readonly #cipher: Cipheriv;
 
-  /** @param from whose data: the two directions differ, so that an echo is not taken for the other side's data. */
+  /** @param from the sender. The two directions differ, so that an echo is not taken for the other side's data */
   constructor(from: Role) {
     this.#cipher = createCipheriv("aes-128-ctr", `tcpnet from ${from}`, new Uint8Array(16));
   }
@@ -42,7 +42,7 @@ export class KnownSource implements Source {
   }
 }
 
-/** Takes the other side's data, and fails at the first octet that is another, is missing, or is too many. */
+/** Compares the other side's data, and fails at the first wrong, missing or surplus octet. */
 export class KnownSink implements Sink {
   readonly #stream: KeyStream;
   readonly #total: number;
@@ -60,7 +60,7 @@ export class KnownSink implements Sink {
       const came = from.subarray(at, at + expected.length);
       if (!Buffer.from(came.buffer, came.byteOffset, came.length).equals(expected)) {
         const first = came.findIndex((octet, i) => octet !== expected[i]);
-        throw this.#failure(`byte ${this.#taken + at + first} of what came is another than was sent`);
+        throw this.#failure(`byte ${this.#taken + at + first} received differs from the one that was sent`);
       }
       at += expected.length;
     }

@@ -1,7 +1,7 @@
-/** Text for people, as their terminal can show it: no wider than it is, and without characters that it does not have. */
+/** Adapts text to a terminal: wraps it to its width, and replaces characters that it cannot show. */
 import { programName } from "./program.ts";
 
-/** What stands for our signs where the character set is not UTF-8. */
+/** ASCII replacements of our signs, if the character set is not UTF-8. */
 const ASCII: Readonly<Record<string, string>> = {
   "→": "->",
   "←": "<-",
@@ -18,13 +18,13 @@ const ASCII: Readonly<Record<string, string>> = {
 };
 const SIGNS = new RegExp(`[${Object.keys(ASCII).join("")}]`, "g");
 
-/** Whether the locale says UTF-8. Without a locale it is "C" (POSIX), which is ASCII. */
+/** Whether the locale uses UTF-8. Without a locale it is "C" (POSIX), which is ASCII. */
 export function isUtf8(environment: Readonly<Record<string, string | undefined>>): boolean {
   const { LC_ALL, LC_CTYPE, LANG } = environment;
   return /utf-?8/i.test(LC_ALL || LC_CTYPE || LANG || "C");
 }
 
-/** Several lines, each as it can be shown. @param columns of the terminal; `Infinity` for a file or a pipe. */
+/** Adapts several lines. @param columns of the terminal; `Infinity` for a file or a pipe */
 export function legible(text: string, columns: number, utf8: boolean): string {
   const known = utf8 ? text : text.replaceAll(SIGNS, (sign) => ASCII[sign]!);
   if (columns === Number.POSITIVE_INFINITY) return known;
@@ -34,15 +34,15 @@ export function legible(text: string, columns: number, utf8: boolean): string {
     .join("\n");
 }
 
-/** What people copy: it stays on one line, however long it is. */
+/** Commands to copy: these stay on one line. */
 const TOOLS = "ip|nft|ip6?tables\\S*|sysctl|ufw|firewall-cmd|wireshark|docker|ping|nc|curl|modprobe";
 const COMMAND = new RegExp(
   `(?:sudo +)?(?:${RegExp.escape(programName)}|\\btcpnet) [a-z].*?(?=;|\\)| {3}|$)|^ *(?:sudo +)?(?:${TOOLS}) .*$|\\b(?:wireshark|sudo) .*$`,
 );
 
 /**
- * One line in several where it is too wide: broken between its columns or, within one, at blanks, and continued below its text
- * (below the second column where the first is a label or a time). A word, or a command, that is wider alone stays whole.
+ * Wraps a line that is too wide: between its columns or, within one, at blanks; it continues below its text
+ * (below the second column if the first is a label or a time). A word or command that is wider alone is not broken.
  */
 export function fitted(line: string, columns: number): string[] {
   if (Bun.stringWidth(line) <= columns) return [line];
@@ -62,7 +62,7 @@ export function fitted(line: string, columns: number): string[] {
     }
     column.forEach(({ gap, word }, i) => {
       const fits = i > 0 && room(gap + word);
-      // Behind a label as well as on a line of its own: what is too wide for either.
+      // Too wide both after a label and on its own line.
       const isLost = /^ *\S+$/.test(current) && below.length + Bun.stringWidth(word) > columns;
       if (current === "" || fits || isLost) current += gap + word;
       else next(word);
@@ -71,10 +71,10 @@ export function fitted(line: string, columns: number): string[] {
   return [...lines, current];
 }
 
-/** So many blanks, or more, are between columns. */
+/** Columns are separated by at least this many blanks. */
 const COLUMN_GAP = 3;
 
-/** The pieces of a line, column by column; a label goes with the column behind it. */
+/** The columns of a line; a label belongs to the column after it. */
 function columnsIn(line: string): Piece[][] {
   const found: Piece[][] = [];
   for (const piece of pieces(line)) {
@@ -88,13 +88,13 @@ function columnsIn(line: string): Piece[][] {
 /** The longest first column that is a label or a time, blanks included. */
 const LABEL_MAX = 14;
 
-/** The label or time that the line begins with, and the blanks around it; "": none. */
+/** The label or time at the beginning of the line, with the blanks around it; "" if there is none. */
 function labelOf(line: string): string {
   const [label = ""] = /^ *\S+ {2,}/.exec(Bun.stripANSI(line)) ?? [];
   return label.length > LABEL_MAX ? "" : label;
 }
 
-/** How far the lines below the first one are indented. */
+/** The indentation of the lines after the first one. */
 function hang(line: string, columns: number): number {
   const label = labelOf(line);
   const indent = /^ */.exec(Bun.stripANSI(line))![0].length + 2;

@@ -4,47 +4,47 @@ import { Writer } from "#observe/writer";
 
 /** Bytes that may wait for a slow reader. */
 const ROOM = 256 << 10;
-/** How long the end waits for a slow reader, ms. */
+/** How long to wait for a slow reader at the end, ms. */
 const DRAIN_MS = 2_000;
-/** Nobody will read any more: the reader has gone, or the terminal has. */
+/** Errors that mean that the reader or the terminal has gone. */
 const GONE = new Set(["EPIPE", "EIO", "EBADF"]);
 
 const encoder = new TextEncoder();
 const NEWLINE = 10;
 
 /**
- * Lines on their way to a person or a program, while a stack runs that must not wait for them. When a slow reader leaves no room the oldest
- * lines are dropped, since the newest tell how it ended; a line in their place says how many.
+ * A queue of output lines, so that a running stack never waits for their reader. If a slow reader leaves no room, the oldest
+ * lines are dropped, since the newest show how it ended; a line in their place gives their number.
  */
 export class LineQueue {
-  /** Lines that were not written: a slow reader left no room for them, or the disk was full. */
+  /** Lines that were not written because of a slow reader or a full disk. */
   lost = 0;
-  /** Why the descriptor last took no more; "": it took all. */
+  /** The last write error; "" if there was none. */
   error = "";
   readonly #writer: Writer;
   readonly #note: (lines: number) => string;
   readonly #waiting = new Fifo<Uint8Array>();
   #size = 0;
-  /** Lines that are missing before those that wait, and that no note tells of yet. */
+  /** Dropped lines before the waiting ones that no note has reported yet. */
   #gap = 0;
   #isGone = false;
-  /** The last octet that was written is in the middle of a line. */
+  /** Whether the last written octet is in the middle of a line. */
   #torn = false;
   readonly #together = new Uint8Array(PIPE_BUF);
   #drained: (() => void) | null = null;
 
-  /** @param note the line that tells how many are not there. */
+  /** @param note makes the line that reports how many are missing */
   constructor(fd: number, note: (lines: number) => string) {
     this.#writer = new Writer(fd);
     this.#note = note;
   }
 
-  /** Something waits for its reader: what is of use only now had better be left out. */
+  /** Whether lines are waiting. If so, a progress line should be omitted. */
   get isBehind(): boolean {
     return this.#writer.busy;
   }
 
-  /** Takes whole lines. */
+  /** Queues whole lines. */
   put(text: string): void {
     if (this.#isGone || text === "") return;
     const bytes = encoder.encode(text);
@@ -58,9 +58,9 @@ export class LineQueue {
     if (!this.#writer.busy) this.#next();
   }
 
-  /** Waits until all is written, but not for ever. */
+  /** Waits until all is written, with a time limit. */
   async drain(limitMs = DRAIN_MS): Promise<void> {
-    // What a full disk refused may find room by now.
+    // A full disk may have room by now.
     if (!this.#writer.busy && !this.#isGone) this.#next();
     if (!this.#writer.busy) return;
     await new Promise<void>((resolve) => {
@@ -72,7 +72,7 @@ export class LineQueue {
     });
   }
 
-  /** These lines will not be written: the next note counts them. */
+  /** Counts lines that will not be written, for the next note. */
   #miss(lines: number): void {
     this.lost += lines;
     this.#gap += lines;
@@ -103,12 +103,12 @@ export class LineQueue {
       this.error = code;
       this.#isGone = GONE.has(code);
       refused();
-      // A full disk may have room when more is said.
+      // A full disk may have room when the next line comes.
       this.#drained?.();
     });
   }
 
-  /** What is written next: as many lines as a pipe takes whole, so that no other program's line comes between two halves. */
+  /** The next lines to write: as many as a pipe takes atomically, so that no other program's output splits a line. */
   #piece(): Uint8Array | null {
     const first = this.#waiting.shift();
     if (first === undefined) return null;

@@ -21,14 +21,14 @@ const CONTROL = "control";
 const REFUSED = "control refused";
 
 /**
- * The socket at which `tcpnet link` reaches a link. It is made before root is given up. Throws CliError.
+ * Makes the socket through which `tcpnet link` reaches a link, before root is given up. Throws CliError.
  * @param named where, if the command line says it; undefined: where `tcpnet link` looks by itself. @param device whose link
  */
 export function openControl(named: string | undefined, device: string): ControlSocket {
   const path = handover.word(CONTROL) ?? named ?? controlPath(device);
   const kept = handover.take(CONTROL);
   if (kept !== undefined) return new ControlSocket(path, kept);
-  // What lies in our own folder, nobody else has named.
+  // The path in our own folder is not from the command line.
   const ours = dirname(path) === controlFolder();
   let fd: number;
   try {
@@ -38,14 +38,14 @@ export function openControl(named: string | undefined, device: string): ControlS
   }
   handover.keep(CONTROL, fd);
   handover.say(CONTROL, path);
-  // Whoever called sudo may remove what lies in his own folder; nothing is removed there as root.
+  // The caller of sudo may remove files in their own folder; nothing is removed there as root.
   if (willGiveUpRoot() && (ours || fileOwner() === null)) removeSocketAfterwards(path);
   return new ControlSocket(path, fd);
 }
 
 /**
- * The same for a conversation: a socket that was asked for must be had; the usual one is a convenience, so that a conversation
- * goes on without it. Answers null then, and where there is no link to be changed.
+ * The same for host and peer: a requested socket is required; the default one is optional, so without it the program
+ * goes on. Returns null then, and if there is no link.
  */
 export function openControlOf(device: Device, named: string | undefined): ControlSocket | null {
   if (!(device instanceof ImpairDevice) || handover.word(REFUSED) !== undefined) return null;
@@ -58,7 +58,7 @@ export function openControlOf(device: Device, named: string | undefined): Contro
   }
 }
 
-/** Lets `tcpnet link` change the link of a conversation while it runs. Answers what ends that, and says what the link did. */
+/** Lets `tcpnet link` change the link of a running host or peer. Returns the function that ends this and prints the link's counters. */
 export function controlLink(device: Device, control: ControlSocket | null, voice: Voice): () => void {
   if (!(device instanceof ImpairDevice)) return () => {};
   const counts = () => ({ out: device.out.counters.snapshot(), in: device.in.counters.snapshot() });
@@ -87,7 +87,7 @@ export function controlLink(device: Device, control: ControlSocket | null, voice
   };
 }
 
-/** A trace file for `trace FILE`; why it cannot be read goes to whoever asked, in one line. */
+/** Reads the file of `trace FILE`. The client gets an error in one line. */
 export function traceFile(name: string): DeliveryTrace {
   try {
     return readTrace(name);
@@ -109,7 +109,7 @@ function socketError(path: string, error: Error & { code?: string }): CliError {
 export function linkCommand(words: string, socket: string): string {
   const name = deviceAt(socket);
   const where = name === undefined ? `--socket ${socket}` : `--dev ${name}`;
-  // What root made before it was given up, only root may use.
+  // Only root may use a socket that was made as root.
   const sudo = dirname(socket) === ROOT_FOLDER && process.geteuid?.() !== 0 ? "sudo " : "";
   return forUser(`${sudo}${programName} link ${words} ${where}`);
 }

@@ -13,24 +13,24 @@ import { asTyped } from "./program.ts";
 export interface Impairment {
   readonly profiles: LinkProfiles;
   readonly seed: number;
-  /** In netem's words, with the seed: the line that makes the same link again. */
+  /** The link in netem's words, with the seed, so that it can be made again. */
   readonly text: string;
   /** Names of the trace files that were read. */
   readonly traces: readonly string[];
 }
 
-/** In this order: `reorder` needs the delay. */
+/** In this order, since `reorder` needs the delay. */
 const CLAUSES = ["delay", "jitter", "rate", "queue", "loss", "loss-ge", "duplicate", "corrupt", "reorder"] as const;
 
-/** The flags that make a link worse; also the ones that `demo` hands on. */
+/** The flags for a bad link; `demo` passes them on. */
 export const LINK_FLAGS: readonly string[] = ["link", ...CLAUSES, "seed"];
 
-/** A trace file. Throws CliError where it cannot be read, LinkSyntaxError where it is none. */
+/** Reads a trace file. Throws CliError if it cannot be read, LinkSyntaxError if it is not a trace. */
 export function readTrace(name: string): DeliveryTrace {
   return parseTrace(readNamed(name), name);
 }
 
-/** Reads the link flags: `--link` first, the single ones on top of it. Null where none was given. */
+/** Reads the link flags: first `--link`, then the single ones on top of it. Null if none was given. */
 export function impairment(flags: Flags): Impairment | null {
   let profiles: LinkProfiles = { out: CLEAR_LINK, in: CLEAR_LINK };
   let asked = false;
@@ -50,7 +50,7 @@ export function impairment(flags: Flags): Impairment | null {
   return { profiles, seed, text: `${linksText(profiles)}, seed ${seed}`, traces };
 }
 
-/** A seed alone would change nothing: for commands in which only the link draws numbers. */
+/** Refuses a seed without a link, for commands in which only the link uses random numbers. */
 export function refuseLoneSeed(flags: Flags, link: Impairment | null): void {
   if (link !== null || flags.text("seed") === undefined) return;
   throw usageError(
@@ -78,7 +78,7 @@ function readClause(flag: string, given: string, base: LinkProfiles, traces: str
   }
 }
 
-/** What only all flags together show. */
+/** Checks all flags together. */
 function checkComplete(profiles: LinkProfiles): void {
   const lack = missing(profiles.out) ?? missing(profiles.in);
   if (lack === null) return;

@@ -11,16 +11,16 @@ import { drainText, OutputClosed, print, STDERR, STDOUT } from "./print.ts";
 import { asTyped } from "./program.ts";
 import { printText, tellText } from "./terminal.ts";
 
-/** The program: reads the line, runs one command, answers the exit code. Every failure ends here, in words. */
+/** The program: reads the command line, runs one command, returns the exit code. All errors are reported here. */
 async function main(argv: readonly string[]): Promise<number> {
   const json = argv.includes("--json");
   const code = await dispatch(argv).catch((error: unknown) => told(error, json));
-  // What was said while a stack ran may still wait for a slow reader.
+  // Messages of a running stack may still wait for a slow reader.
   const failure = await drainText();
   return failure === null ? code : code || (await told(failure, json));
 }
 
-/** Tells a failure; answers its exit code. */
+/** Reports an error; returns its exit code. */
 async function told(error: unknown, json: boolean): Promise<number> {
   if (error instanceof OutputClosed) return EXIT_SIGPIPE;
   const words = inWords(error);
@@ -77,7 +77,7 @@ async function dispatch(given: readonly string[]): Promise<number> {
   return await cli.runMatchedCommand();
 }
 
-/** The command's name: the first word, or, behind options, the first that is one. */
+/** The command's name: the first word or, after options, the first word that is a command. */
 function nameIn(argv: readonly string[]): string | undefined {
   const words = argv.filter((word) => !word.startsWith("-"));
   if (argv[0]?.startsWith("-") !== true) return words[0];
@@ -105,5 +105,5 @@ function unknownCommand(name: string): Error {
 }
 
 const code = await main(process.argv.slice(2));
-// What still lives then (a timer, a pipe that nobody reads) does not keep the program from ending.
+// Remaining timers or unread pipes must not keep the program from ending.
 process.exit(code);

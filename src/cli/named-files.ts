@@ -1,7 +1,7 @@
 /**
- * Files that the command line names. They are opened with the rights of whoever typed it: under sudo, of the user who called
+ * Opens the files of the command line with the permissions of the user who typed it: under sudo, of the caller of
  * sudo, so that nothing is read or written as root that this user could not; and before root is given up, so that root's own
- * files can be had by a program that goes on as nobody.
+ * files can be used by a program that goes on as nobody.
  */
 import { accessSync, closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
@@ -16,43 +16,43 @@ import { handover, RUNS_AS } from "./handover.ts";
 
 const { O_WRONLY, O_CREAT, O_EXCL, W_OK, X_OK } = constants;
 
-/** A file that can be written. Nothing in it is changed yet. */
+/** A file opened for writing and not changed yet. */
 export interface Writable {
   readonly fd: number;
-  /** It did not exist before. */
+  /** Whether it was made now. */
   readonly isNew: boolean;
 }
 
-/** Whose rights count; undefined: not asked yet. */
+/** The user whose permissions are used; undefined: not determined yet. */
 let opener: Account | null | undefined;
 
-/** Who called sudo, and whose rights therefore count; null: this process has the rights that it should have. */
+/** The caller of sudo, whose permissions are used; null: use those of this process. */
 export function fileOwner(): Account | null {
   if (opener === undefined)
     opener = process.geteuid?.() === 0 ? realCaller(readFileSync("/proc/self/uid_map", "utf8")) : null;
   return opener;
 }
 
-/** Root of a user namespace that an ordinary user made for himself is that user, whatever sudo did before. */
+/** In a user namespace made by an ordinary user, root is that user, even if sudo was used before. */
 function realCaller(uidMap: string): Account | null {
   const caller = ownCaller(accountFiles());
   const outside = uidMap.trim().split(/\s+/)[1];
   return caller !== null && outside !== "0" && !maps(uidMap, caller.uid) ? null : caller;
 }
 
-/** Files are opened with the rights that this process has: it is to stay root. */
+/** With --keep-root, files are opened as root. */
 export function openAsRoot(): void {
   opener = null;
 }
 
-/** Does what needs the rights of the user who called sudo, and no more. The work must be synchronous. */
+/** Runs a function with the permissions of the caller of sudo. It must be synchronous. */
 export function asCaller<T>(work: () => T): T {
   const owner = fileOwner();
   return owner === null ? work() : actAs(owner, work);
 }
 
 /**
- * Opens it, or answers what was opened under that name before root was given up. @param name which use of which file: one that
+ * Opens a file, or returns the descriptor opened under that name before root was given up. @param name the use and the file: one that
  * is opened for two uses has two descriptors
  */
 function opened(name: string, path: string, use: FileUse, open: () => number): number {
@@ -79,7 +79,7 @@ export function openToWrite(path: string): Writable {
     const created = unless("EEXIST", () => openSync(path, O_WRONLY | O_CREAT | O_EXCL));
     if (created !== null) {
       handover.say(made, "yes");
-      // In a folder of root's, only root may remove it again.
+      // In root's folder only root may remove it again.
       if (handover.isPending && fileOwner() === null) removeEmptyAfterwards(path);
     }
     // A symbolic link to a file that does not exist: the file is made, as a shell does.
@@ -88,10 +88,10 @@ export function openToWrite(path: string): Writable {
   return { fd, isNew: handover.word(made) !== undefined };
 }
 
-/** A file that packets or events are written to from the beginning: open and empty, and opened anew when it was moved away. */
+/** A file for packets or events: opened and emptied, and made again after a log rotator has moved it away. */
 export class RecordFile {
   readonly path: string;
-  /** Answers the descriptor; when called again, that of what has this path by then. Throws the system's error. */
+  /** Returns the descriptor; when called again, that of a new file with this path. Throws the system's error. */
   readonly open: () => number;
 
   /** Throws CliError. */
@@ -106,12 +106,12 @@ export class RecordFile {
   }
 }
 
-/** Null where nothing is recorded, or on standard output. Throws CliError. */
+/** Null if nothing is recorded, or to standard output. Throws CliError. */
 export function recordAt(path: string | undefined): RecordFile | null {
   return path === undefined || path === "-" ? null : new RecordFile(path);
 }
 
-/** Throws CliError where the file cannot be written. Makes it if it is not there, and changes nothing else. */
+/** Throws CliError if the file cannot be written. Makes a missing file and changes nothing else. */
 export function checkWritable(path: string): void {
   closeSync(worded(path, "write", () => openSync(path, "a")));
 }
@@ -132,7 +132,7 @@ function isDirectory(fd: number): boolean {
   }
 }
 
-/** Null where the system answers with this error. */
+/** Null if the system returns this error. */
 function unless<T>(code: string, work: () => T): T | null {
   try {
     return work();
@@ -142,7 +142,7 @@ function unless<T>(code: string, work: () => T): T | null {
   }
 }
 
-/** The text of a file that the command line names; what was read before root was given up is read again from memory. */
+/** Reads a text file of the command line. Files read before root was given up are kept in memory. */
 export function readNamed(path: string): string {
   const name = `text ${path}`;
   const kept = handover.take(name);
@@ -156,7 +156,7 @@ export function readNamed(path: string): string {
   return text;
 }
 
-/** Whether this process may make a file of that path, in the place of one that somebody moves away. */
+/** Whether this process may make a new file with that path, after a log rotator has moved the old one. */
 export function mayMake(path: string): boolean {
   try {
     accessSync(dirname(path), W_OK | X_OK);
@@ -183,11 +183,11 @@ function worded<T>(path: string, use: FileUse, work: () => T): T {
   }
 }
 
-/** Root would have been allowed to; null where nobody expects that. */
+/** A note that root could have opened the file; null if that is irrelevant. */
 function whoMayNot(code: string): string | null {
   const owner = fileOwner();
   if (owner !== null)
-    return `${owner.name} may not (${code}): under sudo, files are opened with the rights of whoever called it`;
+    return `${owner.name} may not (${code}): under sudo, files are opened with the permissions of its caller`;
   const user = handover.word(RUNS_AS);
-  return user === undefined ? null : `${user} may not (${code}): the program runs as that user now, and not as root`;
+  return user === undefined ? null : `${user} may not (${code}): the program runs as that user, not as root`;
 }

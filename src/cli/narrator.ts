@@ -8,7 +8,7 @@ import { flagNames } from "#wire/tcp-flags";
 import { bold } from "./terminal.ts";
 import type { Voice } from "./voice.ts";
 
-/** How many resent segments are told one by one before they are only counted. */
+/** How many resent segments are printed one by one before they are only counted. */
 const RESENT_TOLD = 5;
 
 /** The flags that matter to handshake and close. */
@@ -17,38 +17,38 @@ const STEP_FLAGS = SYN | FIN | RST | ACK;
 type Arrow = "→" | "←" | "·";
 const DIRECTION: Readonly<Record<Arrow, string>> = { "→": "out", "←": "in", "·": "" };
 
-/** A line that waits for the state that may follow from it. */
+/** A line that waits for the state change that may follow. */
 interface Line {
   readonly arrow: Arrow;
   readonly flags: string;
   readonly detail: string;
   /** µs since the command began. */
   readonly time: number;
-  /** A step of handshake or close: told even where no state changes by it. */
+  /** A step of handshake or close: printed even without a state change. */
   readonly step: boolean;
   state: string;
 }
 
 /**
- * Tells the story of connections from the stack's events: every segment of the handshake and of the close, the state each
- * leads to, what was resent and why. Data in between is not told segment by segment.
+ * Prints the course of connections from the stack's events: every segment of the handshake and of the close, the state it
+ * leads to, and retransmissions with their reason. Segments of data in between are not printed.
  */
 export class Narrator {
   readonly #voice: Voice;
-  /** What the trace's clock is ahead of the voice's. */
+  /** By how much the trace's clock is ahead of the voice's. */
   readonly #ahead: number;
   readonly #pending = new Map<number, Line>();
   readonly #resent = new Map<number, number>();
-  /** The record of an ordinary segment that came last: told only if a state follows from it. -1: none. */
+  /** The record of the last ordinary segment: printed only if a state change follows. -1: none. */
   #heard = -1;
 
-  /** @param now the trace's clock at this moment. */
+  /** @param now the trace's time */
   constructor(voice: Voice, now: number) {
     this.#voice = voice;
     this.#ahead = now - voice.now();
   }
 
-  /** Reads what the stack recorded since the last time. */
+  /** Reads the records since the last call. */
   read(trace: Trace): void {
     this.#heard = -1;
     for (let i = 0; i < trace.size; i++) {
@@ -66,7 +66,7 @@ export class Narrator {
     const flags = trace.c[i]!;
     const cause = trace.cause[i]!;
     const called = this.#pending.get(id);
-    // A call (OPEN, CLOSE) changed the state: the first segment that says so to the peer tells it.
+    // A call (OPEN, CLOSE) changed the state: print it with the first segment that it causes.
     const state = called?.arrow === "·" ? called.state : "";
     const step = (flags & (SYN | FIN | RST)) !== 0 || cause === TX_ACK_HANDSHAKE || cause === TX_ACK_FIN;
     if (step) {
@@ -89,7 +89,7 @@ export class Narrator {
 
   #received(trace: Trace, i: number, id: number): void {
     if (this.#pending.size > 0) this.#flush(id);
-    // Nothing is made of a segment that is not told: there are a hundred thousand per second.
+    // Segments that are not printed must cost nothing: there are a hundred thousand per second.
     const step = (trace.c[i]! & (SYN | FIN | RST)) !== 0;
     this.#heard = step ? -1 : i;
     if (step) this.#hear(trace, i, id, true, "");
@@ -111,7 +111,7 @@ export class Narrator {
     const state = stateName(trace.b[i]!);
     const pending = this.#pending.get(id);
     if (pending?.arrow === "←") {
-      // A segment may lead through two states (an ACK with a FIN): the last one is where it is now.
+      // A segment may cause two state changes (an ACK with a FIN): print the last state.
       pending.state = state;
       return;
     }
@@ -159,7 +159,7 @@ export class Narrator {
   }
 }
 
-/** Where it lies in the stream, and why it was sent. */
+/** The segment's position in the stream, and why it was sent. */
 function textOf(trace: Trace, i: number, why: string): string {
   const n = trace.b[i]!;
   // Counted from the ISN; beyond 2^31 the difference looks negative.

@@ -10,7 +10,7 @@ import { STDOUT } from "./print.ts";
 import { isTerminal, isTerminalFile } from "./terminal.ts";
 import type { Voice } from "./voice.ts";
 
-/** What --write names. Throws CliError where it is a terminal: a capture is binary. */
+/** The file of --write. Throws CliError for a terminal, since a capture is binary. */
 export function captureTarget(flags: Flags): string | undefined {
   const path = flags.text("write");
   if (path === undefined || !(path === "-" ? isTerminal(STDOUT) : isTerminalFile(path))) return path;
@@ -23,7 +23,7 @@ export function captureTarget(flags: Flags): string | undefined {
 }
 
 /**
- * A device whose packets are written to a file as the stack sees them, and that file; without a path the device alone.
+ * Wraps a device so that its packets are written to a file; without a path returns the device unchanged.
  * @param file open already, unless the path is "-"
  */
 export function captured(
@@ -44,8 +44,8 @@ export function captured(
 }
 
 /**
- * Completes the file, and says what is in it. False where it is not whole because it could not be written. (Port 7000 is the default,
- * and Gryphon's, as Wireshark has it.)
+ * Closes the file and prints its summary. False if it is incomplete because of a write error. (Wireshark takes the default port 7000
+ * for Gryphon.)
  */
 export async function endCapture(
   capture: CaptureFile | null,
@@ -73,7 +73,7 @@ export async function endCapture(
   return true;
 }
 
-/** Said again at the end, since the first warning may have scrolled away. */
+/** Warns again at the end, since the first warning may have scrolled away. */
 export function tellIncomplete(
   what: string,
   path: string | undefined,

@@ -29,22 +29,22 @@ export interface DeviceWishes {
   readonly mtu: number | undefined;
   readonly offload: boolean;
   readonly impairment: Impairment | null;
-  /** Take a device that is there and that netup did not make. */
+  /** Use an existing device that netup did not make. */
   readonly force: boolean;
 }
 
-/** A device, and what gives it back once it is closed: one that stays keeps no MTU of ours. */
+/** A device, and the function that restores its MTU after it is closed, if it is persistent. */
 export interface OpenedDevice {
   readonly device: Device;
-  /** It was not there, and goes when it is closed. */
+  /** This program made it, and it disappears when it is closed. */
   readonly temporary: boolean;
   readonly giveBack: () => void;
 }
 
-/** The TUN device of the command line, made or attached to, behind the impaired link where one was asked for. */
+/** Makes or attaches to the TUN device of the command line, with an impaired link if one was requested. */
 export function openDevice({ tun, kernel }: Pick<Endpoint, "tun" | "kernel">, wishes: DeviceWishes): OpenedDevice {
   const { impairment } = wishes;
-  // A link carries packets as a wire sees them, so nothing may hand whole super-segments over.
+  // A link carries packets as a wire does, so the device must not pass super-segments.
   const offload = wishes.offload && impairment === null;
   const name = `device ${tun}`;
   const kept = handover.take(name);
@@ -62,7 +62,7 @@ function openedBefore(fd: number, tun: string, offload: boolean): TunDevice {
   try {
     return new TunDevice(fd, tun, offload);
   } catch (error) {
-    // It was removed in between.
+    // The device was removed meanwhile.
     if (error instanceof SystemError && GONE.has(error.errno)) throw deviceGone({ tun });
     throw error;
   }
@@ -72,7 +72,7 @@ const GONE = new Set([ENODEV, EBADFD]);
 
 function openNow(tun: string, kernel: Prefix, { mtu, offload, force }: DeviceWishes) {
   const link = linkOf(tun);
-  // One that another program has open is told by the system, with that program's name.
+  // If another program has it open, the system's error names that program.
   if (link !== null && !(link.kind === "tun" && link.attached)) {
     if (!force) refuseForeign(link);
     refuseOtherAddress(link, kernel);
@@ -87,7 +87,7 @@ function openNow(tun: string, kernel: Prefix, { mtu, offload, force }: DeviceWis
   return { device, giveBack };
 }
 
-/** Says that a device was made. Whoever mistyped a name sees it, and what netup made. */
+/** Reports that a device was made, and names netup's devices, in case the name was mistyped. */
 export function tellNewDevice(tun: string, voice: Voice): void {
   const devices = netupDevices();
   const others = devices.length === 0 ? "" : `; netup made ${devices.join(" and ")}`;
@@ -98,7 +98,7 @@ export function impaired(device: Device, { profiles, seed }: Impairment): Device
   return new ImpairDevice(device, { profiles, seed, now: monotonic(), tooBig });
 }
 
-/** A device of that name that somebody else made (a VPN, say) is not taken without being asked. */
+/** Refuses a device that another program made, such as a VPN, without --force. */
 function refuseForeign({ name, alias }: Link): void {
   if (alias.startsWith(ALIAS)) return;
   throw new CliError(
@@ -109,7 +109,7 @@ function refuseForeign({ name, alias }: Link): void {
   );
 }
 
-/** The routes and rules of a device that netup made belong to its address: with another one nothing would arrive. */
+/** Refuses another address for a device of netup: its routes and rules need the original one. */
 function refuseOtherAddress({ name, alias, addresses }: Link, kernel: Prefix): void {
   if (!alias.startsWith(ALIAS) || alias === ALIAS_ADOPTED) return;
   const has = addresses.filter((address) => address.includes(":") === (kernel.family === 6));
@@ -122,9 +122,9 @@ function refuseOtherAddress({ name, alias, addresses }: Link, kernel: Prefix): v
   );
 }
 
-/** The device as it is; null where there is none, or where `ip` cannot say. */
+/** The device's state; null if it does not exist, or `ip` fails. */
 function linkOf(tun: string): Link | null {
-  // Under /proc/net the device is this network's own even where /sys still shows another's.
+  // /proc/net shows this network's devices; /sys may still show another network's.
   if (!new RegExp(`^ *${RegExp.escape(tun)}:`, "m").test(readFileSync("/proc/net/dev", "utf8"))) return null;
   const { code, out } = machine.run(["ip", "-d", "-j", "addr", "show", "dev", tun]);
   return code === 0 ? (readLinks(out)[0] ?? null) : null;

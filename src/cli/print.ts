@@ -5,7 +5,7 @@ import { EXIT_FAILURE } from "./exit-codes.ts";
 export const STDOUT = 1;
 export const STDERR = 2;
 
-/** Nobody reads the pipe any more that we write to (`| head`): the end of what can be done, and no news to whoever closed it. */
+/** The reader of our output has gone (`| head`). The program ends without an error message. */
 export class OutputClosed extends Error {
   override readonly name = "OutputClosed";
 
@@ -15,8 +15,8 @@ export class OutputClosed extends Error {
 }
 
 /**
- * Text on its way to a person or to the next program: whole, in order, and before the program ends. (`process.stdout`
- * keeps in memory what a pipe has no room for, and loses it at the end.) Throws OutputClosed, or CliError.
+ * Writes text completely, in order, and before the program ends. (`process.stdout`
+ * buffers data that a pipe has no room for, and loses it at the end.) Throws OutputClosed, or CliError.
  */
 export function print(text: string): void {
   refuseClosedOutput();
@@ -27,19 +27,19 @@ export function print(text: string): void {
   }
 }
 
-/** open(2)'s O_CLOEXEC, as /proc has it. */
+/** O_CLOEXEC as shown in /proc. */
 const CLOSE_ON_EXEC = 0o2000000;
 
 /**
- * Whether we were started with standard output closed (`>&-`). Bun opens /dev/null in its place, so that writing
- * works and everything is lost; but it opens it close-on-exec, which nothing that a shell hands over can be.
+ * Whether the program was started with standard output closed (`>&-`). Bun then opens /dev/null in its place, so that writing
+ * works and everything is lost. Bun's descriptor is close-on-exec; a descriptor inherited from a shell never is.
  */
 function wasClosed(): boolean {
   const flags = /^flags:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${STDOUT}`, "utf8"))?.[1] ?? "0";
   return (Number.parseInt(flags, 8) & CLOSE_ON_EXEC) !== 0;
 }
 
-/** Throws CliError where everything that goes to standard output would be lost. */
+/** Throws CliError if everything written to standard output would be lost. */
 export function refuseClosedOutput(): void {
   isClosed ??= wasClosed();
   if (!isClosed) return;
@@ -53,12 +53,12 @@ export function refuseClosedOutput(): void {
 
 let isClosed: boolean | undefined;
 
-/** What it means that a file or pipe takes no more. */
+/** Converts a write error. */
 export function outputFailure(path: string, { code = "", message }: NodeJS.ErrnoException): Error {
   return code === "EPIPE" ? new OutputClosed(path) : fileError(path, code, message, "write");
 }
 
-/** Throws what the system says. */
+/** Throws the system's error. */
 export function writeWhole(fd: number, data: string | Uint8Array): void {
   const bytes = typeof data === "string" ? Buffer.from(data) : data;
   for (let at = 0; at < bytes.length; ) {
@@ -72,39 +72,39 @@ export function writeWhole(fd: number, data: string | Uint8Array): void {
   }
 }
 
-/** What takes text while a stack runs, so that nobody waits for a slow reader. */
+/** A queue for output while a stack runs, so that nothing waits for a slow reader. */
 export interface TextQueue {
-  /** The code of the error that ended it; "": none did. */
+  /** The code of the error that ended it; "" if there was none. */
   readonly error: string;
   put(text: string): void;
-  /** Resolves when all is written, or its time is over. */
+  /** Resolves when all is written, or the time limit is over. */
   drain(): Promise<void>;
 }
 
 const queues = new Map<number, TextQueue>();
 
-/** From now on the descriptor's text goes through the queue. */
+/** Output to the descriptor goes through the queue from now on. */
 export function queueText(fd: number, queue: TextQueue): void {
   queues.set(fd, queue);
 }
 
-/** Whole lines for whoever reads the descriptor. Throws what the system says, unless they go through a queue. */
+/** Writes whole lines to the descriptor. Throws the system's error, unless there is a queue. */
 export function put(fd: number, text: string): void {
   const queue = queues.get(fd);
   if (queue === undefined) writeWhole(fd, text);
   else queue.put(text);
 }
 
-/** Lines on standard error: where nobody reads it, or the disk is full, the exit code says as much. */
+/** Writes lines to standard error. Errors are ignored: the exit code shows the result. */
 export function tell(text: string): void {
   try {
     put(STDERR, text);
   } catch {
-    // Nothing is left to say it with.
+    // There is no other place to report the error.
   }
 }
 
-/** Waits for the queues to be written, but not for ever. Answers why standard output took no more, or null. */
+/** Waits for the queues, with a time limit. Returns the write error of standard output, or null. */
 export async function drainText(): Promise<Error | null> {
   await Promise.all([...queues.values()].map((queue) => queue.drain()));
   const code = queues.get(STDOUT)?.error ?? "";

@@ -1,7 +1,7 @@
 /**
- * How root is given up (docs/adr/0052). A command that reads packets opens everything that takes rights first: the device, the
+ * How root is given up (docs/adr/0052). A command that reads packets first opens everything that needs privileges: the device, the
  * files of the command line, the control socket. Then the program executes itself as another user, without capabilities, and
- * finds there under the same names what was opened before. Nothing is read from the device until then.
+ * finds the open descriptors by the same names. Nothing is read from the device until then.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { errnoWords } from "#ffi/errno";
@@ -19,19 +19,19 @@ import { openAsRoot } from "./named-files.ts";
 import { STDERR, STDOUT } from "./print.ts";
 import { compiled } from "./program.ts";
 
-/** What becomes of root's rights. */
+/** What to do with root's privileges. */
 export type Decision =
-  /** Nothing: there are none, or they are to be kept. */
+  /** Nothing: there are none, or --keep-root was given. */
   | { readonly kind: "keep" }
   /** The program goes on as another user. */
   | { readonly kind: "become"; readonly account: Account }
-  /** There is no other user here, in a user namespace that maps root alone: capabilities are given up. */
+  /** In a user namespace that maps only root: give up capabilities. */
   | { readonly kind: "bare" };
 
-/** What a decision rests on. */
+/** The facts for the decision. */
 export interface Situation {
   readonly uid: number;
-  /** Who called sudo. */
+  /** The caller of sudo. */
   readonly caller: (files: AccountFiles) => Account | null;
   readonly files: AccountFiles;
   /** /proc/self/uid_map and gid_map. */
@@ -47,7 +47,11 @@ export function decide(flags: Flags, { uid, caller, files, uidMap, gidMap }: Sit
   const wanted = user === undefined ? null : accountFor(user, files);
   if (uid !== 0) {
     if (wanted === null || wanted.uid === uid) return { kind: "keep" };
-    throw usageError(`--user ${user} is for root`, "only root can go on as somebody else", "sudo, or leave it out");
+    throw usageError(
+      `--user ${user} is for root`,
+      "only root can become another user",
+      "use sudo, or leave out --user",
+    );
   }
   if (wanted?.uid === 0) throw usageError(`--user ${user} is root itself`, "", "use --keep-root");
   if (keep) return { kind: "keep" };
@@ -63,12 +67,12 @@ export function decide(flags: Flags, { uid, caller, files, uidMap, gidMap }: Sit
 }
 
 const UID = "uid";
-/** Set where the program's own file may not be read by the user: it becomes that user once it has been loaded. */
+/** Set if the user may not read the program's file: it then becomes that user after it was loaded. */
 const LATE = "late";
 
 let decision: Decision = { kind: "keep" };
 
-/** Decides what becomes of root's rights, for a program that starts others. Throws CliError. */
+/** Decides what to do with root's privileges, for a program that starts others. Throws CliError. */
 export function checkRights(flags: Flags): Decision {
   const uid = process.geteuid?.() ?? -1;
   if (flags.has("keep-root")) openAsRoot();
@@ -95,7 +99,7 @@ function takeOver(): void {
   }
 }
 
-/** Standard output and standard error. A pipe or terminal of root's can be opened once more by root alone. */
+/** Standard output and standard error. Only root can open root's pipe or terminal once more. */
 const OUTPUTS = [STDOUT, STDERR];
 
 function openOutputsAgain(): void {
@@ -105,31 +109,31 @@ function openOutputsAgain(): void {
   }
 }
 
-/** Whether root will be given up, so that what takes its rights must be done before, or afterwards by somebody else. */
+/** Whether root will be given up, so that privileged work must be done before that, or later by the shell of `afterwards`. */
 export function willGiveUpRoot(): boolean {
   return handover.isPending;
 }
 
-/** Whom the program runs as since it gave root up; null where it did not. */
+/** The user of the program after it gave up root; null if it did not. */
 export function runsAs(): string | null {
   return handover.word(RUNS_AS) ?? null;
 }
 
 /**
- * Gives root up, if that was decided. In the first life it does not return: the program begins again without root's rights, and
- * comes here once more, to make sure of them.
+ * Gives up root, if that was decided. In the first life it does not return: the program starts again without privileges, and
+ * calls this once more to verify that.
  */
 export async function giveUpRoot(): Promise<void> {
   if (handover.isPending) beginAgain();
   if (!handover.isReceived) return;
   if (handover.word(LATE) !== undefined && decision.kind === "become") {
-    // What is loaded only when it is needed cannot be read any more.
+    // Modules loaded later could not be read any more.
     await import("./report-error.ts");
     rights.become(decision.account);
   }
   verify(Number(handover.word(UID)));
   rights.refuseTracing();
-  // It was executed as /proc/self/exe.
+  // The program was executed as /proc/self/exe.
   rights.setName("tcpnet");
 }
 
@@ -153,11 +157,11 @@ function beginAgain(): never {
   throw new CliError(EXIT_PERMISSION, "root cannot be given up", `execve: ${errnoWords(-failed)}`, FIX);
 }
 
-/** To load the program from where only root may read, and then to become the user. */
+/** Capabilities to load the program from a place that only root may read, and then to become the user. */
 const NEEDED_LATE = [rights.CAP_DAC_READ_SEARCH, rights.CAP_SETUID, rights.CAP_SETGID];
 const FIX = "to stay root: --keep-root";
 
-/** Whether that user may run this very program. What lies in /root, say, is nobody's to read. */
+/** Whether that user may run this program. It may be in /root, for example. */
 function canStartAs(account: Account): boolean {
   const sources = compiled ? [] : [new URL("./main.ts", import.meta.url).pathname];
   const may = () => rights.mayExecute("/proc/self/exe") && sources.every(rights.mayRead);
@@ -172,10 +176,10 @@ function orExplain<T>({ name }: Account, work: () => T): T {
   }
 }
 
-/** What every thread of this process must have none of. */
+/** The privileges that no thread of this process may have. */
 const CAPABILITIES = ["CapInh", "CapPrm", "CapEff", "CapAmb"];
 
-/** No thread has a right of root left; else nothing is read from the device. */
+/** Verifies that no thread has a privilege left. Otherwise nothing is read from the device. */
 function verify(uid: number): void {
   for (const thread of readdirSync("/proc/self/task")) {
     const status = readFileSync(`/proc/self/task/${thread}/status`, "utf8");

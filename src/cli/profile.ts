@@ -3,7 +3,7 @@ import { PROFILE_NAMES, type ProfileName } from "#tcp/words/profiles";
 import { usageError } from "./cli-error.ts";
 import type { Flags } from "./flags.ts";
 
-/** `--profile`. @throws CliError for a name that no profile has. */
+/** Reads `--profile`. @throws CliError for an unknown name */
 export function profileOf(flags: Flags): ProfileName | undefined {
   const name = flags.text("profile");
   if (name === undefined) return undefined;

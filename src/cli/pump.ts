@@ -1,4 +1,4 @@
-/** Bytes between files and connections: one buffer per direction, used again and again, and back-pressure both ways. */
+/** Moves bytes between files and connections: one reused buffer per direction, and back-pressure in both. */
 import { constants, fstatSync, openSync, read as readCallback, readSync } from "node:fs";
 import { Writer } from "#observe/writer";
 import type { Socket } from "#socket/types";
@@ -9,24 +9,24 @@ import { isTerminal } from "./terminal.ts";
 
 /** Octets moved at once. */
 const CHUNK = 256 * 1024;
-/** How long to wait where a descriptor that somebody made non-blocking has nothing, ms. */
+/** How long to wait if a descriptor that somebody made non-blocking is empty, ms. */
 const RETRY_MS = 5;
 
-/** Where what is sent comes from. */
+/** The source of the data to send. */
 export interface Source {
-  /** Fills `into` from its beginning; 0 is the end. */
+  /** Fills `into` from its beginning; returns 0 at the end. */
   read(into: Uint8Array): number | Promise<number>;
 }
 
-/** Where what is received goes. */
+/** The destination of received data. */
 export interface Sink {
-  /** Takes all `n` octets before it settles. */
+  /** Resolves when all `n` octets are written. */
   write(from: Uint8Array, n: number): void | Promise<void>;
-  /** The peer has closed its direction: nothing more comes from this connection. */
+  /** The peer has closed its direction. */
   end?(): void;
 }
 
-/** So many octets in so many µs. */
+/** Octets, and the time they took in µs. */
 export interface Amount {
   readonly bytes: number;
   readonly took: number;
@@ -51,7 +51,7 @@ export class Flow implements Amount {
     return this.last - this.first;
   }
 
-  /** Of what was handed over for sending, the part that the peer has: `bytes` octets of it, until now. */
+  /** The acknowledged part of the data given to the stack: `bytes` octets until now. */
   acknowledged(bytes: number): Amount {
     return bytes < this.bytes ? { bytes, took: performance.now() * 1000 - this.first } : this;
   }
@@ -59,7 +59,7 @@ export class Flow implements Amount {
 
 /**
  * Sends all of the source, then the FIN, and waits until the peer has acknowledged everything.
- * @param onWritten the connection has taken all of it.
+ * @param onWritten called when all data is in the send buffer
  */
 export async function send(socket: Socket, source: Source, flow: Flow, onWritten?: () => void): Promise<void> {
   const chunk = new Uint8Array(CHUNK);
@@ -91,7 +91,7 @@ export async function receive(socket: Socket, sink: Sink, flow: Flow): Promise<v
   }
 }
 
-/** Sends back what comes, as it comes; the FIN follows the peer's. */
+/** Sends received data back; the FIN follows the peer's. */
 export async function echo(socket: Socket, received: Flow, sent: Flow): Promise<void> {
   await receive(socket, { write: (from, n) => sendAll(socket, from, n, sent) }, received);
   socket.closeWrite();
@@ -122,7 +122,7 @@ export class PatternSource implements Source {
   }
 
   read(into: Uint8Array): number {
-    // Every chunk but the last is whole, and a multiple of the period long: the pattern goes on without a seam.
+    // Every chunk except the last is a multiple of the period long, so the pattern continues from one to the next.
     const n = Math.min(into.length, this.#left);
     this.#left -= n;
     into.set(into.length === CHUNK ? PATTERN : PATTERN.subarray(0, into.length));
@@ -133,32 +133,32 @@ export class PatternSource implements Source {
 export const DISCARD: Sink = { write: () => undefined };
 
 /**
- * An open descriptor as a source. A file is read at once: its pages are in memory, or the disk brings them soon. Whatever
- * may keep us waiting is read by another thread; of a pipe that has more, the rest is then taken at once, too, since each
- * such errand costs a turn of the event loop.
+ * An open descriptor as a source. Files are read directly: their pages are in memory, or the disk is fast enough. Other
+ * descriptors, which may block, are read by another thread. If a pipe then has more, it is read directly, since each
+ * read by the thread costs a turn of the event loop.
  *
- * One connection after the other may read from it. A read that the first one left behind goes on, and the next one gets
+ * Connections may read from it one after another. A pending read of the first one goes on, and the next one gets
  * the octets: a line that is typed while nobody is connected is not lost.
  */
 export class FileSource implements Source {
   /** Octets read so far. */
   bytes = 0;
-  /** The end was reached, and nothing will ever follow: a terminal can go on after Ctrl-D, a pipe cannot. */
+  /** The end was reached, and no data can follow: a terminal can go on after Ctrl-D, a pipe cannot. */
   isSpent = false;
   readonly #fd: number;
   readonly #path: string;
-  /** A descriptor that answers at once, or -1. */
+  /** A non-blocking descriptor, or -1. */
   readonly #ready: number;
   readonly #kind: Kind;
-  /** Where the next read begins; null: wherever the descriptor stands. */
+  /** The position of the next read; null: that of the descriptor. */
   #position: number | null;
-  /** The read of the other thread, into this buffer. */
+  /** The pending read of the other thread, and its buffer. */
   #pending: Promise<number | Failure> | null = null;
   #buffer: Uint8Array | null = null;
-  /** Counts the connections that have read: only the last one gets what comes. */
+  /** The number of connections that have read. Only the last one gets the data. */
   #reader = 0;
 
-  /** @param position where in a file to begin, for a file that is read several times; null: where the descriptor stands. */
+  /** @param position where to begin, for a file that is read several times; null: that of the descriptor */
   constructor(fd: number, path: string, position: number | null = null) {
     this.#fd = fd;
     this.#path = path;
@@ -178,7 +178,7 @@ export class FileSource implements Source {
     }
   }
 
-  /** The connection is over: a read that waits goes on for the next one. */
+  /** The connection is over: a pending read goes on for the next one. */
   leave(): void {
     this.#reader++;
   }
@@ -197,7 +197,7 @@ export class FileSource implements Source {
         return this.#took(result);
       }
       if (result.code === "EAGAIN") await Bun.sleep(RETRY_MS);
-      // The terminal was closed: that is an end, too.
+      // The terminal was closed, which also ends the input.
       else if (result.code === "EIO" && this.#kind === "terminal") return this.#took(0);
       else throw fileError(this.#path, result.code ?? "", result.message, "read");
     }
@@ -211,7 +211,7 @@ export class FileSource implements Source {
   }
 }
 
-/** What a descriptor is, as far as reading goes: a stream (pipe, socket) gives each octet once. */
+/** The kind of a descriptor for reading. A stream (pipe, socket) gives each octet only once. */
 export type Kind = "file" | "disk" | "stream" | "terminal" | "other";
 
 export function kindOf(fd: number): Kind {
@@ -222,17 +222,17 @@ export function kindOf(fd: number): Kind {
     if (stats.isFIFO() || stats.isSocket()) return "stream";
     return isTerminal(fd) ? "terminal" : "other";
   } catch {
-    // It is not open.
+    // The descriptor is not open.
     return "other";
   }
 }
 
-/** In the handover: pipes to read from, in the order in which they are opened. */
+/** The handover's name for pipes to read from. */
 const PIPE = "pipe";
 
 /**
- * The same pipe once more, opened so that it never waits: the flag of the one that was given is shared with others. It belongs to
- * whoever made it, so it is opened before root is given up.
+ * Opens the same pipe once more, non-blocking: the flag of the inherited one is shared with other programs. Only its owner
+ * may open it, so this is done before root is given up.
  */
 function withoutWaiting(fd: number): number {
   try {
@@ -245,7 +245,7 @@ function withoutWaiting(fd: number): number {
   }
 }
 
-/** An open descriptor as a sink. A slow reader, or a slow disk, keeps the sender waiting, and not the stack. */
+/** An open descriptor as a sink. A slow reader or disk makes the sender wait, but not the stack. */
 export class FileSink implements Sink {
   readonly #writer: Writer;
   readonly #path: string;
@@ -255,7 +255,7 @@ export class FileSink implements Sink {
     this.#path = path;
   }
 
-  /** A write is under way. */
+  /** Whether a write is pending. */
   get isBusy(): boolean {
     return this.#writer.busy;
   }

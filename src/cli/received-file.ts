@@ -4,7 +4,7 @@ import { openToWrite } from "./named-files.ts";
 import { outputFailure, STDERR, STDOUT } from "./print.ts";
 import { FileSink, isFile, type Sink } from "./pump.ts";
 
-/** Descriptors that we have already. Opened anew by their path, they would forget that the shell said `>>`. */
+/** Paths of descriptors that are open already. Opening them again would lose the shell's `>>`. */
 const INHERITED: Readonly<Record<string, number>> = {
   "/dev/stdout": STDOUT,
   "/dev/fd/1": STDOUT,
@@ -25,10 +25,10 @@ export class ReceivedFile implements Sink {
   readonly #isNew: boolean;
   readonly #isInherited: boolean;
   readonly #sink: FileSink;
-  /** What it held before is gone. */
+  /** Whether the old content was dropped. */
   #begun = false;
 
-  /** Throws CliError where it cannot be written. */
+  /** Throws CliError if it cannot be written. */
   constructor(path: string) {
     const inherited = INHERITED[path];
     const { fd, isNew } = inherited === undefined ? openToWrite(path) : { fd: inherited, isNew: false };
@@ -51,7 +51,7 @@ export class ReceivedFile implements Sink {
 
   /** Throws CliError: some file systems report only now that the disk is full. */
   close(): void {
-    // A thread may still be writing where the connection was given up: the descriptor goes with the program.
+    // If the connection was given up, a thread may still be writing: leave the descriptor open.
     if (this.#isInherited || this.#sink.isBusy) return;
     if (this.#isNew && !this.#begun) this.#remove();
     this.#attempt(() => closeSync(this.#fd));
@@ -63,13 +63,13 @@ export class ReceivedFile implements Sink {
     if (!this.#isInherited && isFile(this.#fd)) this.#attempt(() => ftruncateSync(this.#fd));
   }
 
-  /** We made the file, and nothing came. Where its folder may not be written, an empty file stays. */
+  /** Removes a file that we made if no data came. If the folder is not writable, the empty file stays. */
   #remove(): void {
     try {
       const [ours, there] = [fstatSync(this.#fd), statSync(this.#path)];
       if (ours.ino === there.ino && ours.dev === there.dev && there.size === 0) unlinkSync(this.#path);
     } catch {
-      // Somebody else removed it, or we may not.
+      // Somebody else removed it, or we have no permission.
     }
   }
 

@@ -1,14 +1,14 @@
-/** SYNs that a host refuses: from strangers, and for other ports. Without a word of it both sides would be left guessing. */
+/** Reports SYNs that a host refuses, from strangers and for other ports, so that users can find the mistake. */
 import type { Address } from "#ip/address";
 import { counted } from "#observe/units";
 import type { Listener, NetStack } from "#socket/types";
 import { RX_STRANGER } from "#tcp/words/marks";
 import type { Voice } from "./voice.ts";
 
-/** Tells each, and counts those that come too fast. @param only the remote that may connect; null: anybody. */
+/** Prints each, and counts those that come too fast. @param only the remote that may connect; null: anybody */
 export function tellRefusals(voice: Voice, stack: NetStack, listener: Listener, only: Address | null): void {
   let strangers = 0;
-  // The last stranger of a turn; the counter has all of them.
+  // The callback has the last stranger of a turn; the counter has all of them.
   listener.onStranger = ({ hostname }) => {
     const all = stack.engine.counters.get(RX_STRANGER);
     voice.count("stranger", all - strangers - 1);

@@ -4,10 +4,10 @@ import { forUser } from "./program.ts";
 import { tellText } from "./terminal.ts";
 import { visible } from "./visible.ts";
 
-/** What stands before the first line. */
+/** The beginning of the first line. */
 const PREFIX = "[error] ";
 
-/** Tells a failure on standard error: what, why, and what to type; with `json` as one object. */
+/** Prints an error to standard error: what, why, and what to type; with `json` as one object. */
 export function reportError(error: CliError, json: boolean): void {
   if (json) tell(jsonText(error));
   else tellText(plainText(error));

@@ -19,7 +19,7 @@ import { listenToSignals } from "./signals.ts";
 import { speakWithoutWaiting } from "./terminal.ts";
 import { Voice } from "./voice.ts";
 
-/** Everything that may take rights which a conversation does without. */
+/** Opens everything that may need privileges. */
 interface Opened {
   readonly ends: Ends;
   readonly device: Device;
@@ -28,7 +28,7 @@ interface Opened {
   readonly control: ControlSocket | null;
 }
 
-/** `host` and `peer`: they differ in who opens. */
+/** Runs `host` and `peer`. They differ only in which side opens. */
 export async function runSession(role: Role, call: Call): Promise<number> {
   const options = sessionOptions(role, call);
   const voice = new Voice(options.manner);
@@ -40,7 +40,7 @@ export async function runSession(role: Role, call: Call): Promise<number> {
     try {
       const [write, events] = [recordAt(options.write), recordAt(options.events)];
       const control = openControlOf(device, options.socket);
-      // No packet is read by root.
+      // Root reads no packets.
       await giveUpRoot();
       const endpoint = { ...options.endpoint, isNewDevice: temporary };
       code = await converse({ ...options, endpoint }, { ends, device, write, events, control }, voice);
@@ -49,7 +49,7 @@ export async function runSession(role: Role, call: Call): Promise<number> {
       giveBack();
     }
   } catch (error) {
-    // What a file has to say now comes second.
+    // If closing a file fails as well, report the first error.
     closeQuietly(ends);
     throw error;
   }
@@ -61,7 +61,7 @@ function closeQuietly(ends: Ends): void {
   try {
     ends.close();
   } catch {
-    // Something else has failed already, and is told.
+    // Another error is reported already.
   }
 }
 
@@ -83,7 +83,7 @@ async function converse(options: SessionOptions, opened: Opened, voice: Voice): 
   try {
     endControl = controlLink(opened.device, opened.control, voice);
     code = await session.run();
-    // The stack answers while it lives: nothing that is read slowly keeps it from that.
+    // The stack keeps answering packets while slow readers are waited for.
     await Promise.all([capture?.drain(), explanation.file?.drain()]);
   } finally {
     await session.end();
@@ -96,7 +96,7 @@ async function converse(options: SessionOptions, opened: Opened, voice: Voice): 
   return code === EXIT_OK && !complete ? EXIT_FAILURE : code;
 }
 
-/** A log rotator has moved the files away. False where there is none. */
+/** A log rotator has moved the files away. False if there are none. */
 function reopen(files: readonly (CaptureFile | EventFile | null)[], voice: Voice): boolean {
   const open = files.filter((file) => file !== null);
   for (const file of open) {
@@ -104,13 +104,13 @@ function reopen(files: readonly (CaptureFile | EventFile | null)[], voice: Voice
       file.reopen();
     } catch (error) {
       if (!(error instanceof OutputError)) throw error;
-      voice.warn({ what: error.message, why: "what follows is written to the file that was moved", fix: "" });
+      voice.warn({ what: error.message, why: "further data is written to the file that was moved", fix: "" });
     }
   }
   return open.length > 0;
 }
 
-/** Without root's rights a log rotator's SIGHUP may come to nothing. That is said now, and not when it comes. */
+/** Without root's permissions SIGHUP may not be able to make a new file. Warns of this at the start. */
 function tellWhatStays(records: readonly (RecordFile | null)[], voice: Voice): void {
   const user = runsAs();
   if (user === null) return;

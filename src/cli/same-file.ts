@@ -1,19 +1,19 @@
-/** One file in two places of a command line: it would be emptied before it is read, or two streams would be mixed in it. */
+/** Refuses a file that is used twice in a command line: it would be emptied before it is read, or two streams would mix in it. */
 import { fstatSync, readlinkSync, type Stats, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { usageError } from "./cli-error.ts";
 import { STDERR } from "./print.ts";
 
-/** A file of the command line, its redirections included. */
+/** A file of the command line or a redirection. */
 export interface FileInUse {
-  /** As it was typed: "--recv copy", "standard input". */
+  /** For messages: "--recv copy", "standard input". */
   readonly name: string;
   /** A path, or an open descriptor. */
   readonly at: string | number;
   readonly use: "read" | "written";
 }
 
-/** Files that are read, and one that is written: "--events log". Throws CliError where it is one of them. */
+/** Throws CliError if the file to write, "--events log", is one of the files to read. */
 export function refuseOverwriting(read: readonly string[], flag: string, written: string): void {
   refuseSameFile([
     ...read.map((name) => ({ name, at: name, use: "read" }) as const),
@@ -22,16 +22,16 @@ export function refuseOverwriting(read: readonly string[], flag: string, written
 }
 
 interface Identity {
-  /** Device and inode; of a file that does not exist, those of its folder and its name. */
+  /** Device and inode; for a missing file, those of its folder, and its name. */
   readonly key: string;
-  /** Null: it does not exist yet, and will be a regular file. */
+  /** Null: the file does not exist yet and will be a regular file. */
   readonly stats: Stats | null;
 }
 
-/** Symbolic links in a row that are followed, as the kernel does. */
+/** Limit of symbolic links in a row, as in the kernel. */
 const LINKS_MAX = 40;
 
-/** Throws CliError where two of them are the same file and one is written. Paths that lead nowhere are for whoever opens them. */
+/** Throws CliError if two of them are the same file and one is written. Invalid paths are reported when they are opened. */
 export function refuseSameFile(files: readonly FileInUse[]): void {
   const seen: { file: FileInUse; identity: Identity }[] = [];
   for (const file of files) {
@@ -48,10 +48,10 @@ export function refuseSameFile(files: readonly FileInUse[]): void {
 function clash(a: FileInUse, b: FileInUse, stats: Stats | null): boolean {
   if (a.use === "read" && b.use === "read") return false;
   const inherited = typeof a.at === "number" && typeof b.at === "number";
-  // The shell's `> log 2>&1` is one file, written in turn.
+  // `> log 2>&1` is allowed: one open file, written in turn.
   if (inherited && a.use === b.use) return false;
   if (stats === null || stats.isFile() || stats.isBlockDevice()) return true;
-  // Terminals and /dev/null can be named as often as anybody likes; under inetd one socket is both input and output.
+  // Terminals and /dev/null may be used several times; under inetd one socket is both input and output.
   return stats.isFIFO() && !inherited && a.at !== STDERR && b.at !== STDERR;
 }
 

@@ -11,7 +11,7 @@ import { isFile } from "./pump.ts";
 import { isTerminal } from "./terminal.ts";
 import type { Manner } from "./voice.ts";
 
-/** What is done with a connection. */
+/** What to do with a connection. */
 export type Service =
   | { readonly kind: "pipe" }
   | { readonly kind: "echo" }
@@ -19,48 +19,48 @@ export type Service =
   | { readonly kind: "source"; readonly size: number }
   | { readonly kind: "verify"; readonly size: number; readonly role: Role };
 
-/** Everything that `host` and `peer` are told, checked. */
+/** The checked options of `host` and `peer`. */
 export interface SessionOptions {
   readonly endpoint: Endpoint;
   readonly port: number;
   readonly service: Service;
-  /** Serve one connection after the other. */
+  /** Serve one connection after another. */
   readonly keep: boolean;
-  /** Connections in any state, those half open and in TIME-WAIT included; undefined: the stack's default. */
+  /** Limit of connections in any state, including half-open ones and TIME-WAIT; undefined: the stack's default. */
   readonly max: number | undefined;
   readonly simultaneous: boolean;
-  /** Data goes with the SYN, and is taken with it. */
+  /** Send and accept data with the SYN. */
   readonly fastOpen: boolean;
-  /** The stack whose rules TCP follows; undefined: the defaults. */
+  /** The profile of another TCP; undefined: the defaults. */
   readonly profile: ProfileName | undefined;
-  /** RFC 7323 §3.2 to the letter: segments without the agreed timestamp are dropped. */
+  /** RFC 7323 §3.2: drop segments without the negotiated timestamp. */
   readonly strictTimestamps: boolean;
-  /** µs of silence after which it is given up; undefined: the default of who opens, for ever for who waits. */
+  /** µs of silence after which to give up; undefined: the default for peer, no limit for a waiting host. */
   readonly timeout: number | undefined;
   readonly send: string | undefined;
   readonly recv: string | undefined;
-  /** Standard input is a person's keyboard, and what comes goes to a file: our direction closes after the peer's. */
+  /** Standard input is a keyboard and received data goes to a file: our direction closes after the peer's. */
   readonly listenOnly: boolean;
-  /** Every address of the prefix is the stack's, but for the kernel's. */
+  /** Every address of the prefix is the stack's, except the kernel's. */
   readonly ownPrefix: boolean;
   readonly mtu: number | undefined;
   readonly offload: boolean;
   readonly force: boolean;
   readonly impairment: Impairment | null;
-  /** Where `tcpnet link` reaches the link; undefined: at the usual place. */
+  /** The path of the control socket; undefined: the default. */
   readonly socket: string | undefined;
-  /** Where the capture goes; "-": standard output. */
+  /** The file of the capture; "-": standard output. */
   readonly write: string | undefined;
-  /** Where every event goes; "-": standard output. */
+  /** The file of the events; "-": standard output. */
   readonly events: string | undefined;
-  /** Decisions are told in words. */
+  /** Explain decisions. */
   readonly explain: boolean;
   readonly manner: Manner;
 }
 
 export const DEFAULT_PORT = 7000;
 
-/** Reads the words and flags of `host` and `peer`. Throws CliError. */
+/** Reads the arguments and flags of `host` and `peer`. Throws CliError. */
 export function sessionOptions(role: Role, { args, flags }: Call): SessionOptions {
   const [tun, cidr, remote] = args as [string, string, string];
   const service = serviceOf(role, flags);
@@ -122,7 +122,7 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
   };
 }
 
-/** Standard output has room for one: the data, the capture, or the events. */
+/** Only one of data, capture and events can go to standard output. */
 function oneForOutput(write: string | undefined, events: string | undefined, data: boolean): void {
   const wanted = [write === "-" ? "the capture" : "", events === "-" ? "the events" : "", data ? "the data" : ""];
   const [first, second] = wanted.filter((what) => what !== "");
@@ -147,7 +147,7 @@ function serviceOf(role: Role, flags: Flags): Service {
   return given[0] ?? { kind: "pipe" };
 }
 
-/** As many as a heap of them may have; the memory of one is a few kilobytes. */
+/** The largest --max. A connection takes a few kilobytes of memory. */
 const CONNECTIONS_MAX = 1_000_000;
 
 function maxOf(flags: Flags, serves: boolean): number | undefined {
@@ -160,7 +160,7 @@ function maxOf(flags: Flags, serves: boolean): number | undefined {
   );
 }
 
-/** Shorter is over before anything happens, µs. */
+/** The shortest --timeout, µs. */
 const TIMEOUT_MIN = 1_000;
 
 function timeoutOf(flags: Flags): number | undefined {

@@ -1,4 +1,4 @@
-/** What `host` and `peer` do: a stack on a device, connections on the stack, and everything said about them. */
+/** `host` and `peer`: a stack on a device, its connections, and their messages. */
 import { NEVER } from "#base/time";
 import type { Device } from "#device/device";
 import { counted, timeText } from "#observe/units";
@@ -23,13 +23,13 @@ import type { SessionOptions } from "./session-options.ts";
 import { type Carrier, Shutdown } from "./shutdown.ts";
 import type { Voice } from "./voice.ts";
 
-/** Events between two turns of the driver: a burst of segments fits many times. */
+/** Limit of events between two turns of the driver: enough for many bursts of segments. */
 const TRACE_RECORDS = 8192;
-/** Silence after which a connection is given up, ms: as long as the SYN is sent again (RFC 9293 MUST-23: 3 minutes). */
+/** Silence after which a connection is given up, ms: the time for which the SYN is retransmitted (RFC 9293 MUST-23: 3 minutes). */
 const SILENCE_MS = 255_000;
-/** The longest that a link may take to let out what it holds. */
+/** Limit of the time that a link may take to deliver its last packets. */
 const LET_OUT_MS = 5_000;
-/** Connections that may wait to be accepted. */
+/** The backlog: connections that may wait to be accepted. */
 const BACKLOG = 128;
 const BACKLOG_OF_SERVICE = 1024;
 export class Session {
@@ -41,12 +41,12 @@ export class Session {
   readonly #active = new Set<Carrier>();
   readonly #shutdown: Shutdown;
   #listener: Listener | null = null;
-  /** What ends a host that serves many: a failure that is not one connection's. */
+  /** A failure that ends a host with many connections, because it affects all of them. */
   #broken: { readonly error: unknown } | null = null;
   #deviceGone = false;
-  /** Resolves when nobody is to be served any more: a signal came, or the device is gone. */
+  /** Resolves at the end of the service: after a signal, or if the device is gone. */
   readonly #stopped = Promise.withResolvers<void>();
-  /** How many were served, and how many of them did not end in order; of a service of many itself knows. */
+  /** How many connections were served, and how many of them failed. */
   #served = 0;
   #failed = 0;
   #service: ServeMany | null = null;
@@ -65,7 +65,7 @@ export class Session {
     });
   }
 
-  /** Opens a stack on the device, which it takes over, and says who is who. */
+  /** Opens a stack on the device, which it then owns, and prints the addresses. */
   static async open(
     options: SessionOptions,
     ends: Ends,
@@ -124,8 +124,8 @@ export class Session {
   }
 
   /**
-   * Serves until all is done; answers the exit code. 0: every byte arrived, and all that came was written. Throws CliError.
-   * `end` must follow in any case.
+   * Serves until the end; returns the exit code. 0: every byte arrived, and all received data was written. Throws CliError.
+   * `end` must be called afterwards in any case.
    */
   async run(): Promise<number> {
     const { endpoint: e, simultaneous } = this.#options;
@@ -141,16 +141,16 @@ export class Session {
     return this.#shutdown.asked;
   }
 
-  /** Ends the stack and closes the device; whoever is still connected gets an RST. */
+  /** Closes the stack and the device; open connections get an RST. */
   async end(): Promise<void> {
     this.#shutdown.end();
-    // All is told: that TIME-WAIT ends with the program is no news.
+    // Do not print that TIME-WAIT ends with the program.
     this.#stack.onTrace = null;
     await this.#letOut();
     await this.#stack.close();
   }
 
-  /** An impaired link may hold what was sent last, an RST above all: it gets a moment to let it out. */
+  /** An impaired link may still hold the last packets, such as an RST: waits a moment for it to send them. */
   async #letOut(): Promise<void> {
     if (this.#options.impairment === null || this.#deviceGone) return;
     const until = performance.now() + LET_OUT_MS;
@@ -159,13 +159,13 @@ export class Session {
 
   /** The first Ctrl-C. */
   close(): void {
-    // Before the listener: nobody may take its end for the device's.
+    // Set this before closing the listener, so that its end is not taken for that of the device.
     this.#shutdown.close();
     this.#stopped.resolve();
     void this.#listener?.close();
   }
 
-  /** RST to everybody. */
+  /** Resets all connections. */
   abort(code: number): void {
     this.#shutdown.abort(code);
     this.#stopped.resolve();
@@ -185,7 +185,7 @@ export class Session {
 
   async #dial(): Promise<void> {
     const { endpoint: e, port, simultaneous, fastOpen } = this.#options;
-    // The program is too young to have a cookie of the other side.
+    // The program has just started and has no cookie of the other side.
     const early = fastOpen ? { fastOpen, params: { fastOpenCookieless: true } } : {};
     const options: ConnectOptions = { ...this.#socketOptions(), ...early, timeout: this.#silenceMs() };
     const socket = this.#stack.connect(
@@ -194,7 +194,7 @@ export class Session {
     );
     let told = "";
     socket.onSoftError = ({ code, message }) => {
-      // Each SYN that is sent again may bring the same answer.
+      // Each retransmitted SYN may get the same ICMP error.
       if (message !== told) this.#voice.event("soft-error", { code }, `· ${message}`);
       told = message;
     };
@@ -203,7 +203,7 @@ export class Session {
 
   async #listen(): Promise<void> {
     const { endpoint: e, port, keep, service, fastOpen } = this.#options;
-    // Who is named needs no cookie to prove his address: nobody else is let in.
+    // A remote given by name needs no cookie: nobody else is accepted.
     const early = { fastOpen, params: { fastOpenCookieless: e.remote !== null } };
     const admitted = e.remote === null ? {} : { remote: `${e.remote}` };
     const backlog = Math.min(service.kind === "pipe" ? BACKLOG : BACKLOG_OF_SERVICE, Math.ceil(this.#limit / 2));
@@ -234,7 +234,7 @@ export class Session {
     await this.#converse(socket);
   }
 
-  /** One connection after the other, or many at once, until a signal or a failure that is not one connection's. */
+  /** Serves one connection after another, or many at once, until a signal or a failure that affects all. */
   async #serve(listener: Listener): Promise<void> {
     const running = new Set<Promise<void>>();
     for (;;) {
@@ -246,7 +246,7 @@ export class Session {
         running.delete(conversation);
         if (running.size === 0) this.#tellWaiting();
       });
-      // One keyboard and one output: one connection after the other. Services have none.
+      // One keyboard and one output serve one connection at a time. Echo, discard and source need neither.
       if (this.#options.service.kind === "pipe") await conversation;
     }
     if (this.#broken !== null) for (const { socket } of this.#active) socket.abort();
@@ -256,7 +256,7 @@ export class Session {
     this.#refuseSilentEnd();
   }
 
-  /** A service of many: its handlers do all the work, until a signal comes or the device is gone. */
+  /** Serves many connections by handlers, until a signal comes or the device is gone. */
   async #serveMany(many: ServeMany): Promise<void> {
     this.#service = many;
     await many.run(this.#stopped.promise, this.#options.timeout, (waited) => this.#nobodyCame(waited));
@@ -287,7 +287,7 @@ export class Session {
     this.#voice.event("served", { served, failed, dropped }, `· ${words.join(", ")}`);
   }
 
-  /** A listener that was closed by nobody of us: the device is gone. */
+  /** If we did not close the listener, the device is gone. */
   #refuseSilentEnd(): void {
     if (this.#shutdown.asked === 0) throw deviceGone(this.#options.endpoint);
   }
@@ -297,7 +297,7 @@ export class Session {
     this.#voice.event("waiting", {}, "· waiting for the next connection; Ctrl-C ends");
   }
 
-  /** Only the first connection is waited for no longer than `--timeout`. */
+  /** `--timeout` limits only the wait for the first connection. */
   async #accept(listener: Listener): Promise<Socket | null> {
     const { timeout } = this.#options;
     const next = listener.accept();
@@ -339,7 +339,7 @@ export class Session {
         return;
       }
       if (!(error instanceof ConnectionError)) {
-        // Our own trouble (a full disk): the peer must not think that all arrived.
+        // After our own failure (a full disk) the peer must not think that all data arrived.
         socket.abort(error);
         await turn();
         conversation.tellSummary("ended by this side");
@@ -362,16 +362,16 @@ export class Session {
     this.#voice.warn({ what: "nothing is sent to this client and later ones", why, fix: "" });
   }
 
-  /** One of many did not end in order: that is told, and the others go on. */
+  /** Reports that one of many connections failed; the others go on. */
   #noteFailure(error: unknown): void {
     this.#failed++;
-    // What ends all of them is told once, at the end.
+    // A failure of all of them is reported once, at the end.
     if (this.#shutdown.asked !== 0 || this.#deviceGone || this.#broken !== null) return;
     const failure = error as CliError;
     this.#voice.warn(failure, warningKind(failure));
   }
 
-  /** A full disk, an output that nobody reads, a defect of ours: the next connection would fare no better. */
+  /** Whether a failure affects the next connection, too: a full disk, an output that nobody reads, our bug. */
   #break(error: unknown): void {
     this.#broken ??= { error };
     void this.#listener?.close();
@@ -386,7 +386,7 @@ export class Session {
     return timeout === undefined ? SILENCE_MS : Math.max(1, timeout / 1000);
   }
 
-  /** A peer that vanishes is noticed whether or not there is something to send. */
+  /** With keep-alive a vanished peer is noticed even if there is nothing to send. */
   #socketOptions(): SocketOptions {
     const silence = this.#silenceMs();
     const keepAlive = { idle: silence / 2, interval: silence / 10, count: 5 };
@@ -394,7 +394,7 @@ export class Session {
   }
 }
 
-/** Lets the driver have its turn: what it has to tell comes before what is told of it. */
+/** Lets the driver have a turn, so that its events are printed first. */
 async function turn(): Promise<void> {
   for (let i = 0; i < 2; i++) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,4 +1,4 @@
-/** How connections are ended from outside: Ctrl-C closes them in order within a bound; Ctrl-C again and SIGTERM reset them. */
+/** Ends connections on signals: Ctrl-C closes them in order within a time limit; Ctrl-C again and SIGTERM reset them. */
 import { bytesText, counted } from "#observe/units";
 import type { Socket } from "#socket/types";
 import { EXIT_SIGINT } from "./exit-codes.ts";
@@ -7,19 +7,19 @@ import type { Voice } from "./voice.ts";
 /** How long the other side may take to close its direction, ms. */
 const CLOSE_WITHIN_MS = 10_000;
 
-/** A connection that can be ended from outside. */
+/** A connection that signals can end. */
 export interface Carrier {
   readonly socket: Socket;
-  /** An orderly end now would make the peer believe that it has all of something. */
+  /** After an orderly end the peer would believe that it has the whole data. */
   readonly isCutShort: boolean;
-  /** What is left to carry does not matter any more. */
+  /** The remaining data need not be transferred. */
   interrupt(): void;
   /** One line of numbers. */
   figures(): string;
 }
 
 export class Shutdown {
-  /** The exit code that a signal asked for; 0: none did. */
+  /** The exit code after a signal; 0: no signal came. */
   asked = 0;
   readonly #voice: Voice;
   readonly #active: ReadonlySet<Carrier>;
@@ -30,7 +30,7 @@ export class Shutdown {
     this.#active = active;
   }
 
-  /** The first Ctrl-C: what was written is delivered, then the FIN; the other side gets some time to close its direction. */
+  /** The first Ctrl-C: written data is delivered, then the FIN; the other side gets some time to close its direction. */
   close(): void {
     this.asked = EXIT_SIGINT;
     const closing = [...this.#active].filter((each) => this.#closeOne(each));
@@ -47,18 +47,18 @@ export class Shutdown {
     this.#timer = setTimeout(() => this.#late(), CLOSE_WITHIN_MS);
   }
 
-  /** RST to everybody who is connected. */
+  /** Resets all connections. */
   abort(code: number): void {
     this.asked = code;
     for (const each of this.#active) reset(each);
   }
 
-  /** Nothing is waited for any more. */
+  /** Stops all waiting. */
   end(): void {
     clearTimeout(this.#timer);
   }
 
-  /** True if the other side has to close, too. */
+  /** Whether the other side has to close, too. */
   #closeOne(carrier: Carrier): boolean {
     const { socket, isCutShort } = carrier;
     carrier.interrupt();
@@ -92,7 +92,7 @@ export class Shutdown {
   }
 }
 
-/** One that is over in order needs no RST, and shall not be told as aborted. */
+/** A connection that has ended in order needs no RST and must not be reported as aborted. */
 function reset(carrier: Carrier): void {
   carrier.interrupt();
   if (!isOver(carrier)) carrier.socket.abort();

@@ -1,18 +1,18 @@
 import { EXIT_SIGHUP, EXIT_SIGINT, EXIT_SIGTERM } from "./exit-codes.ts";
 
-/** What a running command does when it is told from outside. */
+/** What a running command does on signals. */
 export interface SignalHandlers {
   /** The first Ctrl-C: an orderly end. */
   close(): void;
   /** The second Ctrl-C, or SIGTERM: an end by RST. `code` is the exit code then. */
   abort(code: number): void;
-  /** SIGUSR1, or SIGQUIT as with ping: one line of figures. */
+  /** SIGUSR1, or SIGQUIT as with ping: prints one line of figures. */
   figures(): void;
-  /** SIGHUP: the log rotator moved the capture away. False where there is no capture: then it is the end, as by SIGTERM. */
+  /** SIGHUP: a log rotator has moved the capture away. False if there is no capture: then the command ends, as by SIGTERM. */
   reopen(): boolean;
 }
 
-/** Listens to signals until the answer is called. */
+/** Listens to signals until the returned function is called. */
 export function listenToSignals(handlers: SignalHandlers): () => void {
   let interrupts = 0;
   const table: Partial<Record<NodeJS.Signals, () => void>> = {

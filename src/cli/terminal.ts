@@ -5,13 +5,13 @@ import { isUtf8, legible } from "./legible.ts";
 import { LineQueue } from "./line-queue.ts";
 import { outputFailure, print, put, queueText, STDERR, STDOUT, tell } from "./print.ts";
 
-/** Columns of a terminal that does not say how many it has. */
+/** Assumed columns of a terminal that does not report them. */
 const COLUMNS = 80;
 
-/** Where everything for people goes: standard error, since standard output belongs to the application's bytes. */
+/** The descriptor of messages: standard error, since standard output is for the application's data. */
 let out = STDERR;
 
-/** For a command whose words are its result. */
+/** For a command whose text is its result. */
 export function speakOnStandardOutput(): void {
   out = STDOUT;
 }
@@ -19,8 +19,8 @@ export function speakOnStandardOutput(): void {
 let queue: LineQueue | null = null;
 
 /**
- * For a command in which a stack runs: from now on nothing that is said waits for its reader. What a slow one leaves no room for is
- * dropped and counted. @param note the line that tells how many lines are not there.
+ * For a command with a running stack: from now on messages never wait for a slow reader. Those without room are
+ * dropped and counted. @param note makes the line that reports how many are missing
  */
 export function speakWithoutWaiting(note: (lines: number) => string): void {
   queue = new LineQueue(out, (lines) => `${toPerson(note(lines))}\n`);
@@ -30,8 +30,8 @@ export function speakWithoutWaiting(note: (lines: number) => string): void {
 const terminals = new Map<number, boolean>();
 
 /**
- * Whether a person sees or types there. Bun's `process.stdout` and `process.stderr` know it as well, but a mere look at one of
- * them sets O_NONBLOCK on the descriptor, which we share with the programs that run beside and after us.
+ * Whether the descriptor is a terminal. Bun's `process.stdout` and `process.stderr` can tell as well, but reading one of
+ * them sets O_NONBLOCK on the open file, which other programs share.
  */
 export function isTerminal(fd: number): boolean {
   let is = terminals.get(fd);
@@ -50,17 +50,17 @@ export function isTerminalFile(path: string): boolean {
       closeSync(fd);
     }
   } catch {
-    // Whoever opens it in earnest is told why it cannot be opened.
+    // If the path cannot be opened, the error is reported when it is really opened.
     return false;
   }
 }
 
-/** How wide the terminal is; `Infinity` where the descriptor is none. */
+/** The terminal's columns; `Infinity` if the descriptor is not a terminal. */
 export function columnsOf(fd: number): number {
   return isTerminal(fd) ? terminalColumns(fd) || COLUMNS : Number.POSITIVE_INFINITY;
 }
 
-/** A terminal may get colours and a line that is redrawn; anything else gets plain lines. */
+/** A terminal gets colours and a redrawn line; other files get plain lines. */
 export function redraws(): boolean {
   return isTerminal(out) && process.env.TERM !== "dumb";
 }
@@ -73,7 +73,7 @@ function colours(): boolean {
 
 const sgr = (on: number, off: number) => (text: string) => (colours() ? `\x1b[${on}m${text}\x1b[${off}m` : text);
 
-/** Emphasis that never carries the meaning alone. */
+/** Colours, which never carry a meaning alone. */
 export const dim: (text: string) => string = sgr(2, 22);
 export const bold: (text: string) => string = sgr(1, 22);
 export const green: (text: string) => string = sgr(32, 39);
@@ -82,35 +82,35 @@ export const yellow: (text: string) => string = sgr(33, 39);
 let progressShown = false;
 let midLine = false;
 
-/** The application's own bytes went to this terminal, and did or did not end a line: what is said begins one of its own. */
+/** Application data went to this terminal. If it did not end its line, the next message begins a new one. */
 export function shownBeside(endsLine: boolean): void {
   midLine = !endsLine && isTerminal(out);
 }
 
-/** As the descriptor's terminal can show it. */
+/** Adapts text to the descriptor's terminal. */
 function forPeople(text: string, fd: number): string {
   return legible(text, columnsOf(fd), isUtf8(process.env));
 }
 
-/** One or more lines, at once and in order. Where nobody reads any more, nothing happens. */
+/** Prints lines at once and in order. Does nothing if the reader has gone. */
 export function say(...lines: readonly string[]): void {
   if (lines.length === 0) return;
   sayData(forPeople(lines.join("\n"), out));
 }
 
-/** A line for a program: it goes where everything goes, as it is. */
+/** Prints a line for programs, unchanged. */
 export function sayData(line: string): void {
   show(`${progressShown ? "\r\x1b[K" : midLine ? "\n" : ""}${line}\n`);
   progressShown = false;
   midLine = false;
 }
 
-/** The same line for people, or for programs where it is an object. */
+/** Prints a line: an object for programs as it is, other text adapted for people. */
 function toPerson(line: string): string {
   return line.startsWith("{") ? line : forPeople(line, out);
 }
 
-/** A result for people, on standard output. Throws OutputClosed, or CliError. */
+/** Prints a result for people to standard output. Throws OutputClosed, or CliError. */
 export function printText(text: string): void {
   print(forPeople(text, STDOUT));
 }
@@ -120,14 +120,14 @@ export function tellText(text: string): void {
   tell(forPeople(text, STDERR));
 }
 
-/** Redraws the line at the bottom; "" takes it away. Only on a terminal. */
+/** Redraws the progress line; "" removes it. Only on a terminal. */
 export function sayProgress(line: string): void {
   if (!redraws() || (line === "" && !progressShown) || queue?.isBehind === true) return;
   show(`\r\x1b[K${legible(line, Number.POSITIVE_INFINITY, isUtf8(process.env)).slice(0, columnsOf(out) - 1)}`);
   progressShown = line !== "";
 }
 
-/** Why words on standard output, which are the command's result, could not be written; null: they were, so far. */
+/** Why the result could not be written to standard output; null if there was no error so far. */
 export function speechFailure(): Error | null {
   const code = out === STDOUT ? (queue?.error ?? "") : "";
   return code === "" ? null : outputFailure("standard output", Object.assign(new Error(code), { code }));
@@ -137,6 +137,6 @@ function show(text: string): void {
   try {
     put(out, text);
   } catch {
-    // Nobody reads it, or the disk is full: what the command is for goes on.
+    // The reader has gone or the disk is full: the command itself goes on.
   }
 }

@@ -5,17 +5,17 @@ import { Crowd } from "./crowd.ts";
 import { forUser } from "./program.ts";
 import { dim, say, sayData, sayProgress, yellow } from "./terminal.ts";
 
-/** How a command speaks: to people, to programs, or of errors alone. */
+/** The kind of output: text for people, JSON for programs, or errors only. */
 export type Manner = "plain" | "json" | "quiet";
 
-/** Kinds of warnings that remotes can cause as often as they like. */
+/** Kinds of warnings that remotes can cause at will. */
 const WARNINGS: ReadonlySet<string> = new Set(["reset", "silent", "failed"]);
 
-/** What happened, for programs. Times in it are µs, sizes bytes. */
+/** The facts of an event, for programs. Times are µs, sizes bytes. */
 export type Facts = Readonly<Record<string, unknown>>;
 
 /**
- * Everything a running command says, on standard error: each thing once, as words for people or as one JSON object per
+ * All messages of a running command, on standard error, as text for people or as one JSON object per
  * line (`schema`, `t` in seconds since the start, `at` in seconds since 1970, `event`, the facts, and the same words as `text`).
  */
 export class Voice {
@@ -25,7 +25,7 @@ export class Voice {
   readonly #out: (line: string) => void;
   readonly #crowd = new Crowd((kind, count, words) => this.#tellCrowd(kind, count, words));
 
-  /** @param out where JSON lines go, if not to where everything goes. */
+  /** @param out prints JSON lines; default: like all messages */
   constructor(manner: Manner, out: (line: string) => void = sayData) {
     this.manner = manner;
     this.#out = out;
@@ -36,54 +36,54 @@ export class Voice {
     return (performance.now() - this.#began) * 1000;
   }
 
-  /** Headings and other lines without a time; programs hear `facts`. */
+  /** Prints headings and other lines without a time; programs get `facts`. */
   lines(event: string, facts: Facts, lines: readonly string[]): void {
     if (this.admits(event)) this.tellLines(event, facts, lines);
   }
 
-  /** Something that happened, now or at `t` µs since the command began. @param kind as which it is counted in a crowd. */
+  /** Reports an event, now or at `t` µs since the command began. @param kind for counting in `Crowd` */
   event(event: string, facts: Facts, text: string, t = this.now(), kind = event): void {
     if (this.admits(kind)) this.#tell(event, facts, text, t);
   }
 
   /**
-   * Whether an event of this kind is told; if not, it has been counted. For whoever makes words and facts only then, and
-   * tells them by `tell` or `tellLines`.
+   * Whether to print an event of this kind. If not, it has been counted. For callers that make the text only then, and
+   * print it by `tell` or `tellLines`.
    */
   admits(kind: string): boolean {
     return this.manner !== "quiet" && this.#crowd.admits(kind);
   }
 
-  /** Tells an event that was admitted. */
+  /** Prints an event that was admitted. */
   tell(event: string, facts: Facts, text: string): void {
     this.#tell(event, facts, text);
   }
 
-  /** Tells lines that were admitted. */
+  /** Prints lines that were admitted. */
   tellLines(event: string, facts: Facts, lines: readonly string[]): void {
     if (this.manner === "plain") say(...lines);
     else this.#json(event, this.now(), facts, undefined);
   }
 
-  /** Some more of what remotes cause, which is not told one by one. */
+  /** Counts events of remotes that are not printed one by one. */
   count(event: string, n: number): void {
     if (this.manner !== "quiet") this.#crowd.count(event, n);
   }
 
-  /** Tells now what has only been counted: what follows sums it up. */
+  /** Prints the counts now, before a summary follows. */
   tellCounts(): void {
     this.#crowd.flush();
   }
 
   /**
-   * Something that will keep it from working, though nothing has failed yet.
-   * @param kind of what remotes can cause as often as they like: "reset".
+   * Reports something that will cause problems, though nothing has failed yet.
+   * @param kind for warnings that remotes can cause at will: "reset"
    */
   warn({ what, why, ...hint }: Pick<CliError, "what" | "why" | "fix">, kind?: string): void {
     if (kind === undefined || this.#crowd.admits(kind)) this.tellWarning({ what, why, ...hint });
   }
 
-  /** Whether a warning of this kind is told; if not, it has been counted. */
+  /** Whether to print a warning of this kind. If not, it has been counted. */
   admitsWarning(kind: string): boolean {
     return this.#crowd.admits(kind);
   }
@@ -94,13 +94,13 @@ export class Voice {
     else say(`${yellow("warning")} ${what}${why === "" ? "" : `: ${why}`}`, ...(fix === "" ? [] : [`        ${fix}`]));
   }
 
-  /** The line that stands for those that a slow reader left no room for. */
+  /** The line that reports how many lines were dropped because of a slow reader. */
   gap(lines: number): string {
     if (this.manner === "json") return this.#jsonLine("gap", this.now(), { missing: lines }, undefined);
     return `… ${numberText(lines)} ${lines === 1 ? "line" : "lines"} not written: the reader was too slow`;
   }
 
-  /** The line at the bottom of a terminal, redrawn. */
+  /** Redraws the progress line of a terminal. */
   progress(text: string): void {
     if (this.manner === "plain") sayProgress(text);
   }

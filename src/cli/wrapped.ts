@@ -1,4 +1,4 @@
-/** The text in lines of so many columns, broken at blanks. */
+/** Wraps a text at blanks into lines of so many columns. */
 export function wrapped(text: string, columns: number): string[] {
   const lines: string[] = [];
   let line = "";

@@ -46,7 +46,7 @@ test("one octet that is another is found, by its place", () => {
   for (const at of [0, 33_333, 700_000, TOTAL - 1]) {
     const data = sent("host", TOTAL);
     data[at]! ^= 1;
-    expect(taken(data, new KnownSink("host", TOTAL))).toBe(`byte ${at} of what came is another than was sent`);
+    expect(taken(data, new KnownSink("host", TOTAL))).toBe(`byte ${at} received differs from the one that was sent`);
   }
 });
 
@@ -54,6 +54,8 @@ test("an octet less, an octet more, a shift, an echo of one's own data: refused"
   const data = sent("host", TOTAL);
   expect(taken(data.subarray(0, TOTAL - 1), new KnownSink("host", TOTAL))).toBe("1000002 of 1000003 bytes came");
   expect(taken(sent("host", TOTAL + 1), new KnownSink("host", TOTAL))).toBe("more than 1000003 bytes came");
-  expect(taken(data.subarray(256), new KnownSink("host", TOTAL))).toBe("byte 0 of what came is another than was sent");
+  expect(taken(data.subarray(256), new KnownSink("host", TOTAL))).toBe(
+    "byte 0 received differs from the one that was sent",
+  );
   expect(taken(sent("peer", TOTAL), new KnownSink("host", TOTAL))).toMatch(/^byte 0 /);
 });

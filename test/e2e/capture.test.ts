@@ -97,7 +97,7 @@ labTestWith(
   },
 );
 
-labTestWith(["tshark"], "losses show as what they are, and the SACK blocks with them", async (lab) => {
+labTestWith(["tshark"], "tshark sees losses, retransmissions and SACK blocks", async (lab) => {
   lab.random("a", 600_000);
   const host = lab.tcpnet(...HOST, "--recv", "/dev/null", "-w", lab.file("host.pcapng"));
   const peer = lab.tcpnet(
@@ -122,7 +122,7 @@ labTestWith(["tshark"], "losses show as what they are, and the SACK blocks with 
   expect(sacks).not.toBe("");
 });
 
-labTestWith(["tshark", "ping"], "SIGHUP begins the capture anew under its name", async (lab) => {
+labTestWith(["tshark", "ping"], "SIGHUP starts a new capture file with the same name", async (lab) => {
   const file = lab.file("out.pcapng");
   // The program goes on as nobody, who makes the new file.
   chmodSync(lab.folder, 0o777);
@@ -139,7 +139,7 @@ labTestWith(["tshark", "ping"], "SIGHUP begins the capture anew under its name",
   expect(await read(lab, file, "ip.len")).toEqual([["128"], ["128"]]);
 });
 
-labTest("--explain tells each decision with its cause, --events writes all of them down", async (lab) => {
+labTest("--explain prints each decision with its cause, --events writes all events", async (lab) => {
   lab.random("a", 600_000);
   const host = lab.tcpnet(...HOST, "--recv", "/dev/null");
   host.endInput();
@@ -164,7 +164,7 @@ labTest("--explain tells each decision with its cause, --events writes all of th
 });
 
 labTest(
-  "--json and --events have one schema: a decision is the same object in both, but for its words",
+  "--json and --events have the same schema: a decision is the same object in both, except for its text",
   async (lab) => {
     lab.random("a", 400_000);
     const host = lab.tcpnet(...HOST, "--recv", "/dev/null");
@@ -190,7 +190,7 @@ labTest(
 );
 
 labTest(
-  "an event file that cannot be had is told before anything begins: 1; standard output has room for one",
+  "an event file that cannot be made is reported before anything begins: 1; only one stream can go to standard output",
   async (lab) => {
     const nowhere = await lab.tcpnet(...HOST, "--events", lab.file("no/such/folder/e")).ended;
     expect([nowhere.code, nowhere.stderr]).toEqual([

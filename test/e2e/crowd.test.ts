@@ -56,7 +56,7 @@ labTestWith(
   },
 );
 
-labTestWith(["python3"], `${MANY} strangers are told with how many they are`, async (lab) => {
+labTestWith(["python3"], `${MANY} strangers are reported with their number`, async (lab) => {
   const host = lab.tcpnet("host", "tun0", "10.0.0.1/24", "10.0.1.5");
   await host.says(/waiting at/);
   await python(lab, KNOCKS);

@@ -39,7 +39,7 @@ async function gone(pids: readonly number[]): Promise<void> {
 
 for (const victim of ["outer", "fork", "inner", "host", "peer"] as const) {
   labTest(
-    `a demo of which one process (${victim}) is killed leaves none of the others, and no socket`,
+    `if one process of the demo (${victim}) is killed, no other process and no socket is left`,
     async (lab) => {
       const demo = slow(lab);
       const all = await family(demo);
@@ -58,7 +58,7 @@ for (const victim of ["outer", "fork", "inner", "host", "peer"] as const) {
 }
 
 labTest(
-  "a demo that is ended by a signal ends with its code, and leaves no file anywhere",
+  "a demo ended by a signal has that signal's exit code and leaves no file",
   async (lab) => {
     mkdirSync(lab.file("tmp"));
     for (const [signal, code] of [
@@ -101,7 +101,7 @@ labTestWith(
 );
 
 labTest(
-  "the demo of more than fits into memory or /tmp stores nothing, and without a terminal it says in lines how far it is",
+  "the demo with more data than memory or /tmp can hold stores nothing, and without a terminal prints its progress in lines",
   async (lab) => {
     await lab.ns.must(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", "/tmp"]);
     const demo = await lab.tcpnet("demo", "--size", "5M", "--rate", "6mbit").ended;
@@ -118,7 +118,7 @@ labTest(
 );
 
 labTest(
-  "a demo whose result cannot be written fails: a full disk, a reader that leaves",
+  "a demo whose result cannot be written fails: a full disk, a reader that ends",
   async (lab) => {
     const full = await lab.shell("$T demo --size 100k >/dev/full").ended;
     expect([full.code, full.stderr]).toEqual([
@@ -134,19 +134,22 @@ labTest(
   { netup: null },
 );
 
-labTest("--verify on both sides checks every byte each way; another size on one side fails there", async (lab) => {
-  const host = lab.tcpnet(...HOST, "--verify", "3M");
-  await host.says(/waiting/);
-  const peer = lab.tcpnet(...PEER, "--verify", "3M");
-  const [h, p] = await Promise.all([host.ended, peer.ended]);
-  expect([h.code, p.code]).toEqual([0, 0]);
-  expect(h.stderr).toContain("· the data of the peer arrived complete and unchanged");
-  expect(p.stderr).toContain("· the data of the host arrived complete and unchanged");
-  const other = lab.tcpnet(...HOST, "--verify", "3M");
-  await other.says(/waiting/);
-  const less = lab.tcpnet(...PEER, "--verify", "2M");
-  const { code, stderr } = await other.ended;
-  expect(code).toBe(1);
-  expect(stderr).toMatch(/2000000 of 3000000 bytes came\n +both sides need --verify with the same size/);
-  expect((await less.ended).code).not.toBe(0);
-});
+labTest(
+  "--verify on both sides checks every byte in both directions; a different size on one side fails there",
+  async (lab) => {
+    const host = lab.tcpnet(...HOST, "--verify", "3M");
+    await host.says(/waiting/);
+    const peer = lab.tcpnet(...PEER, "--verify", "3M");
+    const [h, p] = await Promise.all([host.ended, peer.ended]);
+    expect([h.code, p.code]).toEqual([0, 0]);
+    expect(h.stderr).toContain("· the data of the peer arrived complete and unchanged");
+    expect(p.stderr).toContain("· the data of the host arrived complete and unchanged");
+    const other = lab.tcpnet(...HOST, "--verify", "3M");
+    await other.says(/waiting/);
+    const less = lab.tcpnet(...PEER, "--verify", "2M");
+    const { code, stderr } = await other.ended;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/2000000 of 3000000 bytes came\n +both sides need --verify with the same size/);
+    expect((await less.ended).code).not.toBe(0);
+  },
+);

@@ -17,7 +17,7 @@ labTest("host first: text typed on either side appears on the other", async (lab
   expect(h.stderr).toMatch(/← SYN +SYN-RECEIVED[\s\S]*→ SYN ACK[\s\S]*← ACK +ESTABLISHED/);
 });
 
-labTest("peer first: its SYN is sent again until the host is there", async (lab) => {
+labTest("peer first: its SYN is retransmitted until the host answers", async (lab) => {
   const peer = lab.tcpnet(...PEER);
   await peer.says(/→ SYN[\s\S]*→ SYN/);
   const host = lab.tcpnet(...HOST);
@@ -26,7 +26,7 @@ labTest("peer first: its SYN is sent again until the host is there", async (lab)
   await bothWell(host, peer);
 });
 
-labTest("simultaneous open: both dial, one connection comes of it", async (lab) => {
+labTest("simultaneous open: both sides connect, and one connection results", async (lab) => {
   const host = lab.tcpnet(...HOST, "--simultaneous");
   await host.says(/→ SYN/);
   const peer = lab.tcpnet(...PEER, "--simultaneous");
@@ -40,7 +40,7 @@ labTest("simultaneous open: both dial, one connection comes of it", async (lab) 
   expect(p.stderr).toContain("10.0.1.5:7000 ⇄ 10.0.0.7:7000");
 });
 
-labTest("fast open: what peer has to say goes with its SYN", async (lab) => {
+labTest("fast open: the peer's first data goes with its SYN", async (lab) => {
   const host = lab.tcpnet(...HOST, "--fast-open");
   await host.says(/waiting at 10\.0\.0\.7:7000/);
   const peer = lab.shell(`printf 'early bird' | $T ${PEER.join(" ")} --fast-open`);
@@ -80,7 +80,7 @@ labTest("64 MiB both ways at once arrive byte for byte, from files into files", 
 });
 
 labTest(
-  "over IPv6, too",
+  "files arrive over IPv6, too",
   async (lab) => {
     const sum = lab.random("a", 5 << 20);
     const host = lab.tcpnet(...HOST6, "--recv", lab.file("a.copy"));
@@ -111,7 +111,7 @@ labTest(
   { netup: ["--v6"] },
 );
 
-labTest("without offload, plain packets: the same bytes", async (lab) => {
+labTest("without offload, files arrive in packets of MTU size", async (lab) => {
   const sum = lab.random("a", 5 << 20);
   const host = lab.tcpnet(...HOST, "--no-offload", "--recv", lab.file("a.copy"));
   const peer = lab.tcpnet(...PEER, "--no-offload", "--send", lab.file("a"));

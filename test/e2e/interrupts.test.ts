@@ -2,7 +2,7 @@
 import { expect } from "bun:test";
 import { HOST, labTest, open, PEER } from "./lab.ts";
 
-labTest("reset in the middle: 12; the second Ctrl-C resets, with 130", async (lab) => {
+labTest("a reset during a transfer: 12; the second Ctrl-C resets: 130", async (lab) => {
   const { host, peer } = await open(lab);
   host.child.kill("SIGINT");
   await host.says(/FIN sent; waiting up to 10 s for the other side to close; Ctrl-C again resets/);
@@ -25,7 +25,7 @@ labTest("Ctrl-C ends both directions in order when the other side closes, too: 1
   expect([h.code, p.code, p.stdout.toString()]).toEqual([130, 0, "last words"]);
 });
 
-labTest("Ctrl-C before anybody came: nothing is waited for, and that is what is said", async (lab) => {
+labTest("Ctrl-C before anybody connected ends at once, with a message", async (lab) => {
   const host = lab.tcpnet(...HOST);
   await host.says(/waiting at/);
   host.child.kill("SIGINT");
@@ -34,7 +34,7 @@ labTest("Ctrl-C before anybody came: nothing is waited for, and that is what is 
   expect(stderr).toMatch(/· stopped: nobody was connected\n$/);
 });
 
-labTest("Ctrl-C, and the other side does not close: after 10 s it is reset, and that is said", async (lab) => {
+labTest("Ctrl-C if the other side does not close: after 10 s the connection is reset, with a message", async (lab) => {
   const { host, peer } = await open(lab);
   const began = performance.now();
   host.child.kill("SIGINT");
@@ -66,7 +66,7 @@ labTest("Ctrl-C in the middle of a file: RST, so that the other side does not ta
   }
 });
 
-labTest("SIGTERM tells nothing of connections that are over already", async (lab) => {
+labTest("SIGTERM reports nothing about connections that have already ended", async (lab) => {
   const host = lab.tcpnet(...HOST, "--keep", "--send", "README.md");
   await host.says(/waiting/);
   const peer = lab.tcpnet(...PEER);

@@ -98,7 +98,7 @@ labTestWith(["socat"], "socat sends 32 MiB and gets every byte back from --echo,
   expect((await host.ended).code).toBe(130);
 });
 
-labTestWith(["curl"], "curl is answered by a page that standard input holds", async (lab) => {
+labTestWith(["curl"], "curl gets the page from standard input", async (lab) => {
   const host = lab.tcpnet(...LISTEN);
   await host.says(/waiting/);
   host.type("HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nhello\n");
@@ -129,7 +129,7 @@ labTestWith(
   { netup: ["--v6"] },
 );
 
-labTestWith(["nc"], "window scale, SACK and timestamps are agreed with the kernel", async (lab) => {
+labTestWith(["nc"], "window scale, SACK and timestamps are negotiated with the kernel", async (lab) => {
   const host = lab.tcpnet(...LISTEN, "--discard");
   await host.says(/waiting/);
   await lab.shell("echo hello | exec nc -N 10.0.0.7 7000").ended;
@@ -137,7 +137,7 @@ labTestWith(["nc"], "window scale, SACK and timestamps are agreed with the kerne
 });
 
 labTest(
-  "500 connections at once, each echoed whole",
+  "500 connections at once get all of their data echoed",
   async (lab) => {
     const host = lab.tcpnet(...LISTEN, "--echo", "--quiet");
     const client = lab.start(process.execPath, "test/e2e/many.inside.ts", "10.0.0.7", "7000", "500", "20000");
@@ -154,7 +154,7 @@ labTest(
   { limitMs: 90_000 },
 );
 
-labTestWith(["nc"], "a kernel program of another address is refused, and that is said", async (lab) => {
+labTestWith(["nc"], "a kernel program with another address is refused, and the refusal is reported", async (lab) => {
   const host = lab.tcpnet(...HOST);
   await host.says(/waiting/);
   const nc = await lab.shell("exec nc -v -w 3 10.0.0.7 7000 < /dev/null").ended;

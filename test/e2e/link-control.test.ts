@@ -41,7 +41,7 @@ labTest("a transfer that would take minutes ends soon after the link got faster"
   expect(await sockets(lab)).toBe("");
 });
 
-labTest("a link that is down is felt at once when it comes back: nobody sleeps through the change", async (lab) => {
+labTest("when a link comes up again, transfers go on at once", async (lab) => {
   const { peer } = await open(lab, "--link", "clear");
   expect((await link(lab, "set", "down 0s-1h", "--dev", "tun1")).code).toBe(0);
   await peer.says(/the link is now: down/);
@@ -56,7 +56,7 @@ labTest("a link that is down is felt at once when it comes back: nobody sleeps t
   ]);
 });
 
-labTest("host and peer have a link each; which one is meant must be said", async (lab) => {
+labTest("host and peer have a link each, and --dev must choose one", async (lab) => {
   const host = lab.tcpnet(...HOST, "--delay", "1ms");
   await host.says(/to change the link: .* --dev tun0/);
   const peer = lab.tcpnet(...PEER, "--delay", "2ms");
@@ -71,7 +71,7 @@ labTest("host and peer have a link each; which one is meant must be said", async
   expect([(await host.ended).code, (await peer.ended).code]).toEqual([0, 0]);
 });
 
-labTest("where there is no link to change it says so, and how to have one: 3", async (lab) => {
+labTest("without a link to change the message says how to get one: 3", async (lab) => {
   const nobody = await link(lab, "show");
   expect([nobody.code, nobody.stderr]).toEqual([3, expect.stringMatching(/no link is running[\s\S]*--link clear/)]);
   await open(lab);
@@ -85,7 +85,7 @@ labTest("where there is no link to change it says so, and how to have one: 3", a
 });
 
 labTest(
-  "the socket goes with the program, at Ctrl-C, SIGTERM and the third Ctrl-C; a killed one's is replaced",
+  "the socket is removed at the end, after Ctrl-C, SIGTERM and the third Ctrl-C; that of a killed program is replaced",
   async (lab) => {
     for (const [signals, code] of [
       [["SIGTERM"], 143],
@@ -117,7 +117,7 @@ labTest(
   },
 );
 
-labTest("--socket is where it is said to be; one that cannot be had is told: 3", async (lab) => {
+labTest("--socket sets the path of the socket; if it cannot be made: 3", async (lab) => {
   const socket = lab.file("my.sock");
   const host = lab.tcpnet(...HOST, "--loss", "1%", "--socket", socket);
   await host.says(/to change the link/);
@@ -139,21 +139,24 @@ labTest("--socket never replaces a file, and one that another user made is not u
   expect(readFileSync(file, "utf8")).toBe("precious");
 });
 
-labTest("two namespaces that share /run have a socket each, and each is reached from its own alone", async (lab) => {
-  const host = lab.tcpnet(...HOST, "--loss", "1%");
-  await host.says(/to change the link/);
-  // The same device name in another namespace, behind the same /run.
-  const script = `$T ${HOST.join(" ")} --loss 2% & host=$!
+labTest(
+  "two namespaces that share /run have one socket each, which is reached only from its own namespace",
+  async (lab) => {
+    const host = lab.tcpnet(...HOST, "--loss", "1%");
+    await host.says(/to change the link/);
+    // The same device name in another namespace, behind the same /run.
+    const script = `$T ${HOST.join(" ")} --loss 2% & host=$!
     for try in $(seq 100); do $T link show --dev tun0 && break; sleep 0.1; done
     kill $host; wait $host`;
-  const there = lab.shell(`unshare --net sh -c '${script}'`);
-  const { stdout } = await there.ended;
-  expect(stdout.toString()).toStartWith("loss 2%\n");
-  expect((await link(lab, "show")).stdout).toStartWith("loss 1%\n");
-  expect((await link(lab, "show", "--dev", "tun0")).stdout).toStartWith("loss 1%\n");
-  host.child.kill("SIGINT");
-  await host.ended;
-});
+    const there = lab.shell(`unshare --net sh -c '${script}'`);
+    const { stdout } = await there.ended;
+    expect(stdout.toString()).toStartWith("loss 2%\n");
+    expect((await link(lab, "show")).stdout).toStartWith("loss 1%\n");
+    expect((await link(lab, "show", "--dev", "tun0")).stdout).toStartWith("loss 1%\n");
+    host.child.kill("SIGINT");
+    await host.ended;
+  },
+);
 
 /** Another user, with no power but to read: the repository may lie in a folder of root's. */
 function asUser(uid: number): string[] {

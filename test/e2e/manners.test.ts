@@ -11,7 +11,7 @@ labTest("another address than the one that netup gave a device: 3, and the devic
   expect(await lab.ns.must(["ip", "-o", "-4", "addr"])).toBe(before);
 });
 
-labTest("a device that stays gets its MTU back", async (lab) => {
+labTest("a persistent device gets its MTU back", async (lab) => {
   const mtu = async () => /mtu (\d+)/.exec(await lab.ns.must(["ip", "link", "show", "dev", "tun0"]))?.[1];
   const host = lab.tcpnet(...HOST, "--mtu", "9000");
   await host.says(/waiting/);
@@ -21,7 +21,7 @@ labTest("a device that stays gets its MTU back", async (lab) => {
   expect(await mtu()).toBe("1500");
 });
 
-labTest("what cannot be read or written is told before the connection begins", async (lab) => {
+labTest("files that cannot be read or written are reported before the connection begins", async (lab) => {
   const folder = await lab.tcpnet(...PEER, "--send", lab.folder).ended;
   expect({ code: folder.code, said: folder.stderr }).toEqual({
     code: 1,
@@ -35,25 +35,28 @@ labTest("what cannot be read or written is told before the connection begins", a
   expect(existsSync(lab.file("none"))).toBe(false);
 });
 
-labTest("an interrupt before it is open leaves no figures; one afterwards leaves them behind the RST", async (lab) => {
-  const early = lab.tcpnet(...PEER);
-  await early.says(/SYN-SENT/);
-  early.child.kill("SIGTERM");
-  const { code, stderr } = await early.ended;
-  expect(code).toBe(143);
-  expect(stderr).toMatch(/CLOSED {7}ABORT\n.*given up before the connection was open\n$/);
-  const host = lab.tcpnet(...HOST);
-  await host.says(/waiting/);
-  const peer = lab.tcpnet(...PEER);
-  await peer.says(/open /);
-  peer.child.kill("SIGTERM");
-  expect((await peer.ended).stderr).toMatch(
-    /→ RST ACK .*\n.*ended by this side\n +sent .*\n +received .*\n +resent {4}nothing\n +rtt .*\n$/,
-  );
-  expect((await host.ended).code).toBe(12);
-});
+labTest(
+  "an interrupt before the handshake prints no summary; one after it prints the summary after the RST",
+  async (lab) => {
+    const early = lab.tcpnet(...PEER);
+    await early.says(/SYN-SENT/);
+    early.child.kill("SIGTERM");
+    const { code, stderr } = await early.ended;
+    expect(code).toBe(143);
+    expect(stderr).toMatch(/CLOSED {7}ABORT\n.*given up before the connection was open\n$/);
+    const host = lab.tcpnet(...HOST);
+    await host.says(/waiting/);
+    const peer = lab.tcpnet(...PEER);
+    await peer.says(/open /);
+    peer.child.kill("SIGTERM");
+    expect((await peer.ended).stderr).toMatch(
+      /→ RST ACK .*\n.*ended by this side\n +sent .*\n +received .*\n +resent {4}nothing\n +rtt .*\n$/,
+    );
+    expect((await host.ended).code).toBe(12);
+  },
+);
 
-labTest("the same answer of a router is told once, however often it comes", async (lab) => {
+labTest("a repeated ICMP error of a router is reported once", async (lab) => {
   await lab.ns.must(["ip", "route", "add", "unreachable", "10.9.0.0/16"]);
   const { stderr } = await lab.tcpnet("peer", "tun1", "10.0.1.1/24", "10.9.9.9", "--timeout", "2s").ended;
   expect(stderr.match(/→ SYN/g)?.length).toBeGreaterThan(1);
@@ -62,7 +65,7 @@ labTest("the same answer of a router is told once, however often it comes", asyn
 });
 
 labTest(
-  "the demo's story is no wider than a terminal, and --quiet has none",
+  "the demo's output is no wider than a terminal, and --quiet prints none",
   async (lab) => {
     const demo = await lab.tcpnet("demo", "--size", "1M", "--loss", "2%", "--delay", "5ms", "--seed", "3").ended;
     expect(demo.code).toBe(0);
@@ -78,7 +81,7 @@ labTest(
 );
 
 labTest(
-  "a capture that cannot be whole is not called so",
+  "an incomplete capture is reported as incomplete",
   async (lab) => {
     await lab.ns.must(["mkdir", "-p", "/run/small"]);
     await lab.ns.must(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", "/run/small"]);
@@ -96,7 +99,7 @@ labTest(
   { netup: null },
 );
 
-labTest("netdown leaves no folder behind, and shows beforehand what it will do", async (lab) => {
+labTest("netdown removes its folder, and --dry-run shows what it would do", async (lab) => {
   const plan = await lab.tcpnet("netdown", "--dry-run").ended;
   expect(plan.stdout.toString()).toMatch(/nft table inet tcpnet: delete\n[\s\S]*device tun0: delete\n$/);
   const json = await lab.tcpnet("netdown", "--dry-run", "--json").ended;

@@ -5,7 +5,7 @@ import { labTest, PEER } from "./lab.ts";
 const typed = (name: string, cidr: string) => ["peer", name, cidr, ...PEER.slice(3)];
 
 labTest(
-  "a device that was not there is told, with the devices that netup made and the line that was meant",
+  "a newly made device is reported, with netup's devices and the command that was probably meant",
   async (lab) => {
     const peer = lab.tcpnet(...typed("tun9", "10.0.9.1/24"));
     await peer.says(/tun9 was not there: a new device was made; netup made tun0 and tun1/);
@@ -19,7 +19,7 @@ labTest(
   },
 );
 
-labTest("with the right address the wrong name is refused: that is the address of another device", async (lab) => {
+labTest("a wrong device name with the right address is refused: the address belongs to another device", async (lab) => {
   const { code, stderr } = await lab.tcpnet(...typed("tun9", PEER[2])).ended;
   expect([code, stderr]).toEqual([3, expect.stringContaining("10.0.1.1 is already the address of tun1: use tun1")]);
   expect(await lab.ns.must(["ip", "-br", "link"])).not.toContain("tun9");
@@ -29,7 +29,7 @@ labTest("with the right address the wrong name is refused: that is the address o
 });
 
 labTest(
-  "a device of one's own is told without a warning, and netup's own devices are not told at all",
+  "a new device is reported without a warning if netup made none, and netup's devices are not reported",
   async (lab) => {
     const own = lab.tcpnet("host", "tun5", "10.0.8.1/24", "10.0.8.7", "--echo");
     await own.says(/tun5 was not there: a new device was made\n[\s\S]*waiting/);

@@ -6,7 +6,7 @@ import { HOST, type Lab, labTest, PEER } from "./lab.ts";
 const SENT = "--send README.md";
 const peerTo = (lab: Lab, name: string) => lab.shell(`$T ${PEER.join(" ")} </dev/null >${lab.file(name)}`).ended;
 
-labTest("a device that vanishes under a waiting host: 1, in words, whatever it does", async (lab) => {
+labTest("a device that vanishes while the host waits: 1 with a message, with any flags", async (lab) => {
   for (const flags of [[], ["--keep"], ["--echo"], ["--discard"], ["--json"], ["--loss", "1%"], ["--quiet"]]) {
     const host = lab.tcpnet("host", "tun5", "10.5.0.1/24", "10.0.1.5", ...flags);
     await lab.ns.must(["sh", "-c", "until ip -o addr show dev tun5 2>/dev/null | grep -q 10.5; do sleep 0.05; done"]);
@@ -18,7 +18,7 @@ labTest("a device that vanishes under a waiting host: 1, in words, whatever it d
   }
 });
 
-labTest("a device that vanishes in the middle of a transfer: 1 for every service, and told once", async (lab) => {
+labTest("a device that vanishes during a transfer: 1 for every service, reported once", async (lab) => {
   for (const flags of [["--discard"], ["--keep", "--recv", "/dev/null"]]) {
     const host = lab.tcpnet(...HOST, ...flags);
     await host.says(/waiting/);
@@ -36,7 +36,7 @@ labTest("a device that vanishes in the middle of a transfer: 1 for every service
   }
 });
 
-labTest("standard output that is closed is refused before anything is sent: 1", async (lab) => {
+labTest("a closed standard output is refused before anything is sent: 1", async (lab) => {
   const { code, stderr } = await lab.shell(`$T ${HOST.join(" ")} >&-`).ended;
   expect({ code, said: stderr }).toEqual({
     code: 1,
@@ -56,7 +56,7 @@ labTest("standard output that is closed is refused before anything is sent: 1", 
   expect(readFileSync(lab.file("a"), "utf8")).toBe("all of it");
 });
 
-labTest("a reader that leaves: 141 as by SIGPIPE, without an error, and the sender learns it", async (lab) => {
+labTest("a reader that ends: 141 as by SIGPIPE, without an error message, and the sender is reset", async (lab) => {
   const host = lab.tcpnet(...HOST, "--source", "50M");
   await host.says(/waiting/);
   const line = `{ $T ${PEER.join(" ")} </dev/null; echo "code $?" >&2; } | head -c 1000 | wc -c`;
@@ -67,7 +67,7 @@ labTest("a reader that leaves: 141 as by SIGPIPE, without an error, and the send
   await host.says(/warning .*reset the connection/);
 });
 
-labTest("a device that takes nothing, an input that fails midway: 1, and the other side learns it: 12", async (lab) => {
+labTest("a full output device, an input that fails midway: 1, and the other side is reset: 12", async (lab) => {
   const full = lab.shell(`$T ${HOST.join(" ")} </dev/null >/dev/full`);
   await full.says(/waiting/);
   const sender = lab.tcpnet(...PEER, "--source", "20M");
@@ -86,7 +86,7 @@ labTest("a device that takes nothing, an input that fails midway: 1, and the oth
   }
 });
 
-labTest("--keep with a full disk ends with 1: no further client is told that its data was taken", async (lab) => {
+labTest("--keep with a full disk ends with 1, and acknowledges no data of further clients", async (lab) => {
   await lab.ns.must(["mkdir", "-p", "/run/small"]);
   await lab.ns.must(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", "/run/small"]);
   const host = lab.tcpnet(...HOST, "--keep", "--recv", "/run/small/file");
@@ -97,7 +97,7 @@ labTest("--keep with a full disk ends with 1: no further client is told that its
   expect(h.stderr).toMatch(/the disk is full \(ENOSPC\)/);
 });
 
-labTest("--keep sends its file to every client, as --send and as standard input from where it stands", async (lab) => {
+labTest("--keep sends its file to every client, with --send and as standard input from its position", async (lab) => {
   const all = readFileSync("README.md");
   const skipped = 1000;
   for (const [line, expected] of [
@@ -121,7 +121,7 @@ labTest("--keep sends its file to every client, as --send and as standard input 
 });
 
 labTest(
-  "--keep and a pipe: refused as --send; as standard input it goes on, and whoever comes too late is told",
+  "--keep and a pipe: refused as --send; as standard input each client continues it, and a warning is printed when it is used up",
   async (lab) => {
     await lab.ns.must(["mkfifo", lab.file("pipe")]);
     void lab.ns.run(["sh", "-c", `echo hello > ${lab.file("pipe")}`]);
@@ -166,7 +166,7 @@ labTest("a service says that it waits for the next connection", async (lab) => {
   }
 });
 
-labTest("--recv: a time-out leaves the file as it was, and a new one is not left behind", async (lab) => {
+labTest("--recv: after a time-out the file is unchanged, and a new file is removed", async (lab) => {
   writeFileSync(lab.file("old"), "what was there");
   for (const name of ["old", "new"]) {
     const { code } = await lab.tcpnet(...HOST, "--timeout", "300ms", "--recv", lab.file(name)).ended;
@@ -176,7 +176,7 @@ labTest("--recv: a time-out leaves the file as it was, and a new one is not left
   expect(existsSync(lab.file("new"))).toBe(false);
 });
 
-labTest("one file twice on a command line: 2, and it is as it was", async (lab) => {
+labTest("one file twice on a command line: 2, and it is unchanged", async (lab) => {
   lab.random("a", 100_000);
   const before = lab.sha256("a");
   const file = lab.file("a");

@@ -30,7 +30,7 @@ async function until(condition: () => Promise<boolean> | boolean): Promise<void>
 }
 
 labTest(
-  "host goes on as nobody, without groups, capabilities or a way to them, on every thread",
+  "host runs as nobody, without groups, capabilities or a way to get them, in every thread",
   async (lab) => {
     const host = lab.tcpnet(...HOST, "-w", lab.file("c.pcapng"), "--loss", "1%");
     await host.says(/waiting/);
@@ -75,7 +75,7 @@ labTestWith(
 );
 
 labTest(
-  "--user names another user, --keep-root none; what is neither is refused: 2",
+  "--user names another user, --keep-root keeps root; invalid users are refused: 2",
   async (lab) => {
     const named = lab.tcpnet(...HOST, "--user", "daemon");
     const stays = lab.tcpnet(...PEER, "--keep-root");
@@ -128,7 +128,7 @@ labTestWith(
 );
 
 labTest(
-  "the device's MTU and the control socket are put back by root, even after SIGKILL",
+  "root restores the device's MTU and removes the control socket, even after SIGKILL",
   async (lab) => {
     const sockets = async () => await lab.ns.must(["sh", "-c", "ls /run/tcpnet | grep sock || true"]);
     for (const signal of ["SIGTERM", "SIGKILL"] as const) {
@@ -147,7 +147,7 @@ labTest(
 );
 
 labTest(
-  "what SIGHUP cannot do without root is said at the start, and the capture goes on",
+  "if SIGHUP cannot make a new capture without root, a warning is printed at the start and the capture goes on",
   async (lab) => {
     const file = lab.file("c.pcapng");
     const host = lab.tcpnet(...HOST, "-w", file);
@@ -163,7 +163,7 @@ labTest(
 );
 
 labTest(
-  "the programs that demo starts are no more root than others",
+  "the programs that demo starts give up root, too",
   async (lab) => {
     for (const [env, rights] of [
       [{}, bare(NOBODY, NOBODY)],
@@ -189,7 +189,7 @@ labTest(
 );
 
 labTest(
-  "where root is the only user there is (a user namespace), it stays, without capabilities",
+  "in a user namespace with only root, the program stays root without capabilities",
   async (lab) => {
     const own = ["unshare", "--user", "--map-root-user", "--net"];
     const line = `${TCPNET.join(" ")} netup >&2 && exec ${TCPNET.join(" ")} ${HOST.join(" ")}`;
@@ -205,7 +205,7 @@ labTest(
 );
 
 labTest(
-  "a program that only root may read becomes nobody all the same",
+  "a program that only root may read becomes nobody, too",
   async (lab) => {
     chmodSync(lab.folder, 0o700);
     const root = lab.file("tcpnet");
@@ -222,7 +222,7 @@ labTest(
 );
 
 labTest(
-  "nobody makes a program believe that root was given up",
+  "no variable makes a program believe that root was given up",
   async (lab) => {
     const words = { uid: "0", user: "nobody" };
     const forged = { TCPNET_HANDOVER: JSON.stringify({ words, descriptors: [] }) };

@@ -22,7 +22,7 @@ function type(lab: Lab, typed: string): Running {
 }
 
 labTest(
-  "the experiment by hand: the program that the demo left is enough, and netdown leaves nothing",
+  "the experiment by hand works with the program that the demo compiled, and netdown leaves nothing",
   async (lab) => {
     const program = await builtProgram();
     const [netup, host, peer, netdown] = /^sudo \.\/tcpnet netup[\s\S]*?(?=^```)/m
@@ -47,7 +47,7 @@ labTest(
   { netup: null },
 );
 
-labTest("a simultaneous open comes about, though somebody takes seconds to start the other side", async (lab) => {
+labTest("a simultaneous open works although the second side is started seconds later", async (lab) => {
   const [first, second] = row("watch a simultaneous open");
   const host = type(lab, first!);
   await host.says(/→ SYN/);
@@ -73,7 +73,7 @@ labTestWith(["curl"], "curl prints the answer, and both programs end with 0", as
   });
 });
 
-labTestWith(["nc", "ping"], "nc is echoed and ping is answered", async (lab) => {
+labTestWith(["nc", "ping"], "nc gets its data back and ping is answered", async (lab) => {
   const [host, nc, ping] = row("talk to `nc` and `ping`");
   const echo = type(lab, host!);
   await echo.says(/waiting/);

@@ -42,14 +42,18 @@ function countsIn(stderr: string, noun: string): [number, number] {
   return [Number(found[1]), Number(found[2])];
 }
 
-labTestWith(["ping"], "a capture that nobody reads stops nothing; what is left out is counted", async (lab) => {
-  const { stderr, file } = await recorded(lab, "-w", "40M");
-  const [packets, left] = countsIn(stderr, "packets");
-  expect(left).toBeGreaterThan(1_000);
-  expect(readCapture(file).packets.length).toBe(packets);
-});
+labTestWith(
+  ["ping"],
+  "a capture that nobody reads does not stop the stack; omitted packets are counted",
+  async (lab) => {
+    const { stderr, file } = await recorded(lab, "-w", "40M");
+    const [packets, left] = countsIn(stderr, "packets");
+    expect(left).toBeGreaterThan(1_000);
+    expect(readCapture(file).packets.length).toBe(packets);
+  },
+);
 
-labTestWith(["ping"], "nor do events that nobody reads", async (lab) => {
+labTestWith(["ping"], "events that nobody reads do not stop the stack", async (lab) => {
   const { stderr, file } = await recorded(lab, "--events", "40M");
   const [, events] = /events {2}(\d+) events written to standard output/.exec(stderr) ?? [];
   const [head, ...lines] = file.toString().trimEnd().split("\n");
@@ -113,7 +117,7 @@ for (const [flag, what, noun] of [
   ["-w", "the capture", "packet"],
   ["--events", "the event file", "event"],
 ] as const) {
-  labTest(`a full disk under ${flag} is said when it happens and at the end, and by the exit code: 1`, async (lab) => {
+  labTest(`a full disk under ${flag} is reported at once and at the end, and the exit code is 1`, async (lab) => {
     await lab.ns.must(["mkdir", "-p", "/run/small"]);
     await lab.ns.must(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", "/run/small"]);
     lab.random("data", 4 << 20);
@@ -136,7 +140,7 @@ for (const [flag, what, noun] of [
     ]);
   });
 
-  labTest(`whoever stops reading ${flag} - is told of in the same way: 1`, async (lab) => {
+  labTest(`a reader of ${flag} - that ends is reported in the same way: 1`, async (lab) => {
     const host = lab.tcpnet(...HOST, "--discard");
     await host.says(/waiting/);
     const code = lab.file("code");

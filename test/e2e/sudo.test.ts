@@ -26,7 +26,7 @@ function homeOf(lab: Lab): string {
 }
 
 labTest(
-  "a file that the caller may not write is not written, one that he may not read is not read: 4",
+  "files that the caller of sudo may not write or read are refused: 4",
   async (lab) => {
     const home = homeOf(lab);
     const secret = lab.file("secret");
@@ -73,7 +73,7 @@ labTest(
 );
 
 labTest(
-  "what the caller makes is his: data, capture, events, control socket, and a capture begun anew",
+  "new files belong to the caller of sudo: data, capture, events, control socket, and a new capture after SIGHUP",
   async (lab) => {
     const home = homeOf(lab);
     writeFileSync(`${home}/mine`, "hello");
@@ -103,7 +103,7 @@ labTest(
 );
 
 labTest(
-  "without sudo root's own files are root's to open, though the program goes on as nobody",
+  "without sudo the program opens root's files and then runs as nobody",
   async (lab) => {
     chmodSync(lab.folder, 0o700);
     writeFileSync(lab.file("secret"), "only root reads this", { mode: 0o600 });
@@ -131,7 +131,7 @@ labTest(
 );
 
 labTest(
-  "a SUDO_UID that is no user is not taken for nobody's call: 2",
+  "an invalid SUDO_UID is refused and not ignored: 2",
   async (lab) => {
     for (const bad of ["-1", "abc", "4294967295", "99999999999999999999"]) {
       const env = { SUDO_UID: bad, SUDO_GID: "4712" };

@@ -35,7 +35,7 @@ function sleeps(seconds: number): boolean {
   });
 }
 
-test("passed, failed and skipped tests are counted, and a failure has its reason and the line that repeats it", async () => {
+test("passed, failed and skipped tests are counted, and a failure has its reason and the command that repeats it", async () => {
   const { mixed } = await run([
     file(
       "mixed",
@@ -78,7 +78,7 @@ test("a crash is a failure that names the signal", async () => {
   expect(crashes!.failed).toBe(1);
 });
 
-test("whatever ends a process before it counts its tests is one failure, in words, with what replays it", async () => {
+test("a process that ends before its test summary is one failure, with a reason and the command that repeats it", async () => {
   const command = (line: string) => ({ command: ["sh", "-c", line] });
   const told = await run([
     file("gone", "", { command: ["/no/such/program"] }),
@@ -103,7 +103,7 @@ test("whatever ends a process before it counts its tests is one failure, in word
   expect(told.gone!.failures[0]!.reason[0]).toMatch(/no such file|ENOENT/i);
 });
 
-test("a hang is ended after the time limit with all its processes, and is a failure that says so", async () => {
+test("a file that hangs is ended after the time limit with all its processes, and is a failure that says so", async () => {
   const text = `test("hangs", async () => {
     Bun.spawn(["sh", "-c", "sleep 86301 & setsid sleep 86302 & (sleep 86303 &) ; wait"]);
     Bun.spawn(["setsid", "sh", "-c", "sleep 86304; true"]);
@@ -116,7 +116,7 @@ test("a hang is ended after the time limit with all its processes, and is a fail
   expect([86301, 86302, 86303, 86304].filter(sleeps)).toEqual([]);
 });
 
-test("what a test leaves running is ended before the next job begins", async () => {
+test("processes that a test left running are ended before the next job begins", async () => {
   const left = file(
     "leaves",
     `test("leaves", async () => { Bun.spawn(["sh", "-c", "(sleep 86311 &)"]); await Bun.sleep(200); });`,
@@ -125,7 +125,7 @@ test("what a test leaves running is ended before the next job begins", async () 
   expect([leaves!.passed, leaves!.failed, sleeps(86311)]).toEqual([1, 0, false]);
 });
 
-test("stopping ends everything that runs, and begins nothing more", async () => {
+test("stopping ends all running jobs and starts no more", async () => {
   const long = (name: string, seconds: number) =>
     file(name, `test("long", async () => { await Bun.$\`touch ${folder}/${name}; sleep ${seconds}\`; }, 100_000);`);
   const ended: string[] = [];
@@ -138,7 +138,7 @@ test("stopping ends everything that runs, and begins nothing more", async () => 
   expect([ended, existsSync(join(folder, "third"))]).toEqual([[], false]);
 });
 
-test("jobs run side by side, but those that run alone do so when all others have ended", async () => {
+test("jobs run in parallel; those that must run alone run after all others", async () => {
   const stamp = (name: string, more: Partial<Job> = {}) =>
     file(
       name,
@@ -152,7 +152,7 @@ test("jobs run side by side, but those that run alone do so when all others have
   expect(at("d", "BEGAN")).toBeGreaterThanOrEqual(at("c", "ENDED"));
 });
 
-test("nobody else's processes are taken for those of a job", () => {
+test("processes of others are not taken for those of a job", () => {
   expect(processesOf(null, "TCPNET_TEST_JOB=of-nobody")).toEqual([]);
   const child = Bun.spawn(["sleep", "86331"], { env: { PATH: process.env.PATH!, OF: "this-test" } });
   expect(processesOf(null, "OF=this-test")).toEqual([child.pid]);

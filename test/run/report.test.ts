@@ -20,7 +20,7 @@ const result = (name: string, more: Partial<Result> = {}): Result => {
   return { job: job(name), passed: 2, failed: 0, skipped: 0, seconds: 1, failures: [], skips: [], output: "", ...more };
 };
 
-test("the last line is the count alone; failures come before it with what repeats them", () => {
+test("the last line is only the count; failures come before it, with the commands that repeat them", () => {
   expect(summary([result("a"), result("b")])).toEqual(["4 passed, 0 failed"]);
   const failure = { name: "b is wrong", replay: "bun test b -t 'b is wrong'", reason: ["because"] };
   expect(summary([result("a"), result("b", { failed: 1, failures: [failure] })])).toEqual([
@@ -45,7 +45,7 @@ test("a long reason keeps its beginning and its end", () => {
   ]);
 });
 
-test("a test that took too long has bun's word for it among its reasons, though it stands behind its name", () => {
+test("a test that took too long has bun's message among its reasons, although bun prints it after the test's name", () => {
   const reading = new Reading("bun test x");
   const lines = ["killed 1 dangling process", "(fail) slow [70001.62ms]", "  ^ this test timed out after 70000ms."];
   for (const line of [...lines, "(pass) quick [0.01ms]", "oh", "(fail) other [0.20ms]"]) reading.line(line);
@@ -55,7 +55,7 @@ test("a test that took too long has bun's word for it among its reasons, though 
   ]);
 });
 
-test("skipped tests are counted by their reason, and none is passed over", () => {
+test("all skipped tests are counted by their reason", () => {
   const skips = ["a: b: no ping", "c: no ping", "d: no root"];
   expect(summary([result("a", { skipped: 4, skips })])).toEqual([
     "2 tests were SKIPPED: no ping",
@@ -75,7 +75,7 @@ test("quick jobs come first, then the longest, and those that run alone last", (
   expect(total(jobs, 2)).toBe(Math.max(1 + 30, 2 + 20) + 1);
 });
 
-test("measured times are kept, and a file that is damaged or missing is no obstacle", () => {
+test("measured times are kept, and a damaged or missing file is ignored", () => {
   const path = join(folder, "a/b/seconds.json");
   expect(readSeconds(path)).toEqual({});
   writeSeconds(path, { "test/x.test.ts": 3.5 });
@@ -88,7 +88,7 @@ test("measured times are kept, and a file that is damaged or missing is no obsta
   }
 });
 
-test("times are told as people read them", () => {
+test("times are printed for people", () => {
   expect([clock(0), clock(59.6), clock(75), clock(3600)]).toEqual(["0:00", "1:00", "1:15", "60:00"]);
   expect([about(3), about(89), about(91)]).toEqual(["about 1 minute", "about 1 minute", "about 2 minutes"]);
   const standing = {

@@ -24,7 +24,7 @@ import { Voice } from "../voice.ts";
 interface Side {
   readonly tun: string;
   readonly kernel: Prefix;
-  /** The address there that stands for the other side's kernel. */
+  /** The address there that represents the other side's kernel. */
   readonly mirror: Address;
 }
 
@@ -40,7 +40,7 @@ export async function run({ args, flags }: Call): Promise<number> {
   let control: ControlSocket;
   try {
     control = openControl(flags.text("socket"), a.tun);
-    // No packet is read by root.
+    // Root reads no packets.
     await giveUpRoot();
   } catch (error) {
     chaos.close();
@@ -90,7 +90,7 @@ type LinkOf = Pick<ConstructorParameters<typeof Chaos>[0], "profiles" | "seed">;
 
 interface Opened {
   readonly chaos: Chaos;
-  /** Devices that were not there. */
+  /** Devices that this program made. */
   readonly made: readonly string[];
   readonly giveBack: () => void;
 }
@@ -100,7 +100,7 @@ function open(a: Side, b: Side, link: LinkOf, mtu: number | undefined, force: bo
   const first = openDevice(a, wishes);
   try {
     const second = openDevice(b, wishes);
-    // What a's kernel sends as itself comes to b from the mirror address there, and the other way round.
+    // Packets from a's kernel address arrive at b from the mirror address there, and vice versa.
     const here = [a.kernel.address, a.mirror];
     const there = [b.mirror, b.kernel.address];
     const chaos = new Chaos({
@@ -121,7 +121,7 @@ function open(a: Side, b: Side, link: LinkOf, mtu: number | undefined, force: bo
   }
 }
 
-/** Until Ctrl-C, SIGTERM, or the end of a device. */
+/** Runs until Ctrl-C, SIGTERM, or the end of a device. */
 function ended(a: Side, b: Side, chaos: Chaos, voice: Voice): Promise<number> {
   return new Promise((resolve) => {
     const stop = listenToSignals({

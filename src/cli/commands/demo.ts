@@ -29,12 +29,12 @@ import { Voice } from "../voice.ts";
 import { wrapped } from "../wrapped.ts";
 
 const FULL_OFFLOAD = { checksum: true, tso4: true, tso6: true };
-/** How long one program may go on when the other has failed, ms. */
+/** How long one program may go on after the other has failed, ms. */
 const GRACE_MS = 1_000;
-/** Not the default: Wireshark takes whatever uses 7000 for another protocol, and a newcomer opens the capture first. */
+/** Not the default port: Wireshark takes port 7000 for another protocol. */
 const PORT = 7007;
 
-/** `tcpnet demo`: the whole experiment, in a network of its own. */
+/** `tcpnet demo`: the whole experiment, in a private network. */
 export async function run({ flags }: Call): Promise<number> {
   const options = demoOptions(flags);
   const { write, impairment } = options;
@@ -43,7 +43,7 @@ export async function run({ flags }: Call): Promise<number> {
     checkWritable(write);
   }
   refuseClosedOutput();
-  // The story is the result; only a capture may take its place.
+  // The printed events are the result and go to standard output, unless a capture does.
   if (write !== "-") speakOnStandardOutput();
   const how = toldInside(DEMO_INSIDE);
   if (how !== undefined) return await inside(options, how);
@@ -57,7 +57,7 @@ export async function run({ flags }: Call): Promise<number> {
   return await runInside(way.command);
 }
 
-/** Inside of the private network. */
+/** Runs inside the private network. */
 async function inside(options: DemoOptions, how: string): Promise<number> {
   try {
     return await perform(options, `a private network (${how}); your own network is not touched`, followOutside);
@@ -66,7 +66,7 @@ async function inside(options: DemoOptions, how: string): Promise<number> {
   }
 }
 
-/** @param follow calls its argument when somebody else wants the demo to stop. */
+/** @param follow calls its argument when the process outside wants the demo to stop */
 async function perform(
   options: DemoOptions,
   where: string,
@@ -87,7 +87,7 @@ async function perform(
   try {
     if (options.manner === "plain") tellBeginning(options, where);
     if (!options.memory) await prepare(options);
-    // Whoever was told to stop before there was an actor begins none.
+    // If the demo was stopped before a program was started, start none.
     const codes =
       stopped !== 0
         ? NOBODY
@@ -123,20 +123,20 @@ function tellBeginning({ size, impairment, memory }: DemoOptions, where: string)
 const COLUMNS = 80;
 const LABEL = 10;
 
-/** A row of the head: on the smallest terminal it goes on below itself. */
+/** A row of the head; it is wrapped on narrow terminals. */
 function field(name: string, text: string): string[] {
   const columns = Math.min(COLUMNS, columnsOf(STDOUT)) - LABEL;
   return wrapped(text, columns).map((line, i) => `  ${i === 0 ? name : ""}`.padEnd(LABEL) + line);
 }
 
 async function prepare({ mtu }: DemoOptions): Promise<void> {
-  // Whoever called sudo is nobody there.
+  // The caller of sudo does not exist there.
   const result = await netup({ mtu, user: "root", record: false, program: programName });
   const failed = result.findings.find((finding) => finding.level === "fail");
   if (failed !== undefined) throw new CliError(EXIT_FAILURE, failed.what, failed.why, `${programName} demo --memory`);
 }
 
-/** The real thing: two programs. */
+/** Runs two programs over TUN devices. */
 async function inKernel(options: DemoOptions, stage: Stage, actors: { stop(): void }[]): Promise<Record<Role, number>> {
   const spawn = (role: Role, more: readonly string[]) => {
     const plain = options.offload ? [] : ["--no-offload"];
@@ -165,7 +165,7 @@ async function inKernel(options: DemoOptions, stage: Stage, actors: { stop(): vo
   const peer = spawn("peer", [...options.linkArguments, ...socketArguments(options), ...capture]);
   const first = await Promise.race([host.exited, peer.exited]);
   if (first !== EXIT_OK) {
-    // Where one fails the other waits for it in vain, unless all had arrived and only a capture could not be written.
+    // If one fails, the other waits in vain, unless all data had arrived and only a capture could not be written.
     await Promise.race([Promise.all([host.exited, peer.exited]), Bun.sleep(GRACE_MS)]);
     for (const actor of actors) actor.stop();
   }
@@ -174,7 +174,7 @@ async function inKernel(options: DemoOptions, stage: Stage, actors: { stop(): vo
   return { host: hostCode, peer: peerCode };
 }
 
-/** Where the peer's link is reached, unless another demo's is. */
+/** The control socket of the peer's link; none if another demo has it. */
 function socketArguments({ impairment }: DemoOptions): string[] {
   if (impairment === null) return [];
   const socket = toldInside(DEMO_SOCKET) ?? demoSocket();
@@ -191,7 +191,7 @@ async function listen(stream: ReadableStream<Uint8Array>, role: Role, stage: Sta
   }
 }
 
-/** The same two sides in this program, where there can be no TUN device. */
+/** Runs both sides in this program, if there can be no TUN device. */
 async function inMemory(options: DemoOptions, stage: Stage, actors: { stop(): void }[]): Promise<Record<Role, number>> {
   const { mtu, impairment } = options;
   const offload = options.offload && impairment === null ? FULL_OFFLOAD : NO_OFFLOAD;
@@ -217,7 +217,7 @@ async function inMemory(options: DemoOptions, stage: Stage, actors: { stop(): vo
   try {
     [codes.host, codes.peer] = await Promise.all([sides[0].session.run(), sides[1].session.run()]);
   } finally {
-    // Both at once: either end takes the link away from the other.
+    // Close both at once: closing one end ends the link for the other.
     await Promise.all(sides.map(({ session }) => session.end()));
     for (const { close } of sides) if (!(await close())) codes.peer ||= EXIT_FAILURE;
   }

@@ -13,7 +13,7 @@ import { refuseOverwriting } from "../same-file.ts";
 import { printText } from "../terminal.ts";
 import { visible } from "../visible.ts";
 
-/** `tcpnet drill`: what came of the scripts is the result, so it goes to standard output. */
+/** `tcpnet drill`: the scripts' results go to standard output. */
 export async function run({ args, flags }: Call): Promise<number> {
   const files = args.flatMap(scriptsAt);
   const kernel = flags.has("kernel");
@@ -43,16 +43,16 @@ export async function run({ args, flags }: Call): Promise<number> {
   });
 }
 
-/** The longest line that is told whole. */
+/** Longer lines are cut. */
 const LINE_MAX = 500;
 
-/** A script may have anything in it, and what is found wrong is shown. */
+/** Makes a line of a script printable: it may contain any characters. */
 function readable(line: string): string {
   const text = visible(line);
   return text.length > LINE_MAX ? `${text.slice(0, LINE_MAX)}…` : text;
 }
 
-/** Scripts mostly wait; more at once, and what a busy processor delays is told as the kernel's doing. */
+/** The largest --jobs. Scripts mostly wait, but with too many at once a busy processor delays the kernel's packets. */
 const JOBS = 4;
 
 function checkKernelFlags(flags: Flags): void {
@@ -67,7 +67,7 @@ function checkKernelFlags(flags: Flags): void {
     throw usageError("--kernel cannot use --seed", "the kernel chooses its own random numbers", "leave out --seed");
 }
 
-/** Undefined: each script, or its folder, says which one it is written for. */
+/** Undefined: each script, or its folder, names its profile. */
 function profile(name: string | undefined): Profile | undefined {
   const found = PROFILE_NAMES.find((each) => each === name);
   if (name === undefined || found !== undefined) return found;
@@ -79,7 +79,7 @@ function profile(name: string | undefined): Profile | undefined {
   );
 }
 
-/** --option, and the flags that stand for one. */
+/** --option, and the flags that are short for one. */
 function scriptOptions(flags: Flags): Map<string, string> {
   const options = pairs(flags, "option", "");
   const tolerance = flags.time("tolerance");
@@ -88,7 +88,7 @@ function scriptOptions(flags: Flags): Map<string, string> {
   return options;
 }
 
-/** `NAME=VALUE`, each once; a name alone has the value that is given here. */
+/** Reads `NAME=VALUE`, each name once; a name alone has the default value. */
 function pairs(flags: Flags, flag: string, alone: string): Map<string, string> {
   const found = new Map<string, string>();
   for (const text of flags.texts(flag)) {
@@ -100,7 +100,7 @@ function pairs(flags: Flags, flag: string, alone: string): Map<string, string> {
   return found;
 }
 
-/** A value that no script could have at its head, IPv4 or IPv6; what only tcpnet does not have is the scripts' matter. */
+/** Refuses a value that no script could have at its head, IPv4 or IPv6. Values that tcpnet does not support are reported per script. */
 function checkOptions(options: Omit<ConfigureOptions, "profile">): void {
   const outside = { ...options, profile: "linux" } as const;
   const wrong = ["ipv4", "ipv6"].map((value) => {
@@ -116,7 +116,7 @@ function checkOptions(options: Omit<ConfigureOptions, "profile">): void {
   if (wrong.every((each) => each !== undefined)) throw usageError("--option cannot be understood", wrong[0]);
 }
 
-/** Opens the file before the scripts run, and writes it at their end. Both throw CliError. */
+/** Opens the file before the scripts run, and writes it at the end. Both throw CliError. */
 function fileWriter(path: string): (bytes: Uint8Array) => void {
   const worded = <T>(work: () => T): T => {
     try {
@@ -134,7 +134,7 @@ function fileWriter(path: string): (bytes: Uint8Array) => void {
     });
 }
 
-/** The scripts that a path stands for. Throws CliError where there are none. */
+/** The scripts of a path: itself, or those in the folder. Throws CliError if there are none. */
 function scriptsAt(path: string): string[] {
   let found: string[];
   try {

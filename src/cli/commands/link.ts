@@ -16,10 +16,10 @@ import { print } from "../print.ts";
 import { asTyped, programName } from "../program.ts";
 import { printText } from "../terminal.ts";
 
-/** How a link comes to be that can be changed. */
+/** How to start a program whose link can be changed. */
 const HOW = `start one: ${programName} chaos; or host, peer or demo with a link flag, such as --link clear`;
 
-/** `tcpnet link show|set|change|clear [words]`: changes a link that runs. */
+/** `tcpnet link show|set|change|clear [words]`: shows or changes the link of a running program. */
 export async function run({ args, flags }: Call): Promise<number> {
   const line = requestLine(args);
   const socket = flags.text("socket");
@@ -39,10 +39,10 @@ export async function run({ args, flags }: Call): Promise<number> {
   return EXIT_OK;
 }
 
-/** The line for the program that has the link. Throws CliError for one that no link could carry out. */
+/** The line for the program that has the link. Throws CliError for an invalid one. */
 function requestLine(args: readonly string[]): string {
   const words = args.join(" ").trim().split(/\s+/);
-  // The other program may run in another folder.
+  // The other program may run in another folder, so make the path absolute.
   const line = words.map((word, i) => (words[i - 1] === "trace" ? resolve(word) : word)).join(" ");
   try {
     const { words } = readRequest(line);
@@ -58,7 +58,7 @@ function requestLine(args: readonly string[]): string {
   return line;
 }
 
-/** Stands for a trace file: the program that has the link reads it. */
+/** A placeholder for a trace file, which the other program reads. */
 const ANY_TRACE: DeliveryTrace = { times: Float64Array.of(1), period: 1, name: "" };
 
 function words({ text, counts }: Answer): string {
@@ -84,8 +84,8 @@ function unheard(path: string, error: Error & { code?: string }): CliError {
 }
 
 /**
- * The socket of that device's link, or of the only one that runs in this network namespace. A killed program leaves its socket,
- * but nobody listens at it.
+ * The socket of that device's link, or of the only one in this network namespace. Sockets of killed programs, on which
+ * nobody listens, are skipped.
  */
 function socketOf(device: string | undefined): string {
   const links = linkSockets().filter((link) => device === undefined || link.device === device);
@@ -110,7 +110,7 @@ function socketOf(device: string | undefined): string {
 
 function several(running: readonly LinkSocket[]): CliError {
   const names = [...new Set(running.map((link) => link.device))];
-  // Two users may each run a demo, say.
+  // For example, two users may each run a demo.
   if (names.length < running.length) {
     const paths = running.map((link) => link.path);
     return usageError("several links are running", paths.join(", "), `choose one: --socket ${paths[0]}`);

@@ -5,7 +5,7 @@ import { print } from "../print.ts";
 import { forUser, programName } from "../program.ts";
 import { printText } from "../terminal.ts";
 
-/** `tcpnet netup`: what it did is its result, so it goes to standard output. */
+/** `tcpnet netup`: prints what it did to standard output. */
 export async function run({ flags }: Call): Promise<number> {
   const result = await netup({
     ifs: flags.text("ifs"),

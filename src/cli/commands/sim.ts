@@ -18,16 +18,16 @@ import { profileOf } from "../profile.ts";
 import { refuseOverwriting } from "../same-file.ts";
 import { columnsOf, printText, say, sayData } from "../terminal.ts";
 
-/** The link where no flag says one. */
+/** The default link. */
 const USUAL_LINK = "delay 20ms rate 10mbit queue 100";
-/** Both buffers of a connection: less makes a window that is never worth opening, more is more than a window can be. */
+/** Limits of --buffer: smaller windows would never be opened (silly window), and larger ones do not exist. */
 const BUFFER_MIN = 1e3;
 const BUFFER_MAX = 1e9;
 const BUFFER = 16e6;
-/** Characters of the event log that wait for one write. */
+/** Characters of the event log per write. */
 const CHUNK = 1 << 16;
 
-/** `tcpnet sim`: the table is the result, so it goes to standard output, unless the events do. */
+/** `tcpnet sim`: the table goes to standard output, unless the events do. */
 export async function run({ flags }: Call): Promise<number> {
   const options = readOptions(flags);
   const path = flags.text("events");
@@ -45,7 +45,7 @@ export async function run({ flags }: Call): Promise<number> {
   return result.flows.every(well) ? EXIT_OK : EXIT_FAILURE;
 }
 
-/** What the flags ask for. Throws CliError. */
+/** Reads the flags. Throws CliError. */
 export function readOptions(flags: Flags): TransferOptions {
   const time = flags.time("time") ?? Number.POSITIVE_INFINITY;
   const bytes = flags.size("bytes") ?? (time === Number.POSITIVE_INFINITY ? 10e6 : Number.POSITIVE_INFINITY);
@@ -67,7 +67,7 @@ export function readOptions(flags: Flags): TransferOptions {
   };
 }
 
-/** The link flags, and half of the round trip on each way. Without any of them: what a home has. */
+/** The link flags, with half of --rtt as delay in each direction. Without any of them: a link like that of a home. */
 function link(flags: Flags, bytes: number): LinkProfiles {
   const asked = impairment(flags);
   const rtt = flags.time("rtt");
@@ -86,7 +86,7 @@ function link(flags: Flags, bytes: number): LinkProfiles {
   return { out: { ...profiles.out, delay: there }, in: { ...profiles.in, delay: rtt - there } };
 }
 
-/** Where nothing takes time, what has no end never comes to the end of its time. */
+/** Refuses an unlimited transfer over a link on which no time passes: it would never end. */
 function checkPace({ out, in: back }: LinkProfiles): void {
   const atOnce = (p: LinkProfile) => p.delay === 0 && p.rate === Number.POSITIVE_INFINITY && p.trace === undefined;
   if (!atOnce(out) || !atOnce(back)) return;
@@ -94,7 +94,7 @@ function checkPace({ out, in: back }: LinkProfiles): void {
   throw usageError("--time without --bytes would never end", why, "add --rate 10mbit --rtt 40ms, or --bytes 10M");
 }
 
-/** Of each flow in turn, by its congestion control. */
+/** The congestion controls of the flows, in turn. */
 function params(flags: Flags): TcpSettings[] {
   const buffer = flags.size("buffer") ?? BUFFER;
   if (buffer < BUFFER_MIN || buffer > BUFFER_MAX) {
@@ -150,7 +150,7 @@ function openToWrite(path: string): number {
   }
 }
 
-/** Lines on their way to a file, in large pieces. */
+/** Writes lines to a file in large pieces. */
 class Lines {
   readonly #path: string;
   readonly #fd: number;
@@ -178,7 +178,7 @@ class Lines {
       writeWhole(this.#fd, text);
     } catch (error) {
       const failure = outputFailure(this.#path, error as NodeJS.ErrnoException);
-      // Who reads no more events may still want the table.
+      // If the reader of the events has gone, still print the table.
       if (!(failure instanceof OutputClosed)) throw failure;
     }
   }

@@ -107,6 +107,10 @@ export const COMMANDS: readonly CommandSpec[] = [
         ["--any", "let anybody connect"],
         ["--keep", "serve one connection after another; --send sends the file to each"],
         ["--max <number>", "most connections at a time; further SYNs are dropped, and clients retry (default 65536)"],
+        [
+          "--max-per-source <number>",
+          "most connections at a time from one address, or one IPv6 /64 (default: no limit)",
+        ],
         ...SERVICE,
         [
           "--timeout <time>",

@@ -2,6 +2,7 @@
 import type { Address } from "#ip/address";
 import { counted } from "#observe/units";
 import type { Listener, NetStack } from "#socket/types";
+import type { Limits } from "#stack/limits";
 import { RX_STRANGER } from "#tcp/words/marks";
 import type { Voice } from "./voice.ts";
 
@@ -25,15 +26,18 @@ export function tellRefusals(voice: Voice, stack: NetStack, listener: Listener, 
 }
 
 /** Clients whose SYNs are dropped see only that nobody answers: whoever runs the host has to know why. Each reason is told once. */
-export function tellFull(voice: Voice, listener: Listener, limit: number, backlog: number): void {
+export function tellFull(voice: Voice, listener: Listener, limits: Readonly<Limits>, backlog: number): void {
   const told = new Set<string>();
   listener.onFull = (what) => {
     if (told.has(what)) return;
     told.add(what);
     const why = "clients retry them; the last line counts them";
     if (what === "connections") {
-      const reached = `the limit of ${counted(limit, "connection")} is reached`;
+      const reached = `the limit of ${counted(limits.connections, "connection")} is reached`;
       voice.warn({ what: `${reached}: further SYNs are dropped`, why, fix: "--max changes the limit" });
+    } else if (what === "source") {
+      const reached = `a client has ${counted(limits.connectionsPerSource, "connection")}, as many as one may have`;
+      voice.warn({ what: `${reached}: its further SYNs are dropped`, why, fix: "--max-per-source changes the limit" });
     } else {
       const waiting = `${counted(backlog, "connection")} are waiting to be served`;
       voice.warn({ what: `${waiting}: further SYNs are dropped`, why, fix: "" });

@@ -1,3 +1,4 @@
+import type { Limits } from "#stack/limits";
 import type { ProfileName } from "#tcp/words/profiles";
 import { CliError, usageError } from "./cli-error.ts";
 import type { Call } from "./commands.ts";
@@ -26,8 +27,8 @@ export interface SessionOptions {
   readonly service: Service;
   /** Serve one connection after another. */
   readonly keep: boolean;
-  /** Limit of connections in any state, including half-open ones and TIME-WAIT; undefined: the stack's default. */
-  readonly max: number | undefined;
+  /** Limits of connections; absent ones: the stack's defaults. */
+  readonly limits: Partial<Limits>;
   readonly simultaneous: boolean;
   /** Send and accept data with the SYN. */
   readonly fastOpen: boolean;
@@ -100,7 +101,7 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
     port: flags.whole("port", 1, 65_535) ?? DEFAULT_PORT,
     service,
     keep: serves,
-    max: maxOf(flags, serves),
+    limits: limitsOf(flags, serves),
     simultaneous,
     fastOpen: flags.has("fast-open"),
     profile: profileOf(flags),
@@ -150,11 +151,16 @@ function serviceOf(role: Role, flags: Flags): Service {
 /** The largest --max. A connection takes a few kilobytes of memory. */
 const CONNECTIONS_MAX = 1_000_000;
 
-function maxOf(flags: Flags, serves: boolean): number | undefined {
-  const max = flags.whole("max", 1, CONNECTIONS_MAX);
-  if (max === undefined || serves) return max;
+function limitsOf(flags: Flags, serves: boolean): Partial<Limits> {
+  const connections = flags.whole("max", 1, CONNECTIONS_MAX);
+  const connectionsPerSource = flags.whole("max-per-source", 1, CONNECTIONS_MAX);
+  const limits = {
+    ...(connections === undefined ? {} : { connections }),
+    ...(connectionsPerSource === undefined ? {} : { connectionsPerSource }),
+  };
+  if (serves || Object.keys(limits).length === 0) return limits;
   throw usageError(
-    "--max needs --keep or --echo",
+    `${connections === undefined ? "--max-per-source" : "--max"} needs --keep or --echo`,
     "without them, host ends after its first connection",
     "add --keep or --echo",
   );

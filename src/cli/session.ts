@@ -80,14 +80,13 @@ export class Session {
       const told = manner !== "quiet" && !(options.keep && options.service.kind !== "pipe");
       const trace = told || explanation?.isWanted === true ? TRACE_RECORDS : 0;
       const owned = ownPrefix ? { owned: `${e.kernel}` } : {};
-      const limits = options.max === undefined ? {} : { limits: { connections: options.max } };
       const profile = options.profile === undefined ? {} : { profile: options.profile };
       stack = await createStack({
         device,
         address,
         kernelAddress: `${e.kernel.address}`,
         ...owned,
-        ...limits,
+        limits: options.limits,
         ...profile,
         trace,
       });
@@ -206,7 +205,8 @@ export class Session {
     // A remote given by name needs no cookie: nobody else is accepted.
     const early = { fastOpen, params: { fastOpenCookieless: e.remote !== null } };
     const admitted = e.remote === null ? {} : { remote: `${e.remote}` };
-    const backlog = Math.min(service.kind === "pipe" ? BACKLOG : BACKLOG_OF_SERVICE, Math.ceil(this.#limit / 2));
+    const { limits } = this.#stack.engine;
+    const backlog = Math.min(service.kind === "pipe" ? BACKLOG : BACKLOG_OF_SERVICE, Math.ceil(limits.connections / 2));
     const many = keep && isServiceOfMany(service) ? this.#many(service) : null;
     const handlers = many === null ? {} : { socket: many.handlers };
     const listener = this.#stack.listen({
@@ -219,7 +219,7 @@ export class Session {
     });
     this.#listener = listener;
     tellRefusals(this.#voice, this.#stack, listener, e.remote);
-    tellFull(this.#voice, listener, this.#limit, backlog);
+    tellFull(this.#voice, listener, limits, backlog);
     const where = bracketed(`${e.local}`, port);
     this.#voice.event(
       "listen",
@@ -276,8 +276,12 @@ export class Session {
 
   #tellServed(): void {
     const { served, failed } = this.#service ?? { served: this.#served, failed: this.#failed };
-    const { "tcp.rx.limit": limit = 0, "tcp.rx.backlog": full = 0 } = this.#stack.counters();
-    const dropped = limit + full;
+    const {
+      "tcp.rx.limit": limit = 0,
+      "tcp.rx.backlog": full = 0,
+      "tcp.rx.source-limit": source = 0,
+    } = this.#stack.counters();
+    const dropped = limit + full + source;
     const words = [
       `served ${counted(served, "connection")}`,
       ...(failed === 0 ? [] : [`${failed} of them failed`]),
@@ -375,10 +379,6 @@ export class Session {
   #break(error: unknown): void {
     this.#broken ??= { error };
     void this.#listener?.close();
-  }
-
-  get #limit(): number {
-    return this.#stack.engine.limits.connections;
   }
 
   #silenceMs(): number {

@@ -258,7 +258,8 @@ const KINDS: Readonly<Record<string, string>> = {
 function checkLimits(limits: object): void {
   for (const [name, value] of Object.entries(limits)) {
     if (!Object.hasOwn(DEFAULT_LIMITS, name)) throw unknownName("limits", name, Object.keys(DEFAULT_LIMITS));
-    if (value !== undefined) whole(`limits.${name}`, value, name === "memory" ? MEMORY_MIN : 1, 1 << 30);
+    const least = name === "memory" ? MEMORY_MIN : name === "connectionsPerSource" ? 0 : 1;
+    if (value !== undefined) whole(`limits.${name}`, value, least, 1 << 30);
   }
 }
 

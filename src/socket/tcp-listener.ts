@@ -1,6 +1,6 @@
 import { Fifo } from "#base/fifo";
 import { CallError } from "#stack/call-error";
-import { RX_LIMIT } from "#tcp/words/marks";
+import { RX_LIMIT, RX_SOURCE_LIMIT } from "#tcp/words/marks";
 import type { PassiveOpen } from "#tcp/words/passive-open";
 import { endpointOf } from "./endpoint.ts";
 import type { Floor } from "./floor.ts";
@@ -11,7 +11,7 @@ import type { Endpoint, Listener, Socket, SocketHandlers } from "./types.ts";
 export class TcpListener implements Listener {
   readonly address: Endpoint;
   onStranger: ((remote: Endpoint) => void) | null = null;
-  onFull: ((what: "backlog" | "connections") => void) | null = null;
+  onFull: ((what: "backlog" | "connections" | "source") => void) | null = null;
   readonly #floor: Floor;
   readonly #listener: PassiveOpen;
   readonly #allowHalfOpen: boolean;
@@ -63,7 +63,7 @@ export class TcpListener implements Listener {
     const { stranger, strangerPort, noRoom } = this.#listener;
     if (noRoom !== 0) {
       this.#listener.noRoom = 0;
-      const what = noRoom === RX_LIMIT ? "connections" : "backlog";
+      const what = noRoom === RX_LIMIT ? "connections" : noRoom === RX_SOURCE_LIMIT ? "source" : "backlog";
       queueMicrotask(() => this.onFull?.(what));
     }
     if (stranger !== null) {

@@ -277,10 +277,11 @@ export interface Listener extends AsyncIterable<Socket>, AsyncDisposable {
   /** Called if remotes were refused, with the last one of each turn (the counter `tcp.rx.stranger` has all). */
   onStranger: ((remote: Endpoint) => void) | null;
   /**
-   * Called if SYNs were dropped because the backlog or `limits.connections` is full, with the last one of each turn (the
-   * counters `tcp.rx.backlog` and `tcp.rx.limit` have all). Their senders will retransmit.
+   * Called if SYNs were dropped because the backlog, `limits.connections` or, for their host, `limits.connectionsPerSource` is full, with
+   * the reason of the last one of each turn (the counters `tcp.rx.backlog`, `tcp.rx.limit` and `tcp.rx.source-limit` have all). Their
+   * senders will retransmit.
    */
-  onFull: ((what: "backlog" | "connections") => void) | null;
+  onFull: ((what: "backlog" | "connections" | "source") => void) | null;
   /** Stops listening: half-open connections are dropped, connections waiting for `accept` are reset, accepted ones go on. */
   close(): Promise<void>;
 }

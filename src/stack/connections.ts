@@ -18,6 +18,7 @@ import * as ipv6 from "#wire/ipv6";
 import * as tcphdr from "#wire/tcp";
 import { CallError } from "./call-error.ts";
 import { Demux } from "./demux.ts";
+import { Sources } from "./sources.ts";
 
 /** The id of IP's own timer in the deadline heap; connections begin at 1. */
 export const IP_TIMER = 0;
@@ -40,14 +41,16 @@ export class Connections {
   readonly #env: TcpEnv;
   readonly #pathMtu: PathMtu;
   readonly #limit: number;
+  readonly #sources: Sources;
   readonly #byId: (Tcb | null)[] = [null];
   readonly #freeIds: number[] = [];
 
-  constructor(env: TcpEnv, pathMtu: PathMtu, limit: number) {
+  constructor(env: TcpEnv, pathMtu: PathMtu, limit: number, perSource: number) {
     this.demux = new Demux(env.prng.int32(), env.prng.int32());
     this.#env = env;
     this.#pathMtu = pathMtu;
     this.#limit = limit;
+    this.#sources = new Sources(perSource);
   }
 
   /** True if there is no place for one more, not even that of one in TIME-WAIT: the oldest of them gives its up. */
@@ -60,6 +63,24 @@ export class Connections {
       this.touch(oldest);
     }
     return false;
+  }
+
+  /** True if this remote host has as many connections to us as it may have. */
+  isSourceFull(remote: Address): boolean {
+    return this.#sources.isFull(remote);
+  }
+
+  /** The connection was opened by its remote host, and counts as one of its. */
+  countSource(tcb: Tcb): void {
+    if (this.#sources.limit === 0) return;
+    tcb.countsForSource = true;
+    this.#sources.add(tcb.remote);
+  }
+
+  #uncountSource(tcb: Tcb): void {
+    if (!tcb.countsForSource) return;
+    tcb.countsForSource = false;
+    this.#sources.remove(tcb.remote);
   }
 
   /** There is no room for a SYN: whoever listens is told. Answers the reason, which is a mark. */
@@ -159,10 +180,12 @@ export class Connections {
     }
     if (tcb.state === TIME_WAIT && !tcb.inTimeWait) {
       tcb.inTimeWait = true;
+      this.#uncountSource(tcb);
       this.#timeWait.push(tcb);
     }
     if (tcb.state === CLOSED) {
       this.demux.remove(tcb);
+      this.#uncountSource(tcb);
       if (tcb.inTimeWait) this.#forgetEnded();
     } else if (tcb.listener !== null && tcb.listener.ready.length > 0) this.tell(tcb.listener);
     if (tcb.events !== 0 && tcb.held) this.tell(tcb);
@@ -213,6 +236,7 @@ export class Connections {
     if (this.#byId[tcb.id] !== tcb) return;
     // It may have ended while it tried to send: nobody else took it out of the table, or told its user.
     this.demux.remove(tcb);
+    this.#uncountSource(tcb);
     if (tcb.events !== 0 && tcb.held) this.tell(tcb);
     this.deadlines.cancel(tcb.id);
     this.#byId[tcb.id] = null;

@@ -5,6 +5,11 @@ export interface Limits {
    * come again), counted as `tcp.rx.limit` and told to `Listener.onFull`, and `connect` throws ENOBUFS.
    */
   connections: number;
+  /**
+   * Connections that one remote host has opened to us and that are not in TIME-WAIT, half-open ones included; of IPv6 all of one /64 count as
+   * one host. Beyond it SYNs are dropped, counted as `tcp.rx.source-limit` and told to `Listener.onFull`. 0: no limit.
+   */
+  connectionsPerSource: number;
   /** Records of segments in flight, over all connections. */
   records: number;
   /** Octets of memory for packets and queues; touched only as far as it is used. At most 1 GiB. */
@@ -16,6 +21,7 @@ export interface Limits {
 
 export const DEFAULT_LIMITS: Readonly<Limits> = {
   connections: 65_536,
+  connectionsPerSource: 0,
   records: 262_144,
   memory: 256 << 20,
   icmpRate: 1000,

@@ -157,7 +157,7 @@ export class Stack {
     });
     this.fastOpen = new FastOpen(hash);
     this.#udp = new Udp(this.slab, this.counters);
-    this.#ports = new Ports(hash);
+    this.#ports = new Ports(hash, prng);
     this.#records = new Records(limits.records);
     const env: TcpEnv = {
       slab: this.slab,
@@ -169,7 +169,7 @@ export class Stack {
       fastOpen: this.fastOpen,
       attempt: new Attempt(),
     };
-    this.#connections = new Connections(env, this.pathMtu, limits.connections);
+    this.#connections = new Connections(env, this.pathMtu, limits.connections, limits.connectionsPerSource);
     this.#tcpInput = new TcpInput(env, this.#connections, this.#listeners, () => this.params);
   }
 

@@ -96,11 +96,16 @@ export class StatelessHandshake {
       counters.count(this.#connections.refuse(listener, listener.backedUp ? M.RX_BACKLOG : M.RX_LIMIT));
       return null;
     }
+    if (this.#connections.isSourceFull(ends.remote)) {
+      counters.count(this.#connections.refuse(listener, M.RX_SOURCE_LIMIT));
+      return null;
+    }
     counters.count(M.RX_COOKIE);
     const { local, localPort, remote, remotePort } = ends;
     const tcb = this.#connections.create(listener.params, local, localPort, remote, remotePort, now);
     tcb.listener = listener;
     tcb.passive = true;
+    this.#connections.countSource(tcb);
     listener.halfOpen++;
     prepare(tcb, now);
     setInitialSequence(tcb, iss);

@@ -187,6 +187,7 @@ export class TcpInput {
       connections.tell(listener);
       return M.RX_STRANGER;
     }
+    if (connections.isSourceFull(remote)) return connections.refuse(listener, M.RX_SOURCE_LIMIT);
     if (old !== null) {
       this.#counters.count(M.RX_TIME_WAIT_SYN);
       finish(old, OK, M.REPLACED, now);
@@ -201,6 +202,7 @@ export class TcpInput {
     if (connections.isFull(now)) return connections.refuse(listener, M.RX_LIMIT);
     const tcb = connections.create(listener.params, ends.local, localPort, remote, remotePort, now);
     tcb.listener = listener;
+    connections.countSource(tcb);
     listener.halfOpen++;
     openPassive(tcb, seg, now);
     // MAY-2: the numbers of the new incarnation lie beyond the old one's.

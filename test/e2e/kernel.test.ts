@@ -197,3 +197,19 @@ labTestWith(
     expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/--max needs --keep or --echo/)]);
   },
 );
+
+labTestWith(["nc"], "--max-per-source: a client beyond it is told once and counted", async (lab) => {
+  const host = lab.tcpnet(...LISTEN, "--echo", "--max-per-source", "1");
+  await host.says(/waiting/);
+  const first = lab.shell("exec nc -w 20 10.0.0.7 7000");
+  first.type("1\n");
+  await first.gives(2);
+  lab.shell("exec nc -w 20 10.0.0.7 7000");
+  await host.says(
+    /a client has 1 connection, as many as one may have: its further SYNs are dropped[\s\S]*--max-per-source/,
+  );
+  host.child.kill("SIGTERM");
+  expect((await host.ended).stderr).toMatch(/served 1 connection, dropped \d+ SYNs? for lack of room\n/);
+  const refused = await lab.tcpnet(...LISTEN, "--max-per-source", "2").ended;
+  expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/--max-per-source needs --keep or --echo/)]);
+});

@@ -90,6 +90,22 @@ describe("listener", () => {
     expect(told.at(-1)).toBe("backlog");
   });
 
+  test("a host with as many connections as one may have gets no more; another host does", async () => {
+    const w = await world({
+      host: { limits: { connectionsPerSource: 1, memory: 64 << 20 } },
+      peer: { address: [`${PEER}/24`, "10.0.1.6/24"] },
+    });
+    const listener = w.host.listen({ port: PORT });
+    const told: string[] = [];
+    listener.onFull = (what) => told.push(what);
+    const first = w.peer.connect(dial);
+    await w.until(first.opened);
+    const second = w.peer.connect(dial, { timeout: 500 });
+    expect(await w.until(rejection(second.opened))).toMatchObject({ code: "ETIMEDOUT" });
+    expect(told).toEqual(["source"]);
+    await w.until(w.peer.connect(dial, { localAddress: "10.0.1.6" }).opened);
+  });
+
   test("a port has one listener; another address or another port is free", async () => {
     const w = await world({ host: { address: [`${HOST}/24`, "10.0.0.8/24"] } });
     const listener = w.host.listen({ port: PORT, hostname: HOST });

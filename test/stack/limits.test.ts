@@ -1,5 +1,6 @@
 /** What happens at every limit of a stack: refused or dropped, counted, and good again when the pressure is gone. */
 import { describe, expect, test } from "bun:test";
+import { RX_SOURCE_LIMIT } from "#tcp/words/marks";
 import { EVENT_WRITABLE } from "#tcp/words/tcb";
 import { octets, TcpBench } from "../support/tcp-bench.ts";
 
@@ -205,5 +206,49 @@ describe("the backlog", () => {
     expect(b.stack.info(tcb)).toMatchObject({ state: "CLOSED", error: "ECONNRESET" });
     b.stack.release(tcb);
     expect(b.leftovers().pages).toBe(0);
+  });
+});
+
+describe("connections of one source", () => {
+  const limited = (connectionsPerSource: number) =>
+    new TcpBench({ limits: { connectionsPerSource, memory: MEMORY } }).listen({ backlog: 100 });
+  const knock = (b: TcpBench, port: number) => b.in("S", { seq: 0, port, mss: 1460 }).out().length;
+
+  test("half-open ones count; a SYN beyond the limit is dropped in silence, counted, and told with its reason", () => {
+    const b = limited(3);
+    expect([1001, 1002, 1003, 1004, 1005].map((port) => knock(b, port))).toEqual([1, 1, 1, 0, 0]);
+    expect(b.count("tcp.rx.source-limit")).toBe(2);
+    expect(b.listener!.noRoom).toBe(RX_SOURCE_LIMIT);
+  });
+
+  test("what ends makes room, however it ends: reset, time-out, closed by both", () => {
+    const b = limited(1);
+    knock(b, 1001);
+    b.in("R", { seq: 1, port: 1001 }).out();
+    expect(knock(b, 1002)).toBe(1);
+    b.run(400 * SECOND);
+    b.peerNxt = 0;
+    b.established();
+    expect(knock(b, 1003)).toBe(0);
+    b.in("F.").out();
+    b.stack.closeSend(b.tcb, b.now);
+    b.out();
+    b.in(".").out();
+    expect(knock(b, 1004)).toBe(1);
+  });
+
+  test("one in TIME-WAIT does not count: who opens many short ones does no harm", () => {
+    const b = limited(1).established();
+    b.stack.closeSend(b.tcb, b.now);
+    b.out();
+    b.in(".").out();
+    b.in("F.").out();
+    expect(b.state).toBe("TIME-WAIT");
+    expect(knock(b, 1004)).toBe(1);
+  });
+
+  test("0 is no limit", () => {
+    const b = limited(0);
+    for (let port = 1; port <= 50; port++) expect(knock(b, 1000 + port)).toBe(1);
   });
 });

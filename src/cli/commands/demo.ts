@@ -233,7 +233,7 @@ function sessionFor(role: Role, options: DemoOptions): SessionOptions {
     port: PORT,
     service: { kind: "verify", size: options.size, role },
     keep: false,
-    max: undefined,
+    limits: {},
     simultaneous: false,
     fastOpen: false,
     profile: undefined,

@@ -36,31 +36,38 @@ export function cookie(hash: SipHash, ends: Ends, irs: number, mss: number, now:
 
 /** The MSS that a cookie says, or 0 where it is none of ours, or too old. */
 export function readCookie(hash: SipHash, ends: Ends, irs: number, iss: number, now: number): number {
-  const size = (iss >>> 24) & 7;
+  const said = (iss >>> 24) ^ mask(hash, ends, irs);
+  const size = said & 7;
   const period = Math.floor(now / PERIOD);
-  for (let age = 0; age < 2; age++) if (code(hash, ends, irs, size, period - age) === iss) return SIZES[size]!;
-  return 0;
+  const age = (period - (said >> 3)) & 31;
+  return age < 2 && code(hash, ends, irs, size, period - age) === iss ? SIZES[size]! : 0;
 }
 
-/** Five bits of the time, three of the size, 24 that only we can know. */
+/**
+ * 24 bits that only we can know, below five of the time and three of the size that only we can read: an uptime is nobody's business.
+ */
 function code(hash: SipHash, ends: Ends, irs: number, size: number, period: number): number {
+  const secret = hashed(hash, SECRET, ends, irs, period * 8 + size);
+  return (((((period & 31) << 3) | size) ^ mask(hash, ends, irs)) << 24) | (secret & 0xff_ffff);
+}
+
+function mask(hash: SipHash, ends: Ends, irs: number): number {
+  return hashed(hash, MASK, ends, irs, 0) & 0xff;
+}
+
+const SECRET = 0x5c00c1e;
+const MASK = 0x3a5c;
+
+function hashed(hash: SipHash, label: number, ends: Ends, irs: number, said: number): number {
   const { local, localPort, remote, remotePort } = ends;
-  const secret = hash
-    .begin()
-    .word(0x5c00c1e)
-    .word(local.a)
-    .word(local.b)
-    .word(local.c)
-    .word(local.d)
+  const h = hash.begin().word(label).word(local.a).word(local.b).word(local.c).word(local.d);
+  const both = h
     .word(remote.a)
     .word(remote.b)
     .word(remote.c)
     .word(remote.d)
-    .word((localPort << 16) | remotePort)
-    .word(irs)
-    .word(period * 8 + size)
-    .end();
-  return (period << 27) | (size << 24) | (secret & 0xff_ffff);
+    .word((localPort << 16) | remotePort);
+  return both.word(irs).word(said).end();
 }
 
 /** What two SYNs agreed on, beside the MSS. */

@@ -285,6 +285,8 @@ export class Tcb {
   inOutput = false;
   inEvents = false;
   inTimeWait = false;
+  /** It is one of those that its remote host may have (`Limits.connectionsPerSource`). */
+  countsForSource = false;
   /** SEND took less than the send buffer has room for: no page was left. The stack tells when there are some again. */
   starved = false;
   /** The user holds it (socket); a connection that nobody holds is deleted silently. */

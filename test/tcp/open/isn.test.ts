@@ -58,6 +58,19 @@ describe("ports (RFC 6056)", () => {
     expect(a[0]).not.toBe(b[0]);
   });
 
+  test("what one destination sees of its ports does not tell how many were opened to others (RFC 6056 §3.3.4)", () => {
+    const gaps = (others: number) => {
+      const s = stack(3);
+      const first = s.connect(address("10.0.1.5"), 80, {}, 0).localPort;
+      for (let i = 0; i < others; i++) s.connect(address("10.0.1.6"), 80, {}, 0);
+      return (s.connect(address("10.0.1.5"), 80, {}, 0).localPort - first + 16_384) % 16_384;
+    };
+    for (const others of [0, 10, 1_000, 9_000]) {
+      expect(gaps(others)).toBeGreaterThan(0);
+      expect(gaps(others)).toBeLessThanOrEqual(8);
+    }
+  });
+
   test("all 16,384 may be used for one destination; then EADDRNOTAVAIL, and one given back is found", () => {
     const s = stack(3);
     const tcbs = [];

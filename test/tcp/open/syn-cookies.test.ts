@@ -44,6 +44,17 @@ test("it is good for these two ends, this SYN and this stack alone", () => {
   for (let bit = 0; bit < 32; bit++) expect(readCookie(hash, ends, 1000, iss ^ (1 << bit), 0)).toBe(0);
 });
 
+test("it tells nobody else the time: its top bits are as random for cookies of one moment as for any", () => {
+  const seen = new Set<number>();
+  for (let port = 0; port < 4_000; port++) seen.add(cookie(hash, { ...ends, remotePort: port }, 1000, 1460, 0) >>> 24);
+  expect(seen.size).toBe(256);
+  // The same SYN at two times shows how long lies between, which its sender knows; not since when.
+  const [a, b] = [0, 5 * 64 * SECOND].map((now) => cookie(hash, ends, 1000, 1460, now) >>> 24);
+  const [c, d] = [0, 5 * 64 * SECOND].map((now) => cookie(hash, { ...ends, remotePort: 7 }, 1000, 1460, now) >>> 24);
+  expect(a! ^ b!).toBe(c! ^ d!);
+  expect(a).not.toBe(c);
+});
+
 test("of a million guesses hardly one is right", () => {
   let right = 0;
   for (let i = 0; i < 1_000_000; i++) if (readCookie(hash, ends, 1000, Math.imul(i, 0x9e3779b1), 0) !== 0) right++;

@@ -95,7 +95,7 @@ export function commandHelp(command: CommandSpec, columns = COLUMNS): string {
 /** The units of these flags' values. */
 function units(flags: readonly Flag[], columns: number): string[] {
   const kinds: [string, string][] = [
-    ["<size>", "1500, 64k (64,000), 64Ki (65,536); the same with M, G and T"],
+    ["<size>", "1500, 64k (64,000), 64Ki or 64K (65,536); also M, Mi, G, Gi, T, Ti"],
     ["<time>", "250us, 20ms, 1.5s, 2min, 1h"],
   ];
   const used = kinds.filter(([kind]) => flags.some(({ raw }) => raw.includes(kind)));

@@ -93,9 +93,13 @@ export function readCount(word: string, least: number): Read {
   return { value };
 }
 
-/** "1500", "64k", "64kB", "64KiB", in either case: bytes. */
+/**
+ * "1500", "64k", "64kB", "64KiB", in either case: bytes. A lone capital K is 1,024, as in head, dd and iperf3: the kilo of 1,000 is
+ * written with a small k.
+ */
 export function readSize(word: string): Read {
-  const [, number, unit = ""] = /^(\d{1,15}(?:\.\d{1,9})?)([kmgt]i?)?b?$/.exec(word.toLowerCase()) ?? [];
+  const exact = word.replace(/^([\d.]+)K$/, "$1ki").toLowerCase();
+  const [, number, unit = ""] = /^(\d{1,15}(?:\.\d{1,9})?)([kmgt]i?)?b?$/.exec(exact) ?? [];
   if (number === undefined) return { wrong: "is not a size", say: "64k, 10M or 1500" };
   const value = Number(number) * (SIZE_UNITS[unit] ?? 1);
   if (value > SIZE_MAX) return { wrong: "is too large", say: "1000T or less" };

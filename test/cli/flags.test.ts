@@ -34,13 +34,15 @@ test("times are microseconds, and a number needs its unit: five what?", () => {
   expect(() => flags("5").time("x")).toThrow("--x 5 has no unit");
 });
 
-test("k, M and G are powers of 1000, Ki, Mi and Gi of 1024", () => {
+test("k, M and G are powers of 1000, Ki, Mi and Gi of 1024, and so is a lone capital K", () => {
   const sizes = {
     "1500": 1500,
     "10k": 10_000,
     "64M": 64e6,
     "1G": 1e9,
-    "1.5K": 1500,
+    "1.5k": 1500,
+    "1.5K": 1536,
+    "1.5KB": 1500,
     "8MiB": 8 << 20,
     "8Mi": 8 << 20,
     "8mb": 8e6,

@@ -1,17 +1,17 @@
-import type { Tcb } from "#tcp/words/tcb";
+import type { TcpInfo } from "#tcp/machine/info";
 import type { SocketInfo } from "./types.ts";
 
 /** What the handshake agreed on. @param rtt µs that it took to come back. */
-export function agreedOn(tcb: Tcb, remoteAddress: string, localAddress: string, rtt: number): SocketInfo {
-  const { snd, rcv, sackOk, timestampsOk, windowScaleOk, fast } = tcb;
+export function agreedOn(info: TcpInfo, remoteAddress: string, localAddress: string, rtt: number): SocketInfo {
+  const { mss, sack, timestamps, sndWscale, rcvWscale, synData } = info;
   return {
     remoteAddress,
     localAddress,
-    mss: snd.mss,
-    sack: sackOk,
-    timestamps: timestampsOk,
-    wscale: windowScaleOk ? { send: snd.shift, receive: rcv.shift } : null,
+    mss,
+    sack,
+    timestamps,
+    wscale: sndWscale >= 0 ? { send: sndWscale, receive: rcvWscale } : null,
     rtt,
-    synData: fast.taken,
+    synData,
   };
 }

@@ -1,11 +1,12 @@
 import type { Trace } from "#base/trace";
 import { CallError } from "#stack/call-error";
+import { takeEvents } from "#stack/connection";
 import { RefusedSyns } from "#stack/refused-syns";
 import type { Stack } from "#stack/stack";
-import { info, type TcpInfo } from "#tcp/machine/info";
+import type { TcpInfo } from "#tcp/machine/info";
 import { CookieKeys, KEY } from "#tcp/open/fast-open-cookie";
 import { PassiveOpen } from "#tcp/words/passive-open";
-import { T_USER_TIMEOUT, type Tcb } from "#tcp/words/tcb";
+import type { Tcb } from "#tcp/words/tcb";
 import { checkBytes, checkConnectOptions, checkListenOptions, invalid, whole } from "./arguments.ts";
 import { ConnectionError } from "./connection-error.ts";
 import { Deferred } from "./deferred.ts";
@@ -64,12 +65,16 @@ export class TcpNetStack implements NetStack, Floor {
     const local = localAddress === undefined ? {} : { local: addressOf(localAddress) };
     const limit = timeout === undefined ? 0 : microseconds("timeout", timeout);
     const from = localPort === undefined ? {} : { localPort: whole("localPort", localPort, 1, 65_535) };
-    const open = { ...local, ...from, params: { ...paramsOf(options), ...(fastOpen ? { fastOpen } : {}) } };
+    // Of the handshake alone. The user timeout of later data is separate.
+    const open = {
+      timeout: limit,
+      ...local,
+      ...from,
+      params: { ...paramsOf(options), ...(fastOpen ? { fastOpen } : {}) },
+    };
     const now = host.now();
     const tcb = engine.connect(address, port, open, now);
     if (earlyData !== undefined) this.#writeEarly(tcb, earlyData, now);
-    // This timer ends with the handshake. The user timeout of later data is separate.
-    if (limit > 0) tcb.timers[T_USER_TIMEOUT] = Math.min(tcb.timers[T_USER_TIMEOUT]!, now + limit);
     host.wake();
     const socket = new TcpSocket(this, tcb, allowHalfOpen, options.socket ?? null);
     if (signal !== undefined) follow(socket, signal);
@@ -116,7 +121,7 @@ export class TcpNetStack implements NetStack, Floor {
   }
 
   connections(): TcpInfo[] {
-    return Array.from(this.engine.connections(), info);
+    return Array.from(this.engine.connections(), (tcb) => this.engine.info(tcb));
   }
 
   counters(): Record<string, number> {
@@ -199,7 +204,7 @@ export class TcpNetStack implements NetStack, Floor {
       if (next instanceof PassiveOpen) (next.user as TcpListener).onEvents();
       else if (next.user instanceof TcpSocket) next.user.onEvents();
       // The socket was released before its events were delivered.
-      else next.events = 0;
+      else takeEvents(next);
     }
     this.feed();
     this.#tellRefused();

@@ -1,5 +1,5 @@
 import { CallError } from "#stack/call-error";
-import { markUrgent, sendRoom, urgentLeft } from "#tcp/machine/calls";
+import { isDue, own, queued, readable, roundTrip, sendRoom, takeEvents, urgentLeft } from "#stack/connection";
 import type { TcpInfo } from "#tcp/machine/info";
 import { OK } from "#tcp/words/error";
 import { CLOSED, FIN_WAIT_2, MAY_RECEIVE, SYN_RECEIVED, SYN_SENT, stateName, TIME_WAIT } from "#tcp/words/state";
@@ -51,7 +51,7 @@ export class TcpSocket implements Shown, Source, Sink {
     this.#allowHalfOpen = allowHalfOpen;
     this.#calls = handlers === null ? null : new HandlerCalls(handlers);
     this.#begun = floor.host.now();
-    tcb.user = this;
+    own(tcb, this);
     // An accepted connection may have events from before it was accepted.
     if (tcb.events !== 0) this.onEvents();
   }
@@ -73,7 +73,7 @@ export class TcpSocket implements Shown, Source, Sink {
   }
 
   get agreed(): SocketInfo | null {
-    return this.isOpen ? agreedOn(this.#tcb, this.remoteAddress, this.localAddress, this.#handshake) : null;
+    return this.isOpen ? agreedOn(this.info(), this.remoteAddress, this.localAddress, this.#handshake) : null;
   }
 
   get softError(): ConnectionError | null {
@@ -154,7 +154,7 @@ export class TcpSocket implements Shown, Source, Sink {
   }
 
   available(): number | Promise<number> {
-    const n = this.#tcb.rcv.unread;
+    const n = readable(this.#tcb);
     if (n > 0 && !this.isDeaf) return n;
     if (this.failure !== null) return Promise.reject(this.failure);
     if (this.atEnd) return 0;
@@ -221,8 +221,7 @@ export class TcpSocket implements Shown, Source, Sink {
 
   markUrgent(): void {
     if (this.isFinished || this.isOver) throw this.writeError();
-    markUrgent(this.#tcb);
-    this.#floor.engine.touch(this.#tcb);
+    this.#floor.engine.markUrgent(this.#tcb);
     this.#floor.host.wake();
   }
 
@@ -267,8 +266,7 @@ export class TcpSocket implements Shown, Source, Sink {
   /** Handles the event bits and settles the waiting promises. */
   onEvents(): void {
     const tcb = this.#tcb;
-    const events = tcb.events;
-    tcb.events = 0;
+    const events = takeEvents(tcb);
     if ((events & EVENT_OPENED) !== 0) this.#open();
     if ((events & EVENT_SOFT_ERROR) !== 0) this.#doubt();
     if ((events & EVENT_URGENT) !== 0) this.#urgent();
@@ -282,20 +280,20 @@ export class TcpSocket implements Shown, Source, Sink {
 
   #open(): void {
     this.isOpen = true;
-    this.#handshake = Math.max(0, Math.round(this.#tcb.srtt));
+    this.#handshake = roundTrip(this.#tcb);
     this.#waiting?.settleOpened(this);
     if (this.isFinished) this.#finish();
   }
 
   #doubt(): void {
-    const error = doubt(this.#tcb, this.#history(), this.#floor.host.now());
+    const error = doubt(this.info(), this.#history(), this.#floor.host.now());
     this.#ask.softError = error;
     // An exception in a callback must not end the engine's turn.
     queueMicrotask(() => this.onSoftError?.(error));
   }
 
   #urgent(): void {
-    const left = urgentLeft(this.#tcb);
+    const left = urgentLeft(this.#tcb) ?? 0;
     if (left > 0) queueMicrotask(() => this.onUrgent?.(left));
   }
 
@@ -307,7 +305,9 @@ export class TcpSocket implements Shown, Source, Sink {
     if (tcb.error !== OK) {
       const reason = this.#abortReason;
       this.failure =
-        reason instanceof ConnectionError ? reason : endError(tcb, this.#history(), this.#floor.host.now(), reason);
+        reason instanceof ConnectionError
+          ? reason
+          : endError(this.info(), this.#history(), this.#floor.host.now(), reason);
     }
     const waiting = this.#waiting;
     if (waiting === null) return;
@@ -318,7 +318,7 @@ export class TcpSocket implements Shown, Source, Sink {
 
   /** Releases the TCB once the connection is over and read to the end. */
   #release(): void {
-    if (!this.isOver || this.#released || this.#tcb.rcv.unread > 0) return;
+    if (!this.isOver || this.#released || readable(this.#tcb) > 0) return;
     this.#released = true;
     this.#floor.engine.release(this.#tcb);
   }
@@ -339,7 +339,7 @@ export class TcpSocket implements Shown, Source, Sink {
   }
 
   get unread(): number {
-    return this.#tcb.rcv.unread;
+    return readable(this.#tcb);
   }
 
   get atEnd(): boolean {
@@ -347,13 +347,12 @@ export class TcpSocket implements Shown, Source, Sink {
   }
 
   get hasRoom(): boolean {
-    const { snd, params } = this.#tcb;
-    return snd.queued <= 0.75 * params.sendBuffer && this.#floor.engine.slab.available > 0;
+    return this.#floor.engine.writable(this.#tcb);
   }
 
   get isFlushed(): boolean {
-    const { snd, state } = this.#tcb;
-    return snd.queued === 0 && (!this.isFinished || (state & (FIN_WAIT_2 | TIME_WAIT | CLOSED)) !== 0);
+    const { state } = this.#tcb;
+    return queued(this.#tcb) === 0 && (!this.isFinished || (state & (FIN_WAIT_2 | TIME_WAIT | CLOSED)) !== 0);
   }
 
   peek(): Uint8Array {
@@ -371,7 +370,7 @@ export class TcpSocket implements Shown, Source, Sink {
 
   /** After a read: the window may have opened, and pages may be free. */
   #afterReading(): void {
-    if (this.#tcb.inOutput) this.#floor.host.wake();
+    if (isDue(this.#tcb)) this.#floor.host.wake();
     this.#floor.feed();
     this.#release();
   }

@@ -84,6 +84,8 @@ export interface ActiveOpenOptions {
   /** 0 or absent: an ephemeral port. */
   localPort?: number;
   params?: TcpSettings;
+  /** The handshake must be over in so many us; later data is not concerned. 0 or absent: as `params` say. */
+  timeout?: number;
 }
 
 export interface PassiveOpenOptions {
@@ -311,6 +313,7 @@ export class Stack {
     const tcb = this.#connections.create(params, local, port, remote, remotePort, now);
     tcb.held = true;
     calls.open(tcb, now);
+    if (options.timeout) calls.limitHandshake(tcb, now + options.timeout);
     this.#connections.touch(tcb);
     return tcb;
   }
@@ -511,8 +514,8 @@ export class Stack {
   }
 
   /** STATUS. */
-  info(tcb: Tcb): TcpInfo {
-    return info(tcb);
+  info(tcb: Tcb, now?: number): TcpInfo {
+    return info(tcb, now);
   }
 
   /** The next connection or listener with something to tell, or undefined. A connection's `events` are the reader's to clear. */

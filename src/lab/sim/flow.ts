@@ -1,5 +1,6 @@
+import { congestionWindow, readable } from "#stack/connection";
 import type { Stack } from "#stack/stack";
-import { info, type TcpInfo } from "#tcp/machine/info";
+import type { TcpInfo } from "#tcp/machine/info";
 import { errorName, type TcpErrorName } from "#tcp/words/error";
 import { CLOSED } from "#tcp/words/state";
 import { EVENT_CLOSED, EVENT_OPENED, EVENT_REMOTE_CLOSED, type Tcb } from "#tcp/words/tcb";
@@ -50,12 +51,12 @@ export class FlowEnd implements Application {
 
   /** STATUS of the connection, or the last of it; undefined before it was opened. */
   get info(): TcpInfo | undefined {
-    return this.#tcb === undefined ? this.#info : info(this.#tcb);
+    return this.#tcb === undefined ? this.#info : this.#stack.info(this.#tcb);
   }
 
   /** Looks at cwnd, which also moves while the application has nothing to do. */
   look(): void {
-    if (this.#tcb !== undefined) this.cwndMax = Math.max(this.cwndMax, this.#tcb.cc.cwnd);
+    if (this.#tcb !== undefined) this.cwndMax = Math.max(this.cwndMax, congestionWindow(this.#tcb));
   }
 
   onEvents(tcb: Tcb, events: number): void {
@@ -68,7 +69,7 @@ export class FlowEnd implements Application {
 
   #act(tcb: Tcb): void {
     const moved = this.#read(tcb) + this.#write(tcb);
-    this.cwndMax = Math.max(this.cwndMax, tcb.cc.cwnd);
+    this.cwndMax = Math.max(this.cwndMax, congestionWindow(tcb));
     if (moved > 0) this.#wake();
   }
 
@@ -95,7 +96,7 @@ export class FlowEnd implements Application {
       this.#waiting = true;
       return 0;
     }
-    const taken = this.#stack.discard(tcb, tcb.rcv.unread);
+    const taken = this.#stack.discard(tcb, readable(tcb));
     if (taken > 0) this.lastReceivedAt = now;
     this.received += taken;
     if (this.#remoteClosed && this.completedAt < 0) this.completedAt = now;
@@ -110,7 +111,7 @@ export class FlowEnd implements Application {
   #ended(tcb: Tcb): void {
     this.endedAt = this.#sim.now;
     this.error = errorName(tcb.error);
-    this.#info = info(tcb);
+    this.#info = this.#stack.info(tcb);
     this.#tcb = undefined;
     this.#stack.release(tcb);
   }

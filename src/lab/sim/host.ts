@@ -1,5 +1,6 @@
 import type { Engine } from "#driver/engine";
 import type { Address } from "#ip/address";
+import { own, takeEvents } from "#stack/connection";
 import type { ActiveOpenOptions, PassiveOpenOptions, Stack } from "#stack/stack";
 import { PassiveOpen } from "#tcp/words/passive-open";
 import type { Tcb } from "#tcp/words/tcb";
@@ -34,7 +35,7 @@ export class SimHost {
   /** Active OPEN. Throws CallError, as `Stack.connect`. */
   connect(remote: Address, port: number, application: Application, options: ActiveOpenOptions = {}): Tcb {
     const tcb = this.#stack.connect(remote, port, options, this.node.now());
-    tcb.user = application;
+    own(tcb, application);
     this.node.wake();
     return tcb;
   }
@@ -72,14 +73,13 @@ export class SimHost {
     const accept = this.#accepting.get(listener);
     for (let tcb = this.#stack.accept(listener); tcb !== null; tcb = this.#stack.accept(listener)) {
       if (accept === undefined) continue;
-      tcb.user = accept(tcb);
+      own(tcb, accept(tcb));
       this.#tell(tcb);
     }
   }
 
   #tell(tcb: Tcb): void {
-    const { events } = tcb;
-    tcb.events = 0;
+    const events = takeEvents(tcb);
     (tcb.user as Application | null)?.onEvents(tcb, events);
   }
 }

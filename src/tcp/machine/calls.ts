@@ -24,7 +24,7 @@ import {
   SYN_SENT,
   TIME_WAIT,
 } from "../words/state.ts";
-import { setState, T_DELAYED_ACK, T_KEEPALIVE, T_TIME_WAIT, type Tcb } from "../words/tcb.ts";
+import { setState, T_DELAYED_ACK, T_KEEPALIVE, T_TIME_WAIT, T_USER_TIMEOUT, type Tcb } from "../words/tcb.ts";
 import { PUSH_ALL, PUSH_NORMAL } from "../words/variables.ts";
 import { limitOpening, prepare } from "./arrives.ts";
 import { finish } from "./finish.ts";
@@ -37,6 +37,11 @@ export function open(tcb: Tcb, now: number): void {
   tcb.rcv.shift = tcb.params.windowScale ? scaleFor(tcb.params.receiveBufferMax) : 0;
   tcb.synNow = M.TX_SYN;
   limitOpening(tcb, now);
+}
+
+/** The handshake of an active OPEN must be over at that time. */
+export function limitHandshake(tcb: Tcb, at: number): void {
+  tcb.timers[T_USER_TIMEOUT] = Math.min(tcb.timers[T_USER_TIMEOUT]!, at);
 }
 
 /**

@@ -1,7 +1,9 @@
 /** STATUS (RFC 9293 §3.9.1): a snapshot of a connection in the words of `ss -ti` and tcp_info. */
 import { markName } from "#base/mark";
-import { room } from "../receive/window.ts";
+import { announcedMss, room } from "../receive/window.ts";
 import { errorName, type TcpErrorName } from "../words/error.ts";
+import { countTime } from "../words/limited-by.ts";
+import { diff } from "../words/seq.ts";
 import { type StateName, stateName } from "../words/state.ts";
 import { CA_OPEN, type Tcb } from "../words/tcb.ts";
 
@@ -9,8 +11,47 @@ import { CA_OPEN, type Tcb } from "../words/tcb.ts";
 const FAILURES = ["", "no-cookie", "not-taken", "syn-resent"] as const;
 const PHASES = ["open", "disorder", "cwr", "recovery", "loss"] as const;
 
-/** Octets, microseconds and counts; sequence numbers do not appear. */
-export interface TcpInfo {
+/** What few ask for. */
+interface TcpDetails {
+  /** It began with a passive OPEN. */
+  passive: boolean;
+  ecn: boolean;
+  /** The SYN had a good cookie, and was answered so. */
+  fastOpenAccepted: boolean;
+  /** Why sending is in doubt, or a connection attempt: the last error that did not end the connection. */
+  softError: TcpErrorName;
+  /** Doublings of the RTO, or of the interval of window probes. */
+  rtoBackoff: number;
+  /** Unanswered probes of a closed window or of an idle connection. */
+  probes: number;
+  /** The largest payload that we announced, without options; and the peer's segment size as its segments show it. */
+  announcedMss: number;
+  rcvMss: number;
+  /** SMSS without the options that every segment carries. */
+  mssBase: number;
+  /** In segments: in flight (all that was sent and not acknowledged), and those of them that are SACKed, lost, and resent since. */
+  packetsOut: number;
+  sackedOut: number;
+  lostOut: number;
+  retransOut: number;
+  /** Segments that the peer acknowledged with ECE. */
+  deliveredCe: number;
+  /** Octets queued and never sent; a FIN that waits counts as one. */
+  notSent: number;
+  finSent: boolean;
+  finAcked: boolean;
+  /** The window as the peer knows it: from the last ACK that we sent, and from what has come since. */
+  offeredWnd: number;
+  offeredLeft: number;
+  /** The engine's clock when the handshake was over, and when data was last sent and received, and an ACK received; 0: never. */
+  openedAt: number;
+  lastSentAt: number;
+  lastReceivedAt: number;
+  lastAckAt: number;
+}
+
+/** Octets, microseconds and counts, as tcp_info has them; sequence numbers do not appear. */
+export interface TcpInfo extends TcpDetails {
   state: StateName;
   error: TcpErrorName;
   /** The mark of what ended it (`tcp.rx.rst`, `tcp.gave-up-closed-window`); empty before. */
@@ -77,7 +118,9 @@ export interface TcpInfo {
   fastOpenFailure: (typeof FAILURES)[number];
 }
 
-export function info(tcb: Tcb): TcpInfo {
+/** @param now the time under way counts as busy or limited up to it; absent: up to the last change */
+export function info(tcb: Tcb, now?: number): TcpInfo {
+  if (now !== undefined) countTime(tcb, now);
   const { snd, rcv, cc } = tcb;
   return {
     state: stateName(tcb.state),
@@ -132,5 +175,36 @@ export function info(tcb: Tcb): TcpInfo {
     outOfOrderReceived: tcb.outOfOrderReceived,
     synData: tcb.fast.taken,
     fastOpenFailure: FAILURES[tcb.fast.fail] ?? "",
+    ...details(tcb),
+  };
+}
+
+function details(tcb: Tcb): TcpDetails {
+  const { snd, rcv, board, fast } = tcb;
+  const isFinAcked = snd.finSent && tcb.outstanding() === 0;
+  return {
+    passive: tcb.passive,
+    ecn: tcb.ecnOk,
+    fastOpenAccepted: fast.answeredAt >= 0,
+    softError: errorName(tcb.softError),
+    rtoBackoff: tcb.rtt.backoff,
+    probes: Math.max(tcb.probes, tcb.keepAliveProbes),
+    announcedMss: announcedMss(tcb),
+    rcvMss: rcv.mss,
+    mssBase: snd.mssBase,
+    packetsOut: board.packetsOut,
+    sackedOut: board.sackedOut,
+    lostOut: board.lostOut,
+    retransOut: board.retransOut,
+    deliveredCe: board.deliveredCe,
+    notSent: Math.max(0, snd.queued + Number(snd.fin && !isFinAcked) - tcb.outstanding()),
+    finSent: snd.finSent,
+    finAcked: isFinAcked,
+    offeredWnd: diff(rcv.adv, rcv.acked),
+    offeredLeft: diff(rcv.adv, rcv.nxt),
+    openedAt: tcb.openedAt,
+    lastSentAt: tcb.lastSendTime,
+    lastReceivedAt: tcb.lastReceiveTime,
+    lastAckAt: tcb.lastAckTime,
   };
 }

@@ -1,8 +1,18 @@
+import {
+  acksQuickly,
+  awaitWriter,
+  hasClosed,
+  hasReceivedAll,
+  isEarly,
+  readable,
+  unacknowledged,
+  unsent,
+  urgentLeft,
+} from "#stack/connection";
 import type { Stack } from "#stack/stack";
 import { ECONNRESET, errorName, OK } from "#tcp/words/error";
 import { SEND_MORE, SEND_RECORD, SEND_URGENT } from "#tcp/words/send-flags";
-import { diff, gt } from "#tcp/words/seq";
-import { CLOSED, SYN_RECEIVED, SYN_SENT, stateName } from "#tcp/words/state";
+import { stateName } from "#tcp/words/state";
 import type { Tcb } from "#tcp/words/tcb";
 import type {
   MachineSocket,
@@ -15,6 +25,9 @@ import type {
 import { tcpInfo } from "./info.ts";
 import { freeBsdInfo } from "./info-freebsd.ts";
 import { optionOf, optionParams } from "./settings.ts";
+
+/** Linux' names of congestion controls, where they differ from ours. */
+const CONTROL_NAMES: Readonly<Record<string, string>> = { newreno: "reno" };
 
 /** A connection of the real stack, in the socket API's terms. */
 export class StackConnection implements TargetConnection {
@@ -70,7 +83,7 @@ export class StackConnection implements TargetConnection {
   }
 
   opensFast(): boolean {
-    return this.#tcb.fast.early;
+    return isEarly(this.#tcb);
   }
 
   writable(): boolean {
@@ -83,40 +96,34 @@ export class StackConnection implements TargetConnection {
   }
 
   readable(): number {
-    return this.#tcb.rcv.unread;
+    return readable(this.#tcb);
   }
 
   unacknowledged(): number {
-    const { snd, state } = this.#tcb;
-    if (state & (SYN_SENT | SYN_RECEIVED)) return snd.queued;
-    const finAcknowledged = snd.finSent && this.#tcb.outstanding() === 0;
-    return snd.queued + Number(snd.fin && !finAcknowledged);
+    return unacknowledged(this.#tcb);
   }
 
   unsent(): number {
-    const { snd, state, fast } = this.#tcb;
-    if (state & (SYN_SENT | SYN_RECEIVED) && !fast.early) return snd.queued - fast.sent;
-    return Math.max(0, snd.queued + Number(snd.finSent) - this.#tcb.outstanding());
+    return unsent(this.#tcb);
   }
 
   finished(): boolean {
-    const { rcv } = this.#tcb;
-    return rcv.finSeen && gt(rcv.nxt, rcv.fin);
+    return hasReceivedAll(this.#tcb);
   }
 
   awaitsWriter(): void {
-    this.#tcb.writerWaits = true;
+    awaitWriter(this.#tcb);
   }
 
   urgentAt(): number | undefined {
-    const { rcv } = this.#tcb;
-    return rcv.urgent ? diff(rcv.up, (rcv.nxt - rcv.unread) | 0) - 1 : undefined;
+    const left = urgentLeft(this.#tcb);
+    return left === undefined ? undefined : left - 1;
   }
 
   error(): string | undefined {
-    const { error, snd } = this.#tcb;
+    const { error } = this.#tcb;
     if (error === OK || this.#errorTaken) return undefined;
-    return this.#profile === "linux" && error === ECONNRESET && this.finished() && !snd.fin
+    return this.#profile === "linux" && error === ECONNRESET && this.finished() && !hasClosed(this.#tcb)
       ? "EPIPE"
       : errorName(error);
   }
@@ -168,15 +175,20 @@ export class StackConnection implements TargetConnection {
   }
 
   option(name: string): SettingValue | undefined {
-    const { params, snd, state } = this.#tcb;
+    const { params } = this.#tcb;
+    const info = () => this.#stack.info(this.#tcb);
     const values: Readonly<Record<string, () => SettingValue>> = {
       TCP_MAXSEG: () =>
-        state & (CLOSED | SYN_SENT) ? params.mss || 536 : this.#profile === "freebsd" ? snd.mssBase : snd.mss,
+        /^(CLOSED|SYN-SENT)$/.test(this.state())
+          ? params.mss || 536
+          : this.#profile === "freebsd"
+            ? info().mssBase
+            : info().mss,
       TCP_NODELAY: () => Number(params.nagle === "off"),
       TCP_CORK: () => Number(this.#corked),
       TCP_NOPUSH: () => Number(this.#corked),
-      TCP_QUICKACK: () => Number(!this.#tcb.interactive),
-      TCP_CONGESTION: () => (this.#tcb.congestion.name === "newreno" ? "reno" : this.#tcb.congestion.name),
+      TCP_QUICKACK: () => Number(acksQuickly(this.#tcb)),
+      TCP_CONGESTION: () => CONTROL_NAMES[info().congestionControl] ?? info().congestionControl,
       SO_SNDBUF: () => params.sendBuffer,
       IP_MTU: () => this.info(0).tcpi_pmtu!,
       IPV6_MTU: () => this.info(0).tcpi_pmtu!,

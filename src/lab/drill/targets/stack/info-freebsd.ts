@@ -1,3 +1,4 @@
+import { nextExpected, nextToSend } from "#stack/connection";
 import type { Stack } from "#stack/stack";
 import type { TcpParams } from "#tcp/words/params";
 import type { Tcb } from "#tcp/words/tcb";
@@ -11,26 +12,26 @@ const FAST_OPEN = 32;
 
 export function freeBsdInfo(stack: Stack, tcb: Tcb, now: number): Readonly<Record<string, number>> {
   const i = stack.info(tcb);
-  const fast = i.synData || tcb.fast.answeredAt >= 0;
+  const fast = i.synData || i.fastOpenAccepted;
   const options = Number(i.timestamps) | (2 * Number(i.sack)) | (4 * Number(i.sndWscale >= 0));
   return {
     tcpi_state: stateNumber(i.state),
-    tcpi_options: options | (tcb.ecnOk ? ECN : 0) | (fast ? FAST_OPEN : 0),
+    tcpi_options: options | (i.ecn ? ECN : 0) | (fast ? FAST_OPEN : 0),
     tcpi_snd_wscale: Math.max(0, i.sndWscale),
     tcpi_rcv_wscale: Math.max(0, i.rcvWscale),
     tcpi_rto: i.rto,
-    tcpi_snd_mss: tcb.snd.mssBase,
-    tcpi_rcv_mss: tcb.snd.mssBase,
-    tcpi_last_data_recv: Math.floor(now - Math.max(tcb.lastReceiveTime, tcb.openedAt)),
+    tcpi_snd_mss: i.mssBase,
+    tcpi_rcv_mss: i.mssBase,
+    tcpi_last_data_recv: Math.floor(now - Math.max(i.lastReceivedAt, i.openedAt)),
     tcpi_rtt: i.rtt,
     tcpi_rttvar: i.rttvar,
     tcpi_snd_ssthresh: Math.min(i.ssthresh, NO_WINDOW),
     tcpi_snd_cwnd: i.cwnd,
-    tcpi_rcv_space: (tcb.rcv.adv - tcb.rcv.nxt) | 0,
+    tcpi_rcv_space: i.offeredLeft,
     tcpi_snd_wnd: i.sndWnd,
     tcpi_snd_bwnd: 0,
-    tcpi_snd_nxt: tcb.snd.nxt >>> 0,
-    tcpi_rcv_nxt: tcb.rcv.nxt >>> 0,
+    tcpi_snd_nxt: nextToSend(tcb),
+    tcpi_rcv_nxt: nextExpected(tcb),
     tcpi_toe_tid: 0,
     tcpi_snd_rexmitpack: i.retransTotal,
     tcpi_rcv_ooopack: i.outOfOrderReceived,

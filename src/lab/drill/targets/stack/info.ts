@@ -1,18 +1,6 @@
 import type { Stack } from "#stack/stack";
-import { announcedMss } from "#tcp/receive/window";
-import { countTime } from "#tcp/words/limited-by";
+import type { TcpInfo } from "#tcp/machine/info";
 import type { TcpParams } from "#tcp/words/params";
-import {
-  CLOSE_WAIT,
-  CLOSED,
-  CLOSING,
-  FIN_WAIT_2,
-  LAST_ACK,
-  LISTEN,
-  SYN_RECEIVED,
-  SYN_SENT,
-  TIME_WAIT,
-} from "#tcp/words/state";
 import type { Tcb } from "#tcp/words/tcb";
 import { symbol } from "../../constants/symbols.ts";
 import type { StateName } from "../../posix/target.ts";
@@ -23,79 +11,81 @@ import type { StateName } from "../../posix/target.ts";
  * @param ecnSeen a packet of the peer carried an ECN codepoint.
  */
 export function tcpInfo(stack: Stack, tcb: Tcb, ecnSeen: boolean, now: number): Readonly<Record<string, number>> {
-  countTime(tcb, now);
-  const i = stack.info(tcb);
-  const { snd, rcv } = tcb;
-  const scaled = tcb.windowScaleOk;
-  const synchronized = (tcb.state & (SYN_SENT | SYN_RECEIVED | CLOSED | LISTEN)) === 0;
-  const millisecondsSince = (time: number) => Math.floor((now - Math.max(time, tcb.openedAt)) / 1_000);
+  const i = stack.info(tcb, now);
+  const synchronized = !/^(SYN-.*|CLOSED|LISTEN)$/.test(i.state);
+  const millisecondsSince = (time: number) => Math.floor((now - Math.max(time, i.openedAt)) / 1_000);
   const segments = (octets: number) => Math.floor(octets / i.mss);
-  const finReceived = Number((tcb.state & (CLOSE_WAIT | CLOSING | LAST_ACK | TIME_WAIT)) !== 0);
-  const finInFlight = Number(snd.finSent && tcb.outstanding() > 0);
-  const finAcknowledged = Number((tcb.state & (FIN_WAIT_2 | TIME_WAIT)) !== 0 && snd.finSent);
+  const finReceived = Number(/^(CLOSE-WAIT|CLOSING|LAST-ACK|TIME-WAIT)$/.test(i.state));
+  const finAcknowledged = Number(/^(FIN-WAIT-2|TIME-WAIT)$/.test(i.state) && i.finSent);
   return {
     tcpi_state: LINUX_STATES[i.state]!,
     tcpi_ca_state: ["open", "disorder", "cwr", "recovery", "loss"].indexOf(i.phase),
     tcpi_retransmits: i.backoff,
-    tcpi_probes: Math.max(tcb.probes, tcb.keepAliveProbes),
-    tcpi_backoff: tcb.rtt.backoff,
-    tcpi_options: optionBits(stack, tcb, ecnSeen),
-    tcpi_fastopen_client_fail: tcb.fast.fail,
-    tcpi_snd_wscale: scaled ? snd.shift : 0,
-    tcpi_rcv_wscale: scaled ? rcv.shift : 0,
+    tcpi_probes: i.probes,
+    tcpi_backoff: i.rtoBackoff,
+    tcpi_options: optionBits(i, ecnSeen),
+    tcpi_fastopen_client_fail: FAST_OPEN_FAILURES.indexOf(i.fastOpenFailure),
+    tcpi_snd_wscale: Math.max(0, i.sndWscale),
+    tcpi_rcv_wscale: Math.max(0, i.rcvWscale),
     tcpi_rto: i.rto,
     tcpi_snd_mss: i.mss,
-    tcpi_rcv_mss: rcv.mss,
-    tcpi_advmss: announcedMss(tcb) - (i.timestamps ? 12 : 0),
-    ...scoreboard(tcb),
+    tcpi_rcv_mss: i.rcvMss,
+    tcpi_advmss: i.announcedMss - (i.timestamps ? 12 : 0),
+    // Segments in flight, by what is known of each.
+    tcpi_unacked: i.packetsOut,
+    tcpi_sacked: i.sackedOut,
+    tcpi_lost: i.lostOut,
+    tcpi_retrans: i.retransOut,
     // Linux gave up counting it with FACK and says 0.
     tcpi_fackets: 0,
     // Linux does not remember it.
     tcpi_last_ack_sent: 0,
-    tcpi_last_data_sent: millisecondsSince(tcb.lastSendTime),
-    tcpi_last_data_recv: millisecondsSince(tcb.lastReceiveTime),
-    tcpi_last_ack_recv: millisecondsSince(tcb.lastAckTime),
+    tcpi_last_data_sent: millisecondsSince(i.lastSentAt),
+    tcpi_last_data_recv: millisecondsSince(i.lastReceivedAt),
+    tcpi_last_ack_recv: millisecondsSince(i.lastAckAt),
     tcpi_pmtu: stack.pathMtu.get(tcb.remote.a, tcb.remote.b, tcb.remote.c, tcb.remote.d, now),
     tcpi_rtt: i.rtt,
     tcpi_rttvar: i.rttvar,
-    tcpi_min_rtt: Number.isFinite(tcb.rttMin) ? tcb.rttMin : 0xffffffff,
+    tcpi_min_rtt: i.minRtt > 0 ? i.minRtt : 0xffffffff,
     tcpi_snd_ssthresh: i.ssthresh >= 0x7fffffff ? 0x7fffffff : segments(i.ssthresh),
     tcpi_snd_cwnd: segments(i.cwnd),
     tcpi_reordering: i.reordering,
     tcpi_rcv_rtt: i.rcvRtt,
     tcpi_total_retrans: i.retransTotal,
     // The numbers of SYN and FIN count as octets there.
-    tcpi_bytes_acked: i.bytesAcked + Number(!tcb.passive && synchronized) + finAcknowledged,
+    tcpi_bytes_acked: i.bytesAcked + Number(!i.passive && synchronized) + finAcknowledged,
     tcpi_bytes_received: i.bytesReceived + finReceived,
     tcpi_bytes_sent: i.bytesSent + i.bytesRetrans,
     tcpi_bytes_retrans: i.bytesRetrans,
     // The SYN,ACK is not the connection's yet, the SYN that it answers is.
-    ...(tcb.passive && i.retransTotal > 0 ? {} : { tcpi_segs_out: i.segsOut - Number(tcb.passive) }),
-    tcpi_segs_in: i.segsIn + Number(tcb.passive),
+    ...(i.passive && i.retransTotal > 0 ? {} : { tcpi_segs_out: i.segsOut - Number(i.passive) }),
+    tcpi_segs_in: i.segsIn + Number(i.passive),
     tcpi_data_segs_out: i.dataSegsOut,
     tcpi_data_segs_in: i.dataSegsIn,
-    tcpi_notsent_bytes: Math.max(0, snd.queued + Number(snd.fin && !snd.finSent) - tcb.outstanding() + finInFlight),
+    tcpi_notsent_bytes: i.notSent,
     tcpi_snd_wnd: i.sndWnd,
-    tcpi_rcv_wnd: (rcv.adv - rcv.acked) | 0,
+    tcpi_rcv_wnd: i.offeredWnd,
     tcpi_rcv_ooopack: i.outOfOrderReceived,
     tcpi_total_rto: i.timeouts,
     // The SYN or SYN,ACK counts as well.
-    tcpi_delivered: i.delivered + Number(synchronized || tcb.openedAt > 0),
-    tcpi_delivered_ce: tcb.board.deliveredCe,
+    tcpi_delivered: i.delivered + Number(synchronized || i.openedAt > 0),
+    tcpi_delivered_ce: i.deliveredCe,
     tcpi_dsack_dups: i.dsackDups,
     tcpi_reord_seen: i.reordSeen,
     tcpi_busy_time: i.busyTime,
     tcpi_rwnd_limited: i.rwndLimited,
     tcpi_sndbuf_limited: i.sndbufLimited,
-    ...(tcb.state === SYN_SENT ? opening(tcb) : {}),
+    ...(i.state === "SYN-SENT" ? opening(i, tcb.params) : {}),
   };
 }
 
+/** By the numbers of tcpi_fastopen_client_fail. */
+const FAST_OPEN_FAILURES: readonly string[] = ["", "no-cookie", "not-taken", "syn-resent"];
+
 /** TCPI_OPT_*, from the lowest bit on. */
-function optionBits(stack: Stack, tcb: Tcb, ecnSeen: boolean): number {
-  const { timestamps, sack } = stack.info(tcb);
-  const { ecnOk, fast, windowScaleOk: scaled } = tcb;
-  const options = [timestamps, sack, scaled, ecnOk, ecnSeen && ecnOk, fast.taken, false, fast.answeredAt >= 0];
+function optionBits(i: TcpInfo, ecnSeen: boolean): number {
+  const scaled = i.sndWscale >= 0;
+  const options = [i.timestamps, i.sack, scaled, i.ecn, ecnSeen && i.ecn, i.synData, false, i.fastOpenAccepted];
   return options.reduce((bits, on, n) => bits | (Number(on) << n), 0);
 }
 
@@ -139,12 +129,12 @@ const ZERO_AT_FIRST =
     .split(/\s+/);
 
 /** What Linux says before the peer has answered: the defaults of each figure, and of a SYN that went again. */
-function opening(tcb: Tcb): Readonly<Record<string, number>> {
-  const again = Number(tcb.retries > 0);
-  const { congestionControl, timestamps, growing } = tcb.params;
+function opening(i: TcpInfo, params: Readonly<TcpParams>): Readonly<Record<string, number>> {
+  const again = Number(i.backoff > 0);
+  const { congestionControl, timestamps, growing } = params;
   return {
     tcpi_ca_state: 4 * again,
-    tcpi_snd_mss: Math.min(announcedMss(tcb), 536) - (timestamps ? 12 : 0),
+    tcpi_snd_mss: Math.min(i.announcedMss, 536) - (timestamps ? 12 : 0),
     tcpi_rcv_mss: 88,
     tcpi_rttvar: 250_000,
     tcpi_unacked: 1,
@@ -155,12 +145,6 @@ function opening(tcb: Tcb): Readonly<Record<string, number>> {
       ? Math.floor(growing.initialWindow * (congestionControl === "cubic" ? 0.7 : 0.5))
       : 0x7fffffff,
   };
-}
-
-/** Segments in flight, by what is known of each. */
-function scoreboard({ board }: Tcb): Readonly<Record<string, number>> {
-  const { packetsOut, sackedOut, lostOut, retransOut } = board;
-  return { tcpi_unacked: packetsOut, tcpi_sacked: sackedOut, tcpi_lost: lostOut, tcpi_retrans: retransOut };
 }
 
 const LINUX_STATES: Readonly<Record<StateName, number>> = {

@@ -3,12 +3,11 @@ import { type Device, TX_REFUSED } from "#device/device";
 import { SegmentationDevice } from "#device/segmentation";
 import { Address } from "#ip/address";
 import { CallError } from "#stack/call-error";
+import { earlyRoom, takeEvents } from "#stack/connection";
 import { Stack } from "#stack/stack";
-import { synRoom } from "#tcp/open/fast-open-client";
 import type { CookieKeys } from "#tcp/open/fast-open-cookie";
-import { announcedMss } from "#tcp/receive/window";
 import { DEFAULT_PARAMS, type TcpParams, withSettings } from "#tcp/words/params";
-import type { PassiveOpen } from "#tcp/words/passive-open";
+import { PassiveOpen } from "#tcp/words/passive-open";
 import type { Tcb } from "#tcp/words/tcb";
 import {
   type EarlyData,
@@ -150,7 +149,8 @@ export class StackTarget implements Target {
 
   /** The calls ask the connections themselves. */
   #drainEvents(): void {
-    for (let who = this.#stack?.nextEvent(); who; who = this.#stack?.nextEvent()) if ("snd" in who) who.events = 0;
+    for (let who = this.#stack?.nextEvent(); who; who = this.#stack?.nextEvent())
+      if (!(who instanceof PassiveOpen)) takeEvents(who);
   }
 
   configure(name: string, value: SettingValue, now: number): boolean {
@@ -257,7 +257,7 @@ export class StackTarget implements Target {
       const tcb = this.stack.connect(remote, remotePort, { localPort, params }, now);
       const connection = this.#wrap(tcb);
       for (const [name, value] of options) if (OF_THE_SOCKET.has(name)) connection.setOption(name, value, now);
-      if (early) connection.sendEarly(early, synRoom(tcb, announcedMss(tcb), now), now);
+      if (early) connection.sendEarly(early, earlyRoom(tcb, now), now);
       return connection;
     });
   }

@@ -81,7 +81,7 @@ export function whyResent({ retransmits, duplicates }: Pick<Direction, "retransm
 /** @param complete whether the capture has every packet. */
 function tellNext({ impairment, write }: DemoOptions, complete: boolean): void {
   const rows: [string, string][] = [
-    [`sudo ${programName} netup`, "the same on this machine: then, in two terminals"],
+    [`sudo ${programName} netup`, "on this machine; then, in two terminals:"],
     [`sudo ${programName} host ${LAB.host.join(" ")}`, ""],
     [`sudo ${programName} peer ${LAB.peer.join(" ")}`, ""],
   ];

@@ -68,7 +68,7 @@ export function renderNetdown(result: NetdownResult): string[] {
   const lines = [result.dryRun ? "tcpnet netdown: plan (nothing was changed)" : "tcpnet netdown"];
   const words = {
     planned: "",
-    restored: "restored",
+    restored: "undone",
     gone: "was gone",
     left: "left",
     failed: "✗ failed",
@@ -100,7 +100,7 @@ export function renderStatus(result: StatusResult): string[] {
   const { global, ipv4, ipv6 } = result.forwarding;
   const each = Object.keys(ipv4).map((name) => `${name} ${WORDS[ipv4[name]!]} (IPv6 ${WORDS[ipv6[name]!]})`);
   lines.push(`  forward  ${[...each, `whole machine ${WORDS[global]}`].join(", ")}`);
-  lines.push(`  notrack  ${WORDS[result.untracked]}`);
+  lines.push(`  notrack  connection tracking off: ${WORDS[result.untracked]}`);
   if (result.rules !== "unknown") {
     for (const { where, rule, packets, bytes } of result.rules)
       lines.push(`  rule     ${where}: ${rule}`, `             ${traffic({ packets, bytes, dropped: 0 })}`);

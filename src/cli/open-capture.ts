@@ -81,6 +81,6 @@ export function tellIncomplete(
   missing: string,
   voice: Voice,
 ): void {
-  const name = path === "-" ? `${what} in standard output` : `${what} ${path}`;
+  const name = path === "-" ? `${what} on standard output` : `${what} ${path}`;
   voice.warn({ what: `${name} is not complete`, why: `${missing}, because ${reason}`, fix: "" });
 }

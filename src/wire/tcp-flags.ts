@@ -12,7 +12,7 @@ const NAMES: readonly (readonly [number, string])[] = [
   [CWR, "CWR"],
 ];
 
-/** The flags that are set, by name. @param between what stands between two names. */
+/** The flags that are set, by name. @param between the separator of names. */
 export function flagNames(flags: number, between = ","): string {
   return NAMES.filter(([bit]) => (flags & bit) !== 0)
     .map(([, name]) => name)

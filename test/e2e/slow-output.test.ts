@@ -149,7 +149,7 @@ for (const [flag, what, noun] of [
     expect(readFileSync(code, "utf8")).toBe("1\n");
     expect(stderr).toContain(`warning ${what} to standard output ends: its reader has gone (EPIPE)\n`);
     expect(stderr).toMatch(
-      new RegExp(`warning ${what} in standard output is not complete: \\d+ ${noun}s of \\d+ are missing`),
+      new RegExp(`warning ${what} on standard output is not complete: \\d+ ${noun}s of \\d+ are missing`),
     );
     expect(stderr).toContain("closed by both sides");
     host.child.kill("SIGTERM");

@@ -21,6 +21,7 @@ export type {
   SocketInfo,
   SocketOptions,
   StackSettings,
+  WriteOptions,
 } from "#socket/types";
 export { CallError } from "#stack/call-error";
 export type { TcpInfo } from "#tcp/machine/info";

@@ -4,6 +4,7 @@ import { CallError } from "#stack/call-error";
 import { DEFAULT_LIMITS } from "#stack/limits";
 import { DEFAULT_PARAMS, DEFAULT_SETTINGS, type TcpSettings } from "#tcp/words/params";
 import { PROFILE_NAMES } from "#tcp/words/profiles";
+import { SEND_MORE, SEND_RECORD, SEND_URGENT } from "#tcp/words/send-flags";
 import type {
   ConnectOptions,
   DeviceStackOptions,
@@ -11,6 +12,7 @@ import type {
   ListenOptions,
   SocketHandlers,
   SocketOptions,
+  WriteOptions,
 } from "./types.ts";
 
 /** The type of an option, as its error message names it. */
@@ -89,6 +91,12 @@ const HANDLERS = {
   error: "a function",
 } satisfies Record<keyof SocketHandlers, Kind>;
 
+const WRITE = {
+  more: "true or false",
+  record: "true or false",
+  urgent: "true or false",
+} satisfies Record<keyof WriteOptions, Kind>;
+
 const KEEP_ALIVE = { idle: "a number", interval: "a number", count: "a number" } satisfies Table;
 
 /** Methods by which a device is recognized. */
@@ -130,6 +138,13 @@ export function checkStackOptions(options: unknown): asserts options is DeviceSt
   }
   checkParams(given.params);
   if (given.limits !== undefined) checkLimits(given.limits);
+}
+
+/** The options of a write as SEND_* bits. @throws CallError EINVAL. */
+export function sendFlags(options: unknown): number {
+  checkObject("write's last argument", options, WRITE, "{ more: true }");
+  const { more, record, urgent } = options as WriteOptions;
+  return (more ? SEND_MORE : 0) | (record ? SEND_RECORD : 0) | (urgent ? SEND_URGENT : 0);
 }
 
 /** @throws CallError EINVAL. */

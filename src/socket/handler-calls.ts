@@ -64,7 +64,7 @@ export class HandlerCalls {
 
   #give(socket: Shown, take: NonNullable<SocketHandlers["data"]>): void {
     while (socket.unread > 0 && !this.paused && !this.#holds && !socket.isDeaf) {
-      const view = socket.peek();
+      const view = socket.view();
       const n = view.length;
       // If a handler throws, its data is dropped: it would throw again.
       let taken = n;

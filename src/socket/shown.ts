@@ -22,7 +22,7 @@ export interface Shown extends Socket {
   /** Everything written is acknowledged, including the FIN. */
   readonly isFlushed: boolean;
   /** A view of the unread octets that are contiguous in memory. */
-  peek(): Uint8Array;
+  view(): Uint8Array;
   /** Drops the first `n` unread octets. */
   skip(n: number): void;
   writeError(): ConnectionError;

@@ -1,3 +1,4 @@
+/** All calls of a socket stand here, so the file is longer than others: the parts of what they do are in files of their own. */
 import { CallError } from "#stack/call-error";
 import { isDue, own, queued, readable, roundTrip, sendRoom, takeEvents, urgentLeft } from "#stack/connection";
 import type { TcpInfo } from "#tcp/machine/info";
@@ -5,7 +6,7 @@ import { OK } from "#tcp/words/error";
 import { CLOSED, FIN_WAIT_2, MAY_RECEIVE, SYN_RECEIVED, SYN_SENT, stateName, TIME_WAIT } from "#tcp/words/state";
 import { EVENT_OPENED, EVENT_REMOTE_CLOSED, EVENT_SOFT_ERROR, EVENT_URGENT, type Tcb } from "#tcp/words/tcb";
 import { agreedOn } from "./agreed-on.ts";
-import { checkBytes } from "./arguments.ts";
+import { checkBytes, sendFlags, whole } from "./arguments.ts";
 import { ConnectionError } from "./connection-error.ts";
 import { Deferred } from "./deferred.ts";
 import { endpointOf, endpointText } from "./endpoint.ts";
@@ -13,7 +14,7 @@ import type { Floor } from "./floor.ts";
 import { HandlerCalls } from "./handler-calls.ts";
 import type { Shown } from "./shown.ts";
 import { readableOf, type Sink, type Source, writableOf } from "./streams.ts";
-import type { Endpoint, SocketHandlers, SocketInfo } from "./types.ts";
+import type { Endpoint, SocketHandlers, SocketInfo, WriteOptions } from "./types.ts";
 import { Waiting } from "./waiting.ts";
 import { type ConnectionHistory, doubt, endError } from "./words.ts";
 
@@ -180,19 +181,19 @@ export class TcpSocket implements Shown, Source, Sink {
 
   // --- Writing -----------------------------------------------------------------------------------------------------
 
-  write(bytes: Uint8Array, from = 0, n = bytes?.length - from): number {
+  write(bytes: Uint8Array, from = 0, n = bytes?.length - from, options?: WriteOptions): number {
     checkBytes("the argument of write", bytes);
     if (!(from >= 0 && n >= 0 && from + n <= bytes.length)) {
       throw new RangeError(`cannot write octets ${from} to ${from + n}: there are ${bytes.length}`);
     }
     if (this.#waiting?.writable?.locked) throw new CallError("EALREADY", "the connection is being written as a stream");
-    return this.put(bytes, from, n);
+    return this.put(bytes, from, n, options === undefined ? 0 : sendFlags(options));
   }
 
-  put(bytes: Uint8Array, from: number, n: number): number {
+  put(bytes: Uint8Array, from: number, n: number, flags = 0): number {
     const { engine, host } = this.#floor;
     const tcb = this.#tcb;
-    const taken = this.isFinished || this.isOver ? -1 : engine.send(tcb, bytes, from, n, host.now());
+    const taken = this.isFinished || this.isOver ? -1 : engine.send(tcb, bytes, from, n, host.now(), flags);
     if (taken < 0) throw this.writeError();
     if (taken > 0) host.wake();
     if (taken < n && this.#calls !== null) this.#calls.wantsRoom = true;
@@ -223,6 +224,31 @@ export class TcpSocket implements Shown, Source, Sink {
     if (this.isFinished || this.isOver) throw this.writeError();
     this.#floor.engine.markUrgent(this.#tcb);
     this.#floor.host.wake();
+  }
+
+  cork(): void {
+    this.#corked(true);
+  }
+
+  uncork(): void {
+    this.#corked(false);
+  }
+
+  #corked(on: boolean): void {
+    if (this.isFinished || this.isOver) throw this.writeError();
+    this.#floor.engine.cork(this.#tcb, on, this.#floor.host.now());
+    this.#floor.host.wake();
+  }
+
+  quickAck(on: boolean): void {
+    this.#floor.engine.quickAck(this.#tcb, on);
+    this.#floor.host.wake();
+  }
+
+  peek(into: Uint8Array, after = 0): number {
+    checkBytes("the argument of peek", into);
+    whole("after", after, 0, Number.MAX_SAFE_INTEGER);
+    return this.isDeaf ? 0 : this.#floor.engine.peek(this.#tcb, into, 0, into.length, after);
   }
 
   // --- Ending ------------------------------------------------------------------------------------------------------
@@ -355,7 +381,7 @@ export class TcpSocket implements Shown, Source, Sink {
     return queued(this.#tcb) === 0 && (!this.isFinished || (state & (FIN_WAIT_2 | TIME_WAIT | CLOSED)) !== 0);
   }
 
-  peek(): Uint8Array {
+  view(): Uint8Array {
     return this.#floor.engine.unread(this.#tcb);
   }
 

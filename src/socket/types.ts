@@ -167,6 +167,16 @@ export interface ListenOptions extends SocketOptions {
   readonly fastOpen?: boolean | number;
 }
 
+/** What a write says beside its octets. It applies once all of them are taken. */
+export interface WriteOptions {
+  /** More follows at once: what is less than a full segment waits for it (MSG_MORE). */
+  readonly more?: boolean;
+  /** The octets end a record: no segment carries octets from both sides of its end (MSG_EOR). */
+  readonly record?: boolean;
+  /** Everything written so far is urgent (RFC 9293 MUST-30). */
+  readonly urgent?: boolean;
+}
+
 /** The results of the handshake. */
 export interface SocketInfo {
   /** `10.0.1.5:7000`, `[fd00::5]:7000`. */
@@ -223,7 +233,7 @@ export interface Socket extends AsyncDisposable {
    * were queued: fewer, even 0, if the send buffer is full; then await `drained`. Works before the handshake is complete.
    * Throws ConnectionError after `closeWrite` or the end of the connection.
    */
-  write(bytes: Uint8Array, from?: number, n?: number): number;
+  write(bytes: Uint8Array, from?: number, n?: number, options?: WriteOptions): number;
   /** Resolves when at least a quarter of the send buffer is free. Rejects if the connection ends before that. */
   drained(): Promise<void>;
   /** Resolves when the peer has acknowledged everything written so far, including the FIN. Rejects if the connection ends before that. */
@@ -252,6 +262,17 @@ export interface Socket extends AsyncDisposable {
   onUrgent: ((left: number) => void) | null;
   /** Marks everything written so far as urgent (RFC 9293 MUST-30). */
   markUrgent(): void;
+  /** Holds back what is less than a full segment (TCP_CORK) until `uncork`, or for 200 ms if nothing is in flight. */
+  cork(): void;
+  /** Sends what `cork` held back, as `nodelay` and Nagle's algorithm allow. */
+  uncork(): void;
+  /**
+   * True: ACKs are not delayed as for a user who answers, and one that is waiting goes if everything was read. False: they are delayed,
+   * until the timer of delayed ACKs fires (TCP_QUICKACK). A hint for what comes next, not a setting for good.
+   */
+  quickAck(on: boolean): void;
+  /** Copies octets that can be read, and leaves them to be read (MSG_PEEK). @param after octets to pass over first. Returns how many. */
+  peek(into: Uint8Array, after?: number): number;
   /** What the handshake agreed on; null before it is over. `opened` gives the same. */
   readonly agreed: SocketInfo | null;
   /** Something of the application; the stack does not look at it. */

@@ -74,6 +74,7 @@ export function checkTcb(tcb: Tcb): number {
   must(!tcb.fast.early || (state === SYN_RECEIVED && tcb.passive), tcb, "a connection is early in SYN-RECEIVED alone");
   must(!tcb.fast.early || snd.una === ((snd.iss + 1) | 0), tcb, "an early connection has its SYN behind it");
   const count = checkScoreboard(tcb);
+  checkOrders(tcb);
   checkRanges(tcb);
   checkProgress(tcb);
   return count;
@@ -122,6 +123,43 @@ function checkScoreboard(tcb: Tcb): number {
     must(!snd.finSent || data === snd.queued, tcb, "nothing is queued behind the FIN");
   }
   return count;
+}
+
+/** What is in flight in the order of sending, what is lost in that of sequence numbers; each record where its marks say. */
+function checkOrders(tcb: Tcb): void {
+  const { board, rack } = tcb;
+  const { flags, start, end, time, next, later, earlier } = tcb.env.records;
+  const expected = { flying: 0, lost: 0 };
+  for (let r = board.head; r !== NONE; r = next[r]!) {
+    if (flags[r]! & SACKED) continue;
+    if ((flags[r]! & (LOST | RESENT)) === LOST) expected.lost++;
+    else expected.flying++;
+    must(board.index === null || board.index.find(start[r]!) === r, tcb, "a record is found by its number");
+  }
+  const found = { flying: 0, lost: 0 };
+  let before = NONE;
+  let sawOvertaken = rack.overtaken === NONE;
+  for (let r = board.oldest; r !== NONE; r = later[r]!) {
+    must(++found.flying <= expected.flying, tcb, "the list of what is in flight ends");
+    must((flags[r]! & SACKED) === 0 && (flags[r]! & (LOST | RESENT)) !== LOST, tcb, "what is in flight is not lost");
+    must(earlier[r] === before, tcb, "the list of what is in flight is linked both ways");
+    const inOrder =
+      before === NONE || time[before]! < time[r]! || (time[before] === time[r] && lt(end[before]!, end[r]!));
+    must(inOrder, tcb, "what is in flight is listed as it was sent");
+    sawOvertaken ||= r === rack.overtaken;
+    before = r;
+  }
+  must(board.newest === before && sawOvertaken, tcb, "the list of what is in flight has its ends");
+  before = NONE;
+  for (let r = board.firstLost; r !== NONE; r = later[r]!) {
+    must(++found.lost <= expected.lost, tcb, "the list of what is lost ends");
+    must((flags[r]! & (SACKED | LOST | RESENT)) === LOST, tcb, "what waits to be resent is lost");
+    must(earlier[r] === before, tcb, "the list of what is lost is linked both ways");
+    must(before === NONE || lt(start[before]!, start[r]!), tcb, "what is lost is listed by sequence number");
+    before = r;
+  }
+  must(board.lastLost === before, tcb, "the list of what is lost has its ends");
+  must(found.flying === expected.flying && found.lost === expected.lost, tcb, "each record is in its list");
 }
 
 function checkRanges(tcb: Tcb): void {

@@ -18,7 +18,7 @@ export function disarm(tcb: Tcb): void {
 
 /** A new event begins. What is sent by it was sent after whatever was sent by the one before. */
 export function tick(tcb: Tcb, now: number): number {
-  tcb.output.clock = Math.floor(tcb.output.clock) === now ? tcb.output.clock + 0.001 : now;
+  tcb.output.clock = tcb.output.clock >= now ? tcb.output.clock + 0.001 : now;
   return tcb.output.clock;
 }
 

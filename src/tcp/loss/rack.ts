@@ -1,14 +1,15 @@
 /** RACK (RFC 8985 §6) as Linux has it: what counts as its round trip, when its window is open, and its timer. */
 import { MILLISECOND, NEVER } from "#base/time";
 import * as M from "../words/marks.ts";
-import { LOST, NONE, RESENT, SACKED } from "../words/records.ts";
-import { gt, lt } from "../words/seq.ts";
+import { NONE } from "../words/records.ts";
+import { lt } from "../words/seq.ts";
 import { CA_RECOVERY, T_REORDER, T_RETRANSMIT, type Tcb } from "../words/tcb.ts";
 import { RESEND_LOST } from "../words/variables.ts";
 import { arm, inFlight, tick } from "./cwnd.ts";
 import { enterRecovery } from "./recovery.ts";
 import { reduceCwnd } from "./reduction.ts";
 import { EVER_RESENT, markLost } from "./scoreboard.ts";
+import { sentAfter } from "./sent-order.ts";
 import { rearm } from "./timers.ts";
 
 /** Recoveries without D-SACK after which the reordering window shrinks again (RFC 8985 §6.2 step 4). */
@@ -27,10 +28,6 @@ export function advance(tcb: Tcb, flags: number, end: number, time: number, now:
     tcb.rack.time = time;
     tcb.rack.end = end;
   }
-}
-
-function sentAfter(t1: number, end1: number, t2: number, end2: number): boolean {
-  return t1 > t2 || (t1 === t2 && gt(end1, end2));
 }
 
 /** Step 4: D-SACKs open the reordering window, once per round trip; recoveries without one close it. */
@@ -57,18 +54,31 @@ export function patience(tcb: Tcb, r: number, window: number, now: number): numb
 
 /** Step 5. Returns how long to wait for what is not lost yet, or 0. */
 function detect(tcb: Tcb, now: number): number {
-  const { records } = tcb.env;
+  const { later } = tcb.env.records;
   const window = reorderingWindow(tcb);
-  let wait = 0;
-  for (let r = tcb.board.head; r !== NONE; r = records.next[r]!) {
-    const flags = records.flags[r]!;
-    if (flags & SACKED || (flags & (LOST | RESENT)) === LOST) continue;
-    if (!sentAfter(tcb.rack.time, tcb.rack.end, records.time[r]!, records.end[r]!)) continue;
-    const left = patience(tcb, r, window, now);
-    if (left <= 0) markLost(tcb, r, M.TX_FAST, now);
-    else wait = Math.max(wait, left);
+  let r = tcb.board.oldest;
+  while (r !== NONE && isOvertaken(tcb, r)) {
+    if (patience(tcb, r, window, now) > 0) return patience(tcb, lastOvertaken(tcb, r), window, now);
+    const next = later[r]!;
+    markLost(tcb, r, M.TX_FAST, now);
+    r = next;
   }
-  return wait;
+  return 0;
+}
+
+/** Record r was sent before something that was delivered. */
+function isOvertaken(tcb: Tcb, r: number): boolean {
+  const { time, end } = tcb.env.records;
+  return sentAfter(tcb.rack.time, tcb.rack.end, time[r]!, end[r]!);
+}
+
+/** The last that was overtaken, r or one sent after it: it is the one to wait for longest. Looks on from where it was last time. */
+function lastOvertaken(tcb: Tcb, r: number): number {
+  const { rack } = tcb;
+  const { later } = tcb.env.records;
+  if (rack.overtaken === NONE) rack.overtaken = r;
+  for (let s = later[rack.overtaken]!; s !== NONE && isOvertaken(tcb, s); s = later[s]!) rack.overtaken = s;
+  return rack.overtaken;
 }
 
 /** After an ACK that RACK learnt from. True: its own timer runs now. */

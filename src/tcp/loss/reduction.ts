@@ -2,12 +2,12 @@
 import { NEVER } from "#base/time";
 import { EV_CWND } from "#base/trace";
 import * as M from "../words/marks.ts";
-import { LOST, NONE } from "../words/records.ts";
+import { NONE } from "../words/records.ts";
 import { diff, ge, lt } from "../words/seq.ts";
 import { CA_CWR, CA_DISORDER, CA_OPEN, CA_RECOVERY, type Tcb } from "../words/tcb.ts";
 import type { Answer } from "./answer.ts";
 import { cwndOf, inFlight, SSTHRESH_INFINITE, setCwnd, setSsthresh, ssthreshOf } from "./cwnd.ts";
-import { EVER_RESENT, highestSacked, remark } from "./scoreboard.ts";
+import { EVER_RESENT, highestSacked, nothingLost } from "./scoreboard.ts";
 
 /** Linux' tcp_max_reordering. */
 const REORDERING_MAX = 300;
@@ -111,8 +111,7 @@ function mayUndo(tcb: Tcb, answer: Answer): boolean {
 
 /** Takes the reduction back. @param unmark nothing is lost after all */
 export function undo(tcb: Tcb, unmark: boolean, now: number): void {
-  const { records } = tcb.env;
-  if (unmark) for (let r = tcb.board.head; r !== NONE; r = records.next[r]!) remark(tcb, r, 0, LOST);
+  if (unmark) nothingLost(tcb);
   if (tcb.recovery.priorSsthresh > 0) {
     setCwnd(tcb, Math.max(cwndOf(tcb), tcb.recovery.priorCwnd));
     if (tcb.recovery.priorSsthresh > ssthreshOf(tcb)) {

@@ -6,9 +6,10 @@ import { diff, ge, gt, le, lt } from "../words/seq.ts";
 import { CA_LOSS, type Tcb } from "../words/tcb.ts";
 import type { Answer } from "./answer.ts";
 import { advance } from "./rack.ts";
+import { notSacked, recordAt } from "./record-index.ts";
 import { noteReordering } from "./reduction.ts";
 import { isStale, type RoundTrips } from "./round-trip.ts";
-import { cut, EVER_RESENT, highestSacked, mayRecord, payloadOf, recordAt, remark } from "./scoreboard.ts";
+import { cut, EVER_RESENT, highestSacked, mayRecord, payloadOf, remark } from "./scoreboard.ts";
 
 /** Indices of the blocks of one ACK by their left edges: scratch. */
 const ascending = new Int8Array(4);
@@ -100,10 +101,19 @@ function walk(
   now: number,
 ): void {
   const { records } = tcb.env;
+  if (!dsack && tcb.board.index?.knows(left, right)) return;
+  let whole = true;
   for (let r = recordAt(tcb, left); r !== NONE && lt(records.start[r]!, right); r = records.next[r]!) {
+    // What is SACKed already matters only where it came twice.
+    if (!dsack) {
+      r = notSacked(tcb, r);
+      if (r === NONE || !lt(records.start[r]!, right)) break;
+    }
     const covered = le(left, records.start[r]!) && ge(right, records.end[r]!);
     if (covered || fit(tcb, r, left, right)) tag(tcb, r, dsack, answer, trips, now);
+    else whole = false;
   }
+  if (whole && !dsack) tcb.board.index?.know(left, right);
 }
 
 /** Cuts record r where a block begins or ends, between segments; true if what r is now lies in the block. */
@@ -139,14 +149,9 @@ function tag(tcb: Tcb, r: number, dsack: boolean, answer: Answer, trips: RoundTr
   if (!gt(end, tcb.snd.una)) return;
   if ((flags & SACKED) === 0) {
     advance(tcb, flags, end, records.time[r]!, now);
-    if (flags & RESENT) {
-      // One that is not marked lost: its second copy is believed to be in flight still.
-      if (flags & LOST) remark(tcb, r, 0, LOST | RESENT);
-    } else {
-      if ((flags & EVER_RESENT) === 0) neverResent(tcb, r, answer, trips, now);
-      remark(tcb, r, 0, LOST);
-    }
-    remark(tcb, r, SACKED, 0);
+    if ((flags & EVER_RESENT) === 0) neverResent(tcb, r, answer, trips, now);
+    // One that was resent and is not marked lost: its second copy is believed to be in flight still.
+    remark(tcb, r, SACKED, flags & LOST ? LOST | RESENT : 0);
     answer.sacked = true;
     tcb.deliveredSegments += n;
     if (gt(end, tcb.board.sackHigh)) tcb.board.sackHigh = end;

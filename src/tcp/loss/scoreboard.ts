@@ -2,22 +2,24 @@
 import { EV_LOST } from "#base/trace";
 import { isRecordEnd } from "../words/record-ends.ts";
 import { AMBIGUOUS, HAS_FIN, HAS_SYN, LOST, NONE, RESENT, SACKED } from "../words/records.ts";
-import { diff, gt, le, lt } from "../words/seq.ts";
+import { diff, gt, lt } from "../words/seq.ts";
 import type { Tcb } from "../words/tcb.ts";
 import { FAIL_NOT_TAKEN } from "../words/variables.ts";
+import { link, linkBySending, linkSplit, relink, retime, unlink } from "./sent-order.ts";
 
 /** Sent more than once, whether that copy is thought to be in flight or not. */
 export const EVER_RESENT = AMBIGUOUS;
 
-/**
- * Records that one connection may have: SACK blocks of single octets could else cut its flight into all there are. Enough
- * for a window of 4 MiB in segments of 536 octets.
- */
-export const RECORDS_MAX = 8192;
+/** Records that a connection may have while there are any: enough for a window of 4 MiB in segments of 536 octets. */
+const RECORDS_ASSURED = 8192;
 
-/** True if the connection may have one record more. */
+/**
+ * True if the connection may have one record more. A window of 100,000 small segments needs as many; but whoever has many leaves as
+ * many to the others (dynamic thresholds; Choudhury, Hahne, 1998), so that one connection alone gets half of what there is.
+ */
 export function mayRecord(tcb: Tcb): boolean {
-  return tcb.board.records < RECORDS_MAX && tcb.env.records.has(1);
+  const { records } = tcb.env;
+  return tcb.board.records < RECORDS_ASSURED ? records.has(1) : records.has(tcb.board.records);
 }
 
 /** Remembers that [start, end) was just sent for the first time. */
@@ -31,6 +33,8 @@ export function append(tcb: Tcb, start: number, end: number, flags: number, now:
     records.prev[r] = tcb.board.tail;
   }
   tcb.board.tail = r;
+  link(tcb, r);
+  tcb.board.index?.push(r);
 }
 
 /** Gives every record back: the connection is gone. */
@@ -42,6 +46,8 @@ export function releaseRecords(tcb: Tcb): void {
     r = next;
   }
   tcb.board.head = tcb.board.tail = NONE;
+  tcb.board.oldest = tcb.board.newest = tcb.board.firstLost = tcb.board.lastLost = tcb.rack.overtaken = NONE;
+  tcb.board.index = null;
   tcb.board.records = 0;
   tcb.board.sackedBytes = tcb.board.lostBytes = tcb.board.resentBytes = 0;
   tcb.board.packetsOut = tcb.board.sackedOut = tcb.board.lostOut = tcb.board.retransOut = 0;
@@ -52,8 +58,14 @@ export function synResent(tcb: Tcb, now: number): void {
   const { records } = tcb.env;
   const r = tcb.board.head;
   records.flags[r] = records.flags[r]! | AMBIGUOUS;
-  records.time[r] = now;
-  if (records.sends[r]! < 255) records.sends[r] = records.sends[r]! + 1;
+  sentAgain(tcb, r, now);
+}
+
+/** Record r went out again. */
+export function sentAgain(tcb: Tcb, r: number, at: number): void {
+  const { sends } = tcb.env.records;
+  retime(tcb, r, at);
+  if (sends[r]! < 255) sends[r] = sends[r]! + 1;
 }
 
 /** Our SYN, and what the peer took of the data on it, is acknowledged. Returns a round-trip sample, us; -1: there is none. */
@@ -76,6 +88,8 @@ function splitAt(tcb: Tcb, r: number, seq: number): void {
   const s = tcb.env.records.split(r, seq);
   tcb.board.records++;
   if (tcb.board.tail === r) tcb.board.tail = s;
+  linkSplit(tcb, r, s);
+  tcb.board.index?.insertAfter(r, s);
 }
 
 /** Payload of record r: SYN and FIN are none. */
@@ -114,8 +128,17 @@ export function setSegments(tcb: Tcb, r: number, n: number): void {
   records.segments[r] = n;
 }
 
-/** Sets and clears marks of record r, and keeps the sums right, in octets as well. */
+/** Sets and clears marks of record r, and keeps the sums and the lists right. */
 export function remark(tcb: Tcb, r: number, set: number, clear: number): void {
+  const before = tcb.env.records.flags[r]!;
+  mark(tcb, r, set, clear);
+  relink(tcb, r, before);
+  // What was known of those behind it may be long ago.
+  if (set & SACKED) tcb.env.records.skip[r] = NONE;
+}
+
+/** The sums alone, in octets as well. */
+function mark(tcb: Tcb, r: number, set: number, clear: number): void {
   const { records } = tcb.env;
   const before = records.flags[r]!;
   const after = (before & ~clear) | set;
@@ -179,27 +202,35 @@ export function shorten(tcb: Tcb, r: number, ack: number): void {
 export function dropHead(tcb: Tcb): void {
   const { records } = tcb.env;
   const r = tcb.board.head;
+  unlink(tcb, r, records.flags[r]!);
+  tcb.board.index?.shift();
   trim(tcb, r, records.end[r]!, 1);
   setSegments(tcb, r, 0);
   const next = records.next[r]!;
   records.free(r);
   tcb.board.records--;
   tcb.board.head = next;
-  if (next === NONE) tcb.board.tail = NONE;
-  else records.prev[next] = NONE;
+  if (next === NONE) {
+    tcb.board.tail = NONE;
+    tcb.board.index = null;
+  } else records.prev[next] = NONE;
 }
 
 /** The last record was never sent after all. */
 export function dropTail(tcb: Tcb): void {
   const { records } = tcb.env;
   const r = tcb.board.tail;
+  unlink(tcb, r, records.flags[r]!);
+  tcb.board.index?.pop();
   setSegments(tcb, r, 0);
   const before = records.prev[r]!;
   records.free(r);
   tcb.board.records--;
   tcb.board.tail = before;
-  if (before === NONE) tcb.board.head = NONE;
-  else records.next[before] = NONE;
+  if (before === NONE) {
+    tcb.board.head = NONE;
+    tcb.board.index = null;
+  } else records.next[before] = NONE;
 }
 
 /** The copy of record r that is in flight is lost: the first, or one that was resent. */
@@ -234,7 +265,9 @@ export function join(tcb: Tcb, r: number, room: number): void {
     if (payloadOf(tcb, r) + payloadOf(tcb, s) > room) return;
     if (lt((tcb.snd.una + tcb.snd.wnd) | 0, records.end[s]!)) return;
     // What it adds to the flight is counted with r from here on.
-    remark(tcb, s, 0, LOST | RESENT);
+    unlink(tcb, s, records.flags[s]!);
+    tcb.board.index?.remove(s);
+    mark(tcb, s, 0, LOST | RESENT);
     recut(tcb, s, 0);
     const grown = diff(records.end[s]!, records.start[s]!);
     if (records.flags[r]! & LOST) tcb.board.lostBytes += grown;
@@ -255,12 +288,19 @@ export function highestSacked(tcb: Tcb): number {
   return tcb.board.sackedOut > 0 && tcb.sackOk ? tcb.board.sackHigh : tcb.snd.una;
 }
 
-/** The first record that ends after `seq`. */
-export function recordAt(tcb: Tcb, seq: number): number {
+/** Nothing is lost after all. */
+export function nothingLost(tcb: Tcb): void {
+  const { board } = tcb;
   const { records } = tcb.env;
-  let r = tcb.board.head;
-  while (r !== NONE && le(records.end[r]!, seq)) r = records.next[r]!;
-  return r;
+  let near = NONE;
+  for (let r = board.firstLost; r !== NONE; r = board.firstLost) {
+    unlink(tcb, r, records.flags[r]!);
+    mark(tcb, r, 0, LOST);
+    linkBySending(tcb, r, near);
+    near = r;
+  }
+  if (board.lostOut === 0) return;
+  for (let r = board.oldest; r !== NONE; r = records.later[r]!) mark(tcb, r, 0, LOST);
 }
 
 /** Whether record r went with our SYN and was passed over. */

@@ -27,7 +27,7 @@ export function finish(tcb: Tcb, error: number, cause: number, now: number): voi
   releaseRecords(tcb);
   tcb.sendQueue.clear();
   tcb.snd.queued = 0;
-  tcb.snd.ends.length = 0;
+  tcb.snd.ends.clear();
   tcb.ranges.clear();
   if ((error !== OK && !tcb.params.resetting.resetKeepsReceived) || tcb.rcv.unread === 0) {
     tcb.receiveQueue.clear();

@@ -18,8 +18,8 @@ export function prepare(tcb: Tcb, kind: number, r: number): void {
   it.small = snd.small;
   it.pieceEnds = output.ends.length > 0;
   if (it.pieceEnds) {
-    it.pieceEnd = output.ends[0]!;
-    it.piecePushes = output.endPushes[0]!;
+    it.pieceEnd = output.ends.at(0);
+    it.piecePushes = output.ends.flagAt(0);
   }
   it.reduced = 0;
   it.record = r;

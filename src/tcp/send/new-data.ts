@@ -31,7 +31,7 @@ export function sendNew(tcb: Tcb, packet: Packet, supers: boolean, force: boolea
   if (free <= 0 && !force) return false;
   const quota = Math.max(1, Math.min(free, Math.max(cwndOf(tcb) >> 1, 1), supers ? superSegments(tcb, mss) : 1));
   const all = diff(copiedEnd(tcb), snd.nxt);
-  let n = tcb.output.ends.length > 0 ? diff(tcb.output.ends[0]!, snd.nxt) : all;
+  let n = tcb.output.ends.length > 0 ? diff(tcb.output.ends.at(0), snd.nxt) : all;
   n = fill(tcb, n, all, quota * mss);
   const last = n === all;
   const fin = last && snd.fin && !tcb.output.copying && mayFinish(tcb);
@@ -46,23 +46,24 @@ export function sendNew(tcb: Tcb, packet: Packet, supers: boolean, force: boolea
     part = Math.min(n, supers && !snd.urgent ? splitPoint(tcb, n, mss, quota, last) : mss);
   }
   const whole = part === n;
-  const pushes = whole && (last ? tcb.output.tailPush : tcb.output.endPushes[0]!);
+  const pushes = whole && (last ? tcb.output.tailPush : tcb.output.ends.flagAt(0));
   emitNew(tcb, packet, part, whole && fin, pushes, mss, force ? M.TX_TAIL_PROBE : M.TX_DATA, now);
   return true;
 }
 
 /** A piece that has not what may go takes it from the next one. */
 function fill(tcb: Tcb, n: number, all: number, most: number): number {
-  if (tcb.output.ends.length === 0 || n >= most || isRecordEnd(tcb, tcb.output.ends[0]!)) return n;
-  const next = tcb.output.ends.length > 1 ? diff(tcb.output.ends[1]!, tcb.output.ends[0]!) : all - n;
+  const { ends } = tcb.output;
+  if (ends.length === 0 || n >= most || isRecordEnd(tcb, ends.at(0))) return n;
+  const next = ends.length > 1 ? diff(ends.at(1), ends.at(0)) : all - n;
   const taken = Math.min(most - n, next);
   if (taken === next) {
     // The next piece is this one's: so is how it ends.
-    const pushes = tcb.output.endPushes.shift()!;
-    tcb.output.ends.shift();
-    if (tcb.output.ends.length > 0) tcb.output.endPushes[0] ||= pushes;
+    const pushes = ends.flagAt(0);
+    ends.shift();
+    if (ends.length > 0) ends.set(0, ends.at(0), ends.flagAt(0) || pushes);
     else tcb.output.tailPush ||= pushes;
-  } else tcb.output.ends[0] = (tcb.output.ends[0]! + taken) | 0;
+  } else ends.set(0, (ends.at(0) + taken) | 0, ends.flagAt(0));
   return n + taken;
 }
 

@@ -121,8 +121,13 @@ export function tailStart(tcb: Tcb): number {
   const end = queueEnd(tcb);
   const { nxt } = tcb.snd;
   if (!gt(end, nxt) || isRecordEnd(tcb, end)) return end;
-  const last = tcb.output.ends.at(-1);
-  return last === undefined ? nxt : max(last, nxt);
+  return lastEnd(tcb, nxt);
+}
+
+/** The end of the last piece that cannot grow, or SND.NXT if that was sent. */
+function lastEnd(tcb: Tcb, nxt: number): number {
+  const { ends } = tcb.output;
+  return ends.length === 0 ? nxt : max(ends.at(ends.length - 1), nxt);
 }
 
 /** Where the piece begins to which octets at `at` belong. */
@@ -134,22 +139,18 @@ function openPiece(tcb: Tcb, at: number): number {
     close(tcb, at);
     return at;
   }
-  const last = tcb.output.ends.at(-1);
-  return last === undefined ? nxt : max(last, nxt);
+  return lastEnd(tcb, nxt);
 }
 
 function close(tcb: Tcb, at: number): void {
-  tcb.output.ends.push(at);
-  tcb.output.endPushes.push(tcb.output.tailPush);
+  tcb.output.ends.push(at, tcb.output.tailPush);
   tcb.output.tailPush = false;
 }
 
 /** Pieces that were sent. */
 export function forget(tcb: Tcb, upTo: number): void {
-  while (tcb.output.ends.length > 0 && le(tcb.output.ends[0]!, upTo)) {
-    tcb.output.ends.shift();
-    tcb.output.endPushes.shift();
-  }
+  const { ends } = tcb.output;
+  while (ends.length > 0 && le(ends.at(0), upTo)) ends.shift();
 }
 
 /** The end of the first piece that was not sent, FIN included; undefined: all was. */
@@ -160,5 +161,6 @@ export function headEnd(tcb: Tcb): number | undefined {
   const fin = snd.fin && !tcb.output.copying;
   if (!gt(end, snd.nxt)) return fin ? (end + 1) | 0 : undefined;
   forget(tcb, snd.nxt);
-  return tcb.output.ends[0] ?? (end + (fin ? 1 : 0)) | 0;
+  const { ends } = tcb.output;
+  return ends.length > 0 ? ends.at(0) : (end + (fin ? 1 : 0)) | 0;
 }

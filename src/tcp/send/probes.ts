@@ -33,7 +33,7 @@ export function sendWindowProbe(tcb: Tcb, packet: Packet, now: number): boolean 
   }
   const mss = segmentRoom(tcb);
   const all = diff(copiedEnd(tcb), snd.nxt);
-  const piece = tcb.output.ends.length > 0 ? diff(tcb.output.ends[0]!, snd.nxt) : all;
+  const piece = tcb.output.ends.length > 0 ? diff(tcb.output.ends.at(0), snd.nxt) : all;
   const n = Math.min(piece, window, mss);
   const fin = n === all && snd.fin && !tcb.output.copying && window > n;
   if (lt(tcb.output.pushEnd, (snd.nxt + piece) | 0)) tcb.output.pushEnd = (snd.nxt + piece) | 0;

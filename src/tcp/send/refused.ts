@@ -60,10 +60,7 @@ function neverSent(tcb: Tcb): void {
   snd.nxt = records.start[board.tail]!;
   dropTail(tcb);
   snd.small = attempt.small;
-  if (ended) {
-    output.ends.unshift(attempt.pieceEnd);
-    output.endPushes.unshift(attempt.piecePushes);
-  }
+  if (ended) output.ends.unshift(attempt.pieceEnd, attempt.piecePushes);
   output.pushed = Math.max(0, output.pushed - segments);
   restoreTimers(tcb);
   tcb.stalledSince = attempt.stalledSince;

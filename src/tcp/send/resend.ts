@@ -12,6 +12,7 @@ import {
   recut,
   remark,
   segmentsIn,
+  sentAgain,
   wasOnSyn,
 } from "../loss/scoreboard.ts";
 import { segmentRoom } from "../loss/segment-size.ts";
@@ -83,8 +84,7 @@ export function again(tcb: Tcb, packet: Packet, r: number, cause: number, now: n
   beganToSend(tcb, now);
   attach(tcb, packet, diff(start, tcb.snd.una), n, mss);
   emit(tcb, packet, start, n, ACK | push | (flags & HAS_FIN ? FIN : 0), cause, now);
-  records.time[r] = sentAt(tcb, now);
-  if (records.sends[r]! < 255) records.sends[r] = records.sends[r]! + 1;
+  sentAgain(tcb, r, sentAt(tcb, now));
   tcb.bytesRetransmitted += n;
   tcb.retransmissionsTotal += records.segments[r]!;
   tcb.lastSendTime = now;

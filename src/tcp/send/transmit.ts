@@ -7,7 +7,7 @@ import { isReducing } from "../loss/reduction.ts";
 import { segmentRoom } from "../loss/segment-size.ts";
 import { probeBase, scheduleProbe } from "../loss/timers.ts";
 import { FOR_TIMEOUT } from "../words/attempt.ts";
-import { LOST, NONE, RESENT, SACKED } from "../words/records.ts";
+import { NONE } from "../words/records.ts";
 import { gt } from "../words/seq.ts";
 import { T_LOSS_PROBE, T_PERSIST, T_REORDER, T_RETRANSMIT, type Tcb } from "../words/tcb.ts";
 import { PUSH_ALL, PUSH_NONE, RESEND_AFTER_NEW, RESEND_HEAD, RESEND_LOST, RESEND_NONE } from "../words/variables.ts";
@@ -86,11 +86,7 @@ function isIdle({ timers }: Tcb): boolean {
 function resendLost(tcb: Tcb, packet: Packet, supers: boolean, now: number): boolean {
   const { records } = tcb.env;
   const segments = Math.min(cwndOf(tcb) - inFlight(tcb), supers ? superSegments(tcb, segmentRoom(tcb)) : 1);
-  let r = NONE;
-  if (segments > 0 && tcb.board.retransOut < tcb.board.lostOut) {
-    r = tcb.board.head;
-    while (r !== NONE && (records.flags[r]! & (LOST | SACKED | RESENT)) !== LOST) r = records.next[r]!;
-  }
+  const r = segments > 0 && tcb.board.retransOut < tcb.board.lostOut ? tcb.board.firstLost : NONE;
   if (r === NONE || !resendRecord(tcb, packet, r, segments, now)) {
     tcb.output.resend = RESEND_NONE;
     return false;

@@ -12,15 +12,19 @@ export function endRecord(tcb: Tcb): void {
   if (snd.queued === 0) return;
   const base = tcb.state & (SYN_SENT | SYN_RECEIVED) ? snd.iss + 1 : snd.una;
   const end = (base + snd.queued) | 0;
-  if (snd.ends.at(-1) !== end) snd.ends.push(end);
+  const { ends } = snd;
+  if (ends.length === 0 || ends.at(ends.length - 1) !== end) ends.push(end, true);
 }
 
 export function isRecordEnd(tcb: Tcb, seq: number): boolean {
-  return tcb.snd.ends.includes(seq);
+  const { ends } = tcb.snd;
+  if (ends.length === 0) return false;
+  const i = ends.after(seq);
+  return i > 0 && ends.at(i - 1) === seq;
 }
 
 /** Those before SND.UNA are history. */
 export function dropRecordEnds(tcb: Tcb): void {
   const { ends, una } = tcb.snd;
-  while (ends.length > 0 && !gt(ends[0]!, una)) ends.shift();
+  while (ends.length > 0 && !gt(ends.at(0), una)) ends.shift();
 }

@@ -34,6 +34,11 @@ export class Records {
   segments: Uint16Array;
   next: Int32Array;
   prev: Int32Array;
+  /** Neighbours in the list of what is in flight, or of what is lost (`loss/sent-order.ts`). */
+  later: Int32Array;
+  earlier: Int32Array;
+  /** A SACKed record: one behind it, with nothing but SACKed ones between; NONE: look at the next. */
+  skip: Int32Array;
   #free = NONE;
   #fresh = 0;
   #used = 0;
@@ -50,6 +55,9 @@ export class Records {
     this.segments = new Uint16Array(n);
     this.next = new Int32Array(n);
     this.prev = new Int32Array(n);
+    this.later = new Int32Array(n);
+    this.earlier = new Int32Array(n);
+    this.skip = new Int32Array(n);
   }
 
   /** Records in use. */
@@ -84,6 +92,7 @@ export class Records {
     this.segments[r] = 0;
     this.next[r] = NONE;
     this.prev[r] = NONE;
+    this.skip[r] = NONE;
     return r;
   }
 
@@ -99,6 +108,7 @@ export class Records {
     const s = this.alloc(seq, this.end[r]!, this.time[r]!, flags & ~HAS_SYN);
     this.flags[r] = flags & ~(HAS_FIN | HAS_PSH);
     this.sends[s] = this.sends[r]!;
+    this.skip[s] = this.skip[r]!;
     this.end[r] = seq;
     const after = this.next[r]!;
     this.next[s] = after;
@@ -122,5 +132,8 @@ export class Records {
     this.segments = copy(new Uint16Array(n), this.segments);
     this.next = copy(new Int32Array(n), this.next);
     this.prev = copy(new Int32Array(n), this.prev);
+    this.later = copy(new Int32Array(n), this.later);
+    this.earlier = copy(new Int32Array(n), this.earlier);
+    this.skip = copy(new Int32Array(n), this.skip);
   }
 }

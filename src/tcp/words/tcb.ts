@@ -15,6 +15,7 @@ import type { PassiveOpen } from "./passive-open.ts";
 import { PathVariables } from "./path.ts";
 import { Ranges } from "./ranges.ts";
 import type { Records } from "./records.ts";
+import { SequenceRing } from "./sequence-ring.ts";
 import { CLOSED } from "./state.ts";
 import {
   FastOpenVariables,
@@ -107,7 +108,7 @@ export class SendVariables {
   /** Octets that SEND took and that are not acknowledged: SND.UNA + queued is the end of the stream so far. */
   queued = 0;
   /** Where records end that the user marked (MSG_EOR), as sequence numbers in order. */
-  readonly ends: number[] = [];
+  readonly ends = new SequenceRing();
   /** CLOSE was called: a FIN follows the queued octets. */
   fin = false;
   finSent = false;

@@ -1,7 +1,9 @@
 /** What a connection's sender remembers, one class for each room that writes it. Windows and counts are segments, times microseconds. */
 import { NEVER } from "#base/time";
+import type { RecordIndex } from "../loss/record-index.ts";
 import type { PassiveOpen } from "./passive-open.ts";
 import { NONE } from "./records.ts";
+import { SequenceRing } from "./sequence-ring.ts";
 
 /** The scoreboard (RFC 6675 §3): the records in flight, and sums over them. Written by `loss/scoreboard.ts`. */
 export class Scoreboard {
@@ -9,6 +11,13 @@ export class Scoreboard {
   head = NONE;
   tail = NONE;
   records = 0;
+  /** What is believed to be in flight, as it was sent, and what is lost and not yet resent, by sequence number (`loss/sent-order.ts`). */
+  oldest = NONE;
+  newest = NONE;
+  firstLost = NONE;
+  lastLost = NONE;
+  /** Where records lie by their sequence numbers, once a SACK block asked for it. */
+  index: RecordIndex | null = null;
   /** Segments in flight; those of them that are SACKed (without SACK: the duplicate ACKs that stand for one), lost, and resent since. */
   packetsOut = 0;
   sackedOut = 0;
@@ -55,6 +64,8 @@ export class RackVariables {
   rtt = 0;
   /** An ACK moved them since losses were last looked for. */
   advanced = false;
+  /** The last in flight that is known to have been sent before that one; NONE: none is known. */
+  overtaken = NONE;
   /** RFC 8985 §6.2 step 4: quarters of the round trip that reordering may take, and recoveries until it is one again. */
   reoSteps = 1;
   reoPersist = 0;
@@ -135,9 +146,8 @@ export class OutputVariables {
   pushed = 0;
   /** One super-segment, and the push is over. */
   pushOne = false;
-  /** Ends of pieces of the send queue that are full or must not grow, as sequence numbers in order, and whether PSH ends them. */
-  readonly ends: number[] = [];
-  readonly endPushes: boolean[] = [];
+  /** Ends of pieces of the send queue that are full or must not grow, and whether PSH ends them. */
+  readonly ends = new SequenceRing();
   /** The last piece ends with PSH, as it is now. */
   tailPush = false;
   /** A SEND is under way: its octets up to `copied` are in pieces; `copiedMore`: more will follow it (MSG_MORE). */

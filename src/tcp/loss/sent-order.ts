@@ -1,0 +1,117 @@
+/**
+ * Which records are believed to be in flight, in the order in which they were sent, and which are lost and wait to be resent, by
+ * sequence number. Each record is in one of these lists, or SACKed and in none: RACK looks at the oldest, retransmission at the first.
+ */
+import { LOST, NONE, RESENT, type Records, SACKED } from "../words/records.ts";
+import { gt, lt } from "../words/seq.ts";
+import type { Tcb } from "../words/tcb.ts";
+
+const IN_FLIGHT = 0;
+const TO_RESEND = 1;
+const ARRIVED = 2;
+
+/** Which list a record with these flags belongs to. */
+function listOf(flags: number): number {
+  if (flags & SACKED) return ARRIVED;
+  return (flags & (LOST | RESENT)) === LOST ? TO_RESEND : IN_FLIGHT;
+}
+
+/** True if what was sent at t1, up to end1, was sent after the other (RFC 8985 §6.2 step 2). */
+export function sentAfter(t1: number, end1: number, t2: number, end2: number): boolean {
+  return t1 > t2 || (t1 === t2 && gt(end1, end2));
+}
+
+function isAfter(records: Records, r: number, s: number): boolean {
+  return sentAfter(records.time[r]!, records.end[r]!, records.time[s]!, records.end[s]!);
+}
+
+/** Record r is in no list yet. */
+export function link(tcb: Tcb, r: number): void {
+  const { records } = tcb.env;
+  const { oldest, newest } = tcb.board;
+  const list = listOf(records.flags[r]!);
+  if (list === TO_RESEND) linkBySequence(tcb, r);
+  // It is the newest, mostly; where the peer threw away what it had SACKed, the oldest.
+  else if (list === IN_FLIGHT) linkBySending(tcb, r, oldest !== NONE && isAfter(records, oldest, r) ? NONE : newest);
+}
+
+/** Takes record r out of the list to which its flags `flags` had brought it. */
+export function unlink(tcb: Tcb, r: number, flags: number): void {
+  const list = listOf(flags);
+  if (list === ARRIVED) return;
+  const { board, rack } = tcb;
+  const { later, earlier } = tcb.env.records;
+  const after = later[r]!;
+  const before = earlier[r]!;
+  if (after !== NONE) earlier[after] = before;
+  if (before !== NONE) later[before] = after;
+  if (list === TO_RESEND) {
+    if (before === NONE) board.firstLost = after;
+    if (after === NONE) board.lastLost = before;
+    return;
+  }
+  if (before === NONE) board.oldest = after;
+  if (after === NONE) board.newest = before;
+  if (rack.overtaken === r) rack.overtaken = before;
+}
+
+/** The flags of record r were others before. */
+export function relink(tcb: Tcb, r: number, before: number): void {
+  if (listOf(before) === listOf(tcb.env.records.flags[r]!)) return;
+  unlink(tcb, r, before);
+  link(tcb, r);
+}
+
+/** Record s was cut off the end of record r. */
+export function linkSplit(tcb: Tcb, r: number, s: number): void {
+  const list = listOf(tcb.env.records.flags[r]!);
+  if (list !== ARRIVED) insert(tcb, s, r, list);
+}
+
+/** Record r is sent again: it is the last that was sent. */
+export function retime(tcb: Tcb, r: number, at: number): void {
+  const { records } = tcb.env;
+  const isListed = listOf(records.flags[r]!) === IN_FLIGHT;
+  if (isListed) unlink(tcb, r, records.flags[r]!);
+  records.time[r] = at;
+  if (isListed) linkBySending(tcb, r, tcb.board.newest);
+}
+
+/** @param near where to begin to look for its place */
+export function linkBySending(tcb: Tcb, r: number, near: number): void {
+  const { records } = tcb.env;
+  let at = near;
+  while (at !== NONE && isAfter(records, at, r)) at = records.earlier[at]!;
+  for (;;) {
+    const next = at === NONE ? tcb.board.oldest : records.later[at]!;
+    if (next === NONE || isAfter(records, next, r)) break;
+    at = next;
+  }
+  insert(tcb, r, at, IN_FLIGHT);
+}
+
+function linkBySequence(tcb: Tcb, r: number): void {
+  const { board } = tcb;
+  const { start, earlier } = tcb.env.records;
+  let at = board.lastLost;
+  // One that is lost again lies before all the others, mostly.
+  if (at !== NONE && lt(start[r]!, start[board.firstLost]!)) at = NONE;
+  while (at !== NONE && gt(start[at]!, start[r]!)) at = earlier[at]!;
+  insert(tcb, r, at, TO_RESEND);
+}
+
+/** Puts r behind `at`, or first. */
+function insert(tcb: Tcb, r: number, at: number, list: number): void {
+  const { board } = tcb;
+  const { later, earlier } = tcb.env.records;
+  const first = list === IN_FLIGHT ? board.oldest : board.firstLost;
+  const after = at === NONE ? first : later[at]!;
+  later[r] = after;
+  earlier[r] = at;
+  if (at !== NONE) later[at] = r;
+  else if (list === IN_FLIGHT) board.oldest = r;
+  else board.firstLost = r;
+  if (after !== NONE) earlier[after] = r;
+  else if (list === IN_FLIGHT) board.newest = r;
+  else board.lastLost = r;
+}

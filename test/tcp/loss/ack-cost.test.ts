@@ -1,0 +1,26 @@
+/** What an ACK costs depends on what it tells, not on how much is in flight. Counted in reads of the scoreboard, not in time. */
+import { describe, expect, test } from "bun:test";
+import { AckClock, type Path } from "../../support/ack-clock.ts";
+
+function readsPerAck(window: number, path: Path): number {
+  const clock = new AckClock(window, path);
+  clock.warmUp(2 * window);
+  return clock.run(2 * window).steps;
+}
+
+describe("the cost of an ACK", () => {
+  test("is the same at every window where nothing is lost", () => {
+    expect(readsPerAck(10_000, "clean")).toBe(readsPerAck(100, "clean"));
+  });
+
+  for (const path of ["loss", "reordering"] as const) {
+    test(`hardly grows with the window where one segment in a hundred meets with ${path}`, () => {
+      expect(readsPerAck(5000, path)).toBeLessThan(2 * readsPerAck(200, path));
+    });
+  }
+
+  test("windows of 100,000 segments are filled", () => {
+    const { flight } = new AckClock(100_000, "clean").run(10, false);
+    expect(flight).toBeGreaterThanOrEqual(99_999);
+  });
+});

@@ -72,8 +72,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a FIN is not retransmitted",
     file: "tcp/send/resend.ts",
-    find: "ACK | push | (flags & HAS_FIN ? FIN : 0), cause, now);",
-    replace: "ACK | push, cause, now);",
+    find: "ACK | push | (flags & HAS_FIN ? FIN : 0), now);",
+    replace: "ACK | push, now);",
   },
   {
     name: "the retransmission timer is not armed",

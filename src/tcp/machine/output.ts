@@ -51,7 +51,8 @@ export function pollTransmit(tcb: Tcb, packet: Packet, superSegments: boolean, n
   countAs(tcb, heldBackBy(tcb), now);
   if (tcb.probeNow !== 0) {
     // RFC 9293 §3.8.4: an octet below the window, which the peer has: it answers with an ACK.
-    emit(tcb, packet, (tcb.snd.una - 1) | 0, 0, ACK, tcb.probeNow, now);
+    packet.cause = tcb.probeNow;
+    emit(tcb, packet, (tcb.snd.una - 1) | 0, 0, ACK, now);
     tcb.probeNow = 0;
     attempt.kind = ATTEMPT_KEEPALIVE;
     return true;
@@ -59,7 +60,8 @@ export function pollTransmit(tcb: Tcb, packet: Packet, superSegments: boolean, n
   if (tcb.ackNow === 0) return false;
   const cause = tcb.ackNow;
   const more = tcb.ackDuplicates;
-  emit(tcb, packet, tcb.snd.nxt, 0, ACK, cause, now);
+  packet.cause = cause;
+  emit(tcb, packet, tcb.snd.nxt, 0, ACK, now);
   if (more > 0) {
     tcb.ackDuplicates = more - 1;
     tcb.ackNow = cause;

@@ -1,5 +1,6 @@
 /** SYNs as they go out: options offered or agreed on, data and cookies of Fast Open, and the record of the SYN. */
 import type { Packet } from "#base/packet";
+import { EV_TX } from "#base/trace";
 import * as tcphdr from "#wire/tcp";
 import { ACK, CWR, ECE, HEADER_MIN, SYN } from "#wire/tcp";
 import * as opt from "#wire/tcp-options";
@@ -41,7 +42,8 @@ export function emitSyn(tcb: Tcb, packet: Packet, now: number): boolean {
   const n = recordSyn(tcb, first, answer, now);
   attach(tcb, packet, 0, n, n);
   if (answer) acked(tcb);
-  count(tcb, packet, snd.iss, n, flags, cause, first ? 0 : 1, now);
+  count(tcb, packet, n);
+  tcb.env.trace.record(now, EV_TX, cause, tcb.id, 0, n, flags, first ? 0 : 1);
   armRetransmit(tcb, now);
   tcb.lastSendTime = now;
   return true;

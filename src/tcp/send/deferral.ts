@@ -46,7 +46,7 @@ export function splitPoint(tcb: Tcb, n: number, mss: number, quota: number, last
 }
 
 /** What holds back a super-segment that may yet grow. */
-export class Deferral {
+class Deferral {
   byCwnd = false;
 }
 
@@ -59,17 +59,9 @@ export const deferral = new Deferral();
  * @param last nothing is queued behind it
  * @param closed nothing will be appended to it
  */
-export function waitsToGrow(
-  tcb: Tcb,
-  n: number,
-  mss: number,
-  last: boolean,
-  closed: boolean,
-  out: Deferral,
-  now: number,
-): boolean {
+export function waitsToGrow(tcb: Tcb, n: number, mss: number, last: boolean, closed: boolean, now: number): boolean {
   const { snd, cc, env } = tcb;
-  out.byCwnd = false;
+  deferral.byCwnd = false;
   if (cc.phase >= CA_RECOVERY) return false;
   // Only within a burst.
   if (now - tcb.output.lastSent >= MILLISECOND) return false;
@@ -84,7 +76,7 @@ export function waitsToGrow(
   if (expected - now > Math.min(tcb.rtt.srtt8 / 16, MILLISECOND)) return false;
   if (byCwnd < byWindow) {
     if (byCwnd <= n) {
-      out.byCwnd = true;
+      deferral.byCwnd = true;
       return true;
     }
   } else if (byWindow <= n) return true;

@@ -14,7 +14,7 @@ import { HAS_FIN, HAS_PSH, NONE } from "../words/records.ts";
 import { diff, gt } from "../words/seq.ts";
 import { EVENT_WRITABLE, T_LOSS_PROBE, type Tcb } from "../words/tcb.ts";
 import { prepare, sentAt } from "./attempt.ts";
-import { deferral, mayGo, splitPoint, superSegments, waitsToGrow } from "./deferral.ts";
+import { mayGo, splitPoint, superSegments, waitsToGrow } from "./deferral.ts";
 import { copiedEnd, forget, headEnd, queueEnd } from "./pieces.ts";
 import { attach, emit } from "./segment-writer.ts";
 import { isWritable } from "./send-buffer.ts";
@@ -42,12 +42,13 @@ export function sendNew(tcb: Tcb, packet: Packet, supers: boolean, force: boolea
     if (!force && !mayGo(tcb, n, mss, last, fin)) return false;
   } else {
     const closed = fin || !last || isRecordEnd(tcb, queueEnd(tcb));
-    if (!force && !tcb.output.pushOne && supers && waitsToGrow(tcb, n, mss, last, closed, deferral, now)) return false;
+    if (!force && !tcb.output.pushOne && supers && waitsToGrow(tcb, n, mss, last, closed, now)) return false;
     part = Math.min(n, supers && !snd.urgent ? splitPoint(tcb, n, mss, quota, last) : mss);
   }
   const whole = part === n;
   const pushes = whole && (last ? tcb.output.tailPush : tcb.output.ends.flagAt(0));
-  emitNew(tcb, packet, part, whole && fin, pushes, mss, force ? M.TX_TAIL_PROBE : M.TX_DATA, now);
+  packet.cause = force ? M.TX_TAIL_PROBE : M.TX_DATA;
+  emitNew(tcb, packet, part, (whole && fin ? HAS_FIN : 0) | (pushes ? HAS_PSH : 0), now);
   return true;
 }
 
@@ -72,34 +73,29 @@ function mayFinish(tcb: Tcb): boolean {
   return !tcb.fast.early || tcb.rcv.closed;
 }
 
-export function emitNew(
-  tcb: Tcb,
-  packet: Packet,
-  n: number,
-  fin: boolean,
-  pushes: boolean,
-  mss: number,
-  cause: number,
-  now: number,
-): void {
+/** @param ends HAS_FIN, HAS_PSH: how it ends. Why it goes is `packet.cause`. */
+export function emitNew(tcb: Tcb, packet: Packet, n: number, ends: number, now: number): void {
   const { snd } = tcb;
+  const mss = segmentRoom(tcb);
+  const fin = (ends & HAS_FIN) !== 0;
   const start = snd.nxt;
   const at = diff(start, snd.una);
   const segments = segmentsIn(n, mss);
   const none = tcb.board.packetsOut === 0;
   prepare(tcb, ATTEMPT_NEW, NONE);
   beganToSend(tcb, now);
-  append(tcb, start, (start + n + (fin ? 1 : 0)) | 0, (fin ? HAS_FIN : 0) | (pushes ? HAS_PSH : 0), sentAt(tcb, now));
+  append(tcb, start, (start + n + (fin ? 1 : 0)) | 0, ends, sentAt(tcb, now));
   tcb.env.records.segments[tcb.board.tail] = 0;
   setSegments(tcb, tcb.board.tail, segments);
   attach(tcb, packet, at, n, mss);
-  let flags = ACK | (n > 0 && (pushes || n > mss) ? PSH : 0) | (fin ? FIN : 0);
+  let flags = ACK | (n > 0 && ((ends & HAS_PSH) !== 0 || n > mss) ? PSH : 0) | (fin ? FIN : 0);
   if (tcb.ecnOk && n > 0) {
     packet.ecn = ECT_0;
     if (tcb.ecnReduced) flags |= CWR;
     tcb.ecnReduced = false;
   }
-  emit(tcb, packet, start, n, flags, n === 0 ? M.TX_FIN : cause, now);
+  if (n === 0) packet.cause = M.TX_FIN;
+  emit(tcb, packet, start, n, flags, now);
   snd.nxt = (start + n + (fin ? 1 : 0)) | 0;
   snd.finSent ||= fin;
   if (n < segments * mss) snd.small = snd.nxt;

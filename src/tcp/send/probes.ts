@@ -10,7 +10,7 @@ import { segmentRoom } from "../loss/segment-size.ts";
 import { rearm } from "../loss/timers.ts";
 import { ATTEMPT_WINDOW_PROBE, FOR_TAIL_PROBE, FOR_WINDOW_PROBE } from "../words/attempt.ts";
 import * as M from "../words/marks.ts";
-import { NONE } from "../words/records.ts";
+import { HAS_FIN, HAS_PSH, NONE } from "../words/records.ts";
 import { diff, gt, lt } from "../words/seq.ts";
 import { T_RETRANSMIT, type Tcb } from "../words/tcb.ts";
 import { prepare } from "./attempt.ts";
@@ -28,7 +28,8 @@ export function sendWindowProbe(tcb: Tcb, packet: Packet, now: number): boolean 
   if (window <= 0 && tcb.params.retransmitting.probeWithData && tcb.board.packetsOut === 0) window = 1;
   if (end === undefined || window <= 0 || !mayRecord(tcb)) {
     prepare(tcb, ATTEMPT_WINDOW_PROBE, NONE);
-    emit(tcb, packet, (snd.una - 1) | 0, 0, ACK, M.TX_PROBE, now);
+    packet.cause = M.TX_PROBE;
+    emit(tcb, packet, (snd.una - 1) | 0, 0, ACK, now);
     return true;
   }
   const mss = segmentRoom(tcb);
@@ -37,7 +38,8 @@ export function sendWindowProbe(tcb: Tcb, packet: Packet, now: number): boolean 
   const n = Math.min(piece, window, mss);
   const fin = n === all && snd.fin && !tcb.output.copying && window > n;
   if (lt(tcb.output.pushEnd, (snd.nxt + piece) | 0)) tcb.output.pushEnd = (snd.nxt + piece) | 0;
-  emitNew(tcb, packet, n, fin, true, mss, snd.wnd > 0 ? M.TX_OVERRIDE : M.TX_PROBE, now);
+  packet.cause = snd.wnd > 0 ? M.TX_OVERRIDE : M.TX_PROBE;
+  emitNew(tcb, packet, n, HAS_PSH | (fin ? HAS_FIN : 0), now);
   tcb.output.pushed = 0;
   const { attempt: it } = tcb.env;
   it.reason = FOR_WINDOW_PROBE;

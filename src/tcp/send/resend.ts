@@ -83,7 +83,8 @@ export function again(tcb: Tcb, packet: Packet, r: number, cause: number, now: n
   prepare(tcb, ATTEMPT_AGAIN, r);
   beganToSend(tcb, now);
   attach(tcb, packet, diff(start, tcb.snd.una), n, mss);
-  emit(tcb, packet, start, n, ACK | push | (flags & HAS_FIN ? FIN : 0), cause, now);
+  packet.cause = cause;
+  emit(tcb, packet, start, n, ACK | push | (flags & HAS_FIN ? FIN : 0), now);
   sentAgain(tcb, r, sentAt(tcb, now));
   tcb.bytesRetransmitted += n;
   tcb.retransmissionsTotal += records.segments[r]!;

@@ -50,16 +50,11 @@ export function attach(tcb: Tcb, packet: Packet, at: number, n: number, mss: num
   packet.gsoSize = n <= mss ? 0 : mss;
 }
 
-/** The header of every segment of a synchronized connection. It carries the ACK, so no other ACK is due after it. */
-export function emit(
-  tcb: Tcb,
-  packet: Packet,
-  seq: number,
-  n: number,
-  flags: number,
-  cause: number,
-  now: number,
-): void {
+/**
+ * The header of every segment of a synchronized connection. It carries the ACK, so no other ACK is due after it. Why it goes is
+ * `packet.cause`, a mark.
+ */
+export function emit(tcb: Tcb, packet: Packet, seq: number, n: number, flags: number, now: number): void {
   const v = tcb.env.slab.view;
   const { snd, rcv } = tcb;
   const o = packet.o;
@@ -74,10 +69,11 @@ export function emit(
   const window = advertise(tcb);
   tcphdr.write(v, o, tcb.localPort, tcb.remotePort, seq, rcv.nxt, at - o, flags, window, up);
   packet.n = at - o;
-  packet.cause = cause;
   if (n > 0) noteSize(tcb, packet, seq, n);
   acked(tcb);
-  count(tcb, packet, seq, n, flags, cause, lt(seq, snd.nxt) && n > 0 && isResend(cause) ? 1 : 0, now);
+  count(tcb, packet, n);
+  const again = lt(seq, snd.nxt) && n > 0 && isResend(packet.cause) ? 1 : 0;
+  tcb.env.trace.record(now, EV_TX, packet.cause, tcb.id, diff(seq, snd.iss), n, flags, again);
 }
 
 function isResend(cause: number): boolean {
@@ -90,23 +86,14 @@ function isResend(cause: number): boolean {
   );
 }
 
-export function count(
-  tcb: Tcb,
-  packet: Packet,
-  seq: number,
-  n: number,
-  flags: number,
-  cause: number,
-  again: number,
-  now: number,
-): void {
+/** A segment with `n` octets of payload, or a super-segment, goes out. */
+export function count(tcb: Tcb, packet: Packet, n: number): void {
   packet.connection = tcb.id;
   packet.headerLength = packet.n;
   const segments = packet.gso === GSO_NONE ? 1 : Math.ceil(n / packet.gsoSize);
   tcb.segmentsOut += segments;
   if (n > 0) tcb.dataSegmentsOut += segments;
-  tcb.env.counters.add(cause, segments);
-  tcb.env.trace.record(now, EV_TX, cause, tcb.id, diff(seq, tcb.snd.iss), n, flags, again);
+  tcb.env.counters.add(packet.cause, segments);
 }
 
 /** An ACK of everything up to RCV.NXT is on its way. */

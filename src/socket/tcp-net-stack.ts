@@ -121,7 +121,10 @@ export class TcpNetStack implements NetStack, Floor {
   }
 
   connections(): TcpInfo[] {
-    return Array.from(this.engine.connections(), (tcb) => this.engine.info(tcb));
+    const all = Array.from(this.engine.connections(), (tcb) => this.engine.info(tcb));
+    // Those that slept are awake now, and may fall asleep again after a turn.
+    this.host.wake();
+    return all;
   }
 
   counters(): Record<string, number> {

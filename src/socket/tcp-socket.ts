@@ -2,6 +2,7 @@
 import { CallError } from "#stack/call-error";
 import { isDue, own, queued, readable, roundTrip, sendRoom, takeEvents, urgentLeft } from "#stack/connection";
 import type { TcpInfo } from "#tcp/machine/info";
+import { Dormant, type Sleeper } from "#tcp/words/dormant";
 import { OK } from "#tcp/words/error";
 import { CLOSED, FIN_WAIT_2, MAY_RECEIVE, SYN_RECEIVED, SYN_SENT, stateName, TIME_WAIT } from "#tcp/words/state";
 import { EVENT_OPENED, EVENT_REMOTE_CLOSED, EVENT_SOFT_ERROR, EVENT_URGENT, type Tcb } from "#tcp/words/tcb";
@@ -23,11 +24,12 @@ import { type ConnectionHistory, doubt, endError } from "./words.ts";
  * state, so a needless bit does no harm. Handlers are faster than promises and streams, which are made only when they are
  * used.
  */
-export class TcpSocket implements Shown, Source, Sink {
+export class TcpSocket implements Shown, Source, Sink, Sleeper {
   data: unknown = undefined;
 
   readonly #floor: Floor;
-  readonly #tcb: Tcb;
+  /** Its TCB, or what stands for it while it sleeps. */
+  #connection: Tcb | Dormant;
   readonly #allowHalfOpen: boolean;
   /** When the OPEN was called, and how long the handshake took, µs. */
   readonly #begun: number;
@@ -48,7 +50,7 @@ export class TcpSocket implements Shown, Source, Sink {
   /** @param tcb owned by the socket from now on */
   constructor(floor: Floor, tcb: Tcb, allowHalfOpen: boolean, handlers: SocketHandlers | null = null) {
     this.#floor = floor;
-    this.#tcb = tcb;
+    this.#connection = tcb;
     this.#allowHalfOpen = allowHalfOpen;
     this.#calls = handlers === null ? null : new HandlerCalls(handlers);
     this.#begun = floor.host.now();
@@ -58,11 +60,11 @@ export class TcpSocket implements Shown, Source, Sink {
   }
 
   get remote(): Endpoint {
-    return endpointOf(this.#tcb.remote, this.#tcb.remotePort);
+    return endpointOf(this.#connection.remote, this.#connection.remotePort);
   }
 
   get local(): Endpoint {
-    return endpointOf(this.#tcb.local, this.#tcb.localPort);
+    return endpointOf(this.#connection.local, this.#connection.localPort);
   }
 
   get remoteAddress(): string {
@@ -134,7 +136,7 @@ export class TcpSocket implements Shown, Source, Sink {
   }
 
   get id(): number {
-    return this.#tcb.id;
+    return this.#connection.id;
   }
 
   info(): TcpInfo {
@@ -288,6 +290,22 @@ export class TcpSocket implements Shown, Source, Sink {
   }
 
   // --- Events of the engine ----------------------------------------------------------------------------------------
+
+  fellAsleep(dormant: Dormant): void {
+    this.#connection = dormant;
+  }
+
+  woke(tcb: Tcb): void {
+    this.#connection = tcb;
+  }
+
+  /** Awake; the host has a turn then, after which the connection may fall asleep again. */
+  get #tcb(): Tcb {
+    const connection = this.#connection;
+    if (!(connection instanceof Dormant)) return connection;
+    this.#floor.host.wake();
+    return this.#floor.engine.wake(connection);
+  }
 
   /** Handles the event bits and settles the waiting promises. */
   onEvents(): void {

@@ -6,6 +6,7 @@ import { congestionControl } from "#tcp/congestion/congestion";
 import { checkBorders } from "#tcp/machine/borders";
 import { finish } from "#tcp/machine/finish";
 import { pathMtuChanged } from "#tcp/machine/icmp";
+import type { Sleeper } from "#tcp/words/dormant";
 import { OK } from "#tcp/words/error";
 import * as M from "#tcp/words/marks";
 import type { TcpParams } from "#tcp/words/params";
@@ -17,11 +18,14 @@ import * as ipv4 from "#wire/ipv4";
 import * as ipv6 from "#wire/ipv6";
 import * as tcphdr from "#wire/tcp";
 import { CallError } from "./call-error.ts";
-import { Demux } from "./demux.ts";
+import { Demux, type Row } from "./demux.ts";
+import type { Limits } from "./limits.ts";
+import { Sleep } from "./sleep.ts";
 import { Sources } from "./sources.ts";
 
-/** The id of IP's own timer in the deadline heap; connections begin at 1. */
+/** The ids of IP's own timer and of the one that looks for idle connections, in the deadline heap; connections begin at 2. */
 export const IP_TIMER = 0;
+export const SLEEP_TIMER = 1;
 
 /**
  * All connections of a stack, and the three things that each may be waiting for: to send, to tell the user something, a
@@ -42,15 +46,19 @@ export class Connections {
   readonly #pathMtu: PathMtu;
   readonly #limit: number;
   readonly #sources: Sources;
-  readonly #byId: (Tcb | null)[] = [null];
+  /** How many sleep. */
+  asleep = 0;
+  readonly #byId: (Row | null)[] = [null, null];
+  readonly #sleep: Sleep;
   readonly #freeIds: number[] = [];
 
-  constructor(env: TcpEnv, pathMtu: PathMtu, limit: number, perSource: number) {
+  constructor(env: TcpEnv, pathMtu: PathMtu, limits: Readonly<Limits>) {
     this.demux = new Demux(env.prng.int32(), env.prng.int32());
     this.#env = env;
     this.#pathMtu = pathMtu;
-    this.#limit = limit;
-    this.#sources = new Sources(perSource);
+    this.#limit = limits.connections;
+    this.#sources = new Sources(limits.connectionsPerSource);
+    this.#sleep = new Sleep(env, limits.sleepAfter);
   }
 
   /** True if there is no place for one more, not even that of one in TIME-WAIT: the oldest of them gives its up. */
@@ -111,14 +119,41 @@ export class Connections {
     return tcb;
   }
 
-  /** The connection with that id, or null. */
+  /** The connection with that id, awake, or null. */
   byId(id: number): Tcb | null {
-    return this.#byId[id] ?? null;
+    const row = this.#byId[id] ?? null;
+    return row === null ? null : this.awake(row);
   }
 
-  /** Those that have not been taken away yet, CLOSED ones with an RST to send included. */
+  /** Those that have not been taken away yet, CLOSED ones with an RST to send included; awake as long as each is looked at. */
   *all(): Generator<Tcb> {
-    for (const tcb of this.#byId) if (tcb !== null) yield tcb;
+    for (const row of this.#byId) if (row !== null) yield this.awake(row);
+  }
+
+  /** The TCB of a connection, which may have been asleep. */
+  awake(row: Row): Tcb {
+    if (row instanceof Tcb) return row;
+    const tcb = this.#sleep.unfold(row);
+    this.asleep--;
+    this.#byId[row.id] = tcb;
+    this.demux.exchange(row, tcb);
+    row.user.woke(tcb);
+    // Whoever only looked at it leaves it with nothing to send: it comes to rest again.
+    this.touch(tcb);
+    return tcb;
+  }
+
+  /** Lets those sleep that have been at rest for a while. */
+  sleep(now: number): void {
+    for (let tcb = this.#sleep.next(now); tcb !== null; tcb = this.#sleep.next(now)) {
+      const user = tcb.user as Sleeper;
+      const dormant = this.#sleep.fold(tcb, user);
+      this.asleep++;
+      this.#byId[tcb.id] = dormant;
+      this.demux.exchange(tcb, dormant);
+      user.fellAsleep(dormant);
+    }
+    this.deadlines.arm(SLEEP_TIMER, this.#sleep.due());
   }
 
   /** What the path leaves for TCP payload without options (RFC 9293 §3.7.1, MMS_S - 20). */
@@ -225,12 +260,13 @@ export class Connections {
   }
 
   /** Nothing more to send for now: its timers are armed, or it is taken away. */
-  settle(tcb: Tcb): void {
+  settle(tcb: Tcb, now: number): void {
     tcb.inOutput = false;
     if (tcb.state !== CLOSED) {
       // What it sent may have made room for its writer.
       if (tcb.events !== 0 && tcb.held) this.tell(tcb);
       this.deadlines.arm(tcb.id, tcb.deadline());
+      if (this.#sleep.rests(tcb, now)) this.deadlines.arm(SLEEP_TIMER, this.#sleep.due());
       return;
     }
     if (this.#byId[tcb.id] !== tcb) return;

@@ -1,17 +1,21 @@
+import type { Dormant } from "#tcp/words/dormant";
 import type { Tcb } from "#tcp/words/tcb";
+
+/** A connection in the table: awake or asleep. */
+export type Row = Tcb | Dormant;
 
 /**
  * Connections by 4-tuple: an open-addressed hash table with linear probing and backward-shift deletion, keyed with the
  * stack's secret so that nobody outside can make its rows long.
  */
 export class Demux {
-  #rows: (Tcb | null)[] = new Array(64).fill(null);
+  #rows: (Row | null)[] = new Array(64).fill(null);
   #hashes = new Int32Array(64);
   #size = 0;
   readonly #k0: number;
   readonly #k1: number;
   /** The connection found last: most packets belong to the one before. */
-  #last: Tcb | null = null;
+  #last: Row | null = null;
 
   constructor(k0: number, k1: number) {
     this.#k0 = k0;
@@ -37,7 +41,7 @@ export class Demux {
     r2: number,
     r3: number,
     remotePort: number,
-  ): Tcb | null {
+  ): Row | null {
     const last = this.#last;
     if (last !== null && matches(last, l0, l1, l2, l3, localPort, r0, r1, r2, r3, remotePort)) return last;
     const hash = this.#hash(l3 ^ l2 ^ l1 ^ l0, r0, r1, r2, r3, (localPort << 16) | remotePort);
@@ -53,14 +57,14 @@ export class Demux {
   }
 
   /** Adds a connection; its 4-tuple must not be there. */
-  insert(tcb: Tcb): void {
+  insert(tcb: Row): void {
     if ((this.#size + 1) * 2 > this.#rows.length) this.#grow();
     this.#place(tcb, this.#hashOf(tcb));
     this.#size++;
   }
 
   /** Takes a connection out; nothing happens if it is not there. */
-  remove(tcb: Tcb): void {
+  remove(tcb: Row): void {
     if (this.#last === tcb) this.#last = null;
     const mask = this.#rows.length - 1;
     let i = this.#hashOf(tcb) & mask;
@@ -80,12 +84,23 @@ export class Demux {
     this.#rows[i] = null;
   }
 
+  /** A connection fell asleep or woke: the one stands where the other stood. */
+  exchange(old: Row, now: Row): void {
+    if (this.#last === old) this.#last = now;
+    const mask = this.#rows.length - 1;
+    for (let i = this.#hashOf(old) & mask; this.#rows[i] !== null; i = (i + 1) & mask) {
+      if (this.#rows[i] !== old) continue;
+      this.#rows[i] = now;
+      return;
+    }
+  }
+
   /** All connections, in no order that means anything. */
-  *values(): Generator<Tcb> {
+  *values(): Generator<Row> {
     for (const tcb of this.#rows) if (tcb !== null) yield tcb;
   }
 
-  #place(tcb: Tcb, hash: number): void {
+  #place(tcb: Row, hash: number): void {
     const mask = this.#rows.length - 1;
     let i = hash & mask;
     while (this.#rows[i] !== null) i = (i + 1) & mask;
@@ -100,7 +115,7 @@ export class Demux {
     for (const tcb of rows) if (tcb !== null) this.#place(tcb, this.#hashOf(tcb));
   }
 
-  #hashOf(tcb: Tcb): number {
+  #hashOf(tcb: Row): number {
     const { local, remote } = tcb;
     const mixed = local.d ^ local.c ^ local.b ^ local.a;
     return this.#hash(mixed, remote.a, remote.b, remote.c, remote.d, (tcb.localPort << 16) | tcb.remotePort);
@@ -120,7 +135,7 @@ export class Demux {
 }
 
 function matches(
-  tcb: Tcb,
+  tcb: Row,
   l0: number,
   l1: number,
   l2: number,

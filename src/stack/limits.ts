@@ -10,6 +10,11 @@ export interface Limits {
    * one host. Beyond it SYNs are dropped, counted as `tcp.rx.source-limit` and told to `Listener.onFull`. 0: no limit.
    */
   connectionsPerSource: number;
+  /**
+   * µs at rest after which a connection is folded up to a few hundred octets, if its user is a socket: it unfolds with the next packet, call
+   * or timer.
+   */
+  sleepAfter: number;
   /** Records of segments in flight, over all connections. */
   records: number;
   /** Octets of memory for packets and queues; touched only as far as it is used. At most 1 GiB. */
@@ -22,6 +27,7 @@ export interface Limits {
 export const DEFAULT_LIMITS: Readonly<Limits> = {
   connections: 65_536,
   connectionsPerSource: 0,
+  sleepAfter: 5_000_000,
   records: 262_144,
   memory: 256 << 20,
   icmpRate: 1000,

@@ -31,6 +31,7 @@ import { timeouts } from "#tcp/machine/timeouts";
 import { FastOpen } from "#tcp/open/fast-open";
 import { refused } from "#tcp/send/refused";
 import { Attempt } from "#tcp/words/attempt";
+import type { Dormant } from "#tcp/words/dormant";
 import { OK } from "#tcp/words/error";
 import * as M from "#tcp/words/marks";
 import { DEFAULT_PARAMS, type TcpParams, type TcpSettings, withSettings } from "#tcp/words/params";
@@ -44,7 +45,7 @@ import * as ipv6 from "#wire/ipv6";
 import * as protocol from "#wire/protocol";
 import * as tcphdr from "#wire/tcp";
 import { CallError } from "./call-error.ts";
-import { Connections, forgetUnread, IP_TIMER } from "./connections.ts";
+import { Connections, forgetUnread, IP_TIMER, SLEEP_TIMER } from "./connections.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { Listeners } from "./listeners.ts";
 import { Ports } from "./ports.ts";
@@ -171,7 +172,7 @@ export class Stack {
       fastOpen: this.fastOpen,
       attempt: new Attempt(),
     };
-    this.#connections = new Connections(env, this.pathMtu, limits.connections, limits.connectionsPerSource);
+    this.#connections = new Connections(env, this.pathMtu, limits);
     this.#tcpInput = new TcpInput(env, this.#connections, this.#listeners, () => this.params);
   }
 
@@ -220,6 +221,10 @@ export class Stack {
         this.#connections.deadlines.arm(IP_TIMER, this.#ipInput.nextDeadline());
         continue;
       }
+      if (id === SLEEP_TIMER) {
+        this.#connections.sleep(now);
+        continue;
+      }
       const tcb = this.#connections.byId(id);
       if (tcb === null) continue;
       timeouts(tcb, now);
@@ -247,7 +252,7 @@ export class Stack {
       this.#connections.learnPath(tcb, now);
       const superSegments = tcb.remote.family === 4 ? this.#offload.tso4 : this.#offload.tso6;
       if (!pollTransmit(tcb, packet, superSegments, now)) {
-        this.#connections.settle(tcb);
+        this.#connections.settle(tcb, now);
         continue;
       }
       // It may have more; the others come first.
@@ -337,7 +342,8 @@ export class Stack {
     if (tcb !== null) {
       tcb.listener = null;
       tcb.held = true;
-      if (tcb.events !== 0) this.#connections.tell(tcb);
+      // From now on somebody may let it sleep.
+      this.#connections.touch(tcb);
     }
     return tcb;
   }
@@ -525,9 +531,19 @@ export class Stack {
     return next;
   }
 
-  /** All connections, in any state but CLOSED. */
-  connections(): Iterable<Tcb> {
-    return this.#connections.demux.values();
+  /** All connections, in any state but CLOSED. Those that sleep wake, and fall asleep again in time. */
+  *connections(): Iterable<Tcb> {
+    for (const row of this.#connections.demux.values()) yield this.#connections.awake(row);
+  }
+
+  /** The TCB of a connection that sleeps: whoever let it sleep (`Sleeper`) wants to act on it. */
+  wake(dormant: Dormant): Tcb {
+    return this.#connections.awake(dormant);
+  }
+
+  /** How many connections are folded up, because nothing has happened on them for a while. */
+  get asleepCount(): number {
+    return this.#connections.asleep;
   }
 
   get connectionCount(): number {

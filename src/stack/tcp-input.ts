@@ -90,7 +90,8 @@ export class TcpInput {
     const remotePort = tcphdr.sourcePort(v, o);
     const reset = this.#reset;
     reset.cause = 0;
-    const tcb = this.#connections.demux.find(d0, d1, d2, d3, localPort, s0, s1, s2, s3, remotePort);
+    const row = this.#connections.demux.find(d0, d1, d2, d3, localPort, s0, s1, s2, s3, remotePort);
+    const tcb = row === null ? null : this.#connections.awake(row);
     if (tcb !== null && !(tcb.state === TIME_WAIT && isNewer(tcb, seg))) {
       segmentArrives(tcb, seg, now, reset);
       this.#connections.touch(tcb);
@@ -106,7 +107,8 @@ export class TcpInput {
     // MUST-55: source quench is dropped in silence.
     if (e.protocol !== protocol.TCP || e.kind === icmp.SOURCE_QUENCH) return;
     const { s0, s1, s2, s3, d0, d1, d2, d3 } = e;
-    const tcb = this.#connections.demux.find(s0, s1, s2, s3, e.sourcePort, d0, d1, d2, d3, e.destinationPort);
+    const row = this.#connections.demux.find(s0, s1, s2, s3, e.sourcePort, d0, d1, d2, d3, e.destinationPort);
+    const tcb = row === null ? null : this.#connections.awake(row);
     if (tcb === null || !quotesFlight(tcb, e.seq)) {
       this.#counters.count(tcb === null ? M.ICMP_NO_CONNECTION : M.ICMP_STALE);
       return;

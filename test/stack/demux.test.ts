@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { Address } from "#ip/address";
-import { Demux } from "#stack/demux";
+import { Demux, type Row } from "#stack/demux";
 import type { Tcb } from "#tcp/words/tcb";
 
 /** What the table looks at of a connection. */
@@ -22,7 +22,7 @@ const step = fc.record({ do: fc.constantFrom("insert", "insert", "remove", "find
 
 const key = ({ local, localPort, remote, remotePort }: Tuple) => `${local} ${localPort} ${remote} ${remotePort}`;
 
-function find(demux: Demux, { local: l, localPort, remote: r, remotePort }: Tuple): Tcb | null {
+function find(demux: Demux, { local: l, localPort, remote: r, remotePort }: Tuple): Row | null {
   return demux.find(l.a, l.b, l.c, l.d, localPort, r.a, r.b, r.c, r.d, remotePort);
 }
 

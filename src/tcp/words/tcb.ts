@@ -286,6 +286,9 @@ export class Tcb {
   inOutput = false;
   inEvents = false;
   inTimeWait = false;
+  /** Since when it has been at rest; and the same when it was put into the list of those that may sleep, -1 if it is not in it. */
+  restingSince = 0;
+  watchedSince = -1;
   /** It is one of those that its remote host may have (`Limits.connectionsPerSource`). */
   countsForSource = false;
   /** SEND took less than the send buffer has room for: no page was left. The stack tells when there are some again. */

@@ -1,0 +1,185 @@
+/**
+ * An idle connection, folded up. Nearly all that a TCB has room for is about segments in flight and data that waits; of a connection
+ * at rest a few dozen numbers differ from what they are in a new one. They fit into a few hundred octets, where the TCB with its parts
+ * takes some thousands: a service with 100,000 idle clients pays for what they are, not for what they could do.
+ *
+ * What is kept is found by looking at a new TCB (`slotsOf`), so that no field can be forgotten; `test/tcp/words/dormant.test.ts` holds
+ * that against every field there is.
+ */
+import { NEVER } from "#base/time";
+import type { Address } from "#ip/address";
+import type { CongestionControl } from "../congestion/congestion.ts";
+import type { TcpParams } from "./params.ts";
+import { NONE } from "./records.ts";
+import { CLOSE_WAIT, ESTABLISHED } from "./state.ts";
+import { T_KEEPALIVE, Tcb, type TcpEnv, TIMERS } from "./tcb.ts";
+
+/** Whoever holds a connection and lets it sleep: told of each change, so that it never keeps the TCB of one that sleeps. */
+export interface Sleeper {
+  fellAsleep(dormant: Dormant): void;
+  woke(tcb: Tcb): void;
+}
+
+/** What finds a connection and what wakes it, beside its numbers. */
+export class Dormant {
+  readonly id: number;
+  readonly local: Address;
+  readonly localPort: number;
+  readonly remote: Address;
+  readonly remotePort: number;
+  readonly params: Readonly<TcpParams>;
+  readonly congestion: CongestionControl;
+  readonly user: Sleeper;
+  /** Which numbers differ from a new TCB's, and those numbers. */
+  readonly record: Uint8Array;
+
+  constructor(tcb: Tcb, user: Sleeper, record: Uint8Array) {
+    this.id = tcb.id;
+    this.local = tcb.local;
+    this.localPort = tcb.localPort;
+    this.remote = tcb.remote;
+    this.remotePort = tcb.remotePort;
+    this.params = tcb.params;
+    this.congestion = tcb.congestion;
+    this.user = user;
+    this.record = record;
+  }
+}
+
+/** Parts of a TCB whose fields are numbers and truth values, but for those in `EMPTY`. */
+const PARTS = [
+  "snd",
+  "rcv",
+  "cc",
+  "fast",
+  "path",
+  "board",
+  "recovery",
+  "rack",
+  "tailProbe",
+  "windowProbe",
+  "usage",
+  "rtt",
+  "output",
+] as const;
+
+type Fields = Record<string, number | boolean>;
+type Part = Tcb | Tcb[(typeof PARTS)[number]];
+
+/** One number of a TCB: which part has it, under which name, and what it is in a new TCB. */
+interface Slot {
+  readonly part: (typeof PARTS)[number] | null;
+  readonly name: string;
+  readonly fresh: number | boolean;
+}
+
+/** Names that the constructor sets for good. */
+const FIXED = new Set(["id", "localPort", "remotePort"]);
+
+/** Every number and truth value of a TCB. */
+export function slotsOf(tcb: Tcb): Slot[] {
+  const slots: Slot[] = [];
+  const add = (part: Slot["part"], of: Part) => {
+    for (const [name, fresh] of Object.entries(of)) {
+      if (FIXED.has(name) || (typeof fresh !== "number" && typeof fresh !== "boolean")) continue;
+      slots.push({ part, name, fresh });
+    }
+  };
+  add(null, tcb);
+  for (const part of PARTS) add(part, tcb[part]);
+  return slots;
+}
+
+/** True if nothing of the connection is under way, and nothing but keep-alive will happen by itself. */
+export function isAtRest(tcb: Tcb): boolean {
+  const { board, snd, rcv, output, timers } = tcb;
+  if ((tcb.state & (ESTABLISHED | CLOSE_WAIT)) === 0 || !tcb.held || tcb.listener !== null) return false;
+  if (tcb.inOutput || tcb.inEvents || tcb.starved || tcb.events !== 0 || tcb.fast.listener !== null) return false;
+  if (board.head !== NONE || snd.queued > 0 || rcv.unread > 0 || tcb.ranges.count > 0) return false;
+  if (snd.ends.length + output.ends.length + output.endPushes.length > 0) return false;
+  if (tcb.sendQueue.held + tcb.receiveQueue.held > 0) return false;
+  for (let i = 0; i < TIMERS; i++) if (i !== T_KEEPALIVE && timers[i] !== NEVER) return false;
+  return true;
+}
+
+/** Folds TCBs of one stack up, and unfolds them. */
+export class Dormitory {
+  readonly #env: TcpEnv;
+  #slots: readonly Slot[] = [];
+  /** As long as any record can be: one is written and read here. */
+  #scratch = new DataView(new ArrayBuffer(0));
+  #octets = new Uint8Array(0);
+
+  constructor(env: TcpEnv) {
+    this.#env = env;
+  }
+
+  /** Of a connection at rest whose holder lets it sleep. */
+  fold(tcb: Tcb, user: Sleeper): Dormant {
+    if (this.#slots.length === 0) this.#learn(tcb);
+    const slots = this.#slots;
+    const v = this.#scratch;
+    const { timers, ccState } = tcb;
+    const total = slots.length + timers.length + ccState.length;
+    const maskBytes = (total + 3) >> 2;
+    for (let i = 0; i < maskBytes; i++) v.setUint8(i, 0);
+    let at = maskBytes;
+    const put = (i: number, value: number) => {
+      const whole = value === (value | 0) && !Object.is(value, -0);
+      v.setUint8(i >> 2, v.getUint8(i >> 2) | ((whole ? 1 : 2) << ((i & 3) << 1)));
+      if (whole) v.setInt32(at, value);
+      else v.setFloat64(at, value);
+      at += whole ? 4 : 8;
+    };
+    for (let i = 0; i < slots.length; i++) {
+      const { part, name, fresh } = slots[i]!;
+      const value = (partOf(tcb, part) as unknown as Fields)[name]!;
+      if (!Object.is(value, fresh)) put(i, Number(value));
+    }
+    for (let i = 0; i < timers.length; i++) if (timers[i] !== NEVER) put(slots.length + i, timers[i]!);
+    for (let i = 0; i < ccState.length; i++)
+      if (!Object.is(ccState[i], 0)) put(slots.length + timers.length + i, ccState[i]!);
+    return new Dormant(tcb, user, this.#octets.slice(0, at));
+  }
+
+  /** A TCB with every number as it was. */
+  unfold({ id, local, localPort, remote, remotePort, params, congestion, user, record }: Dormant): Tcb {
+    const tcb = new Tcb(this.#env, params, congestion, id, local, localPort, remote, remotePort);
+    const slots = this.#slots;
+    const { timers, ccState } = tcb;
+    // A view of its own would make a buffer of each record for good.
+    this.#octets.set(record);
+    const v = this.#scratch;
+    let at = (slots.length + timers.length + ccState.length + 3) >> 2;
+    const take = (i: number, fresh: number): number => {
+      const kind = (v.getUint8(i >> 2) >> ((i & 3) << 1)) & 3;
+      if (kind === 0) return fresh;
+      const value = kind === 1 ? v.getInt32(at) : v.getFloat64(at);
+      at += kind === 1 ? 4 : 8;
+      return value;
+    };
+    for (let i = 0; i < slots.length; i++) {
+      const { part, name, fresh } = slots[i]!;
+      const value = take(i, Number(fresh));
+      (partOf(tcb, part) as unknown as Fields)[name] = typeof fresh === "boolean" ? value !== 0 : value;
+    }
+    for (let i = 0; i < timers.length; i++) timers[i] = take(slots.length + i, NEVER);
+    for (let i = 0; i < ccState.length; i++) ccState[i] = take(slots.length + timers.length + i, 0);
+    tcb.user = user;
+    return tcb;
+  }
+
+  #learn({ params, congestion, local, remote }: Tcb): void {
+    this.#slots = slotsOf(new Tcb(this.#env, params, congestion, 0, local, 0, remote, 0));
+    const most = this.#slots.length + TIMERS + CC_PLACES_MAX;
+    this.#octets = new Uint8Array(((most + 3) >> 2) + 8 * most);
+    this.#scratch = new DataView(this.#octets.buffer);
+  }
+}
+
+/** Numbers that a congestion control may keep. */
+const CC_PLACES_MAX = 64;
+
+function partOf(tcb: Tcb, part: Slot["part"]): Part {
+  return part === null ? tcb : tcb[part];
+}

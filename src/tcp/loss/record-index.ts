@@ -3,6 +3,9 @@ import { diff, gt } from "../words/seq.ts";
 import type { Tcb } from "../words/tcb.ts";
 
 const SIZE_MIN = 64;
+/** Indices that wait to be used again, and the longest of them. */
+const FREE_MAX = 16;
+const KEPT_MAX = 65_536;
 /** Blocks of one ACK. */
 const BLOCKS_MAX = 4;
 
@@ -14,14 +17,28 @@ export class RecordIndex {
   #ids = new Int32Array(SIZE_MIN);
   #first = 0;
   #end = 0;
-  readonly #records: Records;
+  #records: Records;
   /** Left and right edges of the last blocks of which every record is SACKed: ACKs repeat them. */
   readonly #known = new Int32Array(2 * BLOCKS_MAX);
   #lastKnown = 0;
 
-  constructor(records: Records, head: number) {
+  constructor(records: Records) {
     this.#records = records;
+  }
+
+  /** Begins anew, with the records from `head` on. */
+  begin(records: Records, head: number): void {
+    this.#records = records;
+    this.#first = 0;
+    this.#end = 0;
+    this.#known.fill(0);
+    this.#lastKnown = 0;
     for (let r = head; r !== NONE; r = records.next[r]!) this.push(r);
+  }
+
+  /** It grew with a window that few connections have. */
+  get isLarge(): boolean {
+    return this.#ids.length > KEPT_MAX;
   }
 
   push(r: number): void {
@@ -127,9 +144,23 @@ export class RecordIndex {
 /** The first record that ends after `seq`. */
 export function recordAt(tcb: Tcb, seq: number): number {
   const { board, env } = tcb;
-  board.index ??= new RecordIndex(env.records, board.head);
+  if (board.index === null) {
+    board.index = free.pop() ?? new RecordIndex(env.records);
+    board.index.begin(env.records, board.head);
+  }
   return board.index.find(seq);
 }
+
+/** Nothing is in flight any more, or the records are looked at anew: the index goes to the next connection that needs one. */
+export function dropIndex(tcb: Tcb): void {
+  const { index } = tcb.board;
+  if (index === null) return;
+  tcb.board.index = null;
+  if (free.length < FREE_MAX && !index.isLarge) free.push(index);
+}
+
+/** Recovery begins and ends many times on a link that loses: nothing is allocated for it each time. */
+const free: RecordIndex[] = [];
 
 /** The first record from r on that is not SACKed. Stretches of SACKed ones are passed over, and so are parts of them next time. */
 export function notSacked(tcb: Tcb, r: number): number {

@@ -8,6 +8,7 @@ import { RESEND_AFTER_NEW, RESEND_HEAD, RESEND_LOST } from "../words/variables.t
 import type { Answer } from "./answer.ts";
 import { cwndOf, inFlight, setCwnd, setSsthresh } from "./cwnd.ts";
 import { isOverdue, markOverdue } from "./rack.ts";
+import { dropIndex } from "./record-index.ts";
 import {
   anyResent,
   armUndo,
@@ -266,7 +267,7 @@ function markAllLost(tcb: Tcb, now: number): void {
   const { head } = tcb.board;
   const reneged = head !== NONE && (records.flags[head]! & SACKED) !== 0;
   if (!tcb.sackOk) tcb.board.sackedOut = 0;
-  if (reneged) tcb.board.index = null;
+  if (reneged) dropIndex(tcb);
   for (let r = head; r !== NONE; r = records.next[r]!) {
     if (reneged) remark(tcb, r, 0, SACKED);
     else if (!isOverdue(tcb, r, now)) continue;

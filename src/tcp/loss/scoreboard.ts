@@ -5,6 +5,7 @@ import { AMBIGUOUS, HAS_FIN, HAS_SYN, LOST, NONE, RESENT, SACKED } from "../word
 import { diff, gt, lt } from "../words/seq.ts";
 import type { Tcb } from "../words/tcb.ts";
 import { FAIL_NOT_TAKEN } from "../words/variables.ts";
+import { dropIndex } from "./record-index.ts";
 import { link, linkBySending, linkSplit, relink, retime, unlink } from "./sent-order.ts";
 
 /** Sent more than once, whether that copy is thought to be in flight or not. */
@@ -47,7 +48,7 @@ export function releaseRecords(tcb: Tcb): void {
   }
   tcb.board.head = tcb.board.tail = NONE;
   tcb.board.oldest = tcb.board.newest = tcb.board.firstLost = tcb.board.lastLost = tcb.rack.overtaken = NONE;
-  tcb.board.index = null;
+  dropIndex(tcb);
   tcb.board.records = 0;
   tcb.board.sackedBytes = tcb.board.lostBytes = tcb.board.resentBytes = 0;
   tcb.board.packetsOut = tcb.board.sackedOut = tcb.board.lostOut = tcb.board.retransOut = 0;
@@ -212,7 +213,7 @@ export function dropHead(tcb: Tcb): void {
   tcb.board.head = next;
   if (next === NONE) {
     tcb.board.tail = NONE;
-    tcb.board.index = null;
+    dropIndex(tcb);
   } else records.prev[next] = NONE;
 }
 
@@ -229,7 +230,7 @@ export function dropTail(tcb: Tcb): void {
   tcb.board.tail = before;
   if (before === NONE) {
     tcb.board.head = NONE;
-    tcb.board.index = null;
+    dropIndex(tcb);
   } else records.next[before] = NONE;
 }
 

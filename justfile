@@ -71,8 +71,8 @@ oracle *WORDS:
     bun test/kernel/oracle.ts {{WORDS}}
 
 # replay N random conversations of our stack, from SEED on, against this machine's kernel; keep those that differ
-explore N="50" SEED="1":
-    bun test/kernel/explore.ts {{N}} {{SEED}}
+explore N="50" SEED="1" MIX="sender" PROFILE="default":
+    bun test/kernel/explore.ts {{N}} {{SEED}} 12 {{MIX}} {{PROFILE}}
 
 # run both commands of the README on a minimal Debian made by debootstrap (needs root; half an hour)
 newcomer FOLDER="/var/tmp":

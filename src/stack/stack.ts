@@ -29,6 +29,7 @@ import { info, type TcpInfo } from "#tcp/machine/info";
 import { pollTransmit } from "#tcp/machine/output";
 import { timeouts } from "#tcp/machine/timeouts";
 import { FastOpen } from "#tcp/open/fast-open";
+import { quickAck } from "#tcp/receive/acknowledging";
 import { refused } from "#tcp/send/refused";
 import { Attempt } from "#tcp/words/attempt";
 import type { Dormant } from "#tcp/words/dormant";
@@ -429,7 +430,7 @@ export class Stack {
 
   /** ACKs go as for a peer who waits for them, and one that is due goes now; or they are delayed (TCP_QUICKACK). */
   quickAck(tcb: Tcb, on: boolean): void {
-    calls.quickAck(tcb, on);
+    quickAck(tcb, on);
     this.#connections.touch(tcb);
   }
 

@@ -2,6 +2,7 @@ import { Prng } from "#base/prng";
 import { drill } from "#lab/drill/drill";
 import type { Result } from "#lab/drill/interpreter/runner";
 import { StackTarget } from "#lab/drill/targets/stack/target";
+import type { TcpSettings } from "#tcp/words/params";
 import { below, Peer, pick, type Sent } from "./peer.ts";
 
 /**
@@ -41,22 +42,39 @@ const INFO = [
   ...["rcv_ooopack", "snd_wnd"],
 ].map((name) => `tcpi_${name}`);
 
-/** The script of that seed, or undefined where nothing came of it. */
-export function conversation(seed: number, steps: number): string | undefined {
-  return new Conversation(seed, steps).write();
+/** The script of that seed, or undefined where nothing came of it. @param settings the stack's instead of the drill's for Linux */
+export function conversation(
+  seed: number,
+  steps: number,
+  mix: Mix = "sender",
+  settings?: TcpSettings,
+): string | undefined {
+  return new Conversation(seed, steps, MIXES[mix], settings).write();
 }
+
+/** Whether most of the data is ours or the peer's. */
+export type Mix = keyof typeof MIXES;
+export const MIXES = {
+  sender: { write: 25, acks: 40, text: 10, beyond: 4, overlapping: 3, read: 6, window: 3, fin: 2, shut: 1, option: 4 },
+  receiver: { write: 4, acks: 8, text: 44, beyond: 8, overlapping: 4, read: 16, window: 2, fin: 5, shut: 1, option: 4 },
+} as const;
+
+type Kind = keyof (typeof MIXES)["sender"];
 
 class Conversation {
   readonly #prng: Prng;
   readonly #peer: Peer;
   readonly #steps: Step[] = [];
   #result: Result | undefined;
+  readonly #run = (text: string) => run(text, this.settings);
   #sent: Sent[] = [];
   #closed = false;
 
   constructor(
     readonly seed: number,
     readonly length: number,
+    readonly mix: Readonly<Record<Kind, number>>,
+    readonly settings: TcpSettings | undefined,
   ) {
     this.#prng = new Prng(seed);
     this.#peer = new Peer(this.#prng, seed % 3 !== 0, seed % 5 !== 0 ? 7 : 0);
@@ -106,40 +124,50 @@ class Conversation {
     return undefined;
   }
 
+  /** What comes next, of 100: the kinds of the mix, then a close and bare ACKs. */
+  #kind(): Kind | "close" | "ack" {
+    let roll = below(this.#prng, 100);
+    for (const [kind, share] of Object.entries(this.mix)) if ((roll -= share) < 0) return kind as Kind;
+    return roll === 0 ? "close" : "ack";
+  }
+
   #step(at: number): void {
     const prng = this.#prng;
     const peer = this.#peer;
-    const roll = below(prng, 100);
-    if (roll < 25) this.#call(at, `write(4, ..., ${pick(prng, 1, 100, 1000, 1000, 2000, 3000, 5000, 10_000, 20_000)})`);
-    else if (roll < 65) for (const [i, ack] of peer.arrive(this.#sent).entries()) this.#inject(at + 2_000 * i, ack);
-    else if (roll < 75)
-      this.#inject(at, peer.send(peer.next, pick(prng, 1, 100, 500, 1000, 1000, 1460), pick(prng, ".", "P.")));
-    else if (roll < 79)
-      this.#inject(at, peer.send(peer.next + pick(prng, 100, 1000, 3000), pick(prng, 100, 1000), "."));
-    else if (roll < 82)
-      this.#inject(at, peer.send(Math.max(1, peer.next - pick(prng, 50, 500)), pick(prng, 50, 1000), "."));
-    else if (roll < 88) this.#call(at, `read(4, ..., ${pick(prng, 100, 1000, 100_000, 100_000)})`);
-    else if (roll < 91) {
-      peer.window = pick(prng, 0, 20, 100, 1000);
-      this.#inject(at, peer.pureAck());
-    } else if (roll < 93) this.#inject(at, peer.send(peer.next, 0, "F."));
-    else if (roll < 94) this.#call(at, "shutdown(4, SHUT_WR)");
-    else if (roll < 98)
-      this.#call(
-        at,
-        `setsockopt(4, SOL_TCP, ${pick(prng, "TCP_NODELAY", "TCP_CORK", "TCP_QUICKACK")}, [${below(prng, 2)}], 4)`,
-      );
-    else if (roll < 99) {
-      this.#call(at, "close(4)");
-      this.#closed = true;
-    } else this.#inject(at, peer.pureAck());
+    const text = (seq: number, n: number, flags: string) => this.#inject(at, peer.send(seq, n, flags));
+    const steps: Readonly<Record<Kind | "close" | "ack", () => void>> = {
+      write: () => this.#call(at, `write(4, ..., ${pick(prng, 1, 100, 1000, 1000, 2000, 3000, 5000, 10_000, 20_000)})`),
+      acks: () => {
+        for (const [i, ack] of peer.arrive(this.#sent).entries()) this.#inject(at + 2_000 * i, ack);
+      },
+      text: () => text(peer.next, pick(prng, 1, 100, 500, 1000, 1000, 1460), pick(prng, ".", "P.")),
+      beyond: () => text(peer.next + pick(prng, 100, 1000, 3000), pick(prng, 100, 1000), "."),
+      overlapping: () => text(Math.max(1, peer.next - pick(prng, 50, 500)), pick(prng, 50, 1000), "."),
+      read: () => this.#call(at, `read(4, ..., ${pick(prng, 100, 1000, 100_000, 100_000)})`),
+      window: () => {
+        peer.window = pick(prng, 0, 20, 100, 1000);
+        this.#inject(at, peer.pureAck());
+      },
+      fin: () => text(peer.next, 0, "F."),
+      shut: () => this.#call(at, "shutdown(4, SHUT_WR)"),
+      option: () => {
+        const option = pick(prng, "TCP_NODELAY", "TCP_CORK", "TCP_QUICKACK");
+        this.#call(at, `setsockopt(4, SOL_TCP, ${option}, [${below(prng, 2)}], 4)`);
+      },
+      close: () => {
+        this.#call(at, "close(4)");
+        this.#closed = true;
+      },
+      ack: () => this.#inject(at, peer.pureAck()),
+    };
+    steps[this.#kind()]();
   }
 
   /** Plays all steps, until the result of every call is known. */
   #play(): void {
     for (;;) {
       const unknown = this.#steps.findIndex((step) => step.result === "?");
-      const result = run(this.#text(unknown));
+      const result = this.#run(this.#text(unknown));
       const actual = result.details.map((line) => /^actual: +\w+\(…\) = (.*)$/.exec(line)?.[1]).find((text) => text);
       if (unknown < 0 || actual === undefined) {
         this.#result = result;
@@ -184,7 +212,7 @@ class Conversation {
     const names = [...INFO];
     const text = this.#text().split("\n").slice(0, -1);
     for (;;) {
-      const probe = run([...text, `${seconds(end)} %{ assert 0, (${names.join(", ")}) }%`].join("\n"));
+      const probe = this.#run([...text, `${seconds(end)} %{ assert 0, (${names.join(", ")}) }%`].join("\n"));
       const absent = names.findIndex(
         (name) => probe.status !== "fail" && new RegExp(`\\b${name}\\b`).test(probe.message),
       );
@@ -198,9 +226,9 @@ class Conversation {
   }
 }
 
-function run(text: string): Result {
+function run(text: string, settings: TcpSettings | undefined): Result {
   const nothing = new Map<string, string>();
-  const newTarget = (setup: ConstructorParameters<typeof StackTarget>[0]) => new StackTarget(setup);
+  const newTarget = (setup: ConstructorParameters<typeof StackTarget>[0]) => new StackTarget(setup, settings);
   return drill(text, "", { profile: "linux", defines: nothing, options: nothing, strict: false, seed: 1, newTarget })
     .result;
 }

@@ -113,8 +113,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the delayed ACK never goes",
-    file: "tcp/machine/timeouts.ts",
-    find: "if (tcb.ackNow === 0) tcb.ackNow = tcb.rcv.heldAcks > 0 ? M.TX_ACK_ORDER : M.TX_ACK_DELAYED;",
+    file: "tcp/receive/acknowledging.ts",
+    find: "if (tcb.ackNow === 0) tcb.ackNow = M.TX_ACK_DELAYED;",
     replace: "",
   },
   {

@@ -10,6 +10,7 @@ import { releaseRecords } from "../loss/scoreboard.ts";
 import { answered } from "../open/fast-open-client.ts";
 import { establish, takeSyn, updateSendWindow } from "../open/handshake.ts";
 import { initialSequence, setInitialSequence, timestampOffset } from "../open/isn.ts";
+import { delayHandshakeAck } from "../receive/acknowledging.ts";
 import { synWindow } from "../receive/window.ts";
 import { ECONNREFUSED } from "../words/error.ts";
 import * as M from "../words/marks.ts";
@@ -19,7 +20,7 @@ import { resetFor } from "../words/reset.ts";
 import type { Segment } from "../words/segment.ts";
 import { diff, gt, le } from "../words/seq.ts";
 import { SYN_RECEIVED, SYN_SENT } from "../words/state.ts";
-import { setState, T_DELAYED_ACK, T_RETRANSMIT, T_USER_TIMEOUT, type Tcb } from "../words/tcb.ts";
+import { setState, T_RETRANSMIT, T_USER_TIMEOUT, type Tcb } from "../words/tcb.ts";
 import { takeTextAndFin } from "./delivery.ts";
 import { finish } from "./finish.ts";
 import { processSegment } from "./steps.ts";
@@ -128,7 +129,7 @@ function synSent(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
   if (acks) {
     establish(tcb, seg, now);
     answered(tcb, seg, now);
-    if (expectsToWrite(tcb)) tcb.timers[T_DELAYED_ACK] = now + tcb.params.opening.delayHandshakeAck;
+    if (expectsToWrite(tcb)) delayHandshakeAck(tcb, tcb.params.opening.delayHandshakeAck, now);
     else tcb.ackNow = M.TX_ACK_HANDSHAKE;
     // Sixth and later steps: urgent, text and FIN that came with it. The SYN has been dealt with.
     const { fast } = tcb;

@@ -3,7 +3,8 @@
 import { NEVER } from "#base/time";
 import { congestionControl } from "../congestion/congestion.ts";
 import { push } from "../loss/cwnd.ts";
-import { scaleFor, worthAnUpdate } from "../receive/window.ts";
+import { acknowledgeRead } from "../receive/acknowledging.ts";
+import { scaleFor } from "../receive/window.ts";
 import { copyAll, stopCopying, wrote } from "../send/pieces.ts";
 import { asksByPiece, isWritable, roomFor } from "../send/send-buffer.ts";
 import { ECONNABORTED, EPIPE, OK } from "../words/error.ts";
@@ -24,7 +25,7 @@ import {
   SYN_SENT,
   TIME_WAIT,
 } from "../words/state.ts";
-import { setState, T_DELAYED_ACK, T_KEEPALIVE, T_TIME_WAIT, T_USER_TIMEOUT, type Tcb } from "../words/tcb.ts";
+import { setState, T_KEEPALIVE, T_TIME_WAIT, T_USER_TIMEOUT, type Tcb } from "../words/tcb.ts";
 import { PUSH_ALL, PUSH_NORMAL } from "../words/variables.ts";
 import { limitOpening, prepare } from "./arrives.ts";
 import { finish } from "./finish.ts";
@@ -126,17 +127,6 @@ export function peek(tcb: Tcb, target: Uint8Array, to: number, n: number, after:
   return taken;
 }
 
-/**
- * TCP_QUICKACK: off, the connection delays ACKs as that of a user who answers, until the delayed-ACK timer fires; on ends that, and lets an
- * ACK go that waits, if all was read.
- */
-export function quickAck(tcb: Tcb, on: boolean): void {
-  const { rcv } = tcb;
-  tcb.interactive = !on;
-  if (!on || (tcb.state & (ESTABLISHED | CLOSE_WAIT)) === 0 || tcb.timers[T_DELAYED_ACK] === NEVER) return;
-  if (rcv.unread === 0 || diff(rcv.nxt, rcv.acked) > rcv.mss) tcb.ackNow = M.TX_ACK_QUICK;
-}
-
 /** RECEIVE that throws the octets away. */
 export function discard(tcb: Tcb, n: number): number {
   const taken = Math.min(n, tcb.rcv.unread);
@@ -150,13 +140,7 @@ function consumed(tcb: Tcb, n: number): void {
   if (rcv.unread === 0 && tcb.ranges.count === 0) tcb.receiveQueue.clear();
   else tcb.receiveQueue.drop(n);
   if (rcv.urgent && !gt(rcv.up, (rcv.nxt - rcv.unread) | 0)) rcv.urgent = false;
-  if ((tcb.state & (ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2)) === 0 || tcb.ackNow !== 0) return;
-  if (worthAnUpdate(tcb)) tcb.ackNow = M.TX_ACK_WINDOW;
-  else if (tcb.timers[T_DELAYED_ACK] !== NEVER && diff(rcv.nxt, rcv.acked) > rcv.mss) tcb.ackNow = M.TX_ACK_SECOND;
-  // The user has all that was said, and the peer has paused: nothing is gained by waiting longer, unless the user answers.
-  else if (tcb.timers[T_DELAYED_ACK] !== NEVER && rcv.unread === 0 && rcv.pushes > (tcb.interactive ? 1 : 0)) {
-    tcb.ackNow = M.TX_ACK_PUSH;
-  }
+  acknowledgeRead(tcb);
 }
 
 /** MUST-33: octets of urgent data that are still to be read, or 0. */

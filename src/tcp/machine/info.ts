@@ -40,6 +40,8 @@ interface TcpDetails {
   notSent: number;
   finSent: boolean;
   finAcked: boolean;
+  /** The peer's FIN was reached in order. */
+  finReceived: boolean;
   /** The window as the peer knows it: from the last ACK that we sent, and from what has come since. */
   offeredWnd: number;
   offeredLeft: number;
@@ -200,6 +202,7 @@ function details(tcb: Tcb): TcpDetails {
     notSent: Math.max(0, snd.queued + Number(snd.fin && !isFinAcked) - tcb.outstanding()),
     finSent: snd.finSent,
     finAcked: isFinAcked,
+    finReceived: rcv.finSeen && diff(rcv.nxt, rcv.fin) > 0,
     offeredWnd: diff(rcv.adv, rcv.acked),
     offeredLeft: diff(rcv.adv, rcv.nxt),
     openedAt: tcb.openedAt,

@@ -61,12 +61,22 @@ export function pollTransmit(tcb: Tcb, packet: Packet, superSegments: boolean, n
   const cause = tcb.ackNow;
   const more = tcb.ackDuplicates;
   packet.cause = cause;
-  emit(tcb, packet, tcb.snd.nxt, 0, ACK, now);
+  emit(tcb, packet, acceptableSeq(tcb), 0, ACK, now);
   if (more > 0) {
     tcb.ackDuplicates = more - 1;
     tcb.ackNow = cause;
   }
   return true;
+}
+
+/**
+ * SEG.SEQ of an ACK without text: SND.NXT, but no more than the window if the peer has shrunk it since, or the peer would take the ACK for unacceptable
+ * (RFC 9293 §3.4). The rounding of a scaled window does not shrink it.
+ */
+function acceptableSeq({ snd }: Tcb): number {
+  const right = (snd.una + snd.wnd) | 0;
+  const beyond = diff(snd.nxt, right);
+  return beyond <= 0 || (snd.shift > 0 && beyond < 1 << snd.shift) ? snd.nxt : right;
 }
 
 function cwndHasRoom(tcb: Tcb): boolean {

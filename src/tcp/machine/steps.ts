@@ -8,6 +8,7 @@ import { ACK, CWR, FIN, RST, SYN, URG } from "#wire/tcp";
 import { answered } from "../open/fast-open-client.ts";
 import { handshakeOver } from "../open/fast-open-server.ts";
 import { establish } from "../open/handshake.ts";
+import { hurry } from "../receive/pace.ts";
 import { ECONNREFUSED, ECONNRESET, OK } from "../words/error.ts";
 import * as M from "../words/marks.ts";
 import { proveSize } from "../words/path.ts";
@@ -110,8 +111,7 @@ function unacceptable(tcb: Tcb, seg: Segment, window: number, now: number): bool
     // A FIN that comes again counts as an octet that was there.
     reportDuplicate(tcb, seg.seq, (seg.seq + seg.len) | 0);
     // The sender missed our ACKs or is in slow start after a timeout: it gets them at once for a while.
-    tcb.quickAcks = tcb.params.acknowledging.quickAcks;
-    tcb.interactive = false;
+    hurry(tcb, tcb.params.acknowledging.quickAcks);
   }
   answerInvalid(tcb, seg, M.TX_ACK_UNACCEPTABLE, now);
   return drop(tcb, seg.n > 0 && le((seg.seq + seg.len) | 0, rcv.nxt) ? M.RX_DUPLICATE : M.RX_UNACCEPTABLE, now);
@@ -345,8 +345,7 @@ function congestionMark(tcb: Tcb, seg: Segment): void {
   tcb.env.counters.count(M.RX_CE);
   if (!tcb.ecnEcho) {
     // The sender should know soon.
-    tcb.quickAcks = Math.max(tcb.quickAcks, 2);
-    tcb.interactive = false;
+    hurry(tcb, 2);
   }
   tcb.ecnEcho = true;
 }

@@ -4,6 +4,7 @@ import { EV_TIMER } from "#base/trace";
 import { reorderingTimeout } from "../loss/rack.ts";
 import { backOff } from "../loss/rto.ts";
 import { silent } from "../open/fast-open-client.ts";
+import { delayOver } from "../receive/acknowledging.ts";
 import { ETIMEDOUT } from "../words/error.ts";
 import * as M from "../words/marks.ts";
 import { NONE } from "../words/records.ts";
@@ -56,9 +57,7 @@ function fire(tcb: Tcb, timer: number, now: number): void {
       probeWindow(tcb, now);
       break;
     case T_DELAYED_ACK:
-      if (tcb.ackNow === 0) tcb.ackNow = tcb.rcv.heldAcks > 0 ? M.TX_ACK_ORDER : M.TX_ACK_DELAYED;
-      // The user had nothing to say after all.
-      if (tcb.rcv.heldAcks === 0) tcb.interactive = false;
+      delayOver(tcb);
       trace(tcb, T_DELAYED_ACK, M.TIMER_DELAYED_ACK, 1, now);
       break;
     case T_KEEPALIVE:
@@ -87,7 +86,7 @@ function resendSyn(tcb: Tcb, now: number): void {
   tcb.rtt.timeoutAt = now;
   trace(tcb, T_RETRANSMIT, M.TIMER_RTO, tcb.retries, now);
   if (tcb.retries === SILENCE) silent(tcb, now);
-  if (tcb.retries > synLimit(tcb)) {
+  if (tcb.retries > synLimit(tcb) || isSynOverdue(tcb, now)) {
     giveUp(tcb, now);
     return;
   }
@@ -109,6 +108,13 @@ function awaitsText(tcb: Tcb): boolean {
 function synLimit(tcb: Tcb): number {
   const { retriesSyn, retriesSynAck, linearSynTimeouts } = tcb.params.opening;
   return tcb.state === SYN_SENT ? retriesSyn + linearSynTimeouts : retriesSynAck + (tcb.fast.early ? 1 : 0);
+}
+
+/** Linear timeouts add SYNs, not time: R2 is over when so many retries would be that doubled from the first (Linux: retransmits_timed_out). */
+function isSynOverdue(tcb: Tcb, now: number): boolean {
+  const { retriesSyn, linearSynTimeouts } = tcb.params.opening;
+  if (tcb.state !== SYN_SENT || linearSynTimeouts === 0) return false;
+  return now - tcb.stalledSince >= (2 ** (retriesSyn + 1) - 1) * tcb.params.retransmitting.rtoInitial;
 }
 
 /** RFC 9293 §3.8.4. MUST-26: only when nothing is in flight; else the retransmission timer finds out sooner. */

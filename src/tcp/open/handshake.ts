@@ -5,11 +5,13 @@ import { push } from "../loss/cwnd.ts";
 import { start } from "../loss/cwnd-validation.ts";
 import { roundTripOfEcho, sampled, updateRate } from "../loss/round-trip.ts";
 import { acknowledgeSyn, recount } from "../loss/scoreboard.ts";
-import { MSS_DEFAULT_4, setSegmentSize } from "../loss/segment-size.ts";
+import { setSegmentSize } from "../loss/segment-size.ts";
+import { guessSize } from "../receive/pace.ts";
 import { announcedMss } from "../receive/window.ts";
 import { queueEnd } from "../send/pieces.ts";
 import * as M from "../words/marks.ts";
 import type { Segment } from "../words/segment.ts";
+import { diff } from "../words/seq.ts";
 import { ESTABLISHED } from "../words/state.ts";
 import {
   EVENT_OPENED,
@@ -45,7 +47,7 @@ export function takeSyn(tcb: Tcb, seg: Segment, now: number): void {
   tcb.ecnOk = agreesOnEcn(tcb, seg);
   tcb.peerMss = Math.max(options.mss, 0);
   setSegmentSize(tcb, announcedMss(tcb));
-  rcv.mss = Math.min(snd.mss, MSS_DEFAULT_4);
+  guessSize(tcb, rcv.capacity);
 }
 
 /** RFC 3168 §6.1.1: a SYN asks with ECE and CWR, its answer agrees with ECE alone. What we asked for is in our last SYN. */
@@ -106,10 +108,9 @@ export function opened(tcb: Tcb, now: number): void {
   tcb.timers[T_RETRANSMIT] = NEVER;
   tcb.timers[T_USER_TIMEOUT] = NEVER;
   tcb.stalledSince = NEVER;
-  tcb.quickAcks = params.acknowledging.quickAcks;
   setState(tcb, ESTABLISHED, M.GOT_ACK_OF_SYN, now);
   tcb.openedAt = now;
-  tcb.lastReceiveTime = 0;
+  guessSize(tcb, diff(tcb.rcv.adv, tcb.rcv.nxt));
   tcb.lastAckTime = now;
   if (params.keepAlive) tcb.timers[T_KEEPALIVE] = now + params.keepAliveIdle;
   tcb.events |= EVENT_OPENED | EVENT_WRITABLE;

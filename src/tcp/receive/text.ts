@@ -1,15 +1,12 @@
 /** The receive queue: text in order and out of order, and where the FIN ends it (RFC 9293 §3.10.7.4, seventh and eighth steps). */
-import { NEVER } from "#base/time";
 import { EV_DROP } from "#base/trace";
-import { FIN, PSH } from "#wire/tcp";
-import { tsval } from "../loss/rto.ts";
+import { FIN } from "#wire/tcp";
 import * as M from "../words/marks.ts";
 import type { Segment } from "../words/segment.ts";
 import { diff, gt, lt, max, min } from "../words/seq.ts";
-import { ESTABLISHED, MAY_RECEIVE } from "../words/state.ts";
-import { EVENT_READABLE, EVENT_REMOTE_CLOSED, T_DELAYED_ACK, type Tcb } from "../words/tcb.ts";
-import { noteDuplicate, outOfOrder, scheduleAck } from "./acknowledging.ts";
-import { announcedMss } from "./window.ts";
+import { MAY_RECEIVE } from "../words/state.ts";
+import { EVENT_READABLE, EVENT_REMOTE_CLOSED, type Tcb } from "../words/tcb.ts";
+import { finReached, keptInOrder, noteDuplicate, outOfOrder, scheduleAck } from "./acknowledging.ts";
 
 // What the text of a segment asks of the connection.
 export const TEXT_TAKEN = 0;
@@ -35,8 +32,10 @@ export function receiveText(tcb: Tcb, seg: Segment, now: number): number {
   }
   noteFin(tcb, seg, end);
   if (seg.n > 0) store(tcb, seg, end, now);
-  else if (rcv.finSeen && rcv.fin !== rcv.nxt) outOfOrder(tcb, now);
-  return reachFin(tcb, seg, now) ? TEXT_ENDED : TEXT_TAKEN;
+  else if (rcv.finSeen && rcv.fin !== rcv.nxt) outOfOrder(tcb, seg, now);
+  const ended = reachFin(tcb, seg);
+  scheduleAck(tcb, now);
+  return ended ? TEXT_ENDED : TEXT_TAKEN;
 }
 
 /** Remembers where the stream ends. A second FIN elsewhere, or one beyond the window, is not believed. */
@@ -50,12 +49,6 @@ function noteFin(tcb: Tcb, seg: Segment, end: number): void {
 
 function store(tcb: Tcb, seg: Segment, end: number, now: number): void {
   const { rcv, env } = tcb;
-  if (tcb.timestampsOk && seg.n >= rcv.mss) measureRtt(tcb, seg, now);
-  if (seg.segmentSize < rcv.mss || seg.ctl & PSH) rcv.pushes++;
-  if (seg.segmentSize > rcv.mss) rcv.mss = Math.min(seg.segmentSize, announcedMss(tcb));
-  // After a pause the sender begins with few segments again, and lives on our ACKs.
-  if (now - tcb.lastReceiveTime > tcb.rto) tcb.quickAcks = tcb.params.acknowledging.quickAcks;
-  tcb.lastReceiveTime = now;
   const left = max(seg.seq, rcv.nxt);
   let right = min(end, rcv.adv);
   if (rcv.finSeen) right = min(right, rcv.fin);
@@ -69,9 +62,10 @@ function store(tcb: Tcb, seg: Segment, end: number, now: number): void {
   const ahead = diff(left, rcv.nxt);
   if (ahead > 0 && tcb.ranges.covered(left, right)) {
     tcb.duplicatesReceived++;
+    tcb.outOfOrderReceived++;
     env.counters.count(M.RX_DUPLICATE);
     tcb.ranges.add(left, right);
-    outOfOrder(tcb, now);
+    outOfOrder(tcb, seg, now);
     return;
   }
   const n = diff(right, left);
@@ -98,23 +92,14 @@ function store(tcb: Tcb, seg: Segment, end: number, now: number): void {
     }
     tcb.outOfOrderReceived++;
     env.counters.count(M.RX_OUT_OF_ORDER);
-    outOfOrder(tcb, now);
+    outOfOrder(tcb, seg, now);
     return;
   }
-  inOrder(tcb, right, now);
+  inOrder(tcb, right);
+  keptInOrder(tcb, seg, now);
 }
 
-/** What a receiver can tell of the round trip: how old the timestamp is that its peer echoes with new data. */
-function measureRtt(tcb: Tcb, seg: Segment, now: number): void {
-  const { rcv } = tcb;
-  const { tsecr } = seg.options;
-  if (tsecr === 0 || tsecr === rcv.rttEcho) return;
-  rcv.rttEcho = tsecr;
-  const sample = Math.max((tsval(tcb, now) - tsecr) | 0, 1) * 1000;
-  rcv.rtt = rcv.rtt === 0 ? sample : rcv.rtt + (sample - rcv.rtt) / 8;
-}
-
-function inOrder(tcb: Tcb, right: number, now: number): void {
+function inOrder(tcb: Tcb, right: number): void {
   const { rcv } = tcb;
   const holes = tcb.ranges.count;
   let next = holes > 0 ? tcb.ranges.advance(right) : right;
@@ -131,26 +116,19 @@ function inOrder(tcb: Tcb, right: number, now: number): void {
   tcb.env.counters.count(M.RX_DATA);
   tcb.ackDuplicates = 0;
   rcv.gapAcks = 0;
-  // RFC 5681 §4.2: an ACK at once when a hole is filled, wholly or in part.
-  if (holes > 0) tcb.ackNow = M.TX_ACK_FILLED;
-  else scheduleAck(tcb, now);
+  // RFC 5681 §4.2: an ACK at once when a hole is filled. One that is left is told of anew.
+  if (holes > 0 && tcb.ranges.count === 0) tcb.ackNow = M.TX_ACK_FILLED;
 }
 
 /** True if everything before the peer's FIN has come: RCV.NXT moves over it, and its ACK is due. */
-function reachFin(tcb: Tcb, seg: Segment, now: number): boolean {
+function reachFin(tcb: Tcb, seg: Segment): boolean {
   const { rcv } = tcb;
   if (!rcv.finSeen || rcv.nxt !== rcv.fin) return false;
   rcv.nxt = (rcv.nxt + 1) | 0;
   if (lt(rcv.adv, rcv.nxt)) rcv.adv = rcv.nxt;
   // Nothing can follow a FIN, whatever was kept.
   tcb.ranges.clear();
-  // A FIN that waited for what was missing is like a hole that is filled.
-  const noHurry = (seg.ctl & FIN) !== 0 && (tcb.ackNow === 0 || tcb.ackNow === M.TX_ACK_QUICK);
-  if (tcb.state === ESTABLISHED && tcb.params.acknowledging.delayFinAck && tcb.bytesReceived > 0 && noHurry) {
-    tcb.ackNow = 0;
-    tcb.interactive = true;
-    if (tcb.timers[T_DELAYED_ACK] === NEVER) tcb.timers[T_DELAYED_ACK] = now + tcb.params.acknowledging.delayedAck;
-  } else tcb.ackNow = M.TX_ACK_FIN;
+  finReached(tcb, (seg.ctl & FIN) === 0);
   tcb.events |= EVENT_REMOTE_CLOSED;
   return true;
 }

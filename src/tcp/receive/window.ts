@@ -100,16 +100,19 @@ export function advertiseUnscaled(tcb: Tcb): number {
 }
 
 /**
- * After a read: whether the window that could be offered is so much larger than the one the peer knows that it should be
- * told without waiting for data to acknowledge. Twice as large, and by at least the step of MUST-39: that is few ACKs for a fast reader, and
- * one at once for a peer that waits.
+ * After a read: whether so much more can be offered than the peer knows that it should be told without waiting for data to acknowledge. By
+ * the step of MUST-39 at least; twice as much means few ACKs for a fast reader, and one at once for a peer that waits.
  */
 export function worthAnUpdate(tcb: Tcb): boolean {
-  const rcv = tcb.rcv;
+  const { rcv, params } = tcb;
   const current = Math.max(0, diff(rcv.adv, rcv.nxt));
   // More than the field can say is not worth saying.
   const possible = Math.min(room(tcb), 0xffff << rcv.shift);
-  return possible >= 2 * current && possible - current >= Math.min(rcv.capacity >> 1, Math.max(rcv.mss, 1));
+  const more = possible - current;
+  const mss = Math.max(rcv.mss, 1);
+  if (more < Math.min(rcv.capacity >> 1, mss)) return false;
+  if (possible >= 2 * current) return true;
+  return params.acknowledging.windowUpdates === "quarter" && more >= Math.max(2 * mss, rcv.capacity >> 2);
 }
 
 /** The shift we offer: the smallest with which the window field can express `octets` (RFC 7323 §2.2). */

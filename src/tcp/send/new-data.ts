@@ -7,6 +7,7 @@ import { beganToSend } from "../loss/cwnd-validation.ts";
 import { append, mayRecord, segmentsIn, setSegments } from "../loss/scoreboard.ts";
 import { segmentRoom } from "../loss/segment-size.ts";
 import { rearm } from "../loss/timers.ts";
+import { noteAnswer } from "../receive/acknowledging.ts";
 import { ATTEMPT_NEW } from "../words/attempt.ts";
 import * as M from "../words/marks.ts";
 import { isRecordEnd } from "../words/record-ends.ts";
@@ -102,9 +103,7 @@ export function emitNew(tcb: Tcb, packet: Packet, n: number, ends: number, now: 
   forget(tcb, snd.nxt);
   if (tcb.params.notSentLowWater > 0 && isWritable(tcb)) tcb.events |= EVENT_WRITABLE;
   tcb.bytesSent += n;
-  // Data in answer to data: the user converses, and the ACK rides on what it says.
-  if (n > 0 && now - tcb.lastReceiveTime < tcb.params.acknowledging.delayedAck && tcb.lastReceiveTime > 0)
-    tcb.interactive = true;
+  if (n > 0) noteAnswer(tcb, now);
   tcb.lastSendTime = now;
   tcb.output.lastSent = now;
   tcb.output.pushed += segments;

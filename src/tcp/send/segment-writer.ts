@@ -7,11 +7,12 @@ import { ACK, ECE, HEADER_MIN, RST, URG } from "#wire/tcp";
 import * as opt from "#wire/tcp-options";
 import { tsval } from "../loss/rto.ts";
 import { finApart, sackBlocks } from "../loss/segment-size.ts";
+import { acked } from "../receive/acknowledging.ts";
 import { advertise } from "../receive/window.ts";
 import * as M from "../words/marks.ts";
 import { noteSize } from "../words/path.ts";
 import { diff, gt, lt } from "../words/seq.ts";
-import { T_DELAYED_ACK, T_RETRANSMIT, type Tcb } from "../words/tcb.ts";
+import { T_RETRANSMIT, type Tcb } from "../words/tcb.ts";
 
 /** Indices of the ranges that go into a SACK option: scratch. */
 const newest = new Int32Array(opt.SACK_BLOCKS_MAX);
@@ -94,17 +95,6 @@ export function count(tcb: Tcb, packet: Packet, n: number): void {
   tcb.segmentsOut += segments;
   if (n > 0) tcb.dataSegmentsOut += segments;
   tcb.env.counters.add(packet.cause, segments);
-}
-
-/** An ACK of everything up to RCV.NXT is on its way. */
-export function acked(tcb: Tcb): void {
-  tcb.ackNow = 0;
-  tcb.ackDuplicates = 0;
-  tcb.rcv.acked = tcb.rcv.nxt;
-  tcb.rcv.pushes = 0;
-  tcb.rcv.heldAcks = 0;
-  tcb.timers[T_DELAYED_ACK] = NEVER;
-  if (tcb.quickAcks > 0) tcb.quickAcks--;
 }
 
 /** RFC 6298 (5.1) */

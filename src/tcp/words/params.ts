@@ -104,7 +104,7 @@ export type TcpSettings = Partial<Writable<TcpParams & PolicyFields>>;
 /**
  * The defaults are Linux' but for a few that an RFC demands: R2 of a SYN is three minutes (MUST-23), a closed window is waited for as long as
  * the peer answers (MUST-37), an unreachable network does not end an OPEN (MUST-56), an RST after both sides have closed is no
- * error (RFC 9293 §3.10.7.4), and claims of a smaller path MTU are checked (RFC 5927 §7.2).
+ * error (RFC 9293 §3.10.7.4), window updates do not wait until the window doubles, and claims of a smaller path MTU are checked (RFC 5927 §7.2).
  */
 export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   opening: Object.freeze({
@@ -113,7 +113,7 @@ export const DEFAULT_PARAMS: Readonly<TcpParams> = {
     retriesSynAck: OPENING.rfc9293.retriesSynAck,
   }),
   acceptance: ACCEPTANCE.linux,
-  acknowledging: ACKNOWLEDGING.linux,
+  acknowledging: Object.freeze({ ...ACKNOWLEDGING.linux, windowUpdates: "quarter" }),
   buffering: BUFFERING.linux,
   retransmitting: RETRANSMITTING.rfc9293,
   growing: GROWING.linux,

@@ -19,6 +19,8 @@ export class Segment {
   /** The payload: n octets at o of the slab. */
   o = 0;
   n = 0;
+  /** Octets of the TCP header, options included. */
+  header = 0;
   /** The size of the segments a super-segment is made of, or its whole payload. */
   segmentSize = 0;
   /** The ECN field of the IP header. */
@@ -38,6 +40,7 @@ export function readSegment(v: DataView, o: number, n: number, gsoSize: number, 
   seg.wnd = tcphdr.window(v, o);
   seg.up = tcphdr.urgent(v, o);
   seg.ctl = ctl;
+  seg.header = header;
   seg.o = o + header;
   seg.n = n - header;
   seg.len = seg.n + (ctl & tcphdr.SYN ? 1 : 0) + (ctl & tcphdr.FIN ? 1 : 0);

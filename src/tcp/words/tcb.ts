@@ -148,14 +148,25 @@ export class ReceiveVariables {
   acked = 0;
   /** The largest segment seen: our estimate of the peer's SMSS, for "every second full segment". */
   mss = 0;
-  /** Segments since our last ACK that were small or had PSH: the peer had nothing more to say for then. */
+  /** The size of the last segment that was small and did not end a message: two alike are the peer's SMSS. */
+  lastSize = 0;
+  /** Whether the peer paused (a small segment, or PSH) since our last ACK: 1; and again: 2. */
   pushes = 0;
+  /** Something came since our last ACK, so that one is due now or later. */
+  ackScheduled = false;
+  /** How long an ACK may wait, us: it follows the pace of what comes; 0: nothing has come yet. */
+  delay = 0;
+  /** A packet of the peer was ECT. */
+  sawEct = false;
   /** ACKs that told of the gap at RCV.NXT, and ACKs that wait to do so (`compressedSacks`). */
   gapAcks = 0;
   heldAcks = 0;
   /** The receiver's own estimate of the round trip, us, from echoed timestamps; 0: none yet. And the echo used last. */
   rtt = 0;
   rttEcho = 0;
+  /** Without timestamps: what comes from `rttSeq` on was sent a round trip after `rttAt`, us; -1: not measured yet. */
+  rttSeq = 0;
+  rttAt = -1;
   /** Where the peer's FIN lies, if it came, in order or not. */
   fin = 0;
   finSeen = false;
@@ -351,7 +362,6 @@ export class Tcb {
     this.remotePort = remotePort;
     this.rto = params.retransmitting.rtoInitial;
     this.reordering = params.retransmitting.dupThresh;
-    this.quickAcks = params.acknowledging.quickAcks;
     this.sendQueue = new Pages(env.slab);
     this.receiveQueue = new Pages(env.slab);
     this.rcv.capacity = params.receiveBuffer;

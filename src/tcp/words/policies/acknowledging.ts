@@ -4,7 +4,15 @@ import { MILLISECOND } from "#base/time";
 export interface Acknowledging {
   /** RFC 9293 §3.8.6.3: an ACK waits at most this long (MUST-40: below 0.5 s). Linux: 40 ms, FreeBSD: 100 ms. */
   readonly delayedAck: number;
-  /** ACKs sent at once at the beginning of a connection, while the peer's slow start lives on them. Linux: 16. */
+  /**
+   * The delay follows the pace of segments: it doubles where nothing rode on an ACK, up to a round trip, 200 ms and the RTO, and falls back to
+   * `delayedAck` where segments come quickly (Linux: icsk_ack.ato). False: it is always `delayedAck`.
+   */
+  readonly delayFollowsPace: boolean;
+  /**
+   * ACKs sent at once at the beginning of a connection, while the peer's slow start lives on them: as many as half the window has segments, and
+   * no more than this (Linux: 16).
+   */
   readonly quickAcks: number;
   /** The second full segment is acknowledged at once only where the user has read, or the window need not shrink (Linux). SHLD-19: always. */
   readonly secondAckNeedsWindow: boolean;
@@ -16,17 +24,24 @@ export interface Acknowledging {
   readonly compressedSacksDelay: number;
   /** The ACK of a FIN waits for the delayed ACK timer where the user may answer, as in Linux. */
   readonly delayFinAck: boolean;
+  /**
+   * After a read an ACK tells of a larger window: only once it doubles (Linux), or as well once it grows by two segments and a quarter of the buffer
+   * (FreeBSD), so that a sender who was told of more than half of it learns of the rest without sending. Both keep RFC 9293 MUST-39.
+   */
+  readonly windowUpdates: "doubled" | "quarter";
   /** Duplicates are reported (RFC 2883). */
   readonly dsack: boolean;
 }
 
 const rfc9293: Acknowledging = Object.freeze({
   delayedAck: 40 * MILLISECOND,
+  delayFollowsPace: false,
   quickAcks: 16,
   secondAckNeedsWindow: false,
   compressedSacks: 0,
   compressedSacksDelay: 0,
   delayFinAck: false,
+  windowUpdates: "quarter",
   dsack: true,
 });
 
@@ -34,10 +49,12 @@ export const ACKNOWLEDGING = {
   rfc9293,
   linux: Object.freeze<Acknowledging>({
     ...rfc9293,
+    delayFollowsPace: true,
     secondAckNeedsWindow: true,
     compressedSacks: 44,
     compressedSacksDelay: 1 * MILLISECOND,
     delayFinAck: true,
+    windowUpdates: "doubled",
   }),
   freebsd: Object.freeze<Acknowledging>({ ...rfc9293, quickAcks: 0, delayedAck: 100 * MILLISECOND }),
 } as const;

@@ -8,7 +8,7 @@ export interface Opening {
   readonly mssDefault: number;
   /** The least MSS that is believed. Linux: 48 (tcp_min_snd_mss), FreeBSD: 216 (net.inet.tcp.minmss). */
   readonly mssMin: number;
-  /** R2 of a SYN (MUST-23: at least 3 minutes): 7 retransmissions end after 255 s. Linux: 6 (tcp_syn_retries). */
+  /** R2 of a SYN (MUST-23: at least 3 minutes): 7 retransmissions end after 255 s. Linux: 6 (tcp_syn_retries), and no longer than these take. */
   readonly retriesSyn: number;
   /** The same for SYN,ACK, which is a SYN as well. Linux: 5 (tcp_synack_retries), FreeBSD: 3. */
   readonly retriesSynAck: number;
@@ -72,7 +72,8 @@ export const OPENING = {
   freebsd: Object.freeze<Opening>({
     ...rfc9293,
     mssMin: 216,
-    retriesSyn: 12,
+    // 12 transmissions.
+    retriesSyn: 11,
     retriesSynAck: 3,
     ecnSynRetries: 1,
     dropSynFin: false,

@@ -15,8 +15,9 @@ export function tcpInfo(stack: Stack, tcb: Tcb, ecnSeen: boolean, now: number): 
   const synchronized = !/^(SYN-.*|CLOSED|LISTEN)$/.test(i.state);
   const millisecondsSince = (time: number) => Math.floor((now - Math.max(time, i.openedAt)) / 1_000);
   const segments = (octets: number) => Math.floor(octets / i.mss);
-  const finReceived = Number(/^(CLOSE-WAIT|CLOSING|LAST-ACK|TIME-WAIT)$/.test(i.state));
-  const finAcknowledged = Number(/^(FIN-WAIT-2|TIME-WAIT)$/.test(i.state) && i.finSent);
+  // A FIN counts as an octet, also once an RST has ended the connection.
+  const finReceived = Number(i.finReceived);
+  const finAcknowledged = Number(i.finAcked);
   return {
     tcpi_state: LINUX_STATES[i.state]!,
     tcpi_ca_state: ["open", "disorder", "cwr", "recovery", "loss"].indexOf(i.phase),

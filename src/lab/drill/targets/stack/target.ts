@@ -75,9 +75,10 @@ export class StackTarget implements Target {
     return this.#setup.profile;
   }
 
-  constructor(setup: TargetSetup) {
+  /** @param params where a connection begins; without them the profile's, which a script expects */
+  constructor(setup: TargetSetup, params: Params = PROFILES[setup.profile]) {
     this.#setup = setup;
-    this.#params = { ...PROFILES[setup.profile] };
+    this.#params = { ...params };
     this.#mtu = setup.mtu;
     this.#offload = setup.profile === "linux";
     this.#fastOpenSysctl = setup.profile === "rfc793" ? 0 : 1;

@@ -7,8 +7,8 @@ const F_SETOWN_EX = 15;
 const F_OWNER_TID = 0;
 
 /**
- * Whose thread gets SIGIO for this descriptor: ours, the one that runs Bun's loop, so that the signal itself ends its
- * wait. Answers the descriptor's status flags, which `setAsync` needs.
+ * Makes this thread, the one that runs Bun's loop, the receiver of SIGIO for this descriptor, so that the signal interrupts its wait.
+ * Returns the descriptor's status flags, which `setAsync` needs.
  */
 export function ownSignals(fd: number, target: string): number {
   const owner = new Uint8Array(8);
@@ -19,7 +19,7 @@ export function ownSignals(fd: number, target: string): number {
   return check(fcntl(fd, F_GETFL, 0), "fcntl(F_GETFL)", target);
 }
 
-/** SIGIO on and off. A negated error number if the descriptor is gone. */
+/** Turns SIGIO on or off. Returns a negated error number if the descriptor is closed. */
 export function setAsync(fd: number, flags: number, on: boolean): number {
   return fcntl(fd, F_SETFL, on ? flags | O_ASYNC : flags & ~O_ASYNC);
 }

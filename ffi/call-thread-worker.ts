@@ -1,4 +1,4 @@
-/** The thread of `call-thread.ts`: makes the calls that it is asked for, one after the other. */
+/** The thread of `call-thread.ts`: makes the requested calls, one after another. */
 import { ANSWER, ARGUMENTS, ASKER, CALL, CALLING, COUNT, THREAD, THREAD_ID, TURN } from "./call-thread.ts";
 import { gettid } from "./libc.ts";
 import { call, WAITING } from "./sockets.ts";

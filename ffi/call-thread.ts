@@ -4,11 +4,11 @@ import { closing, type Prepared, WAITING } from "./sockets.ts";
 import { SystemError } from "./system-error.ts";
 
 /**
- * A thread that makes one system call at a time, so that whoever asked need not wait with it. Both share some memory: a word that says
- * whose turn it is, which call it is and what it answered, and the call's arguments.
+ * A thread that makes one system call at a time, so that the thread that needs its result is not blocked. The two threads share memory:
+ * one word says whose turn it is, others which call to make and its result, and the rest holds the call's arguments.
  */
 
-/** Words of the shared memory. */
+/** Indices of words in the shared memory. */
 export const TURN = 0;
 export const CALL = 1;
 export const ANSWER = 2;
@@ -17,21 +17,21 @@ export const COUNT = 3;
 export const THREAD_ID = 4;
 export const CALLING = 5;
 const WORDS = 6;
-/** Where the arguments lie: addresses do not fit into words. */
+/** The byte offset of the arguments: addresses do not fit into 32-bit words. */
 export const ARGUMENTS = 4 * WORDS;
 const ARGUMENTS_MAX = 6;
-/** Whose turn it is. */
+/** Values of the word TURN. */
 export const STARTING = 0;
 export const ASKER = 1;
 export const THREAD = 2;
 
 const START_MS = 20_000;
-/** A busy processor may let the thread wait. */
+/** How often to look at the thread, which may not run for a while on a busy machine. */
 const LOOKS_MAX = 2_000;
 const LOOK_MS = 0.2;
 /** No descriptor. */
 const NOBODY = -1;
-/** Where the compiled file has the thread's code; from source it lies beside this file. */
+/** The thread's code: in the compiled file, or beside this file when running from source. */
 const CODE = import.meta.path.startsWith("/$bunfs/")
   ? "/$bunfs/root/ffi/call-thread-worker.js"
   : new URL("./call-thread-worker.ts", import.meta.url).href;
@@ -43,26 +43,26 @@ export class CallThread {
   readonly #worker: Worker;
   #busy = false;
 
-  /** Throws SystemError where the thread does not start. */
+  /** Throws SystemError if the thread does not start. */
   constructor() {
     this.#worker = new Worker(CODE);
     this.#worker.postMessage(this.#memory);
     Atomics.wait(this.#words, TURN, STARTING, START_MS);
     if (Atomics.load(this.#words, TURN) === STARTING)
-      throw new SystemError({ call: "clone", target: "a thread for calls that wait", errno: ETIMEDOUT });
+      throw new SystemError({ call: "clone", target: "a thread for blocking calls", errno: ETIMEDOUT });
     this.#warmUp();
   }
 
-  /** A first call takes its time. */
+  /** Makes one call in advance, because the first one is slow. */
   #warmUp(): void {
     this.begin(closing(NOBODY));
     for (let looks = 0; looks < LOOKS_MAX && this.answer() === undefined; looks++)
       Atomics.wait(this.#words, TURN, THREAD, LOOK_MS);
   }
 
-  /** Begins the call. One at a time. */
+  /** Begins a call. Only one at a time. */
   begin({ name, args }: Prepared<unknown>): void {
-    if (this.#busy) throw new Error(`${name} begins while another call waits`);
+    if (this.#busy) throw new Error(`${name} begins while another call is under way`);
     this.#busy = true;
     this.#words[CALL] = Object.keys(WAITING).indexOf(name);
     this.#words[COUNT] = args.length;
@@ -73,7 +73,7 @@ export class CallThread {
     this.#awaitSleep();
   }
 
-  /** Returns when the call is over, or sleeps in the kernel: what follows meets it there. */
+  /** Returns when the call is over or the thread sleeps in the kernel, so that whatever follows happens while the call is blocked. */
   #awaitSleep(): void {
     for (let looks = 0; looks < LOOKS_MAX && Atomics.load(this.#words, TURN) === THREAD; looks++) {
       if (Atomics.load(this.#words, CALLING) === 1 && this.#sleeps()) return;
@@ -81,20 +81,20 @@ export class CallThread {
     }
   }
 
-  /** The state is the third word of the thread's stat, behind its name in parentheses. */
+  /** The state is the third field of the thread's stat, after its name in parentheses. */
   #sleeps(): boolean {
     const stat = readFileSync(`/proc/self/task/${this.#words[THREAD_ID]}/stat`, "utf8");
     return stat.slice(stat.lastIndexOf(")") + 2).startsWith("S");
   }
 
-  /** What the call answered; undefined: it waits. */
+  /** The call's result, or undefined while it still waits. */
   answer(): number | undefined {
     if (Atomics.load(this.#words, TURN) === THREAD) return undefined;
     this.#busy = false;
     return this.#words[ANSWER]!;
   }
 
-  /** The thread ends when its call does, and with the process. */
+  /** Ends the thread when its call returns; the end of the process ends it too. */
   end(): void {
     this.#worker.unref();
     this.#worker.terminate();

@@ -1,4 +1,4 @@
-/** Writing to a descriptor that others share with us, without waiting for its reader and without changing its flags. */
+/** Writes to descriptors shared with other programs, without waiting for a reader and without changing the descriptor's flags. */
 import { EAGAIN } from "./errno.ts";
 import { ioctl, libraryOf, resultOf } from "./libc.ts";
 
@@ -12,28 +12,28 @@ const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const POLLOUT = 0x4;
 
-/** A pipe that has room for anything takes so many octets at once (limits.h: PIPE_BUF). */
+/** A writable pipe takes at least this many octets at once (limits.h: PIPE_BUF). */
 export const PIPE_BUF = 4096;
 
-/** A terminal that is writable at all takes so many (n_tty.c: WAKEUP_CHARS). */
+/** A writable terminal takes at least this many octets (n_tty.c: WAKEUP_CHARS). */
 const TTY_ROOM = 256;
 
-/** How many octets were taken, or the negated error number: -EAGAIN where the descriptor is O_NONBLOCK and has no room. */
+/** Returns the octets written, or the negated error number: -EAGAIN if the descriptor is O_NONBLOCK and has no room. */
 export function write(fd: number, bytes: Uint8Array): number {
   return resultOf(libc().write(fd, bytes, bytes.length));
 }
 
-/** The same for a socket, whatever its flags are. */
+/** The same for a socket, whether or not it is O_NONBLOCK. */
 export function sendNow(fd: number, bytes: Uint8Array): number {
   return resultOf(libc().send(fd, bytes, bytes.length, MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
 /**
- * The same for a pipe or a terminal that is not O_NONBLOCK: it is asked for room first, and given no more than it has room
- * for then. Another program that writes to the same pipe in between can still make us wait.
+ * The same for a pipe or a terminal that is not O_NONBLOCK: polls it first, and writes no more than it then has room for. If another
+ * program writes to the same pipe in between, the call can still block.
  */
 export function writeIfRoom(fd: number, bytes: Uint8Array, terminal: boolean): number {
-  // struct pollfd: the descriptor, what is asked for, and the answer, which errors are part of: `write` tells them.
+  // struct pollfd: the descriptor, the requested events, and the result. POLLERR also counts: `write` then returns the error.
   const asked = new DataView(new ArrayBuffer(8));
   asked.setInt32(0, fd, true);
   asked.setInt16(4, POLLOUT, true);
@@ -44,7 +44,7 @@ export function writeIfRoom(fd: number, bytes: Uint8Array, terminal: boolean): n
 
 const TIOCGWINSZ = 0x5413;
 
-/** How many columns the terminal has that this descriptor is; 0 where it is none, or does not know. */
+/** The width of the terminal, in columns; 0 if the descriptor is not a terminal, or its width is unknown. */
 export function terminalColumns(fd: number): number {
   // struct winsize: rows, columns, and both in pixels.
   const size = new Uint8Array(8);

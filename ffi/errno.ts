@@ -1,7 +1,4 @@
-/**
- * Linux's error numbers (asm-generic, the same on x86-64 and arm64) that the calls we make can give: number, name, and
- * words for people.
- */
+/** Linux's error numbers (asm-generic, the same on x86-64 and arm64) that our calls can return: number, name, and a description. */
 const TABLE: readonly (readonly [number, string, string])[] = [
   [1, "EPERM", "operation not permitted"],
   [2, "ENOENT", "no such file or directory"],
@@ -10,7 +7,7 @@ const TABLE: readonly (readonly [number, string, string])[] = [
   [6, "ENXIO", "no such device or address"],
   [7, "E2BIG", "argument list too long"],
   [9, "EBADF", "bad file descriptor"],
-  [11, "EAGAIN", "nothing there for now"],
+  [11, "EAGAIN", "resource temporarily unavailable"],
   [12, "ENOMEM", "out of memory"],
   [13, "EACCES", "permission denied"],
   [14, "EFAULT", "bad address"],
@@ -22,7 +19,7 @@ const TABLE: readonly (readonly [number, string, string])[] = [
   [22, "EINVAL", "invalid argument"],
   [23, "ENFILE", "too many open files in the system"],
   [24, "EMFILE", "too many open files"],
-  [25, "ENOTTY", "not a request that this descriptor understands"],
+  [25, "ENOTTY", "inappropriate request for this descriptor"],
   [27, "EFBIG", "file too large"],
   [28, "ENOSPC", "no space left on device"],
   [30, "EROFS", "read-only file system"],
@@ -34,10 +31,10 @@ const TABLE: readonly (readonly [number, string, string])[] = [
   [77, "EBADFD", "descriptor in a bad state"],
   [79, "ELIBACC", "cannot access a needed shared library"],
   [88, "ENOTSOCK", "not a socket"],
-  [89, "EDESTADDRREQ", "a destination is missing"],
+  [89, "EDESTADDRREQ", "destination address required"],
   [90, "EMSGSIZE", "message too long"],
-  [91, "EPROTOTYPE", "the protocol does not suit the socket"],
-  [92, "ENOPROTOOPT", "no such option of the protocol"],
+  [91, "EPROTOTYPE", "protocol wrong type for socket"],
+  [92, "ENOPROTOOPT", "protocol not available"],
   [93, "EPROTONOSUPPORT", "protocol not supported"],
   [95, "EOPNOTSUPP", "operation not supported"],
   [97, "EAFNOSUPPORT", "address family not supported"],
@@ -54,8 +51,8 @@ const TABLE: readonly (readonly [number, string, string])[] = [
   [111, "ECONNREFUSED", "connection refused"],
   [112, "EHOSTDOWN", "host is down"],
   [113, "EHOSTUNREACH", "host unreachable"],
-  [114, "EALREADY", "under way already"],
-  [115, "EINPROGRESS", "now in progress"],
+  [114, "EALREADY", "operation already in progress"],
+  [115, "EINPROGRESS", "operation in progress"],
   [122, "EDQUOT", "disk quota exceeded"],
 ];
 

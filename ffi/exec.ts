@@ -4,8 +4,8 @@ import { fcntl, libraryOf, resultOf } from "./libc.ts";
 const libc = libraryOf({ execve: { args: ["ptr", "ptr", "ptr"], returns: "i32" } } as const);
 
 /**
- * execve(2): another program takes the place of this one, with its process id, terminal and open descriptors (but those that
- * close on exec). Comes back only if that failed, with the negated error number.
+ * execve(2): replaces this program by another, which keeps the process id, the terminal and open descriptors (except those that close on
+ * exec). Returns only if that failed, with the negated error number.
  */
 export function exec(path: string, argv: readonly string[], env: Readonly<Record<string, string | undefined>>): number {
   const variables = Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]));
@@ -20,7 +20,7 @@ export function exec(path: string, argv: readonly string[], env: Readonly<Record
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
 
-/** Whether `exec` closes this descriptor. 0, or the negated error number. */
+/** Sets whether `exec` closes this descriptor. Returns 0, or the negated error number. */
 export function closeOnExec(fd: number, closes: boolean): number {
   return fcntl(fd, F_SETFD, closes ? FD_CLOEXEC : 0);
 }

@@ -11,7 +11,7 @@ const SYMBOLS = {
 
 const libc = libraryOf(SYMBOLS);
 
-/** read(2) of what is no socket; the octets are nobody's to compare. */
+/** read(2) of a file or pipe; the octets are discarded. */
 export function reading(fd: number, room: number): Prepared<number> {
   const memory = new Memory();
   return {
@@ -27,7 +27,7 @@ export function writing(fd: number, bytes: Uint8Array): Prepared<number> {
   return { name: "write", args: [fd, address, bytes.length], finish: answered(memory) };
 }
 
-/** Both ends of a pipe, or the negated error number. They close on exec and do not block. */
+/** Returns both ends of a pipe, or the negated error number. They close on exec and do not block. */
 export function pipe(): readonly [number, number] | number {
   const ends = new Int32Array(2);
   const result = resultOf(libc().pipe2(ends, O_NONBLOCK | O_CLOEXEC));
@@ -36,7 +36,7 @@ export function pipe(): readonly [number, number] | number {
 
 const MEMFD_CLOEXEC = 1;
 
-/** A file in memory that holds these octets, to be read from its beginning; or the negated error number. */
+/** Returns a file in memory that contains these octets, positioned at its beginning; or the negated error number. */
 export function fileOf(bytes: Uint8Array): number {
   const fd = resultOf(libc().memfd_create(new TextEncoder().encode("drill\0"), MEMFD_CLOEXEC));
   if (fd < 0) return fd;
@@ -51,12 +51,15 @@ export function fileOf(bytes: Uint8Array): number {
 
 const FILE_PIECE = 1 << 20;
 
-/** splice(2), from where both descriptors are. */
+/** splice(2), from the current position of both descriptors. */
 export function splicing(from: number, to: number, n: number, flags: number): Prepared<number> {
   return { name: "splice", args: [from, 0, to, 0, n, flags], finish: (answer) => answer };
 }
 
-/** sendfile(2). @param offset where it begins; undefined: where the file is, which moves on. */
+/**
+ * sendfile(2).
+ * @param offset where to begin; undefined: at the file's own position, which then advances
+ */
 export function sendingFile(to: number, from: number, offset: number | undefined, n: number): Prepared<number> {
   if (offset === undefined) return { name: "sendfile", args: [to, from, 0, n], finish: (answer) => answer };
   const memory = new Memory();

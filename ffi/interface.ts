@@ -1,8 +1,8 @@
 import { AF_INET, AF_INET6, close, datagramSocket, ioctl } from "./libc.ts";
 
 /**
- * Network interfaces by ioctl (netdevice(7)), so that no `ip` command is needed. Setters answer 0, getters a value, both
- * the negated error number. Addresses are bytes in network order.
+ * Network interfaces by ioctl (netdevice(7)), so that no `ip` command is needed. Setters return 0, getters a value; both return the negated
+ * error number on failure. Addresses are bytes in network order.
  */
 
 const SIOCGIFFLAGS = 0x8913;
@@ -31,7 +31,7 @@ function ifreq(name: string): Uint8Array<ArrayBuffer> {
   return request;
 }
 
-/** One request on a socket made for it: this is set-up, not the packet path. */
+/** Makes one request on a socket opened for it: this is set-up, not the packet path. */
 function request(family: number, number: number, argument: Uint8Array): number {
   const fd = datagramSocket(family);
   if (fd < 0) return fd;
@@ -52,7 +52,7 @@ function setInt(name: string, number: number, value: number): number {
   return request(AF_INET, number, r);
 }
 
-/** Positive: the interface exists. */
+/** The interface's index; positive if it exists. */
 export function interfaceIndex(name: string): number {
   return getInt(name, SIOCGIFINDEX);
 }
@@ -102,7 +102,7 @@ function setInet(name: string, number: number, address: Uint8Array): number {
   return request(AF_INET, number, r);
 }
 
-/** The interface's first IPv4 address and the length of its prefix; undefined if it has none. */
+/** The interface's first IPv4 address and its prefix length; undefined if it has no address. */
 export function getAddress4(name: string): { address: Uint8Array; length: number } | undefined {
   const address = getInet(name, SIOCGIFADDR);
   const mask = getInet(name, SIOCGIFNETMASK);
@@ -117,12 +117,12 @@ export function setAddress4(name: string, address: Uint8Array, length: number): 
   const result = setInet(name, SIOCSIFADDR, address);
   if (result < 0) return result;
   const mask = new Uint8Array(4);
-  // A shift by 32 is one by 0 in JavaScript, hence the case of its own.
+  // In JavaScript a shift by 32 is a shift by 0, so length 0 is handled separately.
   new DataView(mask.buffer).setInt32(0, length === 0 ? 0 : -1 << (32 - length));
   return setInet(name, SIOCSIFNETMASK, mask);
 }
 
-/** The address at the other end of a point-to-point interface: the kernel adds a route to it. */
+/** Sets the address at the other end of a point-to-point interface; the kernel adds a route to it. */
 export function setPeer4(name: string, address: Uint8Array): number {
   return setInet(name, SIOCSIFDSTADDR, address);
 }

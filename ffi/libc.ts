@@ -4,11 +4,11 @@ import { ELIBACC } from "./errno.ts";
 import { SystemError } from "./system-error.ts";
 
 /**
- * The C library's system calls. Every function answers what the call did, or the negated error number (-EAGAIN), as the
- * kernel itself does: nothing is thrown and nothing allocated, so the packet path can use them.
+ * The C library's system calls. Every function returns the call's result, or the negated error number (-EAGAIN), as the kernel itself
+ * does: nothing is thrown and nothing allocated, so the packet path can use them.
  *
- * **Invariant**: this folder alone imports bun:ffi, and addresses go no further than `device/tun`. Memory whose address
- * the kernel is given later than in the very call is `pin`ned here, so that the collector cannot take it.
+ * **Invariant**: only this folder imports bun:ffi, and addresses are used only here and in `device/tun`. If the kernel keeps an address
+ * after the call that passed it, the memory is `pin`ned here, so that the garbage collector does not free it.
  */
 
 const SYMBOLS = {
@@ -16,7 +16,7 @@ const SYMBOLS = {
   close: { args: ["i32"], returns: "i32" },
   ioctl: { args: ["i32", "u32", "ptr"], returns: "i32" },
   fcntl: { args: ["i32", "i32", "ptr"], returns: "i32" },
-  // Sizes are below 2 GiB here: 32 bits carry them, and the answer, without BigInt.
+  // Sizes are below 2 GiB here: 32 bits are enough for them and for the result, without BigInt.
   read: { args: ["i32", "ptr", "u32"], returns: "i32" },
   readv: { args: ["i32", "ptr", "i32"], returns: "i32" },
   write: { args: ["i32", "ptr", "u32"], returns: "i32" },
@@ -48,9 +48,9 @@ function openLibrary<S extends Symbols>(symbols: S): Library<S> {
 }
 
 /**
- * The C library that this process runs with, by its whole path: glibc's, or musl's loader. A bare name must not be given to
- * `dlopen`: where the system has no library of that name, Bun loads one from the current directory.
- * @param maps the text of /proc/self/maps. Throws where there is none.
+ * The full path of the C library that this process runs with: glibc's, or musl's loader. Never give `dlopen` a bare name: if the system
+ * has no library of that name, Bun loads one from the current directory.
+ * @param maps the text of /proc/self/maps. Throws if no C library is listed there.
  */
 export function mappedLibrary(maps: string): string {
   const path = /\s(\/\S.*\/(?:libc\.so\.6|libc-[\d.]+\.so|(?:ld-musl|libc\.musl)-\w+\.so\.1))$/m.exec(maps)?.[1];
@@ -58,12 +58,12 @@ export function mappedLibrary(maps: string): string {
   return path;
 }
 
-/** A number that the kernel reads as an address. It is meaningful only while its memory is pinned. */
+/** A number that the kernel reads as an address. It is valid only while its memory is pinned. */
 export type Address = number;
 
 const pinned = new Map<ArrayBuffer, number>();
 
-/** The address of a buffer, which stays alive (and, as all buffers here, in its place) until as many `unpin`s follow. */
+/** Returns the address of a buffer and keeps the buffer alive until `unpin` was called as often as `pin`. Bun never moves a buffer. */
 export function pin(buffer: ArrayBuffer): Address {
   pinned.set(buffer, (pinned.get(buffer) ?? 0) + 1);
   return ptr(buffer);
@@ -75,27 +75,27 @@ export function unpin(buffer: ArrayBuffer): void {
   else pinned.delete(buffer);
 }
 
-/** How many buffers the kernel may write to; for tests. */
+/** How many buffers are pinned; for tests. */
 export function pinnedBuffers(): number {
   return pinned.size;
 }
 
-/** What the call said, or the negated error number, asked for before anything else can change it. */
+/** The call's result, or the negated error number, read before anything else can change errno. */
 function result(l: Libc, n: number): number {
   return n >= 0 ? n : -peek.i32(l.__errno_location()!, 0);
 }
 
-/** More of the library, for another file of this folder; opened on first use as well. */
+/** Further functions of the library, for another file of this folder; opened on first use. */
 export function libraryOf<S extends Symbols>(symbols: S): () => Library<S> {
   let library: Library<S> | undefined;
   return () => {
-    // Now, and not when `resultOf` needs it: opening a library changes errno.
+    // Load it now and not when `resultOf` needs it: opening a library changes errno.
     if (library === undefined) load();
     return (library ??= openLibrary(symbols));
   };
 }
 
-/** What a call of such a library said, or the negated error number: to be asked right after the call. */
+/** The result of a call of such a library, or the negated error number. Must be called right after the call. */
 export function resultOf(n: number): number {
   return result(libc!, n);
 }
@@ -116,7 +116,7 @@ export function close(fd: number): number {
   return result(l, l.close(fd));
 }
 
-/** `argument` is a number by value, or memory that the kernel reads and writes during the call. */
+/** `argument` is a number passed by value, or memory that the kernel reads and writes during the call. */
 export function ioctl(fd: number, request: number, argument: number | Uint8Array): number {
   const l = libc ?? load();
   return result(l, l.ioctl(fd, request, argument as Pointer | Uint8Array));
@@ -152,20 +152,20 @@ export const AF_INET6 = 10;
 const SOCK_DGRAM = 2;
 const SOCK_CLOEXEC = 0o2000000;
 
-/** A datagram socket: the handle on which interfaces are configured. */
+/** A datagram socket, on which interfaces are configured. */
 export function datagramSocket(family: number): number {
   const l = libc ?? load();
   return result(l, l.socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
 }
 
-/** The id of the calling thread, as signals are sent to. */
+/** The id of the calling thread, to which signals can be sent. */
 export function gettid(): number {
   return (libc ?? load()).gettid();
 }
 
 const PRIO_PROCESS = 0;
 
-/** How nice the calling thread, and those that it starts, are to others: -20 to 19. Only who may gets below 0: -EACCES, -EPERM. */
+/** Sets the nice value of the calling thread and of those it starts: -20 to 19. Values below 0 need a privilege: -EACCES or -EPERM. */
 export function setNiceness(niceness: number): number {
   const l = libc ?? load();
   return result(l, l.setpriority(PRIO_PROCESS, 0, niceness));

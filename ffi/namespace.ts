@@ -4,7 +4,7 @@ import { getOption, SOL_SOCKET } from "./sockets.ts";
 
 const SO_NETNS_COOKIE = 71;
 
-/** The number of the inode of this process's network namespace; "0" where /proc does not say. */
+/** The inode number of this process's network namespace; "0" if /proc does not tell. */
 export function networkInode(): string {
   try {
     return /\d+/.exec(readlinkSync("/proc/self/ns/net"))?.[0] ?? "0";
@@ -14,8 +14,8 @@ export function networkInode(): string {
 }
 
 /**
- * The number of this process's network namespace that no other one has until the next boot: the number of its inode is used
- * again once it is gone. null before Linux 5.14.
+ * A number of this process's network namespace that is unique until the next boot; inode numbers are reused after a namespace ends. null
+ * before Linux 5.14.
  */
 export function networkCookie(): string | null {
   const fd = datagramSocket(AF_INET);

@@ -3,11 +3,11 @@ import { libraryOf, resultOf } from "./libc.ts";
 import { check } from "./system-error.ts";
 
 /**
- * Who this process is, and what it may do (credentials(7), capabilities(7)).
+ * The user of this process, and its privileges (credentials(7), capabilities(7)).
  *
- * Ids are a matter of the whole process: the C library sets them on every thread. Capabilities and no_new_privs are not: the
- * kernel has them per thread, and these calls reach the calling thread alone. `execve` makes that thread the only one, so a
- * process that gives them up and then executes itself has given them up everywhere.
+ * The C library sets ids for the whole process, on every thread. The kernel keeps capabilities and no_new_privs per thread, and these
+ * calls change the calling thread alone. `execve` makes that thread the only one, so a process that drops them and then executes itself
+ * has dropped them everywhere.
  */
 
 const libc = libraryOf({
@@ -20,7 +20,7 @@ const libc = libraryOf({
   eaccess: { args: ["ptr", "i32"], returns: "i32" },
 } as const);
 
-/** A user as the kernel knows one. */
+/** A user's ids, as the kernel has them. */
 export interface Ids {
   readonly uid: number;
   readonly gid: number;
@@ -28,7 +28,7 @@ export interface Ids {
   readonly groups: readonly number[];
 }
 
-/** Leaves an id as it is. */
+/** Leaves an id unchanged. */
 const UNCHANGED = 0xffff_ffff;
 const GROUPS_MAX = 65_536;
 
@@ -52,7 +52,7 @@ function setUid(real: number, effective: number): void {
   check(resultOf(libc().setresuid(real, effective, real)), "setresuid", `user ${effective}`);
 }
 
-/** Becomes that user for good, on every thread. From root, that also ends each thread's capabilities. Throws SystemError. */
+/** Becomes that user permanently, on every thread. When called by root, each thread also loses its capabilities. Throws SystemError. */
 export function become({ uid, gid, groups }: Ids): void {
   setGroups(groups);
   setGid(gid, gid);
@@ -60,8 +60,8 @@ export function become({ uid, gid, groups }: Ids): void {
 }
 
 /**
- * Does what must be done with the rights of that user, and is root again afterwards. The work must be synchronous: all
- * threads are that user meanwhile. Throws SystemError where root may not become that user.
+ * Calls `work` with the privileges of that user, and is root again afterwards. The work must be synchronous, because all threads act as
+ * that user meanwhile. Throws SystemError if root may not become that user.
  */
 export function actAs<T>({ uid, gid, groups }: Ids, work: () => T): T {
   const before = { groups: supplementaryGroups(), gid: process.getegid!(), uid: process.geteuid!() };
@@ -80,7 +80,7 @@ export function actAs<T>({ uid, gid, groups }: Ids, work: () => T): T {
 const X_OK = 1;
 const R_OK = 4;
 
-/** Whether this process, as the user that it acts as, may read a file, or execute it. */
+/** Whether this process, as its effective user, may read or execute a file. */
 export function mayRead(path: string): boolean {
   return resultOf(libc().eaccess(new TextEncoder().encode(`${path}\0`), R_OK)) === 0;
 }
@@ -96,25 +96,25 @@ const PR_SET_NO_NEW_PRIVS = 38;
 const PR_CAP_AMBIENT = 47;
 const PR_CAP_AMBIENT_CLEAR_ALL = 4;
 
-/** Read any file, search any folder. */
+/** May read any file and search any folder. */
 export const CAP_DAC_READ_SEARCH = 2;
 export const CAP_SETGID = 6;
 export const CAP_SETUID = 7;
-/** More than any kernel has; it refuses the first number that it does not know. */
+/** More capabilities than any kernel has; the kernel refuses the first number that it does not know. */
 const CAPABILITIES_MAX = 64;
 
 function prctl(option: number, argument: number, words: string): void {
   check(resultOf(libc().prctl(option, BigInt(argument), 0n, 0n, 0n)), words, "this thread");
 }
 
-/** This thread, and whatever it executes, never gains privileges by execve: setuid bits and file capabilities are ignored. */
+/** This thread, and every program it executes, can no longer gain privileges by execve: setuid bits and file capabilities are ignored. */
 export function setNoNewPrivileges(): void {
   prctl(PR_SET_NO_NEW_PRIVS, 1, "PR_SET_NO_NEW_PRIVS");
 }
 
 /**
- * This thread may not gain these capabilities again, but those to keep. Dropping them takes CAP_SETPCAP, which a container's
- * root may lack; no_new_privs has the same effect then, so that is no error.
+ * This thread can never gain capabilities again, except those in `keep`. This needs CAP_SETPCAP, which a container's root may lack;
+ * no_new_privs then has the same effect, so that is not an error.
  */
 export function dropBoundingSet(keep: readonly number[] = []): void {
   for (let capability = 0; capability < CAPABILITIES_MAX; capability++) {
@@ -123,25 +123,25 @@ export function dropBoundingSet(keep: readonly number[] = []): void {
   }
 }
 
-/** Nothing is handed on to whatever this thread executes. */
+/** Programs that this thread executes inherit no capabilities. */
 export function clearAmbientSet(): void {
   prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, "PR_CAP_AMBIENT_CLEAR_ALL");
 }
 
 const CAPABILITY_VERSION_3 = 0x2008_0522;
 
-/** This thread has no capabilities any more: none effective, permitted or inheritable. */
+/** Drops all capabilities of this thread: effective, permitted and inheritable. */
 export function dropCapabilities(): void {
   const header = new Uint32Array([CAPABILITY_VERSION_3, 0]);
   check(resultOf(libc().capset(header, new Uint32Array(6))), "capset", "this thread");
 }
 
-/** Nobody else, not even another program of the same user, may trace this process or open its descriptors. */
+/** No other process, not even one of the same user, may trace this process or open its descriptors. */
 export function refuseTracing(): void {
   prctl(PR_SET_DUMPABLE, 0, "PR_SET_DUMPABLE");
 }
 
-/** The name that `ps` and /proc show for this thread; that of the first thread is the program's. */
+/** Sets the name that `ps` and /proc show for this thread; the first thread's name is the program's. */
 export function setName(name: string): void {
   const bytes = new TextEncoder().encode(`${name}\0`);
   check(resultOf(libc().prctl(PR_SET_NAME, BigInt(ptr(bytes)), 0n, 0n, 0n)), "PR_SET_NAME", name);

@@ -18,7 +18,7 @@ export class Readiness {
     this.#view.setUint16(4, POLLIN, true);
   }
 
-  /** Blocks this thread for at most so many µs. Returns whether a read would say something; false as well where a signal came. */
+  /** Blocks this thread for at most so many µs. Returns whether a read would not block; false also if a signal interrupted the wait. */
   wait(usecs: number): boolean {
     const whole = Math.trunc(usecs / SECOND);
     this.#view.setUint32(8, whole, true);

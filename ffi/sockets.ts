@@ -4,12 +4,12 @@ import { SystemError } from "./system-error.ts";
 import { IOVEC, putIovec } from "./virtio.ts";
 
 /**
- * The kernel's own sockets. Every function answers what the call did, or the negated error number; addresses are
- * `struct sockaddr_in` and `sockaddr_in6`, options the bytes of their structures. Descriptors close on exec and do not
- * block: who waits does so in `wait`, or lets a thread of its own make a prepared call.
+ * The kernel's own sockets. Every function returns the call's result, or the negated error number. Addresses are `struct sockaddr_in` and
+ * `sockaddr_in6`, options the bytes of their structures. Descriptors close on exec and do not block: to wait, use `wait`, or let another
+ * thread make a prepared call.
  */
 
-/** Calls that wait where their descriptor blocks. */
+/** Calls that block if their descriptor does. */
 export const WAITING = {
   accept4: { args: ["i32", "ptr", "ptr", "i32"], returns: "i32" },
   connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
@@ -40,11 +40,11 @@ const SYMBOLS = {
 
 const libc = libraryOf(SYMBOLS);
 
-/** A call that may wait, ready to be made: by whoever has it at once, or by a thread of its own (`call-thread.ts`). */
+/** A prepared call that may block: make it at once, or hand it to another thread (`call-thread.ts`). */
 export interface Prepared<T> {
   readonly name: keyof typeof WAITING;
   readonly args: readonly number[];
-  /** What the call brought, told what it answered. Only once: its memory is given back. */
+  /** Turns the call's return value into its result. Call it only once: it releases the memory. */
   finish(answer: number): T;
 }
 
@@ -57,7 +57,7 @@ export function made<T>({ name, args, finish }: Prepared<T>): T {
   return finish(call(name, args));
 }
 
-/** Memory that the kernel is given addresses of, until the call is over. */
+/** Memory whose addresses are given to the kernel, pinned until the call is over. */
 export class Memory {
   readonly #buffers: ArrayBuffer[] = [];
 
@@ -94,7 +94,7 @@ export function listen(fd: number, backlog: number): number {
 /** Bytes of the largest address: struct sockaddr_in6. */
 export const ADDRESS = 28;
 
-/** The new descriptor. */
+/** Returns the new descriptor. */
 export function accept(fd: number): number {
   return made(accepting(fd));
 }
@@ -122,8 +122,8 @@ export const answered = (memory: Memory) => (answer: number) => {
 };
 
 /**
- * A broken pipe is an answer, never a signal.
- * @param bytes several: as many buffers; a number: so many octets that are nowhere in memory.
+ * A broken pipe is reported as an error, never by a signal.
+ * @param bytes several arrays are several buffers; a number is that many octets at an invalid address
  */
 export function send(
   fd: number,
@@ -155,7 +155,7 @@ export function sending(
   };
 }
 
-/** struct msghdr: name and its length, iovecs and how many, control messages and their length, flags. */
+/** struct msghdr: name and its length, iovecs and their number, control messages and their length, flags. */
 function messageOf(
   memory: Memory,
   name: Uint8Array | null,
@@ -173,7 +173,7 @@ function messageOf(
   return message;
 }
 
-/** What a recvmsg brought. */
+/** The result of recvmsg. */
 export interface Received {
   /** Octets, or the negated error number. */
   readonly n: number;
@@ -182,14 +182,14 @@ export interface Received {
   readonly flags: number;
   /** Control messages. */
   readonly control: Uint8Array;
-  /** The sender's port, where the socket has no peer; else 0. */
+  /** The sender's port if the socket is not connected; else 0. */
   readonly port: number;
 }
 
 const MSGHDR = 56;
 const CONTROL_MAX = 256;
 
-/** @param nowhere there is no memory for them. */
+/** @param nowhere pass an invalid address, to get EFAULT */
 export function receive(fd: number, room: number, flags: number, nowhere = false): Received {
   return made(receiving(fd, room, flags, nowhere));
 }
@@ -218,7 +218,7 @@ export function receiving(fd: number, room: number, flags: number, nowhere = fal
   };
 }
 
-/** read(2) of nothing: what the descriptor says to that. */
+/** read(2) of 0 octets. */
 export function readNothing(fd: number): number {
   return call("read", [fd, 0, 0]);
 }
@@ -227,7 +227,7 @@ export function shutdown(fd: number, how: number): number {
   return resultOf(libc().shutdown(fd, how));
 }
 
-/** @param value null: it is nowhere in memory. */
+/** @param value null: pass an invalid address */
 export function setOption(
   fd: number,
   level: number,
@@ -238,14 +238,14 @@ export function setOption(
   return resultOf(libc().setsockopt(fd, level, name, value, length));
 }
 
-/** How many bytes of the option there are; `into` holds them, of which the kernel is told that there are `room`. */
+/** Returns the length of the option. `into` receives its value; the kernel is told that it has `room` bytes. */
 export function getOption(fd: number, level: number, name: number, into: Uint8Array, room = into.length): number {
   const length = new Uint32Array([room]);
   const result = resultOf(libc().getsockopt(fd, level, name, into, length));
   return result < 0 ? result : length[0]!;
 }
 
-/** What getsockopt says where there is no memory for its answer. */
+/** getsockopt with an invalid address for the value. */
 export function getOptionNowhere(fd: number, level: number, name: number): number {
   return resultOf(libc().getsockopt(fd, level, name, null, null));
 }
@@ -263,7 +263,7 @@ export function peerPort(fd: number): number {
   return result < 0 ? result : (address[2]! << 8) | address[3]!;
 }
 
-/** struct sockaddr_in or sockaddr_in6, by the length of the address. */
+/** struct sockaddr_in or sockaddr_in6, chosen by the length of the address. */
 export function socketAddress(address: Uint8Array, port: number): Uint8Array {
   const six = address.length === 16;
   const bytes = new Uint8Array(six ? ADDRESS : 16);
@@ -274,10 +274,10 @@ export function socketAddress(address: Uint8Array, port: number): Uint8Array {
   return bytes;
 }
 
-/** Bytes of sun_path, less the final zero. */
+/** The longest path: sun_path without the final zero. */
 const UNIX_PATH_MAX = 107;
 
-/** struct sockaddr_un. Throws where the path is too long for it. */
+/** struct sockaddr_un. Throws if the path is too long. */
 export function unixAddress(path: string): Uint8Array {
   const name = new TextEncoder().encode(path);
   if (name.length > UNIX_PATH_MAX) {
@@ -297,12 +297,12 @@ export interface PollEntry {
   readonly events: number;
 }
 
-/** poll(2): what is true of each descriptor, or the negated error number. Waits at most so many microseconds. */
+/** poll(2): the events of each descriptor, or the negated error number. Waits at most so many microseconds. */
 export function wait(entries: readonly PollEntry[], usecs: number): number[] | number {
   return made(waiting(entries, usecs));
 }
 
-/** @param usecs negative: without an end. */
+/** @param usecs negative: no timeout */
 export function waiting(entries: readonly PollEntry[], usecs: number): Prepared<number[] | number> {
   const memory = new Memory();
   const set = new DataView(new ArrayBuffer(Math.max(8, 8 * entries.length)));
@@ -323,7 +323,7 @@ export function waiting(entries: readonly PollEntry[], usecs: number): Prepared<
   };
 }
 
-/** struct epoll_event is packed on x86-64 alone. */
+/** struct epoll_event is packed only on x86-64. */
 const EPOLL_EVENT = process.arch === "x64" ? 12 : 16;
 const EPOLL_DATA = EPOLL_EVENT - 8;
 
@@ -343,12 +343,12 @@ export interface EpollEvent {
   readonly data: number;
 }
 
-/** What has happened, without waiting; or the negated error number. */
+/** The pending events, without waiting; or the negated error number. */
 export function epollEvents(fd: number, room: number): EpollEvent[] | number {
   return made(epollWaiting(fd, room, 0));
 }
 
-/** @param milliseconds -1: without an end. */
+/** @param milliseconds -1: no timeout */
 export function epollWaiting(fd: number, room: number, milliseconds: number): Prepared<EpollEvent[] | number> {
   const memory = new Memory();
   const events = new DataView(new ArrayBuffer(EPOLL_EVENT * Math.max(1, room)));

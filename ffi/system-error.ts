@@ -1,10 +1,10 @@
 import { errnoName, errnoWords } from "./errno.ts";
 
-/** What a failed system call is told with. */
+/** The details of a failed system call. */
 export interface Failure {
   /** The call or request as the manual pages name it: "open", "TUNSETIFF". */
   readonly call: string;
-  /** What it was done to: a path, an interface. */
+  /** The object of the call: a path, an interface. */
   readonly target: string;
   /** The error number, positive. */
   readonly errno: number;
@@ -12,7 +12,7 @@ export interface Failure {
   readonly hint?: string;
 }
 
-/** The system said no. The message tells which call failed on what, why, and what to do about it. */
+/** A system call failed. The message says which call failed on what, why, and what to do about it. */
 export class SystemError extends Error {
   override readonly name = "SystemError";
   readonly call: string;
@@ -33,7 +33,7 @@ export class SystemError extends Error {
   }
 }
 
-/** Hands on what a call of `#ffi/libc` answered, or throws if that is an error (a negative number). */
+/** Returns the result of a call of `#ffi/libc`, or throws SystemError if it is a negated error number. */
 export function check(result: number, call: string, target: string, hint?: (errno: number) => string): number {
   if (result >= 0) return result;
   throw new SystemError({ call, target, errno: -result, hint: hint?.(-result) ?? "" });

@@ -1,6 +1,6 @@
 import { ioctl } from "./libc.ts";
 
-/** The requests of linux/if_tun.h. Each answers 0 or the negated error number. */
+/** The requests of linux/if_tun.h. Each returns 0 or the negated error number. */
 
 const TUNSETPERSIST = 0x400454cb;
 const TUNSETIFF = 0x400454ca;
@@ -10,25 +10,25 @@ const TUNSETVNETHDRSZ = 0x400454d8;
 const TUNGETIFF = 0x800454d2;
 
 export const IFF_TUN = 0x0001;
-/** No four bytes of protocol before each packet. */
+/** Without the four bytes of protocol information before each packet. */
 export const IFF_NO_PI = 0x1000;
-/** A struct virtio_net_hdr before each packet. */
+/** With a struct virtio_net_hdr before each packet. */
 export const IFF_VNET_HDR = 0x4000;
 
-/** What the reader takes, and with it what the kernel does not do itself: checksums, TCP segmentation, also with CWR. */
+/** What the reader of the device can process, so that the kernel leaves it undone: checksums, TCP segmentation, segmentation with CWR. */
 export const TUN_F_CSUM = 0x01;
 export const TUN_F_TSO4 = 0x02;
 export const TUN_F_TSO6 = 0x04;
 export const TUN_F_TSO_ECN = 0x08;
 
-/** The device stays when nobody has it open. */
+/** The device persists when no program has it open. */
 const IFF_PERSIST = 0x0800;
 
 /** Bytes of a struct ifreq on 64-bit machines; the name fills the first 16. */
 const IFREQ = 40;
 const NAME = 16;
 
-/** Makes the device, or attaches to the one of that name. */
+/** Creates the device, or attaches to the existing one of that name. */
 export function setInterface(fd: number, name: string, flags: number): number {
   const request = new Uint8Array(IFREQ);
   new TextEncoder().encodeInto(name, request.subarray(0, NAME - 1));
@@ -40,19 +40,19 @@ export function setOffload(fd: number, features: number): number {
   return ioctl(fd, TUNSETOFFLOAD, features);
 }
 
-/** Bytes of the header before each packet: what every attacher sets for itself, since the device keeps the last value. */
+/** Sets the size of the header before each packet. Every program that attaches must set it, because the device keeps the last value. */
 export function setVnetHeaderSize(fd: number, n: number): number {
   const value = new Uint8Array(4);
   new DataView(value.buffer).setInt32(0, n, true);
   return ioctl(fd, TUNSETVNETHDRSZ, value);
 }
 
-/** Whether the device outlives the descriptor. */
+/** Sets whether the device outlives the descriptor. */
 export function setPersist(fd: number, on: boolean): number {
   return ioctl(fd, TUNSETPERSIST, on ? 1 : 0);
 }
 
-/** Whether the device behind a descriptor stays when that is closed: 0 or 1, or the negated error number. */
+/** Whether the device persists after its descriptor is closed: 0 or 1, or the negated error number. */
 export function isPersistent(fd: number): number {
   const request = new Uint8Array(IFREQ);
   const result = ioctl(fd, TUNGETIFF, request);

@@ -5,8 +5,8 @@ import { connect, getOption, SOCK_STREAM, SOL_SOCKET, socket, unixAddress } from
 const AF_UNIX = 1;
 const SO_PEERCRED = 17;
 /**
- * A descriptor that is connected to the socket at a path and does not block; or the negated error number: -ECONNREFUSED where the
- * program that made the socket has ended, -EAGAIN where too many others wait to be heard. Throws where the path is too long.
+ * Returns a descriptor that is connected to the socket at a path and does not block; or the negated error number: -ECONNREFUSED if the
+ * program that made the socket has ended, -EAGAIN if its backlog is full. Throws if the path is too long.
  */
 export function connectTo(path: string): number {
   const address = unixAddress(path);
@@ -18,7 +18,7 @@ export function connectTo(path: string): number {
   return result;
 }
 
-/** Who listens at the other end: the user id that the kernel noted when that program began to listen. Or the negated error number. */
+/** The user id of the listener at the other end, which the kernel recorded at listen(2). Or the negated error number. */
 export function peerUser(fd: number): number {
   // struct ucred: process, user, group.
   const credentials = new Uint8Array(12);
@@ -26,13 +26,13 @@ export function peerUser(fd: number): number {
   return n < 0 ? n : new DataView(credentials.buffer).getUint32(4, true);
 }
 
-/** Connects to the socket at a path and closes again; 0, or the negated error number as `connectTo` has it. */
+/** Connects to the socket at a path and closes again. Returns 0, or the negated error number as `connectTo` does. */
 function tryConnect(path: string): number {
   let fd: number;
   try {
     fd = connectTo(path);
   } catch {
-    // No socket has such a path.
+    // The path is too long, so no socket can have it.
     return -ENAMETOOLONG;
   }
   if (fd < 0) return fd;
@@ -40,13 +40,13 @@ function tryConnect(path: string): number {
   return 0;
 }
 
-/** Whether a program listens there, even one that is stopped and does not answer. */
+/** Whether a program listens there, even a stopped one that does not answer. */
 export function isHeard(path: string): boolean {
   const result = tryConnect(path);
   return result === 0 || result === -EAGAIN;
 }
 
-/** Whether the program that made the socket at a path has ended. False also where that cannot be told. */
+/** Whether the program that made the socket at a path has ended. False also if that is unknown. */
 export function isAbandoned(path: string): boolean {
   return tryConnect(path) === -ECONNREFUSED;
 }

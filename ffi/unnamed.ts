@@ -9,7 +9,7 @@ const libc = libraryOf({
 } as const);
 const MFD_CLOEXEC = 1;
 
-/** A file in memory with this text in it, to be read from its beginning. Throws SystemError. */
+/** A file in memory that contains this text, positioned at its beginning. Throws SystemError. */
 export function memoryFile(text: string): number {
   const name = new TextEncoder().encode("tcpnet\0");
   const fd = check(resultOf(libc().memfd_create(name, MFD_CLOEXEC)), "memfd_create", "a file in memory");

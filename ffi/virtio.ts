@@ -6,14 +6,14 @@
  */
 export const VNET_HEADER = 10;
 
-/** The checksum at csum_start + csum_offset is still to be finished. */
+/** The checksum at csum_start + csum_offset is not yet complete. */
 export const NEEDS_CSUM = 1;
-/** The checksum was found right. */
+/** The checksum was verified. */
 export const DATA_VALID = 2;
 
 export const GSO_TYPE_TCPV4 = 1;
 export const GSO_TYPE_TCPV6 = 4;
-/** Beside the type: the super-segment's first segment carries CWR. */
+/** Added to the type: the first segment of the super-segment carries CWR. */
 export const GSO_TYPE_ECN = 0x80;
 
 export function flags(v: DataView, o: number): number {
@@ -36,7 +36,7 @@ export function csumOffset(v: DataView, o: number): number {
   return v.getUint16(o + 8, true);
 }
 
-/** "Nothing to be done": the packet is whole and its checksum final. */
+/** Writes a header that requests nothing: the packet is whole and its checksum complete. */
 export function putPlain(v: DataView, o: number): void {
   v.setUint32(o, 0, true);
   v.setUint32(o + 4, 0, true);

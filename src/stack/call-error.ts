@@ -1,6 +1,6 @@
 import type { TcpErrorName } from "#tcp/words/error";
 
-/** A call that the stack refuses, with a POSIX name and the reason in words. Thrown to the caller, never by a packet. */
+/** A refused call: a POSIX error name and the reason in words. Only calls throw it; a packet never does. */
 export class CallError extends Error {
   override readonly name = "CallError";
   readonly code: TcpErrorName;

@@ -1,6 +1,6 @@
 /**
- * What the floors above ask and do to a connection beside the calls of `Stack`: cheap questions, without the snapshot that
- * `Stack.info` makes. Of a Tcb itself they read only who it is, its state, its parameters and its errors (`test/tidy/tcb.test.ts`).
+ * What the layers above may ask of a connection, or do to it, besides the calls of `Stack`: cheap questions, without the snapshot that
+ * `Stack.info` makes. Of a Tcb itself they read only its addresses, state, parameters and errors (`test/tidy/tcb.test.ts`).
  */
 import * as calls from "#tcp/machine/calls";
 import { synRoom } from "#tcp/open/fast-open-client";
@@ -10,39 +10,39 @@ import { diff, gt } from "#tcp/words/seq";
 import { SYN_RECEIVED, SYN_SENT } from "#tcp/words/state";
 import type { Tcb } from "#tcp/words/tcb";
 
-/** The bits of EVENT_* since the last call. */
+/** Returns and clears the pending EVENT_* bits. */
 export function takeEvents(tcb: Tcb): number {
   const { events } = tcb;
   tcb.events = 0;
   return events;
 }
 
-/** @param user what `tcb.user` is from now on */
+/** @param user the new value of `tcb.user` */
 export function own(tcb: Tcb, user: object): void {
   tcb.user = user;
 }
 
-/** Octets that RECEIVE would give now. */
+/** Octets that RECEIVE would return now. */
 export function readable(tcb: Tcb): number {
   return tcb.rcv.unread;
 }
 
-/** The peer's FIN came, and everything before it. */
+/** Whether the peer's FIN, and everything before it, has arrived. */
 export function hasReceivedAll({ rcv }: Tcb): boolean {
   return rcv.finSeen && gt(rcv.nxt, rcv.fin);
 }
 
-/** Octets until the end of urgent data (RFC 9293 MUST-33); negative: it was read already. Undefined: there is none. */
+/** Octets until the end of urgent data (RFC 9293 MUST-33); negative if it was already read. Undefined if there is none. */
 export function urgentLeft({ rcv }: Tcb): number | undefined {
   return rcv.urgent ? diff(rcv.up, (rcv.nxt - rcv.unread) | 0) : undefined;
 }
 
-/** Octets that SEND would take of `n`, if there is memory for them. */
+/** How many of `n` octets SEND would take, if there is memory for them. */
 export function sendRoom(tcb: Tcb, n: number): number {
   return calls.sendRoom(tcb, n);
 }
 
-/** Octets queued that the peer has not acknowledged, and the FIN if there is one (SIOCOUTQ). */
+/** Octets queued and not acknowledged, plus one for a FIN (SIOCOUTQ). */
 export function unacknowledged(tcb: Tcb): number {
   const { snd, state } = tcb;
   if (state & (SYN_SENT | SYN_RECEIVED)) return snd.queued;
@@ -50,7 +50,7 @@ export function unacknowledged(tcb: Tcb): number {
   return snd.queued + Number(snd.fin && !finAcknowledged);
 }
 
-/** Octets queued that the peer has not acknowledged. */
+/** Octets queued and not acknowledged. */
 export function queued({ snd }: Tcb): number {
   return snd.queued;
 }
@@ -60,37 +60,37 @@ export function unsent(tcb: Tcb): number {
   return octetsUnsent(tcb);
 }
 
-/** CLOSE was called: nothing more is sent after the FIN. */
+/** Whether CLOSE was called: nothing is sent after the FIN. */
 export function hasClosed({ snd }: Tcb): boolean {
   return snd.fin;
 }
 
-/** The connection may have something to send. */
+/** Whether the connection may have something to send. */
 export function isDue(tcb: Tcb): boolean {
   return tcb.inOutput;
 }
 
-/** In SYN-RECEIVED by Fast Open: data flows before the handshake is over (RFC 7413). */
+/** Whether the connection is in SYN-RECEIVED by Fast Open, where data may flow before the handshake is complete (RFC 7413). */
 export function isEarly({ fast }: Tcb): boolean {
   return fast.early;
 }
 
-/** Octets that the SYN of an active OPEN has room for (RFC 7413 §4.2.1). */
+/** Octets of data that fit into the SYN of an active OPEN (RFC 7413 §4.2.1). */
 export function earlyRoom(tcb: Tcb, now: number): number {
   return synRoom(tcb, announcedMss(tcb), now);
 }
 
-/** A call waits for the end of the handshake to write: the ACK of the SYN,ACK rides on its data. */
+/** A writer waits for the end of the handshake: send the ACK of the SYN,ACK together with its data. */
 export function awaitWriter(tcb: Tcb): void {
   tcb.writerWaits = true;
 }
 
-/** ACKs are not delayed as for a user who answers (TCP_QUICKACK). */
+/** Whether ACKs are sent at once instead of being delayed (TCP_QUICKACK). */
 export function acksQuickly(tcb: Tcb): boolean {
   return !tcb.interactive;
 }
 
-/** SRTT, us; 0: no round trip was measured yet. */
+/** SRTT, µs; 0 before the first measurement. */
 export function roundTrip(tcb: Tcb): number {
   return Math.max(0, Math.round(tcb.srtt));
 }

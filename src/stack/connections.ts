@@ -23,30 +23,29 @@ import type { Limits } from "./limits.ts";
 import { Sleep } from "./sleep.ts";
 import { Sources } from "./sources.ts";
 
-/** The ids of IP's own timer and of the one that looks for idle connections, in the deadline heap; connections begin at 2. */
+/** Ids in the deadline heap: IP's own timer, and the timer that looks for idle connections. Connections begin at 2. */
 export const IP_TIMER = 0;
 export const SLEEP_TIMER = 1;
 
 /**
- * All connections of a stack, and the three things that each may be waiting for: to send, to tell the user something, a
- * deadline. `touch` after acting on a connection, `settle` when it has nothing to send: that is the whole protocol, and
- * no connection can be forgotten that keeps to it.
+ * All connections of a stack, and the three things that a connection may need: to send, to report events to the user, and a deadline. Call
+ * `touch` after acting on a connection, and `settle` when it has nothing to send; then no connection is forgotten.
  */
 export class Connections {
   readonly demux: Demux;
   readonly deadlines = new Deadlines();
-  /** Connections that may have something to send, and those (or listeners) with something to tell. */
+  /** Connections that may have something to send, and connections or listeners with events to report. */
   readonly output = new Fifo<Tcb>();
   readonly events = new Fifo<Tcb | PassiveOpen>();
-  /** Those that entered TIME-WAIT, oldest first; some of them have left it. */
+  /** Connections that entered TIME-WAIT, oldest first; some of them may have left it. */
   readonly #timeWait = new Fifo<Tcb>();
-  /** Those whose SEND found no page. */
+  /** Connections whose SEND found no free page. */
   readonly #starved = new Fifo<Tcb>();
   readonly #env: TcpEnv;
   readonly #pathMtu: PathMtu;
   readonly #limit: number;
   readonly #sources: Sources;
-  /** How many sleep. */
+  /** How many connections sleep. */
   asleep = 0;
   readonly #byId: (Row | null)[] = [null, null];
   readonly #sleep: Sleep;
@@ -61,7 +60,7 @@ export class Connections {
     this.#sleep = new Sleep(env, limits.sleepAfter);
   }
 
-  /** True if there is no place for one more, not even that of one in TIME-WAIT: the oldest of them gives its up. */
+  /** True if there is no room for one more connection. At the limit, the oldest connection in TIME-WAIT is ended to make room. */
   isFull(now: number): boolean {
     while (this.demux.size >= this.#limit) {
       const oldest = this.#timeWait.shift();
@@ -73,12 +72,12 @@ export class Connections {
     return false;
   }
 
-  /** True if this remote host has as many connections to us as it may have. */
+  /** True if this remote host has reached its limit of connections to us. */
   isSourceFull(remote: Address): boolean {
     return this.#sources.isFull(remote);
   }
 
-  /** The connection was opened by its remote host, and counts as one of its. */
+  /** Counts a connection that its remote host has opened. */
   countSource(tcb: Tcb): void {
     if (this.#sources.limit === 0) return;
     tcb.countsForSource = true;
@@ -91,14 +90,14 @@ export class Connections {
     this.#sources.remove(tcb.remote);
   }
 
-  /** There is no room for a SYN: whoever listens is told. Answers the reason, which is a mark. */
+  /** There is no room for the connection of a SYN: tells the listener. Returns the reason, a mark. */
   refuse(listener: PassiveOpen, why: number): number {
     listener.noRoom = why;
     this.tell(listener);
     return why;
   }
 
-  /** A connection in CLOSED. Throws ENOBUFS at the limit; packets ask `isFull` before. */
+  /** Makes a connection in CLOSED. Throws ENOBUFS at the limit; for SYNs, call `isFull` first. */
   create(
     params: Readonly<TcpParams>,
     local: Address,
@@ -119,18 +118,21 @@ export class Connections {
     return tcb;
   }
 
-  /** The connection with that id, awake, or null. */
+  /** The connection with that id, or null if there is none. Wakes it if it sleeps. */
   byId(id: number): Tcb | null {
     const row = this.#byId[id] ?? null;
     return row === null ? null : this.awake(row);
   }
 
-  /** Those that have not been taken away yet, CLOSED ones with an RST to send included; awake as long as each is looked at. */
+  /**
+   * All connections that have not been removed, including those in CLOSED that still have an RST to send. Wakes each one before yielding
+   * it.
+   */
   *all(): Generator<Tcb> {
     for (const row of this.#byId) if (row !== null) yield this.awake(row);
   }
 
-  /** The TCB of a connection, which may have been asleep. */
+  /** The TCB of a connection, which is woken if it sleeps. */
   awake(row: Row): Tcb {
     if (row instanceof Tcb) return row;
     const tcb = this.#sleep.unfold(row);
@@ -138,12 +140,12 @@ export class Connections {
     this.#byId[row.id] = tcb;
     this.demux.exchange(row, tcb);
     row.user.woke(tcb);
-    // Whoever only looked at it leaves it with nothing to send: it comes to rest again.
+    // If the caller only reads it, it has nothing to send and can fall asleep again.
     this.touch(tcb);
     return tcb;
   }
 
-  /** Lets those sleep that have been at rest for a while. */
+  /** Puts connections to sleep that have been idle long enough. */
   sleep(now: number): void {
     for (let tcb = this.#sleep.next(now); tcb !== null; tcb = this.#sleep.next(now)) {
       const user = tcb.user as Sleeper;
@@ -156,7 +158,7 @@ export class Connections {
     this.deadlines.arm(SLEEP_TIMER, this.#sleep.due());
   }
 
-  /** What the path leaves for TCP payload without options (RFC 9293 §3.7.1, MMS_S - 20). */
+  /** The TCP payload that fits into a packet of the path MTU, without options (RFC 9293 §3.7.1, MMS_S - 20). */
   pathMss(remote: Address, now: number): number {
     return this.#mtu(remote, now) - ipHeader(remote) - tcphdr.HEADER_MIN;
   }
@@ -166,8 +168,8 @@ export class Connections {
   }
 
   /**
-   * Before the connection sends: another one may have learned that the path carries less. In SYN-SENT nothing depends on
-   * it yet: the connection looks when it is open.
+   * Before the connection sends: another connection may have learned a smaller path MTU. In SYN-SENT nothing depends on the MTU yet, so
+   * the connection looks it up once it is open.
    */
   learnPath(tcb: Tcb, now: number): void {
     const { path, remote, snd } = tcb;
@@ -176,18 +178,18 @@ export class Connections {
     path.version = version;
     if (!tcb.params.pathMtuDiscovery) return;
     const mtu = this.#mtu(remote, now);
-    // What goes next shows whether it is true for this connection, too.
+    // The next segment shows whether the MTU also holds for this connection.
     if (isBelieved(tcb, mtu, mtu - ipHeader(remote), snd.nxt)) this.#adopt(tcb, now);
   }
 
-  /** ICMP says that the segment at `seq` was too big for a link that carries `mtu`. */
+  /** An ICMP error says that the segment at `seq` exceeds a link MTU of `mtu`. */
   tooBig(tcb: Tcb, mtu: number, seq: number, now: number): void {
     const { remote } = tcb;
     const least = remote.family === 4 ? Math.max(mtu, this.#pathMtu.floor) : mtu;
     if (isBelieved(tcb, mtu, least - ipHeader(remote), seq)) this.#lower(tcb, mtu, now);
   }
 
-  /** After its timers fired: a claim about the path that has waited for this is believed now. */
+  /** After the connection's timers fired: believes a pending claim about the path MTU that was waiting for a retransmission timeout. */
   believeClaim(tcb: Tcb, now: number): void {
     const mtu = dueClaim(tcb);
     if (mtu > 0 && tcb.state !== CLOSED) this.#lower(tcb, mtu, now);
@@ -196,7 +198,7 @@ export class Connections {
   #lower(tcb: Tcb, mtu: number, now: number): void {
     const { a, b, c, d } = tcb.remote;
     this.#pathMtu.lower(a, b, c, d, mtu, now);
-    // Another connection may have taught the table, but not this one yet.
+    // Another connection may have updated the table, but this connection has not adopted it yet.
     this.#adopt(tcb, now);
   }
 
@@ -206,7 +208,7 @@ export class Connections {
     pathMtuChanged(tcb, this.pathMss(tcb.remote, now), now);
   }
 
-  /** The connection was acted upon: it may have something to send, to tell, or be gone. */
+  /** Call after acting on the connection: it may have something to send or report, or have ended. */
   touch(tcb: Tcb): void {
     checkBorders(tcb);
     if (!tcb.inOutput) {
@@ -226,7 +228,7 @@ export class Connections {
     if (tcb.events !== 0 && tcb.held) this.tell(tcb);
   }
 
-  /** They end in the order in which they came, but for those that were begun anew or reset. */
+  /** Drops connections that have left TIME-WAIT from the front of the queue. Most leave it in the order in which they entered it. */
   #forgetEnded(): void {
     for (;;) {
       const oldest = this.#timeWait.peek();
@@ -235,14 +237,14 @@ export class Connections {
     }
   }
 
-  /** SEND found no page although its own buffer had room. */
+  /** SEND found no free page, although its own buffer had room. */
   starve(tcb: Tcb): void {
     if (tcb.starved) return;
     tcb.starved = true;
     this.#starved.push(tcb);
   }
 
-  /** Pages may have come back: whoever was refused one may try again. */
+  /** Pages may be free again: tells the connections whose SEND found none. */
   feed(): void {
     const { slab } = this.#env;
     while (this.#starved.size > 0 && slab.available > slab.pages >> 4) {
@@ -259,7 +261,7 @@ export class Connections {
     this.events.push(who);
   }
 
-  /** Nothing more to send for now: its timers are armed, or it is taken away. */
+  /** The connection has nothing more to send for now: updates its timers, or removes it. */
   settle(tcb: Tcb, now: number): void {
     tcb.inOutput = false;
     if (tcb.state !== CLOSED) {
@@ -270,7 +272,7 @@ export class Connections {
       return;
     }
     if (this.#byId[tcb.id] !== tcb) return;
-    // It may have ended while it tried to send: nobody else took it out of the table, or told its user.
+    // The connection may have ended while it tried to send; then it must still be removed from the table and reported to its user.
     this.demux.remove(tcb);
     this.#uncountSource(tcb);
     if (tcb.events !== 0 && tcb.held) this.tell(tcb);
@@ -285,7 +287,7 @@ function ipHeader(remote: Address): number {
   return remote.family === 4 ? ipv4.HEADER_MIN : ipv6.HEADER;
 }
 
-/** What was received and will not be read gives its pages back. */
+/** Frees the pages of received data that will not be read. */
 export function forgetUnread(tcb: Tcb): void {
   tcb.receiveQueue.clear();
   tcb.rcv.unread = 0;

@@ -1,12 +1,12 @@
 import type { Dormant } from "#tcp/words/dormant";
 import type { Tcb } from "#tcp/words/tcb";
 
-/** A connection in the table: awake or asleep. */
+/** An entry of the table: a connection, awake or asleep. */
 export type Row = Tcb | Dormant;
 
 /**
- * Connections by 4-tuple: an open-addressed hash table with linear probing and backward-shift deletion, keyed with the
- * stack's secret so that nobody outside can make its rows long.
+ * Connections by 4-tuple: an open-addressed hash table with linear probing and backward-shift deletion. The hash is keyed with the stack's
+ * secret, so that an attacker cannot cause long probe sequences.
  */
 export class Demux {
   #rows: (Row | null)[] = new Array(64).fill(null);
@@ -14,7 +14,7 @@ export class Demux {
   #size = 0;
   readonly #k0: number;
   readonly #k1: number;
-  /** The connection found last: most packets belong to the one before. */
+  /** The connection found last: most packets belong to the same connection as the packet before. */
   #last: Row | null = null;
 
   constructor(k0: number, k1: number) {
@@ -27,8 +27,8 @@ export class Demux {
   }
 
   /**
-   * The connection whose local socket is (l0..l3, localPort) and whose remote one is (r0..r3, remotePort), or null.
-   * Addresses are words as in `Address`.
+   * The connection with the local socket (l0..l3, localPort) and the remote socket (r0..r3, remotePort), or null. Addresses are words as
+   * in `Address`.
    */
   find(
     l0: number,
@@ -63,7 +63,7 @@ export class Demux {
     this.#size++;
   }
 
-  /** Takes a connection out; nothing happens if it is not there. */
+  /** Removes a connection; does nothing if it is not there. */
   remove(tcb: Row): void {
     if (this.#last === tcb) this.#last = null;
     const mask = this.#rows.length - 1;
@@ -73,7 +73,7 @@ export class Demux {
       i = (i + 1) & mask;
     }
     this.#size--;
-    // Whatever was pushed past this row by it moves back, so that no search ends too early.
+    // Move back every entry that was displaced past this row, so that no search ends too early.
     for (let j = (i + 1) & mask; this.#rows[j] !== null; j = (j + 1) & mask) {
       const home = this.#hashes[j]! & mask;
       if (((j - home) & mask) < ((j - i) & mask)) continue;
@@ -84,7 +84,7 @@ export class Demux {
     this.#rows[i] = null;
   }
 
-  /** A connection fell asleep or woke: the one stands where the other stood. */
+  /** Replaces the entry of a connection that fell asleep or woke. */
   exchange(old: Row, now: Row): void {
     if (this.#last === old) this.#last = now;
     const mask = this.#rows.length - 1;
@@ -95,7 +95,7 @@ export class Demux {
     }
   }
 
-  /** All connections, in no order that means anything. */
+  /** All connections, in no particular order. */
   *values(): Generator<Row> {
     for (const tcb of this.#rows) if (tcb !== null) yield tcb;
   }

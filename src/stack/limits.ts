@@ -1,25 +1,25 @@
-/** Every limit of a stack in one place. What is beyond a limit is refused or dropped, and counted by name. */
+/** All limits of a stack. Whatever exceeds a limit is refused or dropped, and counted by name. */
 export interface Limits {
   /**
-   * Connections in any state. At the limit the oldest one in TIME-WAIT makes room; where there is none, SYNs are dropped (and
-   * come again), counted as `tcp.rx.limit` and told to `Listener.onFull`, and `connect` throws ENOBUFS.
+   * Connections in any state. At the limit, the oldest connection in TIME-WAIT is ended to make room. If there is none, SYNs are dropped
+   * (the peer retransmits them), counted as `tcp.rx.limit` and reported to `Listener.onFull`, and `connect` throws ENOBUFS.
    */
   connections: number;
   /**
-   * Connections that one remote host has opened to us and that are not in TIME-WAIT, half-open ones included; of IPv6 all of one /64 count as
-   * one host. Beyond it SYNs are dropped, counted as `tcp.rx.source-limit` and told to `Listener.onFull`. 0: no limit.
+   * Connections that one remote host has opened to us and that are not in TIME-WAIT, half-open ones included; an IPv6 /64 counts as one
+   * host. Beyond the limit, SYNs are dropped, counted as `tcp.rx.source-limit` and reported to `Listener.onFull`. 0: no limit.
    */
   connectionsPerSource: number;
   /**
-   * µs at rest after which a connection is folded up to a few hundred octets, if its user is a socket: it unfolds with the next packet, call
-   * or timer.
+   * µs of idle time after which a connection is stored in a compact form of a few hundred octets, if its user is a socket. The next
+   * packet, call or timer restores it.
    */
   sleepAfter: number;
   /** Records of segments in flight, over all connections. */
   records: number;
-  /** Octets of memory for packets and queues; touched only as far as it is used. At most 1 GiB. */
+  /** Octets of memory for packets and queues; pages are touched only when used. At most 1 GiB. */
   memory: number;
-  /** ICMP errors per second, and in one burst. */
+  /** ICMP errors per second, and the size of a burst. */
   icmpRate: number;
   icmpBurst: number;
 }

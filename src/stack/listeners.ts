@@ -6,7 +6,7 @@ import { CallError } from "./call-error.ts";
 export class Listeners {
   readonly #byPort = new Map<number, PassiveOpen[]>();
 
-  /** Throws EADDRINUSE if the same OPEN stands already. */
+  /** Throws EADDRINUSE if there is already a listener with the same port, local address and remote. */
   add(listener: PassiveOpen): void {
     const others = this.#byPort.get(listener.port) ?? [];
     if (others.some((other) => isSame(other, listener))) {
@@ -22,8 +22,8 @@ export class Listeners {
   }
 
   /**
-   * The listener for a SYN to one of our addresses (words as in `Address`) from `remote`, or null. One that names its local address goes before
-   * one for all; among equals one that lets the remote in.
+   * The listener for a SYN from `remote` to one of our addresses (words as in `Address`), or null. A listener with a local address is
+   * preferred to one for all addresses; among equals, one that admits the remote.
    */
   find(
     a: number,

@@ -4,14 +4,15 @@ import type { Address } from "#ip/address";
 import { EPHEMERAL_FIRST, EPHEMERAL_LAST } from "./limits.ts";
 
 const RANGE = EPHEMERAL_LAST - EPHEMERAL_FIRST + 1;
-/** Counters: destinations share one only by chance, and nobody outside knows which of them do. */
+/** Number of counters. Two destinations share one only by chance, and an outsider cannot know which do. */
 const COUNTERS = 4_096;
-/** A counter moves on by 1 to so many: what one destination sees of its own ports does not tell how many others were opened. */
+/** A counter advances by 1 to this many: the ports that one destination sees do not reveal how many others were opened. */
 const STEP_MAX = 8;
 
 /**
- * Ephemeral ports by double hash (RFC 6056 §3.3.4): those for one destination go round the range, as TIME-WAIT likes, from a place
- * that cannot be guessed, and at a pace that has nothing to do with other destinations. The steps are random (§3.3.5).
+ * Ephemeral ports by double hash (RFC 6056 §3.3.4): the ports for one destination cycle through the range, so that a port in TIME-WAIT is
+ * not reused soon. The starting point cannot be guessed, and the pace does not depend on other destinations. The increments are random
+ * (§3.3.5).
  */
 export class Ports {
   readonly #hash: SipHash;
@@ -23,7 +24,7 @@ export class Ports {
     this.#prng = prng;
   }
 
-  /** A port for which `free` says yes, or -1 if there is none. */
+  /** A port that `free` accepts, or -1 if there is none. */
   choose(local: Address, remote: Address, remotePort: number, free: (port: number) => boolean): number {
     const offset = this.#hashed(0x6056, local, remote, remotePort);
     const counter = this.#hashed(0x60562, local, remote, remotePort) % COUNTERS;

@@ -1,6 +1,6 @@
 import type { Address } from "#ip/address";
 
-/** SYNs for ports on which nobody listens, for whoever wants to know of them: the last one, and how many there were. */
+/** SYNs for ports without a listener, for reporting: the last one, and how many there were. */
 export class RefusedSyns {
   /** SYNs since `clear`. */
   count = 0;

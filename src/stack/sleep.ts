@@ -3,30 +3,30 @@ import { NEVER } from "#base/time";
 import { type Dormant, Dormitory, isAtRest, type Sleeper } from "#tcp/words/dormant";
 import type { Tcb, TcpEnv } from "#tcp/words/tcb";
 
-/** Most that fall asleep in one go: each takes some microseconds. */
+/** How many connections fall asleep in one turn: each takes some microseconds. */
 const ONE_GO = 256;
 
-/** When those of the next go are due, while more are. */
+/** The delay until the next turn, µs, while more are due. */
 const NEXT_GO = 1_000;
 
 /** Which connections are at rest, since when, and which of them may sleep now. */
 export class Sleep {
-  /** Those that have come to rest, oldest first; some have moved since. */
+  /** Connections at rest, oldest first; some may have been active since. */
   readonly #resting = new Fifo<Tcb>();
   readonly #dormitory: Dormitory;
   readonly #after: number;
   #now = 0;
   #left = ONE_GO;
 
-  /** @param after µs at rest before a connection sleeps: an exchange that goes on now and then is not to be folded up each time. */
+  /** @param after µs at rest before a connection sleeps, so that an exchange with short pauses is not interrupted by packing each time */
   constructor(env: TcpEnv, after: number) {
     this.#after = after;
     this.#dormitory = new Dormitory(env);
   }
 
   /**
-   * A connection has nothing to send for now. True if it is one that may sleep later: whether it is at rest is asked then, when its
-   * user has been told everything.
+   * A connection has nothing to send for now. Returns true if it may sleep later. Whether it is at rest is checked later, when its user
+   * has received all events.
    */
   rests(tcb: Tcb, now: number): boolean {
     if (!letsSleep(tcb.user)) return false;
@@ -35,14 +35,14 @@ export class Sleep {
     return true;
   }
 
-  /** When `next` has to be asked again, or NEVER. */
+  /** When `next` must be called again, or NEVER. */
   due(): number {
     const oldest = this.#resting.peek();
     if (oldest === undefined) return NEVER;
     return this.#left > 0 ? oldest.watchedSince + this.#after : this.#now + NEXT_GO;
   }
 
-  /** One that may sleep, or null where there is none for now. */
+  /** A connection that may sleep, or null if there is none for now. */
   next(now: number): Tcb | null {
     if (now !== this.#now) this.#left = ONE_GO;
     this.#now = now;
@@ -54,7 +54,7 @@ export class Sleep {
       tcb.watchedSince = -1;
       if (!letsSleep(tcb.user) || !isAtRest(tcb)) continue;
       if (hasMoved) {
-        // It has been at rest for less than that, since then.
+        // It was active in between, so it has not been at rest for long enough.
         this.#watch(tcb);
         continue;
       }

@@ -1,8 +1,8 @@
 import { type Address, V4_MAPPED } from "#ip/address";
 
 /**
- * How many passive connections each source has: an IPv4 address, or the /64 of an IPv6 address, which one host gets as a rule (RFC
- * 4291 §2.5.1). Kept only where there is a limit.
+ * The number of passive connections per source: an IPv4 address, or the /64 of an IPv6 address, which usually belongs to one host (RFC
+ * 4291 §2.5.1). Counted only if there is a limit.
  */
 export class Sources {
   /** Most connections of one source; 0: no limit. */
@@ -26,7 +26,7 @@ export class Sources {
     this.#set(source, this.#count(source) - 1);
   }
 
-  /** Sources that have connections. */
+  /** How many sources have connections. */
   get size(): number {
     return this.#four.size + this.#six.size;
   }

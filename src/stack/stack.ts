@@ -1,10 +1,10 @@
 /**
- * One TCP/IP stack: packets in, packets out, time handed in, calls from above. It owns no clock, no device and no
+ * One TCP/IP stack: packets in, packets out, the time passed as an argument, and calls from the user. It has no clock, no device and no
  * randomness of its own, so a run is a function of its options, its packets, its calls and their times.
  *
- * The driver's side is `input`, `advance`, `poll`, `nextDeadline`; the user's side are the calls; between them runs one
- * list of connections with something to send, and one of connections with something to tell. The file is longer than others
- * because all of this shares its private parts.
+ * The driver calls `input`, `advance`, `poll` and `nextDeadline`; the user makes the calls. Between the two are one list of connections
+ * with something to send, and one of connections with events to report. The file is longer than others because all of this shares its
+ * private fields.
  */
 import { Counters } from "#base/counters";
 import { HEADROOM, type Packet } from "#base/packet";
@@ -56,18 +56,18 @@ import { errorOf, TcpInput } from "./tcp-input.ts";
 export interface StackOptions {
   /** Our addresses; the first of each family is the default source. */
   addresses: readonly Address[];
-  /** The prefixes of our links: they say what is a broadcast. */
+  /** The prefixes of our links, which determine the broadcast addresses. */
   prefixes?: readonly Prefix[];
-  /** A prefix of which every address is ours (promiscuous), but for those in `except` (the kernel's). */
+  /** A prefix of which every address is ours (promiscuous), except those in `except` (the kernel's). */
   owned?: Prefix | null;
   except?: readonly Address[];
   /** The largest IP packet of the link, octets. */
   mtu: number;
   /** What the device can do (`Offload` of `#device/device`). */
   offload?: { readonly checksum: boolean; readonly tso4: boolean; readonly tso6: boolean };
-  /** Seed of everything random; two 32-bit words of secret come from it too. Give real randomness outside of a simulation. */
+  /** The seed of everything random, also of the secret unless that is given. Outside simulations it must be truly random. */
   seed: number;
-  /** A secret of two int32 words; drawn from the seed if absent. */
+  /** A secret of two int32 words; derived from the seed if absent. */
   secret?: readonly [number, number];
   /** Defaults of every connection. */
   params?: TcpSettings;
@@ -75,8 +75,8 @@ export interface StackOptions {
   /** Records of the event ring between two drains; 0: no trace. */
   trace?: number;
   /**
-   * Called within a SEND that has filled a piece of the send queue and has more, to poll what may go now, as Linux does. Absent: what SEND
-   * queued goes when the driver polls next.
+   * Called during a SEND that has filled one piece of the send queue and has more data, to poll segments that may be sent now, as Linux does.
+   * Absent: data queued by SEND is sent at the driver's next poll.
    */
   whileSending?: (now: number) => void;
 }
@@ -86,17 +86,17 @@ export interface ActiveOpenOptions {
   /** 0 or absent: an ephemeral port. */
   localPort?: number;
   params?: TcpSettings;
-  /** The handshake must be over in so many us; later data is not concerned. 0 or absent: as `params` say. */
+  /** Time limit of the handshake, µs. 0 or absent: the limit in `params`. */
   timeout?: number;
 }
 
 export interface PassiveOpenOptions {
   /** Absent: every address of ours. */
   local?: Address;
-  /** Only this remote is let in. */
+  /** Only this remote may connect. */
   remote?: Address;
   remotePort?: number;
-  /** Connections that may wait to be accepted. */
+  /** The most connections waiting to be accepted. */
   backlog?: number;
   params?: TcpSettings;
 }
@@ -111,11 +111,11 @@ export class Stack {
   readonly trace: Trace;
   readonly local: LocalAddresses;
   readonly limits: Readonly<Limits>;
-  /** Defaults of connections that open from now on; `setDefaults` changes them. */
+  /** Defaults of new connections; `setDefaults` changes them. */
   params: Readonly<TcpParams>;
   mtu: number;
   readonly pathMtu: PathMtu;
-  /** The key of our cookies, and the cookies that servers gave us (RFC 7413). */
+  /** The key of our Fast Open cookies, and the cookies received from servers (RFC 7413). */
   readonly fastOpen: FastOpen;
 
   readonly #whileSending: ((now: number) => void) | undefined;
@@ -130,7 +130,7 @@ export class Stack {
   readonly #listeners = new Listeners();
   readonly #tcpInput: TcpInput;
   readonly #udp: Udp;
-  /** Where the head of a segment is written. */
+  /** The scratch area where the head of a segment is written. */
   readonly #scratch: number;
 
   readonly #header = new IpHeader();
@@ -179,7 +179,7 @@ export class Stack {
 
   // --- The driver's side -------------------------------------------------------------------------------------------
 
-  /** Takes a packet from the device. Its bytes are the caller's again on return. */
+  /** Processes a packet from the device. The caller may reuse its bytes on return. */
   input(packet: Packet, now: number): void {
     const header = this.#header;
     const verdict = this.#ipInput.input(packet, header, now);
@@ -195,7 +195,7 @@ export class Stack {
     this.#connections.deadlines.arm(IP_TIMER, this.#ipInput.nextDeadline());
   }
 
-  /** The transport whose packet an ICMP error is about. */
+  /** Hands an ICMP error to the transport protocol of the packet that it quotes. */
   #transportError(now: number): void {
     const e = this.#error;
     if (e.protocol !== protocol.UDP) {
@@ -234,7 +234,7 @@ export class Stack {
     }
   }
 
-  /** Fills `packet` with the next one to send; false if there is none. Its bytes stay until the next call of the stack. */
+  /** Fills `packet` with the next packet to send; false if there is none. Its bytes are valid until the next call of the stack. */
   poll(packet: Packet, now: number): boolean {
     packet.clear();
     this.#connections.feed();
@@ -256,7 +256,7 @@ export class Stack {
         this.#connections.settle(tcb, now);
         continue;
       }
-      // It may have more; the others come first.
+      // It may have more to send; put it behind the others.
       this.#connections.output.push(tcb);
       this.#address(tcb, packet.ecn);
       this.#ipOutput.prepend(packet, this.#send);
@@ -265,8 +265,8 @@ export class Stack {
   }
 
   /**
-   * The device refused the packet that `poll` gave last: its own queue is full (ENOBUFS). A segment counts as not sent, and is tried again after
-   * half a second at most. A datagram or an ICMP message is lost.
+   * The device refused the packet that `poll` returned last, because its own queue is full (ENOBUFS). A segment counts as not sent, and is
+   * tried again after at most half a second. A datagram or an ICMP message is lost.
    */
   sendFailed(packet: Packet, now: number): void {
     const tcb = packet.connection < 0 ? null : this.#connections.byId(packet.connection);
@@ -275,12 +275,12 @@ export class Stack {
     this.#connections.touch(tcb);
   }
 
-  /** When `advance` is next needed, or NEVER. */
+  /** When `advance` must be called next, or NEVER. */
   nextDeadline(): number {
     return this.#connections.deadlines.next();
   }
 
-  /** Where SYNs are noted that found no listener. Whoever sets it clears it when `hasEvents` is true. */
+  /** Records SYNs for ports without a listener. Whoever sets it must clear it when `hasEvents` is true. */
   get refused(): RefusedSyns | null {
     return this.#tcpInput.refused;
   }
@@ -337,13 +337,13 @@ export class Stack {
     return listener;
   }
 
-  /** The oldest connection that waits, or null. It may have ended meanwhile: look at its state. */
+  /** The oldest connection waiting to be accepted, or null. It may have ended meanwhile: check its state. */
   accept(listener: PassiveOpen): Tcb | null {
     const tcb = listener.ready.shift() ?? null;
     if (tcb !== null) {
       tcb.listener = null;
       tcb.held = true;
-      // From now on somebody may let it sleep.
+      // It has a user now, which may allow it to sleep.
       this.#connections.touch(tcb);
     }
     return tcb;
@@ -355,7 +355,7 @@ export class Stack {
     this.#listeners.remove(listener);
     for (const tcb of this.#connections.all()) {
       if (tcb.listener !== listener) continue;
-      // A half-open one goes silently: what the peer sends next draws an RST.
+      // A half-open connection ends silently: the peer's next segment gets an RST.
       if (tcb.state === SYN_RECEIVED && !tcb.fast.early) finish(tcb, OK, M.CALL_CLOSE, now);
       else calls.abort(tcb, now);
       tcb.listener = null;
@@ -369,8 +369,8 @@ export class Stack {
   }
 
   /**
-   * SEND: the octets taken (fewer when buffers are full), or a negative error code. @param flags SEND_* (`#tcp/words/send-flags`):
-   * more follows, this ends a record, this is urgent
+   * SEND. Returns the octets taken (fewer when buffers are full), or a negative error code.
+   * @param flags SEND_* (`#tcp/words/send-flags`): more follows, this ends a record, this is urgent
    */
   send(tcb: Tcb, source: Uint8Array, from: number, n: number, now: number, flags = 0): number {
     const taken = this.#take(tcb, source, from, n, flags, now);
@@ -379,7 +379,7 @@ export class Stack {
     return taken;
   }
 
-  /** Piece by piece, where room is asked for so: what goes while one is filled makes room for the next. */
+  /** Queues the data piece by piece if the buffering policy counts room so: sending one piece makes room for the next. */
   #take(tcb: Tcb, source: Uint8Array, from: number, n: number, flags: number, now: number): number {
     let taken = calls.send(tcb, source, from, n, flags, now);
     while (tcb.output.goesOn) {
@@ -393,12 +393,12 @@ export class Stack {
     return taken;
   }
 
-  /** Whether SEND would take octets worth waking a writer for. */
+  /** Whether SEND would take enough octets to make waking a writer worthwhile. */
   writable(tcb: Tcb): boolean {
     return calls.writable(tcb) && this.slab.available > 0;
   }
 
-  /** Holds back what is less than a segment, or lets it go (TCP_CORK). */
+  /** Holds back segments smaller than the MSS, or releases them (TCP_CORK). */
   cork(tcb: Tcb, on: boolean, now: number): void {
     calls.cork(tcb, on, now);
     this.#connections.touch(tcb);
@@ -410,7 +410,7 @@ export class Stack {
     this.#connections.touch(tcb);
   }
 
-  /** RECEIVE: the octets copied to `target` at `to`. */
+  /** RECEIVE. Returns how many octets were copied to `target` at offset `to`. */
   receive(tcb: Tcb, target: Uint8Array, to: number, n: number): number {
     const taken = calls.receive(tcb, target, to, n);
     this.#connections.feed();
@@ -418,23 +418,29 @@ export class Stack {
     return taken;
   }
 
-  /** What RECEIVE would copy next, as far as it lies in one piece: a view, good until the next call of the stack. Not empty where something is unread. */
+  /**
+   * A view of the next octets that RECEIVE would copy, up to the end of their page, valid until the next call of the stack. Not empty if
+   * anything is unread.
+   */
   unread(tcb: Tcb): Uint8Array {
     return tcb.receiveQueue.first(tcb.rcv.unread);
   }
 
-  /** RECEIVE that leaves the octets where they are. @param after octets to pass over first */
+  /**
+   * RECEIVE without consuming the octets.
+   * @param after octets to skip first
+   */
   peek(tcb: Tcb, target: Uint8Array, to: number, n: number, after = 0): number {
     return calls.peek(tcb, target, to, n, after);
   }
 
-  /** ACKs go as for a peer who waits for them, and one that is due goes now; or they are delayed (TCP_QUICKACK). */
+  /** On: sends ACKs at once, also one that is being delayed. Off: delays ACKs (TCP_QUICKACK). */
   quickAck(tcb: Tcb, on: boolean): void {
     quickAck(tcb, on);
     this.#connections.touch(tcb);
   }
 
-  /** RECEIVE that throws the octets away; returns how many. */
+  /** RECEIVE that discards the octets; returns how many. */
   discard(tcb: Tcb, n: number): number {
     const taken = calls.discard(tcb, n);
     this.#connections.feed();
@@ -442,25 +448,25 @@ export class Stack {
     return taken;
   }
 
-  /** CLOSE of our direction: FIN after what is queued; receiving goes on. */
+  /** CLOSE of our direction: sends FIN after the queued data; receiving continues. */
   closeSend(tcb: Tcb, now: number): void {
     calls.closeSend(tcb, now);
     this.#connections.touch(tcb);
   }
 
-  /** CLOSE of both directions, as close(2): unread data makes it an RST. */
+  /** CLOSE of both directions, as close(2): sends RST instead of FIN if data is unread. */
   close(tcb: Tcb, now: number): void {
     calls.closeBoth(tcb, now);
     this.#connections.touch(tcb);
   }
 
-  /** ABORT: RST. */
+  /** ABORT: sends RST. */
   abort(tcb: Tcb, now: number): void {
     calls.abort(tcb, now);
     this.#connections.touch(tcb);
   }
 
-  /** The user lets go of the connection: it ends by itself, and nobody reads what still comes. */
+  /** The user no longer uses the connection: it closes by itself, and data that still arrives is discarded. */
   release(tcb: Tcb): void {
     tcb.held = false;
     tcb.user = null;
@@ -468,8 +474,8 @@ export class Stack {
   }
 
   /**
-   * A UDP socket (RFC 768). Port 0: one that is free. Throws CallError: EADDRINUSE, EADDRNOTAVAIL, EINVAL. It is asked whether something
-   * came (`queue.count`, `error`): no event tells.
+   * Opens a UDP socket (RFC 768). Port 0: any free port. Throws CallError: EADDRINUSE, EADDRNOTAVAIL, EINVAL. Arrivals raise no event:
+   * read `queue.count` and `error`.
    */
   udp(port = 0, local: Address | null = null): UdpSocket {
     checkPort(port, 0);
@@ -483,12 +489,12 @@ export class Stack {
     return socket;
   }
 
-  /** Sends a datagram. False where there is no room for it now, or where it is longer than IP can carry. */
+  /** Sends a datagram. False if there is no room for it now, or if it is longer than IP can carry. */
   sendDatagram(socket: UdpSocket, octets: Uint8Array, remote: Address, remotePort: number): boolean {
     return this.#udp.send(socket, octets, socket.local ?? this.#defaultSource(remote), remote, remotePort);
   }
 
-  /** Takes the oldest datagram: how long it was, or -1 where there is none. */
+  /** Takes the oldest datagram: its length, or -1 if there is none. */
   receiveDatagram(socket: UdpSocket, into: Uint8Array): number {
     return this.#udp.receive(socket, into);
   }
@@ -503,19 +509,19 @@ export class Stack {
     this.pathMtu.floor = this.params.icmpErrors.pathMtuFloor;
   }
 
-  /** The link's MTU changed: connections that open from now on, and what is sent in fragments, go by it. */
+  /** The link's MTU changed: applies to new connections and to fragmentation. */
   setMtu(mtu: number): void {
     this.mtu = mtu;
     this.pathMtu.linkMtu = mtu;
   }
 
-  /** Changes options of an open connection: from now on it goes by them. What was agreed in the handshake stays. */
+  /** Changes options of an open connection. What was agreed in the handshake stays. */
   setParams(tcb: Tcb, params: TcpSettings, now: number): void {
     calls.setParams(tcb, params, now);
     this.#connections.touch(tcb);
   }
 
-  /** Something of the connection was changed from outside (an option): it may have something to send now. */
+  /** Call after changing an option of the connection: it may now have something to send. */
   touch(tcb: Tcb): void {
     this.#connections.touch(tcb);
   }
@@ -525,24 +531,24 @@ export class Stack {
     return info(tcb, now);
   }
 
-  /** The next connection or listener with something to tell, or undefined. A connection's `events` are the reader's to clear. */
+  /** The next connection or listener with events to report, or undefined. The caller must clear a connection's `events`. */
   nextEvent(): Tcb | PassiveOpen | undefined {
     const next = this.#connections.events.shift();
     if (next !== undefined) next.inEvents = false;
     return next;
   }
 
-  /** All connections, in any state but CLOSED. Those that sleep wake, and fall asleep again in time. */
+  /** All connections in any state but CLOSED. Sleeping ones are woken, and fall asleep again later. */
   *connections(): Iterable<Tcb> {
     for (const row of this.#connections.demux.values()) yield this.#connections.awake(row);
   }
 
-  /** The TCB of a connection that sleeps: whoever let it sleep (`Sleeper`) wants to act on it. */
+  /** The TCB of a sleeping connection, on which its user (`Sleeper`) wants to act. */
   wake(dormant: Dormant): Tcb {
     return this.#connections.awake(dormant);
   }
 
-  /** How many connections are folded up, because nothing has happened on them for a while. */
+  /** How many connections are stored in compact form because they are idle. */
   get asleepCount(): number {
     return this.#connections.asleep;
   }
@@ -551,7 +557,7 @@ export class Stack {
     return this.#connections.demux.size;
   }
 
-  /** Records of segments in flight, over all connections: none after the last one ended. */
+  /** Records of segments in flight, over all connections: 0 after the last one has ended. */
   get recordsInUse(): number {
     return this.#records.used;
   }
@@ -569,7 +575,7 @@ export class Stack {
     send.dontFragment = params.pathMtuDiscovery && !path.belowFloor;
   }
 
-  /** An ICMP message, a datagram or an RST: what is larger than the path carries goes in fragments. */
+  /** Completes an ICMP message, a datagram or an RST; fragments it if it exceeds the path MTU. */
   #finishPacket(packet: Packet, now: number): void {
     const send = this.#send;
     this.#ipOutput.prepend(packet, send);
@@ -584,7 +590,7 @@ export class Stack {
     return this.local.isBroadcast(address.a, address.b, address.c, address.d);
   }
 
-  /** MUST-44: IP chooses the source, before the first SYN; a TUN has one link, so it is our first address of the family. */
+  /** The source address, chosen by IP before the first SYN (MUST-44). A TUN has one link, so it is our first address of the family. */
   #defaultSource(remote: Address): Address {
     const local = this.local.own.find((address) => address.family === remote.family);
     if (local === undefined) throw new CallError("EADDRNOTAVAIL", `this stack has no IPv${remote.family} address`);

@@ -1,4 +1,4 @@
-/** Where SYN cookies are given out, and taken for a connection (RFC 4987 §3.6; `#tcp/syn-cookies`). */
+/** Sends SYN cookies, and accepts the ACKs that return them (RFC 4987 §3.6; `#tcp/syn-cookies`). */
 import { SECOND } from "#base/time";
 import type { ReplyQueue } from "#icmp/reply-queue";
 import type { IpHeader } from "#ip/header";
@@ -22,9 +22,9 @@ import { ACK, CWR, ECE, SYN } from "#wire/tcp";
 import * as opt from "#wire/tcp-options";
 import type { Connections } from "./connections.ts";
 
-/** ACKs are looked at for cookies only so long after the last was given. */
+/** How long after the last cookie was sent an ACK is checked for a cookie. */
 const MEMORY = 128 * SECOND;
-/** Options of a SYN,ACK: MSS, SACK permitted and timestamps, window scale. */
+/** Room for the options of a SYN,ACK: MSS, SACK permitted and timestamps, window scale. */
 const ROOM = tcphdr.HEADER_MIN + 4 + 12 + 4;
 
 export class StatelessHandshake {
@@ -32,7 +32,7 @@ export class StatelessHandshake {
   readonly #connections: Connections;
   readonly #replies: ReplyQueue;
   readonly #send = new IpSend();
-  /** When the last cookie was given. */
+  /** When the last cookie was sent. */
   #given = Number.NEGATIVE_INFINITY;
 
   constructor(env: TcpEnv, connections: Connections, replies: ReplyQueue) {
@@ -47,7 +47,7 @@ export class StatelessHandshake {
     return synCookies === "always" || (synCookies === "overflow" && listener.crowded && !listener.backedUp);
   }
 
-  /** Answers a SYN, and keeps nothing of it. */
+  /** Answers a SYN with a cookie, without keeping any state. */
   answer(listener: PassiveOpen, ends: cookies.Ends, header: IpHeader, seg: Segment, now: number): void {
     const o = this.#replies.room(ROOM);
     if (o < 0) return;
@@ -83,7 +83,7 @@ export class StatelessHandshake {
     this.#given = now;
   }
 
-  /** The connection that an ACK brings with our cookie, or null where it brings none. */
+  /** The connection for an ACK with one of our cookies, or null if it has none. */
   admit(listener: PassiveOpen, ends: cookies.Ends, seg: Segment, now: number, reset: Reset): Tcb | null {
     if (now - this.#given > MEMORY || (seg.ctl & (ACK | SYN)) !== ACK) return null;
     const { hash, counters } = this.#env;
@@ -92,7 +92,7 @@ export class StatelessHandshake {
     const mss = cookies.readCookie(hash, ends, irs, iss, now);
     if (mss === 0) return null;
     if (listener.backedUp || this.#connections.isFull(now)) {
-      // The peer sends it again with its data, or repeats the data.
+      // The peer will retransmit the ACK with its data, or the data.
       counters.count(this.#connections.refuse(listener, listener.backedUp ? M.RX_BACKLOG : M.RX_LIMIT));
       return null;
     }
@@ -113,7 +113,7 @@ export class StatelessHandshake {
     tcb.snd.nxt = seg.ack;
     tcb.rcv.adv = (tcb.rcv.nxt + synWindow(tcb, tcb.timestampsOk)) | 0;
     setState(tcb, SYN_RECEIVED, M.GOT_SYN, now);
-    // Its lowest bits were not the time: no round trip is to be taken from it.
+    // The lowest bits of this timestamp encode options, so it must not be used to measure the RTT.
     seg.options.tsecr = 0;
     segmentArrives(tcb, seg, now, reset);
     this.#connections.touch(tcb);
@@ -132,7 +132,7 @@ function whatIsAgreed(params: Readonly<TcpParams>, seg: Segment): cookies.Agreed
   };
 }
 
-/** As if the SYN came now: what it said is in the cookie and the timestamp. The segment is as it was afterwards. */
+/** Processes the SYN again, reconstructed from the cookie and the timestamp. Restores the segment afterwards. */
 function synAgain(tcb: Tcb, seg: Segment, irs: number, mss: number, now: number): void {
   const { options, seq, ctl } = seg;
   const { mss: before, windowScale, sackPermitted } = options;

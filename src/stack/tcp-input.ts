@@ -1,4 +1,4 @@
-/** From a received TCP segment, or an ICMP error about one of ours, to the connection or listener it is for. */
+/** Passes a received TCP segment, or an ICMP error about one of ours, to its connection or listener. */
 import type { Counters } from "#base/counters";
 import type { Packet } from "#base/packet";
 import type { Slab } from "#base/slab";
@@ -42,13 +42,16 @@ import type { Listeners } from "./listeners.ts";
 import type { RefusedSyns } from "./refused-syns.ts";
 import { StatelessHandshake } from "./stateless-handshake.ts";
 
-/** What MAY-2 adds to the old connection's SND.NXT for the ISS of the new one: more than a window of old duplicates without scaling. */
+/**
+ * Added to the old connection's SND.NXT to get the ISS of the new one (MAY-2): more than the largest unscaled window, in which old
+ * duplicates may lie.
+ */
 const ISS_STEP = 0x10000;
 
 export class TcpInput {
   /** RSTs and SYN cookies, which belong to no connection, waiting to be sent. */
   readonly resets: ReplyQueue;
-  /** Where SYNs are noted that found no listener and got an RST; null: nobody wants to know. */
+  /** Records SYNs for ports without a listener, which got an RST; null: not recorded. */
   refused: RefusedSyns | null = null;
   readonly #slab: Slab;
   readonly #counters: Counters;
@@ -59,10 +62,10 @@ export class TcpInput {
   readonly #segment = new Segment();
   readonly #reset = new Reset();
   readonly #send = new IpSend();
-  /** The stack's parameters as they are now. */
+  /** The stack's current parameters. */
   readonly #defaults: () => Readonly<TcpParams>;
 
-  /** Reserves its region of the slab: before the first page is taken. */
+  /** Reserves its region of the slab; must be called before the first page is taken. */
   constructor(env: TcpEnv, connections: Connections, listeners: Listeners, defaults: () => Readonly<TcpParams>) {
     this.#defaults = defaults;
     this.resets = new ReplyQueue(env.slab);
@@ -74,11 +77,11 @@ export class TcpInput {
     this.#cookies = new StatelessHandshake(env, connections, this.resets);
   }
 
-  /** A segment that IP delivered. */
+  /** Processes a segment that IP delivered. */
   segment(packet: Packet, header: IpHeader, now: number): void {
     const v = this.#slab.view;
     const { o, n, d0, d1, d2, d3, s0, s1, s2, s3 } = header;
-    // MUST-57: nothing that was sent to a group is TCP's.
+    // MUST-57: TCP ignores segments to a multicast or broadcast address.
     const wrong = header.group ? M.RX_BAD_SYN : this.#invalid(header);
     if (wrong !== 0) {
       this.#drop(wrong, packet.n, now);
@@ -104,7 +107,7 @@ export class TcpInput {
 
   /** MUST-54: an ICMP error goes to the connection that it is about. */
   icmpError(e: icmp.IcmpError, now: number): void {
-    // MUST-55: source quench is dropped in silence.
+    // MUST-55: source quench is silently discarded.
     if (e.protocol !== protocol.TCP || e.kind === icmp.SOURCE_QUENCH) return;
     const { s0, s1, s2, s3, d0, d1, d2, d3 } = e;
     const row = this.#connections.demux.find(s0, s1, s2, s3, e.sourcePort, d0, d1, d2, d3, e.destinationPort);
@@ -153,8 +156,8 @@ export class TcpInput {
   }
 
   /**
-   * No connection there, or one in TIME-WAIT whose place a newer one may take. 0 if a connection came of it, or the mark of why
-   * not; an RST may be due then.
+   * Handles a segment for no connection, or a SYN for a connection in TIME-WAIT that a newer one may replace. Returns 0 if it made a
+   * connection, or the mark of why not; an RST may then be due.
    */
   #listener(header: IpHeader, localPort: number, remotePort: number, old: Tcb | null, now: number): number {
     const { s0, s1, s2, s3, d0, d1, d2, d3 } = header;
@@ -164,7 +167,7 @@ export class TcpInput {
     const remote = new Address(s0, s1, s2, s3);
     const listener = this.#listeners.find(d0, d1, d2, d3, localPort, remote, remotePort);
     if (listener === null && old !== null) {
-      // Nobody wants the new connection: the old one answers.
+      // No listener accepts the new connection, so the old one answers.
       segmentArrives(old, seg, now, reset);
       connections.touch(old);
       return 0;
@@ -195,7 +198,7 @@ export class TcpInput {
       finish(old, OK, M.REPLACED, now);
       connections.touch(old);
     }
-    // RFC 9293 §3.10.7.2 knows no port 0: it could not be answered.
+    // Port 0 is invalid (RFC 9293 §3.10.7.2): it could not be answered.
     if (remotePort === 0) return M.RX_BACKLOG;
     if (cookie) {
       this.#cookies.answer(listener, ends, header, seg, now);
@@ -207,14 +210,14 @@ export class TcpInput {
     connections.countSource(tcb);
     listener.halfOpen++;
     openPassive(tcb, seg, now);
-    // MAY-2: the numbers of the new incarnation lie beyond the old one's.
+    // MAY-2: the sequence numbers of the new connection lie beyond the old one's.
     if (old !== null && !gt(tcb.snd.iss, old.snd.nxt)) setInitialSequence(tcb, (old.snd.nxt + ISS_STEP) | 0);
     serve(tcb, seg, listener, now);
     connections.touch(tcb);
     return 0;
   }
 
-  /** RFC 9293 §3.10.7.1, as far as the stack wants to be known. */
+  /** A segment for no connection (RFC 9293 §3.10.7.1), answered according to the stack's resetting policy. */
   #unknown(seg: Segment): number {
     const { resetUnknown } = this.#defaults().resetting;
     const verdict = closed(seg, this.#reset);
@@ -242,9 +245,9 @@ export class TcpInput {
   }
 }
 
-/** RFC 6191 and MAY-2: a SYN that is newer than everything of the connection in TIME-WAIT. */
+/** RFC 6191 and MAY-2: whether a SYN is newer than everything of the connection in TIME-WAIT. */
 function isNewer(tcb: Tcb, seg: Segment): boolean {
-  // RFC 793 knows no way from TIME-WAIT into a new connection: that SYN is an error (p. 71).
+  // RFC 793 does not let a SYN open a new connection from TIME-WAIT: that SYN is an error (p. 71).
   if ((seg.ctl & (tcphdr.SYN | tcphdr.ACK | tcphdr.RST)) !== tcphdr.SYN || !tcb.params.acceptance.rfc5961) return false;
   if (tcb.timestampsOk && seg.options.timestamps && seg.options.tsval !== tcb.tsRecent) {
     return gt(seg.options.tsval, tcb.tsRecent);
@@ -252,7 +255,7 @@ function isNewer(tcb: Tcb, seg: Segment): boolean {
   return gt(seg.seq, tcb.rcv.nxt);
 }
 
-/** By code of destination unreachable: what the user is told, as Linux and the BSDs word it. */
+/** Codes of destination unreachable, and the error reported to the user, as in Linux and the BSDs. */
 const ERRORS_4 = Uint8Array.of(
   ENETUNREACH,
   EHOSTUNREACH,
@@ -269,16 +272,16 @@ const ERRORS_4 = Uint8Array.of(
 );
 const ERRORS_6 = Uint8Array.of(ENETUNREACH, EACCES, EHOSTUNREACH, EHOSTUNREACH, ECONNREFUSED, EACCES, EACCES);
 
-/** FreeBSD's name of an ICMP error that is only noted. */
+/** FreeBSD's error for an ICMP error that is only recorded. */
 function freeBsdSoftError(e: icmp.IcmpError): number {
   return e.kind === icmp.PARAMETER_PROBLEM ? ENOPROTOOPT : EHOSTUNREACH;
 }
 
-/** What an ICMP error is called in the socket API. */
+/** The socket API's error for an ICMP error. */
 export function errorOf(e: icmp.IcmpError): number {
   if (e.kind === icmp.PARAMETER_PROBLEM) return EPROTO;
   if (e.kind === icmp.TTL_EXCEEDED || e.kind === icmp.REASSEMBLY_TIME_EXCEEDED) return EHOSTUNREACH;
-  // An unrecognized next header is ICMPv6's way to say that the protocol is unreachable.
+  // An unrecognized next header is ICMPv6's equivalent of protocol unreachable.
   if (e.kind === icmp.PROTOCOL_UNREACHABLE) return ENOPROTOOPT;
   return (e.family === 4 ? ERRORS_4 : ERRORS_6)[e.code] ?? EHOSTUNREACH;
 }

@@ -44,17 +44,17 @@ test("an error is its number, negated", async () => {
   expect(read.finish((await answerOf(thread))!)).toBe(-EBADF);
 });
 
-test("one at a time", async () => {
+test("a second call cannot begin while another is under way", async () => {
   const { from, to } = blockingPipe();
   const read = files.reading(from, 1);
   thread.begin(read);
-  expect(() => thread.begin(sockets.closing(-1))).toThrow("another call waits");
+  expect(() => thread.begin(sockets.closing(-1))).toThrow("another call is under way");
   libc.close(to);
   expect(read.finish((await answerOf(thread))!)).toBe(0);
   libc.close(from);
 });
 
-test("a process ends although a call of its still waits", async () => {
+test("a process can end while one of its calls still blocks", async () => {
   const source = `
     import { CallThread } from "#ffi/call-thread";
     import * as files from "#ffi/files";

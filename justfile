@@ -54,7 +54,7 @@ fuzz N="1000000" SEED="1":
 mutants:
     MUTANT_FROM_1=1 bun test test/mutants --timeout 600000
 
-# break each expectation in each of our scripts in every way, and check that the script fails (the test run takes a third of them)
+# break each expectation in each of our scripts in every way, and check that the script fails (the test run takes a fifth of them)
 drill-mutants:
     DRILL_MUTANTS=all bun test test/drill/mutants.test.ts --timeout 600000
 

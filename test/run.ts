@@ -2,8 +2,7 @@
  * `bun run test`: installs what tests need, then checks style and types and runs every test file, each in a process of its
  * own and some side by side. The last line is `N passed, N failed`.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Job } from "./run/job.ts";
 import { allJobs } from "./run/jobs.ts";
@@ -17,7 +16,8 @@ import { buildCommand, PROGRAM_VARIABLE } from "./support/built-program.ts";
 import { ROOT } from "./support/root.ts";
 import { withSbin } from "./support/tools.ts";
 
-const SECONDS = `${ROOT}node_modules/.cache/tcpnet-test-seconds.json`;
+const CACHE = join(ROOT, "node_modules/.cache");
+const SECONDS = join(CACHE, "tcpnet-test-seconds.json");
 
 /** What no test file may take, however busy the machine is. */
 const FILE_LIMIT_MS = 900_000;
@@ -43,7 +43,10 @@ async function main(options: Options): Promise<number> {
     options.setUp,
     jobs.some(({ name }) => name === FIREWALL_TESTS),
   );
-  const folder = mkdtempSync(join(tmpdir(), "tcpnet-test-"));
+  // Beside the sources, because tests hide /tmp from the program. They start it as other users as well.
+  mkdirSync(CACHE, { recursive: true });
+  const folder = mkdtempSync(join(CACHE, "tcpnet-test-"));
+  chmodSync(folder, 0o755);
   try {
     process.env[PROGRAM_VARIABLE] = join(folder, "tcpnet");
     return await runAll(jobs, options.jobs, buildJob(join(folder, "tcpnet")));

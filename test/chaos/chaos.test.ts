@@ -1,9 +1,7 @@
 import { expect } from "bun:test";
+import { TCPNET } from "../support/built-program.ts";
 import { type Namespace, netTest, netTestWith } from "../support/netns.ts";
 import { sometimes } from "../support/sometimes.ts";
-
-const BUN = process.execPath;
-const TCPNET = [BUN, "src/cli/main.ts"];
 
 /** Starts the proxy and waits until it says that it is ready. */
 async function chaos(ns: Namespace, ...flags: string[]) {

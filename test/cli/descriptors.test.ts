@@ -3,9 +3,10 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { TCPNET } from "../support/built-program.ts";
 import { ROOT } from "../support/netns.ts";
 
-const T = `${process.execPath} ${ROOT}src/cli/main.ts`;
+const T = TCPNET.join(" ");
 
 async function bash(script: string): Promise<string> {
   const env = { ...process.env, NO_COLOR: "1", T };

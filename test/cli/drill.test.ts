@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ROOT } from "../support/netns.ts";
+import { TCPNET } from "../support/built-program.ts";
 
 const GOOD = "0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 bind(3, ..., ...) = 0\n+0 listen(3, 1) = 0\n";
 let folder = "";
@@ -17,7 +17,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 async function drill(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const child = Bun.spawn([process.execPath, `${ROOT}src/cli/main.ts`, "drill", ...args], {
+  const child = Bun.spawn([...TCPNET, "drill", ...args], {
     cwd: folder,
     env: { ...process.env, NO_COLOR: "1" },
     stdin: "ignore",

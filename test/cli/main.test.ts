@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { COMMANDS } from "#cli/commands";
+import { TCPNET } from "../support/built-program.ts";
 import { ROOT } from "../support/netns.ts";
 import { sometimes } from "../support/sometimes.ts";
 
@@ -14,7 +15,7 @@ interface Said {
 
 /** Runs the program from source. None of these lines may get as far as a device. */
 async function tcpnet(...args: string[]): Promise<Said> {
-  const child = Bun.spawn([process.execPath, `${ROOT}src/cli/main.ts`, ...args], {
+  const child = Bun.spawn([...TCPNET, ...args], {
     env: { ...process.env, NO_COLOR: "1" },
     stdin: "ignore",
     stdout: "pipe",

@@ -1,11 +1,12 @@
 import { expect, test } from "bun:test";
 import { COMMANDS } from "#cli/commands";
+import { TCPNET } from "../support/built-program.ts";
 import { ROOT } from "../support/netns.ts";
 
 /** Runs a line of shell in which `$T` is the program. */
 async function shell(line: string): Promise<{ code: number; stdout: string; stderr: string }> {
   const child = Bun.spawn(["bash", "-c", `set -o pipefail; ${line}`], {
-    env: { ...process.env, NO_COLOR: "1", T: `${process.execPath} ${ROOT}src/cli/main.ts` },
+    env: { ...process.env, NO_COLOR: "1", T: TCPNET.join(" ") },
     cwd: ROOT,
     stdin: "ignore",
     stdout: "pipe",

@@ -11,10 +11,12 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CliError } from "#cli/cli-error";
 import { type FileInUse, refuseSameFile } from "#cli/same-file";
+import { TCPNET } from "../support/built-program.ts";
 import { ROOT } from "../support/netns.ts";
 
 function withFolder(work: (folder: string) => void): void {
@@ -102,7 +104,7 @@ test("no command writes over a file that it reads: a script, a trace", () =>
       ["demo", "--memory", "--size", "10k", "--link", `trace ${trace}`, "--write", trace],
     ]) {
       const before = [readFileSync(script, "utf8"), readFileSync(trace, "utf8")];
-      const { exitCode, stderr } = Bun.spawnSync([process.execPath, `${ROOT}src/cli/main.ts`, ...args], { cwd: ROOT });
+      const { exitCode, stderr } = Bun.spawnSync([...TCPNET, ...args], { cwd: ROOT });
       expect([args[0], exitCode]).toEqual([args[0], 2]);
       expect(stderr.toString()).toMatch(/are the same file\n.*would overwrite the data that is to be read/);
       expect([readFileSync(script, "utf8"), readFileSync(trace, "utf8")]).toEqual(before);

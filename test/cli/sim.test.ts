@@ -2,10 +2,11 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { TCPNET } from "../support/built-program.ts";
 import { ROOT } from "../support/netns.ts";
 
 async function sim(...flags: string[]) {
-  const child = Bun.spawn([process.execPath, "src/cli/main.ts", "sim", ...flags], {
+  const child = Bun.spawn([...TCPNET, "sim", ...flags], {
     cwd: ROOT,
     stdout: "pipe",
     stderr: "pipe",

@@ -1,8 +1,8 @@
 /** The demo: nothing is stored, nothing is left behind however it ends, and it says how far it is. */
 import { expect } from "bun:test";
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
-import { builtProgram } from "../support/built-program.ts";
-import { HOST, type Lab, labTest, labTestWith, PEER, type Running, TCPNET } from "./lab.ts";
+import { builtProgram, TCPNET } from "../support/built-program.ts";
+import { HOST, type Lab, labTest, labTestWith, PEER, type Running } from "./lab.ts";
 
 const slow = (lab: Lab, ...flags: string[]) => lab.tcpnet("demo", "--rate", "2mbit", "--size", "10M", ...flags);
 

@@ -1,6 +1,7 @@
 /** tcpnet ↔ tcpnet through the kernel's forwarding. */
 import { expect } from "bun:test";
-import { bothWell, HOST, HOST6, labTest, labTestWith, PEER, PEER6, TCPNET } from "./lab.ts";
+import { TCPNET } from "../support/built-program.ts";
+import { bothWell, HOST, HOST6, labTest, labTestWith, PEER, PEER6 } from "./lab.ts";
 
 labTest("host first: text typed on either side appears on the other", async (lab) => {
   const host = lab.tcpnet(...HOST);

@@ -3,7 +3,8 @@ import { createHash, randomFillSync } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Namespace, netTestWith, ROOT } from "../support/netns.ts";
+import { TCPNET } from "../support/built-program.ts";
+import { type Namespace, netTestWith } from "../support/netns.ts";
 import { testUnless } from "../support/test-unless.ts";
 import type { Tool } from "../support/tools.ts";
 import { waitingFor } from "../support/waiting.ts";
@@ -12,9 +13,6 @@ export const HOST = ["host", "tun0", "10.0.0.1/24", "10.0.1.5"] as const;
 export const PEER = ["peer", "tun1", "10.0.1.1/24", "10.0.0.7"] as const;
 export const HOST6 = ["host", "tun0", "fd00:a::1/64", "fd00:b::5"] as const;
 export const PEER6 = ["peer", "tun1", "fd00:b::1/64", "fd00:a::7"] as const;
-
-/** The program, from source. */
-export const TCPNET = [process.execPath, `${ROOT}src/cli/main.ts`] as const;
 
 const LIMIT_MS = 100_000;
 

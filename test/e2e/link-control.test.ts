@@ -1,9 +1,9 @@
 /** A link that changes under a conversation that runs: by `tcpnet link`, over a socket that nothing leaves behind. */
 import { expect } from "bun:test";
 import { chmodSync, copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
-import { builtProgram } from "../support/built-program.ts";
+import { builtProgram, TCPNET } from "../support/built-program.ts";
 import { testUnless } from "../support/test-unless.ts";
-import { HOST, type Lab, labTest, labTestWith, PEER, TCPNET } from "./lab.ts";
+import { HOST, type Lab, labTest, labTestWith, PEER } from "./lab.ts";
 
 const link = (lab: Lab, ...words: string[]) => lab.ns.run([...TCPNET, "link", ...words]);
 const sockets = async (lab: Lab) => (await lab.ns.must(["sh", "-c", "ls /run/tcpnet | grep sock || true"])).trim();

@@ -1,7 +1,8 @@
 /** What is told while it runs and at its end: true, once, in its order, and no wider than a terminal; and what is given back. */
 import { expect } from "bun:test";
 import { existsSync } from "node:fs";
-import { HOST, labTest, PEER, TCPNET } from "./lab.ts";
+import { TCPNET } from "../support/built-program.ts";
+import { HOST, labTest, PEER } from "./lab.ts";
 
 labTest("another address than the one that netup gave a device: 3, and the device stays as it is", async (lab) => {
   const before = await lab.ns.must(["ip", "-o", "-4", "addr"]);

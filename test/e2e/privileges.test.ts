@@ -1,7 +1,8 @@
 /** Root is given up before a packet is read: what every thread of a running program may still do. */
 import { expect } from "bun:test";
 import { chmodSync, existsSync, readFileSync, renameSync, statSync } from "node:fs";
-import { HOST, type Lab, labTest, labTestWith, PEER, type Running, TCPNET } from "./lab.ts";
+import { TCPNET } from "../support/built-program.ts";
+import { HOST, type Lab, labTest, labTestWith, PEER, type Running } from "./lab.ts";
 import { bare, descendantsOf, descriptorsOf, type Rights, rightsOf, threadsOf } from "./privileges.ts";
 
 const AS_ROOT = { root: true };

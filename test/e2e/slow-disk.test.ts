@@ -1,11 +1,12 @@
 /** A disk that takes nothing for a while stops no stack: a file system is frozen under what is written. */
 import { expect } from "bun:test";
 import { existsSync } from "node:fs";
+import { TCPNET } from "../support/built-program.ts";
 import { readCapture } from "../support/capture-reader.ts";
 import { unavailable, withNamespace } from "../support/netns.ts";
 import { testUnless } from "../support/test-unless.ts";
 import { lacks } from "../support/tools.ts";
-import { HOST, Lab, PEER, TCPNET } from "./lab.ts";
+import { HOST, Lab, PEER } from "./lab.ts";
 
 const NEEDS = ["mount", "mkfs.ext4", "fsfreeze", "ping"] as const;
 

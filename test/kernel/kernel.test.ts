@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { OWN } from "../drill/own.ts";
+import { TCPNET } from "../support/built-program.ts";
 import { type Namespace, netTest, ROOT } from "../support/netns.ts";
 import { knownDifferences } from "./oracle.ts";
 
@@ -39,7 +40,7 @@ interface Told {
 
 /** `tcpnet drill --kernel --json` in the namespace, in which it makes further ones. */
 async function drill(ns: Namespace, ...args: string[]): Promise<{ code: number; told: Told[]; stderr: string }> {
-  const command = [process.execPath, `${ROOT}src/cli/main.ts`, "drill", "--kernel", "--json", ...args];
+  const command = [...TCPNET, "drill", "--kernel", "--json", ...args];
   const { code, stdout, stderr } = await ns.run(command, { timeoutMs: 60_000 });
   const lines = stdout.split("\n").filter((line) => line !== "");
   return { code, told: lines.map((line) => JSON.parse(line) as Told), stderr };

@@ -9,6 +9,7 @@ export const CAUGHT_BY: Readonly<Record<string, number>> = {
   "the sender ignores SACK": 42,
   "round trips are taken from retransmissions (Karn)": 12,
   "a FIN is not retransmitted": 86,
+  "more than the window holds is taken": 513,
   "PAWS is off": 60,
   "the delayed ACK never goes": 21,
   "any RST in the window resets": 167,

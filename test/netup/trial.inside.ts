@@ -104,12 +104,13 @@ function withoutDeadChains(ruleset: string): string {
     table = /^table (.+) \{$/m.exec(text)?.[1] ?? table;
     return { table, name: /^\tchain (\S+) \{$/m.exec(text)?.[1] ?? "", text };
   });
+  const reached = new Set([...ruleset.matchAll(/(?:jump|goto) (\S+)/g)].map((match) => match[1]!));
   const alive = chains.filter(
     (chain) =>
       chain.table !== "inet firewalld" ||
       chain.name === "" ||
       /^\t\ttype \w+ hook/m.test(chain.text) ||
-      chains.some((other) => new RegExp(`(jump|goto) ${chain.name}( |$)`, "m").test(other.text)),
+      reached.has(chain.name),
   );
   const text = alive.map((chain) => chain.text).join("");
   return text === ruleset ? text : withoutDeadChains(text);

@@ -3,6 +3,7 @@ import { afterAll, expect } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { TCPNET } from "../support/built-program.ts";
 import { readCapture } from "../support/capture-reader.ts";
 import { ROOT } from "../support/netns.ts";
 import { testUnless } from "../support/test-unless.ts";
@@ -11,11 +12,10 @@ import { tshark } from "./tshark.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tcpnet-readers-"));
 afterAll(() => rmSync(folder, { recursive: true }));
-const TCPNET = `${process.execPath} ${ROOT}src/cli/main.ts`;
 
 /** What a line of shell prints; `$T` is our program. Throws where it fails. */
 async function shell(line: string): Promise<string> {
-  const env = { ...process.env, T: TCPNET };
+  const env = { ...process.env, T: TCPNET.join(" ") };
   const options = { cwd: ROOT, env, stdin: "ignore", stdout: "pipe", stderr: "pipe" } as const;
   const child = Bun.spawn(["bash", "-c", `set -o pipefail; ${line}`], options);
   const [out, err, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);

@@ -28,6 +28,8 @@ export interface Result {
   readonly failed: number;
   readonly skipped: number;
   readonly seconds: number;
+  /** Seconds of processor time, of the process and of those that it waited for: the same on a busy machine. */
+  readonly processor: number;
   readonly failures: readonly Failure[];
   /** Why tests were skipped, as `testUnless` printed it. */
   readonly skips: readonly string[];
@@ -123,7 +125,9 @@ export class RunningJob {
     }
     const passed = job.kind === "check" && failures.length === 0 ? 1 : reading.passed;
     const failed = Math.max(reading.failed, failures.length);
-    return { job, passed, failed, skipped: reading.skipped, seconds, failures, skips: reading.skips, output };
+    const processor = Number(this.#child.resourceUsage()?.cpuTime.total ?? 0) / 1e6;
+    const { skipped, skips } = reading;
+    return { job, passed, failed, skipped, seconds, processor, failures, skips, output };
   }
 
   /** How it ended if no failed test explains that, or "". */

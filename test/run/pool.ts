@@ -63,6 +63,6 @@ export class Pool {
 /** The program or the folder is not there any more, or the system has no descriptors left: the other jobs go on. */
 function broken(job: Job, what: string, error: unknown): Result {
   const failure = { name: `${job.name} ${what}`, replay: job.replay, reason: [String(error)] };
-  const counts = { passed: 0, failed: 1, skipped: 0, seconds: 0 };
+  const counts = { passed: 0, failed: 1, skipped: 0, seconds: 0, processor: 0 };
   return { job, ...counts, failures: [failure], skips: [], output: "" };
 }

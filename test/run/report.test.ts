@@ -17,7 +17,18 @@ const job = (name: string, seconds = 1, alone = false): Job => {
   return { name, kind: "tests", command: [], seconds, alone, replay: `bun test ${name}` };
 };
 const result = (name: string, more: Partial<Result> = {}): Result => {
-  return { job: job(name), passed: 2, failed: 0, skipped: 0, seconds: 1, failures: [], skips: [], output: "", ...more };
+  return {
+    job: job(name),
+    passed: 2,
+    failed: 0,
+    skipped: 0,
+    seconds: 1,
+    processor: 0.6,
+    failures: [],
+    skips: [],
+    output: "",
+    ...more,
+  };
 };
 
 test("the last line is only the count; failures come before it, with the commands that repeat them", () => {

@@ -29,8 +29,9 @@ function skips(results: readonly Result[], skipped: number): string[] {
   return [...reasons].map(([reason, n]) => `${count(n)}: ${reason}`);
 }
 
-/** Which jobs took longest. */
+/** Which jobs took longest, and how much processor time each. */
 export function slowest(results: readonly Result[], n: number): string {
   const ordered = [...results].sort((a, b) => b.seconds - a.seconds).slice(0, n);
-  return ordered.map(({ job, seconds }) => `${job.name} ${seconds.toFixed(0)} s`).join(", ");
+  const told = ordered.map((each) => `${each.job.name} ${each.seconds.toFixed(0)} s (${each.processor.toFixed(0)} s)`);
+  return told.join(", ");
 }

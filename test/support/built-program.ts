@@ -6,6 +6,15 @@ import { ROOT } from "./root.ts";
 /** Where `bun run test` has built the program for all test files. */
 export const PROGRAM_VARIABLE = "TCPNET_TEST_PROGRAM";
 
+const given = process.env[PROGRAM_VARIABLE];
+const built = given !== undefined && existsSync(given) ? given : undefined;
+
+/**
+ * How tests start the program: as `bun run test` has built it, which starts with half of the work; from source where a test
+ * file runs by itself.
+ */
+export const TCPNET: readonly string[] = built ? [built] : [process.execPath, `${ROOT}src/cli/main.ts`];
+
 let building: Promise<string> | undefined;
 
 /**
@@ -18,8 +27,7 @@ export function builtProgram(): Promise<string> {
 }
 
 async function find(): Promise<string> {
-  const given = process.env[PROGRAM_VARIABLE];
-  if (given !== undefined && existsSync(given)) return given;
+  if (built !== undefined) return built;
   const folder = mkdtempSync(join(tmpdir(), "tcpnet-built-"));
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   const program = join(folder, "tcpnet");

@@ -13,7 +13,7 @@ import type { TcpParams } from "#tcp/words/params";
 import type { PassiveOpen } from "#tcp/words/passive-open";
 import { dueClaim, isBelieved } from "#tcp/words/path";
 import { CLOSED, SYN_SENT, TIME_WAIT } from "#tcp/words/state";
-import { EVENT_WRITABLE, Tcb, type TcpEnv } from "#tcp/words/tcb";
+import { type Ends, EVENT_WRITABLE, Tcb, type TcpEnv } from "#tcp/words/tcb";
 import * as ipv4 from "#wire/ipv4";
 import * as ipv6 from "#wire/ipv6";
 import * as tcphdr from "#wire/tcp";
@@ -98,18 +98,12 @@ export class Connections {
   }
 
   /** Makes a connection in CLOSED. Throws ENOBUFS at the limit; for SYNs, call `isFull` first. */
-  create(
-    params: Readonly<TcpParams>,
-    local: Address,
-    localPort: number,
-    remote: Address,
-    remotePort: number,
-    now: number,
-  ): Tcb {
+  create(params: Readonly<TcpParams>, ends: Ends, now: number): Tcb {
     if (this.isFull(now)) throw new CallError("ENOBUFS", `the limit of ${this.#limit} connections is reached`);
     const id = this.#freeIds.pop() ?? this.#byId.length;
     const control = congestionControl(params.congestionControl);
-    const tcb = new Tcb(this.#env, params, control, id, local, localPort, remote, remotePort);
+    const tcb = this.#sleep.take(params, control, id, ends);
+    const { remote } = ends;
     tcb.localMss = this.pathMss(remote, now);
     tcb.path.version = this.#pathMtu.version;
     tcb.path.belowFloor = this.#pathMtu.isBelowFloor(remote.a, remote.b, remote.c, remote.d, now);

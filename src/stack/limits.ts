@@ -11,8 +11,8 @@ export interface Limits {
    */
   connectionsPerSource: number;
   /**
-   * µs of idle time after which a connection is stored in a compact form of a few hundred octets, if its user is a socket. The next
-   * packet, call or timer restores it.
+   * µs of idle time after which a connection of a socket is stored in a compact form of a few hundred octets (docs/adr/0018). The next packet, call
+   * or timer restores it. If that happens soon, the idle time doubles.
    */
   sleepAfter: number;
   /** Records of segments in flight, over all connections. */
@@ -27,7 +27,7 @@ export interface Limits {
 export const DEFAULT_LIMITS: Readonly<Limits> = {
   connections: 65_536,
   connectionsPerSource: 0,
-  sleepAfter: 5_000_000,
+  sleepAfter: 50_000,
   records: 262_144,
   memory: 256 << 20,
   icmpRate: 1000,

@@ -1,10 +1,16 @@
 import { Fifo } from "#base/fifo";
 import { NEVER } from "#base/time";
+import type { CongestionControl } from "#tcp/congestion/congestion";
 import { type Dormant, Dormitory, isAtRest, type Sleeper } from "#tcp/words/dormant";
-import type { Tcb, TcpEnv } from "#tcp/words/tcb";
+import type { TcpParams } from "#tcp/words/params";
+import type { Ends, Tcb, TcpEnv } from "#tcp/words/tcb";
 
 /** How many connections fall asleep in one turn: each takes some microseconds. */
 const ONE_GO = 256;
+
+/** A sleep shorter than this, µs, was not worthwhile. Each in a row doubles the required idle time, at most so many times. */
+const SHORT_SLEEP = 5_000_000;
+const SHORT_SLEEPS_MAX = 6;
 
 /** The delay until the next turn, µs, while more are due. */
 const NEXT_GO = 1_000;
@@ -31,7 +37,7 @@ export class Sleep {
   rests(tcb: Tcb, now: number): boolean {
     if (!letsSleep(tcb.user)) return false;
     tcb.restingSince = now;
-    if (tcb.watchedSince < 0) this.#watch(tcb);
+    if (tcb.watchedSince < 0) this.#watch(tcb, now);
     return true;
   }
 
@@ -50,12 +56,10 @@ export class Sleep {
       const tcb = this.#resting.peek();
       if (tcb === undefined || this.#left === 0 || tcb.watchedSince + this.#after > now) return null;
       this.#resting.shift();
-      const hasMoved = tcb.restingSince !== tcb.watchedSince;
       tcb.watchedSince = -1;
       if (!letsSleep(tcb.user) || !isAtRest(tcb)) continue;
-      if (hasMoved) {
-        // It was active in between, so it has not been at rest for long enough.
-        this.#watch(tcb);
+      if (tcb.restingSince + (this.#after << tcb.shortSleeps) > now) {
+        this.#watch(tcb, now);
         continue;
       }
       this.#left--;
@@ -67,14 +71,22 @@ export class Sleep {
     return this.#dormitory.fold(tcb, user);
   }
 
+  /** A new connection. */
+  take(params: Readonly<TcpParams>, congestion: CongestionControl, id: number, ends: Ends): Tcb {
+    return this.#dormitory.take(params, congestion, id, ends);
+  }
+
   unfold(dormant: Dormant): Tcb {
     const tcb = this.#dormitory.unfold(dormant);
     tcb.watchedSince = -1;
+    // Whoever was woken soon is left awake for longer: folding up and unfolding cost as much as a packet.
+    const soon = this.#now - tcb.restingSince < SHORT_SLEEP;
+    tcb.shortSleeps = soon ? Math.min(tcb.shortSleeps + 1, SHORT_SLEEPS_MAX) : 0;
     return tcb;
   }
 
-  #watch(tcb: Tcb): void {
-    tcb.watchedSince = tcb.restingSince;
+  #watch(tcb: Tcb, now: number): void {
+    tcb.watchedSince = now;
     this.#resting.push(tcb);
   }
 }

@@ -316,7 +316,7 @@ export class Stack {
     }
     const port = this.#localPort(local, options.localPort ?? 0, remote, remotePort);
     const params = withSettings(this.params, options.params ?? {});
-    const tcb = this.#connections.create(params, local, port, remote, remotePort, now);
+    const tcb = this.#connections.create(params, { local, localPort: port, remote, remotePort }, now);
     tcb.held = true;
     calls.open(tcb, now);
     if (options.timeout) calls.limitHandshake(tcb, now + options.timeout);

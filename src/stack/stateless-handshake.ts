@@ -15,7 +15,7 @@ import type { PassiveOpen } from "#tcp/words/passive-open";
 import type { Reset } from "#tcp/words/reset";
 import type { Segment } from "#tcp/words/segment";
 import { SYN_RECEIVED } from "#tcp/words/state";
-import { setState, type Tcb, type TcpEnv } from "#tcp/words/tcb";
+import { type Ends, setState, type Tcb, type TcpEnv } from "#tcp/words/tcb";
 import * as protocol from "#wire/protocol";
 import * as tcphdr from "#wire/tcp";
 import { ACK, CWR, ECE, SYN } from "#wire/tcp";
@@ -48,7 +48,7 @@ export class StatelessHandshake {
   }
 
   /** Answers a SYN with a cookie, without keeping any state. */
-  answer(listener: PassiveOpen, ends: cookies.Ends, header: IpHeader, seg: Segment, now: number): void {
+  answer(listener: PassiveOpen, ends: Ends, header: IpHeader, seg: Segment, now: number): void {
     const o = this.#replies.room(ROOM);
     if (o < 0) return;
     const { slab, hash, counters } = this.#env;
@@ -84,7 +84,7 @@ export class StatelessHandshake {
   }
 
   /** The connection for an ACK with one of our cookies, or null if it has none. */
-  admit(listener: PassiveOpen, ends: cookies.Ends, seg: Segment, now: number, reset: Reset): Tcb | null {
+  admit(listener: PassiveOpen, ends: Ends, seg: Segment, now: number, reset: Reset): Tcb | null {
     if (now - this.#given > MEMORY || (seg.ctl & (ACK | SYN)) !== ACK) return null;
     const { hash, counters } = this.#env;
     const iss = (seg.ack - 1) | 0;
@@ -101,8 +101,7 @@ export class StatelessHandshake {
       return null;
     }
     counters.count(M.RX_COOKIE);
-    const { local, localPort, remote, remotePort } = ends;
-    const tcb = this.#connections.create(listener.params, local, localPort, remote, remotePort, now);
+    const tcb = this.#connections.create(listener.params, ends, now);
     tcb.listener = listener;
     tcb.passive = true;
     this.#connections.countSource(tcb);

@@ -205,7 +205,7 @@ export class TcpInput {
       return 0;
     }
     if (connections.isFull(now)) return connections.refuse(listener, M.RX_LIMIT);
-    const tcb = connections.create(listener.params, ends.local, localPort, remote, remotePort, now);
+    const tcb = connections.create(listener.params, ends, now);
     tcb.listener = listener;
     connections.countSource(tcb);
     listener.halfOpen++;

@@ -15,7 +15,6 @@ const EXCEPTIONS = new Set([
   "src/wire/tcp.ts: write 10",
   // Not of a packet.
   "src/tcp/loss/sack.ts: walk 7",
-  "src/tcp/words/tcb.ts: constructor 8",
 ]);
 const FUNCTION = /(?:\bfunction (\w+)|^ {2}(?:static |async |\*)*(#?\w+))\(([^(){}]*)\)(?:: [^{\n]+)? \{/gm;
 

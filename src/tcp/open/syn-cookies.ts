@@ -6,7 +6,7 @@
 
 import type { SipHash } from "#base/siphash";
 import { SECOND } from "#base/time";
-import type { Address } from "#ip/address";
+import type { Ends } from "../words/tcb.ts";
 
 /** A cookie is good for this time, and for the rest of the one in which it was made. */
 const PERIOD = 64 * SECOND;
@@ -18,14 +18,6 @@ const NO_SCALE = 15;
 const SACK = 16;
 const ECN = 32;
 const BITS = 63;
-
-/** The two ends of the connection that may come. */
-export interface Ends {
-  readonly local: Address;
-  readonly localPort: number;
-  readonly remote: Address;
-  readonly remotePort: number;
-}
 
 /** The ISS that says all this. @param mss of the peer's option, or its default. */
 export function cookie(hash: SipHash, ends: Ends, irs: number, mss: number, now: number): number {

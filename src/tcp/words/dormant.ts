@@ -12,7 +12,7 @@ import type { CongestionControl } from "../congestion/congestion.ts";
 import type { TcpParams } from "./params.ts";
 import { NONE } from "./records.ts";
 import { CLOSE_WAIT, ESTABLISHED } from "./state.ts";
-import { T_KEEPALIVE, Tcb, type TcpEnv, TIMERS } from "./tcb.ts";
+import { type Ends, T_KEEPALIVE, Tcb, type TcpEnv, TIMERS } from "./tcb.ts";
 
 /** Whoever holds a connection and lets it sleep: told of each change, so that it never keeps the TCB of one that sleeps. */
 export interface Sleeper {
@@ -105,6 +105,8 @@ export function isAtRest(tcb: Tcb): boolean {
 /** Folds TCBs of one stack up, and unfolds them. */
 export class Dormitory {
   readonly #env: TcpEnv;
+  /** TCBs of connections that sleep, for the next ones: a service that accepts makes no garbage of them. */
+  readonly #free: Tcb[] = [];
   #slots: readonly Slot[] = [];
   /** As long as any record can be: one is written and read here. */
   #scratch = new DataView(new ArrayBuffer(0));
@@ -139,12 +141,33 @@ export class Dormitory {
     for (let i = 0; i < timers.length; i++) if (timers[i] !== NEVER) put(slots.length + i, timers[i]!);
     for (let i = 0; i < ccState.length; i++)
       if (!Object.is(ccState[i], 0)) put(slots.length + timers.length + i, ccState[i]!);
-    return new Dormant(tcb, user, this.#octets.slice(0, at));
+    const dormant = new Dormant(tcb, user, this.#octets.slice(0, at));
+    tcb.user = null;
+    if (this.#free.length < FREE_MAX) this.#free.push(tcb);
+    return dormant;
+  }
+
+  /** A TCB for a new connection. */
+  take(params: Readonly<TcpParams>, congestion: CongestionControl, id: number, ends: Ends): Tcb {
+    const tcb = this.#free.pop();
+    if (tcb === undefined) return new Tcb(this.#env, params, congestion, id, ends);
+    for (const { part, name, fresh } of this.#slots) (partOf(tcb, part) as unknown as Fields)[name] = fresh;
+    tcb.timers.fill(NEVER);
+    tcb.ccState.fill(0);
+    this.#empty(tcb);
+    tcb.become(params, congestion, id, ends);
+    return tcb;
   }
 
   /** A TCB with every number as it was. */
-  unfold({ id, local, localPort, remote, remotePort, params, congestion, user, record }: Dormant): Tcb {
-    const tcb = new Tcb(this.#env, params, congestion, id, local, localPort, remote, remotePort);
+  unfold(dormant: Dormant): Tcb {
+    const { id, params, congestion, user, record } = dormant;
+    const free = this.#free.pop();
+    const tcb = free ?? new Tcb(this.#env, params, congestion, id, dormant);
+    if (free !== undefined) {
+      this.#empty(tcb);
+      tcb.become(params, congestion, id, dormant);
+    }
     const slots = this.#slots;
     const { timers, ccState } = tcb;
     // A view of its own would make a buffer of each record for good.
@@ -169,13 +192,24 @@ export class Dormitory {
     return tcb;
   }
 
-  #learn({ params, congestion, local, remote }: Tcb): void {
-    this.#slots = slotsOf(new Tcb(this.#env, params, congestion, 0, local, 0, remote, 0));
+  /** What is no number: at rest there is nothing in it, but where it begins may be anywhere. */
+  #empty(tcb: Tcb): void {
+    tcb.sendQueue.clear();
+    tcb.receiveQueue.clear();
+    tcb.ranges.clear();
+    tcb.listener = null;
+  }
+
+  #learn(tcb: Tcb): void {
+    this.#slots = slotsOf(new Tcb(this.#env, tcb.params, tcb.congestion, 0, tcb));
     const most = this.#slots.length + TIMERS + CC_PLACES_MAX;
     this.#octets = new Uint8Array(((most + 3) >> 2) + 8 * most);
     this.#scratch = new DataView(this.#octets.buffer);
   }
 }
+
+/** TCBs that wait to be used again. */
+const FREE_MAX = 256;
 
 /** Numbers that a congestion control may keep. */
 const CC_PLACES_MAX = 64;

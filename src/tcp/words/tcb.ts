@@ -15,7 +15,7 @@ import type { PassiveOpen } from "./passive-open.ts";
 import { PathVariables } from "./path.ts";
 import { Ranges } from "./ranges.ts";
 import type { Records } from "./records.ts";
-import { SequenceRing } from "./sequence-ring.ts";
+import { CongestionVariables, ReceiveVariables, SendVariables } from "./sequence-variables.ts";
 import { CLOSED } from "./state.ts";
 import {
   FastOpenVariables,
@@ -79,110 +79,14 @@ export const TIMER_NAMES = [
   "user-timeout",
 ] as const;
 
-// Phases of loss recovery.
-export const CA_OPEN = 0;
-export const CA_DISORDER = 1;
-export const CA_CWR = 2;
-export const CA_RECOVERY = 3;
-export const CA_LOSS = 4;
+export { CA_CWR, CA_DISORDER, CA_LOSS, CA_OPEN, CA_RECOVERY } from "./sequence-variables.ts";
 
-/** Send sequence variables (RFC 9293 §3.3.1). */
-export class SendVariables {
-  /** Oldest unacknowledged sequence number. */
-  una = 0;
-  /** Next to be sent. */
-  nxt = 0;
-  /** The peer's window in octets, scaled. REC-1: 32 bit. */
-  wnd = 0;
-  /** The largest it ever was (SWS avoidance; RFC 5961 §5). */
-  wndMax = 0;
-  /** SEG.SEQ and SEG.ACK of the last window update. */
-  wl1 = 0;
-  wl2 = 0;
-  iss = 0;
-  /** Send urgent pointer: the sequence number after the last urgent octet. */
-  up = 0;
-  urgent = false;
-  /** Shift of the windows we receive (RFC 7323 §2). */
-  shift = 0;
-  /** Octets that SEND took and that are not acknowledged: SND.UNA + queued is the end of the stream so far. */
-  queued = 0;
-  /** Where records end that the user marked (MSG_EOR), as sequence numbers in order. */
-  readonly ends = new SequenceRing();
-  /** CLOSE was called: a FIN follows the queued octets. */
-  fin = false;
-  finSent = false;
-  /** What the path takes for payload without options, and the user allows. */
-  pathMss = 536;
-  /** The largest payload of a segment without options. */
-  mssBase = 536;
-  /** The same less the options that every segment carries: SMSS of RFC 5681. */
-  mss = 536;
-  /** The end of the last segment that was smaller than SMSS (Minshall's SND.SML). */
-  small = 0;
-  /** The user collects: what is not a whole segment waits (TCP_CORK). */
-  cork = false;
-  /**
-   * Nagle was turned off, or the cork drawn without Nagle: what is queued goes whatever its size and the cork, until a SEND
-   * begins a new piece of the queue (Linux' TCP_NAGLE_PUSH).
-   */
-  flushing = false;
-}
-
-/** Receive sequence variables (RFC 9293 §3.3.1). */
-export class ReceiveVariables {
-  /** Next expected sequence number. */
-  nxt = 0;
-  irs = 0;
-  /** The right edge last advertised: RCV.NXT + RCV.WND. It never moves left (SHLD-14). */
-  adv = 0;
-  up = 0;
-  urgent = false;
-  /** Shift of the windows we send. */
-  shift = 0;
-  /** Octets in order that the user has not read. */
-  unread = 0;
-  /** Octets in all the user may leave unread (RCV.BUFF). */
-  capacity = 0;
-  /** RCV.NXT when we last sent an ACK: Last.ACK.sent (RFC 7323 §4.3). */
-  acked = 0;
-  /** The largest segment seen: our estimate of the peer's SMSS, for "every second full segment". */
-  mss = 0;
-  /** The size of the last segment that was small and did not end a message: two alike are the peer's SMSS. */
-  lastSize = 0;
-  /** Whether the peer paused (a small segment, or PSH) since our last ACK: 1; and again: 2. */
-  pushes = 0;
-  /** Something came since our last ACK, so that one is due now or later. */
-  ackScheduled = false;
-  /** How long an ACK may wait, us: it follows the pace of what comes; 0: nothing has come yet. */
-  delay = 0;
-  /** A packet of the peer was ECT. */
-  sawEct = false;
-  /** ACKs that told of the gap at RCV.NXT, and ACKs that wait to do so (`compressedSacks`). */
-  gapAcks = 0;
-  heldAcks = 0;
-  /** The receiver's own estimate of the round trip, us, from echoed timestamps; 0: none yet. And the echo used last. */
-  rtt = 0;
-  rttEcho = 0;
-  /** Without timestamps: what comes from `rttSeq` on was sent a round trip after `rttAt`, us; -1: not measured yet. */
-  rttSeq = 0;
-  rttAt = -1;
-  /** Where the peer's FIN lies, if it came, in order or not. */
-  fin = 0;
-  finSeen = false;
-  /** Nobody will read any more: data that comes is answered with RST. */
-  closed = false;
-}
-
-/** The congestion variables (RFC 5681), in octets. */
-export class CongestionVariables {
-  cwnd = 0;
-  ssthresh = 0x7fffffff;
-  phase = CA_OPEN;
-  /** RFC 6582 `recover`: SND.NXT when recovery began. */
-  recover = 0;
-  /** Octets acknowledged towards the next increase. */
-  credit = 0;
+/** The two ends of a connection. */
+export interface Ends {
+  readonly local: Address;
+  readonly localPort: number;
+  readonly remote: Address;
+  readonly remotePort: number;
 }
 
 /**
@@ -194,11 +98,11 @@ export class Tcb {
   /** Shared with other connections until `Stack.setParams` gives this one its own. */
   params: Readonly<TcpParams>;
   /** A small integer, unique among living connections. */
-  readonly id: number;
-  readonly local: Address;
-  readonly remote: Address;
-  readonly localPort: number;
-  readonly remotePort: number;
+  id: number;
+  local: Address;
+  remote: Address;
+  localPort: number;
+  remotePort: number;
   state = CLOSED;
   /** The listener this connection came from (passive OPEN), until it is accepted or gone. MUST-11. */
   listener: PassiveOpen | null = null;
@@ -300,6 +204,8 @@ export class Tcb {
   /** Since when it has been at rest; and the same when it was put into the list of those that may sleep, -1 if it is not in it. */
   restingSince = 0;
   watchedSince = -1;
+  /** How often in a row it was woken soon. */
+  shortSleeps = 0;
   /** It is one of those that its remote host may have (`Limits.connectionsPerSource`). */
   countsForSource = false;
   /** SEND took less than the send buffer has room for: no page was left. The stack tells when there are some again. */
@@ -341,29 +247,35 @@ export class Tcb {
   lastReceiveTime = 0;
   lastAckTime = 0;
 
-  constructor(
-    env: TcpEnv,
-    params: Readonly<TcpParams>,
-    congestion: CongestionControl,
-    id: number,
-    local: Address,
-    localPort: number,
-    remote: Address,
-    remotePort: number,
-  ) {
+  constructor(env: TcpEnv, params: Readonly<TcpParams>, congestion: CongestionControl, id: number, ends: Ends) {
     this.env = env;
+    this.sendQueue = new Pages(env.slab);
+    this.receiveQueue = new Pages(env.slab);
     this.params = params;
     this.congestion = congestion;
     this.ccState = new Float64Array(congestion.places);
     this.id = id;
-    this.local = local;
-    this.localPort = localPort;
-    this.remote = remote;
-    this.remotePort = remotePort;
+    this.local = ends.local;
+    this.localPort = ends.localPort;
+    this.remote = ends.remote;
+    this.remotePort = ends.remotePort;
     this.rto = params.retransmitting.rtoInitial;
     this.reordering = params.retransmitting.dupThresh;
-    this.sendQueue = new Pages(env.slab);
-    this.receiveQueue = new Pages(env.slab);
+    this.rcv.capacity = params.receiveBuffer;
+  }
+
+  /** Becomes another connection. Its numbers are those of a new TCB by now, and its queues are empty (`Dormitory.take`). */
+  become(params: Readonly<TcpParams>, congestion: CongestionControl, id: number, ends: Ends): void {
+    this.params = params;
+    this.congestion = congestion;
+    if (this.ccState.length !== congestion.places) this.ccState = new Float64Array(congestion.places);
+    this.id = id;
+    this.local = ends.local;
+    this.localPort = ends.localPort;
+    this.remote = ends.remote;
+    this.remotePort = ends.remotePort;
+    this.rto = params.retransmitting.rtoInitial;
+    this.reordering = params.retransmitting.dupThresh;
     this.rcv.capacity = params.receiveBuffer;
   }
 

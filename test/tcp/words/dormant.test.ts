@@ -54,7 +54,7 @@ test("whatever its numbers are, they come back", () => {
   const n = slots.length + tcb.timers.length + tcb.ccState.length;
   fc.assert(
     fc.property(fc.array(fc.option(number), { minLength: n, maxLength: n }), (values) => {
-      const one = new Tcb(tcb.env, tcb.params, tcb.congestion, 7, tcb.local, 80, tcb.remote, 5555);
+      const one = new Tcb(tcb.env, tcb.params, tcb.congestion, 7, { ...tcb, localPort: 80, remotePort: 5555 });
       const holders = one as unknown as Record<string, Record<string, unknown>>;
       for (const [i, { part, name, fresh }] of slots.entries()) {
         const value = values[i];

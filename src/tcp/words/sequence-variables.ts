@@ -1,0 +1,108 @@
+/** The sequence variables of RFC 9293 §3.3.1 and the congestion variables of RFC 5681: what each connection always has. */
+import { SequenceRing } from "./sequence-ring.ts";
+
+// Phases of loss recovery.
+export const CA_OPEN = 0;
+export const CA_DISORDER = 1;
+export const CA_CWR = 2;
+export const CA_RECOVERY = 3;
+export const CA_LOSS = 4;
+
+/** Send sequence variables (RFC 9293 §3.3.1). */
+export class SendVariables {
+  /** Oldest unacknowledged sequence number. */
+  una = 0;
+  /** Next to be sent. */
+  nxt = 0;
+  /** The peer's window in octets, scaled. REC-1: 32 bit. */
+  wnd = 0;
+  /** The largest it ever was (SWS avoidance; RFC 5961 §5). */
+  wndMax = 0;
+  /** SEG.SEQ and SEG.ACK of the last window update. */
+  wl1 = 0;
+  wl2 = 0;
+  iss = 0;
+  /** Send urgent pointer: the sequence number after the last urgent octet. */
+  up = 0;
+  urgent = false;
+  /** Shift of the windows we receive (RFC 7323 §2). */
+  shift = 0;
+  /** Octets that SEND took and that are not acknowledged: SND.UNA + queued is the end of the stream so far. */
+  queued = 0;
+  /** Where records end that the user marked (MSG_EOR), as sequence numbers in order. */
+  readonly ends = new SequenceRing();
+  /** CLOSE was called: a FIN follows the queued octets. */
+  fin = false;
+  finSent = false;
+  /** What the path takes for payload without options, and the user allows. */
+  pathMss = 536;
+  /** The largest payload of a segment without options. */
+  mssBase = 536;
+  /** The same less the options that every segment carries: SMSS of RFC 5681. */
+  mss = 536;
+  /** The end of the last segment that was smaller than SMSS (Minshall's SND.SML). */
+  small = 0;
+  /** The user collects: what is not a whole segment waits (TCP_CORK). */
+  cork = false;
+  /**
+   * Nagle was turned off, or the cork drawn without Nagle: what is queued goes whatever its size and the cork, until a SEND
+   * begins a new piece of the queue (Linux' TCP_NAGLE_PUSH).
+   */
+  flushing = false;
+}
+
+/** Receive sequence variables (RFC 9293 §3.3.1). */
+export class ReceiveVariables {
+  /** Next expected sequence number. */
+  nxt = 0;
+  irs = 0;
+  /** The right edge last advertised: RCV.NXT + RCV.WND. It never moves left (SHLD-14). */
+  adv = 0;
+  up = 0;
+  urgent = false;
+  /** Shift of the windows we send. */
+  shift = 0;
+  /** Octets in order that the user has not read. */
+  unread = 0;
+  /** Octets in all the user may leave unread (RCV.BUFF). */
+  capacity = 0;
+  /** RCV.NXT when we last sent an ACK: Last.ACK.sent (RFC 7323 §4.3). */
+  acked = 0;
+  /** The largest segment seen: our estimate of the peer's SMSS, for "every second full segment". */
+  mss = 0;
+  /** The size of the last segment that was small and did not end a message: two alike are the peer's SMSS. */
+  lastSize = 0;
+  /** Whether the peer paused (a small segment, or PSH) since our last ACK: 1; and again: 2. */
+  pushes = 0;
+  /** Something came since our last ACK, so that one is due now or later. */
+  ackScheduled = false;
+  /** How long an ACK may wait, us: it follows the pace of what comes; 0: nothing has come yet. */
+  delay = 0;
+  /** A packet of the peer was ECT. */
+  sawEct = false;
+  /** ACKs that told of the gap at RCV.NXT, and ACKs that wait to do so (`compressedSacks`). */
+  gapAcks = 0;
+  heldAcks = 0;
+  /** The receiver's own estimate of the round trip, us, from echoed timestamps; 0: none yet. And the echo used last. */
+  rtt = 0;
+  rttEcho = 0;
+  /** Without timestamps: what comes from `rttSeq` on was sent a round trip after `rttAt`, us; -1: not measured yet. */
+  rttSeq = 0;
+  rttAt = -1;
+  /** Where the peer's FIN lies, if it came, in order or not. */
+  fin = 0;
+  finSeen = false;
+  /** Nobody will read any more: data that comes is answered with RST. */
+  closed = false;
+}
+
+/** The congestion variables (RFC 5681), in octets. */
+export class CongestionVariables {
+  cwnd = 0;
+  ssthresh = 0x7fffffff;
+  phase = CA_OPEN;
+  /** RFC 6582 `recover`: SND.NXT when recovery began. */
+  recover = 0;
+  /** Octets acknowledged towards the next increase. */
+  credit = 0;
+}

@@ -38,9 +38,14 @@ fmt:
 types:
     tsc --noEmit
 
-# measure throughput over two TUN devices, compiled and from source, and compare with the reference
-bench SECONDS="2": build
-    bun test/bench/bench.ts {{SECONDS}}
+# measure beside the kernel's TCP and beside the pump, with the compiled program in private networks; flags as for tcpnet bench --vs
+bench *FLAGS: build
+    ./tcpnet bench --vs kernel {{FLAGS}}
+    ./tcpnet bench --vs pump {{FLAGS}}
+
+# measure everything in docs/PERFORMANCE.md, and write it there (about ten minutes; the machine should do nothing else)
+performance ROUNDS="5": build
+    bun test/bench/performance.ts {{ROUNDS}}
 
 # run N random simulations from SEED on; a failing one prints how to replay it
 sim N="1000" SEED="1":

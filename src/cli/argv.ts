@@ -18,7 +18,7 @@ export interface FlagShape {
 }
 
 export function shapeOf(flag: Flag): FlagShape {
-  const names = [...flag.raw.matchAll(/(?:^|\s)(-{1,2})([a-zA-Z][\w-]*)/g)];
+  const names = [...flag.raw.matchAll(/(?:^|\s)(-{1,2})([a-zA-Z][\w-]*|\d(?=,))/g)];
   const long = names.find((match) => match[1] === "--")![2]!;
   const short = names.find((match) => match[1] === "-")?.[2] ?? "";
   return { name: long, short, takesValue: flag.raw.includes("<"), repeats: flag.raw.includes("...>") };
@@ -58,7 +58,8 @@ export function shield(
       out.push(...words.map(positional));
       break;
     }
-    if (!word.startsWith("-") || /^-($|[\d.])/.test(word)) {
+    const isNumber = /^-[\d.]/.test(word) && !shapes.some(({ short }) => word === `-${short}`);
+    if (!word.startsWith("-") || word === "-" || isNumber) {
       out.push(positional(word));
       continue;
     }

@@ -39,8 +39,10 @@ export interface CommandSpec {
   readonly sections?: readonly HelpSection[];
   /** Its exit codes, if they are not those of host and peer. */
   readonly exits?: readonly (readonly [string, string])[];
-  /** Whether it moves packets between processes: see compiler-tiers.ts. */
-  readonly movesPackets?: boolean;
+  /** Forms of its usage line, if `args` alone does not show them. */
+  readonly usage?: readonly string[];
+  /** Whether it moves packets between processes, always or if it is called so: see compiler-tiers.ts. */
+  readonly movesPackets?: boolean | ((call: Call) => boolean);
   /** Loaded only when the command runs, so that --help and --version are fast. */
   readonly load: () => Promise<CommandModule>;
 }

@@ -1,4 +1,5 @@
 import type { Flag } from "./argv.ts";
+import { BENCH } from "./bench-spec.ts";
 import { type CommandSpec, group } from "./command-spec.ts";
 import {
   ADDRESSES,
@@ -16,6 +17,7 @@ import {
   VIEW,
 } from "./flag-groups.ts";
 import { LINK_LANGUAGE } from "./link-language.ts";
+import { SIM } from "./sim-spec.ts";
 
 export type { Call, CommandSpec } from "./command-spec.ts";
 
@@ -165,6 +167,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     movesPackets: true,
     load: () => import("./commands/peer.ts"),
   },
+  BENCH,
   {
     name: "status",
     args: "",
@@ -263,59 +266,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     load: () => import("./commands/drill.ts"),
   },
-  {
-    name: "sim",
-    args: "",
-    summary: "simulate transfers between two stacks, without a network",
-    examples: [
-      "tcpnet sim --rtt 40ms --rate 10mbit --loss 1%",
-      "tcpnet sim --flows 2 --cc newreno,cubic --rtt 40ms --rate 20mbit --time 60s",
-      "tcpnet sim --bytes 1M --delay 20ms --loss 2% --seed 7 --events -",
-    ],
-    about:
-      "Runs in virtual time: an hour takes seconds, and the same seed gives the same packets, losses and decisions.\n" +
-      "The table has one line per flow and direction (there: from the side that connects): bytes received, when the last\n" +
-      "one came, the goodput, retransmitted segments, timeouts, the last and the smallest round-trip time, the last and\n" +
-      "the largest congestion window. Without a link flag the link has 20 ms delay, 10 Mbit/s and a queue of 100 packets.",
-    groups: [
-      group(
-        "Traffic",
-        ["--bytes <size>", "bytes that each flow sends (default 10M; with --time: unlimited)"],
-        ["--time <time>", "end after this much virtual time (default: when all data was sent)"],
-        ["--flows <number>", "number of connections that share the link (default 1)"],
-        ["--bidir", "both ends send"],
-        ["--reverse", "the far end sends"],
-        ["--stall <spans>", "the receivers read nothing in these times: 5s-10s,20s-21s"],
-        ["--rtt <time>", "round-trip time: half of it becomes the delay of each direction"],
-        ["--mtu <bytes>", "largest IP packet (default 1500)"],
-        ["--ipv6", "IPv6 instead of IPv4"],
-      ),
-      group(
-        "TCP",
-        ["--cc <names>", "congestion control: cubic (default) or newreno; newreno,cubic: flows take turns"],
-        ["--buffer <size>", "size of send and receive buffers (default 16M)"],
-        ["--no-sack", "do not use SACK"],
-        ["--no-timestamps", "do not use timestamps"],
-        PROFILE,
-        ["--ecn", 'use ECN; the link must mark packets: --link "rate 10mbit ecn 20"'],
-      ),
-      {
-        title: "Link (both directions)",
-        flags: LINK_CLAUSES,
-      },
-      group(
-        "View",
-        ["--events <file>", "write every event as a line of text; -: to standard output"],
-        ["--json", "print the result as one JSON object"],
-      ),
-    ],
-    exits: [
-      ["0", "every flow transferred all of its data"],
-      ["1", "a flow failed, or was not finished when the time was over"],
-      ["2", "wrong usage: nothing was run"],
-    ],
-    load: () => import("./commands/sim.ts"),
-  },
+  SIM,
   {
     name: "chaos",
     args: "<tunA> <cidrA> <tunB> <cidrB>",

@@ -63,7 +63,8 @@ export function commandHelp(command: CommandSpec, columns = COLUMNS): string {
   const { name, args, summary, examples, about, groups, sections = [] } = command;
   const flags = [...groups.flatMap((each) => each.flags), ...GLOBAL_FLAGS];
   const width = Math.max(...flags.map((flag) => flag.raw.length));
-  const usage = `Usage: tcpnet ${name}${args === "" ? "" : ` ${args.replace(/<\.{3}(\w+)>/, "<$1> …")}`} [options]`;
+  const forms = command.usage ?? [`${args.replace(/<\.{3}(\w+)>/, "<$1> …")}`];
+  const usage = forms.map((form) => `tcpnet ${name}${form === "" ? "" : ` ${form}`} [options]`);
   return [
     ...wrapped(`tcpnet ${name}: ${summary}`, columns),
     "",
@@ -71,7 +72,7 @@ export function commandHelp(command: CommandSpec, columns = COLUMNS): string {
     "",
     ...wrapped(about.replaceAll("\n", " "), columns),
     "",
-    ...wrapped(usage, columns - 2).map((line, i) => (i === 0 ? line : `  ${line}`)),
+    ...usage.flatMap((line, i) => usageLines(line, i === 0, columns)),
     "",
     ...groups.flatMap(({ title, flags }) => [
       ...wrapped(`${title}:`, columns),
@@ -90,6 +91,13 @@ export function commandHelp(command: CommandSpec, columns = COLUMNS): string {
     ]),
     ...exitCodes(columns, command.exits),
   ].join("\n");
+}
+
+/** One form of the usage; the first has the title. */
+function usageLines(text: string, isFirst: boolean, columns: number): string[] {
+  const lines = wrapped(`${isFirst ? "Usage:" : "      "} ${text}`.trimStart(), columns - 2);
+  const indent = isFirst ? "" : "       ";
+  return lines.map((line, i) => (i === 0 ? `${indent}${line}` : `  ${indent}${line}`));
 }
 
 /** The units of these flags' values. */

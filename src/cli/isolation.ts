@@ -43,8 +43,11 @@ export const DEMO_SOCKET = "TCPNET_DEMO_SOCKET";
 /** Set for a script of `drill --kernel` inside its private network. */
 export const DRILL_INSIDE = "TCPNET_DRILL_INSIDE";
 
+/** Set for `bench --vs` inside its private network. */
+export const BENCH_INSIDE = "TCPNET_BENCH_INSIDE";
+
 /** Variables that the process outside a private network sets for the one inside. */
-const TOLD_INSIDE = [DEMO_INSIDE, DEMO_SOCKET, DRILL_INSIDE] as const;
+const TOLD_INSIDE = [DEMO_INSIDE, DEMO_SOCKET, DRILL_INSIDE, BENCH_INSIDE] as const;
 
 /** All of these variables, for a program that executes itself again inside. */
 export function variablesInside(): Record<string, string | undefined> {

@@ -21,6 +21,7 @@ export class LineQueue {
   lost = 0;
   /** The last write error; "" if there was none. */
   error = "";
+  readonly #room: number;
   readonly #writer: Writer;
   readonly #note: (lines: number) => string;
   readonly #waiting = new Fifo<Uint8Array>();
@@ -33,8 +34,9 @@ export class LineQueue {
   readonly #together = new Uint8Array(PIPE_BUF);
   #drained: (() => void) | null = null;
 
-  /** @param note makes the line that reports how many are missing */
-  constructor(fd: number, note: (lines: number) => string) {
+  /** @param note makes the line that reports how many are missing @param room bytes that may wait for a slow reader */
+  constructor(fd: number, note: (lines: number) => string, room: number = ROOM) {
+    this.#room = room;
     this.#writer = new Writer(fd);
     this.#note = note;
   }
@@ -50,7 +52,7 @@ export class LineQueue {
     const bytes = encoder.encode(text);
     this.#waiting.push(bytes);
     this.#size += bytes.length;
-    while (this.#size > ROOM) {
+    while (this.#size > this.#room) {
       const oldest = this.#waiting.shift()!;
       this.#size -= oldest.length;
       this.#miss(linesIn(oldest));

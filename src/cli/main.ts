@@ -13,7 +13,7 @@ import { printText, tellText } from "./terminal.ts";
 
 /** The program: reads the command line, runs one command, returns the exit code. All errors are reported here. */
 async function main(argv: readonly string[]): Promise<number> {
-  const json = argv.includes("--json");
+  const json = ["--json", "-J", "--json-stream"].some((flag) => argv.includes(flag));
   const code = await dispatch(argv).catch((error: unknown) => told(error, json));
   // Messages of a running stack may still wait for a slow reader.
   const failure = await drainText();
@@ -60,8 +60,9 @@ async function dispatch(given: readonly string[]): Promise<number> {
     printText(command === undefined ? globalHelp(version, columns) : commandHelp(command, columns));
     return EXIT_OK;
   }
-  if (cli.args.length < cli.matchedCommand!.args.length) {
-    const missing = cli.matchedCommand!.args[cli.args.length]!;
+  const needed = cli.matchedCommand!.args.filter(({ required }) => required);
+  if (cli.args.length < needed.length) {
+    const missing = needed[cli.args.length]!;
     throw usageError(`${command.name} needs <${missing.value}>`, "", `for example: ${asTyped(command.examples[0])}`);
   }
   const most = cli.matchedCommand!.args;
@@ -70,9 +71,12 @@ async function dispatch(given: readonly string[]): Promise<number> {
     const what = `${command.name} takes no argument "${unshield(extra)}"`;
     throw usageError(what, "", `for example: ${asTyped(command.examples[0])}`);
   }
-  if (command.movesPackets === true) {
+  const flags = new Flags(cli.options);
+  const { movesPackets = false } = command;
+  const call = { args: cli.args.map(unshield), flags };
+  if (movesPackets === true || (movesPackets !== false && movesPackets(call))) {
     const { prepareRights } = await import("./privileges.ts");
-    await prepareRights(new Flags(cli.options), given);
+    await prepareRights(flags, given);
   }
   return await cli.runMatchedCommand();
 }

@@ -6,15 +6,24 @@ import type { Limits } from "#stack/limits";
 import { RX_STRANGER } from "#tcp/words/marks";
 import type { Voice } from "./voice.ts";
 
-/** Prints each, and counts those that come too fast. @param only the remote that may connect; null: anybody */
-export function tellRefusals(voice: Voice, stack: NetStack, listener: Listener, only: Address | null): void {
+/**
+ * Prints each, and counts those that come too fast. @param only the remote that may connect; null: anybody
+ * @param fix how to let anybody connect
+ */
+export function tellRefusals(
+  voice: Voice,
+  stack: NetStack,
+  listener: Listener,
+  only: Address | null,
+  fix = "--any lets anybody connect",
+): void {
   let strangers = 0;
   // The callback has the last stranger of a turn; the counter has all of them.
   listener.onStranger = ({ hostname }) => {
     const all = stack.engine.counters.get(RX_STRANGER);
     voice.count("stranger", all - strangers - 1);
     strangers = all;
-    const text = `· refused ${hostname}: only ${only} may connect (--any lets anybody connect)`;
+    const text = `· refused ${hostname}: only ${only} may connect (${fix})`;
     voice.event("stranger", { remote: hostname }, text);
   };
   const { port: own } = listener.address;

@@ -8,16 +8,17 @@ import type { Role } from "./endpoint.ts";
 import { type Ends, openEnds } from "./ends.ts";
 import { EXIT_FAILURE, EXIT_OK } from "./exit-codes.ts";
 import { Explanation } from "./explanation.ts";
-import { controlLink, openControlOf } from "./link-control.ts";
+import { controlLink } from "./link-control.ts";
 import { mayMake, type RecordFile, recordAt } from "./named-files.ts";
 import { captured, endCapture } from "./open-capture.ts";
-import { openDevice, tellNewDevice } from "./open-device.ts";
-import { giveUpRoot, runsAs } from "./privileges.ts";
+import { tellNewDevice } from "./open-device.ts";
+import { runsAs } from "./privileges.ts";
 import { Session } from "./session.ts";
 import { type SessionOptions, sessionOptions } from "./session-options.ts";
 import { listenToSignals } from "./signals.ts";
 import { speakWithoutWaiting } from "./terminal.ts";
 import { Voice } from "./voice.ts";
+import { withDevice } from "./with-device.ts";
 
 /** Opens everything that may need privileges. */
 interface Opened {
@@ -36,18 +37,10 @@ export async function runSession(role: Role, call: Call): Promise<number> {
   const ends = openEnds(options);
   let code: number;
   try {
-    const { device, temporary, giveBack } = openDevice(options.endpoint, options);
-    try {
-      const [write, events] = [recordAt(options.write), recordAt(options.events)];
-      const control = openControlOf(device, options.socket);
-      // Root reads no packets.
-      await giveUpRoot();
-      const endpoint = { ...options.endpoint, isNewDevice: temporary };
-      code = await converse({ ...options, endpoint }, { ends, device, write, events, control }, voice);
-    } finally {
-      device.close();
-      giveBack();
-    }
+    const records = () => ({ write: recordAt(options.write), events: recordAt(options.events) });
+    code = await withDevice(options, records, ({ device, control, more, endpoint }) =>
+      converse({ ...options, endpoint }, { ends, device, control, ...more }, voice),
+    );
   } catch (error) {
     // If closing a file fails as well, report the first error.
     closeQuietly(ends);

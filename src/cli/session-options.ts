@@ -2,7 +2,7 @@ import type { Limits } from "#stack/limits";
 import type { ProfileName } from "#tcp/words/profiles";
 import { CliError, usageError } from "./cli-error.ts";
 import type { Call } from "./commands.ts";
-import { type Endpoint, endpoint, type Role } from "./endpoint.ts";
+import { type Endpoint, type EndpointWords, endpoint, type Role } from "./endpoint.ts";
 import { EXIT_USAGE } from "./exit-codes.ts";
 import type { Flags } from "./flags.ts";
 import { type Impairment, impairment, refuseLoneSeed } from "./link-flags.ts";
@@ -20,9 +20,25 @@ export type Service =
   | { readonly kind: "source"; readonly size: number }
   | { readonly kind: "verify"; readonly size: number; readonly role: Role };
 
-/** The checked options of `host` and `peer`. */
-export interface SessionOptions {
+/** Device, addresses, link, and the rules that TCP follows: for every command that runs a stack on a device. */
+export interface DeviceOptions {
   readonly endpoint: Endpoint;
+  /** The profile of another TCP; undefined: the defaults. */
+  readonly profile: ProfileName | undefined;
+  /** RFC 7323 §3.2: drop segments without the negotiated timestamp. */
+  readonly strictTimestamps: boolean;
+  /** Every address of the prefix is the stack's, except the kernel's. */
+  readonly ownPrefix: boolean;
+  readonly mtu: number | undefined;
+  readonly offload: boolean;
+  readonly force: boolean;
+  readonly impairment: Impairment | null;
+  /** The path of the control socket; undefined: the default. */
+  readonly socket: string | undefined;
+}
+
+/** The checked options of `host` and `peer`. */
+export interface SessionOptions extends DeviceOptions {
   readonly port: number;
   readonly service: Service;
   /** Serve one connection after another. */
@@ -32,24 +48,12 @@ export interface SessionOptions {
   readonly simultaneous: boolean;
   /** Send and accept data with the SYN. */
   readonly fastOpen: boolean;
-  /** The profile of another TCP; undefined: the defaults. */
-  readonly profile: ProfileName | undefined;
-  /** RFC 7323 §3.2: drop segments without the negotiated timestamp. */
-  readonly strictTimestamps: boolean;
   /** µs of silence after which to give up; undefined: the default for peer, no limit for a waiting host. */
   readonly timeout: number | undefined;
   readonly send: string | undefined;
   readonly recv: string | undefined;
   /** Standard input is a keyboard and received data goes to a file: our direction closes after the peer's. */
   readonly listenOnly: boolean;
-  /** Every address of the prefix is the stack's, except the kernel's. */
-  readonly ownPrefix: boolean;
-  readonly mtu: number | undefined;
-  readonly offload: boolean;
-  readonly force: boolean;
-  readonly impairment: Impairment | null;
-  /** The path of the control socket; undefined: the default. */
-  readonly socket: string | undefined;
   /** The file of the capture; "-": standard output. */
   readonly write: string | undefined;
   /** The file of the events; "-": standard output. */
@@ -77,49 +81,51 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
   }
   const events = flags.text("events");
   oneForOutput(write, events, service.kind === "pipe" && recv === undefined);
-  const link = impairment(flags);
-  refuseLoneSeed(flags, link);
-  const socket = flags.text("socket");
-  if (socket !== undefined && link === null) {
-    throw usageError("--socket needs a link flag", "it names the control socket of the link", "add --link clear");
-  }
   const keep = flags.has("keep");
-  const where = endpoint(role, {
-    tun,
-    cidr,
-    remote,
-    local: flags.text("local"),
-    any: flags.has("any"),
-    kernel: flags.has("kernel"),
-  });
+  const device = deviceOptions(role, { tun, cidr, remote, local: flags.text("local"), any: flags.has("any") }, flags);
+  const where = device.endpoint;
   if (simultaneous && (where.remote === null || keep)) {
     throw usageError("--simultaneous needs one remote", "both sides connect, so each must know the other's address");
   }
   const serves = keep || (role === "host" && service.kind !== "pipe" && service.kind !== "verify");
   return {
-    endpoint: where,
+    ...device,
     port: flags.whole("port", 1, 65_535) ?? DEFAULT_PORT,
     service,
     keep: serves,
     limits: limitsOf(flags, serves),
     simultaneous,
     fastOpen: flags.has("fast-open"),
-    profile: profileOf(flags),
-    strictTimestamps: flags.has("strict-timestamps"),
     timeout: timeoutOf(flags),
     send,
     recv,
     listenOnly: send === undefined && isTerminal(0) && (recv !== undefined || isFile(1)),
+    write,
+    events,
+    explain: flags.has("explain"),
+    manner: mannerOf(flags),
+  };
+}
+
+/** Reads the flags of device, addresses and link. Throws CliError. */
+export function deviceOptions(role: Role, words: EndpointWords, flags: Flags): DeviceOptions {
+  const link = impairment(flags);
+  refuseLoneSeed(flags, link);
+  const socket = flags.text("socket");
+  if (socket !== undefined && link === null) {
+    throw usageError("--socket needs a link flag", "it names the control socket of the link", "add --link clear");
+  }
+  const where = endpoint(role, { ...words, kernel: flags.has("kernel") });
+  return {
+    endpoint: where,
+    profile: profileOf(flags),
+    strictTimestamps: flags.has("strict-timestamps"),
     ownPrefix: flags.has("own-prefix"),
     mtu: mtuOf(flags, where),
     offload: flags.has("offload"),
     force: flags.has("force"),
     impairment: link,
     socket,
-    write,
-    events,
-    explain: flags.has("explain"),
-    manner: mannerOf(flags),
   };
 }
 

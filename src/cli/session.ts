@@ -3,19 +3,18 @@ import { NEVER } from "#base/time";
 import type { Device } from "#device/device";
 import { counted, timeText } from "#observe/units";
 import { ConnectionError } from "#socket/connection-error";
-import { createStack } from "#socket/create-stack";
 import type { ConnectOptions, Listener, NetStack, Socket, SocketOptions } from "#socket/types";
-import { addressMap, bracketed } from "./address-map.ts";
+import { bracketed } from "./address-map.ts";
 import { CliError } from "./cli-error.ts";
 import { Conversation } from "./conversation.ts";
-import { obstacle, obstacleAfterSilence } from "./diagnose.ts";
+import { obstacleAfterSilence } from "./diagnose.ts";
 import type { Ends } from "./ends.ts";
 import { EXIT_CONNECT_TIMEOUT, EXIT_SIGPIPE } from "./exit-codes.ts";
 import type { Explanation } from "./explanation.ts";
 import { deviceGone, openFailure, transferFailure, warningKind } from "./failure.ts";
 import { Narrator } from "./narrator.ts";
+import { openStack, tellWhoIsWho } from "./open-stack.ts";
 import { OutputClosed } from "./print.ts";
-import { runsAs } from "./privileges.ts";
 import { tellFull, tellRefusals } from "./refusals.ts";
 import { ServeMany } from "./serve-many.ts";
 import { isServiceOfMany, type ServiceOfMany } from "./service.ts";
@@ -73,52 +72,16 @@ export class Session {
     voice: Voice,
     explanation: Explanation | null = null,
   ): Promise<Session> {
-    const { endpoint: e, port, manner, impairment, ownPrefix } = options;
-    let stack: NetStack;
-    try {
-      const address = `${e.local}/${e.kernel.bits}`;
-      const told = manner !== "quiet" && !(options.keep && options.service.kind !== "pipe");
-      const trace = told || explanation?.isWanted === true ? TRACE_RECORDS : 0;
-      const owned = ownPrefix ? { owned: `${e.kernel}` } : {};
-      const profile = options.profile === undefined ? {} : { profile: options.profile };
-      stack = await createStack({
-        device,
-        address,
-        kernelAddress: `${e.kernel.address}`,
-        ...owned,
-        limits: options.limits,
-        ...profile,
-        trace,
-      });
-    } catch (error) {
-      device.close();
-      throw error;
-    }
+    const { endpoint: e, port, manner, limits } = options;
+    const told = manner !== "quiet" && !(options.keep && options.service.kind !== "pipe");
+    const trace = told || explanation?.isWanted === true ? TRACE_RECORDS : 0;
+    const stack = await openStack(options, device, { limits, trace });
     const narrator = new Narrator(voice, performance.now() * 1000);
     stack.onTrace = (trace) => {
       explanation?.read(trace);
       narrator.read(trace);
     };
-    const facts = {
-      role: e.role,
-      tun: e.tun,
-      local: `${e.local}`,
-      kernel: `${e.kernel}`,
-      remote: e.remote,
-      port,
-      mtu: stack.mtu,
-      ownPrefix,
-    };
-    const link = impairment === null ? [] : [`  link    ${impairment.text}`];
-    const user = runsAs();
-    voice.lines("start", { ...facts, link: impairment?.text ?? null, user }, [
-      `tcpnet ${e.role}`,
-      ...addressMap(e, port, stack.mtu, ownPrefix),
-      ...link,
-      ...(user === null ? [] : [`${`  user    ${user}`.padEnd(27)}the program is not root any more`]),
-    ]);
-    const found = obstacle(e);
-    if (found !== null) voice.warn({ what: found.what, why: "", fix: found.fix });
+    tellWhoIsWho(voice, e.role, options, port, stack.mtu);
     return new Session(options, voice, device, stack, ends);
   }
 

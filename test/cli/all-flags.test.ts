@@ -1,6 +1,7 @@
 /** Every flag of every command, given badly: it is refused in words, with the flag's name, before anything is done. */
 import { expect, test } from "bun:test";
 import { type Flag, shapeOf, shield } from "#cli/argv";
+import { benchClientOptions } from "#cli/bench-options";
 import { CliError } from "#cli/cli-error";
 import { COMMANDS, flagsOf } from "#cli/commands";
 import { readOptions } from "#cli/commands/sim";
@@ -48,6 +49,8 @@ const NUMBERS = ["", "x", "-1", "1.5", "1e3", "0x10", "080", "NaN", "99999999999
 
 /** Values that no flag of this kind may take, by what stands between the brackets. */
 const BAD: Readonly<Record<string, readonly string[]>> = {
+  seconds: ["x", "-1", "1 s", "1d", "501h", "NaN", "1e3", "999999999"],
+  bitrate: ["x", "-1", "0", "1e6", "100MB", "10mbps", "9999T", "NaN"],
   size: ["x", "-1", "1 M", "1Q", "1e6", "1001T", "NaN", "1,5M"],
   time: ["x", "-1s", "5", "1 s", "1d", "501h", "NaN", "1e3s"],
   port: [...NUMBERS, "0", "65536"],
@@ -69,6 +72,7 @@ const PEER = ["tun1", "10.0.1.1/24", "10.0.0.7"];
 const READERS: Readonly<Record<string, (flags: Flags) => unknown>> = {
   host: (flags) => sessionOptions("host", { args: ["tun0", "10.0.0.1/24", "10.0.1.5"], flags }),
   peer: (flags) => sessionOptions("peer", { args: PEER, flags }),
+  bench: (flags) => benchClientOptions({ args: PEER, flags }),
   demo: demoOptions,
   sim: readOptions,
   netup: (flags) => settle({ mtu: flags.whole("mtu", 576, 65_535) }),
@@ -104,6 +108,16 @@ test("flags that contradict each other are refused, and so are flags without eff
     ["peer", { socket: "x" }],
     ["peer", { seed: "3" }],
     ["peer", { loss: "1%", lossGe: "1%" }],
+    ["bench", { rr: "true", crr: "true" }],
+    ["bench", { rr: "true", reverse: "true" }],
+    ["bench", { reverse: "true", bidir: "true" }],
+    ["bench", { bytes: "1M", time: "5" }],
+    ["bench", { quiet: "true", json: "true" }],
+    ["bench", { oneOff: "true" }],
+    ["bench", { max: "3" }],
+    ["bench", { threshold: "5" }],
+    ["bench", { interval: "0.05" }],
+    ["bench", { len: "2M" }],
     ["demo", { seed: "3" }],
     ["demo", { quiet: "true", json: "true" }],
     ["sim", { bidir: "true", reverse: "true" }],

@@ -24,6 +24,8 @@ const COMMANDS = [
   "$T --help",
   "$T host --help",
   "$T link --help",
+  "$T bench --help",
+  "$T bench -c tun1",
   DEMO,
   "$T sim --bytes 200k --flows 2 --cc newreno,cubic --loss 1%",
   "$T drill --verbose test/drill/handshake/accept-blocks.pkt",

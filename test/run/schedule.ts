@@ -9,6 +9,9 @@ const ALONE = new Set(["test/kernel/kernel.test.ts"]);
 const SECONDS: Readonly<Record<string, number>> = {
   lint: 5,
   types: 5,
+  "test/bench/exchange.test.ts": 9,
+  "test/bench/hostile.test.ts": 9,
+  "test/bench/report.test.ts": 5,
   "test/chaos/chaos.test.ts": 5,
   "test/cli/hostile.test.ts": 8,
   "test/cli/main.test.ts": 7,
@@ -18,6 +21,7 @@ const SECONDS: Readonly<Record<string, number>> = {
   "test/drill/mutants.test.ts": 9,
   "test/drill/suite.test.ts": 6,
   "test/driver/tun-driver.test.ts": 9,
+  "test/e2e/bench.test.ts": 25,
   "test/e2e/capture.test.ts": 14,
   "test/e2e/endings.test.ts": 45,
   "test/e2e/forwarding.test.ts": 22,

@@ -18,6 +18,7 @@ export const TOOLS = {
   nc: "netcat-openbsd",
   socat: "socat",
   curl: "curl",
+  iperf3: "iperf3",
   script: "bsdutils",
   python3: "python3",
   tshark: "tshark",

@@ -25,6 +25,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   drill: ["base", "wire", "ip", "icmp", "tcp", "udp", "stack", "device", "driver", "observe", "sim", "socket"],
   kernel: ["base", "device", "drill", "ffi"],
   chaos: ["base", "wire", "ip", "icmp", "device", "driver", "ffi"],
+  bench: ["base", "wire", "tcp", "stack", "device", "socket"],
   cli: [
     "base",
     "wire",
@@ -41,6 +42,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
     "drill",
     "kernel",
     "chaos",
+    "bench",
     "ffi",
   ],
   // The package's door.

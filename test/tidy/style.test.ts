@@ -143,7 +143,7 @@ test("no line speaks of the machine it was written on", () => {
 });
 
 /** Folders of tests that stand for no folder of the sources. */
-const WHOLE = new Set(["bench", "conformance", "e2e", "fuzz", "mutants", "newcomer", "run", "support", "tidy"]);
+const WHOLE = new Set(["conformance", "e2e", "fuzz", "mutants", "newcomer", "run", "support", "tidy"]);
 /** What all others are made of, and what puts them together: tried with the sockets, the simulator and the scripts. */
 const TRIED_ELSEWHERE = new Set(["base", "stack"]);
 

@@ -1,0 +1,256 @@
+/** The data connections of a test: what each sends and counts. Nothing is allocated per message. */
+import type { Histogram } from "./histogram.ts";
+import { LENGTH_MAX } from "./parameters.ts";
+import type { BenchSocket, Connection } from "./transport.ts";
+
+/** What is sent: its content does not matter, but it is not all zeros. */
+const BLOCK = new Uint8Array(LENGTH_MAX).map((_, i) => 0x20 + (i % 95));
+
+/** Octets, and writes, after which a sender lets the event loop have a turn. */
+const TURN_OCTETS = 8 << 20;
+const TURN_WRITES = 4096;
+
+/** Octets that all streams together still have to move; `Infinity` if only the time counts. */
+export interface Quota {
+  left: number;
+  /** Called once, when nothing is left. */
+  onReached: (() => void) | null;
+}
+
+export function take(quota: Quota, n: number): void {
+  quota.left -= n;
+  if (quota.left > 0 || quota.onReached === null) return;
+  const reached = quota.onReached;
+  quota.onReached = null;
+  reached();
+}
+
+/** One stream. The counts grow from the start of the test; whoever shows them subtracts. */
+export abstract class Stream implements Connection {
+  /** Its number in the protocol. */
+  readonly id: number;
+  readonly isSender: boolean;
+  /** Null where connections come and go. */
+  readonly socket: BenchSocket | null;
+  bytes = 0;
+  /** Requests that were answered. */
+  transactions = 0;
+  isRunning = false;
+  isOver = false;
+  /** Why it ended before the test did. */
+  failure: Error | null = null;
+  onFailure: (() => void) | null = null;
+
+  constructor(id: number, isSender: boolean, socket: BenchSocket | null) {
+    this.id = id;
+    this.isSender = isSender;
+    this.socket = socket;
+    if (socket !== null) socket.data = this;
+  }
+
+  start(): void {
+    this.isRunning = true;
+  }
+
+  stop(): void {
+    this.isRunning = false;
+  }
+
+  /** Another so many bits per second may be sent by now. */
+  pace(_octets: number): void {}
+
+  abstract received(bytes: Uint8Array): void;
+
+  drain(): void {}
+
+  ended(): void {
+    if (!this.isOver) this.socket?.closeWrite();
+  }
+
+  closed(error: Error | null): void {
+    this.isOver = true;
+    if (!this.isRunning) return;
+    this.failure = error ?? new Error("the other side closed a data connection during the test");
+    this.isRunning = false;
+    this.onFailure?.();
+  }
+
+  /** Ends the connection; nothing of it counts any more. */
+  abort(): void {
+    this.isRunning = false;
+    if (!this.isOver) this.socket?.abort();
+  }
+}
+
+/** Sends as much as the connection takes, the quota allows, and the bandwidth. */
+export class SendStream extends Stream {
+  readonly #length: number;
+  readonly #quota: Quota;
+  /** Octets that may have been sent by now. */
+  #allowed = Number.POSITIVE_INFINITY;
+  #at = 0;
+  readonly #again = () => this.#send();
+
+  constructor(id: number, socket: BenchSocket, length: number, quota: Quota) {
+    super(id, true, socket);
+    this.#length = length;
+    this.#quota = quota;
+  }
+
+  override start(): void {
+    super.start();
+    this.#send();
+  }
+
+  override pace(octets: number): void {
+    // Whole writes, as iperf3 does: the first one is allowed at once.
+    this.#allowed = octets + this.#length;
+    this.#send();
+  }
+
+  override drain(): void {
+    this.#send();
+  }
+
+  override received(): void {}
+
+  #send(): void {
+    const socket = this.socket!;
+    const end = this.bytes + TURN_OCTETS;
+    for (let writes = 0; this.isRunning && this.bytes < this.#allowed; writes++) {
+      if (this.bytes >= end || writes >= TURN_WRITES) {
+        setImmediate(this.#again);
+        return;
+      }
+      const wanted = Math.min(this.#length - this.#at, this.#quota.left);
+      if (wanted <= 0) return;
+      const n = socket.write(BLOCK, this.#at, wanted);
+      this.bytes += n;
+      this.#at = (this.#at + n) % this.#length;
+      take(this.#quota, n);
+      if (n < wanted) return;
+    }
+  }
+}
+
+/** Counts what arrives. */
+export class ReceiveStream extends Stream {
+  readonly #quota: Quota;
+
+  constructor(id: number, socket: BenchSocket, quota: Quota) {
+    super(id, false, socket);
+    this.#quota = quota;
+  }
+
+  override received(bytes: Uint8Array): void {
+    if (!this.isRunning) return;
+    this.bytes += bytes.length;
+    take(this.#quota, bytes.length);
+  }
+}
+
+/** What still has to be written of requests or responses. */
+abstract class Exchange extends Stream {
+  protected readonly length: number;
+  #owed = 0;
+
+  constructor(id: number, isSender: boolean, socket: BenchSocket | null, length: number) {
+    super(id, isSender, socket);
+    this.length = length;
+  }
+
+  protected owe(octets: number): void {
+    this.#owed += octets;
+    this.drain();
+  }
+
+  override drain(): void {
+    while (this.#owed > 0 && !this.isOver) {
+      const wanted = Math.min(this.#owed, BLOCK.length);
+      const n = this.socket!.write(BLOCK, 0, wanted);
+      this.#owed -= n;
+      if (n < wanted) return;
+    }
+    this.settled();
+  }
+
+  /** Everything is written. */
+  protected settled(): void {}
+}
+
+/** Sends a request, waits for the response, sends the next. */
+export class RequestStream extends Exchange {
+  readonly #times: Histogram;
+  #missing = 0;
+  #begun = 0;
+
+  constructor(id: number, socket: BenchSocket, length: number, times: Histogram) {
+    super(id, true, socket, length);
+    this.#times = times;
+  }
+
+  override start(): void {
+    super.start();
+    this.#request();
+  }
+
+  override received(bytes: Uint8Array): void {
+    this.#missing -= bytes.length;
+    if (this.#missing > 0 || !this.isRunning) return;
+    this.#times.record((performance.now() - this.#begun) * 1000);
+    this.transactions++;
+    this.bytes += this.length;
+    this.#request();
+  }
+
+  #request(): void {
+    this.#missing = this.length;
+    this.#begun = performance.now();
+    this.owe(this.length);
+  }
+}
+
+/** Answers each request with as many octets. */
+export class ResponseStream extends Exchange {
+  #pending = 0;
+
+  override received(bytes: Uint8Array): void {
+    this.#pending += bytes.length;
+    while (this.#pending >= this.length) {
+      this.#pending -= this.length;
+      this.transactions++;
+      this.bytes += this.length;
+      this.owe(this.length);
+    }
+  }
+}
+
+/** The server's end of a connection with one request: it answers, then closes. The stream that counts is `total`. */
+export class OneResponse extends Exchange {
+  readonly #total: Stream;
+  #pending = 0;
+  #isAnswered = false;
+
+  constructor(socket: BenchSocket, length: number, total: Stream) {
+    super(0, false, socket, length);
+    this.#total = total;
+  }
+
+  override received(bytes: Uint8Array): void {
+    this.#pending += bytes.length;
+    if (this.#pending < this.length || this.#isAnswered) return;
+    this.#isAnswered = true;
+    this.#total.transactions++;
+    this.#total.bytes += this.length;
+    this.owe(this.length);
+  }
+
+  protected override settled(): void {
+    if (this.#isAnswered) this.socket!.closeWrite();
+  }
+}
+
+/** What a server counts of connections that come and go. */
+export class Tally extends Stream {
+  override received(): void {}
+}

@@ -1,0 +1,61 @@
+/** The comparison of two programs that were measured in turn. */
+import { rateText } from "./units.ts";
+
+export type Unit = "bit/s" | "per second";
+
+/** Runs of both. */
+export interface Row {
+  readonly name: string;
+  readonly unit: Unit;
+  readonly tcpnet: readonly number[];
+  readonly other: readonly number[];
+}
+
+export interface Comparison {
+  readonly name: string;
+  readonly unit: Unit;
+  readonly tcpnet: Runs;
+  readonly other: Runs;
+  /** Of the medians. */
+  readonly ratio: number;
+}
+
+export interface Runs {
+  readonly median: number;
+  readonly runs: readonly number[];
+}
+
+export function compared({ name, unit, tcpnet, other }: Row): Comparison {
+  const [ours, theirs] = [median(tcpnet), median(other)];
+  return {
+    name,
+    unit,
+    tcpnet: { median: ours, runs: tcpnet },
+    other: { median: theirs, runs: other },
+    ratio: theirs > 0 ? ours / theirs : 0,
+  };
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  if (sorted.length === 0) return 0;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** Medians, the ratio, and how far the runs lie apart. */
+export function versusTable(rows: readonly Comparison[], other: string): string[] {
+  const head = line("", "tcpnet", other, "ratio", "runs of tcpnet");
+  return [head, ...rows.map((row) => rowLine(row))];
+}
+
+function rowLine({ name, unit, tcpnet, other, ratio }: Comparison): string {
+  const text = (value: number) =>
+    unit === "bit/s" ? rateText(value) : `${Math.round(value).toLocaleString("en-US")}/s`;
+  const spread = `${text(Math.min(...tcpnet.runs)).split(" ")[0]}-${text(Math.max(...tcpnet.runs)).split(" ")[0]}`;
+  return line(name, text(tcpnet.median), text(other.median), ratio.toFixed(2), spread);
+}
+
+function line(name: string, ours: string, theirs: string, ratio: string, spread: string): string {
+  return `${name.padEnd(22)}${ours.padStart(15)}${theirs.padStart(15)}${ratio.padStart(7)}   ${spread}`;
+}

@@ -22,7 +22,7 @@ import { BENCH_PORT, parametersOf, secondsOf } from "./bench-options.ts";
 import { CliError, usageError } from "./cli-error.ts";
 import type { Call } from "./commands.ts";
 import { STOPS } from "./demo-inside.ts";
-import { EXIT_OK, EXIT_PERMISSION, EXIT_SIGHUP } from "./exit-codes.ts";
+import { EXIT_FAILURE, EXIT_OK, EXIT_PERMISSION, EXIT_SIGHUP } from "./exit-codes.ts";
 import type { Flags } from "./flags.ts";
 import { BENCH_INSIDE, isolation, toldInside } from "./isolation.ts";
 import { print, refuseClosedOutput } from "./print.ts";
@@ -46,7 +46,14 @@ interface Plan {
 export async function runVersus(call: Call): Promise<number> {
   const plan = planOf(call);
   refuseClosedOutput();
-  if (toldInside(BENCH_INSIDE) === undefined) return runInside();
+  if (toldInside(BENCH_INSIDE) === undefined) {
+    // The program outside was killed before it could be looked at: one more network would outlive it.
+    if (process.env[BENCH_INSIDE] !== undefined) {
+      const why = `${BENCH_INSIDE} is set, and the program that has set it is not there`;
+      throw new CliError(EXIT_FAILURE, "this is not the private network of bench --vs", why, `unset ${BENCH_INSIDE}`);
+    }
+    return runInside();
+  }
   void endWithStarter();
   prepareNetwork();
   const rows = await measureAll(plan);

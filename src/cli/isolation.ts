@@ -63,6 +63,11 @@ export function toldInside(name: (typeof TOLD_INSIDE)[number]): string | undefin
   return told !== undefined && hasOwnNetwork() ? told : undefined;
 }
 
+/** Whether the variable is set although nobody outside has set it for us: `toldInside` does not believe it. */
+export function isToldInVain(name: (typeof TOLD_INSIDE)[number]): boolean {
+  return process.env[name] !== undefined && toldInside(name) === undefined;
+}
+
 /** Whether our network namespace is another one than our parent's. */
 function hasOwnNetwork(): boolean {
   try {

@@ -82,8 +82,8 @@ describe("words", () => {
       "SYN-SENT → ESTABLISHED: our SYN was acknowledged",
       "ESTABLISHED → FIN-WAIT-1: CLOSE",
       "→ FIN,ACK,PSH: new data",
-      "← FIN,ACK",
       "FIN-WAIT-1 → FIN-WAIT-2: our FIN was acknowledged",
+      "← FIN,ACK",
       "FIN-WAIT-2 → TIME-WAIT: the peer's FIN arrived",
     ]);
   });

@@ -24,6 +24,7 @@ export const TOOLS = {
   tshark: "tshark",
   dumpcap: "wireshark-common",
   tcpdump: "tcpdump",
+  strace: "strace",
 } as const satisfies Record<string, string>;
 
 export type Tool = keyof typeof TOOLS;

@@ -250,7 +250,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         ["--kernel", "test this machine's own TCP; a packet may be 10 ms early or late"],
         ["--jobs <number>", "with --kernel: run so many scripts at a time (default 4)"],
       ),
-      group("Capture", ["--pcap <file>", "write the packets of all scripts, for Wireshark"]),
+      group("Capture", ["--pcap <file>", "write the packets of all scripts, for Wireshark; -: to standard output"]),
       group(
         "View",
         ["-v, --verbose", "print every packet and every note"],

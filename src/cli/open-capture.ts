@@ -13,12 +13,18 @@ import type { Voice } from "./voice.ts";
 /** The file of --write. Throws CliError for a terminal, since a capture is binary. */
 export function captureTarget(flags: Flags): string | undefined {
   const path = flags.text("write");
-  if (path === undefined || !(path === "-" ? isTerminal(STDOUT) : isTerminalFile(path))) return path;
+  if (path !== undefined) refuseTerminal(path, "-w out.pcapng, or live: -w - | wireshark -k -i -");
+  return path;
+}
+
+/** Throws CliError where a capture would go to a terminal. @param fix what to type instead */
+export function refuseTerminal(path: string, fix: string): void {
+  if (!(path === "-" ? isTerminal(STDOUT) : isTerminalFile(path))) return;
   const where = path === "-" ? "standard output" : path;
   throw usageError(
     `${where} is a terminal, and a capture is binary`,
     "it would fill the screen with control characters",
-    "-w out.pcapng, or live: -w - | wireshark -k -i -",
+    fix,
   );
 }
 

@@ -81,11 +81,16 @@ test("a capture is not written to a terminal, by whatever name it is called: 2, 
   const folder = mkdtempSync(join(tmpdir(), "tcpnet-tty-"));
   try {
     const peer = "peer tun77 10.0.0.1/24 10.0.0.7 --recv /dev/null";
-    for (const command of ["demo --memory", peer]) {
+    const script = "drill test/drill/handshake/accept-blocks.pkt";
+    for (const [command, flag] of [
+      ["demo --memory", "-w"],
+      [peer, "-w"],
+      [script, "--pcap"],
+    ] as const) {
       for (const path of ["-", "/dev/stdout", "/dev/tty"]) {
-        writeFileSync(join(folder, "line"), `$T ${command} -w ${path}; echo "code $?"\n`);
+        writeFileSync(join(folder, "line"), `$T ${command} ${flag} ${path}; echo "code $?"\n`);
         const out = await bash(`setsid script -qec "bash ${folder}/line" /dev/null </dev/null`);
-        const said = [/ is a terminal, and a capture is binary/.test(out), /-w - \| wireshark/.test(out)];
+        const said = [/ is a terminal, and a capture is binary/.test(out), out.includes(`${flag} - | wireshark`)];
         expect([command, path, said, /code (\d+)/.exec(out)?.[1]]).toEqual([command, path, [true, true], "2"]);
       }
     }

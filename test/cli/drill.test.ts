@@ -76,6 +76,27 @@ test("--json is one object per script, --verbose prints packets, --pcap writes t
   expect((await drill("good.pkt", "--verbose")).stdout).toContain("0.000000 > S. 0:0(0) ack 1 win");
 });
 
+test("--pcap - writes the packets to standard output, and the results to standard error", async () => {
+  const child = (...more: string[]) =>
+    Bun.spawn([...TCPNET, "drill", "good.pkt", "--pcap", "-", ...more], {
+      cwd: folder,
+      env: { ...process.env, NO_COLOR: "1" },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+  await drill("good.pkt", "--pcap", "same.pcap");
+  const same = await Bun.file(join(folder, "same.pcap")).bytes();
+  const plain = child();
+  expect(await plain.stdout.bytes()).toEqual(same);
+  expect(await plain.stderr.text()).toMatch(/^ok +good\.pkt.*\n1 script: 1 ok, .*\n$/);
+  expect(await plain.exited).toBe(0);
+  const json = child("--json");
+  expect(await json.stdout.bytes()).toEqual(same);
+  expect(JSON.parse(await json.stderr.text())).toMatchObject({ status: "ok", packets: 2 });
+  expect(existsSync(join(folder, "-"))).toBe(false);
+});
+
 test("a file that cannot be written is told before anything runs, and no folder is made for it", async () => {
   const { code, stdout, stderr } = await drill("good.pkt", "--pcap", "none/out.pcap");
   expect([code, stdout, stderr]).toEqual([1, "", expect.stringMatching(/cannot write none\/out\.pcap/)]);

@@ -10,6 +10,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { ROOT } from "../support/root.ts";
 import { bothWell, HOST, type Lab, labTest, PEER } from "./lab.ts";
 
 const AS_ROOT = { root: true };
@@ -100,6 +101,29 @@ labTest(
     expect(readFileSync(`${home}/new`, "utf8")).toBe("hello");
     expect(existsSync(`${home}/s.sock`)).toBe(false);
   },
+);
+
+labTest(
+  "the events of sim and the packets of drill belong to the caller of sudo",
+  async (lab) => {
+    const home = homeOf(lab);
+    writeFileSync(lab.file("kept"), "root's", { mode: 0o600 });
+    symlinkSync(lab.file("kept"), `${home}/link`);
+    const script = `${ROOT}test/drill/handshake/accept-blocks.pkt`;
+    for (const [name, ...words] of [
+      ["events", "sim", "--bytes", "10k", "--events"],
+      ["packets", "drill", script, "--pcap"],
+    ] as const) {
+      expect((await lab.withEnv(SUDO, ...words, `${home}/${name}`).ended).code).toBe(0);
+      expect([name, statSync(`${home}/${name}`).uid]).toEqual([name, ALICE]);
+      for (const path of [`${home}/link`, lab.file("new")]) {
+        const { code, stderr } = await lab.withEnv(SUDO, ...words, path).ended;
+        expect([path, code, stderr]).toEqual([path, 4, expect.stringContaining(`cannot write ${path}`)]);
+      }
+    }
+    expect([readFileSync(lab.file("kept"), "utf8"), existsSync(lab.file("new"))]).toEqual(["root's", false]);
+  },
+  { root: true, netup: null },
 );
 
 labTest(

@@ -1,16 +1,18 @@
-import { closeSync, openSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { suggest } from "#base/suggest";
 import { type ConfigureOptions, configure } from "#lab/drill/interpreter/config";
 import { ScriptError, Unsupported } from "#lab/drill/language/ast";
 import { drillCommand, onStack, scripts } from "#lab/drill/main";
 import { PROFILE_NAMES, type Profile } from "#lab/drill/posix/target";
-import { type CliError, fileError, usageError } from "../cli-error.ts";
+import { type CliError, usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
 import { isInside, onKernel, playInside } from "../drill-kernel.ts";
 import type { Flags } from "../flags.ts";
-import { print, writeWhole } from "../print.ts";
+import { RecordFile } from "../named-files.ts";
+import { refuseTerminal } from "../open-capture.ts";
+import { outputFailure, print, refuseClosedOutput, STDOUT, writeWhole } from "../print.ts";
 import { refuseOverwriting } from "../same-file.ts";
-import { printText } from "../terminal.ts";
+import { printText, say, sayData } from "../terminal.ts";
 import { visible } from "../visible.ts";
 
 /** `tcpnet drill`: the scripts' results go to standard output. */
@@ -31,7 +33,7 @@ export async function run({ args, flags }: Call): Promise<number> {
   checkOptions(options);
   if (kernel && isInside()) return await playInside(args[0]!, options);
   const pcap = flags.text("pcap");
-  if (pcap !== undefined) refuseOverwriting(files, "--pcap", pcap);
+  if (pcap !== undefined && pcap !== "-") refuseOverwriting(files, "--pcap", pcap);
   return await drillCommand({
     paths: args,
     play: kernel ? onKernel(options) : onStack(options),
@@ -39,8 +41,14 @@ export async function run({ args, flags }: Call): Promise<number> {
     json: flags.has("json"),
     verbose: flags.has("verbose"),
     onPcap: pcap === undefined ? undefined : fileWriter(pcap),
-    print: (line) => (flags.has("json") ? print(`${line}\n`) : printText(`${readable(line)}\n`)),
+    print: printer(flags.has("json"), pcap === "-"),
   });
+}
+
+/** The scripts' results go to standard output, or to standard error if the packets go there. */
+function printer(isJson: boolean, besidePackets: boolean): (line: string) => void {
+  if (isJson) return besidePackets ? sayData : (line) => print(`${line}\n`);
+  return besidePackets ? (line) => say(readable(line)) : (line) => printText(`${readable(line)}\n`);
 }
 
 /** Longer lines are cut. */
@@ -116,22 +124,23 @@ function checkOptions(options: Omit<ConfigureOptions, "profile">): void {
   if (wrong.every((each) => each !== undefined)) throw usageError("--option cannot be understood", wrong[0]);
 }
 
-/** Opens the file before the scripts run, and writes it at the end. Both throw CliError. */
+/**
+ * Opens the file before the scripts run. The returned function writes it after the last one, so that no script waits for a slow
+ * reader. Both throw CliError.
+ */
 function fileWriter(path: string): (bytes: Uint8Array) => void {
-  const worded = <T>(work: () => T): T => {
+  refuseTerminal(path, "--pcap out.pcap, or --pcap - | wireshark -k -i -");
+  if (path === "-") refuseClosedOutput();
+  const name = path === "-" ? "standard output" : path;
+  const fd = path === "-" ? STDOUT : new RecordFile(path).open();
+  return (bytes) => {
     try {
-      return work();
-    } catch (error) {
-      const { code = "", message } = error as NodeJS.ErrnoException;
-      throw fileError(path, code, message, "write");
-    }
-  };
-  const fd = worded(() => openSync(path, "w"));
-  return (bytes) =>
-    worded(() => {
       writeWhole(fd, bytes);
-      closeSync(fd);
-    });
+    } catch (error) {
+      throw outputFailure(name, error as NodeJS.ErrnoException);
+    }
+    if (fd !== STDOUT) closeSync(fd);
+  };
 }
 
 /** The scripts of a path: itself, or those in the folder. Throws CliError if there are none. */

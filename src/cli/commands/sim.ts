@@ -1,4 +1,4 @@
-import { closeSync, openSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { suggest } from "#base/suggest";
 import { CLEAR_LINK, type LinkProfile } from "#device/link-profile";
 import { readTime } from "#device/link-units";
@@ -8,11 +8,12 @@ import { transferTable } from "#lab/sim/transfer-table";
 import { CONGESTION_CONTROLS } from "#tcp/congestion/congestion";
 import type { TcpSettings } from "#tcp/words/params";
 import { PROFILES } from "#tcp/words/profiles";
-import { fileError, usageError } from "../cli-error.ts";
+import { usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
 import type { Flags } from "../flags.ts";
 import { impairment } from "../link-flags.ts";
+import { RecordFile } from "../named-files.ts";
 import { OutputClosed, outputFailure, print, refuseClosedOutput, STDERR, STDOUT, writeWhole } from "../print.ts";
 import { profileOf } from "../profile.ts";
 import { refuseOverwriting } from "../same-file.ts";
@@ -141,15 +142,6 @@ function stalls(text: string | undefined): TransferOptions["stalls"] {
   });
 }
 
-function openToWrite(path: string): number {
-  try {
-    return openSync(path, "w");
-  } catch (error) {
-    const { code = "", message } = error as NodeJS.ErrnoException;
-    throw fileError(path, code, message, "write");
-  }
-}
-
 /** Writes lines to a file in large pieces. */
 class Lines {
   readonly #path: string;
@@ -158,7 +150,7 @@ class Lines {
 
   constructor(path: string) {
     this.#path = path === "-" ? "standard output" : path;
-    this.#fd = path === "-" ? STDOUT : openToWrite(path);
+    this.#fd = path === "-" ? STDOUT : new RecordFile(path).open();
   }
 
   readonly add = (line: string): void => {

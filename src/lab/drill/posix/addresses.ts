@@ -4,8 +4,8 @@ import type { Field, Value } from "../language/ast.ts";
 import type { Arguments } from "./sockets.ts";
 
 /**
- * `{sa_family = AF_INET, sin_port = htons(8080), sin_addr = inet_addr("192.0.2.1")}`, and the same of IPv6; in FreeBSD's dialect the
- * address stands as `inet_pton(AF_INET6, "::1", &sin6_addr)`, without a name before it.
+ * `{sa_family = AF_INET, sin_port = htons(8080), sin_addr = inet_addr("192.0.2.1")}`, and the same for IPv6. In FreeBSD's dialect the
+ * address is written `inet_pton(AF_INET6, "::1", &sin6_addr)`, without a field name before it.
  */
 
 const PORTS = ["sin_port", "sin6_port", "sa_port"];
@@ -22,13 +22,13 @@ const NAMED: Readonly<Record<string, string>> = {
   IN6ADDR_LOOPBACK_INIT: "::1",
 };
 
-/** The port of a written address, or the script's own. */
+/** The port of an address in the script, or `otherwise` if it has none. */
 export function portOf(call: Arguments, index: number, otherwise: number): number {
   const address = call.syscall.args[index];
   return address?.kind === "struct" ? (call.field(address, ...PORTS) ?? otherwise) : otherwise;
 }
 
-/** What is written for the address, as text; undefined: nothing. */
+/** The text of an address in the script; undefined if it has none. */
 export function addressOf(call: Arguments, value: Value): string | undefined {
   const field = value.kind === "struct" ? (call.fieldValue(value, ...ADDRESSES) ?? unnamed(value.fields)) : undefined;
   if (field === undefined || field.kind === "ellipsis") return undefined;
@@ -43,13 +43,13 @@ function isNamed(value: Value): value is Value & { readonly kind: "word" } {
   return value.kind === "word" && value.name in NAMED;
 }
 
-/** `inet_pton(AF_INET, "…", &sin_addr)` as a field of its own. */
+/** The field written as `inet_pton(AF_INET, "…", &sin_addr)`. */
 function unnamed(fields: readonly Field[]): Value | undefined {
   return fields.find(({ name, value }) => name === undefined && value.kind === "call" && /^inet_/.test(value.name))
     ?.value;
 }
 
-/** The same address, however it is written; mapped into IPv6, too. */
+/** Whether two texts are the same address, in any notation, also mapped into IPv6. */
 export function isSameAddress(a: string, b: string): boolean {
   const [left, right] = [a, b].map((text) => parseAddress(text.replace(/^::ffff:(?=\d+\.)/i, "")));
   return left && right ? left.equals(right) : a === b;
@@ -59,13 +59,13 @@ function isAny(address: string): boolean {
   return address === "0.0.0.0" || address === "::";
 }
 
-/** The socket is to have an address that the stack does not have. */
+/** Whether the call asks for a local address that the stack does not have. */
 export function isElsewhere(call: Arguments, value: Value, own: string): boolean {
   const address = addressOf(call, value);
   return address !== undefined && !isAny(address) && !isSameAddress(address, own);
 }
 
-/** A peer that is not the script's cannot be played. */
+/** Only the script's own peer can be played. */
 export function checkPeer(call: Arguments, index: number, remote: string): void {
   const value = call.syscall.args[index];
   if (value?.kind === "struct" && isElsewhere(call, value, remote))
@@ -74,7 +74,7 @@ export function checkPeer(call: Arguments, index: number, remote: string): void 
 
 const FAMILIES = ["sa_family", "sin_family", "sin6_family"];
 
-/** The errno of an address of another family, or of one that is cut short. */
+/** The errno for an address of another family or a truncated one. */
 export function refusesAddress(call: Arguments, index: number, family: 4 | 6): string | undefined {
   const value = call.syscall.args[index];
   if (value?.kind !== "struct") return undefined;
@@ -86,7 +86,7 @@ export function refusesAddress(call: Arguments, index: number, family: 4 | 6): s
   return length?.kind === "integer" && length.value < least ? "EINVAL" : undefined;
 }
 
-/** Where the address that a call tells is not the written one. */
+/** Differences between the address that a call returned and the expected one. */
 export function addressFaults(call: Arguments, value: Value, port: number, address: string): string[] {
   if (value.kind !== "struct") return [];
   const [wantedPort, wanted] = [call.field(value, ...PORTS), addressOf(call, value)];

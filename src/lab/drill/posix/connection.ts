@@ -28,10 +28,10 @@ import { Refused, type TargetConnection } from "./target.ts";
 import { bindUdp, connectUdp, shutdownUdp } from "./udp.ts";
 
 const NONBLOCK = symbol("O_NONBLOCK")!;
-/** States in which connect() has done its work: the handshake is over, whatever came after it. */
+/** States before the handshake is complete; in all others connect() has succeeded. */
 const BEFORE = new Set(["SYN-SENT", "SYN-RECEIVED"]);
 
-/** A system call of a script, ready to be tried. Throws Unsupported for calls and arguments we do not have. */
+/** A system call of a script, ready to be attempted. Throws Unsupported for calls and arguments that are not supported. */
 export function systemCall(world: World, syscall: Syscall): Attempt {
   const call = new Call(world, syscall);
   const attempt =
@@ -130,7 +130,7 @@ function listen(call: Call, s: Socket, now: number): Outcome {
     s.port = call.world.freePort();
     s.flow.localPort = s.port;
   }
-  // A negative number is the largest of all.
+  // As unsigned, a negative number is the largest.
   const backlog = Math.min(call.number(1) >>> 0, call.world.engine.most("backlog") ?? 0x7fffffff);
   const listener = call.world.engine.listen(s.port, backlog, s.options, now);
   if (listener instanceof Refused) return failed(listener.errno);
@@ -159,7 +159,7 @@ function connect(call: Call): Attempt {
 }
 
 function connectNew(call: Call, s: TcpSocket, port: number, now: number): Outcome | undefined {
-  // A socket that was connected before begins anew.
+  // A socket that was connected before starts a new connection.
   if (s.flow.kind === "active" || s.flow.kind === "passive") s.flow = call.world.newFlow();
   if (defers(call, s, port, now)) {
     s.deferred = true;
@@ -168,7 +168,7 @@ function connectNew(call: Call, s: TcpSocket, port: number, now: number): Outcom
   }
   const { engine } = call.world;
   const fast = engine.connect(s.port, port, s.options, now, earlyOf(s));
-  // Where clients may not, it opens as ever.
+  // If the client may not use Fast Open, it opens in the usual way.
   const connection =
     fast instanceof Refused && fast.errno === "EOPNOTSUPP" ? engine.connect(s.port, port, s.options, now) : fast;
   if (connection instanceof Refused) return failed(connection.errno);
@@ -190,7 +190,7 @@ function connectAgain(s: TcpSocket, connection: TargetConnection, begun: boolean
   return failed("ECONNABORTED");
 }
 
-/** `connect(fd, AF_UNSPEC, ...)`, or with an address of that family. */
+/** Whether this is `connect(fd, AF_UNSPEC, ...)`, or has an address of that family. */
 function dissolves(call: Call): boolean {
   const address = call.value(1);
   const family = address.kind === "struct" ? call.field(address, "sa_family", "sin_family") : undefined;
@@ -199,7 +199,7 @@ function dissolves(call: Call): boolean {
     : address.kind === "word" && address.name === "AF_UNSPEC";
 }
 
-/** The socket is as socket() made it, but for its port and options. */
+/** Resets the socket to its state after socket(), except its port and options. */
 function forgetConnection(s: TcpSocket): void {
   s.connection = undefined;
   s.connecting = false;
@@ -213,7 +213,7 @@ function forgetConnection(s: TcpSocket): void {
   s.errors.purge();
 }
 
-/** Ends a connection, or a listener, at once; the socket can be used again. Who was connected is told that it was reset. */
+/** Ends a connection, or a listener, at once; the socket can be used again. A connected peer gets an RST. */
 function dissolve(s: TcpSocket, now: number): Outcome {
   if (s.listener) unlisten(s, now);
   const connection = s.connection;
@@ -240,7 +240,7 @@ function accept(call: Call): Attempt {
       const connection = s.listener.accept(now);
       if (!connection) return s.nonblocking ? failed("EAGAIN") : undefined;
       const flow = call.world.flowOf(connection.localPort, connection.remotePort);
-      // On FreeBSD accept() hands O_NONBLOCK on; accept4() never does.
+      // On FreeBSD accept() passes O_NONBLOCK on to the new socket; accept4() never does.
       const inherited = s.dialect === "freebsd" && s.nonblocking;
       const nonblocking = call.name === "accept4" ? (call.number(3) & NONBLOCK) !== 0 : inherited;
       const child = newTcpSocket(s.dialect, flow ?? s.flow, nonblocking);
@@ -261,18 +261,18 @@ function shutdown(call: Call, s: Socket, now: number): Outcome {
   if (how < 0 || how > 2) return failed("EINVAL");
   if (s.kind === "udp") return shutdownUdp(s, how);
   if (s.listener) {
-    // Linux: the socket is as before listen(); a blocked accept ends.
+    // Linux: the socket returns to its state before listen(); a blocked accept ends.
     if (how !== 1) unlisten(s, now);
     return done(0);
   }
   if (!s.connection || isOver(s.connection)) {
-    // Linux refuses, and does it all the same.
+    // Linux returns an error, but shuts the direction all the same.
     s.readShut ||= how !== 1;
     s.writeShut ||= how !== 0;
     return failed("ENOTCONN");
   }
   if (s.connection.state() === "SYN-SENT" && call.world.engine.profile === "linux") return dissolve(s, now);
-  // Linux: the connect() before it is over, whether or not somebody asked what came of it.
+  // Linux: the earlier connect() is over, even if its result was not asked for.
   if (s.connection.state() !== "SYN-RECEIVED") s.connecting = false;
   if (how !== 1) {
     s.readShut = true;
@@ -308,7 +308,7 @@ function close(call: Call): Attempt {
   };
 }
 
-/** SO_LINGER's close returns when all data and the FIN are acknowledged, or nobody will acknowledge them. */
+/** close() with SO_LINGER returns when all data and the FIN are acknowledged, or can no longer be. */
 function lingered(connection: TargetConnection): boolean {
   return ["FIN-WAIT-2", "TIME-WAIT", "CLOSED"].includes(connection.state());
 }

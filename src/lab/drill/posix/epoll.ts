@@ -2,12 +2,12 @@ import { symbol } from "../constants/symbols.ts";
 import type { Descriptor, Socket } from "./sockets.ts";
 
 /**
- * epoll, as Linux does it: an interest whose socket is woken goes to the end of a list; waiting takes from it what is ready
- * then, and puts back what is level-triggered. So an edge is a wake-up, not a change of the mask.
+ * epoll, as Linux implements it. When a socket wakes, each interest in it is appended to a list; waiting takes the ready interests from the
+ * list, and puts level-triggered ones back. So an edge is a wake-up, not a change of the mask.
  */
 
 const bits = (...names: string[]): number => names.reduce((all, name) => (all | symbol(name)!) >>> 0, 0);
-/** What is reported whether or not it was asked for. */
+/** Events that are reported even if not requested. */
 const ALWAYS = bits("EPOLLERR", "EPOLLHUP");
 const EDGE = bits("EPOLLET");
 const ONCE = bits("EPOLLONESHOT");
@@ -15,7 +15,7 @@ const EXCLUSIVE = bits("EPOLLEXCLUSIVE");
 const OPTIONS = bits("EPOLLET", "EPOLLONESHOT", "EPOLLEXCLUSIVE", "EPOLLWAKEUP");
 const WITH_EXCLUSIVE = bits("EPOLLIN", "EPOLLOUT", "EPOLLERR", "EPOLLHUP", "EPOLLWAKEUP", "EPOLLET", "EPOLLEXCLUSIVE");
 
-/** Keys of wake-ups: which interests they are for. */
+/** Keys of wake-ups, which select the interests to wake. */
 export const WAKE_ALL = 0;
 export const WAKE_READER = bits("EPOLLIN", "EPOLLPRI", "EPOLLRDNORM", "EPOLLRDBAND");
 export const WAKE_WRITER = bits("EPOLLOUT", "EPOLLWRNORM", "EPOLLWRBAND");
@@ -37,10 +37,10 @@ export class EpollSocket {
   readonly #interests = new Map<Socket, Interest>();
   #ready: Interest[] = [];
 
-  /** @param readiness what is true of a socket now. */
+  /** @param readiness the current events of a socket */
   constructor(readonly readiness: (socket: Socket) => number) {}
 
-  /** The errno with which epoll_ctl refuses, or undefined. */
+  /** Returns the errno of epoll_ctl's failure, or undefined. */
   add(target: Socket, mask: number, data: number): string | undefined {
     if (this.#interests.has(target)) return "EEXIST";
     if (target.kind === "file") return "EPERM";
@@ -66,7 +66,7 @@ export class EpollSocket {
     return this.#interests.delete(target) ? undefined : "ENOENT";
   }
 
-  /** Something happened to the socket that those with an interest in `key` are woken for. */
+  /** An event occurred on the socket: wakes the interests in `key`. */
   wake(target: Socket, key: number): void {
     const interest = this.#interests.get(target);
     if (!interest || spent(interest)) return;
@@ -77,7 +77,7 @@ export class EpollSocket {
     return this.#ready.some((interest) => this.#events(interest) !== 0);
   }
 
-  /** Takes what is ready, up to `room`. */
+  /** Takes ready events, at most `room`. */
   collect(room: number): Happened[] {
     const events: Happened[] = [];
     const again: Interest[] = [];
@@ -106,17 +106,17 @@ export class EpollSocket {
   }
 }
 
-/** EPOLLONESHOT has told it: nothing more until it is asked for again. */
+/** EPOLLONESHOT has reported its event: nothing more is reported until EPOLL_CTL_MOD. */
 function spent(interest: Interest): boolean {
   return (interest.mask & ~OPTIONS) === 0 && (interest.mask & ONCE) !== 0;
 }
 
-/** Wakes everybody who waits for the socket with epoll. */
+/** Wakes every epoll descriptor that watches the socket. */
 export function wake(table: ReadonlyMap<number, Descriptor>, socket: Socket, key: number): void {
   for (const each of table.values()) if (each.kind === "epoll") each.wake(socket, key);
 }
 
-/** The descriptor is closed: nobody watches it any more. */
+/** The descriptor is closed: removes it from every epoll descriptor. */
 export function forget(table: ReadonlyMap<number, Descriptor>, socket: Socket): void {
   for (const each of table.values()) if (each.kind === "epoll") each.remove(socket);
 }

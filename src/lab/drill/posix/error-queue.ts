@@ -3,8 +3,8 @@ import type { Departure } from "../packets/flow.ts";
 import type { Control, ExtendedError } from "./messages.ts";
 
 /**
- * The error queue of a socket (MSG_ERRQUEUE): completions of MSG_ZEROCOPY and transmit timestamps, as Linux puts them there.
- * Data is handed to a device that copies it, so every completion says SO_EE_CODE_ZEROCOPY_COPIED, as on a TUN device.
+ * The error queue of a socket (MSG_ERRQUEUE): completions of MSG_ZEROCOPY and transmit timestamps, as Linux reports them. The device copies
+ * the data, so every completion has SO_EE_CODE_ZEROCOPY_COPIED, as on a TUN device.
  */
 
 const constant = (name: string): number => symbol(name)!;
@@ -25,42 +25,42 @@ const OPT_ID_TCP = constant("SOF_TIMESTAMPING_OPT_ID_TCP");
 const OPT_TSONLY = constant("SOF_TIMESTAMPING_OPT_TSONLY");
 const OPT_STATS = constant("SOF_TIMESTAMPING_OPT_STATS");
 
-/** One entry: how long its data is, and what it says. */
+/** One entry of the queue, and the length of its data. */
 export interface QueuedError {
   readonly length: number;
-  /** When it is a stamp: of which time. */
+  /** The time of a transmit timestamp; undefined for a completion. */
   readonly stamped: number | undefined;
   readonly hasStatistics: boolean;
   readonly error: ExtendedError;
 }
 
-/** A MSG_ZEROCOPY send (or several in one buffer) whose octets, up to `end` of the stream, are not acknowledged. */
+/** A MSG_ZEROCOPY send (or several that share a buffer) whose octets, up to `end` of the stream, are not acknowledged. */
 interface Loan {
   readonly first: number;
   last: number;
   end: number;
 }
 
-/** A send whose last octet is to be stamped. */
+/** A send whose last octet will be timestamped. */
 interface Mark {
   readonly end: number;
   readonly flags: number;
 }
 
-/** Linux keeps extending a buffer's completion up to so many octets. */
+/** Linux merges completions within a buffer of at most this many octets. */
 const LOAN_MAX = 0x7ffff;
-/** And puts at most so many octets into one buffer. */
+/** Linux puts at most this many octets into one buffer. */
 const BUFFER_MAX = 65_000;
 
-/** The least that Linux has to say in SCM_TIMESTAMPING_OPT_STATS, octets. */
+/** The smallest size of SCM_TIMESTAMPING_OPT_STATS on Linux, octets. */
 const STATISTICS = 248;
 
 export class ErrorQueue {
   /** SO_TIMESTAMPING. */
   flags = 0;
-  /** Where identifiers count from: an offset of the stream. */
+  /** The stream offset from which identifiers count. */
   base = 0;
-  /** How many entries there ever were. */
+  /** The number of entries ever added. */
   added = 0;
   readonly #entries: QueuedError[] = [];
   #loans: Loan[] = [];
@@ -76,7 +76,7 @@ export class ErrorQueue {
     return this.#entries.shift();
   }
 
-  /** SO_TIMESTAMPING is set: identifiers begin at the next octet, or at the oldest that is not acknowledged. */
+  /** Sets SO_TIMESTAMPING: identifiers count from the next octet, or from the oldest unacknowledged one. */
   setTimestamping(flags: number, wrote: number, acknowledged: number): void {
     if ((flags & OPT_ID) !== 0 && (this.flags & OPT_ID) === 0) {
       this.base = (flags & OPT_ID_TCP) !== 0 ? wrote : acknowledged;
@@ -86,8 +86,8 @@ export class ErrorQueue {
 
   /**
    * A call queued octets from `start` to `end` of the stream.
-   * @param sent the offset up to which the stack has sent.
-   * @param how they are copied; lent (the first octets of a MSG_ZEROCOPY call); or lent by a call that had to wait for room.
+   * @param sent the offset up to which the stack has sent
+   * @param how copied; lent (the first octets of a MSG_ZEROCOPY call); or lent on, by a call that had to wait for room
    */
   wrote(start: number, end: number, sent: number, how: "copied" | "lent" | "lent on"): void {
     const last = this.#loans.at(-1);
@@ -99,20 +99,20 @@ export class ErrorQueue {
     }
     if (!last || !(open || how === "lent on")) return;
     if (how === "lent") last.last = this.#nextLoan++;
-    // What is added to a buffer that has not been sent holds its completion back.
+    // Data added to an unsent buffer delays its completion.
     last.end = end;
   }
 
-  /** A call lent octets that went with a SYN: they were copied at once. */
+  /** A call lent octets that were sent with a SYN: they were copied at once. */
   copied(): void {
     this.#completed(this.#nextLoan, this.#nextLoan++);
   }
 
-  /** The same, when a call is over: its last octet is the one that is stamped. */
+  /** The call that queued these octets is over: its last octet will be timestamped. */
   mark(start: number, end: number, sent: number): void {
     if ((this.flags & TX_ANY) === 0 || end === start) return;
     const last = this.#marks.at(-1);
-    // In one buffer there is one stamp: the newest.
+    // One buffer has only one timestamp: that of the newest call.
     if (last && last.end > sent && end - sent <= BUFFER_MAX) this.#marks.pop();
     this.#marks.push({ end, flags: this.flags });
   }
@@ -125,7 +125,7 @@ export class ErrorQueue {
     }
   }
 
-  /** The peer has everything up to this offset; or nobody will ever want it again. */
+  /** The peer has acknowledged everything up to this offset, or the connection has ended. */
   acknowledged(offset: number, now: number): void {
     for (const mark of this.#marks) {
       if (mark.end <= offset && mark.flags & TX_ACKNOWLEDGED) this.#stamp(ACKNOWLEDGED, mark.end, now, 1);
@@ -134,7 +134,7 @@ export class ErrorQueue {
     this.#complete(offset);
   }
 
-  /** The connection is gone, and with it all buffers. */
+  /** The connection has ended, and with it all its buffers. */
   purge(): void {
     this.#marks = [];
     this.#complete(Number.POSITIVE_INFINITY);
@@ -145,7 +145,7 @@ export class ErrorQueue {
     this.#loans = this.#loans.filter((loan) => loan.end > offset);
   }
 
-  /** Completions in a row are one entry, as long as nobody reads it. */
+  /** Consecutive completions are merged into one entry until it is read. */
   #completed(first: number, last: number): void {
     const tail = this.#entries.at(-1);
     const extends_ = tail?.error.ee_origin === ORIGIN_ZEROCOPY && tail.error.ee_data + 1 === first;
@@ -188,7 +188,7 @@ export class ErrorQueue {
   }
 }
 
-/** The control messages of an entry, in the order in which Linux writes them. */
+/** The control messages of an entry, in Linux's order. */
 export function errorControls(entry: QueuedError, family: 4 | 6): Control[] {
   const controls: Control[] = [];
   const socket = constant("SOL_SOCKET");

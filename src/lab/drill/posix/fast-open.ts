@@ -6,27 +6,27 @@ import { opening } from "./stream.ts";
 import { Refused, type TargetConnection } from "./target.ts";
 import type { Transfer } from "./transfer.ts";
 
-/** Writes that open the connection themselves: sendto(MSG_FASTOPEN), and the first one after TCP_FASTOPEN_CONNECT (RFC 7413). */
+/** Writes that open the connection themselves: sendto(MSG_FASTOPEN), and the first write after TCP_FASTOPEN_CONNECT (RFC 7413). */
 
 const ZEROCOPY = symbol("MSG_ZEROCOPY")!;
-/** FreeBSD's MSG_EOF: nothing follows. */
+/** FreeBSD's MSG_EOF: the write ends the stream. */
 const FIN = symbol("MSG_EOF")!;
 
-/** What the write has done so far. */
+/** The progress of the write. */
 interface Opening {
   octets: number;
-  /** It has sent the SYN. */
+  /** The SYN was sent. */
   opened?: boolean;
   readonly nonblocking: boolean;
 }
 
-/** What MSG_EOF does behind the last octet. */
+/** The effect of MSG_EOF after the last octet. */
 export function shutWrite(s: TcpSocket, now: number): void {
   s.writeShut = true;
   s.connection?.shutdownWrite(now);
 }
 
-/** The socket has a connection now. */
+/** Connects the socket. */
 export function attach(s: TcpSocket, connection: TargetConnection): void {
   s.connection = connection;
   s.connecting = true;
@@ -35,7 +35,7 @@ export function attach(s: TcpSocket, connection: TargetConnection): void {
   s.flow.remotePort = connection.remotePort;
 }
 
-/** One try at such a write; "go on": the handshake is over, and what is left goes as ever. */
+/** One attempt of such a write. "go on": the handshake is over, and the rest is sent as by any write. */
 export function early(
   call: Call,
   s: TcpSocket,
@@ -45,7 +45,7 @@ export function early(
 ): Outcome | undefined | "go on" {
   if (!progress.opened) return open(call, s, t, progress, now);
   const error = takeError(s);
-  // What went with the SYN does not count: the error says it all.
+  // Octets that were sent with the SYN are not reported: the call returns the error.
   if (error) return failed(error);
   if (!opening(s)) return "go on";
   if (progress.octets < t.count) s.connection?.awaitsWriter?.();
@@ -60,15 +60,15 @@ function open(call: Call, s: TcpSocket, t: Transfer, progress: Opening, now: num
     if (ready instanceof Refused) return failed(ready.errno);
     if (opening(s)) return failed("EALREADY");
     if (!s.connecting || s.listener) return failed("EISCONN");
-    // It stands for the connect() that would have told that the handshake is over.
+    // This write also reports the end of the handshake, in place of connect().
     s.connecting = false;
     progress.opened = true;
     return "go on";
   }
-  // There must be somebody to open to.
+  // The call must name a peer.
   if (!s.deferred && !(call.name === "sendto" && call.syscall.args.length > 4) && call.name !== "sendmsg")
     return failed("EINVAL");
-  // What can not be read does not go with the SYN; it is found out when it should.
+  // An unreadable buffer does not go into the SYN; the error is reported when the data is needed.
   const bytes = t.nowhere ? new Uint8Array(0) : (t.text ?? pattern(0, t.count));
   const connection = engine.connect(s.port, port, s.options, now, bytes);
   if (connection instanceof Refused) return failed(connection.errno);
@@ -85,8 +85,8 @@ function open(call: Call, s: TcpSocket, t: Transfer, progress: Opening, now: num
 }
 
 /**
- * FreeBSD: a write that names the peer connects the socket, and queues its octets at once. With TCP_FASTOPEN the SYN takes what it has
- * room for. Undefined: this write does not.
+ * FreeBSD: a write that names the peer connects the socket, and queues its octets at once. With TCP_FASTOPEN the SYN carries as many as
+ * fit. Undefined: this write does not connect.
  */
 export function impliedConnect(call: Call, s: TcpSocket, t: Transfer, now: number): Outcome | undefined {
   const addressed = call.name === "sendto" && call.syscall.args.length > 4;
@@ -109,14 +109,14 @@ export function impliedConnect(call: Call, s: TcpSocket, t: Transfer, now: numbe
   return done(n);
 }
 
-/** connect() with TCP_FASTOPEN_CONNECT: where the SYN could carry data it waits for them. */
+/** connect() with TCP_FASTOPEN_CONNECT: whether to delay the SYN until the first write, because it could carry data. */
 export function defers(call: Call, s: TcpSocket, port: number, now: number): boolean {
   if (!s.options.get("TCP_FASTOPEN_CONNECT")) return false;
   const ready = call.world.engine.fastOpenReady(port, s.options, now);
   return ready === true;
 }
 
-/** And where it could not, the SYN asks for a cookie: early data of no octets. */
+/** connect() with TCP_FASTOPEN_CONNECT, or on FreeBSD with TCP_FASTOPEN, requests a cookie: early data of length 0. */
 export function earlyOf(s: TcpSocket): Uint8Array | undefined {
   const asks = s.options.get("TCP_FASTOPEN_CONNECT") || (s.dialect === "freebsd" && s.options.get("TCP_FASTOPEN"));
   return asks ? new Uint8Array(0) : undefined;

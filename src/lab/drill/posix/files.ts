@@ -3,11 +3,11 @@ import type { Value } from "../language/ast.ts";
 import { type Attempt, type Call, done, failed, type Outcome, opened, type Socket, type TcpSocket } from "./sockets.ts";
 import { queue, take } from "./stream.ts";
 
-/** Files and pipes, as far as scripts move octets between them and connections: open, pipe, sendfile, splice. */
+/** The calls on files and pipes that scripts use with connections: open, pipe, sendfile, splice. */
 
 export interface FileDescriptor {
   readonly kind: "file";
-  /** /dev/zero has no end, /dev/null no octets. */
+  /** /dev/zero is endless, /dev/null is empty. */
   readonly content: Uint8Array | "zero" | "null";
   readonly access: number;
   offset: number;
@@ -20,7 +20,7 @@ export interface PipeEnd {
   nonblocking: boolean;
 }
 
-/** Linux' pipe: so many buffers, each of which holds what came as one piece. */
+/** A pipe on Linux has this many buffers, each of which holds one write. */
 const BUFFERS = 16;
 
 export class Pipe {
@@ -40,7 +40,7 @@ export class Pipe {
     if (bytes.length > 0) this.#buffers.push(bytes);
   }
 
-  /** Up to `count` octets from the front, without taking them. */
+  /** Up to `count` octets from the front, without consuming them. */
   front(count: number): Uint8Array {
     const all = Uint8Array.from(this.#buffers.flatMap((each) => [...each]));
     return all.slice(0, count);
@@ -84,15 +84,15 @@ export const DEVICE_FILES: Readonly<Record<string, "zero" | "null">> = { "/dev/z
 
 function open(call: Call): Outcome {
   const path = call.value(0);
-  if (path.kind !== "string") return call.unsupported("open without a name");
+  if (path.kind !== "string") return call.unsupported("open without a file name");
   const access = call.number(1) & ACCESS;
   const content = DEVICE_FILES[path.text] ?? call.world.readFile(path.text);
   if (content === undefined) return call.unsupported(`open of ${path.text}`);
-  if (access !== 0 && typeof content !== "string") return call.unsupported("a file that is written to");
+  if (access !== 0 && typeof content !== "string") return call.unsupported("opening a file for writing");
   return opened({ kind: "file", content, access, offset: 0 });
 }
 
-/** `pipe([5, 6])`: the script names the descriptors. */
+/** `pipe([5, 6])`: the script chooses the descriptors. */
 function pipe(call: Call): Outcome {
   const list = call.value(0);
   if (list.kind !== "list" || list.items.length !== 2) return call.unsupported("pipe without [READ, WRITE]");
@@ -113,15 +113,15 @@ export function closePipe({ pipe: shared, end }: PipeEnd): void {
   else shared.closedForWriting = true;
 }
 
-// ---- octets of files and pipes
+// ---- contents of files and pipes
 
-/** The octets that a read of a file gives. */
+/** The octets that a read of the file returns. */
 export function fileOctets(file: FileDescriptor, offset: number, count: number): Uint8Array {
   if (file.content === "zero") return new Uint8Array(count);
   return file.content === "null" ? new Uint8Array(0) : file.content.slice(offset, offset + count);
 }
 
-/** read(2) of a file or a pipe; what comes out is nobody's to compare. */
+/** read(2) of a file or a pipe; the octets are not compared. */
 export function readFrom(s: FileDescriptor | PipeEnd, count: number): Outcome | undefined {
   if (s.kind === "file") {
     if (s.access === WRITE_ONLY) return failed("EBADF");
@@ -147,7 +147,7 @@ export function writeTo(s: FileDescriptor | PipeEnd, bytes: Uint8Array): Outcome
   return done(most);
 }
 
-// ---- between them and connections
+// ---- transfers between files, pipes and connections
 
 /** `sendfile(to, from, [offset] or NULL, count)` */
 function sendfile(call: Call): Attempt {
@@ -176,7 +176,7 @@ function sendfile(call: Call): Attempt {
   };
 }
 
-/** Without an offset of its own the call moves the file's. */
+/** A call without an offset of its own advances the file's position. */
 function ended(from: FileDescriptor, written: number | undefined, sent: number): Outcome {
   if (written === undefined) from.offset += sent;
   return done(sent);
@@ -188,7 +188,7 @@ function offsetOf(call: Call, value: Value): number | undefined {
   return call.numberOf(value) === 0 ? undefined : call.unsupported(`an offset of ${call.name}`);
 }
 
-/** `splice(from, NULL, to, NULL, count, flags)`: one side is a pipe. */
+/** `splice(from, NULL, to, NULL, count, flags)`: one of the two must be a pipe. */
 function splice(call: Call): Attempt {
   const [count, flags] = [call.number(4), call.number(5)];
   return (now) => {

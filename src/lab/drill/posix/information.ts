@@ -4,31 +4,31 @@ import type { Value } from "../language/ast.ts";
 import { type Arguments, type Call, done, failed, type Outcome, type TcpSocket } from "./sockets.ts";
 import type { Profile, Target } from "./target.ts";
 
-/** tcp_info: in getsockopt(TCP_INFO), and as the variables of code blocks. */
+/** tcp_info: for getsockopt(TCP_INFO), and as variables of code blocks. */
 
 export type Information = Readonly<Record<string, number>>;
 
-/** `{tcpi_state=TCP_ESTABLISHED, tcpi_rto=…}`: only what is written is compared. */
+/** `{tcpi_state=TCP_ESTABLISHED, tcpi_rto=…}`: only the fields in the script are compared. */
 export function information(call: Call, s: TcpSocket, now: number): Outcome {
-  // FreeBSD has let go of what ended.
+  // FreeBSD detaches the socket from an ended connection.
   if (s.dialect === "freebsd" && s.connection?.state() === "CLOSED") return failed("ECONNRESET");
   const expected = call.value(3);
   if (expected.kind === "ellipsis") return done(0);
   return done(0, ...informationFaults(call, expected, informationOf(call.world.engine, s, now), s.dialect));
 }
 
-/** What the machine knows of the socket's connection, or of a socket without one. */
+/** tcp_info of the socket's connection, or of a socket without one. */
 export function informationOf(engine: Target, s: TcpSocket, now: number): Information {
   if (s.connection) return s.connection.info(now);
   return engine.information(s.listener && { waiting: s.listener.waiting(), backlog: s.backlog });
 }
 
-/** Where tcp_info is not as `{…}` says. */
+/** Differences between tcp_info and the expected `{…}`. */
 export function informationFaults(call: Arguments, expected: Value, info: Information, dialect: Profile): string[] {
   if (expected.kind !== "struct") return call.unsupported("TCP_INFO without {…}");
   const faults: string[] = [];
   for (const { name, value } of expected.fields) {
-    if (name === undefined) return call.unsupported("TCP_INFO with a nameless field");
+    if (name === undefined) return call.unsupported("TCP_INFO with a field without a name");
     const actual = info[name];
     if (actual === undefined) return call.unsupported(name);
     if (value.kind === "ellipsis") continue;
@@ -38,7 +38,7 @@ export function informationFaults(call: Arguments, expected: Value, info: Inform
   return faults;
 }
 
-/** A constant that tcp_info is compared with: a few have other values on FreeBSD. */
+/** The value of a constant in a comparison with tcp_info: a few have other values on FreeBSD. */
 export function constantIn(dialect: Profile, name: string): number | undefined {
   return (dialect === "freebsd" ? ITS_OWN.get(name) : undefined) ?? symbol(name);
 }

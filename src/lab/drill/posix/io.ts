@@ -36,13 +36,13 @@ const ZEROCOPY = bit("MSG_ZEROCOPY");
 const FASTOPEN = bit("MSG_FASTOPEN");
 const RX_STAMPS = bit("SOF_TIMESTAMPING_RX_SOFTWARE") | bit("SOF_TIMESTAMPING_SOFTWARE");
 
-/** A call under way: what of it is done. */
+/** The progress of a call. */
 interface Progress {
   octets: number;
   readonly faults: string[];
-  /** It must not wait: the socket, the call, or its patience. */
+  /** The call must not wait, because the socket or the call is non-blocking, or its timeout is over. */
   readonly nonblocking: boolean;
-  /** It waits for room: Linux wakes it where a third of the buffer is free. */
+  /** The call waits for room: Linux wakes it when a third of the buffer is free. */
   waitsForRoom: boolean;
 }
 
@@ -82,7 +82,7 @@ export function ioCall(call: Call): Attempt | undefined {
   };
 }
 
-/** SO_RCVTIMEO and SO_SNDTIMEO: the call has waited long enough. */
+/** Whether the timeout SO_RCVTIMEO or SO_SNDTIMEO is over. */
 function over(call: Call, s: TcpSocket | UdpSocket, reading: boolean, began: number, now: number): boolean {
   const patience = Number(s.options.get(reading ? "SO_RCVTIMEO" : "SO_SNDTIMEO") ?? 0);
   if (patience === 0) return false;
@@ -92,7 +92,7 @@ function over(call: Call, s: TcpSocket | UdpSocket, reading: boolean, began: num
 
 const read: Step = (call, s, t, progress, now) => {
   if (t.flags & ERRQUEUE) return readErrors(call, s, t);
-  // read(2) of nothing is nothing; recv(2) of nothing waits for something.
+  // read(2) of 0 octets returns at once; recv(2) of 0 octets waits for data.
   if (t.count === 0 && /^readv?$/.test(call.name)) return done(0);
   if (s.listener) return failed("ENOTCONN");
   if (t.flags & OOB) return withMessage(call, s, t, receiveUrgent(s, t.count, t.flags));
@@ -132,12 +132,12 @@ const readStream: Step = (call, s, t, progress, now) => {
   return withMessage(call, s, t, { outcome, flags: 0 }, last >= before ? s.flow.arrivalTime(last) : undefined);
 };
 
-/** SO_PEEK_OFF: how far behind the next octet to be read a peek begins; negative: it does not count. */
+/** SO_PEEK_OFF: the distance from the next octet to be read to the start of a peek; negative: not set. */
 function peekOffset(s: TcpSocket): number {
   return Number(s.options.get("SO_PEEK_OFF") ?? -1);
 }
 
-/** A peek that goes on where the last one ended. */
+/** A peek that continues where the last one ended. */
 function peekFurther(call: Call, s: TcpSocket, t: Transfer, progress: Progress): Outcome | undefined {
   const from = peekOffset(s);
   const n = Math.min(t.count, s.connection!.readable() - from);
@@ -153,14 +153,14 @@ function peekFurther(call: Call, s: TcpSocket, t: Transfer, progress: Progress):
   return withMessage(call, s, t, { outcome, flags: 0 }, s.flow.arrivalTime(s.read + from + n - 1));
 }
 
-/** The urgent octet is no part of the stream. */
+/** Skips the urgent octet, which is not part of the stream. */
 function stepOver(s: TcpSocket, now: number): void {
   s.connection!.receive(new Uint8Array(1), false, now);
   s.read++;
   passUrgent(s);
 }
 
-/** What recvmsg tells beside the octets: TCP_INQ, SO_TIMESTAMPING. */
+/** The control messages of recvmsg: TCP_INQ, SO_TIMESTAMPING. */
 function withMessage(
   call: Call,
   s: TcpSocket,
@@ -173,7 +173,7 @@ function withMessage(
   if (arrived !== undefined && (s.errors.flags & RX_STAMPS) === RX_STAMPS)
     controls.push({ level: bit("SOL_SOCKET"), type: bit("SCM_TIMESTAMPING"), data: { kind: "time", usecs: arrived } });
   if (s.options.get("TCP_INQ")) {
-    // After the last octet of a finished stream it is 1, the end itself.
+    // After the last octet of a finished stream the value is 1, for the end of the stream.
     const value = s.connection!.readable() || Number(s.connection!.finished());
     controls.push({ level: bit("SOL_TCP"), type: bit("TCP_CM_INQ"), data: { kind: "number", value } });
   }
@@ -181,7 +181,7 @@ function withMessage(
   return { ...outcome, faults: [...outcome.faults, ...faults] };
 }
 
-/** recvmsg(MSG_ERRQUEUE): the oldest entry; it never waits for one. */
+/** recvmsg(MSG_ERRQUEUE): returns the oldest entry, without waiting for one. */
 function readErrors(call: Call, s: TcpSocket, t: Transfer): Outcome {
   const entry = s.errors.take();
   if (!entry) return failed("EAGAIN");
@@ -233,10 +233,10 @@ const write: Step = (call, s, t, progress, now) => {
   return done(progress.octets);
 };
 
-/** Fragments of which Linux makes a buffer. */
+/** The number of page fragments in one of Linux's buffers. */
 const FRAGMENTS_MAX = 17;
 
-/** Octets that go into one buffer of Linux: all, but of what is lent only so many pieces. */
+/** How many octets go into one of Linux's buffers: all of them, but of lent memory at most FRAGMENTS_MAX pieces. */
 function nextStretch(t: Transfer, from: number, lends: boolean): { octets: number; endsBuffer: boolean } {
   if (!lends || t.pieces.length <= FRAGMENTS_MAX) return { octets: t.count - from, endsBuffer: false };
   const pieces = t.pieces.filter((n) => n > 0);

@@ -14,9 +14,9 @@ export function controlCall(call: Call): Attempt | undefined {
 }
 
 const NONBLOCK = symbol("O_NONBLOCK")!;
-/** FreeBSD's number for it. */
+/** FreeBSD's value of O_NONBLOCK. */
 const ITS_NONBLOCK = 4;
-/** O_LARGEFILE, which a kernel of 64 bits sets for everybody. */
+/** O_LARGEFILE, which a 64-bit kernel always sets. */
 const LARGE = 0o100000;
 const READ_WRITE = symbol("O_RDWR")!;
 
@@ -47,7 +47,7 @@ function isNonblocking(s: Socket): boolean {
   return s.kind !== "epoll" && s.kind !== "file" && s.nonblocking;
 }
 
-/** Of files and epolls nobody can see it. */
+/** For files and epoll descriptors the flag has no visible effect. */
 function setNonblocking(s: Socket, on: boolean): void {
   if (s.kind !== "epoll" && s.kind !== "file") s.nonblocking = on;
 }
@@ -68,7 +68,7 @@ function ioctl(call: Call, s: Socket): Outcome {
 const INQ = new Set(["SIOCINQ", "FIONREAD"]);
 const OUTQ = new Set(["SIOCOUTQ", "TIOCOUTQ", "FIONWRITE"]);
 
-/** A number, or an errno. */
+/** The result: a number, or an errno. */
 function answered(call: Call, s: Socket, request: string): number | string {
   const known = INQ.has(request) || OUTQ.has(request) || /^(SIOCOUTQNSD|SIOCATMARK|FIONSPACE)$/.test(request);
   if (!known) return call.unsupported(`ioctl ${request}`);

@@ -3,7 +3,7 @@ import type { Value } from "../language/ast.ts";
 import { seconds } from "../language/timing.ts";
 import type { Arguments } from "./sockets.ts";
 
-/** `struct msghdr` of recvmsg: its flags and control messages, as they came and as a script has them. */
+/** `struct msghdr` of recvmsg: its flags and control messages, as returned and as expected by a script. */
 
 /** struct sock_extended_err. */
 export interface ExtendedError {
@@ -15,11 +15,11 @@ export interface ExtendedError {
   readonly ee_data: number;
 }
 
-/** A control message, by the numbers of its level and type. */
+/** A control message, with the numbers of its level and type. */
 export interface Control {
   readonly level: number;
   readonly type: number;
-  /** A number, a time (us of the script), an error; undefined: something that only `...` stands for. */
+  /** A number, a time (µs of the script), an error; undefined: data that a script can only write as `...`. */
   readonly data:
     | { readonly kind: "number"; readonly value: number }
     | { readonly kind: "time"; readonly usecs: number }
@@ -27,17 +27,17 @@ export interface Control {
     | undefined;
 }
 
-/** What recvmsg must give; undefined: nobody asks. */
+/** The expected result of recvmsg; undefined: not compared. */
 export interface ExpectedMessage {
   readonly flags: number | undefined;
-  /** Without room for control messages they are lost, and MSG_CTRUNC says so. */
+  /** Without room for control messages they are dropped, and MSG_CTRUNC is set. */
   readonly control: readonly Value[] | undefined;
 }
 
 const CTRUNC = symbol("MSG_CTRUNC")!;
 const ERROR_FIELDS = ["ee_errno", "ee_origin", "ee_type", "ee_code", "ee_info", "ee_data"] as const;
 
-/** The message in a script's recvmsg. */
+/** The message of a script's recvmsg. */
 export function expectedMessage(call: Arguments, message: Value): ExpectedMessage {
   const control = call.fieldValue(message, "msg_control");
   if (control && control.kind !== "list" && control.kind !== "ellipsis") return call.unsupported("msg_control");
@@ -48,7 +48,7 @@ export function expectedMessage(call: Arguments, message: Value): ExpectedMessag
   };
 }
 
-/** Where flags and control messages are not the expected ones. */
+/** Differences between flags and control messages and the expected ones. */
 export function messageFaults(
   call: Arguments,
   expected: ExpectedMessage,
@@ -65,7 +65,7 @@ export function messageFaults(
   expected.control.forEach((value, i) => {
     faults.push(...controlFaults(call, value, controls[i], toleranceUsecs));
   });
-  for (const further of controls.slice(expected.control.length)) faults.push(`and there is ${controlName(further)}`);
+  for (const further of controls.slice(expected.control.length)) faults.push(`unexpected: ${controlName(further)}`);
   return faults;
 }
 
@@ -79,8 +79,8 @@ function controlFaults(
   if (level === undefined || type === undefined)
     return call.unsupported("a control message without cmsg_level and cmsg_type");
   const wanted = controlName({ level, type, data: undefined });
-  if (!actual) return [`there is no ${wanted}`];
-  if (actual.level !== level || actual.type !== type) return [`there is ${controlName(actual)}, not ${wanted}`];
+  if (!actual) return [`${wanted} is missing`];
+  if (actual.level !== level || actual.type !== type) return [`expected ${wanted}, and found ${controlName(actual)}`];
   const data = call.fieldValue(expected, "cmsg_data");
   if (data === undefined || data.kind === "ellipsis") return [];
   switch (actual.data?.kind) {

@@ -2,18 +2,18 @@ import { WAKE_ALL, WAKE_ERROR, WAKE_READER, WAKE_WRITER, wake } from "./epoll.ts
 import { type Descriptor, lowWater, noteSoftError, type TcpSocket, type UdpSocket } from "./sockets.ts";
 import { noticeUrgent } from "./urgent.ts";
 
-/** What happened to sockets since somebody last looked: what completes on their error queues, and who is woken. */
+/** Compares sockets with the last time: puts completions on their error queues, and wakes pollers. */
 
-/** A socket as it was then. */
+/** The state of a socket at the last time. */
 export interface Seen {
-  /** Octets that ever arrived in order, and connections that wait to be accepted. */
+  /** Octets ever received in order, and connections waiting to be accepted. */
   readonly arrived: number;
   readonly waiting: number;
-  /** Before the handshake, after it, or at the end. */
+  /** Before, during or after the handshake, or at the end. */
   readonly phase: "none" | "opening" | "open" | "closed";
   readonly failed: boolean;
   readonly finished: boolean;
-  /** Entries that there ever were on the error queue. */
+  /** The number of entries ever added to the error queue. */
   readonly errors: number;
 }
 
@@ -26,10 +26,10 @@ export const SEEN_NOTHING: Seen = {
   errors: 0,
 };
 
-/** Octets of the stream that the peer has. */
+/** Octets of the stream that the peer has acknowledged. */
 export function acknowledgedOctets(s: TcpSocket): number {
   const waiting = s.connection?.unacknowledged() ?? 0;
-  // A FIN counts as well.
+  // A FIN takes one sequence number as well.
   return s.wrote - Math.max(0, waiting - Number(s.writeShut));
 }
 

@@ -1,19 +1,19 @@
 import type { SettingValue } from "./target.ts";
 
-/** What a kernel says of one socket option. */
+/** The kernel's rules for one socket option. */
 export interface OptionRule {
-  /** What getsockopt says of an option that was never set; undefined: that is the machine's matter. */
+  /** The value that getsockopt returns if the option was never set; undefined: the engine decides. */
   readonly initial: SettingValue | undefined;
-  /** What becomes of a value that is set: another value, or an errno. */
+  /** Converts a value that is set: to another value, or to an errno. */
   readonly take: (value: number) => number | Refusal;
   /**
-   * Whose matter it is: the stack's; the calls' alone; nobody's, for nothing of it can be seen but by asking; or nobody's as
-   * long as it stays as it is.
+   * What the option affects: the stack; only the calls here; nothing but getsockopt; or nothing as long as it has its initial value, and
+   * anything else is unsupported.
    */
   readonly concerns: "stack" | "calls" | "nobody" | "nobody yet";
-  /** In which states of a socket it may be set; EINVAL in others. */
+  /** The states of a socket in which it may be set; EINVAL in others. */
   readonly when: "ever" | "closed" | "closed or listening";
-  /** Only whether it is 0 counts in what getsockopt says. */
+  /** getsockopt is compared only as zero or non-zero. */
   readonly isTruth?: boolean;
 }
 
@@ -36,18 +36,18 @@ export function rule(
 }
 
 export const asIs: Take = (value) => value;
-/** Anything but 0 is 1. */
+/** Any value but 0 becomes 1. */
 export const truth: Take = (value) => Number(value !== 0);
 export const between =
   (low: number, high: number, errno = "EINVAL"): Take =>
   (value) =>
     value >= low && value <= high ? value : refuse(errno);
 export const flag = (concerns: Concerns, initial: number = 0): OptionRule => rule(concerns, initial, truth);
-/** 0 or 1, and nothing else. */
+/** Accepts only 0 and 1. */
 export const strict = (concerns: Concerns, when: OptionRule["when"] = "ever"): OptionRule =>
   rule(concerns, 0, between(0, 1), when);
 export const readOnly = (initial: SettingValue | undefined): OptionRule => refused("ENOPROTOOPT", initial);
-/** Whatever is asked. */
+/** Always refused. */
 export const refused = (errno: string, initial: SettingValue | undefined = undefined): OptionRule =>
   rule("calls", initial, () => refuse(errno));
 

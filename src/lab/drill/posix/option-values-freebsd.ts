@@ -1,15 +1,15 @@
 import { between, INT_MAX, type OptionRule, readOnly, refuse, rule } from "./option-rule.ts";
 
-/** Where FreeBSD's socket options are other than Linux': its own options, and other values of those that both have. */
+/** FreeBSD's rules where they differ from Linux's: its own options, and other values of common options. */
 
-/** FreeBSD answers with the flag's own bit where an option is on: any value but 0 is as good. */
+/** For an enabled option FreeBSD returns the flag's own bit: any non-zero value is equal. */
 const flag = (concerns: OptionRule["concerns"], initial = 0): OptionRule => ({
   ...rule(concerns, initial, (value) => Number(value !== 0)),
   isTruth: true,
 });
 
 const seconds = rule("stack", undefined, between(1, INT_MAX));
-/** The segment size is that of a connection without an MSS option: a socket may only make it smaller. */
+/** The initial segment size is that of a connection without an MSS option: a socket may only reduce it. */
 const maxSegment = rule("stack", 536, (value) =>
   value > 0 && value <= 536 && value + 40 >= 216 ? value : refuse("EINVAL"),
 );

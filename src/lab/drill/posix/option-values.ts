@@ -15,13 +15,13 @@ import {
 import { FREEBSD_RULES } from "./option-values-freebsd.ts";
 import type { Profile, SettingValue } from "./target.ts";
 
-/** What Linux says of socket options: values that nobody set, values that it refuses, and what it makes of the others. */
+/** Linux's rules for socket options: initial values, values that it refuses, and how it converts others. */
 
 /** net.core.somaxconn. */
 const SOMAXCONN = 4096;
-/** TCP_MIN_MSS to MAX_TCP_WINDOW; 0 takes the limit away. */
+/** Allowed: TCP_MIN_MSS to MAX_TCP_WINDOW; 0 removes the limit. */
 const maxSegment: Take = (value) => (value === 0 || (value >= 88 && value <= 32_767) ? value : refuse("EINVAL"));
-/** Seconds become a number of retransmissions (1 s, doubled up to 120 s), and are told as the seconds that those take. */
+/** Linux converts seconds to a number of retransmissions (1 s, doubled up to 120 s), and returns the seconds that these take. */
 const deferAccept: Take = (seconds) => {
   let [told, timeout] = [0, 1];
   for (let n = 0; n < 255 && told < seconds; n++) {
@@ -40,7 +40,7 @@ const timestamping: Take = (value) => {
   const alone = (value & OPT_ID_TCP && !(value & OPT_ID)) || (value & OPT_STATS && !(value & OPT_TSONLY));
   return value < 0 || value > KNOWN_STAMPS || alone ? refuse("EINVAL") : value;
 };
-/** The lower two bits are TCP's own (ECN). */
+/** The lower two bits belong to TCP (ECN). */
 const typeOfService: Take = (value) => value & 0xfc;
 const hops: Take = (value) => (value === -1 ? 64 : value >= 1 && value <= 255 ? value : refuse("EINVAL"));
 
@@ -61,7 +61,7 @@ const LINUX_RULES: Readonly<Record<string, OptionRule>> = {
   SO_NO_CHECK: flag("nobody"),
   SO_PRIORITY: rule("nobody", 0, asIs),
   SO_BSDCOMPAT: rule("nobody", 0, () => 0),
-  // Of sockets between processes of one machine.
+  // Only for Unix-domain sockets.
   SO_PASSCRED: refused("EOPNOTSUPP"),
   SO_PASSSEC: refused("EOPNOTSUPP"),
   SO_PASSPIDFD: refused("EOPNOTSUPP"),
@@ -104,7 +104,7 @@ const LINUX_RULES: Readonly<Record<string, OptionRule>> = {
   TCP_THIN_LINEAR_TIMEOUTS: strict("stack"),
   TCP_THIN_DUPACK: rule("nobody", 0, (value) => (value === 0 || value === 1 ? 0 : refuse("EINVAL"))),
   TCP_USER_TIMEOUT: rule("stack", 0, between(0, INT_MAX)),
-  // Only while it is being repaired (TCP_REPAIR), which it never is.
+  // Allowed only in TCP_REPAIR mode, which is not supported.
   TCP_TIMESTAMP: refused("EPERM"),
   TCP_REPAIR_QUEUE: refused("EPERM"),
   TCP_REPAIR_OPTIONS: refused("EINVAL"),
@@ -172,15 +172,15 @@ const LINUX_RULES: Readonly<Record<string, OptionRule>> = {
   IPV6_DONTFRAG: flag("nobody"),
 };
 
-/** Undefined: nobody knows the option. */
+/** Undefined: an unknown option. */
 export function optionRule(name: string, profile: Profile): OptionRule | undefined {
   return (profile === "freebsd" ? FREEBSD_RULES[name] : undefined) ?? LINUX_RULES[name];
 }
 
-/** Options whose value is a name, with the one of a socket that nobody gave any. */
+/** Options whose value is a name, with the name of a new socket. */
 export const NAMES: Readonly<Record<string, string>> = { TCP_CONGESTION: "cubic" };
 
-/** Options that the connection itself knows best. */
+/** Options whose value comes from the connection. */
 export const OF_THE_CONNECTION: ReadonlySet<string> = new Set([
   "TCP_MAXSEG",
   "TCP_QUICKACK",
@@ -191,7 +191,7 @@ export const OF_THE_CONNECTION: ReadonlySet<string> = new Set([
   "SO_SNDBUF",
 ]);
 
-/** The level that an option of this name is of. */
+/** The level of the option with this name. */
 export function levelOf(name: string): number | undefined {
   const prefix = /^(SO|TCP|IPV6|IP)_/.exec(name)?.[1];
   return prefix === undefined
@@ -199,7 +199,7 @@ export function levelOf(name: string): number | undefined {
     : symbol(prefix === "SO" ? "SOL_SOCKET" : prefix === "IPV6" ? "SOL_IPV6" : `SOL_${prefix}`);
 }
 
-/** What getsockopt tells of a value that was set: Linux doubles buffer sizes, and has least sizes for them. */
+/** The value that getsockopt returns for a value that was set: Linux doubles buffer sizes, and enforces minimum sizes. */
 export function told(name: string, value: SettingValue, profile: Profile): SettingValue {
   if (profile === "freebsd") return value;
   if (name === "SO_RCVBUF" || name === "SO_RCVBUFFORCE") return Math.max(2 * Number(value), 2_304);

@@ -29,11 +29,12 @@ export function optionCall(call: Call): Attempt | undefined {
   };
 }
 
-/** Names share numbers between levels: the name has to be of the level. */
+/** Levels share option numbers, so the name must belong to the level. */
 function optionName(call: Call): string {
   const name = call.word(2);
   const level = levelOf(name);
-  if (level !== undefined && call.number(1) !== level) return call.unsupported(`${call.name} ${name} of another level`);
+  if (level !== undefined && call.number(1) !== level)
+    return call.unsupported(`${call.name} ${name} with a wrong level`);
   return name;
 }
 
@@ -52,7 +53,7 @@ function getsockopt(call: Call, s: Socket, now: number): Outcome {
   if (name === "IP_MTU" || name === "IPV6_MTU") {
     if (s.kind === "udp" ? s.remotePort === 0 : !s.connection) return failed("ENOTCONN");
   }
-  // FreeBSD's scripts do not depend on how large its own buffer is, and it may grow.
+  // FreeBSD's scripts do not depend on the size of its buffer, which may grow.
   if (name === "SO_RCVBUF" && call.world.engine.profile === "freebsd") return done(0);
   if (name === "TCP_FUNCTION_BLK") return functionBlock(call, expected);
   const only = call.isEllipsis(3) ? answerWithoutValue(call, s, name) : undefined;
@@ -74,7 +75,7 @@ function getsockopt(call: Call, s: Socket, now: number): Outcome {
   return done(0, ...faults);
 }
 
-/** Structures and names of which a script can only ask whether there are any. */
+/** Structures and names of which a script can only check that they exist. */
 function answerWithoutValue(call: Call, s: TcpSocket | UdpSocket, name: string): Outcome | undefined {
   switch (name) {
     case "SO_PEERCRED":
@@ -100,7 +101,7 @@ function answerWithoutValue(call: Call, s: TcpSocket | UdpSocket, name: string):
   }
 }
 
-/** The length that comes back is what there was room for, at most what there is. */
+/** The returned length is the smaller of the room and the option's size. */
 function lengthFaults(call: Call, name: string): string[] {
   const room = call.syscall.args[4];
   if (room?.kind !== "list" || room.items.length !== 1) return [];
@@ -110,7 +111,7 @@ function lengthFaults(call: Call, name: string): string[] {
   return n > size && !/TIMEO$/.test(name) ? [`the length of ${name} is ${size}, not ${n}`] : [];
 }
 
-/** The headers of the SYN, told once; the script can only say how long they are. */
+/** The headers of the SYN, returned once. A script can only check their length. */
 function savedSyn(call: Call, s: TcpSocket): Outcome {
   if (!call.isEllipsis(3)) return call.unsupported("TCP_SAVED_SYN with a value");
   const length = s.options.get("TCP_SAVE_SYN") ? s.flow.synHeaders : 0;
@@ -129,7 +130,7 @@ function linger(call: Call, s: Socket): Outcome {
   if (s.kind !== "tcp") return call.unsupported("SO_LINGER of UDP");
   const on = call.field(call.value(3), "onoff", "l_onoff");
   const seconds = call.field(call.value(3), "linger", "l_linger");
-  // FreeBSD answers with the flag's own bit.
+  // For an enabled option FreeBSD returns the flag's own bit.
   const same = (on !== 0) === s.linger.on && seconds === s.linger.seconds;
   return same ? done(0) : done(0, `SO_LINGER is {onoff=${Number(s.linger.on)}, linger=${s.linger.seconds}}`);
 }
@@ -153,7 +154,7 @@ function optionValue(call: Call, s: TcpSocket | UdpSocket, name: string): Settin
     case "SO_DOMAIN":
       return symbol(family === 6 ? "AF_INET6" : "AF_INET");
     case "SO_ERROR": {
-      // FreeBSD keeps what ICMP told of an open connection to itself (t_softerror).
+      // FreeBSD does not report ICMP errors of an open connection (t_softerror).
       const soft = () => (s.kind === "tcp" && !freebsd ? s.connection?.takeSoftError() : undefined);
       const error = s.kind === "udp" ? s.endpoint?.takeError() : (takeError(s) ?? soft());
       return error === undefined ? 0 : (symbol(error) ?? 0);
@@ -200,12 +201,12 @@ function setsockopt(call: Call, s: Socket, now: number): Outcome {
   if (value.kind === "string") return setText(call, s, name, value.text, now);
   if (value.kind !== "list") return call.unsupported(`setsockopt ${name} of kind ${value.kind}`);
   const number = call.listed(3) ?? call.unsupported(`setsockopt ${name} with ...`);
-  // Options of IPv4 also take a single octet.
+  // Options of IPv4 also accept a single octet.
   if (call.syscall.args.length > 4 && call.number(4) < (name.startsWith("IP_") ? 1 : 4)) return failed("EINVAL");
   return setNumber(call, s, name, number, now);
 }
 
-/** `{enable=1, psk=...}`: FreeBSD's struct tcp_fastopen, of whose two forms there is the one without a shared secret here. */
+/** `{enable=1, psk=...}`: FreeBSD's struct tcp_fastopen. Only the form without a shared secret is supported. */
 function fastOpen(call: Call, s: TcpSocket | UdpSocket, value: Value, now: number): Outcome {
   const secret = call.fieldValue(value, "psk");
   if (secret && !isNull(secret)) return call.unsupported("TCP_FASTOPEN with a shared secret");
@@ -222,37 +223,37 @@ function setNumber(call: Call, s: TcpSocket | UdpSocket, name: string, number: n
   if (typeof taken !== "number") return failed(taken.errno);
   if (s.kind === "tcp" && untimely(s, name, taken, rule.when)) return failed("EINVAL");
   if (rule.concerns === "nobody yet" && taken !== rule.initial) return call.unsupported(`setsockopt ${name}`);
-  // Of a datagram's socket the sizes of buffers and the like are nobody's matter.
+  // Buffer sizes and similar options of a UDP socket have no effect here.
   if (rule.concerns === "stack" && !(s.kind === "udp" && name.startsWith("SO_"))) tellStack(call, s, name, taken, now);
   if (name === "SO_TIMESTAMPING" && s.kind === "tcp") s.errors.setTimestamping(taken, s.wrote, acknowledgedOctets(s));
-  // SO_SNDBUFFORCE sets the same, for who may.
+  // SO_SNDBUFFORCE sets the same option, for privileged users.
   s.options.set(name.replace(/FORCE$/, ""), taken);
   return done(0);
 }
 
-/** Linux cuts down what is asked of a buffer's size to net.core.rmem_max and wmem_max. */
+/** Linux limits buffer sizes to net.core.rmem_max and wmem_max. */
 function atMost(call: Call, name: string, value: number): number {
   const { engine } = call.world;
   const most = engine.profile === "linux" ? engine.most(name) : undefined;
   return most === undefined ? value : Math.min(value >>> 0, most);
 }
 
-/** Not in this state of the socket. */
+/** Whether the option may not be set in this state of the socket. */
 function untimely(s: TcpSocket, name: string, value: number, when: OptionRule["when"]): boolean {
   const open = s.connection !== undefined && !isOver(s.connection);
   if (when !== "ever" && (open || (when === "closed" && s.listener !== undefined))) return true;
   if (name === "TCP_WINDOW_CLAMP") return value === 0 && (open || s.listener !== undefined);
-  // Octets are counted from where a connection is.
+  // Identifiers count from the connection's position in the stream, so there must be a connection.
   return name === "SO_TIMESTAMPING" && !open && (value & OPT_ID) !== 0 && (s.errors.flags & OPT_ID) === 0;
 }
 
 const OPT_ID = symbol("SOF_TIMESTAMPING_OPT_ID")!;
 
-/** Names of which the kernel has modules, and we do not. */
+/** Names for which the kernel has modules, which are not supported here. */
 const MODULES =
   /^(bbr|bic|cdg|dctcp|highspeed|htcp|hybla|illinois|lp|nv|scalable|vegas|veno|westwood|yeah|tls|smc|mptcp|espintcp)$/;
 
-/** FreeBSD: which of its TCPs it is to be, or is. There is one here. */
+/** FreeBSD's TCP_FUNCTION_BLK, which selects a TCP implementation. There is one here. */
 function functionBlock(call: Call, value: Value): Outcome {
   if (value.kind === "ellipsis") return done(0);
   const name = call.fieldValue(value, "function_set_name");
@@ -260,7 +261,7 @@ function functionBlock(call: Call, value: Value): Outcome {
   return wanted === "freebsd" ? done(0) : call.unsupported(`TCP_FUNCTION_BLK ${wanted}`);
 }
 
-/** Options whose value is a text: names, and the keys of Fast Open as hex digits. */
+/** Options with a text value: names, and the keys of Fast Open as hex digits. */
 function setText(call: Call, s: TcpSocket | UdpSocket, name: string, text: string, now: number): Outcome {
   const isName = name === "TCP_CONGESTION" || name === "TCP_ULP";
   if (isName && !/^(reno|newreno|cubic)$/.test(text) && !MODULES.test(text)) return failed("ENOENT");

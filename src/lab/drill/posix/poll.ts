@@ -17,7 +17,7 @@ import {
 import { opening } from "./stream.ts";
 import { urgentReady } from "./urgent.ts";
 
-/** poll and epoll. Their masks have the same bits. */
+/** poll and epoll, whose masks have the same bits. */
 
 const mask = (...names: string[]): number => names.reduce((bits, name) => bits | symbol(name)!, 0);
 const IN = mask("POLLIN", "POLLRDNORM");
@@ -50,7 +50,7 @@ function epoll(): ReturnType<Attempt> {
   return opened(new EpollSocket(readiness));
 }
 
-/** What is true of a descriptor now, as Linux's tcp_poll says it. */
+/** The current events of a descriptor, as in Linux's tcp_poll. */
 function readiness(s: Socket): number {
   switch (s.kind) {
     case "epoll":
@@ -99,7 +99,7 @@ function poll(call: Call): Attempt {
       const wanted = (call.field(entry, "events") ?? 0) | HANG_UP | ERROR | INVALID;
       const fd = call.field(entry, "fd") ?? -1;
       const s = call.socketOf(fd);
-      // A negative descriptor is passed over.
+      // A negative descriptor is ignored.
       const actual = s ? readiness(s) & wanted : fd < 0 ? 0 : INVALID;
       const expected = call.field(entry, "revents") ?? 0;
       if (actual !== 0) ready++;
@@ -110,7 +110,7 @@ function poll(call: Call): Attempt {
   };
 }
 
-/** When the call began; a timeout wakes it. */
+/** Returns when the call began, and schedules a wake-up at its timeout. */
 export function begin(around: Surroundings, began: number | undefined, now: number, timeout: number): number {
   if (began === undefined && timeout > 0) around.wakeAt(now + timeout * 1_000);
   return began ?? now;

@@ -8,41 +8,41 @@ import { SEEN_NOTHING, type Seen } from "./observe.ts";
 import type { Profile, SettingValue, Target, TargetConnection, TargetListener, TargetUdp } from "./target.ts";
 import type { UrgentOctet } from "./urgent.ts";
 
-/** The descriptor table of a script, and what the families of calls share. */
+/** The descriptor table of a script, and what all groups of calls share. */
 
 export interface TcpSocket {
   readonly kind: "tcp";
-  /** Whose socket calls it has. */
+  /** The system whose socket API it follows. */
   readonly dialect: Profile;
   flow: Flow;
   nonblocking: boolean;
   readonly options: Map<string, SettingValue>;
   port: number;
   listener: TargetListener | undefined;
-  /** How many connections may wait at the listener, as listen() was told. */
+  /** The backlog given to listen(). */
   backlog: number;
   connection: TargetConnection | undefined;
-  /** A non-blocking connect that nobody asked about since it finished. */
+  /** A non-blocking connect whose result was not asked for yet. */
   connecting: boolean;
-  /** Octets of each stream that went through calls: the places in the pattern. */
+  /** Octets of each stream that calls have read and written: the offsets in the pattern. */
   read: number;
   wrote: number;
   readShut: boolean;
   writeShut: boolean;
   linger: { readonly on: boolean; readonly seconds: number };
-  /** IP_RECVERR: what ICMP says is an error of the socket; here until somebody asks. */
+  /** IP_RECVERR: an ICMP error is an error of the socket; kept here until it is reported. */
   softError: string | undefined;
-  /** What recvmsg(MSG_ERRQUEUE) gives. */
+  /** The source of recvmsg(MSG_ERRQUEUE). */
   readonly errors: ErrorQueue;
-  /** What whoever waits was last woken for. */
+  /** The state at the last wake-up of a poller. */
   seen: Seen;
-  /** Somebody wanted to write and could not: he is woken when there is room (Linux' SOCK_NOSPACE). */
+  /** A write failed for lack of room, so wake its caller when there is room (Linux's SOCK_NOSPACE). */
   noSpace: boolean;
-  /** The octet that URG announced last, until the reader has passed it. */
+  /** The octet announced by the latest URG, until the reader has passed it. */
   urgent: UrgentOctet | undefined;
-  /** FreeBSD: the connection was begun by a write that named the peer. */
+  /** FreeBSD: a write that named the peer opened the connection. */
   impliedConnect: boolean;
-  /** TCP_FASTOPEN_CONNECT: connect() returned, and the SYN waits for the first write. */
+  /** TCP_FASTOPEN_CONNECT: connect() has returned, and the SYN is delayed until the first write. */
   deferred: boolean;
 }
 
@@ -53,39 +53,39 @@ export interface UdpSocket {
   port: number;
   remotePort: number;
   endpoint: TargetUdp | undefined;
-  /** The next datagram, where somebody has looked at it. */
+  /** The next datagram, if it was peeked at. */
   ahead: { readonly bytes: Uint8Array; readonly remotePort: number } | undefined;
   readShut: boolean;
   writeShut: boolean;
-  /** What whoever waits was last woken for. */
+  /** The state at the last wake-up of a poller. */
   seen: { readonly waiting: number; readonly failed: boolean };
 }
 
-/** What the interpreter keeps of a descriptor whose calls it plays itself. */
+/** The interpreter's data of a descriptor whose calls it plays itself. */
 export type Socket = TcpSocket | UdpSocket | EpollSocket | FileDescriptor | PipeEnd;
 
-/** A descriptor of a system of its own. */
+/** A descriptor of a system under test with system calls of its own. */
 export interface SystemSocket {
   readonly kind: "system";
-  /** The system's number for it. */
+  /** The system's own descriptor number. */
   readonly fd: number;
   readonly flow: Flow | undefined;
-  /** Of a UDP socket: its port and its peer's, 0 where it has none. */
+  /** For a UDP socket: its port and its peer's, 0 if it has none. */
   readonly datagramPorts: { readonly local: number; readonly remote: number } | undefined;
 }
 
 export type Descriptor = Socket | SystemSocket;
 
-/** What a call came to. `faults`: it returned, but not what the arguments in the script say. */
+/** The result of a call. `faults`: differences from the arguments in the script. */
 export interface Outcome {
   readonly result: number;
   readonly errno: string | undefined;
   readonly faults: readonly string[];
-  /** A descriptor to be known under the number that the script expects. */
+  /** A new descriptor, to be registered under the number that the script expects. */
   readonly opened: Descriptor | undefined;
 }
 
-/** One try at a call; undefined: it would block. */
+/** One attempt of a call; undefined: it would block. */
 export type Attempt = (now: number) => Outcome | undefined;
 
 export function done(result: number, ...faults: string[]): Outcome {
@@ -100,33 +100,33 @@ export function opened(socket: Descriptor): Outcome {
   return { result: 0, errno: undefined, faults: [], opened: socket };
 }
 
-/** What calls need of the run around them. */
+/** What calls need from the run. */
 export interface Surroundings {
-  /** How far apart two times may lie, us, that are to be the same. */
+  /** The largest difference, µs, between two times that count as equal. */
   readonly toleranceUsecs: number;
   readonly bindPort: number;
   readonly connectPort: number;
-  /** As people write them. */
+  /** The address as text. */
   readonly localAddress: string;
   readonly remoteAddress: string;
-  /** What was sent as datagrams, until each is seen on the wire. */
+  /** Datagrams sent by calls and not yet seen on the wire. */
   readonly datagrams: Uint8Array[];
   readonly table: Map<number, Descriptor>;
-  /** A new socket becomes the one that packets are about. */
+  /** Makes the flow of a new socket the current one. */
   newFlow(): Flow;
-  /** A blocked call wants to be tried again at that time at the latest (its timeout). */
+  /** A blocked call must be attempted again at that time at the latest (its timeout). */
   wakeAt(time: number): void;
   /** The flow whose peer has this port, if the script knows it. */
   flowOf(localPort: number, remotePort: number): Flow | undefined;
-  /** What `open` finds under that name; undefined: nothing. */
+  /** The content of a file that `open` names; undefined: no such file. */
   readFile(path: string): Uint8Array | undefined;
 }
 
-/** And what those need that are played here. */
+/** What calls that are played here need in addition. */
 export interface World extends Surroundings {
   readonly engine: Target;
   readonly family: 4 | 6;
-  /** A port of the stack that nobody has. */
+  /** A free port of the stack. */
   freePort(): number;
 }
 
@@ -157,17 +157,17 @@ export function newTcpSocket(dialect: Profile, flow: Flow, nonblocking: boolean)
   };
 }
 
-/** SO_RCVLOWAT: octets that a reader waits for. */
+/** SO_RCVLOWAT: the octets that a blocked reader waits for. */
 export function lowWater(s: TcpSocket): number {
   return Math.max(1, Number(s.options.get("SO_RCVLOWAT") ?? 1));
 }
 
-/** Takes over what an ICMP message left, if the socket asked to be told. */
+/** Takes over a soft error left by an ICMP message, if the socket asked for such reports. */
 export function noteSoftError(s: TcpSocket): void {
   if (s.options.get("IP_RECVERR") || s.options.get("IPV6_RECVERR")) s.softError ??= s.connection?.takeSoftError();
 }
 
-/** The error that the next call on the socket returns, if there is one. */
+/** The pending error, which the next call on the socket returns. */
 export function takeError(s: TcpSocket): string | undefined {
   noteSoftError(s);
   const error = s.softError ?? s.connection?.takeError();
@@ -175,7 +175,7 @@ export function takeError(s: TcpSocket): string | undefined {
   return error;
 }
 
-/** A call's arguments, and the questions that every call asks of them. */
+/** A call's arguments, and accessors that all calls share. */
 export class Arguments {
   constructor(readonly syscall: Syscall) {}
 
@@ -217,7 +217,7 @@ export class Arguments {
     return this.unsupported(unknown ? `constant ${unknown}` : `argument of kind ${value.kind} of ${this.name}`);
   }
 
-  /** The only number of a list `[n]`; undefined for `...`. */
+  /** The only number in a list `[n]`; undefined for `...`. */
   listed(index: number): number | undefined {
     const value = this.value(index);
     if (value.kind === "ellipsis") return undefined;
@@ -236,7 +236,7 @@ export class Arguments {
     return value.fields.find((field) => field.name !== undefined && names.includes(field.name))?.value;
   }
 
-  /** The constant's own name, because levels share numbers. */
+  /** The name of a constant; the number would be ambiguous, because levels share numbers. */
   word(index: number): string {
     const value = this.value(index);
     return value.kind === "word"

@@ -4,11 +4,11 @@ import { noteSoftError, type TcpSocket, takeError } from "./sockets.ts";
 import type { SendFlags, TargetConnection } from "./target.ts";
 import { atMark, passUrgent, stretch } from "./urgent.ts";
 
-/** The two streams of a connection, and what every call that moves octets does to them. */
+/** The two streams of a connection, as all calls that transfer octets use them. */
 
 /**
- * Queues octets to be sent, and says how many there was room for; or the errno with which the call fails now.
- * @param how see ErrorQueue.wrote.
+ * Queues octets to be sent, and returns how many fit; or the errno of the failure.
+ * @param how see ErrorQueue.wrote
  */
 export function queue(
   s: TcpSocket,
@@ -30,17 +30,17 @@ export function queue(
   return n;
 }
 
-/** The errno with which a write fails, or undefined. Before the handshake is over it waits. */
+/** The errno of a failing write, or undefined. Before the handshake is over a write waits. */
 export function unwritable(s: TcpSocket): string | undefined {
   const error = takeError(s);
   if (error) return error;
-  // FreeBSD does not queue for a connection that is not open yet.
+  // FreeBSD does not queue data before the connection is open.
   if (s.dialect === "freebsd" && !s.writeShut && (!s.connection || (opening(s) && !s.impliedConnect)))
     return "ENOTCONN";
   return !s.connection || s.writeShut || s.connection.state() === "CLOSED" ? "EPIPE" : undefined;
 }
 
-/** The socket has let go of the connection, as Linux' has in TIME-WAIT. */
+/** Whether the socket is detached from the connection, as Linux's is in TIME-WAIT. */
 export function isOver(connection: TargetConnection): boolean {
   const state = connection.state();
   return state === "CLOSED" || state === "TIME-WAIT";
@@ -51,18 +51,18 @@ export function opening({ connection }: TcpSocket): boolean {
   return (state === "SYN-SENT" || state === "SYN-RECEIVED") && !connection?.opensFast();
 }
 
-/** Octets taken from the stream, as pieces that came one by one. */
+/** Octets taken from the stream, and the pieces in which they arrived. */
 export interface Taken {
   readonly octets: number;
   readonly pieces: readonly Uint8Array[];
   readonly faults: readonly string[];
 }
 
-/** Takes what is readable, in at most so many pieces. Undefined: nothing yet; a text: the errno. */
+/** Takes readable octets, in at most `pieces` pieces. Undefined: none yet; a text: the errno. */
 export function take(s: TcpSocket, count: number, pieces: number): Taken | string | undefined {
   const c = s.connection;
   if (!c) return "ENOTCONN";
-  // Linux' splice does not get past the urgent octet: a read must.
+  // Linux's splice does not pass the urgent octet: it must be read.
   if (atMark(s) && c.readable() > 0) return undefined;
   const most = Math.min(count, c.readable(), s.flow.pieceEnd(s.read, pieces) - s.read, stretch(s, 0).most);
   if (most === 0) {
@@ -83,7 +83,10 @@ export function take(s: TcpSocket, count: number, pieces: number): Taken | strin
   return { octets: most, pieces: cuts, faults };
 }
 
-/** Nothing more will come: 0 at the end of the stream (which a later reset does not take back), or the errno. Undefined: it may still come. */
+/**
+ * The result of a read when no more data will come: 0 at the end of the stream (even after a later reset), or the errno. Undefined: more
+ * may come.
+ */
 export function streamEnd(s: TcpSocket): 0 | string | undefined {
   if (s.connection!.finished()) return 0;
   noteSoftError(s);
@@ -91,7 +94,7 @@ export function streamEnd(s: TcpSocket): 0 | string | undefined {
   return s.readShut || s.connection!.state() === "CLOSED" ? 0 : undefined;
 }
 
-/** Where what was read is not what the script injected there. */
+/** Differences between the octets read and those that the script injected. */
 export function patternFaults(bytes: Uint8Array, offset: number): string[] {
   const i = bytes.findIndex((b, at) => b !== patternByte(offset + at));
   if (i < 0) return [];

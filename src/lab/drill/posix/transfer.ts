@@ -2,17 +2,17 @@ import type { Value } from "../language/ast.ts";
 import { type ExpectedMessage, expectedMessage } from "./messages.ts";
 import type { Arguments } from "./sockets.ts";
 
-/** What a read or write is about, as its arguments say. */
+/** The arguments of a read or write. */
 export interface Transfer {
   readonly count: number;
   readonly flags: number;
   /** Text instead of the pattern. */
   readonly text: Uint8Array | undefined;
-  /** How long each of its buffers is. */
+  /** The length of each buffer. */
   readonly pieces: readonly number[];
-  /** The buffer is nowhere in memory: EFAULT, once it is needed. */
+  /** The buffer is at an invalid address: EFAULT, once it is accessed. */
   readonly nowhere: boolean;
-  /** recvmsg: what it must say beside the octets. */
+  /** recvmsg: the expected result besides the octets. */
   readonly message: ExpectedMessage | undefined;
 }
 

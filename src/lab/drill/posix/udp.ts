@@ -7,14 +7,14 @@ import { patternFaults } from "./stream.ts";
 import { Refused, type TargetUdp } from "./target.ts";
 import type { Transfer } from "./transfer.ts";
 
-/** Calls on UDP sockets. Every datagram that the script injects carries the pattern from its beginning. */
+/** Calls on UDP sockets. Every datagram that the script injects contains the pattern from its beginning. */
 
 const TRUNC = symbol("MSG_TRUNC")!;
 const PEEK = symbol("MSG_PEEK")!;
 const OOB = symbol("MSG_OOB")!;
 const ERRQUEUE = symbol("MSG_ERRQUEUE")!;
 
-/** The port of a socket that was given none; or the errno. */
+/** The bound endpoint of a socket, bound to a free port if it was not bound; or the errno. */
 function endpointOf(call: Call, s: UdpSocket): TargetUdp | string {
   if (s.endpoint) return s.endpoint;
   const endpoint = call.world.engine.openUdp(s.port, s.options);

@@ -2,14 +2,14 @@ import { symbol } from "../constants/symbols.ts";
 import { done, failed, type Outcome, type TcpSocket } from "./sockets.ts";
 
 /**
- * Urgent data as the socket API has it: the octet before the urgent pointer is taken out of the stream (unless SO_OOBINLINE),
- * and read with MSG_OOB; a read stops before it. The stack itself only knows the pointer (RFC 9293 §3.8.5).
+ * Urgent data in the socket API: the octet before the urgent pointer is removed from the stream (unless SO_OOBINLINE is set), and read with
+ * MSG_OOB; a read stops before it. The stack itself only knows the pointer (RFC 9293 §3.8.5).
  */
 
 export interface UrgentOctet {
   /** Its offset in the stream. */
   readonly at: number;
-  /** MSG_OOB has read it. */
+  /** Whether MSG_OOB has read it. */
   taken: boolean;
 }
 
@@ -17,7 +17,7 @@ const PEEK = symbol("MSG_PEEK")!;
 const TRUNC = symbol("MSG_TRUNC")!;
 const OOB = symbol("MSG_OOB")!;
 
-/** Looks for a newer pointer. The octet of an older one is then one of the stream. */
+/** Checks for a newer urgent pointer. The octet of an older one then belongs to the stream. */
 export function noticeUrgent(s: TcpSocket): void {
   const ahead = s.connection?.urgentAt?.();
   if (ahead === undefined) return;
@@ -29,17 +29,17 @@ function isInline(s: TcpSocket): boolean {
   return Boolean(s.options.get("SO_OOBINLINE"));
 }
 
-/** The octet is there and MSG_OOB has not read it: POLLPRI. */
+/** The octet has arrived and MSG_OOB has not read it: POLLPRI. */
 export function urgentReady(s: TcpSocket): boolean {
   return s.urgent !== undefined && !s.urgent.taken && s.urgent.at < s.read + (s.connection?.readable() ?? 0);
 }
 
-/** SIOCATMARK: the next octet to be read is the urgent one (or where it was). */
+/** SIOCATMARK: the next octet to be read is the urgent one (or its place). */
 export function atMark(s: TcpSocket): boolean {
   return s.urgent?.at === s.read;
 }
 
-/** SIOCINQ counts to the mark. */
+/** SIOCINQ counts up to the mark. */
 export function readableToMark(s: TcpSocket): number {
   const all = s.connection?.readable() ?? 0;
   if (s.urgent === undefined || isInline(s)) return all;
@@ -48,8 +48,8 @@ export function readableToMark(s: TcpSocket): number {
 }
 
 /**
- * How many octets a read may take in one go, and whether it has to step over the urgent one first.
- * @param got what the read has already.
+ * How many octets a read may take at once, and whether it must first skip the urgent one.
+ * @param got octets that the read already has
  */
 export function stretch(s: TcpSocket, got: number): { readonly skip: boolean; readonly most: number } {
   const ahead = s.urgent === undefined ? -1 : s.urgent.at - s.read;
@@ -59,12 +59,12 @@ export function stretch(s: TcpSocket, got: number): { readonly skip: boolean; re
   return { skip: !isInline(s), most: Number.POSITIVE_INFINITY };
 }
 
-/** The reader is past the octet: it is history. */
+/** The reader has passed the octet. */
 export function passUrgent(s: TcpSocket): void {
   if (s.urgent !== undefined && s.read > s.urgent.at) s.urgent = undefined;
 }
 
-/** recv(MSG_OOB). The outcome has no octet to show: the interpreter compares it when it reads over it. */
+/** recv(MSG_OOB). The octet itself is not returned: the interpreter compares it when a read skips it. */
 export function receiveUrgent(s: TcpSocket, count: number, flags: number): { outcome: Outcome; flags: number } {
   if (isInline(s) || s.urgent === undefined || s.urgent.taken) return { outcome: failed("EINVAL"), flags: 0 };
   if (!urgentReady(s)) return { outcome: s.readShut ? done(0) : failed("EAGAIN"), flags: 0 };

@@ -90,7 +90,7 @@ describe("what the stack does not have is unsupported, never a pass", () => {
     ["+0 `sysctl -q net.ipv4.tcp_congestion_control=bbr`", "command sysctl -q net.ipv4.tcp_congestion_control=bbr"],
     [
       "+0 < S 0:0(0) win 9 <mss 1460,nop,nop,FO COOKIE_NOW>",
-      "the Fast Open cookie COOKIE_NOW, before the stack gave it",
+      "the Fast Open cookie COOKIE_NOW, before the stack has sent it",
     ],
     ["+0 > . 1:1(0) ack 1 <ECN e1b 1,nop,nop,nop>", "accurate ECN"],
     ["+0 > A. 1:1(0) ack 1", "accurate ECN"],

@@ -78,7 +78,7 @@ describe("who a script is written for", () => {
   test("a kernel that is another's does not run it", () => {
     expect(play(`--profile=freebsd\n${LISTEN}`, { only: "linux" })).toMatchObject({
       status: "unsupported",
-      message: "a script for freebsd, in a kernel of linux",
+      message: "a script for freebsd, but the kernel is linux",
     });
   });
 });

@@ -6,30 +6,30 @@ import type { Profile, SystemTarget, Target, TargetSetup } from "./posix/target.
 import type { Reported } from "./report.ts";
 
 export interface DrillOptions {
-  /** The stack that scripts are written for; undefined: what they, or their folders, say, or Linux. */
+  /** The profile that the scripts are written for; undefined: the one that the script or its folder names, or Linux. */
   readonly profile: Profile | undefined;
-  /** The only stack that the machine under test can be; undefined: any. */
+  /** The only profile of the machine under test; undefined: any. */
   readonly only?: Profile;
-  /** Words of scripts, and names for `#ifdef`. */
+  /** Words with a replacement, and names for `#ifdef`. */
   readonly defines: ReadonlyMap<string, string>;
-  /** Options from outside, by name: they go before those at the head of a script. */
+  /** Options from outside, by name; they override those at the head of a script. */
   readonly options: ReadonlyMap<string, string>;
-  /** Packets that no expectation reads are a failure. */
+  /** Unexpected packets make a script fail. */
   readonly strict: boolean;
   readonly seed: number;
-  /** How far a packet may be from its time, where neither the script nor an option says it; microseconds. */
+  /** How far a packet may be from its expected time, if neither the script nor an option says; microseconds. */
   readonly toleranceUsecs?: number | undefined;
   readonly newTarget: (setup: TargetSetup) => Target | SystemTarget;
 }
 
-/** Runs the text of one script. Never throws for what the script or the stack does wrong. */
+/** Runs the text of one script. Never throws for errors of the script or the stack. */
 export function drill(source: string, file: string, options: DrillOptions): Reported {
   const { only, newTarget } = options;
   try {
     const script = readScript(source, file, { ...options, folders: optionsAbove(file) });
     const { profile } = script;
     if (only !== undefined && profile !== only)
-      throw new Unsupported(`a script for ${profile}, in a kernel of ${only}`);
+      throw new Unsupported(`a script for ${profile}, but the kernel is ${only}`);
     const config = configure(script, { ...options, profile, readFile: filesBeside(file) });
     return { file, result: run(script, config, newTarget) };
   } catch (error) {
@@ -37,7 +37,7 @@ export function drill(source: string, file: string, options: DrillOptions): Repo
   }
 }
 
-/** A script that did not even begin. */
+/** The result of a script that could not be started. */
 function unread(error: unknown): Result {
   if (!(error instanceof ScriptError || error instanceof Unsupported)) throw error;
   const isError = error instanceof ScriptError;

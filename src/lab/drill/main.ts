@@ -5,7 +5,7 @@ import { pcap } from "./pcap.ts";
 import { exitCode, json, type Reported, scriptLines, summaryLine } from "./report.ts";
 import { StackTarget } from "./targets/stack/target.ts";
 
-/** Runs one script, whatever it says. */
+/** Runs one script; never throws for its errors. */
 export type Player = (file: string) => Promise<Reported>;
 
 export interface DrillCommand {
@@ -17,9 +17,9 @@ export interface DrillCommand {
   readonly json: boolean;
   /** Print every packet and every note. */
   readonly verbose: boolean;
-  /** Given the packets of all scripts, as a pcap file. */
+  /** Receives the packets of all scripts, as a pcap file. */
   readonly onPcap: ((file: Uint8Array) => void) | undefined;
-  /** Where lines go. */
+  /** Prints a line. */
   readonly print: (line: string) => void;
 }
 
@@ -37,7 +37,7 @@ export async function drillCommand(command: DrillCommand): Promise<number> {
   return exitCode(reports);
 }
 
-/** What came of each, in their order; `jobs` of them are under way at once. */
+/** The results in the order of the files; up to `jobs` scripts run at once. */
 export async function* played(files: readonly string[], play: Player, jobs: number): AsyncGenerator<Reported> {
   const free: (() => void)[] = [];
   let running = 0;
@@ -52,18 +52,18 @@ export async function* played(files: readonly string[], play: Player, jobs: numb
     }
   };
   const all = files.map(begin);
-  // Whichever fails first is told where it is awaited: until then it is no defect.
+  // An error is reported when its script's result is awaited; until then it must not count as an unhandled rejection.
   for (const each of all) each.catch(() => {});
   for (const each of all) yield await each;
 }
 
-/** Against tcpnet's own stack, in virtual time. */
+/** Runs scripts against tcpnet's own stack, in virtual time. */
 export function onStack(options: Omit<DrillOptions, "newTarget">): Player {
   return async (file) =>
     drill(await Bun.file(file).text(), file, { ...options, newTarget: (setup) => new StackTarget(setup) });
 }
 
-/** The scripts that a path stands for, in the order of their names. */
+/** The scripts of a path, sorted by name. */
 export function scripts(path: string): string[] {
   if (!statSync(path).isDirectory()) return [path];
   return readdirSync(path, { recursive: true, encoding: "utf8" })

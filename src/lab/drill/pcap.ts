@@ -1,6 +1,6 @@
 import type { Crossing } from "./interpreter/runner.ts";
 
-/** The packets of a run as a classic pcap file with nanosecond stamps and raw IP (LINKTYPE_RAW), for Wireshark. */
+/** The packets of a run as a classic pcap file with nanosecond timestamps and raw IP (LINKTYPE_RAW), for Wireshark. */
 export function pcap(packets: readonly Crossing[]): Uint8Array {
   const size = packets.reduce((n, p) => n + 16 + p.bytes.length, 24);
   const bytes = new Uint8Array(size);

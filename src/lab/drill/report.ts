@@ -2,9 +2,9 @@ import { counted } from "#observe/units";
 import type { Result } from "./interpreter/runner.ts";
 import { seconds } from "./language/timing.ts";
 
-/** What people and programs are told about scripts that ran. */
+/** Reports of scripts that ran, for people and for programs. */
 
-/** A script that ran, under the name by which it was asked for. */
+/** The result of a script, with the file name that the user gave. */
 export interface Reported {
   readonly file: string;
   readonly result: Result;
@@ -12,15 +12,15 @@ export interface Reported {
 
 /** Exit codes of `tcpnet drill`. */
 export const EXIT_OK = 0;
-/** A script failed, or is no script. */
+/** A script failed or has a syntax error. */
 export const EXIT_FAIL = 1;
-/** Nothing failed, but a script asked for something that tcpnet does not have. */
+/** Nothing failed, but a script needs a feature that is not supported. */
 export const EXIT_UNSUPPORTED = 3;
 
-/** One script: a line, and below it what differs. */
+/** The report of one script: a line, and below it the differences. */
 export function scriptLines({ file, result }: Reported, verbose: boolean): string[] {
   const { position } = result;
-  // What the command line says has no line.
+  // An error of the command line has no line number.
   const where = position === undefined || position.line === 0 ? file : `${position.file}:${position.line}`;
   const column = position === undefined || position.line === 0 ? "" : `:${position.column}`;
   const lines: string[] = [];

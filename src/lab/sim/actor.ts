@@ -1,35 +1,35 @@
 import type { Packet } from "#base/packet";
 import type { Slab } from "#base/slab";
 
-/** Something in a simulation that acts when its time has come. */
+/** Something in a simulation that acts at certain times. */
 export interface Actor {
-  /** Of those that are due at the same time, the lowest id acts first. */
+  /** Among actors that are due at the same time, the lowest id acts first. */
   readonly id: number;
   readonly name: string;
-  /** Does what is due at `now`. */
+  /** Does everything that is due at `now`. */
   act(now: number): void;
-  /** When it next has something to do, or NEVER. */
+  /** When it must act next, or NEVER. */
   nextDeadline(): number;
 }
 
-/** Something that packets arrive at: a wire's end. */
+/** Something that receives packets: the end of a wire. */
 export interface Receiver {
   readonly name: string;
-  /** Where the wire puts the packet: `rx.o` is `rxO`, in `slab`, with room for the largest packet. */
+  /** The wire puts the packet at `rx.o` = `rxO` in `slab`, with room for the largest packet. */
   readonly slab: Slab;
   readonly rx: Packet;
   readonly rxO: number;
   /** A packet is in `rx`. */
   arrive(now: number): void;
-  /** All that came at `now` has arrived: what follows from it may happen. */
+  /** All packets of time `now` have arrived: process their consequences. */
   settle(now: number): void;
 }
 
-/** What actors ask of the simulation they are in. */
+/** The calls of a simulation that actors use. */
 export interface Kernel {
   readonly now: number;
-  /** This actor has something to do at `deadline`. */
+  /** Schedules this actor at `deadline`. */
   arm(id: number, deadline: number): void;
-  /** An application was told something: promises may run before the clock goes on. */
+  /** An application received an event: promises may run before the clock advances. */
   told(): void;
 }

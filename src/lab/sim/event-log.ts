@@ -2,25 +2,25 @@ import { type Mark, markName } from "#base/mark";
 import { SECOND } from "#base/time";
 import type { Trace } from "#base/trace";
 
-/** A packet as a line for people: `n` bytes at `o`. */
+/** Describes a packet for people: `n` bytes at `o`. */
 export type Describe = (view: DataView, o: number, n: number) => string;
 
 export interface EventLogOptions {
-  /** Given each line, without its line end. Without it nothing is formatted: only the digest is kept. */
+  /** Receives each line, without its line end. If absent, nothing is formatted: only the digest is computed. */
   readonly line?: ((line: string) => void) | undefined;
-  /** Adds words about the packet to its line. */
+  /** Returns a description of the packet, which is added to its line. */
   readonly describe?: Describe | undefined;
 }
 
-/** Bytes of a packet that enter the digest: IPv4 and TCP header, or IPv6 header. */
+/** Bytes of a packet that the digest covers: IPv4 and TCP header, or IPv6 header. */
 const DIGEST_BYTES = 40;
 
 /**
- * Everything that happened in a simulation, in the one order in which it happened: as text lines for whoever wants them,
- * and always as a digest, so that two runs can be compared without keeping either.
+ * All events of a simulation in order: as text lines if requested, and always as a digest, so that two runs can be compared without storing
+ * them.
  */
 export class EventLog {
-  /** Events recorded: as many as there are lines for whoever wants them. */
+  /** Events recorded, whether or not their lines were requested. */
   count = 0;
   readonly #line: ((line: string) => void) | undefined;
   readonly #describe: Describe | undefined;
@@ -34,7 +34,10 @@ export class EventLog {
     this.#describe = options.describe;
   }
 
-  /** Something happened to a packet. @param who a small number that stands for `name`. */
+  /**
+   * Records an event of a packet.
+   * @param who a small number that identifies `name`
+   */
   packet(at: number, who: number, name: string, mark: Mark, view: DataView, o: number, n: number): void {
     this.#begin(at, who);
     this.#mix(mark);
@@ -46,30 +49,30 @@ export class EventLog {
     this.line(at, name, `${markName(mark)} ${n}${words === undefined ? "" : ` ${words}`}`);
   }
 
-  /** Record `i` of a stack's trace: something that it decided. Its words are for `line`. */
+  /** Records entry `i` of a stack's trace: a decision of the stack. `line` adds its text. */
   decision(trace: Trace, i: number, who: number): void {
     this.#begin(trace.time[i]!, who);
     this.#mix(trace.kind[i]!);
     this.#mix(trace.cause[i]!);
     this.#mix(trace.connection[i]!);
-    // What has a fraction (a smoothed RTT) counts as it is printed.
+    // Fractional values (a smoothed RTT) enter the digest rounded, as they are printed.
     this.#mix(Math.round(trace.a[i]!));
     this.#mix(Math.round(trace.b[i]!));
     this.#mix(Math.round(trace.c[i]!));
     this.#mix(Math.round(trace.d[i]!));
   }
 
-  /** Whether anybody wants lines. */
+  /** Whether lines are requested. */
   get isRead(): boolean {
     return this.#line !== undefined;
   }
 
-  /** The line of an event that was recorded by now. */
+  /** Adds the line of an event that is already recorded. */
   line(at: number, name: string, text: string): void {
     this.#line?.(`${timeText(at)} ${name} ${text}`);
   }
 
-  /** 16 hexadecimal digits that depend on every event and on their order. */
+  /** 16 hexadecimal digits that depend on every event and on the order of events. */
   digest(): string {
     const hex = (word: number) => (word >>> 0).toString(16).padStart(8, "0");
     return hex(this.#a) + hex(this.#b);

@@ -7,19 +7,19 @@ import { EVENT_CLOSED, EVENT_OPENED, EVENT_REMOTE_CLOSED, type Tcb } from "#tcp/
 import type { Application } from "./host.ts";
 import type { Simulation } from "./simulation.ts";
 
-/** What one end of a flow does. */
+/** The behaviour of one end of a flow. */
 export interface FlowPlan {
-  /** Octets it sends, then FIN; `Infinity`: as long as it is let. */
+  /** Octets to send before the FIN; `Infinity`: send until the run ends. */
   readonly bytes: number;
-  /** Spans of virtual time in which it reads nothing. */
+  /** Periods of virtual time in which it does not read. */
   readonly stalls: readonly { readonly from: number; readonly to: number }[];
 }
 
 const BLOCK = 1 << 16;
-/** The octets of every flow: their content does not matter here. */
+/** The data of every flow: its content does not matter. */
 const OCTETS = Uint8Array.from({ length: BLOCK }, (_, i) => (i * 31 + (i >> 8)) & 0xff);
 
-/** One end of a flow: sends as fast as it may, reads as fast as it is let, and keeps the numbers. */
+/** One end of a flow: sends and reads as fast as possible, and records statistics. */
 export class FlowEnd implements Application {
   readonly plan: FlowPlan;
   sent = 0;
@@ -27,7 +27,7 @@ export class FlowEnd implements Application {
   /** Virtual µs; -1: not yet. */
   openedAt = -1;
   lastReceivedAt = -1;
-  /** The peer's FIN was read: all that it sent is here. */
+  /** When the peer's FIN was read, after all of its data; -1: not yet. */
   completedAt = -1;
   endedAt = -1;
   error: TcpErrorName = "OK";
@@ -36,7 +36,7 @@ export class FlowEnd implements Application {
   #remoteClosed = false;
   #waiting = false;
   #tcb: Tcb | undefined;
-  /** The last look at the connection, kept when it is gone. */
+  /** The latest STATUS of the connection, kept after its end. */
   #info: TcpInfo | undefined;
   readonly #sim: Simulation;
   readonly #stack: Stack;
@@ -49,12 +49,12 @@ export class FlowEnd implements Application {
     this.#wake = wake;
   }
 
-  /** STATUS of the connection, or the last of it; undefined before it was opened. */
+  /** STATUS of the connection, or its last one; undefined before it was opened. */
   get info(): TcpInfo | undefined {
     return this.#tcb === undefined ? this.#info : this.#stack.info(this.#tcb);
   }
 
-  /** Looks at cwnd, which also moves while the application has nothing to do. */
+  /** Samples cwnd, which also changes while the application is idle. */
   look(): void {
     if (this.#tcb !== undefined) this.cwndMax = Math.max(this.cwndMax, congestionWindow(this.#tcb));
   }

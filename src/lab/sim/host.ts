@@ -9,18 +9,18 @@ import type { Simulation } from "./simulation.ts";
 
 /** An application's end of one connection. */
 export interface Application {
-  /** Something happened: `events` are EVENT_* bits. The application may call the stack; the host wakes it afterwards. */
+  /** An event occurred: `events` are EVENT_* bits. The application may call the stack; the host then has the simulation run it. */
   onEvents(tcb: Tcb, events: number): void;
 }
 
-/** A stack in a simulation together with its applications: tells each of them what happens to its connection. */
+/** A stack in a simulation with its applications: passes each connection's events to its application. */
 export class SimHost {
   readonly name: string;
   readonly node: SimNode;
   #stack: Stack;
   readonly #accepting = new Map<PassiveOpen, (tcb: Tcb) => Application>();
 
-  /** @param engine what the simulation drives in place of the stack itself: the stack with something around it. */
+  /** @param engine what the simulation drives instead of the stack itself: a wrapper around the stack */
   constructor(sim: Simulation, name: string, stack: Stack, engine: Engine = stack) {
     this.name = name;
     this.#stack = stack;
@@ -40,7 +40,7 @@ export class SimHost {
     return tcb;
   }
 
-  /** Passive OPEN: every connection gets an application from `accept`. Throws CallError. */
+  /** Passive OPEN: `accept` returns an application for each connection. Throws CallError. */
   listen(port: number, accept: (tcb: Tcb) => Application, options: PassiveOpenOptions = {}): PassiveOpen {
     const listener = this.#stack.listen(port, options);
     this.#accepting.set(listener, accept);
@@ -53,7 +53,7 @@ export class SimHost {
     this.node.wake();
   }
 
-  /** The machine reboots: another stack, no applications. */
+  /** The machine reboots: with a new stack and without applications. */
   restart(stack: Stack, engine: Engine = stack): void {
     this.#stack = stack;
     this.#accepting.clear();

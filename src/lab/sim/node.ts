@@ -13,7 +13,7 @@ import type { Wire } from "./wire.ts";
 
 export const SIM_NO_ROUTE = mark("sim.no-route", "no route to the destination in the simulation");
 
-/** Turns between a stack and its application at one moment before we say that they will never come to rest. */
+/** How many rounds between a stack and its application at one moment count as an endless loop. */
 const TURNS_MAX = 10_000;
 
 /** A stack in a simulation. */
@@ -50,11 +50,11 @@ export class SimNode implements Actor, Receiver, Host {
     return this.#engine.slab;
   }
 
-  /** The machine reboots: another stack takes its place, which knows nothing of what is still in the net. */
+  /** The machine reboots: replaces the stack by a new one, which knows nothing of packets still in the network. */
   restart(engine: Engine): void {
     this.#engine = engine;
     this.onEvents = null;
-    // One region for packets that arrive, one for the ICMP errors of its own wires.
+    // One region for received packets, one for ICMP errors about packets that its own wires cannot carry.
     this.rxO = engine.slab.reserve(2 * (HEADROOM + PACKET_MAX)) + HEADROOM;
     this.wake();
   }
@@ -76,15 +76,15 @@ export class SimNode implements Actor, Receiver, Host {
     this.#engine.input(this.rx, now);
   }
 
-  /** Timers, then packets out, then the application, until nobody has anything more to say. */
+  /** Runs timers, sends packets, then runs the application, until none of them has anything to do. */
   settle(now: number): void {
     const engine = this.#engine;
     this.#woken = false;
     if (engine.nextDeadline() <= now) engine.advance(now);
     for (let turns = 0; ; turns++) {
-      // Not assert: its message would be a string per packet.
+      // Not `assert`, because its message would allocate a string per packet.
       if (turns === TURNS_MAX)
-        throw new AssertionError(`${this.name} and its application do not come to rest at ${now} us`);
+        throw new AssertionError(`${this.name} and its application keep each other busy without end at ${now} us`);
       this.#transmit(now);
       if (this.onEvents === null || !engine.hasEvents()) break;
       this.#kernel.told();
@@ -107,7 +107,7 @@ export class SimNode implements Actor, Receiver, Host {
     }
   }
 
-  /** As if the first router answered at once. */
+  /** Sends an ICMP packet too big, as if from a first router that answers at once. */
   #tellTooBig(wire: Wire, now: number): void {
     const reply = this.#reply;
     reply.clear();

@@ -21,13 +21,13 @@ export const ROUTER_TTL = mark("router.ttl", "TTL or hop limit exceeded (RFC 181
 
 const VALID: Mark = 0;
 
-/** ICMP errors of a router; each makes one at `reply.o` and answers whether one is due. */
+/** Makes the ICMP errors of a router, each at `reply.o`; returns whether one must be sent. */
 export interface RouterErrors {
   readonly tooBig?: TooBig | undefined;
   readonly timeExceeded?: ((slab: Slab, packet: Packet, reply: Packet) => boolean) | undefined;
 }
 
-/** Forwards between the wires of a simulation by longest prefix, in no time: queues and delays belong to the wires. */
+/** Forwards packets between the wires of a simulation by longest prefix, in zero time: queues and delays belong to the wires. */
 export class Router implements Receiver {
   readonly name: string;
   readonly counters = new Counters();
@@ -39,7 +39,7 @@ export class Router implements Receiver {
   readonly #replyO: number;
   readonly #errors: RouterErrors;
 
-  /** @param slab all routers of a simulation share one: a packet lies in it only while it is passed on. */
+  /** @param slab shared by all routers of a simulation, because a packet is in it only while it is forwarded */
   constructor(name: string, slab: Slab, o: number, errors: RouterErrors) {
     this.name = name;
     this.slab = slab;
@@ -48,7 +48,7 @@ export class Router implements Receiver {
     this.#errors = errors;
   }
 
-  /** Bytes of the slab that routers need. */
+  /** Bytes of the slab that the routers need. */
   static readonly ROOM = 2 * (HEADROOM + PACKET_MAX);
 
   arrive(now: number): void {
@@ -72,7 +72,7 @@ export class Router implements Receiver {
 
   settle(_now: number): void {}
 
-  /** Answers the wire whose MTU the packet exceeds, if its sender is to be told of that. */
+  /** Returns the wire whose MTU the packet exceeds, if the sender must be informed. */
   #forward(packet: Packet, now: number): Wire | undefined {
     const wire = this.routes.lookup(this.slab.view, packet.o, packet.n);
     if (wire === undefined) {
@@ -96,7 +96,7 @@ function headerGood(v: DataView, o: number, n: number): boolean {
   return ipv4.valid(v, o, n) === VALID && ipv4.checksumGood(v, o);
 }
 
-/** One hop less, with IPv4's checksum (RFC 1624); false if it was the last. */
+/** Decrements TTL or hop limit and updates IPv4's checksum (RFC 1624); false if it reached zero. */
 function takeHop(v: DataView, o: number): boolean {
   if (v.getUint8(o) >> 4 === 6) {
     const hops = ipv6.hopLimit(v, o);

@@ -3,17 +3,17 @@ import { type Prefix, parsePrefix } from "#ip/prefix";
 import * as ipv4 from "#wire/ipv4";
 import * as ipv6 from "#wire/ipv6";
 
-/** Which way a packet goes, by its destination: the longest prefix wins, of equals the one added first. */
+/** Routes by destination: the longest prefix wins; among equals, the one added first. */
 export class Routes<T> {
   readonly #entries: { readonly prefix: Prefix; readonly to: T }[] = [];
-  /** Where packets go that no prefix names. */
+  /** The route of packets that no prefix matches. */
   default: T | undefined;
 
   get size(): number {
     return this.#entries.length + (this.default === undefined ? 0 : 1);
   }
 
-  /** @param prefix "10.0.0.0/24" or "fd00::/64". @throws Error when it is not one. */
+  /** @param prefix "10.0.0.0/24" or "fd00::/64". @throws Error if invalid */
   add(prefix: string, to: T): void {
     const parsed = parsePrefix(prefix);
     if ("reason" in parsed) throw new Error(`${parsed.reason}: use ${parsed.hint}`);
@@ -21,7 +21,7 @@ export class Routes<T> {
     this.#entries.splice(at < 0 ? this.#entries.length : at, 0, { prefix: parsed, to });
   }
 
-  /** The way of the packet of `n` bytes at `o`, whatever its bytes are. */
+  /** The route of the packet of `n` bytes at `o`, which may have any content. */
   lookup(v: DataView, o: number, n: number): T | undefined {
     if (this.#entries.length === 0) return this.default;
     const version = n < ipv4.HEADER_MIN ? 0 : v.getUint8(o) >> 4;

@@ -14,14 +14,14 @@ import { Wire } from "./wire.ts";
 
 export interface SimulationOptions extends EventLogOptions {
   readonly seed: number;
-  /** What the virtual clock shows at the beginning, in µs. Default 0. */
+  /** The initial virtual time, µs. Default 0. */
   readonly start?: number;
-  /** How routers and nodes make ICMP errors; without it packets that cannot go on just vanish. */
+  /** How routers and nodes make ICMP errors; if absent, packets that cannot be forwarded are dropped silently. */
   readonly errors?: RouterErrors;
 }
 
 export interface WireOptions {
-  /** What the direction from the first to the second, and back, is like. Default: clear. */
+  /** The profile of the direction from the first end to the second; `back` is the reverse. Default: clear. */
   readonly there?: LinkProfile;
   readonly back?: LinkProfile;
   /** Bytes of the largest packet. Default 1500. */
@@ -34,30 +34,30 @@ export interface Wires {
   readonly back: Wire;
 }
 
-/** Why a run ended: nothing more will happen / the time was reached / the condition held. */
+/** Why a run ended: no event is left, the time was reached, or the condition held. */
 export type RunEnd = "idle" | "time" | "condition";
 
 export interface RunOptions {
-  /** Runs up to and including this virtual time; the clock shows it afterwards. */
+  /** Runs up to and including this virtual time, which the clock shows afterwards. */
   readonly until?: number;
   /** Checked after every event. */
   readonly stop?: () => boolean;
 }
 
-/** Events at one moment before we say that time stands still for ever. */
+/** Events at one moment after which time is considered to stand still. */
 const EVENTS_AT_ONCE_MAX = 10_000_000;
 
-/** The timers of applications act first among those due at the same time. */
+/** The timers of applications run first among actors that are due at the same time. */
 const TIMERS_ID = 0;
 
 /**
- * Any number of stacks, links and routers under one virtual clock. The clock jumps from event to event; among those due at
- * the same time the order is fixed (timers, then nodes and wires as they were made), so a run is a function of its seed
- * and of what the applications do.
+ * Any number of stacks, links and routers with one virtual clock. The clock jumps from event to event. Among events at the same time the
+ * order is fixed (timers, then nodes and wires in the order of their creation), so a run is a function of its seed and of the applications'
+ * behaviour.
  */
 export class Simulation implements Kernel {
   readonly log: EventLog;
-  /** For applications: links draw from others. */
+  /** Random numbers for applications; links have their own. */
   readonly prng: Prng;
   /** Events so far. */
   events = 0;
@@ -94,12 +94,12 @@ export class Simulation implements Kernel {
     return this.#now;
   }
 
-  /** Nothing more will happen. */
+  /** Whether no event is left. */
   get isIdle(): boolean {
     return this.#deadlines.next() === NEVER;
   }
 
-  /** Puts a stack in. Make it just before: its slab must not have handed out a page yet. */
+  /** Adds a stack, which must be new: its slab must not have handed out a page yet. */
   node(name: string, engine: Engine): SimNode {
     return this.#add(new SimNode(this, this.#actors.length, name, engine, this.#errors.tooBig));
   }
@@ -108,7 +108,7 @@ export class Simulation implements Kernel {
     return new Router(name, this.#routerSlab, this.#routerO, this.#errors);
   }
 
-  /** Joins two ends. The first wire of an end is its default route; others are chosen by `routes.add`. */
+  /** Connects two ends. The first wire of an end is its default route; add others with `routes.add`. */
   connect(a: SimNode | Router, b: SimNode | Router, options: WireOptions = {}): Wires {
     const there = this.#wire(a, b, options.there ?? CLEAR_LINK, options.mtu ?? 1500);
     const back = this.#wire(b, a, options.back ?? CLEAR_LINK, options.mtu ?? 1500);
@@ -117,9 +117,9 @@ export class Simulation implements Kernel {
     return { there, back };
   }
 
-  /** Calls `call` at a virtual time that is not over yet. */
+  /** Calls `call` at a virtual time that has not passed yet. */
   at(time: number, call: () => void): SimTimer {
-    assert(time >= this.#now, "nothing can be asked for in the past");
+    assert(time >= this.#now, "a timer cannot be set in the past");
     const timer = this.#timers.add(time, call);
     this.arm(TIMERS_ID, time);
     return timer;
@@ -129,19 +129,19 @@ export class Simulation implements Kernel {
     return this.at(this.#now + delay, call);
   }
 
-  /** For applications of promises: resolves when so much virtual time has passed. */
+  /** For applications that use promises: resolves after this much virtual time. */
   sleep(delay: number): Promise<void> {
     return new Promise((resolve) => void this.after(delay, resolve));
   }
 
-  /** The next event, if it is due by `until`; false if there is none. */
+  /** Runs the next event if it is due by `until`; false if there is none. */
   step(until = NEVER): boolean {
     for (;;) {
       const due = this.#deadlines.next();
       if (due === NEVER || due > until) return false;
       const id = this.#deadlines.pop(due);
       const actor = this.#actors[id]!;
-      // An entry may be earlier than the actor's deadline, never later: then nothing happens, and the clock stays.
+      // An entry may be earlier than the actor's deadline, but never later: then nothing is done, and the clock does not advance.
       const deadline = actor.nextDeadline();
       if (deadline > due) {
         this.arm(id, deadline);
@@ -154,14 +154,14 @@ export class Simulation implements Kernel {
     }
   }
 
-  /** Runs applications that do not use promises. Without `until` and `stop`: until nothing more will happen. */
+  /** Runs applications without promises. Without `until` and `stop`: until no event is left. */
   run(options: RunOptions = {}): RunEnd {
     const { until = NEVER, stop } = options;
     while (this.step(until)) if (stop?.()) return "condition";
     return this.#end(until);
   }
 
-  /** The same for applications that use promises: theirs all run before the clock goes on. */
+  /** The same for applications with promises: all that can continue do so before the clock advances. */
   async runSettled(options: RunOptions = {}): Promise<RunEnd> {
     const { until = NEVER, stop } = options;
     await settlePromises();
@@ -169,7 +169,7 @@ export class Simulation implements Kernel {
       if (stop?.()) return "condition";
       this.#told = false;
       if (!this.step(until)) {
-        // What ran last may have asked for more.
+        // The applications that ran last may have scheduled more.
         await settlePromises();
         if (!this.step(until)) return this.#end(until);
       }
@@ -216,7 +216,7 @@ export class Simulation implements Kernel {
   }
 }
 
-/** Lets every promise that can go on do so: the event loop comes to `setImmediate` only when no microtask is left. */
+/** Lets all promises settle: the event loop reaches `setImmediate` only when no microtask is left. */
 function settlePromises(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
 }

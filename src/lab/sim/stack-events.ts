@@ -2,10 +2,7 @@ import { EV_RX, EV_TX, type Trace } from "#base/trace";
 import { eventOf, eventText } from "#observe/events";
 import type { EventLog } from "./event-log.ts";
 
-/**
- * Moves what a stack recorded since the last time to the log: what it decided, and why. Packets are not among it: the links
- * tell them.
- */
+/** Moves a stack's new trace entries to the log: its decisions and their reasons. The links log the packets. */
 export function logStackEvents(trace: Trace, log: EventLog, id: number, name: string): void {
   for (let i = 0; i < trace.size; i++) {
     const kind = trace.kind[i]!;

@@ -1,12 +1,12 @@
 import { DueQueue } from "#device/due-queue";
 
-/** A call that an application asked for. */
+/** A scheduled call of an application. */
 export interface SimTimer {
-  /** Forgets it; nothing happens if it has run already. */
+  /** Cancels it; does nothing if it has already run. */
   cancel(): void;
 }
 
-/** The applications' timers of a simulation: first by time, then in the order in which they were asked for. */
+/** The applications' timers of a simulation, ordered by time, then by the order in which they were set. */
 export class Timers {
   readonly #due = new DueQueue();
   readonly #calls: ((() => void) | undefined)[] = [];
@@ -27,7 +27,7 @@ export class Timers {
     return this.#due.next();
   }
 
-  /** Runs the first that is due; false if none is. A cancelled one counts. */
+  /** Runs the first timer that is due; false if none is. A cancelled one counts as due. */
   run(now: number): boolean {
     const slot = this.#due.take(now);
     if (slot < 0) return false;

@@ -18,18 +18,15 @@ const HEAD = [
   "",
 ];
 
-/** What TIME-WAIT lasts in src/tcp/words/params.ts, s: a run goes on until nothing is left to happen. */
+/** The duration of TIME-WAIT in src/tcp/words/params.ts, s: a run lasts until no event is left. */
 const TIME_WAIT_S = 60;
 
-/** What is left out first where a terminal is too narrow. */
+/** Columns that are left out first on a narrow terminal. */
 const SPARE = ["max cwnd", "min rtt", "timeouts"];
 /** The columns that name a flow and a direction. */
 const NAMES = 3;
 
-/**
- * A transfer as a table for people: the link, a line per flow and direction, then what the link did with the packets.
- * @param columns of the terminal: a table that is wider has fewer columns, or each flow has a list of its own.
- */
+/** A transfer as a table for people: the link, a line per flow and direction, then the link's packet counts. */
 export function transferTable(result: TransferResult, columns = Number.POSITIVE_INFINITY): string {
   const { flows, link, words, seed, time, events, digest } = result;
   const lines = table([HEAD, ...flows.map(row)], columns);
@@ -57,7 +54,7 @@ function table(rows: readonly (readonly string[])[], columns: number): string[] 
   return rows.map((cells) => line(cells).trimEnd());
 }
 
-/** A flow for a narrow terminal: a value per line. */
+/** A flow for a narrow terminal: one value per line. */
 function list(cells: readonly string[]): string[] {
   const label = Math.max(...HEAD.map((name) => name.length));
   const values = HEAD.flatMap((name, i) =>
@@ -66,7 +63,7 @@ function list(cells: readonly string[]): string[] {
   return [`flow ${cells.slice(0, NAMES).join(" ")}`, ...values];
 }
 
-/** Words to the left, numbers to the right. */
+/** Aligns words left, numbers right. */
 function pad(cell: string, width: number, i: number): string {
   return i === 1 || i === 2 || i === HEAD.length - 1 ? cell.padEnd(width) : cell.padStart(width);
 }
@@ -79,7 +76,7 @@ function row(flow: FlowResult): string[] {
     flow.congestionControl,
     bytesText(flow.bytes),
     flow.completion === null ? (flow.asked === null ? "-" : "no") : `${flow.completion.toFixed(3)} s`,
-    // Over a link without rate and delay no time passes.
+    // On a link without rate and delay no time passes.
     flow.goodput > 0 ? rateText(flow.goodput) : "-",
     `${flow.retransmissions}`,
     `${flow.timeouts}`,

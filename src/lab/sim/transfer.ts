@@ -14,7 +14,7 @@ import { logStackEvents } from "./stack-events.ts";
 
 export interface TransferOptions {
   readonly seed: number;
-  /** `out` is from the left stack to the right one, which is the way that flows take unless reversed. */
+  /** `out` is the direction from the left stack to the right one, which flows use unless reversed. */
   readonly link: LinkProfiles;
   /** Largest IP packet, octets. */
   readonly mtu: number;
@@ -24,13 +24,13 @@ export interface TransferOptions {
   readonly direction: "there" | "back" | "both";
   /** Octets of each sending end; `Infinity`: until the time is over. */
   readonly bytes: number;
-  /** Virtual µs after which it ends, whatever is still under way. */
+  /** Virtual µs after which the run ends, even if data is in flight. */
   readonly time: number;
-  /** Connection i has the parameters i, beginning anew after the last. At least one. */
+  /** Connection i has entry i, modulo the length. At least one. */
   readonly params: readonly TcpSettings[];
-  /** Spans in which the receiving ends read nothing. */
+  /** Periods in which the receiving ends do not read. */
   readonly stalls: readonly { readonly from: number; readonly to: number }[];
-  /** Given every line of the event log, without its line end. */
+  /** Receives every line of the event log, without its line end. */
   readonly line?: ((line: string) => void) | undefined;
 }
 
@@ -40,11 +40,11 @@ export interface FlowResult {
   readonly direction: "there" | "back";
   readonly congestionControl: string;
   readonly bytes: number;
-  /** Octets that were to be sent; null: as many as the time allows. */
+  /** Octets to send; null: as many as the time allows. */
   readonly asked: number | null;
-  /** Virtual seconds from OPEN until all was read, FIN included; null: it did not come to that. */
+  /** Virtual seconds from OPEN until all data and the FIN were read; null: not completed. */
   readonly completion: number | null;
-  /** Bits per second that the application got; 0 where no time passed, from OPEN to the last octet (or the end of the time). */
+  /** The application's throughput in bits per second, from OPEN to the last octet (or the end of the time); 0 if no time passed. */
   readonly goodput: number;
   readonly retransmissions: number;
   readonly timeouts: number;
@@ -59,26 +59,26 @@ export interface FlowResult {
 
 export interface TransferResult {
   readonly seed: number;
-  /** The link in the words that make it. */
+  /** The link, in the words of `--link`. */
   readonly words: string;
-  /** Virtual seconds: all of the time it had, or less if nothing was left to happen. */
+  /** Virtual seconds: the whole time limit, or less if no event was left. */
   readonly time: number;
-  /** Lines of the event log, whether or not anybody reads them. */
+  /** Lines of the event log, whether or not they were requested. */
   readonly events: number;
-  /** Depends on every event and on their order: equal for equal runs, whether or not anybody reads the log. */
+  /** Depends on every event and on their order: equal for equal runs, whether or not lines are requested. */
   readonly digest: string;
   readonly flows: readonly FlowResult[];
-  /** What happened to the packets of each direction of the link, by name. */
+  /** Packet counts of each direction of the link, by name. */
   readonly link: { readonly there: Record<string, number>; readonly back: Record<string, number> };
 }
 
 const PORT = 7000;
-/** Octets of memory of a host: at least, and at most. */
+/** The smallest memory of a host, octets; below, the largest. */
 const MEMORY_MIN = 16 << 20;
 const MEMORY_MAX = 512 << 20;
 const TRACE = 1 << 14;
 
-/** Runs it to its end. The same options give the same result and the same lines. */
+/** Runs the transfer. The same options give the same result and the same lines. */
 export function transfer(options: TransferOptions): TransferResult {
   const { line, seed, time } = options;
   const sim = new Simulation({ seed, errors: { tooBig, timeExceeded }, line, describe: print });
@@ -118,7 +118,7 @@ export function transfer(options: TransferOptions): TransferResult {
   };
 }
 
-/** Twice what the buffers of all flows may hold. More would cost time as well: the engine writes zeros into all of it. */
+/** Twice the buffers of all flows. More would also cost time, because the engine zeroes all of it. */
 function memoryFor({ flows, params }: TransferOptions): number {
   const buffers = params.map((each) => {
     const { sendBuffer, receiveBufferMax } = { ...DEFAULT_PARAMS, ...each };
@@ -143,10 +143,10 @@ function address(family: 4 | 6, side: "left" | "right"): Address {
   return parseAddress(family === 4 ? four : six)!;
 }
 
-/** Until nothing more happens or the time is over; what the stacks recorded goes to the log as it happens. */
+/** Runs until no event is left or the time is over; the stacks' trace entries go to the log as they occur. */
 function run(sim: Simulation, until: number, ends: readonly FlowEnd[], hosts: readonly SimHost[]): void {
   while (sim.step(until)) {
-    // One after the other: each is seen often enough, and many cost no more than one.
+    // One flow per event, in turn: each is sampled often enough, and many flows cost no more than one.
     ends[sim.events % ends.length]!.look();
     for (const { stack, node, name } of hosts) logStackEvents(stack.trace, sim.log, node.id, name);
   }

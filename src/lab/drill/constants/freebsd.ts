@@ -2,8 +2,8 @@ import type { StateName } from "../posix/target.ts";
 import { table } from "./table.ts";
 
 /**
- * Constants that FreeBSD has and Linux does not. Calls compare names, and flags as bits: a flag has the bit of Linux' flag with the
- * same meaning, or one that no other flag has. Errors and options have numbers that no kernel gives out.
+ * Constants that only FreeBSD has. Calls compare names, and flags by their bits: a flag has the bit of Linux's flag with the same meaning,
+ * or an unused one. Errors and options have numbers that no kernel uses.
  */
 
 const ERRNO = table(`
@@ -48,17 +48,17 @@ const STATES: Readonly<Record<StateName, readonly [number, ...string[]]>> = {
   "TIME-WAIT": [10, "TIME_WAIT"],
 };
 
-/** tcpi_state there. */
+/** The number of a state in FreeBSD's tcpi_state. */
 export function stateNumber(state: StateName): number {
   return STATES[state][0];
 }
 
-/** A state in the words of sockstat, netstat and tcpdrop. */
+/** The state for its name in sockstat, netstat and tcpdrop. */
 export function stateOf(word: string): StateName | undefined {
   return (Object.keys(STATES) as StateName[]).find((state) => STATES[state].includes(word));
 }
 
-/** What sockstat writes. */
+/** The name of a state in sockstat. */
 export function stateWord(state: StateName): string {
   return state === "SYN-RECEIVED" ? "SYN_RCVD" : String(STATES[state][1]);
 }
@@ -72,7 +72,7 @@ const INFO = Object.fromEntries(named(["TCPS_", "TCPI_", "TCPI_STATE_"]));
 
 export const FREEBSD: readonly Readonly<Record<string, number>>[] = [ERRNO, OPTIONS, FLAGS, INFO];
 
-/** Names that both have, with other values there: only where numbers meet numbers, as in tcp_info. */
+/** Names that both systems have, with FreeBSD's values: needed only to compare numbers, as in tcp_info. */
 export const ITS_OWN: ReadonlyMap<string, number> = new Map([
   ...named(["TCP_"]),
   ["TCP_CLOSE", 0],

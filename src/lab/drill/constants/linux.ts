@@ -33,7 +33,7 @@ const SOCKET = table(`
   INADDR_BROADCAST 0xffffffff, NULL 0, SHUT_RD 0, SHUT_WR 1, SHUT_RDWR 2, SOMAXCONN 4096
 `);
 
-/** Options of sockets. Levels share numbers; here they are told apart by their names. */
+/** Socket options. Different levels use the same numbers; here they are distinguished by name. */
 const SOCKET_OPTIONS = table(`
   SO_DEBUG 1, SO_REUSEADDR 2, SO_TYPE 3, SO_ERROR 4, SO_DONTROUTE 5, SO_BROADCAST 6, SO_SNDBUF 7, SO_RCVBUF 8,
   SO_SNDBUFFORCE 32, SO_RCVBUFFORCE 33, SO_KEEPALIVE 9, SO_OOBINLINE 10, SO_NO_CHECK 11, SO_PRIORITY 12,
@@ -129,7 +129,7 @@ const MESSAGES = table(`
   SOF_TIMESTAMPING_TX_COMPLETION 0x40000, SOF_TIMESTAMPING_MASK 0x7ffff
 `);
 
-/** What code blocks compare tcp_info and the socket's memory with. */
+/** The values of tcp_info and socket memory that code blocks use. */
 const INFO = table(`
   TCP_ESTABLISHED 1, TCP_SYN_SENT 2, TCP_SYN_RECV 3, TCP_FIN_WAIT1 4, TCP_FIN_WAIT2 5, TCP_TIME_WAIT 6, TCP_CLOSE 7,
   TCP_CLOSE_WAIT 8, TCP_LAST_ACK 9, TCP_LISTEN 10, TCP_CLOSING 11, TCP_NEW_SYN_RECV 12, TCP_CA_Open 0,

@@ -2,7 +2,7 @@ import type { Value } from "../language/ast.ts";
 import { FREEBSD } from "./freebsd.ts";
 import { ERRNO, INPUT_OUTPUT, LINUX } from "./linux.ts";
 
-/** The constants of the socket API, by name: scripts say them, errors name them. Their values are Linux'. */
+/** The constants of the socket API, by the names that scripts use and errors print. Their values are Linux's. */
 
 const ALL: ReadonlyMap<string, number> = new Map([...FREEBSD, ...LINUX].flatMap((table) => Object.entries(table)));
 
@@ -11,7 +11,7 @@ export function symbol(name: string): number | undefined {
   return ALL.get(name);
 }
 
-/** A name that no Linux knows. */
+/** Whether only FreeBSD has a constant of this name. */
 export function isFreeBsdOnly(name: string): boolean {
   return FREEBSD.some((table) => name in table) && !LINUX.some((table) => name in table);
 }
@@ -21,12 +21,12 @@ export function errnoText(value: number): string {
   return Object.entries(ERRNO).find(([, n]) => n === value)?.[0] ?? String(value);
 }
 
-/** The names with this prefix that stand for the value. */
+/** The names with this prefix and value. */
 export function namesOf(prefix: string, value: number): string[] {
   return [...ALL].filter(([name, n]) => n === value && name.startsWith(prefix)).map(([name]) => name);
 }
 
-/** The flags of an EPOLL or POLL mask as words, for people. */
+/** The flags of an EPOLL or POLL mask, as text. */
 export function maskText(mask: number, prefix: "EPOLL" | "POLL"): string {
   const names = Object.entries(INPUT_OUTPUT).filter(
     ([name, bit]) => name.startsWith(prefix) && !name.includes("_") && (mask & bit) !== 0,
@@ -34,7 +34,7 @@ export function maskText(mask: number, prefix: "EPOLL" | "POLL"): string {
   return names.length === 0 ? "0" : names.map(([name]) => name).join("|");
 }
 
-/** A number, a constant, or several of them joined by `|`; undefined if a word is unknown or it is something else. */
+/** The value of a number, a constant, or several of them joined by `|`; undefined if a word is unknown or it is another kind of value. */
 export function numeric(value: Value | undefined): number | undefined {
   if (value === undefined) return undefined;
   if (value.kind === "integer") return value.value;

@@ -1,4 +1,4 @@
-/** `NAME value, NAME value`: one line per constant would be ten pages. */
+/** Parses `NAME value, NAME value`: compact, because one line per constant would fill ten pages. */
 export function table(text: string): Readonly<Record<string, number>> {
   return Object.fromEntries(
     text.split(",").map((pair) => {

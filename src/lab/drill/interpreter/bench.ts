@@ -24,15 +24,15 @@ export class Failure extends Error {
   }
 }
 
-/** Steps without progress of time before we say that the engine hangs. */
+/** Steps at one moment after which the engine is considered to hang. */
 const STEPS_MAX = 100_000;
-/** The script's peers count from here. */
+/** The first port of the script's peers. */
 const FIRST_PEER_PORT = 40_000;
 
-/** After the last event of a strict script: no ACK is delayed for longer. */
+/** How long a strict script goes on after its last event: longer than any ACK is delayed. */
 const SILENCE_USECS = 250_000;
 
-/** An RST, a message of ICMP, or an ACK that is neither a probe nor carries anything that the stack had to say. */
+/** An RST, an ICMP message, or an ACK that is neither a probe nor carries data or a FIN. */
 function isAnswer(live: Live, sent: ReadonlyMap<Flow, number>, flow: Flow | undefined): boolean {
   const { tcp } = live;
   if (!tcp || !flow || tcp.flags & RST) return true;
@@ -40,29 +40,29 @@ function isAnswer(live: Live, sent: ReadonlyMap<Flow, number>, flow: Flow | unde
   return !takesSpace && tcp.sequence === sent.get(flow);
 }
 
-/** Where sockets listen that were given no port. */
+/** The first port of sockets that were not bound. */
 const FIRST_FREE_PORT = 32_768;
 
-/** The engine on the bench: its clock, its wire, and the connections that the script knows. */
+/** The engine under test: its clock, its wire, and the script's connections. */
 export class Bench {
   now = 0;
   readonly table = new Map<number, Descriptor>();
   readonly notes: string[] = [];
-  /** Fast Open cookies that the script calls by a name. */
+  /** Fast Open cookies with a name in the script. */
   readonly cookies = new Map<string, string>();
-  /** Files that commands made; what a script opens is looked for here first. */
+  /** Files made by commands; `open` in a script looks here first. */
   readonly files = new Map<string, Uint8Array>();
-  /** Datagrams that calls sent and that no expectation has seen. */
+  /** Datagrams sent by calls and not yet matched by an expectation. */
   readonly datagrams: Uint8Array[] = [];
   readonly packets: Crossing[] = [];
   readonly #around: Surroundings;
-  /** Packets of connections that the script was not about when they were sent. */
+  /** Packets of connections that were not current when they were sent. */
   readonly #passedOver: Live[] = [];
-  /** Sent by the stack, and not yet read by an expectation. */
+  /** Packets sent by the stack and not yet matched by an expectation. */
   readonly queue: Live[] = [];
-  /** The newest segment or datagram of the stack: what an ICMP error is about that quotes nothing in the script. */
+  /** The latest segment or datagram of the stack, which an ICMP error without a quote in the script refers to. */
   lastSent: Uint8Array | undefined;
-  /** Called after everything that may have let a blocked call go on. */
+  /** Called after everything that may unblock a call. */
   onChange: () => void = () => {};
   readonly #flows: Flow[] = [];
   #current: Flow | undefined;
@@ -92,7 +92,7 @@ export class Bench {
     };
   }
 
-  /** A call of the script, ready to be tried. */
+  /** A call of the script, ready to be attempted. */
   systemCall(syscall: Syscall): Attempt {
     const { engine } = this;
     return isSystem(engine) ? engine.systemCall(this.#around, syscall) : systemCall(this.#world(engine), syscall);
@@ -110,13 +110,13 @@ export class Bench {
     };
   }
 
-  /** Lets the engine do what is due until `t`, and then it is `t` (or later, if it already was). */
+  /** Runs the engine until `t`; afterwards it is `t`, or later if it already was. */
   runTo(t: number): void {
     while (this.step(t));
     this.settle();
   }
 
-  /** To the engine's next deadline, if it is not after `limit` (then to `limit`). False: `limit` is reached. */
+  /** Runs to the engine's next deadline, at most to `limit`. False: `limit` was reached. */
   step(limit: number): boolean {
     const due = Math.min(this.engine.nextDeadline(), ...this.#alarms);
     const last = due > limit;
@@ -137,9 +137,9 @@ export class Bench {
     if (this.#stuck > STEPS_MAX) throw new Error(`the engine does not advance beyond ${seconds(this.now)}`);
   }
 
-  /** Takes what the stack has to send now, and lets a blocked call look around. */
+  /** Takes the packets that the stack sends now, and attempts a blocked call again. */
   settle(): void {
-    // Where time is real it went on; but what takes time here is none between a packet and what follows it.
+    // A real-time engine's clock has advanced; a simulated one's does not advance between a packet and its consequences.
     if (isSystem(this.engine)) this.now = Math.max(this.now, this.engine.now());
     this.#drain();
     observe(this.table, this.now);
@@ -159,7 +159,7 @@ export class Bench {
     }
   }
 
-  /** Puts a packet on the wire to the stack. */
+  /** Delivers a packet to the stack. */
   arrive(bytes: Uint8Array, text: string, position: Position): void {
     this.#unread("before this packet", position);
     this.packets.push({ time: this.now, direction: "<", bytes, text });
@@ -168,8 +168,8 @@ export class Bench {
   }
 
   /**
-   * What was sent and nobody expected. With --strict the stack is given time to break a silence that may be the script's point: an answer
-   * may be delayed. What it sends again, probes with, or sends of what was queued, is no answer.
+   * Checks that no unexpected packet was sent. With --strict the stack first gets time for a delayed answer, because the script may be
+   * about its absence. Retransmissions, probes and queued data do not count as answers.
    */
   endOfScript(position: Position | undefined): void {
     if (!position) return;
@@ -183,7 +183,7 @@ export class Bench {
     this.#unread("after the end", position);
   }
 
-  /** Packets that the stack sent and that nobody expected: a note, or with --strict a failure. */
+  /** Reports packets that no expectation matched: a note, or with --strict a failure. */
   #unread(when: string, position: Position): void {
     const unread = this.config.strict ? [...this.#passedOver, ...this.queue] : this.queue;
     if (unread.length === 0) return;
@@ -193,7 +193,7 @@ export class Bench {
     if (this.notes.at(-1) !== line) this.notes.push(line);
   }
 
-  /** A packet of another connection than the script is about: what it expects is not this. */
+  /** Sets aside a packet of another connection than the one that an expectation is about. */
   passOver(live: Live): void {
     this.#passedOver.push(live);
   }
@@ -204,7 +204,7 @@ export class Bench {
     return flow;
   }
 
-  /** The connection that an injected TCP packet is about. */
+  /** The connection of an injected TCP packet. */
   flowIn(packet: TcpPacket | Packet): Flow {
     const written = "ports" in packet ? packet.ports : undefined;
     if (written) {
@@ -221,7 +221,7 @@ export class Bench {
     return this.#add(flow);
   }
 
-  /** The connection that an expected packet belongs to; undefined before there is one. */
+  /** The connection of an expected packet; undefined before there is one. */
   flowOut(packet: Packet): Flow | undefined {
     const written = packet.kind === "icmp" ? undefined : packet.ports;
     if (!written) return this.#current;
@@ -235,7 +235,7 @@ export class Bench {
     return current;
   }
 
-  /** The connection that packets are about at the moment. */
+  /** The current connection, which packets without ports belong to. */
   get current(): Flow | undefined {
     return this.#current;
   }
@@ -244,7 +244,7 @@ export class Bench {
     return live.tcp && this.#around.flowOf(live.ends.sourcePort, live.ends.destinationPort);
   }
 
-  /** Is it a packet of this connection (or of none, as ICMP is)? Others are skipped unseen. */
+  /** Whether the packet belongs to this connection (or to none, as ICMP does). Other packets are skipped. */
   concerns(live: Live, flow: Flow | undefined): boolean {
     if (!live.tcp) return true;
     return (
@@ -252,7 +252,7 @@ export class Bench {
     );
   }
 
-  /** tcp_info of the connection under test, as it is now; nothing where there is none: code may do without. */
+  /** tcp_info of the current connection; empty if there is none: code blocks may not need it. */
   information(): Variables {
     for (const socket of this.table.values()) {
       if (!("flow" in socket) || socket.flow !== this.#current) continue;

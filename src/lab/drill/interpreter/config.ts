@@ -6,18 +6,18 @@ import { TOLERANCE_PERCENT, TOLERANCE_USECS } from "../language/timing.ts";
 import type { Family } from "../packets/codec.ts";
 import { PROFILE_NAMES, type Profile } from "../posix/target.ts";
 
-/** What a run is told from outside (the command line) or by the `--options` at the head of a script. */
+/** The configuration of a run, from outside (the command line) or from the `--options` at the head of a script. */
 export interface Config {
   readonly profile: Profile;
-  /** Also for scripts of other kernels: what those do a little otherwise is not compared (see `match.ts`). */
+  /** For scripts of other kernels: minor differences between kernels are not compared (see `match.ts`). */
   readonly neutral: boolean;
   readonly family: Family;
-  /** Of the sockets: IPv6 ones also talk to mapped IPv4 addresses. */
+  /** The family of sockets: IPv6 sockets also connect to mapped IPv4 addresses. */
   readonly socketFamily: Family;
   readonly mtu: number;
-  /** Injected packets with more payload than this are super-segments, to be seen as cut so; 0: none is. */
+  /** An injected packet with more payload than this is a super-segment of segments of this size; 0: never. */
   readonly segmentSize: number;
-  /** The two addresses, as people write them and as octets. */
+  /** The two addresses, as text and as octets. */
   readonly localAddress: string;
   readonly remoteAddress: string;
   readonly local: Uint8Array;
@@ -30,12 +30,12 @@ export interface Config {
   readonly tsEchoScaled: boolean;
   /** Never merge live segments. */
   readonly strictSegments: boolean;
-  /** What is only noted when it is not as the script says. */
+  /** Kinds of events whose errors are only noted. */
   readonly nonFatal: ReadonlySet<"packet" | "syscall">;
-  /** Packets that no expectation reads are a failure. */
+  /** Unexpected packets make a script fail. */
   readonly strict: boolean;
   readonly seed: number;
-  /** Commands that scripts name beside their init command. */
+  /** Commands to run in addition to the script's init command. */
   readonly initScripts: readonly string[];
   readonly readFile: ReadFile;
 }
@@ -43,7 +43,7 @@ export interface Config {
 const V4 = { local: "192.168.0.1", remote: "192.0.2.1" };
 const V6 = { local: "fd3d:a0b:17d6::1", remote: "fd3d:fa7b:d17d::1" };
 
-/** Options that are about running on a live kernel: nothing here depends on them. */
+/** Options for running on a live kernel, which have no effect here. */
 const MEANINGLESS = new Set([
   "verbose",
   "v",
@@ -63,10 +63,10 @@ const MEANINGLESS = new Set([
 ]);
 
 type Words = Readonly<Record<string, string>>;
-/** Words that who runs the suites defines: where a socket is told of errors, by the family of sockets and packets. */
+/** Words that the test suites' runner defines: the level and type of error messages, by the family of sockets and packets. */
 const ERRORS4: Words = { CMSG_LEVEL_IP: "SOL_IP", CMSG_TYPE_RECVERR: "IP_RECVERR" };
 const ERRORS6: Words = { CMSG_LEVEL_IP: "SOL_IPV6", CMSG_TYPE_RECVERR: "IPV6_RECVERR" };
-/** The Fast Open cookies of the peer's usual address, under the key of defaults.sh and under that of all zeros. */
+/** The Fast Open cookies of the peer's usual address, with the key of defaults.sh and with a key of zeros. */
 const COOKIES4: Words = { TFO_COOKIE: "3021b9d889017eeb", TFO_COOKIE_ZERO: "b7c12350a90dc8f5" };
 const COOKIES6: Words = { TFO_COOKIE: "c1d1e9742a47a9bc", TFO_COOKIE_ZERO: "82af1a8f9a205c34" };
 const USUAL: Readonly<Record<string, Words>> = {
@@ -76,16 +76,16 @@ const USUAL: Readonly<Record<string, Words>> = {
 };
 
 export interface Reading {
-  /** Undefined: what the script or its folder says, or Linux. */
+  /** Undefined: the profile that the script or its folder names, or Linux. */
   readonly profile: Profile | undefined;
   readonly defines: ReadonlyMap<string, string>;
-  /** Options that go before the script's own. */
+  /** Options that override the script's own. */
   readonly options: ReadonlyMap<string, string>;
-  /** Options of the folders around it, which go behind the script's own. */
+  /** Options of the folders around it, which the script's own override. */
   readonly folders?: readonly OptionsFile[];
 }
 
-/** Reads a script, with the words that the command line and the script's own `--define` give. */
+/** Parses a script, with the definitions of the command line and the script's own `--define`. */
 export function readScript(source: string, file: string, reading: Reading): Script & { readonly profile: Profile } {
   const { defines, options: outside, folders = [] } = reading;
   const words = new Map(defines);
@@ -104,7 +104,7 @@ export function readScript(source: string, file: string, reading: Reading): Scri
   return { ...parseScript(source, file, words), options: own, profile };
 }
 
-/** The stack that a script, or its folder, says it is written for. */
+/** The profile that a script or its folder names. */
 function writtenProfile(options: readonly ScriptOption[]): Profile {
   const option = options.findLast(({ name }) => name === "profile");
   if (!option) return "linux";
@@ -113,7 +113,7 @@ function writtenProfile(options: readonly ScriptOption[]): Profile {
   throw new ScriptError(option.position, `expected --profile=${PROFILE_NAMES.join(", ")}`);
 }
 
-/** What holds for this script: its own options, and before them those from outside. */
+/** The configuration for this script: its own options, overridden by those from outside. */
 export function configure(script: Pick<Script, "options">, outside: ConfigureOptions): Config {
   const { profile, strict, seed } = outside;
   const options = [...script.options, ...fromOutside(outside.options)];
@@ -170,9 +170,9 @@ export interface ConfigureOptions {
   readonly strict: boolean;
   readonly seed: number;
   readonly options: ReadonlyMap<string, string>;
-  /** Where neither the script nor an option says one. */
+  /** The tolerance if neither the script nor an option sets one. */
   readonly toleranceUsecs?: number | undefined;
-  /** What scripts may read; undefined: nothing. */
+  /** Reads the files that scripts may open; undefined: none. */
   readonly readFile?: ReadFile;
 }
 
@@ -181,7 +181,7 @@ function fromOutside(options: ReadonlyMap<string, string>): ScriptOption[] {
   return [...options].map(([name, value]) => ({ name, value, position }));
 }
 
-/** `--non_fatal=packet,syscall`: what is wrong there is told, and the script goes on. */
+/** `--non_fatal=packet,syscall`: such errors are noted, and the script continues. */
 function nonFatal(option: ScriptOption | undefined): ReadonlySet<"packet" | "syscall"> {
   const kinds = new Set<"packet" | "syscall">();
   for (const kind of option?.value.split(",") ?? []) {
@@ -218,7 +218,7 @@ function known({ name, position }: ScriptOption): void {
   if (!KNOWN.has(name) && !MEANINGLESS.has(name)) throw new Unsupported(`option --${name}`, position);
 }
 
-/** "192.0.2.1" or "fd3d::1" as bytes; undefined: it is no address. */
+/** The bytes of "192.0.2.1" or "fd3d::1"; undefined if it is not an address. */
 export function addressBytes(text: string, family: Family): Uint8Array | undefined {
   const address = parseAddress(text);
   if (address?.family !== family) return undefined;

@@ -6,13 +6,13 @@ import { aggregate, compareIcmp, compareTcp, compareUdp, type Difference, mayAgg
 import { expectedText, liveText } from "../packets/render.ts";
 import { type Bench, Failure } from "./bench.ts";
 
-/** Expected packets: the next one that the stack sends must be this one, at its time. */
+/** Expected packets: the next packet that the stack sends must match, and must be sent at the expected time. */
 
 /** How long `*` waits. */
 const ANY_PATIENCE_USECS = 600e6;
-/** FreeBSD's dialect: a delayed ACK may come so much later than its scripts say. */
+/** FreeBSD's dialect: a delayed ACK may be this much later than in the script. */
 const LATE_ACK_USECS = 250_000;
-/** Older kernels' timers are no finer than their ticks, of which there may be 100 in a second. */
+/** Timers of older kernels have a resolution of one tick, at worst 1/100 s. */
 const JIFFY_USECS = 10_000;
 
 export function expect(bench: Bench, event: Event, packet: Packet, at: Moment, distance: number): void {
@@ -22,7 +22,7 @@ export function expect(bench: Bench, event: Event, packet: Packet, at: Moment, d
   let live = next(bench, flow, limit);
   while (live && skippable(bench, packet, live, flow)) live = next(bench, flow, limit);
   if (!live) {
-    throw new Failure(event.position, `no packet until ${seconds(bench.now)}`, [
+    throw new Failure(event.position, `no packet was sent by ${seconds(bench.now)}`, [
       `expected: ${moments(at)} ${expectedText(packet)}`,
       "actual:   nothing",
     ]);
@@ -41,7 +41,7 @@ function checkWritten(packet: TcpPacket): void {
     if (kind === "accecn") throw new Unsupported("accurate ECN", packet.position);
     if (kind === "md5") throw new Unsupported("TCP MD5 signatures", packet.position);
   }
-  // How long a cookie is that has only a name, its packet will show.
+  // The length of a cookie given by name is known only from the packet.
   if (packet.options.some((option) => option.kind === "fastopen" && option.name !== undefined)) return;
   const n = encodeOptions(packet.options).length;
   if (n % 4 === 0 && n <= 40) return;
@@ -51,7 +51,7 @@ function checkWritten(packet: TcpPacket): void {
   );
 }
 
-/** The oldest unread packet of this connection, running time on until there is one. */
+/** The oldest unmatched packet of this connection, advancing time until there is one. */
 function next(bench: Bench, flow: Flow | undefined, limit: number): Live | undefined {
   for (;;) {
     for (let live = bench.queue.shift(); live; live = bench.queue.shift()) {
@@ -62,7 +62,7 @@ function next(bench: Bench, flow: Flow | undefined, limit: number): Live | undef
   }
 }
 
-/** More live segments, if the script's packet carries more than the first: the stack may cut where it likes. */
+/** Merges more live segments if the script's packet is longer than the first: the stack may segment its data in any way. */
 function merged(bench: Bench, packet: TcpPacket, first: Live, flow: Flow | undefined, limit: number): Live {
   const rest: Live[] = [];
   if (bench.config.strictSegments || !first.tcp) return first;
@@ -86,7 +86,7 @@ function merged(bench: Bench, packet: TcpPacket, first: Live, flow: Flow | undef
 function compare(bench: Bench, packet: Packet, live: Live, flow: Flow | undefined): Difference[] {
   if (packet.kind === "udp") return compareUdp(packet, live, bench.datagrams.shift());
   if (packet.kind === "icmp") return compareIcmp(packet, live, flow ?? bench.current);
-  if (!flow) throw new ScriptError(packet.position, "no connection yet that this packet could belong to");
+  if (!flow) throw new ScriptError(packet.position, "there is no connection yet to which this packet could belong");
   return compareTcp(packet, live, flow, {
     neutral: bench.config.neutral,
     freePush: bench.config.neutral && bench.config.profile !== "freebsd",
@@ -141,14 +141,14 @@ function pureAck(packet: Packet): boolean {
   return packet.kind === "tcp" && packet.flags === ACK && packet.sequence.length === 0;
 }
 
-/** What the stack acknowledged last on each connection, to know a mere window update. */
+/** The last acknowledgment on each connection, to recognize pure window updates. */
 const acknowledged = new WeakMap<Flow, { readonly ack: number; readonly sequence: number }>();
 
 function remember(live: Live, flow: Flow | undefined): void {
   if (flow && live.tcp) acknowledged.set(flow, { ack: live.tcp.ack, sequence: live.tcp.sequence });
 }
 
-/** Neutral matching: an ACK that says nothing but a new window, where something else is expected. */
+/** Neutral matching: a pure window update in place of another expected packet is skipped. */
 function skippable(bench: Bench, packet: Packet, live: Live, flow: Flow | undefined): boolean {
   if (!bench.config.neutral || packet.kind !== "tcp" || !flow || !live.tcp) return false;
   const last = acknowledged.get(flow);

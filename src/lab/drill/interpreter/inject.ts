@@ -26,10 +26,10 @@ import type { Flow } from "../packets/flow.ts";
 import { icmpNumbers, isIcmpError } from "../packets/icmp.ts";
 import type { Bench } from "./bench.ts";
 
-/** Injected packets: from the script's words to octets, in live numbers. */
+/** Injects packets: encodes them with live numbers. */
 
 const ECN_BITS = { noecn: 0, ect0: 2, ect1: 1, ect01: 2, ce: 3 } as const;
-/** RFC 792 asks for 8 octets of what was sent; enough of a TCP header for the sequence number, and more is as good. */
+/** RFC 792 requires 8 octets of the packet, enough of a TCP header for the sequence number. More is also allowed. */
 const QUOTED = 8;
 
 export function inject(bench: Bench, packet: Packet, event: Event): void {
@@ -56,7 +56,10 @@ function tcp(bench: Bench, packet: TcpPacket): Uint8Array {
   const sequence = flow.inSequence(packet);
   const options = flow.inOptions(namedCookies(bench, packet), packet, bench.config.tsEchoScaled);
   if (!options)
-    throw new ScriptError(packet.position, "unable to infer the live timestamp: ecr is none that the stack sent");
+    throw new ScriptError(
+      packet.position,
+      "unable to infer the live timestamp: the stack sent no timestamp equal to ecr",
+    );
   const octets = encodeOptions(options);
   if (octets.length % 4 !== 0 || octets.length > 40) {
     throw new ScriptError(
@@ -80,14 +83,14 @@ function tcp(bench: Bench, packet: TcpPacket): Uint8Array {
   });
 }
 
-/** A cookie that the script calls by a name is the one that the stack gave where the name was expected. */
+/** A cookie given by name is the one that the stack sent in place of that name. */
 function namedCookies(bench: Bench, packet: TcpPacket): TcpOption[] {
   const options = packet.options === "any" ? [] : packet.options;
   return options.map((option) => {
     if (option.kind !== "fastopen" || option.name === undefined) return option;
     const cookie = bench.cookies.get(option.name);
     if (cookie === undefined)
-      throw new Unsupported(`the Fast Open cookie ${option.name}, before the stack gave it`, packet.position);
+      throw new Unsupported(`the Fast Open cookie ${option.name}, before the stack has sent it`, packet.position);
     return { ...option, cookie };
   });
 }
@@ -99,7 +102,7 @@ function udp(bench: Bench, packet: UdpPacket): Uint8Array {
   return encodeUdp(inwards(bench, localPort, remotePort), ipFields(packet.ip), pattern(0, packet.length));
 }
 
-/** The ports of the script's UDP socket, 0 where it has none. */
+/** The ports of the script's UDP socket, 0 if it has none. */
 function datagramPorts(bench: Bench): { readonly local: number; readonly remote: number } {
   for (const s of bench.table.values()) {
     if (s.kind === "udp") return { local: s.endpoint?.localPort ?? 0, remote: s.remotePort };
@@ -121,7 +124,7 @@ function icmp(bench: Bench, packet: IcmpPacket): Uint8Array {
   return encodeIcmp(ends, ipFields(packet.ip), type, code, rest, quoted);
 }
 
-/** The front of a segment that the stack is said to have sent. */
+/** The start of a segment that the stack has supposedly sent. */
 function quotedTcp(bench: Bench, packet: IcmpPacket, flow: Flow): Uint8Array {
   if (!packet.quoted || "udp" in packet.quoted) throw new ScriptError(packet.position, "expected a quoted TCP segment");
   const { local, remote } = bench.config;

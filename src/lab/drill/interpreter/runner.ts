@@ -36,18 +36,18 @@ export interface Crossing {
 export interface Result {
   readonly status: Status;
   readonly position: Position | undefined;
-  /** One line: what is wrong. Empty for "ok". */
+  /** One line that says what is wrong. Empty for "ok". */
   readonly message: string;
   /** Further lines: expected and actual, field by field. */
   readonly details: readonly string[];
-  /** Worth knowing, and no failure. */
+  /** Remarks that are not failures. */
   readonly notes: readonly string[];
   readonly packets: readonly Crossing[];
   /** Microseconds of script time. */
   readonly virtualUsecs: number;
 }
 
-/** Runs one script against a fresh engine, in virtual time. Never throws for what a script or the engine does wrong. */
+/** Runs one script with a new engine, in virtual time. Never throws for errors of the script or the engine. */
 export function run(script: Script, config: Config, newTarget: (setup: TargetSetup) => Target | SystemTarget): Result {
   const { profile, family, mtu, local, remote, seed } = config;
   const bench = new Bench(config, newTarget({ profile, family, mtu, local, remote, seed }));
@@ -115,7 +115,7 @@ class Runner {
     }
   }
 
-  /** Always runs, and must not hide what went wrong before it. */
+  /** Always runs, and must not replace an earlier error. */
   #cleanup(command: Command): void {
     try {
       this.#command(command.text, command.position);
@@ -133,7 +133,7 @@ class Runner {
     if (event.time.kind === "absolute" && at.from < before) {
       throw new ScriptError(
         event.position,
-        `the time ${seconds(at.from)} lies before the event before it (${seconds(before)})`,
+        `the time ${seconds(at.from)} is earlier than that of the previous event (${seconds(before)})`,
       );
     }
     if ("direction" in body && body.direction === ">")
@@ -143,7 +143,7 @@ class Runner {
     this.#previous = { event, at: at.any ? this.bench.now : at.from };
   }
 
-  /** With --non_fatal what goes wrong there is told, and the script goes on. */
+  /** With --non_fatal an error of this kind is noted, and the script continues. */
   #attempt(kind: "packet" | "syscall", act: () => void): void {
     try {
       act();
@@ -153,7 +153,7 @@ class Runner {
     }
   }
 
-  /** What a relative time counts from: now; but injected packets in a row keep to the times that are written. */
+  /** The time that a relative time counts from: now; for consecutive injected packets, the written time of the previous one. */
   #base(event: Event): number {
     const previous = this.#previous;
     const injected = (e: Event) => "direction" in e.body && e.body.direction === "<";
@@ -183,7 +183,7 @@ class Runner {
       return;
     }
     if (!outcome)
-      throw new Failure(syscall.position, `${syscall.name} blocks, and the script says that it returns at once`);
+      throw new Failure(syscall.position, `${syscall.name} blocks, but the script expects it to return at once`);
     this.#verify(syscall, outcome);
     this.bench.settle();
   }
@@ -196,7 +196,7 @@ class Runner {
     if (pending.outcome?.opened) this.#register(pending.syscall, pending.outcome);
   }
 
-  /** A blocking call that is under way has to come to its end before the next one begins. */
+  /** A blocked call must return before the next one begins. */
   #finishPending(): void {
     const pending = this.#pending;
     if (!pending) return;
@@ -243,11 +243,11 @@ class Runner {
     return number;
   }
 
-  /** The script calls the new descriptor by the number that it expects. */
+  /** Registers the new descriptor under the number that the script expects. */
   #register(syscall: Syscall, outcome: Outcome): void {
     const fd = numeric(syscall.result);
     if (fd === undefined || fd < 0 || !outcome.opened) return;
-    // Under a number that is in use it takes the place of what was there, which lives on without a number.
+    // If the number is in use, the old descriptor stays open without a number.
     this.bench.table.set(fd, outcome.opened);
   }
 
@@ -266,7 +266,7 @@ class Runner {
     }
   }
 
-  /** Code runs when the script is over, each block with what it saw at its time. */
+  /** Code blocks run after the script, each with the values recorded at its time. */
   #code(): void {
     const blocks = new CodeBlocks((name) => constantIn(this.bench.config.profile, name));
     for (const { code, variables } of this.#snapshots) {
@@ -277,10 +277,10 @@ class Runner {
   }
 }
 
-/** At most so many lines of what a command wrote or read are shown. */
+/** How many lines of a command's output or input are shown. */
 const LINES_SHOWN = 20;
 
-/** Most scripts count something and compare the count at the end of a pipe: the count is what a reader wants to know. */
+/** Most scripts compare a counter at the end of a pipeline, so show the counter's value, the last program's input. */
 function commandFailed(text: string, { status, text: wrote, refused }: Ran, position: Position): Failure {
   const found = refused ? linesOf(refused.input) : [];
   const one = found.length === 1 ? ` (${refused?.program} was given ${found[0]})` : "";

@@ -1,4 +1,4 @@
-/** The tree of a packetdrill script, as the parser makes it and the runner walks it. Times are integer microseconds. */
+/** The tree of a packetdrill script, made by the parser and executed by the runner. Times are integer microseconds. */
 
 export interface Position {
   readonly file: string;
@@ -6,7 +6,7 @@ export interface Position {
   readonly column: number;
 }
 
-/** The script is wrong: the person who wrote it is told where and what was expected. */
+/** An error in the script, with its place and what was expected. */
 export class ScriptError extends Error {
   override readonly name = "ScriptError";
   constructor(
@@ -17,7 +17,7 @@ export class ScriptError extends Error {
   }
 }
 
-/** The script is right, but asks for something we do not have. Never a pass, never a failure: counted apart. */
+/** The script is correct but needs a feature that is not supported. Neither a pass nor a failure; counted separately. */
 export class Unsupported extends Error {
   override readonly name = "Unsupported";
   constructor(
@@ -43,7 +43,7 @@ export interface ScriptOption {
   readonly position: Position;
 }
 
-/** `*`, or a point, or a range (`to` is defined), absolute or relative to the event before. */
+/** `*`, a point in time or a range (`to` is defined), absolute or relative to the previous event. */
 export type Time =
   | { readonly kind: "any" }
   | { readonly kind: "absolute" | "relative"; readonly from: number; readonly to: number | undefined };
@@ -51,7 +51,7 @@ export type Time =
 export interface Event {
   readonly time: Time;
   readonly position: Position;
-  /** The event as it is written, for the report. */
+  /** The event's source text, for reports. */
   readonly text: string;
   readonly body: Packet | Syscall | Command | Code;
 }
@@ -73,9 +73,9 @@ export interface Syscall {
   readonly name: string;
   readonly args: readonly Value[];
   readonly result: Value;
-  /** The errno's name, if one is written after the result. */
+  /** The errno's name, if the result has one. */
   readonly errno: string | undefined;
-  /** When a blocking call returns, on the scale of the event's own time; undefined: at once. */
+  /** When a blocking call returns, in the same scale as the event's own time; undefined: at once. */
   readonly end: number | undefined;
   readonly position: Position;
 }
@@ -117,7 +117,7 @@ export interface Ports {
 export interface SequenceRange {
   readonly start: number;
   readonly length: number;
-  /** Written with `!`: the number on the wire, not relative to the ISN. */
+  /** Written with `!`: a live number, not relative to the ISN. */
   readonly absolute: boolean;
   /** Written `...(length)`: any sequence number. */
   readonly any: boolean;
@@ -128,14 +128,14 @@ export interface TcpPacket {
   readonly direction: Direction;
   readonly ip: IpInfo;
   readonly ports: Ports | undefined;
-  /** The twelve bits beside the data offset: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128, AE 256. */
+  /** The twelve bits after the data offset: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128, AE 256. */
   readonly flags: number;
   readonly sequence: SequenceRange;
   readonly ack: number | undefined;
   readonly ackAbsolute: boolean;
   readonly window: number | undefined;
   readonly urgent: number | undefined;
-  /** "any" is `<...>`; an empty list says that there are none. */
+  /** "any" is `<...>`; an empty list requires that there are none. */
   readonly options: readonly TcpOption[] | "any";
   readonly position: Position;
 }

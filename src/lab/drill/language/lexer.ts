@@ -4,10 +4,10 @@ export type TokenKind = "number" | "word" | "string" | "command" | "code" | "ell
 
 export interface Token {
   readonly kind: TokenKind;
-  /** The word, the punctuation, the number as written, or what stands between the quotes. */
+  /** The word, the punctuation, the number as written, or the text between the quotes. */
   readonly text: string;
   readonly position: Position;
-  /** Where the token begins and ends in the source. */
+  /** The token's start in the source; `to` is its end. */
   readonly from: number;
   readonly to: number;
 }
@@ -23,8 +23,8 @@ const CLOSED: ReadonlyMap<string, { readonly close: string; readonly kind: Token
   ]);
 
 /**
- * Words, numbers and quoted things of a script, made on demand: the meaning of some characters depends on where they
- * stand (the flags `S.` or `.`, a cookie in hex), so the parser may also ask for the raw text at its place.
+ * Words, numbers and quoted texts of a script, read on demand: the meaning of some characters depends on their place (the flags `S.` or
+ * `.`, a cookie in hex), so the parser can also read raw text.
  */
 export class Lexer {
   readonly source: string;
@@ -34,7 +34,7 @@ export class Lexer {
   #at = 0;
   #ahead: Token | undefined;
 
-  /** @param defines words that stand for another token: an integer, a word, "a string" or `a command`. */
+  /** @param defines words with a replacement: an integer, a word, "a string" or `a command` */
   constructor(source: string, file: string, defines: ReadonlyMap<string, string>) {
     this.file = file;
     this.#defines = defines;
@@ -65,18 +65,18 @@ export class Lexer {
     return token;
   }
 
-  /** Where the next token begins. */
+  /** The offset of the next token. */
   get offset(): number {
     return this.peek().from;
   }
 
-  /** Goes back (or forth) to an offset that `offset` once gave. */
+  /** Moves to an offset that `offset` returned. */
   seek(offset: number): void {
     this.#at = offset;
     this.#ahead = undefined;
   }
 
-  /** The text at the next token that the sticky pattern matches, taken; or undefined, and nothing is taken. */
+  /** Takes the text at the next token if it matches the sticky pattern; undefined if it does not. */
   raw(pattern: RegExp): string | undefined {
     const from = skipBlank(this.source, this.#at);
     pattern.lastIndex = from;
@@ -86,7 +86,7 @@ export class Lexer {
     return found[0];
   }
 
-  /** What a word was defined to stand for. */
+  /** The replacement of a defined word. */
   defined(word: string): string | undefined {
     return this.#defines.get(word);
   }
@@ -140,8 +140,8 @@ function skipBlank(source: string, at: number): number {
 }
 
 /**
- * `#ifdef NAME`, `#ifndef NAME`, `#else`, `#endif`, each on a line of its own. Lines that are not selected become empty,
- * so that every position stays what the person sees in the editor.
+ * `#ifdef NAME`, `#ifndef NAME`, `#else`, `#endif`, each on a line of its own. Unselected lines become empty, so that line numbers stay
+ * those of the file.
  */
 function selectBranches(source: string, file: string, defines: ReadonlyMap<string, string>): string {
   const open: { taken: boolean; otherwise: boolean; line: number }[] = [];

@@ -14,13 +14,13 @@ import type { Parser } from "./parser.ts";
 
 const ECN = ["noecn", "ect0", "ect1", "ect01", "ce"] as const;
 const NO_IP_INFO: IpInfo = { ecn: undefined, tos: undefined, ttl: undefined, flowLabel: undefined };
-/** Carriers and transports of the language that tcpnet does not have. */
+/** Encapsulations and transports of the language that are not supported. */
 const FOREIGN = new Set(["gre", "mpls", "ipv4", "ipv6", "sctp", "udplite", "psp"]);
-/** The longest sequence of `flags`, and what each letter adds; a digit is the three AccECN bits (AE CWR ECE). */
+/** Matches the longest sequence of flags. A digit is the three AccECN bits (AE CWR ECE). */
 const FLAGS = /-|[FSRPEWAU.0-7]+(?![A-Za-z0-9])/y;
 const FLAG_BITS: Readonly<Record<string, number>> = { F: 1, S: 2, R: 4, P: 8, ".": 16, U: 32, E: 64, W: 128, A: 256 };
 
-/** `< packet` or `> packet`; the direction has not been taken yet. */
+/** Parses `< packet` or `> packet`; the direction has not been read yet. */
 export function parsePacket(p: Parser): Packet {
   const position = p.lexer.peek().position;
   const direction: Direction = p.lexer.next().text === "<" ? "<" : ">";
@@ -54,7 +54,7 @@ function ipInfo(p: Parser): IpInfo {
   return { ecn, tos, ttl, flowLabel };
 }
 
-/** The same fields of the two families, in the words of both dialects. */
+/** The same fields of IPv4 and IPv6, in the words of both dialects. */
 const TRAFFIC_CLASS = ["tos", "class", "tclass"];
 const HOPS = ["ttl", "hlim", "hoplimit"];
 const FLOW = ["flowlabel", "flow"];
@@ -116,7 +116,7 @@ function flagBits(text: string): number {
   return bits;
 }
 
-/** `start:end(length)`, each part perhaps with a `!` behind it, or `...(length)`. */
+/** `start:end(length)`, each number optionally followed by `!`, or `...(length)`. */
 export function sequenceRange(p: Parser): SequenceRange {
   if (p.accept("...")) return { start: 0, length: parenthesized(p), absolute: false, any: true };
   const token = p.lexer.peek();
@@ -186,8 +186,7 @@ function tcpOption(p: Parser): TcpOption {
 }
 
 /**
- * A cookie in hex, or none, as in the request for one. A name that nothing defines stands for the cookie that the stack is first
- * seen to give where it is expected.
+ * A cookie in hex, or none, as in a cookie request. An undefined name means the cookie that the stack is first seen to send in its place.
  */
 function fastOpenCookie(p: Parser): { readonly cookie: string; readonly name?: string } {
   const from = p.lexer.peek();
@@ -247,7 +246,7 @@ function udp(
   return { kind: "udp", direction, ip, ports, length: parenthesized(p), position };
 }
 
-/** What is quoted may stand in front: `< [1:1001(1000)] icmp unreachable frag_needed mtu 1200`, `< [udp (100)] icmp …`. */
+/** The quoted packet may be written first: `< [1:1001(1000)] icmp unreachable frag_needed mtu 1200`, `< [udp (100)] icmp …`. */
 function quoteBefore(p: Parser): IcmpPacket["quoted"] {
   const from = p.lexer.offset;
   if (!p.accept("[")) return undefined;
@@ -293,7 +292,7 @@ function wordOrNumber(p: Parser): string | number | undefined {
   return token.kind === "word" ? token.text : Number(token.text);
 }
 
-/** A number that begins a line is the time of the next event, not an ICMP code. */
+/** A number at the beginning of a line is the time of the next event, not an ICMP code. */
 function onNextEvent(p: Parser): boolean {
   const token = p.lexer.peek();
   const lineStart = p.lexer.source.lastIndexOf("\n", token.from) + 1;

@@ -12,20 +12,20 @@ import { parsePacket } from "./packet.ts";
 import { parseSyscall } from "./syscall.ts";
 
 /**
- * A whole script. Throws ScriptError, with the place and what was expected there, or Unsupported for what is in the
- * language but not in this interpreter.
- * @param defines words that stand for another token, and names for `#ifdef`.
+ * Parses a script. Throws ScriptError with the place and what was expected there, or Unsupported for parts of the language that this
+ * interpreter does not support.
+ * @param defines words with a replacement, and names for `#ifdef`
  */
 export function parseScript(source: string, file: string, defines: ReadonlyMap<string, string> = new Map()): Script {
   return new Parser(new Lexer(source, file, defines)).script();
 }
 
-/** The options at the head of a script, whatever follows them. */
+/** Parses only the options at the head of a script. */
 export function parseOptions(source: string, file: string, defines: ReadonlyMap<string, string>): ScriptOption[] {
   return new Parser(new Lexer(source, file, defines)).options();
 }
 
-/** A file of nothing but options, as they stand at the head of a script. */
+/** Parses a file that contains only options, as at the head of a script. */
 export function parseOptionsFile(source: string, file: string, defines: ReadonlyMap<string, string>): ScriptOption[] {
   const parser = new Parser(new Lexer(source, file, defines));
   const options = parser.options();
@@ -137,10 +137,10 @@ export class Parser {
     if (body.kind === "tcp" || body.kind === "udp" || body.kind === "icmp") {
       if (body.direction === ">") return { time, position, text, body };
     }
-    throw new ScriptError(position, "a time range and * are for packets that are expected (>)");
+    throw new ScriptError(position, "a time range and * are only for expected packets (>)");
   }
 
-  /** The end of what was parsed last: the next token's place without the blanks and comments between. */
+  /** The end of the last token: the start of the next one, without the blanks and comments between. */
   #end(from: number): number {
     const text = this.lexer.source.slice(from, this.lexer.offset);
     return from + text.replace(/(?:\s|\/\/[^\n]*\n|\/\*[\s\S]*?\*\/)+$/, "").length;

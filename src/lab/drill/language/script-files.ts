@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 
-/** What a script may `open` for reading: a regular file under that name, seen from the script's own folder. */
+/** Reads a file that a script opens: a regular file, relative to the script's folder. */
 export type ReadFile = (path: string) => Uint8Array | undefined;
 
 const SIZE_MAX = 64 << 20;
@@ -14,7 +14,7 @@ export function filesBeside(script: string): ReadFile {
   };
 }
 
-/** The name of a file with options for all scripts of its folder and of the folders in it. */
+/** The name of a file with options for all scripts in its folder and in the folders below. */
 export const OPTIONS_FILE = "drill.options";
 const OPTIONS_MAX = 64 << 10;
 
@@ -23,7 +23,7 @@ export interface OptionsFile {
   readonly source: string;
 }
 
-/** What folders say of a script, from the outermost one to its own. */
+/** The option files that apply to a script, from the outermost folder to its own. */
 export function optionsAbove(script: string): OptionsFile[] {
   const found: OptionsFile[] = [];
   for (

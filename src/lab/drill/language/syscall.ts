@@ -15,7 +15,7 @@ export function parseSyscall(p: Parser): Syscall {
   return { kind: "syscall", name, args, result, errno, end, position };
 }
 
-/** Values up to the closing bracket, which is taken. */
+/** Parses values up to the closing bracket, and consumes it. */
 function sequence(p: Parser, close: string): Value[] {
   const items: Value[] = [];
   if (p.accept(close)) return items;
@@ -25,7 +25,7 @@ function sequence(p: Parser, close: string): Value[] {
   return items;
 }
 
-/** The text in parentheses after a result is for people; it may hold anything, balanced. */
+/** The text in parentheses after a result is a comment; it may contain anything with balanced parentheses. */
 function note(p: Parser): void {
   p.expect("(");
   for (let depth = 1; depth > 0; ) {
@@ -48,7 +48,7 @@ function value(p: Parser): Value {
 function simple(p: Parser): Value {
   const token = p.lexer.peek();
   if (p.accept("...")) return { kind: "ellipsis" };
-  // The address of a field, as in inet_pton(AF_INET, "…", &sin_addr): which one it is, its name says.
+  // The address of a field, as in inet_pton(AF_INET, "…", &sin_addr): the name identifies the field.
   p.accept("&");
   if (p.accept("-")) return { kind: "integer", value: -p.integer("a number after the minus") };
   if (token.kind === "number") return { kind: "integer", value: p.integer("a whole number") };

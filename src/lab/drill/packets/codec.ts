@@ -1,15 +1,15 @@
 import type { TcpOption } from "../language/ast.ts";
 
 /**
- * Packets as bytes, and back. Deliberately apart from `src/wire`: what the scripts prove must not lean on the code that
- * they prove, and it must show every field of a wrong packet rather than refuse it.
+ * Encodes and decodes packets. Deliberately independent of `src/wire`: scripts must not test code with that same code, and every field of a
+ * wrong packet must be shown instead of rejecting it.
  */
 
 export type Family = 4 | 6;
 export const TCP_PROTOCOL = 6;
 export const UDP_PROTOCOL = 17;
 
-/** Where a packet comes from and goes to: addresses as bytes (4 or 16). */
+/** The source and destination of a packet: addresses as bytes (4 or 16). */
 export interface Ends {
   readonly source: Uint8Array;
   readonly destination: Uint8Array;
@@ -33,9 +33,9 @@ export interface TcpFields {
   readonly payload: Uint8Array;
 }
 
-/** A packet that the stack under test sent. `faults` says what is wrong with it in itself (checksums, lengths). */
+/** A packet that the stack under test sent. `faults` lists what is wrong with the packet itself (checksums, lengths). */
 export interface Live {
-  /** When it was sent, us of the script. */
+  /** When it was sent, µs of the script. */
   readonly time: number;
   readonly bytes: Uint8Array;
   readonly family: Family;
@@ -50,7 +50,7 @@ export interface Live {
   readonly faults: readonly string[];
 }
 
-/** The Internet checksum over the pieces, each but the last of even length. */
+/** The Internet checksum over the pieces; each piece except the last must have an even length. */
 export function checksum(...pieces: readonly Uint8Array[]): number {
   let sum = 0;
   for (const bytes of pieces) {
@@ -145,7 +145,7 @@ export function encodeIcmp(
   return withIp(ends, ip, v6 ? 58 : 1, body);
 }
 
-/** The front of a packet as an ICMP error quotes it: the IP header and `n` octets of what follows. */
+/** The start of a packet as an ICMP error quotes it: the IP header and `n` more octets. */
 export function quote(packet: Uint8Array, n: number): Uint8Array {
   return packet.slice(0, (packet[0]! >> 4 === 6 ? 40 : 20) + n);
 }
@@ -211,10 +211,10 @@ function decodeTcp(body: Uint8Array, view: DataView): NonNullable<Live["tcp"]> {
 }
 
 const FASTOPEN_MAGIC = [0xf9, 0x89];
-/** RFC 9768 §3.2.3: the counters of ECT(0), CE and ECT(1) in this order, and in the other. */
+/** RFC 9768 §3.2.3: the counters of ECT(0), CE and ECT(1), in this order or reversed. */
 const ACCURATE_ECN = [172, 174] as const;
 
-/** The options as octets, in the order in which they are written, without any padding. */
+/** The options as octets, in the order in which they are written, without padding. */
 export function encodeOptions(options: readonly TcpOption[]): Uint8Array {
   return Uint8Array.from(options.flatMap(encodeOption));
 }
@@ -254,7 +254,7 @@ function encodeOption(option: TcpOption): number[] {
   }
 }
 
-/** An option that the language has no word for, or whose length is wrong: shown as its octets. */
+/** An option that the language cannot express, or with a wrong length: shown as its octets. */
 export interface RawOption {
   readonly kind: "raw";
   readonly bytes: readonly number[];
@@ -312,8 +312,8 @@ function unhex(text: string): number[] {
 }
 
 /**
- * The octet that belongs at an offset of a stream: writes through the script's `...` buffers send it, injected payloads
- * carry it. It does not repeat, so a lost, repeated, swapped or overwritten octet shows.
+ * The octet at an offset of a stream: written by the script's `...` buffers, and contained in injected payloads. The pattern does not
+ * repeat, so a lost, repeated, swapped or overwritten octet is detected.
  */
 export function patternByte(offset: number): number {
   return Math.imul(offset + 1, 0x9e3779b1) >>> 24;

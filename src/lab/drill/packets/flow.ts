@@ -1,7 +1,7 @@
 import { ACK, FIN, type Ports, RST, SYN, type TcpOption, type TcpPacket } from "../language/ast.ts";
 import { decodeOptions, type Live, patternByte, type TcpFields } from "./codec.ts";
 
-/** A data segment that left, with offsets of the stream; `octets`: with its headers. */
+/** A data segment that was sent, with offsets in the stream; `octets` includes its headers. */
 export interface Departure {
   readonly start: number;
   readonly end: number;
@@ -9,27 +9,27 @@ export interface Departure {
   readonly time: number;
 }
 
-/** A segment that came in. */
+/** A segment that was received. */
 interface Arrival {
   readonly start: number;
   readonly end: number;
   readonly time: number;
 }
 
-/** Octets that a kernel copies behind others rather than keep a buffer for them. */
+/** Linux copies segments of at most this many octets into the preceding buffer instead of keeping a buffer for them. */
 const SMALL = 64;
 
 /**
- * One connection between the script and the stack: which live numbers the script's numbers stand for. A script counts
- * from the ISNs that it writes itself; the stack chooses its own, and its own timestamps.
+ * One connection between the script and the stack, which translates the script's numbers to live numbers. A script counts from the ISNs
+ * that it writes itself; the stack chooses its own ISN and timestamps.
  */
 export class Flow {
   /** The stack's port, and the peer's. 0: not known yet. */
   localPort = 0;
   remotePort = 0;
-  /** "open": a socket without a connection; "listening"; "active": by connect; "passive": by a packet that came in. */
+  /** "open": a socket without a connection; "listening"; "active": opened by connect; "passive": opened by a received packet. */
   kind: "open" | "listening" | "active" | "passive" = "open";
-  /** Ports as a script writes them, if it does, seen from the stack. */
+  /** Ports as written in the script, if any, from the stack's point of view. */
   written: Ports | undefined;
   /** The ISN of each direction: on the wire and, for the local one, in the script. */
   remoteIsn = 0;
@@ -37,26 +37,26 @@ export class Flow {
   localIsn = 0;
   scriptLocalIsn = 0;
   #localKnown = false;
-  /** Octets of the headers of the SYN that opened the connection from outside. */
+  /** The length of the headers of the received SYN that opened the connection, octets. */
   synHeaders = 0;
-  /** The SYN that was injected last, for a connection that begins anew on the same ports. */
+  /** The SYN that was injected last, for a connection that is reopened on the same ports. */
   #newestSyn = -1;
-  /** The first timestamp of the stack: script and live, and every later one by the script's number. */
+  /** The first timestamp of the stack, in the script and live, and all later ones by the script's number. */
   #timestamp: { script: number; live: number } | undefined;
   readonly #values = new Map<number, number>();
-  /** Octets that the script wrote as text, where the pattern does not hold: stream offset to octet. */
+  /** Octets that the script wrote as text instead of the pattern, by stream offset. */
   readonly #written = new Map<number, number>();
 
   constructor(written: Ports | undefined) {
     this.written = written;
   }
 
-  /** The script has a connection here (or something that may become one), not a bare or listening socket. */
+  /** Whether the script has a connection here (or something that may become one), not a bare or listening socket. */
   get live(): boolean {
     return this.kind === "active" || this.kind === "passive";
   }
 
-  // ---- what goes in
+  // ---- injected packets
 
   /** The live sequence number of an injected packet. */
   inSequence(packet: TcpPacket): number {
@@ -102,7 +102,7 @@ export class Flow {
     return (this.#timestamp.live + (script - this.#timestamp.script)) >>> 0;
   }
 
-  /** The stack's sequence number that an ICMP error quotes. */
+  /** The stack's live sequence number for one that an ICMP error quotes. */
   quotedSequence(start: number): number {
     return (start + this.localIsn) >>> 0;
   }
@@ -112,9 +112,9 @@ export class Flow {
     this.#remoteKnown = true;
   }
 
-  // ---- what comes out
+  // ---- packets of the stack
 
-  /** The stack sent this packet: the first SYN tells its ISN. */
+  /** Records a packet that the stack sent: the first SYN gives its ISN. */
   sent(live: Live): void {
     const tcp = live.tcp;
     if (tcp && (tcp.flags & RST) === 0) this.#advance(tcp);
@@ -134,7 +134,7 @@ export class Flow {
       this.peerFinished = false;
       this.#arrivals.length = 0;
       this.#departures.length = 0;
-      // A SYN by itself is a connect() anew: its answer tells the peer's number.
+      // A SYN without ACK reopens the connection: its SYN,ACK shows the peer's number.
       if (tcp.flags & ACK) this.#learnRemote(this.#newestSyn);
       else this.#remoteKnown = false;
     }
@@ -144,7 +144,7 @@ export class Flow {
   }
 
   #scriptLocalKnown = false;
-  /** The number behind all that the stack has sent. */
+  /** The sequence number after everything that the stack has sent. */
   sentUpTo = 0;
 
   #advance({ sequence, payload, flags }: TcpFields): void {
@@ -152,16 +152,16 @@ export class Flow {
     if (flags & SYN || ((end - this.sentUpTo) | 0) > 0) this.sentUpTo = end;
   }
 
-  /** The number of the stack's FIN, and whether the peer has sent one. */
+  /** The sequence number of the stack's FIN, and whether the peer has sent one. */
   #fin: number | undefined;
   peerFinished = false;
 
-  /** Both sides have sent a FIN, and this is the number of the stack's. */
+  /** Whether both sides have sent a FIN, and the stack's has this number. */
   closes(fin: number): boolean {
     return this.peerFinished && this.#fin === fin;
   }
 
-  /** The script says which number its own first SYN has. */
+  /** Records the script's sequence number of the stack's first SYN. */
   expectSyn(start: number): void {
     if (this.#scriptLocalKnown) return;
     this.scriptLocalIsn = start;
@@ -192,7 +192,7 @@ export class Flow {
     );
   }
 
-  /** The stack's timestamp in the script's numbers; the first one expected sets the origin. */
+  /** The stack's timestamp in the script's numbers; the first expected one sets the origin. */
   outTimestamp(live: number, script: number | undefined): number {
     if (!this.#timestamp) {
       if (script === undefined) return live;
@@ -201,12 +201,12 @@ export class Flow {
     return (this.#timestamp.script + (live - this.#timestamp.live)) >>> 0;
   }
 
-  /** The script calls this live timestamp so, from now on. */
+  /** Records the script's number for a live timestamp. */
   recordTimestamp(script: number, live: number): void {
     this.#values.set(script, live);
   }
 
-  // ---- when octets crossed the wire
+  // ---- times at which octets were sent and received
 
   readonly #departures: Departure[] = [];
   readonly #arrivals: Arrival[] = [];
@@ -216,22 +216,25 @@ export class Flow {
     this.#departures.push({ start, end: start + n, octets: live.bytes.length, time: live.time });
   }
 
-  /** Data segments that left since somebody asked. */
+  /** Data segments sent since the last call. */
   takeDepartures(): readonly Departure[] {
     return this.#departures.splice(0);
   }
 
-  /** A segment with these octets of the peer's stream was injected. */
+  /** Records an injected segment with these octets of the peer's stream. */
   arrived(start: number, end: number, time: number): void {
     if (end > start) this.#arrivals.push({ start, end, time });
   }
 
-  /** When the octet at this offset came first. */
+  /** The time at which the octet at this offset first arrived. */
   arrivalTime(offset: number): number | undefined {
     return this.#arrivals.find(({ start, end }) => start <= offset && offset < end)?.time;
   }
 
-  /** Where so many segments, from the one with this octet on, end. What is small is kept with what it follows. */
+  /**
+   * The end of the given number of segments, beginning with the one that contains this offset. A small segment counts as part of the one
+   * before it.
+   */
   pieceEnd(offset: number, pieces: number): number {
     let at = offset;
     for (let n = 0; n < pieces; ) {
@@ -245,7 +248,7 @@ export class Flow {
 
   // ---- payload
 
-  /** Remembers text that a call sent, where it is not the pattern. */
+  /** Records octets that a call sent and that differ from the pattern. */
   wrote(offset: number, bytes: Uint8Array): void {
     bytes.forEach((b, i) => {
       if (b !== patternByte(offset + i)) this.#written.set(offset + i, b);

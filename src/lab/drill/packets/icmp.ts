@@ -2,11 +2,11 @@ import { type IcmpPacket, ScriptError } from "../language/ast.ts";
 import type { Family } from "./codec.ts";
 
 /**
- * The words of ICMP types and codes: IANA's registries (RFC 792, 950, 1122, 1191, 1256, 1812, 8335 and RFC 4443, 4861, 8883, …), in
- * the words of scripts and of the header files of Linux and FreeBSD.
+ * Names of ICMP types and codes: IANA's registries (RFC 792, 950, 1122, 1191, 1256, 1812, 8335 and RFC 4443, 4861, 8883, …), as written in
+ * scripts and in the header files of Linux and FreeBSD.
  */
 
-/** Each line is a number and the words for it; the first one is shown. */
+/** Each line is a number and its names; the first one is shown in reports. */
 function words(text: string): ReadonlyMap<number, readonly string[]> {
   const lines = text
     .split("\n")

@@ -15,13 +15,16 @@ import { flagLetters, optionsText } from "./render.ts";
 
 /** How strictly packets are compared. */
 export interface MatchRules {
-  /** SYN options as a set, window and window scale free, timestamps free, the FIN for an ACK while closing and the other way round. */
+  /**
+   * For scripts of other kernels, these differences are ignored: order and choice of SYN options, window and window scale, timestamps, and
+   * a FIN in place of an ACK while closing or vice versa.
+   */
   readonly neutral: boolean;
-  /** And PSH. */
+  /** PSH is also ignored. */
   readonly freePush: boolean;
-  /** Microseconds per timestamp tick, if outbound TSvals are to be compared (0: never). */
+  /** Microseconds per timestamp tick, to compare outbound TSvals (0: not compared). */
   readonly tsTickUsecs: number;
-  /** Cookies that the script calls by a name, as far as they were seen. */
+  /** Cookies with a name in the script, and the values seen. */
   readonly cookies: Map<string, string>;
 }
 
@@ -38,7 +41,7 @@ function differ(list: Differences, field: string, expected: number | string, act
   if (expected !== actual) list.push({ field, expected: String(expected), actual: String(actual) });
 }
 
-/** Every field in which the packet is not the expected one; empty when it matches. Learns ISN and timestamp origins. */
+/** All fields in which the packet differs from the expected one; empty if it matches. Learns ISN and timestamp origins. */
 export function compareTcp(expected: TcpPacket, live: Live, flow: Flow, rules: MatchRules): Difference[] {
   const list: Differences = live.faults.map((fault) => ({ field: "packet", expected: "well formed", actual: fault }));
   if (!live.tcp) return [...list, { field: "protocol", expected: "TCP", actual: String(live.protocol) }];
@@ -62,8 +65,8 @@ export function compareTcp(expected: TcpPacket, live: Live, flow: Flow, rules: M
 }
 
 /**
- * While both sides close, a FIN of the stack that is not acknowledged yet goes with its ACK of the peer's FIN, or does not: stacks
- * differ, and either says the same. The live segment as the script has it.
+ * While both sides close, some stacks send an unacknowledged FIN again together with the ACK of the peer's FIN, others do not; both are
+ * correct. Returns the live segment in the form that the script has.
  */
 function withOrWithoutFin(expected: TcpPacket, live: Live, flow: Flow): Live {
   const tcp = live.tcp!;
@@ -116,7 +119,7 @@ function compareOptions(list: Differences, expected: TcpPacket, live: Live, flow
   if (!same) differ(list, "options", optionsText(expected.options) || "none", optionsText(shown) || "none");
 }
 
-/** The first cookie under a name is the one that it stands for. RFC 7413 §4.1.1: 4 to 16 octets, and an even number. */
+/** The first cookie seen under a name becomes its value. RFC 7413 §4.1.1: 4 to 16 octets, an even number. */
 function withCookie(
   option: TcpOption,
   shown: readonly (TcpOption | RawOption)[],
@@ -129,7 +132,7 @@ function withCookie(
   return { ...option, cookie: cookies.get(option.name) ?? "" };
 }
 
-/** Under `<...>` the live values are still what a later injected packet may echo: the script can not name them, live ones can. */
+/** With `<...>` too, record the live timestamps: a later injected packet may echo them. */
 function learnTimestamps(live: Live, flow: Flow): void {
   for (const option of decodeOptions(live.tcp!.options)) {
     if (option.kind === "timestamp") flow.recordTimestamp(flow.outTimestamp(option.value, undefined), option.value);
@@ -146,7 +149,7 @@ function octets(options: readonly (TcpOption | RawOption)[]): string {
   return options.map((option) => (option.kind === "raw" ? hex(option.bytes) : hex(encodeOptions([option])))).join("");
 }
 
-/** FreeBSD's dialect: order and padding of SYN options are free, and so is the window scale's value. */
+/** FreeBSD's dialect: the order and padding of SYN options and the value of the window scale are not compared. */
 function sameSet(expected: readonly TcpOption[], actual: readonly (TcpOption | RawOption)[]): boolean {
   const normal = (options: readonly (TcpOption | RawOption)[]) =>
     options
@@ -159,7 +162,7 @@ function sameSet(expected: readonly TcpOption[], actual: readonly (TcpOption | R
   return normal(expected) === normal(actual);
 }
 
-/** The payload must be the octets that belong at these sequence numbers. */
+/** The payload must be the octets of the stream at these sequence numbers. */
 function comparePayload(list: Differences, live: Live, flow: Flow): void {
   const { payload, flags } = live.tcp!;
   const first = flow.outSequence(live, false) - (flags & 2 ? flow.scriptLocalIsn : 1);
@@ -176,7 +179,7 @@ function comparePayload(list: Differences, live: Live, flow: Flow): void {
   }
 }
 
-/** @param payload what a call sent */
+/** @param payload the octets that a call sent */
 export function compareUdp(expected: UdpPacket, live: Live, payload: Uint8Array | undefined): Difference[] {
   const list: Differences = live.faults.map((fault) => ({ field: "packet", expected: "well formed", actual: fault }));
   if (!live.udp) return [...list, { field: "protocol", expected: "UDP", actual: String(live.protocol) }];
@@ -204,7 +207,7 @@ export function compareIcmp(expected: IcmpPacket, live: Live, flow: Flow | undef
   return list;
 }
 
-/** The packet of the peer that an ICMP error of the stack is about: its ports' protocol, and where in the stream it lay. */
+/** The packet of the peer that an ICMP error of the stack quotes: its protocol and ports, and its place in the stream. */
 function compareQuoted(
   list: Differences,
   expected: NonNullable<IcmpPacket["quoted"]>,
@@ -230,8 +233,8 @@ function compareQuoted(
 }
 
 /**
- * May `next` be merged behind `last`, because the script's packet carries more payload than the stack puts into one
- * segment? Same acknowledgement, window, option size and flags (FIN, PSH and CWR are free), and the next sequence number.
+ * Whether `next` may be merged with `last`, because the script's packet has more payload than the stack puts into one segment: same
+ * acknowledgment number, window, option size and flags (FIN, PSH and CWR are not compared), and the next sequence number.
  */
 export function mayAggregate(last: Live, next: Live): boolean {
   const a = last.tcp;
@@ -248,7 +251,7 @@ export function mayAggregate(last: Live, next: Live): boolean {
   );
 }
 
-/** Several live segments seen as one: sequence number and CWR of the first, everything else of the last. */
+/** Merges several live segments into one: sequence number and CWR of the first, everything else of the last. */
 export function aggregate(first: Live, rest: readonly Live[]): Live {
   const last = rest.at(-1);
   if (!last) return first;

@@ -3,7 +3,7 @@ import { hex, type Live, type RawOption } from "./codec.ts";
 import type { Flow } from "./flow.ts";
 import { icmpText } from "./icmp.ts";
 
-/** Packets in the words of a script, so that expected and actual can be read one under the other. */
+/** Packets in the syntax of scripts, so that expected and actual ones can be compared line by line. */
 
 const FLAG_LETTERS = "FSRP.UEWA";
 
@@ -42,7 +42,7 @@ function optionText(option: TcpOption | RawOption): string {
   }
 }
 
-/** A TCP packet in a script's numbers; fields that are undefined are left out. */
+/** A TCP packet in a script's numbers; undefined fields are left out. */
 export interface TcpText {
   readonly flags: number;
   readonly start: number | undefined;
@@ -65,7 +65,7 @@ export function tcpText(p: TcpText): string {
   return parts.filter((part) => part !== "").join(" ");
 }
 
-/** An expected packet, as written. */
+/** An expected packet, as written in the script. */
 export function expectedText(p: TcpPacket | UdpPacket | IcmpPacket): string {
   const ip = ipText(p.ip);
   if (p.kind === "udp") return `${ip}${ip && " "}udp (${p.length})`;
@@ -92,7 +92,7 @@ function ipText(ip: IpInfo): string {
   return parts.length === 0 ? "" : `[${parts.join(",")}]`;
 }
 
-/** What the stack sent, in the numbers of the flow that it belongs to. */
+/** A packet that the stack sent, in the numbers of its flow. */
 export function liveText(live: Live, flow: Flow | undefined): string {
   const tcp = live.tcp;
   if (live.udp) return `udp (${live.udp.length})`;

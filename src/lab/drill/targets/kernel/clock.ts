@@ -1,4 +1,4 @@
-/** CLOCK_MONOTONIC as the script's clock: integer microseconds since it was first asked. */
+/** CLOCK_MONOTONIC as the script's clock: integer microseconds since the first reading. */
 export class Clock {
   #origin: number | undefined;
 

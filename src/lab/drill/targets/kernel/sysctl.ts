@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 
 /**
- * The settings of this network namespace. A new one takes some of them from the machine, others from the kernel's own
- * defaults; scripts expect the latter, and the receive buffer that makes the window scale 8.
+ * The sysctls of this network namespace. A new namespace takes some of them from the machine, others from the kernel's defaults. Scripts
+ * expect the defaults, and a receive buffer that makes the window scale 8.
  */
 const LINUX: Readonly<Record<string, string>> = {
   "net.ipv4.tcp_rmem": "4096 131072 15728640",
@@ -22,7 +22,7 @@ const LINUX: Readonly<Record<string, string>> = {
   "net.ipv4.tcp_mtu_probing": "0",
 };
 
-/** Sets what differs from Linux' defaults. */
+/** Sets the sysctls that differ from Linux's defaults. */
 export function setDefaults(): void {
   for (const [name, value] of Object.entries(LINUX)) {
     const now = readSysctl(name);
@@ -30,7 +30,7 @@ export function setDefaults(): void {
   }
 }
 
-/** The value with single blanks; undefined if this kernel has no such setting. */
+/** The value, with single blanks between its words; undefined if this kernel has no such sysctl. */
 export function readSysctl(name: string): string | undefined {
   try {
     return readFileSync(path(name), "utf8").trim().replace(/\s+/g, " ");
@@ -39,7 +39,7 @@ export function readSysctl(name: string): string | undefined {
   }
 }
 
-/** False: there is none of that name, or it does not take that value. */
+/** False: no such sysctl, or an invalid value. */
 export function writeSysctl(name: string, value: string): boolean {
   try {
     writeFileSync(path(name), value);
@@ -49,8 +49,8 @@ export function writeSysctl(name: string, value: string): boolean {
   }
 }
 
-/** Names come from scripts: only settings of the network, and no way out of their folder. */
+/** The names come from scripts: only network sysctls are allowed, and no path may leave their folder. */
 function path(name: string): string {
-  if (!/^net(\.[\w-]+)+$/.test(name)) throw new Error(`no setting of the network: ${name}`);
+  if (!/^net(\.[\w-]+)+$/.test(name)) throw new Error(`not a network setting: ${name}`);
   return `/proc/sys/${name.replaceAll(".", "/")}`;
 }

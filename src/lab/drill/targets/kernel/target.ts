@@ -17,12 +17,12 @@ import { counters } from "./counters.ts";
 import { readSysctl, setDefaults, writeSysctl } from "./sysctl.ts";
 
 const TUN = "tun0";
-/** How far ahead the interpreter may look: it comes back that often to see what changed. */
+/** How far ahead the interpreter may advance before it checks what has changed. */
 const STEP_USECS = 500;
 
 /**
- * This machine's own TCP on the bench, in real time: packets go through a TUN device, calls are system calls. It takes a
- * network namespace for itself; who makes it is `namespace.ts`.
+ * This machine's own TCP under test, in real time: packets go through a TUN device, calls are system calls. It needs a network namespace to
+ * itself, which `namespace.ts` makes.
  */
 export class Kernel implements SystemTarget {
   readonly profile: Profile;
@@ -33,13 +33,13 @@ export class Kernel implements SystemTarget {
   readonly #packet = new Packet();
   readonly #slot: number;
   readonly #metrics = new Map<string, string>();
-  /** A namespace may not choose what its machine keeps for itself; a privileged socket may. */
+  /** An unprivileged namespace cannot choose every congestion control as its default; a privileged socket can. */
   #control: string | undefined = "cubic";
   #thread: CallThread | undefined;
 
   /**
-   * Throws SystemError where there may be no TUN device.
-   * @param thread for calls that wait; undefined: made when the first does
+   * Throws SystemError if no TUN device can be created.
+   * @param thread for blocking calls; undefined: made when first needed
    */
   constructor(setup: TargetSetup, thread?: CallThread) {
     this.#setup = setup;
@@ -96,7 +96,7 @@ export class Kernel implements SystemTarget {
     return attempt;
   }
 
-  /** A call that still waits keeps nobody. */
+  /** A call that still blocks does not prevent the end. */
   end(): void {
     this.#thread?.end();
   }
@@ -124,11 +124,11 @@ export class Kernel implements SystemTarget {
     return name === "rtoMin" && this.#route("rto_min", `${Number(value) / 1_000}ms`);
   }
 
-  /** What the way to the script's peer says of its connections. iproute2 knows how to ask for it. */
+  /** Sets a metric of the route to the script's peer, with iproute2. */
   #route(metric: string, value: string): boolean {
     this.#metrics.set(metric, value);
     const { family, remote } = this.#setup;
-    // In place of the route that the constructor made, which for IPv6 has that preference.
+    // Replaces the route that the constructor made, which for IPv6 has that preference.
     const way = ["replace", textOf(remote), "dev", TUN, ...(family === 6 ? ["metric", "1"] : [])];
     return ipTool([`-${family}`, "route", ...way, ...[...this.#metrics].flat()]);
   }
@@ -158,11 +158,11 @@ export class Kernel implements SystemTarget {
   }
 
   drop(): number {
-    throw new Unsupported("tcpdrop in a kernel");
+    throw new Unsupported("tcpdrop against a kernel");
   }
 }
 
-/** @param packets a negative number: the device has its own queue again, also where it has it already */
+/** @param packets a negative number restores the device's own queue, even if it was not changed */
 function limitQueue(packets: number): boolean {
   if (packets >= 0) return tool("tc", ["qdisc", "replace", "dev", TUN, "root", "pfifo", "limit", `${packets}`]);
   tool("tc", ["qdisc", "del", "dev", TUN, "root"]);
@@ -180,13 +180,13 @@ function tool(name: "ip" | "tc", args: readonly string[]): boolean {
   return Bun.spawnSync([path, ...args], { env, stdin: "ignore", stdout: "ignore", stderr: "ignore" }).exitCode === 0;
 }
 
-/** As iproute2 reads it. */
+/** In the format of iproute2. */
 function textOf(address: Uint8Array): string {
   const hex = address.toHex();
   return address.length === 4 ? address.join(".") : hex.match(/..../g)!.join(":");
 }
 
-/** A kernel looks for duplicates of an IPv6 address a little later, even where there can be none; until then nobody may bind to it. */
+/** The kernel checks an IPv6 address for duplicates with a delay, even if there can be none. Until then bind() to it fails. */
 function awaitAddress(address: Uint8Array): void {
   for (let tries = 0; tries < ADDRESS_TRIES; tries++) {
     const line = readFileSync("/proc/self/net/if_inet6", "utf8")
@@ -205,7 +205,7 @@ function portOf(address: string): number {
   return Number.parseInt(address.split(":")[1] ?? "", 16);
 }
 
-/** As /proc/net/tcp writes them. */
+/** The codes of /proc/net/tcp. */
 const STATES: Readonly<Record<string, StateName>> = {
   "01": "ESTABLISHED",
   "02": "SYN-SENT",

@@ -1,4 +1,4 @@
-/** struct tcp_info of linux/tcp.h: where each field lies, and how wide it is (bits). Later kernels only append to it. */
+/** struct tcp_info of linux/tcp.h: offset and width (bits) of each field. Later kernels only append fields. */
 const FIELDS: readonly (readonly [string, number, 8 | 16 | 32 | 64])[] = [
   ["tcpi_state", 0, 8],
   ["tcpi_ca_state", 1, 8],
@@ -59,13 +59,13 @@ const FIELDS: readonly (readonly [string, number, 8 | 16 | 32 | 64])[] = [
   ["tcpi_total_rto_time", 244, 32],
 ];
 
-/** More than any kernel's. */
+/** More than the size in any kernel. */
 export const TCP_INFO_MAX = 512;
 const WINDOW_SCALES = 6;
 /** One bit for application-limited delivery, two for why Fast Open failed. */
 const FLAGS = 7;
 
-/** The fields that this kernel filled in, by name. */
+/** The fields that this kernel has filled in, by name. */
 export function tcpInfoOf(bytes: Uint8Array): Readonly<Record<string, number>> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const info: Record<string, number> = {};

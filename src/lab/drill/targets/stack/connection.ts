@@ -26,14 +26,14 @@ import { tcpInfo } from "./info.ts";
 import { freeBsdInfo } from "./info-freebsd.ts";
 import { optionOf, optionParams } from "./settings.ts";
 
-/** Linux' names of congestion controls, where they differ from ours. */
+/** Linux's names of congestion controls, where they differ from ours. */
 const CONTROL_NAMES: Readonly<Record<string, string>> = { newreno: "reno" };
 
-/** A connection of the real stack, in the socket API's terms. */
+/** A connection of the real stack, with the socket API's terms. */
 export class StackConnection implements TargetConnection {
-  /** The script has a descriptor for it. */
+  /** Whether the script has a descriptor for it. */
   held = true;
-  /** A packet of the peer carried an ECN codepoint. */
+  /** Whether a packet of the peer had an ECN codepoint. */
   ecnSeen = false;
   readonly #stack: Stack;
   readonly #tcb: Tcb;
@@ -61,7 +61,7 @@ export class StackConnection implements TargetConnection {
     return stateName(this.#tcb.state);
   }
 
-  /** As a list of sockets has it. */
+  /** The connection's entry in a list of sockets. */
   summary(): MachineSocket {
     const { localPort, remotePort } = this;
     return { state: this.state(), localPort, remotePort, receiveQueue: this.readable(), sendQueue: 0 };
@@ -73,7 +73,7 @@ export class StackConnection implements TargetConnection {
     return Math.max(0, this.#stack.send(this.#tcb, bytes, 0, bytes.length, now, how));
   }
 
-  /** Queues what the SYN has room for: it goes at the next poll. */
+  /** Queues as much data as fits into the SYN, which is sent at the next poll. */
   sendEarly(bytes: Uint8Array, room: number, now: number): void {
     this.#early = Math.max(0, this.#stack.send(this.#tcb, bytes, 0, Math.min(bytes.length, room), now));
   }
@@ -141,7 +141,7 @@ export class StackConnection implements TargetConnection {
     return errorName(softError);
   }
 
-  /** A direction that nobody reads is still received: what Linux does after SHUT_RD. */
+  /** Does nothing: after SHUT_RD, Linux still receives data. */
   shutdownRead(): void {}
 
   shutdownWrite(now: number): void {
@@ -163,7 +163,7 @@ export class StackConnection implements TargetConnection {
   setOption(name: string, value: SettingValue, now: number): boolean {
     let params = optionParams(name, value, this.#profile);
     if (!params) return false;
-    // 0 is what the system has.
+    // 0 restores the system's default.
     if (name === "TCP_NOTSENT_LOWAT" && value === 0) params = { notSentLowWater: this.#stack.params.notSentLowWater };
     this.#stack.setParams(this.#tcb, params, now);
     if (name === "TCP_CORK" || name === "TCP_NOPUSH") {

@@ -1,7 +1,7 @@
 import type { Counters } from "#base/counters";
 import * as M from "#tcp/words/marks";
 
-/** Linux' names (nstat) for what the stack counts alike. A counter that is not here makes a script unsupported. */
+/** Linux's names (nstat) of counters that the stack counts in the same way. Any other counter makes a script unsupported. */
 const NAMES: Readonly<Record<string, readonly number[]>> = {
   TcpExtTCPTimeouts: [M.TIMER_RTO],
   TcpExtTCPLossProbes: [M.TX_TAIL_PROBE],

@@ -2,7 +2,7 @@ import { CookieKeys, KEY } from "#tcp/open/fast-open-cookie";
 import type { SettingValue, SocketOptions } from "../../posix/target.ts";
 import type { Params } from "./settings.ts";
 
-/** Linux' words for TCP Fast Open, as the stack's parameters. */
+/** Converts Linux's settings of TCP Fast Open to the stack's parameters. */
 
 /** Bits of net.ipv4.tcp_fastopen. */
 const CLIENT = 0x1;
@@ -11,12 +11,12 @@ const CLIENT_COOKIELESS = 0x4;
 const SERVER_COOKIELESS = 0x200;
 const EVERY_LISTENER = 0x400;
 
-/** FreeBSD has a sysctl for each of three bits. */
+/** FreeBSD has a sysctl for each of three of the bits. */
 export function fastOpenBit(setting: string): number | undefined {
   return { fastOpenClient: CLIENT, fastOpenServer: SERVER, fastOpenAcceptAny: SERVER_COOKIELESS }[setting];
 }
 
-/** What the bits are for peers beyond a route with fastopen_no_cookie. */
+/** The bits for peers over a route with fastopen_no_cookie. */
 export function withoutCookies(bits: number): number {
   return bits | CLIENT_COOKIELESS | SERVER_COOKIELESS;
 }
@@ -25,7 +25,7 @@ export function mayOpenFast(bits: number): boolean {
   return (bits & CLIENT) !== 0;
 }
 
-/** @param asked the call is one that opens fast */
+/** @param asked whether the call uses Fast Open */
 export function clientParams(bits: number, options: SocketOptions, asked: boolean): Params {
   const fastOpenCookieless = (bits & CLIENT_COOKIELESS) !== 0 || Boolean(options.get("TCP_FASTOPEN_NO_COOKIE"));
   return { fastOpen: asked, fastOpenCookieless: asked && fastOpenCookieless };
@@ -39,7 +39,7 @@ export function serverParams(bits: number, options: SocketOptions, backlog: numb
   };
 }
 
-/** One key or two with a comma between, each four words of hex digits; undefined: it is none. */
+/** One key or two separated by a comma, each of four words of hex digits; undefined if invalid. */
 export function keysOfSetting(text: SettingValue): CookieKeys | undefined {
   const octets = String(text).split(",").map(ofWords);
   const [primary, backup] = octets;
@@ -47,7 +47,7 @@ export function keysOfSetting(text: SettingValue): CookieKeys | undefined {
   return new CookieKeys(primary, backup);
 }
 
-/** The kernel keeps each word in the order of its machine: the last octet first. */
+/** The kernel stores each word in machine order: the last octet first. */
 function ofWords(text: string): Uint8Array | undefined {
   if (!/^\s*[0-9a-f]{1,8}(-[0-9a-f]{1,8}){3}\s*$/i.test(text)) return undefined;
   const key = new Uint8Array(KEY);
@@ -61,7 +61,7 @@ function ofWords(text: string): Uint8Array | undefined {
   return key;
 }
 
-/** TCP_FASTOPEN_KEY: 16 octets, or 32, as hex digits; undefined: they are none. */
+/** TCP_FASTOPEN_KEY: 16 or 32 octets as hex digits; undefined if invalid. */
 export function keysOfOption(digits: SettingValue): CookieKeys | undefined {
   if (typeof digits !== "string" || !/^([0-9a-f]{32}){1,2}$/i.test(digits)) return undefined;
   const octets = Uint8Array.from(digits.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));

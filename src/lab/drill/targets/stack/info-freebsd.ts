@@ -4,7 +4,7 @@ import type { TcpParams } from "#tcp/words/params";
 import type { Tcb } from "#tcp/words/tcb";
 import { stateNumber } from "../../constants/freebsd.ts";
 
-/** FreeBSD's tcp_info: its own numbers of states, and octets for the windows that Linux counts in segments. */
+/** FreeBSD's tcp_info: FreeBSD's state numbers, and windows in octets, which Linux counts in segments. */
 
 const NO_WINDOW = 65_535 << 14;
 const ECN = 8;
@@ -38,7 +38,7 @@ export function freeBsdInfo(stack: Stack, tcb: Tcb, now: number): Readonly<Recor
   };
 }
 
-/** Of a socket without a connection. */
+/** tcp_info of a socket without a connection. */
 export function freeBsdSocketInfo(params: Readonly<TcpParams>, listens: boolean): Readonly<Record<string, number>> {
   return {
     tcpi_state: stateNumber(listens ? "LISTEN" : "CLOSED"),

@@ -6,16 +6,16 @@ import { symbol } from "../../constants/symbols.ts";
 import type { StateName } from "../../posix/target.ts";
 
 /**
- * Linux' tcp_info, field by field and in its units: segments for windows and the scoreboard, microseconds for round trips and
- * the RTO, milliseconds for "last". A field that the engine does not keep is not there: a script that reads it is unsupported.
- * @param ecnSeen a packet of the peer carried an ECN codepoint.
+ * Linux's tcp_info, field by field and in its units: segments for windows and the scoreboard, microseconds for round trips and the RTO,
+ * milliseconds for "last". A field that the engine does not have is omitted: a script that reads it is unsupported.
+ * @param ecnSeen whether a packet of the peer had an ECN codepoint
  */
 export function tcpInfo(stack: Stack, tcb: Tcb, ecnSeen: boolean, now: number): Readonly<Record<string, number>> {
   const i = stack.info(tcb, now);
   const synchronized = !/^(SYN-.*|CLOSED|LISTEN)$/.test(i.state);
   const millisecondsSince = (time: number) => Math.floor((now - Math.max(time, i.openedAt)) / 1_000);
   const segments = (octets: number) => Math.floor(octets / i.mss);
-  // A FIN counts as an octet, also once an RST has ended the connection.
+  // A FIN counts as an octet, even after an RST has ended the connection.
   const finReceived = Number(i.finReceived);
   const finAcknowledged = Number(i.finAcked);
   return {
@@ -32,14 +32,14 @@ export function tcpInfo(stack: Stack, tcb: Tcb, ecnSeen: boolean, now: number): 
     tcpi_snd_mss: i.mss,
     tcpi_rcv_mss: i.rcvMss,
     tcpi_advmss: i.announcedMss - (i.timestamps ? 12 : 0),
-    // Segments in flight, by what is known of each.
+    // Segments in flight, by their state.
     tcpi_unacked: i.packetsOut,
     tcpi_sacked: i.sackedOut,
     tcpi_lost: i.lostOut,
     tcpi_retrans: i.retransOut,
-    // Linux gave up counting it with FACK and says 0.
+    // Linux no longer counts it since FACK was removed, and reports 0.
     tcpi_fackets: 0,
-    // Linux does not remember it.
+    // Linux does not record it.
     tcpi_last_ack_sent: 0,
     tcpi_last_data_sent: millisecondsSince(i.lastSentAt),
     tcpi_last_data_recv: millisecondsSince(i.lastReceivedAt),
@@ -53,12 +53,12 @@ export function tcpInfo(stack: Stack, tcb: Tcb, ecnSeen: boolean, now: number): 
     tcpi_reordering: i.reordering,
     tcpi_rcv_rtt: i.rcvRtt,
     tcpi_total_retrans: i.retransTotal,
-    // The numbers of SYN and FIN count as octets there.
+    // Linux counts the sequence numbers of SYN and FIN as octets.
     tcpi_bytes_acked: i.bytesAcked + Number(!i.passive && synchronized) + finAcknowledged,
     tcpi_bytes_received: i.bytesReceived + finReceived,
     tcpi_bytes_sent: i.bytesSent + i.bytesRetrans,
     tcpi_bytes_retrans: i.bytesRetrans,
-    // The SYN,ACK is not the connection's yet, the SYN that it answers is.
+    // Linux does not count the SYN,ACK for the connection, but counts the SYN that it answers.
     ...(i.passive && i.retransTotal > 0 ? {} : { tcpi_segs_out: i.segsOut - Number(i.passive) }),
     tcpi_segs_in: i.segsIn + Number(i.passive),
     tcpi_data_segs_out: i.dataSegsOut,
@@ -68,7 +68,7 @@ export function tcpInfo(stack: Stack, tcb: Tcb, ecnSeen: boolean, now: number): 
     tcpi_rcv_wnd: i.offeredWnd,
     tcpi_rcv_ooopack: i.outOfOrderReceived,
     tcpi_total_rto: i.timeouts,
-    // The SYN or SYN,ACK counts as well.
+    // The SYN or SYN,ACK is counted as well.
     tcpi_delivered: i.delivered + Number(synchronized || i.openedAt > 0),
     tcpi_delivered_ce: i.deliveredCe,
     tcpi_dsack_dups: i.dsackDups,
@@ -80,17 +80,17 @@ export function tcpInfo(stack: Stack, tcb: Tcb, ecnSeen: boolean, now: number): 
   };
 }
 
-/** By the numbers of tcpi_fastopen_client_fail. */
+/** Indexed by the values of tcpi_fastopen_client_fail. */
 const FAST_OPEN_FAILURES: readonly string[] = ["", "no-cookie", "not-taken", "syn-resent"];
 
-/** TCPI_OPT_*, from the lowest bit on. */
+/** TCPI_OPT_* bits, from the lowest bit. */
 function optionBits(i: TcpInfo, ecnSeen: boolean): number {
   const scaled = i.sndWscale >= 0;
   const options = [i.timestamps, i.sack, scaled, i.ecn, ecnSeen && i.ecn, i.synData, false, i.fastOpenAccepted];
   return options.reduce((bits, on, n) => bits | (Number(on) << n), 0);
 }
 
-/** Of a socket without a connection: its defaults, or of a listener its queue under the names of two other fields. */
+/** tcp_info of a socket without a connection: defaults; for a listener also its queue, in two fields with other names. */
 export function socketInfo(
   params: Readonly<TcpParams>,
   listening: { readonly waiting: number; readonly backlog: number } | undefined,
@@ -129,7 +129,7 @@ const ZERO_AT_FIRST =
     .trim()
     .split(/\s+/);
 
-/** What Linux says before the peer has answered: the defaults of each figure, and of a SYN that went again. */
+/** What Linux reports before the peer has answered: defaults, and a retransmitted SYN. */
 function opening(i: TcpInfo, params: Readonly<TcpParams>): Readonly<Record<string, number>> {
   const again = Number(i.backoff > 0);
   const { congestionControl, timestamps, growing } = params;
@@ -154,7 +154,7 @@ const LINUX_STATES: Readonly<Record<StateName, number>> = {
   "SYN-RECEIVED": symbol("TCP_SYN_RECV")!,
   "FIN-WAIT-1": symbol("TCP_FIN_WAIT1")!,
   "FIN-WAIT-2": symbol("TCP_FIN_WAIT2")!,
-  // The socket has let go of it then.
+  // The socket is detached from the connection in this state.
   "TIME-WAIT": symbol("TCP_CLOSE")!,
   CLOSED: symbol("TCP_CLOSE")!,
   "CLOSE-WAIT": symbol("TCP_CLOSE_WAIT")!,

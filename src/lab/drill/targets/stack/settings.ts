@@ -8,7 +8,7 @@ import {
 import { PROFILES as profiles } from "#tcp/words/profiles";
 import type { Profile, SettingValue } from "../../posix/target.ts";
 
-/** What settings of commands.ts and options of sockets mean for the real stack. */
+/** Settings of commands.ts and socket options, as parameters of the real stack. */
 
 export type Params = TcpSettings;
 
@@ -16,8 +16,8 @@ const MS = 1_000;
 const S = 1_000_000;
 
 /**
- * Each profile as scripts for it expect the system: with its default settings. tcp_rmem is the one that Linux' scripts expect (the window scale is 8);
- * Linux asks for room in its send queue piece by piece, by the memory that it takes.
+ * For each profile, the parameters that its scripts expect: the system's defaults. tcp_rmem is the value that Linux's scripts expect
+ * (window scale 8); Linux counts the room in its send queue in pieces, by the memory that they take.
  */
 export const PROFILES: Readonly<Record<Profile, Params>> = {
   linux: {
@@ -38,8 +38,8 @@ const CONTROLS: Readonly<Record<string, CongestionControlName>> = {
 };
 
 /**
- * Settings that have no parameter of their own, with the values at which the stack does what they ask. A value that asks
- * for something else makes a script unsupported.
+ * Settings without a parameter of their own, with a test for the values that match what the stack does. Another value makes a script
+ * unsupported.
  */
 const ABSENT: Readonly<Record<string, (value: SettingValue) => boolean>> = {
   mtuProbing: (value) => value === 0,
@@ -52,10 +52,10 @@ const ABSENT: Readonly<Record<string, (value: SettingValue) => boolean>> = {
   dupThreshMax: (n) => Number(n) >= 300,
 };
 
-/** Settings that are not a parameter of that name and type. */
+/** Settings that do not map to one parameter of the same name and type. */
 const DERIVED: Readonly<Record<string, (value: SettingValue) => Params | undefined>> = {
   ecn: (value) => ECN[String(value)],
-  // Linux 6.17 knows no other way any more, whatever the setting says.
+  // Since Linux 6.17 RACK is always on, whatever the setting.
   rack: () => ({}),
   frto: (value) => ({ frto: value !== 0 }),
   syncookies: (value) => COOKIES[Number(value)],
@@ -84,7 +84,7 @@ function control(value: SettingValue): Params | undefined {
   return name && { congestionControl: name };
 }
 
-/** The parameters that a setting changes; undefined: the stack has no such setting, or not with that value. */
+/** The parameters that a setting changes; undefined: no such setting, or an unsupported value. */
 export function settingParams(name: string, value: SettingValue): Params | undefined {
   const known = typeof DEFAULT_SETTINGS[name];
   if (known === typeof value && known !== "string") return { [name]: value };
@@ -93,7 +93,7 @@ export function settingParams(name: string, value: SettingValue): Params | undef
   return ABSENT[name]?.(value) ? {} : undefined;
 }
 
-/** Settings that a kernel looks up when it needs them, so that open connections go by a new value as well. */
+/** Settings that a kernel reads when they are needed, so that a new value also affects open connections. */
 export const READ_LATE: ReadonlySet<string> = new Set([
   "retriesR1",
   "retriesR2",
@@ -109,7 +109,7 @@ export const READ_LATE: ReadonlySet<string> = new Set([
   "hystart",
 ]);
 
-/** How many timeouts of a SYN,ACK (1 s, doubled up to 120 s) it takes until so many seconds are over. */
+/** How many timeouts of a SYN,ACK (1 s, doubled up to 120 s) fit into so many seconds. */
 function timeoutsOf(seconds: number): number {
   let n = 0;
   for (let [over, timeout] = [0, 1]; n < 255 && over < seconds; n++, timeout = Math.min(2 * timeout, 120))
@@ -117,7 +117,9 @@ function timeoutsOf(seconds: number): number {
   return n;
 }
 
-/** Options of a socket, by the socket API's names. Linux doubles buffer sizes for its own overhead; the payload's share is what was asked. */
+/**
+ * Socket options, by the socket API's names. Linux doubles buffer sizes for its own overhead; the payload's share is the requested size.
+ */
 const OPTIONS: Readonly<Record<string, (value: number) => Params | undefined>> = {
   SO_KEEPALIVE: (on) => ({ keepAlive: on !== 0 }),
   SO_RCVBUF: (n) => ({ receiveBuffer: n, receiveBufferMax: n }),
@@ -140,12 +142,12 @@ const OPTIONS: Readonly<Record<string, (value: number) => Params | undefined>> =
   TCP_CORK: () => ({}),
   TCP_NOTSENT_LOWAT: (n) => ({ notSentLowWater: n >>> 0 }),
   TCP_DEFER_ACCEPT: (seconds) => ({ deferAccept: timeoutsOf(seconds) }),
-  // What they change depends on a setting: see stack-fast-open.ts.
+  // Their effect depends on a setting: see fast-open.ts.
   TCP_FASTOPEN: () => ({}),
   TCP_FASTOPEN_CONNECT: () => ({}),
   TCP_FASTOPEN_NO_COOKIE: () => ({}),
   TCP_WINDOW_CLAMP: (n) => ({ receiveBuffer: Math.max(n, 1_152), receiveBufferMax: Math.max(n, 1_152) }),
-  // FreeBSD's own.
+  // FreeBSD's own options.
   TCP_NOOPT: (on) => (on === 0 ? {} : { offerMss: false, sack: false, timestamps: false, windowScale: false }),
   TCP_NOPUSH: () => ({}),
   TCP_KEEPINIT: (n) => ({ connectTimeout: n * S }),
@@ -158,7 +160,7 @@ const OPTIONS: Readonly<Record<string, (value: number) => Params | undefined>> =
   IPV6_UNICAST_HOPS: (n) => ({ ttl: n }),
 };
 
-/** Options that tell a parameter of the connection, or of one that would open now. */
+/** Options that return a parameter of the connection, or of one that would be opened now. */
 export function optionOf(name: string, params: Readonly<TcpParams>): SettingValue | undefined {
   return TOLD[name]?.(params);
 }
@@ -181,7 +183,7 @@ const TOLD: Readonly<Record<string, (params: Readonly<TcpParams>) => SettingValu
 
 const LINUX_SEND_BUFFER = 16_384;
 
-/** What a socket without a connection says of an option that nobody set. Linux counts a receive buffer's overhead. */
+/** The initial value of an option on a socket without a connection. Linux counts a receive buffer's overhead. */
 export function initialOption(name: string, params: Readonly<TcpParams>, profile: Profile): SettingValue | undefined {
   switch (name) {
     case "SO_KEEPALIVE":
@@ -195,14 +197,14 @@ export function initialOption(name: string, params: Readonly<TcpParams>, profile
     case "SO_RCVBUF":
       return profile === "linux" ? 2 * params.receiveBuffer : params.receiveBuffer;
     case "SO_SNDBUF":
-      // Linux' grows by itself from tcp_wmem's default.
+      // Linux's send buffer grows automatically from tcp_wmem's default.
       return profile === "linux" ? Math.min(params.sendBuffer, LINUX_SEND_BUFFER) : params.sendBuffer;
     default:
       return optionOf(name, params);
   }
 }
 
-/** The parameters that a socket option changes; undefined: there is no such option. */
+/** The parameters that a socket option changes; undefined: no such option. */
 export function optionParams(name: string, value: SettingValue, profile: Profile): Params | undefined {
   if (name === "SO_SNDBUF" && profile === "freebsd") return { sendBuffer: Number(value) };
   if (name === "SO_KEEPALIVE" && profile === "freebsd" && value === 0) return {};

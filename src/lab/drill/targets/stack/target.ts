@@ -38,44 +38,44 @@ import { initialOption, optionParams, type Params, PROFILES, READ_LATE, settingP
 import { StackUdp } from "./udp.ts";
 import { Wire } from "./wire.ts";
 
-/** Options that are not a parameter of the connection but of the socket above it; children inherit them. */
+/** Options that belong to the socket and not to the connection's parameters; accepted sockets inherit them. */
 const OF_THE_SOCKET = new Set(["TCP_CORK", "TCP_NOPUSH", "TCP_QUICKACK"]);
-/** Enough for the connections of a script, and little to set up: there is a stack per script. */
+/** Enough for the connections of a script, and quick to set up, because each script has its own stack. */
 const LIMITS = { memory: 32 << 20, connections: 256, records: 4096 };
 
-/** The real stack on the bench. The one file (with its two helpers) of this folder that knows it. */
+/** The real stack under test. In this folder only this file and its two helpers know the stack. */
 export class StackTarget implements Target {
   readonly #setup: TargetSetup;
   #params: Params;
   #mtu: number;
-  /** The device cuts super-segments. */
+  /** Whether the device segments super-segments. */
   readonly #offload: boolean;
   #stack: Stack | undefined;
   readonly #packet = new Packet();
   readonly #wire = new Wire();
-  /** Cuts super-segments, as a device without offload would have it done. */
+  /** Segments super-segments, as a device without offload requires. */
   readonly #device: Device = new SegmentationDevice(this.#wire);
   readonly #connections: StackConnection[] = [];
-  /** Each with the options of its socket. */
+  /** Listeners with the options of their sockets. */
   readonly #listeners = new Map<PassiveOpen, SocketOptions>();
-  /** The bits of net.ipv4.tcp_fastopen, and the key that a script gave. */
+  /** The bits of net.ipv4.tcp_fastopen, and the key from the script. */
   #fastOpenSysctl: number;
   #cookielessRoute = false;
-  /** How much listen() and options of sockets may ask for: net.core.somaxconn, rmem_max, wmem_max. */
+  /** Upper limits for listen() and socket options: net.core.somaxconn, rmem_max, wmem_max. */
   readonly #most = new Map([
     ["backlog", 4_096],
     ["SO_RCVBUF", 212_992],
     ["SO_SNDBUF", 212_992],
   ]);
   #fastOpenKeys: CookieKeys | undefined;
-  /** Where arriving packets are put: a page that is never given back. */
+  /** The page for arriving packets, which is never freed. */
   #slot = -1;
 
   get profile(): Profile {
     return this.#setup.profile;
   }
 
-  /** @param params where a connection begins; without them the profile's, which a script expects */
+  /** @param params the initial parameters; if absent, those of the profile, which scripts expect */
   constructor(setup: TargetSetup, params: Params = PROFILES[setup.profile]) {
     this.#setup = setup;
     this.#params = { ...params };
@@ -84,7 +84,7 @@ export class StackTarget implements Target {
     this.#fastOpenSysctl = setup.profile === "rfc793" ? 0 : 1;
   }
 
-  /** Made at the first use, so that init commands can say what it is made of. */
+  /** Made at first use, so that init commands can still change its options. */
   get stack(): Stack {
     if (this.#stack) return this.#stack;
     const { local, seed } = this.#setup;
@@ -117,7 +117,7 @@ export class StackTarget implements Target {
     this.#drainEvents();
   }
 
-  /** tcp_info tells whether the peer ever sent a packet that could be marked. */
+  /** For tcp_info, which reports whether the peer ever sent a packet with an ECN codepoint. */
   #noteEcn(bytes: Uint8Array): void {
     const v6 = bytes[0]! >> 4 === 6;
     if (((v6 ? bytes[1]! >> 4 : bytes[1]!) & 3) === 0) return;
@@ -140,7 +140,7 @@ export class StackTarget implements Target {
     return this.#wire.sent.shift();
   }
 
-  /** One packet goes from the stack to the wire. False: it had none. */
+  /** Moves one packet from the stack to the wire. False: it had none. */
   #send(now: number): boolean {
     if (!this.stack.poll(this.#packet, now)) return false;
     const result = this.#device.transmit(this.#packet, now);
@@ -148,7 +148,7 @@ export class StackTarget implements Target {
     return true;
   }
 
-  /** The calls ask the connections themselves. */
+  /** Events are discarded, because the calls query the connections themselves. */
   #drainEvents(): void {
     for (let who = this.#stack?.nextEvent(); who; who = this.#stack?.nextEvent())
       if (!(who instanceof PassiveOpen)) takeEvents(who);
@@ -174,7 +174,7 @@ export class StackTarget implements Target {
     }
     const limited = /^most (.*)$/.exec(name)?.[1];
     if (limited !== undefined) return this.#most.has(limited) && this.#most.set(limited, Number(value)).size > 0;
-    // One family is under test: the other's default says nothing.
+    // Only one family is under test: the other one's default has no effect.
     if (name === "mssDefault4" || name === "mssDefault6")
       return !name.endsWith(`${this.#setup.family}`) || this.configure("mssDefault", value, now);
     const params = settingParams(name, value);
@@ -186,14 +186,14 @@ export class StackTarget implements Target {
     return true;
   }
 
-  /** Of peers Linux keeps Fast Open's cookies, of routes the path's MTU; FreeBSD's host cache has both. */
+  /** Linux stores Fast Open cookies per peer and the path MTU per route; FreeBSD's host cache has both. */
   #forget(what: "forgetPeers" | "forgetRoutes"): void {
     const both = this.profile === "freebsd";
     if (what === "forgetPeers" || both) this.#stack?.fastOpen.cache.clear();
     if (what === "forgetRoutes" || both) this.#stack?.pathMtu.clear();
   }
 
-  /** A kernel looks the bits up when a SYN comes or goes. */
+  /** A kernel reads the bits whenever a SYN is sent or received. */
   #configureFastOpen(name: string, value: SettingValue): boolean {
     if (name !== "fastOpenKey") {
       if (name === "fastOpen") this.#fastOpenSysctl = Number(value);
@@ -239,7 +239,7 @@ export class StackTarget implements Target {
       : socketInfo(this.#now, listening);
   }
 
-  /** What connections begin with at the moment. */
+  /** The parameters of new connections. */
   get #now(): TcpParams {
     return withSettings(DEFAULT_PARAMS, this.#params);
   }
@@ -341,7 +341,7 @@ export class StackTarget implements Target {
       }),
     );
     const open = [...(this.#stack?.connections() ?? [])].map((tcb) => this.#socket(tcb));
-    // What ended is a socket as long as somebody has it.
+    // An ended connection is listed as a socket as long as a descriptor refers to it.
     const ended = this.#connections.filter((c) => c.held && c.state() === "CLOSED").map((c) => c.summary());
     return [...listeners, ...open, ...ended];
   }

@@ -2,7 +2,7 @@ import type { Packet } from "#base/packet";
 import type { Slab } from "#base/slab";
 import { type Device, NO_OFFLOAD, RX_NONE, TX_OK, TX_REFUSED } from "#device/device";
 
-/** Where what the stack sends ends: packets as octets, in order. */
+/** The receiver of the stack's packets: stores them as octets, in order. */
 export class Wire implements Device {
   readonly name = "wire";
   readonly mtu = 65_535;
@@ -10,7 +10,7 @@ export class Wire implements Device {
   readonly offload = NO_OFFLOAD;
   readonly wakeable = undefined;
   readonly sent: Uint8Array[] = [];
-  /** The queue before it has room for no packet. */
+  /** Whether the queue in front of it has no room. */
   isFull = false;
   #octets: Uint8Array = new Uint8Array(0);
 
@@ -29,7 +29,7 @@ export class Wire implements Device {
     return TX_OK;
   }
 
-  /** What arrives is handed to the stack by `input`. */
+  /** Arriving packets are handed to the stack by `input`. */
   receive(): number {
     return RX_NONE;
   }

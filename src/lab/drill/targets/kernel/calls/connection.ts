@@ -22,19 +22,19 @@ import { pollCall } from "./poll.ts";
 import { waitingCall } from "./waiting.ts";
 
 /**
- * Scripts' calls as the kernel's own. Every descriptor is non-blocking, but for calls that the script says wait: they are made by a thread
- * of their own (`waiting.ts`).
+ * Executes scripts' calls as the kernel's own. Every descriptor is non-blocking, except for calls that the script expects to block: these
+ * are made by a thread of their own (`waiting.ts`).
  */
 
-/** A descriptor of the kernel, and what the script does not see of it. */
+/** A descriptor of the kernel, with data that the script does not see. */
 export class KernelSocket {
   readonly kind = "system";
-  /** As the script has it. */
+  /** O_NONBLOCK as the script has set it. */
   nonblocking: boolean;
-  /** Octets of each stream that went through calls: the places in the pattern. */
+  /** Octets of each stream that calls have read and written: the offsets in the pattern. */
   read = 0;
   wrote = 0;
-  /** What MSG_ZEROCOPY lets the kernel read later: it stays where it is. */
+  /** Memory that the kernel reads later because of MSG_ZEROCOPY: it must not move. */
   readonly lent: Uint8Array[] = [];
 
   constructor(
@@ -42,7 +42,7 @@ export class KernelSocket {
     readonly flow: Flow | undefined,
     nonblocking: boolean,
     readonly type: "stream" | "datagram" | "epoll" | "file" = "stream",
-    /** Of a file, or a pipe's two ends. */
+    /** The content of a file, or of a pipe's two ends. */
     readonly content: Content | undefined = undefined,
   ) {
     this.nonblocking = nonblocking;
@@ -54,7 +54,7 @@ export class KernelSocket {
   }
 }
 
-/** Who the two ends are. */
+/** The two ends of a connection. */
 export interface Ends {
   readonly local: Uint8Array;
   readonly remote: Uint8Array;
@@ -64,9 +64,9 @@ export class KernelCall extends Arguments {
   constructor(
     readonly around: Surroundings,
     readonly ends: Ends,
-    /** The congestion control of new sockets, if it is not the kernel's own choice. */
+    /** The congestion control of new sockets, if it is not the kernel's default. */
     readonly control: string | undefined,
-    /** For calls that wait: the same one each time. */
+    /** Returns the thread for blocking calls, always the same one. */
     readonly thread: () => CallThread,
     syscall: Syscall,
   ) {
@@ -93,12 +93,12 @@ export class KernelCall extends Arguments {
     return super.numberOf(value);
   }
 
-  /** The kernel's number for a descriptor of the script; -1, which the kernel knows no better than we do. */
+  /** The kernel's number for a descriptor of the script; -1 if the script has none of that number. */
   fd(index: number): number {
     return this.socket(index)?.fd ?? -1;
   }
 
-  /** Tries a call of the kernel for a socket of ours. */
+  /** Attempts a call on one of our sockets. */
   on(act: (s: KernelSocket, now: number) => Outcome | undefined): Attempt {
     return (now) => {
       const s = this.socket(0);
@@ -111,12 +111,12 @@ const NONBLOCK = symbol("O_NONBLOCK")!;
 const AGAIN = symbol("EAGAIN")!;
 const IN_PROGRESS = symbol("EINPROGRESS")!;
 
-/** What the kernel answered. */
+/** The outcome for the kernel's return value. */
 export function answered(n: number): Outcome {
   return n < 0 ? failed(errnoText(-n)) : done(n);
 }
 
-/** The same, but where the script's socket blocks, "not now" is to wait. */
+/** The same, but EAGAIN means to wait if the script's socket is blocking. */
 export function answeredOrWaits(n: number, nonblocking: boolean): Outcome | undefined {
   return n === -AGAIN && !nonblocking ? undefined : answered(n);
 }
@@ -158,7 +158,7 @@ function socket(call: KernelCall): Attempt {
   const nonblocking = (call.number(1) & NONBLOCK) !== 0;
   const protocol = call.number(2);
   if (type !== sockets.SOCK_STREAM && type !== sockets.SOCK_DGRAM)
-    return call.unsupported(`socket of type ${type} in a kernel`);
+    return call.unsupported(`socket of type ${type} against a kernel`);
   return () => {
     const fd = sockets.socket(family, type, protocol);
     if (fd >= 0 && type === sockets.SOCK_DGRAM) return opened(new KernelSocket(fd, undefined, nonblocking, "datagram"));
@@ -176,7 +176,7 @@ function bind(call: KernelCall, s: KernelSocket): Outcome {
   return answered(result);
 }
 
-/** The address as a script writes it: family, port, address and length, each only if it does. */
+/** The address that a script writes: family, port, address and length, with defaults for missing parts. */
 function writtenAddress(call: KernelCall, index: number, own: Uint8Array, ownPort: number): Uint8Array {
   const value = call.value(index);
   const length = call.syscall.args[index + 1];
@@ -195,7 +195,7 @@ function listen(call: KernelCall, s: KernelSocket): Outcome {
   const result = sockets.listen(s.fd, call.number(1));
   if (result >= 0 && s.flow) {
     s.flow.kind = "listening";
-    // One that was bound to nothing has a port now.
+    // A socket that was not bound has a port now.
     s.flow.localPort = sockets.localPort(s.fd);
   }
   return answered(result);
@@ -211,7 +211,7 @@ function connect(call: KernelCall): Attempt {
   });
 }
 
-/** `connect(fd, AF_UNSPEC, ...)`, an address as the script writes it, or the script's peer. */
+/** The address of `connect(fd, AF_UNSPEC, ...)`, the address in the script, or the script's peer. */
 export function peerAddress(call: KernelCall, index = 1): Uint8Array {
   const address = call.value(index);
   if (address.kind === "word" && address.name === "AF_UNSPEC") return new Uint8Array(sockets.ADDRESS);
@@ -221,7 +221,7 @@ export function peerAddress(call: KernelCall, index = 1): Uint8Array {
   return own;
 }
 
-/** The socket has sent a SYN, or is about to. */
+/** Records that the socket sends a SYN. */
 export function connects(call: KernelCall, s: KernelSocket, index = 1): void {
   const address = call.value(index);
   if (!s.flow || (address.kind === "word" && address.name === "AF_UNSPEC")) return;
@@ -249,7 +249,7 @@ export function accepted(call: KernelCall, s: KernelSocket, fd: number): Outcome
   return { ...outcome, faults };
 }
 
-/** Where SO_LINGER says that close() waits, only a script that says so, too, may let it. */
+/** close() may wait for SO_LINGER only if the script expects it to block. */
 function close(call: KernelCall, s: KernelSocket): Outcome | undefined {
   const linger = new Uint32Array(2);
   sockets.getOption(s.fd, symbol("SOL_SOCKET")!, symbol("SO_LINGER")!, new Uint8Array(linger.buffer));
@@ -258,7 +258,7 @@ function close(call: KernelCall, s: KernelSocket): Outcome | undefined {
   return answered(libc.close(s.fd));
 }
 
-/** A namespace has no other addresses than the script's. */
+/** A namespace has only the script's addresses. */
 function name(call: KernelCall, port: number, address: string): Outcome {
   return port < 0 ? answered(port) : done(0, ...addressFaults(call, call.value(1), port, address));
 }

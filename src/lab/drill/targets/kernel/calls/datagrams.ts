@@ -8,10 +8,10 @@ import type { Transfer } from "../../../posix/transfer.ts";
 import { answered, answeredOrWaits, type KernelCall, type KernelSocket } from "./connection.ts";
 import { sendingFor, sends } from "./io.ts";
 
-/** UDP. Every datagram that the script injects carries the pattern from its beginning. */
+/** UDP. Every datagram that the script injects contains the pattern from its beginning. */
 
 const ERRQUEUE = symbol("MSG_ERRQUEUE")!;
-/** Flags that a script sees only where the kernel sets them by itself. */
+/** A flag that the kernel sets by itself; scripts do not expect it. */
 const CMSG_CLOEXEC = symbol("MSG_CMSG_CLOEXEC")!;
 
 export function readDatagram(call: KernelCall, s: KernelSocket, t: Transfer, waits: boolean): Outcome | undefined {

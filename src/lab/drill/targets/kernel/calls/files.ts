@@ -9,7 +9,7 @@ import { patternFaults } from "../../../posix/stream.ts";
 import { answered, answeredOrWaits, type KernelCall, KernelSocket } from "./connection.ts";
 import { took } from "./io.ts";
 
-/** Files and pipes, and what moves octets between them and sockets. */
+/** Files and pipes, and the calls that transfer octets between them and sockets. */
 
 const ACCESS = 3;
 const NONBLOCK = symbol("O_NONBLOCK")!;
@@ -39,7 +39,7 @@ function move(call: KernelCall, prepared: sockets.Prepared<number> | undefined):
   return answeredOrWaits(n, !patient || (call.socket(0)?.nonblocking ?? true));
 }
 
-/** The octets that splice and sendfile moved: which of a stream they are, and what they were. */
+/** Records the octets that splice and sendfile moved: their place in a stream, and their values. */
 export function moved(call: KernelCall, n: number): Outcome {
   if (n <= 0) return answered(n);
   const [from, to] = call.name === "splice" ? [call.socket(0)!, call.socket(2)!] : [call.socket(1)!, call.socket(0)!];
@@ -51,12 +51,12 @@ export function moved(call: KernelCall, n: number): Outcome {
   return done(n, ...(from.type === "stream" ? patternFaults(bytes, from.read - n) : []));
 }
 
-/** What a file holds, or what went into a pipe and has not come out. */
+/** The content of a file, or of a pipe. */
 export class Content {
   #bytes: Uint8Array;
   #at = 0;
 
-  /** @param kind of zeros there is no end */
+  /** @param kind zeros are endless */
   constructor(
     readonly kind: "file" | "pipe" | "zeros",
     bytes: Uint8Array = new Uint8Array(0),
@@ -73,7 +73,7 @@ export class Content {
     this.#at = 0;
   }
 
-  /** @param offset somewhere else than where the last one ended */
+  /** @param offset absent: where the last one ended */
   take(n: number, offset?: number): Uint8Array {
     if (this.kind === "zeros" || n < 0) return new Uint8Array(Math.max(0, n));
     const from = offset ?? this.#at;
@@ -82,16 +82,16 @@ export class Content {
   }
 }
 
-/** Devices are the machine's; a file is a copy of what the script may read, in memory. */
+/** Devices are the machine's own; a file is an in-memory copy of one that the script may read. */
 function open(call: KernelCall): Outcome {
   const path = call.value(0);
-  if (path.kind !== "string") return call.unsupported("open without a name");
+  if (path.kind !== "string") return call.unsupported("open without a file name");
   const flags = call.number(1);
   if (path.text in DEVICE_FILES)
     return file(libc.open(path.text, (flags & ACCESS) | libc.O_CLOEXEC), new Content("zeros"));
   const content = call.around.readFile(path.text);
   if (content === undefined) return call.unsupported(`open of ${path.text}`);
-  if ((flags & ACCESS) !== 0) return call.unsupported("a file that is written to");
+  if ((flags & ACCESS) !== 0) return call.unsupported("opening a file for writing");
   return file(files.fileOf(content), new Content("file", content));
 }
 
@@ -99,7 +99,7 @@ function file(fd: number, content: Content): Outcome {
   return fd < 0 ? answered(fd) : opened(new KernelSocket(fd, undefined, false, "file", content));
 }
 
-/** `pipe([5, 6])`: the script names the descriptors. */
+/** `pipe([5, 6])`: the script chooses the descriptors. */
 function pipe(call: KernelCall): Outcome {
   const list = call.value(0);
   if (list.kind !== "list" || list.items.length !== 2) return call.unsupported("pipe without [READ, WRITE]");
@@ -121,7 +121,7 @@ function isNone(call: KernelCall, index: number): boolean {
 /** Undefined: the script has no such descriptor. */
 export function splicing(call: KernelCall): sockets.Prepared<number> | undefined {
   const [from, to] = [call.socket(0), call.socket(2)];
-  if (!isNone(call, 1) || !isNone(call, 3)) return call.unsupported("splice with an offset, in a kernel");
+  if (!isNone(call, 1) || !isNone(call, 3)) return call.unsupported("splice with an offset against a kernel");
   return from && to && files.splicing(from.fd, to.fd, call.number(4), call.number(5));
 }
 

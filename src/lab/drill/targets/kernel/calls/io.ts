@@ -22,7 +22,7 @@ const ERRQUEUE = bit("MSG_ERRQUEUE");
 const OOB = bit("MSG_OOB");
 const FASTOPEN = bit("MSG_FASTOPEN");
 const ZEROCOPY = bit("MSG_ZEROCOPY");
-/** Flags that a script sees only where the kernel sets them by itself. */
+/** A flag that the kernel sets by itself; scripts do not expect it. */
 const CMSG_CLOEXEC = bit("MSG_CMSG_CLOEXEC");
 
 export function ioCall(call: KernelCall): Attempt | undefined {
@@ -45,7 +45,7 @@ function read(call: KernelCall, t: Transfer): Attempt {
     if (s.type === "datagram") return readDatagram(call, s, t, waits);
     if (t.count === 0 && call.name.startsWith("read")) return answered(sockets.readNothing(s.fd));
     const aside = isAside(t);
-    // A blocking read waits for SO_RCVLOWAT, or for all: of that a non-blocking one knows nothing.
+    // A blocking read waits for SO_RCVLOWAT or for all octets, which the kernel's non-blocking read would not do.
     if (waits && t.count > 0 && !aside && !enoughIsThere(s, t)) return undefined;
     const before = receivingFor(s, t);
     const received = run(sockets.receiving(s.fd, t.count, t.flags, t.nowhere));
@@ -54,12 +54,12 @@ function read(call: KernelCall, t: Transfer): Attempt {
   });
 }
 
-/** read(2), write(2) and their like, which are not for sockets alone. */
+/** read(2), write(2) and similar calls, which exist not only for sockets. */
 function isPlain(call: KernelCall): boolean {
   return /^(read|write)v?$/.test(call.name);
 }
 
-/** It reads something other than the stream. */
+/** The read takes something other than the stream. */
 function isAside(t: Transfer): boolean {
   return (t.flags & (ERRQUEUE | OOB)) !== 0;
 }
@@ -68,11 +68,11 @@ function run<T>({ name, args, finish }: sockets.Prepared<T>): T {
   return finish(sockets.call(name, args));
 }
 
-/** Where in the stream a read will begin. */
+/** The place in the stream where a read begins. */
 export interface Place {
-  /** The urgent octet lies there, and is passed over. */
+  /** The urgent octet is at this place, and is skipped. */
   readonly stepsOver: boolean;
-  /** How far ahead a peek begins. */
+  /** The distance from the next octet to be read to the start of a peek. */
   readonly peeked: number;
 }
 
@@ -81,7 +81,7 @@ export function receivingFor(s: KernelSocket, t: Transfer): Place {
   return { stepsOver: !isAside(t) && atUrgentOctet(s), peeked: t.flags & PEEK ? peekOffset(s) : 0 };
 }
 
-/** What came of a read that is over. */
+/** The result of a completed read. */
 export function reads(
   call: KernelCall,
   s: KernelSocket,
@@ -103,7 +103,7 @@ export function reads(
   return done(n, ...faults, ...messageFaults(call, t.message, flags, controls, call.around.toleranceUsecs));
 }
 
-/** The next octet of the stream is the urgent one, and the kernel keeps it out of the stream. */
+/** The next octet of the stream is the urgent one, and the kernel excludes it from the stream. */
 function atUrgentOctet(s: KernelSocket): boolean {
   const [mark, inline] = [new Uint8Array(4), new Uint8Array(4)];
   libc.ioctl(s.fd, bit("SIOCATMARK"), mark);
@@ -111,14 +111,14 @@ function atUrgentOctet(s: KernelSocket): boolean {
   return mark[0] === 1 && inline[0] === 0;
 }
 
-/** SO_PEEK_OFF: where a peek begins. */
+/** SO_PEEK_OFF: the offset at which a peek begins. */
 function peekOffset(s: KernelSocket): number {
   const offset = new Int32Array(1);
   sockets.getOption(s.fd, bit("SOL_SOCKET"), bit("SO_PEEK_OFF"), new Uint8Array(offset.buffer));
   return Math.max(0, offset[0]!);
 }
 
-/** Whether a blocking read would return: as much waits as SO_RCVLOWAT or MSG_WAITALL ask for, or nothing more will come. */
+/** Whether a blocking read would return: as many octets are readable as SO_RCVLOWAT or MSG_WAITALL require, or no more will come. */
 function enoughIsThere(s: KernelSocket, t: Transfer): boolean {
   const least = new Uint32Array(1);
   sockets.getOption(s.fd, bit("SOL_SOCKET"), bit("SO_RCVLOWAT"), new Uint8Array(least.buffer));
@@ -142,7 +142,7 @@ function controlsOf(bytes: Uint8Array, now: number): Control[] {
   return controls;
 }
 
-/** A number, a struct sock_extended_err, or a struct scm_timestamping, whose times are the machine's. */
+/** A number, a struct sock_extended_err, or a struct scm_timestamping, whose times are in the machine's clock. */
 function dataOf(view: DataView, o: number, length: number, level: number, type: number, now: number): Control["data"] {
   if (length === 4) return { kind: "number", value: view.getInt32(o, true) };
   if (level === bit("SOL_SOCKET") && type === bit("SCM_TIMESTAMPING")) {
@@ -164,7 +164,7 @@ function dataOf(view: DataView, o: number, length: number, level: number, type: 
   return { kind: "error", error };
 }
 
-/** The octets as the buffers of the script hold them, each in memory of its own. */
+/** The octets as the script's buffers contain them, each in memory of its own. */
 function cut(bytes: Uint8Array, lengths: readonly number[]): Uint8Array[] {
   let end = 0;
   return lengths.map((n) => bytes.slice(end, (end += n)));
@@ -188,13 +188,13 @@ function write(call: KernelCall, t: Transfer): Attempt {
       sent += Math.max(0, n);
       if (sent === t.count) return done(sent);
       if (nonblocking) return sent > 0 ? done(sent) : answered(n);
-      // A call that blocks goes on until it must.
+      // A blocking call continues after a partial write until the kernel takes no more.
       if (n < 0) return undefined;
     }
   });
 }
 
-/** What is left of the octets, or the first of them that the kernel takes. */
+/** Sends the remaining octets, or as many as the kernel takes. */
 function writeOnce(call: KernelCall, s: KernelSocket, t: Transfer, sent: number): number {
   const { bytes, prepared } = sendingFor(call, s, t, sent);
   const n = run(prepared);
@@ -203,7 +203,10 @@ function writeOnce(call: KernelCall, s: KernelSocket, t: Transfer, sent: number)
   return n;
 }
 
-/** The octets of a call, and the kernel's call that sends them. @param from how many of them went before. */
+/**
+ * The octets of a call, and the kernel's call that sends them.
+ * @param from how many of them were sent before
+ */
 export function sendingFor(
   call: KernelCall,
   s: KernelSocket,
@@ -220,7 +223,7 @@ export function sendingFor(
   return { bytes, prepared: sockets.sending(s.fd, t.nowhere ? t.count : pieces, t.flags, to) };
 }
 
-/** What came of a write that is over. */
+/** The result of a completed write. */
 export function sends(call: KernelCall, s: KernelSocket, bytes: Uint8Array, n: number): Outcome {
   if (s.type === "datagram" && n >= 0) call.around.datagrams.push(bytes);
   if (s.type === "stream") took(s, bytes, n);
@@ -228,7 +231,7 @@ export function sends(call: KernelCall, s: KernelSocket, bytes: Uint8Array, n: n
   return answered(n);
 }
 
-/** The kernel took the first octets of a call: they are the stream's next. */
+/** Records the octets that the kernel took: they are the next of the stream. */
 export function took(s: KernelSocket, bytes: Uint8Array, n: number): void {
   if (n > 0) s.flow?.wrote(s.wrote, bytes.subarray(0, n));
   s.wrote += Math.max(0, n);

@@ -11,9 +11,9 @@ import { answered, type KernelCall, type KernelSocket } from "./connection.ts";
 const NONBLOCK = symbol("O_NONBLOCK")!;
 const SOL_TCP = symbol("SOL_TCP")!;
 const TCP_INFO = symbol("TCP_INFO")!;
-/** Room for any option, where a script does not say how much there is. */
+/** Room for any option, if the script does not say how much there is. */
 const OPTION_MAX = 256;
-/** Options that are a struct of two numbers: the names of its fields, and their width. */
+/** Options whose value is a struct of two numbers: the names of its fields, and their width. */
 const STRUCTS: Readonly<Record<string, readonly [readonly string[], readonly string[], 4 | 8]>> = {
   SO_LINGER: [["onoff", "l_onoff"], ["linger", "l_linger"], 4],
   SO_RCVTIMEO: [["tv_sec"], ["tv_usec"], 8],
@@ -35,7 +35,7 @@ export function optionCall(call: KernelCall): Attempt | undefined {
   }
 }
 
-/** tcp_info of the socket; undefined for one that is none of TCP. */
+/** tcp_info of the socket; undefined for a socket that is not TCP. */
 export function information(fd: number): Readonly<Record<string, number>> | undefined {
   const bytes = new Uint8Array(TCP_INFO_MAX);
   const n = sockets.getOption(fd, SOL_TCP, TCP_INFO, bytes);
@@ -69,7 +69,7 @@ function getsockopt(call: KernelCall, s: KernelSocket): Outcome {
   return done(0, ...(same ? [] : [`${name} is ${shownOption(name, actual)}, not ${shownOption(name, wanted)}`]));
 }
 
-/** The struct that the script writes. */
+/** The struct that the script specifies. */
 function structOf(call: KernelCall, name: string): Uint8Array {
   const [first, second, width] = STRUCTS[name]!;
   const view = new DataView(new ArrayBuffer(2 * width));
@@ -102,7 +102,7 @@ function setsockopt(call: KernelCall, s: KernelSocket): Outcome {
   return answered(sockets.setOption(s.fd, level, option, bytes, length));
 }
 
-/** The script sees O_NONBLOCK as it set it itself. */
+/** The script sees the O_NONBLOCK flag that it has set itself. */
 function fcntl(call: KernelCall, s: KernelSocket): Outcome {
   switch (call.word(1)) {
     case "F_GETFL": {

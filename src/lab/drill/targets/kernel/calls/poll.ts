@@ -27,7 +27,7 @@ function epollCreate(): Outcome {
   return fd < 0 ? answered(fd) : opened(new KernelSocket(fd, undefined, false, "epoll"));
 }
 
-/** A call with a timeout waits (`waiting.ts`); here it answers for the moment. */
+/** A poll without waiting; `waiting.ts` makes those with a timeout. */
 function poll(call: KernelCall): Attempt {
   const timeout = call.number(2);
   return () => {
@@ -63,7 +63,7 @@ export function polled(call: KernelCall, bits: readonly number[] | number): Outc
   return done(bits.filter((each) => each !== 0).length, ...faults);
 }
 
-/** A negative one poll() passes over; one that the script does not have is surely closed. */
+/** poll() ignores a negative descriptor; a descriptor that the script does not have is certainly closed. */
 function kernelNumber(call: KernelCall, fd: number): number {
   return fd < 0 ? fd : (call.socketOf(fd)?.fd ?? NOBODY);
 }

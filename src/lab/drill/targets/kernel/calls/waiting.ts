@@ -12,18 +12,18 @@ import { reads, receivingFor, sendingFor, sends } from "./io.ts";
 import { polled, polling, waited, waitingForEvents } from "./poll.ts";
 
 /**
- * Calls that the script says wait: they block in the kernel, in a thread of their own, while the script goes on. So it is the
- * kernel that decides what they wait for, and not who asks it again and again.
+ * Calls that the script expects to block: they block in the kernel, on a thread of their own, while the script continues. So the kernel
+ * decides when they return, which repeated attempts could not test.
  */
 
 const NONBLOCK = symbol("O_NONBLOCK")!;
 const DONTWAIT = symbol("MSG_DONTWAIT")!;
 const FASTOPEN = symbol("MSG_FASTOPEN")!;
 
-/** A call of the kernel that waits, and what it comes to. */
+/** A blocking call of the kernel, and its result. */
 interface Waiting {
   readonly prepared: sockets.Prepared<unknown>;
-  /** What is known of it once it has begun. */
+  /** Called once it has begun. */
   readonly began: () => void;
   readonly outcome: (answer: number, now: number) => Outcome;
 }
@@ -36,7 +36,7 @@ function waiting<T>(
   return { prepared, began, outcome: (answer, now) => outcome(prepared.finish(answer), now) };
 }
 
-/** @param otherwise how the call is made for a descriptor that the script has non-blocking. */
+/** @param otherwise makes the call if the script's descriptor is non-blocking */
 export function waitingCall(call: KernelCall, otherwise: Attempt): Attempt | undefined {
   const prepare = PREPARE[call.name];
   if (!prepare) return undefined;
@@ -56,13 +56,13 @@ export function waitingCall(call: KernelCall, otherwise: Attempt): Attempt | und
 class Running {
   readonly #thread: CallThread;
   readonly #waiting: Waiting;
-  /** Descriptors that block until the call is over. */
+  /** Descriptors that are set to blocking until the call is over. */
   readonly #blocking: readonly number[];
 
   constructor(call: KernelCall, prepared: Waiting, s: KernelSocket | undefined) {
     this.#thread = call.thread();
     this.#waiting = prepared;
-    // A pipe beside it has a descriptor of its own that blocks.
+    // A pipe in the same call has a blocking descriptor of its own.
     const others = call.name === "splice" ? [call.socket(2)] : call.name === "sendfile" ? [call.socket(1)] : [];
     const blocking = [s, ...others].filter((each) => each !== undefined && !each.nonblocking).map((each) => each!.fd);
     for (const fd of blocking) setBlocking(fd, true);

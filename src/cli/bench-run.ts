@@ -8,6 +8,7 @@ import type { Report } from "#lab/bench/run";
 import { Server } from "#lab/bench/server";
 import { StackTransport } from "#lab/bench/stack-transport";
 import { TextReport } from "#lab/bench/text-report";
+import { counted } from "#observe/units";
 import { ConnectionError } from "#socket/connection-error";
 import type { NetStack, SocketOptions } from "#socket/types";
 import { version } from "../../package.json";
@@ -126,6 +127,9 @@ export function runServer(call: Call): Promise<number> {
       await stack.close();
       voice.tellCounts();
     }
+    const { served, failed } = server;
+    const words = `served ${counted(served, "test")}${failed === 0 ? "" : `, ${failed} more did not end in order`}`;
+    voice.event("served", { served, failed }, `· ${words}`);
     if (gone) throw deviceGone(e);
     if (site.asked !== 0) return site.asked;
     return server.failed === 0 ? EXIT_OK : EXIT_FAILURE;

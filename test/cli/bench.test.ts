@@ -149,5 +149,5 @@ test("ratios are those of the medians", () => {
   expect([row.tcpnet.median, row.other.median, row.ratio]).toEqual([6e9, 12e9, 0.5]);
   const lines = versusTable([row], "kernel");
   expect(lines.every((line) => line.length <= 80)).toBe(true);
-  expect(lines[1]).toBe("bulk                   6.00 Gbits/sec 12.0 Gbits/sec   0.50   1.00-8.00");
+  expect(lines[1]).toBe("bulk                6.00 Gbits/sec 12.0 Gbits/sec   0.50    -83+33%    -8+650%");
 });

@@ -46,7 +46,8 @@ export function parametersJson(p: Parameters, version: string): Record<string, u
     len: p.len,
     ...(p.bandwidth > 0 ? { bandwidth: p.bandwidth } : {}),
     pacing_timer: 1000,
-    ...(p.congestion === "" ? {} : { congestion: p.congestion }),
+    // Linux calls it Reno, whatever the RFC's number.
+    ...(p.congestion === "" ? {} : { congestion: p.congestion === "newreno" ? "reno" : p.congestion }),
     ...(p.mode === "bulk" ? {} : { tcpnet: { mode: p.mode } }),
     client_version: version,
   };

@@ -43,19 +43,23 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** Medians, the ratio, and how far the runs lie apart. */
+/** Medians, the ratio, and how far the runs of each lie below and above their median. */
 export function versusTable(rows: readonly Comparison[], other: string): string[] {
-  const head = line("", "tcpnet", other, "ratio", "runs of tcpnet");
-  return [head, ...rows.map((row) => rowLine(row))];
+  return [line("", ["tcpnet", other, "ratio", "spread", `of ${other}`]), ...rows.map(rowLine)];
 }
 
 function rowLine({ name, unit, tcpnet, other, ratio }: Comparison): string {
   const text = (value: number) =>
     unit === "bit/s" ? rateText(value) : `${Math.round(value).toLocaleString("en-US")}/s`;
-  const spread = `${text(Math.min(...tcpnet.runs)).split(" ")[0]}-${text(Math.max(...tcpnet.runs)).split(" ")[0]}`;
-  return line(name, text(tcpnet.median), text(other.median), ratio.toFixed(2), spread);
+  return line(name, [text(tcpnet.median), text(other.median), ratio.toFixed(2), spread(tcpnet), spread(other)]);
 }
 
-function line(name: string, ours: string, theirs: string, ratio: string, spread: string): string {
-  return `${name.padEnd(22)}${ours.padStart(15)}${theirs.padStart(15)}${ratio.padStart(7)}   ${spread}`;
+function spread({ median: middle, runs }: Runs): string {
+  const percent = (value: number) => (middle > 0 ? Math.round((Math.abs(value - middle) / middle) * 100) : 0);
+  return `-${percent(Math.min(...runs))}+${percent(Math.max(...runs))}%`;
+}
+
+function line(name: string, [ours, theirs, ratio, low, high]: readonly string[]): string {
+  const figures = `${ours!.padStart(14)}${theirs!.padStart(15)}${ratio!.padStart(7)}`;
+  return `${name.padEnd(20)}${figures}${low!.padStart(11)}${high!.padStart(11)}`;
 }

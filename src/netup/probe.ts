@@ -32,8 +32,10 @@ export interface ProbeReport {
   readonly why: string;
 }
 
-/** How often the probe is resent: after a TUN is opened, the kernel needs a moment before it sends packets to it. */
+/** How often the probe is resent. */
 const SENDS = 5;
+/** After a TUN is opened, a worker of the kernel starts its queue; packets before that are dropped. On a busy machine it may take a while. */
+const QUEUES_MS = 5_000;
 const WAIT_MS = 60;
 /** How many packets are read before the clock is looked at. Other programs may send packets to the devices without end. */
 const READS = 256;
@@ -48,6 +50,7 @@ export const probe: Probe = (system, settings) => {
       open.push(new End(side, openTun({ name: side.name, offload: false })));
     }
     const [a, b] = open as [End, End];
+    awaitQueues(system, [a.side.name, b.side.name]);
     const families = settings.sides[0].prefixes.map((_, i) => i);
     const trials = families.flatMap((i) => [trial(system, a, b, i), trial(system, b, a, i)]);
     const dropped = trials.some((each) => !each.arrived);
@@ -98,6 +101,17 @@ export class End {
     this.isBehind = true;
     return false;
   }
+}
+
+/** Waits until the kernel has started the queue of each device, but not for ever: the probe shows then what is wrong. */
+export function awaitQueues(system: System, names: readonly string[]): void {
+  const until = performance.now() + QUEUES_MS;
+  while (!names.every((name) => hasQueue(system, name)) && performance.now() < until) Bun.sleepSync(5);
+}
+
+/** The kernel calls a device up when it starts its queue (linkwatch_do_dev). A device that cannot be asked is not waited for. */
+function hasQueue(system: System, name: string): boolean {
+  return !/"operstate":"DOWN"/.test(system.run(["ip", "-j", "link", "show", "dev", name]).out);
 }
 
 export function trial(system: System, from: End, to: End, index: number): Trial {

@@ -3,7 +3,7 @@ import type { Packet } from "#base/packet";
 import type { Slab } from "#base/slab";
 import { type Device, NO_OFFLOAD, RX_NONE, TX_OK } from "#device/device";
 import { settle } from "#netup/options";
-import { End, trial } from "#netup/probe";
+import { awaitQueues, End, trial } from "#netup/probe";
 import { Recorded } from "./recorded.ts";
 
 /** An IPv4 packet that is neither a probe nor an ICMP error: UDP (RFC 768) from port 0. */
@@ -56,6 +56,16 @@ function between(a: Flooded, b: Flooded) {
   const system = new Recorded();
   return trial(system, new End(sides[0], a), new End(sides[1], b), 0);
 }
+
+test("the probe waits until the kernel has started the queues of both devices, and no longer", () => {
+  const answers = ["DOWN", "DOWN", "UP"];
+  const system = new Recorded();
+  let asked = 0;
+  system.run = () => ({ code: 0, out: `[{"operstate":"${answers[Math.min(asked++ >> 1, 2)]}"}]`, err: "" });
+  awaitQueues(system, ["tun0", "tun1"]);
+  expect(asked).toBeGreaterThanOrEqual(5);
+  expect(asked).toBeLessThan(10);
+});
 
 test("a flood of other packets, which never ends, does not keep the probe from its end", () => {
   const [from, to] = [new Flooded(Number.POSITIVE_INFINITY), new Flooded(Number.POSITIVE_INFINITY)];

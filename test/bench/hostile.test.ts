@@ -35,6 +35,15 @@ async function say(w: World, ...pieces: readonly (Uint8Array | string)[]): Promi
   return got;
 }
 
+/** A data connection that sends more than a request, reads a little, and ends so. */
+async function half(w: World, cookie: Uint8Array, how: "closeWrite" | "abort"): Promise<void> {
+  const socket = w.client.connect({ hostname: "10.0.0.7", port: PORT });
+  await socket.opened;
+  socket.write(together(cookie, new Uint8Array(150_000)));
+  await Bun.sleep(30);
+  socket[how]();
+}
+
 const length = (n: number) => new Uint8Array(new Uint32Array([n]).buffer).reverse();
 const together = (...parts: readonly Uint8Array[]) => new Uint8Array(Buffer.concat(parts));
 
@@ -80,6 +89,47 @@ test("connections with the cookie of no test begin one; more data connections th
   await Bun.sleep(50);
   expect(await say(w, cookie)).toEqual([]);
   await Promise.all([control, data]);
+  await w.close();
+});
+
+test("data connections that are half-closed or reset in the middle of a test end it in words, whoever sends", async () => {
+  const w = await world({ patience: 2_000 });
+  const kinds = [{}, { reverse: true }, { bidirectional: true }, { tcpnet: { mode: "rr" }, len: 100_000 }];
+  for (const kind of kinds) {
+    for (const how of ["closeWrite", "abort"] as const) {
+      const cookie = makeCookie();
+      const before = w.warnings.length;
+      const control = say(w, cookie, message({ tcp: true, parallel: 1, time: 0, ...kind }));
+      await Bun.sleep(30);
+      for (let i = 0; i < (kind.bidirectional === true ? 2 : 1); i++) await half(w, cookie, how);
+      await control;
+      expect([kind, how, w.bench.active]).toEqual([kind, how, 0]);
+      expect(w.warnings.slice(before).join()).toContain("a test ended early: 10.0.0.5: a data connection failed");
+    }
+  }
+  expect((await w.test({ num: 100_000, time: 10 })).failure).toBeNull();
+  await w.close();
+}, 60_000);
+
+test("--crr: a client that closes its direction behind a large request gets the whole response", async () => {
+  // The response fits the send buffer only in pieces.
+  const w = await world({ patience: 2_000 }, { sendBuffer: 50_000 });
+  const cookie = makeCookie();
+  const control = say(w, cookie, message({ tcp: true, parallel: 1, time: 0, len: 1 << 20, tcpnet: { mode: "crr" } }));
+  while (w.reports[0]?.starts !== 1) await Bun.sleep(5);
+  const socket = w.client.connect({ hostname: "10.0.0.7", port: PORT });
+  const request = together(cookie, new Uint8Array(1 << 20));
+  for (let at = 0; at < request.length; ) {
+    at += socket.write(request, at);
+    if (at < request.length) await socket.drained();
+  }
+  socket.closeWrite();
+  let got = 0;
+  const buffer = new Uint8Array(65_536);
+  for (let n = await socket.read(buffer); n > 0; n = await socket.read(buffer)) got += n;
+  expect(got).toBe(1 << 20);
+  w.bench.stop();
+  await control;
   await w.close();
 });
 

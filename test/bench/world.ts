@@ -6,7 +6,7 @@ import type { RemoteResults } from "#lab/bench/results";
 import type { Report, TestRun } from "#lab/bench/run";
 import { Server, type ServerOptions } from "#lab/bench/server";
 import { StackTransport } from "#lab/bench/stack-transport";
-import { createStack, type NetStack, pair } from "../../src/index.ts";
+import { createStack, type NetStack, pair, type SocketOptions } from "../../src/index.ts";
 
 export const PORT = 5201;
 
@@ -61,7 +61,8 @@ export const BULK: Parameters = {
   congestion: "",
 };
 
-export async function world(options: Partial<ServerOptions> = {}): Promise<World> {
+/** @param socket options of the server's connections */
+export async function world(options: Partial<ServerOptions> = {}, socket: SocketOptions = {}): Promise<World> {
   const [a, b] = pair({ queueLength: 4096 });
   const server = await createStack({ device: a, address: "10.0.0.7/24" });
   const client = await createStack({ device: b, address: "10.0.0.5/24" });
@@ -69,7 +70,7 @@ export async function world(options: Partial<ServerOptions> = {}): Promise<World
   const reports: Told[] = [];
   const common = { port: PORT, socket: {}, timeout: 2_000 };
   const bench = new Server({
-    transport: new StackTransport({ stack: server, backlog: 1024, ...common }),
+    transport: new StackTransport({ stack: server, backlog: 1024, ...common, socket }),
     report: () => {
       const told = new Told();
       reports.push(told);

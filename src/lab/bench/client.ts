@@ -91,13 +91,13 @@ export class Client implements Connection {
 
   /** Ends the test early. What was measured is told. */
   interrupt(error: Error): void {
-    if (this.#run !== null && !this.#isSettled) this.#control.write(stateOctet(CLIENT_TERMINATE));
+    if (this.#run !== null && !this.#isSettled) this.#tell(stateOctet(CLIENT_TERMINATE));
     this.#fail(error);
   }
 
   opened(): void {
     this.isOpen = true;
-    this.#control.write(this.#cookie);
+    this.#tell(this.#cookie);
     this.#expect("the first answer");
   }
 
@@ -149,7 +149,7 @@ export class Client implements Connection {
       case PARAM_EXCHANGE:
         if (this.#isAsked) throw new BenchError("protocol", "it asked twice for the parameters");
         this.#isAsked = true;
-        this.#control.write(message(parametersJson(this.#options.parameters, this.#options.version)));
+        this.#tell(message(parametersJson(this.#options.parameters, this.#options.version)));
         this.#expect("an answer to the parameters");
         break;
       case CREATE_STREAMS:
@@ -164,13 +164,13 @@ export class Client implements Connection {
       case EXCHANGE_RESULTS:
         this.#require().stop();
         this.#buffer.limit = RESULTS_MAX;
-        this.#control.write(message(resultsJson(this.#require())));
+        this.#tell(message(resultsJson(this.#require())));
         this.#awaits = "results";
         this.#expect("the results");
         break;
       case DISPLAY_RESULTS:
         this.#require().end(this.#remote, null);
-        this.#control.write(stateOctet(IPERF_DONE));
+        this.#tell(stateOctet(IPERF_DONE));
         this.#settle(null);
         break;
       case SERVER_ERROR:
@@ -196,7 +196,7 @@ export class Client implements Connection {
     const { parameters, report, interval } = this.#options;
     if (this.#run !== null) throw new BenchError("protocol", "it asked twice for the data connections");
     if (parameters.mode !== "bulk" && !isTcpnet) {
-      this.#control.write(stateOctet(CLIENT_TERMINATE));
+      this.#tell(stateOctet(CLIENT_TERMINATE));
       throw new BenchError("unsupported", "it is an iperf3 server, which knows no requests and responses");
     }
     const run = new TestRun("client", parameters, cookieText(this.#cookie), { ends: this.#control, report, interval });
@@ -231,7 +231,11 @@ export class Client implements Connection {
     const connection = stream as Connection;
     connection.opened = () => {
       socket.write(this.#cookie);
-      this.#connectNext(run, i + 1);
+      try {
+        this.#connectNext(run, i + 1);
+      } catch (error) {
+        this.#fail(error as Error);
+      }
     };
   }
 
@@ -267,8 +271,16 @@ export class Client implements Connection {
   #finish(run: TestRun): void {
     if (this.#isSettled || !run.isRunning) return;
     run.stop();
-    this.#control.write(stateOctet(TEST_END));
+    this.#tell(stateOctet(TEST_END));
     this.#expect("the end of the test");
+  }
+
+  #tell(bytes: Uint8Array): void {
+    try {
+      this.#control.write(bytes);
+    } catch {
+      // The control connection is over: its `closed` ends the test.
+    }
   }
 
   #expect(what: string): void {

@@ -63,15 +63,21 @@ export abstract class Stream implements Connection {
 
   drain(): void {}
 
+  /** The other side has closed its direction: a stream that runs cannot go on. */
   ended(): void {
+    this.#endEarly(null);
     if (!this.isOver) this.socket?.closeWrite();
   }
 
   closed(error: Error | null): void {
     this.isOver = true;
+    this.#endEarly(error);
+  }
+
+  #endEarly(error: Error | null): void {
     if (!this.isRunning) return;
-    this.failure = error ?? new Error("the other side closed a data connection during the test");
     this.isRunning = false;
+    this.failure = error ?? new Error("the other side closed a data connection during the test");
     this.onFailure?.();
   }
 
@@ -153,6 +159,7 @@ export class ReceiveStream extends Stream {
 abstract class Exchange extends Stream {
   protected readonly length: number;
   #owed = 0;
+  #hasEnded = false;
 
   constructor(id: number, isSender: boolean, socket: BenchSocket | null, length: number) {
     super(id, isSender, socket);
@@ -171,7 +178,14 @@ abstract class Exchange extends Stream {
       this.#owed -= n;
       if (n < wanted) return;
     }
-    this.settled();
+    if (this.#hasEnded) super.ended();
+    else this.settled();
+  }
+
+  /** What is owed is written before our direction is closed, too. */
+  override ended(): void {
+    this.#hasEnded = true;
+    if (this.#owed === 0) super.ended();
   }
 
   /** Everything is written. */

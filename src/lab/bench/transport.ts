@@ -1,4 +1,5 @@
-import type { Socket, SocketHandlers } from "#socket/types";
+import { ConnectionError } from "#socket/connection-error";
+import type { Socket } from "#socket/types";
 import type { TcpInfo } from "#tcp/machine/info";
 
 /** What the benchmark asks a connection while it runs. */
@@ -13,12 +14,13 @@ export interface BenchSocket extends Pick<Socket, "write" | "closeWrite" | "abor
 }
 
 /** Handlers of a connection, with the meaning that `SocketHandlers` describes. */
-export interface BenchHandlers extends Pick<SocketHandlers, "error"> {
+export interface BenchHandlers {
   open(socket: BenchSocket): void;
   data(socket: BenchSocket, bytes: Uint8Array): undefined;
   drain(socket: BenchSocket): void;
   end(socket: BenchSocket): void;
   close(socket: BenchSocket, error: Error | null): void;
+  error(socket: BenchSocket, error: unknown): void;
 }
 
 /** Where connections come from: a stack of ours, or the kernel. */
@@ -50,4 +52,8 @@ export const DISPATCH: BenchHandlers = {
   drain: (socket) => of(socket).drain(),
   end: (socket) => of(socket).ended(),
   close: (socket, error) => of(socket).closed(error),
+  error: (_, error) => {
+    // Something was written to a connection that is over: its `close` follows.
+    if (!(error instanceof ConnectionError)) throw error;
+  },
 };

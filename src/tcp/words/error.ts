@@ -33,10 +33,10 @@ export const ECONNREFUSED = 1;
 export const ECONNRESET = 2;
 /** R2, the user timeout or keep-alive gave up. */
 export const ETIMEDOUT = 3;
-/** ICMP said so. */
+/** Reported by ICMP. */
 export const EHOSTUNREACH = 4;
 export const ENETUNREACH = 5;
-/** We ended it: `abort`. */
+/** Ended by our `abort`. */
 export const ECONNABORTED = 6;
 /** SEND after CLOSE. */
 export const EPIPE = 7;

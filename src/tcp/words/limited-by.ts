@@ -1,4 +1,4 @@
-/** What limited this connection: the time in which data was there to send, by what held it back (RFC 4898 §3.3). */
+/** What limited this connection: measures the time in which data was waiting, by what held it back (RFC 4898 §3.3). */
 import type { Tcb } from "./tcb.ts";
 
 // What holds a sender back (tcp_info's busy, rwnd_limited, sndbuf_limited).
@@ -7,14 +7,14 @@ export const LIMITED_BY_NETWORK = 1;
 export const LIMITED_BY_WINDOW = 2;
 export const LIMITED_BY_BUFFER = 3;
 
-/** From now on time counts as `kind`. */
+/** From now on, time counts as `kind`. */
 export function countAs(tcb: Tcb, kind: number, now: number): void {
   if (tcb.limitedBy === kind) return;
   countTime(tcb, now);
   tcb.limitedBy = kind;
 }
 
-/** Adds the time that has passed to what it counts as. */
+/** Adds the time since the last change to the current kind. */
 export function countTime(tcb: Tcb, now: number): void {
   const time = now - tcb.limitedSince;
   tcb.limitedSince = now;

@@ -1,4 +1,4 @@
-/** The rules of the TCP floor, by name: causes of what is sent, and verdicts on what arrives. */
+/** The rules of TCP, by name: causes of sent segments, and verdicts on received ones. */
 import { mark } from "#base/mark";
 
 // Why a segment is sent.

@@ -10,8 +10,8 @@ import { RESETTING, type Resetting } from "./policies/resetting.ts";
 import { RETRANSMITTING, type Retransmitting } from "./policies/retransmitting.ts";
 
 /**
- * The decisions that RFCs leave open, or in which stacks in use differ from them, by subject. Each object is shared by all connections that
- * decide alike. The files of `policies` describe the fields, and have variants of each: `rfc9293`, `linux`, `freebsd`.
+ * Decisions that RFCs leave open, or in which real stacks differ from them, by subject. Connections with equal decisions share one object.
+ * The files of `policies` describe the fields, and have the variants `rfc9293`, `linux` and `freebsd`.
  */
 export interface Policies {
   readonly opening: Opening;
@@ -25,63 +25,67 @@ export interface Policies {
   readonly icmpErrors: IcmpErrors;
 }
 
-/** What the user of a connection may ask for. All times are microseconds, all sizes octets. */
+/** What the user of a connection may set. All times are microseconds, all sizes octets. */
 export interface Parameters {
-  /** Largest payload + 20 we announce and send, below what the path allows; 0: as the path allows. */
+  /** The largest payload + 20 that we announce and send, if the path allows as much; 0: as much as the path allows. */
   readonly mss: number;
-  /** Octets the receive queue may hold: the largest window we offer. */
+  /** The capacity of the receive queue, octets: the largest window we offer. */
   readonly receiveBuffer: number;
-  /** The window scale we offer is enough for this many octets, should `receiveBuffer` grow later. */
+  /** The offered window scale suffices for this many octets, in case `receiveBuffer` grows later. */
   readonly receiveBufferMax: number;
-  /** Octets SEND may queue before it takes no more. */
+  /** The most octets that SEND may queue. */
   readonly sendBuffer: number;
-  /** SEND takes no more while so many octets wait to be sent; 0: only `sendBuffer` counts. */
+  /** SEND takes no data while this many octets are unsent; 0: only `sendBuffer` limits it. */
   readonly notSentLowWater: number;
   /** Offer SACK (RFC 2018), timestamps (RFC 7323 §3), window scale (RFC 7323 §2). */
   readonly sack: boolean;
   readonly timestamps: boolean;
   readonly windowScale: boolean;
-  /** ECN (RFC 3168): off, only where the peer asks for it, or asked for by us as well. */
+  /** ECN (RFC 3168): off; passive: only if the peer requests it; on: also requested by us. */
   readonly ecn: "off" | "passive" | "on";
-  /** Delay small segments: never / while a small one is unacknowledged (Minshall) / while anything is (RFC 896). */
+  /** Delay small segments: never / while a small one is unacknowledged (Minshall) / while any data is (RFC 896). */
   readonly nagle: "off" | "minshall" | "rfc896";
   /** The name of the congestion control: `newreno` (RFC 5681, 6582) or `cubic` (RFC 9438). */
   readonly congestionControl: CongestionControlName;
-  /** Ends an OPEN that is not complete after this time, whatever the retransmissions; 0: only R2 does. */
+  /** Ends an OPEN that is not complete after this time, however many retransmissions were sent; 0: only R2 limits it. */
   readonly connectTimeout: number;
   /**
-   * RFC 9293 §3.9.1 USER TIMEOUT: data that stays unacknowledged for so long ends the connection; 0: only R2 does. While the peer keeps its
-   * window closed, only the time counts in which it leaves our probes unanswered (MUST-37); these are then at most a quarter of it apart.
+   * RFC 9293 §3.9.1 USER TIMEOUT: ends the connection if data stays unacknowledged for this long; 0: only R2 does. While the peer keeps its
+   * window closed, only the time counts in which it does not answer our probes (MUST-37); the interval between probes is then at most a
+   * quarter of this time.
    */
   readonly userTimeout: number;
-  /** RFC 9293 §3.8.4: off (MUST-25), 2 h idle (MUST-28), then every `keepAliveInterval`, given up after `keepAliveCount`. */
+  /**
+   * RFC 9293 §3.8.4: off by default (MUST-25). The first probe after 2 h of idle time (MUST-28), further ones every `keepAliveInterval`;
+   * gives up after `keepAliveCount`.
+   */
   readonly keepAlive: boolean;
   readonly keepAliveIdle: number;
   readonly keepAliveInterval: number;
   readonly keepAliveCount: number;
   /**
-   * A connection is given to the listener's user only when data (or a FIN) has come: until so many timeouts of the SYN,ACK a bare ACK of it
-   * does not open the connection (TCP_DEFER_ACCEPT). 0: it does, as RFC 9293 §3.10.7.4 says.
+   * A connection is passed to the listener's user only when data (or a FIN) has arrived: a bare ACK does not open it before this many
+   * timeouts of the SYN,ACK (TCP_DEFER_ACCEPT). 0: the ACK opens it, as in RFC 9293 §3.10.7.4.
    */
   readonly deferAccept: number;
   /**
-   * An active OPEN asks for a Fast Open cookie (RFC 7413), and sends data with its SYN where it has one. Off: what goes with a SYN may be
-   * delivered twice, so only the user can say that it does no harm (RFC 7413 §6).
+   * An active OPEN requests a Fast Open cookie (RFC 7413), and sends data in its SYN if it has one. Off by default: data in a SYN may be
+   * delivered twice, and only the user can know that this is harmless (RFC 7413 §6).
    */
   readonly fastOpen: boolean;
-  /** No cookie is needed: data goes with every SYN, and is taken from every SYN. Only where nobody lies about his address. */
+  /** No cookie is needed: every SYN may carry data, and the data of every SYN is accepted. Only for networks without spoofed addresses. */
   readonly fastOpenCookieless: boolean;
-  /** Connections that a listener lets begin with data before their handshake is over (RFC 7413 §5.1); 0: none. */
+  /** How many connections of a listener may begin with data before their handshake is complete (RFC 7413 §5.1); 0: none. */
   readonly fastOpenBacklog: number;
-  /** DF is set, and ICMP may lower the path's MTU (RFC 1191). */
+  /** Sets DF, and lets ICMP lower the path MTU (RFC 1191). */
   readonly pathMtuDiscovery: boolean;
-  /** TTL or hop limit of what we send. MUST-49. */
+  /** TTL or hop limit of sent packets (MUST-49). */
   readonly ttl: number;
-  /** The octet whose upper six bits are the DSCP of what we send (MUST-48); its ECN bits are TCP's own. */
+  /** The octet whose upper six bits are the DSCP of sent packets (MUST-48); TCP sets its ECN bits. */
   readonly tos: number;
 }
 
-/** What a connection goes by. It is chosen at OPEN, and shared with the connections that were given nothing else. */
+/** All parameters of a connection, chosen at OPEN and shared by connections with equal ones. */
 export interface TcpParams extends Parameters, Policies {}
 
 export type CongestionControlName = "newreno" | "cubic";
@@ -98,13 +102,14 @@ type PolicyFields = Opening &
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** What may be set of `TcpParams`: parameters, whole policies, and single fields of policies by their own names, which count more. */
+/** What may be set: parameters, whole policies, and single fields of policies by their own names, which take precedence. */
 export type TcpSettings = Partial<Writable<TcpParams & PolicyFields>>;
 
 /**
- * The defaults are Linux' but for a few that an RFC demands: R2 of a SYN is three minutes (MUST-23), a closed window is waited for as long as
- * the peer answers (MUST-37), an unreachable network does not end an OPEN (MUST-56), an RST after both sides have closed is no
- * error (RFC 9293 §3.10.7.4), window updates do not wait until the window doubles, and claims of a smaller path MTU are checked (RFC 5927 §7.2).
+ * The defaults are Linux's except where an RFC requires otherwise: R2 of a SYN is three minutes (MUST-23), a closed window does not end a
+ * connection as long as the peer answers (MUST-37), an unreachable network does not end an OPEN (MUST-56), an RST after both sides have
+ * closed is not an error (RFC 9293 §3.10.7.4), window updates do not wait until the window doubles, and claims of a smaller path MTU are
+ * checked (RFC 5927 §7.2).
  */
 export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   opening: Object.freeze({
@@ -146,21 +151,21 @@ export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   tos: 0,
 };
 
-/** Of every field of a policy, the policy that has it. */
+/** The policy of each policy field. */
 const POLICY_OF: ReadonlyMap<string, keyof Policies> = new Map(
   Object.entries(DEFAULT_PARAMS).flatMap(([policy, fields]) =>
     typeof fields === "object" ? Object.keys(fields).map((field) => [field, policy as keyof Policies] as const) : [],
   ),
 );
 
-/** The default of every single setting by its name; policies as wholes are left out. */
+/** The default of every single setting, by its name; whole policies are left out. */
 export const DEFAULT_SETTINGS: Readonly<Record<string, unknown>> = Object.fromEntries(
   Object.entries(DEFAULT_PARAMS).flatMap(([name, value]) =>
     typeof value === "object" ? Object.entries(value) : [[name, value]],
   ),
 );
 
-/** `base` with what is set. A policy of which a field is set is copied, all else stays shared. */
+/** `base` with the settings applied. A policy with a changed field is copied, everything else stays shared. */
 export function withSettings(base: Readonly<TcpParams>, settings: TcpSettings): Readonly<TcpParams> {
   const given = Object.entries(settings).filter(([, value]) => value !== undefined);
   if (given.length === 0) return base;

@@ -4,37 +4,37 @@ import type { CookieKeys } from "../open/fast-open-cookie.ts";
 import type { TcpParams } from "./params.ts";
 import type { Tcb } from "./tcb.ts";
 
-/** A passive OPEN (RFC 9293 §3.9.1): the LISTEN state, and the connections that come from it until they are accepted. */
+/** A passive OPEN (RFC 9293 §3.9.1): the LISTEN state, and its connections until they are accepted. */
 export class PassiveOpen {
-  /** The address connections must be for, or null for every address of ours. MUST-43. */
+  /** The local address of its connections, or null for all of our addresses (MUST-43). */
   readonly local: Address | null;
   readonly port: number;
   /** The foreign socket, if the OPEN specified one: others are refused. Port 0: any. */
   readonly remote: Address | null;
   readonly remotePort: number;
-  /** What its connections begin with; replaced, never changed: those that are there share it. */
+  /** The initial parameters of its connections. Replaced but never changed, because existing connections share them. */
   params: Readonly<TcpParams>;
-  /** Connections that may wait to be accepted; as many may be half open. */
+  /** The most connections waiting to be accepted, and the most half-open ones. */
   readonly backlog: number;
-  /** Children in SYN-RECEIVED, but for those of Fast Open. */
+  /** Connections in SYN-RECEIVED, except those of Fast Open. */
   halfOpen = 0;
-  /** Established children, and those that began by Fast Open, oldest first. */
+  /** Established connections, and those begun by Fast Open, oldest first. */
   readonly ready: Tcb[] = [];
-  /** Of `ready` and those accepted since: children in SYN-RECEIVED that began by Fast Open. */
+  /** Connections begun by Fast Open that are still in SYN-RECEIVED, whether accepted or not. */
   fastOpenPending = 0;
-  /** When those that were reset count no longer (RFC 7413 §5.1), us, oldest first. */
+  /** The times at which reset connections no longer count (RFC 7413 §5.1), µs, oldest first. */
   readonly fastOpenResets = new Fifo<number>();
-  /** Keys of its own for cookies; null: the stack's. */
+  /** The listener's own cookie keys; null: the stack's. */
   fastOpenKeys: CookieKeys | null = null;
   closed = false;
-  /** A child became ready, or a stranger was refused; drained by the floor above. */
+  /** The layer above must look at it: a connection is ready, or a remote was refused. */
   inEvents = false;
-  /** The last remote that was not let in, for the words "a stranger knocked"; null once told. */
+  /** The last remote that was refused, for a message; null once reported. */
   stranger: Address | null = null;
   strangerPort = 0;
-  /** Why the last SYN was dropped for want of room (a mark); 0 once told. */
+  /** Why the last SYN was dropped for lack of room (a mark); 0 once reported. */
   noRoom = 0;
-  /** Something of the floor above. */
+  /** Data of the layer above. */
   user: unknown = null;
 
   constructor(
@@ -53,22 +53,22 @@ export class PassiveOpen {
     this.remotePort = remotePort;
   }
 
-  /** True if no further child can be taken in. */
+  /** Whether no further connection is accepted. */
   get full(): boolean {
     return this.backedUp || this.crowded;
   }
 
-  /** More wait to be accepted than the backlog allows. */
+  /** Whether more connections wait to be accepted than the backlog allows. */
   get backedUp(): boolean {
     return this.ready.length > this.backlog;
   }
 
-  /** As many are half open. */
+  /** Whether as many connections are half-open as the backlog allows. */
   get crowded(): boolean {
     return this.halfOpen > this.backlog;
   }
 
-  /** Whether the OPEN lets this remote in. */
+  /** Whether the OPEN admits this remote. */
   admits(remote: Address, port: number): boolean {
     if (this.remote !== null && !this.remote.equals(remote)) return false;
     return this.remotePort === 0 || this.remotePort === port;

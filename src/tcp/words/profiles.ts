@@ -1,6 +1,6 @@
 /**
- * A profile is data: policies and parameters that make a stack behave like one in use, or like the letter of an RFC. What a profile does not
- * name is the default's, which is Linux' but for what `DEFAULT_PARAMS` says.
+ * A profile is data: policies and parameters that make a stack behave like an existing one, or exactly as an RFC. Anything else has its
+ * default, which is Linux's except for what `DEFAULT_PARAMS` lists.
  */
 import { SECOND } from "#base/time";
 import type { Policies, TcpSettings } from "./params.ts";
@@ -16,7 +16,7 @@ import { RETRANSMITTING } from "./policies/retransmitting.ts";
 
 type Profile = Readonly<TcpSettings>;
 
-/** Linux 6.x to the letter. */
+/** Linux 6.x exactly. */
 const LINUX: Profile & Policies = {
   opening: OPENING.linux,
   acceptance: ACCEPTANCE.linux,
@@ -29,7 +29,7 @@ const LINUX: Profile & Policies = {
   icmpErrors: ICMP_ERRORS.linux,
 };
 
-/** The rules of RFC 9293, 7323, 5681 and 5961 where Linux has its own. */
+/** The rules of RFC 9293, 7323, 5681 and 5961 where Linux differs from them. */
 export const RFC9293: Profile & Policies = {
   opening: OPENING.rfc9293,
   acceptance: ACCEPTANCE.rfc9293,
@@ -58,12 +58,12 @@ const FREEBSD: Profile & Policies = {
   sendBuffer: 32_768,
   nagle: "rfc896",
   connectTimeout: 75 * SECOND,
-  // net.inet.tcp.always_keepalive, whatever a socket says.
+  // net.inet.tcp.always_keepalive, regardless of the socket's option.
   keepAlive: true,
   keepAliveCount: 8,
 };
 
-/** The letter of RFC 793 and 1122: no RFC 5961, an answer to each unacceptable segment, ICMP's soft errors only noted. */
+/** RFC 793 and 1122 exactly: no RFC 5961, an answer to each unacceptable segment, ICMP's soft errors only recorded. */
 const RFC793: Profile & Policies = { ...RFC9293, acceptance: ACCEPTANCE.rfc793, ecn: "off" };
 
 export const PROFILES = { linux: LINUX, freebsd: FREEBSD, rfc9293: RFC9293, rfc793: RFC793 } as const;

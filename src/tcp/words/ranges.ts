@@ -1,29 +1,27 @@
 import { diff, ge, gt, le, lt } from "./seq.ts";
 
 /**
- * Stretches beyond RCV.NXT that one connection may hold. Slow start that overshoots a queue of 1000 packets leaves every second one
- * missing: fewer ranges would throw away what arrived.
+ * The most out-of-order ranges of one connection. When slow start overflows a queue of 1000 packets, every second packet is lost: with
+ * fewer ranges, received data would be discarded.
  */
 export const RANGES_MAX = 2048;
 
 /**
- * Out-of-order stretches of the receive window as sorted, disjoint, not adjacent ranges [left, right) of sequence
- * numbers. The octets themselves lie in the receive queue already; this only remembers where. The order in which ranges
- * last changed is kept for SACK (RFC 2018 §4: the first block holds the segment that caused the ACK).
+ * Out-of-order parts of the receive window as sorted, disjoint, non-adjacent ranges [left, right) of sequence numbers. The octets are
+ * already in the receive queue; this only records where. The order of the latest changes is kept for SACK (RFC 2018 §4: the first block
+ * contains the segment that caused the ACK).
  */
 export class Ranges {
   count = 0;
   left: Int32Array = NOTHING;
   right: Int32Array = NOTHING;
-  /** A stamp of the last change, greater is newer. */
+  /** When each range last changed, as a counter: greater is newer. */
   #touched: Int32Array = NOTHING;
   #stamp = 0;
 
-  /**
-   * Adds [left, right). Returns false when there is no room for one more range. What was new is not told: ask `covered` before.
-   */
+  /** Adds [left, right). Returns false if there is no room for one more range. To know whether any of it was new, call `covered` first. */
   add(left: number, right: number): boolean {
-    // From the end: what comes is mostly ahead of all that came.
+    // Search from the end: most segments lie beyond all ranges.
     let i = this.count;
     while (i > 0 && ge(this.right[i - 1]!, left)) i--;
     // Ranges i..j-1 touch or overlap the new one.
@@ -74,8 +72,8 @@ export class Ranges {
   }
 
   /**
-   * Fills `newest` with the indices of the most recently changed ranges, the newest first; returns how many there are.
-   * One pass: a long list is looked at once per ACK.
+   * Fills `newest` with the indices of the most recently changed ranges, newest first; returns how many there are. Makes only one pass,
+   * because it runs for each ACK and the list can be long.
    */
   recent(newest: Int32Array, most: number): number {
     let n = 0;
@@ -96,7 +94,7 @@ export class Ranges {
     this.#touched = NOTHING;
   }
 
-  /** Moves the ranges from `from` on to begin at `to`. */
+  /** Moves the ranges from index `from` to index `to`. */
   #move(from: number, to: number): void {
     this.left.copyWithin(to, from, this.count);
     this.right.copyWithin(to, from, this.count);

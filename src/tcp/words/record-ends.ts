@@ -1,12 +1,12 @@
 /**
- * Ends of records (MSG_EOR of the socket API): no segment, sent or sent again, carries octets from both sides of one. TCP itself
- * knows none (RFC 9293 §3.9.1: SEND's PUSH is no boundary); what is cut here the peer joins again.
+ * Ends of records (MSG_EOR of the socket API): no segment, also no retransmitted one, carries octets from both sides of an end. TCP itself
+ * has no records (RFC 9293 §3.9.1: SEND's PUSH is not a boundary), so the peer does not see them.
  */
 import { gt } from "./seq.ts";
 import { SYN_RECEIVED, SYN_SENT } from "./state.ts";
 import type { Tcb } from "./tcb.ts";
 
-/** What is queued so far ends a record. Nothing to end: nothing happens. */
+/** Ends a record after the data queued so far. Does nothing if none is queued. */
 export function endRecord(tcb: Tcb): void {
   const { snd } = tcb;
   if (snd.queued === 0) return;
@@ -23,7 +23,7 @@ export function isRecordEnd(tcb: Tcb, seq: number): boolean {
   return i > 0 && ends.at(i - 1) === seq;
 }
 
-/** Those before SND.UNA are history. */
+/** Drops the ends before SND.UNA. */
 export function dropRecordEnds(tcb: Tcb): void {
   const { ends, una } = tcb.snd;
   while (ends.length > 0 && !gt(ends.at(0), una)) ends.shift();

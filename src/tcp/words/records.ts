@@ -5,36 +5,36 @@ export const NONE = -1;
 
 /** Flags of a record. */
 export const SACKED = 1;
-/** Thought lost, and not yet resent since. */
+/** Considered lost, and not retransmitted since. */
 export const LOST = 2;
-/** Resent, and that copy is thought to be in flight. */
+/** Retransmitted, and that copy is considered in flight. */
 export const RESENT = 4;
-/** Ever sent twice: gives no round-trip sample (Karn). */
+/** Sent more than once: gives no round-trip sample (Karn). */
 export const AMBIGUOUS = 8;
 export const HAS_SYN = 16;
 export const HAS_FIN = 32;
-/** Ends what a SEND queued: it carries PSH, whenever it is sent. */
+/** The end of a SEND's data: carries PSH whenever it is sent. */
 export const HAS_PSH = 64;
 
 /**
- * What each connection sent and has not had acknowledged: one record per transmission (a super-segment is one record,
- * split where the peer's SACK blocks or a retransmission cut it), in sequence order, as doubly linked lists in one set of
- * typed arrays for the whole stack. This is the scoreboard of RFC 6675 and the basis of round-trip samples.
+ * What each connection has sent and not had acknowledged: one record per transmission (a super-segment is one record, split where SACK
+ * blocks or retransmissions require it), in sequence order, as doubly linked lists in one set of typed arrays for the whole stack. This is
+ * the scoreboard of RFC 6675 and the basis of round-trip samples.
  */
 export class Records {
   readonly limit: number;
   start: Int32Array;
   end: Int32Array;
-  /** When it was last sent, us. */
+  /** When it was last sent, µs. */
   time: Float64Array;
   flags: Uint8Array;
   /** How often it was sent. */
   sends: Uint8Array;
-  /** How many segments it was cut into, where the sender counts them (`linux/`). */
+  /** The number of its segments. */
   segments: Uint16Array;
   next: Int32Array;
   prev: Int32Array;
-  /** Neighbours in the list of what is in flight, or of what is lost (`loss/sent-order.ts`). */
+  /** Neighbours in the list of records in flight, or of lost records (`loss/sent-order.ts`). */
   later: Int32Array;
   earlier: Int32Array;
   /** A SACKed record: one behind it, with nothing but SACKed ones between; NONE: look at the next. */
@@ -43,7 +43,7 @@ export class Records {
   #fresh = 0;
   #used = 0;
 
-  /** @param limit records that may exist at once over all connections. */
+  /** @param limit the most records of all connections together */
   constructor(limit: number) {
     const n = Math.min(1024, limit);
     this.limit = limit;
@@ -65,12 +65,15 @@ export class Records {
     return this.#used;
   }
 
-  /** True if `n` more can be had for data. The last eighth is kept for SYNs: nobody's data can keep others from connecting. */
+  /**
+   * True if `n` more records are available for data. The last eighth is kept for SYNs, so that data in flight cannot prevent new
+   * connections.
+   */
   has(n: number): boolean {
     return this.#used + n <= this.limit - (this.limit >> 3);
   }
 
-  /** True if one can be had for a SYN. */
+  /** True if a record is available for a SYN. */
   get hasAny(): boolean {
     return this.#used < this.limit;
   }
@@ -102,7 +105,7 @@ export class Records {
     this.#used--;
   }
 
-  /** Cuts record r at `seq` (inside it); the second half, a new record after it, is returned. */
+  /** Splits record r at `seq` (inside it). Returns the second half, a new record after it. */
   split(r: number, seq: number): number {
     const flags = this.flags[r]!;
     const s = this.alloc(seq, this.end[r]!, this.time[r]!, flags & ~HAS_SYN);

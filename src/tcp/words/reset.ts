@@ -1,7 +1,7 @@
 import { ACK, RST } from "#wire/tcp";
 import type { Segment } from "./segment.ts";
 
-/** An RST that answers one segment and belongs to no connection (RFC 9293 §3.10.7.1). Registers; `cause` 0: none is due. */
+/** An RST in answer to one segment, for no connection (RFC 9293 §3.10.7.1). One reused object; `cause` 0: no RST is due. */
 export class Reset {
   cause = 0;
   seq = 0;
@@ -9,7 +9,7 @@ export class Reset {
   flags = 0;
 }
 
-/** Fills the registers: `<SEQ=SEG.ACK>` if the segment acknowledges something, else `<SEQ=0><ACK=SEG.SEQ+SEG.LEN>`. */
+/** Fills `out`: `<SEQ=SEG.ACK>` if the segment has ACK, else `<SEQ=0><ACK=SEG.SEQ+SEG.LEN>`. */
 export function resetFor(seg: Segment, cause: number, out: Reset): void {
   out.cause = cause;
   if (seg.ctl & ACK) {

@@ -21,7 +21,7 @@ export class Segment {
   n = 0;
   /** Octets of the TCP header, options included. */
   header = 0;
-  /** The size of the segments a super-segment is made of, or its whole payload. */
+  /** The payload of each segment of a super-segment, or the whole payload of an ordinary segment. */
   segmentSize = 0;
   /** The ECN field of the IP header. */
   ecn = 0;

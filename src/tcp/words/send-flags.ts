@@ -1,10 +1,10 @@
-/** What a SEND may say beside its octets, as bits. */
+/** Flags of a SEND, as bits. */
 
-/** More follows at once: what this SEND leaves as less than a whole segment waits for it (MSG_MORE). Holds for this SEND alone. */
+/** More data follows at once: do not send the last, incomplete segment of this SEND yet (MSG_MORE). Applies to this SEND only. */
 export const SEND_MORE = 1;
-/** The octets end a record: no segment carries octets from both sides of its end (MSG_EOR). */
+/** The octets end a record: no segment carries octets from both sides of this end (MSG_EOR). */
 export const SEND_RECORD = 2;
 /** SEND's URGENT flag (RFC 9293 MUST-30): everything queued so far is urgent. */
 export const SEND_URGENT = 4;
-/** The rest of a SEND that was taken in part: a PSH that the first part asked for stays where it is. */
+/** Continues a SEND that was taken in part: a PSH requested by the first part keeps its place. */
 export const SEND_CONTINUED = 8;

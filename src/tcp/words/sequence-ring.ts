@@ -3,8 +3,8 @@ import { gt } from "./seq.ts";
 const SIZE_MIN = 8;
 
 /**
- * Sequence numbers in ascending order, appended at the end and taken off at the front (or put back there), each with a flag that says what is
- * so there. Whoever holds none holds no memory.
+ * Sequence numbers in ascending order, appended at the end and removed from the front (or put back there), each with a flag. An empty ring
+ * uses no memory.
  */
 export class SequenceRing {
   #ring: Int32Array = NOTHING;
@@ -12,7 +12,7 @@ export class SequenceRing {
   #first = 0;
   length = 0;
 
-  /** The i-th, counted from the front. It must exist. */
+  /** The i-th from the front, which must exist. */
   at(i: number): number {
     return this.#ring[(this.#first + i) & (this.#ring.length - 1)]!;
   }
@@ -51,7 +51,7 @@ export class SequenceRing {
     this.length = 0;
   }
 
-  /** The index of the first that is after `seq`; `length` if none is. */
+  /** The index of the first one after `seq`; `length` if there is none. */
   after(seq: number): number {
     let low = 0;
     let high = this.length;

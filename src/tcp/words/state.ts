@@ -17,7 +17,7 @@ export const TIME_WAIT = 1 << 10;
 
 /** Both sides know each other's sequence numbers (RFC 9293 §3.5). */
 export const SYNCHRONIZED = ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2 | CLOSE_WAIT | CLOSING | LAST_ACK | TIME_WAIT;
-/** The peer may still send: its FIN has not come in order. */
+/** The peer may still send: its FIN has not arrived in order. */
 export const MAY_RECEIVE = ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2;
 
 const NAMES = [

@@ -1,4 +1,6 @@
-/** What a connection's sender remembers, one class for each room that writes it. Windows and counts are segments, times microseconds. */
+/**
+ * The variables of a connection's sender, one class for each room that writes them. Windows and counts are segments, times microseconds.
+ */
 import { NEVER } from "#base/time";
 import type { RecordIndex } from "../loss/record-index.ts";
 import type { PassiveOpen } from "./passive-open.ts";
@@ -11,25 +13,28 @@ export class Scoreboard {
   head = NONE;
   tail = NONE;
   records = 0;
-  /** What is believed to be in flight, as it was sent, and what is lost and not yet resent, by sequence number (`loss/sent-order.ts`). */
+  /**
+   * The list of records considered in flight, in the order of sending, and the list of lost records not yet retransmitted, in sequence
+   * order (`loss/sent-order.ts`).
+   */
   oldest = NONE;
   newest = NONE;
   firstLost = NONE;
   lastLost = NONE;
-  /** Where records lie by their sequence numbers, once a SACK block asked for it. */
+  /** An index of the records by sequence number, made when a SACK block first needs it. */
   index: RecordIndex | null = null;
-  /** Segments in flight; those of them that are SACKed (without SACK: the duplicate ACKs that stand for one), lost, and resent since. */
+  /** Segments in flight; and those of them that are SACKed (without SACK: counted by duplicate ACKs), lost, and retransmitted since. */
   packetsOut = 0;
   sackedOut = 0;
   lostOut = 0;
   retransOut = 0;
-  /** The same in octets. */
+  /** The same, in octets. */
   sackedBytes = 0;
   lostBytes = 0;
   resentBytes = 0;
-  /** The highest end that is SACKed; nothing above it is. */
+  /** The highest SACKed sequence number. */
   sackHigh = 0;
-  /** How often a segment was marked lost. */
+  /** How many segments were ever marked lost. */
   lost = 0;
   /** Segments that the peer acknowledged with ECE. */
   deliveredCe = 0;
@@ -37,36 +42,38 @@ export class Scoreboard {
 
 /** A reduction of cwnd, and what undoing it needs (RFC 6937, 3522, 3708, 5682). Written by `loss/recovery.ts` and `loss/reduction.ts`. */
 export class RecoveryVariables {
-  /** ssthresh and cwnd before the reduction; 0: there is nothing to give back. */
+  /** ssthresh and cwnd before the reduction; 0: nothing to restore. */
   priorSsthresh = 0;
   priorCwnd = 0;
   /** RFC 6937: segments delivered and sent during this reduction. */
   prrDelivered = 0;
   prrOut = 0;
-  /** The reduction may still prove needless; SND.UNA when it began. */
+  /** The reduction may still turn out to be unnecessary; and SND.UNA when it began. */
   undoArmed = false;
   undoMarker = 0;
-  /** Retransmissions that no D-SACK has reported yet; -1: nothing was resent yet. */
+  /** Retransmissions not yet reported by D-SACK; -1: nothing was retransmitted yet. */
   undoResent = 0;
-  /** Something was resent in this episode: the TSval and the time of the first retransmission. */
+  /** Whether anything was retransmitted in this episode; and TSval and time of the first retransmission. */
   resentSince = false;
   retransStamp = 0;
   resentAt = 0;
-  /** F-RTO (RFC 5682) watches what the first ACKs after a timeout acknowledge. */
+  /** F-RTO (RFC 5682) is checking what the first ACKs after a timeout acknowledge. */
   frto = false;
 }
 
 /** RACK (RFC 8985 §6): the most recently sent segment that was delivered. Written by `loss/rack.ts`. */
 export class RackVariables {
-  /** When it was sent, -1: none was delivered; its end; its round trip. */
+  /** When it was sent, -1: no segment was delivered yet; its end; its round trip. */
   time = -1;
   end = 0;
   rtt = 0;
-  /** An ACK moved them since losses were last looked for. */
+  /** An ACK updated these since the last loss detection. */
   advanced = false;
-  /** The last in flight that is known to have been sent before that one; NONE: none is known. */
+  /** The last record in flight known to have been sent before that segment; NONE: none is known. */
   overtaken = NONE;
-  /** RFC 8985 §6.2 step 4: quarters of the round trip that reordering may take, and recoveries until it is one again. */
+  /**
+   * RFC 8985 §6.2 step 4: the reordering window in quarters of the round trip, and the number of recoveries until it is one quarter again.
+   */
   reoSteps = 1;
   reoPersist = 0;
   dsackSeen = false;
@@ -75,9 +82,9 @@ export class RackVariables {
 
 /** The tail loss probe (RFC 8985 §7). */
 export class TailProbe {
-  /** One is to be sent now. */
+  /** A probe is to be sent now. */
   due = false;
-  /** One is not answered yet: SND.NXT when it was sent, and whether it repeated what was in flight. */
+  /** A probe was not answered yet; and SND.NXT when it was sent, and whether it was a retransmission. */
   pending = false;
   end = 0;
   resent = false;
@@ -86,56 +93,56 @@ export class TailProbe {
 /** Probes of a closed window (RFC 9293 §3.8.6.1). */
 export class WindowProbe {
   due = false;
-  /** When the first of those that are unanswered went. (With `userTimeoutEndsClosedWindow`: the first since the window closed.) */
+  /** When the first of the unanswered probes was sent. (With `userTimeoutEndsClosedWindow`: the first one since the window closed.) */
   since = NEVER;
 }
 
-/** How far cwnd is used (RFC 7661). Written by `loss/cwnd-validation.ts`. */
+/** How much of cwnd is used (RFC 7661). Written by `loss/cwnd-validation.ts`. */
 export class UsageVariables {
-  /** cwnd held the sender back in the window of data that ends at `end`, of which so many segments were in flight at most. */
+  /** Whether cwnd limited the sender in the window of data that ends at `end`; and the most segments of it in flight. */
   limited = false;
   maxPacketsOut = 0;
   end = 0;
-  /** The most that was in flight since cwnd was last used up, and when that was. */
+  /** The most segments in flight since cwnd was last fully used, and when. */
   used = 0;
   at = 0;
 }
 
-/** The round trip (RFC 6298), with Linux' deviation. Written by `loss/round-trip.ts`. */
+/** The round trip (RFC 6298), with Linux's variance. Written by `loss/round-trip.ts`. */
 export class RoundTripVariables {
   /** SRTT in eighths, deviations in quarters of a microsecond. */
   srtt8 = 0;
   mdev = 1_000_000;
   mdevMax = 0;
   rttvar = 0;
-  /** SND.NXT when the deviation was last taken over: once per round trip. */
+  /** SND.NXT at the last update of the deviation, which happens once per round trip. */
   end = 0;
   /** Doublings of the RTO, or of the interval of window probes. */
   backoff = 0;
   /** The RTO and its doublings before the last timeout. */
   priorRto = 0;
   priorBackoff = 0;
-  /** Octets per second that cwnd and the round trip amount to, as of the last ACK. */
+  /** cwnd per round trip in octets per second, as of the last ACK. */
   rate = 0;
-  /** When the last timeout was that has not proved spurious: what was sent before it gives no sample. */
+  /** The time of the last timeout that has not proved spurious: segments sent before it give no sample. */
   timeoutAt = -NEVER;
 }
 
-// What the next poll may send of what was never sent.
+// Which new data the next poll may send.
 export const PUSH_NONE = 0;
-/** As TCP_CORK would have it: whole segments only. */
+/** Only whole segments, as with TCP_CORK. */
 export const PUSH_WHOLE = 1;
-/** As the connection's own options say. */
+/** According to the connection's options. */
 export const PUSH_NORMAL = 2;
-/** Small segments, too. */
+/** Also small segments. */
 export const PUSH_ALL = 3;
 
-// Which part of what is in flight is resent.
+// Which part of the data in flight is retransmitted.
 export const RESEND_NONE = 0;
 export const RESEND_LOST = 1;
-/** F-RTO: first what was never sent, and what is lost only if there is none (RFC 5682 §3.1 step 2 b). */
+/** F-RTO: new data first; lost segments only if there is no new data (RFC 5682 §3.1 step 2 b). */
 export const RESEND_AFTER_NEW = 2;
-/** The first segment, whatever the windows say: a timeout. */
+/** The first segment, regardless of windows: after a timeout. */
 export const RESEND_HEAD = 3;
 
 /** What is to be sent, and the pieces of the send queue. Written by `send`. */
@@ -144,34 +151,34 @@ export class OutputVariables {
   resend = RESEND_NONE;
   /** Segments sent since the push began. */
   pushed = 0;
-  /** One super-segment, and the push is over. */
+  /** The push ends after one super-segment. */
   pushOne = false;
-  /** Ends of pieces of the send queue that are full or must not grow, and whether PSH ends them. */
+  /** Ends of the send queue's pieces that are full or must not grow, and whether they carry PSH. */
   readonly ends = new SequenceRing();
-  /** The last piece ends with PSH, as it is now. */
+  /** The last piece currently ends with PSH. */
   tailPush = false;
-  /** A SEND is under way: its octets up to `copied` are in pieces; `copiedMore`: more will follow it (MSG_MORE). */
+  /** A SEND is in progress: its octets up to `copied` are in pieces; `copiedMore`: more data will follow it (MSG_MORE). */
   copying = false;
   copied = 0;
   copiedMore = false;
-  /** Nothing of that SEND is in pieces yet. */
+  /** No data of that SEND is in pieces yet. */
   copyBegins = false;
-  /** The SEND has more octets than fill this piece; they are taken once it is full, if there is room then. */
+  /** The SEND has more octets than fit into this piece; they are taken when it is full, if there is room. */
   goesOn = false;
-  /** The end of what was last pushed on purpose. */
+  /** The sequence number at which PSH was last set deliberately. */
   pushEnd = 0;
-  /** When a segment with sequence space was last sent. */
+  /** When a segment that takes sequence space was last sent. */
   lastSent = -NEVER;
-  /** The time of the event under way, us: events of one microsecond are told apart by thousandths. */
+  /** The time of the current event, µs; thousandths distinguish events of the same microsecond. */
   clock = -1;
 }
 
-// What a SYN,ACK offers: nothing, or a cookie under the kind by which the SYN asked.
+// What a SYN,ACK offers: nothing, or a cookie in the option kind of the request.
 export const NO_COOKIE = 0;
 export const COOKIE_OFFERED = 1;
 export const COOKIE_EXPERIMENT = 2;
 
-// Why Fast Open did not help an active OPEN that asked for it (tcp_info's tcpi_fastopen_client_fail).
+// Why Fast Open failed for an active OPEN that requested it (tcp_info's tcpi_fastopen_client_fail).
 export const FAIL_NONE = 0;
 export const FAIL_NO_COOKIE = 1;
 export const FAIL_NOT_TAKEN = 2;
@@ -180,21 +187,21 @@ export const FAIL_SYN_RESENT = 3;
 /** Fast Open (RFC 7413) on one connection. Written by `open`. */
 export class FastOpenVariables {
   /**
-   * SYN-RECEIVED, and data flows already: its SYN had a cookie that is good. SND.UNA lies behind our SYN, which no record
-   * of the scoreboard stands for: nothing else is resent before it is acknowledged.
+   * In SYN-RECEIVED, but data already flows because the SYN had a valid cookie. SND.UNA is after our SYN, which has no record in the
+   * scoreboard: nothing else is retransmitted before it is acknowledged.
    */
   early = false;
-  /** The listener that counts it among those. */
+  /** The listener that counts this pending connection. */
   listener: PassiveOpen | null = null;
   /** What the next SYN,ACK offers. */
   offer = NO_COOKIE;
-  /** When the first SYN,ACK of an early connection went, us; -1: none did. */
+  /** When the first SYN,ACK of an early connection was sent, µs; -1: not yet. */
   answeredAt = -1;
-  /** Our SYN had the option: a cookie, or a request. */
+  /** Whether our SYN had the option: a cookie, or a request. */
   asked = false;
-  /** Octets on our SYN. */
+  /** Octets of data in our SYN. */
   sent = 0;
-  /** Data on a SYN was taken: the peer's by us, or ours by the peer. */
+  /** Whether the data of a SYN was accepted: the peer's by us, or ours by the peer. */
   taken = false;
   fail = FAIL_NONE;
 }

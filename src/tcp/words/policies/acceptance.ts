@@ -1,27 +1,32 @@
 import { MILLISECOND } from "#base/time";
 
-/** Which segments are acceptable, and what answers the others (RFC 9293 §3.10.7.4, RFC 5961, RFC 7323 §5). Times are microseconds. */
+/** Which segments are acceptable, and how others are answered (RFC 9293 §3.10.7.4, RFC 5961, RFC 7323 §5). Times are microseconds. */
 export interface Acceptance {
-  /** RFC 5961: challenge ACKs for RST, SYN and ACK that miss. False is the RFC 793 rule, for scripts and teaching. */
+  /**
+   * RFC 5961: challenge ACKs for RST, SYN and ACK with unexpected sequence numbers. False: the rules of RFC 793, for scripts and teaching.
+   */
   readonly rfc5961: boolean;
-  /** Its three parts (§3, §4, §5), each of which may be switched off alone. FreeBSD: net.inet.tcp.insecure_rst, _syn, _ack. */
+  /** The three parts of RFC 5961 (§3, §4, §5), each of which may be disabled. FreeBSD: net.inet.tcp.insecure_rst, _syn, _ack. */
   readonly challengeReset: boolean;
   readonly challengeSyn: boolean;
   readonly challengeAck: boolean;
-  /** An ACK of data never sent draws no answer in ESTABLISHED (Linux before 6.14); RFC 9293 §3.10.7.4 wants one. */
+  /** An ACK of data never sent is not answered in ESTABLISHED (Linux before 6.14); RFC 9293 §3.10.7.4 requires an answer. */
   readonly ignoreUnsentAck: boolean;
-  /** At most one ACK in this time in answer to unacceptable segments without data (ACK loops); 0: no limit. Linux: tcp_invalid_ratelimit. */
+  /**
+   * At most one ACK per this time in answer to unacceptable segments without data, to stop ACK loops; 0: no limit. Linux:
+   * tcp_invalid_ratelimit.
+   */
   readonly invalidAckInterval: number;
-  /** Ticks by which a timestamp may lie behind TS.Recent: 1 in Linux, 0 in RFC 7323 §5.3. */
+  /** Ticks by which a timestamp may be older than TS.Recent: 1 in Linux, 0 in RFC 7323 §5.3. */
   readonly pawsSlack: number;
   /**
-   * Takes a segment that lacks an agreed timestamp, as Linux does: there are middleboxes that remove the option. False drops it in silence (RFC
-   * 7323 §3.2).
+   * Accepts a segment without the negotiated timestamp, as Linux does, because some middleboxes remove the option. False: silently drops it
+   * (RFC 7323 §3.2).
    */
   readonly tolerateMissingTimestamps: boolean;
-  /** A segment with an MD5 signature (RFC 2385), which nobody asked for, is dropped (Linux); else the option is one of the unknown ones. */
+  /** A segment with an unexpected MD5 signature (RFC 2385) is dropped (Linux); otherwise the option is ignored like any unknown one. */
   readonly dropSigned: boolean;
-  /** After the peer's FIN an RST may have the number of that FIN (Linux, for macOS), too, not only the next. */
+  /** After the peer's FIN, an RST may also have the sequence number of that FIN (Linux, for macOS), not only the next one. */
   readonly acceptResetAtFin: boolean;
 }
 
@@ -48,6 +53,6 @@ export const ACCEPTANCE = {
     acceptResetAtFin: true,
   }),
   freebsd: Object.freeze<Acceptance>({ ...rfc9293, invalidAckInterval: 0 }),
-  /** No RFC 5961, and an answer to each unacceptable segment. */
+  /** Without RFC 5961, and with an answer to each unacceptable segment. */
   rfc793: Object.freeze<Acceptance>({ ...rfc9293, rfc5961: false, invalidAckInterval: 0 }),
 } as const;

@@ -1,8 +1,8 @@
 import { MILLISECOND } from "#base/time";
 
-/** When ACKs go (RFC 9293 §3.8.6.3, RFC 5681 §4.2), and what they report. Times are microseconds. */
+/** When ACKs are sent (RFC 9293 §3.8.6.3, RFC 5681 §4.2), and what they report. Times are microseconds. */
 export interface Acknowledging {
-  /** RFC 9293 §3.8.6.3: an ACK waits at most this long (MUST-40: below 0.5 s). Linux: 40 ms, FreeBSD: 100 ms. */
+  /** RFC 9293 §3.8.6.3: an ACK is delayed by at most this time (MUST-40: below 0.5 s). Linux: 40 ms, FreeBSD: 100 ms. */
   readonly delayedAck: number;
   /**
    * The delay follows the pace of segments: it doubles where nothing rode on an ACK, up to a round trip, 200 ms and the RTO, and falls back to
@@ -22,14 +22,14 @@ export interface Acknowledging {
    */
   readonly compressedSacks: number;
   readonly compressedSacksDelay: number;
-  /** The ACK of a FIN waits for the delayed ACK timer where the user may answer, as in Linux. */
+  /** The ACK of a FIN is delayed if the user may answer, as in Linux. */
   readonly delayFinAck: boolean;
   /**
    * After a read an ACK tells of a larger window: only once it doubles (Linux), or as well once it grows by two segments and a quarter of the buffer
    * (FreeBSD), so that a sender who was told of more than half of it learns of the rest without sending. Both keep RFC 9293 MUST-39.
    */
   readonly windowUpdates: "doubled" | "quarter";
-  /** Duplicates are reported (RFC 2883). */
+  /** Reports duplicates with D-SACK (RFC 2883). */
   readonly dsack: boolean;
 }
 

@@ -1,8 +1,8 @@
-/** What the buffers count, and what of them is offered as a window (RFC 9293 §3.8.6). */
+/** What the buffers count, and how much of them is offered as a window (RFC 9293 §3.8.6). */
 export interface Buffering {
-  /** What `sendBuffer` bounds: payload, to the octet, or the memory that Linux' send queue takes for it, asked for piece by piece. */
+  /** What `sendBuffer` limits: payload, exactly; or the memory that Linux's send queue would use, checked once per piece. */
   readonly sendBufferCounts: "payload" | "memory";
-  /** The window of a SYN is a whole number of segments, later ones follow the free space in Linux' steps (tcp_select_window). */
+  /** The window of a SYN is a whole number of segments, later ones follow the free space in Linux's steps (tcp_select_window). */
   readonly linuxWindow: boolean;
   /** Buffers are rounded up to whole segments when the connection opens (FreeBSD): 65,536 octets become 45 segments of 1,460. */
   readonly wholeSegmentBuffers: boolean;

@@ -4,9 +4,9 @@ export interface Growing {
   readonly initialWindow: number;
   /** RFC 5681 §4.1: shrink cwnd after an idle time of one RTO. */
   readonly slowStartAfterIdle: boolean;
-  /** What HyStart of CUBIC looks at: 1 trains of ACKs, 2 how the round trip grows, 3 both, 0 nothing. */
+  /** What HyStart of CUBIC uses: 1 trains of ACKs, 2 the growth of the round trip, 3 both, 0 nothing. */
   readonly hystart: number;
-  /** A super-segment has at least so many segments (Linux: 2, tcp_min_tso_segs), however slow the path is. */
+  /** The minimum size of a super-segment, segments (Linux: 2, tcp_min_tso_segs), even on a slow path. */
   readonly superSegmentMin: number;
 }
 

@@ -1,21 +1,26 @@
 import { PATH_MTU_FLOOR } from "#ip/path-mtu";
 
-/** How far ICMP is believed (RFC 9293 §3.9.2.2, RFC 5461, RFC 5927, RFC 1191). */
+/** Which ICMP errors are believed (RFC 9293 §3.9.2.2, RFC 5461, RFC 5927, RFC 1191). */
 export interface IcmpErrors {
   /** Port and protocol unreachable end an OPEN. */
   readonly icmpMayReset: boolean;
-  /** Network or host unreachable ends an active OPEN at once (RFC 5461; Linux); else it is only noted (MUST-56): the route may be on its way. */
+  /**
+   * Network or host unreachable ends an active OPEN at once (RFC 5461; Linux); otherwise it is only recorded (MUST-56), because the route
+   * may still appear.
+   */
   readonly softErrorsAbortOpen: boolean;
   /**
-   * ICMP errors are called what FreeBSD calls them (EHOSTUNREACH where a network or host is unreachable, ECONNREFUSED for all that ends an
-   * active OPEN), and "administratively prohibited" ends one as well. Else Linux' names.
+   * Uses FreeBSD's names of ICMP errors (EHOSTUNREACH for an unreachable network or host, ECONNREFUSED for all that end an active OPEN),
+   * and "administratively prohibited" ends one as well. Otherwise Linux's names.
    */
   readonly freeBsdIcmpErrors: boolean;
-  /** Octets below which ICMP cannot lower an IPv4 path's MTU (Linux: 552): less is cut by routers. Only the stack's default counts. */
+  /**
+   * ICMP cannot lower an IPv4 path MTU below this (Linux: 552), octets; routers fragment larger packets. Only the stack's default is used.
+   */
   readonly pathMtuFloor: number;
   /**
-   * ICMP is not believed that a path carries less than what was acknowledged, until the quoted segment has timed out (RFC 5927 §7.2).
-   * False: it is believed at once, as Linux and FreeBSD do.
+   * ICMP's claim of a path MTU below the size of acknowledged segments is not believed until the quoted segment has timed out (RFC 5927
+   * §7.2). False: it is believed at once, as in Linux and FreeBSD.
    */
   readonly pathMtuDelay: boolean;
 }

@@ -1,6 +1,6 @@
 import { MILLISECOND, SECOND } from "#base/time";
 
-/** When what is in flight is sent again, and for how long it is tried (RFC 6298, RFC 9293 §3.8.3, RFC 8985). Times are microseconds. */
+/** When data in flight is retransmitted, and for how long (RFC 6298, RFC 9293 §3.8.3, RFC 8985). Times are microseconds. */
 export interface Retransmitting {
   /** RFC 6298 (2.1): the RTO before the first sample. */
   readonly rtoInitial: number;
@@ -8,28 +8,28 @@ export interface Retransmitting {
   readonly rtoMin: number;
   /** RFC 6298 (2.5): at least 60 s. */
   readonly rtoMax: number;
-  /** Not negative: RTO = SRTT + 4 RTTVAR + this (FreeBSD: 200 ms); else the formula of `rtoMin`. */
+  /** Not negative: RTO = SRTT + 4 RTTVAR + this (FreeBSD: 200 ms); otherwise the formula of `rtoMin`. */
   readonly rtoSlop: number;
   /** RFC 9293 R1 (MUST-20, SHLD-10): retransmissions after which the user is told that delivery is in doubt. */
   readonly retriesR1: number;
-  /** RFC 9293 R2 (SHLD-11: at least 100 s): retransmissions after which the connection is given up. 15 is 924 s at the least. */
+  /** RFC 9293 R2 (SHLD-11: at least 100 s): retransmissions after which the connection is given up. 15 take at least 924 s. */
   readonly retriesR2: number;
-  /** With fewer than four segments in flight six timeouts in a row go by before the RTO begins to double (Linux' thin streams). */
+  /** With fewer than four segments in flight, the RTO begins to double only after six timeouts in a row (Linux's thin streams). */
   readonly thinLinearTimeouts: boolean;
   /**
-   * The user timeout ends a connection whose window stays closed although the peer answers every probe (Linux); RFC 9293 §3.8.6.1 keeps
-   * it (MUST-37), and only silence counts.
+   * The user timeout ends a connection whose window stays closed, even if the peer answers every probe (Linux). RFC 9293 §3.8.6.1 keeps it
+   * (MUST-37): only unanswered probes count.
    */
   readonly userTimeoutEndsClosedWindow: boolean;
-  /** A zero-window probe carries an octet of data (RFC 9293 §3.8.6.1); false: an empty old segment, as Linux sends. */
+  /** A zero-window probe carries one octet of data (RFC 9293 §3.8.6.1); false: it is an empty old segment, as in Linux. */
   readonly probeWithData: boolean;
-  /** Reductions for losses that were none are taken back (RFC 3522, 3708). */
+  /** Undoes a reduction of cwnd if nothing was lost (RFC 3522, 3708). */
   readonly undo: boolean;
-  /** Whether a timeout was spurious is found out by F-RTO (RFC 5682). */
+  /** Detects spurious timeouts with F-RTO (RFC 5682). */
   readonly frto: boolean;
-  /** Tail loss probes (RFC 8985 §7), where the peer has SACK. */
+  /** Sends tail loss probes (RFC 8985 §7) if the peer supports SACK. */
   readonly tailLossProbe: boolean;
-  /** Duplicates that mean a loss (RFC 5681). */
+  /** The number of duplicate ACKs that indicates a loss (RFC 5681). */
   readonly dupThresh: number;
 }
 

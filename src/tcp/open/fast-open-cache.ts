@@ -2,36 +2,36 @@ import type { SipHash } from "#base/siphash";
 import type { Address } from "#ip/address";
 import { COOKIE_MAX, type TcpOptions } from "#wire/tcp-options";
 
-/** A destination that nothing is known about. */
+/** The place of an unknown destination. */
 export const UNKNOWN = -1;
 
 const WAYS = 4;
-/** Words of a key: the remote address, then ours. */
+/** Words of a key: the remote address, then the local one. */
 const WORDS = 8;
 
-// Under which kind a cookie is asked for next, where there is none.
+// Which option kind the next cookie request uses, if there is no cookie.
 const ASK = 0;
 const ASK_EXPERIMENT = 1;
 const ASK_AGAIN = 2;
 
-/** Doublings of a pause. */
+/** The most doublings of a pause. */
 const DOUBLINGS = 6;
 
 /**
- * What a client remembers of servers (RFC 7413 §4.1.3): the cookie and the MSS of each pair of addresses, and the port to
- * which Fast Open led nowhere. A bounded table, a few places per hash; what was used longest ago gives way. Places are small integers, good until
- * the next `learn` or `lost`.
+ * What a client records about servers (RFC 7413 §4.1.3): the cookie and the MSS for each pair of addresses, and the port for which Fast
+ * Open failed. A bounded table with a few places per hash value, of which the least recently used one is replaced. Places are small
+ * integers, valid until the next `learn` or `lost`.
  */
 export class FastOpenCache {
-  /** The cookies, `COOKIE_MAX` octets for each place. */
+  /** The cookies, `COOKIE_MAX` octets per place. */
   readonly cookies: Uint8Array;
   readonly #hash: SipHash;
   readonly #sets: number;
   readonly #keys: Int32Array;
   readonly #used: Float64Array;
-  /** Octets of the cookie; 0: none. */
+  /** The length of the cookie, octets; 0: none. */
   readonly #length: Uint8Array;
-  /** The cookie came under the experimental kind. */
+  /** Whether the cookie was received in the experimental option kind. */
   readonly #experiment: Uint8Array;
   readonly #ask: Uint8Array;
   /** The MSS option of the server; 0: not known. */
@@ -40,7 +40,7 @@ export class FastOpenCache {
   readonly #losses: Uint8Array;
   readonly #until: Float64Array;
 
-  /** @param entries pairs of addresses remembered, a power of two, at least 4 */
+  /** @param entries the number of address pairs, a power of two, at least 4 */
   constructor(hash: SipHash, entries = 256) {
     this.#hash = hash;
     this.#sets = entries / WAYS;
@@ -56,7 +56,7 @@ export class FastOpenCache {
     this.#until = new Float64Array(entries);
   }
 
-  /** Forgets everybody. */
+  /** Forgets everything. */
   clear(): void {
     this.#used.fill(-1);
   }
@@ -68,23 +68,23 @@ export class FastOpenCache {
     return UNKNOWN;
   }
 
-  /** Octets of the cookie kept there, at `i * COOKIE_MAX` of `cookies`; 0: none. */
+  /** The length of the cookie at `i * COOKIE_MAX` of `cookies`, octets; 0: none. */
   length(i: number): number {
     return i === UNKNOWN ? 0 : this.#length[i]!;
   }
 
-  /** Whether the cookie, or the request for one, goes under the experimental kind: a server may know only that. */
+  /** Whether the cookie, or the request for one, uses the experimental option kind: some servers know only that. */
   isExperiment(i: number): boolean {
     if (i === UNKNOWN) return false;
     return this.#length[i]! > 0 ? this.#experiment[i] === 1 : this.#ask[i] === ASK_EXPERIMENT;
   }
 
-  /** The MSS that the server announced last, or 0. */
+  /** The latest MSS that the server announced, or 0. */
   mss(i: number): number {
     return i === UNKNOWN ? 0 : this.#mss[i]!;
   }
 
-  /** SYNs to that port go without Fast Open for now (RFC 7413 §4.1.3.1). */
+  /** Whether SYNs to that port are currently sent without Fast Open (RFC 7413 §4.1.3.1). */
   isPaused(i: number, port: number, now: number): boolean {
     return i !== UNKNOWN && this.#port[i] === port && now < this.#until[i]!;
   }
@@ -95,9 +95,9 @@ export class FastOpenCache {
   }
 
   /**
-   * What a SYN,ACK said to a SYN that had the option: a cookie, perhaps, and the MSS (0: none). Where a request was passed over,
-   * the next goes under the other kind, once.
-   * @param asked the SYN asked for a cookie, and was not sent again
+   * Records the answer to a SYN that had the option: possibly a cookie, and the MSS (0: none). If a request was ignored, the next one uses
+   * the other option kind, once.
+   * @param asked the SYN requested a cookie, and was not retransmitted
    */
   learn(local: Address, remote: Address, options: TcpOptions, mss: number, asked: boolean, now: number): void {
     const i = this.#place(local, remote, now);
@@ -112,14 +112,14 @@ export class FastOpenCache {
     }
   }
 
-  /** The MSS of a server that needs no cookie. */
+  /** Records the MSS of a server that needs no cookie. */
   learnMss(local: Address, remote: Address, mss: number, now: number): void {
     this.#mss[this.#place(local, remote, now)] = Math.min(mss, 0xffff);
   }
 
   /**
-   * Fast Open to that port led nowhere. After the second time in a row, or at once if nothing at all came back, it rests
-   * for `pause` us, twice as long each time.
+   * Records that Fast Open to that port failed. After the second time in a row, or at once if nothing at all came back, it is paused for
+   * `pause` µs, twice as long each time.
    */
   lost(local: Address, remote: Address, port: number, silent: boolean, pause: number, now: number): void {
     const i = this.#place(local, remote, now);
@@ -130,7 +130,7 @@ export class FastOpenCache {
     if (losses >= 2) this.#until[i] = now + pause * 2 ** Math.min(losses - 2, DOUBLINGS);
   }
 
-  /** Data came back on a connection that began with Fast Open. */
+  /** Records that data came back on a connection opened with Fast Open. */
   worked(local: Address, remote: Address, port: number): void {
     const i = this.find(local, remote);
     if (i !== UNKNOWN && this.#port[i] === port) this.#losses[i] = 0;
@@ -150,7 +150,7 @@ export class FastOpenCache {
     );
   }
 
-  /** Its place, or a new one: a free one of its set, or the one used longest ago. */
+  /** The pair's place, or a new one: a free one of its set, or the least recently used one. */
   #place(local: Address, remote: Address, now: number): number {
     let i = this.find(local, remote);
     if (i === UNKNOWN) {

@@ -1,4 +1,4 @@
-/** Fast Open as a client (RFC 7413 §4.2.1): cookies are asked for, kept and shown, data goes with the SYN, and again if need be. */
+/** Fast Open as a client (RFC 7413 §4.2.1): requests, stores and sends cookies, sends data in the SYN, and retransmits it if necessary. */
 import * as opt from "#wire/tcp-options";
 import { dataNotTaken } from "../loss/recovery.ts";
 import { append, mayRecord } from "../loss/scoreboard.ts";
@@ -10,13 +10,13 @@ import { diff, gt } from "../words/seq.ts";
 import type { Tcb } from "../words/tcb.ts";
 import { FAIL_NO_COOKIE, FAIL_NOT_TAKEN, FAIL_SYN_RESENT } from "../words/variables.ts";
 
-/** All that options may take of a segment: middleboxes add some of their own. */
+/** The largest size of all options of a segment: middleboxes may add some. */
 const OPTIONS_MAX = 40;
 
 /**
- * Octets that a SYN sent now could carry: none without a cookie, but where the user said that none is needed. A server that
- * told its MSS gets no more than that; of another we think as of ourselves.
- * @param mss the largest payload that we may send and announce.
+ * How many octets a SYN sent now could carry: none without a cookie, unless the user said that none is needed. At most the server's MSS; if
+ * that is unknown, it is assumed to be ours.
+ * @param mss the largest payload that we may send and announce
  */
 export function synRoom(tcb: Tcb, mss: number, now: number): number {
   const { env, params } = tcb;
@@ -27,7 +27,7 @@ export function synRoom(tcb: Tcb, mss: number, now: number): number {
   return Math.max(0, Math.min(mss, theirs > 0 ? theirs : mss) - OPTIONS_MAX);
 }
 
-/** The option of the first SYN: the cookie, or a request for one. Returns the offset behind it. */
+/** Writes the option of the first SYN: the cookie, or a request for one. Returns the offset after it. */
 export function writeSynOption(tcb: Tcb, v: DataView, o: number, now: number): number {
   const { env, fast, params } = tcb;
   const { cache } = env.fastOpen;
@@ -39,7 +39,7 @@ export function writeSynOption(tcb: Tcb, v: DataView, o: number, now: number): n
   return opt.writeFastOpen(v, o, cache.cookies, n > 0 ? i * opt.COOKIE_MAX : 0, n, cache.isExperiment(i));
 }
 
-/** Takes what is queued onto the SYN that goes out now, up to `room`; returns how many octets. The SYN's record is there. */
+/** Puts queued data onto the SYN that is being sent, at most `room`; returns how many octets. The SYN already has its record. */
 export function takeOntoSyn(tcb: Tcb, room: number, now: number): number {
   const { fast, snd } = tcb;
   const n = Math.min(snd.queued, room);
@@ -53,7 +53,7 @@ export function takeOntoSyn(tcb: Tcb, room: number, now: number): number {
   return n;
 }
 
-/** The SYN went out again, without the data: which of the two is acknowledged nobody knows (Karn). */
+/** The SYN was retransmitted without its data: an ACK may be for either (Karn). */
 export function dataOnSynResent(tcb: Tcb): void {
   const { flags } = tcb.env.records;
   if (tcb.fast.sent > 0 && tcb.board.tail !== tcb.board.head)
@@ -61,8 +61,8 @@ export function dataOnSynResent(tcb: Tcb): void {
 }
 
 /**
- * Our SYN is acknowledged, perhaps with data that went with it. What was not taken goes out again at once, without blaming
- * congestion: the server passed over it, or its host did not know the option.
+ * Our SYN was acknowledged, perhaps with its data. Data that was not accepted is retransmitted at once, without reducing cwnd: the server
+ * ignored it, or does not support the option.
  */
 export function answered(tcb: Tcb, seg: Segment, now: number): void {
   const { fast, params, snd, env } = tcb;
@@ -72,7 +72,7 @@ export function answered(tcb: Tcb, seg: Segment, now: number): void {
   if (fast.asked) {
     cache.learn(tcb.local, tcb.remote, options, options.mss, !again && fast.sent === 0, now);
   } else if (fast.sent > 0 && options.mss > 0) {
-    // No cookie is needed, but the next SYN may carry no more than the server takes.
+    // No cookie is needed, but the next SYN may carry no more than the server's MSS.
     cache.learnMss(tcb.local, tcb.remote, options.mss, now);
   }
   if (fast.sent === 0) return;
@@ -84,7 +84,7 @@ export function answered(tcb: Tcb, seg: Segment, now: number): void {
   }
   env.counters.count(M.FAST_OPEN_NOT_TAKEN);
   fast.fail = again ? FAIL_SYN_RESENT : FAIL_NOT_TAKEN;
-  // A new cookie says that Fast Open goes on.
+  // A new cookie shows that the server still supports Fast Open.
   if (params.opening.fastOpenPause > 0 && options.fastOpen <= 0) {
     cache.lost(tcb.local, tcb.remote, tcb.remotePort, false, params.opening.fastOpenPause, now);
   }
@@ -92,8 +92,8 @@ export function answered(tcb: Tcb, seg: Segment, now: number): void {
 }
 
 /**
- * RFC 7413 §4.1.3.1: one timeout after the other, before the handshake is over or after: somebody on the path may swallow what
- * begins so.
+ * RFC 7413 §4.1.3.1: several timeouts in a row, during the handshake or after it: a middlebox may be dropping packets of Fast Open
+ * connections.
  */
 export function silent(tcb: Tcb, now: number): void {
   const { fast, params } = tcb;
@@ -102,7 +102,9 @@ export function silent(tcb: Tcb, now: number): void {
   tcb.env.fastOpen.cache.lost(tcb.local, tcb.remote, tcb.remotePort, true, params.opening.fastOpenPause, now);
 }
 
-/** A connection that began with Fast Open is over: data came back on it; or nothing but a FIN beyond a hole, as behind a middlebox. */
+/**
+ * A connection begun with Fast Open has ended. Records whether data came back on it, or only a FIN beyond a gap, as with some middleboxes.
+ */
 export function over(tcb: Tcb, now: number): void {
   const { fast, rcv } = tcb;
   if (!fast.asked && fast.sent === 0) return;

@@ -1,6 +1,6 @@
 /**
- * The cookies of a server (RFC 7413 §4.1.2): what proves that a client was reached at its address before. SipHash-2-4 of the
- * client's and the server's address, 8 octets, as Linux makes them, so that hosts that share a key serve one another's clients.
+ * The cookies of a server (RFC 7413 §4.1.2), which prove that a client was reachable at its address before. SipHash-2-4 of the client's and
+ * the server's address, 8 octets, as in Linux, so that hosts with a common key accept each other's cookies.
  */
 import { SipHash24 } from "#base/siphash24";
 import type { Address } from "#ip/address";
@@ -9,34 +9,34 @@ import type { Address } from "#ip/address";
 export const KEY = 16;
 export const COOKIE = 8;
 
-// What `check` finds.
+// Results of `check`.
 export const WRONG = 0;
 export const RIGHT = 1;
-/** Right by the backup key: the client should be given a new one. */
+/** Valid with the backup key: the client should get a new cookie. */
 export const OLD = 2;
 
 /**
- * The key under which cookies are made, and the one before it, which stays good for a while: RFC 7413 §4.1.2 has servers change
- * their key now and then.
+ * The key that cookies are made with, and the previous key, whose cookies stay valid for a while: RFC 7413 §4.1.2 tells servers to change
+ * their key periodically.
  */
 export class CookieKeys {
-  /** What `make` made. */
+  /** The result of `make`. */
   readonly cookie = new Uint8Array(COOKIE);
   readonly #primary: SipHash24;
   readonly #backup: SipHash24 | null;
 
-  /** @param primary 16 octets; so has `backup`. */
+  /** @param primary 16 octets, as is `backup` */
   constructor(primary: Uint8Array, backup: Uint8Array | null = null) {
     this.#primary = hashOf(primary);
     this.#backup = backup === null ? null : hashOf(backup);
   }
 
-  /** Makes the cookie of a client at `remote` for our address `local`. */
+  /** Computes the cookie of a client at `remote` for our address `local`. */
   make(remote: Address, local: Address): void {
     this.#make(this.#primary, remote, local);
   }
 
-  /** Whether the first `n` octets of `cookie` are what we gave that client. */
+  /** Whether the first `n` octets of `cookie` are the cookie of that client. */
   check(remote: Address, local: Address, cookie: Uint8Array, n: number): number {
     if (n !== COOKIE) return WRONG;
     this.make(remote, local);
@@ -61,7 +61,7 @@ export class CookieKeys {
     }
   }
 
-  /** In a time that tells nothing of where they differ. */
+  /** Compares in constant time. */
   #isMade(cookie: Uint8Array): boolean {
     let differences = 0;
     for (let i = 0; i < COOKIE; i++) differences |= this.cookie[i]! ^ cookie[i]!;
@@ -74,7 +74,7 @@ function hashOf(key: Uint8Array): SipHash24 {
   return new SipHash24(word(0), word(4), word(8), word(12));
 }
 
-/** A word in network order as SipHash reads its octets. */
+/** Converts a word from network order to SipHash's order. */
 function swap(word: number): number {
   return (word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24);
 }

@@ -1,4 +1,4 @@
-/** Fast Open as a server (RFC 7413 §4.2.2): a SYN with a good cookie is a connection at once. */
+/** Fast Open as a server (RFC 7413 §4.2.2): a SYN with a valid cookie opens a connection at once. */
 
 import { start } from "../loss/cwnd-validation.ts";
 import { handshakeWasLate } from "../loss/recovery.ts";
@@ -14,8 +14,8 @@ import { RIGHT, WRONG } from "./fast-open-cookie.ts";
 import { opened, sampleEcho, takeText, updateSendWindow } from "./handshake.ts";
 
 /**
- * A SYN has just become a connection in SYN-RECEIVED: its text, which was kept, is the user's at once if there is a good
- * cookie with it, or none is needed; else the SYN,ACK offers one, and acknowledges the SYN alone.
+ * A SYN has just become a connection in SYN-RECEIVED. With a valid cookie, or if none is needed, the user gets its data at once; otherwise
+ * the SYN,ACK offers a cookie, and acknowledges only the SYN.
  */
 export function serve(tcb: Tcb, seg: Segment, listener: PassiveOpen, now: number): void {
   if (isWelcome(tcb, seg, listener, now)) accept(tcb, listener);
@@ -30,7 +30,7 @@ function isWelcome(tcb: Tcb, seg: Segment, listener: PassiveOpen, now: number): 
   const { fastOpenBacklog, fastOpenCookieless } = tcb.params;
   const { counters } = tcb.env;
   if (fastOpenBacklog === 0 || (fastOpen < 0 && seg.n === 0)) return false;
-  // The limit goes first: cookies need not be looked at while it is reached, nor are any given.
+  // Check the limit first: while it is reached, cookies are neither checked nor given.
   if (!hasRoom(listener, fastOpenBacklog, now)) {
     counters.count(M.FAST_OPEN_LIMIT);
     return false;
@@ -44,7 +44,7 @@ function isWelcome(tcb: Tcb, seg: Segment, listener: PassiveOpen, now: number): 
   return found !== WRONG;
 }
 
-/** RFC 7413 §5.1: PendingFastOpenRequests is limited. Of those that were reset, one makes room when its time is over. */
+/** RFC 7413 §5.1: PendingFastOpenRequests is limited. A reset connection makes room again only when its time is over. */
 function hasRoom(listener: PassiveOpen, limit: number, now: number): boolean {
   const resets = listener.fastOpenResets;
   if (listener.fastOpenPending + resets.size < limit) return true;
@@ -71,12 +71,12 @@ function accept(tcb: Tcb, listener: PassiveOpen): void {
   tcb.events |= EVENT_WRITABLE;
 }
 
-/** The ACK of our SYN came; what else it acknowledges is for the rest of the fifth step. */
+/** The ACK of our SYN arrived; the remaining part of the fifth step handles anything else that it acknowledges. */
 export function handshakeOver(tcb: Tcb, seg: Segment, now: number): void {
   const { fast, params } = tcb;
   const resends = tcb.retries;
   updateSendWindow(tcb, seg);
-  // Data that is acknowledged with it gives a round trip of its own.
+  // If the ACK also covers data, the data gives a round-trip sample of its own.
   if (seg.ack === tcb.snd.una) {
     const rtt = now - fast.answeredAt;
     if (resends === 0) sampled(tcb, rtt, rtt, now);
@@ -90,6 +90,6 @@ export function handshakeOver(tcb: Tcb, seg: Segment, now: number): void {
   }
   tcb.timers[T_RETRANSMIT] = now + tcb.rto;
   tcb.stalledSince = now;
-  // As for any SYN that was lost twice: the window begins with one segment, and the data is thought lost with it.
+  // As for any SYN that was lost twice: the window begins with one segment, and the data is considered lost as well.
   if (resends > 1) handshakeWasLate(tcb, now);
 }

@@ -1,6 +1,6 @@
 /**
- * TCP Fast Open (RFC 7413): data on the SYN, for those who were here before. What a stack keeps for it, and what a
- * connection does; `fast-open-server.ts` and `fast-open-client.ts` have the rules.
+ * TCP Fast Open (RFC 7413): data in the SYN, for clients that have connected before. The data that a stack and a connection keep for it;
+ * `fast-open-server.ts` and `fast-open-client.ts` have the rules.
  */
 import type { SipHash } from "#base/siphash";
 import { MINUTE } from "#base/time";
@@ -12,8 +12,8 @@ import { FastOpenCache } from "./fast-open-cache.ts";
 import { COOKIE, CookieKeys, KEY } from "./fast-open-cookie.ts";
 
 /**
- * RFC 7413 §5.1: a connection that was reset before its handshake was over counts as pending for a while: else whoever has
- * a cookie could make us work for ever new ones. Linux' figure.
+ * RFC 7413 §5.1: a connection that was reset before its handshake was complete counts as pending for this time; otherwise a client with a
+ * cookie could make us open new ones without limit. Linux's value.
  */
 const RESET_COUNTS = 1 * MINUTE;
 
@@ -21,7 +21,7 @@ const RESET_COUNTS = 1 * MINUTE;
 export class FastOpen {
   /** As a server: the key of our cookies; a listener may have its own. */
   keys: CookieKeys;
-  /** As a client: what servers gave us. */
+  /** As a client: the cookies received from servers. */
   readonly cache: FastOpenCache;
 
   constructor(hash: SipHash) {
@@ -32,7 +32,7 @@ export class FastOpen {
   }
 }
 
-/** An early connection is early no more: its handshake is over, or it ended. */
+/** An early connection is no longer early: its handshake is complete, or it has ended. */
 export function endEarly(tcb: Tcb, cause: number, now: number): void {
   const { fast } = tcb;
   const { listener } = fast;
@@ -40,11 +40,11 @@ export function endEarly(tcb: Tcb, cause: number, now: number): void {
   fast.listener = null;
   if (listener === null) return;
   listener.fastOpenPending--;
-  // One that nobody accepted still has its place in the backlog, which is a limit as well.
+  // A connection that nobody accepted still has its place in the backlog, which is also a limit.
   if (cause === RX_RST && tcb.listener === null && !listener.closed) listener.fastOpenResets.push(now + RESET_COUNTS);
 }
 
-/** The option of the first SYN,ACK: the cookie, where one is due. Returns the offset behind it. */
+/** Writes the option of the first SYN,ACK: the cookie, if one is offered. Returns the offset after it. */
 export function writeOffer(tcb: Tcb, v: DataView, o: number): number {
   const { offer } = tcb.fast;
   if (offer === NO_COOKIE) return o;

@@ -1,4 +1,4 @@
-/** What the SYNs agree on (RFC 9293 §3.5, 7323, 2018), and the step into ESTABLISHED. */
+/** What the SYNs negotiate (RFC 9293 §3.5, 7323, 2018), and the transition to ESTABLISHED. */
 import { NEVER } from "#base/time";
 import { ACK, CWR, ECE } from "#wire/tcp";
 import { push } from "../loss/cwnd.ts";
@@ -25,7 +25,7 @@ import {
 } from "../words/tcb.ts";
 import { PUSH_NORMAL } from "../words/variables.ts";
 
-/** Takes over what a SYN or SYN,ACK says: IRS and the options that both sides offer. */
+/** Records the contents of a SYN or SYN,ACK: IRS and the options that both sides offer. */
 export function takeSyn(tcb: Tcb, seg: Segment, now: number): void {
   const { options } = seg;
   const { params, snd, rcv } = tcb;
@@ -50,14 +50,14 @@ export function takeSyn(tcb: Tcb, seg: Segment, now: number): void {
   guessSize(tcb, rcv.capacity);
 }
 
-/** RFC 3168 §6.1.1: a SYN asks with ECE and CWR, its answer agrees with ECE alone. What we asked for is in our last SYN. */
+/** RFC 3168 §6.1.1: a SYN requests ECN with ECE and CWR, a SYN,ACK agrees with ECE alone. Our last SYN shows whether we requested it. */
 function agreesOnEcn(tcb: Tcb, seg: Segment): boolean {
   const asked = seg.ctl & (ECE | CWR);
   if (seg.ctl & ACK) return tcb.ecnOk && asked === ECE;
   return tcb.params.ecn !== "off" && asked === (ECE | CWR);
 }
 
-/** Our SYN is acknowledged and the peer's is known: the connection is ESTABLISHED. */
+/** Our SYN is acknowledged and the peer's has arrived: the connection is ESTABLISHED. */
 export function establish(tcb: Tcb, seg: Segment, now: number): void {
   const { snd, params } = tcb;
   const resends = Math.max(0, tcb.retries);
@@ -78,7 +78,7 @@ export function establish(tcb: Tcb, seg: Segment, now: number): void {
   takeText(tcb);
 }
 
-/** The sender begins: what was sent during the handshake is counted, in segments as they are now. */
+/** Initializes the sender: data sent during the handshake is counted in segments of the present size. */
 function begin(tcb: Tcb): void {
   recount(tcb);
   updateRate(tcb);
@@ -86,7 +86,7 @@ function begin(tcb: Tcb): void {
   if (tcb.snd.queued === 0) tcb.output.pushEnd = queueEnd(tcb);
 }
 
-/** A round trip by the echo of our timestamp, if there is one. */
+/** Measures the round trip with the echo of our timestamp, if there is one. */
 export function sampleEcho(tcb: Tcb, seg: Segment, now: number): boolean {
   if (!tcb.timestampsOk || seg.options.tsecr === 0) return false;
   const rtt = roundTripOfEcho(tcb, seg.options.tsecr, now);
@@ -94,12 +94,12 @@ export function sampleEcho(tcb: Tcb, seg: Segment, now: number): boolean {
   return rtt >= 0;
 }
 
-/** The state, the timers and what the user is told, whichever way it opened. */
+/** Sets the state and the timers and reports the event, for active and passive opens. */
 export function opened(tcb: Tcb, now: number): void {
   const { params } = tcb;
   if (params.buffering.wholeSegmentBuffers) roundBuffers(tcb);
   if (tcb.synNow !== 0) {
-    // A SYN was due once more when its acknowledgment came: now an ACK says all.
+    // A retransmission of the SYN was due when its acknowledgment arrived: an ACK is sufficient now.
     tcb.synNow = 0;
     tcb.ackNow = M.TX_ACK_HANDSHAKE;
   }
@@ -124,7 +124,7 @@ function roundBuffers(tcb: Tcb): void {
   tcb.params = { ...params, sendBuffer: round(params.sendBuffer) };
 }
 
-/** What came with the SYN was kept as if it had come out of order: now it is the user's. */
+/** Gives the user the data of the SYN, which was stored like out-of-order data. */
 export function takeText(tcb: Tcb): void {
   const { rcv } = tcb;
   const next = tcb.ranges.advance(rcv.nxt);

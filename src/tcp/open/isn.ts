@@ -18,8 +18,8 @@ export function initialSequence(
 }
 
 /**
- * The offset of our timestamp clock for a pair of endpoints: constant for the pair, so that TIME-WAIT can be reused by
- * timestamps (RFC 6191), and not to be guessed from another pair's (RFC 7323 §7.1).
+ * The offset of our timestamp clock for a pair of endpoints: constant for the pair, so that TIME-WAIT can be reused by timestamps (RFC
+ * 6191), and unpredictable from other pairs' offsets (RFC 7323 §7.1).
  */
 export function timestampOffset(
   hash: SipHash,
@@ -54,7 +54,7 @@ function tupleHash(
     .end();
 }
 
-/** Sets ISS, and with it every send variable. Only before anything was sent. */
+/** Sets ISS, and with it all send variables. Only before anything was sent. */
 export function setInitialSequence(tcb: Tcb, iss: number): void {
   const { snd } = tcb;
   snd.iss = iss;

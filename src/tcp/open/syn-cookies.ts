@@ -1,32 +1,35 @@
 /**
- * SYN cookies (RFC 4987 §3.6): a listener that has no room for another half-open connection answers all the same, and keeps
- * nothing. The ISS of its SYN,ACK is a code of who asked, when, and what the SYN said, to be read again from the ACK. The
- * other options do not fit: they ride in the lowest bits of the timestamp, if the peer sends one.
+ * SYN cookies (RFC 4987 §3.6): a listener without room for another half-open connection still answers, but stores nothing. The ISS of its
+ * SYN,ACK encodes who asked, when, and the SYN's MSS, and is decoded from the ACK. The other options do not fit: they are encoded in the
+ * lowest bits of the timestamp, if the peer sends one.
  */
 
 import type { SipHash } from "#base/siphash";
 import { SECOND } from "#base/time";
 import type { Ends } from "../words/tcb.ts";
 
-/** A cookie is good for this time, and for the rest of the one in which it was made. */
+/** A cookie is valid for the rest of the period in which it was made, and for one more. */
 const PERIOD = 64 * SECOND;
-/** MSS values that a cookie can say; the greatest that is not more than the peer's counts. */
+/** The MSS values that a cookie can encode; the largest one not above the peer's is used. */
 const SIZES = Uint16Array.of(216, 536, 1220, 1360, 1400, 1440, 1460, 8940);
 
-/** In the lowest bits of TSval: the peer's window scale, or all ones where it has none; SACK; ECN. */
+/** In the lowest bits of TSval: the peer's window scale, or all ones if it has none; SACK; ECN. */
 const NO_SCALE = 15;
 const SACK = 16;
 const ECN = 32;
 const BITS = 63;
 
-/** The ISS that says all this. @param mss of the peer's option, or its default. */
+/**
+ * The ISS that encodes all this.
+ * @param mss the value of the peer's option, or its default
+ */
 export function cookie(hash: SipHash, ends: Ends, irs: number, mss: number, now: number): number {
   let size = SIZES.length - 1;
   while (size > 0 && SIZES[size]! > mss) size--;
   return code(hash, ends, irs, size, Math.floor(now / PERIOD));
 }
 
-/** The MSS that a cookie says, or 0 where it is none of ours, or too old. */
+/** The MSS encoded in a cookie, or 0 if it is not ours or too old. */
 export function readCookie(hash: SipHash, ends: Ends, irs: number, iss: number, now: number): number {
   const said = (iss >>> 24) ^ mask(hash, ends, irs);
   const size = said & 7;
@@ -36,7 +39,8 @@ export function readCookie(hash: SipHash, ends: Ends, irs: number, iss: number, 
 }
 
 /**
- * 24 bits that only we can know, below five of the time and three of the size that only we can read: an uptime is nobody's business.
+ * 24 bits that only we can compute, below five bits of the time and three of the MSS. These are encrypted, so that they do not reveal our
+ * uptime.
  */
 function code(hash: SipHash, ends: Ends, irs: number, size: number, period: number): number {
   const secret = hashed(hash, SECRET, ends, irs, period * 8 + size);
@@ -62,7 +66,7 @@ function hashed(hash: SipHash, label: number, ends: Ends, irs: number, said: num
   return both.word(irs).word(said).end();
 }
 
-/** What two SYNs agreed on, beside the MSS. */
+/** What the two SYNs agreed on, besides the MSS. */
 export interface Agreed {
   /** The peer's window scale, or -1. */
   readonly windowScale: number;
@@ -70,7 +74,7 @@ export interface Agreed {
   readonly ecn: boolean;
 }
 
-/** The latest TSval that is not after `tsval` and says what was agreed. */
+/** The latest TSval that is not after `tsval` and encodes what was agreed. */
 export function stamp(tsval: number, { windowScale, sack, ecn }: Agreed): number {
   const bits = (windowScale < 0 ? NO_SCALE : windowScale) | (sack ? SACK : 0) | (ecn ? ECN : 0);
   const stamped = (tsval & ~BITS) | bits;

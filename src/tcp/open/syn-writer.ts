@@ -1,4 +1,4 @@
-/** SYNs as they go out: options offered or agreed on, data and cookies of Fast Open, and the record of the SYN. */
+/** Writes SYNs: the offered or negotiated options, data and cookies of Fast Open, and the record of the SYN. */
 import type { Packet } from "#base/packet";
 import { EV_TX } from "#base/trace";
 import * as tcphdr from "#wire/tcp";
@@ -15,12 +15,12 @@ import type { Tcb } from "../words/tcb.ts";
 import { writeOffer } from "./fast-open.ts";
 import { dataOnSynResent, synRoom, takeOntoSyn, writeSynOption } from "./fast-open-client.ts";
 
-/** True if the scoreboard has no room for the SYN that is due: it cannot be sent. */
+/** Whether the scoreboard has no room for a due SYN, which then cannot be sent. */
 export function lacksSynRecord({ fast, board, env }: Tcb): boolean {
   return !fast.early && board.head === NONE && !env.records.hasAny;
 }
 
-/** SYN, or SYN,ACK; the same again when it is resent (RFC 9293 §3.5), but for data and cookies, which go once. */
+/** Sends a SYN or SYN,ACK. A retransmission is the same (RFC 9293 §3.5), but without data and cookies, which are sent only once. */
 export function emitSyn(tcb: Tcb, packet: Packet, now: number): boolean {
   const { snd, rcv, params, fast } = tcb;
   const cause = tcb.synNow;
@@ -32,7 +32,7 @@ export function emitSyn(tcb: Tcb, packet: Packet, now: number): boolean {
   let at = writeSynOptions(tcb, v, o + HEADER_MIN, answer, now);
   if (answer) at = writeOffer(tcb, v, at);
   else if (first) at = writeSynOption(tcb, v, at, now);
-  // RFC 3168 §6.1.1.1: a SYN that was lost may have been lost for its ECN flags: the next one goes without.
+  // RFC 3168 §6.1.1.1: a SYN may have been lost because of its ECN flags, so its retransmission has none.
   if (!answer) tcb.ecnOk = params.ecn === "on" && tcb.retries <= params.opening.ecnSynRetries;
   const flags = (answer ? SYN | ACK : SYN) | (tcb.ecnOk ? (answer ? ECE : ECE | CWR) : 0);
   const ackNumber = answer ? rcv.nxt : 0;
@@ -50,7 +50,7 @@ export function emitSyn(tcb: Tcb, packet: Packet, now: number): boolean {
   return true;
 }
 
-/** What we offer in a SYN, or what of the peer's offers we agree to. */
+/** Writes the options that we offer in a SYN, or those of the peer's that we accept. */
 function writeSynOptions(tcb: Tcb, v: DataView, o: number, answer: boolean, now: number): number {
   const { rcv, params } = tcb;
   const plain = !answer && params.opening.dropOptionsOnRetransmission && tcb.retries >= 3;
@@ -66,7 +66,7 @@ function writeSynOptions(tcb: Tcb, v: DataView, o: number, answer: boolean, now:
   return at;
 }
 
-/** Remembers the SYN in the scoreboard, or that it went again; returns how many octets go with it. */
+/** Records the SYN, or its retransmission, in the scoreboard; returns how many octets of data it carries. */
 function recordSyn(tcb: Tcb, first: boolean, answer: boolean, now: number): number {
   const { snd, fast } = tcb;
   if (!first) {
@@ -80,7 +80,7 @@ function recordSyn(tcb: Tcb, first: boolean, answer: boolean, now: number): numb
     fast.answeredAt = now;
     return 0;
   }
-  // Where both opened at once the SYN went before without its ACK: which of the two is acknowledged nobody knows (Karn).
+  // In a simultaneous open the SYN was sent before, without ACK: an acknowledgment may be for either (Karn).
   const again = answer && !tcb.passive ? AMBIGUOUS : 0;
   append(tcb, snd.iss, (snd.iss + 1) | 0, HAS_SYN | again, now);
   snd.nxt = (snd.iss + 1) | 0;

@@ -1,10 +1,10 @@
 /**
- * An idle connection, folded up. Nearly all that a TCB has room for is about segments in flight and data that waits; of a connection
- * at rest a few dozen numbers differ from what they are in a new one. They fit into a few hundred octets, where the TCB with its parts
- * takes some thousands: a service with 100,000 idle clients pays for what they are, not for what they could do.
+ * An idle connection in compact form. Most of a TCB is about segments in flight and waiting data; in a connection at rest only a few dozen
+ * numbers differ from those of a new one. These fit into a few hundred octets, where the TCB with its parts takes several thousand: this
+ * saves memory in a service with 100,000 idle clients.
  *
- * What is kept is found by looking at a new TCB (`slotsOf`), so that no field can be forgotten; `test/tcp/words/dormant.test.ts` holds
- * that against every field there is.
+ * The fields to store are found by inspecting a new TCB (`slotsOf`), so that no field can be forgotten; `test/tcp/words/dormant.test.ts`
+ * checks this for every field.
  */
 import { NEVER } from "#base/time";
 import type { Address } from "#ip/address";
@@ -14,13 +14,13 @@ import { NONE } from "./records.ts";
 import { CLOSE_WAIT, ESTABLISHED } from "./state.ts";
 import { type Ends, T_KEEPALIVE, Tcb, type TcpEnv, TIMERS } from "./tcb.ts";
 
-/** Whoever holds a connection and lets it sleep: told of each change, so that it never keeps the TCB of one that sleeps. */
+/** The user of a connection, if it lets it sleep: informed of each change, so that it never keeps the TCB of a sleeping connection. */
 export interface Sleeper {
   fellAsleep(dormant: Dormant): void;
   woke(tcb: Tcb): void;
 }
 
-/** What finds a connection and what wakes it, beside its numbers. */
+/** What is needed to find and wake a connection, besides its numbers. */
 export class Dormant {
   readonly id: number;
   readonly local: Address;
@@ -30,7 +30,7 @@ export class Dormant {
   readonly params: Readonly<TcpParams>;
   readonly congestion: CongestionControl;
   readonly user: Sleeper;
-  /** Which numbers differ from a new TCB's, and those numbers. */
+  /** Which numbers differ from a new TCB's, and their values. */
   readonly record: Uint8Array;
 
   constructor(tcb: Tcb, user: Sleeper, record: Uint8Array) {
@@ -46,7 +46,7 @@ export class Dormant {
   }
 }
 
-/** Parts of a TCB whose fields are numbers and truth values, but for those in `EMPTY`. */
+/** Parts of a TCB whose fields are numbers and booleans, except those in `EMPTY`. */
 const PARTS = [
   "snd",
   "rcv",
@@ -66,17 +66,17 @@ const PARTS = [
 type Fields = Record<string, number | boolean>;
 type Part = Tcb | Tcb[(typeof PARTS)[number]];
 
-/** One number of a TCB: which part has it, under which name, and what it is in a new TCB. */
+/** One number of a TCB: its part, its name, and its value in a new TCB. */
 interface Slot {
   readonly part: (typeof PARTS)[number] | null;
   readonly name: string;
   readonly fresh: number | boolean;
 }
 
-/** Names that the constructor sets for good. */
+/** Fields that the constructor sets permanently. */
 const FIXED = new Set(["id", "localPort", "remotePort"]);
 
-/** Every number and truth value of a TCB. */
+/** All numbers and booleans of a TCB. */
 export function slotsOf(tcb: Tcb): Slot[] {
   const slots: Slot[] = [];
   const add = (part: Slot["part"], of: Part) => {
@@ -90,7 +90,7 @@ export function slotsOf(tcb: Tcb): Slot[] {
   return slots;
 }
 
-/** True if nothing of the connection is under way, and nothing but keep-alive will happen by itself. */
+/** Whether the connection has no pending work, and only keep-alive could act on it. */
 export function isAtRest(tcb: Tcb): boolean {
   const { board, snd, rcv, output, timers } = tcb;
   if ((tcb.state & (ESTABLISHED | CLOSE_WAIT)) === 0 || !tcb.held || tcb.listener !== null) return false;
@@ -102,13 +102,13 @@ export function isAtRest(tcb: Tcb): boolean {
   return true;
 }
 
-/** Folds TCBs of one stack up, and unfolds them. */
+/** Packs and unpacks the TCBs of one stack. */
 export class Dormitory {
   readonly #env: TcpEnv;
-  /** TCBs of connections that sleep, for the next ones: a service that accepts makes no garbage of them. */
+  /** TCBs of sleeping connections, kept for reuse: a server that accepts connections creates no garbage of them. */
   readonly #free: Tcb[] = [];
   #slots: readonly Slot[] = [];
-  /** As long as any record can be: one is written and read here. */
+  /** As long as the longest record; records are written and read here. */
   #scratch = new DataView(new ArrayBuffer(0));
   #octets = new Uint8Array(0);
 
@@ -116,7 +116,7 @@ export class Dormitory {
     this.#env = env;
   }
 
-  /** Of a connection at rest whose holder lets it sleep. */
+  /** Packs a connection at rest whose user lets it sleep. */
   fold(tcb: Tcb, user: Sleeper): Dormant {
     if (this.#slots.length === 0) this.#learn(tcb);
     const slots = this.#slots;
@@ -159,7 +159,7 @@ export class Dormitory {
     return tcb;
   }
 
-  /** A TCB with every number as it was. */
+  /** Returns a TCB with all its numbers restored. */
   unfold(dormant: Dormant): Tcb {
     const { id, params, congestion, user, record } = dormant;
     const free = this.#free.pop();
@@ -170,7 +170,7 @@ export class Dormitory {
     }
     const slots = this.#slots;
     const { timers, ccState } = tcb;
-    // A view of its own would make a buffer of each record for good.
+    // A view of the record itself would make the engine allocate a permanent buffer for it.
     this.#octets.set(record);
     const v = this.#scratch;
     let at = (slots.length + timers.length + ccState.length + 3) >> 2;
@@ -192,7 +192,7 @@ export class Dormitory {
     return tcb;
   }
 
-  /** What is no number: at rest there is nothing in it, but where it begins may be anywhere. */
+  /** The fields that are not numbers. At rest they are empty, but their starting positions must be restored. */
   #empty(tcb: Tcb): void {
     tcb.sendQueue.clear();
     tcb.receiveQueue.clear();
@@ -208,10 +208,10 @@ export class Dormitory {
   }
 }
 
-/** TCBs that wait to be used again. */
+/** TCBs to be reused. */
 const FREE_MAX = 256;
 
-/** Numbers that a congestion control may keep. */
+/** The most numbers that a congestion control may store. */
 const CC_PLACES_MAX = 64;
 
 function partOf(tcb: Tcb, part: Slot["part"]): Part {

@@ -37,7 +37,7 @@ export class Records {
   /** Neighbours in the list of records in flight, or of lost records (`loss/sent-order.ts`). */
   later: Int32Array;
   earlier: Int32Array;
-  /** A SACKed record: one behind it, with nothing but SACKed ones between; NONE: look at the next. */
+  /** For a SACKed record: a later one, with only SACKed records between; NONE: look at the next. */
   skip: Int32Array;
   #free = NONE;
   #fresh = 0;

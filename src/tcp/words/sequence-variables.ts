@@ -1,4 +1,4 @@
-/** The sequence variables of RFC 9293 §3.3.1 and the congestion variables of RFC 5681: what each connection always has. */
+/** The sequence variables of RFC 9293 §3.3.1 and the congestion variables of RFC 5681, which every connection has. */
 import { SequenceRing } from "./sequence-ring.ts";
 
 // Phases of loss recovery.
@@ -16,7 +16,7 @@ export class SendVariables {
   nxt = 0;
   /** The peer's window in octets, scaled. REC-1: 32 bit. */
   wnd = 0;
-  /** The largest it ever was (SWS avoidance; RFC 5961 §5). */
+  /** The largest window ever (SWS avoidance; RFC 5961 §5). */
   wndMax = 0;
   /** SEG.SEQ and SEG.ACK of the last window update. */
   wl1 = 0;
@@ -27,26 +27,26 @@ export class SendVariables {
   urgent = false;
   /** Shift of the windows we receive (RFC 7323 §2). */
   shift = 0;
-  /** Octets that SEND took and that are not acknowledged: SND.UNA + queued is the end of the stream so far. */
+  /** Octets taken by SEND and not acknowledged: SND.UNA + queued is the end of the stream so far. */
   queued = 0;
-  /** Where records end that the user marked (MSG_EOR), as sequence numbers in order. */
+  /** The ends of the user's records (MSG_EOR), as sequence numbers in order. */
   readonly ends = new SequenceRing();
   /** CLOSE was called: a FIN follows the queued octets. */
   fin = false;
   finSent = false;
-  /** What the path takes for payload without options, and the user allows. */
+  /** The largest payload without options that the path and the user allow. */
   pathMss = 536;
   /** The largest payload of a segment without options. */
   mssBase = 536;
-  /** The same less the options that every segment carries: SMSS of RFC 5681. */
+  /** The same without the options that every segment carries: SMSS of RFC 5681. */
   mss = 536;
   /** The end of the last segment that was smaller than SMSS (Minshall's SND.SML). */
   small = 0;
-  /** The user collects: what is not a whole segment waits (TCP_CORK). */
+  /** The user has set TCP_CORK: incomplete segments wait. */
   cork = false;
   /**
-   * Nagle was turned off, or the cork drawn without Nagle: what is queued goes whatever its size and the cork, until a SEND
-   * begins a new piece of the queue (Linux' TCP_NAGLE_PUSH).
+   * Nagle was turned off, or TCP_CORK was cleared without Nagle: queued data is sent whatever its size and the cork, until a SEND begins a
+   * new piece of the queue (Linux's TCP_NAGLE_PUSH).
    */
   flushing = false;
 }
@@ -62,37 +62,37 @@ export class ReceiveVariables {
   urgent = false;
   /** Shift of the windows we send. */
   shift = 0;
-  /** Octets in order that the user has not read. */
+  /** Unread octets in order. */
   unread = 0;
-  /** Octets in all the user may leave unread (RCV.BUFF). */
+  /** The most octets that may be unread (RCV.BUFF). */
   capacity = 0;
   /** RCV.NXT when we last sent an ACK: Last.ACK.sent (RFC 7323 §4.3). */
   acked = 0;
   /** The largest segment seen: our estimate of the peer's SMSS, for "every second full segment". */
   mss = 0;
-  /** The size of the last segment that was small and did not end a message: two alike are the peer's SMSS. */
+  /** The size of the last segment that was small and did not end a message: two equal ones give the peer's SMSS. */
   lastSize = 0;
-  /** Whether the peer paused (a small segment, or PSH) since our last ACK: 1; and again: 2. */
+  /** How often the peer paused (a small segment, or PSH) since our last ACK: 1 or 2. */
   pushes = 0;
-  /** Something came since our last ACK, so that one is due now or later. */
+  /** Something arrived since our last ACK, so an ACK is due now or later. */
   ackScheduled = false;
-  /** How long an ACK may wait, us: it follows the pace of what comes; 0: nothing has come yet. */
+  /** How long an ACK may be delayed, µs, which follows the pace of arriving segments; 0: none has arrived yet. */
   delay = 0;
-  /** A packet of the peer was ECT. */
+  /** Whether a packet of the peer was ECT. */
   sawEct = false;
-  /** ACKs that told of the gap at RCV.NXT, and ACKs that wait to do so (`compressedSacks`). */
+  /** ACKs sent about the gap at RCV.NXT, and ACKs held back (`compressedSacks`). */
   gapAcks = 0;
   heldAcks = 0;
-  /** The receiver's own estimate of the round trip, us, from echoed timestamps; 0: none yet. And the echo used last. */
+  /** The receiver's own estimate of the round trip from echoed timestamps, µs; 0: none yet. And the echo used last. */
   rtt = 0;
   rttEcho = 0;
-  /** Without timestamps: what comes from `rttSeq` on was sent a round trip after `rttAt`, us; -1: not measured yet. */
+  /** Without timestamps: data from `rttSeq` on was sent one round trip after `rttAt`, µs; -1: not measured yet. */
   rttSeq = 0;
   rttAt = -1;
-  /** Where the peer's FIN lies, if it came, in order or not. */
+  /** The sequence number of the peer's FIN, if it arrived, in order or not. */
   fin = 0;
   finSeen = false;
-  /** Nobody will read any more: data that comes is answered with RST. */
+  /** Nobody will read any more: arriving data is answered with RST. */
   closed = false;
 }
 

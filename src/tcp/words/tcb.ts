@@ -29,7 +29,7 @@ import {
   WindowProbe,
 } from "./variables.ts";
 
-/** What all connections of one stack share. Everything random or timed is handed in. */
+/** What all connections of one stack share. Randomness and time are passed in. */
 export interface TcpEnv {
   readonly slab: Slab;
   readonly counters: Counters;
@@ -39,26 +39,26 @@ export interface TcpEnv {
   /** Keyed by the stack's secret: ISNs, timestamp offsets, ports. */
   readonly hash: SipHash;
   readonly fastOpen: FastOpen;
-  /** The segment that was polled last. */
+  /** The segment polled last. */
   readonly attempt: Attempt;
 }
 
-// What the floor above is told, as bits of `tcb.events`; drained once per poll.
+// Events for the layer above, as bits of `tcb.events`; collected once per poll.
 export const EVENT_OPENED = 1;
 export const EVENT_READABLE = 2;
 export const EVENT_WRITABLE = 4;
-/** The peer closed its direction: after the bytes that are readable comes the end. */
+/** The peer has closed its direction: the stream ends after the readable octets. */
 export const EVENT_REMOTE_CLOSED = 8;
-/** The connection is gone; `tcb.error` says why (OK: closed by both). */
+/** The connection has ended; `tcb.error` says why (OK: closed by both). */
 export const EVENT_CLOSED = 16;
 /** MUST-32: urgent data was announced. */
 export const EVENT_URGENT = 32;
-/** SHLD-9, MUST-47: R1 was passed, or ICMP reported something that does not end the connection: `tcb.softError`. */
+/** SHLD-9, MUST-47: R1 was reached, or ICMP reported an error that does not end the connection: `tcb.softError`. */
 export const EVENT_SOFT_ERROR = 64;
-/** Everything that we sent, our FIN included, is acknowledged. */
+/** Everything that we sent, including our FIN, is acknowledged. */
 export const EVENT_DRAINED = 128;
 
-// Indices into `tcb.timers`, in the order in which they act when several expire at once.
+// Indices into `tcb.timers`, in the order in which they fire when several expire at once.
 export const T_TIME_WAIT = 0;
 export const T_REORDER = 1;
 export const T_LOSS_PROBE = 2;
@@ -90,12 +90,12 @@ export interface Ends {
 }
 
 /**
- * A transmission control block (RFC 9293 §3.3.1): everything of one connection. The functions beside it (`calls`,
- * `arrives`, `timeouts`, `output`) act on it; nothing here acts by itself.
+ * A transmission control block (RFC 9293 §3.3.1): all data of one connection. The functions beside it (`calls`, `arrives`, `timeouts`,
+ * `output`) act on it.
  */
 export class Tcb {
   readonly env: TcpEnv;
-  /** Shared with other connections until `Stack.setParams` gives this one its own. */
+  /** Shared with other connections until `Stack.setParams` gives this connection its own. */
   params: Readonly<TcpParams>;
   /** A small integer, unique among living connections. */
   id: number;
@@ -104,9 +104,9 @@ export class Tcb {
   localPort: number;
   remotePort: number;
   state = CLOSED;
-  /** The listener this connection came from (passive OPEN), until it is accepted or gone. MUST-11. */
+  /** The listener of this connection (passive OPEN), until it is accepted or has ended. MUST-11. */
   listener: PassiveOpen | null = null;
-  /** True if it came from a passive OPEN; decides where RST in SYN-RECEIVED leads. MUST-11. */
+  /** Whether it was made by a passive OPEN, which determines the effect of RST in SYN-RECEIVED. MUST-11. */
   passive = false;
 
   readonly snd = new SendVariables();
@@ -122,67 +122,67 @@ export class Tcb {
   readonly usage = new UsageVariables();
   readonly rtt = new RoundTripVariables();
   readonly output = new OutputVariables();
-  /** Tail loss probes are sent. */
+  /** Whether tail loss probes are sent. */
   tailProbes = false;
   congestion: CongestionControl;
-  /** State of the congestion control in use; its meaning is the control's. */
+  /** State of the congestion control, which alone knows its meaning. */
   ccState: Float64Array;
 
-  /** What we queued from SND.UNA on, and what we received from RCV.NXT - unread on. */
+  /** Queued data from SND.UNA on, and received data from RCV.NXT - unread on. */
   readonly sendQueue: Pages;
   readonly receiveQueue: Pages;
-  /** Out-of-order stretches beyond RCV.NXT. */
+  /** Out-of-order ranges beyond RCV.NXT. */
   readonly ranges = new Ranges();
 
-  // Agreed in the handshake.
+  // Negotiated in the handshake.
   sackOk = false;
   timestampsOk = false;
   windowScaleOk = false;
   ecnOk = false;
-  /** RFC 3168: a CE mark arrived, so our ACKs carry ECE until the peer says CWR; and our next new data says CWR. */
+  /** RFC 3168: after a CE mark our ACKs carry ECE until the peer sends CWR; and whether our next new data carries CWR. */
   ecnEcho = false;
   ecnReduced = false;
-  /** RFC 7323: TS.Recent, when it was taken, and our offset of TSval. */
+  /** RFC 7323: TS.Recent, when it was recorded, and the offset of our TSval. */
   tsRecent = 0;
   tsRecentTime = 0;
   tsOffset = 0;
-  /** MSS option of the peer, or 0. */
+  /** The peer's MSS option, or 0. */
   peerMss = 0;
-  /** What our path's MTU leaves for TCP payload without options (MMS_R - 20). */
+  /** The TCP payload without options that our path MTU allows (MMS_R - 20). */
   localMss = 536;
 
-  /** Segments by which the path is known to reorder. */
+  /** The largest reordering seen on the path, segments. */
   reordering: number;
   /** D-SACK block to report (RFC 2883), if left != right. */
   dsackLeft = 0;
   dsackRight = 0;
 
-  // Round-trip time (RFC 6298), us. srtt < 0: no sample yet.
+  // Round-trip time (RFC 6298), µs. srtt < 0: no sample yet.
   srtt = -1;
   rttvar = 0;
   rto: number;
   rttMin = NEVER;
-  /** Timeouts in a row without an ACK of something new. */
+  /** Consecutive timeouts without an ACK of new data. */
   retries = 0;
-  /** When the first of them was armed, or the first probe of a closed window went that nobody answered: user timeout. */
+  /** When the first of these timeouts was armed, or the first unanswered probe of a closed window was sent: for the user timeout. */
   stalledSince = NEVER;
-  /** Zero-window probes in a row that nobody answered. */
+  /** Consecutive unanswered zero-window probes. */
   probes = 0;
   keepAliveProbes = 0;
 
-  /** Why an ACK is to be sent now (a mark), or 0. */
+  /** Why an ACK must be sent now (a mark), or 0. */
   ackNow = 0;
-  /** Duplicate ACKs due beyond that one (only where the peer has no SACK). */
+  /** Further duplicate ACKs that are due (only if the peer has no SACK). */
   ackDuplicates = 0;
   quickAcks = 0;
-  /** A call of the user waits for the end of the handshake to write. */
+  /** A writer waits for the end of the handshake. */
   writerWaits = false;
-  /** The ACK of our SYN,ACK came, but the listener waits for data (`deferAccept`); and timeouts that were let pass for that. */
+  /** Our SYN,ACK was acknowledged, but the listener waits for data (`deferAccept`); and the timeouts that were ignored meanwhile. */
   acceptDeferred = false;
   deferredTimeouts = 0;
-  /** The user answers what it reads: quick ACKs would only double the packets. */
+  /** The user answers what it reads, so quick ACKs would only double the number of packets. */
   interactive = false;
-  /** Set by a timer or a call: one segment to send besides what the windows allow. */
+  /** Set by a timer or a call: send one segment regardless of the windows. */
   probeNow = 0;
   synNow = 0;
   rstNow = 0;
@@ -191,31 +191,31 @@ export class Tcb {
 
   readonly timers = new Float64Array(TIMERS).fill(NEVER);
 
-  // Once it is CLOSED: what the user is told, and the mark of what ended it.
+  // In CLOSED: the error for the user, and the mark of the cause.
   error = 0;
   endedBy = 0;
   softError = 0;
-  /** EVENT_* bits not yet drained. */
+  /** EVENT_* bits not yet collected. */
   events = 0;
-  /** Whether the stack has it in its lists: to transmit, to tell. */
+  /** Whether it is in the stack's lists: of connections to transmit, and of those with events. */
   inOutput = false;
   inEvents = false;
   inTimeWait = false;
-  /** Since when it has been at rest; and the same when it was put into the list of those that may sleep, -1 if it is not in it. */
+  /** When it came to rest; and the same time when it was added to the list of connections that may sleep, -1 if it is not in that list. */
   restingSince = 0;
   watchedSince = -1;
-  /** How often in a row it was woken soon. */
+  /** How many times in a row it was woken soon after falling asleep. */
   shortSleeps = 0;
-  /** It is one of those that its remote host may have (`Limits.connectionsPerSource`). */
+  /** It counts towards the limit of its remote host (`Limits.connectionsPerSource`). */
   countsForSource = false;
-  /** SEND took less than the send buffer has room for: no page was left. The stack tells when there are some again. */
+  /** SEND took less than fits into the send buffer because no page was free. The stack reports when there are free pages again. */
   starved = false;
-  /** The user holds it (socket); a connection that nobody holds is deleted silently. */
+  /** A socket uses it; a connection without a user is deleted silently. */
   held = false;
-  /** Something of the floor above. */
+  /** Data of the layer above. */
   user: unknown = null;
 
-  // Statistics, in the words of tcp_info.
+  // Statistics, with the names of tcp_info.
   bytesSent = 0;
   bytesAcked = 0;
   bytesReceived = 0;
@@ -225,18 +225,21 @@ export class Tcb {
   dataSegmentsOut = 0;
   dataSegmentsIn = 0;
   retransmissionsTotal = 0;
-  /** Times a segment was thought lost. */
+  /** How often a segment was considered lost. */
   lostSegments = 0;
-  /** Segments that the peer has, cumulatively or by SACK. */
+  /** Segments acknowledged, cumulatively or by SACK. */
   deliveredSegments = 0;
-  /** D-SACKs received, and times that something arrived later than what was sent after it. */
+  /** D-SACKs received, and segments that arrived after others that were sent later. */
   duplicatesReported = 0;
   reorderingsSeen = 0;
-  /** us in which data was queued or in flight; those of them in which the peer's window, and our send buffer, held it back. */
+  /**
+   * µs in which data was queued or in flight; and the parts of this time in which the peer's window, or our send buffer, limited the
+   * sender.
+   */
   busyTime = 0;
   windowLimitedTime = 0;
   bufferLimitedTime = 0;
-  /** What holds the sender back, and since when. */
+  /** What limits the sender, and since when. */
   limitedBy = LIMITED_BY_NOTHING;
   limitedSince = 0;
   duplicatesReceived = 0;
@@ -264,7 +267,7 @@ export class Tcb {
     this.rcv.capacity = params.receiveBuffer;
   }
 
-  /** Becomes another connection. Its numbers are those of a new TCB by now, and its queues are empty (`Dormitory.take`). */
+  /** Reuses the TCB for another connection. All numbers must be those of a new TCB, and its queues empty (`Dormitory.take`). */
   become(params: Readonly<TcpParams>, congestion: CongestionControl, id: number, ends: Ends): void {
     this.params = params;
     this.congestion = congestion;
@@ -292,14 +295,14 @@ export class Tcb {
     return (this.snd.nxt - this.snd.una) | 0;
   }
 
-  /** Octets thought to be in the network. Without SACK each duplicate ACK stands for a segment that left it. */
+  /** Octets considered in the network. Without SACK each duplicate ACK counts as one segment that has left it. */
   inFlight(): number {
     const left = this.sackOk ? this.board.sackedBytes : this.board.sackedOut * this.snd.mss;
     return Math.max(0, this.outstanding() - left - this.board.lostBytes + this.board.resentBytes);
   }
 }
 
-/** Moves to another state, with its cause for the trace. */
+/** Changes the state, and records the cause in the trace. */
 export function setState(tcb: Tcb, state: number, cause: number, now: number): void {
   if (tcb.state === state) return;
   tcb.env.trace.record(now, EV_STATE, cause, tcb.id, tcb.state, state);

@@ -4,7 +4,7 @@ import type { Tcb } from "../words/tcb.ts";
 import type { CongestionControl } from "./congestion.ts";
 import { avoidBy } from "./newreno.ts";
 
-/** 717/1024 of cwnd remain after a loss. */
+/** cwnd is multiplied by 717/1024 after a loss. */
 const BETA = 717;
 const SCALE = 1024;
 /** C = 41/1024 per 100 ms: 0.4 per second cubed. */
@@ -15,16 +15,16 @@ const FRIENDLY = Math.trunc(Math.trunc((8 * (SCALE + BETA)) / 3) / (SCALE - BETA
 /** Bits of `hystart` (words/policies/growing.ts). */
 const TRAINS = 1;
 const DELAY = 2;
-/** HyStart looks only at windows of so many segments. */
+/** HyStart is active only for windows of at least this many segments. */
 const HYSTART_LOW_WINDOW = 16;
-/** ACKs nearer than this to one another are a train. */
+/** ACKs closer together than this form a train. */
 const HYSTART_ACK_DELTA = 2 * MILLISECOND;
-/** Round trips that are looked at before the least of them counts, and how much longer it may be. */
+/** Round-trip samples before their minimum is used, and how much longer than the path's minimum it may be. */
 const HYSTART_SAMPLES = 8;
 const HYSTART_DELAY_MIN = 4 * MILLISECOND;
 const HYSTART_DELAY_MAX = 16 * MILLISECOND;
 
-// Places in tcb.ccState; windows in segments, times in ms (jiffies of a kernel with HZ = 1000) but for those of HyStart, us.
+// Indices into tcb.ccState. Windows are in segments, times in ms (jiffies of a kernel with HZ = 1000), except HyStart's, in µs.
 const CNT = 0;
 const LAST_MAX = 1;
 const LAST_CWND = 2;
@@ -70,7 +70,7 @@ export class Cubic implements CongestionControl {
 
   measured(tcb: Tcb, rtt: number, now: number): void {
     const s = tcb.ccState;
-    // What is measured right after a recovery says nothing.
+    // Samples right after a recovery are not meaningful.
     if (s[EPOCH]! > 0 && jiffies(now) - s[EPOCH]! < 1000) return;
     if (s[DELAY_MIN] === 0 || s[DELAY_MIN]! > rtt) s[DELAY_MIN] = Math.max(rtt, 1);
     if (s[FOUND] === 0 && tcb.params.growing.hystart !== 0 && tcb.cc.cwnd < tcb.cc.ssthresh)
@@ -94,12 +94,12 @@ function segments(tcb: Tcb): number {
   return Math.trunc(tcb.cc.cwnd / tcb.snd.mss);
 }
 
-/** Never 0, which stands for "none". */
+/** Never 0, which means "none". */
 function jiffies(now: number): number {
   return Math.trunc(now / MILLISECOND) + 1;
 }
 
-/** How many segments must be acknowledged for cwnd to grow by one, from the curve and from plain TCP beside it. */
+/** How many acknowledged segments increase cwnd by one, according to the curve and to plain TCP. */
 function update(tcb: Tcb, cwnd: number, acked: number, now: number): void {
   const s = tcb.ccState;
   s[ACK_CNT]! += acked;
@@ -111,7 +111,7 @@ function update(tcb: Tcb, cwnd: number, acked: number, now: number): void {
     s[TCP_CWND]!++;
   }
   if (s[TCP_CWND]! > cwnd) s[CNT] = Math.min(s[CNT]!, Math.trunc(cwnd / (s[TCP_CWND]! - cwnd)));
-  // At most one segment for two.
+  // cwnd grows by at most one segment per two acknowledged.
   s[CNT] = Math.max(s[CNT]!, 2);
 }
 
@@ -127,12 +127,12 @@ function curve(tcb: Tcb, cwnd: number, acked: number, now: number): void {
     s[K] = below <= 0 ? 0 : Math.trunc(Math.cbrt((2 ** 40 / RATE) * below));
     s[ORIGIN] = below <= 0 ? cwnd : s[LAST_MAX]!;
   }
-  // In 1024ths of a second.
+  // In units of 1/1024 s.
   const t = Math.trunc(((now - s[EPOCH]! + Math.trunc(s[DELAY_MIN]! / MILLISECOND)) * 1024) / 1000);
   const delta = Math.trunc((RATE * Math.abs(t - s[K]!) ** 3) / 2 ** 40);
   const target = t < s[K]! ? s[ORIGIN]! - delta : s[ORIGIN]! + delta;
   s[CNT] = target > cwnd ? Math.trunc(cwnd / (target - cwnd)) : 100 * cwnd;
-  // No loss is known yet: 5 % per window.
+  // Before the first loss: grow by 5 % per window.
   if (s[LAST_MAX] === 0) s[CNT] = Math.min(s[CNT]!, 20);
 }
 
@@ -145,7 +145,7 @@ function newRound(tcb: Tcb, now: number): void {
   s[SAMPLES] = 0;
 }
 
-/** Slow start ends where ACKs come in a train as long as half the path, or the round trip has grown by an eighth. */
+/** Slow start ends when a train of ACKs is as long as half the round trip, or the round trip has grown by an eighth. */
 function hystart(tcb: Tcb, rtt: number, now: number): void {
   const s = tcb.ccState;
   const { cc, params } = tcb;
@@ -168,7 +168,7 @@ function hystart(tcb: Tcb, rtt: number, now: number): void {
   cc.ssthresh = cc.cwnd;
 }
 
-/** By how much ACKs may be late because packets travel in bursts: four of the largest, at the pace of slow start, 1 ms at most. */
+/** How late ACKs may be because packets travel in bursts: four of the largest super-segments at the pace of slow start, at most 1 ms. */
 function ackDelay(tcb: Tcb): number {
   if (tcb.srtt <= 0) return 0;
   const rate = (2 * Math.max(tcb.cc.cwnd, tcb.outstanding())) / tcb.srtt;

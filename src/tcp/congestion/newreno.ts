@@ -24,7 +24,7 @@ export class NewReno implements CongestionControl {
   idle(): void {}
 }
 
-/** cwnd grows by a segment for each `every` that are acknowledged; `cc.credit` counts those. */
+/** Increases cwnd by one segment for every `every` acknowledged ones, which `cc.credit` counts. */
 export function avoidBy(tcb: Tcb, every: number, acked: number): void {
   const { cc } = tcb;
   let grown = 0;

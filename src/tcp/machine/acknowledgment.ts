@@ -1,4 +1,4 @@
-/** What an acceptable ACK does to the sender: the scoreboard, the round trip, the state, cwnd, the timers. */
+/** How an acceptable ACK changes the sender: scoreboard, round trip, state, cwnd, timers. */
 import { NEVER } from "#base/time";
 import { ACK, ECE, PSH, SYN } from "#wire/tcp";
 import { Answer } from "../loss/answer.ts";
@@ -23,10 +23,10 @@ import { PUSH_NORMAL } from "../words/variables.ts";
 const answer = new Answer();
 const trips = new RoundTrips();
 
-/** A segment with SEG.ACK <= SND.NXT. Returns true if it acknowledged our FIN. */
+/** Processes a segment with SEG.ACK <= SND.NXT. Returns true if it acknowledged our FIN. */
 export function acknowledge(tcb: Tcb, seg: Segment, now: number): boolean {
   const { snd } = tcb;
-  // Expected data that says nothing new of ours is passed on to the receiver alone.
+  // Expected data without news for the sender concerns only the receiver.
   if (isPredicted(tcb, seg)) return false;
   tick(tcb, now);
   const before = snd.una;
@@ -76,33 +76,33 @@ export function acknowledge(tcb: Tcb, seg: Segment, now: number): boolean {
   return answer.fin;
 }
 
-/** Data in order, and nothing else but what the last segment said (Linux' header prediction). */
+/** Whether it is in-order data that otherwise repeats the last segment's fields (Linux's header prediction). */
 function isPredicted(tcb: Tcb, seg: Segment): boolean {
   const { snd, rcv } = tcb;
   if (seg.n === 0 || seg.seq !== rcv.nxt || seg.ack !== snd.una || (seg.ctl & ~PSH) !== ACK) return false;
   return seg.wnd << snd.shift === snd.wnd && tcb.ranges.count === 0 && seg.options.sackBlocks === 0;
 }
 
-/** An ACK below SND.UNA came late, but its SACK blocks still tell what arrived (RFC 6675 §4). */
+/** An ACK below SND.UNA is late, but its SACK blocks still show what arrived (RFC 6675 §4). */
 function oldAck(tcb: Tcb, seg: Segment, now: number): void {
   if (!tcb.sackOk || seg.options.sackBlocks === 0) return;
   applySackBlocks(tcb, seg, tcb.snd.una, answer, trips, tcb.output.clock);
   recoveryStep(tcb, answer, tcb.snd.una, 0, now);
 }
 
-/** SND.UNA moves: whatever waited for that begins anew. */
+/** SND.UNA advances: resets the counters and timers that depend on it. */
 function moved(tcb: Tcb, now: number): void {
   tcb.retries = 0;
   tcb.softError = 0;
   tcb.stalledSince = now;
 }
 
-/** On a path that reorders, whatever arrives makes cwnd grow. */
+/** On a path with reordering, cwnd grows with every delivery. */
 function mayGrow(tcb: Tcb): boolean {
   return answer.acked || (tcb.reordering > tcb.params.retransmitting.dupThresh && answer.sacked);
 }
 
-/** Takes off what is acknowledged, and learns from it. */
+/** Removes acknowledged records, and takes samples from them. */
 function clean(tcb: Tcb, seg: Segment, high: number, now: number): void {
   const { records } = tcb.env;
   const { una } = tcb.snd;
@@ -138,7 +138,7 @@ function clean(tcb: Tcb, seg: Segment, high: number, now: number): void {
     }
     if ((flags & SACKED) === 0 && tcb.sackOk) {
       tcb.deliveredSegments += n;
-      // Of a super-segment that is acknowledged in part only that part arrived (RFC 8985 §6.2 step 2).
+      // If a super-segment is acknowledged in part, only that part has arrived (RFC 8985 §6.2 step 2).
       if (!late) advance(tcb, flags, whole ? end : una, time, now);
     }
     acked += n;
@@ -161,7 +161,7 @@ function clean(tcb: Tcb, seg: Segment, high: number, now: number): void {
       if (answer.resentAcked) answer.original = false;
     } else if (lt(low, high)) noteReordering(tcb, low);
   } else if (head !== NONE && trips.sackOldest >= 0 && trips.sackOldest > now - records.time[head]!) {
-    // Something sent before the head went last: the timer would else go on and on.
+    // The SACKed data was sent before the head was last sent: re-arm the timer now, or it could be extended again and again.
     answer.restart = true;
   }
   if (recent >= 0) tcb.congestion.measured(tcb, Math.floor(recent), Math.floor(now));

@@ -26,8 +26,8 @@ import { finish } from "./finish.ts";
 import { processSegment } from "./steps.ts";
 
 /**
- * One segment for a connection that exists. It was addressed to its 4-tuple and its checksum is right. Afterwards the TCB may be CLOSED (the
- * stack takes it away), and `reset.cause` may ask for an RST in answer to this very segment.
+ * Processes one segment for an existing connection, addressed to its 4-tuple and with a correct checksum. Afterwards the TCB may be CLOSED
+ * (the stack then removes it), and `reset.cause` may request an RST in answer to this segment.
  */
 export function segmentArrives(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
   if (seg.options.signed && tcb.params.acceptance.dropSigned) {
@@ -42,20 +42,20 @@ export function segmentArrives(tcb: Tcb, seg: Segment, now: number, reset: Reset
   else processSegment(tcb, seg, now, reset);
 }
 
-/** For the trace: what came, with numbers that count from the initial ones. */
+/** Records the segment in the trace, with sequence numbers relative to the initial ones. */
 function arrived(tcb: Tcb, seg: Segment, irs: number, now: number): void {
   const ack = seg.ctl & ACK ? diff(seg.ack, tcb.snd.iss) : 0;
   tcb.env.trace.record(now, EV_RX, 0, tcb.id, diff(seg.seq, irs), seg.n, seg.ctl, ack);
 }
 
-/** §3.10.7.1: no connection. Everything but RST is answered with RST. */
+/** §3.10.7.1: no connection. Every segment except RST is answered with RST. */
 export function closed(seg: Segment, reset: Reset): number {
   if (seg.ctl & RST) return M.RX_CLOSED;
   resetFor(seg, M.TX_RST_CLOSED, reset);
   return M.RX_CLOSED;
 }
 
-/** What `listen` decided: 0 means that the stack makes a connection and calls `openPassive`; else the verdict's mark. */
+/** A segment for a listener. 0: the stack makes a connection and calls `openPassive`; otherwise the mark of the verdict. */
 export function listen(listener: PassiveOpen, seg: Segment, reset: Reset): number {
   if (seg.options.signed && listener.params.acceptance.dropSigned) return M.RX_SIGNED;
   // First: RST. Second: ACK. Third: SYN.
@@ -68,7 +68,7 @@ export function listen(listener: PassiveOpen, seg: Segment, reset: Reset): numbe
   return listener.full ? M.RX_BACKLOG : 0;
 }
 
-/** §3.10.7.2, third step: a SYN for a listener becomes a connection in SYN-RECEIVED. */
+/** §3.10.7.2, third step: the SYN for a listener makes a connection in SYN-RECEIVED. */
 export function openPassive(tcb: Tcb, seg: Segment, now: number): void {
   tcb.passive = true;
   prepare(tcb, now);
@@ -81,14 +81,14 @@ export function openPassive(tcb: Tcb, seg: Segment, now: number): void {
   tcb.synNow = M.TX_SYN_ACK;
 }
 
-/** USER TIMEOUT and `connectTimeout`: the handshake must be over by then, whenever SYNs are resent. */
+/** USER TIMEOUT and `connectTimeout`: limits the duration of the handshake, regardless of retransmissions. */
 export function limitOpening(tcb: Tcb, now: number): void {
   const { userTimeout, connectTimeout } = tcb.params;
   const limit = Math.min(userTimeout > 0 ? userTimeout : NEVER, connectTimeout > 0 ? connectTimeout : NEVER);
   tcb.timers[T_USER_TIMEOUT] = now + limit;
 }
 
-/** ISS and the timestamp offset (RFC 6528, 7323). */
+/** Chooses ISS and the timestamp offset (RFC 6528, 7323). */
 export function prepare(tcb: Tcb, now: number): void {
   const { hash } = tcb.env;
   const { local, localPort, remote, remotePort } = tcb;
@@ -108,7 +108,7 @@ function synSent(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
     if ((seg.ctl & RST) === 0) resetFor(seg, M.TX_RST_ACK, reset);
     return;
   }
-  // An echo of a timestamp that no SYN of ours carried: it is not ours that is answered (RFC 7323 §3.2), whether by SYN or RST.
+  // It echoes a timestamp that no SYN of ours had, so it does not answer our SYN (RFC 7323 §3.2), whether it is a SYN or an RST.
   if (acks && tcb.params.timestamps && !echoesSyn(tcb, seg, now)) {
     tcb.env.counters.count(M.RX_BAD_ECHO);
     if ((seg.ctl & RST) === 0) resetFor(seg, M.TX_RST_ACK, reset);
@@ -120,7 +120,7 @@ function synSent(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
     if (acks) finish(tcb, ECONNREFUSED, M.RX_RST, now);
     return;
   }
-  // Fourth, the SYN bit. (Third, security, is not ours.)
+  // Fourth, the SYN bit. (Third, security, is not implemented.)
   if ((seg.ctl & SYN) === 0) {
     tcb.env.counters.count(M.RX_BAD_SYN);
     return;
@@ -131,7 +131,7 @@ function synSent(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
     answered(tcb, seg, now);
     if (expectsToWrite(tcb)) delayHandshakeAck(tcb, tcb.params.opening.delayHandshakeAck, now);
     else tcb.ackNow = M.TX_ACK_HANDSHAKE;
-    // Sixth and later steps: urgent, text and FIN that came with it. The SYN has been dealt with.
+    // Sixth and later steps: urgent pointer, data and FIN in the same segment. The SYN itself is processed.
     const { fast } = tcb;
     if (tcb.params.opening.dropSynText && !(fast.sent > 0 ? fast.taken : fast.asked)) {
       seg.n = 0;
@@ -140,36 +140,36 @@ function synSent(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
     seg.seq = tcb.rcv.nxt;
     seg.ctl &= ~SYN;
     seg.len = seg.n + (seg.ctl & FIN ? 1 : 0);
-    // What our SYN advertised counts from here.
+    // The window that our SYN advertised begins here.
     tcb.rcv.adv = (tcb.rcv.nxt + synWindow(tcb, false)) | 0;
     takeTextAndFin(tcb, seg, now, reset);
     return;
   }
-  // Both opened at once: our SYN is sent again, now with an ACK. The window that it advertised counts already.
+  // Simultaneous open: our SYN is sent again, now with an ACK. The window that it advertised is already valid.
   updateSendWindow(tcb, seg);
   setState(tcb, SYN_RECEIVED, M.GOT_SYN, now);
   tcb.rcv.adv = (tcb.rcv.nxt + synWindow(tcb, false)) | 0;
   if (!tcb.params.opening.dropSynText) keepText(tcb, seg);
   tcb.timers[T_RETRANSMIT] = NEVER;
   tcb.retries = 0;
-  // Data that went with our SYN is still in flight.
+  // Data of our SYN is still in flight.
   if (tcb.fast.sent === 0) releaseRecords(tcb);
   tcb.synNow = M.TX_SYN_ACK;
 }
 
-/** Whether TSecr, if there is one, lies between the TSval of our first SYN and that of one sent now. */
+/** Whether TSecr, if present, lies between the TSval of our first SYN and that of one sent now. */
 function echoesSyn(tcb: Tcb, { options }: Segment, now: number): boolean {
   if (!options.timestamps || options.tsecr === 0) return true;
   return le(tsval(tcb, tcb.stalledSince), options.tsecr) && le(options.tsecr, tsval(tcb, now));
 }
 
-/** The user waits to write, or has said that it will: the ACK can ride on what it writes. */
+/** Whether the user waits to write, or announced it: then the ACK can be sent with the data. */
 function expectsToWrite(tcb: Tcb): boolean {
   if (tcb.params.opening.delayHandshakeAck === 0) return false;
   return tcb.writerWaits || tcb.interactive || tcb.params.deferAccept > 0;
 }
 
-/** Text on a SYN waits until the handshake is over; it is kept as if it had come out of order and is not acknowledged yet. */
+/** Data in a SYN waits until the handshake is complete. It is stored like out-of-order data, and not acknowledged yet. */
 function keepText(tcb: Tcb, seg: Segment): void {
   if (seg.n === 0) return;
   const n = Math.min(seg.n, tcb.rcv.capacity, 0xffff);

@@ -4,13 +4,13 @@ import { SYNCHRONIZED } from "../words/state.ts";
 import type { Tcb } from "../words/tcb.ts";
 
 /**
- * What one room of src/tcp may take for granted of another, checked each time when the stack has acted on a connection. It is a
- * few comparisons, so it stays on: a sum that went wrong is found where it did, and not by a connection that hangs. What takes a walk to
- * check is recounted in tests (`test/support/invariants.ts`).
+ * What the rooms of src/tcp may assume about each other, checked whenever the stack has acted on a connection. It costs only a few
+ * comparisons, so it is always on: a wrong sum is found where it arises, and not when a connection hangs. Tests check what would need a
+ * walk over lists (`test/support/invariants.ts`).
  */
 export function checkBorders(tcb: Tcb): void {
   const { snd, rcv, board, cc } = tcb;
-  // Before that the SYN, which has a number as well, may not have gone yet.
+  // In earlier states the SYN, which takes a sequence number, may not have been sent yet.
   if (tcb.state & SYNCHRONIZED) {
     assert(le(snd.una, snd.nxt), "send: SND.UNA <= SND.NXT");
     assert(le(rcv.acked, rcv.nxt), "receive: Last.ACK.sent <= RCV.NXT");

@@ -31,7 +31,7 @@ import { limitOpening, prepare } from "./arrives.ts";
 import { finish } from "./finish.ts";
 import { enterFinWait1 } from "./steps.ts";
 
-/** Active OPEN: SYN-SENT, and the SYN is due. */
+/** Active OPEN: enters SYN-SENT, and the SYN is due. */
 export function open(tcb: Tcb, now: number): void {
   prepare(tcb, now);
   setState(tcb, SYN_SENT, M.CALL_OPEN, now);
@@ -40,21 +40,21 @@ export function open(tcb: Tcb, now: number): void {
   limitOpening(tcb, now);
 }
 
-/** The handshake of an active OPEN must be over at that time. */
+/** Sets the time by which the handshake of an active OPEN must be complete. */
 export function limitHandshake(tcb: Tcb, at: number): void {
   tcb.timers[T_USER_TIMEOUT] = Math.min(tcb.timers[T_USER_TIMEOUT]!, at);
 }
 
 /**
- * SEND: queues `n` octets of `source` from `from`. Returns how many were taken: fewer when the send buffer or the slab is full,
- * or -EPIPE after CLOSE or the end of the connection. Where room is asked for piece by piece (`send-buffer.ts`) it takes one piece:
- * while `output.goesOn` says so it is called again for the rest, after what may go of the piece has gone, and `endSend` ends that.
- * @param flags SEND_*: urgency and the end of a record apply once all is taken
+ * SEND: queues `n` octets of `source` from `from`. Returns how many were taken: fewer if the send buffer or the slab is full; or -EPIPE
+ * after CLOSE or the end of the connection. If room is checked per piece (`send-buffer.ts`), it takes one piece: while `output.goesOn` is
+ * true, call it again for the rest after sending what may be sent of the piece, and then call `endSend`.
+ * @param flags SEND_*: urgency and the end of a record apply when all octets are taken
  */
 export function send(tcb: Tcb, source: Uint8Array, from: number, n: number, flags: number, now: number): number {
   const { snd, output } = tcb;
   if (snd.fin || tcb.state & CLOSED) return -EPIPE;
-  // Before the handshake is over SND.UNA is the SYN: the queue begins after it all the same.
+  // Before the handshake is complete SND.UNA is the SYN; the queue still begins after it.
   if (output.goesOn) copyAll(tcb, now);
   const room = roomFor(tcb, n);
   const taken = room > 0 ? tcb.sendQueue.write(snd.queued, source, from, room) : 0;
@@ -70,28 +70,28 @@ export function send(tcb: Tcb, source: Uint8Array, from: number, n: number, flag
   return taken;
 }
 
-/** No room for the rest of a SEND that went piece by piece. */
+/** There is no room for the rest of a SEND that was taken piece by piece. */
 export function endSend(tcb: Tcb): void {
   if (tcb.output.goesOn) stopCopying(tcb);
 }
 
-/** Octets of `n` that SEND would take now, if there is memory for them. */
+/** How many of `n` octets SEND would take now, if there is memory for them. */
 export function sendRoom(tcb: Tcb, n: number): number {
   return roomFor(tcb, n);
 }
 
-/** Whether SEND would take octets worth waking a writer for. */
+/** Whether SEND would take enough octets to make waking a writer worthwhile. */
 export function writable(tcb: Tcb): boolean {
   return isWritable(tcb);
 }
 
-/** TCP_CORK: small segments wait. Drawn, they go, as Nagle allows. */
+/** TCP_CORK: small segments wait. When it is cleared they are sent, if Nagle allows it. */
 export function cork(tcb: Tcb, on: boolean, now: number): void {
   tcb.snd.cork = on;
   if (!on) flush(tcb, now);
 }
 
-/** What waits is looked at again, by the connection's options as they are now: without Nagle it goes at once, corked or not. */
+/** Checks waiting data again with the connection's current options: without Nagle it is sent at once, even with TCP_CORK. */
 function flush(tcb: Tcb, now: number): void {
   copyAll(tcb, now);
   if (tcb.params.nagle === "off") tcb.snd.flushing = true;
@@ -106,12 +106,12 @@ export function markUrgent(tcb: Tcb): void {
   snd.urgent = true;
 }
 
-/** Octets that RECEIVE would give now. */
+/** Octets that RECEIVE would return now. */
 export function readable(tcb: Tcb): number {
   return tcb.rcv.unread;
 }
 
-/** RECEIVE: copies up to `n` octets to `target` at `to`; returns how many. An opened window is announced when it is worth it. */
+/** RECEIVE: copies up to `n` octets to `target` at `to`; returns how many. Announces a window that has opened far enough. */
 export function receive(tcb: Tcb, target: Uint8Array, to: number, n: number): number {
   const taken = Math.min(n, tcb.rcv.unread);
   if (taken === 0) return 0;
@@ -120,14 +120,17 @@ export function receive(tcb: Tcb, target: Uint8Array, to: number, n: number): nu
   return taken;
 }
 
-/** RECEIVE that leaves the octets where they are (MSG_PEEK): no window opens. @param after octets to pass over */
+/**
+ * RECEIVE without consuming the octets (MSG_PEEK): the window does not open.
+ * @param after octets to skip
+ */
 export function peek(tcb: Tcb, target: Uint8Array, to: number, n: number, after: number): number {
   const taken = Math.max(0, Math.min(n, tcb.rcv.unread - after));
   if (taken > 0) tcb.receiveQueue.read(after, target, to, taken);
   return taken;
 }
 
-/** RECEIVE that throws the octets away. */
+/** RECEIVE that discards the octets. */
 export function discard(tcb: Tcb, n: number): number {
   const taken = Math.min(n, tcb.rcv.unread);
   if (taken > 0) consumed(tcb, taken);
@@ -143,15 +146,13 @@ function consumed(tcb: Tcb, n: number): void {
   acknowledgeRead(tcb);
 }
 
-/** MUST-33: octets of urgent data that are still to be read, or 0. */
+/** MUST-33: octets of urgent data still to be read, or 0. */
 export function urgentLeft(tcb: Tcb): number {
   const { rcv } = tcb;
   return rcv.urgent ? Math.max(0, diff(rcv.up, (rcv.nxt - rcv.unread) | 0)) : 0;
 }
 
-/**
- * CLOSE (RFC 9293 §3.10.4): no more data from us; what is queued is delivered, then the FIN. Receiving goes on.
- */
+/** CLOSE (RFC 9293 §3.10.4): no more data from us. Queued data is delivered, then the FIN. Receiving continues. */
 export function closeSend(tcb: Tcb, now: number): void {
   const { snd } = tcb;
   if (snd.fin) return;
@@ -174,9 +175,7 @@ export function closeSend(tcb: Tcb, now: number): void {
   }
 }
 
-/**
- * The user will not read any more and not write any more (close(2)). SHLD-3: with unread data, or if data comes later, the peer gets an RST.
- */
+/** The user will neither read nor write any more (close(2)). SHLD-3: if data is unread, or arrives later, the peer gets an RST. */
 export function closeBoth(tcb: Tcb, now: number): void {
   const { rcv } = tcb;
   rcv.closed = true;
@@ -193,9 +192,9 @@ export function closeBoth(tcb: Tcb, now: number): void {
 }
 
 /**
- * ABORT (RFC 9293 §3.10.5): everything queued is thrown away, the peer gets an RST. In TIME-WAIT nothing is left to abort
- * ("respond with ok"): what came and was not read stays, as after any orderly end. In CLOSING and LAST-ACK the RFC sends no RST,
- * since the peer has our FIN already; where that was not sent yet the peer would wait for ever, so it gets an RST as on Linux.
+ * ABORT (RFC 9293 §3.10.5): discards everything queued and sends an RST. In TIME-WAIT there is nothing to abort ("respond with ok"), and
+ * unread data stays readable, as after any orderly end. In CLOSING and LAST-ACK the RFC sends no RST, because the peer has our FIN already;
+ * but if the FIN was not sent yet the peer would wait for ever, so it gets an RST, as on Linux.
  */
 export function abort(tcb: Tcb, now: number): void {
   const told = tcb.state & (SYN_RECEIVED | ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2 | CLOSE_WAIT);
@@ -206,7 +205,7 @@ export function abort(tcb: Tcb, now: number): void {
   finish(tcb, tcb.state === TIME_WAIT ? OK : ECONNABORTED, M.CALL_ABORT, now);
 }
 
-/** Changes the options of one connection. */
+/** Changes options of one connection. */
 export function setParams(tcb: Tcb, params: TcpSettings, now: number): void {
   tcb.params = withSettings(tcb.params, params);
   if (params.congestionControl !== undefined && params.congestionControl !== tcb.congestion.name) {

@@ -1,4 +1,4 @@
-/** What Linux' sender does when its timer fires: to retransmit, or to probe a closed window; and when it gives up. */
+/** What Linux's sender does when its timer fires: it retransmits, or probes a closed window; and when it gives up. */
 import { MILLISECOND, NEVER } from "#base/time";
 import { EV_TIMER } from "#base/trace";
 import { arm } from "../loss/cwnd.ts";
@@ -17,20 +17,23 @@ import { EVENT_SOFT_ERROR, T_LOSS_PROBE, T_PERSIST, T_RETRANSMIT, type Tcb } fro
 import { RESEND_HEAD } from "../words/variables.ts";
 import { giveUp, SILENCE } from "./timeouts.ts";
 
-/** R2 is a time, that of so many timeouts which began at this. */
+/** R2 is converted to a time: that of so many timeouts, the first of which is this long. */
 const RTO_BASE = 200 * MILLISECOND;
-/** Retries of a connection that nobody holds any more, where the user says none. */
+/** Retries of a connection that no user holds, if the user did not choose a number. */
 const ORPHAN_RETRIES = 8;
-/** No timer is shorter. */
+/** The minimum of all timers. */
 const TIMEOUT_MIN = 2 * MILLISECOND;
-/** Timeouts in a row after which even a thin stream backs off, and segments that it has fewer of in flight. */
+/**
+ * The number of consecutive timeouts after which even a thin stream backs off; and a stream is thin with fewer segments in flight than the
+ * second number.
+ */
 const THIN_TIMEOUTS = 6;
 const THIN_SEGMENTS = 4;
 
 /** The retransmission timer of data fired. */
 export function retransmit(tcb: Tcb, now: number): void {
   if (tcb.board.head === NONE) return;
-  // Our retransmissions are probes of a window that was closed over what is in flight: these are answered, or not.
+  // The window was closed while data is in flight: our retransmissions are probes of it, which the peer may answer.
   const probes = tcb.snd.wnd === 0 && !tcb.rcv.closed;
   if (probes ? isSilent(tcb, now) : isOver(tcb, now)) {
     giveUp(tcb, now);
@@ -59,7 +62,7 @@ export function retransmit(tcb: Tcb, now: number): void {
   arm(tcb, T_RETRANSMIT, now + Math.min(rto, untilUserTimeout(tcb, probes, now)));
 }
 
-/** Until the user timeout: since the first retransmission, or since the first that the peer of a closed window left unanswered. */
+/** The time left of the user timeout: since the first retransmission, or, with a closed window, since the first unanswered one. */
 function untilUserTimeout(tcb: Tcb, probes: boolean, now: number): number {
   const { userTimeout } = tcb.params;
   const { userTimeoutEndsClosedWindow } = tcb.params.retransmitting;
@@ -68,14 +71,14 @@ function untilUserTimeout(tcb: Tcb, probes: boolean, now: number): number {
   return userTimeout === 0 ? NEVER : Math.max(since + userTimeout - now, MILLISECOND);
 }
 
-/** R2, or the user's timeout, since the first retransmission. */
+/** Whether R2, or the user timeout, is over, counted from the first retransmission. */
 function isOver(tcb: Tcb, now: number): boolean {
   if (tcb.retries === 0 || !tcb.recovery.resentSince) return false;
   const { userTimeout } = tcb.params;
   return now - tcb.recovery.resentAt >= (userTimeout > 0 ? userTimeout : modelTimeout(tcb, retriesMax(tcb)));
 }
 
-/** What so many retries take from the first one on: doubling, until the RTO is at its largest. */
+/** The duration of so many retries from the first one: doubling, until the largest RTO. */
 function modelTimeout(tcb: Tcb, retries: number): number {
   const { rtoMax } = tcb.params.retransmitting;
   const doublings = Math.floor(Math.log2(rtoMax / RTO_BASE));
@@ -88,13 +91,13 @@ function retriesMax(tcb: Tcb): number {
   return tcb.rcv.closed ? orphanRetries(tcb, tcb.rto < rtoMax) : retriesR2;
 }
 
-/** @param alive it sent something not so long ago */
+/** @param alive the peer sent something recently */
 function orphanRetries(tcb: Tcb, alive: boolean): number {
   const retries = tcb.softError !== 0 && !alive ? 0 : tcb.params.ending.retriesOrphan;
   return retries === 0 && alive ? ORPHAN_RETRIES : retries;
 }
 
-/** Nothing came for twice the largest RTO, or the user's timeout. */
+/** Whether nothing arrived for twice the largest RTO, or for the user timeout. */
 function isSilent(tcb: Tcb, now: number): boolean {
   const { userTimeout } = tcb.params;
   const { rtoMax, userTimeoutEndsClosedWindow } = tcb.params.retransmitting;
@@ -105,14 +108,14 @@ function isSilent(tcb: Tcb, now: number): boolean {
   return now - tcb.lastAckTime > patience && since > patience;
 }
 
-/** So little is in flight that duplicates never tell of a loss. */
+/** Whether so little is in flight that duplicate ACKs cannot show a loss. */
 function isThin(tcb: Tcb): boolean {
   if (!tcb.params.retransmitting.thinLinearTimeouts || tcb.state !== ESTABLISHED || tcb.retries > THIN_TIMEOUTS)
     return false;
   return tcb.board.packetsOut < THIN_SEGMENTS;
 }
 
-/** RFC 8985 §7.3: two round trips brought no answer. */
+/** RFC 8985 §7.3: no ACK for two round trips. */
 export function probeTail(tcb: Tcb, now: number): void {
   if (tcb.board.head === NONE) return;
   trace(tcb, T_LOSS_PROBE, M.TIMER_LOSS_PROBE, 1, now);
@@ -148,7 +151,7 @@ export function probeWindow(tcb: Tcb, now: number): void {
   }
   trace(tcb, T_PERSIST, M.TIMER_PERSIST, tcb.probes, now);
   tcb.windowProbe.due = true;
-  // Some of it goes: that is no probe.
+  // Some of it may be sent now, so no probe is needed.
   if (lt(snd.nxt, (snd.una + snd.wnd) | 0) && mayRecord(tcb)) return;
   tcb.probes++;
   if (tcb.rtt.backoff < params.retransmitting.retriesR2) tcb.rtt.backoff++;

@@ -1,4 +1,4 @@
-/** The seventh and eighth steps of RFC 9293 §3.10.7.4: the text goes to the receive queue, the peer's FIN ends it. */
+/** The seventh and eighth steps of RFC 9293 §3.10.7.4: data goes to the receive queue, and the peer's FIN ends it. */
 import { receiveText, TEXT_ENDED, TEXT_REFUSED } from "../receive/text.ts";
 import { ECONNRESET } from "../words/error.ts";
 import * as M from "../words/marks.ts";
@@ -26,7 +26,7 @@ function gotFin(tcb: Tcb, now: number): void {
       setState(tcb, CLOSE_WAIT, M.GOT_FIN, now);
       break;
     case FIN_WAIT_1:
-      // Our FIN is not acknowledged, or the fifth step would have moved on.
+      // Our FIN is not acknowledged, or the fifth step would have changed the state.
       setState(tcb, CLOSING, M.GOT_FIN, now);
       break;
     case FIN_WAIT_2:

@@ -1,4 +1,4 @@
-/** The ends of a connection: TIME-WAIT, and CLOSED with everything given back. */
+/** The ends of a connection: TIME-WAIT, and CLOSED with everything freed. */
 import { NEVER } from "#base/time";
 import { releaseRecords } from "../loss/scoreboard.ts";
 import { endEarly } from "../open/fast-open.ts";
@@ -9,8 +9,8 @@ import { CLOSED, SYN_RECEIVED, TIME_WAIT } from "../words/state.ts";
 import { EVENT_CLOSED, setState, T_TIME_WAIT, type Tcb } from "../words/tcb.ts";
 
 /**
- * The connection is over. Queues, records and timers are given back at once; what was received in order and not read stays
- * for the user unless the connection was reset (RFC 9293 §3.10.7.4: queues are flushed then).
+ * The connection has ended. Queues, records and timers are freed at once. Unread in-order data stays readable, unless the connection was
+ * reset (RFC 9293 §3.10.7.4: queues are flushed then).
  */
 export function finish(tcb: Tcb, error: number, cause: number, now: number): void {
   if (tcb.fast.early) endEarly(tcb, cause, now);
@@ -36,7 +36,7 @@ export function finish(tcb: Tcb, error: number, cause: number, now: number): voi
   tcb.events |= EVENT_CLOSED;
 }
 
-/** Enters TIME-WAIT, or begins its 2 MSL again (MUST-13). */
+/** Enters TIME-WAIT, or restarts its 2 MSL (MUST-13). */
 export function timeWait(tcb: Tcb, cause: number, now: number): void {
   setState(tcb, TIME_WAIT, cause, now);
   tcb.timers.fill(NEVER);
@@ -44,7 +44,7 @@ export function timeWait(tcb: Tcb, cause: number, now: number): void {
   tcb.sendQueue.clear();
 }
 
-/** 2 MSL are over, or FIN-WAIT-2 had nobody left to read. */
+/** 2 MSL are over, or FIN-WAIT-2 without a reader has timed out. */
 export function timeWaitOver(tcb: Tcb, now: number): void {
   finish(tcb, OK, tcb.state === TIME_WAIT ? M.TIMER_TIME_WAIT : M.TIMER_FIN_WAIT_2, now);
 }

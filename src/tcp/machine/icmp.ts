@@ -10,18 +10,18 @@ import { SYN_RECEIVED, SYN_SENT } from "../words/state.ts";
 import { EVENT_SOFT_ERROR, type Tcb } from "../words/tcb.ts";
 import { finish } from "./finish.ts";
 
-/** RFC 5927 §4: believed only if it quotes something that is in flight. */
+/** RFC 5927 §4: an ICMP error is believed only if it quotes a segment in flight. */
 export function quotesFlight(tcb: Tcb, seq: number): boolean {
-  // By Fast Open SND.UNA lies behind our SYN before it is acknowledged.
+  // With Fast Open, SND.UNA is after our SYN before that is acknowledged.
   const { snd, fast } = tcb;
   if (lt(seq, fast.early ? snd.iss : snd.una)) return false;
-  // Linux takes one more: what it would send next.
+  // Linux also accepts SND.NXT.
   return le(seq, snd.nxt);
 }
 
 /**
- * Unreachable, time exceeded, parameter problem. MUST-56: net, host and the like never end a connection; SHLD-26: protocol
- * and port unreachable do, here only while it opens (RFC 5927 §6.1: later they are too easily forged).
+ * Unreachable, time exceeded, parameter problem. MUST-56: net or host unreachable and the like never end a connection; SHLD-26: protocol
+ * and port unreachable do, here only during the handshake (RFC 5927 §6.1: later they are too easily forged).
  * @param hard protocol or port unreachable
  * @param error the code for the user
  */
@@ -39,9 +39,9 @@ export function unreachable(tcb: Tcb, hard: boolean, error: number, now: number)
 }
 
 /**
- * The path's MTU went down (RFC 1191 §6.4): smaller segments from now on, and what was too big is sent again at once,
- * without blaming congestion.
- * @param pathMss what the path leaves for payload without options.
+ * The path MTU was reduced (RFC 1191 §6.4): segments are smaller from now on, and those that were too big are retransmitted at once,
+ * without reducing cwnd.
+ * @param pathMss the payload without options that the path MTU allows
  */
 export function pathMtuChanged(tcb: Tcb, pathMss: number, now: number): void {
   if (tcb.state === SYN_SENT) {
@@ -52,7 +52,7 @@ export function pathMtuChanged(tcb: Tcb, pathMss: number, now: number): void {
   const most = Math.min(pathMss, announcedMss(tcb));
   if (most >= snd.pathMss) return;
   const before = snd.mss;
-  // Also where the peer's MSS or window allows less than this today: the window may grow.
+  // Also if the peer's MSS or window allows less than this now: the window may grow.
   setSegmentSize(tcb, most);
   if (snd.mss >= before) return;
   forgetSizes(tcb);

@@ -1,4 +1,4 @@
-/** STATUS (RFC 9293 §3.9.1): a snapshot of a connection in the words of `ss -ti` and tcp_info. */
+/** STATUS (RFC 9293 §3.9.1): a snapshot of a connection with the names of `ss -ti` and tcp_info. */
 import { markName } from "#base/mark";
 import { announcedMss, room } from "../receive/window.ts";
 import { errorName, type TcpErrorName } from "../words/error.ts";
@@ -7,56 +7,58 @@ import { diff } from "../words/seq.ts";
 import { type StateName, stateName } from "../words/state.ts";
 import { CA_OPEN, type Tcb } from "../words/tcb.ts";
 
-/** By FAIL_* of `words/variables.ts`: none; there was no cookie; the server passed over the data; it answered only a SYN without. */
+/** Indexed by FAIL_* of `words/variables.ts`: none; no cookie; the server ignored the data; it answered only a SYN without data. */
 const FAILURES = ["", "no-cookie", "not-taken", "syn-resent"] as const;
 const PHASES = ["open", "disorder", "cwr", "recovery", "loss"] as const;
 
-/** What few ask for. */
+/** Rarely needed details. */
 interface TcpDetails {
-  /** It began with a passive OPEN. */
+  /** It was made by a passive OPEN. */
   passive: boolean;
   ecn: boolean;
-  /** The SYN had a good cookie, and was answered so. */
+  /** The SYN had a valid cookie, and its data was accepted. */
   fastOpenAccepted: boolean;
-  /** Why sending is in doubt, or a connection attempt: the last error that did not end the connection. */
+  /** The last error that did not end the connection, which casts doubt on sending or on the connection attempt. */
   softError: TcpErrorName;
   /** Doublings of the RTO, or of the interval of window probes. */
   rtoBackoff: number;
   /** Unanswered probes of a closed window or of an idle connection. */
   probes: number;
-  /** The largest payload that we announced, without options; and the peer's segment size as its segments show it. */
+  /** The largest payload that we announced, without options; and the peer's segment size, derived from its segments. */
   announcedMss: number;
   rcvMss: number;
   /** SMSS without the options that every segment carries. */
   mssBase: number;
-  /** In segments: in flight (all that was sent and not acknowledged), and those of them that are SACKed, lost, and resent since. */
+  /** In segments: in flight (sent and not acknowledged), and those of them that are SACKed, lost, and retransmitted since. */
   packetsOut: number;
   sackedOut: number;
   lostOut: number;
   retransOut: number;
   /** Segments that the peer acknowledged with ECE. */
   deliveredCe: number;
-  /** Octets queued and never sent; a FIN that waits counts as one. */
+  /** Octets queued and never sent; a waiting FIN counts as one. */
   notSent: number;
   finSent: boolean;
   finAcked: boolean;
-  /** The peer's FIN was reached in order. */
+  /** The peer's FIN has arrived in order. */
   finReceived: boolean;
-  /** The window as the peer knows it: from the last ACK that we sent, and from what has come since. */
+  /** The window known to the peer: from our last ACK, less the data received since. */
   offeredWnd: number;
   offeredLeft: number;
-  /** The engine's clock when the handshake was over, and when data was last sent and received, and an ACK received; 0: never. */
+  /**
+   * The engine's time when the handshake was complete, when data was last sent and received, and when an ACK was last received; 0: never.
+   */
   openedAt: number;
   lastSentAt: number;
   lastReceivedAt: number;
   lastAckAt: number;
 }
 
-/** Octets, microseconds and counts, as tcp_info has them; sequence numbers do not appear. */
+/** Octets, microseconds and counts, as in tcp_info; no sequence numbers. */
 export interface TcpInfo extends TcpDetails {
   state: StateName;
   error: TcpErrorName;
-  /** The mark of what ended it (`tcp.rx.rst`, `tcp.gave-up-closed-window`); empty before. */
+  /** The mark of the cause of its end (`tcp.rx.rst`, `tcp.gave-up-closed-window`); empty before. */
   endedBy: string;
   localAddress: string;
   localPort: number;
@@ -68,14 +70,14 @@ export interface TcpInfo extends TcpDetails {
   advmss: number;
   sack: boolean;
   timestamps: boolean;
-  /** Shifts we apply to the peer's windows and to ours; -1: not agreed. */
+  /** Shifts applied to the peer's windows and to ours; -1: not negotiated. */
   sndWscale: number;
   rcvWscale: number;
   congestionControl: string;
   phase: (typeof PHASES)[number];
   cwnd: number;
   ssthresh: number;
-  /** Octets thought to be in the network. */
+  /** Octets considered in the network. */
   inFlight: number;
   sacked: number;
   lost: number;
@@ -83,7 +85,7 @@ export interface TcpInfo extends TcpDetails {
   rttvar: number;
   minRtt: number;
   rto: number;
-  /** Timeouts in a row. */
+  /** Consecutive timeouts. */
   backoff: number;
   sndWnd: number;
   rcvWnd: number;
@@ -100,27 +102,27 @@ export interface TcpInfo extends TcpDetails {
   dataSegsIn: number;
   retransTotal: number;
   timeouts: number;
-  /** Segments delivered, and thought lost; D-SACKs and reorderings seen. */
+  /** Segments delivered, and considered lost; D-SACKs and reorderings seen. */
   delivered: number;
   lostTotal: number;
   dsackDups: number;
   reordSeen: number;
-  /** Segments by which the path is known to reorder. */
+  /** The largest reordering seen on the path, segments. */
   reordering: number;
   /** The receiver's estimate of the round trip, from timestamps; 0: none. */
   rcvRtt: number;
-  /** us with data to send, and of those the ones in which the peer's window or the send buffer held it back. */
+  /** µs with data to send; and the parts of this time in which the peer's window or the send buffer limited the sender. */
   busyTime: number;
   rwndLimited: number;
   sndbufLimited: number;
   duplicatesReceived: number;
   outOfOrderReceived: number;
-  /** Fast Open (RFC 7413): data on a SYN was taken, the peer's by us or ours by the peer; and why not, where we asked for it. */
+  /** Fast Open (RFC 7413): data of a SYN was accepted, the peer's by us or ours by the peer; and why not, if we requested it. */
   synData: boolean;
   fastOpenFailure: (typeof FAILURES)[number];
 }
 
-/** @param now the time under way counts as busy or limited up to it; absent: up to the last change */
+/** @param now the current period counts as busy or limited up to this time; absent: up to the last change */
 export function info(tcb: Tcb, now?: number): TcpInfo {
   if (now !== undefined) countTime(tcb, now);
   const { snd, rcv, cc } = tcb;

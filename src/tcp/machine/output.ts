@@ -1,7 +1,7 @@
 /**
- * What a connection sends next (RFC 9293 §3.8.6, §3.10.2): `pollTransmit` writes one segment, or says that there is none.
- * Order: RST, SYN, what was lost, new data and FIN as far as windows, Nagle and silly-window avoidance allow, probes, ACKs.
- * Data goes out in super-segments where the device cuts them.
+ * What a connection sends next (RFC 9293 §3.8.6, §3.10.2): `pollTransmit` writes one segment, or returns false if there is none. Order:
+ * RST, SYN, lost segments, new data and FIN as far as windows, Nagle and silly-window avoidance allow, probes, ACKs. Data is sent in
+ * super-segments if the device segments them.
  */
 
 import type { Packet } from "#base/packet";
@@ -25,13 +25,13 @@ import { CLOSE_WAIT, CLOSED, CLOSING, ESTABLISHED, FIN_WAIT_1, LAST_ACK, LISTEN,
 import type { Tcb } from "../words/tcb.ts";
 import { finish } from "./finish.ts";
 
-/** States in which data or a FIN may have to be sent or resent. */
+/** States in which data or a FIN may have to be sent or retransmitted. */
 const SENDING = ESTABLISHED | CLOSE_WAIT | FIN_WAIT_1 | CLOSING | LAST_ACK;
 
 /**
- * Writes the next segment of this connection: header and options at `packet.o`, payload as slices of the send queue.
- * The IP header and the checksum are the floor below's. Returns false when there is nothing to send now.
- * @param superSegments whether the device takes segments larger than the path's MTU.
+ * Writes the next segment of this connection: header and options at `packet.o`, payload as slices of the send queue. The IP layer adds its
+ * header and the checksum. Returns false if there is nothing to send now.
+ * @param superSegments whether the device takes segments larger than the path's MTU
  */
 export function pollTransmit(tcb: Tcb, packet: Packet, superSegments: boolean, now: number): boolean {
   const { attempt } = tcb.env;
@@ -42,7 +42,7 @@ export function pollTransmit(tcb: Tcb, packet: Packet, superSegments: boolean, n
   if (tcb.synNow !== 0) {
     if (tcb.state === SYN_SENT && tcb.retries > 0) attempt.kind = ATTEMPT_SYN;
     if (!lacksSynRecord(tcb)) return emitSyn(tcb, packet, now);
-    // An active OPEN fails at once; a peer that knocked tries again.
+    // An active OPEN fails at once; the peer of a passive one retransmits its SYN.
     finish(tcb, ENOBUFS, M.GAVE_UP, now);
     return false;
   }
@@ -50,7 +50,7 @@ export function pollTransmit(tcb: Tcb, packet: Packet, superSegments: boolean, n
   if (sending && transmit(tcb, packet, superSegments, now)) return true;
   countAs(tcb, heldBackBy(tcb), now);
   if (tcb.probeNow !== 0) {
-    // RFC 9293 §3.8.4: an octet below the window, which the peer has: it answers with an ACK.
+    // RFC 9293 §3.8.4: an octet below the window, which the peer already has, so that it answers with an ACK.
     packet.cause = tcb.probeNow;
     emit(tcb, packet, (tcb.snd.una - 1) | 0, 0, ACK, now);
     tcb.probeNow = 0;
@@ -70,8 +70,8 @@ export function pollTransmit(tcb: Tcb, packet: Packet, superSegments: boolean, n
 }
 
 /**
- * SEG.SEQ of an ACK without text: SND.NXT, but no more than the window if the peer has shrunk it since, or the peer would take the ACK for unacceptable
- * (RFC 9293 §3.4). The rounding of a scaled window does not shrink it.
+ * SEG.SEQ of an ACK without data: SND.NXT, but not beyond the window if the peer has shrunk it since, because the peer would consider the
+ * ACK unacceptable (RFC 9293 §3.4). The rounding of a scaled window does not shrink it.
  */
 function acceptableSeq({ snd }: Tcb): number {
   const right = (snd.una + snd.wnd) | 0;
@@ -83,7 +83,7 @@ function cwndHasRoom(tcb: Tcb): boolean {
   return inFlight(tcb) < cwndOf(tcb);
 }
 
-/** Nothing more can go: why? */
+/** Why nothing more can be sent. */
 function heldBackBy(tcb: Tcb): number {
   const { snd } = tcb;
   if ((tcb.state & SENDING) === 0) return LIMITED_BY_NOTHING;
@@ -91,7 +91,7 @@ function heldBackBy(tcb: Tcb): number {
   const unsent = snd.queued - at;
   if (unsent <= 0) {
     if (at === 0) return LIMITED_BY_NOTHING;
-    // All is in flight, and the user is kept from queueing more.
+    // Everything is in flight, and the full send buffer keeps the user from queueing more.
     return snd.queued >= tcb.params.sendBuffer && cwndHasRoom(tcb) ? LIMITED_BY_BUFFER : LIMITED_BY_NETWORK;
   }
   return snd.wnd - at < Math.min(unsent, snd.mss) && cwndHasRoom(tcb) ? LIMITED_BY_WINDOW : LIMITED_BY_NETWORK;

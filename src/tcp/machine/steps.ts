@@ -1,6 +1,6 @@
 /**
- * SEGMENT ARRIVES, otherwise (RFC 9293 §3.10.7.4): the eight steps, one function each, in the RFC's order. Each says
- * whether the segment goes on to the next.
+ * SEGMENT ARRIVES, otherwise (RFC 9293 §3.10.7.4): the eight steps, one function each, in the RFC's order. Each returns whether the segment
+ * continues to the next.
  */
 import { NEVER } from "#base/time";
 import { EV_DROP } from "#base/trace";
@@ -31,7 +31,7 @@ import { takeTextAndFin } from "./delivery.ts";
 import { finish, timeWait } from "./finish.ts";
 import { isAtFin, resetsExactly } from "./reset-number.ts";
 
-/** RFC 7323 §5.5: TS.Recent says nothing after 24 days of silence. */
+/** RFC 7323 §5.5: TS.Recent is invalid after 24 days of silence. */
 const PAWS_IDLE = 24 * 24 * 3600 * 1_000_000;
 
 /** The ECN codepoint "congestion experienced". */
@@ -54,7 +54,7 @@ export function processSegment(tcb: Tcb, seg: Segment, now: number, reset: Reset
 /** First: is the segment acceptable? RFC 7323 §5.3 (PAWS) goes before the sequence numbers. */
 function checkSequence(tcb: Tcb, seg: Segment, now: number): boolean {
   const { rcv } = tcb;
-  // A SYN,ACK does not repeat the SYN that a passive OPEN answered: it is unacceptable, and draws an ACK.
+  // A SYN,ACK does not repeat the SYN that a passive OPEN answered: it is unacceptable, and is answered with an ACK.
   const repeats = seg.ctl & SYN && seg.seq === rcv.irs && (seg.ctl & RST) === 0 && !(tcb.passive && seg.ctl & ACK);
   if (repeats && tcb.state === SYN_RECEIVED) return repeatedSyn(tcb, seg, now);
   if (tcb.timestampsOk && !timestampAcceptable(tcb, seg, now)) return false;
@@ -64,8 +64,8 @@ function checkSequence(tcb: Tcb, seg: Segment, now: number): boolean {
 }
 
 /**
- * RFC 7323 §4.3: TS.Recent comes from the segment that covers Last.ACK.sent, never goes back, and is not an RST's to set. Taken once the
- * ACK has proved right, too: a forged segment must not make PAWS refuse the peer's own.
+ * RFC 7323 §4.3: TS.Recent is taken from the segment that covers Last.ACK.sent, never decreases, and is not taken from an RST. It is taken
+ * only after the ACK was found valid: otherwise a forged segment could make PAWS reject the peer's own segments.
  */
 function takeTimestamp(tcb: Tcb, seg: Segment, now: number): void {
   const { options } = seg;
@@ -86,9 +86,9 @@ function acceptable(seg: Segment, next: number, window: number): boolean {
 
 function unacceptable(tcb: Tcb, seg: Segment, window: number, now: number): boolean {
   const { rcv } = tcb;
-  // MUST-66: at a closed window ACK, RST and URG of the next segment still count; its text does not.
+  // MUST-66: with a closed window, ACK, RST and URG of the next segment are still processed, but not its data.
   if (window === 0 && seg.seq === rcv.nxt && (seg.ctl & SYN) === 0) {
-    // A FIN without text needs no room: it is taken, as Linux does. Some peers repeat it until it is acknowledged.
+    // A FIN without data needs no room and is accepted, as in Linux. Some peers repeat it until it is acknowledged.
     if (seg.n === 0) return true;
     seg.n = 0;
     seg.len = 0;
@@ -96,7 +96,7 @@ function unacceptable(tcb: Tcb, seg: Segment, window: number, now: number): bool
     if ((seg.ctl & RST) === 0) tcb.ackNow = M.TX_ACK_UNACCEPTABLE;
     return true;
   }
-  // A RST behind the window edge: RFC 5961 lets in no more than what is inside.
+  // An RST beyond the window's edge: RFC 5961 accepts only those inside.
   if (seg.ctl & RST) {
     if (isAtFin(tcb, seg.seq)) return true;
     return drop(tcb, M.RX_RST_IGNORED, now);
@@ -108,16 +108,16 @@ function unacceptable(tcb: Tcb, seg: Segment, window: number, now: number): bool
   }
   if (seg.len > 0 && (seg.ctl & SYN) === 0 && tcb.state !== TIME_WAIT && lt(seg.seq, rcv.nxt)) {
     tcb.duplicatesReceived++;
-    // A FIN that comes again counts as an octet that was there.
+    // A repeated FIN counts as one duplicate octet.
     reportDuplicate(tcb, seg.seq, (seg.seq + seg.len) | 0);
-    // The sender missed our ACKs or is in slow start after a timeout: it gets them at once for a while.
+    // The sender did not get our ACKs, or is in slow start after a timeout: send ACKs at once for a while.
     hurry(tcb, tcb.params.acknowledging.quickAcks);
   }
   answerInvalid(tcb, seg, M.TX_ACK_UNACCEPTABLE, now);
   return drop(tcb, seg.n > 0 && le((seg.seq + seg.len) | 0, rcv.nxt) ? M.RX_DUPLICATE : M.RX_UNACCEPTABLE, now);
 }
 
-/** RFC 2883: [left, right) came although we had it. */
+/** RFC 2883: [left, right) was received again. */
 function reportDuplicate(tcb: Tcb, left: number, right: number): void {
   if (!tcb.sackOk || !tcb.params.acknowledging.dsack) return;
   tcb.dsackLeft = left;
@@ -129,7 +129,7 @@ function timestampAcceptable(tcb: Tcb, seg: Segment, now: number): boolean {
   const { options } = seg;
   if (seg.ctl & RST) return true;
   if (!options.timestamps) {
-    // A SYN comes from a peer that knows nothing of this connection: it must be answered (RFC 5961 §4).
+    // A SYN is from a peer that does not know this connection: it must be answered (RFC 5961 §4).
     if (tcb.params.acceptance.tolerateMissingTimestamps || seg.ctl & SYN) return true;
     return drop(tcb, M.RX_NO_TIMESTAMP, now);
   }
@@ -144,25 +144,26 @@ function timestampAcceptable(tcb: Tcb, seg: Segment, now: number): boolean {
   return drop(tcb, M.RX_PAWS, now);
 }
 
-/** In SYN-RECEIVED the peer's SYN again: our SYN,ACK was lost, or (both opened) it now acknowledges ours. */
+/** In SYN-RECEIVED, the peer's SYN again: our SYN,ACK was lost, or (simultaneous open) it now acknowledges our SYN. */
 function repeatedSyn(tcb: Tcb, seg: Segment, now: number): boolean {
   if (seg.ctl & ACK && !tcb.passive) {
     seg.seq = (seg.seq + 1) | 0;
     seg.len--;
     seg.ctl &= ~SYN;
-    // Its window was not scaled (RFC 7323 §2.2); the window of a segment without SYN will be. Rounded down: never more than told.
+    // Its window was not scaled (RFC 7323 §2.2), the window of a segment without SYN will be. Rounded down, so that it does not exceed the
+    // one announced.
     seg.wnd >>= tcb.snd.shift;
     return true;
   }
   tcb.env.counters.count(M.RX_SYN_DUPLICATE);
   if (isLimited(tcb, now)) return false;
   tcb.synNow = M.TX_SYN_ACK;
-  // Its timer begins anew, but for a connection that somebody has already.
+  // Restarts its timer, except for a connection that has been accepted already.
   if (!tcb.fast.early) tcb.timers[T_RETRANSMIT] = NEVER;
   return false;
 }
 
-/** Second: RST (with RFC 5961 §3.2 in the stead of RFC 793's rule). */
+/** Second: RST (RFC 5961 §3.2 instead of RFC 793's rule). */
 function checkReset(tcb: Tcb, seg: Segment, now: number): boolean {
   if ((seg.ctl & RST) === 0) return true;
   if (tcb.state === TIME_WAIT && tcb.params.ending.ignoreTimeWaitReset) return drop(tcb, M.RX_RST_IGNORED, now);
@@ -173,7 +174,7 @@ function checkReset(tcb: Tcb, seg: Segment, now: number): boolean {
   tcb.env.counters.count(M.RX_RST);
   switch (tcb.state) {
     case SYN_RECEIVED:
-      // MUST-11: from LISTEN back to LISTEN, without a word; from SYN-SENT it is a refusal.
+      // MUST-11: after a passive OPEN it returns to LISTEN silently; after SYN-SENT the connection is refused.
       finish(tcb, tcb.fast.early ? ECONNRESET : ECONNREFUSED, M.RX_RST, now);
       break;
     case ESTABLISHED:
@@ -189,23 +190,23 @@ function checkReset(tcb: Tcb, seg: Segment, now: number): boolean {
 }
 
 /**
- * Whether an RST in CLOSING, LAST-ACK or TIME-WAIT is an error. Both sides have closed, so the RFC just ends the connection: the peer is gone
- * from TIME-WAIT, and the ACK of our FIN was lost. Data that it has not acknowledged may be lost, however, and our user must know.
+ * Whether an RST in CLOSING, LAST-ACK or TIME-WAIT is an error. Both sides have closed, so the RFC just ends the connection: the peer has
+ * left TIME-WAIT, and its ACK of our FIN was lost. But unacknowledged data may be lost, and then the user must know.
  */
 function isLoss({ state, snd, params }: Tcb): boolean {
   return state !== TIME_WAIT && (snd.queued > 0 || params.resetting.lateResetIsError);
 }
 
-/** Fourth: SYN (RFC 5961 §4: a challenge ACK whatever its number). Third, security and compartment, is not implemented. */
+/** Fourth: SYN (RFC 5961 §4: a challenge ACK, whatever its sequence number). Third, security and compartment, is not implemented. */
 function checkSyn(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
   if ((seg.ctl & SYN) === 0) return true;
   if (tcb.fast.early) {
-    // The user has it already, and the handshake is not over: who else sends SYNs is refused.
+    // The connection was accepted before its handshake was complete: a new SYN is refused.
     resetFor(seg, M.TX_RST_CLOSED, reset);
     return drop(tcb, M.RX_SYN_CHALLENGED, now);
   }
   if (tcb.state === SYN_RECEIVED && tcb.passive) {
-    // Back to LISTEN, without a word.
+    // Returns to LISTEN silently.
     finish(tcb, ECONNRESET, M.RX_SYN_CHALLENGED, now);
     return false;
   }
@@ -227,7 +228,7 @@ function checkAck(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
   }
   const { snd } = tcb;
   if (tcb.state === SYN_RECEIVED) {
-    // By Fast Open more than our SYN may be acknowledged.
+    // With Fast Open, the ACK may cover more than our SYN.
     const { early } = tcb.fast;
     if (!opens(tcb, seg, now, reset)) return false;
     if (!early) return true;
@@ -259,7 +260,7 @@ function checkAck(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
       }
       break;
     case TIME_WAIT:
-      // Only a retransmission of the peer's FIN can come: acknowledge it and begin the 2 MSL again.
+      // Only a retransmission of the peer's FIN is valid: acknowledge it and restart the 2 MSL.
       if (seg.ctl & FIN) {
         tcb.ackNow = M.TX_ACK_FIN;
         timeWait(tcb, M.GOT_FIN, now);
@@ -269,7 +270,7 @@ function checkAck(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
   return true;
 }
 
-/** The peer lives: its segment and its ACK are acceptable. An old segment, or a forged one, would say nothing of the kind. */
+/** The peer is alive: its segment and its ACK are acceptable. Old or forged segments do not show this. */
 function heard(tcb: Tcb, now: number): void {
   tcb.lastAckTime = now;
   tcb.keepAliveProbes = 0;
@@ -278,26 +279,26 @@ function heard(tcb: Tcb, now: number): void {
   }
 }
 
-/** No segment but the peer's FIN can be right in TIME-WAIT. Linux answers all but a pure ACK at RCV.NXT with an ACK. */
+/** Only the peer's FIN is valid in TIME-WAIT. Linux answers everything except a pure ACK at RCV.NXT with an ACK. */
 function answerLate(tcb: Tcb, seg: Segment, now: number): void {
   const isNews = seg.len > 0 || seg.seq !== tcb.rcv.nxt;
   if (tcb.params.ending.timeWaitAnswersAll && isNews) answerInvalid(tcb, seg, M.TX_ACK_UNACCEPTABLE, now);
 }
 
-/** In SYN-RECEIVED: is our SYN acknowledged, and is there room for one connection more? */
+/** In SYN-RECEIVED: whether our SYN is acknowledged, and there is room for one more connection. */
 function opens(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
   const { snd, listener, fast } = tcb;
   if (!(gt(seg.ack, snd.iss) && le(seg.ack, snd.nxt))) {
     resetFor(seg, M.TX_RST_ACK, reset);
     return drop(tcb, M.RX_ACK_TOO_NEW, now);
   }
-  // The listener waits for data: the ACK only says that our SYN,ACK came.
+  // The listener waits for data: the ACK only shows that our SYN,ACK arrived.
   const unripe = tcb.retries + tcb.deferredTimeouts < tcb.params.deferAccept;
   if (unripe && !fast.early && listener !== null && seg.len === 0) {
     tcb.acceptDeferred = true;
     return drop(tcb, M.RX_DEFERRED, now);
   }
-  // The accept queue is full: the ACK is as if it had been lost; the SYN,ACK is sent again in time.
+  // The accept queue is full: ignore the ACK as if it had been lost; the SYN,ACK is retransmitted later.
   if (!fast.early && listener !== null && listener.ready.length > listener.backlog) {
     if (tcb.params.opening.abortOnOverflow) {
       resetFor(seg, M.TX_RST_LIMIT, reset);
@@ -319,7 +320,7 @@ function opens(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
   return true;
 }
 
-/** CLOSE may have been called in SYN-RECEIVED: its FIN follows at once. */
+/** If CLOSE was called in SYN-RECEIVED, the FIN follows at once. */
 function afterEstablished(tcb: Tcb, now: number): void {
   if (tcb.snd.fin) enterFinWait1(tcb, now);
 }
@@ -330,27 +331,27 @@ export function enterFinWait1(tcb: Tcb, now: number): void {
 
 function finWait2(tcb: Tcb, now: number): void {
   setState(tcb, FIN_WAIT_2, M.GOT_ACK_OF_FIN, now);
-  // Nobody is left to read: the peer may not keep us waiting for ever.
+  // Nobody will read any more: limit the time that the peer can keep us waiting.
   if (tcb.rcv.closed) tcb.timers[T_TIME_WAIT] = now + tcb.params.ending.finWait2;
 }
 
-/** RFC 3168 §6.1.3: a mark is echoed until the peer says that it slowed down. */
+/** RFC 3168 §6.1.3: a mark is echoed until the peer reports that it reduced its rate (CWR). */
 function congestionMark(tcb: Tcb, seg: Segment): void {
   if (seg.ctl & CWR) {
     tcb.ecnEcho = false;
-    // That the echo ended tells the sender that its CWR arrived.
+    // The end of the echo shows the sender that its CWR arrived.
     if (seg.n > 0) tcb.ackNow = M.TX_ACK_PUSH;
   }
   if (seg.ecn !== CE) return;
   tcb.env.counters.count(M.RX_CE);
   if (!tcb.ecnEcho) {
-    // The sender should know soon.
+    // The sender should learn of it soon.
     hurry(tcb, 2);
   }
   tcb.ecnEcho = true;
 }
 
-/** Sixth: URG. RCV.UP moves on, and the user is told (MUST-30, MUST-32). The octets stay in the stream. */
+/** Sixth: URG. Advances RCV.UP, and informs the user (MUST-30, MUST-32). The octets stay in the stream. */
 function checkUrgent(tcb: Tcb, seg: Segment): void {
   if ((seg.ctl & URG) === 0 || (tcb.state & (ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2)) === 0) return;
   const up = (seg.seq + seg.up) | 0;
@@ -362,13 +363,13 @@ function checkUrgent(tcb: Tcb, seg: Segment): void {
   }
 }
 
-/** An ACK in answer to something invalid, not more often than `invalidAckInterval` (ACK loops, RFC 5961 §7). */
+/** Answers an invalid segment with an ACK, at most once per `invalidAckInterval` (ACK loops, RFC 5961 §7). */
 function answerInvalid(tcb: Tcb, seg: Segment, cause: number, now: number): void {
   const pure = seg.n === 0 || (seg.ctl & SYN) !== 0;
   if (!pure || !isLimited(tcb, now)) tcb.ackNow = cause;
 }
 
-/** Whether so soon after the last one no further answer is due. */
+/** Whether it is too soon after the last such answer. */
 function isLimited(tcb: Tcb, now: number): boolean {
   if (now - tcb.invalidAckTime < tcb.params.acceptance.invalidAckInterval) {
     tcb.env.counters.count(M.RX_INVALID_LIMITED);

@@ -25,7 +25,7 @@ import {
 import { probeTail, probeWindow, retransmit } from "./data-timeouts.ts";
 import { finish, timeWaitOver } from "./finish.ts";
 
-/** Timeouts in a row after which Fast Open is suspected, as in Linux. */
+/** Consecutive timeouts after which Fast Open is considered to have failed, as in Linux. */
 export const SILENCE = 3;
 
 /** Fires every timer that is due, in the order of their indices. */
@@ -64,7 +64,7 @@ function fire(tcb: Tcb, timer: number, now: number): void {
       keepAlive(tcb, now);
       break;
     case T_USER_TIMEOUT:
-      // Only of the handshake: for data, `data-timeouts.ts` counts how long nothing is acknowledged.
+      // Only for the handshake: for data, `data-timeouts.ts` measures how long nothing was acknowledged.
       giveUp(tcb, now);
       break;
   }
@@ -72,7 +72,7 @@ function fire(tcb: Tcb, timer: number, now: number): void {
 
 /** The timer of a SYN or SYN,ACK fired: RFC 6298 (5.4) to (5.6), and R1 and R2 of RFC 9293 §3.8.3. */
 function resendSyn(tcb: Tcb, now: number): void {
-  // Of a connection that opens by Fast Open no record stands for the SYN,ACK.
+  // The SYN,ACK of a connection opened by Fast Open has no record.
   if (tcb.board.head === NONE && !tcb.fast.early) return;
   const { params } = tcb;
   if (tcb.acceptDeferred && awaitsText(tcb)) {
@@ -90,7 +90,7 @@ function resendSyn(tcb: Tcb, now: number): void {
     giveUp(tcb, now);
     return;
   }
-  // SHLD-9: the user may want to know; IP should look for another route (MUST-20), which a TUN does not have.
+  // SHLD-9: the user may want to know; IP should look for another route (MUST-20), but a TUN has only one.
   if (tcb.retries === params.retransmitting.retriesR1) tcb.events |= EVENT_SOFT_ERROR;
   tcb.rtt.priorRto = tcb.rto;
   tcb.rtt.priorBackoff = tcb.rtt.backoff;
@@ -99,25 +99,28 @@ function resendSyn(tcb: Tcb, now: number): void {
   tcb.synNow = tcb.state === SYN_SENT ? M.TX_SYN : M.TX_SYN_ACK;
 }
 
-/** The peer has our SYN,ACK: it is sent again only at the end of the time in which data was to come. */
+/** The peer has our SYN,ACK: it is retransmitted only when the time to wait for data is over. */
 function awaitsText(tcb: Tcb): boolean {
   return tcb.state === SYN_RECEIVED && tcb.retries + tcb.deferredTimeouts + 1 < tcb.params.deferAccept;
 }
 
-/** R2 for a SYN. One that somebody holds already is not given up so soon, as in Linux. */
+/** R2 for a SYN. A connection that was already accepted has a higher limit, as in Linux. */
 function synLimit(tcb: Tcb): number {
   const { retriesSyn, retriesSynAck, linearSynTimeouts } = tcb.params.opening;
   return tcb.state === SYN_SENT ? retriesSyn + linearSynTimeouts : retriesSynAck + (tcb.fast.early ? 1 : 0);
 }
 
-/** Linear timeouts add SYNs, not time: R2 is over when so many retries would be that doubled from the first (Linux: retransmits_timed_out). */
+/**
+ * Linear timeouts send more SYNs in the same time: R2 is over after the time of so many retries with doubling from the first (Linux:
+ * retransmits_timed_out).
+ */
 function isSynOverdue(tcb: Tcb, now: number): boolean {
   const { retriesSyn, linearSynTimeouts } = tcb.params.opening;
   if (tcb.state !== SYN_SENT || linearSynTimeouts === 0) return false;
   return now - tcb.stalledSince >= (2 ** (retriesSyn + 1) - 1) * tcb.params.retransmitting.rtoInitial;
 }
 
-/** RFC 9293 §3.8.4. MUST-26: only when nothing is in flight; else the retransmission timer finds out sooner. */
+/** RFC 9293 §3.8.4. MUST-26: only if nothing is in flight; otherwise the retransmission timer detects a dead peer sooner. */
 function keepAlive(tcb: Tcb, now: number): void {
   const { params } = tcb;
   if (!params.keepAlive) return;
@@ -126,7 +129,7 @@ function keepAlive(tcb: Tcb, now: number): void {
     return;
   }
   if (tcb.keepAliveProbes >= params.keepAliveCount) {
-    // MUST-29: many unanswered probes, not one, end it; the peer, if it lives, is told.
+    // MUST-29: only many unanswered probes end it, not one; an RST informs the peer if it is alive.
     finish(tcb, ETIMEDOUT, M.GAVE_UP, now);
     tcb.rstNow = M.TX_RST_LIMIT;
     return;
@@ -137,13 +140,13 @@ function keepAlive(tcb: Tcb, now: number): void {
   tcb.timers[T_KEEPALIVE] = now + params.keepAliveInterval;
 }
 
-/** The connection ends because the peer is silent, or because it answers but keeps its window closed. */
+/** The connection ends because the peer is silent, or answers but keeps its window closed. */
 export function giveUp(tcb: Tcb, now: number): void {
   const cause = isAnswering(tcb) ? M.GAVE_UP_WINDOW : M.GAVE_UP;
   finish(tcb, tcb.softError !== 0 ? tcb.softError : ETIMEDOUT, cause, now);
 }
 
-/** The peer keeps its window closed, and has answered our last probe of it. */
+/** Whether the peer keeps its window closed, but has answered our last probe. */
 function isAnswering({ snd, probes, lastAckTime, lastSendTime }: Tcb): boolean {
   return snd.wnd === 0 && probes === 0 && lastAckTime >= lastSendTime;
 }

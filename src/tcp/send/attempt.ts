@@ -1,9 +1,12 @@
-/** What a refusal of the segment that is about to be written would have to take back. */
+/** Records what must be undone if the device refuses the segment that is about to be written. */
 import { FOR_ITSELF } from "../words/attempt.ts";
 import { NONE, RESENT } from "../words/records.ts";
 import { T_LOSS_PROBE, T_PERSIST, T_REORDER, T_RETRANSMIT, type Tcb } from "../words/tcb.ts";
 
-/** Remembers it. @param r the record of the segment, if it has one */
+/**
+ * Records the state before the segment.
+ * @param r the record of the segment, if it has one
+ */
 export function prepare(tcb: Tcb, kind: number, r: number): void {
   const { attempt: it, records } = tcb.env;
   const { timers, snd, output } = tcb;
@@ -26,7 +29,7 @@ export function prepare(tcb: Tcb, kind: number, r: number): void {
   it.wasResent = r !== NONE && (records.flags[r]! & RESENT) !== 0;
 }
 
-/** By the clock that tells events apart. */
+/** The current time on the clock that distinguishes events of one microsecond. */
 export function sentAt(tcb: Tcb, now: number): number {
   return Math.max(tcb.output.clock, now);
 }

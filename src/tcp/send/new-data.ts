@@ -1,4 +1,4 @@
-/** What was never sent: how much of the send queue goes next, and its segments. */
+/** Sends new data: how much of the send queue is next, and its segments. */
 import type { Packet } from "#base/packet";
 import { NEVER } from "#base/time";
 import { ACK, CWR, FIN, PSH } from "#wire/tcp";
@@ -23,7 +23,10 @@ import { isWritable } from "./send-buffer.ts";
 /** The ECN codepoint of a packet that may be marked instead of dropped. */
 const ECT_0 = 2;
 
-/** The first piece that was not sent, or its beginning. @param force whatever cwnd says: a probe */
+/**
+ * Sends the first unsent piece, or its beginning.
+ * @param force ignore cwnd: a probe
+ */
 export function sendNew(tcb: Tcb, packet: Packet, supers: boolean, force: boolean, now: number): boolean {
   const { snd } = tcb;
   if (headEnd(tcb) === undefined || !mayRecord(tcb)) return false;
@@ -53,14 +56,14 @@ export function sendNew(tcb: Tcb, packet: Packet, supers: boolean, force: boolea
   return true;
 }
 
-/** A piece that has not what may go takes it from the next one. */
+/** Extends a piece that is shorter than what may be sent with data of the next one. */
 function fill(tcb: Tcb, n: number, all: number, most: number): number {
   const { ends } = tcb.output;
   if (ends.length === 0 || n >= most || isRecordEnd(tcb, ends.at(0))) return n;
   const next = ends.length > 1 ? diff(ends.at(1), ends.at(0)) : all - n;
   const taken = Math.min(most - n, next);
   if (taken === next) {
-    // The next piece is this one's: so is how it ends.
+    // The next piece is merged into this one, including the way it ends.
     const pushes = ends.flagAt(0);
     ends.shift();
     if (ends.length > 0) ends.set(0, ends.at(0), ends.flagAt(0) || pushes);
@@ -69,12 +72,15 @@ function fill(tcb: Tcb, n: number, all: number, most: number): number {
   return n + taken;
 }
 
-/** Before the handshake is over a FIN goes only if nobody is left to read. */
+/** Before the handshake is complete, a FIN is sent only if nobody will read. */
 function mayFinish(tcb: Tcb): boolean {
   return !tcb.fast.early || tcb.rcv.closed;
 }
 
-/** @param ends HAS_FIN, HAS_PSH: how it ends. Why it goes is `packet.cause`. */
+/**
+ * Sends `n` octets of new data; `packet.cause` has the reason.
+ * @param ends HAS_FIN, HAS_PSH: how the data ends
+ */
 export function emitNew(tcb: Tcb, packet: Packet, n: number, ends: number, now: number): void {
   const { snd } = tcb;
   const mss = segmentRoom(tcb);

@@ -1,7 +1,7 @@
 /**
- * What SEND queued, in the pieces in which Linux keeps it: a piece is as large as the largest super-segment, or half the peer's
- * window; the next begins where one is full or an end of record was asked for. Nothing is sent across the end of a piece at once, and PSH goes
- * where a piece was told to end.
+ * The queued data, in the pieces in which Linux keeps it: a piece is as large as the largest super-segment, or half the peer's window; a
+ * new one begins when the last is full or at an end of record. Data on both sides of the end of a piece is not sent at once, and PSH is
+ * set where a piece was told to end.
  */
 
 import { push, tick } from "../loss/cwnd.ts";
@@ -14,23 +14,23 @@ import { SYN_RECEIVED, SYN_SENT } from "../words/state.ts";
 import type { Tcb } from "../words/tcb.ts";
 import { PUSH_ALL, PUSH_NORMAL, PUSH_WHOLE } from "../words/variables.ts";
 
-/** Octets of the largest super-segment: 64 KiB less the largest headers. */
+/** The payload of the largest super-segment: 64 KiB minus the largest headers. */
 const SUPER_MAX = 65_215;
-/** Octets that a piece holds. */
+/** The capacity of a piece, octets. */
 export function sizeGoal(tcb: Tcb): number {
   const mss = segmentRoom(tcb);
   const most = withinHalfWindow(tcb, SUPER_MAX);
   return Math.max(most - (most % mss), mss);
 }
 
-/** The end of what was queued, FIN excluded. */
+/** The end of the queued data, FIN excluded. */
 export function queueEnd(tcb: Tcb): number {
   const { snd } = tcb;
   const base = tcb.state & (SYN_SENT | SYN_RECEIVED) && !tcb.fast.early ? snd.iss + 1 : snd.una;
   return (base + snd.queued) | 0;
 }
 
-/** Much was written since something was pushed. */
+/** Whether much data was written since the last PSH. */
 function mustPush(tcb: Tcb, at: number): boolean {
   return gt(at, (tcb.output.pushEnd + (tcb.snd.wndMax >> 1)) | 0);
 }
@@ -47,19 +47,19 @@ export function wrote(tcb: Tcb, n: number, flags: number, now: number): void {
   tcb.output.copyBegins = (flags & SEND_CONTINUED) === 0;
 }
 
-/** Puts into pieces what was queued so far. */
+/** Puts all queued data into pieces. */
 export function copyAll(tcb: Tcb, now: number): void {
   while (tcb.output.copying) copyOn(tcb, now);
 }
 
-/** The end of what is in pieces. */
+/** The end of the data in pieces. */
 export function copiedEnd(tcb: Tcb): number {
   return tcb.output.copying ? tcb.output.copied : queueEnd(tcb);
 }
 
 /**
- * A step of SEND as Linux takes it: a piece is filled, and what is full may be sent before more is copied: what is sent
- * depends on it, and so does how the pieces go on.
+ * One step of SEND, as in Linux: fills a piece. Full pieces may be sent before more is copied, which affects what is sent and how the next
+ * pieces are formed.
  */
 export function copyOn(tcb: Tcb, now: number): void {
   copy(tcb, queueEnd(tcb), now);
@@ -77,7 +77,7 @@ function copy(tcb: Tcb, end: number, now: number): void {
     tcb.snd.flushing = false;
     restartAfterIdle(tcb, now);
   }
-  // What another SEND appends takes the PSH away from a piece; what the same SEND appends leaves it there.
+  // Data appended by another SEND removes the PSH of a piece; data appended by the same SEND keeps it.
   if (begins || tcb.output.copyBegins) tcb.output.tailPush = false;
   tcb.output.copyBegins = false;
   const full = (tcb.output.copied + (room > 0 ? room : sizeGoal(tcb))) | 0;
@@ -105,7 +105,7 @@ function copy(tcb: Tcb, end: number, now: number): void {
   }
 }
 
-/** The caller has more to send but the buffer is full: what is queued goes, even as small segments. */
+/** The caller has more to send but the buffer is full: send what is queued, even as small segments. */
 export function stopCopying(tcb: Tcb): void {
   tcb.output.goesOn = false;
   const end = queueEnd(tcb);
@@ -116,7 +116,7 @@ export function stopCopying(tcb: Tcb): void {
   push(tcb, PUSH_ALL);
 }
 
-/** Where the last piece that can still grow begins: the end of the queue, if there is none. */
+/** The start of the last piece if it can still grow; otherwise the end of the queue. */
 export function tailStart(tcb: Tcb): number {
   const end = queueEnd(tcb);
   const { nxt } = tcb.snd;
@@ -130,7 +130,7 @@ function lastEnd(tcb: Tcb, nxt: number): number {
   return ends.length === 0 ? nxt : max(ends.at(ends.length - 1), nxt);
 }
 
-/** Where the piece begins to which octets at `at` belong. */
+/** The start of the piece that contains the octets at `at`. */
 function openPiece(tcb: Tcb, at: number): number {
   const { nxt } = tcb.snd;
   forget(tcb, nxt);
@@ -147,13 +147,13 @@ function close(tcb: Tcb, at: number): void {
   tcb.output.tailPush = false;
 }
 
-/** Pieces that were sent. */
+/** Drops pieces that were sent. */
 export function forget(tcb: Tcb, upTo: number): void {
   const { ends } = tcb.output;
   while (ends.length > 0 && le(ends.at(0), upTo)) ends.shift();
 }
 
-/** The end of the first piece that was not sent, FIN included; undefined: all was. */
+/** The end of the first unsent piece, FIN included; undefined if all were sent. */
 export function headEnd(tcb: Tcb): number | undefined {
   const { snd } = tcb;
   if (snd.finSent) return undefined;

@@ -19,7 +19,10 @@ import { copiedEnd, headEnd } from "./pieces.ts";
 import { again, fitAgain } from "./resend.ts";
 import { emit } from "./segment-writer.ts";
 
-/** As much as a window has room for that is too small (RFC 9293 §3.8.6.2.1 (4)); else an old segment without data (§3.8.6.1). */
+/**
+ * Fills a window that is too small for a full segment (RFC 9293 §3.8.6.2.1 (4)); into a closed window sends an old segment without data
+ * (§3.8.6.1).
+ */
 export function sendWindowProbe(tcb: Tcb, packet: Packet, now: number): boolean {
   const { snd } = tcb;
   const end = headEnd(tcb);
@@ -46,7 +49,7 @@ export function sendWindowProbe(tcb: Tcb, packet: Packet, now: number): boolean 
   it.probes = tcb.probes;
   it.backoff = tcb.rtt.backoff;
   it.probingSince = tcb.windowProbe.since;
-  // Into an open window it is no probe.
+  // Data sent into an open window is not a probe.
   if (!isOpen) return true;
   tcb.probes = 0;
   tcb.rtt.backoff = 0;

@@ -1,7 +1,7 @@
 /**
- * A segment that the device refused (`sendFailed` of the stack): what was noted as sent is taken back, and it is tried again. Measured on
- * Linux 6.18 with `pfifo limit 0`: the attempt counts in the statistics (octets, segments, retransmissions, timeouts in a row), cwnd is
- * reduced as for a congestion mark, the RTO does not back off, and what a timer sent goes again after 500 ms.
+ * A segment that the device refused (`sendFailed` of the stack): undoes the bookkeeping, and tries again. Measured on Linux 6.18 with
+ * `pfifo limit 0`: the attempt counts in the statistics (octets, segments, retransmissions, timeouts in a row), cwnd is reduced as for a
+ * congestion mark, the RTO does not back off, and segments sent by a timer are sent again after 500 ms.
  */
 import { MILLISECOND } from "#base/time";
 import { arm } from "../loss/cwnd.ts";
@@ -25,7 +25,7 @@ import { T_KEEPALIVE, T_LOSS_PROBE, T_PERSIST, T_REORDER, T_RETRANSMIT, type Tcb
 import { RESEND_NONE } from "../words/variables.ts";
 import { endPush } from "./transmit.ts";
 
-/** Linux' TCP_RESOURCE_PROBE_INTERVAL: between two attempts on a device that refuses. */
+/** Linux's TCP_RESOURCE_PROBE_INTERVAL: the time between two attempts on a device that refuses. */
 const PROBE_INTERVAL = 500 * MILLISECOND;
 
 /** The segment of this connection that was polled last was not sent. */
@@ -50,7 +50,7 @@ export function refused(tcb: Tcb, now: number): void {
   }
 }
 
-/** New data, or a FIN, is queued as it was before. */
+/** New data, or a FIN, is queued again as before. */
 function neverSent(tcb: Tcb): void {
   const { snd, board, output } = tcb;
   const { attempt, records } = tcb.env;
@@ -66,7 +66,7 @@ function neverSent(tcb: Tcb): void {
   tcb.stalledSince = attempt.stalledSince;
 }
 
-/** A record was not resent. As in Linux the time of the attempt stays, so the record gives no round-trip sample (Karn). */
+/** The record was not retransmitted. As in Linux the time of the attempt remains, so the record gives no round-trip sample (Karn). */
 function notResent(tcb: Tcb): void {
   const { attempt } = tcb.env;
   if (!attempt.wasResent) remark(tcb, attempt.record, 0, RESENT);
@@ -75,7 +75,7 @@ function notResent(tcb: Tcb): void {
   restoreTimers(tcb);
 }
 
-/** Whoever sent it tries again: a timer, or the next ACK. */
+/** Whatever caused the segment tries again: a timer, or the next ACK. */
 function tryAgain(tcb: Tcb, now: number): void {
   const { attempt } = tcb.env;
   if (attempt.reason === FOR_TIMEOUT) afterTimeout(tcb, now);

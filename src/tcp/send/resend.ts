@@ -1,4 +1,4 @@
-/** What was sent before and goes again: cut to what fits, or joined. */
+/** Retransmissions: records are split to fit, or joined. */
 import type { Packet } from "#base/packet";
 import { ACK, FIN, PSH } from "#wire/tcp";
 import { beganToSend } from "../loss/cwnd-validation.ts";
@@ -24,7 +24,7 @@ import { CA_RECOVERY, type Tcb } from "../words/tcb.ts";
 import { prepare, sentAt } from "./attempt.ts";
 import { attach, emit } from "./segment-writer.ts";
 
-/** Record r goes again, up to so many segments of it. False: the peer's window does not reach there. */
+/** Retransmits record r, at most so many segments of it. False: it is beyond the peer's window. */
 export function resendRecord(tcb: Tcb, packet: Packet, r: number, segments: number, now: number): boolean {
   if (!fitAgain(tcb, r, segments)) return false;
   const { records } = tcb.env;
@@ -40,7 +40,7 @@ export function resendRecord(tcb: Tcb, packet: Packet, r: number, segments: numb
   return true;
 }
 
-/** Makes record r what can go again at once: cut to so many segments and to the window, or joined by small ones behind it. */
+/** Splits record r to so many segments and to the window, or joins small records that follow it. False: nothing of it fits. */
 export function fitAgain(tcb: Tcb, r: number, segments: number): boolean {
   const { snd } = tcb;
   const { records } = tcb.env;
@@ -48,7 +48,7 @@ export function fitAgain(tcb: Tcb, r: number, segments: number): boolean {
   const start = records.start[r]!;
   let window = diff((snd.una + snd.wnd) | 0, start);
   if (window <= 0) {
-    // The first segment probes a window that was closed over it (MUST-35).
+    // The first segment probes a window that was closed before it (MUST-35).
     if (start !== snd.una) return false;
     window = mss;
   }

@@ -1,4 +1,4 @@
-/** Segments as they go out: headers and options written where the packet begins, payload attached as slices, all of it counted. */
+/** Writes segments: headers and options at the start of the packet, payload attached as slices; and counts them. */
 import { GSO_NONE, GSO_TCP4, GSO_TCP6, type Packet } from "#base/packet";
 import { MILLISECOND, NEVER } from "#base/time";
 import { EV_TX } from "#base/trace";
@@ -37,14 +37,14 @@ function writeOptions(tcb: Tcb, v: DataView, o: number, now: number): number {
   for (let i = 0; i < n; i++) {
     const r = newest[i]!;
     const right = tcb.ranges.right[r]!;
-    // A FIN that came early counts as received, too.
+    // A FIN that arrived early also counts as received.
     const fin = tcb.rcv.finSeen && right === tcb.rcv.fin ? 1 : 0;
     at = opt.writeSackBlock(v, at, tcb.ranges.left[r]!, (right + fin) | 0);
   }
   return at;
 }
 
-/** Adds the payload as slices and, beyond one segment, the marks of a super-segment. */
+/** Adds the payload as slices and, if longer than one segment, the fields of a super-segment. */
 export function attach(tcb: Tcb, packet: Packet, at: number, n: number, mss: number): void {
   if (n > 0) tcb.sendQueue.slices(at, n, packet);
   packet.gso = n <= mss ? GSO_NONE : tcb.remote.family === 4 ? GSO_TCP4 : GSO_TCP6;
@@ -52,8 +52,8 @@ export function attach(tcb: Tcb, packet: Packet, at: number, n: number, mss: num
 }
 
 /**
- * The header of every segment of a synchronized connection. It carries the ACK, so no other ACK is due after it. Why it goes is
- * `packet.cause`, a mark.
+ * Writes the header of a segment of a synchronized connection. It carries the ACK, so no other ACK is due after it. `packet.cause` is the
+ * mark of its reason.
  */
 export function emit(tcb: Tcb, packet: Packet, seq: number, n: number, flags: number, now: number): void {
   const v = tcb.env.slab.view;
@@ -87,7 +87,7 @@ function isResend(cause: number): boolean {
   );
 }
 
-/** A segment with `n` octets of payload, or a super-segment, goes out. */
+/** Counts a sent segment, or super-segment, with `n` octets of payload. */
 export function count(tcb: Tcb, packet: Packet, n: number): void {
   packet.connection = tcb.id;
   packet.headerLength = packet.n;
@@ -104,7 +104,7 @@ export function armRetransmit(tcb: Tcb, now: number): void {
   if (tcb.stalledSince === NEVER) tcb.stalledSince = now;
 }
 
-/** The RST of ABORT (RFC 9293 §3.10.5), or of a connection that ends with unread data. */
+/** Sends the RST of ABORT (RFC 9293 §3.10.5), or of a connection that ends with unread data. */
 export function emitReset(tcb: Tcb, packet: Packet, now: number): boolean {
   const cause = tcb.rstNow;
   tcb.rstNow = 0;

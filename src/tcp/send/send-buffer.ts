@@ -1,18 +1,18 @@
 /**
- * How much SEND takes. Linux asks whether there is room only when it begins a piece of the send queue (`pieces.ts`), and then fills
- * it: a small buffer, or a low-water mark of what is unsent, is overrun by what a piece holds.
+ * How much SEND takes. Linux checks for room only when it begins a piece of the send queue (`pieces.ts`), and then fills the piece: so a
+ * small buffer, or a low-water mark of unsent data, can be exceeded by one piece.
  */
 import { diff, gt } from "../words/seq.ts";
 import { SYN_RECEIVED, SYN_SENT } from "../words/state.ts";
 import type { Tcb } from "../words/tcb.ts";
 import { forget, queueEnd, sizeGoal, tailStart } from "./pieces.ts";
 
-/** Octets that a piece costs beside its data: Linux 6.18's. */
+/** Memory of a piece besides its data, octets: Linux 6.18's value. */
 const PIECE = 832;
-/** The share of the buffer that is free when a writer is told that there is room, where it counts payload. */
+/** The free share of the buffer at which a waiting writer is woken, if the buffer counts payload. */
 const WORTH_WAKING = 0.25;
 
-/** Octets of memory that the send queue costs. */
+/** Memory used by the send queue, octets. */
 function memory(tcb: Tcb): number {
   const { snd, board, output } = tcb;
   forget(tcb, snd.nxt);
@@ -20,32 +20,32 @@ function memory(tcb: Tcb): number {
   return snd.queued + PIECE * (board.records + output.ends.length + open);
 }
 
-/** The send buffer is full. */
+/** Whether the send buffer is full. */
 function isFull(tcb: Tcb): boolean {
   const { sendBuffer, buffering } = tcb.params;
   return (buffering.sendBufferCounts === "memory" ? memory(tcb) : tcb.snd.queued) >= sendBuffer;
 }
 
-/** Octets that SEND took and that were never sent. */
+/** Octets taken by SEND and never sent. */
 export function unsent(tcb: Tcb): number {
   const { snd, state, fast } = tcb;
   if (state & (SYN_SENT | SYN_RECEIVED) && !fast.early) return snd.queued - fast.sent;
   return Math.max(0, diff(queueEnd(tcb), snd.nxt));
 }
 
-/** SEND asks whether there is room each time that it begins a piece; else once, to the octet. */
+/** Whether SEND checks for room each time it begins a piece; otherwise once, exactly. */
 export function asksByPiece({ params }: Tcb): boolean {
   return params.buffering.sendBufferCounts === "memory" || params.notSentLowWater > 0;
 }
 
-/** Octets of `n` that SEND takes until it asks again. */
+/** How many of `n` octets SEND takes before it checks again. */
 export function roomFor(tcb: Tcb, n: number): number {
   const { snd, params } = tcb;
   const inBuffer = params.buffering.sendBufferCounts === "payload" ? Math.max(0, params.sendBuffer - snd.queued) : n;
   return Math.min(n, inBuffer, asksByPiece(tcb) ? roomInPiece(tcb) : n);
 }
 
-/** The rest of the last piece, or a new one, if there is room for it. */
+/** The rest of the last piece, or a new one if there is room for it. */
 function roomInPiece(tcb: Tcb): number {
   const end = queueEnd(tcb);
   const goal = sizeGoal(tcb);
@@ -56,8 +56,8 @@ function roomInPiece(tcb: Tcb): number {
 }
 
 /**
- * Whether a writer who waits is told that there is room: a quarter of the buffer (by memory a third, as Linux has it) is free, and
- * less than half of the low-water mark is unsent.
+ * Whether a waiting writer is woken: a quarter of the buffer (by memory a third, as in Linux) is free, and less than half of the low-water
+ * mark is unsent.
  */
 export function isWritable(tcb: Tcb): boolean {
   const { snd, params } = tcb;

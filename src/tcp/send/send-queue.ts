@@ -3,7 +3,7 @@ import { NONE } from "../words/records.ts";
 import { gt } from "../words/seq.ts";
 import { EVENT_DRAINED, EVENT_WRITABLE, type Tcb } from "../words/tcb.ts";
 
-/** The user's octets that the peer has now leave the send queue. SND.UNA and the scoreboard have moved on already. */
+/** Removes octets that the peer has acknowledged from the send queue. SND.UNA and the scoreboard are already updated. */
 export function dropAcknowledged(tcb: Tcb, n: number): void {
   const { snd } = tcb;
   const full = snd.queued >= tcb.params.sendBuffer;

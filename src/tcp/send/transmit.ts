@@ -1,4 +1,4 @@
-/** What goes next: the first segment after a timeout, what is lost, what was never sent, a tail loss probe. */
+/** Chooses what is sent next: the first segment after a timeout, lost segments, new data, a tail loss probe. */
 import type { Packet } from "#base/packet";
 import { NEVER } from "#base/time";
 import { arm, cwndOf, inFlight } from "../loss/cwnd.ts";
@@ -40,13 +40,13 @@ export function transmit(tcb: Tcb, packet: Packet, supers: boolean, now: number)
   if (tcb.output.resend !== RESEND_AFTER_NEW) return false;
   tcb.output.resend = RESEND_NONE;
   if (gt(tcb.snd.nxt, tcb.cc.recover)) return false;
-  // Nothing new to send: the conventional way.
+  // There is no new data: fall back to conventional recovery.
   tcb.recovery.frto = false;
   tcb.output.resend = RESEND_LOST;
   return resendLost(tcb, packet, supers, now);
 }
 
-/** Sends what may go, and takes more of what SEND was given for each that cannot. */
+/** Sends what may be sent; if nothing may, takes more of the current SEND's data into a piece. */
 function pushOn(tcb: Tcb, packet: Packet, supers: boolean, now: number): boolean {
   for (;;) {
     if (tcb.output.push !== PUSH_NONE) {
@@ -59,7 +59,7 @@ function pushOn(tcb: Tcb, packet: Packet, supers: boolean, now: number): boolean
   }
 }
 
-/** All that may go has gone. */
+/** Everything that may be sent has been sent. */
 export function endPush(tcb: Tcb, now: number): void {
   validate(tcb, deferral.byCwnd, now);
   deferral.byCwnd = false;

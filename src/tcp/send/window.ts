@@ -1,4 +1,4 @@
-/** The peer's window as Linux takes it, and the size of segments that follows from it. */
+/** The peer's window as Linux updates it, and the segment size derived from it. */
 import { NEVER } from "#base/time";
 import { arm } from "../loss/cwnd.ts";
 import { restartAfterIdle } from "../loss/cwnd-validation.ts";
@@ -9,7 +9,7 @@ import { diff, gt } from "../words/seq.ts";
 import { T_PERSIST, type Tcb } from "../words/tcb.ts";
 import { headEnd } from "./pieces.ts";
 
-/** True: the window was taken. A segment that is not newer may widen it or close it, nothing else. */
+/** Updates the window; true if it did. A segment that is not newer may only widen or close it. */
 export function takeWindow(tcb: Tcb, seg: Segment, now: number): boolean {
   const { snd } = tcb;
   const window = seg.wnd << snd.shift;
@@ -27,7 +27,7 @@ export function takeWindow(tcb: Tcb, seg: Segment, now: number): boolean {
   return true;
 }
 
-/** Nothing is in flight: a window that opened ends the probes, one that did not begins their interval anew. */
+/** Nothing is in flight: if the window has opened, probing ends; otherwise its interval starts anew. */
 export function windowProbes(tcb: Tcb, now: number): void {
   const { snd } = tcb;
   const end = headEnd(tcb);

@@ -133,9 +133,9 @@ export class PatternSource implements Source {
 export const DISCARD: Sink = { write: () => undefined };
 
 /**
- * An open descriptor as a source. Files are read directly: their pages are in memory, or the disk is fast enough. Other
- * descriptors, which may block, are read by another thread. If a pipe then has more, it is read directly, since each
- * read by the thread costs a turn of the event loop.
+ * An open descriptor as a source. It is read by another thread, since a pipe may be empty and a disk may take its time (a file
+ * server, a disk that starts). If a pipe then has more, it is read directly, since each read by the thread costs a turn of the
+ * event loop.
  *
  * Connections may read from it one after another. A pending read of the first one goes on, and the next one gets
  * the octets: a line that is typed while nobody is connected is not lost.
@@ -163,7 +163,7 @@ export class FileSource implements Source {
     this.#fd = fd;
     this.#path = path;
     this.#kind = kindOf(fd);
-    this.#ready = this.#kind === "file" ? fd : withoutWaiting(fd);
+    this.#ready = withoutWaiting(fd);
     this.#position = position;
   }
 
@@ -173,7 +173,7 @@ export class FileSource implements Source {
       return this.#took(readSync(this.#ready, into, 0, into.length, this.#position));
     } catch (error) {
       const failure = error as Failure;
-      if (this.#kind !== "file" && failure.code === "EAGAIN") return this.#wait(into);
+      if (failure.code === "EAGAIN") return this.#wait(into);
       throw fileError(this.#path, failure.code ?? "", failure.message, "read");
     }
   }

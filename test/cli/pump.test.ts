@@ -132,7 +132,7 @@ test("a file read by position is read from there by every reader, whatever the d
     const into = new Uint8Array(100);
     for (let i = 0; i < 2; i++) {
       const source = new FileSource(fd, "a", 4);
-      expect([source.read(into), source.read(into), source.bytes]).toEqual([6, 0, 6]);
+      expect([await source.read(into), await source.read(into), source.bytes]).toEqual([6, 0, 6]);
       expect(Buffer.from(into.subarray(0, 6)).toString()).toBe("456789");
     }
     closeSync(fd);

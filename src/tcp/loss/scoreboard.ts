@@ -69,21 +69,6 @@ export function sentAgain(tcb: Tcb, r: number, at: number): void {
   if (sends[r]! < 255) sends[r] = sends[r]! + 1;
 }
 
-/** Our SYN, and what the peer took of the data on it, is acknowledged. Returns a round-trip sample, us; -1: there is none. */
-export function acknowledgeSyn(tcb: Tcb, ack: number, now: number): number {
-  const { records } = tcb.env;
-  let rtt = -1;
-  for (let r = tcb.board.head; r !== NONE && lt(records.start[r]!, ack); r = tcb.board.head) {
-    if (rtt < 0 && (records.flags[r]! & AMBIGUOUS) === 0) rtt = now - records.time[r]!;
-    if (gt(records.end[r]!, ack)) {
-      shorten(tcb, r, ack);
-      break;
-    }
-    dropHead(tcb);
-  }
-  return rtt;
-}
-
 /** Cuts record r at `seq`, inside it. */
 function splitAt(tcb: Tcb, r: number, seq: number): void {
   const s = tcb.env.records.split(r, seq);
@@ -180,58 +165,6 @@ export function recut(tcb: Tcb, r: number, n: number): void {
   const before = tcb.board.packetsOut;
   setSegments(tcb, r, n);
   if (!tcb.sackOk) tcb.board.sackedOut -= Math.min(tcb.board.sackedOut, Math.max(0, before - tcb.board.packetsOut));
-}
-
-/** Takes off what lies before `ack` in record r, the first one. */
-export function trim(tcb: Tcb, r: number, ack: number, mss: number): void {
-  shorten(tcb, r, ack);
-  setSegments(tcb, r, segmentsIn(payloadOf(tcb, r), mss));
-}
-
-/** The same, but it remains as many segments: a part of one is none. */
-export function shorten(tcb: Tcb, r: number, ack: number): void {
-  const { records } = tcb.env;
-  const n = diff(ack, records.start[r]!);
-  const flags = records.flags[r]!;
-  if (flags & SACKED) tcb.board.sackedBytes -= n;
-  if (flags & LOST) tcb.board.lostBytes -= n;
-  if (flags & RESENT) tcb.board.resentBytes -= n;
-  records.start[r] = ack;
-}
-
-/** The first record is acknowledged as a whole. */
-export function dropHead(tcb: Tcb): void {
-  const { records } = tcb.env;
-  const r = tcb.board.head;
-  unlink(tcb, r, records.flags[r]!);
-  tcb.board.index?.shift();
-  trim(tcb, r, records.end[r]!, 1);
-  setSegments(tcb, r, 0);
-  const next = records.next[r]!;
-  records.free(r);
-  tcb.board.records--;
-  tcb.board.head = next;
-  if (next === NONE) {
-    tcb.board.tail = NONE;
-    dropIndex(tcb);
-  } else records.prev[next] = NONE;
-}
-
-/** The last record was never sent after all. */
-export function dropTail(tcb: Tcb): void {
-  const { records } = tcb.env;
-  const r = tcb.board.tail;
-  unlink(tcb, r, records.flags[r]!);
-  tcb.board.index?.pop();
-  setSegments(tcb, r, 0);
-  const before = records.prev[r]!;
-  records.free(r);
-  tcb.board.records--;
-  tcb.board.tail = before;
-  if (before === NONE) {
-    tcb.board.head = NONE;
-    dropIndex(tcb);
-  } else records.next[before] = NONE;
 }
 
 /** The copy of record r that is in flight is lost: the first, or one that was resent. */

@@ -1,6 +1,7 @@
 /** How an acceptable ACK changes the sender: scoreboard, round trip, state, cwnd, timers. */
 import { NEVER } from "#base/time";
 import { ACK, ECE, PSH, SYN } from "#wire/tcp";
+import { dropHead, shorten, trim } from "../loss/acknowledged.ts";
 import { Answer } from "../loss/answer.ts";
 import { push, tick } from "../loss/cwnd.ts";
 import { grow } from "../loss/cwnd-validation.ts";
@@ -9,7 +10,7 @@ import { eatDuplicates, recoveryStep } from "../loss/recovery.ts";
 import { isReducing, noteReordering, reduceCwnd } from "../loss/reduction.ts";
 import { isStale, RoundTrips, takeSample, updateRate } from "../loss/round-trip.ts";
 import { applySackBlocks } from "../loss/sack.ts";
-import { dropHead, EVER_RESENT, highestSacked, shorten, trim } from "../loss/scoreboard.ts";
+import { EVER_RESENT, highestSacked } from "../loss/scoreboard.ts";
 import { probeAnswered } from "../loss/tail-probe.ts";
 import { restart } from "../loss/timers.ts";
 import { dropAcknowledged } from "../send/send-queue.ts";
@@ -91,7 +92,7 @@ function oldAck(tcb: Tcb, seg: Segment, now: number): void {
 }
 
 /** SND.UNA advances: resets the counters and timers that depend on it. */
-function moved(tcb: Tcb, now: number): void {
+export function moved(tcb: Tcb, now: number): void {
   tcb.retries = 0;
   tcb.softError = 0;
   tcb.stalledSince = now;

@@ -23,6 +23,7 @@ import { SYN_RECEIVED, SYN_SENT } from "../words/state.ts";
 import { setState, T_RETRANSMIT, T_USER_TIMEOUT, type Tcb } from "../words/tcb.ts";
 import { takeTextAndFin } from "./delivery.ts";
 import { finish } from "./finish.ts";
+import { takePredicted } from "./prediction.ts";
 import { processSegment } from "./steps.ts";
 
 /**
@@ -39,7 +40,7 @@ export function segmentArrives(tcb: Tcb, seg: Segment, now: number, reset: Reset
   if (seg.options.malformed) tcb.env.counters.count(M.RX_BAD_OPTION);
   arrived(tcb, seg, tcb.state === SYN_SENT ? seg.seq : tcb.rcv.irs, now);
   if (tcb.state === SYN_SENT) synSent(tcb, seg, now, reset);
-  else processSegment(tcb, seg, now, reset);
+  else if (!takePredicted(tcb, seg, now)) processSegment(tcb, seg, now, reset);
 }
 
 /** Records the segment in the trace, with sequence numbers relative to the initial ones. */

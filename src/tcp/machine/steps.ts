@@ -67,7 +67,7 @@ function checkSequence(tcb: Tcb, seg: Segment, now: number): boolean {
  * RFC 7323 §4.3: TS.Recent is taken from the segment that covers Last.ACK.sent, never decreases, and is not taken from an RST. It is taken
  * only after the ACK was found valid: otherwise a forged segment could make PAWS reject the peer's own segments.
  */
-function takeTimestamp(tcb: Tcb, seg: Segment, now: number): void {
+export function takeTimestamp(tcb: Tcb, seg: Segment, now: number): void {
   const { options } = seg;
   if (!tcb.timestampsOk || !options.timestamps) return;
   if (gt(seg.seq, tcb.rcv.acked) || lt(options.tsval, tcb.tsRecent)) return;
@@ -271,7 +271,7 @@ function checkAck(tcb: Tcb, seg: Segment, now: number, reset: Reset): boolean {
 }
 
 /** The peer is alive: its segment and its ACK are acceptable. Old or forged segments do not show this. */
-function heard(tcb: Tcb, now: number): void {
+export function heard(tcb: Tcb, now: number): void {
   tcb.lastAckTime = now;
   tcb.keepAliveProbes = 0;
   if (tcb.params.keepAlive && tcb.state & (ESTABLISHED | CLOSE_WAIT | FIN_WAIT_2)) {

@@ -1,10 +1,11 @@
 /** What the SYNs negotiate (RFC 9293 §3.5, 7323, 2018), and the transition to ESTABLISHED. */
 import { NEVER } from "#base/time";
 import { ACK, CWR, ECE } from "#wire/tcp";
+import { acknowledgeSyn } from "../loss/acknowledged.ts";
 import { push } from "../loss/cwnd.ts";
 import { start } from "../loss/cwnd-validation.ts";
 import { roundTripOfEcho, sampled, updateRate } from "../loss/round-trip.ts";
-import { acknowledgeSyn, recount } from "../loss/scoreboard.ts";
+import { recount } from "../loss/scoreboard.ts";
 import { setSegmentSize } from "../loss/segment-size.ts";
 import { guessSize } from "../receive/pace.ts";
 import { announcedMss } from "../receive/window.ts";

@@ -47,6 +47,13 @@ function noteFin(tcb: Tcb, seg: Segment, end: number): void {
   rcv.finSeen = true;
 }
 
+/** The text that is due, and that lies in the queue already (`prediction.ts`). */
+export function receiveNext(tcb: Tcb, seg: Segment, now: number): void {
+  inOrder(tcb, (seg.seq + seg.n) | 0);
+  keptInOrder(tcb, seg, now);
+  scheduleAck(tcb, now);
+}
+
 function store(tcb: Tcb, seg: Segment, end: number, now: number): void {
   const { rcv, env } = tcb;
   const left = max(seg.seq, rcv.nxt);

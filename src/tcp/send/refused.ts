@@ -4,9 +4,10 @@
  * congestion mark, the RTO does not back off, and segments sent by a timer are sent again after 500 ms.
  */
 import { MILLISECOND } from "#base/time";
+import { dropTail } from "../loss/acknowledged.ts";
 import { arm } from "../loss/cwnd.ts";
 import { enterCwr } from "../loss/reduction.ts";
-import { dropTail, remark } from "../loss/scoreboard.ts";
+import { remark } from "../loss/scoreboard.ts";
 import { rearm } from "../loss/timers.ts";
 import {
   ATTEMPT_AGAIN,

@@ -152,7 +152,7 @@ describe("tail loss probes (§7)", () => {
     expect(b.tcb.cc.ssthresh).toBeLessThan(0x7fffffff);
   });
 
-  test("where both copies arrived (D-SACK) it was none", () => {
+  test("if both copies arrived (D-SACK) nothing was lost", () => {
     const b = flight(5, 5 * M);
     b.run(2 * RTT + 10_000);
     expect(starts(b)).toEqual([4]);

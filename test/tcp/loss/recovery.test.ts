@@ -325,7 +325,7 @@ describe("with SACK (RFC 2018, 6675, 8985)", () => {
     expect(starts(b)).toEqual([10]);
   });
 
-  test("blocks that make no sense are passed over", () => {
+  test("invalid SACK blocks are ignored", () => {
     const b = sacked(10, 10);
     for (const [l, r] of [
       [5, 3],
@@ -341,14 +341,14 @@ describe("with SACK (RFC 2018, 6675, 8985)", () => {
     expect(starts(b)).toEqual([]);
   });
 
-  test("an ACK that was overtaken still tells what arrived (RFC 6675 §4)", () => {
+  test("a late ACK still shows what arrived (RFC 6675 §4)", () => {
     const b = sacked(10, 10);
     duplicate(b, 2);
     duplicate(b, 1, [4, 7]);
     expect(b.tcb.board.sackedBytes).toBe(3 * M);
   });
 
-  test("D-SACK is no SACK (RFC 2883): below the ACK, or inside the second block", () => {
+  test("a D-SACK is not counted as a SACK (RFC 2883): below the ACK, or inside the second block", () => {
     const b = sacked(10, 10);
     duplicate(b, 3, [0, 1]);
     expect(b.tcb.board.sackedBytes).toBe(0);
@@ -376,7 +376,7 @@ describe("with SACK (RFC 2018, 6675, 8985)", () => {
     expect(b.leftovers().records).toBe(0);
   });
 
-  test("a peer that takes its SACKs back gets everything again after a timeout (RFC 2018 §8)", () => {
+  test("after a timeout everything is retransmitted to a peer that reneges on its SACKs (RFC 2018 §8)", () => {
     const b = sacked(4, 4);
     duplicate(b, 0, [1, 4]);
     duplicate(b, 1);

@@ -18,6 +18,6 @@ test("six timeouts in a row pass before the RTO doubles", () => {
   expect(backOffs(false, 100)[0]).toBe(2 * first);
 });
 
-test("with four segments in flight it is no thin stream", () => {
+test("a stream with four segments in flight is not thin", () => {
   expect(backOffs(true, 4 * 1460)[0]).toBe(backOffs(false, 4 * 1460)[0]!);
 });

@@ -51,12 +51,12 @@ describe("Eifel: the ACK echoes the first copy (RFC 3522)", () => {
     expect(b.tcb.board).toMatchObject({ lostBytes: 0, resentBytes: 0 });
   });
 
-  test("the second copy was needed: the reduction stands", () => {
+  test("if the second copy was needed, the reduction is not undone", () => {
     const { b, before } = reordered(false);
     expect(b.tcb.cc.ssthresh).toBeLessThan(before.ssthresh);
   });
 
-  test("not where it is switched off", () => {
+  test("the reduction is not undone if this is disabled", () => {
     const b = flight({ undo: false, frto: false }, true, true);
     const first = b.seenTs;
     b.run(RTT);
@@ -69,7 +69,7 @@ describe("Eifel: the ACK echoes the first copy (RFC 3522)", () => {
 });
 
 describe("D-SACK: all that was resent was a duplicate (RFC 3708)", () => {
-  test("the reduction is taken back", () => {
+  test("the reduction is undone", () => {
     const b = flight({}, true, false);
     b.run(RTT);
     for (let i = 2; i <= 4; i++) b.in(".", { ack: at(0), sack: [[at(1), at(i)]] });
@@ -80,7 +80,7 @@ describe("D-SACK: all that was resent was a duplicate (RFC 3708)", () => {
     expect(b.tcb.cc.ssthresh).toBe(0x7fffffff);
   });
 
-  test("a D-SACK about something never resent takes nothing back", () => {
+  test("a D-SACK about data never retransmitted undoes nothing", () => {
     const b = flight({}, true, false);
     b.run(RTT);
     for (let i = 2; i <= 4; i++) b.in(".", { ack: at(0), sack: [[at(1), at(i)]] });
@@ -97,7 +97,7 @@ describe("D-SACK: all that was resent was a duplicate (RFC 3708)", () => {
   });
 });
 
-describe("F-RTO: a timeout that was none (RFC 5682)", () => {
+describe("F-RTO: a spurious timeout (RFC 5682)", () => {
   test("two ACKs of what was never resent: nothing else is sent again, cwnd comes back", () => {
     const b = flight({}, true, false);
     const before = state(b);
@@ -130,7 +130,7 @@ describe("F-RTO: a timeout that was none (RFC 5682)", () => {
     expect(b.tcb.outstanding()).toBe(0);
   });
 
-  test("nothing arrives at all: the timer goes on, and in the end everything is delivered", () => {
+  test("if nothing arrives, the timer backs off, and in the end everything is delivered", () => {
     const b = flight({}, true, false);
     b.run(3e6);
     b.out();

@@ -197,7 +197,7 @@ describe("first: the sequence number (§3.10.7.4, the table of §3.4)", () => {
     if (!good) expect(b.lines()).toEqual([". 1:1(0) ack 1"]);
   });
 
-  test("unacceptable segments with RST draw nothing", () => {
+  test("an unacceptable segment with RST is not answered", () => {
     const b = bench();
     b.in("R", { seq: 0 });
     b.in("R", { seq: 1001 });
@@ -206,7 +206,7 @@ describe("first: the sequence number (§3.10.7.4, the table of §3.4)", () => {
     expect(b.state).toBe("ESTABLISHED");
   });
 
-  test("what lies beyond the window is trimmed, and comes later", () => {
+  test("data beyond the window is trimmed, and accepted when it is retransmitted", () => {
     const b = bench();
     b.in(".", { seq: 1, n: 1400 });
     expect(b.tcb.rcv.unread).toBe(1000);
@@ -218,7 +218,7 @@ describe("first: the sequence number (§3.10.7.4, the table of §3.4)", () => {
     expect(b.read()).toBe(400);
   });
 
-  test("a closed window takes RST, ACK and URG of the next segment, not its text (MUST-66)", () => {
+  test("with a closed window, RST, ACK and URG of the next segment are processed, its data is not (MUST-66)", () => {
     const b = bench();
     b.send(10);
     b.out();
@@ -297,7 +297,7 @@ describe("second: RST (RFC 5961 §3.2)", () => {
     expect(b.state).toBe("CLOSED");
   });
 
-  test("what came before a reset can still be read, as in Linux", () => {
+  test("data received before a reset can still be read, as in Linux", () => {
     const b = TcpBench.at("ESTABLISHED");
     b.in("P.", { n: 100 });
     b.in("R", { seq: 101 });
@@ -336,7 +336,7 @@ describe("fourth: SYN (RFC 5961 §4)", () => {
     expect(b.state).toBe(state);
   });
 
-  test("challenges are limited: a flood draws few (RFC 5961 §7)", () => {
+  test("challenge ACKs are rate limited (RFC 5961 §7)", () => {
     const b = TcpBench.at("ESTABLISHED");
     for (let i = 0; i < 1000; i++) b.in("S", { seq: 5000 + i });
     expect(b.out().length).toBeLessThanOrEqual(2);

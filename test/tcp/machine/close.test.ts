@@ -147,7 +147,7 @@ describe("FIN and data", () => {
     },
   );
 
-  test("FIN before its data waits, and then ends the stream (out of order)", () => {
+  test("a FIN that arrives before its data ends the stream once the data has arrived", () => {
     const b = TcpBench.at("ESTABLISHED");
     b.in("F.", { seq: 101 });
     expect(b.state).toBe("ESTABLISHED");
@@ -157,7 +157,7 @@ describe("FIN and data", () => {
     expect(b.out().at(-1)!.ack).toBe(102);
   });
 
-  test("a retransmission with more data, overlapping the FIN, adds nothing behind it", () => {
+  test("a retransmission with data beyond the FIN adds nothing to the stream", () => {
     const b = TcpBench.at("ESTABLISHED", { params: RFC9293 });
     b.in("FP.", { seq: 1, n: 100 });
     b.in(".", { seq: 50, n: 200 });
@@ -183,7 +183,7 @@ describe("FIN and data", () => {
     expect(b.state).toBe("CLOSE-WAIT");
   });
 
-  test("a FIN beyond the window is not believed: the stream goes on to its true end", () => {
+  test("a FIN beyond the window is ignored: the stream continues to its true end", () => {
     const b = TcpBench.at("ESTABLISHED", { params: { receiveBuffer: 1000, receiveBufferMax: 1000 } });
     b.in("F.", { seq: 501, n: 2000 });
     b.in(".", { seq: 1, n: 500 });
@@ -196,7 +196,7 @@ describe("FIN and data", () => {
     expect(b.state).toBe("CLOSE-WAIT");
   });
 
-  test("a second FIN at another place is not believed", () => {
+  test("a second FIN with another sequence number is ignored", () => {
     const b = TcpBench.at("ESTABLISHED");
     b.in("F.", { seq: 101 });
     b.in("F.", { seq: 201 });
@@ -207,7 +207,7 @@ describe("FIN and data", () => {
 });
 
 describe("half-close", () => {
-  test("after our FIN the peer's data still comes, and is acknowledged (FIN-WAIT-2)", () => {
+  test("after our FIN the peer's data is still received and acknowledged (FIN-WAIT-2)", () => {
     const b = TcpBench.at("FIN-WAIT-2");
     for (let i = 0; i < 10; i++) b.in(".", { n: 1460 });
     expect(b.read()).toBe(14_600);
@@ -215,7 +215,7 @@ describe("half-close", () => {
     expect(b.send(1)).toBeLessThan(0);
   });
 
-  test("after the peer's FIN ours still goes (CLOSE-WAIT)", () => {
+  test("after the peer's FIN our data is still sent (CLOSE-WAIT)", () => {
     const b = TcpBench.at("CLOSE-WAIT");
     b.send(100);
     expect(b.lines()).toEqual(["P. 1:101(100) ack 2"]);
@@ -224,7 +224,7 @@ describe("half-close", () => {
     expect(b.lines()).toEqual(["F. 101:101(0) ack 2"]);
   });
 
-  test("FIN-WAIT-2 has no time limit while somebody may read, and one when nobody does", () => {
+  test("FIN-WAIT-2 has a time limit only if the user no longer reads", () => {
     const b = TcpBench.at("FIN-WAIT-2");
     b.run(3600 * SECOND);
     expect(b.state).toBe("FIN-WAIT-2");
@@ -263,7 +263,7 @@ describe("close of both directions (SHLD-3)", () => {
     }
   });
 
-  test("the duplicate of what was read already is no new data: FIN, not RST (RFC 2525 §2.17)", () => {
+  test("a duplicate of data that was read is not new data: FIN, not RST (RFC 2525 §2.17)", () => {
     const b = TcpBench.at("ESTABLISHED");
     b.in("P.", { n: 100 });
     b.read();
@@ -310,7 +310,7 @@ describe("ABORT (§3.10.5)", () => {
     },
   );
 
-  test("queues on both sides are thrown away", () => {
+  test("both queues are discarded", () => {
     const b = TcpBench.at("ESTABLISHED");
     b.send(100_000);
     b.in(".", { seq: 5001, n: 1460 });
@@ -340,7 +340,7 @@ describe("TIME-WAIT and a new SYN (RFC 6191, MAY-2, SHLD-4)", () => {
     expect(b.state).toBe("CLOSED");
   });
 
-  test("an old or equal SEQ does not", () => {
+  test("an old or equal SEQ does not open one", () => {
     for (const seq of [2, 1, 0, -100_000]) {
       const b = TcpBench.at("TIME-WAIT");
       expect(fresh(b, { seq })).toBeNull();
@@ -358,7 +358,7 @@ describe("TIME-WAIT and a new SYN (RFC 6191, MAY-2, SHLD-4)", () => {
     expect(fresh(equal, { seq: 5000, ts: [1000, 0] })).toBe(5000);
   });
 
-  test("not where nobody listens any more: the SYN is answered as any other stray", () => {
+  test("without a listener the SYN is answered like any other unexpected segment", () => {
     const b = TcpBench.at("TIME-WAIT");
     b.stack.unlisten(b.listener!, b.now);
     expect(fresh(b, { seq: 5000 })).toBeNull();
@@ -376,7 +376,7 @@ describe("TIME-WAIT and a new SYN (RFC 6191, MAY-2, SHLD-4)", () => {
   });
 });
 
-test("what the peer's FIN ended can still be read after the connection is gone (MUST-12: a normal close)", () => {
+test("data before the peer's FIN can still be read after the connection has ended (MUST-12: a normal close)", () => {
   const b = TcpBench.at("ESTABLISHED");
   b.in("FP.", { n: 100 });
   b.out();

@@ -32,7 +32,7 @@ describe("soft errors (MUST-54, MUST-56, SHLD-25)", () => {
     }
   });
 
-  test("the last soft error is the reason when the connection is given up; progress forgets it", () => {
+  test("the last soft error is reported if the connection is given up; progress clears it", () => {
     const b = TcpBench.at("SYN-SENT", { params: { retriesSyn: 2 } });
     icmp(b, 3, 1, 0);
     b.run(60e6);
@@ -70,7 +70,7 @@ describe("hard errors (SHLD-26, RFC 5927 §6.1)", () => {
     }
   });
 
-  test("a half-open child goes, and its place in the backlog with it", () => {
+  test("a half-open connection ends, and frees its place in the backlog", () => {
     const b = TcpBench.at("SYN-RECEIVED");
     icmp(b, 3, 3, 0);
     expect(b.state).toBe("CLOSED");
@@ -90,7 +90,7 @@ describe("which connection (MUST-54, RFC 5927 §4)", () => {
     expect(b.tcb.softError).not.toBe(0);
   });
 
-  test("source quench is dropped in silence (MUST-55)", () => {
+  test("source quench is silently discarded (MUST-55)", () => {
     const b = TcpBench.at("ESTABLISHED");
     b.send(20_000);
     b.out();
@@ -103,7 +103,7 @@ describe("which connection (MUST-54, RFC 5927 §4)", () => {
 });
 
 describe("path MTU (RFC 1191, RFC 8201)", () => {
-  test("fragmentation needed: what was too big is sent again at once, smaller; cwnd is not blamed", () => {
+  test("fragmentation needed: the segment is retransmitted at once in smaller ones, and cwnd is not reduced", () => {
     const b = TcpBench.at("ESTABLISHED");
     b.send(5000);
     b.out();
@@ -119,7 +119,7 @@ describe("path MTU (RFC 1191, RFC 8201)", () => {
     expect(b.tcb.snd.una).toBe(b.tcb.snd.nxt);
   });
 
-  test("what another connection has learned of the path does not keep this one's segments too big", () => {
+  test("a path MTU learned by another connection also makes this connection's segments smaller", () => {
     const b = TcpBench.at("ESTABLISHED");
     b.send(5000);
     b.out();
@@ -162,7 +162,7 @@ describe("path MTU (RFC 1191, RFC 8201)", () => {
     expect(first!.size).toBeGreaterThan(500);
   });
 
-  test("absurdly small: segments stay useful, routers may cut them, and no flood follows (RFC 5927 §7)", () => {
+  test("an absurdly small MTU: segments keep a useful size, routers may fragment them, and there is no flood (RFC 5927 §7)", () => {
     const b = TcpBench.at("ESTABLISHED");
     b.send(5000);
     b.out();
@@ -186,7 +186,7 @@ describe("path MTU (RFC 1191, RFC 8201)", () => {
   });
 });
 
-describe("a size that the path has carried (RFC 5927 §7.2)", () => {
+describe("a segment size that the path has carried (RFC 5927 §7.2)", () => {
   /** 10,000 octets in full segments are acknowledged, 5000 more are in flight. */
   const proven = (params = {}): TcpBench => {
     const b = TcpBench.at("ESTABLISHED", { params: { ...params } });
@@ -220,13 +220,13 @@ describe("a size that the path has carried (RFC 5927 §7.2)", () => {
     expect(b.stack.connect(b.tcb.remote, 99, {}, b.now).localMss).toBe(1460);
   });
 
-  test("is believed to be too big at once by who wants what Linux does", () => {
+  test("is believed to be too big at once with Linux's policy", () => {
     const b = proven({ pathMtuDelay: false });
     icmp(b, 3, 4, 10_001, 1000);
     expect(b.out()[0]).toMatchObject({ seq: 10_001, size: 1000 });
   });
 
-  test("is none where larger segments are sent for the first time", () => {
+  test("is not proven for larger segments that are sent for the first time", () => {
     const b = TcpBench.at("ESTABLISHED", { params: {} });
     b.send(500);
     b.out();
@@ -237,7 +237,7 @@ describe("a size that the path has carried (RFC 5927 §7.2)", () => {
     expect(b.out()[0]).toMatchObject({ seq: 501, size: 1000 });
   });
 
-  test("is not given up for what another connection believes, until a segment times out", () => {
+  test("is kept, whatever another connection believes, until a segment times out", () => {
     const b = proven();
     const { a, b: second, c, d } = b.tcb.remote;
     b.stack.pathMtu.lower(a, second, c, d, 1000, b.now);

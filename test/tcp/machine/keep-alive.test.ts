@@ -28,7 +28,7 @@ describe("keep-alive", () => {
     expect(b.lines()).toEqual([". 0:0(0) ack 1"]);
   });
 
-  test("one unanswered probe kills nothing (MUST-29); as many as were asked for do", () => {
+  test("one unanswered probe does not end the connection (MUST-29), the configured number does", () => {
     const b = TcpBench.at("ESTABLISHED", { params: ALIVE });
     b.run(115 * SECOND);
     expect(b.state).toBe("ESTABLISHED");
@@ -40,7 +40,7 @@ describe("keep-alive", () => {
     expect(b.leftovers()).toMatchObject({ connections: 0, records: 0, pages: 0 });
   });
 
-  test("not while anything is in flight (MUST-26): the retransmission timer finds out", () => {
+  test("is not sent while data is in flight (MUST-26): the retransmission timer detects a dead peer", () => {
     const b = TcpBench.at("ESTABLISHED", { params: { ...ALIVE, keepAliveIdle: SECOND, keepAliveInterval: SECOND } });
     b.send(10);
     b.run(30 * SECOND);
@@ -48,7 +48,7 @@ describe("keep-alive", () => {
     expect(b.state).toBe("ESTABLISHED");
   });
 
-  test("not while the peer sends, in FIN-WAIT-2 either (MUST-26)", () => {
+  test("is not sent while the peer sends, also in FIN-WAIT-2 (MUST-26)", () => {
     for (const state of ["ESTABLISHED", "FIN-WAIT-2"] as const) {
       const b = TcpBench.at(state, { params: { ...ALIVE, keepAliveIdle: 5 * SECOND } });
       for (let i = 0; i < 20; i++) {
@@ -71,7 +71,7 @@ describe("keep-alive", () => {
     expect(b.state).toBe("ESTABLISHED");
   });
 
-  test("a peer's probe is answered, with a garbage octet as well (MAY-6)", () => {
+  test("a peer's probe is answered, also one with a garbage octet (MAY-6)", () => {
     const b = TcpBench.at("ESTABLISHED");
     b.in(".", { seq: 0 });
     expect(b.lines()).toEqual([". 1:1(0) ack 1"]);
@@ -125,7 +125,7 @@ describe("user timeout", () => {
     expect(b.stack.info(b.tcb)).toMatchObject({ state: "CLOSED", error: "ETIMEDOUT" });
   });
 
-  test("progress begins it again; without data it does not run", () => {
+  test("progress restarts it; without data in flight it does not run", () => {
     const b = TcpBench.at("ESTABLISHED", { params: { userTimeout: 5 * SECOND } });
     for (let i = 0; i < 5; i++) {
       b.send(10);
@@ -138,7 +138,7 @@ describe("user timeout", () => {
     expect(b.state).toBe("ESTABLISHED");
   });
 
-  test("it holds for the SYN and for a closed window, too", () => {
+  test("it also applies to the SYN and to a closed window", () => {
     const b = TcpBench.at("SYN-SENT", { params: { userTimeout: 5 * SECOND } });
     b.run(6 * SECOND);
     expect(b.state).toBe("CLOSED");

@@ -48,13 +48,13 @@ test("padding after the options is zero (MUST-69), options are whole words (MUST
   expect(sent.every((x) => x.mss === -1)).toBe(true);
 });
 
-test("text in an RST does no harm, and the reset counts (SHLD-2)", () => {
+test("an RST with data resets the connection; the data is ignored (SHLD-2)", () => {
   const b = TcpBench.at("ESTABLISHED");
   b.in("R", { seq: 1, data: [69, 82, 82] });
   expect(b.stack.info(b.tcb)).toMatchObject({ state: "CLOSED", error: "ECONNRESET" });
 });
 
-test("out-of-order segments are queued (SHLD-31): the hole is all that must come again", () => {
+test("out-of-order segments are queued (SHLD-31): only the missing segment must be retransmitted", () => {
   const b = TcpBench.at("ESTABLISHED");
   for (let i = 9; i >= 1; i--) b.in(".", { seq: 1 + i * 100, n: 100 });
   b.in(".", { seq: 1, n: 100 });
@@ -74,7 +74,7 @@ test("a receiver may keep its window closed for as long as its user does not rea
   expect(b.state).toBe("ESTABLISHED");
 });
 
-test("PSH is not needed to be handed what came (MUST-60, MUST-61): the user is told without it", () => {
+test("data is delivered without PSH (MUST-60, MUST-61)", () => {
   const b = TcpBench.at("ESTABLISHED");
   b.in(".", { n: 10 });
   expect(b.events()).not.toBe(0);
@@ -88,7 +88,7 @@ test("the MSS is that of our link (SHLD-6), and is sent in every SYN (SHLD-5, MA
   }
 });
 
-test("nobody need listen to error reports (SHLD-20): a connection whose events are never read goes on", () => {
+test("error reports may be ignored (SHLD-20): a connection continues if its events are never read", () => {
   const b = TcpBench.at("ESTABLISHED");
   b.send(10);
   b.run(20e6);
@@ -98,7 +98,7 @@ test("nobody need listen to error reports (SHLD-20): a connection whose events a
   expect(b.out().length).toBe(1);
 });
 
-test("what is not pushed is held back while the user says so, and goes together (MAY-16)", () => {
+test("data is collected while the user asks for it, and then sent together (MAY-16)", () => {
   const b = TcpBench.at("ESTABLISHED");
   b.stack.cork(b.tcb, true, b.now);
   for (let i = 0; i < 10; i++) b.send(10);

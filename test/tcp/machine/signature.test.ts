@@ -4,7 +4,7 @@ import { TcpBench } from "../../support/tcp-bench.ts";
 
 const SIGNATURE = [19, 18, ...Array(16).fill(7), 1, 1];
 
-test("with dropSigned a signed segment is as if it never came; without, its option is one of the unknown ones (MUST-6)", () => {
+test("with dropSigned a signed segment is dropped; without it, its option is ignored as unknown (MUST-6)", () => {
   for (const dropSigned of [true, false]) {
     const b = TcpBench.at("ESTABLISHED", { params: { dropSigned } });
     b.in("P.", { n: 10, raw: SIGNATURE });

@@ -12,7 +12,7 @@ describe("a listener that waits for data", () => {
     return b.in(".");
   };
 
-  test("a bare ACK opens nothing, data does, and so does a FIN", () => {
+  test("a bare ACK does not open the connection; data or a FIN does", () => {
     for (const [flags, n] of [
       ["P.", 10],
       ["F.", 0],
@@ -24,7 +24,7 @@ describe("a listener that waits for data", () => {
     }
   });
 
-  test("the SYN,ACK is not sent again until the last of its timeouts; then any ACK will do", () => {
+  test("the SYN,ACK is retransmitted only at the last of its timeouts; then any ACK opens the connection", () => {
     const b = knocked(2);
     expect(b.run(2.9 * SECOND).lines()).toEqual([]);
     expect(b.run(0.2 * SECOND).lines().length).toBe(1);
@@ -32,13 +32,13 @@ describe("a listener that waits for data", () => {
     expect(b.listener!.ready.length).toBe(1);
   });
 
-  test("a peer that has not even acknowledged gets it again as ever", () => {
+  test("a peer that has not acknowledged the SYN,ACK gets it again at each timeout", () => {
     const b = new TcpBench({ params: { deferAccept: 3 } }).listen();
     b.in("S", { mss: 1460 });
     expect(b.run(1.1 * SECOND).lines().length).toBe(2);
   });
 
-  test("who never says anything is given up in time, and the listener's place is free again", () => {
+  test("a silent peer is given up in time, and its place in the backlog is free again", () => {
     const b = knocked(1);
     b.run(600 * SECOND);
     expect([b.listener!.ready.length, b.listener!.halfOpen, b.stack.connectionCount]).toEqual([0, 0, 0]);
@@ -53,12 +53,12 @@ describe("the ACK of a SYN,ACK", () => {
     return b.in("S.", { mss: 1460 });
   };
 
-  test("goes at once where nobody is about to write", () => {
+  test("is sent at once if the user is not about to write", () => {
     expect(answered(200_000, false).lines().length).toBe(1);
     expect(answered(0, true).lines().length).toBe(1);
   });
 
-  test("rides on what a writer writes, or waits its time", () => {
+  test("is sent with a writer's data, or when its delay is over", () => {
     const b = answered(200_000, true);
     expect(b.lines()).toEqual([]);
     b.send(10);

@@ -79,7 +79,7 @@ describe("what a client remembers (RFC 7413 §4.1.3)", () => {
   });
 });
 
-describe("a path that swallows Fast Open (RFC 7413 §4.1.3.1)", () => {
+describe("a path that drops Fast Open (RFC 7413 §4.1.3.1)", () => {
   const paused = (cache: FastOpenCache, now: number, port = 80) => cache.isPaused(cache.find(LOCAL, REMOTE), port, now);
 
   test("two losses in a row are a pause, one is not, nor are two with a success between", () => {
@@ -93,7 +93,7 @@ describe("a path that swallows Fast Open (RFC 7413 §4.1.3.1)", () => {
     expect([paused(cache, 21), paused(cache, 60 * S + 20)]).toEqual([true, false]);
   });
 
-  test("silence is one at once, twice as long each time, up to 64 times", () => {
+  test("no answer at all causes a pause at once, twice as long each time, up to 64 times", () => {
     const cache = newCache();
     const lengths: number[] = [];
     for (let i = 0; i < 9; i++) {
@@ -105,7 +105,7 @@ describe("a path that swallows Fast Open (RFC 7413 §4.1.3.1)", () => {
     expect(lengths).toEqual([1, 2, 4, 8, 16, 32, 64, 64, 64]);
   });
 
-  test("it is that port's alone, and the cookie is still there afterwards", () => {
+  test("a pause applies to one port only, and the cookie is kept", () => {
     const cache = newCache();
     cache.learn(LOCAL, REMOTE, options([1, 2, 3, 4]), 1460, true, 0);
     cache.lost(LOCAL, REMOTE, 80, true, 60 * S, 0);

@@ -238,7 +238,7 @@ describe("no answer", () => {
     expect(b.stack.info(b.tcb)).toMatchObject({ rtt: 0, rto: 3_000_000 });
   });
 
-  test("the answer to the first SYN may still come: all is acknowledged, and no round trip is measured by it", () => {
+  test("a late answer to the first SYN acknowledges everything, and gives no round-trip sample", () => {
     const b = open(client(), 1000);
     b.run(1 * S).out();
     b.in("S.", { ack: 1001, mss: 1460 });
@@ -285,7 +285,7 @@ describe("no answer", () => {
     expect(open(b, 10, 81).lines()).toEqual(["S 0:0(0)"]);
   });
 
-  test("never, where the user says 0, as Linux does by default", () => {
+  test("Fast Open is never paused if the pause is 0, Linux's default", () => {
     const b = open(client({ fastOpenPause: 0 }), 10);
     b.run(8 * S).out();
     b.stack.abort(b.tcb, b.now);

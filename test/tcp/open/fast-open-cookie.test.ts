@@ -45,7 +45,7 @@ describe("cookies of a server (RFC 7413 §4.1.2)", () => {
     );
   });
 
-  test("any one bit makes it wrong, and so does any other length", () => {
+  test("any changed bit makes a cookie invalid, and so does any other length", () => {
     const keys = new CookieKeys(new Uint8Array(16).fill(7));
     const [remote, local] = [address("10.0.0.1"), address("10.0.0.7")];
     keys.make(remote, local);

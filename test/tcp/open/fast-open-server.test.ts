@@ -53,7 +53,7 @@ describe("a server gives cookies (RFC 7413 §4.1.2)", () => {
     ]);
   });
 
-  test("it stands behind all other options", () => {
+  test("it is the last option", () => {
     const b = new TcpBench({ params: { ...LISTEN, sack: true, timestamps: true, windowScale: true } });
     b.listen().in("S", {
       raw: [...mss(1460), ...sackOk, ...timestamps(1, 0), ...wscale(7), ...fastOpen([])],
@@ -61,7 +61,7 @@ describe("a server gives cookies (RFC 7413 §4.1.2)", () => {
     expect(b.out()[0]!.kinds).toEqual([2, 4, 8, 3, 34]);
   });
 
-  test("a listener that was not told to answers none, and takes no data before the handshake is over", () => {
+  test("a listener without Fast Open gives no cookie, and accepts no data before the handshake is complete", () => {
     const { b } = server({});
     b.in("S", { seq: 0, data: octets(0, 10), raw: [...mss(1460), ...fastOpen([1, 2, 3, 4, 5, 6, 7, 8])] });
     expect(b.out().map((s) => [s.line, s.cookie])).toEqual([["S. 0:0(0) ack 1", null]]);
@@ -127,7 +127,7 @@ describe("data on a SYN with a good cookie (RFC 7413 §4.2.2)", () => {
     expect(b.lines()).toEqual(["P. 1:11(10) ack 1"]);
   });
 
-  test("the next data comes with the ACK, in order or not", () => {
+  test("the ACK may bring more data, in order or not", () => {
     const { b } = early(10);
     b.out();
     b.in("P.", { seq: 21, n: 10, ack: 1 });
@@ -193,7 +193,7 @@ describe("data on a SYN without a good cookie", () => {
     expect(b.stack.accept(b.listener!)).toBeNull();
   });
 
-  test("where none is needed, every SYN with data is a connection at once", () => {
+  test("if no cookie is needed, every SYN with data opens a connection at once", () => {
     const b = new TcpBench({ params: { ...LISTEN, fastOpenCookieless: true } }).listen();
     b.in("S", { seq: 0, data: octets(0, 10), raw: mss(1460) });
     expect(b.out().map((s) => [s.line, s.cookie])).toEqual([["S. 0:0(0) ack 11", null]]);
@@ -206,7 +206,7 @@ describe("data on a SYN without a good cookie", () => {
 });
 
 describe("keys", () => {
-  test("after a change the old cookie opens once more, and a new one comes with the SYN,ACK", () => {
+  test("after a change of keys the old cookie is still accepted, and the SYN,ACK brings a new one", () => {
     const { b } = server();
     const [one, two] = [new Uint8Array(16).fill(1), new Uint8Array(16).fill(2)];
     b.stack.fastOpen.keys = new CookieKeys(one);
@@ -221,7 +221,7 @@ describe("keys", () => {
     expect(b.out().map((s) => [s.ack, s.cookie])).toEqual([[11, null]]);
   });
 
-  test("a listener may have its own", () => {
+  test("a listener may have its own keys", () => {
     const { b, cookie } = server();
     b.listener!.fastOpenKeys = new CookieKeys(new Uint8Array(16).fill(9));
     b.in("S", { seq: 0, data: octets(0, 10), raw: [...mss(1460), ...fastOpen(cookie)] });
@@ -231,7 +231,7 @@ describe("keys", () => {
     expect(b.out()[0]!.ack).toBe(11);
   });
 
-  test("they come from the stack's secret: another stack takes no cookie of ours", () => {
+  test("they are derived from the stack's secret: another stack does not accept our cookies", () => {
     const { cookie } = server();
     const b = new TcpBench({ params: LISTEN, seed: 2 });
     b.listen().in("S", { seq: 0, data: octets(0, 10), raw: [...mss(1460), ...fastOpen(cookie)] });
@@ -445,7 +445,7 @@ describe("the limit of pending connections (RFC 7413 §5.1)", () => {
     expect(b.listener!.halfOpen).toBe(0);
   });
 
-  test("whatever ends them, the counts are right and nothing is left", () => {
+  test("however the connections end, the counts are right and nothing is left", () => {
     const { b, cookie } = early(10);
     const { listener } = b;
     const ends: ((port: number) => void)[] = [

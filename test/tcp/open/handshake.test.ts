@@ -7,7 +7,7 @@ import { TcpBench } from "../../support/tcp-bench.ts";
 const FULL = { sack: true, timestamps: true, windowScale: true };
 
 describe("passive OPEN (RFC 9293 §3.5)", () => {
-  test("SYN, SYN,ACK, ACK: the connection is accepted, and nothing more is said", () => {
+  test("SYN, SYN,ACK, ACK: the connection is accepted, and nothing more is sent", () => {
     const b = new TcpBench().listen();
     b.in("S", { mss: 1460 });
     expect(b.lines()).toEqual(["S. 0:0(0) ack 1"]);
@@ -116,7 +116,7 @@ describe("active OPEN", () => {
     expect(b.stack.receive(b.tcb, new Uint8Array(4), 0, 4)).toBe(2);
   });
 
-  test("CLOSE in SYN-SENT deletes the TCB without a word; a late SYN,ACK draws RST", () => {
+  test("CLOSE in SYN-SENT deletes the TCB silently; a late SYN,ACK gets an RST", () => {
     const b = new TcpBench().connect();
     b.out();
     b.stack.closeSend(b.tcb, b.now);
@@ -325,7 +325,7 @@ describe("options of SYNs", () => {
     expect(b.lines()).toEqual([". 1:1(0) ack 6"]);
   });
 
-  test("what stands before an illegal option counts, an odd alignment too (MUST-5, MUST-64)", () => {
+  test("options before an illegal one are processed, with any alignment (MUST-5, MUST-64)", () => {
     const b = new TcpBench({ params: FULL }).listen();
     b.in("S", { raw: [1, 2, 4, 2, 0, 3, 3, 5, 99, 0] });
     b.tcb = [...b.stack.connections()][0]!;
@@ -333,7 +333,7 @@ describe("options of SYNs", () => {
     expect(b.tcb.snd.shift).toBe(5);
   });
 
-  test("MSS in a segment that is no SYN changes nothing", () => {
+  test("an MSS option in a segment without SYN is ignored", () => {
     const b = new TcpBench().established();
     b.in(".", { mss: 100, n: 1 });
     b.send(3000);

@@ -29,7 +29,7 @@ test("a cookie says an MSS that the peer takes, the largest of its table, for on
   );
 });
 
-test("it is good for these two ends, this SYN and this stack alone", () => {
+test("a cookie is valid only for its two endpoints, its SYN and its stack", () => {
   const iss = cookie(hash, ends, 1000, 1460, 0);
   const others = [
     { ...ends, localPort: 81 },
@@ -44,7 +44,7 @@ test("it is good for these two ends, this SYN and this stack alone", () => {
   for (let bit = 0; bit < 32; bit++) expect(readCookie(hash, ends, 1000, iss ^ (1 << bit), 0)).toBe(0);
 });
 
-test("it tells nobody else the time: its top bits are as random for cookies of one moment as for any", () => {
+test("a cookie does not reveal the time: its top bits are equally random for cookies of one moment", () => {
   const seen = new Set<number>();
   for (let port = 0; port < 4_000; port++) seen.add(cookie(hash, { ...ends, remotePort: port }, 1000, 1460, 0) >>> 24);
   expect(seen.size).toBe(256);
@@ -55,7 +55,7 @@ test("it tells nobody else the time: its top bits are as random for cookies of o
   expect(a).not.toBe(c);
 });
 
-test("of a million guesses hardly one is right", () => {
+test("hardly one of a million guesses is valid", () => {
   let right = 0;
   for (let i = 0; i < 1_000_000; i++) if (readCookie(hash, ends, 1000, Math.imul(i, 0x9e3779b1), 0) !== 0) right++;
   expect(right).toBeLessThanOrEqual(2);

@@ -61,7 +61,7 @@ test("a hole that is filled is acknowledged at once; of one that is left open th
   expect(b.out().map((x) => x.ack)).toEqual([at + 700]);
 });
 
-test("old text makes ACKs quick again", () => {
+test("duplicate data makes ACKs immediate again", () => {
   const b = talker();
   b.tcb.quickAcks = 0;
   b.in(".", { seq: b.peerNxt - 50, n: 50 });

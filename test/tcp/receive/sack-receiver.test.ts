@@ -164,7 +164,7 @@ describe("compressed ACKs (Linux)", () => {
     return got;
   }
 
-  test("three tell of a gap at once; those after them wait, and go as one", () => {
+  test("the first three about a gap are sent at once; later ones are merged into one", () => {
     expect(told(44, 8, 0, 1_000_000)).toEqual(["1 201", "1 301", "1 401", "1 801"]);
     expect(told(0, 8, 0, 1_000_000).length).toBe(7);
   });
@@ -174,11 +174,11 @@ describe("compressed ACKs (Linux)", () => {
     expect(told(44, 9, 240, 1_000_000)).toEqual(["1 201", "1 301", "1 401", "1 901"]);
   });
 
-  test("only so many are held back", () => {
+  test("at most a limited number is held back", () => {
     expect(told(2, 9, 0, 1_000_000)).toEqual(["1 201", "1 301", "1 401", "1 701", "1 901"]);
   });
 
-  test("a gap that begins elsewhere is told of at once again", () => {
+  test("a gap at another place is reported at once again", () => {
     const b = TcpBench.at(
       "ESTABLISHED",
       { params: { sack: true, quickAcks: 0, compressedSacks: 44, compressedSacksDelay: 1_000 } },

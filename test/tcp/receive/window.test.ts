@@ -84,7 +84,7 @@ describe("a closed window", () => {
     expect(b.leftovers()).toMatchObject({ connections: 0, records: 0, pages: 0 });
   });
 
-  test("opens: the data goes out at once, and probing stops", () => {
+  test("when it opens, the data is sent at once, and probing stops", () => {
     const b = closed();
     probeTimes(b, 3, 10_000);
     b.in(".", { ack: 1001, win: 10_000 });
@@ -95,7 +95,7 @@ describe("a closed window", () => {
     expect(b.lines()).toEqual([]);
   });
 
-  test("the FIN waits for it too, and is not lost", () => {
+  test("a FIN waits for the window as well, and is not lost", () => {
     const b = TcpBench.at("ESTABLISHED");
     b.in(".", { win: 0 });
     b.stack.closeSend(b.tcb, b.now);
@@ -187,7 +187,7 @@ describe("silly windows", () => {
     expect(b.out().reduce((sum, { data }) => sum + data.length, 0)).toBe(500);
   });
 
-  test("the receiver opens in steps of min(buffer / 2, MSS), never by crumbs (MUST-39)", () => {
+  test("the receiver opens its window in steps of at least min(buffer / 2, MSS) (MUST-39)", () => {
     const b = TcpBench.at("ESTABLISHED", { params: { ...RFC9293, receiveBuffer: 10_000, receiveBufferMax: 10_000 } });
     for (let i = 0; i < 10; i++) b.in(".", { n: 1000 });
     b.run(SECOND);
@@ -224,7 +224,7 @@ describe("silly windows", () => {
     }
   });
 
-  test("reading tells the sender about the room it was waiting for, at once", () => {
+  test("a read announces at once the room that the sender was waiting for", () => {
     const b = TcpBench.at("ESTABLISHED", { params: { ...RFC9293, receiveBuffer: 5000, receiveBufferMax: 5000 } });
     b.in(".", { n: 5000 });
     b.run(SECOND);
@@ -269,7 +269,7 @@ describe("delayed ACK (§3.8.6.3)", () => {
     expect(b.lines()).toEqual([". 1:1(0) ack 29201"]);
   });
 
-  test("it rides on data", () => {
+  test("it is sent with data", () => {
     const b = TcpBench.at("ESTABLISHED");
     b.in(".", { n: 100 });
     b.send(50);
@@ -299,7 +299,7 @@ describe("delayed ACK (§3.8.6.3)", () => {
     expect(b.lines()).toEqual([]);
   });
 
-  test("duplicates that were owed do not follow data that carried the ACK", () => {
+  test("duplicate ACKs that were due are not sent after data that carried the ACK", () => {
     const b = TcpBench.at("ESTABLISHED");
     for (const i of [2, 3, 4, 5]) b.in(".", { seq: 1 + (i - 1) * 1460, n: 1460 });
     b.send(100);

@@ -47,7 +47,7 @@ const number = fc.oneof(
   fc.constantFrom(0, -0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 2 ** 40),
 );
 
-test("whatever its numbers are, they come back", () => {
+test("packing and unpacking restores all numbers", () => {
   const { tcb } = open();
   const dormitory = new Dormitory(tcb.env);
   const slots = slotsOf(tcb);
@@ -89,7 +89,7 @@ test("a connection that has exchanged data takes at most 450 octets", () => {
   expect(new Dormitory(b.tcb.env).fold(b.tcb, USER).record.length).toBeLessThanOrEqual(450);
 });
 
-test("at rest is who has nothing in flight, queued, unread, out of order, to tell, or timed but keep-alive", () => {
+test("a connection is at rest with nothing in flight, queued, unread, out of order, unreported, or timed except keep-alive", () => {
   const rests = (spoil: (tcb: Tcb) => void) => {
     const { tcb } = open();
     tcb.held = true;

@@ -7,7 +7,7 @@ import { TcpBench } from "../../support/tcp-bench.ts";
 const OFFLOAD = { checksum: true, tso4: true, tso6: true };
 
 describe("ends of records", () => {
-  test("what follows waits for no company, and begins a segment of its own", () => {
+  test("data after an end of record starts a new segment, without waiting for more", () => {
     const b = TcpBench.at("ESTABLISHED", { params: { nagle: "minshall" } });
     b.send(10);
     b.out();
@@ -20,7 +20,7 @@ describe("ends of records", () => {
     expect(b.lines()).toEqual(["P. 31:61(30) ack 1"]);
   });
 
-  test("an end of nothing is none, and the same end twice is one", () => {
+  test("ending an empty record does nothing, and marking the same end twice marks it once", () => {
     const b = TcpBench.at("ESTABLISHED");
     endRecord(b.tcb);
     b.send(10);

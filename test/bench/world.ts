@@ -61,9 +61,13 @@ export const BULK: Parameters = {
   congestion: "",
 };
 
-/** @param socket options of the server's connections */
-export async function world(options: Partial<ServerOptions> = {}, socket: SocketOptions = {}): Promise<World> {
-  const [a, b] = pair({ queueLength: 4096 });
+/** @param socket options of the server's connections @param queueLength packets; a short queue loses some */
+export async function world(
+  options: Partial<ServerOptions> = {},
+  socket: SocketOptions = {},
+  queueLength = 4096,
+): Promise<World> {
+  const [a, b] = pair({ queueLength });
   const server = await createStack({ device: a, address: "10.0.0.7/24" });
   const client = await createStack({ device: b, address: "10.0.0.5/24" });
   const warnings: string[] = [];

@@ -62,6 +62,8 @@ export class Client implements Connection {
   #awaits: "state" | "error" | "results" = "state";
   #remote: RemoteResults | null = null;
   #timer: NodeJS.Timeout | undefined;
+  /** TEST_END was sent. */
+  #isEnding = false;
   /** The server has asked for the parameters. */
   #isAsked = false;
   #isSettled = false;
@@ -225,7 +227,7 @@ export class Client implements Connection {
       mode === "rr"
         ? new RequestStream(id, socket, len, run.times)
         : sends
-          ? new SendStream(id, socket, Math.min(len, LENGTH_MAX), run.quota)
+          ? new SendStream(id, socket, Math.min(len, LENGTH_MAX), run.quota, COOKIE_LENGTH)
           : new ReceiveStream(id, socket, run.quota);
     this.#addStream(run, stream);
     const connection = stream as Connection;
@@ -268,9 +270,16 @@ export class Client implements Connection {
     this.#finish(run);
   }
 
+  /**
+   * Ends the test. What waits in the send buffer is sent until the server has stopped counting, so a sender counts until then, too:
+   * else more would be received than was sent.
+   */
   #finish(run: TestRun): void {
-    if (this.#isSettled || !run.isRunning) return;
-    run.stop();
+    if (this.#isSettled || this.#isEnding || !run.isRunning) return;
+    this.#isEnding = true;
+    const senders = run.streams.filter(({ isSender }) => isSender);
+    for (const stream of senders) stream.stop();
+    if (senders.length === 0 || run.parameters.mode !== "bulk") run.stop();
     this.#tell(stateOctet(TEST_END));
     this.#expect("the end of the test");
   }

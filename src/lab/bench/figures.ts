@@ -84,8 +84,10 @@ export class Meter {
     this.#last = now;
     for (const stream of this.#streams) {
       const fresh = new Marks();
-      const { bytes, transactions } = stream;
-      const retransmits = stream.socket?.info().retransTotal ?? 0;
+      const { transactions } = stream;
+      const info = stream.socket?.info() ?? null;
+      const bytes = stream.counted(info);
+      const retransmits = info?.retransTotal ?? 0;
       Object.assign(fresh, { bytes, transactions, retransmits, first: { bytes, transactions, retransmits } });
       this.#marks.set(stream, fresh);
     }
@@ -105,6 +107,7 @@ export class Meter {
     return { start, end, omitted, streams, times };
   }
 
+  /** Everything up to the end of the last interval. @param now its end, ms */
   totals(now: number): StreamTotal[] {
     const seconds = (now - this.#begun) / 1000;
     return this.#streams.map((stream) => {
@@ -112,8 +115,8 @@ export class Meter {
       return {
         stream,
         seconds,
-        bytes: stream.bytes - m.first.bytes,
-        transactions: stream.transactions - m.first.transactions,
+        bytes: m.bytes - m.first.bytes,
+        transactions: m.transactions - m.first.transactions,
         retransmits: m.retransmits - m.first.retransmits,
         maxCwnd: m.maxCwnd,
         maxWnd: m.maxWnd,
@@ -126,11 +129,12 @@ export class Meter {
 
   #look(stream: Stream, start: number, end: number): StreamInterval {
     const m = this.#marks.get(stream)!;
-    const bytes = stream.bytes - m.bytes;
-    const transactions = stream.transactions - m.transactions;
-    m.bytes = stream.bytes;
-    m.transactions = stream.transactions;
     const info = stream.isSender ? (stream.socket?.info() ?? null) : null;
+    const now = stream.counted(info);
+    const bytes = now - m.bytes;
+    const transactions = stream.transactions - m.transactions;
+    m.bytes = now;
+    m.transactions = stream.transactions;
     return { stream, start, end, bytes, transactions, tcp: info === null ? null : tcpFigures(m, info) };
   }
 }

@@ -11,6 +11,7 @@ const NO_INFO: BenchInfo = {
   mss: 0,
   congestionControl: "",
   sendQueue: 0,
+  bytesSent: 0,
 };
 
 type Native = Bun.Socket<KernelSocket>;

@@ -1,7 +1,7 @@
 /** The data connections of a test: what each sends and counts. Nothing is allocated per message. */
 import type { Histogram } from "./histogram.ts";
 import { LENGTH_MAX } from "./parameters.ts";
-import type { BenchSocket, Connection } from "./transport.ts";
+import type { BenchInfo, BenchSocket, Connection } from "./transport.ts";
 
 /** What is sent: its content does not matter, but it is not all zeros. */
 const BLOCK = new Uint8Array(LENGTH_MAX).map((_, i) => 0x20 + (i % 95));
@@ -59,6 +59,11 @@ export abstract class Stream implements Connection {
   /** Another so many bits per second may be sent by now. */
   pace(_octets: number): void {}
 
+  /** Octets that count by now. @param info of the connection, if there is one */
+  counted(_info: BenchInfo | null): number {
+    return this.bytes;
+  }
+
   abstract received(bytes: Uint8Array): void;
 
   drain(): void {}
@@ -97,10 +102,20 @@ export class SendStream extends Stream {
   #at = 0;
   readonly #again = () => this.#send();
 
-  constructor(id: number, socket: BenchSocket, length: number, quota: Quota) {
+  readonly #preface: number;
+
+  /** @param preface octets that were written before the data: a client's cookie */
+  constructor(id: number, socket: BenchSocket, length: number, quota: Quota, preface = 0) {
     super(id, true, socket);
     this.#length = length;
     this.#quota = quota;
+    this.#preface = preface;
+  }
+
+  /** What has been sent, without retransmissions: what waits in the send buffer says nothing about the network. */
+  override counted(info: BenchInfo | null): number {
+    if (info === null || info.bytesSent === 0) return this.bytes;
+    return Math.max(0, Math.min(this.bytes, info.bytesSent - this.#preface));
   }
 
   override start(): void {

@@ -5,7 +5,7 @@ import type { TcpInfo } from "#tcp/machine/info";
 /** What the benchmark asks a connection while it runs. */
 export type BenchInfo = Pick<
   TcpInfo,
-  "retransTotal" | "cwnd" | "sndWnd" | "rtt" | "rttvar" | "mss" | "congestionControl" | "sendQueue"
+  "retransTotal" | "cwnd" | "sndWnd" | "rtt" | "rttvar" | "mss" | "congestionControl" | "sendQueue" | "bytesSent"
 >;
 
 /** What the benchmark does with a connection: a socket of our stack has it all, one of the kernel's is made to look like it. */

@@ -1,5 +1,6 @@
 import { type Difference, differences, type Figures, readFigures, type Unit } from "#lab/bench/diff";
 import { latencyText, rateText } from "#lab/bench/units";
+import { refuseOthers } from "./bench-options.ts";
 import { CliError, usageError } from "./cli-error.ts";
 import type { Call } from "./commands.ts";
 import { EXIT_FAILURE, EXIT_OK } from "./exit-codes.ts";
@@ -9,6 +10,7 @@ import { print } from "./print.ts";
 import { printText } from "./terminal.ts";
 
 const THRESHOLD = 5;
+const ALLOWED = new Set(["threshold", "json", "no-offload"]);
 
 /** `tcpnet bench diff before.json after.json`: exit code 1 if the second is worse by more than the threshold. */
 export async function runDiff({ args, flags }: Call): Promise<number> {
@@ -16,6 +18,7 @@ export async function runDiff({ args, flags }: Call): Promise<number> {
   if (before === undefined || after === undefined || extra !== undefined) {
     throw usageError("bench diff needs two files", "they are results of bench --json", "bench diff a.json b.json");
   }
+  refuseOthers(flags, ALLOWED, "bench diff");
   const threshold = thresholdOf(flags);
   const found = differences(figuresIn(before), figuresIn(after));
   if (found.length === 0) {

@@ -2,6 +2,8 @@ import { readRate, readSize } from "#device/link-units";
 import { LENGTH_DEFAULT, LENGTH_MAX, OMIT_MAX, PARALLEL_MAX, type Parameters, TIME_MAX } from "#lab/bench/parameters";
 import { CONGESTION_CONTROLS } from "#tcp/congestion/congestion";
 import type { CongestionControlName } from "#tcp/words/params";
+import { type FlagShape, shapeOf } from "./argv.ts";
+import { BENCH } from "./bench-spec.ts";
 import { usageError } from "./cli-error.ts";
 import type { Call } from "./commands.ts";
 import { defaultLocal, readPrefix } from "./endpoint.ts";
@@ -139,6 +141,14 @@ function refuse(flags: Flags, texts: readonly string[], switches: readonly strin
     ...switches.filter((name) => flags.has(name)),
   ];
   if (given.length > 0) throw usageError(`--${given[0]} has no effect on ${what}`, "", "leave it out");
+}
+
+/** Refuses flags of `bench` that others of its forms have. @param what names this one */
+export function refuseOthers(flags: Flags, allowed: ReadonlySet<string>, what: string): void {
+  const shapes = BENCH.groups.flatMap((group) => group.flags.map(shapeOf));
+  const isGiven = ({ name, takesValue }: FlagShape) => (takesValue ? flags.text(name) !== undefined : flags.has(name));
+  const found = shapes.find((shape) => !allowed.has(shape.name) && isGiven(shape));
+  if (found !== undefined) throw usageError(`--${found.name} has no effect on ${what}`, "", "leave it out");
 }
 
 /** Seconds as iperf3 takes them ("10"), or a time with a unit. */

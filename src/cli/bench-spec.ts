@@ -33,7 +33,7 @@ export const BENCH: CommandSpec = {
     ),
     group(
       "Test (-c and --vs)",
-      ["-t, --time <seconds>", "how long (default 10)"],
+      ["-t, --time <seconds>", "how long (default 10; with --vs 3)"],
       ["-n, --bytes <size>", "end after so many bytes instead, over all streams"],
       ["-P, --parallel <number>", "streams, or connections at a time, 1 to 128 (default 1)"],
       ["-R, --reverse", "the server sends"],
@@ -43,7 +43,7 @@ export const BENCH: CommandSpec = {
         "bytes of a write, at most 1Mi (default 128Ki); of a request with --rr and --crr (default 1)",
       ],
       ["-b, --bitrate <bitrate>", "bits per second that each stream sends at most: 100M or 100mbit"],
-      ["-O, --omit <seconds>", "leave out so many seconds at the beginning"],
+      ["-O, --omit <seconds>", "leave out so many seconds at the beginning (default 0; with --vs 1)"],
       ["--rr", "requests and responses: latency and transactions per second"],
       ["--crr", "a connection for each request: connect, request, response, close"],
     ),

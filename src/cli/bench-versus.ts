@@ -18,7 +18,7 @@ import {
   runKernelClient,
 } from "./bench-measurements.ts";
 import { FarNetwork, prepareNetwork } from "./bench-network.ts";
-import { BENCH_PORT, parametersOf, secondsOf } from "./bench-options.ts";
+import { BENCH_PORT, parametersOf, refuseOthers, secondsOf } from "./bench-options.ts";
 import { CliError, usageError } from "./cli-error.ts";
 import type { Call } from "./commands.ts";
 import { STOPS } from "./demo-inside.ts";
@@ -36,6 +36,11 @@ const TIME_DEFAULT = 3;
 /** In the first second most of the program is still being compiled. */
 const OMIT_DEFAULT = 1;
 const ROUNDS_DEFAULT = 3;
+
+/** Flags that make sense here. */
+const ALLOWED = new Set(
+  "vs rounds time omit bytes parallel reverse bidir len bitrate rr crr no-offload json".split(" "),
+);
 
 interface Plan {
   readonly against: Against;
@@ -83,6 +88,7 @@ export function planOf({ args, flags }: Call): Plan {
   if (against !== "kernel" && against !== "pump") {
     throw usageError(`--vs ${against} is not possible`, "", "use --vs kernel or --vs pump");
   }
+  refuseOthers(flags, ALLOWED, "bench --vs");
   const given = parametersOf(flags);
   if (given.num > 0) throw usageError("--bytes and --vs exclude each other", "all runs take the same time");
   const parameters = {

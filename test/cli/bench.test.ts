@@ -67,6 +67,7 @@ test("diff: bad files and a bad call are told in words", async () => {
     [1, /is a directory/, [folder, good]],
     [1, /bad\.json has no benchmark result/, [good, file("bad.json", "{")]],
     [1, /have no figure in common/, [good, rr]],
+    [2, /--rr has no effect on bench diff/, [good, good, "--rr"]],
     [2, /--threshold 101% is not a percentage/, [good, good, "--threshold", "101%"]],
   ];
   for (const [code, words, args] of tries) {
@@ -141,6 +142,16 @@ test("--vs: usual tests, or the one that is named", () => {
   expect(names({ vs: "pump" })).toEqual(["bulk", "bulk no offload"]);
   expect(() => names({ vs: "pump", rr: "true" })).toThrow("the pump only moves data in one direction");
   expect(() => names({ vs: "x" })).toThrow("--vs x is not possible");
+  for (const [flag, value] of Object.entries({
+    loss: "1%",
+    mtu: "900",
+    port: "5",
+    quiet: "true",
+    user: "x",
+    oneOff: "true",
+  })) {
+    expect(() => names({ vs: "kernel", [flag]: value })).toThrow("has no effect on bench --vs");
+  }
 });
 
 test("ratios are those of the medians", () => {

@@ -40,7 +40,7 @@ function toInteger(value: Value, base: number): bigint {
   return Number.isNaN(n) ? raise("ValueError", `invalid literal for int(): ${repr(value)}`) : BigInt(n);
 }
 
-/** Half to even, as Python rounds. */
+/** Rounds half to even, as Python does. */
 function rounded(value: number): number {
   const below = Math.floor(value);
   const over = value - below;
@@ -109,7 +109,7 @@ function range(args: readonly number[]): Value {
   return { items: Array.from({ length }, (_, i) => BigInt(from + i * step)), tuple: false };
 }
 
-/** A name behind a dot. */
+/** The attribute or method of a value. */
 export function attribute(of: Value, name: string): Value {
   if (typeof of === "string") {
     const method = STRING_METHODS[name];
@@ -143,7 +143,7 @@ const STRING_METHODS: Readonly<Record<string, Method>> = {
   replace: (self, args) => self.replaceAll(text(args[0]!), text(args[1]!)),
 };
 
-/** What `math.` and `sys.` are asked for. */
+/** Members of the modules `math` and `sys`. */
 export const MODULE_MEMBERS: ReadonlyMap<string, Value> = new Map<string, Value>([
   ["math.pi", Math.PI],
   ["math.floor", (args) => BigInt(Math.floor(Number(amount(one(args)))))],

@@ -4,22 +4,22 @@ import { parsePython } from "./parser.ts";
 import { NotUnderstood } from "./tokens.ts";
 import { PythonError, text, type Value } from "./values.ts";
 
-/** What a name means at the moment of the block: tcpi_* and the like. */
+/** The values of names at the time of the block: tcpi_* and the like. */
 export type Variables = Readonly<Record<string, number>>;
 
 /**
- * The code blocks of one script, in Python: names that they assign live from block to block. What this interpreter does not have is
- * Unsupported, never a pass.
+ * Runs the code blocks of one script, in Python; variables persist from block to block. A feature that this interpreter does not have makes
+ * the script unsupported, never pass.
  */
 export class CodeBlocks {
   /** What the blocks printed. */
   readonly printed: string[] = [];
   readonly #names = new Map<string, Value>();
 
-  /** @param symbol the values of constants */
+  /** @param symbol returns the value of a constant */
   constructor(readonly symbol: (name: string) => number | undefined) {}
 
-  /** Runs one block. Returns undefined, or what the assertion that failed says. */
+  /** Runs one block. Returns undefined, or the message of the failed assertion. */
   run(code: string, variables: Variables, position: Position): string | undefined {
     const known = (name: string) => variables[name] ?? this.symbol(name);
     const interpreter = new Interpreter(

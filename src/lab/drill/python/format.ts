@@ -1,7 +1,7 @@
 import { NotUnderstood } from "./tokens.ts";
 import { isList, type List, numeric, raise, repr, text, typeName, type Value } from "./values.ts";
 
-/** Python's three ways of putting values into text: `%`, `format`, and the specifications of f-strings. */
+/** Python's three ways of formatting values: `%`, `format`, and f-strings. */
 
 const PERCENT = /%(?:([-+ #0]*)(\d*)(?:\.(\d+))?[lh]?([diouxXeEfFgGcrs%])|$|.)/gs;
 

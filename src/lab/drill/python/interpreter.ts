@@ -4,28 +4,28 @@ import { NotUnderstood } from "./tokens.ts";
 import type { Expression, Statement } from "./tree.ts";
 import { binary, contains, equal, isList, order, raise, repr, text, truth, unary, type Value } from "./values.ts";
 
-/** Assertions that did not hold. */
+/** A failed assertion. */
 export class AssertionFailed extends Error {
   override readonly name = "AssertionFailed";
   constructor(
-    /** The statement as it is written. */
+    /** The statement's source text. */
     readonly statement: string,
-    /** Names that the condition looked at, and their values. */
+    /** The names used by the condition, and their values. */
     readonly seen: ReadonlyMap<string, Value>,
-    /** What the statement says then, if that is more than what is written. */
+    /** The assertion's message, if it is not in the source text. */
     readonly said: string | undefined,
   ) {
     super(statement);
   }
 }
 
-/** Turns of loops in one block; more is no check of a connection. */
+/** The most loop iterations in one block; a check of a connection needs fewer. */
 const TURNS_MAX = 100_000;
 
 class Break extends Error {}
 class Continue extends Error {}
 
-/** Runs statements. `lookUp` knows the names that the block did not make itself. */
+/** Runs statements. `lookUp` returns the values of names that the block did not define. */
 export class Interpreter {
   readonly printed: string[] = [];
   #seen = new Map<string, Value>();
@@ -34,7 +34,7 @@ export class Interpreter {
   constructor(
     readonly names: Map<string, Value>,
     readonly lookUp: (name: string) => Value | undefined,
-    /** Names that are the same for all: not worth showing. */
+    /** Names of constants, which are not worth showing. */
     readonly isConstant: (name: string) => boolean,
   ) {}
 
@@ -90,7 +90,7 @@ export class Interpreter {
     }
   }
 
-  /** False: a `break`. */
+  /** Runs one iteration. False: a `break`. */
   #turn(body: readonly Statement[]): boolean {
     if (++this.#turns > TURNS_MAX) throw new NotUnderstood(`a loop of more than ${TURNS_MAX} turns`);
     try {
@@ -166,7 +166,7 @@ export class Interpreter {
     return operator === "%" && typeof left === "string" ? percent(left, right) : binary(operator, left, right);
   }
 
-  /** Python chains comparisons: `1 <= a <= 3` holds when both halves hold, and stops at the first that does not. */
+  /** Python chains comparisons: `1 <= a <= 3` holds if both halves hold, and stops at the first that does not. */
   #comparison(e: Expression & { readonly kind: "comparison" }): boolean {
     let left = this.value(e.first);
     for (const [operator, expression] of e.rest) {

@@ -1,7 +1,7 @@
 import { NotUnderstood, type Token, tokens } from "./tokens.ts";
 import type { Expression, FormattedValue, Statement } from "./tree.ts";
 
-/** The statements of a block of Python. Throws NotUnderstood for anything that is not here. */
+/** Parses the statements of a Python block. Throws NotUnderstood for anything unsupported. */
 export function parsePython(source: string): Statement[] {
   return new PythonParser(source).program();
 }
@@ -14,7 +14,7 @@ const RESERVED = new Set(
   `and as assert async await break class continue def del elif else except finally for from global if import in is lambda
    nonlocal not or pass raise return try while with yield`.split(/\s+/),
 );
-/** What a block may import: it is there already, or not needed. */
+/** Modules that a block may import: their members are built in, or not needed. */
 const MODULES = new Set(["sys", "math", "os", "re", "time", "__future__"]);
 
 class PythonParser {
@@ -31,7 +31,7 @@ class PythonParser {
     return statements;
   }
 
-  /** An expression that is all there is, as between the braces of an f-string. */
+  /** Parses a text that is a single expression, as between the braces of an f-string. */
   alone(): Expression {
     const value = this.#expressions();
     while (this.#peek().kind === "newline") this.#at++;
@@ -154,7 +154,7 @@ class PythonParser {
     return { kind: "pass", text: "" };
   }
 
-  /** Python 2's statement: what follows is a value, not a call's parenthesis. */
+  /** Whether it is Python 2's print statement, followed by a value and not by a call's parenthesis. */
   #printsWithoutParentheses(): boolean {
     const next = this.#tokens[this.#at + 1]!;
     return next.kind === "string" || next.kind === "name" || next.kind === "number" || next.kind === "newline";
@@ -170,7 +170,7 @@ class PythonParser {
     return { kind: "print", text: "", values };
   }
 
-  /** The statement as it stands in the source, on one line, without comments. */
+  /** The statement's source text, on one line, without comments. */
   #written(from: number): string {
     const parts: string[] = [];
     let end = -1;
@@ -189,7 +189,7 @@ class PythonParser {
 
   // ---- expressions
 
-  /** One, or a tuple without parentheses. */
+  /** An expression, or a tuple without parentheses. */
   #expressions(): Expression {
     const first = this.#expression();
     if (!this.#is(",")) return first;
@@ -337,7 +337,7 @@ class PythonParser {
     return only ? items[0]! : { kind: "sequence", tuple: close === ")", items };
   }
 
-  /** Strings that stand side by side are one. */
+  /** Adjacent strings are joined. */
   #strings(): Expression {
     const parts: (string | FormattedValue)[] = [];
     for (let token = this.#peek(); token.kind === "string"; token = this.#peek()) {
@@ -357,7 +357,7 @@ function numberValue(text: string): bigint | number {
     : Number(digits);
 }
 
-/** `text {value!r:spec} text`; doubled braces stand for themselves. */
+/** `text {value!r:spec} text`; doubled braces are literal braces. */
 function formattedParts(text: string): (string | FormattedValue)[] {
   const parts: (string | FormattedValue)[] = [];
   let plain = "";

@@ -4,15 +4,15 @@ export type TokenKind = "number" | "string" | "name" | "operator" | "newline" | 
 
 export interface Token {
   readonly kind: TokenKind;
-  /** As written; of a string, what it means. */
+  /** The source text; for a string, its value. */
   readonly text: string;
-  /** f"…": what stands between braces has still to be read. */
+  /** An f-string: the parts between braces are not parsed yet. */
   readonly formatted: boolean;
   readonly from: number;
   readonly to: number;
 }
 
-/** Text that is no Python, or more of it than this interpreter has. */
+/** The text is not Python, or uses a feature that this interpreter does not have. */
 export class NotUnderstood extends Error {
   override readonly name = "NotUnderstood";
 }
@@ -28,7 +28,7 @@ export function tokens(source: string): Token[] {
   return new Scanner(dedented(source)).all();
 }
 
-/** A block may stand as far to the right as it likes, and begin right behind its opening brace. */
+/** Removes a block's indentation; it may begin right after its opening brace. */
 function dedented(source: string): string {
   const lines = source.replace(/\t/g, "        ").split("\n");
   const written = (line: string) => /^ *[^ #\r]/.test(line);
@@ -69,7 +69,7 @@ class Scanner {
     return this.#found;
   }
 
-  /** The blanks before a statement. False: the line is empty, and has been skipped. */
+  /** Reads the indentation of a statement. False: the line is empty, and was skipped. */
   #indentation(): boolean {
     const blanks = /[ \r]*/y;
     blanks.lastIndex = this.#at;

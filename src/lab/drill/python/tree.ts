@@ -1,4 +1,4 @@
-/** Python's statements and expressions, as far as code blocks use them. */
+/** Python's statements and expressions that code blocks can use. */
 
 export type Expression =
   | { readonly kind: "constant"; readonly value: bigint | number | string | boolean | null }

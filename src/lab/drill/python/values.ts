@@ -1,4 +1,4 @@
-/** Python's values and what its operators do with them. An integer is a bigint, so that a number is always a float. */
+/** Python's values and operators. An integer is a bigint, so that a number is always a float. */
 
 export type Value = bigint | number | boolean | string | null | List | Builtin;
 
@@ -10,7 +10,7 @@ export interface List {
 
 export type Builtin = (args: readonly Value[], named: ReadonlyMap<string, Value>) => Value;
 
-/** What Python would raise. */
+/** An exception that Python would raise. */
 export class PythonError extends Error {
   override readonly name = "PythonError";
 }
@@ -54,7 +54,7 @@ export function equal(a: Value, b: Value): boolean {
   return a === b;
 }
 
-/** Negative, 0 or positive, as a is before, at or after b; NaN where nothing is before anything. */
+/** Negative, 0 or positive if a is less than, equal to or greater than b; NaN if they cannot be ordered. */
 export function order(operator: string, a: Value, b: Value): number {
   const [x, y] = [numeric(a), numeric(b)];
   if (x !== undefined && y !== undefined)
@@ -124,7 +124,7 @@ function integers(operator: string, a: bigint, b: bigint): Value {
   }
 }
 
-/** The sign of what is divided by, as Python has it. */
+/** The result has the sign of the divisor, as in Python. */
 function modulo(a: bigint, b: bigint): bigint {
   const rest = a % b;
   return rest !== 0n && rest < 0n !== b < 0n ? rest + b : rest;

@@ -1,12 +1,12 @@
-/** What a program of a script says: text, and an exit status. */
+/** The result of a program: its output, and an exit status. */
 export interface Answer {
   readonly text: string;
   readonly status: number;
 }
 
-/** What a whole command of a script came to. */
+/** The result of a whole command. */
 export interface Ran extends Answer {
-  /** A pipeline failed: its last program, and the text that this program was given. */
+  /** If a pipeline failed: its last program, and that program's input. */
   readonly refused?: { readonly program: string; readonly input: string } | undefined;
 }
 
@@ -17,7 +17,7 @@ export function said(lines: readonly string[], status = 0): Answer {
   return { text: lines.map((line) => `${line}\n`).join(""), status };
 }
 
-/** The lines of a text; what stands behind the last end of line is one, too. */
+/** The lines of a text; text after the last newline is a line, too. */
 export function linesOf(text: string): string[] {
   const lines = text.split("\n");
   if (lines.at(-1) === "") lines.pop();

@@ -12,7 +12,7 @@ export interface Variables {
 
 const TOKEN =
   /\s*(0[xX][\da-fA-F]+|\d+|[A-Za-z_]\w*|<<=|>>=|\*\*|<<|>>|<=|>=|==|!=|&&|\|\||\+\+|--|[-+*/%&|^]=|[-+*/%<>=!~&|^?:(),])/y;
-/** By how tightly they bind; `**` binds to the right. */
+/** Operators by precedence; `**` is right-associative. */
 const LEVELS: readonly (readonly string[])[] = [
   ["||"],
   ["&&"],

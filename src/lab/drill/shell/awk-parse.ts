@@ -1,7 +1,7 @@
 import { escapes } from "./parse.ts";
 import { expression as regularExpression } from "./text.ts";
 
-/** An awk program as a tree. Undefined: it has something that is not understood. */
+/** Parses an awk program. Undefined: it uses an unsupported feature. */
 
 export type Expression =
   | { readonly kind: "number"; readonly value: number }

@@ -4,7 +4,7 @@ import { escapes } from "./parse.ts";
 import type { Program } from "./programs.ts";
 import { textOf } from "./text.ts";
 
-/** awk, as far as scripts use it: patterns, fields, sums, print and printf, BEGIN and END. */
+/** The part of awk that scripts use: patterns, fields, sums, print and printf, BEGIN and END. */
 
 type Value = number | string;
 
@@ -227,7 +227,7 @@ class Awk {
     return this.#computed(operator, a, b);
   }
 
-  /** What looks like a number is compared as one. */
+  /** Values that look like numbers are compared as numbers. */
   #compared(operator: string, a: Value, b: Value): boolean {
     const numeric = [a, b].every((each) => typeof each === "number" || /^\s*[-+]?(\d+\.?\d*|\.\d+)\s*$/.test(each));
     const [left, right] = numeric ? [Number(a), Number(b)] : [this.#text(a), this.#text(b)];

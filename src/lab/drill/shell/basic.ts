@@ -3,7 +3,7 @@ import { ArithmeticProblem, arithmetic } from "./arithmetic.ts";
 import { escapes } from "./parse.ts";
 import type { Context } from "./programs.ts";
 
-/** Programs that are about no machine in particular. */
+/** Programs that do not depend on the machine under test. */
 
 export function basic(name: string, args: readonly string[], context: Context): Answer | undefined {
   switch (name) {
@@ -66,7 +66,7 @@ function echo(args: readonly string[]): Answer {
   return { text: all.includes("n") ? text : `${text}\n`, status: 0 };
 }
 
-/** `%s %d %i %u %x %X %o %c %%`, with widths; the format goes on as long as there are arguments. */
+/** `%s %d %i %u %x %X %o %c %%`, with widths; the format is repeated until all arguments are used. */
 function printf([format = "", ...args]: readonly string[]): Answer | undefined {
   const rest = [...args];
   let text = "";
@@ -131,7 +131,7 @@ function sequence(args: readonly string[]): Answer | undefined {
   return said(Array.from({ length: Math.max(0, n) }, (_, i) => String(from! + i * step!)));
 }
 
-/** Sums and comparisons; `length TEXT`, `TEXT : PATTERN`. Status 1 where the answer is empty or 0. */
+/** Sums and comparisons; `length TEXT`, `TEXT : PATTERN`. Status 1 if the result is empty or 0. */
 function expression(args: readonly string[]): Answer | undefined {
   const told = (text: string): Answer => said([text], text === "" || text === "0" ? 1 : 0);
   if (args[0] === "length" && args.length === 2) return told(String(args[1]!.length));
@@ -155,7 +155,7 @@ function uname(args: readonly string[], { host }: Context): Answer | undefined {
   return args.length === 0 || args.join() === "-s" ? said([system]) : undefined;
 }
 
-/** Files of so many octets of zero, and such that are no more. */
+/** Creates files of zeros, and deletes files. */
 function files(name: string, args: readonly string[], { host }: Context): Answer | undefined {
   if (name === "rm") {
     for (const path of args.filter((arg) => !arg.startsWith("-"))) host.files.delete(path);
@@ -188,7 +188,7 @@ function copied(args: readonly string[]): { path: string; octets: number } | und
 
 const FILE_MAX = 64 << 20;
 
-/** "10k" and the like. */
+/** A size such as "10k". */
 export function size(text: string): number | undefined {
   const found = /^(\d+)([kKMG])?B?$/.exec(text);
   if (!found) return undefined;

@@ -3,16 +3,16 @@ import { type Information, informationOf } from "../posix/information.ts";
 import { isSystem, type MachineSocket, type Profile, type SettingValue } from "../posix/target.ts";
 import type { ShellHost, SocketEntry } from "./host.ts";
 
-/** /proc/net/tcp does not say how many connections may wait at a listener; its tcp_info does, under another name. */
+/** /proc/net/tcp does not show a listener's backlog; its tcp_info does, under another name. */
 function told(socket: MachineSocket, descriptor: number, information: Information | undefined): SocketEntry {
   const backlog = socket.state === "LISTEN" ? information?.tcpi_sacked : undefined;
   return { ...socket, sendQueue: backlog ?? socket.sendQueue, descriptor, information };
 }
 
-/** The bench, as the programs of a script see it. */
+/** The bench, as seen by the programs of a script. */
 export class BenchHost implements ShellHost {
   readonly #bench: Bench;
-  /** What sysctls a script set. */
+  /** The sysctls that a script has set. */
   readonly #written = new Map<string, string>();
 
   constructor(bench: Bench) {
@@ -74,7 +74,7 @@ export class BenchHost implements ShellHost {
     return [...this.#bench.engine.sockets().map((socket) => this.#entry(socket)), ...this.#idle()];
   }
 
-  /** On FreeBSD a socket is listed although it has no connection yet. */
+  /** FreeBSD also lists sockets without a connection. */
   #idle(): SocketEntry[] {
     if (this.profile !== "freebsd") return [];
     const entries: SocketEntry[] = [];

@@ -1,7 +1,7 @@
 import { type Answer, OK, said } from "./answer.ts";
 import type { Context } from "./programs.ts";
 
-/** nstat: counters by Linux' names. Those that nobody keeps cannot be told, and so a script that is about them is unsupported. */
+/** nstat: counters by Linux's names. A script that uses a counter that is not kept is unsupported. */
 
 export function counterProgram(name: string, args: readonly string[], { host, memory }: Context): Answer | undefined {
   if (name !== "nstat") return undefined;
@@ -30,7 +30,7 @@ function matches(pattern: string, name: string): boolean {
   return new RegExp(`^${source}$`).test(name);
 }
 
-/** A counter that a command is about, or a part of its name, and that is none of those that are kept. */
+/** A counter that a command names, in whole or in part, and that is not kept. */
 export function unknownCounter(
   args: readonly string[],
   questions: readonly string[],

@@ -2,24 +2,24 @@ import type { Answer } from "./answer.ts";
 import { arithmetic } from "./arithmetic.ts";
 import type { Node, Piece, Word } from "./tree.ts";
 
-/** What becomes of words before a command runs (XCU §2.6): variables, the output of commands, sums, and their splitting. */
+/** Expands words before a command runs (XCU §2.6): variables, the output of commands, arithmetic, and splitting. */
 
-/** The command asks for something that there is not. */
+/** The command uses an unsupported feature. */
 export class NotUnderstood extends Error {
   override readonly name = "NotUnderstood";
 }
 
-/** Numbers of a sequence like `{1..5}`. */
+/** The longest sequence like `{1..5}`. */
 const NUMBERS_MAX = 10_000;
 
 export class Expansion {
   readonly variables = new Map<string, string>();
-  /** Positional parameters of the function that runs. */
+  /** Positional parameters of the running function. */
   parameters: readonly string[] = [];
   /** `$?` */
   status = 0;
 
-  /** @param run the commands in `$(…)` */
+  /** @param run runs the commands in `$(…)` */
   constructor(readonly run: (body: Node) => Answer) {}
 
   readonly names = {
@@ -48,12 +48,12 @@ export class Expansion {
     }
   }
 
-  /** A word as one text. */
+  /** Expands a word to one text. */
   text(word: Word): string {
     return word.map((piece) => this.#expanded(piece)).join("");
   }
 
-  /** A word as the words that it becomes: what expansions give outside of quotes is split at blanks. */
+  /** Expands a word to several words: unquoted expansions are split at blanks. */
   words(word: Word): string[] {
     if (word.length === 1 && word[0]!.kind === "variable" && word[0]!.name === "@" && word[0]!.quoted)
       return [...this.parameters];
@@ -112,7 +112,7 @@ export class Expansion {
       case "length":
         return String((value ?? "").length);
     }
-    // What the environment of the person who runs packetdrill holds is not known here.
+    // The environment of the person who runs packetdrill is not known here.
     if (value === undefined && !/^\d$/.test(name)) throw new NotUnderstood(`the variable ${name} of the environment`);
     return operator === ""
       ? (value ?? "")
@@ -124,7 +124,7 @@ export class Expansion {
   }
 }
 
-/** `${name#pattern}` and its like: the shortest or longest part at either end that the pattern matches is cut off. */
+/** `${name#pattern}` and the like: removes the shortest or longest match of the pattern at either end. */
 function trimmed(value: string, operator: string, pattern: RegExp): string {
   const lengths = [...Array(value.length + 1).keys()];
   if (operator.length === 2) lengths.reverse();
@@ -137,7 +137,7 @@ function trimmed(value: string, operator: string, pattern: RegExp): string {
   return value;
 }
 
-/** A pattern (`*`, `?`, `[…]`) as an expression; what is quoted stands for itself. */
+/** A pattern (`*`, `?`, `[…]`) as a regular expression; quoted characters are literal. */
 export function globOf(word: Word, text: (word: Word) => string): RegExp {
   const source = word.map((piece) => {
     const plain = text([piece]);

@@ -3,9 +3,9 @@ import type { Context } from "./programs.ts";
 import { type Setting, set } from "./setting.ts";
 import { applied } from "./settings.ts";
 
-/** ip, ifconfig, tc, ethtool: what they say of the device, and of the connections over it. */
+/** ip, ifconfig, tc, ethtool: settings of the device, and of the connections over it. */
 
-/** Of `queueLimit`: the device's own queue. */
+/** Value of `queueLimit` for the device's own queue. */
 const UNLIMITED = -1;
 const PACKET_MAX = 65_535;
 const MS = 1_000;
@@ -26,7 +26,7 @@ function ipCommand(words: readonly string[]): Setting[] | undefined {
   return undefined;
 }
 
-/** `ip tcp_metrics flush [all]`, `ip tcp_metrics delete PEER`: there is one peer. */
+/** `ip tcp_metrics flush [all]`, `ip tcp_metrics delete PEER`: there is only one peer. */
 function forgets([verb, ...rest]: readonly string[]): Setting[] | undefined {
   const known = verb === "flush" || verb === "delete" || verb === "del";
   return known && rest.every((word) => /^(all|address|[\d.]+|[\da-f:]+)$/.test(word))
@@ -48,7 +48,7 @@ function deviceCommand(words: readonly string[]): Setting[] | undefined {
   return actions;
 }
 
-/** Where a route leads is not our matter; what it says of connections is. */
+/** The route's destination is ignored; only its settings for connections are used. */
 function routeCommand(words: readonly string[]): Setting[] | undefined {
   const actions: Setting[] = [];
   for (let i = 0; i < words.length; i++) {
@@ -81,12 +81,12 @@ const ROUTE: Readonly<Record<string, (value: string) => Setting[] | undefined>> 
   features: (value) => (value === "ecn" ? [set("ecn", 1)] : undefined),
 };
 
-/** iproute2's times: milliseconds, where no unit is written. */
+/** A duration for iproute2: milliseconds, if no unit is given. */
 function duration(text: string): number {
   return Number.parseInt(text, 10) * (/\ds$/.test(text) ? S : MS);
 }
 
-/** The device is never slower than its queue: a queue holds a packet back only if it has room for none. */
+/** The device is never slower than its queue, so a queue only matters if it has no room at all. */
 function queueCommand(words: readonly string[]): Setting[] | undefined {
   if (words[0] !== "qdisc") return undefined;
   if (words[1] === "del" || words[1] === "delete") return [set("queueLimit", UNLIMITED)];
@@ -94,13 +94,13 @@ function queueCommand(words: readonly string[]): Setting[] | undefined {
   const queue = /\broot (?:handle \S+ )?(?:pfifo_fast|noqueue|([pb])fifo(?: limit (\d+))?)$/.exec(text);
   if (!queue) return undefined;
   const [, unit, limit = `${UNLIMITED}`] = queue;
-  // A limit in octets that some packets fit into and others not is none that one can count on.
+  // A limit in octets that fits some packets but not others cannot be simulated.
   if (unit === "b" && Number(limit) > 0 && Number(limit) < PACKET_MAX) return undefined;
   return [set("queueLimit", Number(limit))];
 }
 
 /**
- * Offloads: none can be seen on the wire. Linux' TCP makes super-segments whatever the device can do (sk_setup_caps), and they are cut
+ * Offloads cannot be seen on the wire. Linux's TCP makes super-segments whatever the device can do (sk_setup_caps), and they are segmented
  * before the device.
  */
 function offloadCommand(words: readonly string[]): Setting[] | undefined {

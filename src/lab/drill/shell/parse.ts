@@ -1,6 +1,6 @@
 import { type Assignment, NOTHING, type Node, type Piece, type Redirection, type Word } from "./tree.ts";
 
-/** Reads a shell command. What is wrong, or beyond what is understood here, is a SyntaxProblem. */
+/** Parses a shell command. Throws SyntaxProblem for errors and unsupported features. */
 
 export class SyntaxProblem extends Error {
   override readonly name = "SyntaxProblem";
@@ -38,7 +38,7 @@ class ShellParser {
     throw new SyntaxProblem(rest === "" ? "an end where more is due" : rest);
   }
 
-  /** Commands up to a word that ends them, which stays. */
+  /** Commands up to a word that ends them, which is not consumed. */
   #list(): Node {
     if (++this.#depth > DEPTH_MAX) throw new SyntaxProblem("commands nested too deeply");
     const items: { after: "any" | "success" | "failure"; node: Node }[] = [];
@@ -184,7 +184,7 @@ class ShellParser {
     return { kind: "compute", text: new ShellParser(inner).#quotedText() };
   }
 
-  /** `[[ … ]]` becomes a command of that name, whose operators are words. */
+  /** `[[ … ]]` becomes a command of that name, with operators as words. */
   #condition(): Node {
     const words: Word[] = [[{ kind: "text", text: "[[", quoted: true }]];
     for (;;) {
@@ -264,7 +264,7 @@ class ShellParser {
     }
   }
 
-  /** Blanks and comments; the line's end is no blank. */
+  /** Skips blanks and comments, but not the end of the line. */
   #blanks(): void {
     this.#take(/[ \t\r]*(?:#[^\n]*)?/y);
   }
@@ -298,7 +298,7 @@ class ShellParser {
     return text === undefined ? undefined : [{ kind: "text", text, quoted: false }];
   }
 
-  /** Text in which only `$`, `` ` `` and `\` mean something, up to the end, or to a mark that stays. */
+  /** Text in which only `$`, `` ` `` and `\` are special, up to the end, or to a mark that is not consumed. */
   #quotedText(end?: string): Piece[] {
     const pieces: Piece[] = [];
     for (;;) {
@@ -335,7 +335,7 @@ class ShellParser {
     const name = this.#take(/[A-Za-z_]\w*|[0-9?#$@*]/y) ?? this.#fail();
     const operator = this.#take(/:?[-=+?]|##?|%%?/y);
     const text = operator === undefined ? [] : new ShellParser(this.#take(/[^}]*/y)!).#quotedText();
-    // What is cut off is a pattern.
+    // The part to be removed is a pattern.
     const word = /^[#%]/.test(operator ?? "") ? text.map((piece) => ({ ...piece, quoted: false })) : text;
     if (this.#take(/\}/y) === undefined) this.#fail();
     return operator === undefined

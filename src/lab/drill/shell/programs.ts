@@ -10,11 +10,11 @@ import { socketProgram } from "./sockets.ts";
 import { condition } from "./test.ts";
 import { textProgram } from "./text.ts";
 
-/** The programs that a script may call, each played as far as it says something about the machine under test or about text. */
+/** The programs that a script may call, as far as they concern the machine under test or process text. */
 
-/** What programs keep from one command to the next. */
+/** What programs remember from one command to the next. */
 export interface Memory {
-  /** Counters as `nstat` last saw them. */
+  /** Counters as of the last `nstat`. */
   readonly counted: Map<string, number>;
 }
 
@@ -24,10 +24,10 @@ export interface Context {
   readonly memory: Memory;
 }
 
-/** Undefined: there is no such program here, or it is asked for something that it does not have here. */
+/** Undefined: no such program, or an unsupported use of it. */
 export type Program = (args: readonly string[], context: Context) => Answer | undefined;
 
-/** What may stand before a program. */
+/** Words that may precede a program. */
 const PREFIXES: ReadonlySet<string> = new Set(["sudo", "env", "exec", "command", "nohup", "time", "stdbuf", "nice"]);
 
 export function programOf(words: readonly string[], context: Context): Answer | undefined {
@@ -71,7 +71,7 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
 
 const KNOWN = /^(ip|tc|ethtool|sysctl|nstat|ss|netstat|sockstat|tcpdrop|ifconfig|grep|awk|sed|cat|wc|dd)$/;
 
-/** Scripts ask whether a tool is there. */
+/** Scripts check whether a tool is installed. */
 function which(args: readonly string[]): Answer {
   const found = args.filter((arg) => KNOWN.test(arg));
   return found.length === args.length ? said(found.map((name) => `/usr/bin/${name}`)) : NO;

@@ -2,7 +2,7 @@ import { NotUnderstood } from "./expand.ts";
 import type { ShellHost } from "./host.ts";
 import { writeSetting } from "./settings.ts";
 
-/** Where the output of a command goes: a file of the script's, or one that stands for a setting. */
+/** Writes the output of a command to a file of the script's, or to a file that represents a setting. */
 export function writeFile(host: ShellHost, path: string, text: string, keeps: boolean): void {
   if (/^\/dev\/(null|stderr|stdout|tty)$/.test(path)) return;
   if (/^\/(proc|sys)\//.test(path)) {
@@ -10,7 +10,7 @@ export function writeFile(host: ShellHost, path: string, text: string, keeps: bo
     return;
   }
   const before = (keeps ? host.files.get(path) : undefined) ?? new Uint8Array(0);
-  // What a program wrote as octets (head -c) is one character each.
+  // Output of octets (head -c) has one character per octet.
   const octets = text.includes("\0") ? Uint8Array.from(text, (c) => c.charCodeAt(0)) : new TextEncoder().encode(text);
   const all = new Uint8Array(before.length + octets.length);
   all.set(before);

@@ -2,7 +2,7 @@ import { linesOf, said } from "./answer.ts";
 import type { Program } from "./programs.ts";
 import { expression, textOf } from "./text.ts";
 
-/** sed, as far as scripts use it: `s/a/b/gp`, `/a/d`, `2p`, `$d`, `/a/,/b/p`, with -n, -e, -E. */
+/** The part of sed that scripts use: `s/a/b/gp`, `/a/d`, `2p`, `$d`, `/a/,/b/p`, with -n, -e, -E. */
 
 interface Address {
   readonly line: number | "last" | undefined;
@@ -120,7 +120,7 @@ function selects(command: Command, meets: (a: Address) => boolean, inside: Set<C
   return true;
 }
 
-/** `&` and `\1` in what takes the place of a match. */
+/** `&` and `\1` in the replacement. */
 function replaced(text: string, found: readonly unknown[]): string {
   return text.replace(/\\(.)|&/gs, (all, escaped: string | undefined) => {
     if (escaped === undefined) return String(found[0]);

@@ -5,7 +5,7 @@ import type { Setting } from "./setting.ts";
 import { sysctlDefault } from "./sysctl-defaults.ts";
 import { sysctlReader } from "./sysctls.ts";
 
-/** sysctl, and what is written to files that stand for settings. */
+/** sysctl, and writes to files that represent settings. */
 
 const DEFAULTS_SCRIPT = /(?:^|\/)(?:defaults|set_sysctls_defaults|ksft_runner)\.sh$/;
 const RESTORE = /sysctl_restore|restore_sysctls|^\S*\/tmp\/\S*restore\S*\.sh/;
@@ -18,7 +18,7 @@ export function isRestoringScript(line: string): boolean {
   return RESTORE.test(line);
 }
 
-/** What the suite's defaults.sh changes of a kernel's own defaults, as far as packets depend on it. */
+/** The changes of the suite's defaults.sh to the kernel's defaults, as far as they affect packets. */
 const SUITE: readonly (readonly [string, string])[] = [
   ["net.ipv4.tcp_ecn", "0"],
   ["net.ipv4.tcp_slow_start_after_idle", "0"],
@@ -31,7 +31,7 @@ export function defaults(host: ShellHost): Answer | undefined {
   return SUITE.every(([name, value]) => assign(host, name, value, false)) ? OK : undefined;
 }
 
-/** Does all of what settings ask for; false where the machine has one of them not. */
+/** Applies all settings; false if the machine does not have one of them. */
 export function applied(host: ShellHost, settings: readonly Setting[] | undefined): boolean {
   return settings?.every(({ name, value }) => host.configure(name, value)) ?? false;
 }
@@ -57,7 +57,7 @@ export const sysctl: Program = (args, { host }) => {
   return said(lines);
 };
 
-/** "net.ipv4.tcp_sack", also where it is written as a path. */
+/** Converts a name or a path to "net.ipv4.tcp_sack". */
 function nameOf(text: string): string {
   return text
     .trim()
@@ -65,7 +65,7 @@ function nameOf(text: string): string {
     .replaceAll("/", ".");
 }
 
-/** @param lenient -e: names that there are not are passed over. */
+/** @param lenient -e: unknown names are ignored */
 function assign(host: ShellHost, written: string, text: string, lenient: boolean): boolean {
   const [name, value] = [nameOf(written), text.trim()];
   if (host.isSystem) return host.writeSysctl(name, value);
@@ -74,20 +74,20 @@ function assign(host: ShellHost, written: string, text: string, lenient: boolean
   return applied(host, reader(value)) && host.writeSysctl(name, value);
 }
 
-/** What a setting is now: what a script made it, or the machine's own. */
+/** The current value of a setting: as set by a script, or the machine's own. */
 export function readSetting(host: ShellHost, written: string): string | undefined {
   const name = nameOf(written);
   return host.readSysctl(name) ?? sysctlDefault(name, host.profile);
 }
 
-/** `… > /proc/sys/net/ipv4/tcp_sack`. False: it is not understood. */
+/** `… > /proc/sys/net/ipv4/tcp_sack`. False: not supported. */
 export function writeSetting(host: ShellHost, path: string, value: string): boolean {
   if (path.startsWith("/proc/sys/")) return assign(host, path, value, false);
   const parameter = /^\/sys\/module\/tcp_cubic\/parameters\/(\w+)$/.exec(path)?.[1];
   return parameter !== undefined && !host.isSystem && applied(host, cubicParameter(parameter, value));
 }
 
-/** Linux' CUBIC: what its HyStart looks at; everything else only as it is. */
+/** Parameters of Linux's CUBIC: those of HyStart can be set, others must keep their values. */
 function cubicParameter(name: string, value: string): Setting[] | undefined {
   const ways = { hystart: ["0", "3"], hystart_detect: ["0", "1", "2", "3"] }[name];
   if (name === "hystart" && value === "1") return [{ name: "hystart", value: 3 }];

@@ -10,11 +10,11 @@ import { UNTOLD } from "./ss.ts";
 import type { Node, Redirection, Word } from "./tree.ts";
 
 /**
- * Runs the commands of scripts. No program is ever started: those that say something about the machine under test, or look at text about it,
- * are played here (`programs.ts`), and any other makes the script unsupported.
+ * Runs the commands of scripts. No program is ever started: programs that concern the machine under test, or process text about it, are
+ * simulated here (`programs.ts`), and any other makes the script unsupported.
  */
 
-/** A loop that does more is a mistake. */
+/** The most steps of a command; more is considered a mistake. */
 const STEPS_MAX = 100_000;
 const CALLS_MAX = 100;
 
@@ -37,10 +37,10 @@ export class Shell {
   #exitsOnError = false;
   #failsWithPipe = false;
   #writes = "";
-  /** The program that ran last, and what the pipeline that failed last had given to its last program. */
+  /** The program that ran last, and the input of the last program of the pipeline that failed last. */
   #program = "";
   #refused: Ran["refused"];
-  /** Conditions do not end a shell with `set -e`. */
+  /** With `set -e`, a failing condition does not end the shell. */
   #tested = 0;
 
   constructor(host: ShellHost, memory: Memory = { counted: new Map() }) {
@@ -48,7 +48,7 @@ export class Shell {
     this.#memory = memory;
   }
 
-  /** Runs a command. Throws NotUnderstood. What it wrote is `text`; nobody reads that but a report. */
+  /** Runs a command. Throws NotUnderstood. `text` is its output, which is only used in reports. */
   run(command: string): Ran {
     this.#writes = "";
     this.#steps = 0;
@@ -109,7 +109,7 @@ export class Shell {
     return last;
   }
 
-  /** Runs what is a condition. */
+  /** Runs a condition. */
   #test(node: Node, input: string): Answer {
     this.#tested++;
     try {
@@ -119,7 +119,7 @@ export class Shell {
     }
   }
 
-  /** What a node writes becomes a text of its own. */
+  /** Captures a node's output as a text of its own. */
   #captured(act: () => Answer): Answer {
     const before = this.#writes;
     this.#writes = "";
@@ -129,7 +129,7 @@ export class Shell {
       this.#writes = before;
       return { text, status };
     } catch (error) {
-      // Who leaves a function or a loop has written what it has.
+      // Output is kept when a function or a loop is left early.
       this.#writes = before + this.#writes;
       throw error;
     }
@@ -153,7 +153,7 @@ export class Shell {
     return this.#answer(text, status);
   }
 
-  /** What is asked of the counters or of ss -i, and is not known here, must not look as if it were not there. */
+  /** A query for an unknown counter or field of ss -i must not look as if its value were missing. */
   #checkQuestions([first, ...rest]: readonly Node[]): void {
     if (first?.kind !== "simple") return;
     const [name = "", ...args] = first.words.flatMap((word) => word.map((p) => (p.kind === "text" ? p.text : "")));
@@ -178,7 +178,7 @@ export class Shell {
   #loop(node: Node & { kind: "while" | "for" }, input: string): Answer {
     let last: Answer = OK;
     const words = node.kind === "for" ? node.words.flatMap((word) => this.#expand.words(word)) : [];
-    // `while read` takes a line of its input each time.
+    // Each `while read` takes one line of its input.
     const reader = { text: input };
     for (let n = 0; ; n++) {
       if (++this.#steps > STEPS_MAX) throw new NotUnderstood("a loop that does not end");
@@ -372,7 +372,7 @@ export class Shell {
     return answer.text;
   }
 
-  /** What goes into a file is not on standard output; what is said of errors nobody keeps. */
+  /** Redirected output is removed from standard output; error output is discarded. */
   #written(answer: Answer, redirections: readonly Redirection[]): Answer {
     let { text } = answer;
     for (const { descriptor, operator, target } of redirections) {
@@ -386,7 +386,7 @@ export class Shell {
   }
 }
 
-/** The text of a word that is written as such. */
+/** The literal text of a word. */
 function textIn(word: Word): string {
   return word.map((piece) => (piece.kind === "text" ? piece.text : "")).join("");
 }

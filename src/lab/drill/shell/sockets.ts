@@ -5,7 +5,7 @@ import type { ShellHost, SocketEntry } from "./host.ts";
 import type { Context } from "./programs.ts";
 import { ss } from "./ss.ts";
 
-/** Programs and files that list sockets: sockstat and tcpdrop, netstat, ss, /proc/net/tcp. */
+/** Programs and files that list sockets: sockstat, tcpdrop, netstat, ss, /proc/net/tcp. */
 
 export function socketProgram(name: string, args: readonly string[], { host }: Context): Answer | undefined {
   switch (name) {
@@ -22,7 +22,7 @@ export function socketProgram(name: string, args: readonly string[], { host }: C
   }
 }
 
-/** Flags that stand alone, each with what follows it if it takes something. Undefined: there is one that is not known. */
+/** Separate flags, with their values if they take one. Undefined: an unknown flag. */
 function flagsOf(args: readonly string[], alone: RegExp, taking: RegExp): Map<string, string> | undefined {
   const flags = new Map<string, string>();
   for (let i = 0; i < args.length; i++) {
@@ -43,10 +43,10 @@ function flagsOf(args: readonly string[], alone: RegExp, taking: RegExp): Map<st
 
 // ---- FreeBSD
 
-/** What packetdrill is called; sockstat shows the first letters, or all. */
+/** packetdrill's program name, of which sockstat shows the first letters or all. */
 const PROGRAM = "packetdrill";
 
-/** `sockstat [-46clnqsw] [-P tcp] [-p PORT]`: the columns of FreeBSD's, and with -s the state. */
+/** `sockstat [-46clnqsw] [-P tcp] [-p PORT]`: FreeBSD's columns, and with -s the state. */
 function sockstat(args: readonly string[], host: ShellHost): Answer | undefined {
   const flags = flagsOf(args, /[46acClIiLnqsSUvw]/, /[Pjp]/);
   if (!flags || !/^(tcp)?$/.test(flags.get("P") ?? "")) return undefined;
@@ -79,7 +79,7 @@ function ends({ state, localPort, remotePort }: SocketEntry, host: ShellHost, be
   return [`${host.localAddress}${between}${localPort}`, `${host.remoteAddress}${between}${remotePort}`];
 }
 
-/** `tcpdrop -a`, `tcpdrop -s STATE`, `tcpdrop LADDR LPORT FADDR FPORT`. It fails where there is nothing to drop. */
+/** `tcpdrop -a`, `tcpdrop -s STATE`, `tcpdrop LADDR LPORT FADDR FPORT`. Fails if there is nothing to drop. */
 function tcpdrop(args: readonly string[], host: ShellHost): Answer | undefined {
   const words = args.filter((arg) => arg !== "-l");
   if (words.join() === "-a") return dropped(host, () => true);
@@ -87,7 +87,7 @@ function tcpdrop(args: readonly string[], host: ShellHost): Answer | undefined {
     const state = stateOf(words[1] ?? "");
     return state && words.length === 2 ? dropped(host, (entry) => entry.state === state) : undefined;
   }
-  // The ports, behind the addresses or attached to them.
+  // The ports, after the addresses or attached to them.
   const ports =
     words.length === 4
       ? [words[1], words[3]]
@@ -103,7 +103,7 @@ function dropped(host: ShellHost, which: (entry: SocketEntry) => boolean, otherw
   return host.drop((entry) => entry.state !== "LISTEN" && which(entry)) > 0 ? OK : otherwise;
 }
 
-// ---- netstat, of either
+// ---- netstat, of both systems
 
 const LINUX_STATES: Readonly<Record<StateName, string>> = {
   ESTABLISHED: "ESTABLISHED",
@@ -143,7 +143,7 @@ function netstat(args: readonly string[], host: ShellHost): Answer | undefined {
 
 // ---- Linux
 
-/** The numbers of /proc/net/tcp. */
+/** The state codes of /proc/net/tcp. */
 const NUMBERS: Readonly<Record<StateName, string>> = {
   ESTABLISHED: "01",
   "SYN-SENT": "02",
@@ -158,7 +158,7 @@ const NUMBERS: Readonly<Record<StateName, string>> = {
   CLOSING: "0B",
 };
 
-/** /proc/net/tcp and its like; undefined: it is another file. */
+/** The content of /proc/net/tcp and similar files; undefined for other files. */
 export function socketsFile(path: string, host: ShellHost): string | undefined {
   const found = /^\/proc\/(?:self\/)?net\/tcp(6?)$/.exec(path);
   if (!found) return undefined;

@@ -2,7 +2,7 @@ import type { StateName } from "../posix/target.ts";
 import { type Answer, said } from "./answer.ts";
 import type { ShellHost, SocketEntry } from "./host.ts";
 
-/** ss, for TCP: states, ports, queues, and with -i what tcp_info says. */
+/** ss, for TCP: states, ports, queues, and with -i tcp_info. */
 
 const STATES: Readonly<Record<StateName, string>> = {
   ESTABLISHED: "ESTAB",
@@ -187,7 +187,7 @@ function filterOf(words: readonly string[], host: ShellHost): ((entry: SocketEnt
   return at === words.length ? test : undefined;
 }
 
-/** What ss -i says of tcp_info, as far as it is known (see UNTOLD). */
+/** The text of ss -i for tcp_info, as far as it is known (see UNTOLD). */
 function detailsOf({ information: i }: SocketEntry): string {
   if (!i) return "";
   const ms = (usecs: number) => String(Number((usecs / 1_000).toFixed(3)));
@@ -245,5 +245,5 @@ const UNKNOWN =
   `send pacing_rate delivery_rate max_pacing_rate busy rwnd_limited sndbuf_limited app_limited ato qack rcv_space
   rcv_ssthresh rcv_rtt skmem cubic reno bbr timer`.split(/\s+/);
 
-/** Words of `ss -i` that cannot be told here. */
+/** Words of `ss -i` whose values are not known. */
 export const UNTOLD = new RegExp(`\\b(${UNKNOWN.join("|")})\\b`);

@@ -1,6 +1,6 @@
 import type { Profile } from "../posix/target.ts";
 
-/** What sysctls are before a script changes them: Linux 6.18's, and FreeBSD 14's. */
+/** Values of sysctls before a script changes them: Linux 6.18's, and FreeBSD 14's. */
 
 function table(text: string): ReadonlyMap<string, string> {
   const lines = text.trim().split("\n");
@@ -53,7 +53,7 @@ const FREEBSD = table(`
   net.inet.tcp.fastopen.server_enable=0; net.inet.tcp.fastopen.acceptany=0
 `);
 
-/** Undefined: it is not known here. */
+/** Undefined: unknown. */
 export function sysctlDefault(name: string, profile: Profile): string | undefined {
   if (profile === "freebsd") return FREEBSD.get(name);
   return name.startsWith("net.ipv4.") ? LINUX4.get(name.slice("net.ipv4.".length)) : undefined;

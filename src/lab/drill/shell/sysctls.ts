@@ -4,7 +4,7 @@ import { type Setting, set } from "./setting.ts";
 
 export type Reader = (value: string) => Setting[] | undefined;
 
-/** A whole number, times `unit` (to microseconds, say). */
+/** A whole number, times `unit` (for example to microseconds). */
 const number =
   (name: string, unit = 1): Reader =>
   (text) =>
@@ -17,21 +17,21 @@ const word =
   (name: string): Reader =>
   (text) => [set(name, text)];
 /**
- * Settings that no packet of ours depends on: batching below the engine, the machine's own limits, pacing (which only BBR
- * asks for), and what is remembered from one connection to the next.
+ * Settings that do not affect packets: batching below the engine, the machine's own limits, pacing (used only by BBR), and what is
+ * remembered between connections.
  */
 const nothing: Reader = () => [];
-/** Only with these values is the setting what the stack does anyway. */
+/** Accepts only the values with which the setting matches what the stack does anyway. */
 const only =
   (...values: readonly string[]): Reader =>
   (text) =>
     values.includes(text) ? [] : undefined;
-/** Limits that no script comes near, if they are this high. */
+/** Limits that no script reaches, if they are at least this high. */
 const atLeast =
   (least: number): Reader =>
   (text) =>
     /^\d+$/.test(text) && Number(text) >= least ? [] : undefined;
-/** "min default max" of a buffer. Linux counts overhead: of a receive buffer it gives half to the window. */
+/** "min default max" of a buffer. Linux counts overhead: half of a receive buffer is for the window. */
 const buffer =
   (name: string, maximum: string, share: number): Reader =>
   (text) => {
@@ -43,25 +43,25 @@ const rfc1323: Reader = (text) => {
   if (!/^[0-3]$/.test(text)) return undefined;
   return [set("windowScale", text === "1" || text === "2"), set("timestamps", text === "1" || text === "3")];
 };
-/** 0 would let nothing be written; all ones is none. */
+/** 0 would prevent all writes; all ones means no limit. */
 const lowWater: Reader = (text) => {
   const mark = /^(-1|0|4294967295)$/.test(text) ? 0 : Number(text);
   return text === "0" || !Number.isInteger(mark) || mark < 0 ? undefined : [set("notSentLowWater", mark)];
 };
-/** TLP is on with 3 and 4; the smaller values were early retransmit's, which Linux no longer has. */
+/** TLP is on with 3 and 4. The smaller values were for early retransmit, which Linux no longer has. */
 const earlyRetransmit: Reader = (text) =>
   /^[0-4]$/.test(text) ? [set("tailLossProbe", text === "3" || text === "4")] : undefined;
 const MS = 1_000;
 const S = 1_000_000;
 
-/** net.ipv4.conf.tun0.NAME, net.ipv6.conf.all.NAME: what a device does with packets other than ours, or with its addresses. */
+/** net.ipv4.conf.tun0.NAME, net.ipv6.conf.all.NAME: settings of a device that do not affect TCP packets. */
 const OF_A_DEVICE: ReadonlySet<string> = new Set(
   `rp_filter accept_local accept_redirects accept_source_route accept_ra accept_dad arp_ignore arp_announce arp_filter
    send_redirects secure_redirects forwarding log_martians route_localnet disable_policy disable_xfrm autoconf dad_transmits
    router_solicitations use_tempaddr optimistic_dad use_optimistic`.split(/\s+/),
 );
 
-/** What a sysctl's value asks for; undefined: nobody knows the name. */
+/** The reader of a sysctl's value; undefined: an unknown name. */
 export function sysctlReader(name: string): Reader | undefined {
   const [, ofDevice = ""] = /^net\.ipv[46]\.conf\.\w+\.(\w+)$/.exec(name) ?? [];
   if (ofDevice === "disable_ipv6") return only("0");
@@ -91,7 +91,7 @@ const FREEBSD_INDIFFERENT: readonly string[] = [
   ..."kern.ipc.nmbclusters kern.ipc.maxsockets kern.ipc.soreceive_stream kern.hz kern.eventtimer.periodic".split(" "),
 ];
 
-/** What the stack does as FreeBSD's own value has it, and not otherwise. */
+/** Settings supported only with FreeBSD's default value. */
 const FREEBSD_AS_IT_IS: Readonly<Record<string, string>> = {
   "net.inet.tcp.do_prr": "1",
   "net.inet.tcp.newcwv": "0",
@@ -108,7 +108,7 @@ const FREEBSD_AS_IT_IS: Readonly<Record<string, string>> = {
   "net.inet.tcp.path_mtu_discovery_v6": "1",
 };
 
-/** sysctl names, Linux's and FreeBSD's, and what they mean for the engine: TcpParams, or a word of targets/stack/settings.ts. */
+/** sysctl names, Linux's and FreeBSD's, and their meaning for the engine: TcpParams, or words of targets/stack/settings.ts. */
 const SYSCTLS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ["net.ipv4.tcp_sack", flag("sack")],
   ["net.ipv4.tcp_dsack", flag("dsack")],
@@ -142,7 +142,7 @@ const SYSCTLS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ["net.ipv4.tcp_syncookies", number("syncookies")],
   ["net.ipv4.tcp_mtu_probing", number("mtuProbing")],
   ["net.ipv4.route.min_pmtu", number("pathMtuFloor")],
-  // Of MTU probing, which there is not: as they are, or not at all.
+  // MTU probing is not supported: only the default values.
   ["net.ipv4.tcp_base_mss", only("1024")],
   ["net.ipv4.tcp_mtu_probe_floor", only("48")],
   ["net.ipv4.tcp_probe_interval", only("600")],
@@ -190,7 +190,7 @@ const SYSCTLS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ["net.ipv4.tcp_child_ehash_entries", nothing],
   ["net.ipv4.tcp_available_congestion_control", nothing],
   ["net.ipv4.tcp_allowed_congestion_control", nothing],
-  // Of accurate ECN, which tcp_ecn alone turns on.
+  // Settings of accurate ECN, which only tcp_ecn enables.
   ["net.ipv4.tcp_ecn_option", nothing],
   ["net.ipv4.tcp_ecn_option_beacon", nothing],
   ["net.ipv4.tcp_backlog_ack_defer", nothing],
@@ -295,7 +295,7 @@ const SYSCTLS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ["net.inet.tcp.tso", nothing],
   ["net.inet.tcp.cc.algorithm", word("congestionControl")],
   ["net.inet.tcp.functions_default", only("freebsd")],
-  // What neither changes a packet nor when it goes.
+  // Settings that change neither packets nor their times.
   ...FREEBSD_INDIFFERENT.map((name) => [name, nothing] as const),
   ...Object.entries(FREEBSD_AS_IT_IS).map(([name, value]) => [name, only(...value.split(" "))] as const),
   ["net.inet.ip.ttl", number("ttl")],

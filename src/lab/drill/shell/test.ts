@@ -1,7 +1,7 @@
 import { type Answer, NO, OK } from "./answer.ts";
 import type { Context, Program } from "./programs.ts";
 
-/** `test`, `[ … ]` and `[[ … ]]`. Status 2 where it is none of their expressions, as there. */
+/** `test`, `[ … ]` and `[[ … ]]`. Status 2 for an invalid expression, as in a shell. */
 export const condition: Program = (words, context) => {
   const args = words.at(-1) === "]" || words.at(-1) === "]]" ? words.slice(0, -1) : words;
   const parser = new Condition(args, context);
@@ -25,7 +25,7 @@ const NUMBERS: Readonly<Record<string, (a: number, b: number) => boolean>> = {
 
 class Condition {
   #at = 0;
-  /** It asks something of a file that is not known here. */
+  /** The expression asks about a file that is not known here. */
   asksUnknown = false;
 
   constructor(

@@ -4,7 +4,7 @@ import type { Context } from "./programs.ts";
 import { readSetting } from "./settings.ts";
 import { socketsFile } from "./sockets.ts";
 
-/** Programs that read text and answer with text: what scripts put behind a pipe. */
+/** Programs that process text, which scripts use in pipelines. */
 
 export function textProgram(name: string, args: readonly string[], context: Context): Answer | undefined {
   switch (name) {
@@ -47,7 +47,7 @@ export function textProgram(name: string, args: readonly string[], context: Cont
   }
 }
 
-/** The text of files, one after the other; of none: the input. Undefined: there is no such file here. */
+/** The concatenated text of files; without files, the input. Undefined: no such file. */
 export function textOf(paths: readonly string[], context: Context): Answer | undefined {
   if (paths.length === 0) return { text: context.input, status: 0 };
   let text = "";
@@ -72,7 +72,7 @@ function fileText(path: string, { host, input }: Context): string | undefined {
   return bytes && new TextDecoder().decode(bytes);
 }
 
-/** The two kinds of words: flags with a dash, and what is not. */
+/** Separates flags with a dash from other words. */
 function sorted(args: readonly string[]): { flags: string; rest: string[] } {
   const rest = args.filter((arg) => arg === "-" || !arg.startsWith("-"));
   const flags = args.filter((arg) => arg.length > 1 && arg.startsWith("-")).map((arg) => arg.slice(1));
@@ -156,7 +156,7 @@ function grep(name: string, args: readonly string[], context: Context): Answer |
   );
 }
 
-/** With the lines before and after each. */
+/** The hits, each with the lines before and after it. */
 function around(hits: readonly number[], length: number, { before, after }: Search): number[] {
   const shown = new Set<number>();
   for (const hit of hits)
@@ -176,7 +176,7 @@ const CLASSES: Readonly<Record<string, string>> = {
   punct: "!-/:-@\\[-`{-~",
 };
 
-/** A regular expression in the syntax of grep and sed: basic (special characters behind a backslash) or extended. */
+/** A regular expression in the syntax of grep and sed: basic (special characters have a backslash) or extended. */
 export function expression(pattern: string, flags: string): RegExp | undefined {
   let source = pattern;
   if (flags.includes("F")) source = source.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");

@@ -1,4 +1,4 @@
-/** A shell command as a tree: what POSIX' shell grammar has (XCU §2), and a little of bash that scripts use. */
+/** A shell command as a tree: POSIX's shell grammar (XCU §2), and the parts of bash that scripts use. */
 
 /** A piece of a word, before expansion. `quoted`: it is neither split nor matched as a pattern. */
 export type Piece =
@@ -19,7 +19,7 @@ export interface Redirection {
   /** 0, 1 or 2; -1 for both 1 and 2. */
   readonly descriptor: number;
   readonly operator: "<" | ">" | ">>" | "<<" | "<<<" | ">&";
-  /** A file, a descriptor's number, or the text itself. */
+  /** A file, a descriptor's number, or the text of a here-document. */
   readonly target: Word;
 }
 
@@ -36,7 +36,7 @@ export type Node =
       readonly redirections: readonly Redirection[];
     }
   | { readonly kind: "pipeline"; readonly inverted: boolean; readonly stages: readonly Node[] }
-  /** Each with what it depends on. */
+  /** Commands, each with the operator before it. */
   | {
       readonly kind: "list";
       readonly items: readonly { readonly after: "any" | "success" | "failure"; readonly node: Node }[];

@@ -20,7 +20,7 @@ const LINUX: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map(
 /** What the interpreter does not have. It may become less, and is never a wrong answer. */
 const UNSUPPORTED_MOST = 79;
 
-test("every call on a socket in every state comes to what it comes to on Linux, or is unsupported", () => {
+test("every call on a socket in every state has the same result as on Linux, or is unsupported", () => {
   expect([...LINUX.keys()]).toEqual([...CALLS]);
   const wrong: string[] = [];
   let unsupported = 0;

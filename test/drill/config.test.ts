@@ -34,13 +34,13 @@ describe("options of a script, and those from outside", () => {
     expect(result.packets[1]!.bytes.slice(40, 42)).toEqual(Uint8Array.from([0, 99]));
   });
 
-  test("what the command line says goes before what the script says", () => {
+  test("the command line overrides the script", () => {
     const script = `--mtu=1400\n${LISTEN}${SYN}+0 > S. 0:0(0) ack 1 <mss 960>`;
     expect(play(script, { mtu: "1000" }).status).toBe("ok");
     expect(play(script).status).toBe("fail");
   });
 
-  test("a value that an option can not have is told with its place", () => {
+  test("an invalid value of an option is reported with its position", () => {
     const wrong = [
       "--mtu=1",
       "--ip_version=ipv5",
@@ -64,7 +64,7 @@ describe("options of a script, and those from outside", () => {
     expect(play(late, { tolerance_percent: "1", tolerance_usecs: "60000" }).status).toBe("ok");
   });
 
-  test("--non_fatal notes what is wrong and goes on; anything else is fatal as ever", () => {
+  test("--non_fatal notes such errors and continues; all others are fatal", () => {
     const script = `${LISTEN}+0 listen(9, 1) = 0\n${SYN}+0 > S. 0:0(0) ack 2 <mss 1460>`;
     expect(play(script)).toMatchObject({ status: "fail", position: { line: 4 } });
     expect(play(script, { non_fatal: "syscall" })).toMatchObject({ status: "fail", position: { line: 6 } });

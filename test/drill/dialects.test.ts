@@ -37,7 +37,7 @@ const OPEN = `${LISTEN}+0 > S. 0:0(0) ack 1 <mss 1460,nop,nop,sackOK,nop,wscale 
 `;
 
 describe("who a script is written for", () => {
-  test("its head says it, the command line goes before that", () => {
+  test("the head of the script names the profile, and the command line overrides it", () => {
     expect(play(`--profile=freebsd\n${FREEBSD}${LISTEN}`).status).toBe("ok");
     expect(play(`${FREEBSD}${LISTEN}`).status).toBe("fail");
     expect(play(`--profile=freebsd\n${FREEBSD}${LISTEN}`, { profile: "linux" }).status).toBe("fail");
@@ -47,7 +47,7 @@ describe("who a script is written for", () => {
     });
   });
 
-  test("its folder says it, or one around that; the nearest counts, and the script's own head before both", async () => {
+  test("its folder or an outer one names the profile; the nearest takes precedence, and the script's own head over both", async () => {
     const folder = mkdtempSync(join(tmpdir(), "tcpnet-drill-"));
     try {
       mkdirSync(join(folder, "inner"));
@@ -75,7 +75,7 @@ describe("who a script is written for", () => {
     }
   });
 
-  test("a kernel that is another's does not run it", () => {
+  test("the kernel of another system does not run it", () => {
     expect(play(`--profile=freebsd\n${LISTEN}`, { only: "linux" })).toMatchObject({
       status: "unsupported",
       message: "a script for freebsd, but the kernel is linux",
@@ -101,7 +101,7 @@ describe("--neutral", () => {
       expect(play(`--neutral\n${script}`).status).toBe("ok");
     });
 
-  test("an answer may be a jiffy late, not more", () => {
+  test("an answer may be one jiffy late, but not more", () => {
     const late = (next: string) => `${OPEN}+0 write(4, ..., 1000) = 1000\n+0 > P. 1:1001(1000) ack 1\n${next}`;
     // The probe for the tail of the flight: its very time, and then 12 and 16 ms from it.
     const probe = (time: string) => late(`${time} > P. 1:1001(1000) ack 1`);
@@ -150,7 +150,7 @@ ${LISTEN}+0 > S. 0:0(0) ack 1 <mss 1460,sackOK,wscale 6,nop,nop,nop>
     expect(play(`--neutral\n${linux}+0 > F. 1:1(0) ack 2`).status).toBe("ok");
   });
 
-  test("before the peer's FIN there is no such freedom", () => {
+  test("before the peer's FIN both must match exactly", () => {
     const open = closing.slice(0, closing.indexOf("+0 > F. 1:1"));
     expect(play(`${open}+0 > . 2:2(0) ack 1`).status).toBe("fail");
   });

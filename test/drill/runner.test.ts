@@ -72,7 +72,7 @@ describe("every deviation of a packet is noticed", () => {
     });
   }
 
-  test("octets read in another order", () => {
+  test("octets read in the wrong order are a failure", () => {
     expect(play(DATA, { swap: true }).result.message).toContain("octet 0 of the stream was read as");
   });
 
@@ -123,7 +123,7 @@ describe("unread packets", () => {
     expect(play(DATA, { twice: true }, true).result.status).toBe("fail");
   });
 
-  test("nor may an answer break a strict script's last silence", () => {
+  test("no answer may follow the end of a strict script", () => {
     const silent = `${HANDSHAKE}+0  < P. 1:1001(1000) ack 1 win 257 <nop,nop,TS val 201 ecr 700>\n`;
     const late = play(silent, { delay: 200_000 }, true).result;
     expect([late.status, late.message]).toEqual(["fail", "packets that the script does not expect after the end"]);
@@ -131,7 +131,7 @@ describe("unread packets", () => {
     expect(play(`${silent}+.2 > . 1:1(0) ack 1001 <...>`, { delay: 200_000 }, true).result.status).toBe("ok");
   });
 
-  test("what a stack sends again, or had yet to say, is no answer", () => {
+  test("retransmissions and queued data are not answers", () => {
     const script = `0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3
 +0 bind(3, ..., ...) = 0
 +0 listen(3, 1) = 0
@@ -153,7 +153,7 @@ describe("unread packets", () => {
     expect(message).toBe("");
   });
 
-  test("packets of another connection count in a strict script", () => {
+  test("packets of other connections also count in a strict script", () => {
     const other = HANDSHAKE.replace("listen(3, 1)", "listen(3, 2)");
     const script = `${other}+0  socket(..., SOCK_STREAM, IPPROTO_TCP) = 5\n+0  close(4) = 0\n+0  < [ect0] S 0:0(0) win 1 <nop,nop,TS val 9 ecr 0>`;
     expect(play(script, {}, true).result.message).toContain("does not expect");

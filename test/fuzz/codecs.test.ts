@@ -62,7 +62,7 @@ describe("header", () => {
     );
   });
 
-  test("setters change their field alone", () => {
+  test("setters change only their own field", () => {
     fc.assert(
       fc.property(
         fc.array(u8, { minLength: 20, maxLength: 20 }),
@@ -161,7 +161,7 @@ describe("options", () => {
     );
   });
 
-  test("a parse leaves nothing behind for the next one", () => {
+  test("a parse does not affect the next one", () => {
     const out = new opt.TcpOptions();
     const full = [
       2, 4, 5, 180, 3, 3, 7, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 5, 10, 0, 0, 0, 1, 0, 0, 0, 2, 28, 4, 0, 9,

@@ -49,7 +49,7 @@ function line(errors: RouterErrors, far: string, bytes = 1_000, to = B) {
   return { sim, sender, receiver, router, left, right, a };
 }
 
-test("forwards by prefix, and counts what has no way", () => {
+test("forwards by prefix, and counts packets without a route", () => {
   const known = line({}, "");
   known.sim.run();
   expect(known.receiver.packetsIn).toBe(1);
@@ -58,7 +58,7 @@ test("forwards by prefix, and counts what has no way", () => {
   expect(unknown.router.counters.get(SIM_NO_ROUTE)).toBe(1);
 });
 
-test("a packet beyond the next wire's MTU: its sender is told the MTU, unless the wire is silent", () => {
+test("a packet larger than the next wire's MTU: an ICMP error tells its sender the MTU, unless the wire is silent", () => {
   const told = line(ERRORS, "mtu 600");
   told.sim.run();
   expect(told.receiver.packetsIn).toBe(0);
@@ -68,14 +68,14 @@ test("a packet beyond the next wire's MTU: its sender is told the MTU, unless th
   expect(silent.sender.received).toEqual([]);
 });
 
-test("a node whose own wire is too narrow is told as if by the first router", () => {
+test("a node whose own wire has a smaller MTU gets an ICMP error as if from the first router", () => {
   const { sim, sender, left } = line(ERRORS, "");
   left.there.set(parseLink("mtu 700"));
   sim.run();
   expect(sender.received.map((r) => r.id)).toEqual([700]);
 });
 
-test("a hop limit that runs out ends the packet, with an error to its sender", () => {
+test("a packet whose hop limit is exceeded is dropped, with an error to its sender", () => {
   const { sim, sender, receiver, router } = line(ERRORS, "");
   // The packet goes round between two routers that each think that the other is nearer to b.
   const other = sim.router("x");
@@ -88,7 +88,7 @@ test("a hop limit that runs out ends the packet, with an error to its sender", (
   expect(sender.received.map((r) => r.id)).toEqual([-11]);
 });
 
-test("a header that was corrupted on the way is not forwarded; any bytes are safe", () => {
+test("a packet with a corrupted header is not forwarded, and no bytes cause a crash", () => {
   const { router, sim } = line({}, "");
   const bytes = fc.uint8Array({ maxLength: 80 }).map((array) => {
     if (array.length > 0 && array[0]! < 128) array[0] = (array[0]! & 1) === 0 ? 0x45 : 0x60;

@@ -27,7 +27,7 @@ test("the longest prefix wins whatever the order of adding, of both families", (
   expect(to([0x20, ...Array(15).fill(1)])).toBe("out");
 });
 
-test("agrees with looking at every prefix", () => {
+test("agrees with a linear search of all prefixes", () => {
   const prefix = fc.tuple(fc.constantFrom("10.0.0.0", "10.128.0.0", "10.0.0.64"), fc.integer({ min: 0, max: 32 }));
   fc.assert(
     fc.property(fc.array(prefix), fc.constantFrom(0, 64, 65), fc.constantFrom(0, 128), (prefixes, low, high) => {
@@ -50,7 +50,7 @@ test("agrees with looking at every prefix", () => {
   );
 });
 
-test("bytes that are no IP packet have no way but the default one", () => {
+test("bytes that are not an IP packet take the default route", () => {
   const routes = new Routes<string>();
   routes.add("0.0.0.0/0", "four");
   expect(routes.lookup(header([1, 2, 3, 4]), 0, 19)).toBeUndefined();
@@ -60,6 +60,6 @@ test("bytes that are no IP packet have no way but the default one", () => {
   expect(routes.size).toBe(1);
 });
 
-test("a prefix that is none is refused in words", () => {
+test("an invalid prefix is refused with a message", () => {
   expect(() => new Routes().add("10.0.0.0/33", 1)).toThrow("prefixes go up to /32");
 });

@@ -120,7 +120,7 @@ test("timers run in the order of their times, then of their asking, and before p
   expect(right.packetsIn).toBe(1);
 });
 
-test("an application is called when its stack has events, and what it asks for then is sent at once", () => {
+test("an application is called when its stack has events, and data that it then sends goes out at once", () => {
   const { sim, left, right, nodeB } = twoNodes("delay 1ms", { count: 4, interval: 10 }, {});
   nodeB.onEvents = () => {
     right.seen();
@@ -162,7 +162,7 @@ test("applications of promises run over virtual time, all of them before the clo
   expect(await run()).toEqual(story);
 });
 
-test("after a restart the new stack meets the packets that were on their way to the old one", () => {
+test("after a restart the new stack receives packets that were sent to the old one", () => {
   const { sim, right, nodeB } = twoNodes("delay 100ms", { count: 5, interval: 1_000 }, {});
   const reborn = new ToyEngine({ from: B, to: A });
   sim.at(102_500, () => nodeB.restart(reborn));
@@ -171,7 +171,7 @@ test("after a restart the new stack meets the packets that were on their way to 
   expect(reborn.received.map((r) => r.id)).toEqual([3, 4]);
 });
 
-test("a wire may change while the simulation runs", () => {
+test("a wire's profile may change while the simulation runs", () => {
   const { sim, right, wires } = twoNodes("delay 1ms", { count: 10, interval: 1_000 }, {});
   sim.at(4_500, () => wires.there.set(parseLink("loss 100%")));
   sim.at(7_500, () => wires.there.set(parseLink("delay 5ms")));
@@ -182,7 +182,7 @@ test("a wire may change while the simulation runs", () => {
   ]);
 });
 
-test("an application that never comes to rest is told so, by name", () => {
+test("an application that never comes to rest fails the run, with its name", () => {
   const { sim, nodeB } = twoNodes("", { count: 1 }, {});
   nodeB.onEvents = () => {};
   expect(() => sim.run()).toThrow("b and its application keep each other busy without end at 0 us");
@@ -214,7 +214,7 @@ test("once warm, a simulation allocates nothing per packet", () => {
   expect(bytesAllocated(() => packets(50_000))).toBeLessThan(512 * 1024);
 });
 
-test("nothing due means NEVER, not a spin", () => {
+test("if nothing is due the deadline is NEVER, and the driver does not spin", () => {
   const sim = new Simulation({ seed: 1 });
   expect(sim.run()).toBe("idle");
   expect(sim.step(NEVER)).toBe(false);

@@ -29,7 +29,7 @@ test("a scenario is plain data: what was printed runs as what was generated", ()
   expect(runScenario(read).digest).toBe(runScenario(scenario).digest);
 });
 
-test("the seeds reach what they are for", () => {
+test("the seeds reach the states that they are meant for", () => {
   const scenarios = Array.from({ length: 300 }, (_, i) => generate(i + 1));
   const some = (what: (scenario: Scenario) => boolean) => scenarios.filter(what).length;
   const words = (s: Scenario) => s.hops.map((hop) => hop.link).join(" ");
@@ -56,7 +56,7 @@ test("the seeds reach what they are for", () => {
   expect(some((s) => s.left[0]!.params.fastOpen === true)).toBeGreaterThan(50);
 });
 
-test("data goes with SYNs: it is taken, passed over, sent again, held back", () => {
+test("data in SYNs is accepted, ignored, retransmitted and held back", () => {
   const counts: Record<string, number> = {};
   for (let seed = 1; seed <= 200; seed++) {
     const scenario = generate(seed);

@@ -24,7 +24,7 @@ test("the same seed gives the same event log, byte for byte, and another seed an
   expect(logged(2).hash).not.toBe(one.hash);
 });
 
-test("who reads the events changes nothing: the digest is the same, and counts the same events", () => {
+test("reading the events changes nothing: the digest and the number of events are the same", () => {
   const run = { link: BAD, bytes: 200_000, time: 100 };
   let lines = 0;
   const line = () => {
@@ -35,7 +35,7 @@ test("who reads the events changes nothing: the digest is the same, and counts t
   expect(lines).toBe(read.events);
 });
 
-test("what the stacks decide is part of the digest, not only their packets", () => {
+test("the digest covers the stacks' decisions, not only their packets", () => {
   // The same packets, and another opinion of how many more might be under way.
   const run = { link: "delay 20ms", bytes: 10_000, time: 100 };
   const [one, other] = [20, 10].map((initialWindow) => simulate({ ...run, params: { initialWindow } }));
@@ -55,7 +55,7 @@ test("all octets arrive, both ways, in every flow", () => {
   for (const flow of flows) expect([flow.bytes, flow.error, flow.completion === null]).toEqual([100_000, "OK", false]);
 });
 
-test("a clean link is filled: what is not goodput is headers", () => {
+test("a clean link is filled: everything except goodput is headers", () => {
   const { flows } = simulate({ link: "delay 20ms rate 10mbit queue 100000", bytes: 10_000_000 });
   // 1448 of 1500 octets are payload; the first round trips pay for slow start.
   expect(flows[0]!.goodput / 1e6).toBeGreaterThan(9.4);
@@ -63,7 +63,7 @@ test("a clean link is filled: what is not goodput is headers", () => {
   expect(flows[0]!.retransmissions).toBe(0);
 });
 
-test("a receiver that stalls is waited for, and then the rest comes", () => {
+test("the sender waits for a stalled receiver, and then sends the rest", () => {
   const stalls = [{ from: 100 * MILLISECOND, to: 30 * SECOND }];
   const params = { receiveBuffer: 50_000, receiveBufferMax: 50_000 };
   const { flows } = simulate({ link: "delay 10ms rate 10mbit", bytes: 1_000_000, stalls, params, time: 200 });
@@ -85,7 +85,7 @@ test("flows of one kind share a bottleneck fairly", () => {
   }
 });
 
-test("IPv6, and a smaller MTU in the way", () => {
+test("IPv6, with a smaller MTU on the path", () => {
   const { flows } = simulate({ link: "delay 5ms mtu 1300", family: 6, bytes: 300_000, time: 60 });
   expect([flows[0]!.bytes, flows[0]!.mss, flows[0]!.error]).toEqual([300_000, 1300 - 40 - 20 - 12, "OK"]);
 });

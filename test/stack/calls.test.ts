@@ -73,7 +73,7 @@ describe("OPEN", () => {
 });
 
 describe("passive OPEN", () => {
-  test("disturbs nobody (MUST-41) and is possible while the port is in SYN-SENT or SYN-RECEIVED (MUST-42)", () => {
+  test("does not affect other connections (MUST-41) and is possible while the port is in SYN-SENT or SYN-RECEIVED (MUST-42)", () => {
     const b = new TcpBench().connect();
     b.out();
     b.listen();
@@ -96,7 +96,7 @@ describe("passive OPEN", () => {
     expect(code(() => s.listen(80))).toBe("OK");
   });
 
-  test("foreign sockets on one port each get their own remote; a stranger is refused and told", () => {
+  test("listeners for several remotes share one port; another remote is refused and reported", () => {
     const b = new TcpBench();
     const other = b.stack.listen(80, { remote: address("10.0.1.9") });
     const mine = b.stack.listen(80, { remote: address("10.0.1.5") });
@@ -107,7 +107,7 @@ describe("passive OPEN", () => {
     expect(b.stack.accept(mine)).not.toBeNull();
   });
 
-  test("a stranger's SYN draws RST, and the listener says who it was", () => {
+  test("a SYN from another remote gets an RST, and the listener reports its address", () => {
     const b = new TcpBench();
     const listener = b.stack.listen(80, { remote: address("10.0.1.9") });
     b.in("S", { seq: 0, mss: 1460 });
@@ -134,7 +134,7 @@ describe("what a connection may be told", () => {
     expect(b.out()[0]).toMatchObject({ ttl: 9, tos: 0x28 });
   });
 
-  test("STATUS says what is agreed and where things stand", () => {
+  test("STATUS reports what was negotiated and the current values", () => {
     const b = TcpBench.at("ESTABLISHED");
     b.send(100);
     b.in("P.", { n: 7, ack: 1 });

@@ -26,7 +26,7 @@ function find(demux: Demux, { local: l, localPort, remote: r, remotePort }: Tupl
   return demux.find(l.a, l.b, l.c, l.d, localPort, r.a, r.b, r.c, r.d, remotePort);
 }
 
-test("the table does what a Map does, whatever is put in and taken out in whatever order", () => {
+test("the table agrees with a Map for any order of insertions and removals", () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 600, size: "max" }), fc.integer(), fc.integer(), (steps, k0, k1) => {
       const demux = new Demux(k0, k1);
@@ -51,7 +51,7 @@ test("the table does what a Map does, whatever is put in and taken out in whatev
   );
 });
 
-test("ten thousand connections are found again, and after half of them has gone the rest is", () => {
+test("all of ten thousand connections are found, and after half of them were removed the others are still found", () => {
   const demux = new Demux(1, 2);
   const tcbs = Array.from(
     { length: 10_000 },

@@ -8,7 +8,7 @@ const SECOND = 1e6;
 const MEMORY = 16 << 20;
 
 describe("records of segments in flight", () => {
-  test("a flood of SYNs beyond the pool throws nothing, and opens as many as it can", () => {
+  test("a flood of SYNs beyond the pool of records throws nothing, and opens as many connections as possible", () => {
     const b = new TcpBench({ limits: { records: 8, memory: MEMORY } }).listen({ backlog: 100 });
     for (let port = 1; port <= 50; port++) b.in("S", { seq: 0, port: 1000 + port, mss: 1460 }).out();
     expect(b.stack.recordsInUse).toBeLessThanOrEqual(8);
@@ -19,7 +19,7 @@ describe("records of segments in flight", () => {
     b.established();
   });
 
-  test("active OPENs beyond the pool do not throw out of the packet path either", () => {
+  test("active OPENs beyond the pool of records do not throw on the packet path either", () => {
     const b = new TcpBench({ limits: { records: 4, memory: MEMORY } });
     const tcbs = [];
     for (let port = 1; port <= 20; port++) {
@@ -36,7 +36,7 @@ describe("records of segments in flight", () => {
     expect(b.leftovers()).toMatchObject({ connections: 0, records: 0 });
   });
 
-  test("data waits for a record and then goes: nobody hangs", () => {
+  test("data waits for a free record and is then sent: no connection hangs", () => {
     const b = TcpBench.at("ESTABLISHED", { limits: { records: 8, memory: MEMORY } });
     expect(b.send(100_000)).toBe(100_000);
     let sent = 0;
@@ -59,7 +59,7 @@ describe("pages", () => {
     };
   };
 
-  test("a writer that found none is told when there are some again", () => {
+  test("a writer that found no free page is woken when there are some again", () => {
     const b = TcpBench.at("ESTABLISHED", { limits: { memory: 2 << 20 } });
     const free = fill(b);
     expect(b.send(1000)).toBe(0);
@@ -70,7 +70,7 @@ describe("pages", () => {
     expect(b.send(1000)).toBe(1000);
   });
 
-  test("received data without a page is dropped and counted, and taken when it comes again", () => {
+  test("received data without a free page is dropped and counted, and accepted when it is retransmitted", () => {
     const b = TcpBench.at("ESTABLISHED", { limits: { memory: 2 << 20 } });
     const free = fill(b);
     b.in(".", { seq: 1, n: 1000 });
@@ -82,7 +82,7 @@ describe("pages", () => {
     expect(b.read()).toBe(1000);
   });
 
-  test("what came early makes way for what is due (RFC 2018 §8), so that memory full of holes is no dead end", () => {
+  test("out-of-order data makes way for the next expected data (RFC 2018 §8), so that full memory is not a deadlock", () => {
     const b = TcpBench.at(
       "ESTABLISHED",
       { limits: { memory: 2 << 20 }, params: { sack: true, receiveBuffer: 4 << 20 } },
@@ -116,7 +116,7 @@ describe("pages", () => {
 });
 
 describe("connections", () => {
-  test("at the limit SYNs are dropped and counted, OPENs refused; room made is room again", () => {
+  test("at the limit SYNs are dropped and counted, and OPENs refused; ended connections make room", () => {
     const b = new TcpBench({ limits: { connections: 3, memory: MEMORY } }).listen();
     for (let i = 0; i < 5; i++) b.in("S", { seq: 0, mss: 1460, port: 100 + i }).out();
     expect(b.stack.connectionCount).toBe(3);
@@ -153,7 +153,7 @@ describe("connections", () => {
 });
 
 describe("the backlog", () => {
-  test("half-open and waiting connections each have the limit; without SYN cookies what is beyond is dropped in silence", () => {
+  test("half-open and waiting connections each have the limit; without SYN cookies further SYNs are silently dropped", () => {
     const b = new TcpBench({ params: { synCookies: "off" } }).listen({ backlog: 2 });
     for (let i = 0; i < 10; i++) b.in("S", { seq: 0, mss: 1460, port: 100 + i });
     expect(b.out().length).toBe(3);
@@ -164,7 +164,7 @@ describe("the backlog", () => {
     expect(b.stack.connectionCount).toBe(0);
   });
 
-  test("a full accept queue drops the ACK; the SYN,ACK comes again, and the ACK is then good", () => {
+  test("a full accept queue drops the ACK; the SYN,ACK is retransmitted, and its ACK is then accepted", () => {
     const b = new TcpBench().listen({ backlog: 0 });
     const open = (port: number) => {
       b.port = port;
@@ -182,7 +182,7 @@ describe("the backlog", () => {
     expect(b.stack.accept(b.listener!)).not.toBeNull();
   });
 
-  test("closing the listener: half-open ones go silently and their ACK draws RST; those that wait are reset", () => {
+  test("closing the listener ends half-open connections silently, and their ACK gets an RST; waiting connections are reset", () => {
     const b = new TcpBench().listen();
     b.in("S", { seq: 0, mss: 1460, port: 100 });
     b.in("S", { seq: 0, mss: 1460 });
@@ -197,7 +197,7 @@ describe("the backlog", () => {
     expect(b.leftovers()).toEqual({ connections: 0, records: 0, pages: 0, deadline: Number.POSITIVE_INFINITY });
   });
 
-  test("a child that was reset before it was accepted is seen as such", () => {
+  test("a connection that was reset before it was accepted is reported as reset", () => {
     const b = new TcpBench().listen();
     b.in("S", { seq: 0, mss: 1460 }).out();
     b.in("P.", { seq: 1, n: 100, ack: 1 });
@@ -214,14 +214,14 @@ describe("connections of one source", () => {
     new TcpBench({ limits: { connectionsPerSource, memory: MEMORY } }).listen({ backlog: 100 });
   const knock = (b: TcpBench, port: number) => b.in("S", { seq: 0, port, mss: 1460 }).out().length;
 
-  test("half-open ones count; a SYN beyond the limit is dropped in silence, counted, and told with its reason", () => {
+  test("half-open connections count; a SYN beyond the limit is silently dropped, counted, and reported with its reason", () => {
     const b = limited(3);
     expect([1001, 1002, 1003, 1004, 1005].map((port) => knock(b, port))).toEqual([1, 1, 1, 0, 0]);
     expect(b.count("tcp.rx.source-limit")).toBe(2);
     expect(b.listener!.noRoom).toBe(RX_SOURCE_LIMIT);
   });
 
-  test("what ends makes room, however it ends: reset, time-out, closed by both", () => {
+  test("a connection that ends makes room, however it ends: reset, time-out, closed by both", () => {
     const b = limited(1);
     knock(b, 1001);
     b.in("R", { seq: 1, port: 1001 }).out();
@@ -237,7 +237,7 @@ describe("connections of one source", () => {
     expect(knock(b, 1004)).toBe(1);
   });
 
-  test("one in TIME-WAIT does not count: who opens many short ones does no harm", () => {
+  test("a connection in TIME-WAIT does not count, so many short connections are allowed", () => {
     const b = limited(1).established();
     b.stack.closeSend(b.tcb, b.now);
     b.out();

@@ -7,7 +7,7 @@ const HOSTS = ["10.0.0.1", "10.0.0.2", "fd00:a::1", "fd00:a::2", "fd00:b::1"];
 /** Of IPv6 a /64 is one source. */
 const sourceOf = (host: string) => (host.includes(":") ? host.slice(0, 6) : host);
 
-test("a source is full with as many as the limit, whatever came and went; nothing is left of those that have none", () => {
+test("a source is full at the limit, whatever was opened and closed before; sources without connections are forgotten", () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 4 }),
@@ -33,7 +33,7 @@ test("a source is full with as many as the limit, whatever came and went; nothin
   );
 });
 
-test("no limit: no source is ever full", () => {
+test("without a limit no source is ever full", () => {
   const sources = new Sources(0);
   expect(sources.isFull(address("10.0.0.1"))).toBe(false);
 });

@@ -23,7 +23,7 @@ function knock(b: TcpBench, offer: object, n: number) {
 }
 
 describe("beyond the backlog a SYN gets a cookie", () => {
-  test("a flood takes no more places, and who means it comes in", () => {
+  test("a flood takes no further places in the backlog, and real clients can connect", () => {
     const b = crowded();
     for (let i = 0; i < 20_000; i++) b.in("S", { seq: i, mss: 1460, port: 1_000 + i }).out();
     expect([b.stack.connectionCount, b.count("tcp.tx.syn-cookie")]).toEqual([5, 20_000]);
@@ -47,7 +47,7 @@ describe("beyond the backlog a SYN gets a cookie", () => {
     expect(b.out().map(({ data }) => data.length)).toEqual([1_448, 1_448, 1_448, 656]);
   });
 
-  test("it is forgotten after two minutes; what is no cookie draws RST, as ever", () => {
+  test("a cookie expires after two minutes; an ACK without a valid cookie gets an RST", () => {
     const b = crowded();
     b.in("S", { seq: 0, mss: 1460 });
     const [answer] = b.out();
@@ -60,7 +60,7 @@ describe("beyond the backlog a SYN gets a cookie", () => {
     expect(b.out().map(({ flags }) => flags)).toEqual(["R"]);
   });
 
-  test("where no more may wait to be accepted, not even a cookie is given", () => {
+  test("with a full accept queue not even a cookie is given", () => {
     const b = new TcpBench().listen({ backlog: 0 });
     b.established({ mss: 1460 });
     b.port = 200;
@@ -73,7 +73,7 @@ describe("beyond the backlog a SYN gets a cookie", () => {
   });
 });
 
-test("always: nothing is kept of any SYN", () => {
+test("if cookies are always used, no state is kept for any SYN", () => {
   const b = new TcpBench({ params: { synCookies: "always" } }).listen();
   knock(b, { mss: 1460 }, 0);
   expect(b.stack.connectionCount).toBe(1);

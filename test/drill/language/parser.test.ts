@@ -245,7 +245,7 @@ describe("a wrong script is told with line, column, and what was expected", () =
   ];
   for (const [source, message] of wrong) test(message, () => expect(complaint(source)).toBe(message));
 
-  test("whatever the text is, the parser ends with a script or a told error", () => {
+  test("for any text the parser returns a script or throws a ScriptError", () => {
     const piece = fc.constantFrom(
       ...'0 +0 +.1 * ~ < > S. . 1:1(0) ... ack win 5 ( ) [ ] { } = , | `c` %{x}% "s" read 3 -1 <mss> TS val ecr icmp udp # /* */ //'.split(
         " ",
@@ -265,7 +265,7 @@ describe("a wrong script is told with line, column, and what was expected", () =
   });
 });
 
-test("parts of the language that we do not have are named", () => {
+test("unsupported parts of the language are named in the error", () => {
   for (const text of ["< sctp: INIT[]", "> gre . 1:1(0)", "> S 0:0(0) <mpcapable a>", "> . 1:1(0) ack 1/udp(9>9)"]) {
     expect(() => parseScript(`0 ${text}`, "t")).toThrow(Unsupported);
   }

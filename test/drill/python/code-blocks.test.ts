@@ -66,7 +66,7 @@ describe("Python's ways", () => {
     test(`not: ${text}`, () => expect(run(`assert ${text}`, { x: 5 })).toContain(`assert ${text}`));
 });
 
-test("what failed is told with the values of its names", () => {
+test("a failed assertion is reported with the values of its names", () => {
   expect(run("assert tcpi_snd_cwnd == 10 and tcpi_rto < 5, tcpi_snd_cwnd", { tcpi_snd_cwnd: 11, tcpi_rto: 4 })).toBe(
     "assert tcpi_snd_cwnd == 10 and tcpi_rto < 5, tcpi_snd_cwnd (tcpi_snd_cwnd = 11)",
   );
@@ -101,7 +101,7 @@ describe("statements", () => {
     blocks.run("print('cwnd', tcpi_snd_cwnd)\nprint('%5.1f' % 2.24)", { tcpi_snd_cwnd: 10 }, AT);
     expect(blocks.printed).toEqual(["cwnd 10", "  2.2"]);
   });
-  test("an assertion in a branch is told", () =>
+  test("a failed assertion in a branch is reported", () =>
     expect(run("if x:\n  assert x == 4", { x: 5 })).toBe("assert x == 4 (x = 5)"));
 });
 
@@ -117,7 +117,7 @@ describe("what Python itself would raise is a wrong script", () => {
     test(code, () => expect(() => run(code)).toThrow(ScriptError));
 });
 
-test("names live from block to block, snapshots do not", () => {
+test("variables persist from block to block, snapshots do not", () => {
   const blocks = new CodeBlocks(symbol);
   expect(blocks.run("before = tcpi_snd_cwnd  # comment", { tcpi_snd_cwnd: 10 }, AT)).toBeUndefined();
   expect(blocks.run("print(before); assert tcpi_snd_cwnd == before + 1", { tcpi_snd_cwnd: 11 }, AT)).toBeUndefined();

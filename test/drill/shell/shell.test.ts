@@ -62,7 +62,7 @@ describe("the language of the shell", () => {
   ];
   for (const [command, text, status = 0] of cases) test(command, () => expect(run(command)).toEqual([text, status]));
 
-  test("what is no shell, or more than there is here, is not understood", () => {
+  test("a syntax error or an unsupported feature is not understood", () => {
     for (const command of [
       "if true; then true",
       "true &&",
@@ -99,7 +99,7 @@ describe("the language of the shell", () => {
     expect(run("true || iptables -F")).toEqual(["", 0]);
   });
 
-  test("whatever the text is, it is run or not understood", () => {
+  test("any text is either run or not understood", () => {
     const word = fc.constantFrom(
       ..."if then else fi for in do done case esac while { } ( ) [ ] $x $(echo) $((1)) 'a' \"b\" | && || ; ;; ! > < << & \n # \\ ` a=1 echo true false".split(
         " ",
@@ -140,7 +140,7 @@ describe("arithmetic", () => {
     for (const [text, result] of cases) expect(value(text), text).toBe(result);
   });
 
-  test("what cannot be computed is told", () => {
+  test("an expression that cannot be computed is reported", () => {
     for (const text of ["1 +", "1/0", "(1", "1 2", "1 ? 2", "$", "1 << 99", "2 ** 9999"])
       expect(() => value(text), text).toThrow(ArithmeticProblem);
   });
@@ -150,7 +150,7 @@ describe("text", () => {
   const TEXT = "alpha 1\nbeta 22\nalpha 3\n";
   const given = (program: string) => run(`cat <<'E' | ${program}\n${TEXT}E\n`);
 
-  test("grep, as it is asked", () => {
+  test("grep, with its options", () => {
     const cases: readonly [string, string, number?][] = [
       ["grep alpha", "alpha 1\nalpha 3\n"],
       ["grep -c alpha", "2\n"],
@@ -170,7 +170,7 @@ describe("text", () => {
     for (const [program, text, status = 0] of cases) expect(given(program), program).toEqual([text, status]);
   });
 
-  test("awk, sed, and the small ones", () => {
+  test("awk, sed and smaller programs", () => {
     const cases: readonly [string, string, number?][] = [
       ["awk '{print $2}'", "1\n22\n3\n"],
       ["awk '/alpha/ { sum += $2 } END { print sum }'", "4\n"],
@@ -326,7 +326,7 @@ describe("what commands ask of the machine", () => {
   ];
   for (const [command, asked] of cases) test(command, () => expect(settings(command)).toEqual(asked));
 
-  test("sleep takes the script's time, files are as long as they are made", () => {
+  test("sleep advances the script's time, and files have the requested length", () => {
     const host = new FakeHost();
     const shell = new Shell(host);
     for (const command of [
@@ -342,7 +342,7 @@ describe("what commands ask of the machine", () => {
     ]);
   });
 
-  test("what a sysctl is, is told: as it was set, or as the machine has it", () => {
+  test("a sysctl's value is the one that was set, or the machine's own", () => {
     expect(run("sysctl net.ipv4.tcp_rto_max_ms; sysctl -qw net.ipv4.tcp_sack=0; sysctl -n net.ipv4.tcp_sack")).toEqual([
       "net.ipv4.tcp_rto_max_ms = 120000\n0\n",
       0,
@@ -350,7 +350,7 @@ describe("what commands ask of the machine", () => {
     expect(run("sysctl net.inet.tcp.keepcnt", new FakeHost("freebsd"))).toEqual(["net.inet.tcp.keepcnt: 8\n", 0]);
   });
 
-  test("what there is not, or not with that value, is not understood", () => {
+  test("an unknown sysctl or an unsupported value is not understood", () => {
     for (const command of [
       "sysctl net.ipv6.conf.all.disable_ipv6=1",
       "sysctl net.ipv4.tcp_reflect_tos=1",
@@ -439,7 +439,7 @@ describe("lists of sockets", () => {
 });
 
 describe("counters", () => {
-  test("nstat tells what grew since it was asked, or all there is", () => {
+  test("nstat shows what has grown since the last call, or all counters", () => {
     for (const command of [
       'nstat | grep TcpExtBeyondWindow | grep -q " 3 "',
       "nstat -n; ! nstat | grep -q TcpExtBeyondWindow",
@@ -452,7 +452,7 @@ describe("counters", () => {
       expect([command, run(command)[1]]).toEqual([command, 0]);
   });
 
-  test("a counter that nobody keeps makes a command not understood, whatever it would answer", () => {
+  test("a command that uses an unknown counter is not understood, whatever its result would be", () => {
     for (const command of [
       "nstat | grep TcpExtNever",
       "! nstat | grep -q TcpExtNever",

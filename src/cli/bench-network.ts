@@ -1,9 +1,9 @@
 /** The private network of `bench --vs`, and the processes in it. */
-import { writeFileSync } from "node:fs";
 import { findTool, ownEnvironment, toolEnvironment } from "#ffi/environment";
+import { netup } from "#netup/netup";
 import { CliError } from "./cli-error.ts";
 import { EXIT_FAILURE } from "./exit-codes.ts";
-import { selfCommand } from "./program.ts";
+import { programName, selfCommand } from "./program.ts";
 
 /** Kernel TCP: our end and the other namespace's. */
 export const VETH_NEAR = "10.0.2.1";
@@ -87,10 +87,13 @@ async function gather(stream: ReadableStream<Uint8Array>, take: (text: string) =
   for await (const chunk of stream) take(decoder.decode(chunk, { stream: true }));
 }
 
-/** Lets the kernel forward between the TUN devices. */
-export function prepareNetwork(): void {
+/** Devices, forwarding and the rest, as netup makes them. In a user namespace a device that it has prepared is the only one that works. */
+export async function prepareNetwork(): Promise<void> {
   ip("link", "set", "lo", "up");
-  writeFileSync("/proc/sys/net/ipv4/ip_forward", "1");
+  // Whoever called sudo is nobody there.
+  const { findings } = await netup({ user: "root", record: false, program: programName });
+  const failed = findings.find(({ level }) => level === "fail");
+  if (failed !== undefined) throw new CliError(EXIT_FAILURE, failed.what, failed.why);
 }
 
 /** Another network namespace, connected by a veth pair. It ends with its holder. */

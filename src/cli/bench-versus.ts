@@ -60,7 +60,7 @@ export async function runVersus(call: Call): Promise<number> {
     return runInside();
   }
   void endWithStarter();
-  prepareNetwork();
+  await prepareNetwork();
   const rows = await measureAll(plan);
   const { against, rounds } = plan;
   const { time, omit } = plan.tests[0]!.parameters;

@@ -3,6 +3,7 @@ import { expect } from "bun:test";
 import { readdirSync } from "node:fs";
 import type { Comparison } from "#lab/bench/versus";
 import { commandOf } from "../run/processes.ts";
+import { TCPNET } from "../support/built-program.ts";
 import { type Lab, labTest } from "./lab.ts";
 
 const SHORT = ["-t", "1", "-O", "0", "--rounds", "1"] as const;
@@ -38,7 +39,7 @@ labTest(
     expect(crr!.ratio).toBeCloseTo(crr!.tcpnet.median / crr!.other.median, 6);
     expect(crr!.ratio).toBeGreaterThan(0);
     expect(await run("kernel", "-P", "2", "-R", "-l", size)).toMatch(
-      /\nreverse -P 2 -l \d+ +[\d.]+ [KMG]bits\/sec +[\d.]+ [KMG]bits\/sec +\d+\.\d\d /,
+      /\nreverse -P 2 -l \d+\n +[\d.]+ [KMG]bits\/sec +[\d.]+ [KMG]bits\/sec +\d+\.\d\d /,
     );
     expect(await run("pump", "--no-offload")).toMatch(
       /\nbulk no offload +[\d.]+ [KMG]bits\/sec +[\d.]+ [KMG]bits\/sec +\d+\.\d\d /,
@@ -66,6 +67,24 @@ labTest(
       expect([signal, signal === "SIGKILL" ? code : ended.code]).toEqual([signal, code]);
       expect([signal, await left(lab, size)]).toEqual([signal, "0 processes, 1 device"]);
     }
+  },
+  NETWORK,
+);
+
+labTest(
+  "--vs works in a user namespace, where root has no rights outside of it",
+  async (lab) => {
+    const words = ["--vs", "kernel", "--rr", ...SHORT];
+    const { code, stdout, stderr } = await lab.start(
+      "unshare",
+      "--user",
+      "--map-root-user",
+      ...TCPNET,
+      "bench",
+      ...words,
+    ).ended;
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout.toString()).toMatch(/\nrr +[\d,]+\/s +[\d,]+\/s +\d+\.\d\d /);
   },
   NETWORK,
 );

@@ -59,7 +59,12 @@ function spread({ median: middle, runs }: Runs): string {
   return `-${percent(Math.min(...runs))}+${percent(Math.max(...runs))}%`;
 }
 
+/** Columns of a name. */
+const NAME = 20;
+
 function line(name: string, [ours, theirs, ratio, low, high]: readonly string[]): string {
   const figures = `${ours!.padStart(14)}${theirs!.padStart(15)}${ratio!.padStart(7)}`;
-  return `${name.padEnd(20)}${figures}${low!.padStart(11)}${high!.padStart(11)}`;
+  // A long name has a line of its own.
+  const begin = name.length < NAME ? name.padEnd(NAME) : `${name}\n${"".padEnd(NAME)}`;
+  return `${begin}${figures}${low!.padStart(11)}${high!.padStart(11)}`;
 }

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { readFileSync } from "node:fs";
 import { netTest, withNamespace } from "./netns.ts";
 import { within } from "./waiting.ts";
@@ -46,8 +46,8 @@ netTest("a program that leaves another one with its output fails, and names it",
   expect(failure).toMatch(/^sh -c .* has ended, but these hold its output open:\n\d+ sleep 63\n\ndone\n$/);
 });
 
-test("a test beyond its time limit says what it waits for", async () => {
-  const hangs = within(300, () => withNamespace((ns) => ns.must(["sleep", "64"])));
+netTest("a test beyond its time limit says what it waits for", async (ns) => {
+  const hangs = within(300, () => ns.must(["sleep", "64"]));
   const failure = await hangs.then(String, (error: Error) => error.message);
   expect(failure).toMatch(/^the test did not end within 0.3 s. It waits\nfor 0.\d s: sleep 64$/);
 });

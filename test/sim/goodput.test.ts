@@ -76,14 +76,16 @@ describe("what theory expects, within a tenth", () => {
       expect(expected).toBeGreaterThan(2 * mathis(1 / segments));
       const ratio = meanWindow("cubic", every(segments), rtt, 500) / expected;
       expect(ratio).toBeGreaterThan(0.9);
-      // Linux' whole numbers look one round trip ahead on the curve, which the model does not.
+      // The target is the curve one round trip ahead (RFC 9438 §4.2; in Linux delay_min is added to t in bictcp_update), which the model does not
+      // have: 17 % at 200 ms, less at 400 ms, where an epoch is longer. Our formulas are those of tcp_cubic.c, one by one.
       expect(ratio).toBeLessThan(1.2);
     });
   }
 
   test("CUBIC, a loss every 200 segments, 20 ms: not slower than Reno (§4.3)", () => {
     const ratio = meanWindow("cubic", every(200), 20, 100) / meanWindow("newreno", every(200), 20, 100);
-    // Linux looks at the estimate of Reno's window only every 31 ms (HZ / 32): here every second round trip.
+    // Linux looks at the estimate of Reno's window only every 31 ms (HZ / 32), here every second round trip, and lets cwnd follow it in whole
+    // segments (max_cnt = cwnd / delta in bictcp_update): with some eight round trips between two losses, a segment too few for most of them.
     expect(ratio).toBeGreaterThan(0.85);
     expect(ratio).toBeLessThan(1.2);
   });

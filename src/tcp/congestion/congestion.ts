@@ -22,7 +22,7 @@ export interface CongestionControl {
   /** `n` octets were acknowledged in congestion avoidance while cwnd limited the sender: raise cwnd. */
   avoid(tcb: Tcb, n: number, now: number): void;
   /** The sender was idle for `time` µs, which must not count as time for growth. */
-  idle(tcb: Tcb, time: number): void;
+  idle(tcb: Tcb, time: number, now: number): void;
 }
 
 const CONTROLS: Record<CongestionControlName, CongestionControl> = { newreno: new NewReno(), cubic: new Cubic() };

@@ -84,9 +84,10 @@ export class Cubic implements CongestionControl {
     avoidBy(tcb, s[CNT]!, acked);
   }
 
-  idle(tcb: Tcb, time: number): void {
+  idle(tcb: Tcb, time: number, now: number): void {
     const s = tcb.ccState;
-    if (s[EPOCH]! > 0) s[EPOCH]! += Math.trunc(time / MILLISECOND);
+    // The curve may have begun after the last segment was sent: it does not begin later than now.
+    if (s[EPOCH]! > 0) s[EPOCH] = Math.min(s[EPOCH]! + Math.trunc(time / MILLISECOND), jiffies(now));
   }
 }
 
@@ -128,7 +129,7 @@ function curve(tcb: Tcb, cwnd: number, acked: number, now: number): void {
     s[ORIGIN] = below <= 0 ? cwnd : s[LAST_MAX]!;
   }
   // In units of 1/1024 s.
-  const t = Math.trunc(((now - s[EPOCH]! + Math.trunc(s[DELAY_MIN]! / MILLISECOND)) * 1024) / 1000);
+  const t = Math.trunc(((now - s[EPOCH]! + Math.ceil(s[DELAY_MIN]! / MILLISECOND)) * 1024) / 1000);
   const delta = Math.trunc((RATE * Math.abs(t - s[K]!) ** 3) / 2 ** 40);
   const target = t < s[K]! ? s[ORIGIN]! - delta : s[ORIGIN]! + delta;
   s[CNT] = target > cwnd ? Math.trunc(cwnd / (target - cwnd)) : 100 * cwnd;

@@ -94,5 +94,5 @@ export function restartAfterIdle(tcb: Tcb, now: number): void {
 
 /** The first segment after silence: a clock that drives growth stood still meanwhile. */
 export function beganToSend(tcb: Tcb, now: number): void {
-  if (inFlight(tcb) === 0) tcb.congestion.idle(tcb, now - tcb.lastSendTime);
+  if (inFlight(tcb) === 0) tcb.congestion.idle(tcb, now - tcb.lastSendTime, now);
 }

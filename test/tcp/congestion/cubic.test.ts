@@ -54,6 +54,24 @@ describe("CUBIC (RFC 9438), the other congestion control", () => {
     for (let i = 1; i < windows.length; i++) expect(windows[i]!).toBeGreaterThanOrEqual(windows[i - 1]!);
   });
 
+  test("silence that began before the curve does not move its beginning beyond now", () => {
+    const b = TcpBench.at("ESTABLISHED", {}, { mss: M });
+    const control = new Cubic();
+    const { tcb } = b;
+    control.reset(tcb);
+    tcb.cc.cwnd = 100 * M;
+    tcb.cc.cwnd = control.reduce(tcb);
+    let now = 10 * SECOND;
+    control.avoid(tcb, M, now);
+    now += SECOND;
+    control.idle(tcb, 5 * SECOND, now);
+    // From now on it takes K seconds to be back where the loss was.
+    for (const end = now + Math.cbrt((100 * 0.3) / 0.4) * SECOND; now < end; now += SECOND / 100) {
+      control.avoid(tcb, 10 * M, now);
+    }
+    expect(tcb.cc.cwnd / M).toBeGreaterThan(97);
+  });
+
   test("RFC 9438 §4.3: on a short path it is no slower than Reno with the same share", () => {
     const rtt = 40_000;
     const windows = grow(20, 60, rtt);

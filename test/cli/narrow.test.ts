@@ -9,11 +9,21 @@ const T = TCPNET.join(" ");
 async function shown(columns: number, command: string, locale: string): Promise<string> {
   const env = { ...process.env, LC_ALL: locale, T };
   const script = `setsid script -qec "stty cols ${columns}; ${command}" /dev/null </dev/null`;
-  const child = Bun.spawn(["bash", "-c", script], { cwd: ROOT, env, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
-  const [out] = await Promise.all([child.stdout.text(), child.exited]);
-  // A line that is redrawn is seen in its last form.
-  const lines = out.split("\n").map((line) => line.replace(/\r$/, "").split("\r").at(-1)!);
-  return Bun.stripANSI(lines.join("\n"));
+  // On a busy machine script(1) sometimes ends with the end of its input, before the command has said anything.
+  for (let tries = 3; ; tries--) {
+    const child = Bun.spawn(["bash", "-c", script], {
+      cwd: ROOT,
+      env,
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const [out] = await Promise.all([child.stdout.text(), child.exited]);
+    if (out === "" && tries > 1) continue;
+    // A line that is redrawn is seen in its last form.
+    const lines = out.split("\n").map((line) => line.replace(/\r$/, "").split("\r").at(-1)!);
+    return Bun.stripANSI(lines.join("\n"));
+  }
 }
 
 const DEMO = "$T demo --memory --size 300k --loss 1% --seed 7";

@@ -10,16 +10,19 @@ export interface Options {
 
 export const USAGE = `bun run test/run.ts [FILE or FOLDER …] [--no-setup] [--jobs N]
   --no-setup  installs nothing; tests that need what is missing are skipped
-  --jobs N    runs so many test files at a time (as many as there are processors)
+  --jobs N    runs so many test files at a time (one more than there are processors, because tests also wait)
 For one test by its name: bun test FILE -t NAME`;
 
 /** No test file needs more, by far, but for one. */
 const MEMORY_PER_JOB = 1e9;
 
+/** So many more than there are processors: end-to-end tests wait for half of their time. */
+const WAITING = 1;
+
 /** The options on the command line; null if there is one that does not exist. */
 export function readOptions(argv: readonly string[]): Options | null {
   const words: string[] = [];
-  let jobs = Math.max(1, Math.min(availableParallelism(), Math.floor(freemem() / MEMORY_PER_JOB)));
+  let jobs = Math.max(1, Math.min(availableParallelism() + WAITING, Math.floor(freemem() / MEMORY_PER_JOB)));
   let setUp = true;
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i]!;

@@ -52,7 +52,8 @@ labTest(
 
 labTest("the kernel answers with ICMP unreachable: 13", async (lab) => {
   await lab.ns.must(["ip", "route", "add", "unreachable", "10.9.0.0/16"]);
-  const { code, stderr } = await lab.tcpnet("peer", "tun1", "10.0.1.1/24", "10.9.9.9", "--timeout", "1s").ended;
+  // The kernel may drop the first SYN while the device starts; the second one follows after a second.
+  const { code, stderr } = await lab.tcpnet("peer", "tun1", "10.0.1.1/24", "10.9.9.9", "--timeout", "2.5s").ended;
   expect(code).toBe(13);
   expect(stderr).toMatch(/10\.9\.9\.9:7000 is unreachable \(ICMP/);
 });

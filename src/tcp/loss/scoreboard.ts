@@ -6,7 +6,7 @@ import { diff, gt, lt } from "../words/seq.ts";
 import type { Tcb } from "../words/tcb.ts";
 import { FAIL_NOT_TAKEN } from "../words/variables.ts";
 import { dropIndex } from "./record-index.ts";
-import { link, linkBySending, linkSplit, relink, retime, unlink } from "./sent-order.ts";
+import { linkBySending, linkNew, linkSplit, relink, retime, unlink } from "./sent-order.ts";
 
 /** Sent more than once, whether that copy is thought to be in flight or not. */
 export const EVER_RESENT = AMBIGUOUS;
@@ -34,7 +34,7 @@ export function append(tcb: Tcb, start: number, end: number, flags: number, now:
     records.prev[r] = tcb.board.tail;
   }
   tcb.board.tail = r;
-  link(tcb, r);
+  linkNew(tcb, r);
   tcb.board.index?.push(r);
 }
 

@@ -57,6 +57,8 @@ function optionBytes(tcb: Tcb): number {
 /** SACK and D-SACK blocks that go with the next segment (RFC 2018 §3, RFC 2883). */
 export function sackBlocks(tcb: Tcb, timestamps: number): number {
   if (!tcb.sackOk) return 0;
+  // Mostly there is nothing to report, and this is asked several times per segment.
+  if (tcb.ranges.count === 0 && tcb.dsackLeft === tcb.dsackRight && !tcb.rcv.finSeen) return 0;
   const due = tcb.ranges.count + (tcb.dsackLeft !== tcb.dsackRight ? 1 : 0) + (finApart(tcb) ? 1 : 0);
   return Math.min(due, timestamps > 0 ? 3 : 4);
 }

@@ -25,6 +25,21 @@ function isAfter(records: Records, r: number, s: number): boolean {
   return sentAfter(records.time[r]!, records.end[r]!, records.time[s]!, records.end[s]!);
 }
 
+/** Record r was sent now, for the first time: it is the newest, if time has gone on. */
+export function linkNew(tcb: Tcb, r: number): void {
+  const { board, env } = tcb;
+  const { later, earlier, time } = env.records;
+  const { newest } = board;
+  if (newest === NONE || time[newest]! >= time[r]!) {
+    link(tcb, r);
+    return;
+  }
+  later[newest] = r;
+  earlier[r] = newest;
+  later[r] = NONE;
+  board.newest = r;
+}
+
 /** Record r is in no list yet. */
 export function link(tcb: Tcb, r: number): void {
   const { records } = tcb.env;

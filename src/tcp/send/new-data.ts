@@ -29,10 +29,9 @@ const ECT_0 = 2;
  */
 export function sendNew(tcb: Tcb, packet: Packet, supers: boolean, force: boolean, now: number): boolean {
   const { snd } = tcb;
-  if (headEnd(tcb) === undefined || !mayRecord(tcb)) return false;
-  const mss = segmentRoom(tcb);
   const free = cwndOf(tcb) - inFlight(tcb);
-  if (free <= 0 && !force) return false;
+  if ((free <= 0 && !force) || headEnd(tcb) === undefined || !mayRecord(tcb)) return false;
+  const mss = segmentRoom(tcb);
   const quota = Math.max(1, Math.min(free, Math.max(cwndOf(tcb) >> 1, 1), supers ? superSegments(tcb, mss) : 1));
   const all = diff(copiedEnd(tcb), snd.nxt);
   let n = tcb.output.ends.length > 0 ? diff(tcb.output.ends.at(0), snd.nxt) : all;

@@ -55,7 +55,8 @@ sim N="1000" SEED="1":
 fuzz N="1000000" SEED="1":
     bun test/fuzz/run.ts {{N}} {{SEED}}
 
-# run the simulations against mutants of the stack, each from seed 1 on (the test run begins with the seed that found it last)
+# run the simulations against mutants of the stack, each from seed 1 on (the test run begins with the seed that found it last), and the test of
+# each rule against the mutant that breaks it (the test run takes each eighth)
 mutants:
     MUTANT_FROM_1=1 bun test test/mutants --timeout 600000
 

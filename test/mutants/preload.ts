@@ -2,8 +2,9 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { MUTANTS } from "./mutants.ts";
+import { RULES } from "./rules.ts";
 
-const mutant = MUTANTS.find(({ name }) => name === process.env.MUTANT);
+const mutant = [...MUTANTS, ...RULES].find(({ name }) => name === process.env.MUTANT);
 if (mutant === undefined) throw new Error(`no mutant is called "${process.env.MUTANT}"`);
 const path = fileURLToPath(new URL(`../../src/${mutant.file}`, import.meta.url));
 const parts = readFileSync(path, "utf8").split(mutant.find);

@@ -54,6 +54,54 @@ describe("CUBIC (RFC 9438), the other congestion control", () => {
     for (let i = 1; i < windows.length; i++) expect(windows[i]!).toBeGreaterThanOrEqual(windows[i - 1]!);
   });
 
+  /** The curve begins at 70 segments, after a loss at 100. */
+  function begun(rtt: number): TcpBench {
+    const b = TcpBench.at("ESTABLISHED", {}, { mss: M });
+    const control = new Cubic();
+    control.reset(b.tcb);
+    b.tcb.cc.cwnd = 100 * M;
+    b.tcb.cc.cwnd = control.reduce(b.tcb);
+    b.tcb.cc.ssthresh = b.tcb.cc.cwnd;
+    control.measured(b.tcb, rtt, 10 * SECOND);
+    control.avoid(b.tcb, M, 10 * SECOND);
+    return b;
+  }
+
+  test("RFC 9438 §4.2: the target of a round trip is the curve at its end", () => {
+    const b = begun(SECOND);
+    // In a second: 100 - 0.4 (K - 1)^3 with K = 4.2 s.
+    for (let i = 1; i < 70; i++) new Cubic().avoid(b.tcb, M, 10 * SECOND + i);
+    expect(b.tcb.cc.cwnd / M).toBeGreaterThan(80);
+    expect(b.tcb.cc.cwnd / M).toBeLessThan(90);
+  });
+
+  test("the curve stands still while nothing is sent", () => {
+    const b = begun(1000);
+    const control = new Cubic();
+    const now = 15 * SECOND;
+    control.idle(b.tcb, 5 * SECOND, now);
+    for (let i = 0; i < 70; i++) control.avoid(b.tcb, M, now + i * 1000);
+    expect(b.tcb.cc.cwnd / M).toBeLessThan(75);
+  });
+
+  test("RFC 9438 §4.7: after a loss below W_max the next plateau is lower (fast convergence)", () => {
+    const b = TcpBench.at("ESTABLISHED", {}, { mss: M });
+    const control = new Cubic();
+    control.reset(b.tcb);
+    b.tcb.cc.cwnd = 100 * M;
+    control.reduce(b.tcb);
+    b.tcb.cc.cwnd = control.reduce(b.tcb);
+    // It lost at 100, and again at 100: no flow has come. Now it loses at 80.
+    b.tcb.cc.cwnd = 80 * M;
+    b.tcb.cc.cwnd = control.reduce(b.tcb);
+    // 80 (1 + 0.7) / 2 = 68 is the plateau: K seconds after the loss cwnd is there, not at 80.
+    let now = 10 * SECOND;
+    for (const end = now + Math.cbrt((68 - 56) / 0.4) * SECOND; now < end; now += SECOND / 100) {
+      control.avoid(b.tcb, 5 * M, now);
+    }
+    expect(b.tcb.cc.cwnd / M).toBeLessThan(72);
+  });
+
   test("silence that began before the curve does not move its beginning beyond now", () => {
     const b = TcpBench.at("ESTABLISHED", {}, { mss: M });
     const control = new Cubic();

@@ -1,0 +1,12 @@
+/** Mutants of single rules: each is caught by the test or the script that is about its rule, which takes a second at most. */
+import type { Mutant } from "./mutants.ts";
+import { LOSS } from "./rules-loss.ts";
+import { MACHINE } from "./rules-machine.ts";
+import { WINDOWS } from "./rules-windows.ts";
+
+export interface RuleMutant extends Mutant {
+  /** The test file or the script that fails with it. */
+  readonly by: string;
+}
+
+export const RULES: readonly RuleMutant[] = [...LOSS, ...WINDOWS, ...MACHINE];

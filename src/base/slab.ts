@@ -1,11 +1,22 @@
 import { assert } from "./assert.ts";
+import { share } from "./share.ts";
 
 export const PAGE_SHIFT = 14;
 /** Bytes of a page. Four pages hold a 64 KiB super-segment, and a connection with little data holds little memory. */
 export const PAGE_SIZE = 1 << PAGE_SHIFT;
 export const PAGE_MASK = PAGE_SIZE - 1;
 
-/** Result of `Slab.alloc` if no page is left. */
+export const BLOCK_SHIFT = 10;
+/** Bytes of a block, a sixteenth of a page: data that is little and may stay so takes one of these. */
+export const BLOCK_SIZE = 1 << BLOCK_SHIFT;
+export const BLOCK_MASK = BLOCK_SIZE - 1;
+
+/** What each queue may hold however full the slab is: two blocks, so a full-sized segment of Ethernet. */
+const SHARE_MIN = 2 * BLOCK_SIZE;
+/** The free blocks of a page that has just been cut into blocks, as bits. */
+const ALL_BLOCKS = (1 << (1 << (PAGE_SHIFT - BLOCK_SHIFT))) - 1;
+
+/** Result of `Slab.alloc` and `allocBlock` if no page is left. */
 export const NO_PAGE = -1;
 
 /**
@@ -27,6 +38,11 @@ export class Slab {
   /** Pages from this index on were never allocated, so a new slab touches no memory. */
   #fresh: number;
   #sealed = false;
+  /** Per page the blocks that are free, as bits; the pages in which some are, as a stack, and where each page is in it. */
+  readonly #freeBlocks: Uint16Array;
+  readonly #partial: Int32Array;
+  readonly #place: Int32Array;
+  #partialCount = 0;
 
   /** @param size bytes, rounded up to whole pages; at most 1 GiB so that every offset is an int32. */
   constructor(size: number) {
@@ -37,6 +53,9 @@ export class Slab {
     this.u8 = new Uint8Array(this.buffer);
     this.view = new DataView(this.buffer);
     this.#free = new Int32Array(this.pages);
+    this.#freeBlocks = new Uint16Array(this.pages);
+    this.#partial = new Int32Array(this.pages);
+    this.#place = new Int32Array(this.pages);
     this.#fresh = 0;
   }
 
@@ -64,6 +83,49 @@ export class Slab {
     assert((o & PAGE_MASK) === 0 && o >= this.#reserved && o < this.#fresh << PAGE_SHIFT, "not a page of this slab");
     assert(this.#freeCount < this.pages, "a page was freed twice");
     this.#free[this.#freeCount++] = o >> PAGE_SHIFT;
+  }
+
+  /** Allocates a block, without clearing it; returns its offset or NO_PAGE. */
+  allocBlock(): number {
+    if (this.#partialCount === 0) {
+      const o = this.alloc();
+      if (o === NO_PAGE) return NO_PAGE;
+      this.#freeBlocks[o >> PAGE_SHIFT] = ALL_BLOCKS;
+      this.#push(o >> PAGE_SHIFT);
+    }
+    const page = this.#partial[this.#partialCount - 1]!;
+    const bits = this.#freeBlocks[page]!;
+    const lowest = bits & -bits;
+    this.#freeBlocks[page] = bits ^ lowest;
+    if (bits === lowest) this.#partialCount--;
+    return (page << PAGE_SHIFT) | ((31 - Math.clz32(lowest)) << BLOCK_SHIFT);
+  }
+
+  /** Frees a block, and its page if no other block of it is in use. */
+  freeBlock(o: number): void {
+    const page = o >> PAGE_SHIFT;
+    const bits = this.#freeBlocks[page]!;
+    const bit = 1 << ((o & PAGE_MASK) >> BLOCK_SHIFT);
+    assert((o & BLOCK_MASK) === 0 && (bits & bit) === 0, "not a block of this slab");
+    if (bits === 0) this.#push(page);
+    this.#freeBlocks[page] = bits | bit;
+    if ((bits | bit) !== ALL_BLOCKS) return;
+    const last = this.#partial[--this.#partialCount]!;
+    const at = this.#place[page]!;
+    this.#partial[at] = last;
+    this.#place[last] = at;
+    this.#freeBlocks[page] = 0;
+    this.free(page << PAGE_SHIFT);
+  }
+
+  #push(page: number): void {
+    this.#place[page] = this.#partialCount;
+    this.#partial[this.#partialCount++] = page;
+  }
+
+  /** Octets that one queue may hold now: fewer the fuller the slab is (docs/adr/0061). */
+  get share(): number {
+    return share(this.used << PAGE_SHIFT, this.size, SHARE_MIN);
   }
 
   /** Number of allocated pages. */

@@ -2,11 +2,12 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { Packet, SLICES_MAX } from "#base/packet";
 import { Pages } from "#base/pages";
-import { PAGE_SIZE, Slab } from "#base/slab";
+import { BLOCK_SIZE, PAGE_SIZE, Slab } from "#base/slab";
 
-/** Sizes about the page, and small ones. */
+/** Sizes about the page and the block, and small ones. */
 const size = fc.oneof(
   fc.integer({ min: 1, max: 100 }),
+  fc.integer({ min: BLOCK_SIZE - 2, max: BLOCK_SIZE + 2 }),
   fc.integer({ min: PAGE_SIZE - 2, max: PAGE_SIZE + 2 }),
   fc.integer({ min: 1, max: 3 * PAGE_SIZE }),
 );
@@ -43,7 +44,7 @@ describe("pages and an array of octets", () => {
         for (const { do: what, n, at } of steps) {
           const end = model.octets.length;
           if (what === "append" || what === "ahead") {
-            const place = what === "append" ? end : end + (at % 5000);
+            const place = what === "append" ? end : end + (at % (2 * PAGE_SIZE));
             const bytes = new Uint8Array(n).map((_, i) => (i * 13 + stamp * 31) & 0xff);
             stamp++;
             const done = pages.write(place, bytes, 0, n);
@@ -60,7 +61,7 @@ describe("pages and an array of octets", () => {
           } else look(slab, pages, model, at % Math.max(end, 1), n, what === "slices");
         }
         pages.clear();
-        expect([slab.used, pages.held]).toEqual([0, 0]);
+        expect([slab.used, pages.memory]).toEqual([0, 0]);
       }),
       { seed: 3, numRuns: 150 },
     );
@@ -88,6 +89,79 @@ describe("pages and an array of octets", () => {
     expect(slab.used).toBe(3);
     pages.drop(1);
     expect(slab.used).toBe(2);
+  });
+});
+
+describe("blocks", () => {
+  const one = Uint8Array.of(7);
+
+  test("sixteen connections with a few bytes each share one page", () => {
+    const slab = new Slab(8 * PAGE_SIZE);
+    const queues = Array.from({ length: 16 }, () => new Pages(slab));
+    for (const queue of queues) queue.write(0, one, 0, 1);
+    expect(slab.used).toBe(1);
+    expect(queues[0]!.memory).toBe(BLOCK_SIZE);
+    for (const queue of queues) queue.clear();
+    expect(slab.used).toBe(0);
+  });
+
+  test("single bytes far apart take a block each, not a page", () => {
+    const slab = new Slab(64 * PAGE_SIZE);
+    const queue = new Pages(slab);
+    for (let i = 0; i < 160; i++) expect(queue.write(i * PAGE_SIZE + 5000, one, 0, 1)).toBe(1);
+    expect(slab.used).toBe(10);
+    queue.drop(100 * PAGE_SIZE);
+    expect(queue.memory).toBe(60 * BLOCK_SIZE);
+    queue.truncate(30 * PAGE_SIZE);
+    expect(queue.memory).toBe(30 * BLOCK_SIZE);
+    queue.truncate(0);
+    expect(slab.used).toBe(0);
+  });
+
+  test("a block becomes a page when more is written beside it, and keeps its bytes", () => {
+    const slab = new Slab(8 * PAGE_SIZE);
+    const queue = new Pages(slab);
+    const bytes = new Uint8Array(3000).map((_, i) => i % 251);
+    queue.write(0, bytes, 0, 1000);
+    queue.write(1000, bytes, 1000, 2000);
+    expect([queue.memory, slab.used]).toEqual([PAGE_SIZE, 1]);
+    const target = new Uint8Array(3000);
+    queue.read(0, target, 0, 3000);
+    expect(target).toEqual(bytes);
+  });
+
+  test("a block is freed as soon as its bytes are dropped, though the page goes on", () => {
+    const slab = new Slab(8 * PAGE_SIZE);
+    const queue = new Pages(slab);
+    queue.write(0, one, 0, 1);
+    queue.drop(BLOCK_SIZE);
+    expect(slab.used).toBe(0);
+    queue.write(0, one, 0, 1);
+    expect(queue.memory).toBe(BLOCK_SIZE);
+  });
+
+  test("blocks of several pages in any order: all come back, none twice", () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(1000), { minLength: 20, maxLength: 300 }), (steps) => {
+        const slab = new Slab(8 * PAGE_SIZE);
+        const taken: number[] = [];
+        for (const n of steps) {
+          if (n % 3 > 0) {
+            const o = slab.allocBlock();
+            if (o < 0) expect(taken.length).toBe(8 * 16);
+            else {
+              expect(taken).not.toContain(o);
+              taken.push(o);
+            }
+          } else if (taken.length > 0) slab.freeBlock(taken.splice(n % taken.length, 1)[0]!);
+          expect(slab.used).toBeGreaterThanOrEqual(taken.length >> 4);
+        }
+        for (const o of taken) slab.freeBlock(o);
+        expect(slab.used).toBe(0);
+        expect(slab.alloc()).toBeGreaterThanOrEqual(0);
+      }),
+      { seed: 5, numRuns: 100 },
+    );
   });
 });
 

@@ -175,7 +175,7 @@ function checkRanges(tcb: Tcb): void {
   }
   const octets = Math.max(0, (at - rcv.nxt) | 0) + rcv.unread;
   must(
-    tcb.receiveQueue.held <= (octets >> PAGE_SHIFT) + 2 + (rcv.capacity >> PAGE_SHIFT),
+    tcb.receiveQueue.memory >> PAGE_SHIFT <= (octets >> PAGE_SHIFT) + 2 + (rcv.capacity >> PAGE_SHIFT),
     tcb,
     "pages follow the octets",
   );

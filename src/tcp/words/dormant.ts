@@ -97,7 +97,7 @@ export function isAtRest(tcb: Tcb): boolean {
   if (tcb.inOutput || tcb.inEvents || tcb.starved || tcb.events !== 0 || tcb.fast.listener !== null) return false;
   if (board.head !== NONE || snd.queued > 0 || rcv.unread > 0 || tcb.ranges.count > 0) return false;
   if (snd.ends.length + output.ends.length > 0 || board.index !== null) return false;
-  if (tcb.sendQueue.held + tcb.receiveQueue.held > 0) return false;
+  if (tcb.sendQueue.memory + tcb.receiveQueue.memory > 0) return false;
   for (let i = 0; i < TIMERS; i++) if (i !== T_KEEPALIVE && timers[i] !== NEVER) return false;
   return true;
 }

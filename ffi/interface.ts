@@ -20,6 +20,8 @@ const SIOCGIFTXQLEN = 0x8942;
 const SIOCSIFTXQLEN = 0x8943;
 
 export const IFF_UP = 0x1;
+/** Up, with a carrier, and its queue takes packets: the kernel sets it some time after IFF_UP (linkwatch). */
+export const IFF_RUNNING = 0x40;
 export const IFF_MULTICAST = 0x1000;
 
 const IFREQ = 40;

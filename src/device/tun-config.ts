@@ -120,6 +120,18 @@ function hasAddress(name: string, { address, length }: DevicePrefix): boolean {
     .some((f) => f[0] === hex && f[5] === name && Number.parseInt(f[2]!, 16) === length);
 }
 
+/** The longest wait for the kernel to start a device's queue, ms: a moment, but on a machine whose kernel threads get no processor. */
+const QUEUE_MS = 1000;
+
+/**
+ * Waits until the kernel has started the device's queue. It does so some time after the program attached and the interface came up
+ * (linkwatch), and drops what is sent to the device before: a client's first SYN, and the second comes a second later.
+ */
+export function awaitQueue(name: string): void {
+  const until = performance.now() + QUEUE_MS;
+  while ((netif.getFlags(name) & netif.IFF_RUNNING) === 0 && performance.now() < until) Bun.sleepSync(1);
+}
+
 /** Refuses an address of another interface: the kernel allows that, and then either interface may answer. */
 function refuseForeignAddress(name: string, { address }: DevicePrefix): void {
   const other = interfaceWith(address, name);

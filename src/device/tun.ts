@@ -35,6 +35,7 @@ import {
 import { SigioBell } from "./sigio.ts";
 import {
   attachHint,
+  awaitQueue,
   checkName,
   checkSettings,
   configureInterface,
@@ -78,6 +79,7 @@ export function openTun(options: TunOptions): TunDevice {
   try {
     // For its own devices netup has set the queue length.
     configureInterface(name, { ...options, queueLength: fresh ? queueLength : options.queueLength });
+    awaitQueue(name);
     return new TunDevice(fd, name, offload);
   } catch (error) {
     libc.close(fd);

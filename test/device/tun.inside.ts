@@ -4,6 +4,7 @@ import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
 import { Slab } from "#base/slab";
 import { RX_GONE, RX_NONE, TX_GONE, TX_OK } from "#device/device";
 import { makePersistentTun, openTun, removeTun, TUN_DOWN, TUN_REFUSED, type TunDevice } from "#device/tun";
+import { getFlags, IFF_RUNNING } from "#ffi/interface";
 import { pinnedBuffers } from "#ffi/libc";
 import { SystemError } from "#ffi/system-error";
 import { put } from "./packets.ts";
@@ -66,6 +67,14 @@ test("a device is made, configured and up without the ip command, and gone when 
     expect(ip("-br", "link")).not.toContain("t0");
   }
   expect(pinnedBuffers()).toBe(0);
+});
+
+test("the kernel has started the queue of a device that is open, so that the first packet is not lost", () => {
+  for (let round = 0; round < 10; round++) {
+    const device = openTun({ name: "t0", prefix: PREFIX4 });
+    expect(getFlags("t0") & IFF_RUNNING).not.toBe(0);
+    device.close();
+  }
 });
 
 test("the kernel says nothing on a new link by itself", async () => {

@@ -115,6 +115,8 @@ labTestWith(
     await until(
       () => existsSync(`/proc/${host.child.pid}/fd`) && descriptorsOf(host.child.pid).includes("/dev/net/tun"),
     );
+    // What comes before the kernel has started the device's queue is lost.
+    await until(async () => !/state DOWN/.test((await lab.ns.run(["ip", "link", "show", "tun0"])).stdout.toString()));
     const ping = lab.start("ping", "-c1", "-W60", "10.0.0.7");
     await Bun.sleep(500);
     expect([rightsOf(host.child.pid)[0]?.Uid, await read()]).toEqual(["0 0 0 0", before]);

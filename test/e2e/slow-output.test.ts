@@ -98,11 +98,12 @@ labTestWith(
     }
     await bothAnswer(lab);
     peer.type(readFileSync(lab.file("data")));
+    // The end waits only so long for a reader.
+    await readNow(lab);
     peer.endInput();
     host.endInput();
     expect((await host.ended).code).toBe(0);
     expect(lab.sha256("copy")).toBe(lab.sha256("data"));
-    await readNow(lab);
     expect((await peer.ended).code).toBe(0);
     const lines = (await reader.ended).stdout.toString().trimEnd().split("\n");
     const told = lines.map((line) => JSON.parse(line));

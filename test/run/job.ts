@@ -40,6 +40,9 @@ export interface Result {
 /** How many of the last lines tell what happened when no test says it. */
 const TAIL_LINES = 40;
 
+/** How long the output of a job that has ended may go on. */
+const OUTPUT_MS = 5000;
+
 /** All processes of a job have it in their environment, whoever their parent is now. */
 const JOB_VARIABLE = "TCPNET_TEST_JOB";
 
@@ -97,7 +100,9 @@ export class RunningJob {
     await this.#child.exited;
     // What a test left behind would disturb the next one, and keep its output open.
     await this.#sweep();
-    await streams;
+    // One that has cleared its environment is not found.
+    const isRead = await Promise.race([streams.then(() => true), Bun.sleep(OUTPUT_MS).then(() => false)]);
+    if (!isRead) this.#word ||= "left a process behind that keeps its output open";
     return this.#judge(reading);
   }
 

@@ -154,8 +154,34 @@ test("jobs run in parallel; those that must run alone run after all others", asy
 
 test("processes of others are not taken for those of a job", () => {
   expect(processesOf(null, "TCPNET_TEST_JOB=of-nobody")).toEqual([]);
-  const child = Bun.spawn(["sleep", "86331"], { env: { PATH: process.env.PATH!, OF: "this-test" } });
-  expect(processesOf(null, "OF=this-test")).toEqual([child.pid]);
-  expect(processesOf(child.pid, "TCPNET_TEST_JOB=of-nobody")).toEqual([child.pid]);
-  child.kill("SIGKILL");
+  const env = { PATH: process.env.PATH!, OF: "this-test" };
+  const child = Bun.spawn(["sleep", "86331"], { env, stdin: "ignore", stdout: "pipe", stderr: "ignore" });
+  try {
+    // Until it has become `sleep`, it has its parent's environment.
+    for (let tries = 0; tries < 1000 && !sleeps(86331); tries++) Bun.sleepSync(10);
+    expect(processesOf(null, "OF=this-test")).toEqual([child.pid]);
+    expect(processesOf(child.pid, "TCPNET_TEST_JOB=of-nobody")).toEqual([child.pid]);
+  } finally {
+    child.kill("SIGKILL");
+  }
+});
+
+test("a process that has left the job and keeps its output open does not keep the run from ending", async () => {
+  const pidFile = join(folder, "left.pid");
+  const { holds } = await run([
+    file(
+      "holds",
+      `test("leaves one", () => {
+         const child = Bun.spawn(["env", "-i", "sleep", "86341"], { stdio: ["ignore", "ignore", "inherit"] });
+         require("node:fs").writeFileSync(${JSON.stringify(pidFile)}, String(child.pid));
+         for (let tries = 0; tries < 1000; tries++) {
+           if (require("node:fs").readFileSync("/proc/" + child.pid + "/cmdline", "latin1").startsWith("sleep")) break;
+           Bun.sleepSync(10);
+         }
+         child.unref();
+       });`,
+    ),
+  ]);
+  process.kill(Number(readFileSync(pidFile, "utf8")), "SIGKILL");
+  expect(holds!.failures.map(({ name }) => name)).toEqual(["holds left a process behind that keeps its output open"]);
 });

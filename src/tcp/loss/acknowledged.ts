@@ -1,4 +1,4 @@
-/** What leaves the scoreboard: acknowledged, in part or as a whole, or never sent after all. */
+/** Removes records from the scoreboard: when they are acknowledged, fully or in part, or when the device refused to send them. */
 import { AMBIGUOUS, HAS_FIN, LOST, NONE, RESENT, SACKED } from "../words/records.ts";
 import { diff, gt, lt } from "../words/seq.ts";
 import type { Tcb } from "../words/tcb.ts";
@@ -6,7 +6,7 @@ import { dropIndex } from "./record-index.ts";
 import { EVER_RESENT, payloadOf, segmentsIn, setSegments } from "./scoreboard.ts";
 import { unlink } from "./sent-order.ts";
 
-/** Our SYN, and what the peer took of the data on it, is acknowledged. Returns a round-trip sample, us; -1: there is none. */
+/** The peer acknowledged our SYN and possibly some of its data. Returns a round-trip sample in µs, or -1 if there is none. */
 export function acknowledgeSyn(tcb: Tcb, ack: number, now: number): number {
   const { records } = tcb.env;
   let rtt = -1;
@@ -21,13 +21,13 @@ export function acknowledgeSyn(tcb: Tcb, ack: number, now: number): number {
   return rtt;
 }
 
-/** Takes off what lies before `ack` in record r, the first one. */
+/** Removes the octets before `ack` from record r, the first one, and counts its segments again. */
 export function trim(tcb: Tcb, r: number, ack: number, mss: number): void {
   shorten(tcb, r, ack);
   setSegments(tcb, r, segmentsIn(payloadOf(tcb, r), mss));
 }
 
-/** The same, but it remains as many segments: a part of one is none. */
+/** Like `trim`, but keeps the segment count: a segment counts until all of it is acknowledged. */
 export function shorten(tcb: Tcb, r: number, ack: number): void {
   const { records } = tcb.env;
   const n = diff(ack, records.start[r]!);
@@ -38,7 +38,7 @@ export function shorten(tcb: Tcb, r: number, ack: number): void {
   records.start[r] = ack;
 }
 
-/** The first record is acknowledged as a whole. */
+/** Removes the first record: all of it is acknowledged. */
 export function dropHead(tcb: Tcb): void {
   const { records } = tcb.env;
   const r = tcb.board.head;
@@ -56,7 +56,7 @@ export function dropHead(tcb: Tcb): void {
   } else records.prev[next] = NONE;
 }
 
-/** The last record was never sent after all. */
+/** Removes the last record: the device refused it, so it was never sent. */
 export function dropTail(tcb: Tcb): void {
   const { records } = tcb.env;
   const r = tcb.board.tail;
@@ -73,7 +73,7 @@ export function dropTail(tcb: Tcb): void {
   } else records.next[before] = NONE;
 }
 
-/** The last of the records that end at `ack` or before, if they end there and none of them bears a mark; else NONE. */
+/** The record that ends at `ack`, if neither it nor any record before it has a mark; else NONE. */
 export function lastUnmarked(tcb: Tcb, ack: number): number {
   const { records } = tcb.env;
   let last = NONE;
@@ -84,7 +84,7 @@ export function lastUnmarked(tcb: Tcb, ack: number): number {
   return last === NONE || records.end[last] !== ack ? NONE : last;
 }
 
-/** The records up to and with `last`, which bear no marks, are acknowledged. Returns their segments. */
+/** Removes the records up to and including `last`: they have no marks and are acknowledged. Returns the number of their segments. */
 export function dropUnmarked(tcb: Tcb, last: number): number {
   const { board } = tcb;
   const { records } = tcb.env;

@@ -1,4 +1,4 @@
-/** What one ACK brought; registers, valid until the next one. */
+/** What one ACK reported. The object is reused: its values are valid until the next ACK. */
 export class Answer {
   /** SND.UNA moved. */
   advanced = false;
@@ -6,25 +6,25 @@ export class Answer {
   acked = false;
   /** It SACKed something new. */
   sacked = false;
-  /** It carries data, or changed the window: no duplicate. */
+  /** It carries data or changes the window, so it is not a duplicate ACK. */
   notDuplicate = false;
   ece = false;
-  /** It reported a duplicate (RFC 2883): one that counts, and one of the tail loss probe. */
+  /** It reported a duplicate (RFC 2883). `dsackOfProbe`: the duplicate is the tail loss probe. */
   dsack = false;
   dsackOfProbe = false;
-  /** Something resent was acknowledged. */
+  /** It acknowledged a retransmitted segment. */
   resentAcked = false;
-  /** Something that was never resent, from before the state was entered, arrived. */
+  /** It acknowledged or SACKed a segment that was sent before the state was entered and never retransmitted. */
   original = false;
-  /** What is first in flight now is SACKed: the peer threw it away. */
+  /** The first record after SND.UNA is SACKed but not acknowledged, so the peer has discarded it (RFC 2018 §8). */
   reneging = false;
-  /** A retransmission proved lost. */
+  /** It showed that a retransmission was lost. */
   lostAgain = false;
-  /** The timer begins anew. */
+  /** The retransmission timer must be restarted. */
   restart = false;
-  /** Our FIN is acknowledged. */
+  /** It acknowledged our FIN. */
   fin = false;
-  /** The peer's echo of our timestamp. */
+  /** It echoes our timestamp in `tsecr`. */
   echoed = false;
   tsecr = 0;
 

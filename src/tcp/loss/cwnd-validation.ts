@@ -1,4 +1,4 @@
-/** Is cwnd used at all? It grows only where it holds the sender back, and decays where it does not (RFC 7661's concern, RFC 2861's way). */
+/** Congestion window validation: cwnd grows only while it limits the sender, and decays while it does not (RFC 2861; RFC 7661 §1 says why). */
 
 import * as M from "../words/marks.ts";
 import { lt } from "../words/seq.ts";
@@ -6,7 +6,10 @@ import { CA_OPEN, type Tcb } from "../words/tcb.ts";
 import { cwndOf, inFlight, SSTHRESH_INFINITE, setCwnd, setSsthresh, ssthreshOf } from "./cwnd.ts";
 import { currentSsthresh, traceCwnd } from "./reduction.ts";
 
-/** RFC 6928: the initial window; one segment where the SYN was lost twice (RFC 5681 §3.1; one loss may be spurious with an RTO of 1 s). */
+/**
+ * Sets the initial window (RFC 6928), or one segment if the SYN was retransmitted twice (RFC 5681 §3.1). One retransmission does not count: with an
+ * RTO of 1 s it may be spurious.
+ */
 export function start(tcb: Tcb, synRetransmissions: number): void {
   const { cc } = tcb;
   setCwnd(tcb, synRetransmissions > 1 ? 1 : tcb.params.growing.initialWindow);
@@ -21,7 +24,7 @@ function isLimited(tcb: Tcb): boolean {
   return cwnd < ssthreshOf(tcb) && cwnd < 2 * tcb.usage.maxPacketsOut;
 }
 
-/** `n` segments were delivered outside of any reduction. */
+/** Grows cwnd for `n` segments that were delivered while no reduction was under way. */
 export function grow(tcb: Tcb, n: number, now: number): void {
   tcb.usage.at = now;
   if (!isLimited(tcb)) return;
@@ -39,7 +42,7 @@ export function grow(tcb: Tcb, n: number, now: number): void {
   traceCwnd(tcb, M.CC_AVOIDANCE, now);
 }
 
-/** A round of sending is over. @param refused cwnd let something wait */
+/** Called after segments were sent: notes whether cwnd limited the sender. @param refused cwnd kept data from being sent */
 export function validate(tcb: Tcb, refused: boolean, now: number): void {
   const limited = refused || inFlight(tcb) >= cwndOf(tcb);
   if (tcb.output.pushed === 0 && !limited) return;
@@ -62,7 +65,7 @@ export function validate(tcb: Tcb, refused: boolean, now: number): void {
   if (tcb.params.growing.slowStartAfterIdle && now - tcb.usage.at >= tcb.rto) decay(tcb, now);
 }
 
-/** A round trip's time-out in which cwnd was not used: it comes down half way to what was. */
+/** RFC 2861 §3: the sender did not use all of cwnd for an RTO, so cwnd becomes the mean of itself and what was used. */
 function decay(tcb: Tcb, now: number): void {
   if (tcb.cc.phase === CA_OPEN) {
     const used = Math.max(tcb.usage.used, tcb.params.growing.initialWindow);
@@ -77,7 +80,7 @@ function decay(tcb: Tcb, now: number): void {
   tcb.usage.at = now;
 }
 
-/** RFC 2861: cwnd halves for each RTO of silence, down to the initial window. */
+/** RFC 2861 §3: halves cwnd for each RTO in which nothing was sent, down to the initial window. */
 export function restartAfterIdle(tcb: Tcb, now: number): void {
   if (!tcb.params.growing.slowStartAfterIdle || tcb.board.packetsOut > 0) return;
   const idle = now - Math.max(tcb.lastSendTime, tcb.openedAt);
@@ -92,7 +95,7 @@ export function restartAfterIdle(tcb: Tcb, now: number): void {
   traceCwnd(tcb, M.CC_IDLE, now);
 }
 
-/** The first segment after silence: a clock that drives growth stood still meanwhile. */
+/** Called before the first segment after an idle time: congestion control does not count that time (RFC 9438 §5.8). */
 export function beganToSend(tcb: Tcb, now: number): void {
   if (inFlight(tcb) === 0) tcb.congestion.idle(tcb, now - tcb.lastSendTime, now);
 }

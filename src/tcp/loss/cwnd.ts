@@ -1,8 +1,8 @@
-/** Windows in segments, the one timer, and requests to the next poll: the small words of the sender. */
+/** Helpers of the sender: cwnd and ssthresh in segments, its one timer, and requests to the next poll. */
 import { NEVER } from "#base/time";
 import { T_LOSS_PROBE, T_PERSIST, T_REORDER, T_RETRANSMIT, type Tcb } from "../words/tcb.ts";
 
-/** The one timer of a sender: to retransmit, to probe the tail, to wait for reordering, or to probe the window. */
+/** Starts one of the sender's timers and stops the other three: at most one of them runs at any time, as in Linux. */
 export function arm(tcb: Tcb, timer: number, at: number): void {
   const { timers } = tcb;
   timers[T_RETRANSMIT] = NEVER;
@@ -16,13 +16,13 @@ export function disarm(tcb: Tcb): void {
   arm(tcb, T_RETRANSMIT, NEVER);
 }
 
-/** A new event begins. What is sent by it was sent after whatever was sent by the one before. */
+/** Returns the send time for a new event. It is later than that of any event before, so that RACK can tell which segment was sent first. */
 export function tick(tcb: Tcb, now: number): number {
   tcb.output.clock = tcb.output.clock >= now ? tcb.output.clock + 0.001 : now;
   return tcb.output.clock;
 }
 
-/** Asks the next poll for more; the most that was asked for counts. */
+/** Asks the next poll to send. If several requests are made, the strongest counts. */
 export function push(tcb: Tcb, what: number): void {
   if (what > tcb.output.push) tcb.output.push = what;
 }
@@ -35,7 +35,7 @@ export function setCwnd(tcb: Tcb, segments: number): void {
   tcb.cc.cwnd = segments * tcb.snd.mss;
 }
 
-/** "No loss yet", in segments. */
+/** The value of ssthresh, in segments, before the first loss (RFC 5681 §3.1: "arbitrarily high"). */
 export const SSTHRESH_INFINITE = 0x7fffffff;
 
 export function ssthreshOf(tcb: Tcb): number {
@@ -47,13 +47,13 @@ export function setSsthresh(tcb: Tcb, segments: number): void {
   tcb.cc.ssthresh = segments >= SSTHRESH_INFINITE ? SSTHRESH_INFINITE : segments * tcb.snd.mss;
 }
 
-/** The segment size changed: the windows remain as many segments. */
+/** The segment size changed: cwnd and ssthresh keep their number of segments. */
 export function recountWindows({ cc, snd }: Tcb, before: number): void {
   cc.cwnd = Math.floor(cc.cwnd / before) * snd.mss;
   if (cc.ssthresh < SSTHRESH_INFINITE) cc.ssthresh = Math.floor(cc.ssthresh / before) * snd.mss;
 }
 
-/** Segments that are in the network, as far as one knows. */
+/** Segments that are believed to be in the network (RFC 6675's pipe, counted in segments). */
 export function inFlight(tcb: Tcb): number {
   return tcb.board.packetsOut - tcb.board.sackedOut - tcb.board.lostOut + tcb.board.retransOut;
 }

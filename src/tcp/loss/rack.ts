@@ -1,4 +1,4 @@
-/** RACK (RFC 8985 §6) as Linux has it: what counts as its round trip, when its window is open, and its timer. */
+/** RACK (RFC 8985 §6), as implemented in Linux. */
 import { MILLISECOND, NEVER } from "#base/time";
 import * as M from "../words/marks.ts";
 import { NONE } from "../words/records.ts";
@@ -12,15 +12,15 @@ import { EVER_RESENT, markLost } from "./scoreboard.ts";
 import { sentAfter } from "./sent-order.ts";
 import { rearm } from "./timers.ts";
 
-/** Recoveries without D-SACK after which the reordering window shrinks again (RFC 8985 §6.2 step 4). */
+/** The reordering window is reset after this many recoveries without a D-SACK (RFC 8985 §6.2 step 4). */
 const PERSIST = 16;
-/** No timer is shorter. */
+/** The shortest reordering timer. */
 const TIMEOUT_MIN = 2 * MILLISECOND;
 
-/** Record r, or what was just cut from it, arrived: its end, the time of its last copy, its marks. */
+/** RFC 8985 §6.2 steps 1 and 2: a segment with these flags and this end was delivered. @param time when its last copy was sent */
 export function advance(tcb: Tcb, flags: number, end: number, time: number, now: number): void {
   const rtt = now - time;
-  // So early an answer is one to the first copy.
+  // The answer came earlier than the path allows, so it answers an earlier copy.
   if (flags & EVER_RESENT && Math.ceil(rtt) < tcb.rttMin) return;
   tcb.rack.advanced = true;
   tcb.rack.rtt = rtt;
@@ -30,7 +30,7 @@ export function advance(tcb: Tcb, flags: number, end: number, time: number, now:
   }
 }
 
-/** Step 4: D-SACKs open the reordering window, once per round trip; recoveries without one close it. */
+/** RFC 8985 §6.2 step 4: a D-SACK widens the reordering window, at most once per round trip; recoveries without a D-SACK reset it. */
 export function updateWindow(tcb: Tcb, deliveredBefore: number): void {
   if (deliveredBefore < tcb.rack.lastDelivered) tcb.rack.dsackSeen = false;
   if (tcb.rack.dsackSeen) {
@@ -47,12 +47,12 @@ function reorderingWindow(tcb: Tcb): number {
   return Math.min(Math.floor(tcb.rttMin / 4) * tcb.rack.reoSteps, Math.floor(tcb.rtt.srtt8 / 8));
 }
 
-/** How much longer record r may take before it counts as lost. */
+/** The time until record r counts as lost, µs; 0 or less: it does already. */
 export function patience(tcb: Tcb, r: number, window: number, now: number): number {
   return tcb.rack.rtt + window - (Math.max(tcb.output.clock, now) - tcb.env.records.time[r]!);
 }
 
-/** Step 5. Returns how long to wait for what is not lost yet, or 0. */
+/** RFC 8985 §6.2 step 5. Returns the time until the next check for losses, or 0 if none is needed. */
 function detect(tcb: Tcb, now: number): number {
   const { later } = tcb.env.records;
   const window = reorderingWindow(tcb);
@@ -66,13 +66,16 @@ function detect(tcb: Tcb, now: number): number {
   return 0;
 }
 
-/** Record r was sent before something that was delivered. */
+/** True if record r was sent before a segment that has been delivered. */
 function isOvertaken(tcb: Tcb, r: number): boolean {
   const { time, end } = tcb.env.records;
   return sentAfter(tcb.rack.time, tcb.rack.end, time[r]!, end[r]!);
 }
 
-/** The last that was overtaken, r or one sent after it: it is the one to wait for longest. Looks on from where it was last time. */
+/**
+ * The last record, in the order of sending, that was sent before a delivered segment: its deadline is the latest. The search continues where the
+ * last one ended.
+ */
 function lastOvertaken(tcb: Tcb, r: number): number {
   const { rack } = tcb;
   const { later } = tcb.env.records;
@@ -81,7 +84,7 @@ function lastOvertaken(tcb: Tcb, r: number): number {
   return rack.overtaken;
 }
 
-/** After an ACK that RACK learnt from. True: its own timer runs now. */
+/** Looks for losses after an ACK that delivered something. Returns true if the reordering timer was started. */
 export function markOverdue(tcb: Tcb, now: number): boolean {
   if (!tcb.rack.advanced) return false;
   tcb.rack.advanced = false;
@@ -90,7 +93,7 @@ export function markOverdue(tcb: Tcb, now: number): boolean {
   return wait > 0;
 }
 
-/** RFC 8985 §6.3: the timer fired. */
+/** The reordering timer fired (RFC 8985 §6.2 step 5). */
 export function reorderingTimeout(tcb: Tcb, now: number): void {
   const before = inFlight(tcb);
   const lost = tcb.board.lost;
@@ -106,12 +109,12 @@ export function reorderingTimeout(tcb: Tcb, now: number): void {
   if (tcb.timers[T_RETRANSMIT] === NEVER) rearm(tcb, true, now);
 }
 
-/** Whether what is not SACKed counts as lost when the retransmission timer fires: the head, and what RACK would not wait for. */
+/** True if record r counts as lost when the retransmission timer fires (RFC 8985 §6.3): the head, and whatever RACK would not wait for. */
 export function isOverdue(tcb: Tcb, r: number, now: number): boolean {
   return r === tcb.board.head || patience(tcb, r, 0, now) <= 0;
 }
 
-/** The stamp that an ACK echoes is older than the last copy of record r: it answers an earlier one. */
+/** True if the echoed timestamp is older than the last copy of record r, so that the ACK answers an earlier copy. */
 export function echoesEarlier(tcb: Tcb, r: number, echoed: boolean, tsecr: number): boolean {
   if (!echoed || (tcb.env.records.flags[r]! & EVER_RESENT) === 0) return false;
   return lt(tsecr, (Math.floor(tcb.env.records.time[r]! / MILLISECOND) + tcb.tsOffset) | 0);

@@ -3,22 +3,22 @@ import { diff, gt } from "../words/seq.ts";
 import type { Tcb } from "../words/tcb.ts";
 
 const SIZE_MIN = 64;
-/** Indices that wait to be used again, and the longest of them. */
+/** At most this many indices are kept for reuse, and none longer than `KEPT_MAX`. */
 const FREE_MAX = 16;
 const KEPT_MAX = 65_536;
-/** Blocks of one ACK. */
+/** SACK blocks in one ACK. */
 const BLOCKS_MAX = 4;
 
 /**
- * The records of one connection in an array, so that the one at a sequence number is found without a walk. It is made when
- * the first SACK block comes, and kept up to date while something is in flight.
+ * The records of one connection in an array, so that the record at a sequence number is found without walking the list. It is built when the
+ * first SACK block arrives, and kept up to date while data is in flight.
  */
 export class RecordIndex {
   #ids = new Int32Array(SIZE_MIN);
   #first = 0;
   #end = 0;
   #records: Records;
-  /** Left and right edges of the last blocks of which every record is SACKed: ACKs repeat them. */
+  /** Left and right edges of the last blocks whose records are all SACKed. ACKs repeat such blocks, and need not be applied again. */
   readonly #known = new Int32Array(2 * BLOCKS_MAX);
   #lastKnown = 0;
 
@@ -26,7 +26,7 @@ export class RecordIndex {
     this.#records = records;
   }
 
-  /** Begins anew, with the records from `head` on. */
+  /** Starts over with the records from `head` on. */
   begin(records: Records, head: number): void {
     this.#records = records;
     this.#first = 0;
@@ -36,7 +36,7 @@ export class RecordIndex {
     for (let r = head; r !== NONE; r = records.next[r]!) this.push(r);
   }
 
-  /** It grew with a window that few connections have. */
+  /** True if the index is too large to keep for another connection. */
   get isLarge(): boolean {
     return this.#ids.length > KEPT_MAX;
   }
@@ -54,7 +54,7 @@ export class RecordIndex {
     this.#first++;
   }
 
-  /** Record s was cut off the end of record r. */
+  /** Record s was split off the end of record r. */
   insertAfter(r: number, s: number): void {
     if (this.#end === this.#ids.length) this.#makeRoom();
     const at = this.#place(this.#records.start[r]!) + 1;
@@ -62,7 +62,7 @@ export class RecordIndex {
     this.#ids[at] = s;
   }
 
-  /** Record s will be part of the one before it. */
+  /** Record s is about to be merged into the one before it. */
   remove(s: number): void {
     const at = this.#place(this.#records.start[s]!);
     this.#ids.copyWithin(at, at + 1, this.#end--);
@@ -74,17 +74,17 @@ export class RecordIndex {
     return at < this.#end ? this.#ids[at]! : NONE;
   }
 
-  /** True if a block says nothing new. */
+  /** True if every record in the block is known to be SACKed. */
   knows(left: number, right: number): boolean {
     const known = this.#known;
     for (let i = 0; i < 2 * BLOCKS_MAX; i += 2) if (known[i] === left && known[i + 1] === right) return true;
     return false;
   }
 
-  /** Every record in [left, right) is SACKed. */
+  /** Notes that every record in [left, right) is SACKed. */
   know(left: number, right: number): void {
     const known = this.#known;
-    // A block that grew takes its own place.
+    // A block with the same left edge has grown: replace it.
     let at = 0;
     while (at < 2 * BLOCKS_MAX && known[at] !== left) at += 2;
     if (at === 2 * BLOCKS_MAX) at = this.#lastKnown = (this.#lastKnown + 2) % (2 * BLOCKS_MAX);
@@ -92,7 +92,7 @@ export class RecordIndex {
     known[at + 1] = right;
   }
 
-  /** The place of the first record that ends after `seq`. Records are mostly of one size: it is near where it would be then. */
+  /** The position of the first record that ends after `seq`. Most records have the same size, so the search starts near a computed position. */
   #place(seq: number): number {
     let low = this.#first;
     let high = this.#end;
@@ -131,7 +131,7 @@ export class RecordIndex {
 
   #makeRoom(): void {
     const n = this.#end - this.#first;
-    // Half of it is free at the front: what remains moves there.
+    // If half of the array is free at the front, move the rest there; else double the array.
     const ids = n * 2 > this.#ids.length ? new Int32Array(this.#ids.length * 2) : this.#ids;
     if (ids === this.#ids) ids.copyWithin(0, this.#first, this.#end);
     else ids.set(this.#ids.subarray(this.#first, this.#end));
@@ -141,7 +141,7 @@ export class RecordIndex {
   }
 }
 
-/** The first record that ends after `seq`. */
+/** The first record that ends after `seq`, or NONE. */
 export function recordAt(tcb: Tcb, seq: number): number {
   const { board, env } = tcb;
   if (board.index === null) {
@@ -151,7 +151,7 @@ export function recordAt(tcb: Tcb, seq: number): number {
   return board.index.find(seq);
 }
 
-/** Nothing is in flight any more, or the records are looked at anew: the index goes to the next connection that needs one. */
+/** Removes the index, because nothing is in flight or the SACK marks were cleared, and keeps it for the next connection that needs one. */
 export function dropIndex(tcb: Tcb): void {
   const { index } = tcb.board;
   if (index === null) return;
@@ -159,10 +159,10 @@ export function dropIndex(tcb: Tcb): void {
   if (free.length < FREE_MAX && !index.isLarge) free.push(index);
 }
 
-/** Recovery begins and ends many times on a link that loses: nothing is allocated for it each time. */
+/** Indices for reuse: on a lossy link recovery starts often, and should not allocate each time. */
 const free: RecordIndex[] = [];
 
-/** The first record from r on that is not SACKed. Stretches of SACKed ones are passed over, and so are parts of them next time. */
+/** The first record from r on that is not SACKed. It shortens the `skip` links on its way, so that the next search takes fewer steps. */
 export function notSacked(tcb: Tcb, r: number): number {
   const { flags, next, skip } = tcb.env.records;
   const first = r;
@@ -170,7 +170,7 @@ export function notSacked(tcb: Tcb, r: number): number {
   while (r !== NONE && flags[r]! & SACKED) {
     last = r;
     r = skip[r] === NONE ? next[r]! : skip[r]!;
-    // Shorter from everywhere next time, and one step from where this stretch begins.
+    // Path compression: the next search needs fewer steps from each of these records.
     if (r !== NONE && skip[r] !== NONE && flags[r]! & SACKED) skip[last] = skip[r]!;
   }
   if (last !== NONE && last !== first) skip[first] = r === NONE ? last : r;

@@ -1,4 +1,7 @@
-/** Open, Disorder, CWR, Recovery, Loss: what an ACK that is more than a plain advance does to the state. */
+/**
+ * The congestion state (Linux' Open, Disorder, CWR, Recovery, Loss): how an ACK changes it that is a duplicate, carries SACK blocks or ECE, or arrives
+ * outside of Open.
+ */
 
 import * as M from "../words/marks.ts";
 import { LOST, NONE, SACKED } from "../words/records.ts";
@@ -34,14 +37,14 @@ import { renege } from "./timers.ts";
 
 /**
  * @param before SND.UNA before the ACK
- * @param duplicates how many duplicates the ACK stands for
+ * @param duplicates how many duplicate ACKs this one counts as
  */
 export function recoveryStep(tcb: Tcb, answer: Answer, before: number, duplicates: number, now: number): void {
   const { cc, snd } = tcb;
   if (tcb.board.packetsOut === 0) tcb.board.sackedOut = 0;
-  // An ECE asks for the reduction: it is not taken back.
+  // ECE asks for the reduction, so an undo must not restore ssthresh.
   if (answer.ece) tcb.recovery.priorSsthresh = 0;
-  // RFC 2018 §8: the peer threw away what it had SACKed.
+  // RFC 2018 §8: the peer discarded data that it had SACKed.
   if (answer.reneging && renege(tcb, answer, now)) return;
   if (cc.phase === CA_OPEN) tcb.recovery.resentSince = false;
   else if (ge(snd.una, cc.recover) && over(tcb, answer, now)) return;
@@ -64,11 +67,11 @@ export function recoveryStep(tcb: Tcb, answer: Answer, before: number, duplicate
   tcb.output.resend = RESEND_LOST;
 }
 
-/** All that was in flight when the state was entered is acknowledged. True: no more is to be done. */
+/** Everything that was in flight when the state was entered is acknowledged. Returns true if the ACK is fully handled. */
 function over(tcb: Tcb, answer: Answer, now: number): boolean {
   const { cc } = tcb;
   if (cc.phase === CA_CWR) {
-    // Held until what carried the CWR is acknowledged.
+    // CWR lasts until a segment above `recover`, which carried the CWR flag, is acknowledged.
     if (tcb.snd.una !== cc.recover) {
       endReduction(tcb, now);
       setPhase(tcb, CA_OPEN);
@@ -89,13 +92,13 @@ function inRecovery(tcb: Tcb, answer: Answer, before: number, duplicates: number
   findLosses(tcb, answer, now);
   if (tcb.cc.phase !== CA_RECOVERY) {
     if (tcb.board.lostOut === 0) return;
-    // Taken back, and yet something is lost.
+    // The reduction was undone, but a segment is lost all the same.
     enterRecovery(tcb, answer.ece, now);
   }
   tcb.output.resend = RESEND_LOST;
 }
 
-/** True: the state may change further. */
+/** Handles an ACK in Loss. Returns true if the state may change further. */
 function inLoss(tcb: Tcb, answer: Answer, duplicates: number, now: number): boolean {
   processLoss(tcb, answer, duplicates, now);
   findLosses(tcb, answer, now);
@@ -107,7 +110,7 @@ function processLoss(tcb: Tcb, answer: Answer, duplicates: number, now: number):
   const recovered = ge(snd.una, cc.recover);
   if (answer.advanced && undoLoss(tcb, answer, false, now)) return;
   if (tcb.recovery.frto) {
-    // RFC 5682 §3.1 step 3 b: what was never resent arrived.
+    // RFC 5682 §3.1 step 3 b: a segment arrived that was never retransmitted, so the timeout was spurious.
     if (answer.original && undoLoss(tcb, answer, true, now)) return;
     if (gt(snd.nxt, cc.recover)) {
       if (answer.sacked || duplicates > 0) tcb.recovery.frto = false;
@@ -127,7 +130,7 @@ function processLoss(tcb: Tcb, answer: Answer, duplicates: number, now: number):
   }
   tcb.output.resend = RESEND_LOST;
   if (tcb.sackOk) return;
-  // A duplicate now answers the new data of F-RTO.
+  // A duplicate ACK now answers the new data that F-RTO sent.
   if (gt(snd.nxt, cc.recover) && duplicates > 0) addDuplicates(tcb, duplicates);
   else if (answer.advanced) tcb.board.sackedOut = 0;
 }
@@ -143,7 +146,7 @@ function findLosses(tcb: Tcb, answer: Answer, now: number): void {
   if (before > tcb.board.retransOut) answer.lostAgain = true;
 }
 
-/** Without SACK: three duplicates, or a partial ACK (RFC 6582). */
+/** Without SACK: the head is lost after three duplicate ACKs, or after a partial ACK in recovery (RFC 6582 §3.2). */
 function headLost(tcb: Tcb, advanced: boolean, now: number): void {
   const { phase } = tcb.cc;
   const found = phase < CA_RECOVERY ? tcb.board.sackedOut >= tcb.reordering : phase === CA_RECOVERY && advanced;
@@ -156,7 +159,7 @@ function headLost(tcb: Tcb, advanced: boolean, now: number): void {
   markLost(tcb, r, M.TX_FAST, now);
 }
 
-/** Each duplicate stands for a segment that arrived. */
+/** Without SACK: each duplicate ACK means that one segment was delivered out of order. */
 function addDuplicates(tcb: Tcb, n: number): void {
   if (n === 0) return;
   const before = tcb.board.sackedOut;
@@ -165,7 +168,7 @@ function addDuplicates(tcb: Tcb, n: number): void {
   if (tcb.board.sackedOut > before) tcb.deliveredSegments += tcb.board.sackedOut - before;
 }
 
-/** Segments were acknowledged: one filled the hole, the rest had been counted as duplicates. */
+/** Without SACK: of the acknowledged segments one filled the hole; the others had been counted when their duplicate ACKs arrived. */
 export function eatDuplicates(tcb: Tcb, acked: number): void {
   if (acked > 0) {
     tcb.deliveredSegments += Math.max(acked - tcb.board.sackedOut, 1);
@@ -193,8 +196,8 @@ export function enterRecovery(tcb: Tcb, ece: boolean, now: number): void {
 }
 
 /**
- * The retransmission timer fired (RFC 5681 (4), RFC 8985 §6.3).
- * @param timeouts since SND.UNA moved, before this one
+ * Enters Loss, because the retransmission timer fired (RFC 5681 §3.1 (4), RFC 8985 §6.3).
+ * @param timeouts how many timeouts there were since SND.UNA moved, without this one
  */
 export function enterLoss(tcb: Tcb, timeouts: number, now: number): void {
   const { cc, snd, params } = tcb;
@@ -210,7 +213,7 @@ export function enterLoss(tcb: Tcb, timeouts: number, now: number): void {
   cc.credit = 0;
   tcb.rtt.timeoutAt = now;
   tcb.usage.at = now;
-  // So many duplicates and yet a timeout: reordering was overestimated.
+  // Despite this many duplicates the loss was found only by the timeout, so the reordering degree was too high.
   if (phase <= CA_DISORDER && tcb.board.sackedOut >= params.retransmitting.dupThresh)
     tcb.reordering = Math.min(tcb.reordering, params.retransmitting.dupThresh);
   tcb.congestion.timedOut(tcb, now);
@@ -222,7 +225,7 @@ export function enterLoss(tcb: Tcb, timeouts: number, now: number): void {
   traceCwnd(tcb, M.CC_LOSS, now);
 }
 
-/** The path's MTU went down: what is too large for it is lost. */
+/** The path MTU decreased: segments that are too large for it count as lost. */
 export function resendSmaller(tcb: Tcb, now: number): void {
   const { records } = tcb.env;
   const mss = segmentRoom(tcb);
@@ -233,7 +236,7 @@ export function resendSmaller(tcb: Tcb, now: number): void {
   resendWithoutBlame(tcb);
 }
 
-/** Data that went with our SYN was not taken: it goes again. */
+/** The peer did not accept the data in our SYN: mark it lost, so that it is sent again. */
 export function dataNotTaken(tcb: Tcb, now: number): void {
   const { records } = tcb.env;
   for (let r = tcb.board.head; r !== NONE; r = records.next[r]!) markLost(tcb, r, M.TX_SYN_DATA, now);
@@ -241,14 +244,14 @@ export function dataNotTaken(tcb: Tcb, now: number): void {
   resendWithoutBlame(tcb);
 }
 
-/** The handshake was over only after timeouts: data that went before it is thought lost. */
+/** The handshake completed only after a timeout: data sent before then counts as lost. */
 export function handshakeWasLate(tcb: Tcb, now: number): void {
   recount(tcb);
   enterLoss(tcb, tcb.retries - 1, now);
   tcb.output.resend = RESEND_HEAD;
 }
 
-/** What is in flight is lost, and not by congestion: it was too large for the path, or went with a SYN that was not taken. */
+/** Segments were lost, but not by congestion (too large for the path, or not accepted with the SYN): resend them without reducing cwnd. */
 export function resendWithoutBlame(tcb: Tcb): void {
   if (tcb.board.lostOut === 0) return;
   if (!tcb.sackOk) limitDuplicates(tcb);

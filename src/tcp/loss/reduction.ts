@@ -1,4 +1,4 @@
-/** How cwnd falls: once per episode to ssthresh, at the pace of what is delivered (RFC 6937); and how that is taken back. */
+/** Reduces cwnd to ssthresh once per loss episode, in proportion to what is delivered (RFC 6937), and undoes that after a false alarm. */
 import { NEVER } from "#base/time";
 import { EV_CWND } from "#base/trace";
 import * as M from "../words/marks.ts";
@@ -27,7 +27,7 @@ export function currentSsthresh(tcb: Tcb): number {
   return Math.max(ssthreshOf(tcb), (cwnd >> 1) + (cwnd >> 2));
 }
 
-/** What undo will look at. */
+/** Notes what `undo` needs in order to recognize a false alarm. */
 export function armUndo(tcb: Tcb): void {
   tcb.recovery.undoArmed = tcb.params.retransmitting.undo;
   tcb.recovery.undoMarker = tcb.snd.una;
@@ -47,7 +47,7 @@ export function beginReduction(tcb: Tcb, now: number): void {
   tcb.ecnReduced ||= tcb.ecnOk;
 }
 
-/** RFC 6937, with a segment more for an ACK that moves SND.UNA and shows no further loss. */
+/** Proportional rate reduction (RFC 6937). An ACK that moves SND.UNA and shows no further loss allows one segment more, as in Linux. */
 export function reduceCwnd(tcb: Tcb, delivered: number, lost: number, advanced: boolean, now: number): void {
   if (delivered <= 0 || tcb.recovery.priorCwnd === 0) return;
   tcb.recovery.prrDelivered += delivered;
@@ -60,7 +60,7 @@ export function reduceCwnd(tcb: Tcb, delivered: number, lost: number, advanced: 
     if (advanced && lost === 0) n++;
     n = Math.min(room, n);
   }
-  // The first retransmission goes whatever the pipe says.
+  // The fast retransmit is sent whatever cwnd allows.
   n = Math.max(n, tcb.recovery.prrOut > 0 ? 0 : 1);
   setCwnd(tcb, inFlight(tcb) + n);
   traceCwnd(tcb, M.CC_RECOVERY, now);
@@ -74,7 +74,7 @@ export function endReduction(tcb: Tcb, now: number): void {
   traceCwnd(tcb, M.CC_EXIT_RECOVERY, now);
 }
 
-/** RFC 3168 §6.1.2: once per window of data. @param cause a mark, for the trace */
+/** Reduces cwnd for ECE, at most once per window of data (RFC 3168 §6.1.2). @param cause a mark, for the trace */
 export function enterCwr(tcb: Tcb, cause: number, now: number): void {
   tcb.recovery.priorSsthresh = 0;
   if (tcb.cc.phase >= CA_CWR) return;
@@ -84,13 +84,13 @@ export function enterCwr(tcb: Tcb, cause: number, now: number): void {
   traceCwnd(tcb, cause, now);
 }
 
-/** Something that was resent, and was not SACKed or acknowledged since, is in flight; looks no further than the first record. */
+/** True if a retransmitted segment may be in flight. Of records that are considered lost only the first is looked at. */
 export function anyResent(tcb: Tcb): boolean {
   if (tcb.board.retransOut > 0) return true;
   return tcb.board.head !== NONE && (tcb.env.records.flags[tcb.board.head]! & EVER_RESENT) !== 0;
 }
 
-/** Open where nothing is SACKed, lost or resent; else Disorder. */
+/** Sets the state to Open if nothing is SACKed, lost or retransmitted, else to Disorder. */
 export function keepOpen(tcb: Tcb): void {
   const phase = tcb.board.sackedOut + tcb.board.lostOut > 0 || anyResent(tcb) ? CA_DISORDER : CA_OPEN;
   if (tcb.cc.phase === phase) return;
@@ -98,10 +98,10 @@ export function keepOpen(tcb: Tcb): void {
   tcb.cc.recover = tcb.snd.nxt;
 }
 
-/** The ACK answers what was sent before anything was resent (RFC 3522). */
+/** True if the ACK answers an original transmission, not a retransmission (Eifel detection, RFC 3522). */
 function answersOriginal(tcb: Tcb, answer: Answer): boolean {
   if (tcb.recovery.resentSince) return answer.echoed && lt(answer.tsecr, tcb.recovery.retransStamp);
-  // Nothing was resent yet; but without SACK the stamp is forgotten where the state is held.
+  // Nothing was retransmitted yet. Without SACK that is certain only below `recover`: `mustHold` clears `resentSince`.
   return tcb.sackOk || lt(tcb.snd.una, tcb.cc.recover);
 }
 
@@ -109,7 +109,7 @@ function mayUndo(tcb: Tcb, answer: Answer): boolean {
   return tcb.recovery.undoArmed && (tcb.recovery.undoResent === 0 || answersOriginal(tcb, answer));
 }
 
-/** Takes the reduction back. @param unmark nothing is lost after all */
+/** Restores cwnd and ssthresh after a false alarm. @param unmark also clears the LOST marks of all records */
 export function undo(tcb: Tcb, unmark: boolean, now: number): void {
   if (unmark) nothingLost(tcb);
   if (tcb.recovery.priorSsthresh > 0) {
@@ -126,7 +126,7 @@ export function undo(tcb: Tcb, unmark: boolean, now: number): void {
   traceCwnd(tcb, M.CC_UNDO, now);
 }
 
-/** D-SACKs told that all that was resent had arrived (RFC 3708). */
+/** Undoes the reduction if D-SACKs have shown that every retransmission was unnecessary (RFC 3708). */
 export function undoByDsack(tcb: Tcb, now: number): boolean {
   if (!tcb.recovery.undoArmed || tcb.recovery.undoResent !== 0) return false;
   tcb.rack.reoPersist = Math.min(16, tcb.rack.reoPersist + 1);
@@ -134,15 +134,15 @@ export function undoByDsack(tcb: Tcb, now: number): boolean {
   return true;
 }
 
-/** Without SACK the state is held until something above `recover` is acknowledged (RFC 6582 §4). */
+/** Without SACK the state is kept until data above `recover` is acknowledged (RFC 6582 §4). */
 function mustHold(tcb: Tcb): boolean {
   if (tcb.sackOk || tcb.snd.una !== tcb.cc.recover) return false;
-  // Nobody knows any more which copies are in flight.
+  // Nothing retransmitted is in flight: the timestamp of the first retransmission no longer tells copies apart.
   if (!anyResent(tcb)) tcb.recovery.resentSince = false;
   return true;
 }
 
-/** All of `recover` is acknowledged. True: the state stays for now. */
+/** Everything up to `recover` is acknowledged: ends the state, with an undo if it was a false alarm. Returns true if the state is kept for now. */
 export function undoRecovery(tcb: Tcb, answer: Answer, now: number): boolean {
   if (mayUndo(tcb, answer)) undo(tcb, false, now);
   else if (tcb.rack.reoPersist > 0) tcb.rack.reoPersist--;
@@ -151,7 +151,7 @@ export function undoRecovery(tcb: Tcb, answer: Answer, now: number): boolean {
   return false;
 }
 
-/** Part of it is acknowledged, by what was thought lost: it was late. True: nothing else is to be done now. */
+/** A partial ACK answers an original that was considered lost, so it was only reordered. Returns true if the ACK is fully handled. */
 export function undoPartial(tcb: Tcb, answer: Answer, before: number, now: number): boolean {
   if (!tcb.recovery.undoArmed || !answersOriginal(tcb, answer)) return false;
   noteReordering(tcb, before);
@@ -162,7 +162,7 @@ export function undoPartial(tcb: Tcb, answer: Answer, before: number, now: numbe
   return false;
 }
 
-/** The timeout was for nothing. @param sure F-RTO found it out */
+/** Undoes Loss if the timeout was spurious. @param sure F-RTO has shown that it was */
 export function undoLoss(tcb: Tcb, answer: Answer, sure: boolean, now: number): boolean {
   if (!sure && !mayUndo(tcb, answer)) return false;
   tcb.rtt.timeoutAt = -NEVER;
@@ -173,7 +173,7 @@ export function undoLoss(tcb: Tcb, answer: Answer, sure: boolean, now: number): 
   return true;
 }
 
-/** What begins at `low` arrived after something sent later: by how many segments? */
+/** The segment at `low` was delivered after later ones: raises the reordering degree to this distance in segments. */
 export function noteReordering(tcb: Tcb, low: number): void {
   const high = highestSacked(tcb);
   if (ge(low, high)) return;
@@ -183,7 +183,7 @@ export function noteReordering(tcb: Tcb, low: number): void {
   tcb.reorderingsSeen++;
 }
 
-/** Without SACK: more duplicates than there can be. */
+/** Without SACK: limits the count of duplicates to what can be in flight beside the holes. Returns true if it was larger. */
 export function limitDuplicates(tcb: Tcb): boolean {
   const holes = Math.min(Math.max(tcb.board.lostOut, 1), tcb.board.packetsOut);
   if (tcb.board.sackedOut + holes <= tcb.board.packetsOut) return false;
@@ -191,13 +191,14 @@ export function limitDuplicates(tcb: Tcb): boolean {
   return true;
 }
 
+/** Without SACK: more duplicates than segments in flight mean that segments were reordered. */
 export function noteDuplicateReordering(tcb: Tcb, acked: number): void {
   if (!limitDuplicates(tcb)) return;
   tcb.reordering = Math.min(tcb.board.packetsOut + acked, REORDERING_MAX);
   tcb.reorderingsSeen++;
 }
 
-/** Nothing in flight was resent: an episode that left a stamp is over. */
+/** Forgets the timestamp of the first retransmission once nothing retransmitted is in flight. */
 export function forgetResent(tcb: Tcb): void {
   if (!anyResent(tcb)) tcb.recovery.resentSince = false;
 }

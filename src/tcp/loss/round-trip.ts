@@ -1,4 +1,4 @@
-/** The retransmission time-out of RFC 6298 with Linux' estimate of the deviation: it falls slowly, and never below what `rtoMin` stands for. */
+/** Round-trip samples and the retransmission timeout (RFC 6298), with Linux' RTTVAR: it decreases slowly, and never below `rtoMin`. */
 import { MILLISECOND, SECOND } from "#base/time";
 import { EV_RTT } from "#base/trace";
 import type { Segment } from "../words/segment.ts";
@@ -7,12 +7,12 @@ import type { Tcb } from "../words/tcb.ts";
 import { cwndOf, ssthreshOf } from "./cwnd.ts";
 import { tsval } from "./rto.ts";
 
-/** What one ACK says about the round trip, us; -1: nothing. */
+/** The round-trip samples of one ACK, µs; -1: none. */
 export class RoundTrips {
-  /** Of the oldest and of the newest segment that it acknowledges, if none of those was resent. */
+  /** Of the first and the last segment that it acknowledges, if none of them was retransmitted (Karn's algorithm). */
   oldest = -1;
   newest = -1;
-  /** The same of what it SACKs for the first time. */
+  /** Of the first and the last segment that it newly SACKs. */
   sackOldest = -1;
   sackNewest = -1;
 
@@ -22,14 +22,19 @@ export class RoundTrips {
 }
 
 /**
- * What was sent before the last timeout gives no sample, although it was sent once: its own ACK may have been lost long ago, and what
- * acknowledges it now answers a retransmission. Linux takes the sample: at 25 % loss its RTO of a 40 ms path becomes minutes.
+ * True if a segment sent at `sentAt` gives no sample because the retransmission timer has fired since. Even if the segment was sent only once, its own
+ * ACK may have been lost, and the ACK that arrives now may answer a retransmission. Linux takes such samples: at 25 % loss its RTO for a path
+ * of 40 ms becomes minutes.
  */
 export function isStale(tcb: Tcb, sentAt: number): boolean {
   return sentAt < tcb.rtt.timeoutAt;
 }
 
-/** Takes the sample of an ACK. @param acked it acknowledged something. Returns what congestion control is told: us, or -1. */
+/**
+ * Takes the sample of an ACK.
+ * @param acked the ACK acknowledged something
+ * @returns the sample for congestion control, µs; -1: none
+ */
 export function takeSample(tcb: Tcb, seg: Segment, trips: RoundTrips, acked: boolean, now: number): number {
   let rtt = trips.oldest >= 0 ? trips.oldest : trips.sackOldest;
   let recent = trips.sackOldest >= 0 ? trips.sackNewest : trips.newest;
@@ -44,8 +49,8 @@ export function takeSample(tcb: Tcb, seg: Segment, trips: RoundTrips, acked: boo
 }
 
 /**
- * The round trip that the echo of our timestamp tells, us; -1: it is stale, or from the future. An echo may be old although the ACK is new: a
- * duplicate draws an ACK with the stamp of what last arrived in order.
+ * The round trip measured by the echo of our timestamp, µs; -1: the echo is stale or from the future. A new ACK may carry an old echo: the ACK of
+ * a duplicate echoes the last segment that arrived in order (RFC 7323 §4.3).
  */
 export function roundTripOfEcho(tcb: Tcb, tsecr: number, now: number): number {
   const ticks = (tsval(tcb, now) - tsecr) | 0;
@@ -53,13 +58,13 @@ export function roundTripOfEcho(tcb: Tcb, tsecr: number, now: number): number {
   return Math.max(ticks, 1) * MILLISECOND;
 }
 
-/** The peer answers again, but nothing tells how fast: the RTO is the estimate's, as after a sample. Linux takes the stale echo for one. */
+/** The peer answers again but its echo is stale: ends the back-off without a sample. Linux takes the stale echo as a sample. */
 function endBackOff(tcb: Tcb): void {
   tcb.rto = Math.max(rtoOf(tcb), tcb.params.retransmitting.rtoMin);
   tcb.rtt.backoff = 0;
 }
 
-/** @param recent of the newest segment: what the path itself takes. */
+/** Updates SRTT, RTTVAR and RTO. @param recent the sample of the last segment: without the receiver's delay, so it counts for the minimum */
 export function sampled(tcb: Tcb, rtt: number, recent: number, now: number): void {
   if (recent >= 0) tcb.rttMin = Math.min(tcb.rttMin, Math.max(Math.floor(recent), 1));
   estimate(tcb, Math.max(Math.floor(rtt), 1));
@@ -83,7 +88,7 @@ function estimate(tcb: Tcb, rtt: number): void {
   let error = rtt - Math.floor(tcb.rtt.srtt8 / 8);
   tcb.rtt.srtt8 = Math.max(1, tcb.rtt.srtt8 + error);
   if (error < 0) {
-    // A round trip that became shorter is no reason to wait longer.
+    // The round trip became shorter: let that raise the deviation by only an eighth, or the RTO would increase.
     error = -error - Math.floor(tcb.rtt.mdev / 4);
     if (error > 0) error = Math.floor(error / 8);
   } else error -= Math.floor(tcb.rtt.mdev / 4);
@@ -92,14 +97,14 @@ function estimate(tcb: Tcb, rtt: number): void {
     tcb.rtt.mdevMax = tcb.rtt.mdev;
     if (tcb.rtt.mdevMax > tcb.rtt.rttvar) tcb.rtt.rttvar = tcb.rtt.mdevMax;
   }
-  // Once per round trip the deviation comes down, by a quarter of the way.
+  // Once per round trip RTTVAR decreases, by a quarter of its distance to the largest deviation of that round trip.
   if (!gt(tcb.snd.una, tcb.rtt.end)) return;
   if (tcb.rtt.mdevMax < tcb.rtt.rttvar) tcb.rtt.rttvar -= Math.floor((tcb.rtt.rttvar - tcb.rtt.mdevMax) / 4);
   tcb.rtt.end = tcb.snd.nxt;
   tcb.rtt.mdevMax = rtoMin;
 }
 
-/** RTO without back-off. */
+/** The RTO without back-off. */
 export function rtoOf(tcb: Tcb): number {
   const { rtoInitial, rtoMax, rtoMin, rtoSlop } = tcb.params.retransmitting;
   if (tcb.rtt.srtt8 === 0) return rtoInitial;
@@ -108,7 +113,7 @@ export function rtoOf(tcb: Tcb): number {
   return Math.min(Math.ceil(rto / MILLISECOND) * MILLISECOND, rtoMax);
 }
 
-/** What cwnd and the round trip amount to now: super-segments are as large as what goes in a millisecond. */
+/** Updates the sending rate, octets per second, from cwnd and SRTT. A super-segment holds at most what this rate sends in a millisecond. */
 export function updateRate(tcb: Tcb): void {
   const cwnd = cwndOf(tcb);
   const gain = cwnd < Math.floor(ssthreshOf(tcb) / 2) ? 2 : 1.2;

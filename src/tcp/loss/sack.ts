@@ -1,4 +1,4 @@
-/** SACK and D-SACK blocks (RFC 2018, 2883) on the scoreboard, in whole segments. */
+/** Applies SACK and D-SACK blocks (RFC 2018, RFC 2883) to the scoreboard, in whole segments. */
 
 import { LOST, NONE, RESENT, SACKED } from "../words/records.ts";
 import type { Segment } from "../words/segment.ts";
@@ -11,9 +11,9 @@ import { noteReordering } from "./reduction.ts";
 import { isStale, type RoundTrips } from "./round-trip.ts";
 import { cut, EVER_RESENT, highestSacked, mayRecord, payloadOf, remark } from "./scoreboard.ts";
 
-/** Indices of the blocks of one ACK by their left edges: scratch. */
+/** Scratch: the indices of one ACK's blocks, in the order of their left edges. */
 const ascending = new Int8Array(4);
-/** The lowest start of what this ACK shows to have arrived late. */
+/** The lowest sequence number that this ACK reports as delivered out of order, retransmissions excluded (RFC 8985 §6.2 step 3). */
 let low = 0;
 
 /** @param before SND.UNA before this ACK */
@@ -30,13 +30,13 @@ export function applySackBlocks(
   low = snd.nxt;
   if (tcb.board.sackedOut === 0) tcb.board.sackHigh = snd.una;
   const repeats = reportsDuplicate(tcb, seg, before, answer);
-  // So old an ACK says nothing.
+  // The ACK is older than the peer's largest window: its blocks are not believed.
   if (lt(seg.ack, (before - snd.wndMax) | 0)) return;
   if (tcb.board.packetsOut > 0) {
     let n = 0;
     for (let i = 0; i < options.sackBlocks; i++) {
       if (!isValid(tcb, options.sackLeft[i]!, options.sackRight[i]!, i === 0 && repeats)) continue;
-      // Ascending: what one ACK reports arrived in no other order than its own.
+      // In ascending order, because the order of the blocks in one ACK does not tell in which order the data arrived.
       let at = n++;
       const left = options.sackLeft[i]!;
       for (; at > 0 && lt(left, options.sackLeft[ascending[at - 1]!]!); at--) ascending[at] = ascending[at - 1]!;
@@ -50,7 +50,7 @@ export function applySackBlocks(
   if (tcb.cc.phase !== CA_LOSS || tcb.recovery.undoArmed) noteReordering(tcb, low);
 }
 
-/** Neither reversed nor beyond what was sent; below SND.UNA only what a D-SACK may speak of. */
+/** True if a block is neither reversed nor beyond SND.NXT. Below SND.UNA only a D-SACK is valid, within the data that `undo` asks about. */
 function isValid(tcb: Tcb, left: number, right: number, dsack: boolean): boolean {
   const { una, nxt, wndMax } = tcb.snd;
   if (gt(right, nxt) || !lt(left, right)) return false;
@@ -60,7 +60,7 @@ function isValid(tcb: Tcb, left: number, right: number, dsack: boolean): boolean
   return gt(right, tcb.recovery.undoMarker) && ge(left, (right - wndMax) | 0);
 }
 
-/** RFC 2883 §4: the first block lies below the ACK, or inside the second one. */
+/** True if the first block is a D-SACK: it lies below the ACK number, or inside the second block (RFC 2883 §4). */
 function reportsDuplicate(tcb: Tcb, seg: Segment, before: number, answer: Answer): boolean {
   const { sackBlocks, sackLeft, sackRight } = seg.options;
   const left = sackLeft[0]!;
@@ -69,13 +69,13 @@ function reportsDuplicate(tcb: Tcb, seg: Segment, before: number, answer: Answer
   if (!lt(left, seg.ack) && !inside) return false;
   const n = countDuplicates(tcb, left, right, answer);
   if (n === 0) return false;
-  // Of what is acknowledged already nobody knows which copy it was.
+  // The data was acknowledged before and has no record any more, so any retransmission may be the duplicate.
   if (tcb.recovery.undoArmed && tcb.recovery.undoResent > 0 && le(right, before) && gt(right, tcb.recovery.undoMarker))
     tcb.recovery.undoResent = Math.max(0, tcb.recovery.undoResent - n);
   return true;
 }
 
-/** Segments that are reported as duplicates; 0: it cannot be true. */
+/** How many segments the D-SACK reports as duplicates; 0: the report is implausible. */
 function countDuplicates(tcb: Tcb, left: number, right: number, answer: Answer): number {
   const octets = diff(right, left);
   if (octets <= 0 || octets > tcb.snd.wndMax) return 0;
@@ -83,7 +83,7 @@ function countDuplicates(tcb: Tcb, left: number, right: number, answer: Answer):
   if (octets > tcb.snd.mss) n = Math.ceil(octets / tcb.snd.mss);
   else if (tcb.tailProbe.pending && tcb.tailProbe.end === right) answer.dsackOfProbe = true;
   tcb.duplicatesReported += n;
-  // More than was ever resent: the network made them.
+  // More duplicates than we ever retransmitted: the network duplicated segments.
   if (tcb.duplicatesReported > tcb.retransmissionsTotal) return 0;
   if (tcb.reorderingsSeen > 0 && !answer.dsackOfProbe) tcb.rack.dsackSeen = true;
   answer.dsack = true;
@@ -91,6 +91,7 @@ function countDuplicates(tcb: Tcb, left: number, right: number, answer: Answer):
   return n;
 }
 
+/** Applies one block to the records that it covers. */
 function walk(
   tcb: Tcb,
   left: number,
@@ -104,7 +105,7 @@ function walk(
   if (!dsack && tcb.board.index?.knows(left, right)) return;
   let whole = true;
   for (let r = recordAt(tcb, left); r !== NONE && lt(records.start[r]!, right); r = records.next[r]!) {
-    // What is SACKed already matters only where it came twice.
+    // Records that are SACKed already matter only to a D-SACK.
     if (!dsack) {
       r = notSacked(tcb, r);
       if (r === NONE || !lt(records.start[r]!, right)) break;
@@ -116,7 +117,7 @@ function walk(
   if (whole && !dsack) tcb.board.index?.know(left, right);
 }
 
-/** Cuts record r where a block begins or ends, between segments; true if what r is now lies in the block. */
+/** Cuts record r at the edge of a block, between segments. Returns true if r then lies in the block. */
 function fit(tcb: Tcb, r: number, left: number, right: number): boolean {
   const { records } = tcb.env;
   if (records.segments[r]! <= 1 || !mayRecord(tcb)) return false;
@@ -134,7 +135,7 @@ function fit(tcb: Tcb, r: number, left: number, right: number): boolean {
   return begins;
 }
 
-/** Record r has arrived. */
+/** The peer reports that record r was delivered. */
 function tag(tcb: Tcb, r: number, dsack: boolean, answer: Answer, trips: RoundTrips, now: number): void {
   const { records } = tcb.env;
   const flags = records.flags[r]!;
@@ -150,7 +151,7 @@ function tag(tcb: Tcb, r: number, dsack: boolean, answer: Answer, trips: RoundTr
   if ((flags & SACKED) === 0) {
     advance(tcb, flags, end, records.time[r]!, now);
     if ((flags & EVER_RESENT) === 0) neverResent(tcb, r, answer, trips, now);
-    // One that was resent and is not marked lost: its second copy is believed to be in flight still.
+    // If r was retransmitted and is not marked lost, the retransmission is believed to be still in flight.
     remark(tcb, r, SACKED, flags & LOST ? LOST | RESENT : 0);
     answer.sacked = true;
     tcb.deliveredSegments += n;
@@ -159,6 +160,7 @@ function tag(tcb: Tcb, r: number, dsack: boolean, answer: Answer, trips: RoundTr
   if (dsack) remark(tcb, r, 0, RESENT);
 }
 
+/** Record r, which was never retransmitted, was delivered: it can show reordering, a spurious timeout, and the round trip. */
 function neverResent(tcb: Tcb, r: number, answer: Answer, trips: RoundTrips, now: number): void {
   const { records } = tcb.env;
   const start = records.start[r]!;

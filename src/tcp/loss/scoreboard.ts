@@ -1,4 +1,4 @@
-/** What is in flight, in segments: every change of a record's marks goes through here, so that the sums stay right. */
+/** The scoreboard: counts of segments and octets in flight. Every change of a record's marks is made here, so that the counts stay right. */
 import { EV_LOST } from "#base/trace";
 import { isRecordEnd } from "../words/record-ends.ts";
 import { AMBIGUOUS, HAS_FIN, HAS_SYN, LOST, NONE, RESENT, SACKED } from "../words/records.ts";
@@ -8,22 +8,22 @@ import { FAIL_NOT_TAKEN } from "../words/variables.ts";
 import { dropIndex } from "./record-index.ts";
 import { linkBySending, linkNew, linkSplit, relink, retime, unlink } from "./sent-order.ts";
 
-/** Sent more than once, whether that copy is thought to be in flight or not. */
+/** Sent more than once, whether or not the last copy is considered in flight. */
 export const EVER_RESENT = AMBIGUOUS;
 
-/** Records that a connection may have while there are any: enough for a window of 4 MiB in segments of 536 octets. */
+/** A connection may have this many records as long as there are free ones: enough for a window of 4 MiB in segments of 536 octets. */
 const RECORDS_ASSURED = 8192;
 
 /**
- * True if the connection may have one record more. A window of 100,000 small segments needs as many; but whoever has many leaves as
- * many to the others (dynamic thresholds; Choudhury, Hahne, 1998), so that one connection alone gets half of what there is.
+ * True if the connection may have one record more. Beyond `RECORDS_ASSURED` it may only have as many as remain free for all others (dynamic
+ * thresholds; Choudhury, Hahne, 1998): one connection alone can use half of them, which is enough for a window of 100,000 small segments.
  */
 export function mayRecord(tcb: Tcb): boolean {
   const { records } = tcb.env;
   return tcb.board.records < RECORDS_ASSURED ? records.has(1) : records.has(tcb.board.records);
 }
 
-/** Remembers that [start, end) was just sent for the first time. */
+/** Adds a record: [start, end) was just sent for the first time. */
 export function append(tcb: Tcb, start: number, end: number, flags: number, now: number): void {
   const { records } = tcb.env;
   tcb.board.records++;
@@ -38,7 +38,7 @@ export function append(tcb: Tcb, start: number, end: number, flags: number, now:
   tcb.board.index?.push(r);
 }
 
-/** Gives every record back: the connection is gone. */
+/** Frees all records of a connection that has ended. */
 export function releaseRecords(tcb: Tcb): void {
   const { records } = tcb.env;
   for (let r = tcb.board.head; r !== NONE; ) {
@@ -54,7 +54,7 @@ export function releaseRecords(tcb: Tcb): void {
   tcb.board.packetsOut = tcb.board.sackedOut = tcb.board.lostOut = tcb.board.retransOut = 0;
 }
 
-/** Our SYN was sent again: which copy the peer answers nobody knows (Karn). */
+/** Our SYN was retransmitted. It is unknown which copy the peer will answer, so it gives no round-trip sample (Karn's algorithm). */
 export function synResent(tcb: Tcb, now: number): void {
   const { records } = tcb.env;
   const r = tcb.board.head;
@@ -62,14 +62,14 @@ export function synResent(tcb: Tcb, now: number): void {
   sentAgain(tcb, r, now);
 }
 
-/** Record r went out again. */
+/** Record r was retransmitted. */
 export function sentAgain(tcb: Tcb, r: number, at: number): void {
   const { sends } = tcb.env.records;
   retime(tcb, r, at);
   if (sends[r]! < 255) sends[r] = sends[r]! + 1;
 }
 
-/** Cuts record r at `seq`, inside it. */
+/** Splits record r at `seq`, which lies inside it. */
 function splitAt(tcb: Tcb, r: number, seq: number): void {
   const s = tcb.env.records.split(r, seq);
   tcb.board.records++;
@@ -78,7 +78,7 @@ function splitAt(tcb: Tcb, r: number, seq: number): void {
   tcb.board.index?.insertAfter(r, s);
 }
 
-/** Payload of record r: SYN and FIN are none. */
+/** Octets of payload in record r: its sequence space without SYN and FIN. */
 export function payloadOf(tcb: Tcb, r: number): number {
   const { records } = tcb.env;
   const n = diff(records.end[r]!, records.start[r]!);
@@ -90,7 +90,7 @@ export function segmentsIn(octets: number, mss: number): number {
   return Math.max(1, Math.ceil(octets / mss));
 }
 
-/** Counts everything anew: after the handshake, or when somebody else changed the scoreboard. */
+/** Counts all segments again, because the segment size or the marks were changed elsewhere (the end of the handshake, data in a SYN). */
 export function recount(tcb: Tcb): void {
   const { records } = tcb.env;
   tcb.board.packetsOut = tcb.board.sackedOut = tcb.board.lostOut = tcb.board.retransOut = 0;
@@ -107,23 +107,23 @@ function add(tcb: Tcb, flags: number, n: number): void {
   if (flags & RESENT) tcb.board.retransOut += n;
 }
 
-/** Record r is another number of segments, or (0) none any more. */
+/** Changes the number of segments in record r; 0 removes it from the counts. */
 export function setSegments(tcb: Tcb, r: number, n: number): void {
   const { records } = tcb.env;
   add(tcb, records.flags[r]!, n - records.segments[r]!);
   records.segments[r] = n;
 }
 
-/** Sets and clears marks of record r, and keeps the sums and the lists right. */
+/** Sets and clears marks of record r, and updates the counts and the lists. */
 export function remark(tcb: Tcb, r: number, set: number, clear: number): void {
   const before = tcb.env.records.flags[r]!;
   mark(tcb, r, set, clear);
   relink(tcb, r, before);
-  // What was known of those behind it may be long ago.
+  // Its `skip` link may stem from an earlier time when it was SACKed.
   if (set & SACKED) tcb.env.records.skip[r] = NONE;
 }
 
-/** The sums alone, in octets as well. */
+/** Sets and clears marks of record r, and updates only the counts of segments and octets. */
 function mark(tcb: Tcb, r: number, set: number, clear: number): void {
   const { records } = tcb.env;
   const before = records.flags[r]!;
@@ -149,7 +149,7 @@ function mark(tcb: Tcb, r: number, set: number, clear: number): void {
   }
 }
 
-/** Cuts record r at `seq`, a boundary of its segments or not; both halves are counted anew. */
+/** Splits record r at `seq`, which need not lie between segments, and counts the segments of both halves. */
 export function cut(tcb: Tcb, r: number, seq: number, mss: number): void {
   const { records } = tcb.env;
   setSegments(tcb, r, 0);
@@ -160,14 +160,14 @@ export function cut(tcb: Tcb, r: number, seq: number, mss: number): void {
   setSegments(tcb, s, segmentsIn(payloadOf(tcb, s), mss));
 }
 
-/** The same octets are fewer segments: without SACK, duplicates were counted that can be none any more. */
+/** Changes the number of segments in record r. Without SACK, if there are fewer, as many duplicate ACKs no longer count. */
 export function recut(tcb: Tcb, r: number, n: number): void {
   const before = tcb.board.packetsOut;
   setSegments(tcb, r, n);
   if (!tcb.sackOk) tcb.board.sackedOut -= Math.min(tcb.board.sackedOut, Math.max(0, before - tcb.board.packetsOut));
 }
 
-/** The copy of record r that is in flight is lost: the first, or one that was resent. */
+/** Marks the last copy of record r as lost, whether it was the original or a retransmission. */
 export function markLost(tcb: Tcb, r: number, cause: number, now: number): void {
   const { records, trace } = tcb.env;
   const flags = records.flags[r]!;
@@ -182,7 +182,7 @@ export function markLost(tcb: Tcb, r: number, cause: number, now: number): void 
   trace.record(now, EV_LOST, cause, tcb.id, diff(records.start[r]!, tcb.snd.iss), n);
 }
 
-/** Small segments behind record r ride along when it is sent again, as far as one segment has room (RFC 9293 §3.7.4). */
+/** Merges small segments after record r into it before it is retransmitted, up to the size of one segment (Linux: tcp_retrans_try_collapse). */
 export function join(tcb: Tcb, r: number, room: number): void {
   const { records } = tcb.env;
   if (records.flags[r]! & (HAS_FIN | HAS_SYN)) return;
@@ -198,7 +198,7 @@ export function join(tcb: Tcb, r: number, room: number): void {
       return;
     if (payloadOf(tcb, r) + payloadOf(tcb, s) > room) return;
     if (lt((tcb.snd.una + tcb.snd.wnd) | 0, records.end[s]!)) return;
-    // What it adds to the flight is counted with r from here on.
+    // From here on the octets of s count as part of r.
     unlink(tcb, s, records.flags[s]!);
     tcb.board.index?.remove(s);
     mark(tcb, s, 0, LOST | RESENT);
@@ -222,7 +222,7 @@ export function highestSacked(tcb: Tcb): number {
   return tcb.board.sackedOut > 0 && tcb.sackOk ? tcb.board.sackHigh : tcb.snd.una;
 }
 
-/** Nothing is lost after all. */
+/** Clears the LOST mark of every record: the loss was a false alarm. */
 export function nothingLost(tcb: Tcb): void {
   const { board } = tcb;
   const { records } = tcb.env;
@@ -237,7 +237,7 @@ export function nothingLost(tcb: Tcb): void {
   for (let r = board.oldest; r !== NONE; r = records.later[r]!) mark(tcb, r, 0, LOST);
 }
 
-/** Whether record r went with our SYN and was passed over. */
+/** True if record r was sent in our SYN and the peer did not accept it. */
 export function wasOnSyn(tcb: Tcb, r: number): boolean {
   const { fast, snd, env } = tcb;
   if (fast.fail < FAIL_NOT_TAKEN || tcb.bytesAcked >= fast.sent) return false;

@@ -1,6 +1,7 @@
 /**
- * Which records are believed to be in flight, in the order in which they were sent, and which are lost and wait to be resent, by
- * sequence number. Each record is in one of these lists, or SACKed and in none: RACK looks at the oldest, retransmission at the first.
+ * Two lists of records: those considered in flight, in the order of sending, and those considered lost and not yet retransmitted, in the order of
+ * sequence numbers. A record is in one of them, or in none if it is SACKed. RACK starts with the oldest in flight, retransmission with the
+ * first lost.
  */
 import { LOST, NONE, RESENT, type Records, SACKED } from "../words/records.ts";
 import { gt, lt } from "../words/seq.ts";
@@ -10,13 +11,13 @@ const IN_FLIGHT = 0;
 const TO_RESEND = 1;
 const ARRIVED = 2;
 
-/** Which list a record with these flags belongs to. */
+/** The list of a record with these flags. */
 function listOf(flags: number): number {
   if (flags & SACKED) return ARRIVED;
   return (flags & (LOST | RESENT)) === LOST ? TO_RESEND : IN_FLIGHT;
 }
 
-/** True if what was sent at t1, up to end1, was sent after the other (RFC 8985 §6.2 step 2). */
+/** True if the segment sent at t1 that ends at end1 was sent after the other one (RFC 8985 §6.2 step 2, RACK_sent_after). */
 export function sentAfter(t1: number, end1: number, t2: number, end2: number): boolean {
   return t1 > t2 || (t1 === t2 && gt(end1, end2));
 }
@@ -25,7 +26,7 @@ function isAfter(records: Records, r: number, s: number): boolean {
   return sentAfter(records.time[r]!, records.end[r]!, records.time[s]!, records.end[s]!);
 }
 
-/** Record r was sent now, for the first time: it is the newest, if time has gone on. */
+/** Links record r, which was just sent for the first time. It becomes the newest, unless another one was sent at the same time. */
 export function linkNew(tcb: Tcb, r: number): void {
   const { board, env } = tcb;
   const { later, earlier, time } = env.records;
@@ -40,17 +41,17 @@ export function linkNew(tcb: Tcb, r: number): void {
   board.newest = r;
 }
 
-/** Record r is in no list yet. */
+/** Links record r, which is in no list yet. */
 export function link(tcb: Tcb, r: number): void {
   const { records } = tcb.env;
   const { oldest, newest } = tcb.board;
   const list = listOf(records.flags[r]!);
   if (list === TO_RESEND) linkBySequence(tcb, r);
-  // It is the newest, mostly; where the peer threw away what it had SACKed, the oldest.
+  // It usually is the newest; if the peer discarded data that it had SACKed, the oldest.
   else if (list === IN_FLIGHT) linkBySending(tcb, r, oldest !== NONE && isAfter(records, oldest, r) ? NONE : newest);
 }
 
-/** Takes record r out of the list to which its flags `flags` had brought it. */
+/** Removes record r from the list of a record with these flags. */
 export function unlink(tcb: Tcb, r: number, flags: number): void {
   const list = listOf(flags);
   if (list === ARRIVED) return;
@@ -70,20 +71,20 @@ export function unlink(tcb: Tcb, r: number, flags: number): void {
   if (rack.overtaken === r) rack.overtaken = before;
 }
 
-/** The flags of record r were others before. */
+/** Moves record r to the list that its flags ask for. @param before the flags that it had */
 export function relink(tcb: Tcb, r: number, before: number): void {
   if (listOf(before) === listOf(tcb.env.records.flags[r]!)) return;
   unlink(tcb, r, before);
   link(tcb, r);
 }
 
-/** Record s was cut off the end of record r. */
+/** Links record s, which was split off the end of record r. */
 export function linkSplit(tcb: Tcb, r: number, s: number): void {
   const list = listOf(tcb.env.records.flags[r]!);
   if (list !== ARRIVED) insert(tcb, s, r, list);
 }
 
-/** Record r is sent again: it is the last that was sent. */
+/** Record r is retransmitted at `at`, so that it becomes the newest. */
 export function retime(tcb: Tcb, r: number, at: number): void {
   const { records } = tcb.env;
   const isListed = listOf(records.flags[r]!) === IN_FLIGHT;
@@ -92,7 +93,7 @@ export function retime(tcb: Tcb, r: number, at: number): void {
   if (isListed) linkBySending(tcb, r, tcb.board.newest);
 }
 
-/** @param near where to begin to look for its place */
+/** Links record r into the list in the order of sending. @param near where the search for its position starts */
 export function linkBySending(tcb: Tcb, r: number, near: number): void {
   const { records } = tcb.env;
   let at = near;
@@ -109,13 +110,13 @@ function linkBySequence(tcb: Tcb, r: number): void {
   const { board } = tcb;
   const { start, earlier } = tcb.env.records;
   let at = board.lastLost;
-  // One that is lost again lies before all the others, mostly.
+  // A record whose retransmission is lost usually comes before all others.
   if (at !== NONE && lt(start[r]!, start[board.firstLost]!)) at = NONE;
   while (at !== NONE && gt(start[at]!, start[r]!)) at = earlier[at]!;
   insert(tcb, r, at, TO_RESEND);
 }
 
-/** Puts r behind `at`, or first. */
+/** Inserts r after `at`, or as the first if `at` is NONE. */
 function insert(tcb: Tcb, r: number, at: number, list: number): void {
   const { board } = tcb;
   const { later, earlier } = tcb.env.records;

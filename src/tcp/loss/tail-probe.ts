@@ -1,10 +1,10 @@
-/** Tail loss probes (RFC 8985 §7): one segment when two round trips brought no answer, and what its answer says. */
-
+/** The answer to a tail loss probe (RFC 8985 §7): it tells whether the probe repaired a loss. */
 import { ge, gt, lt } from "../words/seq.ts";
 import { CA_CWR, type Tcb } from "../words/tcb.ts";
 import type { Answer } from "./answer.ts";
 import { beginReduction, endReduction, keepOpen, setPhase } from "./reduction.ts";
 
+/** Detects a loss that the probe repaired (RFC 8985 §7.4.2). */
 export function probeAnswered(tcb: Tcb, ack: number, answer: Answer, now: number): void {
   if (lt(ack, tcb.tailProbe.end)) return;
   if (!tcb.tailProbe.resent || answer.dsackOfProbe) tcb.tailProbe.pending = false;
@@ -21,7 +21,7 @@ export function probeAnswered(tcb: Tcb, ack: number, answer: Answer, now: number
     !answer.acked &&
     !answer.sacked
   ) {
-    // The same ACK again: both copies arrived.
+    // The same ACK arrived again, so the peer received both copies.
     tcb.tailProbe.pending = false;
   }
 }

@@ -1,32 +1,32 @@
-/** When the sender's one timer runs, and for what. */
+/** When the sender's one timer fires, and whether it probes or retransmits. */
 import { MILLISECOND, NEVER } from "#base/time";
 import { NONE } from "../words/records.ts";
 import { CA_CWR, CA_OPEN, T_LOSS_PROBE, T_REORDER, T_RETRANSMIT, type Tcb } from "../words/tcb.ts";
 import type { Answer } from "./answer.ts";
 import { arm, disarm } from "./cwnd.ts";
 
-/** Beside two round trips: for several segments in flight, the shortest timer; for one, what a receiver may delay its ACK. */
+/** RFC 8985 §7.2: added to two round trips if several segments are in flight. If only one is, `rtoMin` is added for the peer's delayed ACK. */
 const PROBE_MARGIN = 2 * MILLISECOND;
-/** Linux' TCP_RTO_MIN: the shortest interval of zero-window probes, whatever `rtoMin` is. */
+/** The shortest interval of zero-window probes, whatever `rtoMin` is (Linux: TCP_RTO_MIN). */
 const PROBE_INTERVAL_MIN = 200 * MILLISECOND;
-/** Doublings after which an interval is beyond any maximum. */
+/** After this many doublings an interval exceeds any maximum. */
 const DOUBLINGS_MAX = 10;
-/** RFC 2018 §8: at least this long until what was thrown away is sent again. */
+/** The shortest time until data that the peer discarded after it was SACKed is retransmitted (RFC 2018 §8). */
 const RENEGE_MIN = 10 * MILLISECOND;
 
-/** How long until the first segment in flight has been there for an RTO. */
+/** The time until an RTO has passed since the first unacknowledged segment was sent. */
 function untilTimeout(tcb: Tcb, now: number): number {
   return tcb.board.head === NONE ? tcb.rto : Math.ceil(tcb.env.records.time[tcb.board.head]! + tcb.rto - now);
 }
 
-/** After an ACK that moved on: a tail loss probe where there may be one, else the retransmission timer. */
+/** After an ACK that moved SND.UNA: schedules a tail loss probe if one is allowed, else restarts the retransmission timer. */
 export function restart(tcb: Tcb, now: number): void {
   if (!scheduleProbe(tcb, true, now)) rearm(tcb, false, now);
 }
 
 /**
- * The retransmission timer begins anew.
- * @param insteadOfOther it takes the place of a shorter one: what has passed since the head was sent counts
+ * Restarts the retransmission timer.
+ * @param insteadOfOther it replaces a shorter timer, so that it runs from when the head was sent
  */
 export function rearm(tcb: Tcb, insteadOfOther: boolean, now: number): void {
   if (tcb.board.packetsOut === 0) {
@@ -39,8 +39,8 @@ export function rearm(tcb: Tcb, insteadOfOther: boolean, now: number): void {
 }
 
 /**
- * RFC 8985 §7.2. False: no probe is due here.
- * @param advanced an ACK moved on, so that the retransmission timer would begin anew
+ * Schedules a tail loss probe (RFC 8985 §7.2). Returns false if none is allowed.
+ * @param advanced an ACK moved SND.UNA, so that the retransmission timer would be restarted
  */
 export function scheduleProbe(tcb: Tcb, advanced: boolean, now: number): boolean {
   const { phase } = tcb.cc;
@@ -56,27 +56,28 @@ export function scheduleProbe(tcb: Tcb, advanced: boolean, now: number): boolean
   return true;
 }
 
-/** The peer threw away what it had SACKed: the timer fires soon. True: nothing else is done for now. */
+/** The peer discarded data that it had SACKed: the retransmission timer fires soon. Returns true: the ACK is fully handled. */
 export function renege(tcb: Tcb, answer: Answer, now: number): boolean {
   answer.restart = false;
   arm(tcb, T_RETRANSMIT, now + Math.max(Math.floor(tcb.rtt.srtt8 / 16), RENEGE_MIN));
   return true;
 }
 
-/** Of zero-window probes, with its back-off. */
+/** The interval until the next zero-window probe, with back-off. */
 export function probeInterval(tcb: Tcb): number {
   const interval = probeBase(tcb) * 2 ** Math.min(tcb.rtt.backoff, DOUBLINGS_MAX);
   return Math.min(interval, longestProbeInterval(tcb, probeBase(tcb)));
 }
 
+/** The interval of zero-window probes without back-off. */
 export function probeBase(tcb: Tcb): number {
   return Math.max(tcb.rto, PROBE_INTERVAL_MIN);
 }
 
 /**
- * The longest interval of zero-window probes: four of them at least go within the user timeout, so that one lost probe is not taken for a
- * silent peer.
- * @param shortest whatever the user timeout is
+ * The longest interval of zero-window probes: at least four probes are sent within the user timeout, so that one lost probe does not make the
+ * peer look silent.
+ * @param shortest lower limit, whatever the user timeout is
  */
 export function longestProbeInterval({ params }: Tcb, shortest: number): number {
   const { userTimeout } = params;

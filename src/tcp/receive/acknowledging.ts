@@ -17,15 +17,15 @@ import {
 } from "./pace.ts";
 import { selectedWindow, worthAnUpdate } from "./window.ts";
 
-/** Bounds of a delay that was learnt: where the user or the peer has paused, and where the peer goes on sending. */
+/** Upper limits of a delay that follows the peer's pace: after the user or the peer has paused, and while the peer goes on sending. */
 const DELAY_MAX_PAUSED = 200 * MILLISECOND;
 const DELAY_MAX = 500 * MILLISECOND;
-/** Duplicate ACKs for one gap that go at once, whatever comes after them: what a sender needs to see a loss. */
+/** The first duplicate ACKs for a gap are sent at once: a sender needs this many for a fast retransmit (RFC 5681 §3.2). */
 const TOLD_AT_ONCE = 3;
-/** Linux' timer of compressed ACKs is no finer, us. */
+/** The shortest delay of compressed ACKs, µs: Linux' timer slack (tcp_comp_sack_slack_ns). */
 const COMPRESSION_MIN = 100;
 
-/** Text in order was kept: RCV.NXT has moved over it. */
+/** A segment with text in order was stored, and RCV.NXT has advanced. */
 export function keptInOrder(tcb: Tcb, seg: Segment, now: number): void {
   const { rcv } = tcb;
   rcv.ackScheduled = true;
@@ -36,27 +36,27 @@ export function keptInOrder(tcb: Tcb, seg: Segment, now: number): void {
   noteEct(tcb, seg);
 }
 
-/** Text beyond a gap came, for the first time or again: a duplicate ACK is due (RFC 5681 §4.2). */
+/** A segment arrived out of order, possibly not for the first time: a duplicate ACK is due (RFC 5681 §4.2). */
 export function outOfOrder(tcb: Tcb, seg: Segment, now: number): void {
   tcb.rcv.ackScheduled = true;
   learnRttByEcho(tcb, seg, now);
   noteEct(tcb, seg);
   learnSize(tcb, seg);
-  // With SACK one ACK tells of all that came since the last.
+  // With SACK one ACK can report several segments. Without it each needs a duplicate ACK of its own.
   if (tcb.ackNow === M.TX_ACK_ORDER && !tcb.sackOk) tcb.ackDuplicates++;
 }
 
-/** The peer's FIN is in order. @param late what was missing before it came after it: like a hole that is filled */
+/** RCV.NXT has reached the peer's FIN. @param late the FIN came first and the text before it later, so a gap is filled now */
 export function finReached(tcb: Tcb, late: boolean): void {
   const { rcv, params } = tcb;
   rcv.ackScheduled = true;
   const delays = params.acknowledging.delayFinAck && tcb.state === ESTABLISHED;
   if (delays) tcb.interactive = true;
-  // Who has said nothing before is not answered: there is nothing to wait for.
+  // If the peer sent no data, the user has nothing to answer, so a delay would gain nothing.
   if (late || !delays || rcv.delay === 0) tcb.ackNow = M.TX_ACK_FIN;
 }
 
-/** After a segment: whether its ACK goes now, later, or with others. */
+/** Decides after a segment whether its ACK is sent now, after the delay, or together with later ones. */
 export function scheduleAck(tcb: Tcb, now: number): void {
   const { rcv, params } = tcb;
   if (!rcv.ackScheduled || tcb.ackNow !== 0) return;
@@ -69,7 +69,7 @@ export function scheduleAck(tcb: Tcb, now: number): void {
   else if (!mayWait(tcb, now)) tcb.ackNow = M.TX_ACK_ORDER;
 }
 
-/** Whether an ACK now could offer as much again as the last one did: else the user may read before the delay is over. */
+/** True if an ACK now could offer the same window as the last one. If not, it waits: the user may read before the delay is over. */
 function mayOffer(tcb: Tcb): boolean {
   const { rcv, params } = tcb;
   return (
@@ -77,7 +77,7 @@ function mayOffer(tcb: Tcb): boolean {
   );
 }
 
-/** A learnt delay is at most a round trip: beyond that the peer's timer might fire. */
+/** Starts the delayed-ACK timer. A delay that follows the peer's pace is at most a round trip, or the peer's retransmission timer might fire. */
 function delay(tcb: Tcb, now: number): void {
   const { delayedAck } = tcb.params.acknowledging;
   let wait = tcb.rcv.delay;
@@ -88,12 +88,12 @@ function delay(tcb: Tcb, now: number): void {
   }
   wait = Math.min(wait, Math.max(DELAY_MAX_PAUSED, delayedAck));
   const pending = tcb.timers[T_DELAYED_ACK]!;
-  // The timer is about to fire: it need not.
+  // The timer is about to fire anyway: send the ACK now.
   if (pending <= now + wait / 4) tcb.ackNow = M.TX_ACK_DELAYED;
   else tcb.timers[T_DELAYED_ACK] = Math.min(pending, now + Math.round(wait));
 }
 
-/** Whether the peer can wait for the news that one more segment came out of order (`compressedSacks`). */
+/** True if the ACK of another segment out of order may wait for more of them (`compressedSacks`). */
 function mayWait(tcb: Tcb, now: number): boolean {
   const { rcv } = tcb;
   const { compressedSacks, compressedSacksDelay } = tcb.params.acknowledging;
@@ -109,7 +109,7 @@ function mayWait(tcb: Tcb, now: number): boolean {
   return true;
 }
 
-/** An ACK of everything up to RCV.NXT is on its way. */
+/** A segment was sent that acknowledges everything up to RCV.NXT. */
 export function acked(tcb: Tcb): void {
   const { rcv } = tcb;
   tcb.ackNow = 0;
@@ -122,7 +122,7 @@ export function acked(tcb: Tcb): void {
   tcb.timers[T_DELAYED_ACK] = NEVER;
 }
 
-/** Our data goes out so soon after the peer's that it answers it: the user converses, and ACKs ride on what it says. */
+/** We send data soon after the peer did, so the user answers what it receives: from now on ACKs wait for such data. */
 export function noteAnswer(tcb: Tcb, now: number): void {
   if (now - Math.max(tcb.lastReceiveTime, tcb.openedAt) < tcb.rcv.delay) tcb.interactive = true;
 }
@@ -134,7 +134,7 @@ export function delayOver(tcb: Tcb): void {
     if (tcb.ackNow === 0) tcb.ackNow = M.TX_ACK_ORDER;
     return;
   }
-  // The user had nothing to say after all; or the peer sends too slowly for two segments to share an ACK.
+  // The user did not answer; or the peer sends too slowly for two segments to share an ACK.
   if (tcb.interactive) {
     tcb.interactive = false;
     rcv.delay = tcb.params.acknowledging.delayedAck;
@@ -142,14 +142,14 @@ export function delayOver(tcb: Tcb): void {
   if (tcb.ackNow === 0) tcb.ackNow = M.TX_ACK_DELAYED;
 }
 
-/** The user has read: whether that is worth an ACK now. */
+/** The user has read: decides whether an ACK is sent now. */
 export function acknowledgeRead(tcb: Tcb): void {
   if (tcb.ackNow !== 0) return;
   const { rcv } = tcb;
   if (rcv.ackScheduled) {
     const paused = rcv.pushes >= PAUSED_AGAIN || (rcv.pushes >= PAUSED && !tcb.interactive);
     if (diff(rcv.nxt, rcv.acked) > rcv.mss) tcb.ackNow = M.TX_ACK_SECOND;
-    // The user has all that was said, and the peer has paused: nothing is gained by waiting longer, unless the user answers.
+    // The user has read everything and the peer has paused: a delay gains nothing, unless the user answers.
     else if (paused && rcv.unread === 0 && tcb.ranges.count === 0) tcb.ackNow = M.TX_ACK_PUSH;
   }
   if (tcb.ackNow === 0 && tcb.state & (ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2) && worthAnUpdate(tcb))
@@ -157,8 +157,8 @@ export function acknowledgeRead(tcb: Tcb): void {
 }
 
 /**
- * TCP_QUICKACK: off, the connection delays ACKs as that of a user who answers, until the delayed-ACK timer fires; on ends that, and lets an
- * ACK go that waits, if all was read.
+ * Sets TCP_QUICKACK. Off: ACKs are delayed as for a user who answers, until the delayed-ACK timer fires. On: that ends, and a delayed ACK is sent
+ * at once if everything has been read.
  */
 export function quickAck(tcb: Tcb, on: boolean): void {
   tcb.interactive = !on;
@@ -167,14 +167,14 @@ export function quickAck(tcb: Tcb, on: boolean): void {
   acknowledgeRead(tcb);
 }
 
-/** The ACK of our peer's SYN,ACK may wait so long, us, for what the user is about to write. */
+/** Delays the ACK of the peer's SYN,ACK by up to `us`, so that it can carry the user's first data. */
 export function delayHandshakeAck(tcb: Tcb, us: number, now: number): void {
   tcb.rcv.ackScheduled = true;
   acknowledgeQuickly(tcb, tcb.params.acknowledging.quickAcks);
   tcb.timers[T_DELAYED_ACK] = now + us;
 }
 
-/** RFC 2883: what of [left, right) we had already, below RCV.NXT or in one of the ranges, is reported with the next ACK. */
+/** The part of [left, right) that had been received before, below RCV.NXT or out of order, is reported in the next ACK as a D-SACK (RFC 2883). */
 export function noteDuplicate(tcb: Tcb, left: number, right: number): void {
   if (!tcb.sackOk || !tcb.params.acknowledging.dsack) return;
   const { rcv, ranges } = tcb;

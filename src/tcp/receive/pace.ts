@@ -1,4 +1,4 @@
-/** What arriving text tells a receiver of its peer: how large its segments are, how soon one follows another, how long a round trip takes. */
+/** What a receiver estimates from arriving segments: the peer's segment size, the time between segments, and the round trip. */
 import { MILLISECOND } from "#base/time";
 import { FIN, PSH, SYN, URG } from "#wire/tcp";
 import { tsval } from "../loss/rto.ts";
@@ -7,28 +7,28 @@ import { diff, lt } from "../words/seq.ts";
 import type { Tcb } from "../words/tcb.ts";
 import { announcedMss } from "./window.ts";
 
-/** RFC 9293 MUST-15: what the peer's segments are thought to be before one came. A larger one counts even as a single one. */
+/** The assumed size of the peer's segments before one has arrived (RFC 9293 MUST-15). A single larger segment is enough to replace it. */
 const MSS_DEFAULT = 536;
-/** The smallest size that is learnt, without and with the TCP header. */
+/** The smallest segment size that is ever assumed (Linux: TCP_MIN_MSS). */
 const MSS_MIN = 88;
 const HEADER = 20;
 const TIMESTAMPS = 12;
 
-// Levels of `rcv.pushes`: the peer paused, and paused again, since our last ACK.
+// Values of `rcv.pushes`: since our last ACK the peer sent one segment that ended a message, or more.
 export const PAUSED = 1;
 export const PAUSED_AGAIN = 2;
 
-/** The size of the peer's segments before one came. @param window what it was offered */
+/** Sets the assumed size of the peer's segments before one has arrived. @param window the window that was offered */
 export function guessSize(tcb: Tcb, window: number): void {
   tcb.rcv.mss = Math.max(MSS_MIN, Math.min(segmentAnnounced(tcb), tcb.snd.mss, window >> 1, MSS_DEFAULT));
 }
 
-/** The peer's segments are at most as large as our MSS option says, less what their options take. */
+/** The largest payload that the peer may send: our MSS option less the options of its segments. */
 function segmentAnnounced(tcb: Tcb): number {
   return announcedMss(tcb) - (tcb.timestampsOk ? TIMESTAMPS : 0);
 }
 
-/** The size of the peer's segments (SMSS): the largest seen, or a smaller one that comes twice and does not end a message. */
+/** Estimates the size of the peer's full segments: the largest one seen, or a smaller one that arrives twice in a row without PSH. */
 export function learnSize(tcb: Tcb, seg: Segment): void {
   const { rcv } = tcb;
   const last = rcv.lastSize;
@@ -53,8 +53,8 @@ export function learnSize(tcb: Tcb, seg: Segment): void {
 }
 
 /**
- * The delay of ACKs follows the time between segments: towards half of `delayedAck` while they come quickly, so that it is `delayedAck` again; to the
- * pause and half of what it was where they come slowly. After a pause of an RTO the peer is in slow start, and lives on our ACKs.
+ * Lets the delay of ACKs follow the time between segments (`delayFollowsPace`). While they arrive quickly, the delay approaches `delayedAck`; when
+ * they arrive slowly, it becomes the pause plus half of what it was. After a pause of an RTO the peer is in slow start, so ACKs are quick.
  */
 export function learnPace(tcb: Tcb, now: number): void {
   const { rcv } = tcb;
@@ -70,28 +70,28 @@ export function learnPace(tcb: Tcb, now: number): void {
   tcb.lastReceiveTime = now;
 }
 
-/** The next ACKs go at once: as many as half the window has segments, two at least, and at most so many. */
+/** The next ACKs are sent at once: one for each segment in half of the window, at least two unless `most` is lower, and at most `most`. */
 export function acknowledgeQuickly(tcb: Tcb, most: number): void {
   const { rcv } = tcb;
   const half = Math.floor(diff(rcv.adv, rcv.acked) / (2 * rcv.mss)) || 2;
   tcb.quickAcks = Math.max(tcb.quickAcks, Math.min(half, most));
 }
 
-/** The peer needs to hear soon: it lost something, or should slow down. The user's answers are not waited for. */
+/** The next ACKs are sent at once and do not wait for the user's data, because the peer lost a segment or has to reduce its rate. */
 export function hurry(tcb: Tcb, acks: number): void {
   acknowledgeQuickly(tcb, acks);
   tcb.interactive = false;
   tcb.rcv.delay = tcb.params.acknowledging.delayedAck;
 }
 
-/** What is not ECT among what is (RFC 3168 §6.1.5) is a retransmission, most likely: its sender is in trouble. */
+/** Looks at the ECN field. A segment without ECT among segments with it is probably a retransmission (RFC 3168 §6.1.5), so its ACK is urgent. */
 export function noteEct(tcb: Tcb, seg: Segment): void {
   if (!tcb.ecnOk) return;
   if (seg.ecn !== 0) tcb.rcv.sawEct = true;
   else if (tcb.rcv.sawEct) hurry(tcb, 2);
 }
 
-/** The round trip as a receiver can tell it: how old the timestamp is that its peer echoes with new data. */
+/** Measures the round trip on the receiving side: the age of the timestamp that the peer echoes in a new full segment. */
 export function learnRttByEcho(tcb: Tcb, seg: Segment, now: number): void {
   const { rcv } = tcb;
   const { tsecr, timestamps } = seg.options;
@@ -102,7 +102,7 @@ export function learnRttByEcho(tcb: Tcb, seg: Segment, now: number): void {
   rcv.rtt = rcv.rtt === 0 ? sample : rcv.rtt + (sample - rcv.rtt) / 8;
 }
 
-/** A window's worth of octets takes a round trip, at most: the estimate where the peer echoes no timestamps. */
+/** Measures the round trip without timestamps: a full window of octets takes at least one round trip to arrive, so this is an upper limit. */
 export function learnRttByWindow(tcb: Tcb, next: number, now: number): void {
   const { rcv } = tcb;
   if (rcv.rttAt >= 0) {

@@ -1,4 +1,4 @@
-/** The receive queue: text in order and out of order, and where the FIN ends it (RFC 9293 §3.10.7.4, seventh and eighth steps). */
+/** The receive queue: text in order and out of order, and the FIN at its end (RFC 9293 §3.10.7.4, seventh and eighth steps). */
 import { EV_DROP } from "#base/trace";
 import { FIN } from "#wire/tcp";
 import * as M from "../words/marks.ts";
@@ -8,25 +8,25 @@ import { MAY_RECEIVE } from "../words/state.ts";
 import { EVENT_READABLE, EVENT_REMOTE_CLOSED, type Tcb } from "../words/tcb.ts";
 import { finReached, keptInOrder, noteDuplicate, outOfOrder, scheduleAck } from "./acknowledging.ts";
 
-// What the text of a segment asks of the connection.
+// Results of `receiveText`.
 export const TEXT_TAKEN = 0;
-/** Nobody will read it: the peer gets an RST, the connection is over. */
+/** The data cannot be delivered to the user: the connection must be reset. */
 export const TEXT_REFUSED = 1;
-/** The peer's FIN is reached, and is acknowledged with what came before it. */
+/** Everything up to and including the peer's FIN has arrived. */
 export const TEXT_ENDED = 2;
 
-/** Takes the text of an acceptable segment into the receive queue, and its FIN once everything before it has come. */
+/** Stores the text of an acceptable segment in the receive queue, and processes the FIN once everything before it has arrived. */
 export function receiveText(tcb: Tcb, seg: Segment, now: number): number {
   if (seg.n === 0 && (seg.ctl & FIN) === 0) return TEXT_TAKEN;
   const { rcv } = tcb;
   const end = (seg.seq + seg.n) | 0;
-  // The peer has said FIN: nothing can follow it.
+  // The peer's FIN has been received: no data can follow it.
   if ((tcb.state & MAY_RECEIVE) === 0) {
     const beyond = lt(seg.seq, rcv.nxt) && gt(end, rcv.nxt);
     return tcb.params.resetting.textBeyondFinResets && beyond ? TEXT_REFUSED : TEXT_TAKEN;
   }
   if (rcv.closed && seg.n > 0 && gt(end, rcv.nxt)) {
-    // SHLD-3: data that nobody will read. The peer must know.
+    // The user has closed and will not read this data: tell the peer by an RST (SHLD-3).
     tcb.env.counters.count(M.RX_AFTER_CLOSE);
     return TEXT_REFUSED;
   }
@@ -38,7 +38,7 @@ export function receiveText(tcb: Tcb, seg: Segment, now: number): number {
   return ended ? TEXT_ENDED : TEXT_TAKEN;
 }
 
-/** Remembers where the stream ends. A second FIN elsewhere, or one beyond the window, is not believed. */
+/** Notes where the stream ends. A second FIN at another place, or one outside the window, is ignored. */
 function noteFin(tcb: Tcb, seg: Segment, end: number): void {
   const { rcv } = tcb;
   if ((seg.ctl & FIN) === 0 || rcv.finSeen) return;
@@ -47,7 +47,7 @@ function noteFin(tcb: Tcb, seg: Segment, end: number): void {
   rcv.finSeen = true;
 }
 
-/** The text that is due, and that lies in the queue already (`prediction.ts`). */
+/** Header prediction has found the next segment in order and stored its text in the queue already (`prediction.ts`). */
 export function receiveNext(tcb: Tcb, seg: Segment, now: number): void {
   inOrder(tcb, (seg.seq + seg.n) | 0);
   keptInOrder(tcb, seg, now);
@@ -79,7 +79,7 @@ function store(tcb: Tcb, seg: Segment, end: number, now: number): void {
   const from = seg.o + diff(left, seg.seq);
   let kept = tcb.receiveQueue.writeFromSlab(rcv.unread + ahead, from, n);
   if (kept < n && ahead === 0 && tcb.ranges.count > 0) {
-    // RFC 2018 §8: what came early may be thrown away for what is due. The peer keeps it until it is acknowledged.
+    // No memory: discard the data received out of order in favour of data in order (RFC 2018 §8 allows it, since the peer keeps what is only SACKed).
     tcb.ranges.clear();
     tcb.receiveQueue.truncate(rcv.unread);
     kept = tcb.receiveQueue.writeFromSlab(rcv.unread, from, n);
@@ -111,7 +111,7 @@ function inOrder(tcb: Tcb, right: number): void {
   const holes = tcb.ranges.count;
   let next = holes > 0 ? tcb.ranges.advance(right) : right;
   if (rcv.finSeen && gt(next, rcv.fin)) {
-    // Nothing can follow the FIN, whatever came before it was known.
+    // Data beyond the FIN arrived before the FIN: ignore it.
     next = rcv.fin;
     tcb.ranges.clear();
   }
@@ -123,17 +123,17 @@ function inOrder(tcb: Tcb, right: number): void {
   tcb.env.counters.count(M.RX_DATA);
   tcb.ackDuplicates = 0;
   rcv.gapAcks = 0;
-  // RFC 5681 §4.2: an ACK at once when a hole is filled. One that is left is told of anew.
+  // RFC 5681 §4.2: acknowledge at once when the last gap is filled. If gaps are left, `gapAcks` starts over, so that they are reported at once.
   if (holes > 0 && tcb.ranges.count === 0) tcb.ackNow = M.TX_ACK_FILLED;
 }
 
-/** True if everything before the peer's FIN has come: RCV.NXT moves over it, and its ACK is due. */
+/** If everything before the peer's FIN has arrived, advances RCV.NXT over the FIN, whose ACK is due now, and returns true. */
 function reachFin(tcb: Tcb, seg: Segment): boolean {
   const { rcv } = tcb;
   if (!rcv.finSeen || rcv.nxt !== rcv.fin) return false;
   rcv.nxt = (rcv.nxt + 1) | 0;
   if (lt(rcv.adv, rcv.nxt)) rcv.adv = rcv.nxt;
-  // Nothing can follow a FIN, whatever was kept.
+  // Discard what was received beyond the FIN: nothing can follow it.
   tcb.ranges.clear();
   finReached(tcb, (seg.ctl & FIN) === 0);
   tcb.events |= EVENT_REMOTE_CLOSED;

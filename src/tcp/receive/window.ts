@@ -1,19 +1,19 @@
-/** Receive window management (RFC 9293 §3.8.6): what we advertise, and when an opening is worth an ACK of its own. */
+/** The receive window (RFC 9293 §3.8.6): which window is advertised, and when a larger one is worth an ACK of its own. */
 import type { TcpParams } from "../words/params.ts";
 import { diff, gt } from "../words/seq.ts";
 import { SYN_RECEIVED } from "../words/state.ts";
 import type { Tcb } from "../words/tcb.ts";
 
-/** Octets that RCV.BUFF has room for beyond RCV.NXT. */
+/** Free octets in RCV.BUFF beyond RCV.NXT. */
 export function room(tcb: Tcb): number {
   return Math.max(0, tcb.rcv.capacity - tcb.rcv.unread);
 }
 
 /**
- * The window field for a segment sent now, and with it the new right edge. The edge moves right only in steps of
- * min(RCV.BUFF / 2, MSS) (MUST-39) and never left (SHLD-14): scaling rounds it up where rounding down would shrink it. But
- * each rounding gives some octets away, and many small segments would push the edge on for ever past a user who does not
- * read: an eighth of RCV.BUFF is given, then it is rounded down (RFC 7323 §2.4). What was offered stays acceptable.
+ * Returns the window field for a segment sent now, and advances the right edge. The edge moves right only in steps of
+ * min(RCV.BUFF / 2, MSS) (MUST-39) and never left (SHLD-14): if rounding down to the scale would shrink the window, it is rounded up. Each
+ * rounding up offers some octets too many, and many small segments would add them up while the user does not read. So after an eighth of
+ * RCV.BUFF it is rounded down (RFC 7323 §2.4). Data within a window that was offered before stays acceptable.
  */
 export function advertise(tcb: Tcb): number {
   const rcv = tcb.rcv;
@@ -33,8 +33,8 @@ export function advertise(tcb: Tcb): number {
 }
 
 /**
- * The window that Linux would offer now (__tcp_select_window): the free space, less a segment of a whole buffer, in steps of
- * the scale, or of the peer's segments where there is none; nothing where less than a sixteenth is free.
+ * The window that Linux would offer now (__tcp_select_window): the free space, at most the buffer less one segment, rounded to the scale, or
+ * without scaling to the peer's segment size; 0 if less than a sixteenth of the buffer or less than a segment is free.
  */
 function linuxWindow(tcb: Tcb): number {
   const { rcv } = tcb;
@@ -50,7 +50,7 @@ function linuxWindow(tcb: Tcb): number {
   return mss === full && free > window + (full >> 1) ? free : window;
 }
 
-/** The larger of that and what was offered before (tcp_select_window). */
+/** The larger of `linuxWindow` and the window that was offered before (tcp_select_window). */
 export function selectedWindow(tcb: Tcb): number {
   const { rcv } = tcb;
   const current = Math.max(0, diff(rcv.adv, rcv.nxt));
@@ -70,12 +70,12 @@ function roundUp(n: number, step: number): number {
   return Math.ceil(n / step) * step;
 }
 
-/** What a SYN or SYN,ACK offers. @param timestamps whether the segments that are offered room for carry timestamps. */
+/** The window of a SYN or SYN,ACK. @param timestamps the peer's segments will carry timestamps */
 export function synWindow(tcb: Tcb, timestamps: boolean): number {
   return unscaledWindow(tcb.params, room(tcb), announcedMss(tcb), timestamps);
 }
 
-/** The same where there is no connection yet. @param free octets that there is room for. @param mss what we announce */
+/** Like `synWindow`, before there is a connection. @param free free octets of the buffer. @param mss our MSS option */
 export function unscaledWindow(params: Readonly<TcpParams>, free: number, mss: number, timestamps: boolean): number {
   const window = Math.min(free, 0xffff);
   if (!params.buffering.linuxWindow) return window;
@@ -83,30 +83,30 @@ export function unscaledWindow(params: Readonly<TcpParams>, free: number, mss: n
   return window < segment ? window : window - (window % segment);
 }
 
-/** The MSS option: what fits the path less the fixed headers (MUST-67), less if the user asked for less. */
+/** The value of our MSS option: the MTU less the fixed headers (MUST-67), or the user's limit if that is smaller. */
 export function announcedMss(tcb: Tcb): number {
   const { mss } = tcb.params;
   return mss > 0 ? Math.min(mss, tcb.localMss) : tcb.localMss;
 }
 
-/** The window of a SYN is never scaled (RFC 7323 §2.2). */
+/** Returns the window field of a SYN, which is never scaled (RFC 7323 §2.2), and advances the right edge. */
 export function advertiseUnscaled(tcb: Tcb): number {
   const rcv = tcb.rcv;
   const field = synWindow(tcb, tcb.state === SYN_RECEIVED && tcb.timestampsOk);
   const right = (rcv.nxt + field) | 0;
-  // In SYN-RECEIVED an ACK may have offered more already.
+  // In SYN-RECEIVED an ACK may already have offered more.
   if (gt(right, rcv.adv)) rcv.adv = right;
   return field;
 }
 
 /**
- * After a read: whether so much more can be offered than the peer knows that it should be told without waiting for data to acknowledge. By
- * the step of MUST-39 at least; twice as much means few ACKs for a fast reader, and one at once for a peer that waits.
+ * True if after a read the window has grown so much that a window update is sent. It must have grown by the step of MUST-39, and (by
+ * `windowUpdates`) doubled: a fast reader then causes few ACKs, and a peer that waits at a closed window gets one at once.
  */
 export function worthAnUpdate(tcb: Tcb): boolean {
   const { rcv, params } = tcb;
   const current = Math.max(0, diff(rcv.adv, rcv.nxt));
-  // More than the field can say is not worth saying.
+  // The window field cannot express more than this.
   const possible = Math.min(room(tcb), 0xffff << rcv.shift);
   const more = possible - current;
   const mss = Math.max(rcv.mss, 1);
@@ -115,7 +115,7 @@ export function worthAnUpdate(tcb: Tcb): boolean {
   return params.acknowledging.windowUpdates === "quarter" && more >= Math.max(2 * mss, rcv.capacity >> 2);
 }
 
-/** The shift we offer: the smallest with which the window field can express `octets` (RFC 7323 §2.2). */
+/** The window scale that we offer: the smallest shift with which the field can express `octets` (RFC 7323 §2.2). */
 export function scaleFor(octets: number): number {
   let shift = 0;
   while (shift < 14 && octets >> shift > 0xffff) shift++;

@@ -1,4 +1,4 @@
-/** Each rule between two rooms is broken once: it is found when the stack next acts on the connection. */
+/** Breaks each rule between two rooms once: the check finds it when the stack next acts on the connection. */
 import { expect, test } from "bun:test";
 import { AssertionError } from "#base/assert";
 import { checkBorders } from "#tcp/machine/borders";
@@ -7,22 +7,22 @@ import { TcpBench } from "../../support/tcp-bench.ts";
 
 const BREAKS: readonly (readonly [string, (tcb: Tcb) => void])[] = [
   ["SND.UNA <= SND.NXT", ({ snd }) => void (snd.una = (snd.nxt + 1) | 0)],
-  ["the send queue", ({ snd }) => void (snd.queued = -1)],
-  ["what is unread", ({ rcv }) => void (rcv.unread = -1)],
-  ["Last.ACK.sent", ({ rcv }) => void (rcv.acked = (rcv.nxt + 1) | 0)],
-  ["the right edge", ({ rcv }) => void (rcv.adv = (rcv.nxt - 1) | 0)],
-  ["no count of segments is negative", ({ board }) => void (board.retransOut = -1)],
-  ["what is lost was sent", ({ board }) => void (board.lostOut = board.packetsOut + 1)],
-  ["what is retransmitted was sent", ({ board }) => void (board.retransOut = board.packetsOut + 1)],
+  ["octets in the send queue", ({ snd }) => void (snd.queued = -1)],
+  ["unread octets", ({ rcv }) => void (rcv.unread = -1)],
+  ["Last.ACK.sent <= RCV.NXT", ({ rcv }) => void (rcv.acked = (rcv.nxt + 1) | 0)],
+  ["right edge of the advertised window", ({ rcv }) => void (rcv.adv = (rcv.nxt - 1) | 0)],
+  ["segments sent >= 0 and retransmitted >= 0", ({ board }) => void (board.retransOut = -1)],
+  ["lost segments <= segments sent", ({ board }) => void (board.lostOut = board.packetsOut + 1)],
+  ["retransmitted segments <= segments sent", ({ board }) => void (board.retransOut = board.packetsOut + 1)],
   [
-    "what is SACKed is not lost",
+    "SACKed and lost segments <= segments sent",
     (tcb) => {
       tcb.sackOk = true;
       tcb.board.sackedOut = tcb.board.packetsOut + 1;
     },
   ],
-  ["no more octets than are in flight", ({ board }) => void (board.lostBytes = 1 << 20)],
-  ["cwnd and ssthresh are sizes", ({ cc }) => void (cc.cwnd = -1)],
+  ["SACKed and lost octets <= SND.NXT - SND.UNA", ({ board }) => void (board.lostBytes = 1 << 20)],
+  ["cwnd >= 0 and ssthresh > 0", ({ cc }) => void (cc.cwnd = -1)],
 ];
 
 test.each(BREAKS)("%s", (words, spoil) => {

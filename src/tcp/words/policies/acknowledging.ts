@@ -2,31 +2,35 @@ import { MILLISECOND } from "#base/time";
 
 /** When ACKs are sent (RFC 9293 §3.8.6.3, RFC 5681 §4.2), and what they report. Times are microseconds. */
 export interface Acknowledging {
-  /** RFC 9293 §3.8.6.3: an ACK is delayed by at most this time (MUST-40: below 0.5 s). Linux: 40 ms, FreeBSD: 100 ms. */
+  /** How long an ACK is delayed (RFC 9293 §3.8.6.3, MUST-40: below 0.5 s). Linux: 40 ms, FreeBSD: 100 ms. */
   readonly delayedAck: number;
   /**
-   * The delay follows the pace of segments: it doubles where nothing rode on an ACK, up to a round trip, 200 ms and the RTO, and falls back to
-   * `delayedAck` where segments come quickly (Linux: icsk_ack.ato). False: it is always `delayedAck`.
+   * The delay follows the time between segments (Linux: icsk_ack.ato). It doubles when an ACK waited in vain for more to acknowledge, up to the round
+   * trip, the RTO and 200 ms, and returns to `delayedAck` when segments arrive quickly. False: it is always `delayedAck`.
    */
   readonly delayFollowsPace: boolean;
   /**
-   * ACKs sent at once at the beginning of a connection, while the peer's slow start lives on them: as many as half the window has segments, and
-   * no more than this (Linux: 16).
+   * At the beginning of a connection ACKs are not delayed, because the peer's slow start grows with each of them: one ACK for each segment in half
+   * of the window, but no more than this number (Linux: 16).
    */
   readonly quickAcks: number;
-  /** The second full segment is acknowledged at once only where the user has read, or the window need not shrink (Linux). SHLD-19: always. */
+  /**
+   * True (Linux): every second full segment is acknowledged at once only if the user has read everything or the window stays as large as before.
+   * False: always (SHLD-19).
+   */
   readonly secondAckNeedsWindow: boolean;
   /**
-   * After three duplicate ACKs for one gap up to so many more are held back, to go as one (Linux: 44, tcp_comp_sack_nr), for 5 % of the round
-   * trip, at most `compressedSacksDelay`, and segments out of order do not make ACKs quick again; 0: each goes at once (RFC 5681 §4.2).
+   * After three duplicate ACKs for one gap, up to this many more are replaced by a single one (Linux: 44, tcp_comp_sack_nr). It is sent after 5 % of
+   * the round trip, at most `compressedSacksDelay`. Segments out of order then do not make ACKs quick. 0: each ACK is sent at once (RFC 5681 §4.2).
    */
   readonly compressedSacks: number;
   readonly compressedSacksDelay: number;
-  /** The ACK of a FIN is delayed if the user may answer, as in Linux. */
+  /** The ACK of a FIN is delayed, as in Linux, because the user may answer. */
   readonly delayFinAck: boolean;
   /**
-   * After a read an ACK tells of a larger window: only once it doubles (Linux), or as well once it grows by two segments and a quarter of the buffer
-   * (FreeBSD), so that a sender who was told of more than half of it learns of the rest without sending. Both keep RFC 9293 MUST-39.
+   * When a read makes the window larger, a window update is sent: only if the window has doubled (Linux), or also if it has grown by two segments and
+   * a quarter of the buffer (FreeBSD). With the latter a peer that knows of more than half of the buffer hears of the rest before it sends
+   * again. Both keep RFC 9293 MUST-39.
    */
   readonly windowUpdates: "doubled" | "quarter";
   /** Reports duplicates with D-SACK (RFC 2883). */

@@ -4,6 +4,7 @@ import { chmodSync, existsSync, readFileSync, renameSync, statSync } from "node:
 import { TCPNET } from "../support/built-program.ts";
 import { HOST, type Lab, labTest, labTestWith, PEER, type Running } from "./lab.ts";
 import { bare, descendantsOf, descriptorsOf, type Rights, rightsOf, threadsOf } from "./privileges.ts";
+import { until } from "../support/waiting.ts";
 
 const AS_ROOT = { root: true };
 const NOBODY = 65_534;
@@ -23,11 +24,6 @@ async function interrupt(program: Running): Promise<void> {
 
 async function mtuOf(lab: Lab, tun: string): Promise<string | undefined> {
   return /mtu (\d+)/.exec(await lab.ns.must(["ip", "link", "show", "dev", tun]))?.[1];
-}
-
-/** Until it is so; a minute at most. */
-async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
-  for (let i = 0; i < 1_200 && !(await condition()); i++) await Bun.sleep(50);
 }
 
 labTest(

@@ -5,6 +5,7 @@ import type { NetupResult } from "#netup/netup";
 import type { StatusResult } from "#netup/status";
 import { type Namespace, netTestWith } from "../support/netns.ts";
 import { testUnless } from "../support/test-unless.ts";
+import { until } from "../support/waiting.ts";
 import { outside } from "./guard.ts";
 
 /** What `inside.ts` prints. */
@@ -259,6 +260,9 @@ netTest("towards an uplink the lab is masqueraded, and only there", async (ns) =
   ]);
   await ns.must(["sh", "-c", "ip addr add 192.0.2.1/24 dev up0; ip link set up0 up"]);
   await ns.must(["sh", "-c", "ip link set far0 up; ip route add default via 192.0.2.2 dev up0"]);
+  // The kernel makes the multicast routes of both ends some time after they are up.
+  const routes = async () => (await ns.must(["ip", "-6", "route", "show", "table", "local"])).match(/^multicast/gm);
+  await until(async () => (await routes())?.length === 2);
   const found = await everything(ns);
   const { ok } = await up(ns, { uplink: "auto" });
   expect(ok.uplink).toBe("up0");

@@ -21,6 +21,11 @@ export async function waitingFor<T>(what: () => string, promise: Promise<T>): Pr
   }
 }
 
+/** Looks every 50 ms until it is so, for a minute at most: what is expected afterwards tells whether it was. */
+export async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
+  for (let i = 0; i < 1_200 && !(await condition()); i++) await Bun.sleep(50);
+}
+
 /** Does `work`, which fails after `limitMs` with all that it still waits for. */
 export async function within<T>(limitMs: number, work: () => Promise<T> | T): Promise<T> {
   steps.clear();

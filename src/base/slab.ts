@@ -11,8 +11,8 @@ export const BLOCK_SHIFT = 10;
 export const BLOCK_SIZE = 1 << BLOCK_SHIFT;
 export const BLOCK_MASK = BLOCK_SIZE - 1;
 
-/** What each queue may hold however full the slab is: two blocks, so a full-sized segment of Ethernet. */
-const SHARE_MIN = 2 * BLOCK_SIZE;
+/** What each queue may hold however full the slab is. */
+const SHARE_MIN = PAGE_SIZE;
 /** The free blocks of a page that has just been cut into blocks, as bits. */
 const ALL_BLOCKS = (1 << (1 << (PAGE_SHIFT - BLOCK_SHIFT))) - 1;
 
@@ -123,9 +123,27 @@ export class Slab {
     this.#partial[this.#partialCount++] = page;
   }
 
-  /** Octets that one queue may hold now: fewer the fuller the slab is (docs/adr/0061). */
+  /** True if more than half of the slab is taken: queues have a share then (docs/adr/0061). */
+  get isTight(): boolean {
+    return this.used > this.pages >> 1;
+  }
+
+  /** Bytes that one queue may hold now: fewer the fuller the slab is. */
   get share(): number {
     return share(this.used << PAGE_SHIFT, this.size, SHARE_MIN);
+  }
+
+  /**
+   * Bytes that a queue which holds `held` may take now.
+   * @param reserve pages that are kept for other uses
+   */
+  grant(held: number, reserve: number): number {
+    const free = this.available - reserve;
+    if (free <= 0) return 0;
+    // One taker may not cross the line in one stride.
+    const easy = (this.pages >> 1) - this.used;
+    const share = easy >= 0 ? Math.max(SHARE_MIN, this.size >> 4) : this.share;
+    return Math.min(free << PAGE_SHIFT, Math.max(easy << PAGE_SHIFT, share - held));
   }
 
   /** Number of allocated pages. */

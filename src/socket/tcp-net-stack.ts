@@ -38,7 +38,6 @@ export class TcpNetStack implements NetStack, Floor {
   readonly #closed = new Deferred<void>();
   readonly #listeners = new Set<TcpListener>();
   /** Sockets that wait for free pages to write. */
-  readonly #starving = new Set<TcpSocket>();
   #ending = false;
 
   constructor(engine: Stack, host: Host, platform: Platform) {
@@ -166,19 +165,8 @@ export class TcpNetStack implements NetStack, Floor {
     this.#closed.reject(error);
   }
 
-  starve(socket: TcpSocket): void {
-    this.#starving.add(socket);
-  }
-
   forget(listener: TcpListener): void {
     this.#listeners.delete(listener);
-  }
-
-  feed(): void {
-    if (this.#starving.size === 0 || this.engine.slab.available === 0) return;
-    const sockets = [...this.#starving];
-    this.#starving.clear();
-    for (const socket of sockets) socket.onEvents();
   }
 
   #checkOpen(): void {
@@ -209,7 +197,6 @@ export class TcpNetStack implements NetStack, Floor {
       // The socket was released before its events were delivered.
       else takeEvents(next);
     }
-    this.feed();
     this.#tellRefused();
     const { trace } = engine;
     if (trace.size === 0) return;

@@ -1,6 +1,6 @@
 /** All calls of a socket stand here, so the file is longer than others: the parts of what they do are in files of their own. */
 import { CallError } from "#stack/call-error";
-import { isDue, own, queued, readable, roundTrip, sendRoom, takeEvents, urgentLeft } from "#stack/connection";
+import { isDue, own, queued, readable, roundTrip, takeEvents, urgentLeft } from "#stack/connection";
 import type { TcpInfo } from "#tcp/machine/info";
 import { Dormant, type Sleeper } from "#tcp/words/dormant";
 import { OK } from "#tcp/words/error";
@@ -199,7 +199,6 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
     if (taken < 0) throw this.writeError();
     if (taken > 0) host.wake();
     if (taken < n && this.#calls !== null) this.#calls.wantsRoom = true;
-    if (taken < n && sendRoom(tcb, n - taken) > 0) this.#floor.starve(this);
     return taken;
   }
 
@@ -412,10 +411,10 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
     if (this.unread > 0) this.skip(this.unread);
   }
 
-  /** After a read: the window may have opened, and pages may be free. */
+  /** After a read: the window may have opened, and another connection may have been waiting for the memory. */
   #afterReading(): void {
-    if (isDue(this.#tcb)) this.#floor.host.wake();
-    this.#floor.feed();
+    const { engine, host } = this.#floor;
+    if (isDue(this.#tcb) || engine.hasEvents()) host.wake();
     this.#release();
   }
 

@@ -4,6 +4,7 @@ import type { Address } from "#ip/address";
 import type { PathMtu } from "#ip/path-mtu";
 import { congestionControl } from "#tcp/congestion/congestion";
 import { checkBorders } from "#tcp/machine/borders";
+import { mayTake } from "#tcp/machine/calls";
 import { finish } from "#tcp/machine/finish";
 import { pathMtuChanged } from "#tcp/machine/icmp";
 import type { Sleeper } from "#tcp/words/dormant";
@@ -27,6 +28,9 @@ import { Sources } from "./sources.ts";
 export const IP_TIMER = 0;
 export const SLEEP_TIMER = 1;
 
+/** How many connections that wait for memory are looked at per packet. */
+const FED = 4;
+
 /**
  * All connections of a stack, and the three things that a connection may need: to send, to report events to the user, and a deadline. Call
  * `touch` after acting on a connection, and `settle` when it has nothing to send; then no connection is forgotten.
@@ -39,9 +43,8 @@ export class Connections {
   readonly events = new Fifo<Tcb | PassiveOpen>();
   /** Connections that entered TIME-WAIT, oldest first; some of them may have left it. */
   readonly #timeWait = new Fifo<Tcb>();
-  /** Connections whose SEND found no free page. */
+  /** Connections whose SEND found no memory. */
   readonly #starved = new Fifo<Tcb>();
-  readonly #env: TcpEnv;
   readonly #pathMtu: PathMtu;
   readonly #limit: number;
   readonly #sources: Sources;
@@ -53,7 +56,6 @@ export class Connections {
 
   constructor(env: TcpEnv, pathMtu: PathMtu, limits: Readonly<Limits>) {
     this.demux = new Demux(env.prng.int32(), env.prng.int32());
-    this.#env = env;
     this.#pathMtu = pathMtu;
     this.#limit = limits.connections;
     this.#sources = new Sources(limits.connectionsPerSource);
@@ -231,18 +233,22 @@ export class Connections {
     }
   }
 
-  /** SEND found no free page, although its own buffer had room. */
+  /** SEND found no memory, although its own buffer had room. */
   starve(tcb: Tcb): void {
     if (tcb.starved) return;
     tcb.starved = true;
     this.#starved.push(tcb);
   }
 
-  /** Pages may be free again: tells the connections whose SEND found none. */
+  /** Memory may be free again: tells the connections whose SEND found none. Those that hold their share anyway wait for their next turn. */
   feed(): void {
-    const { slab } = this.#env;
-    while (this.#starved.size > 0 && slab.available > slab.pages >> 4) {
+    for (let left = Math.min(this.#starved.size, FED); left > 0; left--) {
       const tcb = this.#starved.shift()!;
+      const fed = mayTake(tcb);
+      if (!fed && tcb.held && tcb.state !== CLOSED) {
+        this.#starved.push(tcb);
+        continue;
+      }
       tcb.starved = false;
       tcb.events |= EVENT_WRITABLE;
       if (tcb.held && tcb.state !== CLOSED) this.tell(tcb);

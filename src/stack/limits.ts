@@ -17,6 +17,8 @@ export interface Limits {
   sleepAfter: number;
   /** Records of segments in flight, over all connections. */
   records: number;
+  /** Ranges of out-of-order data, over all connections. */
+  ranges: number;
   /** Octets of memory for packets and queues; pages are touched only when used. At most 1 GiB. */
   memory: number;
   /** ICMP errors per second, and the size of a burst. */
@@ -29,6 +31,7 @@ export const DEFAULT_LIMITS: Readonly<Limits> = {
   connectionsPerSource: 0,
   sleepAfter: 50_000,
   records: 262_144,
+  ranges: 262_144,
   memory: 256 << 20,
   icmpRate: 1000,
   icmpBurst: 50,

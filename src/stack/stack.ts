@@ -37,6 +37,7 @@ import { OK } from "#tcp/words/error";
 import * as M from "#tcp/words/marks";
 import { DEFAULT_PARAMS, type TcpParams, type TcpSettings, withSettings } from "#tcp/words/params";
 import { PassiveOpen } from "#tcp/words/passive-open";
+import { RangePool } from "#tcp/words/ranges";
 import { Records } from "#tcp/words/records";
 import { SEND_CONTINUED } from "#tcp/words/send-flags";
 import { CLOSED, SYN_RECEIVED } from "#tcp/words/state";
@@ -168,6 +169,7 @@ export class Stack {
       counters: this.counters,
       trace: this.trace,
       records: this.#records,
+      ranges: new RangePool(limits.ranges),
       prng,
       hash,
       fastOpen: this.fastOpen,
@@ -395,7 +397,7 @@ export class Stack {
 
   /** Whether SEND would take enough octets to make waking a writer worthwhile. */
   writable(tcb: Tcb): boolean {
-    return calls.writable(tcb) && this.slab.available > 0;
+    return calls.writable(tcb) && calls.mayTake(tcb);
   }
 
   /** Holds back segments smaller than the MSS, or releases them (TCP_CORK). */

@@ -1,7 +1,7 @@
 /** What happens at every limit of a stack: refused or dropped, counted, and good again when the pressure is gone. */
 import { describe, expect, test } from "bun:test";
 import { RX_SOURCE_LIMIT } from "#tcp/words/marks";
-import { EVENT_WRITABLE } from "#tcp/words/tcb";
+import { EVENT_WRITABLE, type Tcb } from "#tcp/words/tcb";
 import { octets, TcpBench } from "../support/tcp-bench.ts";
 
 const SECOND = 1e6;
@@ -112,6 +112,49 @@ describe("pages", () => {
     b.run(SECOND);
     b.out();
     expect(b.leftovers().pages).toBe(0);
+  });
+});
+
+describe("shares of what all connections use", () => {
+  const CROWD = 40;
+  /** So many connections are established, on as many ports of the peer. */
+  const crowd = (b: TcpBench, n: number, options = { mss: 1460, sackOk: true, wscale: 10 }) => {
+    const tcbs: Tcb[] = [];
+    for (let i = 0; i < n; i++) {
+      b.port = 2000 + i;
+      b.peerNxt = 0;
+      b.established(options);
+      tcbs.push(b.tcb);
+    }
+    return tcbs;
+  };
+
+  test("forty peers who never read do not use up the memory for what others send", () => {
+    const b = new TcpBench({ limits: { memory: MEMORY }, params: { sendBuffer: 4 << 20 } }).listen({ backlog: 100 });
+    const tcbs = crowd(b, CROWD + 1);
+    const text = new Uint8Array(4 << 20);
+    for (const tcb of tcbs.slice(0, CROWD)) b.stack.send(tcb, text, 0, text.length, b.now);
+    expect(b.stack.slab.isTight).toBe(true);
+    expect(b.stack.send(tcbs[CROWD]!, text, 0, text.length, b.now)).toBeGreaterThanOrEqual(16_384);
+    expect(b.stack.slab.available).toBeGreaterThan(b.stack.slab.pages >> 3);
+  });
+
+  test("forty peers who acknowledge nothing do not use up the records: another connection's window is sent", () => {
+    const b = new TcpBench({
+      limits: { memory: 64 << 20, records: 16_384 },
+      params: { sendBuffer: 1 << 20, initialWindow: 4096, nagle: "off" },
+    }).listen({ backlog: 100 });
+    const tcbs = crowd(b, CROWD + 1, { mss: 88, sackOk: true, wscale: 10 });
+    const text = new Uint8Array(1 << 18);
+    for (const [i, tcb] of tcbs.entries()) {
+      b.port = 2000 + i;
+      b.in(".", { seq: 1, ack: 1, win: 65_535 }).out();
+      b.stack.send(tcb, text, 0, text.length, b.now);
+      b.out();
+    }
+    expect(b.stack.recordsInUse).toBeGreaterThan(16_384 / 2);
+    expect(b.stack.recordsInUse).toBeLessThan(16_384 - 16_384 / 8);
+    expect(tcbs[CROWD]!.board.records).toBeGreaterThanOrEqual(8);
   });
 });
 

@@ -1,4 +1,5 @@
 /** The scoreboard: counts of segments and octets in flight. Every change of a record's marks is made here, so that the counts stay right. */
+import { share } from "#base/share";
 import { EV_LOST } from "#base/trace";
 import { isRecordEnd } from "../words/record-ends.ts";
 import { AMBIGUOUS, HAS_FIN, HAS_SYN, LOST, NONE, RESENT, SACKED } from "../words/records.ts";
@@ -11,16 +12,16 @@ import { linkBySending, linkNew, linkSplit, relink, retime, unlink } from "./sen
 /** Sent more than once, whether or not the last copy is considered in flight. */
 export const EVER_RESENT = AMBIGUOUS;
 
-/** A connection may have this many records as long as there are free ones: enough for a window of 4 MiB in segments of 536 octets. */
-const RECORDS_ASSURED = 8192;
+/** Records that a connection may have while there are any. */
+const RECORDS_MIN = 8;
 
 /**
- * True if the connection may have one record more. Beyond `RECORDS_ASSURED` it may only have as many as remain free for all others (dynamic
- * thresholds; Choudhury, Hahne, 1998): one connection alone can use half of them, which is enough for a window of 100,000 small segments.
+ * True if the connection may have one record more. A window of 100,000 small segments needs as many, and one connection alone may have half
+ * of what there is; the more are taken, the fewer each may have (`#base/share`).
  */
 export function mayRecord(tcb: Tcb): boolean {
   const { records } = tcb.env;
-  return tcb.board.records < RECORDS_ASSURED ? records.has(1) : records.has(tcb.board.records);
+  return records.has(1) && tcb.board.records < share(records.used, records.limit, RECORDS_MIN);
 }
 
 /** Adds a record: [start, end) was just sent for the first time. */

@@ -6,7 +6,7 @@ import { push } from "../loss/cwnd.ts";
 import { acknowledgeRead } from "../receive/acknowledging.ts";
 import { scaleFor } from "../receive/window.ts";
 import { copyAll, stopCopying, wrote } from "../send/pieces.ts";
-import { asksByPiece, isWritable, roomFor } from "../send/send-buffer.ts";
+import { asksByPiece, isWritable, memoryFor, roomFor } from "../send/send-buffer.ts";
 import { ECONNABORTED, EPIPE, OK } from "../words/error.ts";
 import * as M from "../words/marks.ts";
 import { type TcpSettings, withSettings } from "../words/params.ts";
@@ -56,7 +56,7 @@ export function send(tcb: Tcb, source: Uint8Array, from: number, n: number, flag
   if (snd.fin || tcb.state & CLOSED) return -EPIPE;
   // Before the handshake is complete SND.UNA is the SYN; the queue still begins after it.
   if (output.goesOn) copyAll(tcb, now);
-  const room = roomFor(tcb, n);
+  const room = Math.min(roomFor(tcb, n), memoryFor(tcb));
   const taken = room > 0 ? tcb.sendQueue.write(snd.queued, source, from, room) : 0;
   snd.queued += taken;
   if (taken > 0) {
@@ -83,6 +83,11 @@ export function sendRoom(tcb: Tcb, n: number): number {
 /** Whether SEND would take enough octets to make waking a writer worthwhile. */
 export function writable(tcb: Tcb): boolean {
   return isWritable(tcb);
+}
+
+/** Whether there is memory for SEND to take anything. */
+export function mayTake(tcb: Tcb): boolean {
+  return memoryFor(tcb) > 0;
 }
 
 /** TCP_CORK: small segments wait. When it is cleared they are sent, if Nagle allows it. */

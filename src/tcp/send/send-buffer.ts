@@ -45,6 +45,12 @@ export function roomFor(tcb: Tcb, n: number): number {
   return Math.min(n, inBuffer, asksByPiece(tcb) ? roomInPiece(tcb) : n);
 }
 
+/** Octets that the connection's share of the slab allows SEND to take. The last sixteenth of the slab is for received data. */
+export function memoryFor(tcb: Tcb): number {
+  const { slab } = tcb.env;
+  return slab.grant(tcb.sendQueue.memory, slab.pages >> 4);
+}
+
 /** The rest of the last piece, or a new one if there is room for it. */
 function roomInPiece(tcb: Tcb): number {
   const end = queueEnd(tcb);

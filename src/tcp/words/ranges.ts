@@ -1,10 +1,47 @@
+import { share } from "#base/share";
 import { diff, ge, gt, le, lt } from "./seq.ts";
+import type { Tcb } from "./tcb.ts";
 
 /**
  * The most out-of-order ranges of one connection. When slow start overflows a queue of 1000 packets, every second packet is lost: with
  * fewer ranges, received data would be discarded.
  */
 export const RANGES_MAX = 2048;
+
+/** What each connection may keep however many ranges there are. */
+const RANGES_MIN = 8;
+
+/** Who has out-of-order ranges, and how many all connections of a stack may have together. */
+export class RangePool {
+  readonly limit: number;
+  /** Places for ranges, used or not. */
+  used = 0;
+  /** Those with ranges, in the order in which they began to have some. */
+  readonly #holders = new Set<Ranges>();
+
+  /** @param limit the most ranges of all connections together */
+  constructor(limit: number) {
+    this.limit = limit;
+  }
+
+  /** The ranges that have been there longest, of another connection than `but`; null if there are none. */
+  oldest(but: Ranges): Ranges | null {
+    for (const ranges of this.#holders) {
+      if (ranges.count === 0) ranges.clear();
+      else if (ranges !== but) return ranges;
+    }
+    return null;
+  }
+
+  begin(ranges: Ranges): void {
+    this.#holders.delete(ranges);
+    this.#holders.add(ranges);
+  }
+
+  end(ranges: Ranges): void {
+    this.#holders.delete(ranges);
+  }
+}
 
 /**
  * Out-of-order parts of the receive window as sorted, disjoint, non-adjacent ranges [left, right) of sequence numbers. The octets are
@@ -18,6 +55,14 @@ export class Ranges {
   /** When each range last changed, as a counter: greater is newer. */
   #touched: Int32Array = NOTHING;
   #stamp = 0;
+  readonly #pool: RangePool;
+  /** The connection that they belong to. */
+  readonly owner: Tcb;
+
+  constructor(pool: RangePool, owner: Tcb) {
+    this.#pool = pool;
+    this.owner = owner;
+  }
 
   /** Adds [left, right). Returns false if there is no room for one more range. To know whether any of it was new, call `covered` first. */
   add(left: number, right: number): boolean {
@@ -32,8 +77,8 @@ export class Ranges {
       j++;
     }
     if (i === j) {
-      if (this.count === RANGES_MAX) return false;
-      if (this.count === this.left.length) this.#grow();
+      if (this.count === this.left.length && !this.#grow()) return false;
+      if (this.count === 0) this.#pool.begin(this);
       this.#move(i, i + 1);
     } else if (j - i > 1) this.#move(j, i + 1);
     this.left[i] = left;
@@ -88,6 +133,9 @@ export class Ranges {
   }
 
   clear(): void {
+    if (this.left === NOTHING) return;
+    this.#pool.used -= this.left.length;
+    this.#pool.end(this);
     this.count = 0;
     this.left = NOTHING;
     this.right = NOTHING;
@@ -102,8 +150,13 @@ export class Ranges {
     this.count += to - from;
   }
 
-  #grow(): void {
-    const n = Math.min(Math.max(8, this.left.length * 2), RANGES_MAX);
+  #grow(): boolean {
+    const pool = this.#pool;
+    const before = this.left.length;
+    const n = Math.min(Math.max(RANGES_MIN, before * 2), RANGES_MAX);
+    const most = Math.min(RANGES_MAX, share(pool.used, pool.limit, RANGES_MIN));
+    if (n === before || n > most || pool.used + n - before > pool.limit) return false;
+    pool.used += n - before;
     const left = new Int32Array(n);
     const right = new Int32Array(n);
     const touched = new Int32Array(n);
@@ -113,6 +166,7 @@ export class Ranges {
     this.left = left;
     this.right = right;
     this.#touched = touched;
+    return true;
   }
 }
 

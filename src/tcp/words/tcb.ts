@@ -13,7 +13,7 @@ import { LIMITED_BY_NOTHING } from "./limited-by.ts";
 import type { TcpParams } from "./params.ts";
 import type { PassiveOpen } from "./passive-open.ts";
 import { PathVariables } from "./path.ts";
-import { Ranges } from "./ranges.ts";
+import { type RangePool, Ranges } from "./ranges.ts";
 import type { Records } from "./records.ts";
 import { CongestionVariables, ReceiveVariables, SendVariables } from "./sequence-variables.ts";
 import { CLOSED } from "./state.ts";
@@ -35,6 +35,7 @@ export interface TcpEnv {
   readonly counters: Counters;
   readonly trace: Trace;
   readonly records: Records;
+  readonly ranges: RangePool;
   readonly prng: Prng;
   /** Keyed by the stack's secret: ISNs, timestamp offsets, ports. */
   readonly hash: SipHash;
@@ -132,7 +133,7 @@ export class Tcb {
   readonly sendQueue: Pages;
   readonly receiveQueue: Pages;
   /** Out-of-order ranges beyond RCV.NXT. */
-  readonly ranges = new Ranges();
+  readonly ranges: Ranges;
 
   // Negotiated in the handshake.
   sackOk = false;
@@ -254,6 +255,7 @@ export class Tcb {
     this.env = env;
     this.sendQueue = new Pages(env.slab);
     this.receiveQueue = new Pages(env.slab);
+    this.ranges = new Ranges(env.ranges, this);
     this.params = params;
     this.congestion = congestion;
     this.ccState = new Float64Array(congestion.places);

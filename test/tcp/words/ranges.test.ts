@@ -2,11 +2,17 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { Pages } from "#base/pages";
 import { Slab } from "#base/slab";
-import { RANGES_MAX, Ranges } from "#tcp/words/ranges";
+import { RANGES_MAX, RangePool, Ranges } from "#tcp/words/ranges";
+
+import type { Tcb } from "#tcp/words/tcb";
+import { NaiveStream } from "../../support/naive/stream.ts";
 
 const newest = new Int32Array(4);
 
-import { NaiveStream } from "../../support/naive/stream.ts";
+const NOBODY = {} as Tcb;
+
+/** Of a stack with no other connection. */
+const alone = () => new Ranges(new RangePool(1 << 20), NOBODY);
 
 /** Sequence numbers begin here: anywhere, and just before the wraps of the sign and of the whole. */
 const origin = fc.oneof(fc.integer(), fc.constantFrom(0x7fffffff - 300, -300, 0));
@@ -26,7 +32,7 @@ describe("reassembly and an array of octets", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 120, size: "max" }), origin, (steps, irs) => {
         const queue = new Pages(new Slab(1 << 20));
-        const ranges = new Ranges();
+        const ranges = alone();
         const naive = new NaiveStream();
         const seq = (offset: number) => (irs + offset) | 0;
         let stamp = 0;
@@ -56,7 +62,7 @@ describe("reassembly and an array of octets", () => {
     const span = fc.tuple(fc.nat(300), fc.integer({ min: 1, max: 40 }));
     fc.assert(
       fc.property(fc.array(span, { maxLength: 30, size: "max" }), span, origin, (spans, [at, n], irs) => {
-        const ranges = new Ranges();
+        const ranges = alone();
         const naive = new NaiveStream();
         for (const [left, length] of spans) {
           ranges.add((irs + 1 + left) | 0, (irs + 1 + left + length) | 0);
@@ -73,7 +79,7 @@ describe("reassembly and an array of octets", () => {
   test("the n-th most recent range is the n-th last one that changed (RFC 2018 §4)", () => {
     fc.assert(
       fc.property(fc.array(fc.nat(12), { minLength: 1, maxLength: 40, size: "max" }), (places) => {
-        const ranges = new Ranges();
+        const ranges = alone();
         let order: number[] = [];
         for (const place of places) {
           // Each has a stretch of its own: none ever touch.
@@ -88,12 +94,55 @@ describe("reassembly and an array of octets", () => {
   });
 
   test("beyond the limit of ranges a new one is refused, one that joins others is not", () => {
-    const ranges = new Ranges();
+    const ranges = alone();
     for (let i = 0; i < RANGES_MAX; i++) expect(ranges.add(i * 10, i * 10 + 5)).toBe(true);
     expect(ranges.add(RANGES_MAX * 10, RANGES_MAX * 10 + 5)).toBe(false);
     expect(ranges.add(5, 10)).toBe(true);
     expect(ranges.count).toBe(RANGES_MAX - 1);
     expect(ranges.add(RANGES_MAX * 10, RANGES_MAX * 10 + 5)).toBe(true);
+  });
+});
+
+describe("the ranges of all connections", () => {
+  const fill = (ranges: Ranges) => {
+    let n = 0;
+    while (ranges.add(n * 10, n * 10 + 5)) n++;
+    return n;
+  };
+
+  test("the first have as many as they want, and the thousandth still has some", () => {
+    const pool = new RangePool(65_536);
+    const kept = Array.from({ length: 1000 }, () => fill(new Ranges(pool, NOBODY)));
+    expect(kept[0]).toBe(RANGES_MAX);
+    expect(kept.at(-1)).toBeGreaterThanOrEqual(8);
+    expect(pool.used).toBeLessThanOrEqual(pool.limit);
+  });
+
+  test("they are counted by the memory that they take, and all is given back", () => {
+    const pool = new RangePool(65_536);
+    const ranges = new Ranges(pool, NOBODY);
+    for (let i = 0; i < 100; i++) ranges.add(i * 10, i * 10 + 5);
+    expect(pool.used).toBe(128);
+    ranges.add(5, 995);
+    expect([ranges.count, pool.used]).toEqual([1, 128]);
+    ranges.clear();
+    expect(pool.used).toBe(0);
+    ranges.clear();
+    expect(pool.used).toBe(0);
+  });
+
+  test("the oldest are those whose gap has been open longest; whoever has none left does not count", () => {
+    const pool = new RangePool(65_536);
+    const [a, b, c] = Array.from({ length: 3 }, () => new Ranges(pool, NOBODY)) as [Ranges, Ranges, Ranges];
+    for (const ranges of [a, b, c]) ranges.add(10, 20);
+    expect(pool.oldest(b)).toBe(a);
+    a.advance(10);
+    a.add(30, 40);
+    expect(pool.oldest(c)).toBe(b);
+    b.advance(10);
+    expect(pool.oldest(a)).toBe(c);
+    c.clear();
+    expect(pool.oldest(a)).toBeNull();
   });
 });
 

@@ -2,9 +2,9 @@
 import { expect } from "bun:test";
 import { chmodSync, existsSync, readFileSync, renameSync, statSync } from "node:fs";
 import { TCPNET } from "../support/built-program.ts";
+import { until } from "../support/waiting.ts";
 import { HOST, type Lab, labTest, labTestWith, PEER, type Running } from "./lab.ts";
 import { bare, descendantsOf, descriptorsOf, type Rights, rightsOf, threadsOf } from "./privileges.ts";
-import { until } from "../support/waiting.ts";
 
 const AS_ROOT = { root: true };
 const NOBODY = 65_534;

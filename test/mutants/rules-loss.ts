@@ -194,8 +194,8 @@ export const LOSS: readonly RuleMutant[] = [
   {
     name: "one SACKed octet counts as its segment",
     file: "tcp/loss/sack.ts",
-    find: "if (covered || fit(tcb, r, left, right)) tag",
-    replace: "if (covered || fit(tcb, r, left, right) || records.segments[r] === 1) tag",
+    find: "if (covered || cutToBlock(tcb, r, left, right)) delivered",
+    replace: "if (covered || cutToBlock(tcb, r, left, right) || records.segments[r] === 1) delivered",
     by: "test/drill/undo/dsack.pkt",
   },
   {

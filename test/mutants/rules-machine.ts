@@ -19,7 +19,7 @@ export const MACHINE: readonly RuleMutant[] = [
   {
     name: "small segments are not joined when they are resent",
     file: "tcp/send/resend.ts",
-    find: "if (payload < room) join(tcb, r, room);",
+    find: "if (payload < room) coalesce(tcb, r, room);",
     replace: "",
     by: "test/drill/eor/resent-apart.pkt",
   },

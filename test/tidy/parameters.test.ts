@@ -14,7 +14,7 @@ const EXCEPTIONS = new Set([
   "src/wire/print.ts: transport 7",
   "src/wire/tcp.ts: write 10",
   // Not of a packet.
-  "src/tcp/loss/sack.ts: walk 7",
+  "src/tcp/loss/sack.ts: applyBlock 7",
 ]);
 const FUNCTION = /(?:\bfunction (\w+)|^ {2}(?:static |async |\*)*(#?\w+))\(([^(){}]*)\)(?:: [^{\n]+)? \{/gm;
 

@@ -96,6 +96,6 @@ export function restartAfterIdle(tcb: Tcb, now: number): void {
 }
 
 /** Called before the first segment after an idle time: congestion control does not count that time (RFC 9438 §5.8). */
-export function beganToSend(tcb: Tcb, now: number): void {
+export function excludeIdleTime(tcb: Tcb, now: number): void {
   if (inFlight(tcb) === 0) tcb.congestion.idle(tcb, now - tcb.lastSendTime, now);
 }

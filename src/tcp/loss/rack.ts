@@ -48,7 +48,7 @@ function reorderingWindow(tcb: Tcb): number {
 }
 
 /** The time until record r counts as lost, µs; 0 or less: it does already. */
-export function patience(tcb: Tcb, r: number, window: number, now: number): number {
+export function timeLeft(tcb: Tcb, r: number, window: number, now: number): number {
   return tcb.rack.rtt + window - (Math.max(tcb.output.clock, now) - tcb.env.records.time[r]!);
 }
 
@@ -58,7 +58,7 @@ function detect(tcb: Tcb, now: number): number {
   const window = reorderingWindow(tcb);
   let r = tcb.board.oldest;
   while (r !== NONE && isOvertaken(tcb, r)) {
-    if (patience(tcb, r, window, now) > 0) return patience(tcb, lastOvertaken(tcb, r), window, now);
+    if (timeLeft(tcb, r, window, now) > 0) return timeLeft(tcb, lastOvertaken(tcb, r), window, now);
     const next = later[r]!;
     markLost(tcb, r, M.TX_FAST, now);
     r = next;
@@ -111,7 +111,7 @@ export function reorderingTimeout(tcb: Tcb, now: number): void {
 
 /** True if record r counts as lost when the retransmission timer fires (RFC 8985 §6.3): the head, and whatever RACK would not wait for. */
 export function isOverdue(tcb: Tcb, r: number, now: number): boolean {
-  return r === tcb.board.head || patience(tcb, r, 0, now) <= 0;
+  return r === tcb.board.head || timeLeft(tcb, r, 0, now) <= 0;
 }
 
 /** True if the echoed timestamp is older than the last copy of record r, so that the ACK answers an earlier copy. */

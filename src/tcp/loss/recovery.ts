@@ -169,7 +169,7 @@ function addDuplicates(tcb: Tcb, n: number): void {
 }
 
 /** Without SACK: of the acknowledged segments one filled the hole; the others had been counted when their duplicate ACKs arrived. */
-export function eatDuplicates(tcb: Tcb, acked: number): void {
+export function subtractDuplicates(tcb: Tcb, acked: number): void {
   if (acked > 0) {
     tcb.deliveredSegments += Math.max(acked - tcb.board.sackedOut, 1);
     tcb.board.sackedOut = Math.max(0, tcb.board.sackedOut - (acked - 1));
@@ -233,7 +233,7 @@ export function resendSmaller(tcb: Tcb, now: number): void {
     const largest = Math.ceil(payloadOf(tcb, r) / records.segments[r]!);
     if (largest > mss) markLost(tcb, r, M.ICMP_MTU, now);
   }
-  resendWithoutBlame(tcb);
+  resendWithoutReduction(tcb);
 }
 
 /** The peer did not accept the data in our SYN: mark it lost, so that it is sent again. */
@@ -241,7 +241,7 @@ export function dataNotTaken(tcb: Tcb, now: number): void {
   const { records } = tcb.env;
   for (let r = tcb.board.head; r !== NONE; r = records.next[r]!) markLost(tcb, r, M.TX_SYN_DATA, now);
   recount(tcb);
-  resendWithoutBlame(tcb);
+  resendWithoutReduction(tcb);
 }
 
 /** The handshake completed only after a timeout: data sent before then counts as lost. */
@@ -252,7 +252,7 @@ export function handshakeWasLate(tcb: Tcb, now: number): void {
 }
 
 /** Segments were lost, but not by congestion (too large for the path, or not accepted with the SYN): resend them without reducing cwnd. */
-export function resendWithoutBlame(tcb: Tcb): void {
+export function resendWithoutReduction(tcb: Tcb): void {
   if (tcb.board.lostOut === 0) return;
   if (!tcb.sackOk) limitDuplicates(tcb);
   if (tcb.cc.phase !== CA_LOSS) {

@@ -44,7 +44,7 @@ export function applySackBlocks(
     }
     for (let i = 0; i < n; i++) {
       const b = ascending[i]!;
-      walk(tcb, options.sackLeft[b]!, options.sackRight[b]!, b === 0 && repeats, answer, trips, now);
+      applyBlock(tcb, options.sackLeft[b]!, options.sackRight[b]!, b === 0 && repeats, answer, trips, now);
     }
   }
   if (tcb.cc.phase !== CA_LOSS || tcb.recovery.undoArmed) noteReordering(tcb, low);
@@ -92,7 +92,7 @@ function countDuplicates(tcb: Tcb, left: number, right: number, answer: Answer):
 }
 
 /** Applies one block to the records that it covers. */
-function walk(
+function applyBlock(
   tcb: Tcb,
   left: number,
   right: number,
@@ -111,14 +111,14 @@ function walk(
       if (r === NONE || !lt(records.start[r]!, right)) break;
     }
     const covered = le(left, records.start[r]!) && ge(right, records.end[r]!);
-    if (covered || fit(tcb, r, left, right)) tag(tcb, r, dsack, answer, trips, now);
+    if (covered || cutToBlock(tcb, r, left, right)) delivered(tcb, r, dsack, answer, trips, now);
     else whole = false;
   }
   if (whole && !dsack) tcb.board.index?.know(left, right);
 }
 
 /** Cuts record r at the edge of a block, between segments. Returns true if r then lies in the block. */
-function fit(tcb: Tcb, r: number, left: number, right: number): boolean {
+function cutToBlock(tcb: Tcb, r: number, left: number, right: number): boolean {
   const { records } = tcb.env;
   if (records.segments[r]! <= 1 || !mayRecord(tcb)) return false;
   const { mss } = tcb.snd;
@@ -136,7 +136,7 @@ function fit(tcb: Tcb, r: number, left: number, right: number): boolean {
 }
 
 /** The peer reports that record r was delivered. */
-function tag(tcb: Tcb, r: number, dsack: boolean, answer: Answer, trips: RoundTrips, now: number): void {
+function delivered(tcb: Tcb, r: number, dsack: boolean, answer: Answer, trips: RoundTrips, now: number): void {
   const { records } = tcb.env;
   const flags = records.flags[r]!;
   const start = records.start[r]!;
@@ -150,7 +150,7 @@ function tag(tcb: Tcb, r: number, dsack: boolean, answer: Answer, trips: RoundTr
   if (!gt(end, tcb.snd.una)) return;
   if ((flags & SACKED) === 0) {
     advance(tcb, flags, end, records.time[r]!, now);
-    if ((flags & EVER_RESENT) === 0) neverResent(tcb, r, answer, trips, now);
+    if ((flags & EVER_RESENT) === 0) originalDelivered(tcb, r, answer, trips, now);
     // If r was retransmitted and is not marked lost, the retransmission is believed to be still in flight.
     remark(tcb, r, SACKED, flags & LOST ? LOST | RESENT : 0);
     answer.sacked = true;
@@ -161,7 +161,7 @@ function tag(tcb: Tcb, r: number, dsack: boolean, answer: Answer, trips: RoundTr
 }
 
 /** Record r, which was never retransmitted, was delivered: it can show reordering, a spurious timeout, and the round trip. */
-function neverResent(tcb: Tcb, r: number, answer: Answer, trips: RoundTrips, now: number): void {
+function originalDelivered(tcb: Tcb, r: number, answer: Answer, trips: RoundTrips, now: number): void {
   const { records } = tcb.env;
   const start = records.start[r]!;
   if (lt(start, highestSacked(tcb)) && lt(start, low)) low = start;

@@ -184,7 +184,7 @@ export function markLost(tcb: Tcb, r: number, cause: number, now: number): void 
 }
 
 /** Merges small segments after record r into it before it is retransmitted, up to the size of one segment (Linux: tcp_retrans_try_collapse). */
-export function join(tcb: Tcb, r: number, room: number): void {
+export function coalesce(tcb: Tcb, r: number, room: number): void {
   const { records } = tcb.env;
   if (records.flags[r]! & (HAS_FIN | HAS_SYN)) return;
   for (;;) {

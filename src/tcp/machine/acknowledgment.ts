@@ -6,7 +6,7 @@ import { Answer } from "../loss/answer.ts";
 import { push, tick } from "../loss/cwnd.ts";
 import { grow } from "../loss/cwnd-validation.ts";
 import { advance, echoesEarlier, updateWindow } from "../loss/rack.ts";
-import { eatDuplicates, recoveryStep } from "../loss/recovery.ts";
+import { recoveryStep, subtractDuplicates } from "../loss/recovery.ts";
 import { isReducing, noteReordering, reduceCwnd } from "../loss/reduction.ts";
 import { isStale, RoundTrips, takeSample, updateRate } from "../loss/round-trip.ts";
 import { applySackBlocks } from "../loss/sack.ts";
@@ -158,7 +158,7 @@ function clean(tcb: Tcb, seg: Segment, high: number, now: number): void {
   if (answer.acked) {
     answer.restart = true;
     if (!tcb.sackOk) {
-      eatDuplicates(tcb, acked);
+      subtractDuplicates(tcb, acked);
       if (answer.resentAcked) answer.original = false;
     } else if (lt(low, high)) noteReordering(tcb, low);
   } else if (head !== NONE && trips.sackOldest >= 0 && trips.sackOldest > now - records.time[head]!) {

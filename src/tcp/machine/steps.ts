@@ -8,7 +8,7 @@ import { ACK, CWR, FIN, RST, SYN, URG } from "#wire/tcp";
 import { answered } from "../open/fast-open-client.ts";
 import { handshakeOver } from "../open/fast-open-server.ts";
 import { establish } from "../open/handshake.ts";
-import { hurry } from "../receive/pace.ts";
+import { enterQuickAck } from "../receive/pace.ts";
 import { ECONNREFUSED, ECONNRESET, OK } from "../words/error.ts";
 import * as M from "../words/marks.ts";
 import { proveSize } from "../words/path.ts";
@@ -111,7 +111,7 @@ function unacceptable(tcb: Tcb, seg: Segment, window: number, now: number): bool
     // A repeated FIN counts as one duplicate octet.
     reportDuplicate(tcb, seg.seq, (seg.seq + seg.len) | 0);
     // The sender did not get our ACKs, or is in slow start after a timeout: send ACKs at once for a while.
-    hurry(tcb, tcb.params.acknowledging.quickAcks);
+    enterQuickAck(tcb, tcb.params.acknowledging.quickAcks);
   }
   answerInvalid(tcb, seg, M.TX_ACK_UNACCEPTABLE, now);
   return drop(tcb, seg.n > 0 && le((seg.seq + seg.len) | 0, rcv.nxt) ? M.RX_DUPLICATE : M.RX_UNACCEPTABLE, now);
@@ -346,7 +346,7 @@ function congestionMark(tcb: Tcb, seg: Segment): void {
   tcb.env.counters.count(M.RX_CE);
   if (!tcb.ecnEcho) {
     // The sender should learn of it soon.
-    hurry(tcb, 2);
+    enterQuickAck(tcb, 2);
   }
   tcb.ecnEcho = true;
 }

@@ -21,7 +21,7 @@ import { selectedWindow, worthAnUpdate } from "./window.ts";
 const DELAY_MAX_PAUSED = 200 * MILLISECOND;
 const DELAY_MAX = 500 * MILLISECOND;
 /** The first duplicate ACKs for a gap are sent at once: a sender needs this many for a fast retransmit (RFC 5681 §3.2). */
-const TOLD_AT_ONCE = 3;
+const DUPLICATES_AT_ONCE = 3;
 /** The shortest delay of compressed ACKs, µs: Linux' timer slack (tcp_comp_sack_slack_ns). */
 const COMPRESSION_MIN = 100;
 
@@ -98,7 +98,7 @@ function mayWait(tcb: Tcb, now: number): boolean {
   const { rcv } = tcb;
   const { compressedSacks, compressedSacksDelay } = tcb.params.acknowledging;
   if (!tcb.sackOk || rcv.heldAcks >= compressedSacks) return false;
-  if (rcv.gapAcks < TOLD_AT_ONCE) {
+  if (rcv.gapAcks < DUPLICATES_AT_ONCE) {
     rcv.gapAcks++;
     return false;
   }

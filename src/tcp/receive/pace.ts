@@ -78,7 +78,7 @@ export function acknowledgeQuickly(tcb: Tcb, most: number): void {
 }
 
 /** The next ACKs are sent at once and do not wait for the user's data, because the peer lost a segment or has to reduce its rate. */
-export function hurry(tcb: Tcb, acks: number): void {
+export function enterQuickAck(tcb: Tcb, acks: number): void {
   acknowledgeQuickly(tcb, acks);
   tcb.interactive = false;
   tcb.rcv.delay = tcb.params.acknowledging.delayedAck;
@@ -88,7 +88,7 @@ export function hurry(tcb: Tcb, acks: number): void {
 export function noteEct(tcb: Tcb, seg: Segment): void {
   if (!tcb.ecnOk) return;
   if (seg.ecn !== 0) tcb.rcv.sawEct = true;
-  else if (tcb.rcv.sawEct) hurry(tcb, 2);
+  else if (tcb.rcv.sawEct) enterQuickAck(tcb, 2);
 }
 
 /** Measures the round trip on the receiving side: the age of the timestamp that the peer echoes in a new full segment. */

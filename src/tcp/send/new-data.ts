@@ -3,7 +3,7 @@ import type { Packet } from "#base/packet";
 import { NEVER } from "#base/time";
 import { ACK, CWR, FIN, PSH } from "#wire/tcp";
 import { cwndOf, inFlight } from "../loss/cwnd.ts";
-import { beganToSend } from "../loss/cwnd-validation.ts";
+import { excludeIdleTime } from "../loss/cwnd-validation.ts";
 import { append, mayRecord, segmentsIn, setSegments } from "../loss/scoreboard.ts";
 import { segmentRoom } from "../loss/segment-size.ts";
 import { rearm } from "../loss/timers.ts";
@@ -89,7 +89,7 @@ export function emitNew(tcb: Tcb, packet: Packet, n: number, ends: number, now: 
   const segments = segmentsIn(n, mss);
   const none = tcb.board.packetsOut === 0;
   prepare(tcb, ATTEMPT_NEW, NONE);
-  beganToSend(tcb, now);
+  excludeIdleTime(tcb, now);
   append(tcb, start, (start + n + (fin ? 1 : 0)) | 0, ends, sentAt(tcb, now));
   tcb.env.records.segments[tcb.board.tail] = 0;
   setSegments(tcb, tcb.board.tail, segments);

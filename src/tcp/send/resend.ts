@@ -1,12 +1,12 @@
 /** Retransmissions: records are split to fit, or joined. */
 import type { Packet } from "#base/packet";
 import { ACK, FIN, PSH } from "#wire/tcp";
-import { beganToSend } from "../loss/cwnd-validation.ts";
+import { excludeIdleTime } from "../loss/cwnd-validation.ts";
 import { tsval } from "../loss/rto.ts";
 import {
+  coalesce,
   cut,
   EVER_RESENT,
-  join,
   mayRecord,
   payloadOf,
   recut,
@@ -62,7 +62,7 @@ export function fitAgain(tcb: Tcb, r: number, segments: number): boolean {
   }
   recut(tcb, r, segmentsIn(payload, mss));
   const room = Math.min(window, mss);
-  if (payload < room) join(tcb, r, room);
+  if (payload < room) coalesce(tcb, r, room);
   return true;
 }
 
@@ -81,7 +81,7 @@ export function again(tcb: Tcb, packet: Packet, r: number, cause: number, now: n
   const mss = segmentRoom(tcb);
   const push = n > 0 && (flags & HAS_PSH || n > mss) ? PSH : 0;
   prepare(tcb, ATTEMPT_AGAIN, r);
-  beganToSend(tcb, now);
+  excludeIdleTime(tcb, now);
   attach(tcb, packet, diff(start, tcb.snd.una), n, mss);
   packet.cause = cause;
   emit(tcb, packet, start, n, ACK | push | (flags & HAS_FIN ? FIN : 0), now);

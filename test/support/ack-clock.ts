@@ -37,7 +37,7 @@ export interface Cost {
 /** cwnd is what it was, whatever happens: the window is the peer's. */
 const FIXED: CongestionControl = {
   name: "newreno",
-  places: 0,
+  stateSize: 0,
   reset() {},
   reduce: (tcb) => tcb.cc.cwnd,
   timedOut() {},

@@ -10,7 +10,7 @@ import { NewReno } from "./newreno.ts";
 export interface CongestionControl {
   readonly name: CongestionControlName;
   /** How many numbers it keeps in `tcb.ccState`. */
-  readonly places: number;
+  readonly stateSize: number;
   /** A connection begins, or restarts after a timeout. */
   reset(tcb: Tcb): void;
   /** ssthresh in octets after a loss detected at `now`, from the state before it. At least 2 SMSS (RFC 5681 (4)). */

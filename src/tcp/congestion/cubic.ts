@@ -48,7 +48,7 @@ const SAMPLES = 15;
  */
 export class Cubic implements CongestionControl {
   readonly name = "cubic";
-  readonly places = 16;
+  readonly stateSize = 16;
 
   reset(tcb: Tcb): void {
     tcb.ccState.fill(0);

@@ -4,7 +4,7 @@ import type { CongestionControl } from "./congestion.ts";
 /** Congestion avoidance of RFC 5681 as Linux counts it: segments, and half of cwnd, not of the flight, after a loss. */
 export class NewReno implements CongestionControl {
   readonly name = "newreno";
-  readonly places = 0;
+  readonly stateSize = 0;
 
   reset(): void {}
 

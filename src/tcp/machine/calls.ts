@@ -215,7 +215,7 @@ export function setParams(tcb: Tcb, params: TcpSettings, now: number): void {
   tcb.params = withSettings(tcb.params, params);
   if (params.congestionControl !== undefined && params.congestionControl !== tcb.congestion.name) {
     tcb.congestion = congestionControl(params.congestionControl);
-    tcb.ccState = new Float64Array(tcb.congestion.places);
+    tcb.ccState = new Float64Array(tcb.congestion.stateSize);
     tcb.congestion.reset(tcb);
   }
   if (params.nagle === "off") flush(tcb, now);

@@ -202,7 +202,7 @@ export class Dormitory {
 
   #learn(tcb: Tcb): void {
     this.#slots = slotsOf(new Tcb(this.#env, tcb.params, tcb.congestion, 0, tcb));
-    const most = this.#slots.length + TIMERS + CC_PLACES_MAX;
+    const most = this.#slots.length + TIMERS + CC_STATE_MAX;
     this.#octets = new Uint8Array(((most + 3) >> 2) + 8 * most);
     this.#scratch = new DataView(this.#octets.buffer);
   }
@@ -212,7 +212,7 @@ export class Dormitory {
 const FREE_MAX = 256;
 
 /** The most numbers that a congestion control may store. */
-const CC_PLACES_MAX = 64;
+const CC_STATE_MAX = 64;
 
 function partOf(tcb: Tcb, part: Slot["part"]): Part {
   return part === null ? tcb : tcb[part];

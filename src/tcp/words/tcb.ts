@@ -258,7 +258,7 @@ export class Tcb {
     this.ranges = new Ranges(env.ranges, this);
     this.params = params;
     this.congestion = congestion;
-    this.ccState = new Float64Array(congestion.places);
+    this.ccState = new Float64Array(congestion.stateSize);
     this.id = id;
     this.local = ends.local;
     this.localPort = ends.localPort;
@@ -273,7 +273,7 @@ export class Tcb {
   become(params: Readonly<TcpParams>, congestion: CongestionControl, id: number, ends: Ends): void {
     this.params = params;
     this.congestion = congestion;
-    if (this.ccState.length !== congestion.places) this.ccState = new Float64Array(congestion.places);
+    if (this.ccState.length !== congestion.stateSize) this.ccState = new Float64Array(congestion.stateSize);
     this.id = id;
     this.local = ends.local;
     this.localPort = ends.localPort;

@@ -57,7 +57,7 @@ export const EVENT_URGENT = 32;
 /** SHLD-9, MUST-47: R1 was reached, or ICMP reported an error that does not end the connection: `tcb.softError`. */
 export const EVENT_SOFT_ERROR = 64;
 /** Everything that we sent, including our FIN, is acknowledged. */
-export const EVENT_DRAINED = 128;
+export const EVENT_ALL_ACKED = 128;
 
 // Indices into `tcb.timers`, in the order in which they fire when several expire at once.
 export const T_TIME_WAIT = 0;

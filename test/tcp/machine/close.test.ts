@@ -1,7 +1,7 @@
 /** Closing (RFC 9293 §3.6): every way through the states, half-close, abort, TIME-WAIT. */
 import { describe, expect, test } from "bun:test";
 import { RFC9293 } from "#tcp/words/profiles";
-import { EVENT_CLOSED, EVENT_DRAINED, EVENT_REMOTE_CLOSED } from "#tcp/words/tcb";
+import { EVENT_ALL_ACKED, EVENT_CLOSED, EVENT_REMOTE_CLOSED } from "#tcp/words/tcb";
 import { octets, TcpBench } from "../../support/tcp-bench.ts";
 
 const SECOND = 1e6;
@@ -127,7 +127,7 @@ describe("FIN and data", () => {
         expect(b.state).toBe("FIN-WAIT-1");
         b.in(".", { ack: n + 2 });
         expect(b.state).toBe("FIN-WAIT-2");
-        expect(b.events() & EVENT_DRAINED).toBe(EVENT_DRAINED);
+        expect(b.events() & EVENT_ALL_ACKED).toBe(EVENT_ALL_ACKED);
       }
     },
   );

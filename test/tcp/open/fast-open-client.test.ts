@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { type TcpSettings, withSettings } from "#tcp/words/params";
-import { EVENT_DRAINED, EVENT_OPENED, EVENT_READABLE } from "#tcp/words/tcb";
+import { EVENT_ALL_ACKED, EVENT_OPENED, EVENT_READABLE } from "#tcp/words/tcb";
 import { icmp } from "../../support/icmp-error.ts";
 import { fastOpen, mss } from "../../support/naive/tcp.ts";
 import { octets, TcpBench } from "../../support/tcp-bench.ts";
@@ -127,7 +127,7 @@ describe("the answer", () => {
     expect(b.lines()).toEqual([". 11:11(0) ack 1"]);
     expect(sums(b)).toEqual({ inFlight: 0, lost: 0, sendQueue: 0 });
     expect(b.tcb.fast.taken).toBe(true);
-    expect(b.events() & (EVENT_OPENED | EVENT_DRAINED)).toBe(EVENT_OPENED | EVENT_DRAINED);
+    expect(b.events() & (EVENT_OPENED | EVENT_ALL_ACKED)).toBe(EVENT_OPENED | EVENT_ALL_ACKED);
   });
 
   test("acknowledges the SYN alone: the data goes again at once, with the ACK, and the window is not smaller for it", () => {

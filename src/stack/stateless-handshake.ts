@@ -44,7 +44,9 @@ export class StatelessHandshake {
   /** Whether a SYN for this listener gets a cookie instead of a connection. */
   due(listener: PassiveOpen): boolean {
     const { synCookies } = listener.params.opening;
-    return synCookies === "always" || (synCookies === "overflow" && listener.crowded && !listener.backedUp);
+    return (
+      synCookies === "always" || (synCookies === "overflow" && listener.isSynQueueFull && !listener.isAcceptQueueFull)
+    );
   }
 
   /** Answers a SYN with a cookie, without keeping any state. */
@@ -91,9 +93,9 @@ export class StatelessHandshake {
     const irs = (seg.seq - 1) | 0;
     const mss = cookies.readCookie(hash, ends, irs, iss, now);
     if (mss === 0) return null;
-    if (listener.backedUp || this.#connections.isFull(now)) {
+    if (listener.isAcceptQueueFull || this.#connections.isFull(now)) {
       // The peer will retransmit the ACK with its data, or the data.
-      counters.count(this.#connections.refuse(listener, listener.backedUp ? M.RX_BACKLOG : M.RX_LIMIT));
+      counters.count(this.#connections.refuse(listener, listener.isAcceptQueueFull ? M.RX_BACKLOG : M.RX_LIMIT));
       return null;
     }
     if (this.#connections.isSourceFull(ends.remote)) {

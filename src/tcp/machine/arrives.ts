@@ -66,7 +66,7 @@ export function listen(listener: PassiveOpen, seg: Segment, reset: Reset): numbe
     return M.RX_CLOSED;
   }
   if ((seg.ctl & SYN) === 0 || (seg.ctl & FIN && listener.params.opening.dropSynFin)) return M.RX_BAD_SYN;
-  return listener.full ? M.RX_BACKLOG : 0;
+  return listener.isFull ? M.RX_BACKLOG : 0;
 }
 
 /** §3.10.7.2, third step: the SYN for a listener makes a connection in SYN-RECEIVED. */

@@ -54,17 +54,17 @@ export class PassiveOpen {
   }
 
   /** Whether no further connection is accepted. */
-  get full(): boolean {
-    return this.backedUp || this.crowded;
+  get isFull(): boolean {
+    return this.isAcceptQueueFull || this.isSynQueueFull;
   }
 
   /** Whether more connections wait to be accepted than the backlog allows. */
-  get backedUp(): boolean {
+  get isAcceptQueueFull(): boolean {
     return this.ready.length > this.backlog;
   }
 
   /** Whether as many connections are half-open as the backlog allows. */
-  get crowded(): boolean {
+  get isSynQueueFull(): boolean {
     return this.halfOpen > this.backlog;
   }
 

@@ -131,7 +131,7 @@ export class Connections {
   /** The TCB of a connection, which is woken if it sleeps. */
   awake(row: Row): Tcb {
     if (row instanceof Tcb) return row;
-    const tcb = this.#sleep.unfold(row);
+    const tcb = this.#sleep.unpack(row);
     this.asleep--;
     this.#byId[row.id] = tcb;
     this.demux.exchange(row, tcb);
@@ -145,7 +145,7 @@ export class Connections {
   sleep(now: number): void {
     for (let tcb = this.#sleep.next(now); tcb !== null; tcb = this.#sleep.next(now)) {
       const user = tcb.user as Sleeper;
-      const dormant = this.#sleep.fold(tcb, user);
+      const dormant = this.#sleep.pack(tcb, user);
       this.asleep++;
       this.#byId[tcb.id] = dormant;
       this.demux.exchange(tcb, dormant);

@@ -1,7 +1,7 @@
 import { Fifo } from "#base/fifo";
 import { NEVER } from "#base/time";
 import type { CongestionControl } from "#tcp/congestion/congestion";
-import { type Dormant, Dormitory, isAtRest, type Sleeper } from "#tcp/words/dormant";
+import { type Dormant, isAtRest, type Sleeper, TcbPacker } from "#tcp/words/dormant";
 import type { TcpParams } from "#tcp/words/params";
 import type { Ends, Tcb, TcpEnv } from "#tcp/words/tcb";
 
@@ -19,7 +19,7 @@ const NEXT_GO = 1_000;
 export class Sleep {
   /** Connections at rest, oldest first; some may have been active since. */
   readonly #resting = new Fifo<Tcb>();
-  readonly #dormitory: Dormitory;
+  readonly #packer: TcbPacker;
   readonly #after: number;
   #now = 0;
   #left = ONE_GO;
@@ -27,7 +27,7 @@ export class Sleep {
   /** @param after µs at rest before a connection sleeps, so that an exchange with short pauses is not interrupted by packing each time */
   constructor(env: TcpEnv, after: number) {
     this.#after = after;
-    this.#dormitory = new Dormitory(env);
+    this.#packer = new TcbPacker(env);
   }
 
   /**
@@ -67,19 +67,19 @@ export class Sleep {
     }
   }
 
-  fold(tcb: Tcb, user: Sleeper): Dormant {
-    return this.#dormitory.fold(tcb, user);
+  pack(tcb: Tcb, user: Sleeper): Dormant {
+    return this.#packer.pack(tcb, user);
   }
 
   /** A new connection. */
   take(params: Readonly<TcpParams>, congestion: CongestionControl, id: number, ends: Ends): Tcb {
-    return this.#dormitory.take(params, congestion, id, ends);
+    return this.#packer.take(params, congestion, id, ends);
   }
 
-  unfold(dormant: Dormant): Tcb {
-    const tcb = this.#dormitory.unfold(dormant);
+  unpack(dormant: Dormant): Tcb {
+    const tcb = this.#packer.unpack(dormant);
     tcb.watchedSince = -1;
-    // Whoever was woken soon is left awake for longer: folding up and unfolding cost as much as a packet.
+    // A connection that was woken soon stays awake for longer next time: packing and unpacking cost as much as a packet.
     const soon = this.#now - tcb.restingSince < SHORT_SLEEP;
     tcb.shortSleeps = soon ? Math.min(tcb.shortSleeps + 1, SHORT_SLEEPS_MAX) : 0;
     return tcb;

@@ -103,7 +103,7 @@ export function isAtRest(tcb: Tcb): boolean {
 }
 
 /** Packs and unpacks the TCBs of one stack. */
-export class Dormitory {
+export class TcbPacker {
   readonly #env: TcpEnv;
   /** TCBs of sleeping connections, kept for reuse: a server that accepts connections creates no garbage of them. */
   readonly #free: Tcb[] = [];
@@ -117,7 +117,7 @@ export class Dormitory {
   }
 
   /** Packs a connection at rest whose user lets it sleep. */
-  fold(tcb: Tcb, user: Sleeper): Dormant {
+  pack(tcb: Tcb, user: Sleeper): Dormant {
     if (this.#slots.length === 0) this.#learn(tcb);
     const slots = this.#slots;
     const v = this.#scratch;
@@ -160,7 +160,7 @@ export class Dormitory {
   }
 
   /** Returns a TCB with all its numbers restored. */
-  unfold(dormant: Dormant): Tcb {
+  unpack(dormant: Dormant): Tcb {
     const { id, params, congestion, user, record } = dormant;
     const free = this.#free.pop();
     const tcb = free ?? new Tcb(this.#env, params, congestion, id, dormant);

@@ -269,7 +269,7 @@ export class Tcb {
     this.rcv.capacity = params.receiveBuffer;
   }
 
-  /** Reuses the TCB for another connection. All numbers must be those of a new TCB, and its queues empty (`Dormitory.take`). */
+  /** Reuses the TCB for another connection. All numbers must be those of a new TCB, and its queues empty (`TcbPacker.take`). */
   become(params: Readonly<TcpParams>, congestion: CongestionControl, id: number, ends: Ends): void {
     this.params = params;
     this.congestion = congestion;

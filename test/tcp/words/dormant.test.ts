@@ -1,7 +1,7 @@
 /** A connection that is folded up and unfolded is the connection that it was: every field, whoever adds one. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { Dormitory, isAtRest, type Sleeper, slotsOf } from "#tcp/words/dormant";
+import { isAtRest, type Sleeper, slotsOf, TcbPacker } from "#tcp/words/dormant";
 import { T_DELAYED_ACK, T_KEEPALIVE, T_RETRANSMIT, Tcb } from "#tcp/words/tcb";
 import { octets, TcpBench } from "../../support/tcp-bench.ts";
 
@@ -49,7 +49,7 @@ const number = fc.oneof(
 
 test("packing and unpacking restores all numbers", () => {
   const { tcb } = open();
-  const dormitory = new Dormitory(tcb.env);
+  const packer = new TcbPacker(tcb.env);
   const slots = slotsOf(tcb);
   const n = slots.length + tcb.timers.length + tcb.ccState.length;
   fc.assert(
@@ -64,8 +64,8 @@ test("packing and unpacking restores all numbers", () => {
       }
       for (let i = 0; i < one.timers.length; i++) one.timers[i] = values[slots.length + i] ?? Number.POSITIVE_INFINITY;
       for (let i = 0; i < one.ccState.length; i++) one.ccState[i] = values[slots.length + one.timers.length + i] ?? 0;
-      const dormant = dormitory.fold(one, USER);
-      const again = dormitory.unfold(dormant);
+      const dormant = packer.pack(one, USER);
+      const again = packer.unpack(dormant);
       expect(told(again)).toEqual(told(one));
       expect([again.id, again.localPort, again.remotePort, again.user]).toEqual([7, 80, 5555, USER]);
       for (const name of KEPT.filter((each) => each !== "user")) {
@@ -86,7 +86,7 @@ test("a connection that has exchanged data takes at most 450 octets", () => {
     .in("P.", { data: octets(0, 1_000) })
     .out();
   b.read();
-  expect(new Dormitory(b.tcb.env).fold(b.tcb, USER).record.length).toBeLessThanOrEqual(450);
+  expect(new TcbPacker(b.tcb.env).pack(b.tcb, USER).record.length).toBeLessThanOrEqual(450);
 });
 
 test("a connection is at rest with nothing in flight, queued, unread, out of order, unreported, or timed except keep-alive", () => {

@@ -44,7 +44,7 @@ export class Connections {
   /** Connections that entered TIME-WAIT, oldest first; some of them may have left it. */
   readonly #timeWait = new Fifo<Tcb>();
   /** Connections whose SEND found no memory. */
-  readonly #starved = new Fifo<Tcb>();
+  readonly #waitingForMemory = new Fifo<Tcb>();
   readonly #pathMtu: PathMtu;
   readonly #limit: number;
   readonly #sources: Sources;
@@ -234,22 +234,22 @@ export class Connections {
   }
 
   /** SEND found no memory, although its own buffer had room. */
-  starve(tcb: Tcb): void {
-    if (tcb.starved) return;
-    tcb.starved = true;
-    this.#starved.push(tcb);
+  waitForMemory(tcb: Tcb): void {
+    if (tcb.waitsForMemory) return;
+    tcb.waitsForMemory = true;
+    this.#waitingForMemory.push(tcb);
   }
 
   /** Memory may be free again: tells the connections whose SEND found none. Those that hold their share anyway wait for their next turn. */
-  feed(): void {
-    for (let left = Math.min(this.#starved.size, FED); left > 0; left--) {
-      const tcb = this.#starved.shift()!;
+  memoryFreed(): void {
+    for (let left = Math.min(this.#waitingForMemory.size, FED); left > 0; left--) {
+      const tcb = this.#waitingForMemory.shift()!;
       const fed = mayTake(tcb);
       if (!fed && tcb.held && tcb.state !== CLOSED) {
-        this.#starved.push(tcb);
+        this.#waitingForMemory.push(tcb);
         continue;
       }
-      tcb.starved = false;
+      tcb.waitsForMemory = false;
       tcb.events |= EVENT_WRITABLE;
       if (tcb.held && tcb.state !== CLOSED) this.tell(tcb);
     }

@@ -239,7 +239,7 @@ export class Stack {
   /** Fills `packet` with the next packet to send; false if there is none. Its bytes are valid until the next call of the stack. */
   poll(packet: Packet, now: number): boolean {
     packet.clear();
-    this.#connections.feed();
+    this.#connections.memoryFreed();
     if (this.#fragmenter.next(packet)) return true;
     const { resets } = this.#tcpInput;
     const send = this.#send;
@@ -377,7 +377,7 @@ export class Stack {
   send(tcb: Tcb, source: Uint8Array, from: number, n: number, now: number, flags = 0): number {
     const taken = this.#take(tcb, source, from, n, flags, now);
     if (taken >= 0) this.#connections.touch(tcb);
-    if (taken >= 0 && taken < n && calls.sendRoom(tcb, n - taken) > 0) this.#connections.starve(tcb);
+    if (taken >= 0 && taken < n && calls.sendRoom(tcb, n - taken) > 0) this.#connections.waitForMemory(tcb);
     return taken;
   }
 
@@ -415,7 +415,7 @@ export class Stack {
   /** RECEIVE. Returns how many octets were copied to `target` at offset `to`. */
   receive(tcb: Tcb, target: Uint8Array, to: number, n: number): number {
     const taken = calls.receive(tcb, target, to, n);
-    this.#connections.feed();
+    this.#connections.memoryFreed();
     if (tcb.ackNow !== 0) this.#connections.touch(tcb);
     return taken;
   }
@@ -445,7 +445,7 @@ export class Stack {
   /** RECEIVE that discards the octets; returns how many. */
   discard(tcb: Tcb, n: number): number {
     const taken = calls.discard(tcb, n);
-    this.#connections.feed();
+    this.#connections.memoryFreed();
     if (tcb.ackNow !== 0) this.#connections.touch(tcb);
     return taken;
   }

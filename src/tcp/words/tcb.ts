@@ -210,7 +210,7 @@ export class Tcb {
   /** It counts towards the limit of its remote host (`Limits.connectionsPerSource`). */
   countsForSource = false;
   /** SEND took less than fits into the send buffer because no page was free. The stack reports when there are free pages again. */
-  starved = false;
+  waitsForMemory = false;
   /** A socket uses it; a connection without a user is deleted silently. */
   held = false;
   /** Data of the layer above. */

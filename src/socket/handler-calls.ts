@@ -54,16 +54,16 @@ export class HandlerCalls {
     const isEmpty = socket.unread === 0;
     if (isEmpty && socket.isOpen && socket.atEnd && socket.failure === null && !this.#toldEnd) {
       this.#toldEnd = true;
-      if (!socket.isDeaf) handlers.end?.(socket);
+      if (!socket.isReadClosed) handlers.end?.(socket);
     }
-    if (socket.isOver && (isEmpty || socket.isDeaf || socket.failure !== null)) {
+    if (socket.isOver && (isEmpty || socket.isReadClosed || socket.failure !== null)) {
       this.#toldClose = true;
       handlers.close?.(socket, socket.failure);
     }
   }
 
   #give(socket: Shown, take: NonNullable<SocketHandlers["data"]>): void {
-    while (socket.unread > 0 && !this.paused && !this.#holds && !socket.isDeaf) {
+    while (socket.unread > 0 && !this.paused && !this.#holds && !socket.isReadClosed) {
       const view = socket.view();
       const n = view.length;
       // If a handler throws, its data is dropped: it would throw again.
@@ -71,7 +71,7 @@ export class HandlerCalls {
       try {
         taken = take.call(this.handlers, socket, view) ?? n;
       } finally {
-        if (taken > 0 && !socket.isDeaf) socket.skip(Math.min(taken, n));
+        if (taken > 0 && !socket.isReadClosed) socket.skip(Math.min(taken, n));
       }
       if (taken < n) this.#holds = true;
     }

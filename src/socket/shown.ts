@@ -8,7 +8,7 @@ export interface Shown extends Socket {
   /** In TIME-WAIT or CLOSED. */
   readonly isOver: boolean;
   /** The reading side is closed. */
-  readonly isDeaf: boolean;
+  readonly isReadClosed: boolean;
   /** The writing side is closed. */
   readonly isFinished: boolean;
   /** The error that ended the connection, if any. */

@@ -3,7 +3,7 @@ import { CallError } from "#stack/call-error";
 import { RX_LIMIT, RX_SOURCE_LIMIT } from "#tcp/words/marks";
 import type { PassiveOpen } from "#tcp/words/passive-open";
 import { endpointOf } from "./endpoint.ts";
-import type { Floor } from "./floor.ts";
+import type { SocketContext } from "./socket-context.ts";
 import { TcpSocket } from "./tcp-socket.ts";
 import type { Endpoint, Listener, Socket, SocketHandlers } from "./types.ts";
 
@@ -12,18 +12,18 @@ export class TcpListener implements Listener {
   readonly address: Endpoint;
   onStranger: ((remote: Endpoint) => void) | null = null;
   onFull: ((what: "backlog" | "connections" | "source") => void) | null = null;
-  readonly #floor: Floor;
+  readonly #context: SocketContext;
   readonly #listener: PassiveOpen;
   readonly #allowHalfOpen: boolean;
   readonly #handlers: SocketHandlers | null;
   readonly #waiting = new Fifo<(socket: Socket | null) => void>();
 
-  constructor(floor: Floor, listener: PassiveOpen, allowHalfOpen: boolean, handlers: SocketHandlers | null) {
-    this.#floor = floor;
+  constructor(context: SocketContext, listener: PassiveOpen, allowHalfOpen: boolean, handlers: SocketHandlers | null) {
+    this.#context = context;
     this.#listener = listener;
     this.#allowHalfOpen = allowHalfOpen;
     this.#handlers = handlers;
-    const anywhere = floor.engine.local.own.some((address) => address.family === 4) ? "0.0.0.0" : "::";
+    const anywhere = context.engine.local.own.some((address) => address.family === 4) ? "0.0.0.0" : "::";
     this.address =
       listener.local === null ? { hostname: anywhere, port: listener.port } : endpointOf(listener.local, listener.port);
     listener.user = this;
@@ -46,9 +46,9 @@ export class TcpListener implements Listener {
 
   close(): Promise<void> {
     if (!this.#listener.closed) {
-      this.#floor.engine.unlisten(this.#listener, this.#floor.host.now());
-      this.#floor.host.wake();
-      this.#floor.forget(this);
+      this.#context.engine.unlisten(this.#listener, this.#context.host.now());
+      this.#context.host.wake();
+      this.#context.forget(this);
       for (let resolve = this.#waiting.shift(); resolve !== undefined; resolve = this.#waiting.shift()) resolve(null);
     }
     return Promise.resolve();
@@ -84,7 +84,7 @@ export class TcpListener implements Listener {
 
   /** The oldest waiting connection. It may have ended already; its promises then reject. */
   #next(): Socket | null {
-    const tcb = this.#floor.engine.accept(this.#listener);
-    return tcb === null ? null : new TcpSocket(this.#floor, tcb, this.#allowHalfOpen, this.#handlers);
+    const tcb = this.#context.engine.accept(this.#listener);
+    return tcb === null ? null : new TcpSocket(this.#context, tcb, this.#allowHalfOpen, this.#handlers);
   }
 }

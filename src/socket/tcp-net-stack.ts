@@ -11,8 +11,8 @@ import { checkBytes, checkConnectOptions, checkListenOptions, invalid, whole } f
 import { ConnectionError } from "./connection-error.ts";
 import { Deferred } from "./deferred.ts";
 import { addressOf, endpointOf, hostOf, remoteOf } from "./endpoint.ts";
-import type { Floor } from "./floor.ts";
 import { fastOpenParams, microseconds, paramsOf } from "./options.ts";
+import type { SocketContext } from "./socket-context.ts";
 import { TcpListener } from "./tcp-listener.ts";
 import { TcpSocket } from "./tcp-socket.ts";
 import type { ConnectOptions, Endpoint, Host, Listener, ListenOptions, NetStack, Socket } from "./types.ts";
@@ -26,7 +26,7 @@ export interface Platform {
 }
 
 /** The stack's calls as promises and streams. */
-export class TcpNetStack implements NetStack, Floor {
+export class TcpNetStack implements NetStack, SocketContext {
   readonly addresses: readonly string[];
   readonly mtu: number;
   readonly engine: Stack;

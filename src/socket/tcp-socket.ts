@@ -11,7 +11,7 @@ import { checkBytes, sendFlags, whole } from "./arguments.ts";
 import { ConnectionError } from "./connection-error.ts";
 import { Deferred } from "./deferred.ts";
 import { endpointOf, endpointText } from "./endpoint.ts";
-import type { Floor } from "./floor.ts";
+import type { SocketContext } from "./socket-context.ts";
 import { HandlerCalls } from "./handler-calls.ts";
 import type { Shown } from "./shown.ts";
 import { readableOf, type Sink, type Source, writableOf } from "./streams.ts";
@@ -27,7 +27,7 @@ import { type ConnectionHistory, doubt, endError } from "./words.ts";
 export class TcpSocket implements Shown, Source, Sink, Sleeper {
   data: unknown = undefined;
 
-  readonly #floor: Floor;
+  readonly #context: SocketContext;
   /** Its TCB, or what stands for it while it sleeps. */
   #connection: Tcb | Dormant;
   readonly #allowHalfOpen: boolean;
@@ -38,7 +38,7 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
   #waiting: Waiting | null = null;
   isOpen = false;
   isOver = false;
-  isDeaf = false;
+  isReadClosed = false;
   isFinished = false;
   failure: ConnectionError | null = null;
   /** The reason passed to `abort`. */
@@ -48,12 +48,12 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
   #released = false;
 
   /** @param tcb owned by the socket from now on */
-  constructor(floor: Floor, tcb: Tcb, allowHalfOpen: boolean, handlers: SocketHandlers | null = null) {
-    this.#floor = floor;
+  constructor(context: SocketContext, tcb: Tcb, allowHalfOpen: boolean, handlers: SocketHandlers | null = null) {
+    this.#context = context;
     this.#connection = tcb;
     this.#allowHalfOpen = allowHalfOpen;
     this.#calls = handlers === null ? null : new HandlerCalls(handlers);
-    this.#begun = floor.host.now();
+    this.#begun = context.host.now();
     own(tcb, this);
     // An accepted connection may have events from before it was accepted.
     if (tcb.events !== 0) this.onEvents();
@@ -140,7 +140,7 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
   }
 
   info(): TcpInfo {
-    return this.#floor.engine.info(this.#tcb);
+    return this.#context.engine.info(this.#tcb);
   }
 
   // --- Reading -----------------------------------------------------------------------------------------------------
@@ -158,7 +158,7 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
 
   available(): number | Promise<number> {
     const n = readable(this.#tcb);
-    if (n > 0 && !this.isDeaf) return n;
+    if (n > 0 && !this.isReadClosed) return n;
     if (this.failure !== null) return Promise.reject(this.failure);
     if (this.atEnd) return 0;
     const waiting = this.#ask;
@@ -168,14 +168,14 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
   }
 
   take(into: Uint8Array): number {
-    const n = this.#floor.engine.receive(this.#tcb, into, 0, into.length);
+    const n = this.#context.engine.receive(this.#tcb, into, 0, into.length);
     this.#afterReading();
     return n;
   }
 
   stopReading(): void {
-    if (this.isDeaf) return;
-    this.isDeaf = true;
+    if (this.isReadClosed) return;
+    this.isReadClosed = true;
     this.#discard();
     if (this.isFinished) this.#closeBoth();
     this.onEvents();
@@ -193,7 +193,7 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
   }
 
   put(bytes: Uint8Array, from: number, n: number, flags = 0): number {
-    const { engine, host } = this.#floor;
+    const { engine, host } = this.#context;
     const tcb = this.#tcb;
     const taken = this.isFinished || this.isOver ? -1 : engine.send(tcb, bytes, from, n, host.now(), flags);
     if (taken < 0) throw this.writeError();
@@ -223,8 +223,8 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
 
   markUrgent(): void {
     if (this.isFinished || this.isOver) throw this.writeError();
-    this.#floor.engine.markUrgent(this.#tcb);
-    this.#floor.host.wake();
+    this.#context.engine.markUrgent(this.#tcb);
+    this.#context.host.wake();
   }
 
   cork(): void {
@@ -237,19 +237,19 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
 
   #corked(on: boolean): void {
     if (this.isFinished || this.isOver) throw this.writeError();
-    this.#floor.engine.cork(this.#tcb, on, this.#floor.host.now());
-    this.#floor.host.wake();
+    this.#context.engine.cork(this.#tcb, on, this.#context.host.now());
+    this.#context.host.wake();
   }
 
   quickAck(on: boolean): void {
-    this.#floor.engine.quickAck(this.#tcb, on);
-    this.#floor.host.wake();
+    this.#context.engine.quickAck(this.#tcb, on);
+    this.#context.host.wake();
   }
 
   peek(into: Uint8Array, after = 0): number {
     checkBytes("the argument of peek", into);
     whole("after", after, 0, Number.MAX_SAFE_INTEGER);
-    return this.isDeaf ? 0 : this.#floor.engine.peek(this.#tcb, into, 0, into.length, after);
+    return this.isReadClosed ? 0 : this.#context.engine.peek(this.#tcb, into, 0, into.length, after);
   }
 
   // --- Ending ------------------------------------------------------------------------------------------------------
@@ -263,15 +263,15 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
   abort(reason?: unknown): void {
     if (!this.isOver) this.#abortReason = reason;
     this.isFinished = true;
-    this.isDeaf = true;
-    this.#floor.engine.abort(this.#tcb, this.#floor.host.now());
-    this.#floor.host.wake();
+    this.isReadClosed = true;
+    this.#context.engine.abort(this.#tcb, this.#context.host.now());
+    this.#context.host.wake();
     this.onEvents();
   }
 
   /** The stack ends, for `reason`. Connections are aborted, except that data left after an orderly end can still be read. */
   drop(reason?: unknown): void {
-    if (this.isOver) this.#floor.engine.abort(this.#tcb, this.#floor.host.now());
+    if (this.isOver) this.#context.engine.abort(this.#tcb, this.#context.host.now());
     else this.abort(reason);
   }
 
@@ -302,8 +302,8 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
   get #tcb(): Tcb {
     const connection = this.#connection;
     if (!(connection instanceof Dormant)) return connection;
-    this.#floor.host.wake();
-    return this.#floor.engine.wake(connection);
+    this.#context.host.wake();
+    return this.#context.engine.wake(connection);
   }
 
   /** Handles the event bits and settles the waiting promises. */
@@ -314,7 +314,7 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
     if ((events & EVENT_SOFT_ERROR) !== 0) this.#doubt();
     if ((events & EVENT_URGENT) !== 0) this.#urgent();
     if ((events & EVENT_REMOTE_CLOSED) !== 0 && !this.#allowHalfOpen) this.closeWrite();
-    if (this.isDeaf) this.#discard();
+    if (this.isReadClosed) this.#discard();
     if ((tcb.state & (CLOSED | TIME_WAIT)) !== 0) this.#end();
     this.#calls?.tell(this);
     this.#waiting?.wake(this);
@@ -329,7 +329,7 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
   }
 
   #doubt(): void {
-    const error = doubt(this.info(), this.#history(), this.#floor.host.now());
+    const error = doubt(this.info(), this.#history(), this.#context.host.now());
     this.#ask.softError = error;
     // An exception in a callback must not end the engine's turn.
     queueMicrotask(() => this.onSoftError?.(error));
@@ -350,7 +350,7 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
       this.failure =
         reason instanceof ConnectionError
           ? reason
-          : endError(this.info(), this.#history(), this.#floor.host.now(), reason);
+          : endError(this.info(), this.#history(), this.#context.host.now(), reason);
     }
     const waiting = this.#waiting;
     if (waiting === null) return;
@@ -363,7 +363,7 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
   #release(): void {
     if (!this.isOver || this.#released || readable(this.#tcb) > 0) return;
     this.#released = true;
-    this.#floor.engine.release(this.#tcb);
+    this.#context.engine.release(this.#tcb);
   }
 
   // --- Parts -------------------------------------------------------------------------------------------------------
@@ -386,11 +386,11 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
   }
 
   get atEnd(): boolean {
-    return this.isDeaf || (this.#tcb.state & (SYN_SENT | SYN_RECEIVED | MAY_RECEIVE)) === 0;
+    return this.isReadClosed || (this.#tcb.state & (SYN_SENT | SYN_RECEIVED | MAY_RECEIVE)) === 0;
   }
 
   get hasRoom(): boolean {
-    return this.#floor.engine.writable(this.#tcb);
+    return this.#context.engine.writable(this.#tcb);
   }
 
   get isFlushed(): boolean {
@@ -399,11 +399,11 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
   }
 
   view(): Uint8Array {
-    return this.#floor.engine.unread(this.#tcb);
+    return this.#context.engine.unread(this.#tcb);
   }
 
   skip(n: number): void {
-    this.#floor.engine.discard(this.#tcb, n);
+    this.#context.engine.discard(this.#tcb, n);
     this.#afterReading();
   }
 
@@ -413,24 +413,24 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
 
   /** After a read: the window may have opened, and another connection may have been waiting for the memory. */
   #afterReading(): void {
-    const { engine, host } = this.#floor;
+    const { engine, host } = this.#context;
     if (isDue(this.#tcb) || engine.hasEvents()) host.wake();
     this.#release();
   }
 
   #finish(): void {
-    if (this.isDeaf) this.#closeBoth();
-    else this.#floor.engine.closeSend(this.#tcb, this.#floor.host.now());
-    this.#floor.host.wake();
+    if (this.isReadClosed) this.#closeBoth();
+    else this.#context.engine.closeSend(this.#tcb, this.#context.host.now());
+    this.#context.host.wake();
   }
 
   #closeBoth(): void {
     if (this.#closing) return;
     this.#closing = true;
     this.isFinished = true;
-    this.#floor.engine.close(this.#tcb, this.#floor.host.now());
-    this.#floor.host.wake();
-    this.isDeaf = true;
+    this.#context.engine.close(this.#tcb, this.#context.host.now());
+    this.#context.host.wake();
+    this.isReadClosed = true;
   }
 
   writeError(): ConnectionError {

@@ -2,7 +2,7 @@ import type { Stack } from "#stack/stack";
 import type { Host } from "./types.ts";
 
 /** Shared by all sockets of a stack. */
-export interface Floor {
+export interface SocketContext {
   readonly engine: Stack;
   readonly host: Host;
   /** A listener was closed. */

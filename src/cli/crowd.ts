@@ -33,10 +33,10 @@ const KINDS: Readonly<Record<string, Kind>> = {
   reset: connections("were reset by their peers"),
   silent: connections("were given up: their peers fell silent"),
   failed: connections("failed"),
-  stranger: {
+  "remote-refused": {
     burst: 10,
     perSecond: 1,
-    words: (n, one) => `${n} more ${one ? "SYN" : "SYNs"} of strangers refused`,
+    words: (n, one) => `${n} more ${one ? "SYN" : "SYNs"} from other remotes refused`,
   },
   refused: {
     burst: 10,
@@ -62,7 +62,7 @@ interface Bucket {
 }
 
 /**
- * Limits messages that remotes can cause (connections, resets, strangers), so that they cannot flood the terminal: some are printed
+ * Limits messages that remotes can cause (connections, resets, refused SYNs), so that they cannot flood the terminal: some are printed
  * one by one, the rest is counted and reported once a second in one line.
  */
 export class Crowd {

@@ -1,9 +1,9 @@
-/** Reports SYNs that a host refuses, from strangers and for other ports, so that users can find the mistake. */
+/** Reports SYNs that a host refuses, from remotes that may not connect and for other ports, so that users can find the mistake. */
 import type { Address } from "#ip/address";
 import { counted } from "#observe/units";
 import type { Listener, NetStack } from "#socket/types";
 import type { Limits } from "#stack/limits";
-import { RX_STRANGER } from "#tcp/words/marks";
+import { RX_REMOTE_REFUSED } from "#tcp/words/marks";
 import type { Voice } from "./voice.ts";
 
 /**
@@ -17,14 +17,14 @@ export function tellRefusals(
   only: Address | null,
   fix = "--any lets anybody connect",
 ): void {
-  let strangers = 0;
-  // The callback has the last stranger of a turn; the counter has all of them.
-  listener.onStranger = ({ hostname }) => {
-    const all = stack.engine.counters.get(RX_STRANGER);
-    voice.count("stranger", all - strangers - 1);
-    strangers = all;
+  let counted = 0;
+  // The callback has the last such remote of a turn; the counter has all of them.
+  listener.onRemoteRefused = ({ hostname }) => {
+    const all = stack.engine.counters.get(RX_REMOTE_REFUSED);
+    voice.count("remote-refused", all - counted - 1);
+    counted = all;
     const text = `· refused ${hostname}: only ${only} may connect (${fix})`;
-    voice.event("stranger", { remote: hostname }, text);
+    voice.event("remote-refused", { remote: hostname }, text);
   };
   const { port: own } = listener.address;
   stack.onRefused = ({ hostname }, port, count) => {

@@ -10,7 +10,7 @@ import type { Endpoint, Listener, Socket, SocketHandlers } from "./types.ts";
 /** A passive OPEN above the engine's listener. */
 export class TcpListener implements Listener {
   readonly address: Endpoint;
-  onStranger: ((remote: Endpoint) => void) | null = null;
+  onRemoteRefused: ((remote: Endpoint) => void) | null = null;
   onFull: ((what: "backlog" | "connections" | "source") => void) | null = null;
   readonly #context: SocketContext;
   readonly #listener: PassiveOpen;
@@ -58,18 +58,18 @@ export class TcpListener implements Listener {
     return this.close();
   }
 
-  /** Handles the engine's events: connections to accept, refused strangers, SYNs dropped for lack of room. */
+  /** Handles the engine's events: connections to accept, refused remotes, SYNs dropped for lack of room. */
   onEvents(): void {
-    const { stranger, strangerPort, noRoom } = this.#listener;
+    const { refusedRemote, refusedRemotePort, noRoom } = this.#listener;
     if (noRoom !== 0) {
       this.#listener.noRoom = 0;
       const what = noRoom === RX_LIMIT ? "connections" : noRoom === RX_SOURCE_LIMIT ? "source" : "backlog";
       queueMicrotask(() => this.onFull?.(what));
     }
-    if (stranger !== null) {
-      this.#listener.stranger = null;
-      const remote = endpointOf(stranger, strangerPort);
-      queueMicrotask(() => this.onStranger?.(remote));
+    if (refusedRemote !== null) {
+      this.#listener.refusedRemote = null;
+      const remote = endpointOf(refusedRemote, refusedRemotePort);
+      queueMicrotask(() => this.onRemoteRefused?.(remote));
     }
     if (this.#handlers !== null) {
       while (this.#next() !== null);

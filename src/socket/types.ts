@@ -154,7 +154,7 @@ export interface ListenOptions extends SocketOptions {
   readonly port: number;
   /** Absent, "0.0.0.0" or "::": every address of ours. */
   readonly hostname?: string;
-  /** Only this remote is accepted. Others are refused and reported to `onStranger`. */
+  /** Only this remote is accepted. Others are refused and reported to `onRemoteRefused`. */
   readonly remote?: string;
   readonly remotePort?: number;
   /** Connections that may wait to be accepted. Default 128. */
@@ -295,8 +295,8 @@ export interface Listener extends AsyncIterable<Socket>, AsyncDisposable {
    * given handlers (`socket`): they get all connections.
    */
   accept(): Promise<Socket | null>;
-  /** Called if remotes were refused, with the last one of each turn (the counter `tcp.rx.stranger` has all). */
-  onStranger: ((remote: Endpoint) => void) | null;
+  /** Called if remotes were refused, with the last one of each turn (the counter `tcp.rx.remote-refused` has all). */
+  onRemoteRefused: ((remote: Endpoint) => void) | null;
   /**
    * Called if SYNs were dropped because the backlog, `limits.connections` or, for their host, `limits.connectionsPerSource` is full, with
    * the reason of the last one of each turn (the counters `tcp.rx.backlog`, `tcp.rx.limit` and `tcp.rx.source-limit` have all). Their

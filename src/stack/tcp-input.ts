@@ -186,11 +186,11 @@ export class TcpInput {
     if (verdict !== 0 && verdict !== M.RX_BACKLOG) return verdict;
     if (!listener.admits(remote, remotePort)) {
       closed(seg, reset);
-      reset.cause = M.TX_RST_STRANGER;
-      listener.stranger = remote;
-      listener.strangerPort = remotePort;
+      reset.cause = M.TX_RST_REMOTE_REFUSED;
+      listener.refusedRemote = remote;
+      listener.refusedRemotePort = remotePort;
       connections.tell(listener);
-      return M.RX_STRANGER;
+      return M.RX_REMOTE_REFUSED;
     }
     if (connections.isSourceFull(remote)) return connections.refuse(listener, M.RX_SOURCE_LIMIT);
     if (old !== null) {

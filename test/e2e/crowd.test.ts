@@ -56,14 +56,14 @@ labTestWith(
   },
 );
 
-labTestWith(["python3"], `${MANY} strangers are reported with their number`, async (lab) => {
+labTestWith(["python3"], `${MANY} remotes that may not connect are reported with their number`, async (lab) => {
   const host = lab.tcpnet("host", "tun0", "10.0.0.1/24", "10.0.1.5");
   await host.says(/waiting at/);
   await python(lab, KNOCKS);
   host.child.kill("SIGINT");
   const { stderr } = await host.ended;
   const single = stderr.match(/· refused 10\.0\.0\.1: only 10\.0\.1\.5 may connect/g)?.length ?? 0;
-  const counted = [...stderr.matchAll(/· ([\d,]+) more SYNs? of strangers refused/g)];
+  const counted = [...stderr.matchAll(/· ([\d,]+) more SYNs? from other remotes refused/g)];
   const sum = counted.reduce((n, [, count]) => n + Number(count!.replace(",", "")), 0);
   expect(single).toBeGreaterThanOrEqual(10);
   // A kernel that is not answered in time sends a SYN again.

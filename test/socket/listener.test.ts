@@ -54,15 +54,15 @@ describe("listener", () => {
     expect(got.map((socket) => socket?.remote.port)).toEqual([1001, 1002, undefined]);
   });
 
-  test("with a remote given, strangers are refused, and heard of", async () => {
+  test("with a remote given, other remotes are refused and reported", async () => {
     const w = await world();
     const listener = w.host.listen({ port: PORT, remote: "10.0.1.9" });
-    const strangers: string[] = [];
-    listener.onStranger = ({ hostname, port }) => strangers.push(`${hostname}:${port}`);
-    const stranger = w.peer.connect(dial, { localPort: 1234 });
-    expect(await w.until(rejection(stranger.opened))).toMatchObject({ code: "ECONNREFUSED" });
-    expect(strangers).toEqual(["10.0.1.5:1234"]);
-    expect(w.host.counters()["tcp.rx.stranger"]).toBe(1);
+    const refused: string[] = [];
+    listener.onRemoteRefused = ({ hostname, port }) => refused.push(`${hostname}:${port}`);
+    const other = w.peer.connect(dial, { localPort: 1234 });
+    expect(await w.until(rejection(other.opened))).toMatchObject({ code: "ECONNREFUSED" });
+    expect(refused).toEqual(["10.0.1.5:1234"]);
+    expect(w.host.counters()["tcp.rx.remote-refused"]).toBe(1);
     w.host.listen({ port: PORT + 1, remote: PEER });
     await w.until(w.peer.connect({ ...dial, port: PORT + 1 }).opened);
   });

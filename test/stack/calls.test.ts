@@ -113,7 +113,7 @@ describe("passive OPEN", () => {
     b.in("S", { seq: 0, mss: 1460 });
     expect(b.lines()).toEqual(["R. 0:0(0) ack 1"]);
     expect(b.stack.nextEvent()).toBe(listener);
-    expect(listener.stranger!.toString()).toBe("10.0.1.5");
+    expect(listener.refusedRemote!.toString()).toBe("10.0.1.5");
   });
 });
 

@@ -16,7 +16,7 @@ export interface ServerOptions {
   /** How long a client may take for what it has to send, ms. */
   readonly patience: number;
   /** A connection or a test failed. @param kind as which it is counted if there are many */
-  readonly warn: (kind: "stranger" | "failed" | "busy", words: string) => void;
+  readonly warn: (kind: "unknown" | "failed" | "busy", words: string) => void;
 }
 
 /** Connections that have not sent their cookie yet. */
@@ -85,7 +85,7 @@ export class Server {
 
   #greet(socket: BenchSocket): void {
     if (this.#newcomers.size >= NEWCOMERS_MAX) {
-      this.#options.warn("stranger", "a connection was reset: too many have not sent a cookie");
+      this.#options.warn("unknown", "a connection was reset: too many have not sent a cookie");
       socket.data = new Nobody();
       socket.abort();
       return;
@@ -102,7 +102,7 @@ export class Server {
     if (cookie === null) {
       socket.data = new Nobody();
       socket.abort();
-      this.#options.warn("stranger", `${socket.remote.hostname} does not speak iperf3's protocol`);
+      this.#options.warn("unknown", `${socket.remote.hostname} does not speak iperf3's protocol`);
       return;
     }
     const test = this.#tests.get(cookie);
@@ -153,7 +153,7 @@ export class Server {
       // Sets keep their order: the others are younger.
       if (newcomer.since > before) return;
       this.#newcomers.delete(newcomer);
-      this.#options.warn("stranger", `${newcomer.socket.remote.hostname} connected and sent no cookie`);
+      this.#options.warn("unknown", `${newcomer.socket.remote.hostname} connected and sent no cookie`);
       newcomer.socket.abort();
     }
   }

@@ -30,7 +30,7 @@ export const TX_RST_ABORT = mark("tcp.tx.rst-abort", "ABORT");
 export const TX_RST_UNREAD = mark("tcp.tx.rst-unread-data", "closed with unread data, or data arrived after the close");
 export const TX_RST_CLOSED = mark("tcp.tx.rst-closed", "no such connection");
 export const TX_RST_ACK = mark("tcp.tx.rst-bad-ack", "ACK of data that was never sent");
-export const TX_RST_STRANGER = mark("tcp.tx.rst-stranger", "this remote may not connect to the listener");
+export const TX_RST_REMOTE_REFUSED = mark("tcp.tx.rst-remote-refused", "this remote may not connect to the listener");
 export const TX_RST_LIMIT = mark("tcp.tx.rst-limit", "a limit ended the connection");
 
 // What happened to a segment that arrived.
@@ -66,7 +66,7 @@ export const RX_LIMIT = mark("tcp.rx.limit", "the limit of connections is reache
 export const RX_SIGNED = mark("tcp.rx.signed", "unexpected MD5 signature (RFC 2385)");
 export const RX_DEFERRED = mark("tcp.rx.deferred", "ACK of our SYN,ACK; the listener waits for data first");
 export const RX_COOKIE = mark("tcp.rx.syn-cookie", "connection accepted by the SYN cookie in its ACK");
-export const RX_STRANGER = mark("tcp.rx.stranger", "SYN from a remote that may not connect");
+export const RX_REMOTE_REFUSED = mark("tcp.rx.remote-refused", "SYN from a remote that may not connect");
 export const RX_BAD_SYN = mark("tcp.rx.bad-syn", "SYN with RST or FIN, or from an impossible source");
 export const RX_TIME_WAIT_SYN = mark(
   "tcp.rx.time-wait-syn",

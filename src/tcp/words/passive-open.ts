@@ -30,8 +30,8 @@ export class PassiveOpen {
   /** The layer above must look at it: a connection is ready, or a remote was refused. */
   inEvents = false;
   /** The last remote that was refused, for a message; null once reported. */
-  stranger: Address | null = null;
-  strangerPort = 0;
+  refusedRemote: Address | null = null;
+  refusedRemotePort = 0;
   /** Why the last SYN was dropped for lack of room (a mark); 0 once reported. */
   noRoom = 0;
   /** Data of the layer above. */

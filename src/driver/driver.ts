@@ -91,7 +91,7 @@ export class Driver {
   #hops = 0;
   /** The last poll moved a packet; notified the layer above. */
   #moved = false;
-  #told = false;
+  #notified = false;
   readonly #turn = () => this.#run();
   readonly #hop = () => {
     if (--this.#hops > 0) queueMicrotask(this.#hop);
@@ -162,12 +162,12 @@ export class Driver {
     const { wakeable } = this.#device;
     while (this.#state === BUSY) {
       this.#woken = false;
-      this.#told = false;
+      this.#notified = false;
       this.#poll();
       if (this.#state !== BUSY) return;
       const now = this.now();
       if (now >= this.#until || this.#fullPolls > 0 || wakeable?.wait === undefined || busy > 1) break;
-      if (this.#told) {
+      if (this.#notified) {
         this.#hops = HOPS;
         queueMicrotask(this.#hop);
         return;
@@ -199,7 +199,7 @@ export class Driver {
     if (moved) this.#active = this.now();
     this.#moved = moved;
     if (this.#engine.hasEvents()) {
-      this.#told = true;
+      this.#notified = true;
       this.onEvents?.();
     }
     if (this.#gone) this.#vanish();

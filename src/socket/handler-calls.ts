@@ -10,9 +10,9 @@ export class HandlerCalls {
   wantsRoom = false;
   /** The data handler did not take everything: it is called again when more arrives, or after `resume`. */
   #holds = false;
-  #toldOpen = false;
-  #toldEnd = false;
-  #toldClose = false;
+  #openCalled = false;
+  #endCalled = false;
+  #closeCalled = false;
   /** A handler is running: events that it causes are delivered after it returns. */
   #isCalling = false;
 
@@ -27,7 +27,7 @@ export class HandlerCalls {
 
   /** Calls the handlers that are due. An exception in a handler is thrown again after the engine's turn. */
   tell(socket: Shown): void {
-    if (this.#isCalling || this.#toldClose) return;
+    if (this.#isCalling || this.#closeCalled) return;
     this.#isCalling = true;
     try {
       this.#tell(socket);
@@ -40,8 +40,8 @@ export class HandlerCalls {
 
   #tell(socket: Shown): void {
     const { handlers } = this;
-    if (socket.isOpen && !this.#toldOpen) {
-      this.#toldOpen = true;
+    if (socket.isOpen && !this.#openCalled) {
+      this.#openCalled = true;
       handlers.open?.(socket);
     }
     if (handlers.data !== undefined) this.#give(socket, handlers.data);
@@ -52,12 +52,12 @@ export class HandlerCalls {
       if (handlers.data !== undefined) this.#give(socket, handlers.data);
     }
     const isEmpty = socket.unread === 0;
-    if (isEmpty && socket.isOpen && socket.atEnd && socket.failure === null && !this.#toldEnd) {
-      this.#toldEnd = true;
+    if (isEmpty && socket.isOpen && socket.atEnd && socket.failure === null && !this.#endCalled) {
+      this.#endCalled = true;
       if (!socket.isReadClosed) handlers.end?.(socket);
     }
     if (socket.isOver && (isEmpty || socket.isReadClosed || socket.failure !== null)) {
-      this.#toldClose = true;
+      this.#closeCalled = true;
       handlers.close?.(socket, socket.failure);
     }
   }

@@ -31,5 +31,5 @@ export interface Kernel {
   /** Schedules this actor at `deadline`. */
   arm(id: number, deadline: number): void;
   /** An application received an event: promises may run before the clock advances. */
-  told(): void;
+  notified(): void;
 }

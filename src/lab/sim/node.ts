@@ -87,7 +87,7 @@ export class SimNode implements Actor, Receiver, Host {
         throw new AssertionError(`${this.name} and its application keep each other busy without end at ${now} us`);
       this.#transmit(now);
       if (this.onEvents === null || !engine.hasEvents()) break;
-      this.#kernel.told();
+      this.#kernel.notified();
       this.onEvents();
       if (engine !== this.#engine) return;
     }

@@ -63,7 +63,7 @@ export class Simulation implements Kernel {
   events = 0;
   #now: number;
   #eventsNow = 0;
-  #told = false;
+  #notified = false;
   readonly #linkPrng: Prng;
   readonly #deadlines = new Deadlines();
   readonly #actors: Actor[] = [];
@@ -83,7 +83,7 @@ export class Simulation implements Kernel {
       id: TIMERS_ID,
       name: "timers",
       act: (now) => {
-        if (timers.run(now)) this.told();
+        if (timers.run(now)) this.notified();
       },
       nextDeadline: () => timers.next(),
     });
@@ -167,13 +167,13 @@ export class Simulation implements Kernel {
     await settlePromises();
     for (;;) {
       if (stop?.()) return "condition";
-      this.#told = false;
+      this.#notified = false;
       if (!this.step(until)) {
         // The applications that ran last may have scheduled more.
         await settlePromises();
         if (!this.step(until)) return this.#end(until);
       }
-      if (this.#told) await settlePromises();
+      if (this.#notified) await settlePromises();
     }
   }
 
@@ -181,8 +181,8 @@ export class Simulation implements Kernel {
     this.#deadlines.arm(id, deadline);
   }
 
-  told(): void {
-    this.#told = true;
+  notified(): void {
+    this.#notified = true;
   }
 
   #enter(due: number, actor: Actor): void {

@@ -202,11 +202,11 @@ export function closeBoth(tcb: Tcb, now: number): void {
  * but if the FIN was not sent yet the peer would wait for ever, so it gets an RST, as on Linux.
  */
 export function abort(tcb: Tcb, now: number): void {
-  const told = tcb.state & (SYN_RECEIVED | ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2 | CLOSE_WAIT);
+  const sendsRst = tcb.state & (SYN_RECEIVED | ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2 | CLOSE_WAIT);
   if (tcb.state === CLOSED) return;
   const last = (tcb.state & (CLOSING | LAST_ACK)) !== 0;
   const isDue = last && (tcb.params.resetting.abortResetsWhileClosing || !tcb.snd.finSent);
-  if (told !== 0 || isDue) tcb.rstNow = M.TX_RST_ABORT;
+  if (sendsRst !== 0 || isDue) tcb.rstNow = M.TX_RST_ABORT;
   finish(tcb, tcb.state === TIME_WAIT ? OK : ECONNABORTED, M.CALL_ABORT, now);
 }
 

@@ -38,18 +38,18 @@ export interface ClientOptions {
   readonly interval: number;
   /** How long the server may take for an answer, ms. */
   readonly patience: number;
-  /** Told to the server. */
+  /** Sent to the server with the parameters. */
   readonly version: string;
 }
 
-/** How long the end of the control connection, and data that is under way, is waited for, ms. */
+/** How long the client waits for the end of the control connection, and for data still in flight, ms. */
 const END_MS = 2_000;
 const FLUSH_MS = 10_000;
 /** How long a failed data connection waits for a reason. */
 const STREAM_GRACE_MS = 300;
 const FLUSH_LOOK_MS = 1;
 
-/** The client: opens the control connection, then does what the server's states say. */
+/** The client: opens the control connection, then follows the states that the server sends. */
 export class Client implements Connection {
   readonly #options: ClientOptions;
   readonly #cookie = makeCookie();
@@ -58,7 +58,7 @@ export class Client implements Connection {
   readonly #closed = Promise.withResolvers<void>();
   #control!: BenchSocket;
   #run: TestRun | null = null;
-  /** What is awaited: a state, the two numbers of an error, or the server's results. */
+  /** What comes next on the control connection: a state, the two numbers of an error, or the server's results. */
   #awaits: "state" | "error" | "results" = "state";
   #remote: RemoteResults | null = null;
   #timer: NodeJS.Timeout | undefined;
@@ -91,7 +91,7 @@ export class Client implements Connection {
     }
   }
 
-  /** Ends the test early. What was measured is told. */
+  /** Ends the test early, and reports what was measured. */
   interrupt(error: Error): void {
     if (this.#run !== null && !this.#isSettled) this.#tell(stateOctet(CLIENT_TERMINATE));
     this.#fail(error);
@@ -125,7 +125,7 @@ export class Client implements Connection {
     this.#fail(error ?? new BenchError("protocol", "it closed the control connection before the test was over"));
   }
 
-  /** Reads one thing; false if it has not arrived. */
+  /** Reads the next item of the control connection. Returns false if it has not arrived. */
   #step(): boolean {
     if (this.#isSettled) return false;
     if (this.#awaits === "error") {
@@ -193,7 +193,7 @@ export class Client implements Connection {
     throw new BenchError("protocol", "it ended a test that had not begun");
   }
 
-  /** Opens the data connections, one after the other, since the server numbers them as they come. */
+  /** Opens the data connections one after the other, because the server numbers them as they arrive. */
   #createStreams(isTcpnet: boolean): void {
     const { parameters, report, interval } = this.#options;
     if (this.#run !== null) throw new BenchError("protocol", "it asked twice for the data connections");
@@ -261,7 +261,7 @@ export class Client implements Connection {
     if (time > 0 && num === 0) run.after(omit + time, () => this.#finish(run));
   }
 
-  /** All is written: the receiver counts it if the test does not end before it has arrived. */
+  /** All octets of the quota are written. The test goes on until they have arrived, or the receiver would not count them. */
   async #flush(run: TestRun): Promise<void> {
     const until = performance.now() + FLUSH_MS;
     const queued = () => run.streams.some(({ isSender, socket }) => isSender && (socket?.info().sendQueue ?? 0) > 0);
@@ -271,8 +271,8 @@ export class Client implements Connection {
   }
 
   /**
-   * Ends the test. What waits in the send buffer is sent until the server has stopped counting, so a sender counts until then, too:
-   * else more would be received than was sent.
+   * Ends the test. Data in the send buffer is still sent until the server has stopped counting, so a sender counts until then as well.
+   * Otherwise more would be reported as received than as sent.
    */
   #finish(run: TestRun): void {
     if (this.#isSettled || this.#isEnding || !run.isRunning) return;

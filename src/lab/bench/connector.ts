@@ -4,7 +4,7 @@ import { type BenchSocket, type Connection, DISPATCH, type Transport } from "./t
 
 /** Pause after a connection that could not be opened, ms: ports may be used up for a moment. */
 const PAUSE_MS = 5;
-/** Failures in a row after which the test is given up. */
+/** The test fails after this many failures in a row. */
 const FAILURES_MAX = 100;
 
 /** What a connector needs. */
@@ -18,8 +18,8 @@ export interface ConnectorOptions {
 }
 
 /**
- * One connection after another: open, send a request, read the response and the server's FIN, close. The server closes first, so that
- * the ports of the client are free at once and TIME-WAIT is the server's, as with HTTP/1.0.
+ * Opens one connection after another: open, send a request, read the response and the server's FIN, close. The server closes first, as with
+ * HTTP/1.0: the server then has the TIME-WAIT, and the client's ports are free at once.
  */
 export class Connector extends Stream {
   readonly #options: ConnectorOptions;

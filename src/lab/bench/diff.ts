@@ -20,7 +20,7 @@ interface Figure {
 /** The figures of a result by name. */
 export type Figures = ReadonlyMap<string, Figure>;
 
-/** What can be compared: the path in the JSON, and what it is. Retransmissions are left out: their number says little. */
+/** The figures that are compared: path in the JSON, name and unit. Retransmissions are left out, because their number says little. */
 const PATHS: readonly (readonly [path: string, name: string, unit: Unit])[] = [
   ["sum_received.bits_per_second", "received", "bit/s"],
   ["sum_received_bidir_reverse.bits_per_second", "received (reverse)", "bit/s"],
@@ -29,10 +29,10 @@ const PATHS: readonly (readonly [path: string, name: string, unit: Unit])[] = [
   ["tcpnet.latency_us.p99", "latency p99", "µs"],
 ];
 
-/** Throughput of requests follows from their number, which is compared already. */
+/** The throughput of requests follows from their number, so it is not compared as well. */
 const EXCHANGE = /^tcpnet\./;
 
-/** Reads a result. Returns null if it is none. */
+/** Reads a result. Returns null if the text is not a result. */
 export function readFigures(text: string): Figures | null {
   const document = parse(text);
   if (document === null) return null;
@@ -54,7 +54,7 @@ export function readFigures(text: string): Figures | null {
   return figures.size === 0 ? null : figures;
 }
 
-/** The differences of what both results have. */
+/** The differences between the figures that both results have. */
 export function differences(before: Figures, after: Figures): Difference[] {
   return [...before].flatMap(([name, { value, unit }]) => {
     const then = after.get(name);

@@ -9,7 +9,7 @@ export interface StreamInterval {
   readonly end: number;
   readonly bytes: number;
   readonly transactions: number;
-  /** Null where the connection tells none: a receiver, or connections that come and go. */
+  /** Null if there are no such figures: at a receiver, or with a new connection per request. */
   readonly tcp: TcpFigures | null;
 }
 
@@ -28,7 +28,7 @@ export interface Interval {
   readonly end: number;
   readonly omitted: boolean;
   readonly streams: readonly StreamInterval[];
-  /** Of requests that were answered in it; null without requests, and at the server. */
+  /** Times of the requests that were answered in the interval; null without requests, and at the server. */
   readonly times: Percentiles | null;
 }
 
@@ -49,7 +49,7 @@ export interface StreamTotal {
 /** IP and TCP headers without options, as iperf3 counts the path MTU from the segment size. */
 const HEADERS = 40;
 
-/** Counts of one stream at the last look, and extremes since the start. */
+/** The counts of one stream when they were last read, and its extremes since the start. */
 class Marks {
   bytes = 0;
   transactions = 0;
@@ -70,7 +70,7 @@ export class Meter {
   #begun = 0;
   #last = 0;
 
-  /** What arrived before the start counts: the other side may start a little earlier. @param now ms */
+  /** Starts counting. Data that has arrived already counts, because the other side may have started a little earlier. @param now ms */
   constructor(streams: readonly Stream[], now: number) {
     this.#streams = streams;
     this.#begun = now;
@@ -78,7 +78,7 @@ export class Meter {
     for (const stream of streams) this.#marks.set(stream, new Marks());
   }
 
-  /** Everything until now does not count: the omitted part is over. @param now ms */
+  /** The omitted part is over: nothing before now counts. @param now ms */
   restart(now: number): void {
     this.#begun = now;
     this.#last = now;

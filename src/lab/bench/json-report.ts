@@ -13,10 +13,10 @@ export interface JsonOptions {
   readonly system: string;
 }
 
-/** What a JSON object of these reports may have in any place. */
+/** Any value of these JSON reports. */
 type Json = Record<string, unknown>;
 
-/** Iperf3's JSON, with its names, and `tcpnet` for what it has no names for. */
+/** iperf3's JSON. What iperf3 has no names for is in `tcpnet`. */
 export class JsonReport implements Report {
   readonly #options: JsonOptions;
   readonly #intervals: Json[] = [];
@@ -99,7 +99,7 @@ function startJson(run: TestRun, { version, system }: JsonOptions): Json {
 function intervalJson(run: TestRun, { start, end, omitted, streams, times }: Interval): Json {
   const isBidirectional = run.parameters.bidirectional;
   const sums: Json = {};
-  // The client's direction is the first sum, the other one has a name of its own; with one direction there is one sum.
+  // The sum of the client's direction comes first; the other direction has a name of its own. A test in one direction has one sum.
   for (const isSender of [true, false]) {
     const same = streams.filter(({ stream }) => stream.isSender === isSender);
     if (same.length === 0) continue;

@@ -1,7 +1,7 @@
-/** The kernel's TCP through Bun's sockets, for requests and connections: iperf3 has neither. */
+/** The kernel's TCP through Bun's sockets, for the modes rr and crr, which iperf3 does not have. */
 import type { BenchHandlers, BenchInfo, BenchSocket, Transport } from "./transport.ts";
 
-/** Bun's sockets tell nothing of tcp_info. */
+/** Bun's sockets give no access to tcp_info. */
 const NO_INFO: BenchInfo = {
   retransTotal: 0,
   cwnd: 0,
@@ -16,7 +16,7 @@ const NO_INFO: BenchInfo = {
 
 type Native = Bun.Socket<KernelSocket>;
 
-/** One of the kernel's connections, with the calls that the benchmark makes. */
+/** A connection of the kernel, with the interface that the benchmark uses. */
 class KernelSocket implements BenchSocket {
   data: unknown = undefined;
   readonly handlers: BenchHandlers;
@@ -81,7 +81,7 @@ class KernelSocket implements BenchSocket {
   }
 }
 
-/** What Bun calls, for either side. */
+/** The handlers that Bun calls, for client and server. */
 const NATIVE: Bun.SocketHandler<KernelSocket> = {
   open: (native) => native.data.opened(native),
   data: (native, bytes) => void native.data.handlers.data(native.data, bytes),
@@ -104,7 +104,7 @@ export class KernelTransport implements Transport {
   connect(handlers: BenchHandlers): BenchSocket {
     const socket = new KernelSocket(handlers);
     const options = { hostname: this.#hostname, port: this.#port, allowHalfOpen: true, data: socket, socket: NATIVE };
-    // A failure is told by `connectError` as well.
+    // `connectError` reports a failure as well.
     Bun.connect(options).catch(() => {});
     return socket;
   }

@@ -3,12 +3,12 @@ import { BenchError } from "./protocol.ts";
 /** What the connections do: bulk data, requests and responses, or connections with one request and response each. */
 export type Mode = "bulk" | "rr" | "crr";
 
-/** What a test does. iperf3's names are those of its JSON. */
+/** The parameters of a test. Names are those of iperf3's JSON. */
 export interface Parameters {
   readonly mode: Mode;
-  /** Seconds; 0: as long as nothing else ends it. */
+  /** Length of the test, s; 0: no limit. */
   readonly time: number;
-  /** Seconds at the beginning that do not count. */
+  /** Length of the part at the beginning that does not count, s. */
   readonly omit: number;
   /** Octets over all streams, after which the test ends; 0: none. */
   readonly num: number;
@@ -32,7 +32,7 @@ export const OMIT_MAX = 600;
 /** iperf3's default for TCP. */
 export const LENGTH_DEFAULT = 128 << 10;
 
-/** The parameters as the client sends them. Iperf3 servers read those that they know. */
+/** The parameters as the client sends them. An iperf3 server ignores those that it does not know. */
 export function parametersJson(p: Parameters, version: string): Record<string, unknown> {
   return {
     tcp: true,
@@ -46,14 +46,14 @@ export function parametersJson(p: Parameters, version: string): Record<string, u
     len: p.len,
     ...(p.bandwidth > 0 ? { bandwidth: p.bandwidth } : {}),
     pacing_timer: 1000,
-    // Linux calls it Reno, whatever the RFC's number.
+    // Linux calls NewReno "reno".
     ...(p.congestion === "" ? {} : { congestion: p.congestion === "newreno" ? "reno" : p.congestion }),
     ...(p.mode === "bulk" ? {} : { tcpnet: { mode: p.mode } }),
     client_version: version,
   };
 }
 
-/** Reads a client's parameters. @throws BenchError for those that this server does not serve. */
+/** Reads a client's parameters. @throws BenchError if this server does not support them. */
 export function readParameters(given: unknown): Parameters {
   const table = tableOf(given, "the parameters");
   if (table.udp === true || table.sctp === true) {

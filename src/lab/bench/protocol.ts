@@ -1,7 +1,7 @@
 /**
  * iperf3's protocol, as version 3.12 speaks it. The client opens a control connection and sends a cookie of 37 octets. From then on both
  * sides send states, one octet each; some of them announce a message: its length in four octets, then JSON. Every data connection begins
- * with the same cookie, by which the server knows whose it is.
+ * with the same cookie, by which the server recognizes the client.
  */
 
 /** States of a test (iperf_api.h). */
@@ -19,23 +19,23 @@ export const ACCESS_DENIED = -1;
 export const SERVER_ERROR = -2;
 
 /**
- * Ours: sent instead of CREATE_STREAMS by a server that has understood the field `tcpnet` of the parameters. An iperf3 server ignores the
- * field, so that its CREATE_STREAMS tells a client that there will be no requests and responses.
+ * Not in iperf3: a server that has understood the field `tcpnet` of the parameters sends it instead of CREATE_STREAMS. An iperf3 server ignores
+ * the field and sends CREATE_STREAMS, so the client knows that this server does not support requests and responses.
  */
 export const TCPNET_CREATE_STREAMS = 64;
 
 /** Octets of a cookie: 36 printable characters and a zero. */
 export const COOKIE_LENGTH = 37;
 
-/** The longest parameters that are read. iperf3 3.17 takes 8 KiB. */
+/** The longest parameters that are accepted. iperf3 3.17 accepts 8 KiB. */
 export const PARAMETERS_MAX = 64 << 10;
-/** The longest results that are read: 256 streams of 200 octets fit well. */
+/** The longest results that are accepted: enough for 256 streams of 200 octets each. */
 export const RESULTS_MAX = 1 << 20;
 
 /** Octets that may wait to be read beyond one message. */
 const SLACK = 64;
 
-/** The other side does not keep to the protocol, or says that something failed. The message is a whole sentence about it. */
+/** The other side violated the protocol, or reported a failure. The message is a complete sentence. */
 export class BenchError extends Error {
   override readonly name = "BenchError";
   readonly kind: BenchErrorKind;
@@ -58,7 +58,7 @@ export function makeCookie(): Uint8Array {
   return cookie;
 }
 
-/** The cookie at the beginning of `bytes`; null if there is none, but something else. At least COOKIE_LENGTH octets are needed. */
+/** The cookie at the beginning of `bytes`, which has at least COOKIE_LENGTH octets; null if they are not a cookie. */
 export function readCookie(bytes: Uint8Array): string | null {
   for (let i = 0; i < COOKIE_LENGTH - 1; i++) if (bytes[i]! < 0x21 || bytes[i]! > 0x7e) return null;
   return bytes[COOKIE_LENGTH - 1] === 0 ? cookieText(bytes) : null;
@@ -84,10 +84,10 @@ export function message(value: unknown): Uint8Array {
 /** The octets of a control connection that have arrived and are not yet read. */
 export class ControlBuffer {
   #bytes: Uint8Array = new Uint8Array(0);
-  /** The longest message that may come now. */
+  /** The longest message that is accepted next. */
   limit: number = PARAMETERS_MAX;
 
-  /** @throws BenchError if the peer sends more than it may. */
+  /** Adds octets that have arrived. @throws BenchError if the peer has sent too much. */
   add(more: Uint8Array): void {
     if (this.#bytes.length + more.length > this.limit + 4 + SLACK) {
       throw new BenchError("protocol", "it sent more than the protocol allows");

@@ -1,6 +1,6 @@
 /**
- * The pump: what a program can do that only reads and writes TUN packets, through our own device and without a stack. One process writes
- * to one TUN device, the kernel forwards, another process reads from the other: no stack on the same path can be faster.
+ * The pump measures the upper limit for any stack on this path: it reads and writes TUN packets through our device without a stack. One
+ * process writes to one TUN device, the kernel forwards the packets, and another process reads them from the other device.
  */
 import { CSUM_PARTIAL, GSO_NONE, GSO_TCP4, HEADROOM, PACKET_MAX, Packet } from "#base/packet";
 import { PAGE_SIZE, Slab } from "#base/slab";
@@ -11,11 +11,11 @@ import * as ipv4 from "#wire/ipv4";
 import { TCP } from "#wire/protocol";
 import * as tcp from "#wire/tcp";
 
-/** A packet as a stack makes it: 64 KiB to be cut into segments of 1,448 octets, or one segment of an MTU of 1,500. */
+/** A packet as a stack sends it: a super-segment of 64 KiB with segments of 1,448 octets, or one segment for an MTU of 1,500. */
 export interface PumpShape {
   /** Octets of the IP packet. */
   readonly size: number;
-  /** Octets of a segment's payload; 0: not to be cut. */
+  /** Octets of payload in each segment; 0: the packet is a single segment. */
   readonly gsoSize: number;
 }
 
@@ -28,7 +28,7 @@ const HEADERS = ipv4.HEADER_MIN + TCP_HEADER;
 const SOURCE = 0x0a000007;
 const DESTINATION = 0x0a000105;
 
-/** Packets between two looks at the clock. */
+/** The clock is read once per this many packets. */
 const BURST = 32;
 /** How long the reader waits for the first packet, and for another one, ms. */
 const FIRST_MS = 10_000;
@@ -53,7 +53,7 @@ export function pumpWrite({ size, gsoSize }: PumpShape, seconds: number): number
   return packets;
 }
 
-/** The device that is read from. It must be open before anything is written. */
+/** The receiving side. Its device must be open before anything is written. */
 export class PumpReader {
   readonly #slab = new Slab(1 << 20);
   readonly #packet = new Packet();
@@ -65,7 +65,7 @@ export class PumpReader {
   }
 
   /**
-   * Reads for so many seconds from the first packet on. Returns bits of TCP payload per second; 0 if nothing came.
+   * Reads for this many seconds, from the first packet on. Returns bits of TCP payload per second; 0 if nothing arrived.
    */
   read(seconds: number): number {
     let payload = 0;
@@ -94,7 +94,7 @@ export class PumpReader {
   }
 }
 
-/** Lays the packet out: its headers in the head, its payload in pages, as a stack does. */
+/** Builds the packet as a stack does: headers in the head, payload in pages. */
 function prepare(slab: Slab, packet: Packet, size: number, gsoSize: number): void {
   const v = slab.view;
   const o = slab.reserve(HEADROOM + HEADERS) + HEADROOM;

@@ -9,15 +9,15 @@ export type Role = "client" | "server";
 
 /** How often streams with a limited bandwidth may send, ms. */
 const PACING_MS = 2;
-/** A rest of an interval that is shorter is not shown by itself, s. */
+/** A last interval that is shorter than this is not shown, s. */
 const REST_MIN = 0.05;
 
-/** What is told of a test while it runs, to people or programs. */
+/** Reports a running test, as text or as JSON. */
 export interface Report {
   /** All data connections are open, and the test starts. */
   started(run: TestRun): void;
   interval(run: TestRun, interval: Interval): void;
-  /** @param remote what the other side has counted; null if the test ended before it could say. */
+  /** The test has ended. @param remote what the other side has counted; null if the test ended before it was sent */
   ended(run: TestRun, remote: RemoteResults | null, failure: Error | null): void;
 }
 
@@ -34,7 +34,7 @@ export interface Cpu {
   readonly system: number;
 }
 
-/** A test that runs: its streams, its clock, its figures. Client and server have one each. */
+/** A running test: its streams, clock and figures. Client and server have one each. */
 export class TestRun {
   readonly role: Role;
   readonly parameters: Parameters;
@@ -78,7 +78,7 @@ export class TestRun {
     return this.#allTimes.count === 0 ? null : this.#allTimes.percentiles();
   }
 
-  /** Seconds that count. */
+  /** The time that counts, s. */
   get seconds(): number {
     return this.#meter?.elapsed(this.#stopped || performance.now()).total ?? 0;
   }
@@ -103,7 +103,7 @@ export class TestRun {
     this.#started = now;
     this.#meter = new Meter(this.streams, now);
     this.#isOmitting = omit > 0;
-    // Data may be ahead of the state that starts the test.
+    // Data may arrive before the state that starts the test.
     if (omit === 0 && num > 0) this.quota.left = num - this.streams.reduce((n, { bytes }) => n + bytes, 0);
     this.#startCpu(now);
     this.congestion = this.info()?.congestionControl ?? "";
@@ -124,7 +124,7 @@ export class TestRun {
     this.#timers.add(timer);
   }
 
-  /** Stops streams and clock, and tells the last interval. */
+  /** Stops streams and clock, and reports the last interval. */
   stop(): void {
     if (!this.isRunning) return;
     const now = performance.now();
@@ -134,7 +134,7 @@ export class TestRun {
     for (const stream of this.streams) stream.stop();
     if (meter.elapsed(now).open >= REST_MIN) this.#tell(now);
     else {
-      // Too short for a line of its own: it counts in the sums alone.
+      // Too short for a line of its own: it counts only in the sums.
       meter.interval(now, this.#isOmitting, null);
       this.#takeTimes();
     }
@@ -143,7 +143,7 @@ export class TestRun {
     this.#endCpu(now);
   }
 
-  /** Tells the result. */
+  /** Reports the result. */
   end(remote: RemoteResults | null, failure: Error | null): void {
     this.stop();
     this.#report.ended(this, remote, failure);
@@ -171,7 +171,7 @@ export class TestRun {
     const planned = this.#started;
     this.after(Math.max(0, due - now) / 1000, () => {
       const at = performance.now();
-      // The end of the omitted part has begun the count anew.
+      // At the end of the omitted part the count starts over.
       if (planned === this.#started && this.#meter!.elapsed(at).open >= REST_MIN) this.#tell(at);
       this.#tick(at);
     });

@@ -30,7 +30,7 @@ export interface ServerTestOptions {
   readonly report: Report;
   /** Seconds between two intervals; 0: none. */
   readonly interval: number;
-  /** How long the client may take for what it has to send, ms. */
+  /** How long to wait for what the client has to send, ms. */
   readonly patience: number;
   /** Called once. Null: the test ended in order. */
   readonly ended: (run: TestRun | null, error: Error | null) => void;
@@ -41,7 +41,7 @@ export interface ServerTestOptions {
 /** IERECVPARAMS: the parameters are refused. */
 const ERROR_PARAMETERS = 114;
 
-/** Time in which more of the rest must come, ms. */
+/** After this time without new data, no more is expected, ms. */
 const REST_MS = 50;
 /** How long a failed data connection waits for a reason, ms. */
 const STREAM_GRACE_MS = 300;
@@ -149,7 +149,7 @@ export class ServerTest implements Connection {
     socket.abort();
   }
 
-  /** Reads one thing; false if it has not arrived. */
+  /** Reads the next item of the control connection. Returns false if it has not arrived. */
   #step(): boolean {
     if (this.#awaits === "parameters") {
       const given = this.#buffer.message();
@@ -189,8 +189,8 @@ export class ServerTest implements Connection {
   }
 
   /**
-   * A client that sends so many octets ends the test once it has written them; some are still on their way. They are waited for until
-   * no more come. @param before octets at the last look
+   * A client that sends a fixed number of octets ends the test once it has written them, when some are still in flight. Waits until no more
+   * arrive. @param before octets at the last check
    */
   #awaitRest(run: TestRun, before: number): void {
     if (this.#isOver) return;
@@ -203,7 +203,7 @@ export class ServerTest implements Connection {
 
   #endTest(run: TestRun): void {
     run.stop();
-    // What is queued still goes out: an iperf3 client reads on until it has seen the next state.
+    // Queued data is still sent: an iperf3 client keeps reading until the next state arrives.
     for (const stream of run.streams) if (stream.isSender && !stream.isOver) stream.socket?.closeWrite();
     this.#buffer.limit = RESULTS_MAX;
     this.#awaits = "results";
@@ -231,7 +231,7 @@ export class ServerTest implements Connection {
     this.#tell(Uint8Array.of(TEST_START, TEST_RUNNING));
     run.start();
     clearTimeout(this.#timer);
-    // The client ends the test. One that has vanished is noticed by its silence (keep-alive), or by its time.
+    // The client ends the test. If it has vanished, keep-alive or the time limit ends it.
     if (time > 0 && num === 0) this.#expect("the end of the test", (time + omit) * 1000 + patience);
   }
 
@@ -246,7 +246,7 @@ export class ServerTest implements Connection {
     this.#timer = setTimeout(() => this.#fail(new BenchError("silent", words)), within);
   }
 
-  /** Tells the client as much as iperf3's protocol can say, and ends the test. */
+  /** Reports the error to the client, as far as iperf3's protocol can express it, and ends the test. */
   #fail(error: Error): void {
     if (this.#isOver) return;
     if (error instanceof BenchError && error.kind === "unsupported") {

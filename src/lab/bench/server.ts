@@ -9,13 +9,13 @@ export interface ServerOptions {
   readonly report: () => Report;
   /** Seconds between two intervals; 0: none. */
   readonly interval: number;
-  /** Tests at a time; further clients are told that the server is busy. */
+  /** The most tests at a time. Further clients get the answer that the server is busy. */
   readonly max: number;
   /** Ends after the first test. */
   readonly oneOff: boolean;
-  /** How long a client may take for what it has to send, ms. */
+  /** How long to wait for what a client has to send, ms. */
   readonly patience: number;
-  /** A connection or a test failed. @param kind as which it is counted if there are many */
+  /** A connection or a test failed. @param kind messages of one kind are counted if there are too many */
   readonly warn: (kind: "unknown" | "failed" | "busy", words: string) => void;
 }
 
@@ -26,11 +26,11 @@ const SWEEP_MS = 1_000;
 const FAREWELL_MS = 1_000;
 const LOOK_MS = 10;
 
-/** The server: any number of tests at a time, told apart by their cookies. */
+/** The server. It runs several tests at a time and tells them apart by their cookies. */
 export class Server {
   readonly #options: ServerOptions;
   readonly #tests = new Map<string, ServerTest>();
-  /** Those of which the control connection is still open, ended ones included. */
+  /** Tests whose control connection is still open, including those that have ended. */
   readonly #open = new Set<ServerTest>();
   readonly #newcomers = new Set<Newcomer>();
   readonly #stopped = Promise.withResolvers<void>();
@@ -66,7 +66,7 @@ export class Server {
     const sweep = setInterval(() => this.#sweep(), SWEEP_MS);
     try {
       await this.#stopped.promise;
-      // Whoever is told that the server ends should hear it.
+      // Give clients time to receive the message that the server ends.
       for (let ms = 0; ms < FAREWELL_MS && this.#open.size > 0; ms += LOOK_MS) await Bun.sleep(LOOK_MS);
     } finally {
       clearInterval(sweep);
@@ -150,7 +150,7 @@ export class Server {
   #sweep(): void {
     const before = performance.now() - this.#options.patience;
     for (const newcomer of this.#newcomers) {
-      // Sets keep their order: the others are younger.
+      // A Set keeps the order of insertion, so all others are newer.
       if (newcomer.since > before) return;
       this.#newcomers.delete(newcomer);
       this.#options.warn("unknown", `${newcomer.socket.remote.hostname} connected and sent no cookie`);

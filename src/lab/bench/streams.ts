@@ -3,10 +3,10 @@ import type { Histogram } from "./histogram.ts";
 import { LENGTH_MAX } from "./parameters.ts";
 import type { BenchInfo, BenchSocket, Connection } from "./transport.ts";
 
-/** What is sent: its content does not matter, but it is not all zeros. */
+/** The data that is sent. Its content does not matter, but it is not all zeros. */
 const BLOCK = new Uint8Array(LENGTH_MAX).map((_, i) => 0x20 + (i % 95));
 
-/** Octets, and writes, after which a sender lets the event loop have a turn. */
+/** After this many octets or writes a sender returns to the event loop. */
 const TURN_OCTETS = 8 << 20;
 const TURN_WRITES = 4096;
 
@@ -25,12 +25,12 @@ export function take(quota: Quota, n: number): void {
   reached();
 }
 
-/** One stream. The counts grow from the start of the test; whoever shows them subtracts. */
+/** One stream. Its counts are those since the start of the test, not of an interval. */
 export abstract class Stream implements Connection {
   /** Its number in the protocol. */
   readonly id: number;
   readonly isSender: boolean;
-  /** Null where connections come and go. */
+  /** Null if each request has a connection of its own. */
   readonly socket: BenchSocket | null;
   bytes = 0;
   /** Requests that were answered. */
@@ -56,10 +56,10 @@ export abstract class Stream implements Connection {
     this.isRunning = false;
   }
 
-  /** Another so many bits per second may be sent by now. */
+  /** With a limited bandwidth: sets how many octets may have been sent by now. Called periodically. */
   pace(_octets: number): void {}
 
-  /** Octets that count by now. @param info of the connection, if there is one */
+  /** The octets counted so far. @param info of the connection, if there is one */
   counted(_info: BenchInfo | null): number {
     return this.bytes;
   }
@@ -68,7 +68,7 @@ export abstract class Stream implements Connection {
 
   drain(): void {}
 
-  /** The other side has closed its direction: a stream that runs cannot go on. */
+  /** The other side has closed its direction, which ends a running stream. */
   ended(): void {
     this.#endEarly(null);
     if (!this.isOver) this.socket?.closeWrite();
@@ -86,7 +86,7 @@ export abstract class Stream implements Connection {
     this.onFailure?.();
   }
 
-  /** Ends the connection; nothing of it counts any more. */
+  /** Ends the connection. Nothing that it transfers counts any more. */
   abort(): void {
     this.isRunning = false;
     if (!this.isOver) this.socket?.abort();
@@ -112,7 +112,7 @@ export class SendStream extends Stream {
     this.#preface = preface;
   }
 
-  /** What has been sent, without retransmissions: what waits in the send buffer says nothing about the network. */
+  /** The octets sent, without retransmissions. Data that is still in the send buffer does not count. */
   override counted(info: BenchInfo | null): number {
     if (info === null || info.bytesSent === 0) return this.bytes;
     return Math.max(0, Math.min(this.bytes, info.bytesSent - this.#preface));
@@ -170,7 +170,7 @@ export class ReceiveStream extends Stream {
   }
 }
 
-/** What still has to be written of requests or responses. */
+/** Writes requests or responses, as the send buffer takes them. */
 abstract class Exchange extends Stream {
   protected readonly length: number;
   #owed = 0;
@@ -197,7 +197,7 @@ abstract class Exchange extends Stream {
     else this.settled();
   }
 
-  /** What is owed is written before our direction is closed, too. */
+  /** Also before our direction is closed, everything due is written. */
   override ended(): void {
     this.#hasEnded = true;
     if (this.#owed === 0) super.ended();
@@ -254,7 +254,7 @@ export class ResponseStream extends Exchange {
   }
 }
 
-/** The server's end of a connection with one request: it answers, then closes. The stream that counts is `total`. */
+/** The server's end of a connection with one request: it answers, then closes. What it transfers counts in the stream `total`. */
 export class OneResponse extends Exchange {
   readonly #total: Stream;
   #pending = 0;
@@ -279,7 +279,7 @@ export class OneResponse extends Exchange {
   }
 }
 
-/** What a server counts of connections that come and go. */
+/** A server's counts over all connections with one request each. */
 export class Tally extends Stream {
   override received(): void {}
 }

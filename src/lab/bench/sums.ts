@@ -3,7 +3,7 @@ import type { StreamInterval, StreamTotal } from "./figures.ts";
 import type { RemoteResults } from "./results.ts";
 import type { TestRun } from "./run.ts";
 
-/** Octets, and what they make per second. */
+/** A number of octets, and the bits per second that result. */
 export interface Volume {
   readonly bytes: number;
   readonly seconds: number;
@@ -21,7 +21,7 @@ export interface DirectionSum {
   readonly retransmits: number | null;
 }
 
-/** Both ends of a stream; null: the other side has not told. */
+/** The counts of both ends of a stream; null: the other side has not sent its counts. */
 export interface StreamEnds {
   readonly own: StreamTotal;
   readonly sent: Volume | null;
@@ -50,7 +50,7 @@ export function intervalSum(streams: readonly StreamInterval[]): {
   };
 }
 
-/** The directions of a test: where we send first. */
+/** The directions of a test, that in which we send first. */
 export function directionSums(run: TestRun, remote: RemoteResults | null): DirectionSum[] {
   return [run.senders(), run.receivers()]
     .filter((totals) => totals.length > 0)
@@ -61,9 +61,9 @@ function directionSum(totals: readonly StreamTotal[], remote: RemoteResults | nu
   const isSender = totals[0]!.stream.isSender;
   const streams = totals.map((own): StreamEnds => {
     const ours = volume(own.bytes, own.seconds);
-    const told = remote?.streams.get(own.stream.id);
-    const theirs = told === undefined ? null : volume(told.bytes, told.seconds > 0 ? told.seconds : own.seconds);
-    const resent = isSender ? own.retransmits : told === undefined || told.retransmits < 0 ? null : told.retransmits;
+    const other = remote?.streams.get(own.stream.id);
+    const theirs = other === undefined ? null : volume(other.bytes, other.seconds > 0 ? other.seconds : own.seconds);
+    const resent = isSender ? own.retransmits : other === undefined || other.retransmits < 0 ? null : other.retransmits;
     return { own, sent: isSender ? ours : theirs, received: isSender ? theirs : ours, retransmits: resent };
   });
   return {

@@ -8,10 +8,10 @@ import { latencyText, rateText, sizeText } from "./units.ts";
 
 const RULE = "- ".repeat(25).trimEnd();
 
-/** More streams than this are not shown one by one by a server, which may serve many clients. */
+/** If a test has more streams, a server shows only their sum, because it may serve many clients. */
 const STREAMS_SHOWN = 16;
 
-/** Iperf3's layout, with a column for the round-trip time. All lines fit in 80 columns. */
+/** Reports in iperf3's layout, with a column for the round-trip time. All lines fit in 80 columns. */
 export class TextReport implements Report {
   readonly #print: (lines: readonly string[]) => void;
   /** Intervals are shown. */
@@ -55,7 +55,7 @@ export class TextReport implements Report {
   }
 
   #endBulk(run: TestRun, remote: RemoteResults | null): void {
-    // Between the intervals of many streams there is a rule already.
+    // The intervals of several streams already end with a rule.
     const lines = this.#shows && run.streams.length === 1 ? [RULE] : [];
     lines.push(`${headStart(run)} ${"Retr".padStart(6)}`);
     for (const { streams, sent, received, retransmits, isSender } of directionSums(run, remote)) {
@@ -141,7 +141,7 @@ interface Ends {
   readonly retransmits: number | null;
 }
 
-/** What was sent and what arrived, in iperf3's two lines. */
+/** The lines "sender" and "receiver" of a stream, as in iperf3. */
 function endLines(run: TestRun, begin: string, { sent, received, retransmits }: Ends): string[] {
   const lines: string[] = [];
   const resent = retransmits === null ? "" : String(retransmits);
@@ -156,7 +156,7 @@ function amounts(run: TestRun, start: number, end: number, { bytes, bitsPerSecon
   return ` ${time} sec ${sizeText(bytes).padStart(11)} ${rateText(bitsPerSecond).padStart(14)}`;
 }
 
-/** Lines of both directions have a tag, and less room for the rest. */
+/** In a test of both directions each line has a tag, so there is less room for the other columns. */
 const spanWidth = (run: TestRun) => (isBidirectional(run) ? 11 : 13);
 const rttWidth = (run: TestRun) => (isBidirectional(run) ? 7 : 8);
 

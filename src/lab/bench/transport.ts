@@ -2,13 +2,13 @@ import { ConnectionError } from "#socket/connection-error";
 import type { Socket } from "#socket/types";
 import type { TcpInfo } from "#tcp/machine/info";
 
-/** What the benchmark asks a connection while it runs. */
+/** The state of a connection that the benchmark reads while it runs. */
 export type BenchInfo = Pick<
   TcpInfo,
   "retransTotal" | "cwnd" | "sndWnd" | "rtt" | "rttvar" | "mss" | "congestionControl" | "sendQueue" | "bytesSent"
 >;
 
-/** What the benchmark does with a connection: a socket of our stack has it all, one of the kernel's is made to look like it. */
+/** The interface of a connection that the benchmark uses. Sockets of our stack have it; for the kernel's there is an adapter. */
 export interface BenchSocket extends Pick<Socket, "write" | "closeWrite" | "abort" | "data" | "remote" | "local"> {
   info(): BenchInfo;
 }
@@ -23,11 +23,11 @@ export interface BenchHandlers {
   error(socket: BenchSocket, error: unknown): void;
 }
 
-/** Where connections come from: a stack of ours, or the kernel. */
+/** Makes connections through our stack or the kernel's. */
 export interface Transport {
   /** Connects to the server under test. */
   connect(handlers: BenchHandlers): BenchSocket;
-  /** Listens where the server under test listens. Returns what ends that. */
+  /** Listens at the address of the server under test. Returns a function that stops listening. */
   listen(handlers: BenchHandlers): () => void;
 }
 
@@ -53,7 +53,7 @@ export const DISPATCH: BenchHandlers = {
   end: (socket) => of(socket).ended(),
   close: (socket, error) => of(socket).closed(error),
   error: (_, error) => {
-    // Something was written to a connection that is over: its `close` follows.
+    // A write failed because the connection has ended: its `close` follows.
     if (!(error instanceof ConnectionError)) throw error;
   },
 };

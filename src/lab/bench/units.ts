@@ -1,4 +1,4 @@
-/** Numbers in iperf3's words: octets in powers of 1024 ("1.10 GBytes"), bits per second in powers of 1000 ("9.42 Gbits/sec"). */
+/** Numbers in iperf3's format: octets in powers of 1024 ("1.10 GBytes"), bits per second in powers of 1000 ("9.42 Gbits/sec"). */
 
 const SIZES = ["Bytes", "KBytes", "MBytes", "GBytes", "TBytes"] as const;
 const RATES = ["bits/sec", "Kbits/sec", "Mbits/sec", "Gbits/sec", "Tbits/sec"] as const;
@@ -27,7 +27,7 @@ function scaled(n: number, base: number, units: readonly string[]): string {
   return `${threeDigits(value)} ${units[i]}`;
 }
 
-/** As iperf3's unit_snprintf: two digits behind the point below 10, one below 100. */
+/** Formats like iperf3's unit_snprintf: two decimals below 10, one below 100. */
 function threeDigits(value: number): string {
   return value.toFixed(value < 9.995 ? 2 : value < 99.95 ? 1 : 0);
 }

@@ -1,9 +1,9 @@
-/** The comparison of two programs that were measured in turn. */
+/** Compares two programs that were measured in turn. */
 import { rateText } from "./units.ts";
 
 export type Unit = "bit/s" | "per second";
 
-/** Runs of both. */
+/** The figures of both programs' runs. */
 export interface Row {
   readonly name: string;
   readonly unit: Unit;
@@ -16,7 +16,7 @@ export interface Comparison {
   readonly unit: Unit;
   readonly tcpnet: Runs;
   readonly other: Runs;
-  /** Of the medians. */
+  /** The ratio of the medians. */
   readonly ratio: number;
 }
 
@@ -59,12 +59,12 @@ function spread({ median: middle, runs }: Runs): string {
   return `-${percent(Math.min(...runs))}+${percent(Math.max(...runs))}%`;
 }
 
-/** Columns of a name. */
+/** The width of the column of names. */
 const NAME = 20;
 
 function line(name: string, [ours, theirs, ratio, low, high]: readonly string[]): string {
   const figures = `${ours!.padStart(14)}${theirs!.padStart(15)}${ratio!.padStart(7)}`;
-  // A long name has a line of its own.
+  // A name that is too long gets a line of its own.
   const begin = name.length < NAME ? name.padEnd(NAME) : `${name}\n${"".padEnd(NAME)}`;
   return `${begin}${figures}${low!.padStart(11)}${high!.padStart(11)}`;
 }

@@ -23,6 +23,15 @@ export type {
   StackSettings,
   WriteOptions,
 } from "#socket/types";
+export type {
+  BindOptions,
+  Datagram,
+  PingOptions,
+  PingResult,
+  PingSummary,
+  UdpHandlers,
+  UdpSocket,
+} from "#socket/udp-types";
 export { CallError } from "#stack/call-error";
 export type { TcpInfo } from "#tcp/machine/info";
 export type { TcpParams, TcpSettings } from "#tcp/words/params";

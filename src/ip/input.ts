@@ -41,10 +41,11 @@ export interface IpInputOptions {
  */
 export class IpInput {
   readonly reassembly: Reassembly;
+  /** The packet comes from this stack: its source may be ours, and both addresses may be loopback ones. */
+  fromInside: boolean;
   readonly #slab: Slab;
   readonly #local: LocalAddresses;
   readonly #counters: Counters;
-  readonly #loopback: boolean;
   readonly #walk = new ExtensionWalk();
 
   /** Reserves regions of the slab, so make it before the first page is allocated. */
@@ -53,7 +54,7 @@ export class IpInput {
     this.#slab = slab;
     this.#local = local;
     this.#counters = counters;
-    this.#loopback = options.loopback ?? false;
+    this.fromInside = options.loopback ?? false;
   }
 
   /** Returns DELIVER, CONSUMED, DROP or REPLY and fills `header`. */
@@ -223,7 +224,8 @@ export class IpInput {
     if (header.family === 6 && (isV4(s0, s1, s2) || isV4(d0, d1, d2))) return MARTIAN;
     const local = this.#local;
     header.group = false;
-    if (!local.owns(d0, d1, d2, d3)) {
+    const { fromInside } = this;
+    if (!local.owns(d0, d1, d2, d3) && !(fromInside && isLoopback(d0, d1, d2, d3))) {
       header.group = true;
       if (isMulticast(d0, d1, d2, d3)) {
         const all = header.family === 4 ? d3 === ALL_HOSTS : d3 === 1 && d2 === 0 && d1 === 0 && d0 === ALL_NODES_A;
@@ -234,7 +236,7 @@ export class IpInput {
       return MARTIAN;
     }
     if (local.isBroadcast(s0, s1, s2, s3)) return MARTIAN;
-    if (this.#loopback) return 0;
+    if (fromInside) return 0;
     return isLoopback(s0, s1, s2, s3) || local.owns(s0, s1, s2, s3) ? MARTIAN : 0;
   }
 }

@@ -16,11 +16,12 @@ import type {
 } from "./types.ts";
 
 /** The type of an option, as its error message names it. */
-type Kind =
+export type Kind =
   | "true or false"
   | "a number"
   | "a text"
   | "a text or an array of texts"
+  | "a text or an object"
   | "a Uint8Array"
   | "an AbortSignal"
   | "an object"
@@ -181,7 +182,7 @@ function checkSocketOptions({ keepAlive, params, socket }: SocketOptions): void 
 }
 
 /** Checks that a value is an object with these options only. */
-function checkObject(what: string, given: unknown, table: Table, example: string): void {
+export function checkObject(what: string, given: unknown, table: Table, example: string): void {
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
     throw invalid(`${what} must be an object such as ${example}, not ${shown(given)}`);
   }
@@ -209,6 +210,8 @@ function isOf(kind: Kind, value: unknown): boolean {
       return type === "string";
     case "a text or an array of texts":
       return type === "string" || (Array.isArray(value) && value.every((each) => typeof each === "string"));
+    case "a text or an object":
+      return type === "string" || (type === "object" && value !== null);
     case "a Uint8Array":
       return value instanceof Uint8Array;
     case "an AbortSignal":

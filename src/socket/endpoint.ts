@@ -21,16 +21,11 @@ export function remoteOf(remote: unknown): { readonly address: Address; readonly
   return { address: hostOf(hostname), port: whole("port", port, 1, 65_535) };
 }
 
-/** Reads the address of another host. @throws CallError EINVAL. */
+/** Reads the address of one host, which may be this stack. @throws CallError EINVAL. */
 export function hostOf(hostname: string): Address {
   const address = addressOf(hostname);
-  if (!address.isUnicast) {
-    const what = address.isLoopback
-      ? "is a loopback address, which only the kernel can use"
-      : "is not the address of one host";
-    throw invalid(`${hostname} ${what}: name the other side's address, such as 10.0.0.7`);
-  }
-  return address;
+  if (address.isUnicast || address.isLoopback) return address;
+  throw invalid(`${hostname} is not the address of one host: name the other side's address, such as 10.0.0.7`);
 }
 
 const WHERE = '{ hostname: "10.0.0.7", port: 80 } or "10.0.0.7:80"';

@@ -7,15 +7,20 @@ import type { TcpInfo } from "#tcp/machine/info";
 import { CookieKeys, KEY } from "#tcp/open/fast-open-cookie";
 import { PassiveOpen } from "#tcp/words/passive-open";
 import type { Tcb } from "#tcp/words/tcb";
+import { AddressCache } from "./address-cache.ts";
 import { checkBytes, checkConnectOptions, checkListenOptions, invalid, whole } from "./arguments.ts";
 import { ConnectionError } from "./connection-error.ts";
 import { Deferred } from "./deferred.ts";
 import { addressOf, endpointOf, hostOf, remoteOf } from "./endpoint.ts";
 import { fastOpenParams, microseconds, paramsOf } from "./options.ts";
+import { echoOptions, Ping } from "./ping.ts";
 import type { SocketContext } from "./socket-context.ts";
 import { TcpListener } from "./tcp-listener.ts";
 import { TcpSocket } from "./tcp-socket.ts";
 import type { ConnectOptions, Endpoint, Host, Listener, ListenOptions, NetStack, Socket } from "./types.ts";
+import { checkAddress, checkBindOptions, checkPingOptions } from "./udp-arguments.ts";
+import { type UdpContext, UdpNetSocket } from "./udp-socket.ts";
+import type { BindOptions, PingOptions, PingSummary, UdpSocket } from "./udp-types.ts";
 
 /** A host that the stack also closes. */
 export interface Platform {
@@ -26,17 +31,20 @@ export interface Platform {
 }
 
 /** The stack's calls as promises and streams. */
-export class TcpNetStack implements NetStack, SocketContext {
+export class TcpNetStack implements NetStack, SocketContext, UdpContext {
   readonly addresses: readonly string[];
   readonly mtu: number;
   readonly engine: Stack;
   readonly host: Host;
+  readonly cache = new AddressCache();
   onTrace: ((trace: Trace) => void) | null = null;
   onRefused: ((remote: Endpoint, port: number, count: number) => void) | null = null;
   readonly #refused = new RefusedSyns();
   readonly #platform: Platform;
   readonly #closed = new Deferred<void>();
   readonly #listeners = new Set<TcpListener>();
+  readonly #udpSockets = new Set<UdpNetSocket>();
+  readonly #pings = new Set<Ping>();
   /** Sockets that wait for free pages to write. */
   #ending = false;
 
@@ -85,7 +93,7 @@ export class TcpNetStack implements NetStack, SocketContext {
     checkListenOptions(options);
     const { port, hostname, remote, remotePort, backlog, allowHalfOpen = true } = options;
     const local = hostname === undefined ? null : addressOf(hostname);
-    const engineListener = this.engine.listen(whole("port", port, 1, 65_535), {
+    const engineListener = this.engine.listen(whole("port", port, 0, 65_535), {
       // 0.0.0.0 and :: mean every address.
       ...(local === null || local.isUnspecified ? {} : { local }),
       ...(remote === undefined ? {} : { remote: hostOf(remote) }),
@@ -96,6 +104,61 @@ export class TcpNetStack implements NetStack, SocketContext {
     const listener = new TcpListener(this, engineListener, allowHalfOpen, options.socket ?? null);
     this.#listeners.add(listener);
     return listener;
+  }
+
+  bind(options: BindOptions = {}): UdpSocket {
+    this.#checkOpen();
+    checkBindOptions(options);
+    const { address, port = 0, connect, receiveBuffer, broadcast = false, socket: handlers } = options;
+    const local = address === undefined ? null : addressOf(address);
+    const everywhere = local === null || local.isUnspecified;
+    const endpoint = this.engine.datagrams.open({
+      port: whole("port", port, 0, 65_535),
+      local: everywhere ? null : local,
+      broadcast,
+      ...(receiveBuffer === undefined ? {} : { receiveBuffer: whole("receiveBuffer", receiveBuffer, 1, 1 << 30) }),
+    });
+    const socket = new UdpNetSocket(this, endpoint, this.addresses.some(isFour) ? "0.0.0.0" : "::", handlers);
+    this.#udpSockets.add(socket);
+    if (connect === undefined) return socket;
+    try {
+      socket.connect(connect);
+    } catch (error) {
+      void socket.close();
+      throw error;
+    }
+    return socket;
+  }
+
+  ping(address: string, options: PingOptions = {}): Promise<PingSummary> {
+    this.#checkOpen();
+    checkAddress(address);
+    checkPingOptions(options);
+    const { localAddress, signal, onResult } = options;
+    const remote = hostOf(address);
+    const local = localAddress === undefined ? null : addressOf(localAddress);
+    const echo = echoOptions(options);
+    const ping = new Ping(this.engine, remote.toString(), echo, onResult);
+    ping.begin(this.engine.echo.start(remote, echo, local, ping));
+    this.#pings.add(ping);
+    this.host.wake();
+    if (signal !== undefined) this.#endBy(ping, signal);
+    return ping.summary;
+  }
+
+  /** Ends a ping when the signal fires. */
+  #endBy(ping: Ping, signal: AbortSignal): void {
+    const abort = () => {
+      this.#pings.delete(ping);
+      ping.cancel(signal.reason);
+    };
+    if (signal.aborted) {
+      abort();
+      return;
+    }
+    signal.addEventListener("abort", abort, { once: true });
+    const forget = () => signal.removeEventListener("abort", abort);
+    ping.summary.then(forget, forget);
   }
 
   /** Writes all of the early data, or throws: a part of a request is useless. */
@@ -169,11 +232,22 @@ export class TcpNetStack implements NetStack, SocketContext {
     this.#listeners.delete(listener);
   }
 
+  forgetUdp(socket: UdpNetSocket): void {
+    this.#udpSockets.delete(socket);
+  }
+
   #checkOpen(): void {
     if (this.#ending) throw new CallError("ECONNABORTED", "this stack is closed");
   }
 
-  #abortAll(reason?: unknown): void {
+  #abortAll(reason?: ConnectionError): void {
+    for (const socket of [...this.#udpSockets]) socket.end(reason ?? null);
+    for (const ping of this.#pings) {
+      ping.cancel(
+        reason ?? new ConnectionError("ECONNABORTED", `the stack was closed during the ping of ${ping.address}`),
+      );
+    }
+    this.#pings.clear();
     for (const listener of [...this.#listeners]) void listener.close();
     for (const tcb of [...this.engine.connections()]) {
       if (tcb.user instanceof TcpSocket) tcb.user.drop(reason);
@@ -197,6 +271,13 @@ export class TcpNetStack implements NetStack, SocketContext {
       // The socket was released before its events were delivered.
       else takeEvents(next);
     }
+    const { datagrams, echo } = engine;
+    for (let next = datagrams.nextEvent(); next !== undefined; next = datagrams.nextEvent()) {
+      (next as UdpNetSocket).onEvents();
+    }
+    for (let next = echo.nextEvent(); next !== undefined; next = echo.nextEvent()) {
+      if ((next as Ping).onEvents()) this.#pings.delete(next as Ping);
+    }
     this.#tellRefused();
     const { trace } = engine;
     if (trace.size === 0) return;
@@ -216,3 +297,5 @@ function follow(socket: Socket, signal: AbortSignal): void {
   const forget = () => signal.removeEventListener("abort", abort);
   socket.closed.then(forget, forget);
 }
+
+const isFour = (address: string) => !address.includes(":");

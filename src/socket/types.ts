@@ -16,6 +16,7 @@ import type { TcpInfo } from "#tcp/machine/info";
 import type { CongestionControlName, TcpSettings } from "#tcp/words/params";
 import type { ProfileName } from "#tcp/words/profiles";
 import type { ConnectionError } from "./connection-error.ts";
+import type { BindOptions, PingOptions, PingSummary, UdpSocket } from "./udp-types.ts";
 
 /** A host and a port. Printed as `10.0.1.5:7000` or `[fd00::5]:7000`. */
 export interface Endpoint {
@@ -151,8 +152,9 @@ export interface ConnectOptions extends SocketOptions {
 
 /** Options of a passive OPEN. */
 export interface ListenOptions extends SocketOptions {
+  /** 0: any free port (RFC 6056); `Listener.address` tells which. */
   readonly port: number;
-  /** Absent, "0.0.0.0" or "::": every address of ours. */
+  /** One of our addresses, or a loopback address. Absent, "0.0.0.0" or "::": every address of ours. */
   readonly hostname?: string;
   /** Only this remote is accepted. Others are refused and reported to `onRemoteRefused`. */
   readonly remote?: string;
@@ -315,12 +317,24 @@ export interface NetStack extends AsyncDisposable {
   /** The engine, for observers. */
   readonly engine: Stack;
   /**
-   * Active OPEN of `{ hostname: "10.0.0.7", port: 80 }`, "10.0.0.7:80" or "[fd00::7]:80". @throws CallError: EINVAL (not an IP
-   * address, not a host's, an unknown option), EADDRNOTAVAIL, EADDRINUSE, ENOBUFS.
+   * Active OPEN of `{ hostname: "10.0.0.7", port: 80 }`, "10.0.0.7:80" or "[fd00::7]:80". Connections to our own addresses, 127.0.0.0/8
+   * and ::1 stay inside the stack. @throws CallError: EINVAL (not an IP address, not a host's, an unknown option), EADDRNOTAVAIL,
+   * EADDRINUSE, ENOBUFS.
    */
   connect(remote: Endpoint | string, options?: ConnectOptions): Socket;
   /** Passive OPEN. @throws CallError: EINVAL, EADDRINUSE, EADDRNOTAVAIL. */
   listen(options: ListenOptions): Listener;
+  /**
+   * Opens a UDP socket (RFC 768). @throws CallError: EINVAL, EADDRINUSE (the port is taken, or none is free), EADDRNOTAVAIL (the address is
+   * not ours).
+   */
+  bind(options?: BindOptions): UdpSocket;
+  /**
+   * Sends echo requests (RFC 792, RFC 4443) to a host, and resolves when each was answered, has failed or timed out; it does not
+   * reject because of that. Rejects with ConnectionError if the stack is closed or its device vanishes. @throws CallError: EINVAL,
+   * EADDRNOTAVAIL, ENOBUFS (more than 1,024 at one time).
+   */
+  ping(address: string, options?: PingOptions): Promise<PingSummary>;
   /** Every connection in any state, including TIME-WAIT. */
   connections(): TcpInfo[];
   /**

@@ -15,6 +15,10 @@ export class Listeners {
     this.#byPort.set(listener.port, [...others, listener]);
   }
 
+  isFree(port: number): boolean {
+    return !this.#byPort.has(port);
+  }
+
   remove(listener: PassiveOpen): void {
     const rest = (this.#byPort.get(listener.port) ?? []).filter((other) => other !== listener);
     if (rest.length > 0) this.#byPort.set(listener.port, rest);

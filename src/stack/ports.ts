@@ -1,6 +1,7 @@
 import type { Prng } from "#base/prng";
 import type { SipHash } from "#base/siphash";
-import type { Address } from "#ip/address";
+import { Address } from "#ip/address";
+import { CallError } from "./call-error.ts";
 import { EPHEMERAL_FIRST, EPHEMERAL_LAST } from "./limits.ts";
 
 const RANGE = EPHEMERAL_LAST - EPHEMERAL_FIRST + 1;
@@ -38,8 +39,22 @@ export class Ports {
     return -1;
   }
 
+  /** A port that has no remote yet: of a listener or a UDP socket at `local`, or at every address (null). -1: none is free. */
+  chooseLocal(local: Address | null, free: (port: number) => boolean): number {
+    return this.choose(local ?? ANY, ANY, 0, free);
+  }
+
   #hashed(label: number, local: Address, remote: Address, port: number): number {
     const h = this.#hash.begin().word(label).word(local.d).word(local.c).word(local.b).word(local.a);
     return h.word(remote.d).word(remote.c).word(remote.b).word(remote.a).word(port).end() >>> 0;
+  }
+}
+
+const ANY = new Address(0, 0, 0, 0);
+
+/** @throws CallError EINVAL. */
+export function checkPort(port: number, first: number): void {
+  if (!Number.isInteger(port) || port < first || port > 0xffff) {
+    throw new CallError("EINVAL", `port ${port} is not a number from ${first} to 65535`);
   }
 }

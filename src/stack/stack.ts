@@ -11,16 +11,17 @@ import { HEADROOM, type Packet } from "#base/packet";
 import { Prng } from "#base/prng";
 import { SipHash } from "#base/siphash";
 import { Slab } from "#base/slab";
+import { NEVER } from "#base/time";
 import { EV_DROP, Trace } from "#base/trace";
-import { ERROR, Icmp } from "#icmp/icmp";
-import { IcmpError, PORT_UNREACHABLE, PROHIBITED, PROTOCOL_UNREACHABLE, TOO_BIG } from "#icmp/read-error";
+import { ECHO_REPLY, ERROR, Icmp } from "#icmp/icmp";
+import { IcmpError } from "#icmp/read-error";
 import type { Address } from "#ip/address";
 import { Fragmenter } from "#ip/fragmenter";
 import { DELIVER, IpHeader, REPLY } from "#ip/header";
 import { IpInput } from "#ip/input";
 import { LocalAddresses } from "#ip/local";
 import { IpOutput } from "#ip/output";
-import { claimedMtu, PathMtu } from "#ip/path-mtu";
+import { PathMtu } from "#ip/path-mtu";
 import type { Prefix } from "#ip/prefix";
 import { IpSend } from "#ip/send";
 import * as calls from "#tcp/machine/calls";
@@ -42,17 +43,20 @@ import { Records } from "#tcp/words/records";
 import { SEND_CONTINUED } from "#tcp/words/send-flags";
 import { CLOSED, SYN_RECEIVED } from "#tcp/words/state";
 import type { Tcb, TcpEnv } from "#tcp/words/tcb";
-import { Udp, type UdpSocket } from "#udp/udp";
 import * as ipv6 from "#wire/ipv6";
 import * as protocol from "#wire/protocol";
 import * as tcphdr from "#wire/tcp";
 import { CallError } from "./call-error.ts";
 import { Connections, forgetUnread, IP_TIMER, SLEEP_TIMER } from "./connections.ts";
+import { Datagrams } from "./datagrams.ts";
+import { Echo } from "./echo.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { Listeners } from "./listeners.ts";
-import { Ports } from "./ports.ts";
+import { Loopback } from "./loopback.ts";
+import { checkPort, Ports } from "./ports.ts";
 import type { RefusedSyns } from "./refused-syns.ts";
-import { errorOf, TcpInput } from "./tcp-input.ts";
+import { Routing } from "./routing.ts";
+import { TcpInput } from "./tcp-input.ts";
 
 export interface StackOptions {
   /** Our addresses; the first of each family is the default source. */
@@ -104,6 +108,8 @@ export interface PassiveOpenOptions {
 
 /** Room before a transport header for the IP header and the device's own. */
 const LEAD = HEADROOM + ipv6.HEADER;
+/** The most packets from the stack to itself in one `poll`; the driver then comes back at once. */
+const LOOPS_MAX = 64;
 const NO_OFFLOAD = { checksum: false, tso4: false, tso6: false };
 
 export class Stack {
@@ -118,6 +124,10 @@ export class Stack {
   readonly pathMtu: PathMtu;
   /** The key of our Fast Open cookies, and the cookies received from servers (RFC 7413). */
   readonly fastOpen: FastOpen;
+  /** UDP sockets. */
+  readonly datagrams: Datagrams;
+  /** Echo requests (ping). */
+  readonly echo: Echo;
 
   readonly #whileSending: ((now: number) => void) | undefined;
   readonly #offload: { readonly checksum: boolean; readonly tso4: boolean; readonly tso6: boolean };
@@ -130,7 +140,12 @@ export class Stack {
   readonly #connections: Connections;
   readonly #listeners = new Listeners();
   readonly #tcpInput: TcpInput;
-  readonly #udp: Udp;
+  readonly #routing: Routing;
+  readonly #loopback: Loopback;
+  /** When `poll` stopped because of LOOPS_MAX; else NEVER. */
+  #loopsAt = NEVER;
+  /** Datagrams are next to be sent, before segments. */
+  #datagramsFirst = true;
   /** The scratch area where the head of a segment is written. */
   readonly #scratch: number;
 
@@ -161,8 +176,11 @@ export class Stack {
       errorBurst: limits.icmpBurst,
     });
     this.fastOpen = new FastOpen(hash);
-    this.#udp = new Udp(this.slab, this.counters);
     this.#ports = new Ports(hash, prng);
+    this.#routing = new Routing(this.local);
+    this.#loopback = new Loopback(this.slab);
+    this.datagrams = new Datagrams(this.slab, this.counters, this.#ports, this.#routing, this.pathMtu);
+    this.echo = new Echo(this.slab, this.counters, prng, this.#routing, this.pathMtu);
     this.#records = new Records(limits.records);
     const env: TcpEnv = {
       slab: this.slab,
@@ -188,8 +206,8 @@ export class Stack {
     if (verdict === DELIVER) {
       if (header.protocol === protocol.TCP) this.#tcpInput.segment(packet, header, now);
       else if (header.protocol === protocol.UDP) {
-        if (!this.#udp.input(header)) this.#icmp.portUnreachable(header, now);
-      } else if (this.#icmp.input(header, this.#error) === ERROR) this.#transportError(now);
+        if (!this.datagrams.input(header)) this.#icmp.portUnreachable(header, now);
+      } else this.#icmpMessage(header, now);
     } else {
       if (verdict === REPLY) this.#icmp.error(header, now);
       if (header.mark !== 0) this.trace.record(now, EV_DROP, header.mark, -1, packet.n);
@@ -197,19 +215,19 @@ export class Stack {
     this.#connections.deadlines.arm(IP_TIMER, this.#ipInput.nextDeadline());
   }
 
-  /** Hands an ICMP error to the transport protocol of the packet that it quotes. */
-  #transportError(now: number): void {
+  /** Takes an ICMP message: echo requests are answered, replies and errors go to what they are about. */
+  #icmpMessage(header: IpHeader, now: number): void {
     const e = this.#error;
-    if (e.protocol !== protocol.UDP) {
-      this.#tcpInput.icmpError(e, now);
-      return;
-    }
-    if (e.kind === TOO_BIG && this.#udp.mayHaveSent(e.sourcePort, e.d0, e.d1, e.d2, e.d3, e.destinationPort)) {
-      const mtu = claimedMtu(e.family, e.mtu, e.packetLength);
-      if (mtu > 0) this.pathMtu.lower(e.d0, e.d1, e.d2, e.d3, mtu, now);
-    }
-    const hard = e.kind === PORT_UNREACHABLE || e.kind === PROTOCOL_UNREACHABLE || e.kind === PROHIBITED;
-    this.#udp.error(e.sourcePort, e.d0, e.d1, e.d2, e.d3, e.destinationPort, errorOf(e), hard);
+    const what = this.#icmp.input(header, e);
+    if (what === ECHO_REPLY) this.echo.input(header, now);
+    else if (what !== ERROR) return;
+    else if (e.protocol === protocol.UDP) this.datagrams.icmpError(e, now);
+    else if (e.protocol === protocol.TCP) this.#tcpInput.icmpError(e, now);
+    else if (e.protocol === protocol.ICMP || e.protocol === protocol.ICMPV6) this.echo.icmpError(e, header, now);
+  }
+
+  #armIpTimer(): void {
+    this.#connections.deadlines.arm(IP_TIMER, Math.min(this.#ipInput.nextDeadline(), this.echo.nextDeadline()));
   }
 
   /** Fires every timer that is due. */
@@ -221,7 +239,8 @@ export class Stack {
         while (this.#ipInput.nextDeadline() <= now) {
           if (this.#ipInput.expire(this.#header, now) === REPLY) this.#icmp.error(this.#header, now);
         }
-        this.#connections.deadlines.arm(IP_TIMER, this.#ipInput.nextDeadline());
+        this.echo.advance(now);
+        this.#armIpTimer();
         continue;
       }
       if (id === SLEEP_TIMER) {
@@ -238,16 +257,47 @@ export class Stack {
 
   /** Fills `packet` with the next packet to send; false if there is none. Its bytes are valid until the next call of the stack. */
   poll(packet: Packet, now: number): boolean {
+    this.#loopsAt = NEVER;
+    for (let loops = 0; loops < LOOPS_MAX; loops++) {
+      if (!this.#next(packet, now)) return false;
+      if (!this.#routing.isInside(this.#send)) return true;
+      this.#ipInput.fromInside = true;
+      this.input(this.#loopback.carry(packet), now);
+      this.#ipInput.fromInside = false;
+    }
+    this.#loopsAt = now;
+    return false;
+  }
+
+  /** Makes the next packet, whose addresses are in `#send`. Datagrams and segments take turns. */
+  #next(packet: Packet, now: number): boolean {
     packet.clear();
     this.#connections.memoryFreed();
     if (this.#fragmenter.next(packet)) return true;
     const { resets } = this.#tcpInput;
     const send = this.#send;
-    if (resets.poll(packet, send) || this.#icmp.poll(packet, send) || this.#udp.poll(packet, send, this.pathMtu, now)) {
-      this.#send.ttl = this.params.ttl;
+    if (resets.poll(packet, send) || this.#icmp.poll(packet, send) || this.#pollEcho(packet, now)) {
       this.#finishPacket(packet, now);
       return true;
     }
+    this.#datagramsFirst = !this.#datagramsFirst;
+    if (this.#datagramsFirst) return this.#pollDatagram(packet, now) || this.#pollSegment(packet, now);
+    return this.#pollSegment(packet, now) || this.#pollDatagram(packet, now);
+  }
+
+  #pollEcho(packet: Packet, now: number): boolean {
+    if (!this.echo.poll(packet, this.#send, now)) return false;
+    this.#armIpTimer();
+    return true;
+  }
+
+  #pollDatagram(packet: Packet, now: number): boolean {
+    if (!this.datagrams.poll(packet, this.#send, now)) return false;
+    this.#finishPacket(packet, now);
+    return true;
+  }
+
+  #pollSegment(packet: Packet, now: number): boolean {
     for (;;) {
       const tcb = this.#connections.output.shift();
       if (tcb === undefined) return false;
@@ -279,7 +329,7 @@ export class Stack {
 
   /** When `advance` must be called next, or NEVER. */
   nextDeadline(): number {
-    return this.#connections.deadlines.next();
+    return Math.min(this.#loopsAt, this.#connections.deadlines.next());
   }
 
   /** Records SYNs for ports without a listener. Whoever sets it must clear it when `hasEvents` is true. */
@@ -292,30 +342,21 @@ export class Stack {
   }
 
   hasEvents(): boolean {
-    return this.#connections.events.size > 0 || (this.refused !== null && this.refused.count > 0);
+    if (this.#connections.events.size > 0 || this.datagrams.hasEvents() || this.echo.hasEvents()) return true;
+    return this.refused !== null && this.refused.count > 0;
   }
 
   // --- The user's side ---------------------------------------------------------------------------------------------
 
   /**
    * Active OPEN. Throws CallError: EINVAL (an address no host has, MUST-46), EADDRNOTAVAIL (a local address that is not
-   * ours, or no port left), EADDRINUSE (the 4-tuple is taken), ENOBUFS (limit of connections).
+   * ours, or no port left), EADDRINUSE (the 4-tuple is taken), ENOBUFS (limit of connections). The remote may be one of our own
+   * addresses, or a loopback one.
    */
   connect(remote: Address, remotePort: number, options: ActiveOpenOptions, now: number): Tcb {
-    if (remote.isMulticast || remote.isUnspecified || remote.isLimitedBroadcast || this.#isBroadcast(remote)) {
-      throw new CallError("EINVAL", `${remote} is not the address of a host`);
-    }
+    this.#routing.checkHost(remote);
     checkPort(remotePort, 1);
-    const local = options.local ?? this.#defaultSource(remote);
-    if (local.family !== remote.family) {
-      throw new CallError("EINVAL", `${local} and ${remote} are of different IP versions`);
-    }
-    if (!this.local.owns(local.a, local.b, local.c, local.d)) {
-      throw new CallError("EADDRNOTAVAIL", `${local} is not an address of this stack`);
-    }
-    if (this.local.owns(remote.a, remote.b, remote.c, remote.d)) {
-      throw new CallError("EINVAL", `${remote} is this stack's own address`);
-    }
+    const local = this.#routing.source(remote, options.local ?? null);
     const port = this.#localPort(local, options.localPort ?? 0, remote, remotePort);
     const params = withSettings(this.params, options.params ?? {});
     const tcb = this.#connections.create(params, { local, localPort: port, remote, remotePort }, now);
@@ -326,15 +367,15 @@ export class Stack {
     return tcb;
   }
 
-  /** Passive OPEN. Throws CallError: EADDRINUSE, EADDRNOTAVAIL, EINVAL. */
+  /** Passive OPEN. Port 0: any that is free (RFC 6056). Throws CallError: EADDRINUSE, EADDRNOTAVAIL, EINVAL. */
   listen(port: number, options: PassiveOpenOptions = {}): PassiveOpen {
-    checkPort(port, 1);
+    checkPort(port, 0);
     const { local = null, remote = null, remotePort = 0, backlog = 128 } = options;
-    if (local !== null && !this.local.owns(local.a, local.b, local.c, local.d)) {
-      throw new CallError("EADDRNOTAVAIL", `${local} is not an address of this stack`);
-    }
+    this.#routing.checkLocal(local);
+    const chosen = port > 0 ? port : this.#ports.chooseLocal(local, (each) => this.#listeners.isFree(each));
+    if (chosen < 0) throw new CallError("EADDRINUSE", "no port is free for a listener");
     const params = withSettings(this.params, options.params ?? {});
-    const listener = new PassiveOpen(local, port, params, backlog, remote, remotePort);
+    const listener = new PassiveOpen(local, chosen, params, backlog, remote, remotePort);
     this.#listeners.add(listener);
     return listener;
   }
@@ -475,36 +516,6 @@ export class Stack {
     if (tcb.state === CLOSED) forgetUnread(tcb);
   }
 
-  /**
-   * Opens a UDP socket (RFC 768). Port 0: any free port. Throws CallError: EADDRINUSE, EADDRNOTAVAIL, EINVAL. Arrivals raise no event:
-   * read `queue.count` and `error`.
-   */
-  udp(port = 0, local: Address | null = null): UdpSocket {
-    checkPort(port, 0);
-    if (local !== null && !this.local.owns(local.a, local.b, local.c, local.d)) {
-      throw new CallError("EADDRNOTAVAIL", `${local} is not an address of this stack`);
-    }
-    const first = this.local.own[0]!;
-    const wanted = port > 0 ? port : this.#ports.choose(first, first, 0, (each) => this.#udp.isFree(each));
-    const socket = wanted < 0 ? null : this.#udp.bind(local, wanted);
-    if (socket === null) throw new CallError("EADDRINUSE", `UDP port ${port} is already in use`);
-    return socket;
-  }
-
-  /** Sends a datagram. False if there is no room for it now, or if it is longer than IP can carry. */
-  sendDatagram(socket: UdpSocket, octets: Uint8Array, remote: Address, remotePort: number): boolean {
-    return this.#udp.send(socket, octets, socket.local ?? this.#defaultSource(remote), remote, remotePort);
-  }
-
-  /** Takes the oldest datagram: its length, or -1 if there is none. */
-  receiveDatagram(socket: UdpSocket, into: Uint8Array): number {
-    return this.#udp.receive(socket, into);
-  }
-
-  closeUdp(socket: UdpSocket): void {
-    this.#udp.unbind(socket);
-  }
-
   /** Changes the defaults; connections and listeners that exist keep theirs. */
   setDefaults(params: TcpSettings): void {
     this.params = withSettings(this.params, params);
@@ -580,6 +591,7 @@ export class Stack {
   /** Completes an ICMP message, a datagram or an RST; fragments it if it exceeds the path MTU. */
   #finishPacket(packet: Packet, now: number): void {
     const send = this.#send;
+    send.ttl = this.params.ttl;
     this.#ipOutput.prepend(packet, send);
     const mtu = this.pathMtu.get(send.d0, send.d1, send.d2, send.d3, now);
     if (!this.#fragmenter.canFragment(packet, mtu)) return;
@@ -588,19 +600,11 @@ export class Stack {
     this.#fragmenter.next(packet);
   }
 
-  #isBroadcast(address: Address): boolean {
-    return this.local.isBroadcast(address.a, address.b, address.c, address.d);
-  }
-
-  /** The source address, chosen by IP before the first SYN (MUST-44). A TUN has one link, so it is our first address of the family. */
-  #defaultSource(remote: Address): Address {
-    const local = this.local.own.find((address) => address.family === remote.family);
-    if (local === undefined) throw new CallError("EADDRNOTAVAIL", `this stack has no IPv${remote.family} address`);
-    return local;
-  }
-
   #localPort(local: Address, wanted: number, remote: Address, remotePort: number): number {
+    // A connection from a port to itself would open by its own SYN (RFC 9293 §3.5): nobody means that by "any port".
+    const toItself = wanted === 0 && local.equals(remote);
     const free = (port: number) =>
+      !(toItself && port === remotePort) &&
       this.#connections.demux.find(
         local.a,
         local.b,
@@ -621,11 +625,5 @@ export class Stack {
     const port = this.#ports.choose(local, remote, remotePort, free);
     if (port < 0) throw new CallError("EADDRNOTAVAIL", `no port is free for ${remote}:${remotePort}`);
     return port;
-  }
-}
-
-function checkPort(port: number, first: number): void {
-  if (!Number.isInteger(port) || port < first || port > 0xffff) {
-    throw new CallError("EINVAL", `port ${port} is not a number from ${first} to 65535`);
   }
 }

@@ -3,6 +3,8 @@
  * datagrams are passed in, and datagrams to send are polled.
  */
 import type { Counters } from "#base/counters";
+import { Fifo } from "#base/fifo";
+import type { Mark } from "#base/mark";
 import type { Packet } from "#base/packet";
 import { HEADROOM } from "#base/packet";
 import type { Slab } from "#base/slab";
@@ -14,54 +16,30 @@ import * as checksum from "#wire/checksum";
 import * as ipv6 from "#wire/ipv6";
 import { UDP } from "#wire/protocol";
 import * as udphdr from "#wire/udp";
-import { DatagramQueue } from "./datagram-queue.ts";
+import { DatagramEnds, DatagramQueue } from "./datagram-queue.ts";
 import * as M from "./marks.ts";
+import { UdpEndpoint } from "./udp-endpoint.ts";
 
-/** Limits in octets: received datagrams of one socket (Linux' net.core.rmem_default), and datagrams waiting to be sent. */
-const RECEIVE_MAX = 212_992;
+/** Limits of the datagrams waiting to be sent, over all sockets. */
 const SEND_MAX = 256 * 1024;
+const SEND_COUNT = 256;
 /** The longest payload: IPv4's total length includes both headers, IPv6's payload length only the UDP header (RFC 768). */
-const PAYLOAD_MAX_4 = 65_535 - 20 - udphdr.HEADER;
-const PAYLOAD_MAX_6 = 65_535 - udphdr.HEADER;
-
-/** A socket bound to a port. */
-export class UdpSocket {
-  /** The address that it is bound to; null for all. */
-  readonly local: Address | null;
-  readonly port: number;
-  /** The connected remote: only its datagrams and the ICMP errors about it are delivered. */
-  remote: Address | null = null;
-  remotePort = 0;
-  /** The last ICMP error, as an error code of the stack; 0: none. The reader clears it. */
-  error = 0;
-  readonly queue: DatagramQueue;
-
-  constructor(slab: Slab, local: Address | null, port: number) {
-    this.local = local;
-    this.port = port;
-    this.queue = new DatagramQueue(slab, RECEIVE_MAX);
-  }
-
-  /** Whether the socket is not connected, or connected to the sender. */
-  hears(a: number, b: number, c: number, d: number, port: number): boolean {
-    const { remote } = this;
-    return remote === null || (port === this.remotePort && is(remote, a, b, c, d));
-  }
-}
-
-function is(address: Address, a: number, b: number, c: number, d: number): boolean {
-  return address.d === d && address.c === c && address.b === b && address.a === a;
-}
+export const PAYLOAD_MAX_4 = 65_535 - 20 - udphdr.HEADER;
+export const PAYLOAD_MAX_6 = 65_535 - udphdr.HEADER;
 
 export class Udp {
+  /** Sockets with events to report: datagrams, an ICMP error, room to send. */
+  readonly events = new Fifo<UdpEndpoint>();
   readonly #slab: Slab;
   readonly #counters: Counters;
-  readonly #sockets = new Map<number, UdpSocket[]>();
+  readonly #endpoints = new Map<number, UdpEndpoint[]>();
   /** Scratch region for the header of the datagram being sent. */
   readonly #scratch: number;
   readonly #sending: DatagramQueue;
-  /** Source address and port of each datagram in `#sending`. */
-  readonly #from: { readonly local: Address; readonly port: number }[] = [];
+  /** Sockets that wait for room in `#sending`. */
+  readonly #waiting = new Fifo<UdpEndpoint>();
+  readonly #ends = new DatagramEnds();
+  /** The first datagram of `#sending` was polled, and stays until the next poll. */
   #held = false;
 
   /** Reserves a region of the slab, so make it before the first page is allocated. */
@@ -70,62 +48,81 @@ export class Udp {
     this.#counters = counters;
     const lead = HEADROOM + ipv6.HEADER;
     this.#scratch = slab.reserve(lead + udphdr.HEADER) + lead;
-    this.#sending = new DatagramQueue(slab, SEND_MAX);
+    this.#sending = new DatagramQueue(slab, SEND_MAX, SEND_COUNT);
   }
 
-  /** Binds a port; null if it is in use. With `local` null, datagrams for a group or any of our addresses are delivered. */
-  bind(local: Address | null, port: number): UdpSocket | null {
-    const there = this.#sockets.get(port) ?? [];
+  /**
+   * Binds a port; null if it is in use. With `local` null, datagrams for a group or any of our addresses are delivered.
+   * @param receiveBuffer limit of unread octets
+   */
+  bind(local: Address | null, port: number, receiveBuffer?: number): UdpEndpoint | null {
+    const there = this.#endpoints.get(port) ?? [];
     if (there.some((other) => other.local === null || local === null || other.local.equals(local))) return null;
-    const socket = new UdpSocket(this.#slab, local, port);
-    this.#sockets.set(port, [...there, socket]);
-    return socket;
+    const endpoint = new UdpEndpoint(this.#slab, local, port, receiveBuffer);
+    this.#endpoints.set(port, [...there, endpoint]);
+    return endpoint;
   }
 
   isFree(port: number): boolean {
-    return !this.#sockets.has(port);
+    return !this.#endpoints.has(port);
   }
 
-  /** Closes the socket. Unread datagrams are dropped. */
-  unbind(socket: UdpSocket): void {
-    const left = (this.#sockets.get(socket.port) ?? []).filter((each) => each !== socket);
-    if (left.length > 0) this.#sockets.set(socket.port, left);
-    else this.#sockets.delete(socket.port);
-    socket.queue.clear();
+  /** Closes the socket. Unread datagrams are dropped; those that wait to be sent are sent. */
+  unbind(endpoint: UdpEndpoint): void {
+    const left = (this.#endpoints.get(endpoint.port) ?? []).filter((each) => each !== endpoint);
+    if (left.length > 0) this.#endpoints.set(endpoint.port, left);
+    else this.#endpoints.delete(endpoint.port);
+    endpoint.queue.clear();
+    endpoint.isClosed = true;
   }
 
   /** Takes a datagram that IP delivered. False if no socket has the port, so that an ICMP error is to be sent. */
   input(header: IpHeader): boolean {
     const v = this.#slab.view;
-    const { o, s0, s1, s2, s3 } = header;
+    const { o } = header;
     const wrong = udphdr.valid(v, o, header.n);
     if (wrong !== 0 || !this.#checksumGood(header)) {
       this.#counters.count(wrong !== 0 ? wrong : M.RX_BAD_CHECKSUM);
       return true;
     }
-    const port = udphdr.sourcePort(v, o);
-    const socket = this.#find(header, udphdr.destinationPort(v, o), port);
-    if (socket === null) {
+    const remotePort = udphdr.sourcePort(v, o);
+    const localPort = udphdr.destinationPort(v, o);
+    const endpoint = this.#find(header, localPort, remotePort);
+    if (endpoint === null) {
       this.#counters.count(M.RX_NO_PORT);
       return false;
     }
-    const n = udphdr.length(v, o) - udphdr.HEADER;
-    const kept = socket.queue.push(this.#slab.u8, o + udphdr.HEADER, n, s0, s1, s2, s3, port);
-    this.#counters.count(kept ? M.RX_DELIVERED : M.RX_FULL);
+    const ends = this.#ends;
+    ends.setRemote(header.s0, header.s1, header.s2, header.s3, remotePort);
+    ends.setLocal(header.d0, header.d1, header.d2, header.d3, localPort);
+    this.#counters.count(this.#deliver(endpoint, o + udphdr.HEADER, udphdr.length(v, o) - udphdr.HEADER));
     return true;
   }
 
+  /** Queues the datagram between `#ends`, whose `n` octets are at `o`. Returns the mark of what became of it. */
+  #deliver(endpoint: UdpEndpoint, o: number, n: number): Mark {
+    const slab = this.#slab;
+    const { queue } = endpoint;
+    const isScarce = slab.isTight && n > slab.grant(queue.pages.memory, slab.pages >> 4);
+    if (!isScarce && queue.push(slab.u8, o, n, this.#ends)) {
+      this.#tell(endpoint);
+      return M.RX_DELIVERED;
+    }
+    endpoint.dropped++;
+    return isScarce ? M.RX_NO_MEMORY : M.RX_FULL;
+  }
+
   /** Finds the socket for a datagram. A connected socket goes before an unconnected one. */
-  #find(header: IpHeader, localPort: number, remotePort: number): UdpSocket | null {
+  #find(header: IpHeader, localPort: number, remotePort: number): UdpEndpoint | null {
     const { s0, s1, s2, s3, d0, d1, d2, d3 } = header;
-    const there = this.#sockets.get(localPort);
-    let found: UdpSocket | null = null;
+    const there = this.#endpoints.get(localPort);
+    let found: UdpEndpoint | null = null;
     for (let i = 0; there !== undefined && i < there.length; i++) {
-      const socket = there[i]!;
-      if (socket.local !== null && !is(socket.local, d0, d1, d2, d3)) continue;
-      if (!socket.hears(s0, s1, s2, s3, remotePort)) continue;
-      if (socket.remote !== null) return socket;
-      found = socket;
+      const endpoint = there[i]!;
+      if (endpoint.local !== null && !endpoint.local.equalsWords(d0, d1, d2, d3)) continue;
+      if (!endpoint.hears(s0, s1, s2, s3, remotePort)) continue;
+      if (endpoint.remote !== null) return endpoint;
+      found = endpoint;
     }
     return found;
   }
@@ -142,40 +139,44 @@ export class Udp {
     return checksum.good(checksum.sum(v, o, n, pseudo));
   }
 
+  #tell(endpoint: UdpEndpoint): void {
+    if (endpoint.inEvents) return;
+    endpoint.inEvents = true;
+    this.events.push(endpoint);
+  }
+
   /**
-   * Handles an ICMP error about a datagram of ours. Only connected sockets get it (RFC 1122 §4.1.3.3 leaves that to the interface).
-   * @param hard a permanent error
+   * Takes a permanent ICMP error about a datagram of ours between these ends. Only a connected socket gets it (RFC 1122 §4.1.3.3 leaves
+   * that to the interface). @param code an error code of the stack
    */
-  error(
-    localPort: number,
-    a: number,
-    b: number,
-    c: number,
-    d: number,
-    remotePort: number,
-    code: number,
-    hard: boolean,
-  ): void {
-    const there = this.#sockets.get(localPort) ?? [];
-    for (const socket of there) {
-      if (socket.remote === null || !hard || !socket.hears(a, b, c, d, remotePort)) continue;
-      socket.error = code;
+  error({ r0, r1, r2, r3, remotePort, localPort }: DatagramEnds, code: number): void {
+    const there = this.#endpoints.get(localPort);
+    for (let i = 0; there !== undefined && i < there.length; i++) {
+      const endpoint = there[i]!;
+      if (endpoint.remote === null || !endpoint.hears(r0, r1, r2, r3, remotePort)) continue;
+      endpoint.error = code;
       this.#counters.count(M.RX_ERROR);
+      this.#tell(endpoint);
     }
   }
 
-  /** Queues a datagram; false if there is no room for it now. It must not be longer than IP allows. */
-  send(socket: UdpSocket, source: Uint8Array, local: Address, remote: Address, remotePort: number): boolean {
-    if (source.length > (remote.family === 4 ? PAYLOAD_MAX_4 : PAYLOAD_MAX_6)) return false;
-    const { a, b, c, d } = remote;
-    if (!this.#sending.push(source, 0, source.length, a, b, c, d, remotePort)) return false;
-    this.#from.push({ local, port: socket.port });
-    return true;
+  /** Whether the send queue has room for a datagram of `n` octets. If not, the socket gets an event once a part of the queue is free. */
+  hasRoom(endpoint: UdpEndpoint, n: number): boolean {
+    if (this.#sending.hasRoom(n)) return true;
+    if (!endpoint.wantsRoom) {
+      endpoint.wantsRoom = true;
+      this.#waiting.push(endpoint);
+    }
+    return false;
+  }
+
+  /** Queues a datagram between `ends`; false if there is no room or no memory. It must not be longer than IP allows. */
+  send(source: Uint8Array, ends: DatagramEnds): boolean {
+    return this.#sending.push(source, 0, source.length, ends);
   }
 
   /** Copies as much of the oldest datagram as fits and removes it. Returns its whole length, or -1 if there is none. */
-  receive(socket: UdpSocket, into: Uint8Array): number {
-    const { queue } = socket;
+  receive({ queue }: UdpEndpoint, into: Uint8Array): number {
     if (queue.count === 0) return -1;
     const n = queue.length;
     queue.pages.read(0, into, 0, Math.min(n, into.length));
@@ -184,10 +185,10 @@ export class Udp {
   }
 
   /** Whether we can have sent a datagram between these two sockets: the port is bound, and not connected to another remote. */
-  mayHaveSent(localPort: number, a: number, b: number, c: number, d: number, remotePort: number): boolean {
-    const there = this.#sockets.get(localPort);
+  mayHaveSent({ r0, r1, r2, r3, remotePort, localPort }: DatagramEnds): boolean {
+    const there = this.#endpoints.get(localPort);
     for (let i = 0; there !== undefined && i < there.length; i++) {
-      if (there[i]!.hears(a, b, c, d, remotePort)) return true;
+      if (there[i]!.hears(r0, r1, r2, r3, remotePort)) return true;
     }
     return false;
   }
@@ -197,35 +198,46 @@ export class Udp {
     const queue = this.#sending;
     if (this.#held) {
       queue.shift();
-      this.#from.shift();
       this.#held = false;
+      this.#tellRoom();
     }
     if (queue.count === 0) return false;
     this.#held = true;
-    const { local, port } = this.#from[0]!;
+    const ends = this.#ends;
+    queue.ends(ends);
     const n = queue.length;
     packet.clear();
     packet.o = this.#scratch;
     packet.n = udphdr.HEADER;
     packet.cause = M.TX_SENT;
-    udphdr.write(this.#slab.view, packet.o, port, queue.port, udphdr.HEADER + n);
+    udphdr.write(this.#slab.view, packet.o, ends.localPort, ends.remotePort, udphdr.HEADER + n);
     queue.pages.slices(0, n, packet);
-    send.setSource(local.a, local.b, local.c, local.d);
-    send.setDestination(queue.word(0), queue.word(1), queue.word(2), queue.word(3));
+    send.setSource(ends.l0, ends.l1, ends.l2, ends.l3);
+    send.setDestination(ends.r0, ends.r1, ends.r2, ends.r3);
     send.protocol = UDP;
     send.tos = 0;
     send.flowLabel = 0;
     // Without DF: a datagram larger than the path MTU is fragmented, and routers may fragment it further.
     const { d0, d1, d2, d3 } = send;
     const mtu = pathMtu.get(d0, d1, d2, d3, now);
-    const fits = (local.family === 4 ? 20 : ipv6.HEADER) + udphdr.HEADER + n <= mtu;
+    const fits = (send.family === 4 ? 20 : ipv6.HEADER) + udphdr.HEADER + n <= mtu;
     send.dontFragment = fits && !pathMtu.isBelowFloor(d0, d1, d2, d3, now);
     this.#counters.count(M.TX_SENT);
     return true;
   }
 
+  /** Tells the sockets that wait for room, once half of the queue is free. */
+  #tellRoom(): void {
+    const { count, octets } = this.#sending;
+    if (this.#waiting.size === 0 || count > SEND_COUNT / 2 || octets > SEND_MAX / 2) return;
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      next.wantsRoom = false;
+      this.#tell(next);
+    }
+  }
+
   /** Number of ports in use. */
   get size(): number {
-    return this.#sockets.size;
+    return this.#endpoints.size;
   }
 }

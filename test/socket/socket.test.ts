@@ -118,7 +118,6 @@ describe("opening", () => {
     ["an octal look-alike", { hostname: "010.0.0.1", port: 80 }, "leading zero"],
     ["port 0", { hostname: HOST, port: 0 }, "port must be a whole number from 1 to 65535, not 0"],
     ["a broadcast", { hostname: "10.0.1.255", port: 80 }, "not the address of a host"],
-    ["itself", { hostname: PEER, port: 80 }, "this stack's own address"],
     ["the other family", { hostname: "fd00::1", port: 80 }, "no IPv6 address"],
   ])("%s is refused in words, at once", async (_name, remote, words) => {
     const w = await world();

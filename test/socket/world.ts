@@ -1,5 +1,6 @@
 import { expect } from "bun:test";
 import { parseLink } from "#device/link-words";
+import { timeExceeded, tooBig } from "#icmp/path-error";
 import { type RunOptions, Simulation } from "#lab/sim/simulation";
 import { createStack } from "#socket/create-stack";
 import type { NetStack, Socket, StackSettings } from "#socket/types";
@@ -33,7 +34,7 @@ export interface World {
 
 export async function world(options: WorldOptions = {}): Promise<World> {
   const seed = options.seed ?? 1;
-  const sim = new Simulation({ seed });
+  const sim = new Simulation({ seed, errors: { tooBig, timeExceeded } });
   const limits = { memory: 64 << 20 };
   const nodes: ReturnType<typeof sim.node>[] = [];
   const make = (name: string, address: string, k: number, more: Partial<StackSettings> | undefined) =>

@@ -1,5 +1,6 @@
 /** The user's calls (RFC 9293 §3.9.1): which OPENs are let through, what the connection may be told, who hears of what. */
 import { describe, expect, test } from "bun:test";
+import { Packet } from "#base/packet";
 import { Stack } from "#stack/stack";
 import { prefix } from "../support/ip-bench.ts";
 import { address, naiveIPv4 } from "../support/naive/ip.ts";
@@ -33,7 +34,35 @@ describe("OPEN", () => {
 
   test.each([0, -1, 65_536, 1.5, Number.NaN])("to port %d is refused", (port) => {
     expect(code(() => two().connect(address("10.0.1.5"), port, {}, 0))).toBe("EINVAL");
-    expect(code(() => two().listen(port))).toBe("EINVAL");
+    if (port !== 0) expect(code(() => two().listen(port))).toBe("EINVAL");
+  });
+
+  test("a listener on port 0 gets a port that no other listener has", () => {
+    const s = two();
+    const ports = Array.from({ length: 100 }, () => s.listen(0).port);
+    expect(new Set(ports).size).toBe(100);
+    expect(Math.min(...ports)).toBeGreaterThanOrEqual(49_152);
+  });
+
+  test("our own addresses and loopback addresses are taken; the source is the same address", () => {
+    const s = two();
+    for (const own of ["10.0.0.7", "10.0.0.8", "fd00::7", "127.0.0.1", "127.255.0.1", "::1"]) {
+      expect(s.connect(address(own), 80, {}, 0).local.toString()).toBe(own);
+    }
+    expect(code(() => s.connect(address("10.0.1.5"), 80, { local: address("127.0.0.1") }, 0))).toBe("EINVAL");
+  });
+
+  test("what a stack sends to itself is delivered by poll, a bounded number at a time, and never leaves", () => {
+    const s = two();
+    const packet = new Packet();
+    const socket = s.datagrams.open({ port: 9 });
+    for (let i = 0; i < 100; i++) s.datagrams.send(socket, new Uint8Array(1), address("127.0.0.1"), 9);
+    expect([s.poll(packet, 5), s.datagrams.waiting(socket), s.nextDeadline()]).toEqual([false, 64, 5]);
+    expect([s.poll(packet, 6), s.datagrams.waiting(socket), s.nextDeadline()]).toEqual([
+      false,
+      100,
+      Number.POSITIVE_INFINITY,
+    ]);
   });
 
   test("takes a local address (MUST-43) that is ours, of the same family; else the first of the family (MUST-44)", () => {

@@ -22,7 +22,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   socket: ["base", "wire", "ip", "tcp", "stack", "device", "driver", "observe"],
   netup: ["base", "wire", "ip", "device", "ffi"],
   sim: ["base", "wire", "ip", "icmp", "tcp", "stack", "device", "driver", "observe", "socket"],
-  drill: ["base", "wire", "ip", "icmp", "tcp", "udp", "stack", "device", "driver", "observe", "sim", "socket"],
+  drill: ["base", "wire", "ip", "icmp", "tcp", "stack", "device", "driver", "observe", "sim", "socket"],
   kernel: ["base", "device", "drill", "ffi"],
   chaos: ["base", "wire", "ip", "icmp", "device", "driver", "ffi"],
   bench: ["base", "wire", "tcp", "stack", "device", "socket"],

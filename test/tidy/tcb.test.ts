@@ -1,6 +1,7 @@
 /**
- * Above src/stack a Tcb is a handle: its fields are the stack's. What a program may want to know is told by `Stack.info` and `#stack/connection`, what
- * it may want to do is a call of either, so that users have all that the lab's products do.
+ * Above src/stack a Tcb is a handle, and so are a UDP socket and a run of echo requests: their fields are the stack's. What a program may want
+ * to know is told by `Stack.info`, `#stack/connection`, `Stack.datagrams` and `Stack.echo`, what it may want to do is a call of these, so
+ * that users have all that the lab's products do.
  */
 import { expect, test } from "bun:test";
 import { codeOf, filesOf, findings } from "./sources.ts";
@@ -54,7 +55,32 @@ test("nothing above src/stack calls into src/tcp but for its words", () => {
   expect(calls).toEqual([]);
 });
 
+/** The names that these handles have above src/stack. */
+const HANDLES =
+  /(?:#?\bendpoint|#?\brun)\b!?\.\w+|\{[^{}=]*\}(?:: (?:UdpEndpoint|EchoRun)| = (?:this\.)?#?(?:endpoint|run)!?;)/g;
+const users = filesOf("src/*.ts").filter(
+  ({ path, text }) =>
+    !/^src\/(?:base|wire|ip|icmp|udp|tcp|stack)\//.test(path) && /\b(?:UdpEndpoint|EchoRun)\b/.test(text),
+);
+
+test("nothing above src/stack reads or writes a field of a UDP socket's or a ping's handle", () => {
+  expect(users.map(({ path }) => path)).toEqual([
+    "src/lab/drill/targets/stack/udp.ts",
+    "src/socket/ping.ts",
+    "src/socket/udp-socket.ts",
+  ]);
+  expect(findings(users, () => HANDLES)).toEqual([]);
+});
+
+test("nothing above src/stack imports src/udp", () => {
+  const above = filesOf("src/*.ts").filter(({ path }) => !/^src\/(?:udp|stack)\//.test(path));
+  expect(above.filter(({ text }) => /from "#udp\//.test(text)).map(({ path }) => path)).toEqual([]);
+});
+
 test("the rules find what they are for", () => {
+  const handles = (code: string) => [...code.matchAll(HANDLES)].length;
+  expect(handles("this.#endpoint.error = 0; if (run!.sent > 0) f(({ queue }: UdpEndpoint) => queue);")).toBe(3);
+  expect(handles("datagrams.close(this.#endpoint); const { echo } = this.#engine; const run = this.#run!;")).toBe(0);
   const written = (code: string) => [...code.matchAll(WRITTEN)].length;
   expect(written("this.#tcb.snd.cork = true; tcb.timers[0] = 1; who.events = 0; tcb.probes++;")).toBe(4);
   expect(written("if (tcb.state === CLOSED) f((tcb) => tcb.id);")).toBe(0);

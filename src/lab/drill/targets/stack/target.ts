@@ -323,7 +323,10 @@ export class StackTarget implements Target {
   }
 
   openUdp(localPort: number): TargetUdp | Refused {
-    return orRefused(() => new StackUdp(this.stack, this.stack.udp(localPort), addressOf(this.#setup.remote)));
+    const { datagrams } = this.stack;
+    return orRefused(
+      () => new StackUdp(this.stack, datagrams.open({ port: localPort }), addressOf(this.#setup.remote)),
+    );
   }
 
   counters(): Readonly<Record<string, number>> {

@@ -1,60 +1,54 @@
 import type { Address } from "#ip/address";
+import { payloadMax, type UdpEndpoint } from "#stack/datagrams";
 import type { Stack } from "#stack/stack";
-import { errorName } from "#tcp/words/error";
-import type { UdpSocket } from "#udp/udp";
 import type { TargetUdp } from "../../posix/target.ts";
 
 /** A UDP socket of the real stack, for one peer. */
 export class StackUdp implements TargetUdp {
   readonly longest: number;
+  readonly localPort: number;
   readonly #stack: Stack;
-  readonly #socket: UdpSocket;
+  readonly #endpoint: UdpEndpoint;
   readonly #remote: Address;
 
-  constructor(stack: Stack, socket: UdpSocket, remote: Address) {
+  constructor(stack: Stack, endpoint: UdpEndpoint, remote: Address) {
     this.#stack = stack;
-    this.#socket = socket;
+    this.#endpoint = endpoint;
     this.#remote = remote;
-    this.longest = remote.family === 4 ? 65_507 : 65_527;
-  }
-
-  get localPort(): number {
-    return this.#socket.port;
+    this.localPort = stack.datagrams.port(endpoint);
+    this.longest = payloadMax(remote.family);
   }
 
   connect(remotePort: number): void {
-    this.#socket.remote = this.#remote;
-    this.#socket.remotePort = remotePort;
+    this.#stack.datagrams.connect(this.#endpoint, this.#remote, remotePort);
   }
 
   send(bytes: Uint8Array, remotePort: number): boolean {
-    return this.#stack.sendDatagram(this.#socket, bytes, this.#remote, remotePort);
+    return this.#stack.datagrams.send(this.#endpoint, bytes, this.#remote, remotePort);
   }
 
   receive(): { readonly bytes: Uint8Array; readonly remotePort: number } | undefined {
-    const { queue } = this.#socket;
-    if (queue.count === 0) return undefined;
-    const remotePort = queue.port;
-    const bytes = new Uint8Array(queue.length);
-    this.#stack.receiveDatagram(this.#socket, bytes);
-    return { bytes, remotePort };
+    const { datagrams } = this.#stack;
+    const n = datagrams.nextLength(this.#endpoint);
+    if (n < 0) return undefined;
+    const bytes = new Uint8Array(n);
+    datagrams.receive(this.#endpoint, bytes);
+    return { bytes, remotePort: datagrams.ends.remotePort };
   }
 
   waiting(): number {
-    return this.#socket.queue.count;
+    return this.#stack.datagrams.waiting(this.#endpoint);
   }
 
   hasError(): boolean {
-    return this.#socket.error !== 0;
+    return this.#stack.datagrams.hasError(this.#endpoint);
   }
 
   takeError(): string | undefined {
-    const { error } = this.#socket;
-    this.#socket.error = 0;
-    return error === 0 ? undefined : errorName(error);
+    return this.#stack.datagrams.takeError(this.#endpoint) ?? undefined;
   }
 
   close(): void {
-    this.#stack.closeUdp(this.#socket);
+    this.#stack.datagrams.close(this.#endpoint);
   }
 }

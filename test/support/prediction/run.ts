@@ -74,5 +74,6 @@ function dump(tcb: Tcb): string {
     list.push(records.start[r]!, records.end[r]!, records.time[r]!, records.flags[r]!, records.segments[r]!);
   }
   const own = Object.entries(tcb).filter(([name]) => !FOREIGN.includes(name));
-  return JSON.stringify(own) + list.join();
+  // Its ranges name the connection that they belong to.
+  return JSON.stringify(own, (key, value: unknown) => (key === "owner" ? undefined : value)) + list.join();
 }

@@ -14,6 +14,7 @@ import { NEVER, SECOND } from "#base/time";
 import * as ipv4 from "#wire/ipv4";
 import * as ipv6 from "#wire/ipv6";
 import { FRAGMENT_HEADER } from "#wire/ipv6-extensions";
+import { DatagramOrder } from "./datagram-order.ts";
 import type { IpHeader } from "./header.ts";
 
 /** RFC 8200 §4.5: 60 s after the first-arriving fragment. RFC 1122 §3.3.2 wants a fixed value of 60 to 120 s. */
@@ -27,7 +28,7 @@ const PAGES_EACH = (PACKET_MAX + PAGE_MASK) >> PAGE_SHIFT;
 const KEY = 10;
 
 export interface ReassemblyLimits {
-  /** Limit of incomplete datagrams; a new one replaces the oldest. */
+  /** Limit of incomplete datagrams; a new one replaces the oldest of the source that has most. */
   readonly datagrams: number;
   /** Limit of slab pages for all of them. */
   readonly pages: number;
@@ -71,7 +72,7 @@ export class Reassembly {
   readonly #headers: number;
   /** The offset of a complete datagram's payload; its header ends here. */
   readonly #payload: number;
-  #count = 0;
+  readonly #order: DatagramOrder;
   #pages = 0;
 
   readonly #key: Int32Array;
@@ -99,6 +100,7 @@ export class Reassembly {
     this.#limits = limits;
     this.#headers = slab.reserve(count * HEADER_ROOM);
     this.#payload = slab.reserve(HEADROOM + HEADER_ROOM + PACKET_MAX) + HEADROOM + HEADER_ROOM;
+    this.#order = new DatagramOrder(count);
     this.#key = new Int32Array(count * KEY);
     this.#deadline = new Float64Array(count).fill(NEVER);
     this.#total = new Int32Array(count);
@@ -115,7 +117,7 @@ export class Reassembly {
 
   /** Number of incomplete datagrams, including discarded ones. */
   get datagrams(): number {
-    return this.#count;
+    return this.#order.count;
   }
 
   /** Number of pages held. */
@@ -151,10 +153,7 @@ export class Reassembly {
 
   /** When the oldest datagram times out, or NEVER. */
   nextDeadline(): number {
-    if (this.#count === 0) return NEVER;
-    let next = NEVER;
-    for (let i = 0; i < this.#deadline.length; i++) if (this.#deadline[i]! < next) next = this.#deadline[i]!;
-    return next;
+    return this.#order.count === 0 ? NEVER : this.#deadline[this.#order.at(0)]!;
   }
 
   /**
@@ -162,15 +161,13 @@ export class Reassembly {
    * arrived, for the ICMP time exceeded error. Call again until `nextDeadline()` is in the future.
    */
   advance(now: number): boolean {
-    for (let i = 0; i < this.#deadline.length; i++) {
-      if (this.#deadline[i]! > now) continue;
-      const due = this.#headerN[i]! > 0 && this.#total[i] !== -2;
-      this.#counters.count(EXPIRED);
-      if (due) this.#layOut(i, this.#headerN[i]!, Math.min(this.#firstN[i]!, QUOTE_MAX));
-      this.#release(i);
-      return due;
-    }
-    return false;
+    if (this.nextDeadline() > now) return false;
+    const i = this.#order.at(0);
+    const due = this.#headerN[i]! > 0 && this.#total[i] !== -2;
+    this.#counters.count(EXPIRED);
+    if (due) this.#layOut(i, this.#headerN[i]!, Math.min(this.#firstN[i]!, QUOTE_MAX));
+    this.#release(i);
+    return due;
   }
 
   #refuse(mark: Mark): number {
@@ -180,8 +177,9 @@ export class Reassembly {
 
   #find(header: IpHeader): number {
     const protocol = header.family === 4 ? header.protocol : -1;
-    for (let i = 0; i < this.#deadline.length; i++) {
-      if (this.#deadline[i] === NEVER) continue;
+    // The next fragment mostly belongs to the newest.
+    for (let at = this.#order.count - 1; at >= 0; at--) {
+      const i = this.#order.at(at);
       const k = i * KEY;
       const key = this.#key;
       if (
@@ -203,7 +201,7 @@ export class Reassembly {
   }
 
   #create(header: IpHeader, now: number): number {
-    if (this.#count === this.#limits.datagrams) this.#evict(-1);
+    if (this.#order.count === this.#limits.datagrams) this.#evict(-1);
     const i = this.#deadline.indexOf(NEVER);
     const k = i * KEY;
     this.#key[k] = header.s0;
@@ -222,7 +220,8 @@ export class Reassembly {
     this.#headerN[i] = 0;
     this.#ecn[i] = 0;
     this.#fragments[i] = 0;
-    this.#count++;
+    // An IPv6 host may have any address of its /64.
+    this.#order.push(i, header.family === 4 ? header.s3 : header.s0 ^ header.s1);
     return i;
   }
 
@@ -334,15 +333,11 @@ export class Reassembly {
     return WHOLE;
   }
 
-  /** Discards the oldest datagram other than `except`; false if there is none that holds pages. */
+  /** Discards the oldest datagram of the source that has most, other than `except`; false if there is no other. */
   #evict(except: number): boolean {
-    let oldest = -1;
-    for (let i = 0; i < this.#deadline.length; i++) {
-      if (i === except || this.#deadline[i] === NEVER) continue;
-      if (oldest < 0 || this.#deadline[i]! < this.#deadline[oldest]!) oldest = i;
-    }
-    if (oldest < 0) return false;
-    this.#release(oldest);
+    const victim = this.#order.victim(except);
+    if (victim < 0) return false;
+    this.#release(victim);
     this.#counters.count(EVICTED);
     return true;
   }
@@ -357,7 +352,7 @@ export class Reassembly {
   #release(i: number): void {
     this.#freePages(i);
     this.#deadline[i] = NEVER;
-    this.#count--;
+    this.#order.remove(i);
   }
 
   #freePages(i: number): void {

@@ -11,10 +11,10 @@ const SEED = 815;
 const data = (n: number) => Array.from({ length: n }, (_, i) => (i * 7 + (i >> 8)) & 255);
 
 type Family = 4 | 6;
-function packetOf(family: Family, x: NaiveFragment, id = 1, tos = 0): number[] {
-  if (family === 4) return naiveIPv4({ id, flags: x.more ? 0x2000 : 0, offset: x.offset, tos }, x.data);
+function packetOf(family: Family, x: NaiveFragment, id = 1, tos = 0, source?: string): number[] {
+  if (family === 4) return naiveIPv4({ source, id, flags: x.more ? 0x2000 : 0, offset: x.offset, tos }, x.data);
   const head = naiveFragment6(17, x.offset, x.more, id);
-  return naiveIPv6({ nextHeader: 44, trafficClass: tos }, [...head, ...x.data]);
+  return naiveIPv6({ source, nextHeader: 44, trafficClass: tos }, [...head, ...x.data]);
 }
 
 /** Cuts the payload at these multiples of 8. */
@@ -166,6 +166,20 @@ describe("reassembly", () => {
     expect(bench.input.reassembly.pages).toBeLessThanOrEqual(5);
     expect(bench.receive(packetOf(4, tail(64, 8), 49), 51)).toBe(DROP);
     expect(markName(bench.header.mark)).toBe("ip.fragment-too-many");
+  });
+
+  test("a flood of fragments from one source does not take the place of another source's datagram", () => {
+    for (const family of [4, 6] as const) {
+      const bench = new IpBench();
+      const pieces = cut(naiveUdp(5, 53, data(3000)), [2000]) as [NaiveFragment, NaiveFragment];
+      bench.receive(packetOf(family, pieces[0]), 5);
+      for (let id = 100; id < 1100; id++) {
+        const source = family === 4 ? "10.0.0.66" : `fd01::${id}`;
+        expect(bench.receive(packetOf(family, { ...pieces[0], data: data(64) }, id, 0, source), id)).toBe(CONSUMED);
+      }
+      expect(bench.counters.snapshot()).toEqual({ "ip.fragment-evicted": 1000 - 63 });
+      expect(bench.receive(packetOf(family, pieces[1]), 2000)).toBe(DELIVER);
+    }
   });
 
   test("congestion experienced by one fragment is said of the whole, but not beside not-ECT", () => {

@@ -70,7 +70,7 @@ describe("pages", () => {
     expect(b.send(1000)).toBe(1000);
   });
 
-  test("received data without a free page is dropped and counted, and accepted when it is retransmitted", () => {
+  test("received data without a free page is dropped and counted, and accepted when the window has opened again", () => {
     const b = TcpBench.at("ESTABLISHED", { limits: { memory: 2 << 20 } });
     const free = fill(b);
     b.in(".", { seq: 1, n: 1000 });
@@ -78,6 +78,8 @@ describe("pages", () => {
     expect(b.tcb.rcv.unread).toBe(0);
     expect(b.out().at(-1)!.ack).toBe(1);
     free();
+    b.in(".", { seq: 1, n: 1000 });
+    expect(b.out().at(-1)!.win).toBeGreaterThanOrEqual(1000);
     b.in(".", { seq: 1, n: 1000 });
     expect(b.read()).toBe(1000);
   });
@@ -117,6 +119,7 @@ describe("pages", () => {
 
 describe("shares of what all connections use", () => {
   const CROWD = 40;
+  const WIDE = { windowScale: true, sack: true, receiveBuffer: 4 << 20, receiveBufferMax: 4 << 20 };
   /** So many connections are established, on as many ports of the peer. */
   const crowd = (b: TcpBench, n: number, options = { mss: 1460, sackOk: true, wscale: 10 }) => {
     const tcbs: Tcb[] = [];
@@ -127,6 +130,13 @@ describe("shares of what all connections use", () => {
       tcbs.push(b.tcb);
     }
     return tcbs;
+  };
+  /** What follows is about this connection. */
+  const on = (b: TcpBench, tcb: Tcb) => {
+    b.tcb = tcb;
+    b.port = tcb.remotePort;
+    b.iss = tcb.snd.iss >>> 0;
+    return b;
   };
 
   test("forty peers who never read do not use up the memory for what others send", () => {
@@ -139,6 +149,87 @@ describe("shares of what all connections use", () => {
     expect(b.stack.slab.available).toBeGreaterThan(b.stack.slab.pages >> 3);
   });
 
+  test("single octets out of order on 70 connections do not use up the memory for what another one receives", () => {
+    const b = new TcpBench({ limits: { memory: MEMORY }, params: WIDE }).listen({ backlog: 100 });
+    const tcbs = crowd(b, 71);
+    for (const tcb of tcbs.slice(0, 70)) {
+      on(b, tcb);
+      for (let k = 1; k < 256; k++) b.in(".", { seq: 2 + k * 16_000, ack: 1, n: 1 }).out();
+      b.out();
+    }
+    expect(b.stack.slab.isTight).toBe(true);
+    expect(b.stack.slab.available).toBeGreaterThanOrEqual(b.stack.slab.pages >> 3);
+    on(b, tcbs[70]!);
+    for (let seq = 1; seq < 200_000; seq += 1460) {
+      b.in(".", { seq, ack: 1, n: 1460 }).out();
+      expect(b.tcb.rcv.unread).toBe(1460);
+      b.read();
+    }
+  });
+
+  test("text that is due takes the place of other connections' out-of-order text, the oldest first (RFC 2018 §8)", () => {
+    const b = new TcpBench({ limits: { memory: MEMORY }, params: WIDE }).listen({ backlog: 100 });
+    const [first, second, honest] = crowd(b, 3) as [Tcb, Tcb, Tcb];
+    for (const tcb of [first, second]) {
+      on(b, tcb);
+      for (let k = 1; k < 100; k++) b.in(".", { seq: k * 16_384, ack: 1, n: 1460 }).out();
+    }
+    const { slab } = b.stack;
+    const held = first.receiveQueue.memory;
+    expect(held).toBeGreaterThanOrEqual(90 * 16_384);
+    const pages: number[] = [];
+    while (slab.available > 0) pages.push(slab.alloc());
+    on(b, honest).in(".", { seq: 1, ack: 1, n: 1460 });
+    expect([honest.rcv.unread, first.ranges.count, first.receiveQueue.memory]).toEqual([1460, 0, 0]);
+    expect(second.receiveQueue.memory).toBe(held);
+    expect(b.count("tcp.rx.pruned")).toBe(1);
+    // Its peer sends it again, from where our ACK stands.
+    on(b, first);
+    for (const page of pages) slab.free(page);
+    for (let k = 0; k < 40; k++) b.in(".", { seq: 1 + k * 1460, ack: 1, n: 1460 });
+    expect(first.rcv.unread).toBe(40 * 1460);
+  });
+
+  test("users who never read are offered less the fuller the memory is, and what others receive still has room", () => {
+    const b = new TcpBench({ limits: { memory: 4 << 20 }, params: { ...WIDE, receiveBuffer: 1 << 20 } });
+    const tcbs = crowd(b.listen({ backlog: 100 }), CROWD + 1);
+    for (const tcb of tcbs.slice(0, CROWD)) {
+      on(b, tcb);
+      for (let seq = 1; b.out().at(-1)?.win !== 0 && seq < 1 << 20; ) {
+        const n = Math.min(16_000, (tcb.rcv.adv - tcb.rcv.nxt) | 0);
+        b.in(".", { seq, ack: 1, n }).run(50_000);
+        seq += n;
+      }
+    }
+    const kept = tcbs.slice(0, CROWD).map((tcb) => tcb.rcv.unread);
+    expect(b.stack.slab.available).toBeGreaterThan(b.stack.slab.pages >> 4);
+    expect(Math.min(...kept)).toBeGreaterThanOrEqual(10_000);
+    expect(kept.at(-1)!).toBeLessThan(kept[0]! / 10);
+    on(b, tcbs[CROWD]!);
+    for (let seq = 1; seq < 100_000; seq += 1460) {
+      b.in(".", { seq, ack: 1, n: 1460 }).out();
+      expect(b.tcb.rcv.unread).toBe(1460);
+      b.read();
+    }
+  });
+
+  test("where there is no memory for text that is due, the window closes, and opens when there is memory again", () => {
+    const b = new TcpBench({ limits: { memory: MEMORY } }).listen();
+    b.established({ mss: 1460, sackOk: true, wscale: 7 });
+    const { slab } = b.stack;
+    const pages: number[] = [];
+    while (slab.available > 0) pages.push(slab.alloc());
+    b.in(".", { seq: 1, ack: 1, n: 1460 });
+    expect(b.out().at(-1)).toMatchObject({ ack: 1, win: 0 });
+    expect(b.count("tcp.rx.no-memory")).toBe(1);
+    for (const page of pages) slab.free(page);
+    // The peer's probe of the closed window.
+    b.in(".", { seq: 0, ack: 1 });
+    expect(b.out().at(-1)!.win).toBeGreaterThan(0);
+    b.in(".", { seq: 1, ack: 1, n: 1460 });
+    expect(b.read()).toBe(1460);
+  });
+
   test("forty peers who acknowledge nothing do not use up the records: another connection's window is sent", () => {
     const b = new TcpBench({
       limits: { memory: 64 << 20, records: 16_384 },
@@ -146,8 +237,8 @@ describe("shares of what all connections use", () => {
     }).listen({ backlog: 100 });
     const tcbs = crowd(b, CROWD + 1, { mss: 88, sackOk: true, wscale: 10 });
     const text = new Uint8Array(1 << 18);
-    for (const [i, tcb] of tcbs.entries()) {
-      b.port = 2000 + i;
+    for (const tcb of tcbs) {
+      on(b, tcb);
       b.in(".", { seq: 1, ack: 1, win: 65_535 }).out();
       b.stack.send(tcb, text, 0, text.length, b.now);
       b.out();

@@ -1,6 +1,7 @@
 /** STATUS (RFC 9293 §3.9.1): a snapshot of a connection with the names of `ss -ti` and tcp_info. */
 import { markName } from "#base/mark";
-import { announcedMss, room } from "../receive/window.ts";
+import { room } from "../receive/share.ts";
+import { announcedMss } from "../receive/window.ts";
 import { errorName, type TcpErrorName } from "../words/error.ts";
 import { countTime } from "../words/limited-by.ts";
 import { diff } from "../words/seq.ts";

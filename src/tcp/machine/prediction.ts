@@ -52,7 +52,7 @@ export function takePredicted(tcb: Tcb, seg: Segment, now: number): boolean {
 function store(tcb: Tcb, seg: Segment): boolean {
   const { rcv } = tcb;
   if ((tcb.state & MAY_RECEIVE) === 0 || tcb.ranges.count > 0 || rcv.closed || rcv.finSeen) return false;
-  if (seg.n > diff(rcv.adv, rcv.nxt)) return false;
+  if (seg.n > diff(rcv.adv, rcv.nxt) || tcb.env.slab.isTight) return false;
   return tcb.receiveQueue.writeFromSlab(rcv.unread, seg.o, seg.n) === seg.n;
 }
 

@@ -6,6 +6,7 @@ import type { Segment } from "../words/segment.ts";
 import { diff, gt, lt, max, min } from "../words/seq.ts";
 import { MAY_RECEIVE } from "../words/state.ts";
 import { EVENT_READABLE, EVENT_REMOTE_CLOSED, type Tcb } from "../words/tcb.ts";
+import { dropBeyond, grantBeyond, grantInOrder } from "./share.ts";
 import { finReached, keptInOrder, noteDuplicate, outOfOrder, scheduleAck } from "./acknowledging.ts";
 
 // Results of `receiveText`.
@@ -76,19 +77,15 @@ function store(tcb: Tcb, seg: Segment, end: number, now: number): void {
     return;
   }
   const n = diff(right, left);
-  const from = seg.o + diff(left, seg.seq);
-  let kept = tcb.receiveQueue.writeFromSlab(rcv.unread + ahead, from, n);
-  if (kept < n && ahead === 0 && tcb.ranges.count > 0) {
-    // No memory: discard the data received out of order in favour of data in order (RFC 2018 §8 allows it, since the peer keeps what is only SACKed).
-    tcb.ranges.clear();
-    tcb.receiveQueue.truncate(rcv.unread);
-    kept = tcb.receiveQueue.writeFromSlab(rcv.unread, from, n);
-  }
+  const kept = keep(tcb, seg.o + diff(left, seg.seq), n, ahead);
   if (kept < n) {
     env.counters.count(M.RX_NO_MEMORY);
     env.trace.record(now, EV_DROP, M.RX_NO_MEMORY, tcb.id, n - kept);
     tcb.ackNow = M.TX_ACK_UNACCEPTABLE;
-    if (kept === 0) return;
+    if (kept === 0) {
+      if (ahead === 0) closeWindow(tcb);
+      return;
+    }
     right = (left + kept) | 0;
   }
   if (ahead > 0) {
@@ -104,6 +101,23 @@ function store(tcb: Tcb, seg: Segment, end: number, now: number): void {
   }
   inOrder(tcb, right);
   keptInOrder(tcb, seg, now);
+  if (kept < n) closeWindow(tcb);
+}
+
+/**
+ * There was no memory for text that is due: the peer would only send it again, so the ACK closes the window, as in Linux. This withdraws what
+ * was offered, which SHLD-14 advises against.
+ */
+function closeWindow(tcb: Tcb): void {
+  if (!tcb.params.buffering.linuxWindow) return;
+  if (tcb.ranges.count > 0) dropBeyond(tcb);
+  tcb.rcv.adv = tcb.rcv.nxt;
+}
+
+/** Copies `n` octets to their place in the queue. Returns how many there is memory for. */
+function keep(tcb: Tcb, from: number, n: number, ahead: number): number {
+  const most = ahead > 0 ? grantBeyond(tcb, n) : grantInOrder(tcb, n);
+  return tcb.receiveQueue.writeFromSlab(tcb.rcv.unread + ahead, from, most);
 }
 
 function inOrder(tcb: Tcb, right: number): void {

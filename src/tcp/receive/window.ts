@@ -3,11 +3,7 @@ import type { TcpParams } from "../words/params.ts";
 import { diff, gt } from "../words/seq.ts";
 import { SYN_RECEIVED } from "../words/state.ts";
 import type { Tcb } from "../words/tcb.ts";
-
-/** Free octets in RCV.BUFF beyond RCV.NXT. */
-export function room(tcb: Tcb): number {
-  return Math.max(0, tcb.rcv.capacity - tcb.rcv.unread);
-}
+import { buffer, room } from "./share.ts";
 
 /**
  * Returns the window field for a segment sent now, and advances the right edge. The edge moves right only in steps of
@@ -20,7 +16,7 @@ export function advertise(tcb: Tcb): number {
   if (tcb.params.buffering.linuxWindow) return advertiseAsLinux(tcb);
   const current = Math.max(0, diff(rcv.adv, rcv.nxt));
   const possible = room(tcb);
-  const step = Math.min(rcv.capacity >> 1, Math.max(rcv.mss, 1));
+  const step = Math.min(buffer(tcb) >> 1, Math.max(rcv.mss, 1));
   let field = possible >> rcv.shift;
   if (possible < current + step) {
     const up = Math.ceil(current / (1 << rcv.shift));
@@ -38,7 +34,7 @@ export function advertise(tcb: Tcb): number {
  */
 function linuxWindow(tcb: Tcb): number {
   const { rcv } = tcb;
-  const full = rcv.capacity;
+  const full = buffer(tcb);
   const mss = Math.min(rcv.mss, full);
   const announced = announcedMss(tcb);
   let free = room(tcb);
@@ -110,9 +106,9 @@ export function worthAnUpdate(tcb: Tcb): boolean {
   const possible = Math.min(room(tcb), 0xffff << rcv.shift);
   const more = possible - current;
   const mss = Math.max(rcv.mss, 1);
-  if (more < Math.min(rcv.capacity >> 1, mss)) return false;
+  if (more < Math.min(buffer(tcb) >> 1, mss)) return false;
   if (possible >= 2 * current) return true;
-  return params.acknowledging.windowUpdates === "quarter" && more >= Math.max(2 * mss, rcv.capacity >> 2);
+  return params.acknowledging.windowUpdates === "quarter" && more >= Math.max(2 * mss, buffer(tcb) >> 2);
 }
 
 /** The window scale that we offer: the smallest shift with which the field can express `octets` (RFC 7323 §2.2). */

@@ -48,7 +48,7 @@ export function roomFor(tcb: Tcb, n: number): number {
 /** Octets that the connection's share of the slab allows SEND to take. The last sixteenth of the slab is for received data. */
 export function memoryFor(tcb: Tcb): number {
   const { slab } = tcb.env;
-  return slab.grant(tcb.sendQueue.memory, slab.pages >> 4);
+  return slab.grant(tcb.snd.queued, slab.pages >> 4);
 }
 
 /** The rest of the last piece, or a new one if there is room for it. */

@@ -23,7 +23,7 @@ export function withChecksum(octets: number[], at: number, pseudo: number[] = []
 }
 
 export interface Naive4 {
-  source?: string;
+  source?: string | undefined;
   destination?: string;
   protocol?: number;
   id?: number;
@@ -56,7 +56,7 @@ export function naiveIPv4(x: Naive4, payload: number[]): number[] {
 }
 
 export interface Naive6 {
-  source?: string;
+  source?: string | undefined;
   destination?: string;
   nextHeader?: number;
   hopLimit?: number;

@@ -20,7 +20,7 @@ demo *FLAGS: build
 
 # run what CI runs: lint, types, all tests
 check: install
-    bun run test/run.ts
+    bun run test/run.ts --all
 
 # run tests; name folders or files to run only those (just test test/tcp)
 test *WHAT:

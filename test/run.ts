@@ -5,7 +5,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Job } from "./run/job.ts";
-import { allJobs } from "./run/jobs.ts";
+import { allJobs, withoutLong } from "./run/jobs.ts";
 import { type Options, readOptions, USAGE } from "./run/options.ts";
 import { Pool } from "./run/pool.ts";
 import { about, clock, Progress, progressLine } from "./run/progress.ts";
@@ -30,7 +30,8 @@ type Signal = keyof typeof SIGNALS;
 
 async function main(options: Options): Promise<number> {
   const measured = readSeconds(SECONDS);
-  const jobs = allJobs(options.words, measured);
+  const found = allJobs(options.words, measured);
+  const jobs = options.all || options.words.length > 0 ? found : withoutLong(found);
   if (jobs.length === 0) {
     console.log(`no test file has ${options.words.join(" or ")} in its path\n0 passed, 1 failed`);
     return 1;
@@ -39,6 +40,8 @@ async function main(options: Options): Promise<number> {
   const side = options.jobs === 1 ? "one at a time" : `${options.jobs} at a time`;
   const source = Object.keys(measured).length > 0 ? "going by the last run here" : "where nothing else runs";
   console.log(`${jobs.length} test files and checks, ${side}: ${about(expected)}, ${source}.`);
+  const omitted = found.length - jobs.length;
+  if (omitted > 0) console.log(`${omitted} long files are not run: --all runs them, as CI does.`);
   await setUp(
     options.setUp,
     jobs.some(({ name }) => name === FIREWALL_TESTS),

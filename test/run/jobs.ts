@@ -6,6 +6,18 @@ import { expected, runsAlone, type Seconds } from "./schedule.ts";
 /** Where many things run beside a test, bun's five seconds are over before the test is wrong. */
 const TEST_LIMIT_MS = "120000";
 
+/** Files that take long, and seldom find what no other finds: they run in CI, with `--all`, and when they are named. */
+export const LONG: readonly string[] = [
+  "test/drill/mutants.test.ts",
+  "test/e2e/bench-versus.test.ts",
+  "test/mutants/mutants.test.ts",
+  "test/netup/boxed.test.ts",
+  "test/sim/goodput.test.ts",
+];
+
+/** These jobs without the long ones. */
+export const withoutLong = (jobs: readonly Job[]): Job[] => jobs.filter(({ name }) => !LONG.includes(name));
+
 /** The test files whose path has one of these words in it; without words all of them, and the checks of the whole. */
 export function allJobs(words: readonly string[], measured: Seconds): Job[] {
   const files = [...new Bun.Glob("test/**/*.test.ts").scanSync({ cwd: ROOT })].sort();

@@ -4,11 +4,14 @@ export interface Options {
   /** Parts of the paths of the test files that are meant; none: all. */
   readonly words: readonly string[];
   readonly setUp: boolean;
+  /** Also the long files; those that are named run in any case. */
+  readonly all: boolean;
   /** Processes at a time. */
   readonly jobs: number;
 }
 
-export const USAGE = `bun run test/run.ts [FILE or FOLDER …] [--no-setup] [--jobs N]
+export const USAGE = `bun run test/run.ts [FILE or FOLDER …] [--all] [--no-setup] [--jobs N]
+  --all       also the long ones: real firewalls, mutants, goodput; CI=true does the same
   --no-setup  installs nothing; tests that need what is missing are skipped
   --jobs N    runs so many test files at a time (one more than there are processors, because tests also wait)
 For one test by its name: bun test FILE -t NAME`;
@@ -24,12 +27,14 @@ export function readOptions(argv: readonly string[]): Options | null {
   const words: string[] = [];
   let jobs = Math.max(1, Math.min(availableParallelism() + WAITING, Math.floor(freemem() / MEMORY_PER_JOB)));
   let setUp = true;
+  let all = process.env.CI === "true";
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i]!;
     if (word === "--no-setup") setUp = false;
+    else if (word === "--all") all = true;
     else if (word === "--jobs" && /^[1-9]\d?$/.test(argv[i + 1] ?? "")) jobs = Number(argv[++i]);
     else if (word.startsWith("-")) return null;
     else words.push(word.replace(/^\.\//, ""));
   }
-  return { words, setUp, jobs };
+  return { words, setUp, all, jobs };
 }

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Job, Result } from "./job.ts";
-import { allJobs, bunAsTyped } from "./jobs.ts";
+import { allJobs, bunAsTyped, LONG, withoutLong } from "./jobs.ts";
 import { readOptions } from "./options.ts";
 import { about, clock, progressLine } from "./progress.ts";
 import { Reading } from "./reading.ts";
@@ -134,8 +134,15 @@ test("words choose test files by their paths; without words all run, and the che
   expect(new Set(all).size).toBe(all.length);
 });
 
+test("what takes long is left out unless it is asked for", () => {
+  const all = allJobs([], {});
+  const left = withoutLong(all).map(({ name }) => name);
+  expect(all.map(({ name }) => name).filter((name) => !left.includes(name))).toEqual([...LONG]);
+});
+
 test("options are read, and one that does not exist is refused", () => {
-  expect(readOptions(["./test/tcp", "--no-setup", "--jobs", "3"])).toEqual({
+  expect(readOptions(["./test/tcp", "--no-setup", "--all", "--jobs", "3"])).toEqual({
+    all: true,
     words: ["test/tcp"],
     setUp: false,
     jobs: 3,

@@ -63,6 +63,8 @@ const IDLE = 2;
 export class Driver {
   /** Called after a turn in which the engine reported an event. */
   onEvents: (() => void) | null = null;
+  /** Called within a turn when the data of a packet can be taken directly from it (`Engine.hasText`). */
+  onText: (() => void) | null = null;
   /** Called once when the device has vanished and the driver has stopped. */
   onGone: (() => void) | null = null;
   readonly statistics: DriverStatistics = { polls: 0, wakes: 0, packetsIn: 0, packetsOut: 0 };
@@ -190,6 +192,8 @@ export class Driver {
   #poll(): boolean {
     this.statistics.polls++;
     const received = this.#receive();
+    // The layer above may have stopped the driver when it was given data.
+    if (this.#state === STOPPED) return true;
     this.#fullPolls = received < BUDGET ? 0 : this.#fullPolls + 1;
     if (this.#fullPolls === 0 || this.#fullPolls > FULL_POLLS_MAX) this.#engine.advance(this.#readUntil);
     const sent = this.#transmit();
@@ -221,6 +225,11 @@ export class Driver {
       }
       this.#engine.input(rx, now);
       n++;
+      if (this.#engine.hasText?.()) {
+        this.#notified = true;
+        this.onText?.();
+        if (this.#state === STOPPED) break;
+      }
     }
     return n;
   }

@@ -4,8 +4,13 @@ import type { Slab } from "#base/slab";
 /** The driver's view of the stack. It does no I/O and reads no clock. Times are µs. */
 export interface Engine {
   readonly slab: Slab;
-  /** Takes a packet from the device. On return the driver may reuse its bytes. */
+  /** Takes a packet from the device. On return the driver may reuse its bytes, unless `hasText` is true. */
   input(packet: Packet, now: number): void;
+  /**
+   * After `input`: whether the layer above may take data directly from the packet. Then it is called (`onText`) before anything else; it
+   * takes the data or tells the engine to keep it. Absent: never.
+   */
+  hasText?(): boolean;
   /** Fires every timer that is due. */
   advance(now: number): void;
   /**

@@ -40,6 +40,7 @@ function onDevice(options: DeviceStackOptions): NetStack {
     now: driver.now,
     wake: () => driver.wake(),
     onEvents: null,
+    onText: null,
     ref: () => driver.ref(),
     unref: () => driver.unref(),
     end: async () => {
@@ -50,6 +51,7 @@ function onDevice(options: DeviceStackOptions): NetStack {
   };
   const net = new TcpNetStack(stack, host, host);
   driver.onEvents = () => host.onEvents?.();
+  driver.onText = () => host.onText?.();
   driver.onGone = () => net.gone(device.name);
   driver.start();
   return net;

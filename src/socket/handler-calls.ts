@@ -1,6 +1,12 @@
 import type { Shown } from "./shown.ts";
 import type { SocketHandlers } from "./types.ts";
 
+/**
+ * Octets of text from which the data handler is given a view of the packet. A view and a call for each small segment would cost more than
+ * the copies of a turn's segments and one view of all of them.
+ */
+export const VIEWED_FROM = 4096;
+
 /** Calls the handlers of one connection, once per event, in the order of the events. */
 export class HandlerCalls {
   readonly handlers: SocketHandlers;
@@ -15,6 +21,8 @@ export class HandlerCalls {
   #closeCalled = false;
   /** A handler is running: events that it causes are delivered after it returns. */
   #isCalling = false;
+  /** `tell` was called meanwhile. */
+  #hasMore = false;
 
   constructor(handlers: SocketHandlers) {
     this.handlers = handlers;
@@ -27,6 +35,7 @@ export class HandlerCalls {
 
   /** Calls the handlers that are due. An exception in a handler is thrown again after the engine's turn. */
   tell(socket: Shown): void {
+    this.#hasMore = this.#isCalling;
     if (this.#isCalling || this.#closeCalled) return;
     this.#isCalling = true;
     try {
@@ -36,6 +45,23 @@ export class HandlerCalls {
     } finally {
       this.#isCalling = false;
     }
+  }
+
+  /** Gives the text that is still in its packet to the data handler, unless other calls must come first. */
+  giveText(socket: Shown): void {
+    const { data } = this.handlers;
+    if (data === undefined || this.#isCalling || this.#closeCalled || !this.#openCalled) return;
+    this.#hasMore = false;
+    this.#isCalling = true;
+    try {
+      this.#give(socket, data);
+    } catch (error) {
+      this.#thrown(socket, error);
+    } finally {
+      this.#isCalling = false;
+    }
+    // The handler has ended the connection, for example.
+    if (this.#hasMore) this.tell(socket);
   }
 
   #tell(socket: Shown): void {

@@ -23,6 +23,8 @@ export interface Shown extends Socket {
   readonly isFlushed: boolean;
   /** A view of the unread octets that are contiguous in memory. */
   view(): Uint8Array;
+  /** Copies unread octets to `into`, from `from` on. Returns how many. */
+  take(into: Uint8Array, from: number): number;
   /** Drops the first `n` unread octets. */
   skip(n: number): void;
   writeError(): ConnectionError;

@@ -5,6 +5,8 @@ export interface Source {
   /** How many octets `take` would return now; 0 at the end of the stream; or a promise of that. Rejects after a connection error. */
   available(): number | Promise<number>;
   take(into: Uint8Array): number;
+  /** Copies what is available to `into`, or else what comes first. Returns how many octets, 0 at the end; or a promise of that. */
+  fill(into: Uint8Array): number | Promise<number>;
   /** Nobody reads any more: received data is dropped. */
   stopReading(): void;
 }
@@ -23,14 +25,16 @@ const CHUNK_MAX = 256 * 1024;
 /** A byte stream without a buffer of its own: unread data stays in the receive queue and closes the window. */
 export function readableOf(source: Source): ReadableStream<Uint8Array> {
   const pull = async (controller: ReadableByteStreamController) => {
-    const n = await source.available();
     const request = controller.byobRequest;
+    const view = request?.view;
+    const n = await (view
+      ? source.fill(new Uint8Array(view.buffer, view.byteOffset, view.byteLength))
+      : source.available());
     if (n === 0) {
       controller.close();
       request?.respond(0);
-    } else if (request?.view) {
-      const { buffer, byteOffset, byteLength } = request.view;
-      request.respond(source.take(new Uint8Array(buffer, byteOffset, byteLength)));
+    } else if (request) {
+      request.respond(n);
     } else {
       const chunk = new Uint8Array(Math.min(n, CHUNK_MAX));
       source.take(chunk);

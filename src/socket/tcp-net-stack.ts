@@ -55,6 +55,7 @@ export class TcpNetStack implements NetStack, SocketContext, UdpContext {
     this.addresses = engine.local.own.map(String);
     this.mtu = engine.mtu;
     host.onEvents = () => this.#onEvents();
+    if (host.onText !== undefined) host.onText = () => this.#onText();
     engine.refused = this.#refused;
   }
 
@@ -260,6 +261,14 @@ export class TcpNetStack implements NetStack, SocketContext, UdpContext {
     if (remote === null) return;
     this.#refused.clear();
     queueMicrotask(() => this.onRefused?.(endpointOf(remote, remotePort), localPort, count));
+  }
+
+  /** Gives the text of a packet to its socket. What that leaves is kept for later. */
+  #onText(): void {
+    const { engine } = this;
+    const socket = engine.textOf?.user;
+    if (socket instanceof TcpSocket) socket.onText();
+    engine.keepText();
   }
 
   /** Delivers the engine's events, once per turn. */

@@ -11,7 +11,7 @@ import { checkBytes, sendFlags, whole } from "./arguments.ts";
 import { ConnectionError } from "./connection-error.ts";
 import { Deferred } from "./deferred.ts";
 import { endpointOf, endpointText } from "./endpoint.ts";
-import { HandlerCalls } from "./handler-calls.ts";
+import { HandlerCalls, VIEWED_FROM } from "./handler-calls.ts";
 import type { Shown } from "./shown.ts";
 import type { SocketContext } from "./socket-context.ts";
 import { readableOf, type Sink, type Source, writableOf } from "./streams.ts";
@@ -55,6 +55,7 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
     this.#calls = handlers === null ? null : new HandlerCalls(handlers);
     this.#begun = context.host.now();
     own(tcb, this);
+    this.#setTaking();
     // An accepted connection may have events from before it was accepted.
     if (tcb.events !== 0) this.onEvents();
   }
@@ -151,24 +152,28 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
       throw new RangeError("the buffer for a read is empty, and 0 octets would mean the end of the stream");
     this.#refuseHandlers("reading");
     if (this.#waiting?.readable?.locked) throw new CallError("EALREADY", "the connection is being read as a stream");
-    const n = this.available();
-    if (typeof n === "number") return n === 0 ? 0 : this.take(into);
-    return n.then((some) => (some === 0 ? 0 : this.take(into)));
+    return this.fill(into);
   }
 
-  available(): number | Promise<number> {
+  fill(into: Uint8Array): number | Promise<number> {
+    const n = this.available(into);
+    return typeof n === "number" && n > 0 ? this.take(into) : n;
+  }
+
+  available(into: Uint8Array | null = null): number | Promise<number> {
     const n = readable(this.#tcb);
     if (n > 0 && !this.isReadClosed) return n;
     if (this.failure !== null) return Promise.reject(this.failure);
     if (this.atEnd) return 0;
     const waiting = this.#ask;
     if (waiting.reader !== null) throw new CallError("EALREADY", "another read of this connection is still waiting");
-    waiting.reader = new Deferred();
-    return waiting.reader.promise;
+    const { promise } = waiting.beginReading(into);
+    if (into !== null) this.#setTaking();
+    return promise;
   }
 
-  take(into: Uint8Array): number {
-    const n = this.#context.engine.receive(this.#tcb, into, 0, into.length);
+  take(into: Uint8Array, from = 0): number {
+    const n = this.#context.engine.receive(this.#tcb, into, from, into.length - from);
     this.#afterReading();
     return n;
   }
@@ -176,6 +181,7 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
   stopReading(): void {
     if (this.isReadClosed) return;
     this.isReadClosed = true;
+    this.#setTaking();
     this.#discard();
     if (this.isFinished) this.#closeBoth();
     this.onEvents();
@@ -317,8 +323,29 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
     if (this.isReadClosed) this.#discard();
     if ((tcb.state & (CLOSED | TIME_WAIT)) !== 0) this.#end();
     this.#calls?.tell(this);
+    const reads = this.#waiting?.into;
     this.#waiting?.wake(this);
+    if (reads && !this.#waiting?.into) this.#setTaking();
     this.#release();
+  }
+
+  /** Takes text from the packet that has brought it. */
+  onText(): void {
+    if (this.isReadClosed) this.#discard();
+    else if (this.#hasHandler) this.#calls?.giveText(this);
+    else if (this.#waiting?.fill(this)) this.#context.engine.remind(this.#tcb);
+  }
+
+  /** Whether text can be taken from packets, and from how many octets on. */
+  #setTaking(): void {
+    const { engine, host } = this.#context;
+    if (host.onText === undefined) return;
+    const least = this.isReadClosed || this.#waiting?.into ? 1 : this.#hasHandler ? VIEWED_FROM : null;
+    engine.takeFromPackets(this.#tcb, least);
+  }
+
+  get #hasHandler(): boolean {
+    return this.#calls?.handlers.data !== undefined;
   }
 
   #open(): void {
@@ -377,7 +404,7 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
   }
 
   #refuseHandlers(what: string): void {
-    if (this.#calls?.handlers.data === undefined) return;
+    if (!this.#hasHandler) return;
     throw new CallError("EALREADY", `${what} is the data handler's: this connection was given one`);
   }
 

@@ -17,6 +17,10 @@ export class TracingEngine implements Engine {
     this.#stack.input(packet, now);
   }
 
+  hasText(): boolean {
+    return this.#stack.hasText();
+  }
+
   advance(now: number): void {
     this.#stack.advance(now);
   }

@@ -36,6 +36,8 @@ export interface Host {
   wake(): void;
   /** Called when the engine has events. Set by the sockets. */
   onEvents: (() => void) | null;
+  /** Called after a packet if `engine.hasText()`, before the packet's memory is used again. Absent: received data is always copied. */
+  onText?: (() => void) | null;
 }
 
 /** Options of every stack. */
@@ -110,13 +112,13 @@ export interface SocketOptions {
 /**
  * What a connection calls, instead of promises and streams: the fast way, for which nothing is made that nobody asked for. One object
  * serves all connections of a listener; what belongs to one of them goes into `socket.data`. The names are Bun.listen's.
- * Calls come after the engine's turn, never within a call of the socket.
+ * Calls come from the engine's turn, never within a call of the socket.
  */
 export interface SocketHandlers {
   /** The handshake is over. */
   open?(socket: Socket): void;
   /**
-   * Octets in order: a view of the stack's memory that is good during the call; copy what must stay. Returns how many of them it took
+   * Octets in order: a view of the stack's memory, or of the packet itself, that is good during the call; copy what must stay. Returns how many of them it took
    * (undefined: all). What it left keeps the window smaller, and comes again, with what followed, when the send buffer has
    * room again, or after `resume`. Who has this handler does not `read`.
    */

@@ -1,5 +1,5 @@
 import { ConnectionError } from "./connection-error.ts";
-import type { Deferred } from "./deferred.ts";
+import { Deferred } from "./deferred.ts";
 import type { Shown } from "./shown.ts";
 import type { SocketInfo } from "./types.ts";
 
@@ -12,11 +12,29 @@ export class Waiting {
   writer: WritableStreamDefaultController | null = null;
   /** Waiting promises: for octets, for room in the send buffer, for acknowledgment of everything. */
   reader: Deferred<number> | null = null;
+  /** The buffer of the waiting read, and how much of it is filled; null if the reader only waits until there are octets. */
+  into: Uint8Array | null = null;
+  #filled = 0;
   drained: Deferred<void> | null = null;
   flushed: Deferred<void> | null = null;
   softError: ConnectionError | null = null;
   onSoftError: ((error: ConnectionError) => void) | null = null;
   onUrgent: ((left: number) => void) | null = null;
+
+  beginReading(into: Uint8Array | null): Deferred<number> {
+    this.reader = new Deferred();
+    this.into = into;
+    this.#filled = 0;
+    return this.reader;
+  }
+
+  /** Fills the buffer of the waiting read; its promise resolves after the turn. True if there was room. */
+  fill(socket: Shown): boolean {
+    const { into } = this;
+    if (into === null || this.#filled === into.length) return false;
+    this.#filled += socket.take(into, this.#filled);
+    return true;
+  }
 
   /** Settles the promises that can be settled. */
   wake(socket: Shown): void {
@@ -51,11 +69,15 @@ export class Waiting {
   #wakeReader(socket: Shown): void {
     const { reader } = this;
     if (reader === null) return;
-    if (socket.unread > 0) reader.resolve(socket.unread);
+    if (this.into !== null && socket.unread > 0) this.fill(socket);
+    if (this.#filled > 0) reader.resolve(this.#filled);
+    else if (socket.unread > 0) reader.resolve(socket.unread);
     else if (socket.failure !== null) reader.reject(socket.failure);
     else if (socket.atEnd) reader.resolve(0);
     else return;
     this.reader = null;
+    this.into = null;
+    this.#filled = 0;
   }
 
   #wakeWriters(socket: Shown): void {

@@ -6,6 +6,7 @@
  * with something to send, and one of connections with events to report. The file is longer than others because all of this shares its
  * private fields.
  */
+import { assert } from "#base/assert";
 import { Counters } from "#base/counters";
 import { HEADROOM, type Packet } from "#base/packet";
 import { Prng } from "#base/prng";
@@ -31,7 +32,9 @@ import { pollTransmit } from "#tcp/machine/output";
 import { timeouts } from "#tcp/machine/timeouts";
 import { FastOpen } from "#tcp/open/fast-open";
 import { quickAck } from "#tcp/receive/acknowledging";
+import { keepArrival } from "#tcp/receive/arrival";
 import { refused } from "#tcp/send/refused";
+import { Arrival, TAKES_NONE } from "#tcp/words/arrival";
 import { Attempt } from "#tcp/words/attempt";
 import type { Dormant } from "#tcp/words/dormant";
 import { OK } from "#tcp/words/error";
@@ -42,7 +45,7 @@ import { RangePool } from "#tcp/words/ranges";
 import { Records } from "#tcp/words/records";
 import { SEND_CONTINUED } from "#tcp/words/send-flags";
 import { CLOSED, SYN_RECEIVED } from "#tcp/words/state";
-import type { Tcb, TcpEnv } from "#tcp/words/tcb";
+import { EVENT_READABLE, type Tcb, type TcpEnv } from "#tcp/words/tcb";
 import * as ipv6 from "#wire/ipv6";
 import * as protocol from "#wire/protocol";
 import * as tcphdr from "#wire/tcp";
@@ -137,6 +140,7 @@ export class Stack {
   readonly #icmp: Icmp;
   readonly #ports: Ports;
   readonly #records: Records;
+  readonly #env: TcpEnv;
   readonly #connections: Connections;
   readonly #listeners = new Listeners();
   readonly #tcpInput: TcpInput;
@@ -192,15 +196,18 @@ export class Stack {
       hash,
       fastOpen: this.fastOpen,
       attempt: new Attempt(),
+      arrival: new Arrival(),
     };
+    this.#env = env;
     this.#connections = new Connections(env, this.pathMtu, limits);
     this.#tcpInput = new TcpInput(env, this.#connections, this.#listeners, () => this.params);
   }
 
   // --- The driver's side -------------------------------------------------------------------------------------------
 
-  /** Processes a packet from the device. The caller may reuse its bytes on return. */
+  /** Processes a packet from the device. The caller may reuse its bytes on return, unless `hasText` is true then. */
   input(packet: Packet, now: number): void {
+    assert(this.#env.arrival.tcb === null, "text of the last packet must have been taken or kept");
     const header = this.#header;
     const verdict = this.#ipInput.input(packet, header, now);
     if (verdict === DELIVER) {
@@ -228,6 +235,25 @@ export class Stack {
 
   #armIpTimer(): void {
     this.#connections.deadlines.arm(IP_TIMER, Math.min(this.#ipInput.nextDeadline(), this.echo.nextDeadline()));
+  }
+
+  /**
+   * Whether text of the packet was not copied, because its user takes text from packets (`takeFromPackets`). Let the user take it, and
+   * call `keepText` before anything else.
+   */
+  hasText(): boolean {
+    return this.#env.arrival.tcb !== null;
+  }
+
+  /** Whose text it is. */
+  get textOf(): Tcb | null {
+    return this.#env.arrival.tcb;
+  }
+
+  /** Copies to the receive queue what the user left of the text in the packet, and reports that it can be read. */
+  keepText(): void {
+    const tcb = keepArrival(this.#env);
+    if (tcb !== null) this.remind(tcb);
   }
 
   /** Fires every timer that is due. */
@@ -263,6 +289,8 @@ export class Stack {
       if (!this.#routing.isInside(this.#send)) return true;
       this.#ipInput.fromInside = true;
       this.input(this.#loopback.carry(packet), now);
+      // No user is called from here.
+      this.keepText();
       this.#ipInput.fromInside = false;
     }
     this.#loopsAt = now;
@@ -462,11 +490,25 @@ export class Stack {
   }
 
   /**
-   * A view of the next octets that RECEIVE would copy, up to the end of their page, valid until the next call of the stack. Not empty if
+   * A view of the next octets that RECEIVE would copy, up to the end of their page or packet, valid until the next call of the stack. Not empty if
    * anything is unread.
    */
   unread(tcb: Tcb): Uint8Array {
-    return tcb.receiveQueue.first(tcb.rcv.unread);
+    return calls.view(tcb);
+  }
+
+  /**
+   * The user can take text directly from packets, during the turn (`hasText`), if it has at least `least` octets. By default, and with
+   * null, all text goes to the receive queue.
+   */
+  takeFromPackets(tcb: Tcb, least: number | null): void {
+    tcb.takesFrom = least ?? TAKES_NONE;
+  }
+
+  /** Reports after the turn that the connection can be read. */
+  remind(tcb: Tcb): void {
+    tcb.events |= EVENT_READABLE;
+    if (tcb.held) this.#connections.tell(tcb);
   }
 
   /**

@@ -73,6 +73,16 @@ test("data in SYNs is accepted, ignored, retransmitted and held back", () => {
   expect(counts["tcp.tx.syn-data-again"]).toBeGreaterThan(0);
 });
 
+test("some applications take text from packets, and are given it there", () => {
+  let given = 0;
+  for (let seed = 1; seed <= 20; seed++) {
+    const world = new World(generate(seed));
+    world.run();
+    for (const { opener, acceptor } of world.pairs) given += opener.fromPackets + acceptor.fromPackets;
+  }
+  expect(given).toBeGreaterThan(100);
+});
+
 test("wrapping: the opener's numbers begin where the scenario wants them", () => {
   const scenario = { ...generate(1), wrap: { at: "zero" as const, before: 1000 } };
   const lines: string[] = [];

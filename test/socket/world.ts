@@ -13,6 +13,8 @@ export interface WorldOptions {
   /** netem's words, for both directions. Default: 10 ms each way. */
   readonly link?: string;
   readonly seed?: number;
+  /** Octets of the largest packet. Default 1500. */
+  readonly mtu?: number;
   readonly host?: Partial<StackSettings>;
   readonly peer?: Partial<StackSettings>;
 }
@@ -42,6 +44,7 @@ export async function world(options: WorldOptions = {}): Promise<World> {
       address: `${address}/24`,
       seed: seed * 2 + k,
       limits,
+      mtu: options.mtu ?? 1_500,
       ...more,
       host: (engine) => {
         const node = sim.node(name, engine);
@@ -52,7 +55,7 @@ export async function world(options: WorldOptions = {}): Promise<World> {
   const host = await make("host", HOST, 0, options.host);
   const peer = await make("peer", PEER, 1, options.peer);
   const profiles = parseLink(options.link ?? "delay 10ms");
-  const wires = sim.connect(nodes[0]!, nodes[1]!, { there: profiles, back: profiles });
+  const wires = sim.connect(nodes[0]!, nodes[1]!, { there: profiles, back: profiles, mtu: options.mtu ?? 1_500 });
   return {
     sim,
     host,

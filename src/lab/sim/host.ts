@@ -11,6 +11,8 @@ import type { Simulation } from "./simulation.ts";
 export interface Application {
   /** An event occurred: `events` are EVENT_* bits. The application may call the stack; the host then has the simulation run it. */
   onEvents(tcb: Tcb, events: number): void;
+  /** Text can be taken from the packet that has brought it (`Stack.takeFromPackets`); what is left is kept in the receive queue. */
+  onText?(tcb: Tcb): void;
 }
 
 /** A stack in a simulation with its applications: passes each connection's events to its application. */
@@ -25,7 +27,7 @@ export class SimHost {
     this.name = name;
     this.#stack = stack;
     this.node = sim.node(name, engine);
-    this.node.onEvents = () => this.#drain();
+    this.#listen();
   }
 
   get stack(): Stack {
@@ -58,7 +60,16 @@ export class SimHost {
     this.#stack = stack;
     this.#accepting.clear();
     this.node.restart(engine);
+    this.#listen();
+  }
+
+  #listen(): void {
     this.node.onEvents = () => this.#drain();
+    this.node.onText = () => {
+      const tcb = this.#stack.textOf;
+      if (tcb !== null) (tcb.user as Application | null)?.onText?.(tcb);
+      this.#stack.keepText();
+    };
   }
 
   #drain(): void {

@@ -25,6 +25,7 @@ export class SimNode implements Actor, Receiver, Host {
   readonly rx = new Packet();
   rxO = 0;
   onEvents: (() => void) | null = null;
+  onText: (() => void) | null = null;
   readonly now: () => number;
   readonly #kernel: Kernel;
   readonly #tx = new Packet();
@@ -54,6 +55,7 @@ export class SimNode implements Actor, Receiver, Host {
   restart(engine: Engine): void {
     this.#engine = engine;
     this.onEvents = null;
+    this.onText = null;
     // One region for received packets, one for ICMP errors about packets that its own wires cannot carry.
     this.rxO = engine.slab.reserve(2 * (HEADROOM + PACKET_MAX)) + HEADROOM;
     this.wake();
@@ -74,6 +76,9 @@ export class SimNode implements Actor, Receiver, Host {
 
   arrive(now: number): void {
     this.#engine.input(this.rx, now);
+    if (!this.#engine.hasText?.()) return;
+    this.#kernel.notified();
+    this.onText?.();
   }
 
   /** Runs timers, sends packets, then runs the application, until none of them has anything to do. */

@@ -1,5 +1,6 @@
 /** The user's calls (RFC 9293 §3.9.1, §3.10.1 to §3.10.6): OPEN, SEND, RECEIVE, CLOSE, ABORT. */
 
+import { copyBytes } from "#base/copy";
 import { NEVER } from "#base/time";
 import { congestionControl } from "../congestion/congestion.ts";
 import { push } from "../loss/cwnd.ts";
@@ -120,7 +121,7 @@ export function readable(tcb: Tcb): number {
 export function receive(tcb: Tcb, target: Uint8Array, to: number, n: number): number {
   const taken = Math.min(n, tcb.rcv.unread);
   if (taken === 0) return 0;
-  tcb.receiveQueue.read(0, target, to, taken);
+  copy(tcb, 0, target, to, taken);
   consumed(tcb, taken);
   return taken;
 }
@@ -131,7 +132,7 @@ export function receive(tcb: Tcb, target: Uint8Array, to: number, n: number): nu
  */
 export function peek(tcb: Tcb, target: Uint8Array, to: number, n: number, after: number): number {
   const taken = Math.max(0, Math.min(n, tcb.rcv.unread - after));
-  if (taken > 0) tcb.receiveQueue.read(after, target, to, taken);
+  if (taken > 0) copy(tcb, after, target, to, taken);
   return taken;
 }
 
@@ -142,10 +143,31 @@ export function discard(tcb: Tcb, n: number): number {
   return taken;
 }
 
+/**
+ * A view of the next unread octets, up to the end of their page or packet. It is valid until the next call of the stack.
+ */
+export function view(tcb: Tcb): Uint8Array {
+  const { arrival, slab } = tcb.env;
+  if (arrival.tcb !== tcb) return tcb.receiveQueue.first(tcb.rcv.unread);
+  return slab.u8.subarray(arrival.o, arrival.o + arrival.n);
+}
+
+/** Copies `n` unread octets, after the first `after`, to `target` at `to`. */
+function copy(tcb: Tcb, after: number, target: Uint8Array, to: number, n: number): void {
+  const { arrival, slab } = tcb.env;
+  if (arrival.tcb === tcb) copyBytes(slab.u8, arrival.o + after, target, to, n);
+  else tcb.receiveQueue.read(after, target, to, n);
+}
+
 function consumed(tcb: Tcb, n: number): void {
   const { rcv } = tcb;
+  const { arrival } = tcb.env;
   rcv.unread -= n;
-  if (rcv.unread === 0 && tcb.ranges.count === 0) tcb.receiveQueue.clear();
+  if (arrival.tcb === tcb) {
+    arrival.o += n;
+    arrival.n -= n;
+    if (arrival.n === 0) arrival.tcb = null;
+  } else if (rcv.unread === 0 && tcb.ranges.count === 0) tcb.receiveQueue.clear();
   else tcb.receiveQueue.drop(n);
   if (rcv.urgent && !gt(rcv.up, (rcv.nxt - rcv.unread) | 0)) rcv.urgent = false;
   acknowledgeRead(tcb);

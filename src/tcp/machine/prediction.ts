@@ -11,6 +11,7 @@ import { grow } from "../loss/cwnd-validation.ts";
 import { advance, updateWindow } from "../loss/rack.ts";
 import { isStale, RoundTrips, takeSample, updateRate } from "../loss/round-trip.ts";
 import { restart } from "../loss/timers.ts";
+import { takeNext } from "../receive/arrival.ts";
 import { receiveNext } from "../receive/text.ts";
 import { dropAcknowledged } from "../send/send-queue.ts";
 import { takeWindow } from "../send/window.ts";
@@ -53,7 +54,7 @@ function store(tcb: Tcb, seg: Segment): boolean {
   const { rcv } = tcb;
   if ((tcb.state & MAY_RECEIVE) === 0 || tcb.ranges.count > 0 || rcv.closed || rcv.finSeen) return false;
   if (seg.n > diff(rcv.adv, rcv.nxt) || tcb.env.slab.isTight) return false;
-  return tcb.receiveQueue.writeFromSlab(rcv.unread, seg.o, seg.n) === seg.n;
+  return takeNext(tcb, seg.o, seg.n) === seg.n;
 }
 
 /** The last record of an ACK that covers whole records, none of them SACKed, lost or resent, outside of any recovery; NONE: it is another. */

@@ -6,8 +6,9 @@ import type { Segment } from "../words/segment.ts";
 import { diff, gt, lt, max, min } from "../words/seq.ts";
 import { MAY_RECEIVE } from "../words/state.ts";
 import { EVENT_READABLE, EVENT_REMOTE_CLOSED, type Tcb } from "../words/tcb.ts";
-import { dropBeyond, grantBeyond, grantInOrder } from "./share.ts";
 import { finReached, keptInOrder, noteDuplicate, outOfOrder, scheduleAck } from "./acknowledging.ts";
+import { takeNext } from "./arrival.ts";
+import { dropBeyond, grantBeyond, grantInOrder } from "./share.ts";
 
 // Results of `receiveText`.
 export const TEXT_TAKEN = 0;
@@ -114,10 +115,10 @@ function closeWindow(tcb: Tcb): void {
   tcb.rcv.adv = tcb.rcv.nxt;
 }
 
-/** Copies `n` octets to their place in the queue. Returns how many there is memory for. */
+/** Takes `n` octets: text in order may stay in its packet, the rest is copied to its place in the queue. Returns how many there is memory for. */
 function keep(tcb: Tcb, from: number, n: number, ahead: number): number {
-  const most = ahead > 0 ? grantBeyond(tcb, n) : grantInOrder(tcb, n);
-  return tcb.receiveQueue.writeFromSlab(tcb.rcv.unread + ahead, from, most);
+  if (ahead === 0) return takeNext(tcb, from, grantInOrder(tcb, n));
+  return tcb.receiveQueue.writeFromSlab(tcb.rcv.unread + ahead, from, grantBeyond(tcb, n));
 }
 
 function inOrder(tcb: Tcb, right: number): void {
@@ -133,7 +134,7 @@ function inOrder(tcb: Tcb, right: number): void {
   rcv.nxt = next;
   rcv.unread += n;
   tcb.bytesReceived += n;
-  tcb.events |= EVENT_READABLE;
+  if (tcb.env.arrival.tcb !== tcb) tcb.events |= EVENT_READABLE;
   tcb.env.counters.count(M.RX_DATA);
   tcb.ackDuplicates = 0;
   rcv.gapAcks = 0;

@@ -8,6 +8,7 @@ import { EV_STATE, type Trace } from "#base/trace";
 import type { Address } from "#ip/address";
 import type { CongestionControl } from "../congestion/congestion.ts";
 import type { FastOpen } from "../open/fast-open.ts";
+import { type Arrival, TAKES_NONE } from "./arrival.ts";
 import type { Attempt } from "./attempt.ts";
 import { LIMITED_BY_NOTHING } from "./limited-by.ts";
 import type { TcpParams } from "./params.ts";
@@ -42,6 +43,8 @@ export interface TcpEnv {
   readonly fastOpen: FastOpen;
   /** The segment polled last. */
   readonly attempt: Attempt;
+  /** Text of the latest packet that has not been copied. */
+  readonly arrival: Arrival;
 }
 
 // Events for the layer above, as bits of `tcb.events`; collected once per poll.
@@ -213,6 +216,8 @@ export class Tcb {
   waitsForMemory = false;
   /** A socket uses it; a connection without a user is deleted silently. */
   held = false;
+  /** The user takes text from packets, without a copy in the receive queue, if it has at least so many octets. */
+  takesFrom = TAKES_NONE;
   /** Data of the layer above. */
   user: unknown = null;
 

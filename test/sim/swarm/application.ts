@@ -70,6 +70,8 @@ export class PlannedApplication implements Application {
   outcome: TcpErrorName | undefined;
   /** Reads, for the balance of window updates. */
   reads = 0;
+  /** How often it was given text that was still in its packet. */
+  fromPackets = 0;
   readonly #sim: Simulation;
   readonly #stack: Stack;
   readonly #wake: () => void;
@@ -98,10 +100,24 @@ export class PlannedApplication implements Application {
 
   onEvents(tcb: Tcb, events: number): void {
     this.tcb = tcb;
-    if (events & EVENT_OPENED) this.opened = true;
+    if (events & EVENT_OPENED) {
+      this.opened = true;
+      if (this.#takes) this.#stack.takeFromPackets(tcb, 1);
+    }
     if (events & EVENT_REMOTE_CLOSED) this.#remoteClosed = true;
     this.#act(tcb);
     if ((events & EVENT_CLOSED || tcb.state === CLOSED) && this.outcome === undefined) this.#ended(tcb);
+  }
+
+  onText(tcb: Tcb): void {
+    this.fromPackets++;
+    this.#read(tcb);
+    this.#wake();
+  }
+
+  /** Whether it takes text from packets. It follows from the plan, so that plans of earlier versions stay the same. */
+  get #takes(): boolean {
+    return this.plan.read % 2 === 0;
   }
 
   /** It was told that its machine is gone. */

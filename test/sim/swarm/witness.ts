@@ -112,6 +112,10 @@ export class Witness implements Engine {
     if (view.tcb.state !== SYN_SENT) this.#arrived(view, seg, receiving && seg.seq === expected, recent);
   }
 
+  hasText(): boolean {
+    return this.stack.hasText();
+  }
+
   advance(now: number): void {
     this.stack.advance(now);
     this.reasons += 1 + this.stack.connectionCount;

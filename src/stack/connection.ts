@@ -4,7 +4,7 @@
  */
 import * as calls from "#tcp/machine/calls";
 import { synRoom } from "#tcp/open/fast-open-client";
-import { announcedMss } from "#tcp/receive/window";
+import { announcedMss } from "#tcp/receive/announced";
 import { unsent as octetsUnsent } from "#tcp/send/send-buffer";
 import { diff, gt } from "#tcp/words/seq";
 import { SYN_RECEIVED, SYN_SENT } from "#tcp/words/state";

@@ -8,7 +8,7 @@ import { prepare, segmentArrives } from "#tcp/machine/arrives";
 import { takeSyn } from "#tcp/open/handshake";
 import { setInitialSequence, timestampOffset } from "#tcp/open/isn";
 import * as cookies from "#tcp/open/syn-cookies";
-import { scaleFor, synWindow, unscaledWindow } from "#tcp/receive/window";
+import { scaleFor, synWindow, unscaledWindow } from "#tcp/receive/announced";
 import * as M from "#tcp/words/marks";
 import type { TcpParams } from "#tcp/words/params";
 import type { PassiveOpen } from "#tcp/words/passive-open";

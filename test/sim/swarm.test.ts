@@ -54,6 +54,7 @@ test("the seeds reach the states that they are meant for", () => {
   expect(some((s) => s.connections.some((c) => c.simultaneous))).toBeGreaterThan(20);
   expect(some((s) => s.connections.some((c) => c.attacks.length > 0))).toBeGreaterThan(50);
   expect(some((s) => s.left[0]!.params.fastOpen === true)).toBeGreaterThan(50);
+  expect(some((s) => s.left[0]!.params.receiveBufferCounts === "memory")).toBeGreaterThan(20);
 });
 
 test("data in SYNs is accepted, ignored, retransmitted and held back", () => {

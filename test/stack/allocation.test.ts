@@ -41,6 +41,8 @@ const MODES: [string, boolean, TcpSettings, number][] = [
   ["with losses, SACK and RACK-TLP", false, {}, 53],
   ["with losses and super-segments", true, {}, 53],
   ["with losses, NewReno", false, BARE, 53],
+  ["into buffers that count memory", false, { receiveBufferCounts: "memory" }, 0],
+  ["into buffers that count memory, with losses", false, { receiveBufferCounts: "memory" }, 53],
 ];
 
 describe("no allocation per packet", () => {

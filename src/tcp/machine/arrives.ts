@@ -11,7 +11,7 @@ import { answered } from "../open/fast-open-client.ts";
 import { establish, takeSyn, updateSendWindow } from "../open/handshake.ts";
 import { initialSequence, setInitialSequence, timestampOffset } from "../open/isn.ts";
 import { delayHandshakeAck } from "../receive/acknowledging.ts";
-import { synWindow } from "../receive/window.ts";
+import { synWindow } from "../receive/announced.ts";
 import { ECONNREFUSED } from "../words/error.ts";
 import * as M from "../words/marks.ts";
 import type { PassiveOpen } from "../words/passive-open.ts";

@@ -5,7 +5,7 @@ import { NEVER } from "#base/time";
 import { congestionControl } from "../congestion/congestion.ts";
 import { push } from "../loss/cwnd.ts";
 import { acknowledgeRead } from "../receive/acknowledging.ts";
-import { scaleFor } from "../receive/window.ts";
+import { scaleFor } from "../receive/announced.ts";
 import { copyAll, stopCopying, wrote } from "../send/pieces.ts";
 import { asksByPiece, isWritable, memoryFor, roomFor } from "../send/send-buffer.ts";
 import { ECONNABORTED, EPIPE, OK } from "../words/error.ts";
@@ -169,8 +169,14 @@ function consumed(tcb: Tcb, n: number): void {
     if (arrival.n === 0) arrival.tcb = null;
   } else if (rcv.unread === 0 && tcb.ranges.count === 0) tcb.receiveQueue.clear();
   else tcb.receiveQueue.drop(n);
+  if (tcb.memory.used > 0) tcb.memory.free((rcv.nxt - rcv.unread - finInOrder(tcb)) | 0);
   if (rcv.urgent && !gt(rcv.up, (rcv.nxt - rcv.unread) | 0)) rcv.urgent = false;
   acknowledgeRead(tcb);
+}
+
+/** 1 if RCV.NXT is beyond the peer's FIN. */
+function finInOrder({ rcv }: Tcb): number {
+  return rcv.finSeen && gt(rcv.nxt, rcv.fin) ? 1 : 0;
 }
 
 /** MUST-33: octets of urgent data still to be read, or 0. */

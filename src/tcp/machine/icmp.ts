@@ -2,7 +2,7 @@
 
 import { resendSmaller } from "../loss/recovery.ts";
 import { setSegmentSize } from "../loss/segment-size.ts";
-import { announcedMss } from "../receive/window.ts";
+import { announcedMss } from "../receive/announced.ts";
 import * as M from "../words/marks.ts";
 import { forgetSizes } from "../words/path.ts";
 import { le, lt } from "../words/seq.ts";

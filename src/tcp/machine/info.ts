@@ -1,7 +1,7 @@
 /** STATUS (RFC 9293 §3.9.1): a snapshot of a connection with the names of `ss -ti` and tcp_info. */
 import { markName } from "#base/mark";
-import { room } from "../receive/share.ts";
-import { announcedMss } from "../receive/window.ts";
+import { announcedMss } from "../receive/announced.ts";
+import { windowRoom } from "../receive/window.ts";
 import { errorName, type TcpErrorName } from "../words/error.ts";
 import { countTime } from "../words/limited-by.ts";
 import { diff } from "../words/seq.ts";
@@ -154,7 +154,7 @@ export function info(tcb: Tcb, now?: number): TcpInfo {
     rto: tcb.rto,
     backoff: tcb.retries,
     sndWnd: snd.wnd,
-    rcvWnd: room(tcb),
+    rcvWnd: windowRoom(tcb),
     sendQueue: snd.queued,
     receiveQueue: rcv.unread,
     bytesSent: tcb.bytesSent,

@@ -12,7 +12,9 @@ import { advance, updateWindow } from "../loss/rack.ts";
 import { isStale, RoundTrips, takeSample, updateRate } from "../loss/round-trip.ts";
 import { restart } from "../loss/timers.ts";
 import { takeNext } from "../receive/arrival.ts";
+import { reserve } from "../receive/memory.ts";
 import { receiveNext } from "../receive/text.ts";
+import { countsMemory } from "../receive/window.ts";
 import { dropAcknowledged } from "../send/send-queue.ts";
 import { takeWindow } from "../send/window.ts";
 import { proveSize } from "../words/path.ts";
@@ -54,6 +56,7 @@ function store(tcb: Tcb, seg: Segment): boolean {
   const { rcv } = tcb;
   if ((tcb.state & MAY_RECEIVE) === 0 || tcb.ranges.count > 0 || rcv.closed || rcv.finSeen) return false;
   if (seg.n > diff(rcv.adv, rcv.nxt) || tcb.env.slab.isTight) return false;
+  if (countsMemory(tcb) && !reserve(tcb, seg)) return false;
   return takeNext(tcb, seg.o, seg.n) === seg.n;
 }
 

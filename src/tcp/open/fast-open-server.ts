@@ -3,6 +3,8 @@
 import { start } from "../loss/cwnd-validation.ts";
 import { handshakeWasLate } from "../loss/recovery.ts";
 import { sampled } from "../loss/round-trip.ts";
+import { beginMemoryWindow } from "../receive/memory-window.ts";
+import { countsMemory } from "../receive/window.ts";
 import * as M from "../words/marks.ts";
 import type { PassiveOpen } from "../words/passive-open.ts";
 import { NONE } from "../words/records.ts";
@@ -65,6 +67,7 @@ function accept(tcb: Tcb, listener: PassiveOpen): void {
   snd.nxt = snd.una;
   snd.small = snd.una;
   start(tcb, 0);
+  if (countsMemory(tcb)) beginMemoryWindow(tcb);
   takeText(tcb);
   fast.taken = rcv.unread > 0;
   if (fast.taken) tcb.dataSegmentsIn++;

@@ -1,14 +1,17 @@
 /** What the SYNs negotiate (RFC 9293 §3.5, 7323, 2018), and the transition to ESTABLISHED. */
 import { NEVER } from "#base/time";
-import { ACK, CWR, ECE } from "#wire/tcp";
+import { ACK, CWR, ECE, HEADER_MAX } from "#wire/tcp";
 import { acknowledgeSyn } from "../loss/acknowledged.ts";
 import { push } from "../loss/cwnd.ts";
 import { start } from "../loss/cwnd-validation.ts";
 import { roundTripOfEcho, sampled, updateRate } from "../loss/round-trip.ts";
 import { recount } from "../loss/scoreboard.ts";
 import { setSegmentSize } from "../loss/segment-size.ts";
+import { announcedMss } from "../receive/announced.ts";
+import { keepInOrder } from "../receive/memory.ts";
+import { beginMemoryWindow } from "../receive/memory-window.ts";
 import { guessSize } from "../receive/pace.ts";
-import { announcedMss } from "../receive/window.ts";
+import { countsMemory } from "../receive/window.ts";
 import { queueEnd } from "../send/pieces.ts";
 import * as M from "../words/marks.ts";
 import type { Segment } from "../words/segment.ts";
@@ -112,6 +115,7 @@ export function opened(tcb: Tcb, now: number): void {
   setState(tcb, ESTABLISHED, M.GOT_ACK_OF_SYN, now);
   tcb.openedAt = now;
   guessSize(tcb, diff(tcb.rcv.adv, tcb.rcv.nxt));
+  if (countsMemory(tcb) && tcb.rcv.clamp === 0) beginMemoryWindow(tcb);
   tcb.lastAckTime = now;
   if (params.keepAlive) tcb.timers[T_KEEPALIVE] = now + params.keepAliveIdle;
   tcb.events |= EVENT_OPENED | EVENT_WRITABLE;
@@ -130,6 +134,7 @@ export function takeText(tcb: Tcb): void {
   const { rcv } = tcb;
   const next = tcb.ranges.advance(rcv.nxt);
   if (next !== rcv.nxt) {
+    if (countsMemory(tcb)) keepInOrder(tcb, rcv.nxt, next, HEADER_MAX);
     rcv.unread += (next - rcv.nxt) | 0;
     tcb.bytesReceived += (next - rcv.nxt) | 0;
     rcv.nxt = next;

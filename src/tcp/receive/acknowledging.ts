@@ -5,6 +5,8 @@ import type { Segment } from "../words/segment.ts";
 import { diff, ge, le, lt, max, min } from "../words/seq.ts";
 import { CLOSE_WAIT, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2 } from "../words/state.ts";
 import { T_DELAYED_ACK, type Tcb } from "../words/tcb.ts";
+import { joinBeyond, keepBeyond, keepInOrder } from "./memory.ts";
+import { learnShare, widenInOrder, widenWindow } from "./memory-window.ts";
 import {
   acknowledgeQuickly,
   learnPace,
@@ -15,7 +17,7 @@ import {
   PAUSED,
   PAUSED_AGAIN,
 } from "./pace.ts";
-import { selectedWindow, worthAnUpdate } from "./window.ts";
+import { canOfferAgain, countsMemory, worthAnUpdate } from "./window.ts";
 
 /** Upper limits of a delay that follows the peer's pace: after the user or the peer has paused, and while the peer goes on sending. */
 const DELAY_MAX_PAUSED = 200 * MILLISECOND;
@@ -30,10 +32,15 @@ export function keptInOrder(tcb: Tcb, seg: Segment, now: number): void {
   const { rcv } = tcb;
   rcv.ackScheduled = true;
   learnRttByEcho(tcb, seg, now);
-  learnSize(tcb, seg);
+  const counts = countsMemory(tcb);
+  if (counts) keepInOrder(tcb, seg.seq, min((seg.seq + seg.n) | 0, rcv.nxt), seg.header);
+  if (learnSize(tcb, seg) && counts) learnShare(tcb, seg);
   learnRttByWindow(tcb, (seg.seq + seg.n) | 0, now);
   learnPace(tcb, now);
   noteEct(tcb, seg);
+  if (!counts) return;
+  widenInOrder(tcb, seg);
+  joinBeyond(tcb);
 }
 
 /** A segment arrived out of order, possibly not for the first time: a duplicate ACK is due (RFC 5681 §4.2). */
@@ -41,9 +48,17 @@ export function outOfOrder(tcb: Tcb, seg: Segment, now: number): void {
   tcb.rcv.ackScheduled = true;
   learnRttByEcho(tcb, seg, now);
   noteEct(tcb, seg);
-  learnSize(tcb, seg);
+  const counts = countsMemory(tcb);
+  if (learnSize(tcb, seg) && counts) learnShare(tcb, seg);
+  if (counts && seg.n > 0) keptBeyond(tcb, seg);
   // With SACK one ACK can report several segments. Without it each needs a duplicate ACK of its own.
   if (tcb.ackNow === M.TX_ACK_ORDER && !tcb.sackOk) tcb.ackDuplicates++;
+}
+
+/** Without SACK the window stays the same, because ACKs count as duplicates only then (RFC 5681 §2). */
+function keptBeyond(tcb: Tcb, seg: Segment): void {
+  const { used } = tcb.memory;
+  if (keepBeyond(tcb, seg) && tcb.sackOk) widenWindow(tcb, seg, used);
 }
 
 /** RCV.NXT has reached the peer's FIN. @param late the FIN came first and the text before it later, so a gap is filled now */
@@ -72,9 +87,7 @@ export function scheduleAck(tcb: Tcb, now: number): void {
 /** True if an ACK now could offer the same window as the last one. If not, it waits: the user may read before the delay is over. */
 function mayOffer(tcb: Tcb): boolean {
   const { rcv, params } = tcb;
-  return (
-    !params.acknowledging.secondAckNeedsWindow || rcv.unread === 0 || selectedWindow(tcb) >= diff(rcv.adv, rcv.acked)
-  );
+  return !params.acknowledging.secondAckNeedsWindow || rcv.unread === 0 || canOfferAgain(tcb);
 }
 
 /** Starts the delayed-ACK timer. A delay that follows the peer's pace is at most a round trip, or the peer's retransmission timer might fire. */

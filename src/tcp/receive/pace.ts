@@ -5,7 +5,7 @@ import { tsval } from "../loss/rto.ts";
 import type { Segment } from "../words/segment.ts";
 import { diff, lt } from "../words/seq.ts";
 import type { Tcb } from "../words/tcb.ts";
-import { announcedMss } from "./window.ts";
+import { announcedMss } from "./announced.ts";
 
 /** The assumed size of the peer's segments before one has arrived (RFC 9293 MUST-15). A single larger segment is enough to replace it. */
 const MSS_DEFAULT = 536;
@@ -28,16 +28,20 @@ function segmentAnnounced(tcb: Tcb): number {
   return announcedMss(tcb) - (tcb.timestampsOk ? TIMESTAMPS : 0);
 }
 
-/** Estimates the size of the peer's full segments: the largest one seen, or a smaller one that arrives twice in a row without PSH. */
-export function learnSize(tcb: Tcb, seg: Segment): void {
+/**
+ * Estimates the size of the peer's full segments: the largest one seen, or a smaller one that arrives twice in a row without PSH. Returns true
+ * if this segment is larger than all before.
+ */
+export function learnSize(tcb: Tcb, seg: Segment): boolean {
   const { rcv } = tcb;
   const last = rcv.lastSize;
   rcv.lastSize = 0;
   const n = seg.segmentSize;
   if (n >= rcv.mss) {
+    const larger = n > rcv.mss;
     rcv.mss = Math.min(n, segmentAnnounced(tcb));
     if (seg.ctl & PSH) rcv.pushes = Math.max(rcv.pushes, PAUSED);
-    return;
+    return larger;
   }
   const whole = n + seg.header;
   const more = (seg.ctl & (FIN | URG | SYN | PSH)) === 0;
@@ -46,10 +50,11 @@ export function learnSize(tcb: Tcb, seg: Segment): void {
     rcv.lastSize = size;
     if (size === last) {
       rcv.mss = size;
-      return;
+      return false;
     }
   }
   rcv.pushes = rcv.pushes >= PAUSED ? PAUSED_AGAIN : PAUSED;
+  return false;
 }
 
 /**

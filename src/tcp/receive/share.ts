@@ -53,6 +53,7 @@ function prune(tcb: Tcb, n: number): void {
 /** Drops all text beyond a gap. The peer keeps it until it is acknowledged, SACKed or not (RFC 2018 §8). */
 export function dropBeyond(tcb: Tcb): void {
   tcb.ranges.clear();
+  tcb.memory.dropBeyond();
   tcb.receiveQueue.truncate(tcb.rcv.unread);
   tcb.env.counters.count(M.RX_PRUNED);
 }

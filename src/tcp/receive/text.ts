@@ -8,7 +8,9 @@ import { MAY_RECEIVE } from "../words/state.ts";
 import { EVENT_READABLE, EVENT_REMOTE_CLOSED, type Tcb } from "../words/tcb.ts";
 import { finReached, keptInOrder, noteDuplicate, outOfOrder, scheduleAck } from "./acknowledging.ts";
 import { takeNext } from "./arrival.ts";
+import { makeRoom } from "./memory.ts";
 import { dropBeyond, grantBeyond, grantInOrder } from "./share.ts";
+import { countsMemory } from "./window.ts";
 
 // Results of `receiveText`.
 export const TEXT_TAKEN = 0;
@@ -77,6 +79,10 @@ function store(tcb: Tcb, seg: Segment, end: number, now: number): void {
     outOfOrder(tcb, seg, now);
     return;
   }
+  if (countsMemory(tcb) && !makeRoom(tcb, seg)) {
+    noRoom(tcb, ahead > 0, right, now);
+    return;
+  }
   const n = diff(right, left);
   const kept = keep(tcb, seg.o + diff(left, seg.seq), n, ahead);
   if (kept < n) {
@@ -110,7 +116,7 @@ function store(tcb: Tcb, seg: Segment, end: number, now: number): void {
  * was offered, which SHLD-14 advises against.
  */
 function closeWindow(tcb: Tcb): void {
-  if (!tcb.params.buffering.linuxWindow) return;
+  if (!tcb.params.buffering.linuxWindow && !countsMemory(tcb)) return;
   if (tcb.ranges.count > 0) dropBeyond(tcb);
   tcb.rcv.adv = tcb.rcv.nxt;
 }
@@ -121,6 +127,17 @@ function keep(tcb: Tcb, from: number, n: number, ahead: number): number {
   return tcb.receiveQueue.writeFromSlab(tcb.rcv.unread + ahead, from, grantBeyond(tcb, n));
 }
 
+/** The buffer has no memory for a segment. If it was the next one, an ACK closes the window; beyond a gap it is dropped without an answer. */
+function noRoom(tcb: Tcb, beyond: boolean, right: number, now: number): void {
+  const { rcv, env } = tcb;
+  env.counters.count(M.RX_NO_MEMORY);
+  env.trace.record(now, EV_DROP, M.RX_NO_MEMORY, tcb.id, diff(right, rcv.nxt));
+  if (beyond) return;
+  tcb.quickAcks = 0;
+  tcb.ackNow = M.TX_ACK_UNACCEPTABLE;
+  closeWindow(tcb);
+}
+
 function inOrder(tcb: Tcb, right: number): void {
   const { rcv } = tcb;
   const holes = tcb.ranges.count;
@@ -129,6 +146,7 @@ function inOrder(tcb: Tcb, right: number): void {
     // Data beyond the FIN arrived before the FIN: ignore it.
     next = rcv.fin;
     tcb.ranges.clear();
+    tcb.memory.dropBeyond();
   }
   const n = diff(next, rcv.nxt);
   rcv.nxt = next;
@@ -150,6 +168,7 @@ function reachFin(tcb: Tcb, seg: Segment): boolean {
   if (lt(rcv.adv, rcv.nxt)) rcv.adv = rcv.nxt;
   // Discard what was received beyond the FIN: nothing can follow it.
   tcb.ranges.clear();
+  tcb.memory.dropBeyond();
   finReached(tcb, (seg.ctl & FIN) === 0);
   tcb.events |= EVENT_REMOTE_CLOSED;
   return true;

@@ -1,9 +1,26 @@
 /** The receive window (RFC 9293 §3.8.6): which window is advertised, and when a larger one is worth an ACK of its own. */
-import type { TcpParams } from "../words/params.ts";
 import { diff, gt } from "../words/seq.ts";
 import { SYN_RECEIVED } from "../words/state.ts";
 import type { Tcb } from "../words/tcb.ts";
+import { announcedMss, synWindow } from "./announced.ts";
+import { memoryRoom, memoryWindow, worthAMemoryUpdate } from "./memory-window.ts";
 import { buffer, room } from "./share.ts";
+
+/** Whether the receive buffer counts the memory of segments instead of their payload. */
+export function countsMemory(tcb: Tcb): boolean {
+  return tcb.params.buffering.receiveBufferCounts === "memory";
+}
+
+/** Octets of text that still fit in the receive buffer. */
+export function windowRoom(tcb: Tcb): number {
+  return countsMemory(tcb) ? Math.max(0, memoryRoom(tcb)) : room(tcb);
+}
+
+/** Whether an ACK sent now could offer at least the window that the last one did. */
+export function canOfferAgain(tcb: Tcb): boolean {
+  const { rcv } = tcb;
+  return (countsMemory(tcb) ? memoryWindow(tcb) : selectedWindow(tcb)) >= diff(rcv.adv, rcv.acked);
+}
 
 /**
  * Returns the window field for a segment sent now, and advances the right edge. The edge moves right only in steps of
@@ -13,7 +30,7 @@ import { buffer, room } from "./share.ts";
  */
 export function advertise(tcb: Tcb): number {
   const rcv = tcb.rcv;
-  if (tcb.params.buffering.linuxWindow) return advertiseAsLinux(tcb);
+  if (tcb.params.buffering.linuxWindow || countsMemory(tcb)) return advertiseAsLinux(tcb);
   const current = Math.max(0, diff(rcv.adv, rcv.nxt));
   const possible = room(tcb);
   const step = Math.min(buffer(tcb) >> 1, Math.max(rcv.mss, 1));
@@ -33,6 +50,7 @@ export function advertise(tcb: Tcb): number {
  * without scaling to the peer's segment size; 0 if less than a sixteenth of the buffer or less than a segment is free.
  */
 function linuxWindow(tcb: Tcb): number {
+  if (countsMemory(tcb)) return memoryWindow(tcb);
   const { rcv } = tcb;
   const full = buffer(tcb);
   const mss = Math.min(rcv.mss, full);
@@ -47,7 +65,7 @@ function linuxWindow(tcb: Tcb): number {
 }
 
 /** The larger of `linuxWindow` and the window that was offered before (tcp_select_window). */
-export function selectedWindow(tcb: Tcb): number {
+function selectedWindow(tcb: Tcb): number {
   const { rcv } = tcb;
   const current = Math.max(0, diff(rcv.adv, rcv.nxt));
   const next = linuxWindow(tcb);
@@ -66,25 +84,6 @@ function roundUp(n: number, step: number): number {
   return Math.ceil(n / step) * step;
 }
 
-/** The window of a SYN or SYN,ACK. @param timestamps the peer's segments will carry timestamps */
-export function synWindow(tcb: Tcb, timestamps: boolean): number {
-  return unscaledWindow(tcb.params, room(tcb), announcedMss(tcb), timestamps);
-}
-
-/** Like `synWindow`, before there is a connection. @param free free octets of the buffer. @param mss our MSS option */
-export function unscaledWindow(params: Readonly<TcpParams>, free: number, mss: number, timestamps: boolean): number {
-  const window = Math.min(free, 0xffff);
-  if (!params.buffering.linuxWindow) return window;
-  const segment = mss - (timestamps ? 12 : 0);
-  return window < segment ? window : window - (window % segment);
-}
-
-/** The value of our MSS option: the MTU less the fixed headers (MUST-67), or the user's limit if that is smaller. */
-export function announcedMss(tcb: Tcb): number {
-  const { mss } = tcb.params;
-  return mss > 0 ? Math.min(mss, tcb.localMss) : tcb.localMss;
-}
-
 /** Returns the window field of a SYN, which is never scaled (RFC 7323 §2.2), and advances the right edge. */
 export function advertiseUnscaled(tcb: Tcb): number {
   const rcv = tcb.rcv;
@@ -101,6 +100,7 @@ export function advertiseUnscaled(tcb: Tcb): number {
  */
 export function worthAnUpdate(tcb: Tcb): boolean {
   const { rcv, params } = tcb;
+  if (countsMemory(tcb)) return worthAMemoryUpdate(tcb);
   const current = Math.max(0, diff(rcv.adv, rcv.nxt));
   // The window field cannot express more than this.
   const possible = Math.min(room(tcb), 0xffff << rcv.shift);
@@ -109,11 +109,4 @@ export function worthAnUpdate(tcb: Tcb): boolean {
   if (more < Math.min(buffer(tcb) >> 1, mss)) return false;
   if (possible >= 2 * current) return true;
   return params.acknowledging.windowUpdates === "quarter" && more >= Math.max(2 * mss, buffer(tcb) >> 2);
-}
-
-/** The window scale that we offer: the smallest shift with which the field can express `octets` (RFC 7323 §2.2). */
-export function scaleFor(octets: number): number {
-  let shift = 0;
-  while (shift < 14 && octets >> shift > 0xffff) shift++;
-  return shift;
 }

@@ -198,6 +198,7 @@ export class TcbPacker {
     tcb.sendQueue.clear();
     tcb.receiveQueue.clear();
     tcb.ranges.clear();
+    tcb.memory.clear();
     tcb.listener = null;
   }
 

@@ -57,7 +57,10 @@ export const RX_ACK_TOO_OLD = mark("tcp.rx.ack-too-old", "ACK older than the lar
 export const RX_ACK_TOO_NEW = mark("tcp.rx.ack-too-new", "ACK of data not yet sent");
 export const RX_AFTER_CLOSE = mark("tcp.rx.after-close", "data arrived after nobody reads any more");
 export const RX_NO_MEMORY = mark("tcp.rx.no-memory", "no memory left for the data");
-export const RX_PRUNED = mark("tcp.rx.pruned", "out-of-order data dropped for data that is due: the peer sends it again");
+export const RX_PRUNED = mark(
+  "tcp.rx.pruned",
+  "out-of-order data dropped for data that is due: the peer sends it again",
+);
 export const RX_TOO_MANY_RANGES = mark("tcp.rx.too-many-ranges", "more gaps than the limit");
 export const RX_SYN_DUPLICATE = mark("tcp.rx.syn-duplicate", "the SYN again: our SYN,ACK was lost");
 export const RX_CLOSED = mark("tcp.rx.closed", "no connection and no listener for it");

@@ -21,7 +21,7 @@ const LINUX: Profile & Policies = {
   opening: OPENING.linux,
   acceptance: ACCEPTANCE.linux,
   acknowledging: ACKNOWLEDGING.linux,
-  buffering: BUFFERING.linux,
+  buffering: Object.freeze({ ...BUFFERING.linux, receiveBufferCounts: "memory" as const }),
   retransmitting: RETRANSMITTING.linux,
   growing: GROWING.linux,
   resetting: RESETTING.linux,

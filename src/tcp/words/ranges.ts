@@ -109,6 +109,13 @@ export class Ranges {
     return next;
   }
 
+  /** Removes all text from `seq` on. */
+  cut(seq: number): void {
+    while (this.count > 0 && ge(this.left[this.count - 1]!, seq)) this.count--;
+    const last = this.count - 1;
+    if (last >= 0 && gt(this.right[last]!, seq)) this.right[last] = seq;
+  }
+
   /** Octets held out of order. */
   bytes(): number {
     let n = 0;

@@ -89,6 +89,13 @@ export class ReceiveVariables {
   /** Without timestamps: data from `rttSeq` on was sent one round trip after `rttAt`, µs; -1: not measured yet. */
   rttSeq = 0;
   rttAt = -1;
+  /**
+   * If the receive buffer counts memory: how many 256ths of it are text, learnt from the largest segment; the largest window that may be
+   * offered (window_clamp); and the largest that is offered by now (rcv_ssthresh).
+   */
+  share = 128;
+  clamp = 0;
+  ssthresh = 0;
   /** The sequence number of the peer's FIN, if it arrived, in order or not. */
   fin = 0;
   finSeen = false;

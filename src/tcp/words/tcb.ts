@@ -15,6 +15,7 @@ import type { TcpParams } from "./params.ts";
 import type { PassiveOpen } from "./passive-open.ts";
 import { PathVariables } from "./path.ts";
 import { type RangePool, Ranges } from "./ranges.ts";
+import { ReceiveMemory } from "./receive-memory.ts";
 import type { Records } from "./records.ts";
 import { CongestionVariables, ReceiveVariables, SendVariables } from "./sequence-variables.ts";
 import { CLOSED } from "./state.ts";
@@ -137,6 +138,8 @@ export class Tcb {
   readonly receiveQueue: Pages;
   /** Out-of-order ranges beyond RCV.NXT. */
   readonly ranges: Ranges;
+  /** Memory of both the queue and the ranges, if the receive buffer counts memory. */
+  readonly memory = new ReceiveMemory();
 
   // Negotiated in the handshake.
   sackOk = false;

@@ -1,6 +1,10 @@
 /** What holds of every connection whenever its stack has done all that is to be done. */
 import { MILLISECOND, NEVER } from "#base/time";
 import type { Stack } from "#stack/stack";
+import { memoryBuffer } from "#tcp/receive/memory-window";
+import { memoryOf } from "#tcp/receive/truesize";
+import { countsMemory } from "#tcp/receive/window";
+import { PAGE } from "#tcp/words/receive-memory";
 import { HAS_FIN, LOST, NONE, RESENT, SACKED } from "#tcp/words/records";
 import {
   CLOSE_WAIT,
@@ -29,6 +33,7 @@ export interface Remembered {
   nxt: number;
   rcvNxt: number;
   adv: number;
+  edgeSent: number;
   retries: number;
   rto: number;
   looked: string;
@@ -57,7 +62,9 @@ export function checkAtRest(name: string, stack: Stack, was: Remembered, rttMin:
   if (una < was.una || nxt < was.nxt || una > nxt)
     fail("SND.UNA and SND.NXT move on", `${was.una}..${was.nxt} to ${una}..${nxt}`);
   if (rcvNxt < was.rcvNxt) fail("RCV.NXT never moves back", `${was.rcvNxt} to ${rcvNxt}`);
-  if (adv < was.adv) fail("the right edge never moves left", `${was.adv} to ${adv}`);
+  // If memory is missing the window is closed, and a read may open it at once; the packets in between are looked at one by one.
+  if (adv < (countsMemory(tcb) ? was.edgeSent : was.adv))
+    fail("the right edge never moves left", `${was.adv} to ${adv}`);
   if (!synSent && rcvNxt > adv && tcb.state & MAY_RECEIVE)
     fail("nothing beyond the window is taken", `${rcvNxt} > ${adv}`);
   if (!synSent && rcvNxt > prefixEnd(was.delivered)) {
@@ -69,9 +76,12 @@ export function checkAtRest(name: string, stack: Stack, was: Remembered, rttMin:
     if (was.theirs(tcb.ranges.left[i]!) < rcvNxt + (tcb.state === SYN_RECEIVED ? 0 : 1))
       fail("ranges lie beyond RCV.NXT", `${was.theirs(tcb.ranges.left[i]!)}`);
   }
-  // An eighth more where scaled windows are rounded up, and a unit of that.
-  const most = rcv.capacity * (rcv.shift > 0 ? 1.125 : 1) + (1 << rcv.shift);
-  if (rcv.unread > most) fail("RCV.BUFF bounds what is kept", `${rcv.unread} of ${rcv.capacity}`);
+  if (countsMemory(tcb)) checkMemory(tcb, fail);
+  else {
+    // An eighth more where scaled windows are rounded up, and a unit of that.
+    const most = rcv.capacity * (rcv.shift > 0 ? 1.125 : 1) + (1 << rcv.shift);
+    if (rcv.unread > most) fail("RCV.BUFF bounds what is kept", `${rcv.unread} of ${rcv.capacity}`);
+  }
   // A timestamp's tick is a millisecond.
   if (tcb.rttMin < rttMin - MILLISECOND)
     fail("no round trip is faster than the path (Karn)", `${tcb.rttMin} < ${rttMin}`);
@@ -97,6 +107,32 @@ export function checkAtRest(name: string, stack: Stack, was: Remembered, rttMin:
 }
 
 type Fail = (rule: string, seen: string) => void;
+
+/** Memory in use is the sum over all buffers, those in order hold the unread text without a hole, and the buffer limits all of it. */
+export function checkMemory(tcb: Tcb, fail: Fail): void {
+  const { memory, rcv } = tcb;
+  const { inOrder, beyond } = memory;
+  // RCV.NXT counts the FIN as well.
+  const end = rcv.finSeen && ((rcv.nxt - rcv.fin) | 0) > 0 ? rcv.fin : rcv.nxt;
+  let at = (end - rcv.unread) | 0;
+  let sum = 0;
+  for (let i = 0; i < inOrder.count; i++) {
+    sum += inOrder.sizeOf(i);
+    if (((inOrder.endOf(i) - at) | 0) <= 0) fail("each buffer in order holds unread text", `buffer ${i}`);
+    if (i > 0 && ((inOrder.startOf(i) - at) | 0) > 0) fail("buffers in order have no hole", `before buffer ${i}`);
+    at = inOrder.endOf(i);
+  }
+  if (at !== end) fail("buffers in order hold the unread text", `${(end - at) | 0} octets of ${rcv.unread}`);
+  for (let i = 0; i < beyond.count; i++) sum += beyond.sizeOf(i);
+  if (sum !== memory.used) fail("memory in use is the sum over all buffers", `${memory.used}, not ${sum}`);
+  if (memory.reserved < 0) fail("memory is reserved before it is used", `${memory.reserved}`);
+  // Text of a SYN gets its memory when the handshake is over.
+  if (tcb.state !== SYN_RECEIVED && beyond.count > 0 !== tcb.ranges.count > 0)
+    fail("text beyond a gap has memory", `${beyond.count} buffers`);
+  // The last segment may exceed the buffer, and pages that were reserved.
+  const most = memoryBuffer(tcb) + memoryOf(Math.max(rcv.mss, 1_500)) + PAGE;
+  if (memory.used > most) fail("RCV.BUFF bounds what is kept", `${memory.used} octets of memory, ${most} are allowed`);
+}
 
 /** No state without a timer, or something in the net, that can move it. */
 function checkMovable(stack: Stack, tcb: Tcb, now: number, fail: Fail): void {

@@ -22,6 +22,7 @@ export function generate(seed: number): Scenario {
   const right = hosts();
   const slow = draw.chance(0.1);
   const early = fastOpen(new Draw(~seed));
+  const memory = new Draw(seed ^ 0x6d656d);
   const count = dumbbell ? draw.between(2, 5) : draw.pick([1, 1, 1, 2, 3]);
   const connections: ConnectionPlan[] = [];
   for (let i = 0; i < count; i++) connections.push(connection(draw, i, left.length, right.length, slow));
@@ -38,8 +39,8 @@ export function generate(seed: number): Scenario {
     family: draw.chance(0.25) ? 6 : 4,
     wrap: draw.chance(0.3) ? { at: draw.pick(["sign", "zero"]), before: draw.magnitude(1, 60_000) } : undefined,
     hops: hops(draw, dumbbell, slow),
-    left: left.map((plan) => ({ ...plan, params: { ...plan.params, ...early } })),
-    right: right.map((plan) => ({ ...plan, params: { ...plan.params, ...early } })),
+    left: left.map((plan) => ({ ...plan, params: { ...plan.params, ...early, ...receiveMemory(memory) } })),
+    right: right.map((plan) => ({ ...plan, params: { ...plan.params, ...early, ...receiveMemory(memory) } })),
     connections,
     restarts,
   };
@@ -117,6 +118,18 @@ function fastOpen(draw: Draw): TcpSettings {
     fastOpenCookieless: draw.chance(0.6),
     fastOpenPause: draw.pick([0, 1, 60]) * SECOND,
   };
+}
+
+/** A receive buffer that counts the memory of segments, as in Linux; often a small one, which small segments fill by their memory. */
+function receiveMemory(draw: Draw): TcpSettings {
+  if (!draw.chance(0.2)) return {};
+  const params: TcpSettings = { receiveBufferCounts: "memory" };
+  if (draw.chance(0.6)) {
+    params.receiveBuffer = draw.magnitude(1_200, 12_000);
+    params.receiveBufferMax = params.receiveBuffer;
+    params.mss = draw.magnitude(88, 300);
+  }
+  return params;
 }
 
 function hops(draw: Draw, dumbbell: boolean, slow: boolean): Hop[] {

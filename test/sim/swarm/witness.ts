@@ -8,6 +8,7 @@ import type { Packet } from "#base/packet";
 import { EV_STATE, type Trace } from "#base/trace";
 import type { Engine } from "#driver/engine";
 import type { Stack } from "#stack/stack";
+import { countsMemory } from "#tcp/receive/window";
 import * as M from "#tcp/words/marks";
 import { CLOSED, SYN_RECEIVED, SYN_SENT, stateName, TIME_WAIT } from "#tcp/words/state";
 import type { Tcb } from "#tcp/words/tcb";
@@ -73,14 +74,19 @@ export class Witness implements Engine {
   /** What comes now is no packet of the peer's. */
   forging = false;
   readonly #rttMin: number;
+  readonly #keeps: boolean;
   readonly #segment = new WireSegment();
   readonly #stateSince = new Map<number, number>();
 
-  /** @param rttMin µs: no packet comes and its answer goes faster. */
-  constructor(name: string, stack: Stack, rttMin: number) {
+  /**
+   * @param rttMin µs: no packet comes and its answer goes faster.
+   * @param keeps whether peers keep what they have SACKed. RFC 2018 §8 lets them drop it, and it must be sent again.
+   */
+  constructor(name: string, stack: Stack, rttMin: number, keeps: boolean) {
     this.name = name;
     this.stack = stack;
     this.#rttMin = rttMin;
+    this.#keeps = keeps;
   }
 
   get slab() {
@@ -217,7 +223,7 @@ export class Witness implements Engine {
     }
     this.#congestion(view, cause, where);
     // Without a record to spare a SACK block cannot be noted.
-    if (this.stack.limits.records < 1000) return;
+    if (this.stack.limits.records < 1000 || !this.#keeps) return;
     const again = cause === M.TX_FAST || cause === M.TX_LOSS || cause === M.TX_RTO;
     if (again && hasStretch(view.sacked, begin, end) && begin !== view.ours(tcb.snd.una)) {
       throw new Violation("what the peer has is not sent again", `${where}: ${begin}..${end} was SACKed`);
@@ -235,10 +241,12 @@ export class Witness implements Engine {
   #offer(view: View, seg: WireSegment, where: string): void {
     const right = view.theirs(seg.ack) + seg.window * 2 ** view.tcb.rcv.shift;
     // RFC 7323 §2.4: scaling may take back what is less than its unit.
-    if (right <= view.edgeSent - 2 ** view.tcb.rcv.shift) {
+    // Linux closes the window if memory for the next segment is missing.
+    const closed = seg.window === 0 && countsMemory(view.tcb);
+    if (right <= view.edgeSent - 2 ** view.tcb.rcv.shift && !closed) {
       throw new Violation("the right edge never moves left", `${where}: from ${view.edgeSent} to ${right}`);
     }
-    view.edgeSent = Math.max(right, view.edgeSent);
+    view.edgeSent = closed ? right : Math.max(right, view.edgeSent);
     const have = prefixEnd(view.delivered);
     if (view.theirs(seg.ack) > have) {
       throw new Violation(

@@ -124,7 +124,7 @@ export class World {
   #machine(name: string, side: "left" | "right", i: number, plan: HostPlan): Machine {
     const address = addressOf(this.scenario, side, i);
     const stack = this.#stack(address, plan, secretOf(this.scenario, side, i));
-    const witness = new Witness(name, stack, rttMinOf(this.scenario));
+    const witness = new Witness(name, stack, rttMinOf(this.scenario), keepsSacked(this.scenario));
     const host = new SimHost(this.sim, name, stack, witness);
     const machine: Machine = { host, witness, address, lives: [witness], forged: 0 };
     this.#listen(machine, side, i);
@@ -256,7 +256,7 @@ export class World {
     const { seed } = this.scenario;
     const secret = [Math.imul(seed, 0x9e37) ^ this.#lives, 0x51ed + this.#lives] as const;
     const stack = this.#stack(machine.address, this.scenario[side][i]!, secret);
-    const witness = new Witness(`${machine.host.name}'`, stack, rttMinOf(this.scenario));
+    const witness = new Witness(`${machine.host.name}'`, stack, rttMinOf(this.scenario), keepsSacked(this.scenario));
     machine.witness = witness;
     machine.lives.push(witness);
     machine.host.restart(stack, witness);
@@ -330,6 +330,11 @@ function issOf(
   const ports =
     side === plan.opener ? ([plan.openerPort, plan.port] as const) : ([plan.port, plan.openerPort] as const);
   return initialSequence(new SipHash(secret[0], secret[1]), local, ports[0], remote, ports[1], now);
+}
+
+/** No host counts the memory of segments: such a host may drop what it has SACKed. */
+function keepsSacked({ left, right }: Scenario): boolean {
+  return [...left, ...right].every(({ params }) => params.receiveBufferCounts !== "memory");
 }
 
 /** The least that a packet and its answer can take. */

@@ -25,7 +25,10 @@ function conversation(seed: number): string {
   };
   const hash = createHash("sha256");
   const timestamps = random(2) === 0;
-  const b = new TcpBench({ params: { sack: true, timestamps, windowScale: true, sendBuffer: 100_000 } });
+  // Half of the receivers count memory, in a buffer so small that segments are collapsed and dropped.
+  const memory = { receiveBufferCounts: "memory", receiveBuffer: 6_000, receiveBufferMax: 6_000 } as const;
+  const params = { sack: true, timestamps, windowScale: true, sendBuffer: 100_000, ...(seed % 2 === 0 ? memory : {}) };
+  const b = new TcpBench({ params });
   b.established({ mss: 1000, sackOk: random(4) > 0, wscale: 7, ...(timestamps ? { ts: [1, 0] as const } : {}) });
   let win = 500;
   for (let i = 0; i < 80; i++) {

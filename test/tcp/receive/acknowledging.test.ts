@@ -93,11 +93,13 @@ describe("a window update after a read", () => {
     expect(rest(PROFILES.linux).length).toBe(1);
   });
 
+  const payload = { receiveBufferCounts: "payload" } as const;
+
   test("a sender that is left with less than a segment is told by each rule as soon as MUST-39 lets it", () => {
     for (const windowUpdates of ["doubled", "quarter"] as const)
       for (let buffer = 1000; buffer < 20_000; buffer += 700)
         for (let left = 0; left < 1000; left += 190) {
-          const b = lone({ windowUpdates, receiveBuffer: buffer, receiveBufferMax: buffer });
+          const b = lone({ ...payload, windowUpdates, receiveBuffer: buffer, receiveBufferMax: buffer });
           const { rcv } = b.tcb;
           rcv.mss = 1000;
           for (let free = left; free <= buffer; free += 90) {

@@ -23,7 +23,16 @@ const KEPT = ["params", "congestion", "local", "remote", "user"];
 const SHARED = ["env"];
 const EMPTY = ["listener", "sendQueue", "receiveQueue", "ranges"];
 const ARRAYS = ["timers", "ccState"];
-const EMPTY_IN_PARTS = ["snd.ends", "output.ends", "board.index", "fast.listener"];
+const EMPTY_IN_PARTS = [
+  "memory.used",
+  "memory.reserved",
+  "memory.inOrder",
+  "memory.beyond",
+  "snd.ends",
+  "output.ends",
+  "board.index",
+  "fast.listener",
+];
 
 test("each field of a TCB is a number, a truth value, or one that is known here", () => {
   const { tcb } = open();

@@ -1,3 +1,4 @@
+import { usageError } from "./cli-error.ts";
 import type { Flags } from "./flags.ts";
 import { type Impairment, impairment, LINK_FLAGS, refuseLoneSeed } from "./link-flags.ts";
 import { captureTarget } from "./open-capture.ts";
@@ -18,6 +19,8 @@ export interface DemoOptions {
   /** The flags about root's privileges, to pass on as well. */
   readonly rightsArguments: readonly string[];
   readonly write: string | undefined;
+  /** The file of the events of both sides; "-": standard output. */
+  readonly events: string | undefined;
   readonly manner: Manner;
 }
 
@@ -46,8 +49,16 @@ export function demoOptions(flags: Flags): DemoOptions {
           ],
     rightsArguments: rightsArguments(flags),
     write: captureTarget(flags),
+    events: eventsTarget(flags),
     manner: mannerOf(flags),
   };
+}
+
+function eventsTarget(flags: Flags): string | undefined {
+  const events = flags.text("events");
+  if (events === "-" && flags.text("write") === "-")
+    throw usageError("standard output cannot carry both the capture and the events", "", "write the events to a file");
+  return events;
 }
 
 /** Checked here, so that a mistake is reported once and before anything else. */

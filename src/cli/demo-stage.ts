@@ -19,7 +19,8 @@ const SETTLE_MS = 60;
 /** Sorts two streams of events by time, and prints them as text or passes them on as JSON. */
 export class Stage {
   readonly #manner: Manner;
-  readonly #began = Date.now() / 1000;
+  /** Seconds since 1970: time 0 of the screen. */
+  readonly began = Date.now() / 1000;
   #waiting: { readonly role: Role; readonly told: Told }[] = [];
   readonly #timer: NodeJS.Timeout;
   readonly summaries: Partial<Record<Role, Told>> = {};
@@ -93,7 +94,7 @@ export class Stage {
     if (text === undefined || told.event === "listen") return;
     // --quiet shows warnings, too.
     if (this.#manner === "quiet" && told.event !== "warning") return;
-    const time = (told.at - this.#began) * 1e6;
+    const time = (told.at - this.began) * 1e6;
     if (told.event === "interval") this.#progress.tell(role, told.received as Received, time);
     else say(`${dim(clockText(time))}  ${role} │ ${text}`);
   }

@@ -1,7 +1,10 @@
 import type { Trace } from "#base/trace";
+import type { Device } from "#device/device";
+import { ImpairDevice } from "#device/impair";
 import { EventFile } from "#observe/event-file";
-import { eventsOf } from "#observe/events";
+import type { EventSink, RunEvent, RunStarted } from "#observe/events";
 import type { OutputError } from "#observe/output-file";
+import { Recorder } from "#observe/recorder";
 import { counted } from "#observe/units";
 import { Words } from "#observe/words";
 import type { RecordFile } from "./named-files.ts";
@@ -10,62 +13,107 @@ import type { SessionOptions } from "./session-options.ts";
 import type { Voice } from "./voice.ts";
 
 /** Events that the narrator prints anyway: segments and states. */
-const TOLD = new Set(["state", "tx", "rx"]);
+const TOLD = new Set<string>([
+  "connectivity:state_updated",
+  "transport:packet_sent",
+  "transport:packet_received",
+] satisfies RunEvent["event"][]);
+
+const OTHER = { host: "peer", peer: "host" } as const;
 
 /** Handles --events, a file of all events, and --explain, which prints every decision. */
 export class Explanation {
   readonly #voice: Voice;
-  readonly #path: string | undefined;
+  readonly #options: SessionOptions;
   readonly file: EventFile | null;
-  readonly #words: Words | null;
+  readonly #recorder: Recorder | null;
   /** By how much the trace's clock is ahead of the voice's. */
   readonly #ahead: number;
 
-  /** @param file for the events, unless they go to standard output. @param now the trace's time */
-  constructor({ events, explain, endpoint }: SessionOptions, file: RecordFile | null, voice: Voice, now: number) {
+  /**
+   * @param file for the events, unless they go to standard output. @param now the trace's time. @param sinks take the events as well
+   */
+  constructor(
+    options: SessionOptions,
+    file: RecordFile | null,
+    voice: Voice,
+    now: number,
+    sinks: readonly EventSink[] = [],
+  ) {
     this.#voice = voice;
-    this.#path = events;
+    this.#options = options;
     this.#ahead = now - voice.now();
-    this.#words = explain ? new Words() : null;
+    const { events, explain } = options;
     const onEnd = ({ message }: OutputError) => voice.warn({ what: message, why: "", fix: "" });
-    const { role, tun, local, remote } = endpoint;
-    const about = { role, tun, local: `${local}`, remote: `${remote}` };
-    this.file =
-      events === undefined ? null : new EventFile({ path: events, open: file?.open, onEnd }, about, this.#ahead);
+    const started = runStarted(options, this.#ahead);
+    this.file = events === undefined ? null : new EventFile({ path: events, open: file?.open, onEnd }, started);
+    for (const sink of sinks) sink.event(started);
+    const words = explain ? [{ event: this.#printer() }] : [];
+    const all = [...(this.file === null ? [] : [this.file]), ...words, ...sinks];
+    this.#recorder = all.length === 0 ? null : new Recorder(all);
   }
 
   get isWanted(): boolean {
-    return this.file !== null || this.#words !== null;
+    return this.#recorder !== null;
+  }
+
+  /** Follows the stack, and the link in front of the device if there is one. Packets of the wire are told one by one unless the device cuts. */
+  follow(trace: Trace, device: Device): void {
+    const { offload, impairment, endpoint } = this.#options;
+    this.#recorder?.follow(trace, endpoint.role, !offload || impairment !== null);
+    if (!(device instanceof ImpairDevice)) return;
+    const other = OTHER[endpoint.role];
+    this.#recorder?.watch(device.out, `${endpoint.role}>${other}`);
+    this.#recorder?.watch(device.in, `${other}>${endpoint.role}`);
   }
 
   /** Handles the records since the last call. */
-  read(trace: Trace): void {
-    this.file?.read(trace);
-    if (this.#words === null) return;
-    for (const event of eventsOf(trace)) {
-      const text = this.#words.tell(event);
-      if (text === null || TOLD.has(event.event)) continue;
-      const { time, event: name, ...facts } = event;
-      this.#voice.event(name, facts, `! ${text}`, time - this.#ahead, "decision");
-    }
+  read(): void {
+    this.#recorder?.read();
+  }
+
+  #printer(): (event: RunEvent) => void {
+    const words = new Words();
+    return (event) => {
+      if (!("connection" in event)) return;
+      const text = words.tell(event);
+      if (text === null || TOLD.has(event.event)) return;
+      const { time, event: name, cause, ...facts } = event;
+      const why = cause === "none" ? {} : { cause };
+      this.#voice.event(name, { ...facts, ...why }, `! ${text}`, time - this.#ahead, "decision");
+    };
   }
 
   /** Closes the file and prints its summary. False if it is incomplete because of a write error. */
   async end(): Promise<boolean> {
-    const file = this.file;
-    if (file === null) return true;
-    await file.close();
-    const { events, lost, missed, error } = file;
-    const facts = { path: this.#path, events, lost, missed };
-    if (error !== null) {
-      const missing = `${counted(missed, "event")} of ${events + missed} are missing`;
-      tellIncomplete("the event file", this.#path, error, missing, this.#voice);
-      this.#voice.lines("events", facts, []);
-      return false;
-    }
-    const left = lost > 0 ? `, ${lost} were dropped because the reader was too slow` : "";
-    const where = this.#path === "-" ? "standard output" : this.#path;
-    this.#voice.lines("events", facts, [`  events  ${events} events written to ${where}${left}`]);
-    return true;
+    return this.file === null || (await endEvents(this.file, this.#options.events, this.#voice));
   }
+}
+
+function runStarted({ endpoint }: SessionOptions, time: number): RunStarted {
+  const { role, tun, local, remote } = endpoint;
+  const about = { role, tun, local: `${local}`, remote: `${remote}` };
+  return { event: "run:started", time, who: role, epoch: epochAt(time), about };
+}
+
+/** µs since 1970 at a time of the driver's clock, as captures have it. */
+export function epochAt(time: number): number {
+  return Math.round(performance.timeOrigin * 1_000 + time);
+}
+
+/** Closes an event file and prints its summary. False if it is incomplete because of a write error. */
+export async function endEvents(file: EventFile, path: string | undefined, voice: Voice): Promise<boolean> {
+  await file.close();
+  const { events, lost, missed, error } = file;
+  const facts = { path, events, lost, missed };
+  if (error !== null) {
+    const missing = `${counted(missed, "event")} of ${events + missed} are missing`;
+    tellIncomplete("the event file", path, error, missing, voice);
+    voice.lines("events", facts, []);
+    return false;
+  }
+  const left = lost > 0 ? `, ${lost} were dropped because the reader was too slow` : "";
+  const where = path === "-" ? "standard output" : path;
+  voice.lines("events", facts, [`  events  ${events} events written to ${where}${left}`]);
+  return true;
 }

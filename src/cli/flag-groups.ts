@@ -72,11 +72,16 @@ export const LIVE_LINK: FlagGroup = {
 
 export const CAPTURE = group("Capture", ["-w, --write <file>", "write every packet as pcapng; -: to standard output"]);
 
+/** The record of a run (docs/EVENTS.md). */
+export const RECORD = [
+  ["--events <file>", "write every event of the run with its cause, one JSON object per line; -: to standard output"],
+] as const;
+
 /** Flags that explain what the stack does. */
 export const EXPLAIN = group(
   "Explain",
   ["--explain", "show every decision and its reason: losses, timers, windows"],
-  ["--events <file>", "write every event with its cause, one JSON object per line"],
+  ...RECORD,
 );
 
 export const ADDRESSES = [

@@ -61,7 +61,7 @@ function closeQuietly(ends: Ends): void {
 async function converse(options: SessionOptions, opened: Opened, voice: Voice): Promise<number> {
   const { device, capture } = captured(opened.device, options.write, opened.write, voice);
   const explanation = new Explanation(options, opened.events, voice, performance.now() * 1000);
-  const session = await Session.open(options, opened.ends, device, voice, explanation);
+  const session = await Session.open(options, opened.ends, device, voice, explanation, opened.device);
   if (options.endpoint.isNewDevice === true) tellNewDevice(options.endpoint.tun, voice);
   tellWhatStays([opened.write, opened.events], voice);
   const stop = listenToSignals({

@@ -64,21 +64,26 @@ export class Session {
     });
   }
 
-  /** Opens a stack on the device, which it then owns, and prints the addresses. */
+  /**
+   * Opens a stack on the device, which it then owns, and prints the addresses.
+   * @param link the device below a capture, which may be an impaired link
+   */
   static async open(
     options: SessionOptions,
     ends: Ends,
     device: Device,
     voice: Voice,
     explanation: Explanation | null = null,
+    link: Device = device,
   ): Promise<Session> {
     const { endpoint: e, port, manner, limits } = options;
     const told = manner !== "quiet" && !(options.keep && options.service.kind !== "pipe");
     const trace = told || explanation?.isWanted === true ? TRACE_RECORDS : 0;
     const stack = await openStack(options, device, { limits, trace });
     const narrator = new Narrator(voice, performance.now() * 1000);
+    explanation?.follow(stack.engine.trace, link);
     stack.onTrace = (trace) => {
-      explanation?.read(trace);
+      explanation?.read();
       narrator.read(trace);
     };
     tellWhoIsWho(voice, e.role, options, port, stack.mtu);

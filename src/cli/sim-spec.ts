@@ -1,5 +1,5 @@
 import { type CommandSpec, group } from "./command-spec.ts";
-import { LINK_CLAUSES, PROFILE } from "./flag-groups.ts";
+import { LINK_CLAUSES, PROFILE, RECORD } from "./flag-groups.ts";
 
 /** `tcpnet sim`. */
 export const SIM: CommandSpec = {
@@ -42,11 +42,7 @@ export const SIM: CommandSpec = {
       title: "Link (both directions)",
       flags: LINK_CLAUSES,
     },
-    group(
-      "View",
-      ["--events <file>", "write every event as a line of text; -: to standard output"],
-      ["--json", "print the result as one JSON object"],
-    ),
+    group("View", ...RECORD, ["--json", "print the result as one JSON object"]),
   ],
   exits: [
     ["0", "every flow transferred all of its data"],

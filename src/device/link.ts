@@ -26,9 +26,10 @@ const STORAGE_MAX = 256 << 20;
 export interface LinkObserver {
   /**
    * @param at when it happened: not always a whole microsecond. @param mark one of link-marks.ts.
-   * @param o the packet's headers in `view`. @param n bytes of the whole packet.
+   * @param o the packet's headers in `view`. @param n bytes of the whole packet. @param id the packet's number on this link, from 1 on;
+   * both deliveries of a duplicate have the same.
    */
-  onLink(at: number, mark: Mark, view: DataView, o: number, n: number): void;
+  onLink(at: number, mark: Mark, view: DataView, o: number, n: number, id: number): void;
 }
 
 export interface LinkOptions {
@@ -76,6 +77,10 @@ export class Link {
   readonly #reorder: CorrelatedDraws;
   readonly #corrupt: CorrelatedDraws;
   readonly #bits: Prng;
+  /** Packets offered so far: the number of the latest one. */
+  #serial = 0;
+  /** By cell: the packet's number. */
+  readonly #ids: number[] = [];
   /** Packets since the last one that overtook others. */
   #sinceReordered = 0;
 
@@ -155,14 +160,15 @@ export class Link {
     assert(packet.gso === GSO_NONE && packet.csum !== CSUM_PARTIAL, "a link carries packets as a wire sees them");
     this.#advance(now);
     const n = packet.total();
-    this.#note(marks.LINK_OFFERED, now, slab.view, packet.o, n);
+    const id = ++this.#serial;
+    this.#note(marks.LINK_OFFERED, now, slab.view, packet.o, n, id);
     let verdict = this.#refuse(n, now);
     if (verdict === NO_DROP) {
       const cell = this.#store(slab, packet, now);
       if (cell === NO_CELL) verdict = marks.LINK_STORAGE;
       else this.#enqueue(cell, n, now);
     }
-    if (verdict !== NO_DROP) this.#note(verdict, now, slab.view, packet.o, n);
+    if (verdict !== NO_DROP) this.#note(verdict, now, slab.view, packet.o, n, id);
     return verdict;
   }
 
@@ -189,7 +195,7 @@ export class Link {
     packet.clear();
     packet.o = o;
     packet.n = n;
-    this.#note(marks.LINK_DELIVERED, now, slab.view, o, n);
+    this.#note(marks.LINK_DELIVERED, now, slab.view, o, n, this.#ids[cell]!);
     return n;
   }
 
@@ -208,7 +214,10 @@ export class Link {
   #store(slab: Slab, packet: Packet, now: number): number {
     for (;;) {
       const cell = this.#storage.put(slab, packet);
-      if (cell !== NO_CELL) return cell;
+      if (cell !== NO_CELL) {
+        this.#ids[cell] = this.#serial;
+        return cell;
+      }
       const old = this.#wireBefore.take(NEVER);
       if (old < 0) return NO_CELL;
       this.#drop(old, marks.LINK_STORAGE, now);
@@ -325,12 +334,12 @@ export class Link {
   }
 
   #noteCell(what: Mark, at: number, cell: number): void {
-    this.#note(what, at, this.#storage.view, this.#storage.offset(cell), this.#storage.length(cell));
+    this.#note(what, at, this.#storage.view, this.#storage.offset(cell), this.#storage.length(cell), this.#ids[cell]!);
   }
 
-  #note(what: Mark, at: number, view: DataView, o: number, n: number): void {
+  #note(what: Mark, at: number, view: DataView, o: number, n: number, id: number): void {
     this.counters.count(what);
-    this.observer?.onLink(at, what, view, o, n);
+    this.observer?.onLink(at, what, view, o, n, id);
   }
 }
 

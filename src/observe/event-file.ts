@@ -1,5 +1,4 @@
-import type { Trace } from "#base/trace";
-import { EVENT_SCHEMA, eventOf, jsonLine } from "./events.ts";
+import { type EventSink, jsonLine, type RunEvent, type RunStarted } from "./events.ts";
 import { type OutputError, OutputFile, type OutputOptions } from "./output-file.ts";
 import type { Units } from "./output-stream.ts";
 
@@ -17,9 +16,10 @@ const NO_EVENTS: readonly (readonly number[])[] = ['{"schema":', '{"missing":'].
 ]);
 
 /**
- * An event file: NDJSON, a line that names the schema, then one event per line in the order in which they happened.
+ * An event file: NDJSON, a line that names the schema and the run, then one event per line in the order in which they happened. The stack
+ * never waits: if a slow reader leaves no room, events are omitted, and a line says how many.
  */
-export class EventFile {
+export class EventFile implements EventSink {
   /** Events in the file; events omitted because the ring was full or the reader slow; events after writing failed. */
   events = 0;
   lost = 0;
@@ -27,19 +27,15 @@ export class EventFile {
   readonly #file: OutputFile;
   readonly #header: string;
   readonly #start: number;
-  #overflow = 0;
   /** Events omitted since the last line. */
   #gap = 0;
   #closed: Promise<void> | undefined;
 
-  /**
-   * @param about further fields of the first line: who, when, with which options
-   * @param start the stack's time at `t` 0, µs. @throws OutputError
-   */
-  constructor(options: OutputOptions, about: Readonly<Record<string, unknown>> = {}, start = 0) {
+  /** @param about the first line: who, when, with which options. Its time is `t` 0. @throws OutputError */
+  constructor(options: OutputOptions, about: RunStarted) {
     this.#file = new OutputFile("the event file", LINES, options);
-    this.#start = start;
-    this.#header = JSON.stringify({ schema: EVENT_SCHEMA, event: "start", ...about });
+    this.#start = about.time;
+    this.#header = jsonLine(about, about.time);
     this.#put(this.#header);
   }
 
@@ -48,14 +44,25 @@ export class EventFile {
     return this.#file.error;
   }
 
-  /** Writes everything recorded since the ring was last drained. */
-  read(trace: Trace): void {
-    for (let i = 0; i < trace.size; i++) this.#event(trace, i);
-    const overwritten = trace.lost - this.#overflow;
-    this.#overflow = trace.lost;
-    this.lost += overwritten;
-    this.#gap += overwritten;
-    if (this.#gap > 0) this.#tellGap();
+  event(event: RunEvent): void {
+    if (event.event === "run:gap") {
+      this.lost += event.missing;
+      this.#gap += event.missing;
+      this.#tellGap();
+      return;
+    }
+    if (!this.#file.isOpen) {
+      this.missed++;
+      return;
+    }
+    if ((this.#gap === 0 || this.#tellGap()) && this.#put(jsonLine(event, this.#start))) {
+      this.events++;
+    } else if (this.#file.isOpen) {
+      this.lost++;
+      this.#gap++;
+    } else {
+      this.missed++;
+    }
   }
 
   flush(): void {
@@ -78,6 +85,7 @@ export class EventFile {
   }
 
   async #close(): Promise<void> {
+    if (this.#gap > 0) this.#tellGap();
     await this.#file.close();
     const { lost, error } = this.#file;
     this.events -= lost;
@@ -85,24 +93,9 @@ export class EventFile {
     else this.missed += lost;
   }
 
-  #event(trace: Trace, i: number): void {
-    if (!this.#file.isOpen) {
-      this.missed++;
-      return;
-    }
-    if ((this.#gap === 0 || this.#tellGap()) && this.#put(jsonLine(eventOf(trace, i), this.#start))) {
-      this.events++;
-    } else if (this.#file.isOpen) {
-      this.lost++;
-      this.#gap++;
-    } else {
-      this.missed++;
-    }
-  }
-
   /** Writes a line about missing events as soon as there is room for it. */
   #tellGap(): boolean {
-    if (!this.#put(JSON.stringify({ missing: this.#gap, event: "gap" }))) return false;
+    if (!this.#put(JSON.stringify({ missing: this.#gap, event: "run:gap" }))) return false;
     this.#gap = 0;
     return true;
   }

@@ -1,97 +1,175 @@
 /**
- * The stack's trace as events: one object per record, with names instead of numbers. Event files and explanations are made
- * from these.
+ * The record of a run: events with names in qlog's style ("recovery:metrics_updated") and the RFCs' words as fields. Event files,
+ * explanations, the screen and the report are all made from these. docs/EVENTS.md describes them.
  */
 import { markName } from "#base/mark";
-import { EV_CWND, EV_DROP, EV_LOST, EV_RTT, EV_RX, EV_STATE, EV_TIMER, EV_TX, type Trace } from "#base/trace";
+import {
+  EV_CWND,
+  EV_DROP,
+  EV_LIMIT,
+  EV_LOST,
+  EV_OPEN,
+  EV_RTT,
+  EV_RX,
+  EV_STATE,
+  EV_TIMER,
+  EV_TX,
+  HEADER_ROOM,
+  type Trace,
+} from "#base/trace";
+import { Address } from "#ip/address";
+import { LIMIT_NAMES } from "#tcp/words/limited-by";
 import { type StateName, stateName } from "#tcp/words/state";
 import { TIMER_NAMES } from "#tcp/words/tcb";
-import { flagNames } from "#wire/tcp-flags";
+import type { LinkEvent } from "./link-events.ts";
+import { cut, type PacketFields, packetFields } from "./packet-fields.ts";
 
-/** Fields of every event. Sequence numbers are relative to the ISN; octets, µs and counts. */
+/** Fields of every event of a stack. Sequence numbers are relative to the ISN; octets, µs and counts. */
 interface Common {
   /** µs of the stack's clock. */
   readonly time: number;
+  /** Whose event it is: "host", "peer". */
+  readonly who: string;
   /** `Socket.id`; -1: no connection. Numbers are reused after a connection's end. */
   readonly connection: number;
   /** The mark of the rule that caused it ("tcp.tx.rto"), or "none". `markMeaning` explains it. */
   readonly cause: string;
 }
 
+export type LimitName = (typeof LIMIT_NAMES)[number];
+
 export type TraceEvent = Common &
   (
-    | { readonly event: "state"; readonly from: StateName; readonly to: StateName }
+    | { readonly event: "connectivity:connection_started"; readonly local: string; readonly remote: string }
+    | { readonly event: "connectivity:state_updated"; readonly old: StateName; readonly new: StateName }
+    | ({ readonly event: "transport:packet_sent"; readonly resent: boolean } & PacketFields)
+    | ({ readonly event: "transport:packet_received" } & PacketFields)
+    | { readonly event: "transport:packet_dropped"; readonly length: number }
     | {
-        readonly event: "tx";
-        readonly seq: number;
-        readonly length: number;
-        readonly flags: string;
-        readonly resent: boolean;
+        readonly event: "recovery:metrics_updated";
+        readonly cwnd: number;
+        readonly ssthresh: number;
+        readonly inFlight: number;
+        /** SND.WND: the peer's window. */
+        readonly window: number;
       }
     | {
-        readonly event: "rx";
-        readonly seq: number;
-        readonly length: number;
-        readonly flags: string;
-        readonly ack: number;
-      }
-    | { readonly event: "drop"; readonly length: number }
-    | { readonly event: "cwnd"; readonly cwnd: number; readonly ssthresh: number; readonly inFlight: number }
-    | {
-        readonly event: "rtt";
+        readonly event: "recovery:rtt_updated";
         readonly sample: number;
-        readonly rtt: number;
+        readonly srtt: number;
         readonly rttvar: number;
         readonly rto: number;
       }
-    | { readonly event: "timer"; readonly timer: string; readonly times: number }
-    | { readonly event: "lost"; readonly seq: number; readonly length: number }
+    | { readonly event: "recovery:timer_expired"; readonly timer: string; readonly times: number }
+    | { readonly event: "recovery:packet_lost"; readonly seq: number; readonly length: number }
+    | { readonly event: "recovery:limit_updated"; readonly old: LimitName; readonly new: LimitName }
   );
 
+/** Who and what the events are of: the first line of a file, and what begins another run in the same file. */
+export interface RunStarted {
+  readonly event: "run:started";
+  readonly time: number;
+  readonly who: string;
+  /** µs since 1970 at time 0, as in captures; null: virtual time. */
+  readonly epoch: number | null;
+  /** Further fields of its line: the command, the addresses, the link, the seed. */
+  readonly about: Readonly<Record<string, unknown>>;
+}
+
+/** Events that a slow reader or a full ring left no room for. */
+export interface Gap {
+  readonly event: "run:gap";
+  readonly time: number;
+  readonly who: string;
+  readonly missing: number;
+}
+
+export type RunEvent = TraceEvent | LinkEvent | RunStarted | Gap;
+
+/** Something that takes the events of a run, in order. */
+export interface EventSink {
+  event(event: RunEvent): void;
+}
+
 /** Record `i` of the ring. */
-export function eventOf(trace: Trace, i: number): TraceEvent {
+export function eventOf(trace: Trace, i: number, who: string): TraceEvent {
   const [a, b, c, d] = [trace.a[i]!, trace.b[i]!, trace.c[i]!, trace.d[i]!];
-  const common = { time: trace.time[i]!, connection: trace.connection[i]!, cause: markName(trace.cause[i]!) };
+  const common = { time: trace.time[i]!, who, connection: trace.connection[i]!, cause: markName(trace.cause[i]!) };
   switch (trace.kind[i]) {
+    case EV_OPEN:
+      return { ...common, event: "connectivity:connection_started", ...ends(trace, i) };
     case EV_STATE:
-      return { ...common, event: "state", from: stateName(a), to: stateName(b) };
+      return { ...common, event: "connectivity:state_updated", old: stateName(a), new: stateName(b) };
     case EV_TX:
-      return { ...common, event: "tx", seq: a, length: b, flags: flagNames(c), resent: d !== 0 };
+      return { ...common, event: "transport:packet_sent", resent: d !== 0, ...packetFields(trace, i) };
     case EV_RX:
-      return { ...common, event: "rx", seq: a, length: b, flags: flagNames(c), ack: d };
+      return { ...common, event: "transport:packet_received", ...packetFields(trace, i) };
     case EV_DROP:
-      return { ...common, event: "drop", length: a };
+      return { ...common, event: "transport:packet_dropped", length: a };
     case EV_CWND:
-      return { ...common, event: "cwnd", cwnd: a, ssthresh: b, inFlight: c };
+      return { ...common, event: "recovery:metrics_updated", cwnd: a, ssthresh: b, inFlight: c, window: d };
     case EV_RTT:
-      return { ...common, event: "rtt", sample: a, rtt: Math.round(b), rttvar: Math.round(c), rto: d };
+      return {
+        ...common,
+        event: "recovery:rtt_updated",
+        sample: a,
+        srtt: Math.round(b),
+        rttvar: Math.round(c),
+        rto: Math.round(d),
+      };
     case EV_TIMER:
-      return { ...common, event: "timer", timer: TIMER_NAMES[a] ?? `timer-${a}`, times: b };
+      return { ...common, event: "recovery:timer_expired", timer: TIMER_NAMES[a] ?? `timer-${a}`, times: b };
     case EV_LOST:
-      return { ...common, event: "lost", seq: a, length: b };
+      return { ...common, event: "recovery:packet_lost", seq: a >>> 0, length: b };
+    case EV_LIMIT:
+      return { ...common, event: "recovery:limit_updated", old: LIMIT_NAMES[a]!, new: LIMIT_NAMES[b]! };
     default:
       throw new RangeError(`the trace has no events of kind ${trace.kind[i]}`);
   }
 }
 
-/** All records since the last drain, oldest first. */
-export function* eventsOf(trace: Trace): Generator<TraceEvent, void, void> {
-  for (let i = 0; i < trace.size; i++) yield eventOf(trace, i);
+/**
+ * The records from `from` on, oldest first.
+ * @param perPacket one event per packet of the wire: a super-segment that is cut below the stack becomes several
+ */
+export function* eventsOf(trace: Trace, who: string, perPacket = false, from = 0): Generator<TraceEvent, void, void> {
+  for (let i = from; i < trace.size; i++) {
+    const event = eventOf(trace, i, who);
+    if (perPacket && event.event === "transport:packet_sent" && event.segmentSize !== undefined) yield* cut(event);
+    else yield event;
+  }
+}
+
+function ends(trace: Trace, i: number): { readonly local: string; readonly remote: string } {
+  const word = (k: number) => trace.headers.getInt32(i * HEADER_ROOM + k * 4);
+  const end = (k: number, port: number) => {
+    const address = new Address(word(k), word(k + 1), word(k + 2), word(k + 3));
+    return address.family === 6 ? `[${address}]:${port}` : `${address}:${port}`;
+  };
+  return { local: end(0, trace.a[i]!), remote: end(4, trace.b[i]!) };
 }
 
 /** The schema of all streams of events as NDJSON: event files, and the output of commands with --json. */
-export const EVENT_SCHEMA = "tcpnet.event/1";
+export const EVENT_SCHEMA = "tcpnet.event/2";
 
 /**
  * One line of NDJSON, without its end: `t` in seconds, the event's name, its fields. The same run gives the same lines.
  * @param start the stack's time at `t` 0, µs
  */
-export function jsonLine({ time, event, ...fields }: TraceEvent, start = 0): string {
-  return JSON.stringify({ t: Math.round(time - start) / 1e6, event, ...fields });
+export function jsonLine({ time, event, ...fields }: RunEvent, start = 0): string {
+  const t = Math.round(time - start) / 1e6;
+  if ("about" in fields) {
+    const { about, ...rest } = fields;
+    return JSON.stringify({ schema: EVENT_SCHEMA, t, event, ...rest, ...about });
+  }
+  if ("cause" in fields && fields.cause === "none") return JSON.stringify({ t, event, ...fields, cause: undefined });
+  return JSON.stringify({ t, event, ...fields });
 }
 
-/** The event without its time and connection: `tx seq=1 length=1448 flags=ACK,PSH resent=false (tcp.tx.data)`. */
-export function eventText({ time: _, connection: __, cause, event, ...fields }: TraceEvent): string {
-  const told = Object.entries(fields).map(([key, value]) => `${key}=${value}`);
-  return [event, ...told, ...(cause === "none" ? [] : [`(${cause})`])].join(" ");
+/** The event without its time and connection: `packet_sent seq=1 length=1448 flags=ACK,PSH resent=false (tcp.tx.data)`. */
+export function eventText({ time: _, connection: __, who: ___, cause, event, ...fields }: TraceEvent): string {
+  const told = Object.entries(fields)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => `${key}=${value}`);
+  return [event.slice(event.indexOf(":") + 1), ...told, ...(cause === "none" ? [] : [`(${cause})`])].join(" ");
 }

@@ -26,29 +26,33 @@ export class Words {
   tell(event: TraceEvent): string | null {
     const why = meaningOf(event.cause);
     switch (event.event) {
-      case "state":
-        if (event.from === "CLOSED" || event.to === "CLOSED") this.#memories.delete(event.connection);
-        return `${event.from} → ${event.to}: ${why}`;
-      case "tx":
+      case "connectivity:connection_started":
+        return null;
+      case "connectivity:state_updated":
+        if (event.old === "CLOSED" || event.new === "CLOSED") this.#memories.delete(event.connection);
+        return `${event.old} → ${event.new}: ${why}`;
+      case "transport:packet_sent":
         if (event.resent) return `→ ${counted(event.length, "byte")} at ${event.seq} ${why}`;
         return STEPS.test(event.flags) ? `→ ${event.flags}: ${why}` : null;
-      case "rx":
+      case "transport:packet_received":
         return STEPS.test(event.flags) ? `← ${event.flags}` : null;
-      case "drop":
+      case "transport:packet_dropped":
         return `dropped${event.length > 0 ? ` ${counted(event.length, "byte")}` : ""}: ${why}`;
-      case "lost":
+      case "recovery:packet_lost":
         return `${counted(event.length, "byte")} at ${event.seq} considered lost`;
-      case "cwnd":
+      case "recovery:metrics_updated":
         return this.#cwnd(event);
-      case "timer":
+      case "recovery:timer_expired":
         return this.#timer(event);
-      case "rtt":
+      case "recovery:rtt_updated":
         this.#memory(event.connection).rto = event.rto;
+        return null;
+      case "recovery:limit_updated":
         return null;
     }
   }
 
-  #cwnd(event: TraceEvent & { event: "cwnd" }): string | null {
+  #cwnd(event: TraceEvent & { event: "recovery:metrics_updated" }): string | null {
     const memory = this.#memory(event.connection);
     const before = memory.cwnd === 0 ? event.cwnd : memory.cwnd;
     memory.cwnd = event.cwnd;
@@ -67,7 +71,7 @@ export class Words {
     }
   }
 
-  #timer(event: TraceEvent & { event: "timer" }): string | null {
+  #timer(event: TraceEvent & { event: "recovery:timer_expired" }): string | null {
     const again = event.times > 1 ? `, ${event.times} times in a row` : "";
     switch (event.timer) {
       case "retransmit": {

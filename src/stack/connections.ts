@@ -111,6 +111,7 @@ export class Connections {
     tcb.path.belowFloor = this.#pathMtu.isBelowFloor(remote.a, remote.b, remote.c, remote.d, now);
     this.#byId[id] = tcb;
     this.demux.insert(tcb);
+    if (tcb.env.trace.enabled) tcb.env.trace.open(now, id, ends);
     return tcb;
   }
 

@@ -13,7 +13,7 @@ import { Prng } from "#base/prng";
 import { SipHash } from "#base/siphash";
 import { Slab } from "#base/slab";
 import { NEVER } from "#base/time";
-import { EV_DROP, Trace } from "#base/trace";
+import { EV_DROP, EV_TX, Trace } from "#base/trace";
 import { ECHO_REPLY, ERROR, Icmp } from "#icmp/icmp";
 import { IcmpError } from "#icmp/read-error";
 import type { Address } from "#ip/address";
@@ -305,6 +305,7 @@ export class Stack {
     const { resets } = this.#tcpInput;
     const send = this.#send;
     if (resets.poll(packet, send) || this.#icmp.poll(packet, send) || this.#pollEcho(packet, now)) {
+      if (send.protocol === protocol.TCP && this.trace.enabled) this.#traceAnswer(packet, now);
       this.#finishPacket(packet, now);
       return true;
     }
@@ -628,6 +629,15 @@ export class Stack {
     send.ttl = params.ttl;
     send.tos = (params.tos & 0xfc) | ecn;
     send.dontFragment = params.pathMtuDiscovery && !path.belowFloor;
+  }
+
+  /** Records a segment of no connection, such as an RST: its sequence numbers are absolute. */
+  #traceAnswer({ o, n, cause }: Packet, now: number): void {
+    const v = this.slab.view;
+    const flags = tcphdr.flags(v, o);
+    const i = this.trace.record(now, EV_TX, cause, -1, tcphdr.seq(v, o) >>> 0, 0, flags);
+    this.trace.more(i, flags & tcphdr.ACK ? tcphdr.ack(v, o) >>> 0 : 0, tcphdr.window(v, o), 0);
+    this.trace.keep(i, this.slab.u8, o, n);
   }
 
   /** Completes an ICMP message, a datagram or an RST; fragments it if it exceeds the path MTU. */

@@ -2,7 +2,7 @@
 import type { Counters } from "#base/counters";
 import type { Packet } from "#base/packet";
 import type { Slab } from "#base/slab";
-import { EV_DROP, type Trace } from "#base/trace";
+import { EV_DROP, EV_RX, type Trace } from "#base/trace";
 import * as icmp from "#icmp/read-error";
 import { ReplyQueue } from "#icmp/reply-queue";
 import { Address } from "#ip/address";
@@ -100,7 +100,10 @@ export class TcpInput {
       this.#connections.touch(tcb);
     } else {
       const verdict = this.#listener(header, localPort, remotePort, tcb, now);
-      if (verdict !== 0) this.#drop(verdict, packet.n, now);
+      if (verdict !== 0) {
+        this.#trackStranger(verdict, o, now);
+        this.#drop(verdict, packet.n, now);
+      }
     }
     if (reset.cause !== 0) this.#queueReset(header, localPort, remotePort);
   }
@@ -223,6 +226,14 @@ export class TcpInput {
     const verdict = closed(seg, this.#reset);
     if (resetUnknown === "none" || (resetUnknown === "segments" && seg.ctl & tcphdr.SYN)) this.#reset.cause = 0;
     return verdict;
+  }
+
+  /** Records a segment for no connection: its sequence numbers are absolute. */
+  #trackStranger(verdict: number, o: number, now: number): void {
+    const { seq, ack, ctl, n, wnd, header } = this.#segment;
+    const i = this.#trace.record(now, EV_RX, verdict, -1, seq >>> 0, n, ctl);
+    this.#trace.more(i, ctl & tcphdr.ACK ? ack >>> 0 : 0, wnd, 0);
+    this.#trace.keep(i, this.#slab.u8, o, header);
   }
 
   #drop(mark: number, n: number, now: number): void {

@@ -152,12 +152,12 @@ labTest("--explain prints each decision with its cause, --events writes all even
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line));
-  expect(about).toMatchObject({ schema: "tcpnet.event/1", event: "start", role: "peer", local: "10.0.1.5" });
+  expect(about).toMatchObject({ schema: "tcpnet.event/2", event: "run:started", role: "peer", local: "10.0.1.5" });
   expect(stderr).toContain(`events  ${events.length} events written to `);
-  const states = events.filter(({ event }) => event === "state").map(({ to }) => to);
+  const states = events.filter(({ event }) => event === "connectivity:state_updated").map((event) => event.new);
   expect(states.slice(0, 2)).toEqual(["SYN-SENT", "ESTABLISHED"]);
-  const lost = events.filter(({ event }) => event === "lost");
-  const resent = events.filter(({ event, resent }) => event === "tx" && resent);
+  const lost = events.filter(({ event }) => event === "recovery:packet_lost");
+  const resent = events.filter(({ event, resent }) => event === "transport:packet_sent" && resent);
   // Not each: what was only late is acknowledged before its turn comes.
   const covers = (seq: number) => resent.some((tx) => tx.seq <= seq && seq < tx.seq + tx.length);
   expect(lost.filter(({ seq }) => covers(seq)).length).toBeGreaterThan(0);
@@ -178,10 +178,10 @@ labTest(
         .map((line) => JSON.parse(line) as Record<string, unknown>);
     const [head, ...recorded] = parse(readFileSync(lab.file("why"), "utf8"));
     const told = parse(stderr);
-    expect(new Set([head!.schema, ...told.map(({ schema }) => schema)])).toEqual(new Set(["tcpnet.event/1"]));
+    expect(new Set([head!.schema, ...told.map(({ schema }) => schema)])).toEqual(new Set(["tcpnet.event/2"]));
     const lines = new Set(recorded.map((event) => JSON.stringify(event, Object.keys(event).sort())));
     const decisions = told.filter(({ text }) => `${text}`.startsWith("! "));
-    expect(decisions.some(({ event }) => event === "lost")).toBe(true);
+    expect(decisions.some(({ event }) => event === "recovery:packet_lost")).toBe(true);
     for (const { schema, at, text, ...event } of decisions) {
       const line = JSON.stringify(event, Object.keys(event).sort());
       expect([line, lines.has(line)]).toEqual([line, true]);

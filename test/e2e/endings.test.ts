@@ -218,7 +218,7 @@ labTest("--json prints all messages as objects, one per line", async (lab) => {
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line) as { schema: string; event: string });
-  expect(new Set(events.map((each) => each.schema))).toEqual(new Set(["tcpnet.event/1"]));
+  expect(new Set(events.map((each) => each.schema))).toEqual(new Set(["tcpnet.event/2"]));
   expect(events.map((each) => each.event)).toEqual(
     expect.arrayContaining(["start", "listen", "segment", "open", "end", "summary"]),
   );

@@ -3,11 +3,14 @@ import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rm
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mark } from "#base/mark";
-import { EV_TX, EVENT_NAMES, Trace } from "#base/trace";
+import { EV_TX, Trace } from "#base/trace";
 import { EventFile } from "#observe/event-file";
-import { eventOf, eventsOf, eventText, jsonLine, type TraceEvent } from "#observe/events";
+import { EventLines } from "#observe/event-reader";
+import { eventOf, eventsOf, eventText, jsonLine, type RunStarted, type TraceEvent } from "#observe/events";
 import { OutputError } from "#observe/output-file";
+import { Recorder } from "#observe/recorder";
 import { Words } from "#observe/words";
+import { ACK, CWR, FIN, PSH } from "#wire/tcp";
 import { bytes, connected, HOST, PORT, readAll, world, writeAll } from "../socket/world.ts";
 
 const CAUSE = mark("test.events", "because it is a test");
@@ -19,7 +22,7 @@ async function run(link: string, seed: number, n = 300_000): Promise<TraceEvent[
   const w = await world({ link, seed, peer: { trace: 16_384 } });
   const events: TraceEvent[] = [];
   w.peer.onTrace = (trace) => {
-    events.push(...eventsOf(trace));
+    events.push(...eventsOf(trace, "peer"));
     expect(trace.lost).toBe(0);
   };
   const [active, passive] = await connected(w);
@@ -29,29 +32,86 @@ async function run(link: string, seed: number, n = 300_000): Promise<TraceEvent[
   return events;
 }
 
+const STARTED: RunStarted = { event: "run:started", time: 0, who: "host", epoch: 5, about: { seed: 7 } };
+
+/** The names of the kinds of records, from 1 on. */
+const KINDS = [
+  "connectivity:state_updated",
+  "transport:packet_sent",
+  "transport:packet_received",
+  "transport:packet_dropped",
+  "recovery:metrics_updated",
+  "recovery:rtt_updated",
+  "recovery:timer_expired",
+  "recovery:packet_lost",
+  "connectivity:connection_started",
+  "recovery:limit_updated",
+] as const;
+
+function recorderOf(trace: Trace, file: EventFile): Recorder {
+  const recorder = new Recorder([file]);
+  recorder.follow(trace, "host", false);
+  return recorder;
+}
+
 const told = (events: readonly TraceEvent[]) => {
   const words = new Words();
   return events.map((event) => words.tell(event)).filter((text) => text !== null);
 };
 
 describe("events", () => {
-  test("every kind of record has its name and becomes one line of JSON and of text", () => {
-    const trace = new Trace(EVENT_NAMES.length);
-    for (let kind = 1; kind < EVENT_NAMES.length; kind++) trace.record(1_500_000, kind, CAUSE, 3, 1, 2, 3, 4);
-    const events = [...eventsOf(trace)];
-    expect(events.map((event) => event.event as string)).toEqual(EVENT_NAMES.slice(1));
+  test("every kind of record has its name, becomes one line of JSON and of text, and is read back from it", () => {
+    const trace = new Trace(KINDS.length);
+    for (let kind = 1; kind <= KINDS.length; kind++) trace.record(1_500_000, kind, CAUSE, 3, 1, 2, 3, 4);
+    const events = [...eventsOf(trace, "host")];
+    expect(events.map(({ event }) => event)).toEqual([...KINDS]);
+    const lines = new EventLines("test");
+    lines.read(jsonLine(STARTED, STARTED.time));
     for (const event of events) {
       const { time, ...fields } = event;
       expect(JSON.parse(jsonLine(event, 500_000))).toEqual({ t: (time - 500_000) / 1e6, ...fields });
-      expect(eventText(event)).toStartWith(`${event.event} `);
+      expect(lines.read(jsonLine(event))).toEqual(event);
+      expect(eventText(event)).toStartWith(`${event.event.split(":")[1]} `);
       expect(eventText(event)).toEndWith(" (test.events)");
+    }
+  });
+
+  test("a super-segment that is cut below the stack becomes the packets of the wire", () => {
+    const trace = new Trace(1);
+    const i = trace.record(0, EV_TX, CAUSE, 1, 1, 3_000, ACK | PSH | FIN | CWR, 0);
+    trace.more(i, 7, 65_535, 1_448);
+    const packets = [...eventsOf(trace, "host", true)].map((event) => {
+      const { seq, length, flags, ack, segmentSize } = event as TraceEvent & { event: "transport:packet_sent" };
+      return [seq, length, flags, ack, segmentSize];
+    });
+    expect(packets).toEqual([
+      [1, 1_448, "ACK,CWR", 7, undefined],
+      [1_449, 1_448, "ACK", 7, undefined],
+      [2_897, 104, "FIN,ACK,PSH", 7, undefined],
+    ]);
+    expect([...eventsOf(trace, "host")]).toEqual([expect.objectContaining({ length: 3_000, segmentSize: 1_448 })]);
+  });
+
+  test("a received segment has its window, its SACK blocks, and what it was", async () => {
+    const got = (await run("delay 10ms loss 3%", 4)).filter(({ event }) => event === "transport:packet_received");
+    expect(new Set(got.map(({ cause }) => cause))).toEqual(
+      new Set(["tcp.got.ack-of-syn", "tcp.rx.ack", "tcp.rx.ack-sack", "tcp.got.fin"]),
+    );
+    expect(got.every((event) => "flags" in event && event.window > 0 && event.ack !== undefined)).toBe(true);
+    const sack = got.filter((event) => "sack" in event && event.sack !== undefined);
+    expect(sack.length).toBeGreaterThan(3);
+    for (const event of sack) {
+      const { ack, sack } = event as unknown as { ack: number; sack: [number, number][] };
+      for (const [left, right] of sack) expect([left > ack || right <= ack, right > left]).toEqual([true, true]);
     }
   });
 
   test("the text is the whole event, but for when and to whom", () => {
     const trace = new Trace(1);
     trace.record(41_234, EV_TX, CAUSE, 1, 1, 1448, 0x18, 1);
-    expect(eventText(eventOf(trace, 0))).toBe("tx seq=1 length=1448 flags=ACK,PSH resent=true (test.events)");
+    expect(eventText(eventOf(trace, 0, "host"))).toBe(
+      "packet_sent resent=true seq=1 length=1448 flags=ACK,PSH window=0 ack=0 (test.events)",
+    );
   });
 
   test("the same seed tells the same, line by line", async () => {
@@ -65,7 +125,7 @@ describe("events", () => {
     const events = await run("delay 10ms loss 3%", 4);
     let next = 1;
     for (const event of events) {
-      if (event.event !== "tx" || event.resent || event.length === 0) continue;
+      if (event.event !== "transport:packet_sent" || event.resent || event.length === 0) continue;
       expect(event.seq).toBe(next);
       next += event.length;
     }
@@ -101,7 +161,7 @@ describe("words", () => {
     const words = new Words();
     const lines: string[] = [];
     w.peer.onTrace = (trace) => {
-      for (const event of eventsOf(trace)) lines.push(words.tell(event) ?? "");
+      for (const event of eventsOf(trace, "peer")) lines.push(words.tell(event) ?? "");
     };
     const [active, passive] = await connected(w, { userTimeout: 3_000 });
     await w.host.close();
@@ -121,20 +181,21 @@ describe("words", () => {
 describe("event file", () => {
   test("names its schema, then has one event per line; a gap in the ring is told", async () => {
     const path = join(folder, "events.ndjson");
-    const file = new EventFile({ path }, { seed: 7 });
+    const file = new EventFile({ path }, STARTED);
     const trace = new Trace(3);
+    const recorder = recorderOf(trace, file);
     for (let i = 0; i < 5; i++) trace.record(i, EV_TX, CAUSE, 1, i);
-    file.read(trace);
+    recorder.read();
     trace.drain();
     trace.record(9, EV_TX, CAUSE, 1, 9);
-    file.read(trace);
+    recorder.read();
     await file.close();
     const lines = readFileSync(path, "utf8")
       .trimEnd()
       .split("\n")
       .map((line) => JSON.parse(line));
-    expect(lines[0]).toEqual({ schema: "tcpnet.event/1", event: "start", seed: 7 });
-    expect(lines.slice(1).map((line) => line.seq ?? line)).toEqual([0, 1, 2, { event: "gap", missing: 2 }, 9]);
+    expect(lines[0]).toEqual({ schema: "tcpnet.event/2", event: "run:started", t: 0, who: "host", epoch: 5, seed: 7 });
+    expect(lines.slice(1).map((line) => line.seq ?? line)).toEqual([0, 1, 2, { event: "run:gap", missing: 2 }, 9]);
     expect([file.events, file.lost]).toEqual([4, 2]);
   });
 
@@ -142,8 +203,9 @@ describe("event file", () => {
     const path = join(folder, "slow");
     Bun.spawnSync(["mkfifo", path]);
     const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const file = new EventFile({ path });
+    const file = new EventFile({ path }, STARTED);
     const trace = new Trace(1000);
+    const recorder = recorderOf(trace, file);
     let text = "";
     const read = () => {
       const chunk = new Uint8Array(1 << 16);
@@ -157,7 +219,7 @@ describe("event file", () => {
     for (let i = 0; i < all; i++) {
       trace.record(i, EV_TX, CAUSE, 1, i);
       if (trace.size < 1000) continue;
-      file.read(trace);
+      recorder.read();
       trace.drain();
       // The reader takes a break, and then comes back.
       if (i > 100_000) for (let n = 0; n < 5; n++, await Bun.sleep(1)) read();
@@ -178,19 +240,23 @@ describe("event file", () => {
       .map((line) => JSON.parse(line));
     let next = 0;
     for (const { event, missing, seq } of lines) {
-      if (event === "gap") next += missing;
+      if (event === "run:gap") next += missing;
       else expect(seq).toBe(next++);
     }
     expect([next, file.events + file.lost, file.lost > 1_000]).toEqual([all, all, true]);
-    expect(lines.filter(({ event }) => event !== "gap").length).toBe(file.events);
+    expect(lines.filter(({ event }) => event !== "run:gap").length).toBe(file.events);
   });
 
   test("a full disk ends it once, in words", async () => {
     const ends: OutputError[] = [];
-    const file = new EventFile({ path: "/dev/full", onEnd: (error) => ends.push(error) });
+    const file = new EventFile({ path: "/dev/full", onEnd: (error) => ends.push(error) }, STARTED);
     const trace = new Trace(1000);
-    for (let i = 0; i < 1000; i++) trace.record(i, EV_TX, CAUSE, 1);
-    for (let i = 0; i < 20; i++) file.read(trace);
+    const recorder = recorderOf(trace, file);
+    for (let i = 0; i < 20; i++) {
+      for (let i = 0; i < 1000; i++) trace.record(i, EV_TX, CAUSE, 1);
+      recorder.read();
+      trace.drain();
+    }
     expect(ends.map((error) => error.message)).toEqual([
       "the event file /dev/full ends here: the disk is full (ENOSPC)",
     ]);

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { MILLISECOND, SECOND } from "#base/time";
 import { transferTable } from "#lab/sim/transfer-table";
+import { jsonLine, type RunEvent } from "#observe/events";
 import { simulate } from "../support/transfer.ts";
 
 const BAD = "delay 20ms 3ms overtakes loss 2% duplicate 1% reorder 1% rate 10mbit queue 30";
@@ -9,11 +10,11 @@ const BAD = "delay 20ms 3ms overtakes loss 2% duplicate 1% reorder 1% rate 10mbi
 function logged(seed: number): { hash: string; lines: number } {
   const hasher = new Bun.CryptoHasher("sha256");
   let lines = 0;
-  const line = (text: string) => {
-    hasher.update(`${text}\n`);
+  const event = (event: RunEvent) => {
+    hasher.update(`${jsonLine(event)}\n`);
     lines++;
   };
-  simulate({ link: BAD, seed, flows: 2, direction: "both", bytes: 200_000, time: 100, line });
+  simulate({ link: BAD, seed, flows: 2, direction: "both", bytes: 200_000, time: 100, sink: { event } });
   return { hash: hasher.digest("hex"), lines };
 }
 
@@ -26,13 +27,15 @@ test("the same seed gives the same event log, byte for byte, and another seed an
 
 test("reading the events changes nothing: the digest and the number of events are the same", () => {
   const run = { link: BAD, bytes: 200_000, time: 100 };
-  let lines = 0;
-  const line = () => {
-    lines++;
-  };
-  const read = simulate({ ...run, line });
+  const events: RunEvent[] = [];
+  const read = simulate({ ...run, sink: { event: (event) => events.push(event) } });
   expect(simulate(run)).toEqual(read);
-  expect(lines).toBe(read.events);
+  const [first] = events;
+  expect(first).toMatchObject({ event: "run:started", about: { command: "sim", seed: 1 } });
+  // What the links did is in the log as well, packet by packet.
+  const link = events.filter(({ event }) => event.startsWith("link:")).length;
+  expect(link).toBeGreaterThan(500);
+  expect(read.events).toBeGreaterThan(link);
 });
 
 test("the digest covers the stacks' decisions, not only their packets", () => {

@@ -7,13 +7,19 @@ import { Chaos } from "#lab/chaos/chaos";
 import type { ControlSocket, LinkCounts } from "#lab/chaos/control";
 import { Mirror } from "#lab/chaos/mirror";
 import { mirrorAddress } from "#lab/chaos/mirror-address";
+import { EventFile } from "#observe/event-file";
+import type { OutputError } from "#observe/output-file";
+import { Recorder } from "#observe/recorder";
 import { usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
 import { readPrefix, readTun } from "../endpoint.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
+import { endEvents, epochAt } from "../explanation.ts";
 import { linkCommand, openControl, traceFile } from "../link-control.ts";
 import { impairment } from "../link-flags.ts";
+import { type RecordFile, recordAt } from "../named-files.ts";
 import { openDevice, tellNewDevice } from "../open-device.ts";
+import { refuseClosedOutput } from "../print.ts";
 import { giveUpRoot, runsAs } from "../privileges.ts";
 import { mannerOf } from "../session-options.ts";
 import { listenToSignals } from "../signals.ts";
@@ -36,6 +42,8 @@ export async function run({ args, flags }: Call): Promise<number> {
   const seed = impaired?.seed ?? flags.whole("seed", 0, 0xffff_ffff) ?? 1;
   const voice = new Voice(mannerOf(flags));
   speakWithoutWaiting((lines) => voice.gap(lines));
+  const events = flags.text("events");
+  const file = recordAt(events);
   const { chaos, made, giveBack } = open(a, b, { profiles, seed }, flags.whole("mtu", 576, 65_535), flags.has("force"));
   let control: ControlSocket;
   try {
@@ -52,6 +60,7 @@ export async function run({ args, flags }: Call): Promise<number> {
     voice.event("link", { link: linksText(wanted) }, `· the link is now: ${linksText(wanted)}`);
   };
   control.serve({ profiles: () => chaos.profiles, set, counts: () => chaos.counts }, traceFile);
+  const record = recorded(chaos, a, b, { path: events, file, link: linksText(profiles), seed }, voice);
   chaos.start();
   const words = { link: linksText(profiles), seed };
   voice.lines("ready", { a: facts(a), b: facts(b), socket: control.path, ...words, user: runsAs() }, [
@@ -65,7 +74,36 @@ export async function run({ args, flags }: Call): Promise<number> {
   chaos.close();
   giveBack();
   voice.lines("end", { ...counts }, countLines(a, b, counts));
-  return code;
+  const complete = record === null || (await endEvents(record, events, voice));
+  return code === EXIT_OK && !complete ? EXIT_FAILURE : code;
+}
+
+interface Recorded {
+  readonly path: string | undefined;
+  readonly file: RecordFile | null;
+  readonly link: string;
+  readonly seed: number;
+}
+
+/** Writes to a file what happens to each packet; null without one. */
+function recorded(
+  chaos: Chaos,
+  a: Side,
+  b: Side,
+  { path, file, link, seed }: Recorded,
+  voice: Voice,
+): EventFile | null {
+  if (path === undefined) return null;
+  if (path === "-") refuseClosedOutput();
+  const time = performance.now() * 1000 - voice.now();
+  const about = { command: "chaos", a: a.tun, b: b.tun, link, seed };
+  const onEnd = ({ message }: OutputError) => voice.warn({ what: message, why: "", fix: "" });
+  const started = { event: "run:started", time, who: "chaos", epoch: epochAt(time), about } as const;
+  const events = new EventFile({ path, open: file?.open, onEnd }, started);
+  const recorder = new Recorder([events]);
+  recorder.watch(chaos.a.outgoing, `${a.tun}>${b.tun}`);
+  recorder.watch(chaos.b.outgoing, `${b.tun}>${a.tun}`);
+  return events;
 }
 
 function sides(args: readonly string[]): [Side, Side] {

@@ -8,11 +8,13 @@ import { CliError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
 import { demoSocket, followOutside, runInside, STOPS, type Stop, sayGoodbye } from "../demo-inside.ts";
 import { type DemoOptions, demoOptions } from "../demo-plan.ts";
+import { DemoRecord } from "../demo-record.ts";
 import { Stage } from "../demo-stage.ts";
 import { verdict } from "../demo-verdict.ts";
 import { type Endpoint, endpoint, type Role } from "../endpoint.ts";
 import { openEnds } from "../ends.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_SIGINT } from "../exit-codes.ts";
+import { Explanation } from "../explanation.ts";
 import { DEMO_INSIDE, DEMO_SOCKET, isolation, toldInside } from "../isolation.ts";
 import { LAB } from "../lab.ts";
 import { controlLink, openControlOf } from "../link-control.ts";
@@ -37,14 +39,18 @@ const PORT = 7007;
 /** `tcpnet demo`: the whole experiment, in a private network. */
 export async function run({ flags }: Call): Promise<number> {
   const options = demoOptions(flags);
-  const { write, impairment } = options;
+  const { write, events, impairment } = options;
   if (write !== undefined && write !== "-") {
     refuseOverwriting(impairment?.traces ?? [], "--write", write);
     checkWritable(write);
   }
+  if (events !== undefined && events !== "-") {
+    refuseOverwriting(impairment?.traces ?? [], "--events", events);
+    checkWritable(events);
+  }
   refuseClosedOutput();
-  // The printed events are the result and go to standard output, unless a capture does.
-  if (write !== "-") speakOnStandardOutput();
+  // The printed events are the result and go to standard output, unless a capture or the record does.
+  if (write !== "-" && events !== "-") speakOnStandardOutput();
   const how = toldInside(DEMO_INSIDE);
   if (how !== undefined) return await inside(options, how);
   if (options.memory)
@@ -75,6 +81,7 @@ async function perform(
   const voice = new Voice(options.manner);
   speakWithoutWaiting((lines) => voice.gap(lines));
   const stage = new Stage(options.manner, options.size);
+  const record = new DemoRecord(options, stage.began, []);
   let stopped = 0;
   const actors: { stop(): void }[] = [];
   const stop = (code: number) => {
@@ -92,15 +99,17 @@ async function perform(
       stopped !== 0
         ? NOBODY
         : options.memory
-          ? await inMemory(options, stage, actors)
-          : await inKernel(options, stage, actors);
+          ? await inMemory(options, stage, actors, record)
+          : await inKernel(options, stage, actors, record);
     stage.end();
+    record.end();
     const code = stopped !== 0 ? stopped : verdict(options, stage, codes);
     const unheard = speechFailure();
     if (unheard !== null) throw unheard;
     return code;
   } finally {
     stage.end();
+    record.remove();
   }
 }
 
@@ -137,7 +146,12 @@ async function prepare({ mtu }: DemoOptions): Promise<void> {
 }
 
 /** Runs two programs over TUN devices. */
-async function inKernel(options: DemoOptions, stage: Stage, actors: { stop(): void }[]): Promise<Record<Role, number>> {
+async function inKernel(
+  options: DemoOptions,
+  stage: Stage,
+  actors: { stop(): void }[],
+  record: DemoRecord,
+): Promise<Record<Role, number>> {
   const spawn = (role: Role, more: readonly string[]) => {
     const plain = options.offload ? [] : ["--no-offload"];
     const args = [
@@ -152,6 +166,7 @@ async function inKernel(options: DemoOptions, stage: Stage, actors: { stop(): vo
       "--json",
       ...plain,
       ...options.rightsArguments,
+      ...record.argumentsFor(role),
       ...more,
     ];
     const child = Bun.spawn(selfCommand(args), { env: ownEnvironment(), stdio: ["ignore", "inherit", "pipe"] });
@@ -192,7 +207,12 @@ async function listen(stream: ReadableStream<Uint8Array>, role: Role, stage: Sta
 }
 
 /** Runs both sides in this program, if there can be no TUN device. */
-async function inMemory(options: DemoOptions, stage: Stage, actors: { stop(): void }[]): Promise<Record<Role, number>> {
+async function inMemory(
+  options: DemoOptions,
+  stage: Stage,
+  actors: { stop(): void }[],
+  record: DemoRecord,
+): Promise<Record<Role, number>> {
   const { mtu, impairment } = options;
   const offload = options.offload && impairment === null ? FULL_OFFLOAD : NO_OFFLOAD;
   const [a, b] = pair({ names: ["host", "peer"], mtu, queueLength: 2000, offload });
@@ -203,7 +223,9 @@ async function inMemory(options: DemoOptions, stage: Stage, actors: { stop(): vo
     const path = role === "peer" ? options.write : undefined;
     const { device, capture } = captured(end, path, recordAt(path), voice);
     const its = sessionFor(role, options);
-    const session = await Session.open(its, openEnds(its), device, voice);
+    const sinks = record.sink === null ? [] : [record.sink];
+    const explanation = new Explanation(its, null, voice, performance.now() * 1000, sinks);
+    const session = await Session.open(its, openEnds(its), device, voice, explanation, end);
     const endControl = controlLink(end, openControlOf(end, socket), voice);
     actors.push({ stop: () => session.abort(EXIT_SIGINT) });
     const close = async () => {

@@ -7,6 +7,7 @@ import { PROFILE_NAMES, type Profile } from "#lab/drill/posix/target";
 import { type CliError, usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
 import { isInside, onKernel, playInside } from "../drill-kernel.ts";
+import { EventWriter } from "../event-writer.ts";
 import type { Flags } from "../flags.ts";
 import { RecordFile } from "../named-files.ts";
 import { refuseTerminal } from "../open-capture.ts";
@@ -34,18 +35,26 @@ export async function run({ args, flags }: Call): Promise<number> {
   if (kernel && isInside()) return await playInside(args[0]!, options);
   const pcap = flags.text("pcap");
   if (pcap !== undefined && pcap !== "-") refuseOverwriting(files, "--pcap", pcap);
-  return await drillCommand({
+  const path = flags.text("events");
+  if (path !== undefined && path !== "-") refuseOverwriting(files, "--events", path);
+  if (path === "-") refuseClosedOutput();
+  if (path === "-" && pcap === "-")
+    throw usageError("standard output cannot carry both the packets and the events", "", "write the events to a file");
+  const events = path === undefined ? undefined : new EventWriter(path);
+  const code = await drillCommand({
     paths: args,
-    play: kernel ? onKernel(options) : onStack(options),
+    play: kernel ? onKernel(options) : onStack(options, events),
     jobs: kernel ? (flags.whole("jobs", 1, 64) ?? JOBS) : 1,
     json: flags.has("json"),
     verbose: flags.has("verbose"),
     onPcap: pcap === undefined ? undefined : fileWriter(pcap),
-    print: printer(flags.has("json"), pcap === "-"),
+    print: printer(flags.has("json"), pcap === "-" || path === "-"),
   });
+  events?.close();
+  return code;
 }
 
-/** The scripts' results go to standard output, or to standard error if the packets go there. */
+/** The scripts' results go to standard output, or to standard error if the packets or the events go there. */
 function printer(isJson: boolean, besidePackets: boolean): (line: string) => void {
   if (isJson) return besidePackets ? sayData : (line) => print(`${line}\n`);
   return besidePackets ? (line) => say(readable(line)) : (line) => printText(`${readable(line)}\n`);
@@ -71,6 +80,8 @@ function checkKernelFlags(flags: Flags): void {
       "it tests this machine's own TCP, which is Linux",
       "leave out --profile, or --kernel",
     );
+  if (flags.text("events") !== undefined)
+    throw usageError("--kernel cannot use --events", "the kernel does not tell its decisions", "leave out --events");
   if (flags.text("seed") !== undefined)
     throw usageError("--kernel cannot use --seed", "the kernel chooses its own random numbers", "leave out --seed");
 }

@@ -1,4 +1,3 @@
-import { closeSync } from "node:fs";
 import { suggest } from "#base/suggest";
 import { CLEAR_LINK, type LinkProfile } from "#device/link-profile";
 import { readTime } from "#device/link-units";
@@ -10,11 +9,11 @@ import type { TcpSettings } from "#tcp/words/params";
 import { PROFILES } from "#tcp/words/profiles";
 import { usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
+import { EventWriter } from "../event-writer.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
 import type { Flags } from "../flags.ts";
 import { impairment } from "../link-flags.ts";
-import { RecordFile } from "../named-files.ts";
-import { OutputClosed, outputFailure, print, refuseClosedOutput, STDERR, STDOUT, writeWhole } from "../print.ts";
+import { print, refuseClosedOutput, STDERR, STDOUT } from "../print.ts";
 import { profileOf } from "../profile.ts";
 import { refuseOverwriting } from "../same-file.ts";
 import { columnsOf, printText, say, sayData } from "../terminal.ts";
@@ -25,8 +24,6 @@ const USUAL_LINK = "delay 20ms rate 10mbit queue 100";
 const BUFFER_MIN = 1e3;
 const BUFFER_MAX = 1e9;
 const BUFFER = 16e6;
-/** Characters of the event log per write. */
-const CHUNK = 1 << 16;
 
 /** `tcpnet sim`: the table goes to standard output, unless the events do. */
 export async function run({ flags }: Call): Promise<number> {
@@ -34,8 +31,8 @@ export async function run({ flags }: Call): Promise<number> {
   const path = flags.text("events");
   if (path === "-") refuseClosedOutput();
   else if (path !== undefined) refuseOverwriting(impairment(flags)?.traces ?? [], "--events", path);
-  const log = path === undefined ? undefined : new Lines(path);
-  const result = transfer({ ...options, line: log?.add });
+  const log = path === undefined ? undefined : new EventWriter(path);
+  const result = transfer({ ...options, sink: log });
   log?.close();
   const columns = columnsOf(path === "-" ? STDERR : STDOUT);
   const json = flags.has("json");
@@ -140,38 +137,4 @@ function stalls(text: string | undefined): TransferOptions["stalls"] {
     if (begin < end) return { from: begin, to: end };
     throw usageError(`${what} ends before it begins`, "", fix);
   });
-}
-
-/** Writes lines to a file in large pieces. */
-class Lines {
-  readonly #path: string;
-  readonly #fd: number;
-  #waiting = "";
-
-  constructor(path: string) {
-    this.#path = path === "-" ? "standard output" : path;
-    this.#fd = path === "-" ? STDOUT : new RecordFile(path).open();
-  }
-
-  readonly add = (line: string): void => {
-    this.#waiting += `${line}\n`;
-    if (this.#waiting.length > CHUNK) this.#flush();
-  };
-
-  close(): void {
-    this.#flush();
-    if (this.#fd !== STDOUT) closeSync(this.#fd);
-  }
-
-  #flush(): void {
-    const text = this.#waiting;
-    this.#waiting = "";
-    try {
-      writeWhole(this.#fd, text);
-    } catch (error) {
-      const failure = outputFailure(this.#path, error as NodeJS.ErrnoException);
-      // If the reader of the events has gone, still print the table.
-      if (!(failure instanceof OutputClosed)) throw failure;
-    }
-  }
 }

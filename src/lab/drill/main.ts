@@ -1,5 +1,6 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import type { EventSink } from "#observe/events";
 import { type DrillOptions, drill } from "./drill.ts";
 import { pcap } from "./pcap.ts";
 import { exitCode, json, type Reported, scriptLines, summaryLine } from "./report.ts";
@@ -57,10 +58,17 @@ export async function* played(files: readonly string[], play: Player, jobs: numb
   for (const each of all) yield await each;
 }
 
-/** Runs scripts against tcpnet's own stack, in virtual time. */
-export function onStack(options: Omit<DrillOptions, "newTarget">): Player {
-  return async (file) =>
-    drill(await Bun.file(file).text(), file, { ...options, newTarget: (setup) => new StackTarget(setup) });
+/**
+ * Runs scripts against tcpnet's own stack, in virtual time.
+ * @param sink takes the stack's events: each script is a run of its own
+ */
+export function onStack(options: Omit<DrillOptions, "newTarget">, sink?: EventSink): Player {
+  return async (file) => {
+    const source = await Bun.file(file).text();
+    const about = { command: "drill", script: file, seed: options.seed };
+    sink?.event({ event: "run:started", time: 0, who: "stack", epoch: null, about });
+    return drill(source, file, { ...options, newTarget: (setup) => new StackTarget(setup, undefined, sink) });
+  };
 }
 
 /** The scripts of a path, sorted by name. */

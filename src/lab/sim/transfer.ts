@@ -4,9 +4,10 @@ import { linksText } from "#device/link-text";
 import type { LinkProfiles } from "#device/link-words";
 import { timeExceeded, tooBig } from "#icmp/path-error";
 import { type Address, parseAddress } from "#ip/address";
+import type { EventSink } from "#observe/events";
+import { Recorder } from "#observe/recorder";
 import { Stack } from "#stack/stack";
 import { DEFAULT_PARAMS, type TcpSettings } from "#tcp/words/params";
-import { print } from "#wire/print";
 import { FlowEnd } from "./flow.ts";
 import { SimHost } from "./host.ts";
 import { Simulation, type Wires } from "./simulation.ts";
@@ -30,8 +31,8 @@ export interface TransferOptions {
   readonly params: readonly TcpSettings[];
   /** Periods in which the receiving ends do not read. */
   readonly stalls: readonly { readonly from: number; readonly to: number }[];
-  /** Receives every line of the event log, without its line end. */
-  readonly line?: ((line: string) => void) | undefined;
+  /** Takes the events of the run: what both stacks and the link do. */
+  readonly sink?: EventSink | undefined;
 }
 
 /** One direction of one connection. */
@@ -80,14 +81,15 @@ const TRACE = 1 << 14;
 
 /** Runs the transfer. The same options give the same result and the same lines. */
 export function transfer(options: TransferOptions): TransferResult {
-  const { line, seed, time } = options;
-  const sim = new Simulation({ seed, errors: { tooBig, timeExceeded }, line, describe: print });
+  const { sink, seed, time } = options;
+  const sim = new Simulation({ seed, errors: { tooBig, timeExceeded } });
   const [left, right] = hosts(sim, options);
   const wires = sim.connect(left.node, right.node, {
     there: options.link.out,
     back: options.link.in,
     mtu: options.mtu,
   });
+  const recorder = sink === undefined ? null : record(sink, options, [left, right], wires);
   const sends = (way: "there" | "back") =>
     options.direction === way || options.direction === "both" ? options.bytes : 0;
   const end = (host: SimHost, bytes: number) =>
@@ -101,7 +103,7 @@ export function transfer(options: TransferOptions): TransferResult {
     return { near, far };
   });
   const ends = pairs.flatMap(({ near, far }) => [near, far]);
-  run(sim, time, ends, [left, right]);
+  run(sim, time, ends, [left, right], recorder);
   const ended = Number.isFinite(time) ? time : sim.now;
   const results = pairs.flatMap(({ near, far }, flow) => [
     ...(sends("there") > 0 ? [result(flow, "there", near, far, ended)] : []),
@@ -143,11 +145,29 @@ function address(family: 4 | 6, side: "left" | "right"): Address {
   return parseAddress(family === 4 ? four : six)!;
 }
 
+/** What happens goes to the sink, whose events do not change the run. */
+function record(sink: EventSink, options: TransferOptions, hosts: readonly SimHost[], wires: Wires): Recorder {
+  const { seed, link, mtu, direction } = options;
+  const about = { command: "sim", seed, link: linksText(link), mtu, direction };
+  sink.event({ event: "run:started", time: 0, who: "sim", epoch: null, about });
+  const recorder = new Recorder([sink]);
+  for (const { stack, name } of hosts) recorder.follow(stack.trace, name, true);
+  for (const wire of [wires.there, wires.back]) wire.recorder = recorder.observer(wire.link, wire.name);
+  return recorder;
+}
+
 /** Runs until no event is left or the time is over; the stacks' trace entries go to the log as they occur. */
-function run(sim: Simulation, until: number, ends: readonly FlowEnd[], hosts: readonly SimHost[]): void {
+function run(
+  sim: Simulation,
+  until: number,
+  ends: readonly FlowEnd[],
+  hosts: readonly SimHost[],
+  recorder: Recorder | null,
+): void {
   while (sim.step(until)) {
     // One flow per event, in turn: each is sampled often enough, and many flows cost no more than one.
     ends[sim.events % ends.length]!.look();
+    recorder?.read();
     for (const { stack, node, name } of hosts) logStackEvents(stack.trace, sim.log, node.id, name);
   }
 }

@@ -12,6 +12,8 @@ export class Wire implements Actor, LinkObserver {
   /** "from>to". */
   readonly name: string;
   readonly link: Link;
+  /** Sees what the log sees. */
+  recorder: LinkObserver | null = null;
   readonly #to: Receiver;
   readonly #kernel: Kernel;
   readonly #log: EventLog;
@@ -55,7 +57,8 @@ export class Wire implements Actor, LinkObserver {
     return this.link.nextDeadline();
   }
 
-  onLink(at: number, mark: Mark, view: DataView, o: number, n: number): void {
+  onLink(at: number, mark: Mark, view: DataView, o: number, n: number, id: number): void {
     this.#log.packet(at, this.id, this.name, mark, view, o, n);
+    this.recorder?.onLink(at, mark, view, o, n, id);
   }
 }

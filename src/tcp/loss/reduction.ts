@@ -204,5 +204,5 @@ export function forgetResent(tcb: Tcb): void {
 }
 
 export function traceCwnd(tcb: Tcb, cause: number, now: number): void {
-  tcb.env.trace.record(now, EV_CWND, cause, tcb.id, tcb.cc.cwnd, tcb.cc.ssthresh, tcb.inFlight());
+  tcb.env.trace.record(now, EV_CWND, cause, tcb.id, tcb.cc.cwnd, tcb.cc.ssthresh, tcb.inFlight(), tcb.snd.wnd);
 }

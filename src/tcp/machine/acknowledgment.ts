@@ -15,6 +15,7 @@ import { probeAnswered } from "../loss/tail-probe.ts";
 import { restart } from "../loss/timers.ts";
 import { dropAcknowledged } from "../send/send-queue.ts";
 import { takeWindow, windowProbes } from "../send/window.ts";
+import * as M from "../words/marks.ts";
 import { HAS_FIN, NONE, SACKED } from "../words/records.ts";
 import type { Segment } from "../words/segment.ts";
 import { diff, gt, le, lt } from "../words/seq.ts";
@@ -38,6 +39,7 @@ export function acknowledge(tcb: Tcb, seg: Segment, now: number): boolean {
   answer.tsecr = options.tsecr;
   push(tcb, PUSH_NORMAL);
   if (lt(seg.ack, before)) {
+    tcb.env.trace.explain(M.RX_ACK_OLD);
     oldAck(tcb, seg, now);
     return false;
   }
@@ -51,6 +53,7 @@ export function acknowledge(tcb: Tcb, seg: Segment, now: number): boolean {
   answer.notDuplicate = takeWindow(tcb, seg, now) || seg.len > 0;
   snd.una = seg.ack;
   if (tcb.sackOk && options.sackBlocks > 0) applySackBlocks(tcb, seg, before, answer, trips, tcb.output.clock);
+  tcb.env.trace.explain(kindOf(seg));
   tcb.probes = 0;
   if (!tcb.params.retransmitting.userTimeoutEndsClosedWindow) tcb.windowProbe.since = NEVER;
   if (outstanding === 0) {
@@ -82,6 +85,14 @@ function isPredicted(tcb: Tcb, seg: Segment): boolean {
   const { snd, rcv } = tcb;
   if (seg.n === 0 || seg.seq !== rcv.nxt || seg.ack !== snd.una || (seg.ctl & ~PSH) !== ACK) return false;
   return seg.wnd << snd.shift === snd.wnd && tcb.ranges.count === 0 && seg.options.sackBlocks === 0;
+}
+
+/** What this ACK is, for the trace. */
+function kindOf(seg: Segment): number {
+  if (answer.dsack) return M.RX_ACK_DSACK;
+  if (answer.advanced) return M.RX_ACK;
+  if (answer.sacked || seg.options.sackBlocks > 0) return M.RX_ACK_SACK;
+  return answer.notDuplicate ? M.RX_WINDOW : M.RX_ACK_DUPLICATE;
 }
 
 /** An ACK below SND.UNA is late, but its SACK blocks still show what arrived (RFC 6675 §4). */

@@ -20,7 +20,7 @@ import { resetFor } from "../words/reset.ts";
 import type { Segment } from "../words/segment.ts";
 import { diff, gt, le } from "../words/seq.ts";
 import { SYN_RECEIVED, SYN_SENT } from "../words/state.ts";
-import { setState, T_RETRANSMIT, T_USER_TIMEOUT, type Tcb } from "../words/tcb.ts";
+import { explain, setState, T_RETRANSMIT, T_USER_TIMEOUT, type Tcb } from "../words/tcb.ts";
 import { takeTextAndFin } from "./delivery.ts";
 import { finish } from "./finish.ts";
 import { takePredicted } from "./prediction.ts";
@@ -32,7 +32,7 @@ import { processSegment } from "./steps.ts";
  */
 export function segmentArrives(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
   if (seg.options.signed && tcb.params.acceptance.dropSigned) {
-    tcb.env.counters.count(M.RX_SIGNED);
+    explain(tcb, M.RX_SIGNED);
     return;
   }
   tcb.segmentsIn++;
@@ -41,12 +41,18 @@ export function segmentArrives(tcb: Tcb, seg: Segment, now: number, reset: Reset
   arrived(tcb, seg, tcb.state === SYN_SENT ? seg.seq : tcb.rcv.irs, now);
   if (tcb.state === SYN_SENT) synSent(tcb, seg, now, reset);
   else if (!takePredicted(tcb, seg, now)) processSegment(tcb, seg, now, reset);
+  tcb.env.trace.arrive(-1);
 }
 
 /** Records the segment in the trace, with sequence numbers relative to the initial ones. */
 function arrived(tcb: Tcb, seg: Segment, irs: number, now: number): void {
+  const { trace, slab } = tcb.env;
+  if (!trace.enabled) return;
   const ack = seg.ctl & ACK ? diff(seg.ack, tcb.snd.iss) : 0;
-  tcb.env.trace.record(now, EV_RX, 0, tcb.id, diff(seg.seq, irs), seg.n, seg.ctl, ack);
+  const i = trace.record(now, EV_RX, 0, tcb.id, diff(seg.seq, irs), seg.n, seg.ctl);
+  trace.more(i, ack, seg.ctl & SYN ? seg.wnd : seg.wnd << tcb.snd.shift, seg.segmentSize < seg.n ? seg.segmentSize : 0);
+  trace.keep(i, slab.u8, seg.o - seg.header, seg.header);
+  trace.arrive(i);
 }
 
 /** §3.10.7.1: no connection. Every segment except RST is answered with RST. */
@@ -79,6 +85,7 @@ export function openPassive(tcb: Tcb, seg: Segment, now: number): void {
   updateSendWindow(tcb, seg);
   setState(tcb, SYN_RECEIVED, M.GOT_SYN, now);
   keepText(tcb, seg);
+  tcb.env.trace.arrive(-1);
   tcb.synNow = M.TX_SYN_ACK;
 }
 
@@ -103,7 +110,7 @@ function synSent(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
   // First, the ACK bit.
   const acks = (seg.ctl & ACK) !== 0;
   if (acks && (le(seg.ack, snd.iss) || gt(seg.ack, snd.nxt))) {
-    tcb.env.counters.count(M.RX_ACK_TOO_NEW);
+    explain(tcb, M.RX_ACK_TOO_NEW);
     const { resendSynAfterBadAck } = tcb.params.opening;
     if (resendSynAfterBadAck > 0 && tcb.retries === 0) tcb.timers[T_RETRANSMIT] = now + resendSynAfterBadAck;
     if ((seg.ctl & RST) === 0) resetFor(seg, M.TX_RST_ACK, reset);
@@ -111,19 +118,19 @@ function synSent(tcb: Tcb, seg: Segment, now: number, reset: Reset): void {
   }
   // It echoes a timestamp that no SYN of ours had, so it does not answer our SYN (RFC 7323 §3.2), whether it is a SYN or an RST.
   if (acks && tcb.params.timestamps && !echoesSyn(tcb, seg, now)) {
-    tcb.env.counters.count(M.RX_BAD_ECHO);
+    explain(tcb, M.RX_BAD_ECHO);
     if ((seg.ctl & RST) === 0) resetFor(seg, M.TX_RST_ACK, reset);
     return;
   }
   // Second, the RST bit.
   if (seg.ctl & RST) {
-    tcb.env.counters.count(acks ? M.RX_RST : M.RX_RST_IGNORED);
+    explain(tcb, acks ? M.RX_RST : M.RX_RST_IGNORED);
     if (acks) finish(tcb, ECONNREFUSED, M.RX_RST, now);
     return;
   }
   // Fourth, the SYN bit. (Third, security, is not implemented.)
   if ((seg.ctl & SYN) === 0) {
-    tcb.env.counters.count(M.RX_BAD_SYN);
+    explain(tcb, M.RX_BAD_SYN);
     return;
   }
   takeSyn(tcb, seg, now);

@@ -14,14 +14,33 @@ import { ATTEMPT_KEEPALIVE, ATTEMPT_PLAIN, ATTEMPT_SYN } from "../words/attempt.
 import { ENOBUFS } from "../words/error.ts";
 import {
   countAs,
+  LIMIT_APPLICATION,
+  LIMIT_CONGESTION,
+  LIMIT_DONE,
+  LIMIT_HANDSHAKE,
+  LIMIT_LAST_ACKS,
+  LIMIT_RECEIVER,
+  LIMIT_SEND_BUFFER,
+  LIMIT_SMALL_SEGMENT,
   LIMITED_BY_BUFFER,
   LIMITED_BY_NETWORK,
   LIMITED_BY_NOTHING,
   LIMITED_BY_WINDOW,
+  traceLimit,
 } from "../words/limited-by.ts";
 import * as M from "../words/marks.ts";
 import { diff } from "../words/seq.ts";
-import { CLOSE_WAIT, CLOSED, CLOSING, ESTABLISHED, FIN_WAIT_1, LAST_ACK, LISTEN, SYN_SENT } from "../words/state.ts";
+import {
+  CLOSE_WAIT,
+  CLOSED,
+  CLOSING,
+  ESTABLISHED,
+  FIN_WAIT_1,
+  LAST_ACK,
+  LISTEN,
+  SYN_RECEIVED,
+  SYN_SENT,
+} from "../words/state.ts";
 import type { Tcb } from "../words/tcb.ts";
 import { finish } from "./finish.ts";
 
@@ -49,6 +68,7 @@ export function pollTransmit(tcb: Tcb, packet: Packet, superSegments: boolean, n
   const sending = (tcb.state & SENDING) !== 0 || tcb.fast.early;
   if (sending && transmit(tcb, packet, superSegments, now)) return true;
   countAs(tcb, heldBackBy(tcb), now);
+  if (tcb.env.trace.enabled) traceLimit(tcb, limitOf(tcb), now);
   if (tcb.probeNow !== 0) {
     // RFC 9293 §3.8.4: an octet below the window, which the peer already has, so that it answers with an ACK.
     packet.cause = tcb.probeNow;
@@ -95,4 +115,18 @@ function heldBackBy(tcb: Tcb): number {
     return snd.queued >= tcb.params.sendBuffer && cwndHasRoom(tcb) ? LIMITED_BY_BUFFER : LIMITED_BY_NETWORK;
   }
   return snd.wnd - at < Math.min(unsent, snd.mss) && cwndHasRoom(tcb) ? LIMITED_BY_WINDOW : LIMITED_BY_NETWORK;
+}
+
+/** LIMIT_*: what the sender waits for. */
+function limitOf(tcb: Tcb): number {
+  const { snd, params } = tcb;
+  if ((tcb.state & SENDING) === 0) return tcb.state & (SYN_SENT | SYN_RECEIVED) ? LIMIT_HANDSHAKE : LIMIT_DONE;
+  const at = diff(snd.nxt, snd.una);
+  const unsent = snd.queued - at;
+  if (unsent <= 0) {
+    if (snd.fin) return at > 0 ? LIMIT_LAST_ACKS : LIMIT_DONE;
+    return snd.queued >= params.sendBuffer ? LIMIT_SEND_BUFFER : LIMIT_APPLICATION;
+  }
+  if (!cwndHasRoom(tcb)) return LIMIT_CONGESTION;
+  return snd.wnd - at < Math.min(unsent, snd.mss) ? LIMIT_RECEIVER : LIMIT_SMALL_SEGMENT;
 }

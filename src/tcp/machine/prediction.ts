@@ -17,6 +17,7 @@ import { receiveNext } from "../receive/text.ts";
 import { countsMemory } from "../receive/window.ts";
 import { dropAcknowledged } from "../send/send-queue.ts";
 import { takeWindow } from "../send/window.ts";
+import * as M from "../words/marks.ts";
 import { proveSize } from "../words/path.ts";
 import { NONE } from "../words/records.ts";
 import type { Segment } from "../words/segment.ts";
@@ -77,6 +78,7 @@ function takeAck(tcb: Tcb, seg: Segment, last: number, now: number): void {
   moved(tcb, now);
   takeWindow(tcb, seg, now);
   const n = diff(seg.ack, snd.una);
+  env.trace.explain(M.RX_ACK);
   snd.una = seg.ack;
   tcb.probes = 0;
   if (!tcb.params.retransmitting.userTimeoutEndsClosedWindow) tcb.windowProbe.since = NEVER;

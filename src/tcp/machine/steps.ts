@@ -25,7 +25,7 @@ import {
   SYN_RECEIVED,
   TIME_WAIT,
 } from "../words/state.ts";
-import { EVENT_URGENT, setState, T_KEEPALIVE, T_RETRANSMIT, T_TIME_WAIT, type Tcb } from "../words/tcb.ts";
+import { EVENT_URGENT, explain, setState, T_KEEPALIVE, T_RETRANSMIT, T_TIME_WAIT, type Tcb } from "../words/tcb.ts";
 import { acknowledge } from "./acknowledgment.ts";
 import { takeTextAndFin } from "./delivery.ts";
 import { finish, timeWait } from "./finish.ts";
@@ -155,7 +155,7 @@ function repeatedSyn(tcb: Tcb, seg: Segment, now: number): boolean {
     seg.wnd >>= tcb.snd.shift;
     return true;
   }
-  tcb.env.counters.count(M.RX_SYN_DUPLICATE);
+  explain(tcb, M.RX_SYN_DUPLICATE);
   if (isLimited(tcb, now)) return false;
   tcb.synNow = M.TX_SYN_ACK;
   // Restarts its timer, except for a connection that has been accepted already.
@@ -171,7 +171,7 @@ function checkReset(tcb: Tcb, seg: Segment, now: number): boolean {
     answerInvalid(tcb, seg, M.TX_CHALLENGE, now);
     return drop(tcb, M.RX_RST_CHALLENGED, now);
   }
-  tcb.env.counters.count(M.RX_RST);
+  explain(tcb, M.RX_RST);
   switch (tcb.state) {
     case SYN_RECEIVED:
       // MUST-11: after a passive OPEN it returns to LISTEN silently; after SYN-SENT the connection is refused.
@@ -380,7 +380,7 @@ function isLimited(tcb: Tcb, now: number): boolean {
 }
 
 function drop(tcb: Tcb, mark: number, now: number): false {
-  tcb.env.counters.count(mark);
+  explain(tcb, mark);
   tcb.env.trace.record(now, EV_DROP, mark, tcb.id, 0);
   return false;
 }

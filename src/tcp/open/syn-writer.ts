@@ -9,7 +9,7 @@ import { append, synResent } from "../loss/scoreboard.ts";
 import { acked } from "../receive/acknowledging.ts";
 import { announcedMss, scaleFor } from "../receive/announced.ts";
 import { advertiseUnscaled } from "../receive/window.ts";
-import { armRetransmit, attach, count } from "../send/segment-writer.ts";
+import { armRetransmit, attach, count, traceHeader } from "../send/segment-writer.ts";
 import { AMBIGUOUS, HAS_SYN, NONE } from "../words/records.ts";
 import { SYN_RECEIVED } from "../words/state.ts";
 import type { Tcb } from "../words/tcb.ts";
@@ -45,7 +45,7 @@ export function emitSyn(tcb: Tcb, packet: Packet, now: number): boolean {
   attach(tcb, packet, 0, n, n);
   if (answer) acked(tcb);
   count(tcb, packet, n);
-  tcb.env.trace.record(now, EV_TX, cause, tcb.id, 0, n, flags, first ? 0 : 1);
+  traceHeader(tcb, packet, tcb.env.trace.record(now, EV_TX, cause, tcb.id, 0, n, flags, first ? 0 : 1), window);
   armRetransmit(tcb, now);
   tcb.lastSendTime = now;
   return true;

@@ -5,7 +5,7 @@ import * as M from "../words/marks.ts";
 import type { Segment } from "../words/segment.ts";
 import { diff, gt, lt, max, min } from "../words/seq.ts";
 import { MAY_RECEIVE } from "../words/state.ts";
-import { EVENT_READABLE, EVENT_REMOTE_CLOSED, type Tcb } from "../words/tcb.ts";
+import { EVENT_READABLE, EVENT_REMOTE_CLOSED, explain, type Tcb } from "../words/tcb.ts";
 import { finReached, keptInOrder, noteDuplicate, outOfOrder, scheduleAck } from "./acknowledging.ts";
 import { takeNext } from "./arrival.ts";
 import { makeRoom } from "./memory.ts";
@@ -31,7 +31,7 @@ export function receiveText(tcb: Tcb, seg: Segment, now: number): number {
   }
   if (rcv.closed && seg.n > 0 && gt(end, rcv.nxt)) {
     // The user has closed and will not read this data: tell the peer by an RST (SHLD-3).
-    tcb.env.counters.count(M.RX_AFTER_CLOSE);
+    explain(tcb, M.RX_AFTER_CLOSE);
     return TEXT_REFUSED;
   }
   noteFin(tcb, seg, end);
@@ -66,7 +66,7 @@ function store(tcb: Tcb, seg: Segment, end: number, now: number): void {
   noteDuplicate(tcb, seg.seq, end);
   if (!lt(left, right)) {
     tcb.duplicatesReceived++;
-    env.counters.count(M.RX_DUPLICATE);
+    explain(tcb, M.RX_DUPLICATE);
     tcb.ackNow = M.TX_ACK_UNACCEPTABLE;
     return;
   }
@@ -74,7 +74,7 @@ function store(tcb: Tcb, seg: Segment, end: number, now: number): void {
   if (ahead > 0 && tcb.ranges.covered(left, right)) {
     tcb.duplicatesReceived++;
     tcb.outOfOrderReceived++;
-    env.counters.count(M.RX_DUPLICATE);
+    explain(tcb, M.RX_DUPLICATE);
     tcb.ranges.add(left, right);
     outOfOrder(tcb, seg, now);
     return;
@@ -86,7 +86,7 @@ function store(tcb: Tcb, seg: Segment, end: number, now: number): void {
   const n = diff(right, left);
   const kept = keep(tcb, seg.o + diff(left, seg.seq), n, ahead);
   if (kept < n) {
-    env.counters.count(M.RX_NO_MEMORY);
+    explain(tcb, M.RX_NO_MEMORY);
     env.trace.record(now, EV_DROP, M.RX_NO_MEMORY, tcb.id, n - kept);
     tcb.ackNow = M.TX_ACK_UNACCEPTABLE;
     if (kept === 0) {
@@ -97,12 +97,12 @@ function store(tcb: Tcb, seg: Segment, end: number, now: number): void {
   }
   if (ahead > 0) {
     if (!tcb.ranges.add(left, right)) {
-      env.counters.count(M.RX_TOO_MANY_RANGES);
+      explain(tcb, M.RX_TOO_MANY_RANGES);
       tcb.ackNow = M.TX_ACK_ORDER;
       return;
     }
     tcb.outOfOrderReceived++;
-    env.counters.count(M.RX_OUT_OF_ORDER);
+    explain(tcb, M.RX_OUT_OF_ORDER);
     outOfOrder(tcb, seg, now);
     return;
   }
@@ -153,7 +153,7 @@ function inOrder(tcb: Tcb, right: number): void {
   rcv.unread += n;
   tcb.bytesReceived += n;
   if (tcb.env.arrival.tcb !== tcb) tcb.events |= EVENT_READABLE;
-  tcb.env.counters.count(M.RX_DATA);
+  explain(tcb, M.RX_DATA);
   tcb.ackDuplicates = 0;
   rcv.gapAcks = 0;
   // RFC 5681 §4.2: acknowledge at once when the last gap is filled. If gaps are left, `gapAcks` starts over, so that they are reported at once.

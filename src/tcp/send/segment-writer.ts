@@ -73,8 +73,19 @@ export function emit(tcb: Tcb, packet: Packet, seq: number, n: number, flags: nu
   if (n > 0) noteSize(tcb, packet, seq, n);
   acked(tcb);
   count(tcb, packet, n);
+  if (!tcb.env.trace.enabled) return;
   const again = lt(seq, snd.nxt) && n > 0 && isResend(packet.cause) ? 1 : 0;
-  tcb.env.trace.record(now, EV_TX, packet.cause, tcb.id, diff(seq, snd.iss), n, flags, again);
+  const i = tcb.env.trace.record(now, EV_TX, packet.cause, tcb.id, diff(seq, snd.iss), n, flags, again);
+  traceHeader(tcb, packet, i, window << rcv.shift);
+}
+
+/** Adds the rest of a sent segment to record `i` of the trace. @param window in octets */
+export function traceHeader(tcb: Tcb, packet: Packet, i: number, window: number): void {
+  const { trace, slab } = tcb.env;
+  const o = packet.o;
+  const ack = tcphdr.flags(slab.view, o) & ACK ? diff(tcphdr.ack(slab.view, o), tcb.rcv.irs) : 0;
+  trace.more(i, ack, window, packet.gsoSize);
+  trace.keep(i, slab.u8, o, tcphdr.headerLength(slab.view, o));
 }
 
 function isResend(cause: number): boolean {
@@ -119,6 +130,7 @@ export function emitReset(tcb: Tcb, packet: Packet, now: number): boolean {
   packet.cause = cause;
   tcb.segmentsOut++;
   tcb.env.counters.count(cause);
-  tcb.env.trace.record(now, EV_TX, cause, tcb.id, diff(tcb.snd.nxt, tcb.snd.iss), 0, RST | ACK, 0);
+  const i = tcb.env.trace.record(now, EV_TX, cause, tcb.id, diff(tcb.snd.nxt, tcb.snd.iss), 0, RST | ACK, 0);
+  traceHeader(tcb, packet, i, window << tcb.rcv.shift);
   return true;
 }

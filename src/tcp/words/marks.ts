@@ -35,6 +35,12 @@ export const TX_RST_LIMIT = mark("tcp.tx.rst-limit", "a limit ended the connecti
 
 // What happened to a segment that arrived.
 export const RX_DATA = mark("tcp.rx.data", "in-order data");
+export const RX_ACK = mark("tcp.rx.ack", "ACK of new data");
+export const RX_ACK_DUPLICATE = mark("tcp.rx.ack-duplicate", "duplicate ACK: something after a gap arrived");
+export const RX_ACK_SACK = mark("tcp.rx.ack-sack", "ACK that reports data after a gap (SACK, RFC 2018)");
+export const RX_ACK_DSACK = mark("tcp.rx.ack-dsack", "ACK that reports data received twice (D-SACK, RFC 2883)");
+export const RX_ACK_OLD = mark("tcp.rx.ack-old", "ACK of data acknowledged already");
+export const RX_WINDOW = mark("tcp.rx.window", "window update");
 export const RX_OUT_OF_ORDER = mark("tcp.rx.out-of-order", "out-of-order data, kept for later");
 export const RX_CE = mark("tcp.rx.ce", "segment with a congestion mark (RFC 3168)");
 export const RX_DUPLICATE = mark("tcp.rx.duplicate", "duplicate data, already received");

@@ -251,6 +251,8 @@ export class Tcb {
   /** What limits the sender, and since when. */
   limitedBy = LIMITED_BY_NOTHING;
   limitedSince = 0;
+  /** LIMIT_*: what the trace says of it. */
+  tracedLimit = 0;
   duplicatesReceived = 0;
   outOfOrderReceived = 0;
   timeouts = 0;
@@ -312,9 +314,16 @@ export class Tcb {
   }
 }
 
+/** Says what the segment that is being processed is: counts it, and makes it the cause of the segment's record in the trace. */
+export function explain(tcb: Tcb, mark: number): void {
+  tcb.env.counters.count(mark);
+  tcb.env.trace.explain(mark);
+}
+
 /** Changes the state, and records the cause in the trace. */
 export function setState(tcb: Tcb, state: number, cause: number, now: number): void {
   if (tcb.state === state) return;
+  tcb.env.trace.explain(cause);
   tcb.env.trace.record(now, EV_STATE, cause, tcb.id, tcb.state, state);
   tcb.state = state;
 }

@@ -2,6 +2,8 @@ import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
 import { type Device, TX_REFUSED } from "#device/device";
 import { SegmentationDevice } from "#device/segmentation";
 import { Address } from "#ip/address";
+import type { EventSink } from "#observe/events";
+import { Recorder } from "#observe/recorder";
 import { CallError } from "#stack/call-error";
 import { earlyRoom, takeEvents } from "#stack/connection";
 import { Stack } from "#stack/stack";
@@ -41,6 +43,8 @@ import { Wire } from "./wire.ts";
 /** Options that belong to the socket and not to the connection's parameters; accepted sockets inherit them. */
 const OF_THE_SOCKET = new Set(["TCP_CORK", "TCP_NOPUSH", "TCP_QUICKACK"]);
 /** Enough for the connections of a script, and quick to set up, because each script has its own stack. */
+/** Records between two drains. */
+const TRACE = 4096;
 const LIMITS = { memory: 32 << 20, connections: 256, records: 4096 };
 
 /** The real stack under test. In this folder only this file and its two helpers know the stack. */
@@ -71,13 +75,18 @@ export class StackTarget implements Target {
   /** The page for arriving packets, which is never freed. */
   #slot = -1;
 
+  readonly #recorder: Recorder | null;
+
   get profile(): Profile {
     return this.#setup.profile;
   }
 
-  /** @param params the initial parameters; if absent, those of the profile, which scripts expect */
-  constructor(setup: TargetSetup, params: Params = PROFILES[setup.profile]) {
+  /**
+   * @param params the initial parameters; if absent, those of the profile, which scripts expect. @param sink takes the events of the stack
+   */
+  constructor(setup: TargetSetup, params: Params = PROFILES[setup.profile], sink?: EventSink) {
     this.#setup = setup;
+    this.#recorder = sink === undefined ? null : new Recorder([sink]);
     this.#params = { ...params };
     this.#mtu = setup.mtu;
     this.#offload = setup.profile === "linux";
@@ -95,10 +104,12 @@ export class StackTarget implements Target {
       params: this.#params,
       limits: LIMITS,
       offload: { checksum: true, tso4: this.#offload, tso6: this.#offload },
+      trace: this.#recorder === null ? 0 : TRACE,
       whileSending: (now) => {
         while (this.#send(now));
       },
     });
+    this.#recorder?.follow(this.#stack.trace, "stack", true);
     if (this.#fastOpenKeys) this.#stack.fastOpen.keys = this.#fastOpenKeys;
     this.#device.attach(this.#stack.slab);
     this.#slot = this.#stack.slab.reserve(HEADROOM + PACKET_MAX) + HEADROOM;
@@ -143,6 +154,7 @@ export class StackTarget implements Target {
   /** Moves one packet from the stack to the wire. False: it had none. */
   #send(now: number): boolean {
     if (!this.stack.poll(this.#packet, now)) return false;
+    this.#record();
     const result = this.#device.transmit(this.#packet, now);
     if (result === TX_REFUSED) this.stack.sendFailed(this.#packet, now);
     return true;
@@ -150,8 +162,14 @@ export class StackTarget implements Target {
 
   /** Events are discarded, because the calls query the connections themselves. */
   #drainEvents(): void {
+    this.#record();
     for (let who = this.#stack?.nextEvent(); who; who = this.#stack?.nextEvent())
       if (!(who instanceof PassiveOpen)) takeEvents(who);
+  }
+
+  #record(): void {
+    this.#recorder?.read();
+    this.#stack?.trace.drain();
   }
 
   configure(name: string, value: SettingValue, now: number): boolean {

@@ -1,5 +1,6 @@
 import { CSUM_NONE, Packet } from "#base/packet";
 import { PAGE_SIZE } from "#base/slab";
+import type { UdpEndpoint } from "#stack/datagrams";
 import { Stack } from "#stack/stack";
 import type { TcpSettings } from "#tcp/words/params";
 import type { PassiveOpen } from "#tcp/words/passive-open";
@@ -31,6 +32,9 @@ export const CALLS = [
   "accept",
   "urgent",
   "cork",
+  "connectInside",
+  "datagram",
+  "ping",
 ] as const;
 export type Call = (typeof CALLS)[number];
 
@@ -62,11 +66,13 @@ export interface Output {
 export class Target {
   readonly stack: Stack;
   readonly listener: PassiveOpen;
+  readonly #endpoint: UdpEndpoint;
   /** Connections that the user holds, in the order in which it got them; a place is used again. */
   readonly held: (Tcb | null)[] = [];
   readonly setting: Setting;
   now: number;
   packets = 0;
+  readonly #own: string;
   readonly #remote: string;
   readonly #packet = new Packet();
   readonly #slot: number;
@@ -78,6 +84,7 @@ export class Target {
     const { seed, family, offload } = setting;
     const params = (far ? setting.farParams : undefined) ?? setting.params;
     const local = (far ? REMOTE : LOCAL)[family];
+    this.#own = local;
     this.#remote = (far ? LOCAL : REMOTE)[family];
     const features = { checksum: offload, tso4: offload, tso6: offload };
     this.stack = new Stack({
@@ -89,6 +96,7 @@ export class Target {
       params,
     });
     this.listener = this.stack.listen(PORT, { backlog: 4 });
+    this.#endpoint = this.stack.datagrams.open({ port: PORT });
     this.now = 1_000_000;
     const first = this.stack.slab.alloc();
     for (let i = 1; i < SLOTS; i++) {
@@ -120,6 +128,7 @@ export class Target {
       if (tcb !== null) this.take({ call: "release", which: i, n: 0 });
     }
     this.stack.unlisten(this.listener, this.now);
+    this.stack.datagrams.close(this.#endpoint);
     this.#drain();
     // Whatever the peer keeps open for itself ends with its timers: TIME-WAIT, fragments.
     this.take({ time: 6_000_000_000 });
@@ -167,8 +176,12 @@ export class Target {
 
   #call(call: Call, which: number, n: number): void {
     const { stack, held, now } = this;
-    if (call === "connect") {
-      const tcb = this.#connect();
+    if (call === "datagram" || call === "ping") {
+      this.#callWithoutConnection(call, n);
+      return;
+    }
+    if (call === "connect" || call === "connectInside") {
+      const tcb = this.#connect(call === "connect" ? this.#remote : this.#own);
       if (tcb !== null) this.#hold(tcb);
       return;
     }
@@ -194,9 +207,22 @@ export class Target {
     stack.touch(tcb);
   }
 
-  #connect(): Tcb | null {
+  /** Datagrams and echo requests, to the other side or to ourselves. */
+  #callWithoutConnection(call: "datagram" | "ping", n: number): void {
+    const { datagrams, echo } = this.stack;
+    const to = address(n % 3 === 0 ? this.#own : this.#remote);
     try {
-      const tcb = this.stack.connect(address(this.#remote), PORT, {}, this.now);
+      if (call === "datagram") datagrams.send(this.#endpoint, this.#buffer.subarray(0, n % 4_000), to, PORT);
+      else echo.start(to, { count: 1 + (n % 4), interval: 1 + n, timeout: 1_000_000, size: n % 4_000 }, null, this);
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error)) throw error;
+    }
+    datagrams.receive(this.#endpoint, this.#buffer);
+  }
+
+  #connect(remote: string): Tcb | null {
+    try {
+      const tcb = this.stack.connect(address(remote), PORT, {}, this.now);
       if (tcb.params.fastOpen) this.stack.send(tcb, this.#buffer, 0, 100, this.now);
       return tcb;
     } catch (error) {
@@ -218,7 +244,10 @@ export class Target {
   #drain(): Output[] {
     const out: Output[] = [];
     const packet = this.#packet;
-    while (this.stack.poll(packet, this.now)) {
+    let polls = 0;
+    while (this.stack.poll(packet, this.now) || (this.stack.nextDeadline() === this.now && polls++ < 1_000)) {
+      // The stack was busy with packets to itself, and there are more of them.
+      if (packet.n === 0) continue;
       if (out.length > 4000) throw new Error("one event draws output without end");
       const bytes = new Uint8Array(packet.total());
       let at = 0;
@@ -240,10 +269,11 @@ export class Target {
   #events(): void {
     for (let turns = 0; ; turns++) {
       const who = this.stack.nextEvent();
-      if (who === undefined) return;
+      if (who === undefined) break;
       if (turns > 1000) throw new Error("events without end");
       if (who instanceof Tcb) who.events = 0;
     }
+    while (this.stack.datagrams.nextEvent() !== undefined || this.stack.echo.nextEvent() !== undefined);
   }
 }
 

@@ -36,6 +36,20 @@ describe("connections", () => {
     expect([w.host.connections(), w.host.engine.slab.used]).toEqual([[], 0]);
   });
 
+  test("what is corked goes after 200 ms, although all before it was acknowledged between two polls of one push", async () => {
+    const w = await world({ host });
+    const listener = w.host.listen({ port: PORT, params: { delayedAck: 0 } });
+    const active = w.host.connect(`127.0.0.1:${PORT}`, { mss: 100, sack: false, timestamps: false });
+    const passive = (await w.until(listener.accept()))!;
+    await w.until(active.opened);
+    active.cork();
+    active.write(bytes(543));
+    await w.pass(1);
+    expect(passive.info().bytesReceived).toBe(500);
+    await w.pass(250);
+    expect(passive.info().bytesReceived).toBe(543);
+  });
+
   test("to a port without a listener are refused at once", async () => {
     const w = await world({ host });
     w.cut();

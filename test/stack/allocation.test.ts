@@ -64,6 +64,29 @@ describe("no allocation per packet", () => {
     if (lose > 0) expect(wire.stacks[0].info(a).retransTotal).toBeGreaterThan(1000);
   });
 
+  test("datagrams, whole and in fragments, to the other side and to ourselves: 100,000 packets", () => {
+    const wire = new Wire(stacks(false, {}));
+    const [a, b] = wire.stacks.map(({ datagrams }) => datagrams.open({ port: 53 }));
+    const [from, to] = [wire.stacks[0].datagrams, wire.stacks[1].datagrams];
+    const source = new Uint8Array(3_000);
+    const small = source.subarray(0, 100);
+    const remote = address(B);
+    const own = address(A);
+    const bytes = perPacket(wire, 100_000, () => {
+      from.send(a!, small, remote, 53);
+      from.send(a!, source, remote, 53);
+      from.send(a!, small, own, 53);
+      wire.carry(0);
+      while (to.receive(b!, source) >= 0);
+      while (from.receive(a!, source) >= 0);
+      wire.advance(100);
+      wire.drain();
+    });
+    expect(bytes).toBeLessThan(4);
+    expect(wire.stacks[1].counters.snapshot()["udp.rx.delivered"]).toBeGreaterThan(50_000);
+    expect(wire.stacks[0].counters.snapshot()["udp.rx.delivered"]).toBeGreaterThan(25_000);
+  });
+
   test("question and answer: 100,000 packets", () => {
     const wire = new Wire(stacks(false, {}));
     const [a, b] = wire.open(B);

@@ -65,8 +65,10 @@ export function endPush(tcb: Tcb, now: number): void {
   deferral.byCwnd = false;
   if (tcb.output.pushed > 0) {
     if (isReducing(tcb)) tcb.recovery.prrOut += tcb.output.pushed;
-    scheduleProbe(tcb, false, now);
-  } else if (tcb.board.packetsOut === 0 && headEnd(tcb) !== undefined && isIdle(tcb)) {
+    if (tcb.board.packetsOut > 0) scheduleProbe(tcb, false, now);
+  }
+  // All that was pushed may be acknowledged already: ACKs can arrive before the last segment of a push is polled.
+  if (tcb.board.packetsOut === 0 && headEnd(tcb) !== undefined && isIdle(tcb)) {
     arm(tcb, T_PERSIST, now + probeBase(tcb));
   }
   tcb.output.pushed = 0;

@@ -73,10 +73,10 @@ export const MACHINE: readonly RuleMutant[] = [
     by: "test/drill/delayed-ack/quick-goes-on.pkt",
   },
   {
-    name: "the oldest block is told of first",
+    name: "blocks are told of in the order of their octets",
     file: "tcp/words/ranges.ts",
-    find: "for (; at > 0 && this.#touched[newest[at - 1]!]! < stamp; at--)",
-    replace: "for (; at > 0 && this.#touched[newest[at - 1]!]! > stamp; at--)",
+    find: "newest[n++] = this.find(this.#leftOf[slot]!);",
+    replace: "newest[n] = n++;",
     by: "test/drill/sack/four-blocks.pkt",
   },
   {

@@ -75,7 +75,7 @@ export const WINDOWS: readonly RuleMutant[] = [
   {
     name: "undo leaves segments lost",
     file: "tcp/loss/reduction.ts",
-    find: "if (unmark) nothingLost(tcb);",
+    find: "    nothingLost(tcb);\n",
     replace: "",
     by: "test/drill/undo/frto.pkt",
   },

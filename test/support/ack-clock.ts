@@ -123,6 +123,44 @@ export class AckClock {
     };
   }
 
+  /**
+   * The peer says what it likes: an ACK of `next`, blocks of segments [left, right), from where the window began. Nothing is sent in answer.
+   * Returns the reads of the scoreboard's arrays.
+   * @param echo the timestamp that it echoes, if any
+   */
+  says(next: number, blocks: readonly (readonly [number, number])[], echo?: number): number {
+    this.#count();
+    const seg = this.#segment;
+    seg.seq = this.tcb.rcv.nxt;
+    seg.ack = (this.#first + next * MSS) | 0;
+    seg.wnd = (this.#window * MSS + (1 << SCALE)) >> SCALE;
+    seg.ctl = ACK;
+    seg.options.clear();
+    if (echo !== undefined) {
+      this.tcb.timestampsOk = seg.options.timestamps = true;
+      seg.options.tsval = this.tcb.tsRecent;
+      seg.options.tsecr = echo;
+    }
+    seg.options.sackBlocks = blocks.length;
+    for (const [i, [left, right]] of blocks.entries()) {
+      seg.options.sackLeft[i] = this.#first + left * MSS;
+      seg.options.sackRight[i] = this.#first + right * MSS;
+    }
+    this.#now += 10;
+    this.#steps = 0;
+    segmentArrives(this.tcb, seg, this.#now, this.#reset);
+    return this.#steps;
+  }
+
+  /** Time passes without a packet; timers fire. Returns the reads. */
+  passes(us: number): number {
+    this.#now += us;
+    this.#steps = 0;
+    if (this.tcb.deadline() <= this.#now) timeouts(this.tcb, this.#now);
+    this.#send();
+    return this.#steps;
+  }
+
   #arrival(): void {
     const { segment, at } = this.#take();
     this.#now = Math.max(this.#now + this.#step, at);

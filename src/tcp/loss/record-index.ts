@@ -162,7 +162,10 @@ export function dropIndex(tcb: Tcb): void {
 /** Indices for reuse: on a lossy link recovery starts often, and should not allocate each time. */
 const free: RecordIndex[] = [];
 
-/** The first record from r on that is not SACKed. It shortens the `skip` links on its way, so that the next search takes fewer steps. */
+/**
+ * The first record from r on that is not SACKed. Each SACKed record that was passed leads there at once next time: whatever blocks the peer
+ * chooses, a stretch is walked once.
+ */
 export function notSacked(tcb: Tcb, r: number): number {
   const { flags, next, skip } = tcb.env.records;
   const first = r;
@@ -170,9 +173,13 @@ export function notSacked(tcb: Tcb, r: number): number {
   while (r !== NONE && flags[r]! & SACKED) {
     last = r;
     r = skip[r] === NONE ? next[r]! : skip[r]!;
-    // Path compression: the next search needs fewer steps from each of these records.
-    if (r !== NONE && skip[r] !== NONE && flags[r]! & SACKED) skip[last] = skip[r]!;
   }
-  if (last !== NONE && last !== first) skip[first] = r === NONE ? last : r;
+  if (last === NONE) return r;
+  const to = r === NONE ? last : r;
+  for (let s = first; s !== last; ) {
+    const after = skip[s] === NONE ? next[s]! : skip[s]!;
+    skip[s] = to;
+    s = after;
+  }
   return r;
 }

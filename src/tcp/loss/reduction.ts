@@ -11,6 +11,8 @@ import { EVER_RESENT, highestSacked, nothingLost } from "./scoreboard.ts";
 
 /** Linux' tcp_max_reordering. */
 const REORDERING_MAX = 300;
+/** The marks of so few segments may be cleared at any time. */
+const UNMARK_MIN = 64;
 
 export function isReducing(tcb: Tcb): boolean {
   return tcb.cc.phase === CA_CWR || tcb.cc.phase === CA_RECOVERY;
@@ -109,9 +111,21 @@ function mayUndo(tcb: Tcb, answer: Answer): boolean {
   return tcb.recovery.undoArmed && (tcb.recovery.undoResent === 0 || answersOriginal(tcb, answer));
 }
 
+/**
+ * A false alarm about a whole window happens once per window, not with every second ACK. If fewer segments than half of the lost ones were
+ * delivered since the last one, the ACK's only effect would be that all marks are cleared and set again, so the recovery goes on.
+ */
+function mayUnmark(tcb: Tcb): boolean {
+  const { lostOut } = tcb.board;
+  return lostOut <= UNMARK_MIN || tcb.deliveredSegments - tcb.recovery.unmarkedAt >= lostOut >> 1;
+}
+
 /** Restores cwnd and ssthresh after a false alarm. @param unmark also clears the LOST marks of all records */
 export function undo(tcb: Tcb, unmark: boolean, now: number): void {
-  if (unmark) nothingLost(tcb);
+  if (unmark) {
+    nothingLost(tcb);
+    tcb.recovery.unmarkedAt = tcb.deliveredSegments;
+  }
   if (tcb.recovery.priorSsthresh > 0) {
     setCwnd(tcb, Math.max(cwndOf(tcb), tcb.recovery.priorCwnd));
     if (tcb.recovery.priorSsthresh > ssthreshOf(tcb)) {
@@ -153,7 +167,7 @@ export function undoRecovery(tcb: Tcb, answer: Answer, now: number): boolean {
 
 /** A partial ACK answers an original that was considered lost, so it was only reordered. Returns true if the ACK is fully handled. */
 export function undoPartial(tcb: Tcb, answer: Answer, before: number, now: number): boolean {
-  if (!tcb.recovery.undoArmed || !answersOriginal(tcb, answer)) return false;
+  if (!tcb.recovery.undoArmed || !answersOriginal(tcb, answer) || !mayUnmark(tcb)) return false;
   noteReordering(tcb, before);
   if (tcb.board.retransOut > 0) return true;
   if (!anyResent(tcb)) tcb.recovery.resentSince = false;
@@ -164,7 +178,7 @@ export function undoPartial(tcb: Tcb, answer: Answer, before: number, now: numbe
 
 /** Undoes Loss if the timeout was spurious. @param sure F-RTO has shown that it was */
 export function undoLoss(tcb: Tcb, answer: Answer, sure: boolean, now: number): boolean {
-  if (!sure && !mayUndo(tcb, answer)) return false;
+  if ((!sure && !mayUndo(tcb, answer)) || !mayUnmark(tcb)) return false;
   tcb.rtt.timeoutAt = -NEVER;
   undo(tcb, true, now);
   tcb.retries = 0;

@@ -15,6 +15,8 @@ import { cut, EVER_RESENT, highestSacked, mayRecord, payloadOf, remark } from ".
 const ascending = new Int8Array(4);
 /** The lowest sequence number that this ACK reports as delivered out of order, retransmissions excluded (RFC 8985 §6.2 step 3). */
 let low = 0;
+/** A connection with more records than this cuts none for a SACK block: each cut moves a part of the index. */
+const CUT_MAX = 16_384;
 
 /** @param before SND.UNA before this ACK */
 export function applySackBlocks(
@@ -120,7 +122,7 @@ function applyBlock(
 /** Cuts record r at the edge of a block, between segments. Returns true if r then lies in the block. */
 function cutToBlock(tcb: Tcb, r: number, left: number, right: number): boolean {
   const { records } = tcb.env;
-  if (records.segments[r]! <= 1 || !mayRecord(tcb)) return false;
+  if (records.segments[r]! <= 1 || tcb.board.records > CUT_MAX || !mayRecord(tcb)) return false;
   const { mss } = tcb.snd;
   const start = records.start[r]!;
   const begins = le(left, start);
@@ -166,8 +168,9 @@ function originalDelivered(tcb: Tcb, r: number, answer: Answer, trips: RoundTrip
   const start = records.start[r]!;
   if (lt(start, highestSacked(tcb)) && lt(start, low)) low = start;
   if (!gt(records.end[r]!, tcb.cc.recover)) answer.original = true;
-  if (isStale(tcb, records.time[r]!)) return;
-  const rtt = now - records.time[r]!;
+  const sent = records.time[r]!;
+  if (isStale(tcb, sent)) return;
+  const rtt = now - sent;
   if (trips.sackOldest < 0) trips.sackOldest = rtt;
   trips.sackNewest = rtt;
 }

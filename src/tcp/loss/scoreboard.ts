@@ -48,7 +48,13 @@ export function releaseRecords(tcb: Tcb): void {
     r = next;
   }
   tcb.board.head = tcb.board.tail = NONE;
-  tcb.board.oldest = tcb.board.newest = tcb.board.firstLost = tcb.board.lastLost = tcb.rack.overtaken = NONE;
+  tcb.board.oldest =
+    tcb.board.newest =
+    tcb.board.firstLost =
+    tcb.board.lastLost =
+    tcb.board.nearLost =
+    tcb.rack.overtaken =
+      NONE;
   dropIndex(tcb);
   tcb.board.records = 0;
   tcb.board.sackedBytes = tcb.board.lostBytes = tcb.board.resentBytes = 0;
@@ -118,17 +124,16 @@ export function setSegments(tcb: Tcb, r: number, n: number): void {
 /** Sets and clears marks of record r, and updates the counts and the lists. */
 export function remark(tcb: Tcb, r: number, set: number, clear: number): void {
   const before = tcb.env.records.flags[r]!;
-  mark(tcb, r, set, clear);
-  relink(tcb, r, before);
+  const after = (before & ~clear) | set;
+  mark(tcb, r, before, after);
+  relink(tcb, r, before, after);
   // Its `skip` link may stem from an earlier time when it was SACKed.
   if (set & SACKED) tcb.env.records.skip[r] = NONE;
 }
 
-/** Sets and clears marks of record r, and updates only the counts of segments and octets. */
-function mark(tcb: Tcb, r: number, set: number, clear: number): void {
+/** Changes the marks of record r, and updates only the counts of segments and octets. */
+function mark(tcb: Tcb, r: number, before: number, after: number): void {
   const { records } = tcb.env;
-  const before = records.flags[r]!;
-  const after = (before & ~clear) | set;
   records.flags[r] = after;
   const changed = before ^ after;
   const n = records.segments[r]!;
@@ -177,10 +182,11 @@ export function markLost(tcb: Tcb, r: number, cause: number, now: number): void 
     if ((flags & RESENT) === 0) return;
     remark(tcb, r, 0, RESENT);
   } else remark(tcb, r, LOST, 0);
-  tcb.board.lost += records.segments[r]!;
-  tcb.lostSegments += records.segments[r]!;
-  const n = diff(records.end[r]!, records.start[r]!);
-  trace.record(now, EV_LOST, cause, tcb.id, diff(records.start[r]!, tcb.snd.iss), n);
+  const segments = records.segments[r]!;
+  tcb.board.lost += segments;
+  tcb.lostSegments += segments;
+  const start = records.start[r]!;
+  trace.record(now, EV_LOST, cause, tcb.id, diff(start, tcb.snd.iss), diff(records.end[r]!, start));
 }
 
 /** Merges small segments after record r into it before it is retransmitted, up to the size of one segment (Linux: tcp_retrans_try_collapse). */
@@ -202,7 +208,7 @@ export function coalesce(tcb: Tcb, r: number, room: number): void {
     // From here on the octets of s count as part of r.
     unlink(tcb, s, records.flags[s]!);
     tcb.board.index?.remove(s);
-    mark(tcb, s, 0, LOST | RESENT);
+    mark(tcb, s, records.flags[s]!, records.flags[s]! & ~(LOST | RESENT));
     recut(tcb, s, 0);
     const grown = diff(records.end[s]!, records.start[s]!);
     if (records.flags[r]! & LOST) tcb.board.lostBytes += grown;
@@ -230,12 +236,13 @@ export function nothingLost(tcb: Tcb): void {
   let near = NONE;
   for (let r = board.firstLost; r !== NONE; r = board.firstLost) {
     unlink(tcb, r, records.flags[r]!);
-    mark(tcb, r, 0, LOST);
+    mark(tcb, r, records.flags[r]!, records.flags[r]! & ~LOST);
     linkBySending(tcb, r, near);
     near = r;
   }
   if (board.lostOut === 0) return;
-  for (let r = board.oldest; r !== NONE; r = records.later[r]!) mark(tcb, r, 0, LOST);
+  for (let r = board.oldest; r !== NONE; r = records.later[r]!)
+    mark(tcb, r, records.flags[r]!, records.flags[r]! & ~LOST);
 }
 
 /** True if record r was sent in our SYN and the peer did not accept it. */

@@ -64,6 +64,7 @@ export function unlink(tcb: Tcb, r: number, flags: number): void {
   if (list === TO_RESEND) {
     if (before === NONE) board.firstLost = after;
     if (after === NONE) board.lastLost = before;
+    if (board.nearLost === r) board.nearLost = before;
     return;
   }
   if (before === NONE) board.oldest = after;
@@ -71,11 +72,12 @@ export function unlink(tcb: Tcb, r: number, flags: number): void {
   if (rack.overtaken === r) rack.overtaken = before;
 }
 
-/** Moves record r to the list that its flags ask for. @param before the flags that it had */
-export function relink(tcb: Tcb, r: number, before: number): void {
-  if (listOf(before) === listOf(tcb.env.records.flags[r]!)) return;
+/** Moves record r to the list that its flags ask for. @param before the flags that it had @param after those that it has now */
+export function relink(tcb: Tcb, r: number, before: number, after: number): void {
+  const list = listOf(after);
+  if (listOf(before) === list) return;
   unlink(tcb, r, before);
-  link(tcb, r);
+  if (list !== ARRIVED) link(tcb, r);
 }
 
 /** Links record s, which was split off the end of record r. */
@@ -106,13 +108,21 @@ export function linkBySending(tcb: Tcb, r: number, near: number): void {
   insert(tcb, r, at, IN_FLIGHT);
 }
 
+/** Most come at the end; of those that do not, each comes near the one before: its place is looked for from there. */
 function linkBySequence(tcb: Tcb, r: number): void {
   const { board } = tcb;
-  const { start, earlier } = tcb.env.records;
+  const { start, earlier, later } = tcb.env.records;
+  const seq = start[r]!;
   let at = board.lastLost;
-  // A record whose retransmission is lost usually comes before all others.
-  if (at !== NONE && lt(start[r]!, start[board.firstLost]!)) at = NONE;
-  while (at !== NONE && gt(start[at]!, start[r]!)) at = earlier[at]!;
+  if (at !== NONE && gt(start[at]!, seq)) {
+    if (lt(seq, start[board.firstLost]!)) at = NONE;
+    else {
+      at = board.nearLost === NONE ? board.firstLost : board.nearLost;
+      while (gt(start[at]!, seq)) at = earlier[at]!;
+      for (let s = later[at]!; lt(start[s]!, seq); s = later[s]!) at = s;
+    }
+    board.nearLost = r;
+  }
   insert(tcb, r, at, TO_RESEND);
 }
 

@@ -8,6 +8,8 @@ import type { Tcb } from "./tcb.ts";
  */
 export const RANGES_MAX = 2048;
 
+/** No slot. */
+const NONE = -1;
 /** What each connection may keep however many ranges there are. */
 const RANGES_MIN = 8;
 
@@ -52,9 +54,14 @@ export class Ranges {
   count = 0;
   left: Int32Array = NOTHING;
   right: Int32Array = NOTHING;
-  /** When each range last changed, as a counter: greater is newer. */
-  #touched: Int32Array = NOTHING;
-  #stamp = 0;
+  /** The slot of each range, which stays the same while ranges before it come and go. */
+  #slot: Int32Array = NOTHING;
+  /** Per slot: the left edge, and the slots of the ranges that changed next and before. Free slots are linked by `#older`. */
+  #leftOf: Int32Array = NOTHING;
+  #newer: Int32Array = NOTHING;
+  #older: Int32Array = NOTHING;
+  #newest = NONE;
+  #free = NONE;
   readonly #pool: RangePool;
   /** The connection that they belong to. */
   readonly owner: Tcb;
@@ -66,9 +73,7 @@ export class Ranges {
 
   /** Adds [left, right). Returns false if there is no room for one more range. To know whether any of it was new, call `covered` first. */
   add(left: number, right: number): boolean {
-    // Search from the end: most segments lie beyond all ranges.
-    let i = this.count;
-    while (i > 0 && ge(this.right[i - 1]!, left)) i--;
+    const i = this.#firstNotBefore(left);
     // Ranges i..j-1 touch or overlap the new one.
     let j = i;
     while (j < this.count && le(this.left[j]!, right)) {
@@ -80,38 +85,45 @@ export class Ranges {
       if (this.count === this.left.length && !this.#grow()) return false;
       if (this.count === 0) this.#pool.begin(this);
       this.#move(i, i + 1);
-    } else if (j - i > 1) this.#move(j, i + 1);
+      this.#slot[i] = this.#free;
+      this.#free = this.#older[this.#free]!;
+    } else {
+      this.#unlink(this.#slot[i]!);
+      for (let k = i + 1; k < j; k++) this.#release(k);
+      if (j - i > 1) this.#move(j, i + 1);
+    }
     this.left[i] = left;
     this.right[i] = right;
-    this.#touched[i] = ++this.#stamp;
+    this.#linkNewest(this.#slot[i]!, left);
     return true;
   }
 
   /** True if all of [left, right) is held. */
   covered(left: number, right: number): boolean {
-    let i = this.count - 1;
-    while (i >= 0 && gt(this.left[i]!, left)) i--;
+    const i = this.find(left);
     return i >= 0 && ge(this.right[i]!, right);
   }
 
   /** The index of the range that holds `seq`, or -1. */
   find(seq: number): number {
-    for (let i = 0; i < this.count; i++) if (le(this.left[i]!, seq) && gt(this.right[i]!, seq)) return i;
-    return -1;
+    const i = this.#firstNotBefore((seq + 1) | 0);
+    return i < this.count && le(this.left[i]!, seq) ? i : -1;
   }
 
-  /** If a range begins at or before `next`, removes it and returns its end; else returns `next`. */
+  /** If ranges begin at or before `next`, removes them and returns the end of the last; else returns `next`. */
   advance(next: number): number {
-    while (this.count > 0 && le(this.left[0]!, next)) {
-      if (gt(this.right[0]!, next)) next = this.right[0]!;
-      this.#move(1, 0);
+    let n = 0;
+    for (; n < this.count && le(this.left[n]!, next); n++) {
+      if (gt(this.right[n]!, next)) next = this.right[n]!;
+      this.#release(n);
     }
+    if (n > 0) this.#move(n, 0);
     return next;
   }
 
   /** Removes all text from `seq` on. */
   cut(seq: number): void {
-    while (this.count > 0 && ge(this.left[this.count - 1]!, seq)) this.count--;
+    while (this.count > 0 && ge(this.left[this.count - 1]!, seq)) this.#release(--this.count);
     const last = this.count - 1;
     if (last >= 0 && gt(this.right[last]!, seq)) this.right[last] = seq;
   }
@@ -123,18 +135,11 @@ export class Ranges {
     return n;
   }
 
-  /**
-   * Fills `newest` with the indices of the most recently changed ranges, newest first; returns how many there are. Makes only one pass,
-   * because it runs for each ACK and the list can be long.
-   */
+  /** Fills `newest` with the indices of the most recently changed ranges, newest first; returns how many there are. */
   recent(newest: Int32Array, most: number): number {
     let n = 0;
-    for (let i = 0; i < this.count; i++) {
-      const stamp = this.#touched[i]!;
-      if (n === most && stamp < this.#touched[newest[n - 1]!]!) continue;
-      let at = n < most ? n++ : n - 1;
-      for (; at > 0 && this.#touched[newest[at - 1]!]! < stamp; at--) newest[at] = newest[at - 1]!;
-      newest[at] = i;
+    for (let slot = this.#newest; slot !== NONE && n < most; slot = this.#older[slot]!) {
+      newest[n++] = this.find(this.#leftOf[slot]!);
     }
     return n;
   }
@@ -144,16 +149,52 @@ export class Ranges {
     this.#pool.used -= this.left.length;
     this.#pool.end(this);
     this.count = 0;
-    this.left = NOTHING;
-    this.right = NOTHING;
-    this.#touched = NOTHING;
+    this.left = this.right = this.#slot = this.#leftOf = this.#newer = this.#older = NOTHING;
+    this.#newest = this.#free = NONE;
+  }
+
+  /** The index of the first range that ends at or after `seq`. Most segments lie beyond all ranges. */
+  #firstNotBefore(seq: number): number {
+    let low = 0;
+    let high = this.count;
+    if (high > 0 && lt(this.right[high - 1]!, seq)) return high;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (lt(this.right[middle]!, seq)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #linkNewest(slot: number, left: number): void {
+    this.#leftOf[slot] = left;
+    this.#newer[slot] = NONE;
+    this.#older[slot] = this.#newest;
+    if (this.#newest !== NONE) this.#newer[this.#newest] = slot;
+    this.#newest = slot;
+  }
+
+  #unlink(slot: number): void {
+    const newer = this.#newer[slot]!;
+    const older = this.#older[slot]!;
+    if (newer === NONE) this.#newest = older;
+    else this.#older[newer] = older;
+    if (older !== NONE) this.#newer[older] = newer;
+  }
+
+  /** The i-th range goes away: its slot is free. */
+  #release(i: number): void {
+    const slot = this.#slot[i]!;
+    this.#unlink(slot);
+    this.#older[slot] = this.#free;
+    this.#free = slot;
   }
 
   /** Moves the ranges from index `from` to index `to`. */
   #move(from: number, to: number): void {
     this.left.copyWithin(to, from, this.count);
     this.right.copyWithin(to, from, this.count);
-    this.#touched.copyWithin(to, from, this.count);
+    this.#slot.copyWithin(to, from, this.count);
     this.count += to - from;
   }
 
@@ -164,17 +205,24 @@ export class Ranges {
     const most = Math.min(RANGES_MAX, share(pool.used, pool.limit, RANGES_MIN));
     if (n === before || n > most || pool.used + n - before > pool.limit) return false;
     pool.used += n - before;
-    const left = new Int32Array(n);
-    const right = new Int32Array(n);
-    const touched = new Int32Array(n);
-    left.set(this.left);
-    right.set(this.right);
-    touched.set(this.#touched);
-    this.left = left;
-    this.right = right;
-    this.#touched = touched;
+    this.left = enlarged(this.left, n);
+    this.right = enlarged(this.right, n);
+    this.#slot = enlarged(this.#slot, n);
+    this.#leftOf = enlarged(this.#leftOf, n);
+    this.#newer = enlarged(this.#newer, n);
+    this.#older = enlarged(this.#older, n);
+    for (let slot = n - 1; slot >= before; slot--) {
+      this.#older[slot] = this.#free;
+      this.#free = slot;
+    }
     return true;
   }
+}
+
+function enlarged(array: Int32Array, n: number): Int32Array {
+  const larger = new Int32Array(n);
+  larger.set(array);
+  return larger;
 }
 
 const NOTHING = new Int32Array(0);

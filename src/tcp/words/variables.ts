@@ -21,6 +21,8 @@ export class Scoreboard {
   newest = NONE;
   firstLost = NONE;
   lastLost = NONE;
+  /** The lost record that was put before others last, or the one before it. */
+  nearLost = NONE;
   /** An index of the records by sequence number, made when a SACK block first needs it. */
   index: RecordIndex | null = null;
   /** Segments in flight; and those of them that are SACKed (without SACK: counted by duplicate ACKs), lost, and retransmitted since. */
@@ -48,6 +50,8 @@ export class RecoveryVariables {
   /** RFC 6937: segments delivered and sent during this reduction. */
   prrDelivered = 0;
   prrOut = 0;
+  /** `deliveredSegments` when the marks of all lost segments were cleared last. */
+  unmarkedAt = 0;
   /** The reduction may still turn out to be unnecessary; and SND.UNA when it began. */
   undoArmed = false;
   undoMarker = 0;

@@ -93,6 +93,18 @@ describe("reassembly and an array of octets", () => {
     );
   });
 
+  test("ranges that are cut off at the end make room for others, and are told of no longer", () => {
+    const ranges = alone();
+    for (let i = 0; i < RANGES_MAX; i++) ranges.add(i * 10, i * 10 + 5);
+    ranges.cut(102);
+    expect([ranges.count, ranges.right[10]]).toEqual([11, 102]);
+    for (let i = 11; i < RANGES_MAX; i++) expect(ranges.add(i * 10, i * 10 + 5)).toBe(true);
+    expect(ranges.recent(newest, 4)).toBe(4);
+    expect(newest[0]).toBe(RANGES_MAX - 1);
+    ranges.cut(0);
+    expect([ranges.count, ranges.recent(newest, 4)]).toEqual([0, 0]);
+  });
+
   test("beyond the limit of ranges a new one is refused, one that joins others is not", () => {
     const ranges = alone();
     for (let i = 0; i < RANGES_MAX; i++) expect(ranges.add(i * 10, i * 10 + 5)).toBe(true);

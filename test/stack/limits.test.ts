@@ -202,7 +202,7 @@ describe("shares of what all connections use", () => {
       }
     }
     const kept = tcbs.slice(0, CROWD).map((tcb) => tcb.rcv.unread);
-    expect(b.stack.slab.available).toBeGreaterThan(b.stack.slab.pages >> 4);
+    expect(b.stack.slab.available).toBeGreaterThan(b.stack.slab.pages >> 5);
     expect(Math.min(...kept)).toBeGreaterThanOrEqual(10_000);
     expect(kept.at(-1)!).toBeLessThan(kept[0]! / 10);
     on(b, tcbs[CROWD]!);

@@ -1,4 +1,4 @@
-import { fcntl, gettid, O_ASYNC } from "./libc.ts";
+import { fcntl, gettid, libraryOf, O_ASYNC } from "./libc.ts";
 import { check } from "./system-error.ts";
 
 const F_GETFL = 3;
@@ -16,10 +16,23 @@ export function ownSignals(fd: number, target: string): number {
   view.setInt32(0, F_OWNER_TID, true);
   view.setInt32(4, gettid(), true);
   check(fcntl(fd, F_SETOWN_EX, owner), "fcntl(F_SETOWN_EX)", target);
-  return check(fcntl(fd, F_GETFL, 0), "fcntl(F_GETFL)", target);
+  return check(statusFlags(fd), "fcntl(F_GETFL)", target);
 }
 
 /** Turns SIGIO on or off. Returns a negated error number if the descriptor is closed. */
 export function setAsync(fd: number, flags: number, on: boolean): number {
   return fcntl(fd, F_SETFL, on ? flags | O_ASYNC : flags & ~O_ASYNC);
+}
+
+const libc = libraryOf({ kill: { args: ["i32", "i32"], returns: "i32" } } as const);
+const SIGIO = 29;
+
+/** Sends this program the signal that a descriptor sends. */
+export function ringProcess(): void {
+  libc().kill(process.pid, SIGIO);
+}
+
+/** The descriptor's status flags, or a negated error number. */
+export function statusFlags(fd: number): number {
+  return fcntl(fd, F_GETFL, 0);
 }

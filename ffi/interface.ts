@@ -1,4 +1,4 @@
-import { AF_INET, AF_INET6, close, datagramSocket, ioctl } from "./libc.ts";
+import { AF_INET, AF_INET6, close, datagramSocket, ioctl, pin, unpin } from "./libc.ts";
 
 /**
  * Network interfaces by ioctl (netdevice(7)), so that no `ip` command is needed. Setters return 0, getters a value; both return the negated
@@ -18,6 +18,9 @@ const SIOCSIFMTU = 0x8922;
 const SIOCGIFINDEX = 0x8933;
 const SIOCGIFTXQLEN = 0x8942;
 const SIOCSIFTXQLEN = 0x8943;
+const SIOCETHTOOL = 0x8946;
+/** linux/ethtool.h: a `struct ethtool_value` is the command and its value. */
+const ETHTOOL_GLINK = 0x0a;
 
 export const IFF_UP = 0x1;
 /** Up, with a carrier, and its queue takes packets: the kernel sets it some time after IFF_UP (linkwatch). */
@@ -69,6 +72,16 @@ export function setFlags(name: string, flags: number): number {
   const r = ifreq(name);
   new DataView(r.buffer).setUint16(NAME, flags, true);
   return request(AF_INET, SIOCSIFFLAGS, r);
+}
+
+/** Whether the interface has a carrier: 1 or 0. A TUN device has one while a program is attached to it. */
+export function getCarrier(name: string): number {
+  const value = Uint32Array.of(ETHTOOL_GLINK, 0);
+  const r = ifreq(name);
+  new DataView(r.buffer).setBigUint64(NAME, BigInt(pin(value.buffer)), true);
+  const result = request(AF_INET, SIOCETHTOOL, r);
+  unpin(value.buffer);
+  return result < 0 ? result : value[1]!;
 }
 
 export function getMtu(name: string): number {

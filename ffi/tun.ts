@@ -14,6 +14,11 @@ export const IFF_TUN = 0x0001;
 export const IFF_NO_PI = 0x1000;
 /** With a struct virtio_net_hdr before each packet. */
 export const IFF_VNET_HDR = 0x4000;
+/** Several descriptors may be attached: each is a queue of its own. Fixed when the device is made. */
+export const IFF_MULTI_QUEUE = 0x0100;
+
+/** MAX_TAP_QUEUES of linux/if_tun.h: the most queues of a device. */
+export const QUEUES_MAX = 256;
 
 /** What the reader of the device can process, so that the kernel leaves it undone: checksums, TCP segmentation, segmentation with CWR. */
 export const TUN_F_CSUM = 0x01;

@@ -6,6 +6,8 @@ export { openTun } from "#device/tun";
 export { CaptureFile } from "#observe/capture-file";
 export { ConnectionError, type ConnectionErrorCode } from "#socket/connection-error";
 export { createStack } from "#socket/create-stack";
+export { joinStackGroup, type QueuePlace } from "#socket/join-stack-group";
+export { createStackGroup, type GroupConnection, type StackGroup, type StackGroupOptions } from "#socket/stack-group";
 export type {
   ConnectOptions,
   CreateStackOptions,

@@ -52,6 +52,8 @@ export class Packet {
   cause = 0;
   /** The connection it belongs to (`Tcb.id`), or -1. */
   connection = -1;
+  /** Ingress: how many stacks with the same addresses have handed it over to the next one. */
+  hops = 0;
 
   /** Back to an empty packet without offload. */
   clear(): void {
@@ -65,6 +67,7 @@ export class Packet {
     this.ecn = 0;
     this.cause = 0;
     this.connection = -1;
+    this.hops = 0;
   }
 
   addSlice(o: number, n: number): void {

@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
-import { EADDRINUSE, EBUSY, EINVAL, EISDIR, ENODEV, ENOENT, ENOTTY, ENXIO, EPERM } from "#ffi/errno";
+import { E2BIG, EADDRINUSE, EBUSY, EINVAL, EISDIR, ENODEV, ENOENT, ENOTTY, ENXIO, EPERM } from "#ffi/errno";
 import * as netif from "#ffi/interface";
 import { check, SystemError } from "#ffi/system-error";
+import { QUEUES_MAX } from "#ffi/tun";
 import { formatIPv4, formatIPv6 } from "#wire/address-text";
 import { MTU_MIN } from "#wire/ipv6";
 
@@ -190,6 +191,14 @@ export function attachHint(name: string, errno: number): string {
       : "Creating a device needs CAP_NET_ADMIN: run this with sudo, or let `sudo tcpnet netup` create the device for you.";
   if (errno === EINVAL && exists) return `${name} is not a TUN device, or one with other settings: use another name.`;
   return errno === ENOTTY ? NOT_THE_DRIVER.replace("It", "/dev/net/tun") : "";
+}
+
+/** Why TUNSETIFF failed for one of several queues. */
+export function queuesHint(name: string, errno: number): string {
+  if (errno === E2BIG) return `A device has at most ${QUEUES_MAX} queues.`;
+  if (errno === EINVAL && netif.interfaceIndex(name) > 0)
+    return `${name} was made for one queue, or is not a TUN device: remove it, and make it with several (netup --queues), or use another name.`;
+  return attachHint(name, errno);
 }
 
 /**

@@ -14,7 +14,7 @@ import {
 } from "#base/packet";
 import type { Slab } from "#base/slab";
 import { NEVER } from "#base/time";
-import { EAGAIN, EBADF, EBADFD, EFAULT, EINTR, EIO, ENOBUFS, ENODEV, ENOMEM } from "#ffi/errno";
+import { EAGAIN, EBADF, EBADFD, EBUSY, EFAULT, EINTR, EINVAL, EIO, ENOBUFS, ENODEV, ENOMEM } from "#ffi/errno";
 import * as netif from "#ffi/interface";
 import * as libc from "#ffi/libc";
 import { check } from "#ffi/system-error";
@@ -41,10 +41,13 @@ import {
   configureInterface,
   type InterfaceSettings,
   openHint,
+  queuesHint,
 } from "./tun-config.ts";
 
 /** Enough for a burst of 64 KiB super-segments, and for the window of a long fat link in packets of 1,500 bytes. */
 export const QUEUE_LENGTH = 2_000;
+
+export const QUEUES_MAX = tunctl.QUEUES_MAX;
 
 export const TUN_DOWN = mark("tun.down", "not sent: the interface is down");
 export const TUN_REFUSED = mark("tun.refused", "not sent: the kernel did not take the packet");
@@ -69,20 +72,55 @@ const FEATURES = tunctl.TUN_F_CSUM | tunctl.TUN_F_TSO4 | tunctl.TUN_F_TSO6 | tun
  * up. The device disappears when it is closed, unless it was made persistent. Throws SystemError, with all changes undone.
  */
 export function openTun(options: TunOptions): TunDevice {
+  const [fd] = openTunQueues(options, 1) as [number];
+  return onDescriptor(fd, options);
+}
+
+function onDescriptor(fd: number, { name, offload = true }: TunOptions): TunDevice {
+  try {
+    return new TunDevice(fd, name, offload);
+  } catch (error) {
+    libc.close(fd);
+    throw error;
+  }
+}
+
+/**
+ * The same with several queues (IFF_MULTI_QUEUE): returns a descriptor for each, for a `TunDevice` of its own. The kernel gives the packets
+ * of a flow to the queue that sent the flow's last packet, and otherwise chooses by a hash of the addresses and ports.
+ */
+export function openTunQueues(options: TunOptions, queues: number): number[] {
   checkSettings(options);
   const { name, offload = true, queueLength = QUEUE_LENGTH, create = true } = options;
   checkName(name);
   const fresh = netif.interfaceIndex(name) < 0;
   if (fresh && !create)
     check(-ENODEV, "TUNSETIFF", name, () => "Let `sudo tcpnet netup` make it, or correct the name.");
-  const fd = attach(name, offload);
+  const descriptors = attachQueues(name, offload, queues);
   try {
     // For its own devices netup has set the queue length.
     configureInterface(name, { ...options, queueLength: fresh ? queueLength : options.queueLength });
     awaitQueue(name);
-    return new TunDevice(fd, name, offload);
+    return descriptors;
   } catch (error) {
-    libc.close(fd);
+    descriptors.forEach(libc.close);
+    throw error;
+  }
+}
+
+/** Closes a descriptor of `openTunQueues` that has no device yet. */
+export function closeTunQueue(fd: number): void {
+  libc.close(fd);
+}
+
+/** All descriptors of a device, or none. */
+function attachQueues(name: string, offload: boolean, queues: number): number[] {
+  const descriptors: number[] = [];
+  try {
+    while (descriptors.length < queues) descriptors.push(attach(name, offload, queues > 1, descriptors.length === 0));
+    return descriptors;
+  } catch (error) {
+    descriptors.forEach(libc.close);
     throw error;
   }
 }
@@ -111,14 +149,18 @@ export function removeTun(name: string): boolean {
   return true;
 }
 
-/** A descriptor attached to the device, with its header format and offloads set. */
-function attach(name: string, offload: boolean): number {
+/**
+ * A descriptor attached to the device, with its header format and offloads set. @param several it is one of several queues; otherwise the
+ * device may have been made for one queue or for more. @param isFirst of this program
+ */
+function attach(name: string, offload: boolean, several = false, isFirst = true): number {
   checkName(name);
   const flags = libc.O_RDWR | libc.O_NONBLOCK | libc.O_CLOEXEC;
   const fd = check(libc.open("/dev/net/tun", flags), "open", "/dev/net/tun", openHint);
   try {
     const form = tunctl.IFF_TUN | tunctl.IFF_NO_PI | (offload ? tunctl.IFF_VNET_HDR : 0);
-    check(tunctl.setInterface(fd, name, form), "TUNSETIFF", name, (errno) => attachHint(name, errno));
+    const result = several ? setMultiQueue(fd, name, form, isFirst) : setSingleQueue(fd, name, form);
+    check(result, "TUNSETIFF", name, (errno) => (several ? queuesHint : attachHint)(name, errno));
     if (offload) check(tunctl.setVnetHeaderSize(fd, virtio.VNET_HEADER), "TUNSETVNETHDRSZ", name);
     // Also needed to switch offloads off: a persistent device keeps those of its last user.
     check(tunctl.setOffload(fd, offload ? FEATURES : 0), "TUNSETOFFLOAD", name);
@@ -127,6 +169,19 @@ function attach(name: string, offload: boolean): number {
     libc.close(fd);
     throw error;
   }
+}
+
+/** The kernel must be told which kind of device there is. */
+function setSingleQueue(fd: number, name: string, form: number): number {
+  const result = tunctl.setInterface(fd, name, form);
+  return result === -EINVAL && netif.interfaceIndex(name) > 0 ? setMultiQueue(fd, name, form, true) : result;
+}
+
+/** A device of several queues has room for the descriptors of another program, which would then get a part of the flows. */
+function setMultiQueue(fd: number, name: string, form: number, isFirst: boolean): number {
+  const isInUse = isFirst && netif.getCarrier(name) === 1;
+  const result = tunctl.setInterface(fd, name, form | tunctl.IFF_MULTI_QUEUE);
+  return result === 0 && isInUse ? -EBUSY : result;
 }
 
 /** Transfers one packet per call directly between the slab and the kernel; nothing is allocated per packet. */

@@ -215,6 +215,7 @@ export class Driver {
     let n = 0;
     while (n < BUDGET) {
       rx.o = this.#rxO;
+      rx.hops = 0;
       const now = this.now();
       this.#readUntil = now;
       const length = this.#device.receive(rx, now);

@@ -156,7 +156,7 @@ export class EchoRequests {
   }
 
   /** Takes an echo reply that ICMP has checked. */
-  input(header: IpHeader, now: number): void {
+  input(header: IpHeader, now: number): boolean {
     const v = this.#slab.view;
     const { o, n, s0, s1, s2, s3, d0, d1, d2, d3 } = header;
     const run = this.#runs.get(icmpv4.identifier(v, o));
@@ -171,6 +171,7 @@ export class EchoRequests {
       this.#hasToken(run, o + icmpv4.HEADER);
     this.#counters.count(expected ? ECHO_ANSWERED : ECHO_UNKNOWN);
     if (expected) this.#settle(run, { sequence, time: now - sentAt, ttl: header.ttl, error: 0, reporter: null });
+    return expected;
   }
 
   /**

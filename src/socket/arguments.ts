@@ -5,6 +5,7 @@ import { DEFAULT_LIMITS } from "#stack/limits";
 import { DEFAULT_PARAMS, DEFAULT_SETTINGS, type TcpSettings } from "#tcp/words/params";
 import { PROFILE_NAMES } from "#tcp/words/profiles";
 import { SEND_MORE, SEND_RECORD, SEND_URGENT } from "#tcp/words/send-flags";
+import type { StackGroupOptions } from "./stack-group.ts";
 import type {
   ConnectOptions,
   DeviceStackOptions,
@@ -12,6 +13,7 @@ import type {
   ListenOptions,
   SocketHandlers,
   SocketOptions,
+  StackSettings,
   WriteOptions,
 } from "./types.ts";
 
@@ -28,6 +30,8 @@ export type Kind =
   | "a function"
   | "true, false or an object"
   | "true, false or a number"
+  | "a text or a URL"
+  | "anything"
   | 'true, false or "strict"';
 
 type Table = Readonly<Record<string, Kind>>;
@@ -83,6 +87,16 @@ const STACK = {
   mtu: "a number",
 } satisfies Record<keyof (DeviceStackOptions & HostedStackOptions), Kind>;
 
+const { device: _device, clock: _clock, host: _host, mtu: _mtu, ...SETTINGS } = STACK;
+
+const GROUP = {
+  ...SETTINGS,
+  tun: "an object",
+  queues: "a number",
+  worker: "a text or a URL",
+  data: "anything",
+} satisfies Record<keyof StackGroupOptions, Kind>;
+
 const HANDLERS = {
   open: "a function",
   data: "a function",
@@ -129,9 +143,25 @@ export function checkStackOptions(options: unknown): asserts options is DeviceSt
     throw invalid("createStack takes a device or a host, not both");
   }
   if (given.address === undefined) throw invalid("a stack needs an address, such as 10.0.0.7/24");
+  if (given.mtu !== undefined) whole("mtu", given.mtu, 68, 65_535);
+  checkSettings(given);
+}
+
+/** @throws CallError EINVAL. */
+export function checkGroupOptions(options: unknown): asserts options is StackGroupOptions {
+  const example =
+    '{ tun: { name: "tun0" }, queues: 2, worker: new URL("./worker.ts", import.meta.url), address: "10.0.0.7/24" }';
+  checkObject("createStackGroup's argument", options, GROUP, example);
+  const given = options as Partial<StackGroupOptions>;
+  for (const name of ["tun", "queues", "worker", "address"] as const) {
+    if (given[name] === undefined) throw invalid(`createStackGroup needs ${name}: use createStackGroup(${example})`);
+  }
+  checkSettings(given);
+}
+
+function checkSettings(given: Partial<StackSettings>): void {
   if (given.seed !== undefined) whole("seed", given.seed, 0, 0xffff_ffff);
   if (given.trace !== undefined) whole("trace", given.trace, 0, 1 << 24);
-  if (given.mtu !== undefined) whole("mtu", given.mtu, 68, 65_535);
   if (given.profile !== undefined && !PROFILE_NAMES.includes(given.profile)) {
     const near = suggest(given.profile, PROFILE_NAMES);
     const advice = near === undefined ? `there are ${PROFILE_NAMES.join(", ")}` : `did you mean "${near}"?`;
@@ -224,6 +254,10 @@ function isOf(kind: Kind, value: unknown): boolean {
       return type === "boolean" || (type === "object" && value !== null);
     case "true, false or a number":
       return type === "boolean" || type === "number";
+    case "a text or a URL":
+      return type === "string" || value instanceof URL;
+    case "anything":
+      return true;
     case 'true, false or "strict"':
       return type === "boolean" || value === "strict";
   }
@@ -282,4 +316,4 @@ function checkLimits(limits: object): void {
 }
 
 /** The least memory: enough for what a stack reserves when it is made. */
-const MEMORY_MIN = 4 << 20;
+export const MEMORY_MIN = 4 << 20;

@@ -6,6 +6,7 @@ import { Stack, type StackOptions } from "#stack/stack";
 import { PROFILES } from "#tcp/words/profiles";
 import { checkStackOptions, invalid } from "./arguments.ts";
 import { addressOf, prefixOf } from "./endpoint.ts";
+import type { QueueSiblings } from "./queue-siblings.ts";
 import { type Platform, TcpNetStack } from "./tcp-net-stack.ts";
 import { TracingEngine } from "./tracing-engine.ts";
 import type { CreateStackOptions, DeviceStackOptions, Host, HostedStackOptions, NetStack } from "./types.ts";
@@ -30,10 +31,24 @@ function hosted(options: HostedStackOptions): NetStack {
   return new TcpNetStack(stack, host, { ref() {}, unref() {}, end: async () => {} });
 }
 
-function onDevice(options: DeviceStackOptions): NetStack {
+/** A stack on one queue of a device. @param secret of the stacks of all queues */
+export function createQueueStack(
+  options: DeviceStackOptions,
+  secret: readonly [number, number],
+  siblings: QueueSiblings,
+): NetStack {
+  checkStackOptions(options);
+  return onDevice(options, { secret, siblings });
+}
+
+function onDevice(
+  options: DeviceStackOptions,
+  group: { secret?: readonly [number, number]; siblings?: QueueSiblings } = {},
+): NetStack {
   const device = withSegmentation(options.device);
   const { mtu, offload } = device;
-  const stack = new Stack({ ...engineOptions(options), mtu, offload });
+  const stack = new Stack({ ...engineOptions(options), ...group, mtu, offload });
+  group.siblings?.attach(stack.slab, stack.counters);
   const clock = options.clock;
   const driver = new Driver(tellingOfTrace(stack), device, clock === undefined ? {} : { clock });
   const host: Host & Platform = {

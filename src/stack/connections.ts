@@ -21,6 +21,7 @@ import * as tcphdr from "#wire/tcp";
 import { CallError } from "./call-error.ts";
 import { Demux, type Row } from "./demux.ts";
 import type { Limits } from "./limits.ts";
+import type { Siblings } from "./siblings.ts";
 import { Sleep } from "./sleep.ts";
 import { Sources } from "./sources.ts";
 
@@ -54,17 +55,23 @@ export class Connections {
   readonly #sleep: Sleep;
   readonly #freeIds: number[] = [];
 
-  constructor(env: TcpEnv, pathMtu: PathMtu, limits: Readonly<Limits>) {
+  readonly #siblings: Siblings | null;
+
+  constructor(env: TcpEnv, pathMtu: PathMtu, limits: Readonly<Limits>, siblings: Siblings | null = null) {
     this.demux = new Demux(env.prng.int32(), env.prng.int32());
     this.#pathMtu = pathMtu;
     this.#limit = limits.connections;
-    this.#sources = new Sources(limits.connectionsPerSource);
+    this.#siblings = siblings;
+    this.#sources = new Sources(
+      limits.connectionsPerSource,
+      siblings === null ? null : { table: siblings.sources, hash: env.hash },
+    );
     this.#sleep = new Sleep(env, limits.sleepAfter);
   }
 
   /** True if there is no room for one more connection. At the limit, the oldest connection in TIME-WAIT is ended to make room. */
   isFull(now: number): boolean {
-    while (this.demux.size >= this.#limit) {
+    while (this.demux.size + (this.#siblings?.connections ?? 0) >= this.#limit) {
       const oldest = this.#timeWait.shift();
       if (oldest === undefined) return true;
       if (oldest.state !== TIME_WAIT) continue;
@@ -111,6 +118,7 @@ export class Connections {
     tcb.path.belowFloor = this.#pathMtu.isBelowFloor(remote.a, remote.b, remote.c, remote.d, now);
     this.#byId[id] = tcb;
     this.demux.insert(tcb);
+    this.#siblings?.publish(this.demux.size);
     if (tcb.env.trace.enabled) tcb.env.trace.open(now, id, ends);
     return tcb;
   }
@@ -219,6 +227,7 @@ export class Connections {
     }
     if (tcb.state === CLOSED) {
       this.demux.remove(tcb);
+      this.#siblings?.publish(this.demux.size);
       this.#uncountSource(tcb);
       if (tcb.inTimeWait) this.#forgetEnded();
     } else if (tcb.listener !== null && tcb.listener.ready.length > 0) this.tell(tcb.listener);
@@ -275,6 +284,7 @@ export class Connections {
     if (this.#byId[tcb.id] !== tcb) return;
     // The connection may have ended while it tried to send; then it must still be removed from the table and reported to its user.
     this.demux.remove(tcb);
+    this.#siblings?.publish(this.demux.size);
     this.#uncountSource(tcb);
     if (tcb.events !== 0 && tcb.held) this.tell(tcb);
     this.deadlines.cancel(tcb.id);

@@ -222,17 +222,22 @@ export class Datagrams {
     return this.#udp.input(header);
   }
 
-  /** Takes an ICMP error about a datagram: a smaller path MTU, or a permanent error for its connected socket. */
-  icmpError(e: IcmpError, now: number): void {
+  /**
+   * Takes an ICMP error about a datagram: a smaller path MTU, or a permanent error for its connected socket. False if no socket can have
+   * sent that datagram.
+   */
+  icmpError(e: IcmpError, now: number): boolean {
     const ends = this.#scratch;
     ends.setRemote(e.d0, e.d1, e.d2, e.d3, e.destinationPort);
     ends.setLocal(e.s0, e.s1, e.s2, e.s3, e.sourcePort);
-    if (e.kind === TOO_BIG && this.#udp.mayHaveSent(ends)) {
+    const isOurs = this.#udp.mayHaveSent(ends);
+    if (e.kind === TOO_BIG && isOurs) {
       const mtu = claimedMtu(e.family, e.mtu, e.packetLength);
       if (mtu > 0) this.#pathMtu.lower(e.d0, e.d1, e.d2, e.d3, mtu, now);
     }
     const hard = e.kind === PORT_UNREACHABLE || e.kind === PROTOCOL_UNREACHABLE || e.kind === PROHIBITED;
     if (hard) this.#udp.error(ends, errorOf(e));
+    return isOurs;
   }
 
   /** Takes the next datagram to send: `packet` begins with its UDP header. */

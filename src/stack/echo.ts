@@ -82,21 +82,23 @@ export class Echo {
 
   // --- For the stack -----------------------------------------------------------------------------------------------
 
-  /** Takes an echo reply. */
-  input(header: IpHeader, now: number): void {
-    this.#requests.input(header, now);
+  /** Takes an echo reply. False if it answers nothing that was asked here. */
+  input(header: IpHeader, now: number): boolean {
+    return this.#requests.input(header, now);
   }
 
   /**
    * Takes an ICMP error about an ICMP message of ours: a request, or a reply that was too big. No state can tell whether we sent a reply, and
    * only over IPv6 does it matter: IPv4's replies may be fragmented by routers. @param header the error's own
+   * @returns false if it is about none of ours
    */
-  icmpError(e: IcmpError, header: IpHeader, now: number): void {
+  icmpError(e: IcmpError, header: IpHeader, now: number): boolean {
     const isTooBig = e.kind === TOO_BIG;
     const isOurs = this.#requests.error(e, header, isTooBig ? EMSGSIZE : errorOf(e)) || this.#requests.quotesReply6(e);
-    if (!isOurs || !isTooBig) return;
+    if (!isOurs || !isTooBig) return isOurs;
     const mtu = claimedMtu(e.family, e.mtu, e.packetLength);
     if (mtu > 0) this.#pathMtu.lower(e.d0, e.d1, e.d2, e.d3, mtu, now);
+    return true;
   }
 
   poll(packet: Packet, send: IpSend, now: number): boolean {

@@ -3,6 +3,7 @@ import type { SipHash } from "#base/siphash";
 import { Address } from "#ip/address";
 import { CallError } from "./call-error.ts";
 import { EPHEMERAL_FIRST, EPHEMERAL_LAST } from "./limits.ts";
+import type { Siblings } from "./siblings.ts";
 
 const RANGE = EPHEMERAL_LAST - EPHEMERAL_FIRST + 1;
 /** Number of counters. Two destinations share one only by chance, and an outsider cannot know which do. */
@@ -20,9 +21,13 @@ export class Ports {
   readonly #prng: Prng;
   readonly #next = new Uint16Array(COUNTERS);
 
-  constructor(hash: SipHash, prng: Prng) {
+  readonly #siblings: Siblings | undefined;
+
+  /** @param siblings each chooses other ports */
+  constructor(hash: SipHash, prng: Prng, siblings?: Siblings) {
     this.#hash = hash;
     this.#prng = prng;
+    this.#siblings = siblings;
   }
 
   /** A port that `free` accepts, or -1 if there is none. */
@@ -32,7 +37,7 @@ export class Ports {
     const first = this.#next[counter]! + 1 + (this.#prng.int32() & (STEP_MAX - 1));
     for (let i = 0; i < RANGE; i++) {
       const port = EPHEMERAL_FIRST + ((offset + first + i) % RANGE);
-      if (!free(port)) continue;
+      if (this.#siblings?.mayChoose(port) === false || !free(port)) continue;
       this.#next[counter] = (first + i) % RANGE;
       return port;
     }

@@ -59,6 +59,7 @@ import { Loopback } from "./loopback.ts";
 import { checkPort, Ports } from "./ports.ts";
 import type { RefusedSyns } from "./refused-syns.ts";
 import { Routing } from "./routing.ts";
+import type { Siblings } from "./siblings.ts";
 import { TcpInput } from "./tcp-input.ts";
 
 export interface StackOptions {
@@ -87,6 +88,8 @@ export interface StackOptions {
    * Absent: data queued by SEND is sent at the driver's next poll.
    */
   whileSending?: (now: number) => void;
+  /** The stacks with the same addresses and the same `secret`. */
+  siblings?: Siblings;
 }
 
 export interface ActiveOpenOptions {
@@ -133,6 +136,7 @@ export class Stack {
   readonly echo: Echo;
 
   readonly #whileSending: ((now: number) => void) | undefined;
+  readonly #siblings: Siblings | null;
   readonly #offload: { readonly checksum: boolean; readonly tso4: boolean; readonly tso6: boolean };
   readonly #ipInput: IpInput;
   readonly #ipOutput: IpOutput;
@@ -170,6 +174,7 @@ export class Stack {
     this.local = new LocalAddresses(options.addresses, options.prefixes, options.owned, options.except);
     this.pathMtu = new PathMtu(options.mtu, hash, this.params.icmpErrors.pathMtuFloor);
     this.#whileSending = options.whileSending;
+    this.#siblings = options.siblings ?? null;
     this.#offload = options.offload ?? NO_OFFLOAD;
     this.#scratch = this.slab.reserve(LEAD + tcphdr.HEADER_MAX) + LEAD;
     this.#ipInput = new IpInput(this.slab, this.local, this.counters);
@@ -180,7 +185,7 @@ export class Stack {
       errorBurst: limits.icmpBurst,
     });
     this.fastOpen = new FastOpen(hash);
-    this.#ports = new Ports(hash, prng);
+    this.#ports = new Ports(hash, prng, options.siblings);
     this.#routing = new Routing(this.local);
     this.#loopback = new Loopback(this.slab);
     this.datagrams = new Datagrams(this.slab, this.counters, this.#ports, this.#routing, this.pathMtu);
@@ -199,8 +204,9 @@ export class Stack {
       arrival: new Arrival(),
     };
     this.#env = env;
-    this.#connections = new Connections(env, this.pathMtu, limits);
+    this.#connections = new Connections(env, this.pathMtu, limits, this.#siblings);
     this.#tcpInput = new TcpInput(env, this.#connections, this.#listeners, () => this.params);
+    this.#tcpInput.siblings = this.#siblings;
   }
 
   // --- The driver's side -------------------------------------------------------------------------------------------
@@ -213,8 +219,8 @@ export class Stack {
     if (verdict === DELIVER) {
       if (header.protocol === protocol.TCP) this.#tcpInput.segment(packet, header, now);
       else if (header.protocol === protocol.UDP) {
-        if (!this.datagrams.input(header)) this.#icmp.portUnreachable(header, now);
-      } else this.#icmpMessage(header, now);
+        if (!this.datagrams.input(header) && !this.#handOver(packet)) this.#icmp.portUnreachable(header, now);
+      } else if (!this.#icmpMessage(header, now)) this.#handOver(packet);
     } else {
       if (verdict === REPLY) this.#icmp.error(header, now);
       if (header.mark !== 0) this.trace.record(now, EV_DROP, header.mark, -1, packet.n);
@@ -222,15 +228,21 @@ export class Stack {
     this.#connections.deadlines.arm(IP_TIMER, this.#ipInput.nextDeadline());
   }
 
-  /** Takes an ICMP message: echo requests are answered, replies and errors go to what they are about. */
-  #icmpMessage(header: IpHeader, now: number): void {
+  /** Whether another stack of these addresses now looks for what the packet belongs to. */
+  #handOver(packet: Packet): boolean {
+    return this.#siblings?.handOver(packet, this.#header) ?? false;
+  }
+
+  /** Takes an ICMP message: echo requests are answered, replies and errors go to what they are about. False if nothing here is. */
+  #icmpMessage(header: IpHeader, now: number): boolean {
     const e = this.#error;
     const what = this.#icmp.input(header, e);
-    if (what === ECHO_REPLY) this.echo.input(header, now);
-    else if (what !== ERROR) return;
-    else if (e.protocol === protocol.UDP) this.datagrams.icmpError(e, now);
-    else if (e.protocol === protocol.TCP) this.#tcpInput.icmpError(e, now);
-    else if (e.protocol === protocol.ICMP || e.protocol === protocol.ICMPV6) this.echo.icmpError(e, header, now);
+    if (what === ECHO_REPLY) return this.echo.input(header, now);
+    if (what !== ERROR) return true;
+    if (e.protocol === protocol.UDP) return this.datagrams.icmpError(e, now);
+    if (e.protocol === protocol.TCP) return this.#tcpInput.icmpError(e, now);
+    if (e.protocol !== protocol.ICMP && e.protocol !== protocol.ICMPV6) return true;
+    return this.echo.icmpError(e, header, now);
   }
 
   #armIpTimer(): void {

@@ -40,6 +40,7 @@ import * as tcphdr from "#wire/tcp";
 import type { Connections } from "./connections.ts";
 import type { Listeners } from "./listeners.ts";
 import type { RefusedSyns } from "./refused-syns.ts";
+import type { Siblings } from "./siblings.ts";
 import { StatelessHandshake } from "./stateless-handshake.ts";
 
 /**
@@ -53,6 +54,8 @@ export class TcpInput {
   readonly resets: ReplyQueue;
   /** Records SYNs for ports without a listener, which got an RST; null: not recorded. */
   refused: RefusedSyns | null = null;
+  /** They get the segments for no connection of this stack. */
+  siblings: Siblings | null = null;
   readonly #slab: Slab;
   readonly #counters: Counters;
   readonly #trace: Trace;
@@ -99,7 +102,7 @@ export class TcpInput {
       segmentArrives(tcb, seg, now, reset);
       this.#connections.touch(tcb);
     } else {
-      const verdict = this.#listener(header, localPort, remotePort, tcb, now);
+      const verdict = this.#listener(packet, header, localPort, remotePort, tcb, now);
       if (verdict !== 0) {
         this.#trackStranger(verdict, o, now);
         this.#drop(verdict, packet.n, now);
@@ -108,16 +111,16 @@ export class TcpInput {
     if (reset.cause !== 0) this.#queueReset(header, localPort, remotePort);
   }
 
-  /** MUST-54: an ICMP error goes to the connection that it is about. */
-  icmpError(e: icmp.IcmpError, now: number): void {
+  /** MUST-54: an ICMP error goes to the connection that it is about. False if there is none. */
+  icmpError(e: icmp.IcmpError, now: number): boolean {
     // MUST-55: source quench is silently discarded.
-    if (e.protocol !== protocol.TCP || e.kind === icmp.SOURCE_QUENCH) return;
+    if (e.protocol !== protocol.TCP || e.kind === icmp.SOURCE_QUENCH) return true;
     const { s0, s1, s2, s3, d0, d1, d2, d3 } = e;
     const row = this.#connections.demux.find(s0, s1, s2, s3, e.sourcePort, d0, d1, d2, d3, e.destinationPort);
     const tcb = row === null ? null : this.#connections.awake(row);
     if (tcb === null || !quotesFlight(tcb, e.seq)) {
       this.#counters.count(tcb === null ? M.ICMP_NO_CONNECTION : M.ICMP_STALE);
-      return;
+      return tcb !== null;
     }
     switch (e.kind) {
       case icmp.TOO_BIG:
@@ -136,6 +139,7 @@ export class TcpInput {
         unreachable(tcb, false, tcb.params.icmpErrors.freeBsdIcmpErrors ? freeBsdSoftError(e) : errorOf(e), now);
     }
     this.#connections.touch(tcb);
+    return true;
   }
 
   #tooBig(tcb: Tcb, e: icmp.IcmpError, now: number): void {
@@ -162,7 +166,14 @@ export class TcpInput {
    * Handles a segment for no connection, or a SYN for a connection in TIME-WAIT that a newer one may replace. Returns 0 if it made a
    * connection, or the mark of why not; an RST may then be due.
    */
-  #listener(header: IpHeader, localPort: number, remotePort: number, old: Tcb | null, now: number): number {
+  #listener(
+    packet: Packet,
+    header: IpHeader,
+    localPort: number,
+    remotePort: number,
+    old: Tcb | null,
+    now: number,
+  ): number {
     const { s0, s1, s2, s3, d0, d1, d2, d3 } = header;
     const reset = this.#reset;
     const seg = this.#segment;
@@ -176,6 +187,7 @@ export class TcpInput {
       return 0;
     }
     if (listener === null) {
+      if (this.siblings?.handOver(packet, header)) return M.RX_HANDED_OVER;
       const verdict = this.#unknown(seg);
       const isSyn = (seg.ctl & (tcphdr.SYN | tcphdr.ACK)) === tcphdr.SYN;
       if (isSyn && reset.cause !== 0) this.refused?.note(remote, remotePort, localPort);
@@ -183,6 +195,8 @@ export class TcpInput {
     }
     const ends = { local: new Address(d0, d1, d2, d3), localPort, remote, remotePort };
     if (old === null && this.#cookies.admit(listener, ends, seg, now, reset) !== null) return 0;
+    const opens = (seg.ctl & (tcphdr.SYN | tcphdr.ACK | tcphdr.RST)) === tcphdr.SYN;
+    if (!opens && this.siblings?.handOver(packet, header)) return M.RX_HANDED_OVER;
     const verdict = listen(listener, seg, reset);
     const cookie = old === null && this.#cookies.due(listener);
     if (verdict === M.RX_BACKLOG && !cookie) return this.#connections.refuse(listener, verdict);

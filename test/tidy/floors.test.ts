@@ -109,6 +109,7 @@ const OUTSIDE: readonly { readonly module: RegExp; readonly floors: readonly str
   { module: /^bun:ffi$/, floors: ["ffi"] },
   { module: /^cac$/, floors: ["cli"] },
   { module: /^node:tty$/, floors: ["observe", "cli"] },
+  { module: /^node:worker_threads$/, floors: ["socket", "cli"] },
   {
     module: /^node:(fs|os|path|net|crypto|url)$/,
     floors: ["ffi", "device", "observe", "netup", "cli", "drill", "socket", "chaos", "kernel"],

@@ -34,6 +34,10 @@ export const TX_RST_REMOTE_REFUSED = mark("tcp.tx.rst-remote-refused", "this rem
 export const TX_RST_LIMIT = mark("tcp.tx.rst-limit", "a limit ended the connection");
 
 // What happened to a segment that arrived.
+export const RX_HANDED_OVER = mark(
+  "tcp.rx.handed-over",
+  "for no connection of this queue's stack: the next one gets it",
+);
 export const RX_DATA = mark("tcp.rx.data", "in-order data");
 export const RX_ACK = mark("tcp.rx.ack", "ACK of new data");
 export const RX_ACK_DUPLICATE = mark("tcp.rx.ack-duplicate", "duplicate ACK: something after a gap arrived");

@@ -1,5 +1,6 @@
 /** Mutants of single rules: each is caught by the test or the script that is about its rule, which takes a second at most. */
 import type { Mutant } from "./mutants.ts";
+import { DATAGRAMS } from "./rules-datagrams.ts";
 import { LOSS } from "./rules-loss.ts";
 import { MACHINE } from "./rules-machine.ts";
 import { WINDOWS } from "./rules-windows.ts";
@@ -9,4 +10,4 @@ export interface RuleMutant extends Mutant {
   readonly by: string;
 }
 
-export const RULES: readonly RuleMutant[] = [...LOSS, ...WINDOWS, ...MACHINE];
+export const RULES: readonly RuleMutant[] = [...LOSS, ...WINDOWS, ...MACHINE, ...DATAGRAMS];

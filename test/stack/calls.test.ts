@@ -1,9 +1,9 @@
 /** The user's calls (RFC 9293 §3.9.1): which OPENs are let through, what the connection may be told, who hears of what. */
 import { describe, expect, test } from "bun:test";
-import { Packet } from "#base/packet";
+import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
 import { Stack } from "#stack/stack";
 import { prefix } from "../support/ip-bench.ts";
-import { address, naiveIPv4 } from "../support/naive/ip.ts";
+import { address, naiveIPv4, naiveIPv6 } from "../support/naive/ip.ts";
 import { naiveTcp } from "../support/naive/tcp.ts";
 import { TcpBench } from "../support/tcp-bench.ts";
 
@@ -50,6 +50,24 @@ describe("OPEN", () => {
       expect(s.connect(address(own), 80, {}, 0).local.toString()).toBe(own);
     }
     expect(code(() => s.connect(address("10.0.1.5"), 80, { local: address("127.0.0.1") }, 0))).toBe("EINVAL");
+  });
+
+  test.each(["127.0.0.1", "::1"])("what the device brings for %s is not ours (RFC 1122 §3.2.1.3)", (loopback) => {
+    const s = two();
+    const slot = s.slab.reserve(HEADROOM + PACKET_MAX) + HEADROOM;
+    const socket = s.datagrams.open({ port: 9 });
+    const six = loopback === "::1";
+    const data = [0, 1, 0, 9, 0, 8, 0, 0];
+    const bytes = six
+      ? naiveIPv6({ nextHeader: 17, source: "fd01::5", destination: loopback }, data)
+      : naiveIPv4({ protocol: 17, source: "10.0.1.5", destination: loopback }, data);
+    const packet = new Packet();
+    packet.o = slot;
+    packet.n = bytes.length;
+    s.slab.u8.set(bytes, slot);
+    s.input(packet, 0);
+    expect(s.counters.snapshot()).toEqual({ "ip.not-ours": 1 });
+    expect([s.datagrams.waiting(socket), s.poll(packet, 0)]).toEqual([0, false]);
   });
 
   test("what a stack sends to itself is delivered by poll, a bounded number at a time, and never leaves", () => {

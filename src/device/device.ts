@@ -39,6 +39,8 @@ export interface Wakeable {
    * Absent: nobody can wait for this device.
    */
   wait?(usecs: number): boolean;
+  /** Whether `wait` ends, too, when the program's event loop has something to do. Timers of the program do not end it. */
+  readonly seesLoop?: boolean;
 }
 
 /**

@@ -28,7 +28,16 @@ export class SigioBell implements Wakeable {
     this.#readiness = new Readiness(fd);
   }
 
+  get seesLoop(): boolean {
+    return this.#readiness.seesLoop;
+  }
+
   wait(usecs: number): boolean {
+    return this.#readiness.waitBesideLoop(usecs);
+  }
+
+  /** Blocks until a packet can be received, whatever else the program has to do. */
+  waitAlone(usecs: number): boolean {
     return this.#readiness.wait(usecs);
   }
 

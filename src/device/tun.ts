@@ -264,7 +264,7 @@ export class TunDevice implements Device {
 
   /** Blocks until a packet can be received, for at most so many microseconds; returns whether one can. For use without an event loop. */
   wait(usecs: number): boolean {
-    return this.#fd >= 0 && this.wakeable.wait(usecs);
+    return this.#fd >= 0 && this.wakeable.waitAlone(usecs);
   }
 
   close(): void {

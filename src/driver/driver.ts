@@ -20,8 +20,20 @@ export const IDLE_AFTER = 200;
  */
 const TURN_MAX = 100;
 
+/**
+ * The same while the driver mostly waits, and a wait ends when one of the program's descriptors is ready: only its timers have to wait for
+ * the turn's end then, and they count in ms.
+ */
+const WAITING_TURN_MAX = MILLISECOND;
+
 /** Microtasks that run before the driver waits in the device: whoever was told something by a promise has answered by then. */
 const HOPS = 8;
+
+/** After so many packets in a row that came alone, the driver expects the next one to come alone, too. */
+const SINGLES = 4;
+
+/** As often as it expects that, it asks the device once whether there is another: timers wait for that. */
+const SINGLES_MAX = 20;
 
 /** JavaScript timers count in ms: for shorter waits the driver polls. */
 const TIMER_GRAIN = MILLISECOND;
@@ -85,11 +97,15 @@ export class Driver {
   /** When the device was last found empty or read from. Everything that arrived before has been read. */
   #readUntil = 0;
   #fullPolls = 0;
+  /** Packets in a row that came alone, and of which each was answered by at most one: requests and responses. */
+  #singles = 0;
   #immediate: NodeJS.Immediate | undefined;
   #timer: NodeJS.Timeout | undefined;
   #referenced = true;
-  /** When this turn ends at the latest, and how many more microtasks run before it goes on. */
+  /** When this turn ends at the latest, and when it does if the driver mostly waits. */
   #until = 0;
+  #waitUntil = 0;
+  /** How many more microtasks run before the turn goes on. */
   #hops = 0;
   /** The last poll moved a packet; notified the layer above. */
   #moved = false;
@@ -97,7 +113,7 @@ export class Driver {
   readonly #turn = () => this.#run();
   readonly #hop = () => {
     if (--this.#hops > 0) queueMicrotask(this.#hop);
-    else this.#work();
+    else this.#work(this.#singles < SINGLES);
   };
   readonly #rouse = () => {
     if (this.#state === IDLE) this.#leaveIdle();
@@ -155,28 +171,36 @@ export class Driver {
   /** One turn; then schedules the next one or sleeps. */
   #run(): void {
     if (this.#state !== BUSY) return;
-    this.#until = this.now() + TURN_MAX;
-    this.#work();
+    const now = this.now();
+    this.#until = now + TURN_MAX;
+    this.#waitUntil = this.#device.wakeable?.seesLoop === true ? now + WAITING_TURN_MAX : this.#until;
+    this.#work(true);
   }
 
-  /** Polls, waits in the device for the next packet where nothing else is to be done, and polls again, until the turn is over. */
-  #work(): void {
+  /**
+   * Polls, waits in the device for the next packet where nothing else is to be done, and polls again, until the turn is over.
+   * @param look whether to ask the device for a packet first
+   */
+  #work(look: boolean): void {
     const { wakeable } = this.#device;
     while (this.#state === BUSY) {
       this.#woken = false;
       this.#notified = false;
-      this.#poll();
+      this.#poll(look);
+      look = this.#singles < SINGLES;
       if (this.#state !== BUSY) return;
       const now = this.now();
-      if (now >= this.#until || this.#fullPolls > 0 || wakeable?.wait === undefined || busy > 1) break;
+      const until = this.#singles >= SINGLES ? this.#waitUntil : this.#until;
+      if (now >= until || this.#fullPolls > 0 || wakeable?.wait === undefined || busy > 1) break;
       if (this.#notified) {
         this.#hops = HOPS;
         queueMicrotask(this.#hop);
         return;
       }
       if (this.#moved || this.#woken) continue;
-      const wait = Math.min(this.#until, this.#active + IDLE_AFTER, this.#due()) - now;
+      const wait = Math.min(this.#waitUntil, this.#active + IDLE_AFTER, this.#due()) - now;
       if (wait < 1 || this.#stash.full || !wakeable.wait(wait)) break;
+      look = true;
     }
     if (this.#state !== BUSY) return;
     if (this.#woken || this.now() - this.#active < IDLE_AFTER || this.#dueIn() < TIMER_GRAIN) this.#schedule();
@@ -184,40 +208,50 @@ export class Driver {
   }
 
   /**
-   * Drains the device, fires timers, sends, notifies the layer above. True if a packet moved.
+   * Drains the device if `look`, fires timers, notifies the layer above, sends: so an answer goes with the ACK of what it answers. True if a
+   * packet moved.
    *
    * A timer fires only after all packets are read that arrived before it was due. The program may have been stopped at any point
    * (it lost the CPU): an acknowledgment that waits in the device would otherwise come after a needless retransmission.
    */
-  #poll(): boolean {
+  #poll(look: boolean): boolean {
     this.statistics.polls++;
-    const received = this.#receive();
+    const received = look ? this.#receive() : 0;
     // The layer above may have stopped the driver when it was given data.
     if (this.#state === STOPPED) return true;
     this.#fullPolls = received < BUDGET ? 0 : this.#fullPolls + 1;
     if (this.#fullPolls === 0 || this.#fullPolls > FULL_POLLS_MAX) this.#engine.advance(this.#readUntil);
+    this.#notify();
+    if (this.#state === STOPPED) return true;
     const sent = this.#transmit();
+    if (received > 1 || sent > 1) this.#singles = 0;
+    else this.#singles += received;
     this.statistics.packetsIn += received;
     this.statistics.packetsOut += sent;
     const moved = received + sent > 0;
     if (moved) this.#active = this.now();
     this.#moved = moved;
-    if (this.#engine.hasEvents()) {
-      this.#notified = true;
-      this.onEvents?.();
-    }
+    this.#notify();
     if (this.#gone) this.#vanish();
     return moved;
+  }
+
+  #notify(): void {
+    if (!this.#engine.hasEvents()) return;
+    this.#notified = true;
+    this.onEvents?.();
   }
 
   #receive(): number {
     const rx = this.#rx;
     let n = 0;
-    while (n < BUDGET) {
+    const expectsOne = this.#singles >= SINGLES && this.#singles % SINGLES_MAX !== 0;
+    const most = expectsOne && this.#engine.nextDeadline() > this.now() ? 1 : BUDGET;
+    while (n < most) {
       rx.o = this.#rxO;
       rx.hops = 0;
       const now = this.now();
-      this.#readUntil = now;
+      if (most > 1) this.#readUntil = now;
       const length = this.#device.receive(rx, now);
       if (length === RX_NONE) break;
       if (length === RX_GONE) {
@@ -266,7 +300,7 @@ export class Driver {
     this.#become(IDLE);
     this.#device.wakeable?.arm(this.#rouse);
     // Packets that came before the bell was armed did not ring it.
-    if (this.#poll() || this.#woken) {
+    if (this.#poll(true) || this.#woken) {
       if (this.#state === IDLE) this.#leaveIdle();
       return;
     }

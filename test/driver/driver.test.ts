@@ -123,6 +123,38 @@ test("a deadline is met: never early, and no more than a few ms late", async () 
   }
 });
 
+test("a request and its response take one read, one wait and one write: the device is not asked for a second packet each time", async () => {
+  const [a, b] = pair({ queueLength: 1_000 });
+  const engine = new EchoEngine();
+  const far = new Far(b);
+  let [reads, requests] = [0, 200];
+  const receive = a.receive.bind(a);
+  a.receive = (packet, now) => {
+    reads++;
+    return receive(packet, now);
+  };
+  // The other side's next request comes while the driver waits.
+  const wait = () => {
+    if (requests === 0) return false;
+    requests--;
+    far.send(50);
+    return true;
+  };
+  Object.assign(a.wakeable, { wait });
+  // Time stands still, so that the turn does not end before.
+  const driver = new Driver(engine, a, { clock: () => 1_000 });
+  driver.onEvents = () => {
+    engine.events = false;
+  };
+  started.push(driver);
+  driver.start();
+  await until(() => engine.received === 200);
+  expect(far.sizes().length).toBe(200);
+  // Once in twenty it asks, so that timers fire.
+  expect(reads).toBeLessThan(200 * 1.05 + 20);
+  expect(reads).toBeGreaterThan(200);
+});
+
 test("a thousand wakes are one turn, and never happen within the call", async () => {
   await sometimes(async () => {
     const { driver, engine, far } = echo();
@@ -159,7 +191,10 @@ test("a poll is bounded: a flood comes in pieces, with the program's own work be
   engine.answer = false;
   for (let i = 0; i < 300; i++) far.send(60);
   const seen: number[] = [];
-  driver.onEvents = () => seen.push(engine.received);
+  driver.onEvents = () => {
+    engine.events = false;
+    seen.push(engine.received);
+  };
   driver.start();
   await until(() => engine.received === 300);
   expect(seen.slice(0, 4)).toEqual([BUDGET, 2 * BUDGET, 3 * BUDGET, 4 * BUDGET]);

@@ -1,6 +1,6 @@
 import { readRate, readSize } from "#device/link-units";
 import { LENGTH_DEFAULT, LENGTH_MAX, OMIT_MAX, PARALLEL_MAX, type Parameters, TIME_MAX } from "#lab/bench/parameters";
-import { CONGESTION_CONTROLS } from "#tcp/congestion/congestion";
+import { CONGESTION_CONTROLS, congestionControlNames } from "#tcp/congestion/congestion";
 import type { CongestionControlName } from "#tcp/words/params";
 import { type FlagShape, shapeOf } from "./argv.ts";
 import { BENCH } from "./bench-spec.ts";
@@ -8,6 +8,7 @@ import { usageError } from "./cli-error.ts";
 import type { Call } from "./commands.ts";
 import { defaultLocal, readPrefix } from "./endpoint.ts";
 import type { Flags } from "./flags.ts";
+import { pacingOf } from "./pacing-flag.ts";
 import { type DeviceOptions, deviceOptions } from "./session-options.ts";
 
 /** How results are shown: lines for people, fewer lines, one JSON object, or one per event. */
@@ -18,6 +19,7 @@ interface BenchCommon {
   readonly device: DeviceOptions;
   readonly port: number;
   readonly congestion: CongestionControlName | undefined;
+  readonly pacing: boolean | number | undefined;
   /** Seconds between two lines; 0: none. */
   readonly interval: number;
   /** How long the other side may be silent, ms. */
@@ -116,6 +118,7 @@ function commonOptions(flags: Flags, device: DeviceOptions): BenchCommon {
     device,
     port: flags.whole("port", 1, 65_535) ?? BENCH_PORT,
     congestion: congestionOf(flags),
+    pacing: pacingOf(flags),
     interval,
     patience: timeout / 1000,
     view: viewOf(flags),
@@ -182,5 +185,5 @@ function congestionOf(flags: Flags): CongestionControlName | undefined {
   if (name === undefined) return undefined;
   const found = CONGESTION_CONTROLS.find((each) => each === name);
   if (found !== undefined) return found;
-  throw usageError(`there is no congestion control ${name}`, "", `use ${CONGESTION_CONTROLS.join(" or ")}`);
+  throw usageError(`there is no congestion control ${name}`, "", `use ${congestionControlNames()}`);
 }

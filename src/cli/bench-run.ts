@@ -179,7 +179,7 @@ function begin(
 }
 
 function transportOf(
-  { port, congestion, patience, device }: BenchClientOptions | BenchServerOptions,
+  { port, congestion, pacing, patience, device }: BenchClientOptions | BenchServerOptions,
   stack: NetStack,
   more: Partial<ConstructorParameters<typeof StackTransport>[0]>,
 ): StackTransport {
@@ -189,6 +189,7 @@ function transportOf(
     keepAlive: { idle: silence / 2, interval: silence / 10, count: 5 },
     timestamps: device.strictTimestamps ? "strict" : true,
     ...(congestion === undefined ? {} : { cc: congestion }),
+    ...(pacing === undefined ? {} : { pacing }),
   };
   return new StackTransport({ stack, port, socket, timeout: patience, ...more });
 }

@@ -1,5 +1,6 @@
 import { type CommandSpec, group } from "./command-spec.ts";
 import { ADDRESSES, LIVE_LINK, PROFILE, RIGHTS } from "./flag-groups.ts";
+import { PACING } from "./pacing-flag.ts";
 
 /** `tcpnet bench`: in a file of its own, because it is several programs in one. */
 export const BENCH: CommandSpec = {
@@ -55,7 +56,8 @@ export const BENCH: CommandSpec = {
     group(
       "TCP",
       ["-p, --port <port>", "TCP port of the server (default 5201)"],
-      ["-C, --congestion <name>", "congestion control of this side: cubic (default) or newreno"],
+      ["-C, --congestion <name>", "congestion control of this side: cubic (default), newreno, bbr, bbr1"],
+      PACING,
       ["--timeout <time>", "give up if the other side does not answer for this long (default 10s)"],
       PROFILE,
     ),

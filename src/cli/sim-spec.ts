@@ -1,5 +1,6 @@
 import { type CommandSpec, group } from "./command-spec.ts";
 import { LINK_CLAUSES, PROFILE, RECORD } from "./flag-groups.ts";
+import { PACING } from "./pacing-flag.ts";
 
 /** `tcpnet sim`. */
 export const SIM: CommandSpec = {
@@ -31,7 +32,8 @@ export const SIM: CommandSpec = {
     ),
     group(
       "TCP",
-      ["--cc <names>", "congestion control: cubic (default) or newreno; newreno,cubic: flows take turns"],
+      ["--cc <names>", "congestion control: cubic (default), newreno, bbr, bbr1 or fixed; cubic,bbr: in turn"],
+      PACING,
       ["--buffer <size>", "size of send and receive buffers (default 16M)"],
       ["--no-sack", "do not use SACK"],
       ["--no-timestamps", "do not use timestamps"],

@@ -39,6 +39,7 @@ type Table = Readonly<Record<string, Kind>>;
 const SOCKET = {
   nodelay: "true or false",
   cc: "a text",
+  pacing: "true, false or a number",
   mss: "a number",
   userTimeout: "a number",
   keepAlive: "true, false or an object",

@@ -1,5 +1,5 @@
 import { MILLISECOND } from "#base/time";
-import { CONGESTION_CONTROLS } from "#tcp/congestion/congestion";
+import { CONGESTION_CONTROLS, congestionControlNames } from "#tcp/congestion/congestion";
 import type { TcpSettings } from "#tcp/words/params";
 import { invalid, shown, whole } from "./arguments.ts";
 import type { SocketOptions } from "./types.ts";
@@ -11,10 +11,11 @@ export function paramsOf(options: SocketOptions): TcpSettings {
   if (nodelay !== undefined) params.nagle = nodelay ? "off" : "minshall";
   if (cc !== undefined) {
     if (!CONGESTION_CONTROLS.includes(cc)) {
-      throw invalid(`there is no congestion control ${shown(cc)}: use ${CONGESTION_CONTROLS.join(" or ")}`);
+      throw invalid(`there is no congestion control ${shown(cc)}: use ${congestionControlNames()}`);
     }
     params.congestionControl = cc;
   }
+  if (options.pacing !== undefined) addPacing(params, options.pacing);
   if (mss !== undefined) params.mss = whole("mss", mss, 48, 65_495);
   if (userTimeout !== undefined) params.userTimeout = microseconds("userTimeout", userTimeout);
   if (receiveBuffer !== undefined) {
@@ -31,6 +32,20 @@ export function paramsOf(options: SocketOptions): TcpSettings {
   if (keepAlive !== undefined) addKeepAlive(params, keepAlive);
   return params;
 }
+
+/** Bits per second, as rates of links are given, become octets per second. @throws CallError EINVAL. */
+function addPacing(params: TcpSettings, pacing: NonNullable<SocketOptions["pacing"]>): void {
+  params.pacing = pacing !== false;
+  params.pacingRateMax = Number.POSITIVE_INFINITY;
+  if (typeof pacing === "boolean") return;
+  if (!(typeof pacing === "number" && pacing >= PACING_MIN && pacing <= PACING_MAX)) {
+    throw invalid(`pacing must be true, false, or a rate in bit/s from 1000 to 1e12, not ${shown(pacing)}`);
+  }
+  params.pacingRateMax = Math.floor(pacing / 8);
+}
+
+const PACING_MIN = 1_000;
+const PACING_MAX = 1e12;
 
 /** Converts ms to the engine's µs. @throws CallError EINVAL. */
 export function microseconds(name: string, ms: number): number {

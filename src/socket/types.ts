@@ -82,8 +82,16 @@ export type CreateStackOptions = DeviceStackOptions | HostedStackOptions;
 export interface SocketOptions {
   /** Small segments are sent at once (no Nagle). Default false. */
   readonly nodelay?: boolean;
-  /** Congestion control: "cubic" (default) or "newreno". */
+  /**
+   * Congestion control: "cubic" (default); "newreno"; "bbr" (v3), which keeps queues short and endures random loss; "bbr1" (Linux's BBR), which
+   * takes more than its share beside others; "fixed", a window that never changes, for experiments.
+   */
   readonly cc?: CongestionControlName;
+  /**
+   * Sends evenly instead of in bursts: true: at the pace of cwnd per round trip; a number: also at most so many bits per second, 1000 to 1e12.
+   * Default: false. `bbr` and `bbr1` are always paced.
+   */
+  readonly pacing?: boolean | number;
   /** The largest payload of a segment, announced and sent. The path may allow less. */
   readonly mss?: number;
   /**

@@ -1,4 +1,5 @@
 import { Prng } from "#base/prng";
+import { CONGESTION_CONTROLS } from "#tcp/congestion/congestion";
 import type { TcpSettings } from "#tcp/words/params";
 import { naiveIcmp, naiveIPv4, naiveIPv6 } from "../support/naive/ip.ts";
 import { fixChecksums, mutate } from "./mutate.ts";
@@ -202,7 +203,7 @@ function someParams(prng: Prng): TcpSettings {
     receiveBufferMax: one(receiveBuffer, 1024 * KIB),
     sendBuffer: one(4 * KIB, 64 * KIB, 300 * KIB),
     nagle: one("off", "minshall", "rfc896"),
-    congestionControl: one("newreno", "cubic"),
+    congestionControl: one(...CONGESTION_CONTROLS),
     tailLossProbe: coin(),
     undo: coin(),
     frto: coin(),

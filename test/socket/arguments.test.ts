@@ -91,7 +91,10 @@ describe("connect", () => {
     [["10.0.0.9:80", { nodelay: "yes" }], 'nodelay must be true or false, not "yes"'],
     [["10.0.0.9:80", { signal: {} }], "signal must be an AbortSignal, not an object"],
     [["10.0.0.9:80", { earlyData: "GET /" }], 'earlyData must be a Uint8Array, not "GET /"'],
-    [["10.0.0.9:80", { cc: "renno" }], 'there is no congestion control "renno": use newreno or cubic'],
+    [
+      ["10.0.0.9:80", { cc: "renno" }],
+      'there is no congestion control "renno": use newreno, cubic, bbr, bbr1 or fixed',
+    ],
     [["10.0.0.9:80", { keepAlive: 5 }], "keepAlive must be true, false or an object, not 5"],
     [["10.0.0.9:80", { keepAlive: { idel: 5 } }], 'keepAlive has no "idel": did you mean idle?'],
     [["10.0.0.9:80", { timestamps: "yes" }], 'timestamps must be true, false or "strict", not "yes"'],

@@ -37,6 +37,8 @@ const BARE = { sack: false, timestamps: false, windowScale: false, congestionCon
 const MODES: [string, boolean, TcpSettings, number][] = [
   ["with super-segments", true, {}, 0],
   ["segment by segment", false, {}, 0],
+  ["paced", true, { pacing: true }, 0],
+  ["paced segment by segment, with losses", false, { pacing: true }, 53],
   ["without any option", false, BARE, 0],
   ["with losses, SACK and RACK-TLP", false, {}, 53],
   ["with losses and super-segments", true, {}, 53],

@@ -4,7 +4,7 @@ import { readTime } from "#device/link-units";
 import { type LinkProfiles, parseLinks } from "#device/link-words";
 import { type FlowResult, type TransferOptions, transfer } from "#lab/sim/transfer";
 import { transferTable } from "#lab/sim/transfer-table";
-import { CONGESTION_CONTROLS } from "#tcp/congestion/congestion";
+import { CONGESTION_CONTROLS, congestionControlNames } from "#tcp/congestion/congestion";
 import type { TcpSettings } from "#tcp/words/params";
 import { PROFILES } from "#tcp/words/profiles";
 import { usageError } from "../cli-error.ts";
@@ -13,6 +13,7 @@ import { EventWriter } from "../event-writer.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
 import type { Flags } from "../flags.ts";
 import { impairment } from "../link-flags.ts";
+import { pacingOf } from "../pacing-flag.ts";
 import { print, refuseClosedOutput, STDERR, STDOUT } from "../print.ts";
 import { profileOf } from "../profile.ts";
 import { refuseOverwriting } from "../same-file.ts";
@@ -107,6 +108,7 @@ function params(flags: Flags): TcpSettings[] {
     sack: flags.has("sack"),
     timestamps: flags.has("timestamps"),
     ...(flags.has("ecn") ? { ecn: "on" as const } : {}),
+    ...pacingParams(flags),
   };
   const names = (flags.text("cc") ?? "cubic").split(",");
   return names.map((name) => {
@@ -116,10 +118,16 @@ function params(flags: Flags): TcpSettings[] {
     const fix = near === undefined ? "" : `--cc ${near}`;
     throw usageError(
       `there is no congestion control ${name === "" ? '""' : name}`,
-      `there are ${CONGESTION_CONTROLS.join(", ")}`,
+      `use ${congestionControlNames()}`,
       fix,
     );
   });
+}
+
+function pacingParams(flags: Flags): TcpSettings {
+  const pacing = pacingOf(flags);
+  if (pacing === undefined) return {};
+  return typeof pacing === "number" ? { pacingRateMax: Math.floor(pacing / 8) } : { pacing };
 }
 
 /** "5s-10s,20s-21s" */

@@ -1,6 +1,10 @@
 import type { CongestionControlName } from "../words/params.ts";
+import type { RateSample } from "../words/rate-sample.ts";
 import type { Tcb } from "../words/tcb.ts";
+import { Bbr } from "./bbr.ts";
+import { Bbr1 } from "./bbr1.ts";
 import { Cubic } from "./cubic.ts";
+import { Fixed } from "./fixed.ts";
 import { NewReno } from "./newreno.ts";
 
 /**
@@ -11,8 +15,10 @@ export interface CongestionControl {
   readonly name: CongestionControlName;
   /** How many numbers it keeps in `tcb.ccState`. */
   readonly stateSize: number;
-  /** A connection begins, or restarts after a timeout. */
-  reset(tcb: Tcb): void;
+  /** It sets a rate at which data must be paced. */
+  readonly isPaced?: boolean;
+  /** A connection begins, or begins to use this control. */
+  reset(tcb: Tcb, now: number): void;
   /** ssthresh in octets after a loss detected at `now`, from the state before it. At least 2 SMSS (RFC 5681 (4)). */
   reduce(tcb: Tcb, now: number): number;
   /** The retransmission timer fired, after `reduce`. */
@@ -23,11 +29,38 @@ export interface CongestionControl {
   avoid(tcb: Tcb, n: number, now: number): void;
   /** The sender was idle for `time` µs, which must not count as time for growth. */
   idle(tcb: Tcb, time: number, now: number): void;
+  /**
+   * A control that has it sets cwnd and the pacing rate itself with every ACK, also in recovery: PRR, growth and the validation of cwnd do not
+   * apply. Called last, after loss detection (Linux's cong_control).
+   */
+  control?(tcb: Tcb, sample: RateSample, now: number): void;
+  /** Record r is lost: the copy of it that was believed to be in flight. */
+  lost?(tcb: Tcb, r: number, now: number): void;
+  /** The reduction of cwnd has proved unnecessary. */
+  undone?(tcb: Tcb, now: number): void;
+  /** What it knows of the path, for `info()`: times in µs, rates in octets per second. */
+  details?(tcb: Tcb): ControlDetails;
+  /** The smallest size of a super-segment, in segments; absent: the one of the policy. */
+  superSegmentMin?(tcb: Tcb): number;
 }
 
-const CONTROLS: Record<CongestionControlName, CongestionControl> = { newreno: new NewReno(), cubic: new Cubic() };
+/** The state of a control by name. */
+export type ControlDetails = Readonly<Record<string, number | string | boolean>>;
+
+const CONTROLS: Record<CongestionControlName, CongestionControl> = {
+  newreno: new NewReno(),
+  cubic: new Cubic(),
+  bbr: new Bbr(),
+  bbr1: new Bbr1(),
+  fixed: new Fixed(),
+};
 
 export const CONGESTION_CONTROLS = Object.keys(CONTROLS) as CongestionControlName[];
+
+/** "newreno, cubic or bbr", for messages. */
+export function congestionControlNames(): string {
+  return `${CONGESTION_CONTROLS.slice(0, -1).join(", ")} or ${CONGESTION_CONTROLS.at(-1)}`;
+}
 
 export function congestionControl(name: CongestionControlName): CongestionControl {
   return CONTROLS[name];

@@ -1,5 +1,8 @@
+import { RateSample } from "../words/rate-sample.ts";
+
 /** What one ACK reported. The object is reused: its values are valid until the next ACK. */
 export class Answer {
+  readonly rate = new RateSample();
   /** SND.UNA moved. */
   advanced = false;
   /** It acknowledged data or a FIN. */
@@ -31,5 +34,6 @@ export class Answer {
   clear(): void {
     this.advanced = this.acked = this.sacked = this.notDuplicate = this.ece = this.dsack = this.dsackOfProbe = false;
     this.resentAcked = this.original = this.reneging = this.lostAgain = this.restart = this.fin = false;
+    this.rate.clear();
   }
 }

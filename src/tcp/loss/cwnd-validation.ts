@@ -1,5 +1,6 @@
 /** Congestion window validation: cwnd grows only while it limits the sender, and decays while it does not (RFC 2861; RFC 7661 §1 says why). */
 
+import { choosePacing } from "../congestion/pacing.ts";
 import * as M from "../words/marks.ts";
 import { lt } from "../words/seq.ts";
 import { CA_OPEN, type Tcb } from "../words/tcb.ts";
@@ -10,12 +11,13 @@ import { currentSsthresh, traceCwnd } from "./reduction.ts";
  * Sets the initial window (RFC 6928), or one segment if the SYN was retransmitted twice (RFC 5681 §3.1). One retransmission does not count: with an
  * RTO of 1 s it may be spurious.
  */
-export function start(tcb: Tcb, synRetransmissions: number): void {
+export function start(tcb: Tcb, synRetransmissions: number, now: number): void {
   const { cc } = tcb;
   setCwnd(tcb, synRetransmissions > 1 ? 1 : tcb.params.growing.initialWindow);
   setSsthresh(tcb, SSTHRESH_INFINITE);
   cc.recover = tcb.snd.iss;
-  tcb.congestion.reset(tcb);
+  tcb.congestion.reset(tcb, now);
+  choosePacing(tcb);
 }
 
 function isLimited(tcb: Tcb): boolean {
@@ -62,6 +64,7 @@ export function validate(tcb: Tcb, refused: boolean, now: number): void {
     return;
   }
   if (tcb.board.packetsOut > tcb.usage.used) tcb.usage.used = tcb.board.packetsOut;
+  if (tcb.congestion.control !== undefined) return;
   if (tcb.params.growing.slowStartAfterIdle && now - tcb.usage.at >= tcb.rto) decay(tcb, now);
 }
 
@@ -83,6 +86,7 @@ function decay(tcb: Tcb, now: number): void {
 /** RFC 2861 §3: halves cwnd for each RTO in which nothing was sent, down to the initial window. */
 export function restartAfterIdle(tcb: Tcb, now: number): void {
   if (!tcb.params.growing.slowStartAfterIdle || tcb.board.packetsOut > 0) return;
+  if (tcb.congestion.control !== undefined) return;
   const idle = now - Math.max(tcb.lastSendTime, tcb.openedAt);
   if (idle <= tcb.rto) return;
   let cwnd = cwndOf(tcb);

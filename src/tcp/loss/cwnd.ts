@@ -1,6 +1,9 @@
 /** Helpers of the sender: cwnd and ssthresh in segments, its one timer, and requests to the next poll. */
 import { NEVER } from "#base/time";
+import { SSTHRESH_INFINITE } from "../congestion/windows.ts";
 import { T_LOSS_PROBE, T_PERSIST, T_REORDER, T_RETRANSMIT, type Tcb } from "../words/tcb.ts";
+
+export { cwndOf, inFlight, SSTHRESH_INFINITE, setCwnd, setSsthresh, ssthreshOf } from "../congestion/windows.ts";
 
 /** Starts one of the sender's timers and stops the other three: at most one of them runs at any time, as in Linux. */
 export function arm(tcb: Tcb, timer: number, at: number): void {
@@ -27,33 +30,8 @@ export function push(tcb: Tcb, what: number): void {
   if (what > tcb.output.push) tcb.output.push = what;
 }
 
-export function cwndOf(tcb: Tcb): number {
-  return Math.floor(tcb.cc.cwnd / tcb.snd.mss);
-}
-
-export function setCwnd(tcb: Tcb, segments: number): void {
-  tcb.cc.cwnd = segments * tcb.snd.mss;
-}
-
-/** The value of ssthresh, in segments, before the first loss (RFC 5681 §3.1: "arbitrarily high"). */
-export const SSTHRESH_INFINITE = 0x7fffffff;
-
-export function ssthreshOf(tcb: Tcb): number {
-  const { ssthresh } = tcb.cc;
-  return ssthresh >= SSTHRESH_INFINITE ? SSTHRESH_INFINITE : Math.floor(ssthresh / tcb.snd.mss);
-}
-
-export function setSsthresh(tcb: Tcb, segments: number): void {
-  tcb.cc.ssthresh = segments >= SSTHRESH_INFINITE ? SSTHRESH_INFINITE : segments * tcb.snd.mss;
-}
-
 /** The segment size changed: cwnd and ssthresh keep their number of segments. */
 export function recountWindows({ cc, snd }: Tcb, before: number): void {
   cc.cwnd = Math.floor(cc.cwnd / before) * snd.mss;
   if (cc.ssthresh < SSTHRESH_INFINITE) cc.ssthresh = Math.floor(cc.ssthresh / before) * snd.mss;
-}
-
-/** Segments that are believed to be in the network (RFC 6675's pipe, counted in segments). */
-export function inFlight(tcb: Tcb): number {
-  return tcb.board.packetsOut - tcb.board.sackedOut - tcb.board.lostOut + tcb.board.retransOut;
 }

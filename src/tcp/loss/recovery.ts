@@ -270,7 +270,10 @@ function markAllLost(tcb: Tcb, now: number): void {
   const { head } = tcb.board;
   const reneged = head !== NONE && (records.flags[head]! & SACKED) !== 0;
   if (!tcb.sackOk) tcb.board.sackedOut = 0;
-  if (reneged) dropIndex(tcb);
+  if (reneged) {
+    dropIndex(tcb);
+    tcb.delivery.reneged = true;
+  }
   for (let r = head; r !== NONE; r = records.next[r]!) {
     if (reneged) remark(tcb, r, 0, SACKED);
     else if (!isOverdue(tcb, r, now)) continue;

@@ -69,6 +69,7 @@ export function reduceCwnd(tcb: Tcb, delivered: number, lost: number, advanced: 
 }
 
 export function endReduction(tcb: Tcb, now: number): void {
+  if (tcb.congestion.control !== undefined) return;
   const ssthresh = ssthreshOf(tcb);
   if (ssthresh >= SSTHRESH_INFINITE || !(tcb.cc.phase === CA_CWR || tcb.recovery.undoArmed)) return;
   setCwnd(tcb, ssthresh);
@@ -127,7 +128,8 @@ export function undo(tcb: Tcb, unmark: boolean, now: number): void {
     tcb.recovery.unmarkedAt = tcb.deliveredSegments;
   }
   if (tcb.recovery.priorSsthresh > 0) {
-    setCwnd(tcb, Math.max(cwndOf(tcb), tcb.recovery.priorCwnd));
+    if (tcb.congestion.control === undefined) setCwnd(tcb, Math.max(cwndOf(tcb), tcb.recovery.priorCwnd));
+    tcb.congestion.undone?.(tcb, now);
     if (tcb.recovery.priorSsthresh > ssthreshOf(tcb)) {
       setSsthresh(tcb, tcb.recovery.priorSsthresh);
       tcb.ecnReduced = false;
@@ -162,6 +164,7 @@ export function undoRecovery(tcb: Tcb, answer: Answer, now: number): boolean {
   else if (tcb.rack.reoPersist > 0) tcb.rack.reoPersist--;
   if (mustHold(tcb)) return true;
   setPhase(tcb, CA_OPEN);
+  tcb.delivery.reneged = false;
   return false;
 }
 
@@ -183,7 +186,10 @@ export function undoLoss(tcb: Tcb, answer: Answer, sure: boolean, now: number): 
   undo(tcb, true, now);
   tcb.retries = 0;
   if (mustHold(tcb)) return true;
-  if (sure || tcb.sackOk) setPhase(tcb, CA_OPEN);
+  if (sure || tcb.sackOk) {
+    setPhase(tcb, CA_OPEN);
+    tcb.delivery.reneged = false;
+  }
   return true;
 }
 

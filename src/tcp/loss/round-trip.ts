@@ -1,10 +1,10 @@
 /** Round-trip samples and the retransmission timeout (RFC 6298), with Linux' RTTVAR: it decreases slowly, and never below `rtoMin`. */
-import { MILLISECOND, SECOND } from "#base/time";
+import { MILLISECOND } from "#base/time";
+
 import { EV_RTT } from "#base/trace";
 import type { Segment } from "../words/segment.ts";
 import { gt } from "../words/seq.ts";
 import type { Tcb } from "../words/tcb.ts";
-import { cwndOf, ssthreshOf } from "./cwnd.ts";
 import { tsval } from "./rto.ts";
 
 /** The round-trip samples of one ACK, µs; -1: none. */
@@ -111,13 +111,4 @@ export function rtoOf(tcb: Tcb): number {
   if (rtoSlop >= 0) return Math.min(Math.max(Math.round(tcb.rtt.srtt8 / 8 + tcb.rtt.mdev + rtoSlop), rtoMin), rtoMax);
   const rto = Math.floor(tcb.rtt.srtt8 / 8) + tcb.rtt.rttvar;
   return Math.min(Math.ceil(rto / MILLISECOND) * MILLISECOND, rtoMax);
-}
-
-/** Updates the sending rate, octets per second, from cwnd and SRTT. A super-segment holds at most what this rate sends in a millisecond. */
-export function updateRate(tcb: Tcb): void {
-  const cwnd = cwndOf(tcb);
-  const gain = cwnd < Math.floor(ssthreshOf(tcb) / 2) ? 2 : 1.2;
-  const srtt = tcb.rtt.srtt8 / 8;
-  const window = Math.max(cwnd, tcb.board.packetsOut) * tcb.snd.mss * gain;
-  tcb.rtt.rate = srtt > 0 ? Math.floor((window * SECOND) / srtt) : window * SECOND;
 }

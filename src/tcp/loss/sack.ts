@@ -5,6 +5,7 @@ import type { Segment } from "../words/segment.ts";
 import { diff, ge, gt, le, lt } from "../words/seq.ts";
 import { CA_LOSS, type Tcb } from "../words/tcb.ts";
 import type { Answer } from "./answer.ts";
+import { noteDelivered } from "./delivery-rate.ts";
 import { advance } from "./rack.ts";
 import { notSacked, recordAt } from "./record-index.ts";
 import { noteReordering } from "./reduction.ts";
@@ -155,6 +156,7 @@ function delivered(tcb: Tcb, r: number, dsack: boolean, answer: Answer, trips: R
     if ((flags & EVER_RESENT) === 0) originalDelivered(tcb, r, answer, trips, now);
     // If r was retransmitted and is not marked lost, the retransmission is believed to be still in flight.
     remark(tcb, r, SACKED, flags & LOST ? LOST | RESENT : 0);
+    noteDelivered(tcb, r, answer.rate);
     answer.sacked = true;
     tcb.deliveredSegments += n;
     if (gt(end, tcb.board.sackHigh)) tcb.board.sackHigh = end;

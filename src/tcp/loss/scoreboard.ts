@@ -185,6 +185,7 @@ export function markLost(tcb: Tcb, r: number, cause: number, now: number): void 
   const segments = records.segments[r]!;
   tcb.board.lost += segments;
   tcb.lostSegments += segments;
+  tcb.congestion.lost?.(tcb, r, now);
   const start = records.start[r]!;
   trace.record(now, EV_LOST, cause, tcb.id, diff(start, tcb.snd.iss), diff(records.end[r]!, start));
 }

@@ -1,5 +1,6 @@
 /** When the sender's one timer fires, and whether it probes or retransmits. */
 import { MILLISECOND, NEVER } from "#base/time";
+import { delayOf } from "../congestion/pacing.ts";
 import { NONE } from "../words/records.ts";
 import { CA_CWR, CA_OPEN, T_LOSS_PROBE, T_REORDER, T_RETRANSMIT, type Tcb } from "../words/tcb.ts";
 import type { Answer } from "./answer.ts";
@@ -35,7 +36,7 @@ export function rearm(tcb: Tcb, insteadOfOther: boolean, now: number): void {
   }
   const { timers } = tcb;
   const other = insteadOfOther || timers[T_REORDER] !== NEVER || timers[T_LOSS_PROBE] !== NEVER;
-  arm(tcb, T_RETRANSMIT, now + (other ? Math.max(untilTimeout(tcb, now), 1) : tcb.rto));
+  arm(tcb, T_RETRANSMIT, now + (other ? Math.max(untilTimeout(tcb, now), 1) : tcb.rto) + delayOf(tcb, now));
 }
 
 /**
@@ -52,7 +53,7 @@ export function scheduleProbe(tcb: Tcb, advanced: boolean, now: number): boolean
       Math.floor(tcb.rtt.srtt8 / 4) + (tcb.board.packetsOut === 1 ? tcb.params.retransmitting.rtoMin : PROBE_MARGIN);
   const rto = advanced ? tcb.rto : untilTimeout(tcb, now);
   if (rto > 0) wait = Math.min(wait, rto);
-  arm(tcb, T_LOSS_PROBE, now + wait);
+  arm(tcb, T_LOSS_PROBE, now + wait + delayOf(tcb, now));
   return true;
 }
 

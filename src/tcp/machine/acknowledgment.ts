@@ -1,14 +1,16 @@
 /** How an acceptable ACK changes the sender: scoreboard, round trip, state, cwnd, timers. */
 import { NEVER } from "#base/time";
 import { ACK, ECE, PSH, SYN } from "#wire/tcp";
+import { updateRate } from "../congestion/pacing.ts";
 import { dropHead, shorten, trim } from "../loss/acknowledged.ts";
 import { Answer } from "../loss/answer.ts";
-import { push, tick } from "../loss/cwnd.ts";
+import { inFlight, push, tick } from "../loss/cwnd.ts";
 import { grow } from "../loss/cwnd-validation.ts";
+import { noteDelivered, takeRateSample } from "../loss/delivery-rate.ts";
 import { advance, echoesEarlier, updateWindow } from "../loss/rack.ts";
 import { recoveryStep, subtractDuplicates } from "../loss/recovery.ts";
-import { isReducing, noteReordering, reduceCwnd } from "../loss/reduction.ts";
-import { isStale, RoundTrips, takeSample, updateRate } from "../loss/round-trip.ts";
+import { isReducing, noteReordering, reduceCwnd, traceCwnd } from "../loss/reduction.ts";
+import { isStale, RoundTrips, takeSample } from "../loss/round-trip.ts";
 import { applySackBlocks } from "../loss/sack.ts";
 import { EVER_RESENT, highestSacked } from "../loss/scoreboard.ts";
 import { probeAnswered } from "../loss/tail-probe.ts";
@@ -47,6 +49,8 @@ export function acknowledge(tcb: Tcb, seg: Segment, now: number): boolean {
   const lost = tcb.board.lost;
   const high = highestSacked(tcb);
   const outstanding = tcb.board.packetsOut;
+  const { reneged } = tcb.delivery;
+  answer.rate.priorInFlight = inFlight(tcb);
   answer.ece = tcb.ecnOk && (seg.ctl & (ECE | SYN)) === ECE;
   answer.advanced = gt(seg.ack, before);
   if (answer.advanced) moved(tcb, now);
@@ -74,6 +78,12 @@ export function acknowledge(tcb: Tcb, seg: Segment, now: number): boolean {
   if (answer.restart) restart(tcb, now);
   const arrived = tcb.deliveredSegments - delivered;
   if (answer.ece) tcb.board.deliveredCe += arrived;
+  takeRateSample(tcb, answer.rate, arrived, tcb.board.lost - lost, reneged, now);
+  if (tcb.congestion.control !== undefined) {
+    tcb.congestion.control(tcb, answer.rate, now);
+    traceCwnd(tcb, M.CC_RATE, now);
+    return answer.fin;
+  }
   if (isReducing(tcb)) reduceCwnd(tcb, arrived, tcb.board.lost - lost, answer.advanced, now);
   else if (mayGrow(tcb)) grow(tcb, arrived, now);
   updateRate(tcb);
@@ -135,6 +145,7 @@ function clean(tcb: Tcb, seg: Segment, high: number, now: number): void {
     const time = records.time[r]!;
     const before = tcb.board.packetsOut;
     const late = echoesEarlier(tcb, r, answer.echoed, answer.tsecr);
+    noteDelivered(tcb, r, answer.rate);
     if (whole) dropHead(tcb);
     else trim(tcb, r, una, tcb.snd.mss);
     const n = before - tcb.board.packetsOut;
@@ -166,6 +177,7 @@ function clean(tcb: Tcb, seg: Segment, high: number, now: number): void {
     trips.newest = now - last;
   }
   const recent = takeSample(tcb, seg, trips, answer.acked, Math.floor(now));
+  answer.rate.rtt = recent;
   if (answer.acked) {
     answer.restart = true;
     if (!tcb.sackOk) {

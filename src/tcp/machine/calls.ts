@@ -3,7 +3,9 @@
 import { copyBytes } from "#base/copy";
 import { NEVER } from "#base/time";
 import { congestionControl } from "../congestion/congestion.ts";
+import { choosePacing } from "../congestion/pacing.ts";
 import { push } from "../loss/cwnd.ts";
+import { checkAppLimited } from "../loss/delivery-rate.ts";
 import { acknowledgeRead } from "../receive/acknowledging.ts";
 import { scaleFor } from "../receive/announced.ts";
 import { copyAll, stopCopying, wrote } from "../send/pieces.ts";
@@ -12,7 +14,7 @@ import { ECONNABORTED, EPIPE, OK } from "../words/error.ts";
 import * as M from "../words/marks.ts";
 import { type TcpSettings, withSettings } from "../words/params.ts";
 import { endRecord } from "../words/record-ends.ts";
-import { SEND_RECORD, SEND_URGENT } from "../words/send-flags.ts";
+import { SEND_CONTINUED, SEND_RECORD, SEND_URGENT } from "../words/send-flags.ts";
 import { diff, gt } from "../words/seq.ts";
 import {
   CLOSE_WAIT,
@@ -26,7 +28,7 @@ import {
   SYN_SENT,
   TIME_WAIT,
 } from "../words/state.ts";
-import { setState, T_KEEPALIVE, T_TIME_WAIT, T_USER_TIMEOUT, type Tcb } from "../words/tcb.ts";
+import { setState, T_KEEPALIVE, T_PACE, T_TIME_WAIT, T_USER_TIMEOUT, type Tcb } from "../words/tcb.ts";
 import { PUSH_ALL, PUSH_NORMAL } from "../words/variables.ts";
 import { limitOpening, prepare } from "./arrives.ts";
 import { finish } from "./finish.ts";
@@ -57,6 +59,7 @@ export function send(tcb: Tcb, source: Uint8Array, from: number, n: number, flag
   if (snd.fin || tcb.state & CLOSED) return -EPIPE;
   // Before the handshake is complete SND.UNA is the SYN; the queue still begins after it.
   if (output.goesOn) copyAll(tcb, now);
+  if ((flags & SEND_CONTINUED) === 0) checkAppLimited(tcb);
   const room = Math.min(roomFor(tcb, n), memoryFor(tcb));
   const taken = room > 0 ? tcb.sendQueue.write(snd.queued, source, from, room) : 0;
   snd.queued += taken;
@@ -244,7 +247,14 @@ export function setParams(tcb: Tcb, params: TcpSettings, now: number): void {
   if (params.congestionControl !== undefined && params.congestionControl !== tcb.congestion.name) {
     tcb.congestion = congestionControl(params.congestionControl);
     tcb.ccState = new Float64Array(tcb.congestion.stateSize);
-    tcb.congestion.reset(tcb);
+    tcb.recovery.priorSsthresh = 0;
+    tcb.congestion.reset(tcb, now);
+  }
+  if (params.congestionControl !== undefined || params.pacing !== undefined || params.pacingRateMax !== undefined) {
+    choosePacing(tcb);
+    // What waits was to go at another pace.
+    tcb.pacing.nextAt = Math.min(tcb.pacing.nextAt, now);
+    if (tcb.timers[T_PACE] !== NEVER) tcb.timers[T_PACE] = now;
   }
   if (params.nagle === "off") flush(tcb, now);
   // The window may grow at once; a smaller buffer takes effect as the user reads (the right edge never moves left).

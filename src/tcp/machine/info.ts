@@ -1,5 +1,7 @@
 /** STATUS (RFC 9293 §3.9.1): a snapshot of a connection with the names of `ss -ti` and tcp_info. */
 import { markName } from "#base/mark";
+import type { ControlDetails } from "../congestion/congestion.ts";
+import { deliveryRate } from "../loss/delivery-rate.ts";
 import { announcedMss } from "../receive/announced.ts";
 import { windowRoom } from "../receive/window.ts";
 import { errorName, type TcpErrorName } from "../words/error.ts";
@@ -55,8 +57,20 @@ interface TcpDetails {
   lastAckAt: number;
 }
 
+/** How fast the connection sends, and what it knows of the path. */
+interface TcpRates {
+  /** What the congestion control knows of the path, if it says so: for example bandwidth (octets/s), minRtt (µs) and mode of BBR. */
+  control: ControlDetails;
+  /** What the path delivered lately, octets per second; and whether it might deliver more if the application sent more. */
+  deliveryRate: number;
+  deliveryRateAppLimited: boolean;
+  /** The pace of sending, octets per second, and whether it is kept. It also determines the size of super-segments. */
+  pacingRate: number;
+  isPaced: boolean;
+}
+
 /** Octets, microseconds and counts, as in tcp_info; no sequence numbers. */
-export interface TcpInfo extends TcpDetails {
+export interface TcpInfo extends TcpDetails, TcpRates {
   state: StateName;
   error: TcpErrorName;
   /** The mark of the cause of its end (`tcp.rx.rst`, `tcp.gave-up-closed-window`); empty before. */
@@ -180,7 +194,18 @@ export function info(tcb: Tcb, now?: number): TcpInfo {
     outOfOrderReceived: tcb.outOfOrderReceived,
     synData: tcb.fast.taken,
     fastOpenFailure: FAILURES[tcb.fast.fail] ?? "",
+    ...rates(tcb),
     ...details(tcb),
+  };
+}
+
+function rates(tcb: Tcb): TcpRates {
+  return {
+    control: tcb.congestion.details?.(tcb) ?? {},
+    deliveryRate: deliveryRate(tcb),
+    deliveryRateAppLimited: tcb.delivery.isAppLimited,
+    pacingRate: tcb.pacing.rate,
+    isPaced: tcb.pacing.isOn,
   };
 }
 

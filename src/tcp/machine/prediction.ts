@@ -5,11 +5,14 @@
  */
 import { NEVER } from "#base/time";
 import { ACK, PSH } from "#wire/tcp";
+import { updateRate } from "../congestion/pacing.ts";
 import { dropUnmarked, lastUnmarked } from "../loss/acknowledged.ts";
-import { push, tick } from "../loss/cwnd.ts";
+import { inFlight, push, tick } from "../loss/cwnd.ts";
 import { grow } from "../loss/cwnd-validation.ts";
+import { noteDelivered, takeRateSample } from "../loss/delivery-rate.ts";
 import { advance, updateWindow } from "../loss/rack.ts";
-import { isStale, RoundTrips, takeSample, updateRate } from "../loss/round-trip.ts";
+import { traceCwnd } from "../loss/reduction.ts";
+import { isStale, RoundTrips, takeSample } from "../loss/round-trip.ts";
 import { restart } from "../loss/timers.ts";
 import { takeNext } from "../receive/arrival.ts";
 import { reserve } from "../receive/memory.ts";
@@ -19,6 +22,7 @@ import { dropAcknowledged } from "../send/send-queue.ts";
 import { takeWindow } from "../send/window.ts";
 import * as M from "../words/marks.ts";
 import { proveSize } from "../words/path.ts";
+import { RateSample } from "../words/rate-sample.ts";
 import { NONE } from "../words/records.ts";
 import type { Segment } from "../words/segment.ts";
 import { diff, ge, gt } from "../words/seq.ts";
@@ -32,6 +36,7 @@ import { heard, takeTimestamp } from "./steps.ts";
 const SENDING = ESTABLISHED | CLOSE_WAIT | FIN_WAIT_1;
 
 const trips = new RoundTrips();
+const rate = new RateSample();
 
 /** True: the segment was what one expects, and all of it is done. */
 export function takePredicted(tcb: Tcb, seg: Segment, now: number): boolean {
@@ -89,15 +94,26 @@ function takeAck(tcb: Tcb, seg: Segment, last: number, now: number): void {
   trips.clear();
   trips.oldest = event - time[board.head]!;
   trips.newest = event - sentAt;
+  rate.clear();
+  rate.priorInFlight = inFlight(tcb);
+  // They were sent in order, so only the last one counts.
+  noteDelivered(tcb, last, rate);
   tcb.deliveredSegments += dropUnmarked(tcb, last);
   advance(tcb, 0, endOfLast, sentAt, event);
   if (board.head === NONE) tcb.stalledSince = NEVER;
   const recent = takeSample(tcb, seg, trips, true, Math.floor(event));
+  rate.rtt = recent;
   if (recent >= 0) tcb.congestion.measured(tcb, Math.floor(recent), Math.floor(event));
   dropAcknowledged(tcb, n);
   if (delivered > 0) updateWindow(tcb, delivered);
   restart(tcb, now);
-  grow(tcb, tcb.deliveredSegments - delivered, now);
-  updateRate(tcb);
+  takeRateSample(tcb, rate, tcb.deliveredSegments - delivered, 0, false, now);
+  if (tcb.congestion.control === undefined) {
+    grow(tcb, tcb.deliveredSegments - delivered, now);
+    updateRate(tcb);
+  } else {
+    tcb.congestion.control(tcb, rate, now);
+    traceCwnd(tcb, M.CC_RATE, now);
+  }
   proveSize(tcb);
 }

@@ -1,6 +1,7 @@
 /** TIMEOUTS (RFC 9293 §3.10.8): what happens when a timer of a connection fires. */
 import { NEVER } from "#base/time";
 import { EV_TIMER } from "#base/trace";
+import { push, tick } from "../loss/cwnd.ts";
 import { reorderingTimeout } from "../loss/rack.ts";
 import { backOff } from "../loss/rto.ts";
 import { silent } from "../open/fast-open-client.ts";
@@ -14,6 +15,7 @@ import {
   T_DELAYED_ACK,
   T_KEEPALIVE,
   T_LOSS_PROBE,
+  T_PACE,
   T_PERSIST,
   T_REORDER,
   T_RETRANSMIT,
@@ -22,6 +24,7 @@ import {
   type Tcb,
   TIMERS,
 } from "../words/tcb.ts";
+import { PUSH_NORMAL, RESEND_LOST, RESEND_NONE } from "../words/variables.ts";
 import { probeTail, probeWindow, retransmit } from "./data-timeouts.ts";
 import { finish, timeWaitOver } from "./finish.ts";
 
@@ -67,7 +70,17 @@ function fire(tcb: Tcb, timer: number, now: number): void {
       // Only for the handshake: for data, `data-timeouts.ts` measures how long nothing was acknowledged.
       giveUp(tcb, now);
       break;
+    case T_PACE:
+      mayGoOn(tcb, now);
+      break;
   }
+}
+
+/** Paced data may be sent again: lost segments first. */
+function mayGoOn(tcb: Tcb, now: number): void {
+  tick(tcb, now);
+  if (tcb.board.lostOut > tcb.board.retransOut && tcb.output.resend === RESEND_NONE) tcb.output.resend = RESEND_LOST;
+  push(tcb, PUSH_NORMAL);
 }
 
 /** The timer of a SYN or SYN,ACK fired: RFC 6298 (5.4) to (5.6), and R1 and R2 of RFC 9293 §3.8.3. */

@@ -20,7 +20,7 @@ import { opened, sampleEcho, takeText, updateSendWindow } from "./handshake.ts";
  * the SYN,ACK offers a cookie, and acknowledges only the SYN.
  */
 export function serve(tcb: Tcb, seg: Segment, listener: PassiveOpen, now: number): void {
-  if (isWelcome(tcb, seg, listener, now)) accept(tcb, listener);
+  if (isWelcome(tcb, seg, listener, now)) accept(tcb, listener, now);
   else if (tcb.params.opening.dropSynText) {
     tcb.ranges.clear();
     tcb.receiveQueue.clear();
@@ -56,7 +56,7 @@ function hasRoom(listener: PassiveOpen, limit: number, now: number): boolean {
   return true;
 }
 
-function accept(tcb: Tcb, listener: PassiveOpen): void {
+function accept(tcb: Tcb, listener: PassiveOpen, now: number): void {
   const { fast, rcv, snd } = tcb;
   fast.early = true;
   fast.listener = listener;
@@ -66,7 +66,7 @@ function accept(tcb: Tcb, listener: PassiveOpen): void {
   snd.una = (snd.iss + 1) | 0;
   snd.nxt = snd.una;
   snd.small = snd.una;
-  start(tcb, 0);
+  start(tcb, 0, now);
   if (countsMemory(tcb)) beginMemoryWindow(tcb);
   takeText(tcb);
   fast.taken = rcv.unread > 0;
@@ -88,7 +88,7 @@ export function handshakeOver(tcb: Tcb, seg: Segment, now: number): void {
   endEarly(tcb, M.GOT_ACK_OF_SYN, now);
   opened(tcb, now);
   if (tcb.board.head === NONE) {
-    if (resends > 1) start(tcb, resends);
+    if (resends > 1) start(tcb, resends, now);
     return;
   }
   tcb.timers[T_RETRANSMIT] = now + tcb.rto;

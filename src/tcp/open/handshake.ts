@@ -1,10 +1,11 @@
 /** What the SYNs negotiate (RFC 9293 §3.5, 7323, 2018), and the transition to ESTABLISHED. */
 import { NEVER } from "#base/time";
 import { ACK, CWR, ECE, HEADER_MAX } from "#wire/tcp";
+import { updateRate } from "../congestion/pacing.ts";
 import { acknowledgeSyn } from "../loss/acknowledged.ts";
 import { push } from "../loss/cwnd.ts";
 import { start } from "../loss/cwnd-validation.ts";
-import { roundTripOfEcho, sampled, updateRate } from "../loss/round-trip.ts";
+import { roundTripOfEcho, sampled } from "../loss/round-trip.ts";
 import { recount } from "../loss/scoreboard.ts";
 import { setSegmentSize } from "../loss/segment-size.ts";
 import { announcedMss } from "../receive/announced.ts";
@@ -76,7 +77,7 @@ export function establish(tcb: Tcb, seg: Segment, now: number): void {
   if (rtt >= 0) sampled(tcb, rtt, rtt, now);
   // RFC 6298 (5.7): the RTO of 1 s proved too short for this path.
   else if (!sampleEcho(tcb, seg, now) && resends > 0) tcb.rto = Math.max(params.retransmitting.rtoInitial, 3_000_000);
-  start(tcb, resends);
+  start(tcb, resends, now);
   begin(tcb);
   opened(tcb, now);
   takeText(tcb);
@@ -85,7 +86,7 @@ export function establish(tcb: Tcb, seg: Segment, now: number): void {
 /** Initializes the sender: data sent during the handshake is counted in segments of the present size. */
 function begin(tcb: Tcb): void {
   recount(tcb);
-  updateRate(tcb);
+  if (tcb.congestion.control === undefined) updateRate(tcb);
   tcb.usage.end = tcb.snd.una;
   if (tcb.snd.queued === 0) tcb.output.pushEnd = queueEnd(tcb);
 }

@@ -3,22 +3,15 @@
  * super-segments that may still grow.
  */
 import { MILLISECOND } from "#base/time";
+import { superSegments } from "../congestion/pacing.ts";
 import { cwndOf, inFlight } from "../loss/cwnd.ts";
 import { NONE } from "../words/records.ts";
 import { diff, gt } from "../words/seq.ts";
 import { CA_RECOVERY, type Tcb } from "../words/tcb.ts";
 import { PUSH_ALL, PUSH_WHOLE } from "../words/variables.ts";
 
-const SUPER_MAX = 65_215;
 /** Data of at least this fraction of the window does not wait. */
 const WINDOW_DIVISOR = 3;
-
-/** The size of the largest super-segment sent now, in segments: a millisecond's worth, more on short paths. */
-export function superSegments(tcb: Tcb, mss: number): number {
-  const near = Math.floor(tcb.rttMin / 512);
-  const octets = Math.floor(tcb.rtt.rate / 1024) + (near < 32 ? Math.floor(SUPER_MAX / 2 ** near) : 0);
-  return Math.max(Math.floor(Math.min(octets, SUPER_MAX) / mss), tcb.params.growing.superSegmentMin, 1);
-}
 
 /**
  * Whether a small segment waits: for more data announced by SEND, because of TCP_CORK, or by Nagle while another small one is in flight

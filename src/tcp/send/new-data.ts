@@ -2,8 +2,10 @@
 import type { Packet } from "#base/packet";
 import { NEVER } from "#base/time";
 import { ACK, CWR, FIN, PSH } from "#wire/tcp";
+import { sentPaced, superSegments } from "../congestion/pacing.ts";
 import { cwndOf, inFlight } from "../loss/cwnd.ts";
 import { excludeIdleTime } from "../loss/cwnd-validation.ts";
+import { noteSent } from "../loss/delivery-rate.ts";
 import { append, mayRecord, segmentsIn, setSegments } from "../loss/scoreboard.ts";
 import { segmentRoom } from "../loss/segment-size.ts";
 import { rearm } from "../loss/timers.ts";
@@ -15,7 +17,7 @@ import { HAS_FIN, HAS_PSH, NONE } from "../words/records.ts";
 import { diff, gt } from "../words/seq.ts";
 import { EVENT_WRITABLE, T_LOSS_PROBE, type Tcb } from "../words/tcb.ts";
 import { prepare, sentAt } from "./attempt.ts";
-import { mayGo, splitPoint, superSegments, waitsToGrow } from "./deferral.ts";
+import { mayGo, splitPoint, waitsToGrow } from "./deferral.ts";
 import { copiedEnd, forget, headEnd, queueEnd } from "./pieces.ts";
 import { attach, emit } from "./segment-writer.ts";
 import { isWritable } from "./send-buffer.ts";
@@ -93,6 +95,7 @@ export function emitNew(tcb: Tcb, packet: Packet, n: number, ends: number, now: 
   append(tcb, start, (start + n + (fin ? 1 : 0)) | 0, ends, sentAt(tcb, now));
   tcb.env.records.segments[tcb.board.tail] = 0;
   setSegments(tcb, tcb.board.tail, segments);
+  noteSent(tcb, tcb.board.tail, none, inFlight(tcb));
   attach(tcb, packet, at, n, mss);
   let flags = ACK | (n > 0 && ((ends & HAS_PSH) !== 0 || n > mss) ? PSH : 0) | (fin ? FIN : 0);
   if (tcb.ecnOk && n > 0) {
@@ -104,6 +107,7 @@ export function emitNew(tcb: Tcb, packet: Packet, n: number, ends: number, now: 
   emit(tcb, packet, start, n, flags, now);
   snd.nxt = (start + n + (fin ? 1 : 0)) | 0;
   snd.finSent ||= fin;
+  if (tcb.pacing.isOn) sentPaced(tcb, n, now);
   if (n < segments * mss) snd.small = snd.nxt;
   forget(tcb, snd.nxt);
   if (tcb.params.notSentLowWater > 0 && isWritable(tcb)) tcb.events |= EVENT_WRITABLE;

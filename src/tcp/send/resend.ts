@@ -1,7 +1,10 @@
 /** Retransmissions: records are split to fit, or joined. */
 import type { Packet } from "#base/packet";
 import { ACK, FIN, PSH } from "#wire/tcp";
+import { sentPaced } from "../congestion/pacing.ts";
+import { inFlight } from "../loss/cwnd.ts";
 import { excludeIdleTime } from "../loss/cwnd-validation.ts";
+import { noteSent } from "../loss/delivery-rate.ts";
 import { tsval } from "../loss/rto.ts";
 import {
   coalesce,
@@ -86,6 +89,8 @@ export function again(tcb: Tcb, packet: Packet, r: number, cause: number, now: n
   packet.cause = cause;
   emit(tcb, packet, start, n, ACK | push | (flags & HAS_FIN ? FIN : 0), now);
   sentAgain(tcb, r, sentAt(tcb, now));
+  noteSent(tcb, r, false, inFlight(tcb) + records.segments[r]!);
+  if (tcb.pacing.isOn) sentPaced(tcb, n, now);
   tcb.bytesRetransmitted += n;
   tcb.retransmissionsTotal += records.segments[r]!;
   tcb.lastSendTime = now;

@@ -1,6 +1,7 @@
 /** Chooses what is sent next: the first segment after a timeout, lost segments, new data, a tail loss probe. */
 import type { Packet } from "#base/packet";
 import { NEVER } from "#base/time";
+import { delayOf, mustWait, superSegments } from "../congestion/pacing.ts";
 import { arm, cwndOf, inFlight } from "../loss/cwnd.ts";
 import { validate } from "../loss/cwnd-validation.ts";
 import { isReducing } from "../loss/reduction.ts";
@@ -11,7 +12,7 @@ import { NONE } from "../words/records.ts";
 import { gt } from "../words/seq.ts";
 import { T_LOSS_PROBE, T_PERSIST, T_REORDER, T_RETRANSMIT, type Tcb } from "../words/tcb.ts";
 import { PUSH_ALL, PUSH_NONE, RESEND_AFTER_NEW, RESEND_HEAD, RESEND_LOST, RESEND_NONE } from "../words/variables.ts";
-import { deferral, superSegments } from "./deferral.ts";
+import { deferral } from "./deferral.ts";
 import { sendNew } from "./new-data.ts";
 import { copyOn, headEnd } from "./pieces.ts";
 import { sendProbe, sendWindowProbe } from "./probes.ts";
@@ -51,7 +52,7 @@ function pushOn(tcb: Tcb, packet: Packet, supers: boolean, now: number): boolean
   for (;;) {
     if (tcb.output.push !== PUSH_NONE) {
       const over = tcb.output.pushOne && tcb.output.pushed > 0;
-      if (!over && sendNew(tcb, packet, supers, false, now)) return true;
+      if (!over && !mustWait(tcb, supers, now) && sendNew(tcb, packet, supers, false, now)) return true;
       endPush(tcb, now);
     }
     if (!tcb.output.copying) return false;
@@ -69,7 +70,7 @@ export function endPush(tcb: Tcb, now: number): void {
   }
   // All that was pushed may be acknowledged already: ACKs can arrive before the last segment of a push is polled.
   if (tcb.board.packetsOut === 0 && headEnd(tcb) !== undefined && isIdle(tcb)) {
-    arm(tcb, T_PERSIST, now + probeBase(tcb));
+    arm(tcb, T_PERSIST, now + probeBase(tcb) + delayOf(tcb, now));
   }
   tcb.output.pushed = 0;
   tcb.output.pushOne = false;
@@ -86,6 +87,7 @@ function isIdle({ timers }: Tcb): boolean {
 }
 
 function resendLost(tcb: Tcb, packet: Packet, supers: boolean, now: number): boolean {
+  if (mustWait(tcb, supers, now)) return false;
   const { records } = tcb.env;
   const segments = Math.min(cwndOf(tcb) - inFlight(tcb), supers ? superSegments(tcb, segmentRoom(tcb)) : 1);
   const r = segments > 0 && tcb.board.retransOut < tcb.board.lostOut ? tcb.board.firstLost : NONE;
@@ -97,6 +99,7 @@ function resendLost(tcb: Tcb, packet: Packet, supers: boolean, now: number): boo
     tcb.env.attempt.reduced = records.segments[r]!;
     tcb.recovery.prrOut += records.segments[r]!;
   }
-  if (r === tcb.board.head && tcb.timers[T_REORDER] === NEVER) arm(tcb, T_RETRANSMIT, now + tcb.rto);
+  if (r === tcb.board.head && tcb.timers[T_REORDER] === NEVER)
+    arm(tcb, T_RETRANSMIT, now + tcb.rto + delayOf(tcb, now));
   return true;
 }

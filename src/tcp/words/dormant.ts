@@ -60,6 +60,8 @@ const PARTS = [
   "windowProbe",
   "usage",
   "rtt",
+  "delivery",
+  "pacing",
   "output",
 ] as const;
 

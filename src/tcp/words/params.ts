@@ -45,8 +45,17 @@ export interface Parameters {
   readonly ecn: "off" | "passive" | "on";
   /** Delay small segments: never / while a small one is unacknowledged (Minshall) / while any data is (RFC 896). */
   readonly nagle: "off" | "minshall" | "rfc896";
-  /** The name of the congestion control: `newreno` (RFC 5681, 6582) or `cubic` (RFC 9438). */
+  /**
+   * The congestion control: `newreno` (RFC 5681, 6582), `cubic` (RFC 9438), `bbr` (v3, draft-ietf-ccwg-bbr), `bbr1` (v1, as in Linux), `fixed` (none).
+   */
   readonly congestionControl: CongestionControlName;
+  /**
+   * Data is sent evenly, at the pace of cwnd per round trip; controls that set a rate (BBR) always do so. Off by default: bursts cost less,
+   * and a TUN has no queue that they would fill.
+   */
+  readonly pacing: boolean;
+  /** Octets per second that are never exceeded, also without `pacing` (SO_MAX_PACING_RATE); Infinity: no limit. */
+  readonly pacingRateMax: number;
   /** Ends an OPEN that is not complete after this time, however many retransmissions were sent; 0: only R2 limits it. */
   readonly connectTimeout: number;
   /**
@@ -88,7 +97,7 @@ export interface Parameters {
 /** All parameters of a connection, chosen at OPEN and shared by connections with equal ones. */
 export interface TcpParams extends Parameters, Policies {}
 
-export type CongestionControlName = "newreno" | "cubic";
+export type CongestionControlName = "newreno" | "cubic" | "bbr" | "bbr1" | "fixed";
 
 type PolicyFields = Opening &
   Acceptance &
@@ -136,6 +145,8 @@ export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   ecn: "passive",
   nagle: "minshall",
   congestionControl: "cubic",
+  pacing: false,
+  pacingRateMax: Number.POSITIVE_INFINITY,
   connectTimeout: 0,
   userTimeout: 0,
   keepAlive: false,

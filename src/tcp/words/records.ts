@@ -15,6 +15,8 @@ export const HAS_SYN = 16;
 export const HAS_FIN = 32;
 /** The end of a SEND's data: carries PSH whenever it is sent. */
 export const HAS_PSH = 64;
+/** Sent while the application had too little data to fill the path: its delivery rate is only a lower bound. */
+export const APP_LIMITED = 128;
 
 /**
  * What each connection has sent and not had acknowledged: one record per transmission (a super-segment is one record, split where SACK
@@ -39,6 +41,16 @@ export class Records {
   earlier: Int32Array;
   /** For a SACKed record: a later one, with only SACKed records between; NONE: look at the next. */
   skip: Int32Array;
+  /**
+   * The connection when the record was last sent (draft-ietf-ccwg-bbr §4.1.2.2): C.first_send_time and C.delivered_time in µs, -1 if the
+   * record gives no sample any more; C.delivered, C.lost and the segments acknowledged with ECE, modulo 2^32; and the segments in flight.
+   */
+  firstSentAt: Float64Array;
+  deliveredAt: Float64Array;
+  delivered: Uint32Array;
+  lost: Uint32Array;
+  deliveredCe: Uint32Array;
+  inFlight: Uint32Array;
   #free = NONE;
   #fresh = 0;
   #used = 0;
@@ -58,6 +70,12 @@ export class Records {
     this.later = new Int32Array(n);
     this.earlier = new Int32Array(n);
     this.skip = new Int32Array(n);
+    this.firstSentAt = new Float64Array(n);
+    this.deliveredAt = new Float64Array(n);
+    this.delivered = new Uint32Array(n);
+    this.lost = new Uint32Array(n);
+    this.deliveredCe = new Uint32Array(n);
+    this.inFlight = new Uint32Array(n);
   }
 
   /** Records in use. */
@@ -96,6 +114,7 @@ export class Records {
     this.next[r] = NONE;
     this.prev[r] = NONE;
     this.skip[r] = NONE;
+    this.deliveredAt[r] = -1;
     return r;
   }
 
@@ -112,6 +131,12 @@ export class Records {
     this.flags[r] = flags & ~(HAS_FIN | HAS_PSH);
     this.sends[s] = this.sends[r]!;
     this.skip[s] = this.skip[r]!;
+    this.firstSentAt[s] = this.firstSentAt[r]!;
+    this.deliveredAt[s] = this.deliveredAt[r]!;
+    this.delivered[s] = this.delivered[r]!;
+    this.lost[s] = this.lost[r]!;
+    this.deliveredCe[s] = this.deliveredCe[r]!;
+    this.inFlight[s] = this.inFlight[r]!;
     this.end[r] = seq;
     const after = this.next[r]!;
     this.next[s] = after;
@@ -123,7 +148,7 @@ export class Records {
 
   #grow(): void {
     const n = Math.min(this.start.length * 2, this.limit);
-    const copy = <T extends Int32Array | Float64Array | Uint8Array | Uint16Array>(to: T, from: T): T => {
+    const copy = <T extends Int32Array | Uint32Array | Float64Array | Uint8Array | Uint16Array>(to: T, from: T): T => {
       to.set(from);
       return to;
     };
@@ -138,5 +163,11 @@ export class Records {
     this.later = copy(new Int32Array(n), this.later);
     this.earlier = copy(new Int32Array(n), this.earlier);
     this.skip = copy(new Int32Array(n), this.skip);
+    this.firstSentAt = copy(new Float64Array(n), this.firstSentAt);
+    this.deliveredAt = copy(new Float64Array(n), this.deliveredAt);
+    this.delivered = copy(new Uint32Array(n), this.delivered);
+    this.lost = copy(new Uint32Array(n), this.lost);
+    this.deliveredCe = copy(new Uint32Array(n), this.deliveredCe);
+    this.inFlight = copy(new Uint32Array(n), this.inFlight);
   }
 }

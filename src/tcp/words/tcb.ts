@@ -20,8 +20,10 @@ import type { Records } from "./records.ts";
 import { CongestionVariables, ReceiveVariables, SendVariables } from "./sequence-variables.ts";
 import { CLOSED } from "./state.ts";
 import {
+  DeliveryVariables,
   FastOpenVariables,
   OutputVariables,
+  PacingVariables,
   RackVariables,
   RecoveryVariables,
   RoundTripVariables,
@@ -72,7 +74,9 @@ export const T_PERSIST = 4;
 export const T_DELAYED_ACK = 5;
 export const T_KEEPALIVE = 6;
 export const T_USER_TIMEOUT = 7;
-export const TIMERS = 8;
+/** Paced data may be sent again. */
+export const T_PACE = 8;
+export const TIMERS = 9;
 export const TIMER_NAMES = [
   "time-wait",
   "reorder",
@@ -82,6 +86,7 @@ export const TIMER_NAMES = [
   "delayed-ack",
   "keep-alive",
   "user-timeout",
+  "pace",
 ] as const;
 
 export { CA_CWR, CA_DISORDER, CA_LOSS, CA_OPEN, CA_RECOVERY } from "./sequence-variables.ts";
@@ -126,6 +131,8 @@ export class Tcb {
   readonly windowProbe = new WindowProbe();
   readonly usage = new UsageVariables();
   readonly rtt = new RoundTripVariables();
+  readonly delivery = new DeliveryVariables();
+  readonly pacing = new PacingVariables();
   readonly output = new OutputVariables();
   /** Whether tail loss probes are sent. */
   tailProbes = false;

@@ -126,10 +126,36 @@ export class RoundTripVariables {
   /** The RTO and its doublings before the last timeout. */
   priorRto = 0;
   priorBackoff = 0;
-  /** cwnd per round trip in octets per second, as of the last ACK. */
-  rate = 0;
   /** The time of the last timeout that has not proved spurious: segments sent before it give no sample. */
   timeoutAt = -NEVER;
+}
+
+/** The delivery rate (draft-ietf-ccwg-bbr §4.1). Written by `loss/delivery-rate.ts`. */
+export class DeliveryVariables {
+  /** C.first_send_time: when the segment was sent that was last delivered; or the first of this flight. µs */
+  firstSentAt = 0;
+  /** C.delivered_time: when a segment was last delivered, or when this flight began. µs */
+  deliveredAt = 0;
+  /** C.app_limited: samples count as application-limited until this many segments are delivered; 0: they do not. */
+  appLimitedUntil = 0;
+  /** The last sample that says what the path can do: segments, and µs; 0: none yet. */
+  segments = 0;
+  interval = 0;
+  isAppLimited = true;
+  /** The peer threw away SACKed data: until that is repaired, nobody knows what was delivered when. */
+  reneged = false;
+}
+
+/** Pacing (draft-ietf-ccwg-bbr §5.6.2, Linux's sk_pacing_rate). The rate is known even if nothing is paced. Written by `congestion/pacing.ts`. */
+export class PacingVariables {
+  /** Whether data waits for its time. */
+  isOn = false;
+  /** Octets per second: the congestion control's, or cwnd per round trip with a gain; as of the last ACK. */
+  rate = 0;
+  /** When the next data may be sent, µs. */
+  nextAt = 0;
+  /** Without super-segments: octets that may be sent at once. */
+  quantum = 0;
 }
 
 // Which new data the next poll may send.

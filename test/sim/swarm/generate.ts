@@ -1,5 +1,6 @@
 import { Prng } from "#base/prng";
 import { MILLISECOND, SECOND } from "#base/time";
+import { CONGESTION_CONTROLS } from "#tcp/congestion/congestion";
 import type { TcpSettings } from "#tcp/words/params";
 import { RFC9293 } from "#tcp/words/profiles";
 import {
@@ -21,7 +22,7 @@ export function generate(seed: number): Scenario {
   const left = hosts();
   const right = hosts();
   const slow = draw.chance(0.1);
-  const early = fastOpen(new Draw(~seed));
+  const shared = { ...fastOpen(new Draw(~seed)), ...rates(new Draw(seed ^ RATES)) };
   const memory = new Draw(seed ^ 0x6d656d);
   const count = dumbbell ? draw.between(2, 5) : draw.pick([1, 1, 1, 2, 3]);
   const connections: ConnectionPlan[] = [];
@@ -39,8 +40,8 @@ export function generate(seed: number): Scenario {
     family: draw.chance(0.25) ? 6 : 4,
     wrap: draw.chance(0.3) ? { at: draw.pick(["sign", "zero"]), before: draw.magnitude(1, 60_000) } : undefined,
     hops: hops(draw, dumbbell, slow),
-    left: left.map((plan) => ({ ...plan, params: { ...plan.params, ...early, ...receiveMemory(memory) } })),
-    right: right.map((plan) => ({ ...plan, params: { ...plan.params, ...early, ...receiveMemory(memory) } })),
+    left: left.map((plan) => ({ ...plan, params: { ...plan.params, ...shared, ...receiveMemory(memory) } })),
+    right: right.map((plan) => ({ ...plan, params: { ...plan.params, ...shared, ...receiveMemory(memory) } })),
     connections,
     restarts,
   };
@@ -129,6 +130,20 @@ function receiveMemory(draw: Draw): TcpSettings {
     params.receiveBufferMax = params.receiveBuffer;
     params.mss = draw.magnitude(88, 300);
   }
+  return params;
+}
+
+/** Draws of rates do not disturb the others: a seed without them is what it was. */
+const RATES = 0x72617465;
+
+/** Every congestion control, paced or not, at any rate. */
+function rates(draw: Draw): TcpSettings {
+  const params: TcpSettings = {};
+  if (draw.chance(0.25)) params.congestionControl = draw.pick(CONGESTION_CONTROLS);
+  if (params.congestionControl === "fixed") params.fixedWindow = draw.magnitude(1, 300);
+  if (draw.chance(0.15)) params.pacing = true;
+  if (draw.chance(0.1)) params.pacingRateMax = draw.magnitude(2_000, 10_000_000);
+  if (params.congestionControl === "bbr" && draw.chance(0.3)) params.bbrLossWithoutQueue = 0;
   return params;
 }
 

@@ -83,7 +83,7 @@ const LINUX_RULES: Readonly<Record<string, OptionRule>> = {
   SO_LOCK_FILTER: flag("nobody"),
   SO_BUSY_POLL: rule("nobody", 0, between(0, INT_MAX)),
   SO_PREFER_BUSY_POLL: flag("nobody"),
-  SO_MAX_PACING_RATE: rule("nobody yet", -1, asIs),
+  SO_MAX_PACING_RATE: rule("stack", -1, asIs),
   SO_INCOMING_CPU: rule("nobody", undefined, asIs),
   SO_INCOMING_NAPI_ID: readOnly(0),
   SO_ZEROCOPY: strict("calls"),

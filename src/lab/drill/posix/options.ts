@@ -251,7 +251,7 @@ const OPT_ID = symbol("SOF_TIMESTAMPING_OPT_ID")!;
 
 /** Names for which the kernel has modules, which are not supported here. */
 const MODULES =
-  /^(bbr|bic|cdg|dctcp|highspeed|htcp|hybla|illinois|lp|nv|scalable|vegas|veno|westwood|yeah|tls|smc|mptcp|espintcp)$/;
+  /^(bic|cdg|dctcp|highspeed|htcp|hybla|illinois|lp|nv|scalable|vegas|veno|westwood|yeah|tls|smc|mptcp|espintcp)$/;
 
 /** FreeBSD's TCP_FUNCTION_BLK, which selects a TCP implementation. There is one here. */
 function functionBlock(call: Call, value: Value): Outcome {
@@ -264,7 +264,7 @@ function functionBlock(call: Call, value: Value): Outcome {
 /** Options with a text value: names, and the keys of Fast Open as hex digits. */
 function setText(call: Call, s: TcpSocket | UdpSocket, name: string, text: string, now: number): Outcome {
   const isName = name === "TCP_CONGESTION" || name === "TCP_ULP";
-  if (isName && !/^(reno|newreno|cubic)$/.test(text) && !MODULES.test(text)) return failed("ENOENT");
+  if (isName && !/^(reno|newreno|cubic|bbr)$/.test(text) && !MODULES.test(text)) return failed("ENOENT");
   tellStack(call, s, name, text, now);
   s.options.set(name, text);
   return done(0);

@@ -2,6 +2,13 @@
 export interface Growing {
   /** RFC 6928: segments of the initial congestion window. */
   readonly initialWindow: number;
+  /** The window of the control `fixed`, segments. */
+  readonly fixedWindow: number;
+  /**
+   * Which share of segments may be lost while the round trip shows no queue, until BBR v3 takes it for congestion. The draft has 0 in general and
+   * 2 % while it probes, which wireless links exceed. docs/adr/0070.
+   */
+  readonly bbrLossWithoutQueue: number;
   /** RFC 5681 §4.1: shrink cwnd after an idle time of one RTO. */
   readonly slowStartAfterIdle: boolean;
   /** What HyStart of CUBIC uses: 1 trains of ACKs, 2 the growth of the round trip, 3 both, 0 nothing. */
@@ -12,6 +19,8 @@ export interface Growing {
 
 const rfc9293: Growing = Object.freeze({
   initialWindow: 10,
+  fixedWindow: 100,
+  bbrLossWithoutQueue: 0.1,
   slowStartAfterIdle: true,
   hystart: 3,
   superSegmentMin: 0,

@@ -85,6 +85,7 @@ export function tcpInfoOf(bytes: Uint8Array): Readonly<Record<string, number>> {
     ...info,
     tcpi_snd_wscale: scales & 15,
     tcpi_rcv_wscale: scales >> 4,
+    tcpi_delivery_rate_app_limited: view.getUint8(FLAGS) & 1,
     tcpi_fastopen_client_fail: (view.getUint8(FLAGS) >> 1) & 3,
   };
 }

@@ -27,7 +27,7 @@ import { freeBsdInfo } from "./info-freebsd.ts";
 import { optionOf, optionParams } from "./settings.ts";
 
 /** Linux's names of congestion controls, where they differ from ours. */
-const CONTROL_NAMES: Readonly<Record<string, string>> = { newreno: "reno" };
+const CONTROL_NAMES: Readonly<Record<string, string>> = { newreno: "reno", bbr1: "bbr" };
 
 /** A connection of the real stack, with the socket API's terms. */
 export class StackConnection implements TargetConnection {

@@ -76,9 +76,36 @@ export function tcpInfo(stack: Stack, tcb: Tcb, ecnSeen: boolean, now: number): 
     tcpi_busy_time: i.busyTime,
     tcpi_rwnd_limited: i.rwndLimited,
     tcpi_sndbuf_limited: i.sndbufLimited,
+    ...rates(i, tcb.params),
     ...(i.state === "SYN-SENT" ? opening(i, tcb.params) : {}),
   };
 }
+
+function rates(i: TcpInfo, { pacingRateMax }: Readonly<TcpParams>): Readonly<Record<string, number>> {
+  return {
+    tcpi_pacing_rate: i.pacingRate,
+    tcpi_max_pacing_rate: Number.isFinite(pacingRateMax) ? pacingRateMax : PACING_RATE_MAX,
+    tcpi_delivery_rate: i.deliveryRate,
+    tcpi_delivery_rate_app_limited: Number(i.deliveryRateAppLimited),
+    ...bbrInfo(i),
+  };
+}
+
+/** TCP_CC_INFO of BBR (struct tcp_bbr_info): gains in 256ths. */
+function bbrInfo({ congestionControl, control }: TcpInfo): Readonly<Record<string, number>> {
+  if (congestionControl !== "bbr1") return {};
+  const { bandwidth, minRtt, pacingGain, cwndGain } = control as Record<string, number>;
+  return {
+    bbr_bw_lo: bandwidth! % 2 ** 32,
+    bbr_bw_hi: Math.floor(bandwidth! / 2 ** 32),
+    bbr_min_rtt: Number.isFinite(minRtt) ? minRtt! : 0xffffffff,
+    bbr_pacing_gain: pacingGain! * 256,
+    bbr_cwnd_gain: cwndGain! * 256,
+  };
+}
+
+/** Linux's "no limit": all bits set. */
+const PACING_RATE_MAX = 2 ** 64;
 
 /** Indexed by the values of tcpi_fastopen_client_fail. */
 const FAST_OPEN_FAILURES: readonly string[] = ["", "no-cookie", "not-taken", "syn-resent"];

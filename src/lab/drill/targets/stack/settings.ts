@@ -35,6 +35,7 @@ const CONTROLS: Readonly<Record<string, CongestionControlName>> = {
   reno: "newreno",
   newreno: "newreno",
   cubic: "cubic",
+  bbr: "bbr1",
 };
 
 /**
@@ -126,6 +127,7 @@ const OPTIONS: Readonly<Record<string, (value: number) => Params | undefined>> =
   SO_RCVBUFFORCE: (n) => ({ receiveBuffer: n, receiveBufferMax: n }),
   SO_SNDBUF: (n) => ({ sendBuffer: 2 * n }),
   SO_SNDBUFFORCE: (n) => ({ sendBuffer: 2 * n }),
+  SO_MAX_PACING_RATE: (n) => ({ pacingRateMax: n === -1 ? Number.POSITIVE_INFINITY : n >>> 0 }),
   SO_OOBINLINE: (on) => (on === 0 ? undefined : {}),
   TCP_NODELAY: (on) => ({ nagle: on === 0 ? "minshall" : "off" }),
   TCP_MAXSEG: (n) => ({ mss: n }),

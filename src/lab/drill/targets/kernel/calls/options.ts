@@ -11,6 +11,7 @@ import { answered, type KernelCall, type KernelSocket } from "./connection.ts";
 const NONBLOCK = symbol("O_NONBLOCK")!;
 const SOL_TCP = symbol("SOL_TCP")!;
 const TCP_INFO = symbol("TCP_INFO")!;
+const TCP_CC_INFO = symbol("TCP_CC_INFO")!;
 /** Room for any option, if the script does not say how much there is. */
 const OPTION_MAX = 256;
 /** Options whose value is a struct of two numbers: the names of its fields, and their width. */
@@ -39,8 +40,19 @@ export function optionCall(call: KernelCall): Attempt | undefined {
 export function information(fd: number): Readonly<Record<string, number>> | undefined {
   const bytes = new Uint8Array(TCP_INFO_MAX);
   const n = sockets.getOption(fd, SOL_TCP, TCP_INFO, bytes);
-  return n < 0 ? undefined : tcpInfoOf(bytes.subarray(0, n));
+  return n < 0 ? undefined : { ...tcpInfoOf(bytes.subarray(0, n)), ...bbrInfo(fd) };
 }
+
+/** TCP_CC_INFO, if the socket's congestion control is BBR: others tell nothing, or less. */
+function bbrInfo(fd: number): Readonly<Record<string, number>> {
+  const bytes = new Uint8Array(BBR_INFO.length * 4);
+  if (sockets.getOption(fd, SOL_TCP, TCP_CC_INFO, bytes) !== bytes.length) return {};
+  const view = new DataView(bytes.buffer);
+  return Object.fromEntries(BBR_INFO.map((name, i) => [name, view.getUint32(4 * i, true)]));
+}
+
+/** The fields of struct tcp_bbr_info. */
+const BBR_INFO = ["bbr_bw_lo", "bbr_bw_hi", "bbr_min_rtt", "bbr_pacing_gain", "bbr_cwnd_gain"] as const;
 
 const isNull = (value: Value | undefined): boolean => value?.kind === "word" && value.name === "NULL";
 

@@ -1,0 +1,69 @@
+import { expect, test } from "bun:test";
+import { ack, flight, lone, M, RTT, starts } from "../../support/linux-bench.ts";
+
+/** 100 segments per second: 10 ms each. */
+const RATE = 100 * M;
+const STEP = 10_000;
+
+test("without pacing, and with it while nobody limits the rate and nothing was measured, an initial window goes at once", () => {
+  for (const pacing of [false, true]) {
+    const b = lone({ pacing });
+    b.send(30 * M);
+    expect(starts(b)).toHaveLength(10);
+  }
+});
+
+test("after the initial window data goes in pieces of a super-segment, each after the time of the one before", () => {
+  const b = flight(10, 40, { pacingRateMax: RATE });
+  b.run(RTT);
+  ack(b, 10);
+  // Without segmentation offload as many segments go at once as a super-segment has.
+  expect(starts(b)).toEqual([10, 11]);
+  // The first of them made up for silence: it counts half.
+  b.run(STEP + STEP / 2);
+  expect(starts(b)).toEqual([12, 13]);
+  b.run(2 * STEP - 1);
+  expect(starts(b)).toEqual([]);
+  b.run(1);
+  expect(starts(b)).toEqual([14, 15]);
+});
+
+test("ACKs make paced data no faster, and its timer is the only one: no further deadline for each segment", () => {
+  const b = flight(10, 40, { pacingRateMax: RATE });
+  b.run(RTT);
+  for (let i = 1; i <= 10; i++) ack(b, i);
+  expect(starts(b)).toEqual([10, 11]);
+  expect(b.stack.nextDeadline()).toBeLessThanOrEqual(b.now + 2 * STEP);
+});
+
+test("a retransmission waits for its time as new data does", () => {
+  const b = flight(10, 40, { pacingRateMax: RATE });
+  b.run(RTT);
+  ack(b, 2);
+  expect(starts(b)).toEqual([10, 11]);
+  ack(b, 2, [3, 7]);
+  expect(starts(b)).toEqual([]);
+  b.run(2 * STEP);
+  expect(starts(b)).toContain(2);
+});
+
+test("the retransmission timer allows for what pacing adds", () => {
+  const b = flight(10, 40, { pacingRateMax: M });
+  b.run(RTT);
+  ack(b, 5);
+  // The next data waits for about a second. The five segments in flight would be probed after two round trips without that.
+  starts(b);
+  b.run(500_000);
+  expect(starts(b)).toEqual([]);
+  expect(b.tcb.timeouts).toBe(0);
+});
+
+test("pacing can be changed while data waits: without it the rest goes as far as cwnd allows", () => {
+  const b = flight(10, 40, { pacingRateMax: RATE });
+  b.run(RTT);
+  ack(b, 10);
+  expect(starts(b)).toEqual([10, 11]);
+  b.stack.setParams(b.tcb, { pacing: false, pacingRateMax: Number.POSITIVE_INFINITY }, b.now);
+  b.run(STEP);
+  expect(starts(b).length).toBeGreaterThan(10);
+});

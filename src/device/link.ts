@@ -1,7 +1,7 @@
 import { assert } from "#base/assert";
 import { Counters } from "#base/counters";
 import type { Mark } from "#base/mark";
-import { CSUM_PARTIAL, GSO_NONE, type Packet } from "#base/packet";
+import { CSUM_PARTIAL, CSUM_VALID, GSO_NONE, type Packet } from "#base/packet";
 import type { Prng } from "#base/prng";
 import type { Slab } from "#base/slab";
 import { NEVER, SECOND } from "#base/time";
@@ -40,6 +40,11 @@ export interface LinkOptions {
   readonly now?: number;
   readonly packetsMax?: number;
   readonly observer?: LinkObserver | undefined;
+  /**
+   * Checksums need not be final: nothing on this link changes a packet, so what arrives counts as verified. Such a link takes no profile that
+   * corrupts, and its observers see sums of pseudo-headers in place of checksums.
+   */
+  readonly isTrusted?: boolean | undefined;
 }
 
 /**
@@ -56,6 +61,7 @@ export class Link {
   readonly counters = new Counters();
   readonly mtuMax: number;
   observer: LinkObserver | undefined;
+  readonly #isTrusted: boolean;
   #profile: LinkProfile = CLEAR_LINK;
   #profileSince = 0;
   #mtu = 0;
@@ -94,6 +100,7 @@ export class Link {
     };
     this.#codel = new CodelState(this.#queue, fate, mtu);
     this.observer = options.observer;
+    this.#isTrusted = options.isTrusted ?? false;
     // Each impairment has its own generator, so that switching one on does not change the draws of the others.
     this.#loss = new LossModel(prng.fork());
     this.#jitter = new CorrelatedDraws(prng.fork());
@@ -134,6 +141,7 @@ export class Link {
    */
   set(profile: LinkProfile, now: number): void {
     checkProfile(profile);
+    assert(!this.#isTrusted || profile.corrupt.probability === 0, "a trusted link does not corrupt");
     this.#advance(now);
     this.#wire.moveTo(this.#wireBefore);
     this.#lastArrival = 0;
@@ -157,7 +165,8 @@ export class Link {
    * @returns NO_DROP, or the mark of why it was dropped at once. (It may still be lost later.)
    */
   offer(slab: Slab, packet: Packet, now: number): Mark {
-    assert(packet.gso === GSO_NONE && packet.csum !== CSUM_PARTIAL, "a link carries packets as a wire sees them");
+    const isFinal = packet.csum !== CSUM_PARTIAL || this.#isTrusted;
+    assert(packet.gso === GSO_NONE && isFinal, "a link carries packets as a wire sees them");
     this.#advance(now);
     const n = packet.total();
     const id = ++this.#serial;
@@ -195,6 +204,7 @@ export class Link {
     packet.clear();
     packet.o = o;
     packet.n = n;
+    if (this.#isTrusted) packet.csum = CSUM_VALID;
     this.#note(marks.LINK_DELIVERED, now, slab.view, o, n, this.#ids[cell]!);
     return n;
   }

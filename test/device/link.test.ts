@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { CSUM_PARTIAL, CSUM_VALID } from "#base/packet";
 import { Prng } from "#base/prng";
 import { Slab } from "#base/slab";
 import { NEVER } from "#base/time";
@@ -132,6 +133,23 @@ test("a duplicate is one more delivery, counted", () => {
   b.run(NEVER);
   expect(b.arrivals.map((a) => a.id)).toEqual([9, 9]);
   expect(b.imbalance()).toBe(0);
+});
+
+test("a trusted link carries packets whose checksum is not final, and counts them as verified; it does not corrupt", () => {
+  const options = { mtu: 1500, prng: new Prng(1) };
+  const trusted = new LinkBench(new Link({ ...options, isTrusted: true }));
+  const plain = new LinkBench(new Link(options));
+  for (const b of [trusted, plain]) {
+    b.tx.o = b.txO;
+    b.tx.n = 40;
+    b.tx.csum = CSUM_PARTIAL;
+    b.rx.o = b.rxO;
+  }
+  expect(() => plain.link.offer(plain.slab, plain.tx, 0)).toThrow("as a wire sees them");
+  expect(trusted.link.offer(trusted.slab, trusted.tx, 0)).toBe(marks.NO_DROP);
+  expect(trusted.link.take(trusted.slab, trusted.rx, 0)).toBe(40);
+  expect(trusted.rx.csum).toBe(CSUM_VALID);
+  expect(() => trusted.link.set(parseLink("corrupt 1%"), 0)).toThrow("does not corrupt");
 });
 
 test("a corrupted packet differs in exactly one bit", () => {

@@ -12,8 +12,8 @@ export interface EventLogOptions {
   readonly describe?: Describe | undefined;
 }
 
-/** Bytes of a packet that the digest covers: IPv4 and TCP header, or IPv6 header. */
-const DIGEST_BYTES = 40;
+/** Bytes of a packet that the digest covers: IPv4 header and TCP header up to its checksum, or most of the IPv6 header. */
+const DIGEST_BYTES = 36;
 
 /**
  * All events of a simulation in order: as text lines if requested, and always as a digest, so that two runs can be compared without storing

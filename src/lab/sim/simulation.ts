@@ -26,6 +26,8 @@ export interface WireOptions {
   readonly back?: LinkProfile;
   /** Bytes of the largest packet. Default 1500. */
   readonly mtu?: number;
+  /** Nothing changes a packet on the way, so its checksum is neither computed nor verified (`LinkOptions`). Default false. */
+  readonly isTrusted?: boolean;
 }
 
 /** Both directions of a link. */
@@ -110,8 +112,8 @@ export class Simulation implements Kernel {
 
   /** Connects two ends. The first wire of an end is its default route; add others with `routes.add`. */
   connect(a: SimNode | Router, b: SimNode | Router, options: WireOptions = {}): Wires {
-    const there = this.#wire(a, b, options.there ?? CLEAR_LINK, options.mtu ?? 1500);
-    const back = this.#wire(b, a, options.back ?? CLEAR_LINK, options.mtu ?? 1500);
+    const there = this.#wire(a, b, options.there ?? CLEAR_LINK, options);
+    const back = this.#wire(b, a, options.back ?? CLEAR_LINK, options);
     a.routes.default ??= there;
     b.routes.default ??= back;
     return { there, back };
@@ -204,8 +206,9 @@ export class Simulation implements Kernel {
     return end;
   }
 
-  #wire(from: SimNode | Router, to: SimNode | Router, profile: LinkProfile, mtu: number): Wire {
-    const options = { mtu, profile, prng: this.#linkPrng.fork(), now: this.#now };
+  #wire(from: SimNode | Router, to: SimNode | Router, profile: LinkProfile, like: WireOptions): Wire {
+    const { mtu = 1500, isTrusted } = like;
+    const options = { mtu, isTrusted, profile, prng: this.#linkPrng.fork(), now: this.#now };
     return this.#add(new Wire(this, this.log, this.#actors.length, `${from.name}>${to.name}`, to, options));
   }
 

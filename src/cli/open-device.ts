@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Device } from "#device/device";
 import { ImpairDevice } from "#device/impair";
-import { openTun, TunDevice } from "#device/tun";
+import { offloadOf, openTun, TunDevice } from "#device/tun";
 import type { DevicePrefix } from "#device/tun-config";
 import { monotonic } from "#driver/clock";
 import { EBADFD, ENODEV } from "#ffi/errno";
@@ -33,6 +33,8 @@ export interface DeviceWishes {
   readonly force: boolean;
 }
 
+type TunWishes = DeviceWishes & { readonly checksums: boolean };
+
 /** A device, and the function that restores its MTU after it is closed, if it is persistent. */
 export interface OpenedDevice {
   readonly device: Device;
@@ -44,23 +46,23 @@ export interface OpenedDevice {
 /** Makes or attaches to the TUN device of the command line, with an impaired link if one was requested. */
 export function openDevice({ tun, kernel }: Pick<Endpoint, "tun" | "kernel">, wishes: DeviceWishes): OpenedDevice {
   const { impairment } = wishes;
-  // A link carries packets as a wire does, so the device must not pass super-segments.
-  const offload = wishes.offload && impairment === null;
+  // A link carries packets as a wire does, so the device must not pass super-segments or incomplete checksums.
+  const tunWishes = { ...wishes, checksums: impairment === null };
   const name = `device ${tun}`;
   const kept = handover.take(name);
   const { device, giveBack } =
     kept === undefined
-      ? openNow(tun, kernel, { ...wishes, offload })
-      : { device: openedBefore(kept, tun, offload), giveBack: () => {} };
+      ? openNow(tun, kernel, tunWishes)
+      : { device: openedBefore(kept, tun, tunWishes), giveBack: () => {} };
   handover.keep(name, device.descriptor);
   const { temporary } = device;
   return { device: impairment === null ? device : impaired(device, impairment), temporary, giveBack };
 }
 
 /** The device that was opened before root was given up. */
-function openedBefore(fd: number, tun: string, offload: boolean): TunDevice {
+function openedBefore(fd: number, tun: string, wishes: TunWishes): TunDevice {
   try {
-    return new TunDevice(fd, tun, offload);
+    return new TunDevice(fd, tun, offloadOf(wishes));
   } catch (error) {
     // The device was removed meanwhile.
     if (error instanceof SystemError && GONE.has(error.errno)) throw deviceGone({ tun });
@@ -70,7 +72,7 @@ function openedBefore(fd: number, tun: string, offload: boolean): TunDevice {
 
 const GONE = new Set([ENODEV, EBADFD]);
 
-function openNow(tun: string, kernel: Prefix, { mtu, offload, force }: DeviceWishes) {
+function openNow(tun: string, kernel: Prefix, { mtu, offload, checksums, force }: TunWishes) {
   const link = linkOf(tun);
   // If another program has it open, the system's error names that program.
   if (link !== null && !(link.kind === "tun" && link.attached)) {
@@ -79,7 +81,7 @@ function openNow(tun: string, kernel: Prefix, { mtu, offload, force }: DeviceWis
   }
   const prefix: DevicePrefix = { address: addressBytes(kernel.address), length: kernel.bits };
   const before = netif.getMtu(tun);
-  const device = openTun({ name: tun, prefix, mtu, offload });
+  const device = openTun({ name: tun, prefix, mtu, offload, checksums });
   const giveBack = () => {
     if (before > 0 && mtu !== undefined && mtu !== before) netif.setMtu(tun, before);
   };

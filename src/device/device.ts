@@ -10,6 +10,8 @@ export interface Offload {
   readonly tso6: boolean;
 }
 
+export const FULL_OFFLOAD: Offload = { checksum: true, tso4: true, tso6: true };
+export const CHECKSUM_OFFLOAD: Offload = { checksum: true, tso4: false, tso6: false };
 export const NO_OFFLOAD: Offload = { checksum: false, tso4: false, tso6: false };
 
 /** Results of `transmit`. */
@@ -62,8 +64,8 @@ export interface Device {
   /** Called once, before anything else, with the memory that holds the packets. */
   attach(slab: Slab): void;
   /**
-   * Writes the next packet at `packet.o` of the slab (which has room for PACKET_MAX bytes, and HEADROOM before them),
-   * sets `n`, `csum*` and `gso*`, and returns its length; or RX_NONE, or RX_GONE.
+   * Writes the next packet at `packet.o` of the slab (which has room for PACKET_MAX bytes, and HEADROOM before them), or sets `o` to
+   * memory of its own that does not change until the next call, sets `n`, `csum*` and `gso*`, and returns its length; or RX_NONE, or RX_GONE.
    */
   receive(packet: Packet, now: number): number;
   /**

@@ -2,24 +2,26 @@ import { assert } from "#base/assert";
 import { copyBytes } from "#base/copy";
 import { CSUM_NONE, CSUM_PARTIAL, GSO_NONE, GSO_TCP4, HEADROOM, Packet } from "#base/packet";
 import { PAGE_SIZE, type Slab } from "#base/slab";
-import { finish, sum, sumAt } from "#wire/checksum";
+import { finish, fold, sum, sumAt } from "#wire/checksum";
 import * as ipv4 from "#wire/ipv4";
 import * as ipv6 from "#wire/ipv6";
 import * as tcp from "#wire/tcp";
 import { CHECKSUM as UDP_CHECKSUM } from "#wire/udp";
-import { type Device, type Offload, TX_GONE, TX_OK, TX_REFUSED, type Wakeable } from "./device.ts";
+import { Coalescer } from "./coalescing.ts";
+import { type Device, FULL_OFFLOAD, RX_GONE, TX_GONE, TX_OK, TX_REFUSED, type Wakeable } from "./device.ts";
 
-const FULL_OFFLOAD: Offload = { checksum: true, tso4: true, tso6: true };
-
-/** The device itself if it has all offloads; else the device with the missing ones done in software. */
-export function withSegmentation(device: Device): Device {
+/**
+ * The device itself if it has all offloads; else the device with the missing ones done in software.
+ * @param coalesces whether received segments are joined, if the device has checksum offload; false: each is delivered by itself
+ */
+export function withSegmentation(device: Device, coalesces = false): Device {
   const { checksum, tso4, tso6 } = device.offload;
-  return checksum && tso4 && tso6 ? device : new SegmentationDevice(device);
+  return checksum && tso4 && tso6 ? device : new SegmentationDevice(device, coalesces && checksum);
 }
 
 /**
  * Gives the stack offload on a device that has none: cuts TCP super-segments into segments and finishes checksums, in
- * software, without copying the payload. Offloads that the device has are left to it.
+ * software, without copying the payload. Offloads that the device has are left to it. On request joins received segments (`Coalescer`).
  */
 export class SegmentationDevice implements Device {
   readonly name: string;
@@ -28,6 +30,8 @@ export class SegmentationDevice implements Device {
   readonly offload = FULL_OFFLOAD;
   readonly wakeable: Wakeable | undefined;
   readonly #inner: Device;
+  readonly #coalesces: boolean;
+  #coalescer: Coalescer | undefined;
   #slab: Slab | undefined;
   /** The header of the current segment. The super-segment's own header is not changed: it is needed again. */
   #scratch = 0;
@@ -35,7 +39,8 @@ export class SegmentationDevice implements Device {
   /** How many segments of the current super-segment the device has already taken. */
   #taken = 0;
 
-  constructor(inner: Device) {
+  constructor(inner: Device, coalesces = false) {
+    this.#coalesces = coalesces;
     this.#inner = inner;
     this.name = inner.name;
     this.mtu = inner.mtu;
@@ -47,10 +52,12 @@ export class SegmentationDevice implements Device {
     this.#inner.attach(slab);
     this.#slab = slab;
     this.#scratch = slab.reserve(PAGE_SIZE) + HEADROOM;
+    if (this.#coalesces) this.#coalescer = new Coalescer(this.#inner, slab);
   }
 
   receive(packet: Packet, now: number): number {
-    return this.#inner.receive(packet, now);
+    if (this.#slab === undefined) return RX_GONE;
+    return (this.#coalescer ?? this.#inner).receive(packet, now);
   }
 
   transmit(packet: Packet, now: number): number {
@@ -129,7 +136,11 @@ export class SegmentationDevice implements Device {
     const pseudo = tcp.checksum(v, transport) + (~(header + payload) & 0xffff) + header + n;
     segment.csumStart = packet.csumStart;
     segment.csumOffset = packet.csumOffset;
-    finishChecksum(v, segment, pseudo);
+    if (!this.#inner.offload.checksum) finishChecksum(v, segment, pseudo);
+    else {
+      segment.csum = CSUM_PARTIAL;
+      v.setUint16(transport + packet.csumOffset, fold(pseudo));
+    }
   }
 }
 

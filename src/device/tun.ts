@@ -22,7 +22,9 @@ import * as tunctl from "#ffi/tun";
 import * as virtio from "#ffi/virtio";
 import { CWR, OFFSET_FLAGS } from "#wire/tcp";
 import {
+  CHECKSUM_OFFLOAD,
   type Device,
+  FULL_OFFLOAD,
   NO_OFFLOAD,
   type Offload,
   RX_GONE,
@@ -60,12 +62,22 @@ export interface TunOptions extends InterfaceSettings {
    * in a name makes no device. Default true; `device.temporary` says whether it was made.
    */
   readonly create?: boolean | undefined;
-  /** Checksum and TCP segmentation offload (a virtio-net header before every packet). Default true. */
+  /** TCP segmentation offload: super-segments of up to 64 KiB. False: packets of at most the MTU. Default true. */
   readonly offload?: boolean | undefined;
+  /**
+   * Checksum offload: packets between kernel and stack need no checksum. False: packets as a wire carries them, with complete checksums, and
+   * no segmentation offload. Default true.
+   */
+  readonly checksums?: boolean | undefined;
 }
 
-const FULL_OFFLOAD: Offload = { checksum: true, tso4: true, tso6: true };
 const FEATURES = tunctl.TUN_F_CSUM | tunctl.TUN_F_TSO4 | tunctl.TUN_F_TSO6 | tunctl.TUN_F_TSO_ECN;
+
+/** The offloads of a device that is opened with these options. */
+export function offloadOf({ offload = true, checksums = true }: Pick<TunOptions, "offload" | "checksums">): Offload {
+  if (!checksums) return NO_OFFLOAD;
+  return offload ? FULL_OFFLOAD : CHECKSUM_OFFLOAD;
+}
 
 /**
  * Makes a TUN device, or attaches to the one that netup made for this user, changes the settings that differ, and brings it
@@ -76,9 +88,9 @@ export function openTun(options: TunOptions): TunDevice {
   return onDescriptor(fd, options);
 }
 
-function onDescriptor(fd: number, { name, offload = true }: TunOptions): TunDevice {
+function onDescriptor(fd: number, options: TunOptions): TunDevice {
   try {
-    return new TunDevice(fd, name, offload);
+    return new TunDevice(fd, options.name, offloadOf(options));
   } catch (error) {
     libc.close(fd);
     throw error;
@@ -91,7 +103,8 @@ function onDescriptor(fd: number, { name, offload = true }: TunOptions): TunDevi
  */
 export function openTunQueues(options: TunOptions, queues: number): number[] {
   checkSettings(options);
-  const { name, offload = true, queueLength = QUEUE_LENGTH, create = true } = options;
+  const { name, queueLength = QUEUE_LENGTH, create = true } = options;
+  const offload = offloadOf(options);
   checkName(name);
   const fresh = netif.interfaceIndex(name) < 0;
   if (fresh && !create)
@@ -114,7 +127,7 @@ export function closeTunQueue(fd: number): void {
 }
 
 /** All descriptors of a device, or none. */
-function attachQueues(name: string, offload: boolean, queues: number): number[] {
+function attachQueues(name: string, offload: Offload, queues: number): number[] {
   const descriptors: number[] = [];
   try {
     while (descriptors.length < queues) descriptors.push(attach(name, offload, queues > 1, descriptors.length === 0));
@@ -128,7 +141,7 @@ function attachQueues(name: string, offload: boolean, queues: number): number[] 
 /** Makes a device that stays until `removeTun`. The user id `owner` may attach to it without privileges. */
 export function makePersistentTun(options: TunOptions & { readonly owner?: number | undefined }): void {
   const { name, owner, queueLength = QUEUE_LENGTH } = options;
-  const fd = attach(name, options.offload ?? true);
+  const fd = attach(name, offloadOf(options));
   try {
     if (owner !== undefined) check(tunctl.setOwner(fd, owner), "TUNSETOWNER", name);
     configureInterface(name, { ...options, queueLength });
@@ -142,7 +155,7 @@ export function makePersistentTun(options: TunOptions & { readonly owner?: numbe
 export function removeTun(name: string): boolean {
   checkName(name);
   if (netif.interfaceIndex(name) < 0) return false;
-  const fd = attach(name, true);
+  const fd = attach(name, FULL_OFFLOAD);
   const result = tunctl.setPersist(fd, false);
   libc.close(fd);
   check(result, "TUNSETPERSIST", name);
@@ -153,17 +166,21 @@ export function removeTun(name: string): boolean {
  * A descriptor attached to the device, with its header format and offloads set. @param several it is one of several queues; otherwise the
  * device may have been made for one queue or for more. @param isFirst of this program
  */
-function attach(name: string, offload: boolean, several = false, isFirst = true): number {
+function attach(name: string, offload: Offload, several = false, isFirst = true): number {
   checkName(name);
   const flags = libc.O_RDWR | libc.O_NONBLOCK | libc.O_CLOEXEC;
   const fd = check(libc.open("/dev/net/tun", flags), "open", "/dev/net/tun", openHint);
   try {
-    const form = tunctl.IFF_TUN | tunctl.IFF_NO_PI | (offload ? tunctl.IFF_VNET_HDR : 0);
+    const form = tunctl.IFF_TUN | tunctl.IFF_NO_PI | (offload.checksum ? tunctl.IFF_VNET_HDR : 0);
     const result = several ? setMultiQueue(fd, name, form, isFirst) : setSingleQueue(fd, name, form);
     check(result, "TUNSETIFF", name, (errno) => (several ? queuesHint : attachHint)(name, errno));
-    if (offload) check(tunctl.setVnetHeaderSize(fd, virtio.VNET_HEADER), "TUNSETVNETHDRSZ", name);
+    if (offload.checksum) check(tunctl.setVnetHeaderSize(fd, virtio.VNET_HEADER), "TUNSETVNETHDRSZ", name);
     // Also needed to switch offloads off: a persistent device keeps those of its last user.
-    check(tunctl.setOffload(fd, offload ? FEATURES : 0), "TUNSETOFFLOAD", name);
+    check(
+      tunctl.setOffload(fd, offload.tso4 ? FEATURES : offload.checksum ? tunctl.TUN_F_CSUM : 0),
+      "TUNSETOFFLOAD",
+      name,
+    );
     return fd;
   } catch (error) {
     libc.close(fd);
@@ -203,15 +220,15 @@ export class TunDevice implements Device {
   readonly #iovecsAddress: libc.Address;
 
   /** @param fd an attached descriptor, non-blocking; the device closes it. */
-  constructor(fd: number, name: string, offload: boolean) {
+  constructor(fd: number, name: string, offload: Offload) {
     this.#fd = fd;
     this.name = name;
     this.mtu = check(netif.getMtu(name), "SIOCGIFMTU", name);
     this.queueLength = check(netif.getQueueLength(name), "SIOCGIFTXQLEN", name);
-    this.offload = offload ? FULL_OFFLOAD : NO_OFFLOAD;
+    this.offload = offload;
     this.temporary = check(tunctl.isPersistent(fd), "TUNGETIFF", name) === 0;
     this.wakeable = new SigioBell(fd, name);
-    this.#vnet = offload ? virtio.VNET_HEADER : 0;
+    this.#vnet = offload.checksum ? virtio.VNET_HEADER : 0;
     this.#iovecsAddress = libc.pin(this.#iovecs.buffer);
   }
 

@@ -8,6 +8,9 @@ import { Stash } from "./stash.ts";
 /** Packets read, and packets sent, per poll (NAPI's weight). The program's own work runs between two polls. */
 export const BUDGET = 64;
 
+/** Octets read per poll: an ACK goes at the end of it, and a queue of 500 packets of 1,500 octets must not overflow before. */
+const BUDGET_OCTETS = 512 * 1024;
+
 /** After this many polls in a row that used their whole budget, timers fire anyway: that is more packets than a TUN's queue holds (500). */
 export const FULL_POLLS_MAX = 16;
 
@@ -99,6 +102,8 @@ export class Driver {
   #fullPolls = 0;
   /** Packets in a row that came alone, and of which each was answered by at most one: requests and responses. */
   #singles = 0;
+  /** The last poll did not read until the device was empty. */
+  #usedBudget = false;
   #immediate: NodeJS.Immediate | undefined;
   #timer: NodeJS.Timeout | undefined;
   #referenced = true;
@@ -219,7 +224,7 @@ export class Driver {
     const received = look ? this.#receive() : 0;
     // The layer above may have stopped the driver when it was given data.
     if (this.#state === STOPPED) return true;
-    this.#fullPolls = received < BUDGET ? 0 : this.#fullPolls + 1;
+    this.#fullPolls = look && this.#usedBudget ? this.#fullPolls + 1 : 0;
     if (this.#fullPolls === 0 || this.#fullPolls > FULL_POLLS_MAX) this.#engine.advance(this.#readUntil);
     this.#notify();
     if (this.#state === STOPPED) return true;
@@ -247,7 +252,8 @@ export class Driver {
     let n = 0;
     const expectsOne = this.#singles >= SINGLES && this.#singles % SINGLES_MAX !== 0;
     const most = expectsOne && this.#engine.nextDeadline() > this.now() ? 1 : BUDGET;
-    while (n < most) {
+    let octets = 0;
+    while (n < most && octets < BUDGET_OCTETS) {
       rx.o = this.#rxO;
       rx.hops = 0;
       const now = this.now();
@@ -260,12 +266,14 @@ export class Driver {
       }
       this.#engine.input(rx, now);
       n++;
+      octets += length;
       if (this.#engine.hasText?.()) {
         this.#notified = true;
         this.onText?.();
         if (this.#state === STOPPED) break;
       }
     }
+    this.#usedBudget = n >= BUDGET || octets >= BUDGET_OCTETS;
     return n;
   }
 

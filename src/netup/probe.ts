@@ -47,7 +47,7 @@ export const probe: Probe = (system, settings) => {
   try {
     for (const side of settings.sides) {
       opening = side.name;
-      open.push(new End(side, openTun({ name: side.name, offload: false })));
+      open.push(new End(side, openTun({ name: side.name, checksums: false })));
     }
     const [a, b] = open as [End, End];
     awaitQueues(system, [a.side.name, b.side.name]);

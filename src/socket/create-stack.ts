@@ -45,7 +45,8 @@ function onDevice(
   options: DeviceStackOptions,
   group: { secret?: readonly [number, number]; siblings?: QueueSiblings } = {},
 ): NetStack {
-  const device = withSegmentation(options.device);
+  // An observer of events sees each segment that the device delivers.
+  const device = withSegmentation(options.device, options.trace === undefined || options.trace === 0);
   const { mtu, offload } = device;
   const stack = new Stack({ ...engineOptions(options), ...group, mtu, offload });
   group.siblings?.attach(stack.slab, stack.counters);

@@ -1,3 +1,4 @@
+import type { Offload } from "#device/device";
 import type { StackSettings } from "./types.ts";
 
 /** What a worker is started with. */
@@ -7,7 +8,7 @@ export interface QueueStart {
   /** Of the queue; the worker closes it. */
   readonly descriptor: number;
   readonly name: string;
-  readonly offload: boolean;
+  readonly offload: Offload;
   readonly memory: SharedArrayBuffer;
   readonly settings: StackSettings;
   readonly secret: readonly [number, number];

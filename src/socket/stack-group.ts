@@ -1,6 +1,7 @@
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
+import type { Offload } from "#device/device";
 import { QueueBells } from "#device/queue-device";
-import { closeTunQueue, openTunQueues, QUEUES_MAX, type TunOptions } from "#device/tun";
+import { closeTunQueue, offloadOf, openTunQueues, QUEUES_MAX, type TunOptions } from "#device/tun";
 import { DEFAULT_LIMITS, type Limits } from "#stack/limits";
 import type { TcpInfo } from "#tcp/machine/info";
 import { checkGroupOptions, MEMORY_MIN, whole } from "./arguments.ts";
@@ -56,7 +57,7 @@ export async function createStackGroup(options: StackGroupOptions): Promise<Stac
   const queues = whole("queues", options.queues, 1, QUEUES_MAX);
   const { tun, worker, data, queues: _, ...settings } = options;
   const descriptors = openTunQueues(tun, queues);
-  const group = new QueueGroup({ descriptors, name: tun.name, offload: tun.offload ?? true, worker, settings, data });
+  const group = new QueueGroup({ descriptors, name: tun.name, offload: offloadOf(tun), worker, settings, data });
   try {
     await group.ready;
   } catch (error) {
@@ -71,7 +72,7 @@ export async function createStackGroup(options: StackGroupOptions): Promise<Stac
 export interface QueueGroupOptions {
   readonly descriptors: readonly number[];
   readonly name: string;
-  readonly offload: boolean;
+  readonly offload: Offload;
   readonly worker: string | URL;
   readonly settings: StackSettings;
   readonly data?: unknown;

@@ -3,6 +3,7 @@ import { afterEach, expect, test } from "bun:test";
 import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
 import { Slab } from "#base/slab";
 import { RX_GONE, RX_NONE, TX_GONE, TX_OK } from "#device/device";
+import { SegmentationDevice } from "#device/segmentation";
 import { makePersistentTun, openTun, removeTun, TUN_DOWN, TUN_REFUSED, type TunDevice } from "#device/tun";
 import { getFlags, IFF_RUNNING } from "#ffi/interface";
 import { pinnedBuffers } from "#ffi/libc";
@@ -11,8 +12,12 @@ import { put } from "./packets.ts";
 import { deviceSuite } from "./suite.ts";
 import { tunRig } from "./tun-rig.ts";
 
-deviceSuite("tun", true, (queueLength) => tunRig(queueLength, true));
-deviceSuite("tun without offload", false, (queueLength) => tunRig(queueLength, false));
+deviceSuite("tun", true, (queueLength) => tunRig(queueLength));
+deviceSuite("tun without offload", false, (queueLength) => tunRig(queueLength, { checksums: false }));
+deviceSuite("tun with checksum offload, which cuts super-segments in software", true, (queueLength) => {
+  const { a, b } = tunRig(queueLength, { offload: false });
+  return { a: new SegmentationDevice(a), b };
+});
 
 const children: Bun.Subprocess[] = [];
 

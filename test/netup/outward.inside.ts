@@ -8,7 +8,7 @@ import { refuseOutside } from "./guard.ts";
 /** Sends a SYN from the host's stack to host 5 of a network beyond the lab. */
 refuseOutside();
 const [host, peer] = settle({}).sides;
-const device = openTun({ name: host.name, offload: false });
+const device = openTun({ name: host.name, checksums: false });
 const slab = new Slab(HEADROOM + PACKET_MAX);
 const packet = new Packet();
 packet.o = slab.reserve(HEADROOM + PACKET_MAX) + HEADROOM;

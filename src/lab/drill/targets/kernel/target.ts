@@ -48,7 +48,7 @@ export class Kernel implements SystemTarget {
     setDefaults();
     const { local, remote, mtu } = setup;
     const length = 8 * local.length;
-    this.#tun = openTun({ name: TUN, offload: false, mtu, prefix: { address: local, length } });
+    this.#tun = openTun({ name: TUN, checksums: false, mtu, prefix: { address: local, length } });
     const routed = local.length === 4 ? netif.setPeer4(TUN, remote) : netif.addRoute6(TUN, remote);
     check(routed, "SIOCADDRT", TUN);
     if (local.length === 16) awaitAddress(local);

@@ -24,16 +24,25 @@ export function finish(tcb: Tcb, error: number, cause: number, now: number): voi
   tcb.ackNow = 0;
   tcb.ackDuplicates = 0;
   tcb.probeNow = 0;
+  tcb.snd.neverSent = notSent(tcb);
   releaseRecords(tcb);
   tcb.sendQueue.clear();
   tcb.snd.queued = 0;
   tcb.snd.ends.clear();
-  tcb.ranges.clear();
+  // The RST still reports them.
+  if (tcb.rstNow === 0) tcb.ranges.clear();
   if ((error !== OK && !tcb.params.resetting.resetKeepsReceived) || tcb.rcv.unread === 0) {
     tcb.receiveQueue.clear();
     tcb.rcv.unread = 0;
   }
   tcb.events |= EVENT_CLOSED;
+}
+
+/** Octets, and the FIN, that the user gave us and that have not been sent. */
+export function notSent(tcb: Tcb): number {
+  const { snd } = tcb;
+  const isFinAcked = snd.finSent && tcb.outstanding() === 0;
+  return Math.max(0, snd.queued + Number(snd.fin && !isFinAcked) - tcb.outstanding());
 }
 
 /** Enters TIME-WAIT, or restarts its 2 MSL (MUST-13). */

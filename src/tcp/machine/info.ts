@@ -7,8 +7,9 @@ import { windowRoom } from "../receive/window.ts";
 import { errorName, type TcpErrorName } from "../words/error.ts";
 import { countTime } from "../words/limited-by.ts";
 import { diff } from "../words/seq.ts";
-import { type StateName, stateName } from "../words/state.ts";
+import { CLOSED, type StateName, stateName } from "../words/state.ts";
 import { CA_OPEN, type Tcb } from "../words/tcb.ts";
+import { notSent } from "./finish.ts";
 
 /** Indexed by FAIL_* of `words/variables.ts`: none; no cookie; the server ignored the data; it answered only a SYN without data. */
 const FAILURES = ["", "no-cookie", "not-taken", "syn-resent"] as const;
@@ -227,7 +228,7 @@ function details(tcb: Tcb): TcpDetails {
     lostOut: board.lostOut,
     retransOut: board.retransOut,
     deliveredCe: board.deliveredCe,
-    notSent: Math.max(0, snd.queued + Number(snd.fin && !isFinAcked) - tcb.outstanding()),
+    notSent: tcb.state === CLOSED ? snd.neverSent : notSent(tcb),
     finSent: snd.finSent,
     finAcked: isFinAcked,
     finReceived: rcv.finSeen && diff(rcv.nxt, rcv.fin) > 0,

@@ -8,7 +8,7 @@ import type { Packet } from "#base/packet";
 import { ACK } from "#wire/tcp";
 import { cwndOf, inFlight } from "../loss/cwnd.ts";
 import { emitSyn, lacksSynRecord } from "../open/syn-writer.ts";
-import { emit, emitReset } from "../send/segment-writer.ts";
+import { acceptableSeq, emit, emitReset } from "../send/segment-writer.ts";
 import { transmit } from "../send/transmit.ts";
 import { ATTEMPT_KEEPALIVE, ATTEMPT_PLAIN, ATTEMPT_SYN } from "../words/attempt.ts";
 import { ENOBUFS } from "../words/error.ts";
@@ -87,16 +87,6 @@ export function pollTransmit(tcb: Tcb, packet: Packet, superSegments: boolean, n
     tcb.ackNow = cause;
   }
   return true;
-}
-
-/**
- * SEG.SEQ of an ACK without data: SND.NXT, but not beyond the window if the peer has shrunk it since, because the peer would consider the
- * ACK unacceptable (RFC 9293 §3.4). The rounding of a scaled window does not shrink it.
- */
-function acceptableSeq({ snd }: Tcb): number {
-  const right = (snd.una + snd.wnd) | 0;
-  const beyond = diff(snd.nxt, right);
-  return beyond <= 0 || (snd.shift > 0 && beyond < 1 << snd.shift) ? snd.nxt : right;
 }
 
 function cwndHasRoom(tcb: Tcb): boolean {

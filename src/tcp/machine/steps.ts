@@ -363,10 +363,14 @@ function checkUrgent(tcb: Tcb, seg: Segment): void {
   }
 }
 
-/** Answers an invalid segment with an ACK, at most once per `invalidAckInterval` (ACK loops, RFC 5961 §7). */
+/**
+ * Answers an invalid segment with an ACK, at most once per `invalidAckInterval`: challenge ACKs because of RFC 5961 §7, others because they
+ * could answer one another without end. Data does not come from such a loop.
+ */
 function answerInvalid(tcb: Tcb, seg: Segment, cause: number, now: number): void {
-  const pure = seg.n === 0 || (seg.ctl & SYN) !== 0;
-  if (!pure || !isLimited(tcb, now)) tcb.ackNow = cause;
+  const couldLoop = seg.n === 0 || (seg.ctl & SYN) !== 0;
+  const limits = couldLoop || cause === M.TX_CHALLENGE;
+  if (!limits || !isLimited(tcb, now)) tcb.ackNow = cause;
 }
 
 /** Whether it is too soon after the last such answer. */

@@ -115,22 +115,32 @@ export function armRetransmit(tcb: Tcb, now: number): void {
   if (tcb.stalledSince === NEVER) tcb.stalledSince = now;
 }
 
+/**
+ * SEG.SEQ of an ACK or RST without data: SND.NXT, but not beyond the window if the peer has shrunk it since, because the peer would consider
+ * the segment unacceptable (RFC 9293 §3.4). The rounding of a scaled window does not shrink it.
+ */
+export function acceptableSeq({ snd }: Tcb): number {
+  const right = (snd.una + snd.wnd) | 0;
+  const beyond = diff(snd.nxt, right);
+  return beyond <= 0 || (snd.shift > 0 && beyond < 1 << snd.shift) ? snd.nxt : right;
+}
+
 /** Sends the RST of ABORT (RFC 9293 §3.10.5), or of a connection that ends with unread data. */
 export function emitReset(tcb: Tcb, packet: Packet, now: number): boolean {
   const cause = tcb.rstNow;
   tcb.rstNow = 0;
   const v = tcb.env.slab.view;
   const o = packet.o;
-  const timestamps = tcb.timestampsOk;
-  const header = HEADER_MIN + (timestamps ? 12 : 0);
+  const seq = acceptableSeq(tcb);
+  const header = writeOptions(tcb, v, o + HEADER_MIN, now) - o;
+  tcb.ranges.clear();
   const window = Math.min(Math.max(0, diff(tcb.rcv.adv, tcb.rcv.nxt)) >> tcb.rcv.shift, 0xffff);
-  tcphdr.write(v, o, tcb.localPort, tcb.remotePort, tcb.snd.nxt, tcb.rcv.nxt, header, RST | ACK, window, 0);
-  if (timestamps) opt.writeTimestamps(v, o + HEADER_MIN, tsval(tcb, now), tcb.tsRecent);
+  tcphdr.write(v, o, tcb.localPort, tcb.remotePort, seq, tcb.rcv.nxt, header, RST | ACK, window, 0);
   packet.n = header;
   packet.cause = cause;
   tcb.segmentsOut++;
   tcb.env.counters.count(cause);
-  const i = tcb.env.trace.record(now, EV_TX, cause, tcb.id, diff(tcb.snd.nxt, tcb.snd.iss), 0, RST | ACK, 0);
+  const i = tcb.env.trace.record(now, EV_TX, cause, tcb.id, diff(seq, tcb.snd.iss), 0, RST | ACK, 0);
   traceHeader(tcb, packet, i, window << tcb.rcv.shift);
   return true;
 }

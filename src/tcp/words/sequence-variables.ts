@@ -29,6 +29,8 @@ export class SendVariables {
   shift = 0;
   /** Octets taken by SEND and not acknowledged: SND.UNA + queued is the end of the stream so far. */
   queued = 0;
+  /** How many of them had not been sent when the connection ended. */
+  neverSent = 0;
   /** The ends of the user's records (MSG_EOR), as sequence numbers in order. */
   readonly ends = new SequenceRing();
   /** CLOSE was called: a FIN follows the queued octets. */

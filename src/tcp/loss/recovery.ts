@@ -154,7 +154,7 @@ function headLost(tcb: Tcb, advanced: boolean, now: number): void {
   const { records } = tcb.env;
   const r = tcb.board.head;
   if (records.flags[r]! & LOST) return;
-  const { mss } = tcb.snd;
+  const mss = records.mss[r]!;
   if (records.segments[r]! > 1 && payloadOf(tcb, r) > mss) cut(tcb, r, (records.start[r]! + mss) | 0, mss);
   markLost(tcb, r, M.TX_FAST, now);
 }

@@ -27,7 +27,7 @@ export class RoundTrips {
  * of 40 ms becomes minutes.
  */
 export function isStale(tcb: Tcb, sentAt: number): boolean {
-  return sentAt < tcb.rtt.timeoutAt;
+  return sentAt < tcb.rtt.timeoutAt && !tcb.params.retransmitting.staleSamples;
 }
 
 /**

@@ -124,7 +124,7 @@ function applyBlock(
 function cutToBlock(tcb: Tcb, r: number, left: number, right: number): boolean {
   const { records } = tcb.env;
   if (records.segments[r]! <= 1 || tcb.board.records > CUT_MAX || !mayRecord(tcb)) return false;
-  const { mss } = tcb.snd;
+  const mss = records.mss[r]!;
   const start = records.start[r]!;
   const begins = le(left, start);
   let n: number;

@@ -102,6 +102,7 @@ export function recount(tcb: Tcb): void {
   const { records } = tcb.env;
   tcb.board.packetsOut = tcb.board.sackedOut = tcb.board.lostOut = tcb.board.retransOut = 0;
   for (let r = tcb.board.head; r !== NONE; r = records.next[r]!) {
+    records.mss[r] = tcb.snd.mss;
     records.segments[r] = segmentsIn(payloadOf(tcb, r), tcb.snd.mss);
     add(tcb, records.flags[r]!, records.segments[r]!);
   }
@@ -162,6 +163,7 @@ export function cut(tcb: Tcb, r: number, seq: number, mss: number): void {
   splitAt(tcb, r, seq);
   const s = records.next[r]!;
   records.segments[s] = 0;
+  records.mss[r] = records.mss[s] = mss;
   setSegments(tcb, r, segmentsIn(payloadOf(tcb, r), mss));
   setSegments(tcb, s, segmentsIn(payloadOf(tcb, s), mss));
 }

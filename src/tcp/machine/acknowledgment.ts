@@ -147,7 +147,7 @@ function clean(tcb: Tcb, seg: Segment, high: number, now: number): void {
     const late = echoesEarlier(tcb, r, answer.echoed, answer.tsecr);
     noteDelivered(tcb, r, answer.rate);
     if (whole) dropHead(tcb);
-    else trim(tcb, r, una, tcb.snd.mss);
+    else trim(tcb, r, una, records.mss[r]!);
     const n = before - tcb.board.packetsOut;
     if (n === 0) break;
     if (flags & EVER_RESENT) answer.resentAcked = true;

@@ -94,6 +94,7 @@ export function emitNew(tcb: Tcb, packet: Packet, n: number, ends: number, now: 
   excludeIdleTime(tcb, now);
   append(tcb, start, (start + n + (fin ? 1 : 0)) | 0, ends, sentAt(tcb, now));
   tcb.env.records.segments[tcb.board.tail] = 0;
+  tcb.env.records.mss[tcb.board.tail] = mss;
   setSegments(tcb, tcb.board.tail, segments);
   noteSent(tcb, tcb.board.tail, none, inFlight(tcb));
   attach(tcb, packet, at, n, mss);

@@ -64,6 +64,7 @@ export function fitAgain(tcb: Tcb, r: number, segments: number): boolean {
     return true;
   }
   recut(tcb, r, segmentsIn(payload, mss));
+  records.mss[r] = mss;
   const room = Math.min(window, mss);
   if (payload < room) coalesce(tcb, r, room);
   return true;

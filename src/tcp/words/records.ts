@@ -34,6 +34,8 @@ export class Records {
   sends: Uint8Array;
   /** The number of its segments. */
   segments: Uint16Array;
+  /** The payload of each of its segments but the last, when it was last sent: the segment size may have changed since. */
+  mss: Uint16Array;
   next: Int32Array;
   prev: Int32Array;
   /** Neighbours in the list of records in flight, or of lost records (`loss/sent-order.ts`). */
@@ -65,6 +67,7 @@ export class Records {
     this.flags = new Uint8Array(n);
     this.sends = new Uint8Array(n);
     this.segments = new Uint16Array(n);
+    this.mss = new Uint16Array(n);
     this.next = new Int32Array(n);
     this.prev = new Int32Array(n);
     this.later = new Int32Array(n);
@@ -111,6 +114,7 @@ export class Records {
     this.flags[r] = flags;
     this.sends[r] = 1;
     this.segments[r] = 0;
+    this.mss[r] = 0;
     this.next[r] = NONE;
     this.prev[r] = NONE;
     this.skip[r] = NONE;
@@ -130,6 +134,7 @@ export class Records {
     const s = this.alloc(seq, this.end[r]!, this.time[r]!, flags & ~HAS_SYN);
     this.flags[r] = flags & ~(HAS_FIN | HAS_PSH);
     this.sends[s] = this.sends[r]!;
+    this.mss[s] = this.mss[r]!;
     this.skip[s] = this.skip[r]!;
     this.firstSentAt[s] = this.firstSentAt[r]!;
     this.deliveredAt[s] = this.deliveredAt[r]!;
@@ -158,6 +163,7 @@ export class Records {
     this.flags = copy(new Uint8Array(n), this.flags);
     this.sends = copy(new Uint8Array(n), this.sends);
     this.segments = copy(new Uint16Array(n), this.segments);
+    this.mss = copy(new Uint16Array(n), this.mss);
     this.next = copy(new Int32Array(n), this.next);
     this.prev = copy(new Int32Array(n), this.prev);
     this.later = copy(new Int32Array(n), this.later);

@@ -23,6 +23,11 @@ export interface Retransmitting {
   readonly userTimeoutEndsClosedWindow: boolean;
   /** A zero-window probe carries one octet of data (RFC 9293 §3.8.6.1); false: it is an empty old segment, as in Linux. */
   readonly probeWithData: boolean;
+  /**
+   * Takes round-trip samples from segments sent before the last timeout, as Linux does. False, because the RTO of a short path with much loss
+   * would become minutes; `test/kernel/explore.ts` sets it to find the other differences from a kernel.
+   */
+  readonly staleSamples: boolean;
   /** Undoes a reduction of cwnd if nothing was lost (RFC 3522, 3708). */
   readonly undo: boolean;
   /** Detects spurious timeouts with F-RTO (RFC 5682). */
@@ -43,6 +48,7 @@ const rfc9293: Retransmitting = Object.freeze({
   thinLinearTimeouts: false,
   userTimeoutEndsClosedWindow: false,
   probeWithData: false,
+  staleSamples: false,
   undo: true,
   frto: true,
   tailLossProbe: true,

@@ -35,5 +35,7 @@ export type {
   UdpSocket,
 } from "#socket/udp-types";
 export { CallError } from "#stack/call-error";
+export { registerController } from "#tcp/congestion/congestion";
+export type { AckEvent, Congestion, Controller, ControllerKind, Flow } from "#tcp/congestion/user-control";
 export type { TcpInfo } from "#tcp/machine/info";
 export type { TcpParams, TcpSettings } from "#tcp/words/params";

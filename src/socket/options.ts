@@ -1,5 +1,5 @@
 import { MILLISECOND } from "#base/time";
-import { CONGESTION_CONTROLS, congestionControlNames } from "#tcp/congestion/congestion";
+import { congestionControlNames, isCongestionControl } from "#tcp/congestion/congestion";
 import type { TcpSettings } from "#tcp/words/params";
 import { invalid, shown, whole } from "./arguments.ts";
 import type { SocketOptions } from "./types.ts";
@@ -10,7 +10,7 @@ export function paramsOf(options: SocketOptions): TcpSettings {
   const params: TcpSettings = { ...options.params };
   if (nodelay !== undefined) params.nagle = nodelay ? "off" : "minshall";
   if (cc !== undefined) {
-    if (!CONGESTION_CONTROLS.includes(cc)) {
+    if (!isCongestionControl(cc)) {
       throw invalid(`there is no congestion control ${shown(cc)}: use ${congestionControlNames()}`);
     }
     params.congestionControl = cc;

@@ -1,4 +1,4 @@
-/** How BBR v3 answers loss and ECN (draft-ietf-ccwg-bbr-06 §5.5.10 and §5.5.11; ECN: RFC 8511, see ADR). */
+/** How BBR v3 answers loss and ECN (draft-ietf-ccwg-bbr-06 §5.5.10 and §5.5.11; ECN: RFC 8511; ADR 64). */
 import { MILLISECOND } from "#base/time";
 import type { RateSample } from "../words/rate-sample.ts";
 import { APP_LIMITED } from "../words/records.ts";

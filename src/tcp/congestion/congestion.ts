@@ -1,4 +1,4 @@
-import type { CongestionControlName } from "../words/params.ts";
+import type { BuiltInControl, CongestionControlName } from "../words/params.ts";
 import type { RateSample } from "../words/rate-sample.ts";
 import type { Tcb } from "../words/tcb.ts";
 import { Bbr } from "./bbr.ts";
@@ -6,6 +6,7 @@ import { Bbr1 } from "./bbr1.ts";
 import { Cubic } from "./cubic.ts";
 import { Fixed } from "./fixed.ts";
 import { NewReno } from "./newreno.ts";
+import { type ControllerKind, UserControl } from "./user-control.ts";
 
 /**
  * What a congestion control decides: how far cwnd is reduced after a loss, and how it grows otherwise. `loss/recovery.ts` decides when it
@@ -47,7 +48,7 @@ export interface CongestionControl {
 /** The state of a control by name. */
 export type ControlDetails = Readonly<Record<string, number | string | boolean>>;
 
-const CONTROLS: Record<CongestionControlName, CongestionControl> = {
+const BUILT_IN: Record<BuiltInControl, CongestionControl> = {
   newreno: new NewReno(),
   cubic: new Cubic(),
   bbr: new Bbr(),
@@ -55,13 +56,35 @@ const CONTROLS: Record<CongestionControlName, CongestionControl> = {
   fixed: new Fixed(),
 };
 
-export const CONGESTION_CONTROLS = Object.keys(CONTROLS) as CongestionControlName[];
+/** The names of the congestion controls that are part of the stack. */
+export const CONGESTION_CONTROLS = Object.keys(BUILT_IN) as BuiltInControl[];
+
+const controls = new Map<string, CongestionControl>(Object.entries(BUILT_IN));
 
 /** "newreno, cubic or bbr", for messages. */
 export function congestionControlNames(): string {
-  return `${CONGESTION_CONTROLS.slice(0, -1).join(", ")} or ${CONGESTION_CONTROLS.at(-1)}`;
+  const names = [...controls.keys()];
+  return `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
 }
 
+export function isCongestionControl(name: string): boolean {
+  return controls.has(name);
+}
+
+/** @param name a name that `isCongestionControl` knows */
 export function congestionControl(name: CongestionControlName): CongestionControl {
-  return CONTROLS[name];
+  return controls.get(name)!;
+}
+
+/**
+ * Makes a congestion control of yours known by its name, for all stacks of the program: then `cc` accepts it. Connections that use a controller of
+ * this name already keep theirs.
+ * @throws TypeError no name, or one of the stack's own
+ */
+export function registerController(kind: ControllerKind): void {
+  if (!/^[a-z][a-z0-9-]{0,31}$/.test(kind.name))
+    throw new TypeError(`${kind.name} is not a name for a controller: use a-z, 0-9, -`);
+  if (Object.hasOwn(BUILT_IN, kind.name))
+    throw new TypeError(`${kind.name} is a congestion control of the stack: use another name`);
+  controls.set(kind.name, new UserControl(kind));
 }

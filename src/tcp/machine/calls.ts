@@ -246,6 +246,8 @@ export function setParams(tcb: Tcb, params: TcpSettings, now: number): void {
   tcb.params = withSettings(tcb.params, params);
   if (params.congestionControl !== undefined && params.congestionControl !== tcb.congestion.name) {
     tcb.congestion = congestionControl(params.congestionControl);
+    tcb.controller = null;
+    tcb.controllerError = "";
     tcb.ccState = new Float64Array(tcb.congestion.stateSize);
     tcb.recovery.priorSsthresh = 0;
     tcb.congestion.reset(tcb, now);

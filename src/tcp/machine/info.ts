@@ -62,6 +62,8 @@ interface TcpDetails {
 interface TcpRates {
   /** What the congestion control knows of the path, if it says so: for example bandwidth (octets/s), minRtt (µs) and mode of BBR. */
   control: ControlDetails;
+  /** Why the user's controller was replaced by NewReno; empty: it was not. */
+  controlError: string;
   /** What the path delivered lately, octets per second; and whether it might deliver more if the application sent more. */
   deliveryRate: number;
   deliveryRateAppLimited: boolean;
@@ -203,6 +205,7 @@ export function info(tcb: Tcb, now?: number): TcpInfo {
 function rates(tcb: Tcb): TcpRates {
   return {
     control: tcb.congestion.details?.(tcb) ?? {},
+    controlError: tcb.controllerError,
     deliveryRate: deliveryRate(tcb),
     deliveryRateAppLimited: tcb.delivery.isAppLimited,
     pacingRate: tcb.pacing.rate,

@@ -96,6 +96,7 @@ export function slotsOf(tcb: Tcb): Slot[] {
 export function isAtRest(tcb: Tcb): boolean {
   const { board, snd, rcv, output, timers } = tcb;
   if ((tcb.state & (ESTABLISHED | CLOSE_WAIT)) === 0 || !tcb.held || tcb.listener !== null) return false;
+  if (tcb.controller !== null || tcb.controllerError !== "") return false;
   if (tcb.inOutput || tcb.inEvents || tcb.waitsForMemory || tcb.events !== 0 || tcb.fast.listener !== null)
     return false;
   if (board.head !== NONE || snd.queued > 0 || rcv.unread > 0 || tcb.ranges.count > 0) return false;
@@ -202,6 +203,8 @@ export class TcbPacker {
     tcb.ranges.clear();
     tcb.memory.clear();
     tcb.listener = null;
+    tcb.controller = null;
+    tcb.controllerError = "";
   }
 
   #learn(tcb: Tcb): void {

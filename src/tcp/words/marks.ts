@@ -121,6 +121,7 @@ export const CC_ENTER_RECOVERY = mark("tcp.cc.enter-recovery", "fast recovery be
 export const CC_RECOVERY = mark("tcp.cc.recovery", "proportional rate reduction (RFC 6937)");
 export const CC_EXIT_RECOVERY = mark("tcp.cc.exit-recovery", "recovery is over");
 export const CC_RATE = mark("tcp.cc.rate", "cwnd and pace follow what the path delivers");
+export const CC_FALLBACK = mark("tcp.cc.fallback", "the user's congestion controller failed: NewReno takes its place");
 export const CC_ECN = mark("tcp.cc.ecn", "the peer reports a congestion mark (RFC 3168)");
 export const CC_LOCAL = mark(
   "tcp.cc.local",

@@ -97,7 +97,10 @@ export interface Parameters {
 /** All parameters of a connection, chosen at OPEN and shared by connections with equal ones. */
 export interface TcpParams extends Parameters, Policies {}
 
-export type CongestionControlName = "newreno" | "cubic" | "bbr" | "bbr1" | "fixed";
+export type BuiltInControl = "newreno" | "cubic" | "bbr" | "bbr1" | "fixed";
+
+/** The name of a control of the stack, or of one that was registered (`registerController`). */
+export type CongestionControlName = BuiltInControl | (string & {});
 
 type PolicyFields = Opening &
   Acceptance &

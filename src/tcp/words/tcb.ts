@@ -7,6 +7,7 @@ import { NEVER } from "#base/time";
 import { EV_STATE, type Trace } from "#base/trace";
 import type { Address } from "#ip/address";
 import type { CongestionControl } from "../congestion/congestion.ts";
+import type { UserState } from "../congestion/user-control.ts";
 import type { FastOpen } from "../open/fast-open.ts";
 import { type Arrival, TAKES_NONE } from "./arrival.ts";
 import type { Attempt } from "./attempt.ts";
@@ -139,6 +140,9 @@ export class Tcb {
   congestion: CongestionControl;
   /** State of the congestion control, which alone knows its meaning. */
   ccState: Float64Array;
+  /** The user's controller, and why it was replaced by NewReno. */
+  controller: UserState | null = null;
+  controllerError = "";
 
   /** Queued data from SND.UNA on, and received data from RCV.NXT - unread on. */
   readonly sendQueue: Pages;

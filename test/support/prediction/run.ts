@@ -11,7 +11,18 @@ import { TcpBench } from "../tcp-bench.ts";
 
 const [seeds = 10, conversations = 100] = process.argv.slice(2).map(Number);
 /** What belongs to the stack, or to nobody. */
-const FOREIGN = ["env", "params", "local", "remote", "congestion", "listener", "sendQueue", "receiveQueue", "user"];
+const FOREIGN = [
+  "env",
+  "params",
+  "local",
+  "remote",
+  "congestion",
+  "controller",
+  "listener",
+  "sendQueue",
+  "receiveQueue",
+  "user",
+];
 
 for (let seed = 1; seed <= seeds; seed++) console.log(`seed ${seed}: ${trySeed(seed).report.digest}`);
 for (let seed = 1; seed <= conversations; seed++) console.log(`conversation ${seed}: ${conversation(seed)}`);

@@ -21,7 +21,7 @@ function told(tcb: Tcb): Record<string, unknown> {
 /** What is no number: kept as it is, made anew, or empty in a connection at rest. */
 const KEPT = ["params", "congestion", "local", "remote", "user"];
 const SHARED = ["env"];
-const EMPTY = ["listener", "sendQueue", "receiveQueue", "ranges"];
+const EMPTY = ["listener", "controller", "controllerError", "sendQueue", "receiveQueue", "ranges"];
 const ARRAYS = ["timers", "ccState"];
 const EMPTY_IN_PARTS = [
   "memory.used",

@@ -6,7 +6,7 @@ export interface Growing {
   readonly fixedWindow: number;
   /**
    * Which share of segments may be lost while the round trip shows no queue, until BBR v3 takes it for congestion. The draft has 0 in general and
-   * 2 % while it probes, which wireless links exceed. docs/adr/0070.
+   * 2 % while it probes, which wireless links exceed. docs/adr/0064.
    */
   readonly bbrLossWithoutQueue: number;
   /** RFC 5681 §4.1: shrink cwnd after an idle time of one RTO. */

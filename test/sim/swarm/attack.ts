@@ -107,13 +107,13 @@ function replay(machine: Machine, nonce: number): boolean {
   return true;
 }
 
-function room(machine: Machine): Packet {
+export function room(machine: Machine): Packet {
   const packet = new Packet();
   packet.o = machine.host.node.rxO;
   return packet;
 }
 
-function deliver(machine: Machine, packet: Packet): void {
+export function deliver(machine: Machine, packet: Packet): void {
   const { node } = machine.host;
   machine.witness.forging = true;
   machine.witness.input(packet, node.now());

@@ -1,5 +1,5 @@
 import { Prng } from "#base/prng";
-import { MILLISECOND, SECOND } from "#base/time";
+import { HOUR, MILLISECOND, SECOND } from "#base/time";
 import { CONGESTION_CONTROLS } from "#tcp/congestion/congestion";
 import type { TcpSettings } from "#tcp/words/params";
 import { RFC9293 } from "#tcp/words/profiles";
@@ -7,11 +7,13 @@ import {
   ATTACKS,
   type Attack,
   type ConnectionPlan,
+  HOLDS,
   type Hop,
   type HostPlan,
   type Restart,
   type Scenario,
   type SidePlan,
+  type Siege,
 } from "./scenario.ts";
 
 /** A scenario from a seed. Each seed turns some dimensions on and leaves others off, so that not everything is always average. */
@@ -44,6 +46,24 @@ export function generate(seed: number): Scenario {
     right: right.map((plan) => ({ ...plan, params: { ...plan.params, ...shared, ...receiveMemory(memory) } })),
     connections,
     restarts,
+  };
+}
+
+/** The scenario of a seed, with attackers who hold what they can of one machine, which has little memory. */
+export function besieged(seed: number): Scenario {
+  return { ...generate(seed), siege: siege(new Draw(seed ^ 0x51e6e)) };
+}
+
+function siege(draw: Draw): Siege {
+  draw.chance(0);
+  const first = draw.between(0, HOLDS.length - 1);
+  return {
+    side: draw.pick(["left", "right"]),
+    attackers: draw.between(4, 40),
+    kinds: Array.from({ length: draw.between(1, HOLDS.length) }, (_, i) => HOLDS[(first + i) % HOLDS.length]!),
+    at: draw.magnitude(1, SECOND),
+    until: 2 * HOUR,
+    memory: draw.pick([3, 4, 6]) << 20,
   };
 }
 

@@ -15,6 +15,9 @@ export function judge(world: World): void {
   for (const machine of world.machines) nothingLeft(machine);
   balanced(world);
   const harsh = isRough(world.scenario);
+  const { siege } = world.scenario;
+  if (siege !== undefined && !harsh && world.besiegers?.finished === false)
+    throw new Violation("an honest pair finishes while others hold what they can", `not within ${siege.until} us`);
   for (const pair of world.pairs) outcome(pair, harsh);
 }
 

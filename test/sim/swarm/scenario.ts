@@ -17,6 +17,23 @@ export interface Scenario {
   readonly right: readonly HostPlan[];
   readonly connections: readonly ConnectionPlan[];
   readonly restarts: readonly Restart[];
+  /** Attackers of one machine; absent: none. */
+  readonly siege?: Siege | undefined;
+}
+
+/** What attackers do to hold what they can. */
+export const HOLDS = ["reads-nothing", "acknowledges-nothing", "single-octets", "sacks", "half-open"] as const;
+
+export interface Siege {
+  readonly side: "left" | "right";
+  readonly attackers: number;
+  /** In turn: the i-th attacker does the i-th. */
+  readonly kinds: readonly (typeof HOLDS)[number][];
+  readonly at: number;
+  /** By then the others must have finished. */
+  readonly until: number;
+  /** Octets of memory of the machine. */
+  readonly memory: number;
 }
 
 export interface Hop {

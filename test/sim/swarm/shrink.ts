@@ -35,6 +35,12 @@ function* candidates(s: Scenario): Generator<Scenario> {
     if (s.connections.length > 1) yield { ...s, connections: s.connections.filter((_, k) => k !== i) };
   }
   if (s.restarts.length > 0) yield { ...s, restarts: [] };
+  if (s.siege !== undefined) {
+    yield { ...s, siege: undefined };
+    if (s.siege.attackers > 1) yield { ...s, siege: { ...s.siege, attackers: s.siege.attackers >> 1 } };
+    for (const kind of s.siege.kinds)
+      if (s.siege.kinds.length > 1) yield { ...s, siege: { ...s.siege, kinds: [kind] } };
+  }
   if (s.left.length + s.right.length > 2) {
     const connections = s.connections.map((each) => ({ ...each, left: 0, right: 0 }));
     yield { ...s, left: s.left.slice(0, 1), right: s.right.slice(0, 1), connections };

@@ -15,6 +15,7 @@ import type { Tcb } from "#tcp/words/tcb";
 import { ACK, FIN, RST, SYN } from "#wire/tcp";
 import { PlannedApplication } from "./application.ts";
 import { checkAtRest, type Remembered } from "./at-rest.ts";
+import type { Besiegers } from "./siege.ts";
 import { addStretch, hasStretch, prefixEnd, type Stretch } from "./stretches.ts";
 import { legalTransition } from "./transitions.ts";
 import { Violation } from "./violation.ts";
@@ -73,6 +74,8 @@ export class Witness implements Engine {
   readonly seen: Uint8Array[] = [];
   /** What comes now is no packet of the peer's. */
   forging = false;
+  /** They get what is sent to them, not the wire. */
+  besiegers: Besiegers | undefined;
   readonly #rttMin: number;
   readonly #keeps: boolean;
   readonly #segment = new WireSegment();
@@ -128,6 +131,14 @@ export class Witness implements Engine {
   }
 
   poll(packet: Packet, now: number): boolean {
+    while (this.#poll(packet, now)) {
+      if (!(this.besiegers?.takes(this.#segment) ?? false)) return true;
+      this.packetsOut--;
+    }
+    return false;
+  }
+
+  #poll(packet: Packet, now: number): boolean {
     if (!this.stack.poll(packet, now)) return false;
     this.packetsOut++;
     if (packet.cause === 0) throw new Violation("no output without a cause", `${this.name} sent a packet`);
@@ -156,7 +167,8 @@ export class Witness implements Engine {
   verify(now: number): void {
     this.#transitions(this.stack.trace);
     const { stack } = this;
-    for (const tcb of stack.connections()) checkAtRest(this.name, stack, this.#view(tcb), this.#rttMin, now);
+    for (const tcb of stack.connections())
+      checkAtRest(this.name, stack, this.#view(tcb), this.#rttMin, now, this.besiegers !== undefined);
     for (const tcb of this.views.keys()) if (tcb.state === CLOSED) this.views.delete(tcb);
   }
 
@@ -242,7 +254,7 @@ export class Witness implements Engine {
     const right = view.theirs(seg.ack) + seg.window * 2 ** view.tcb.rcv.shift;
     // RFC 7323 §2.4: scaling may take back what is less than its unit.
     // Linux closes the window if memory for the next segment is missing.
-    const closed = seg.window === 0 && countsMemory(view.tcb);
+    const closed = seg.window === 0 && (countsMemory(view.tcb) || this.besiegers !== undefined);
     if (right <= view.edgeSent - 2 ** view.tcb.rcv.shift && !closed) {
       throw new Violation("the right edge never moves left", `${where}: from ${view.edgeSent} to ${right}`);
     }

@@ -18,12 +18,15 @@ import { PlannedApplication, Stream } from "./application.ts";
 import { attack } from "./attack.ts";
 import { isRough, isRude, judge } from "./judge.ts";
 import type { ConnectionPlan, HostPlan, Scenario, SidePlan } from "./scenario.ts";
+import { Besiegers } from "./siege.ts";
 import { Violation } from "./violation.ts";
 import { Witness } from "./witness.ts";
 
 /** Events and virtual time after which a run has not come to an end. */
 const EVENTS_MAX = 500_000;
 const TIME_MAX = 6 * HOUR;
+/** Octets of a machine's memory. */
+const MEMORY = 24 << 20;
 /** Where one side may give up or forget, nobody tells an idle peer: its user gives up after this time. */
 const PATIENCE = 40 * MINUTE;
 
@@ -71,6 +74,7 @@ export class World {
   readonly pairs: Pair[] = [];
   readonly wires: Wires[] = [];
   readonly accessWires: Wires[] = [];
+  besiegers: Besiegers | undefined;
   #lives = 0;
 
   constructor(scenario: Scenario, line?: (text: string) => void, describe?: Describe) {
@@ -81,7 +85,18 @@ export class World {
     this.right = scenario.right.map((plan, i) => this.#machine(`R${i}`, "right", i, plan));
     this.#topology();
     scenario.connections.forEach((plan, i) => void this.sim.at(start + plan.at, () => this.#open(plan, i)));
+    const { siege } = scenario;
+    if (siege !== undefined) {
+      this.sim.at(start + siege.at, () => {
+        this.besiegers = new Besiegers(this, this[siege.side][0]!, siege, rttMinOf(scenario));
+      });
+    }
     for (const { side, host, at } of scenario.restarts) this.sim.at(start + at, () => this.#restart(side, host));
+  }
+
+  /** Virtual µs since the beginning. */
+  get elapsed(): number {
+    return this.sim.now - startOf(this.scenario);
   }
 
   get machines(): Machine[] {
@@ -123,7 +138,9 @@ export class World {
 
   #machine(name: string, side: "left" | "right", i: number, plan: HostPlan): Machine {
     const address = addressOf(this.scenario, side, i);
-    const stack = this.#stack(address, plan, secretOf(this.scenario, side, i));
+    const { siege } = this.scenario;
+    const memory = siege?.side === side && i === 0 ? siege.memory : MEMORY;
+    const stack = this.#stack(address, plan, secretOf(this.scenario, side, i), memory);
     const witness = new Witness(name, stack, rttMinOf(this.scenario), keepsSacked(this.scenario));
     const host = new SimHost(this.sim, name, stack, witness);
     const machine: Machine = { host, witness, address, lives: [witness], forged: 0 };
@@ -131,9 +148,9 @@ export class World {
     return machine;
   }
 
-  #stack(address: Address, plan: HostPlan, secret: readonly [number, number]): Stack {
+  #stack(address: Address, plan: HostPlan, secret: readonly [number, number], memory = MEMORY): Stack {
     const seed = this.scenario.seed * 31 + this.#lives++;
-    const limits = { memory: 24 << 20, ...(plan.records > 0 ? { records: plan.records } : {}) };
+    const limits = { memory, ...(plan.records > 0 ? { records: plan.records } : {}) };
     return new Stack({ addresses: [address], mtu: 1500, seed, secret, params: plan.params, limits, trace: 4096 });
   }
 
@@ -332,9 +349,9 @@ function issOf(
   return initialSequence(new SipHash(secret[0], secret[1]), local, ports[0], remote, ports[1], now);
 }
 
-/** No host counts the memory of segments: such a host may drop what it has SACKed. */
-function keepsSacked({ left, right }: Scenario): boolean {
-  return [...left, ...right].every(({ params }) => params.receiveBufferCounts !== "memory");
+/** No host counts the memory of segments, none is under siege: such a host may drop what it has SACKed. */
+function keepsSacked({ left, right, siege }: Scenario): boolean {
+  return siege === undefined && [...left, ...right].every(({ params }) => params.receiveBufferCounts !== "memory");
 }
 
 /** The least that a packet and its answer can take. */

@@ -76,8 +76,8 @@ const IDLE = 2;
  * Make it before the first page of the engine's slab is allocated: it reserves room for packets.
  */
 export class Driver {
-  /** Called after a turn in which the engine reported an event. */
-  onEvents: (() => void) | null = null;
+  /** Called when the engine has reported an event: once before the packets of the turn are sent, and once more after that. */
+  onEvents: ((beforeSending: boolean) => void) | null = null;
   /** Called within a turn when the data of a packet can be taken directly from it (`Engine.hasText`). */
   onText: (() => void) | null = null;
   /** Called once when the device has vanished and the driver has stopped. */
@@ -226,7 +226,8 @@ export class Driver {
     if (this.#state === STOPPED) return true;
     this.#fullPolls = look && this.#usedBudget ? this.#fullPolls + 1 : 0;
     if (this.#fullPolls === 0 || this.#fullPolls > FULL_POLLS_MAX) this.#engine.advance(this.#readUntil);
-    this.#notify();
+    const hadEvents = this.#engine.hasEvents();
+    if (hadEvents) this.#notify(true);
     if (this.#state === STOPPED) return true;
     const sent = this.#transmit();
     if (received > 1 || sent > 1) this.#singles = 0;
@@ -236,15 +237,14 @@ export class Driver {
     const moved = received + sent > 0;
     if (moved) this.#active = this.now();
     this.#moved = moved;
-    this.#notify();
+    if (hadEvents || this.#engine.hasEvents()) this.#notify(false);
     if (this.#gone) this.#vanish();
     return moved;
   }
 
-  #notify(): void {
-    if (!this.#engine.hasEvents()) return;
+  #notify(beforeSending: boolean): void {
     this.#notified = true;
-    this.onEvents?.();
+    this.onEvents?.(beforeSending);
   }
 
   #receive(): number {

@@ -66,7 +66,7 @@ function onDevice(
     },
   };
   const net = new TcpNetStack(stack, host, host);
-  driver.onEvents = () => host.onEvents?.();
+  driver.onEvents = (beforeSending) => host.onEvents?.(beforeSending);
   driver.onText = () => host.onText?.();
   driver.onGone = () => net.gone(device.name);
   driver.start();

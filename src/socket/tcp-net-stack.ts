@@ -54,7 +54,7 @@ export class TcpNetStack implements NetStack, SocketContext, UdpContext {
     this.#platform = platform;
     this.addresses = engine.local.own.map(String);
     this.mtu = engine.mtu;
-    host.onEvents = () => this.#onEvents();
+    host.onEvents = (beforeSending = false) => this.#onEvents(beforeSending);
     if (host.onText !== undefined) host.onText = () => this.#onText();
     engine.refused = this.#refused;
   }
@@ -208,7 +208,7 @@ export class TcpNetStack implements NetStack, SocketContext, UdpContext {
       this.#abortAll();
       this.host.wake();
       await this.#platform.end();
-      this.#onEvents();
+      this.#onEvents(false);
       this.#closed.resolve();
     }
     await this.#closed.promise.catch(() => {});
@@ -224,7 +224,7 @@ export class TcpNetStack implements NetStack, SocketContext, UdpContext {
     this.#ending = true;
     const error = new ConnectionError("ENETDOWN", `the device ${name} vanished`);
     this.#abortAll(error);
-    this.#onEvents();
+    this.#onEvents(false);
     void this.#platform.end();
     this.#closed.reject(error);
   }
@@ -272,7 +272,7 @@ export class TcpNetStack implements NetStack, SocketContext, UdpContext {
   }
 
   /** Delivers the engine's events, once per turn. */
-  #onEvents(): void {
+  #onEvents(beforeSending: boolean): void {
     const { engine } = this;
     for (let next = engine.nextEvent(); next !== undefined; next = engine.nextEvent()) {
       if (next instanceof PassiveOpen) (next.user as TcpListener).onEvents();
@@ -288,8 +288,9 @@ export class TcpNetStack implements NetStack, SocketContext, UdpContext {
       if ((next as Ping).onEvents()) this.#pings.delete(next as Ping);
     }
     this.#tellRefused();
+    // What is sent in answer belongs to the same story.
     const { trace } = engine;
-    if (trace.size === 0) return;
+    if (beforeSending || trace.size === 0) return;
     this.onTrace?.(trace);
     trace.drain();
   }

@@ -34,8 +34,11 @@ export interface Host {
   readonly now: () => number;
   /** Schedules a poll of the engine, after a call of the application. */
   wake(): void;
-  /** Called when the engine has events. Set by the sockets. */
-  onEvents: (() => void) | null;
+  /**
+   * Called when the engine has events. Set by the sockets. With `beforeSending`, packets are sent next, and then it is called once more; only
+   * then is the trace handed over.
+   */
+  onEvents: ((beforeSending?: boolean) => void) | null;
   /** Called after a packet if `engine.hasText()`, before the packet's memory is used again. Absent: received data is always copied. */
   onText?: (() => void) | null;
 }

@@ -58,7 +58,8 @@ labTestWith(["ping"], "events that nobody reads do not stop the stack", async (l
   const [, events] = /events {2}(\d+) events written to standard output/.exec(stderr) ?? [];
   const [head, ...lines] = file.toString().trimEnd().split("\n");
   expect(head).toContain("schema");
-  expect(lines.length).toBe(Number(events));
+  // A line stands for those that a reader this slow misses.
+  expect(lines.filter((line) => !line.startsWith('{"missing":')).length).toBe(Number(events));
 });
 
 labTestWith(

@@ -26,7 +26,7 @@ export const DATAGRAMS: readonly RuleMutant[] = [
   {
     name: "anybody lowers the path MTU of datagrams",
     file: "stack/datagrams.ts",
-    find: "if (e.kind === TOO_BIG && this.#udp.mayHaveSent(ends)) {",
+    find: "if (e.kind === TOO_BIG && isOurs) {",
     replace: "if (e.kind === TOO_BIG) {",
     by: "test/udp/udp.test.ts",
   },

@@ -128,7 +128,7 @@ describe("opening", () => {
   test("options that are none are refused in words", async () => {
     const w = await world();
     const to = { hostname: HOST, port: PORT };
-    expect(() => w.peer.connect(to, { cc: "reno" as "cubic" })).toThrow('no congestion control "reno": use newreno or');
+    expect(() => w.peer.connect(to, { cc: "reno" as "cubic" })).toThrow('no congestion control "reno": use newreno,');
     expect(() => w.peer.connect(to, { timeout: 0 })).toThrow("timeout must be a time in ms above 0 and at most");
     expect(() => w.peer.connect(to, { mss: 1.5 })).toThrow("mss must be a whole number");
     expect(w.peer.connections()).toEqual([]);

@@ -26,7 +26,7 @@ export const LOSS: readonly RuleMutant[] = [
   {
     name: "samples are taken from before the last timeout",
     file: "tcp/loss/round-trip.ts",
-    find: "return sentAt < tcb.rtt.timeoutAt;",
+    find: "return sentAt < tcb.rtt.timeoutAt && !tcb.params.retransmitting.staleSamples;",
     replace: "return sentAt < tcb.rtt.timeoutAt && tcb.id < 0;",
     by: "test/drill/retransmit/no-sample-from-before-a-timeout.pkt",
   },

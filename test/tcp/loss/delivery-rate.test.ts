@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { SACKED } from "#tcp/words/records";
 import { ack, flight, lone, M, RTT } from "../../support/linux-bench.ts";
 
 test("a connection that was not measured yet has no delivery rate, and counts as application-limited", () => {
@@ -32,6 +33,10 @@ test("a segment that was SACKed is counted once, when the SACK arrived", () => {
   b.run(RTT);
   ack(b, 1, [5, 7]);
   expect(b.tcb.delivery.segments).toBe(3);
+  const { records } = b.tcb.env;
+  const sacked: number[] = [];
+  for (let r = b.tcb.board.head; r >= 0; r = records.next[r]!) if (records.flags[r]! & SACKED) sacked.push(r);
+  expect(sacked.map((r) => records.deliveredAt[r])).toEqual([-1, -1]);
   b.run(10_000);
   // The other seven, of which the newest was sent together with the first: ten in 110 ms.
   ack(b, 10);

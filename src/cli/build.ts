@@ -1,10 +1,13 @@
 /** `bun run build` compiles one self-contained file: ./tcpnet, or the given path. */
 import { statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { bundlePage } from "../report/bundle.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const outfile = process.argv[2] ?? `${root}tcpnet`;
 const began = performance.now();
+// The page of reports, as text in the program (src/report/page-code.ts bundles it when run from source).
+const page = JSON.stringify(await bundlePage());
 const result = await Bun.build({
   // The second is the code of a thread, which the first one finds by its path (ffi/call-thread.ts).
   entrypoints: [`${root}src/cli/main.ts`, `${root}ffi/call-thread-worker.ts`],
@@ -21,6 +24,17 @@ const result = await Bun.build({
   // Each command is a chunk of its own, so that --help and --version load nothing of the stack: 17 ms instead of 35.
   splitting: true,
   minify: { syntax: true, whitespace: true },
+  plugins: [
+    {
+      name: "page of reports",
+      setup: (build) => {
+        build.onLoad({ filter: /src\/report\/page-code\.ts$/ }, () => ({
+          contents: `export const pageCode = async () => (${page});`,
+          loader: "js",
+        }));
+      },
+    },
+  ],
   throw: false,
 });
 for (const log of result.logs) console.error(String(log));

@@ -11,6 +11,7 @@ import {
   LINK_CLAUSES,
   PROFILE,
   RECORD,
+  REPORT_FLAG,
   RIGHTS,
   SERVICE,
   STRICT_TIMESTAMPS,
@@ -18,6 +19,7 @@ import {
   VIEW,
 } from "./flag-groups.ts";
 import { LINK_LANGUAGE } from "./link-language.ts";
+import { REPORT } from "./report-spec.ts";
 import { SIM } from "./sim-spec.ts";
 
 export type { Call, CommandSpec } from "./command-spec.ts";
@@ -42,7 +44,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ),
       LINK,
       CAPTURE,
-      group("Explain", ...RECORD),
+      group("Explain", ...RECORD, REPORT_FLAG),
       RIGHTS,
       VIEW,
     ],
@@ -270,6 +272,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import("./commands/drill.ts"),
   },
   SIM,
+  REPORT,
   {
     name: "chaos",
     args: "<tunA> <cidrA> <tunB> <cidrB>",
@@ -292,7 +295,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         ["--socket <path>", "control socket (default: where tcpnet link --dev <tunA> looks for it)"],
       ),
       { title: "Link (both directions)", flags: LINK_CLAUSES },
-      group("Explain", ...RECORD),
+      group("Explain", ...RECORD, REPORT_FLAG),
       RIGHTS,
       VIEW,
     ],

@@ -3,7 +3,7 @@ import type { Flags } from "./flags.ts";
 import { type Impairment, impairment, LINK_FLAGS, refuseLoneSeed } from "./link-flags.ts";
 import { captureTarget } from "./open-capture.ts";
 import { checkRights } from "./privileges.ts";
-import { mannerOf } from "./session-options.ts";
+import { mannerOf, reportTarget } from "./session-options.ts";
 import type { Manner } from "./voice.ts";
 
 /** The demo's checked options. */
@@ -21,6 +21,8 @@ export interface DemoOptions {
   readonly write: string | undefined;
   /** The file of the events of both sides; "-": standard output. */
   readonly events: string | undefined;
+  /** The file of the report. */
+  readonly report: string | undefined;
   readonly manner: Manner;
 }
 
@@ -50,6 +52,7 @@ export function demoOptions(flags: Flags): DemoOptions {
     rightsArguments: rightsArguments(flags),
     write: captureTarget(flags),
     events: eventsTarget(flags),
+    report: reportTarget(flags),
     manner: mannerOf(flags),
   };
 }

@@ -2,7 +2,8 @@
 import { closeSync, readSync } from "node:fs";
 import { EventError, EventLines, merged } from "#observe/event-reader";
 import type { EventSink, RunEvent } from "#observe/events";
-import { fileError, usageError } from "./cli-error.ts";
+import { CliError, fileError } from "./cli-error.ts";
+import { EXIT_NO_RECORD } from "./exit-codes.ts";
 import { openToRead } from "./named-files.ts";
 
 /** What was read. */
@@ -40,9 +41,10 @@ function* eventsOf(path: string, lines: EventLines): Generator<RunEvent, void, v
     }
   } catch (error) {
     if (!(error instanceof EventError)) throw error;
-    throw usageError(error.message, "", "such a file is written by --events");
+    throw new CliError(EXIT_NO_RECORD, error.message, "", "such a file is written by --events");
   }
-  if (lines.lines === 0) throw usageError(`${path} is empty`, "an event file has at least a first line", "");
+  if (lines.lines === 0)
+    throw new CliError(EXIT_NO_RECORD, `${path} is empty`, "an event file has at least a first line");
 }
 
 /** The lines of a file, without their ends; the last one may be torn. */

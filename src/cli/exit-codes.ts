@@ -5,6 +5,8 @@ export const EXIT_FAILURE = 1;
 export const EXIT_USAGE = 2;
 export const EXIT_NOT_READY = 3;
 export const EXIT_PERMISSION = 4;
+/** An input that is no record of a run, or has no packets. */
+export const EXIT_NO_RECORD = 5;
 export const EXIT_REFUSED = 10;
 export const EXIT_CONNECT_TIMEOUT = 11;
 export const EXIT_RESET = 12;

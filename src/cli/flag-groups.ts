@@ -77,11 +77,14 @@ export const RECORD = [
   ["--events <file>", "write every event of the run with its cause, one JSON object per line; -: to standard output"],
 ] as const;
 
+export const REPORT_FLAG = ["--report <file>", "write a page that explains the run (see tcpnet report)"] as const;
+
 /** Flags that explain what the stack does. */
 export const EXPLAIN = group(
   "Explain",
   ["--explain", "show every decision and its reason: losses, timers, windows"],
   ...RECORD,
+  REPORT_FLAG,
 );
 
 export const ADDRESSES = [

@@ -3,7 +3,7 @@
  * sudo, so that nothing is read or written as root that this user could not; and before root is given up, so that root's own
  * files can be used by a program that goes on as nobody.
  */
-import { accessSync, closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
+import { accessSync, closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { actAs } from "#ffi/privileges";
 import { SystemError } from "#ffi/system-error";
@@ -86,6 +86,11 @@ export function openToWrite(path: string): Writable {
     return created ?? openSync(path, O_WRONLY | O_CREAT);
   });
   return { fd, isNew: handover.word(made) !== undefined };
+}
+
+/** Empties an open file on a disk; anything else, such as a pipe, stays as it is. Throws the system's error. */
+export function truncate(fd: number): void {
+  if (fstatSync(fd).isFile()) ftruncateSync(fd);
 }
 
 /** A file for packets or events: opened and emptied, and made again after a log rotator has moved it away. */

@@ -13,6 +13,7 @@ import { mayMake, type RecordFile, recordAt } from "./named-files.ts";
 import { captured, endCapture } from "./open-capture.ts";
 import { tellNewDevice } from "./open-device.ts";
 import { runsAs } from "./privileges.ts";
+import { RunReport, tellReport } from "./report-file.ts";
 import { Session } from "./session.ts";
 import { type SessionOptions, sessionOptions } from "./session-options.ts";
 import { listenToSignals } from "./signals.ts";
@@ -26,6 +27,7 @@ interface Opened {
   readonly device: Device;
   readonly write: RecordFile | null;
   readonly events: RecordFile | null;
+  readonly report: RunReport | null;
   readonly control: ControlSocket | null;
 }
 
@@ -37,7 +39,11 @@ export async function runSession(role: Role, call: Call): Promise<number> {
   const ends = openEnds(options);
   let code: number;
   try {
-    const records = () => ({ write: recordAt(options.write), events: recordAt(options.events) });
+    const records = () => ({
+      write: recordAt(options.write),
+      events: recordAt(options.events),
+      report: options.report === undefined ? null : new RunReport(options.report),
+    });
     code = await withDevice(options, records, ({ device, control, more, endpoint }) =>
       converse({ ...options, endpoint }, { ends, device, control, ...more }, voice),
     );
@@ -60,7 +66,9 @@ function closeQuietly(ends: Ends): void {
 
 async function converse(options: SessionOptions, opened: Opened, voice: Voice): Promise<number> {
   const { device, capture } = captured(opened.device, options.write, opened.write, voice);
-  const explanation = new Explanation(options, opened.events, voice, performance.now() * 1000);
+  const { report } = opened;
+  const sinks = report === null ? [] : [report.sink];
+  const explanation = new Explanation(options, opened.events, voice, performance.now() * 1000, sinks);
   const session = await Session.open(options, opened.ends, device, voice, explanation, opened.device);
   if (options.endpoint.isNewDevice === true) tellNewDevice(options.endpoint.tun, voice);
   tellWhatStays([opened.write, opened.events], voice);
@@ -84,6 +92,7 @@ async function converse(options: SessionOptions, opened: Opened, voice: Voice): 
     voice.tellCounts();
     complete = await endCapture(capture, options.write, voice);
     complete = (await explanation.end()) && complete;
+    await tellReport(report, `tcpnet ${options.endpoint.role}`, voice);
     stop();
   }
   return code === EXIT_OK && !complete ? EXIT_FAILURE : code;

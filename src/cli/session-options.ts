@@ -58,6 +58,8 @@ export interface SessionOptions extends DeviceOptions {
   readonly write: string | undefined;
   /** The file of the events; "-": standard output. */
   readonly events: string | undefined;
+  /** The file of the report. */
+  readonly report: string | undefined;
   /** Explain decisions. */
   readonly explain: boolean;
   readonly manner: Manner;
@@ -102,6 +104,7 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
     listenOnly: send === undefined && isTerminal(0) && (recv !== undefined || isFile(1)),
     write,
     events,
+    report: reportTarget(flags),
     explain: flags.has("explain"),
     manner: mannerOf(flags),
   };
@@ -127,6 +130,14 @@ export function deviceOptions(role: Role, words: EndpointWords, flags: Flags): D
     impairment: link,
     socket,
   };
+}
+
+/** A report is written when everything is over, so it has a file of its own. */
+export function reportTarget(flags: Flags): string | undefined {
+  const report = flags.text("report");
+  if (report === "-")
+    throw usageError("--report needs a file", "standard output is taken while the program runs", "--report run.html");
+  return report;
 }
 
 /** Only one of data, capture and events can go to standard output. */

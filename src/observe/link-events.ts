@@ -55,17 +55,26 @@ const PLAIN: Readonly<Record<Mark, Happening>> = {
 
 const walk = new ExtensionWalk();
 
+export interface LinkNames {
+  readonly who: string;
+  readonly flows: FlowTable;
+  /** By address: what it is called in the events. */
+  readonly names: ReadonlyMap<string, string>;
+}
+
 /** Observes one direction of a link. The flow table is shared by both directions, so that ACKs are relative as well. */
 export class LinkRecorder implements LinkObserver {
   /** The link, whose queue is read. */
   link: Pick<Link, "waiting"> | null = null;
   readonly #who: string;
   readonly #flows: FlowTable;
+  readonly #names: ReadonlyMap<string, string>;
   readonly #take: (event: LinkEvent) => void;
 
-  constructor(who: string, flows: FlowTable, take: (event: LinkEvent) => void) {
+  constructor({ who, flows, names }: LinkNames, take: (event: LinkEvent) => void) {
     this.#who = who;
     this.#flows = flows;
+    this.#names = names;
     this.#take = take;
   }
 
@@ -83,7 +92,8 @@ export class LinkRecorder implements LinkObserver {
   #tcp(v: DataView, o: number, n: number): TcpPacket | null {
     const ip = readIp(v, o, n);
     if (ip === null || tcphdr.valid(v, ip.o, ip.n) !== 0) return null;
-    return this.#flows.segment(v, ip.o, ip.source, ip.destination, tcpFields(v, ip.o, ip.n));
+    const named = (address: string) => this.#names.get(address) ?? address;
+    return this.#flows.segment(v, ip.o, named(ip.source), named(ip.destination), tcpFields(v, ip.o, ip.n));
   }
 }
 

@@ -5,6 +5,8 @@ import { eventsOf } from "./events.ts";
 import { FlowTable } from "./flow-table.ts";
 import { LinkRecorder } from "./link-events.ts";
 
+const NO_NAMES: ReadonlyMap<string, string> = new Map();
+
 /** A stack's trace, and how far it has been read. */
 interface Followed {
   readonly trace: Trace;
@@ -36,14 +38,14 @@ export class Recorder {
     this.#traces.push({ trace, who, perPacket, read: 0, drains: trace.drains, lost: trace.lost });
   }
 
-  /** Observes one direction of a link from now on. */
-  watch(link: Link, who: string): void {
-    link.observer = this.observer(link, who);
+  /** Observes one direction of a link from now on. @param names by address: what it is called */
+  watch(link: Link, who: string, names?: ReadonlyMap<string, string>): void {
+    link.observer = this.observer(link, who, names);
   }
 
   /** The same, for a link that has an observer already, which passes on what it sees. */
-  observer(link: Pick<Link, "waiting">, who: string): LinkRecorder {
-    const recorder = new LinkRecorder(who, this.#flows, (event) => {
+  observer(link: Pick<Link, "waiting">, who: string, names: ReadonlyMap<string, string> = NO_NAMES): LinkRecorder {
+    const recorder = new LinkRecorder({ who, names, flows: this.#flows }, (event) => {
       this.read();
       this.event(event);
     });

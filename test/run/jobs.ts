@@ -29,7 +29,11 @@ export function allJobs(words: readonly string[], measured: Seconds): Job[] {
     const typed = [`node_modules/.bin/${command[0]}`, ...command.slice(1)];
     return { name, kind: "check", command: typed, ...seconds(name), replay: typed.join(" ") };
   };
-  const checks = [check("lint", ["biome", "check", "--error-on-warnings", "."]), check("types", ["tsc", "--noEmit"])];
+  const checks = [
+    check("lint", ["biome", "check", "--error-on-warnings", "."]),
+    check("types", ["tsc", "--noEmit"]),
+    check("types of the report's page", ["tsc", "--noEmit", "-p", "src/report/page"]),
+  ];
   return [
     ...(words.length === 0 ? checks : []),
     ...wanted.map((file): Job => {

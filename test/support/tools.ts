@@ -25,6 +25,7 @@ export const TOOLS = {
   dumpcap: "wireshark-common",
   tcpdump: "tcpdump",
   strace: "strace",
+  chromium: "chromium",
 } as const satisfies Record<string, string>;
 
 export type Tool = keyof typeof TOOLS;

@@ -20,6 +20,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   driver: ["base", "device", "stack"],
   observe: ["base", "wire", "ip", "tcp", "device", "stack", "ffi"],
   socket: ["base", "wire", "ip", "tcp", "stack", "device", "driver", "observe"],
+  report: ["base", "device", "tcp", "observe"],
   netup: ["base", "wire", "ip", "device", "ffi"],
   sim: ["base", "wire", "ip", "icmp", "tcp", "stack", "device", "driver", "observe", "socket"],
   drill: ["base", "wire", "ip", "icmp", "tcp", "stack", "device", "driver", "observe", "sim", "socket"],
@@ -36,6 +37,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
     "device",
     "driver",
     "observe",
+    "report",
     "socket",
     "netup",
     "sim",
@@ -108,11 +110,12 @@ test("no folder imports itself by its name, no import of this repository has a p
 const OUTSIDE: readonly { readonly module: RegExp; readonly floors: readonly string[] }[] = [
   { module: /^bun:ffi$/, floors: ["ffi"] },
   { module: /^cac$/, floors: ["cli"] },
+  { module: /^uplot$/, floors: ["report"] },
   { module: /^node:tty$/, floors: ["observe", "cli"] },
   { module: /^node:worker_threads$/, floors: ["socket", "cli"] },
   {
     module: /^node:(fs|os|path|net|crypto|url)$/,
-    floors: ["ffi", "device", "observe", "netup", "cli", "drill", "socket", "chaos", "kernel"],
+    floors: ["ffi", "device", "observe", "netup", "cli", "drill", "socket", "chaos", "kernel", "report"],
   },
   { module: /^package\.json$/, floors: ["cli"] },
 ];

@@ -21,7 +21,8 @@ import { type RecordFile, recordAt } from "../named-files.ts";
 import { openDevice, tellNewDevice } from "../open-device.ts";
 import { refuseClosedOutput } from "../print.ts";
 import { giveUpRoot, runsAs } from "../privileges.ts";
-import { mannerOf } from "../session-options.ts";
+import { RunReport, tellReport } from "../report-file.ts";
+import { mannerOf, reportTarget } from "../session-options.ts";
 import { listenToSignals } from "../signals.ts";
 import { speakWithoutWaiting } from "../terminal.ts";
 import { Voice } from "../voice.ts";
@@ -44,6 +45,8 @@ export async function run({ args, flags }: Call): Promise<number> {
   speakWithoutWaiting((lines) => voice.gap(lines));
   const events = flags.text("events");
   const file = recordAt(events);
+  const page = reportTarget(flags);
+  const report = page === undefined ? null : new RunReport(page);
   const { chaos, made, giveBack } = open(a, b, { profiles, seed }, flags.whole("mtu", 576, 65_535), flags.has("force"));
   let control: ControlSocket;
   try {
@@ -60,7 +63,7 @@ export async function run({ args, flags }: Call): Promise<number> {
     voice.event("link", { link: linksText(wanted) }, `· the link is now: ${linksText(wanted)}`);
   };
   control.serve({ profiles: () => chaos.profiles, set, counts: () => chaos.counts }, traceFile);
-  const record = recorded(chaos, a, b, { path: events, file, link: linksText(profiles), seed }, voice);
+  const record = recorded(chaos, a, b, { path: events, file, report, link: linksText(profiles), seed }, voice);
   chaos.start();
   const words = { link: linksText(profiles), seed };
   voice.lines("ready", { a: facts(a), b: facts(b), socket: control.path, ...words, user: runsAs() }, [
@@ -75,35 +78,42 @@ export async function run({ args, flags }: Call): Promise<number> {
   giveBack();
   voice.lines("end", { ...counts }, countLines(a, b, counts));
   const complete = record === null || (await endEvents(record, events, voice));
+  await tellReport(report, "tcpnet chaos", voice);
   return code === EXIT_OK && !complete ? EXIT_FAILURE : code;
 }
 
 interface Recorded {
   readonly path: string | undefined;
   readonly file: RecordFile | null;
+  readonly report: RunReport | null;
   readonly link: string;
   readonly seed: number;
 }
 
 /** Writes to a file what happens to each packet; null without one. */
-function recorded(
-  chaos: Chaos,
-  a: Side,
-  b: Side,
-  { path, file, link, seed }: Recorded,
-  voice: Voice,
-): EventFile | null {
-  if (path === undefined) return null;
+function recorded(chaos: Chaos, a: Side, b: Side, wishes: Recorded, voice: Voice): EventFile | null {
+  const { path, file, report, link, seed } = wishes;
+  if (path === undefined && report === null) return null;
   if (path === "-") refuseClosedOutput();
   const time = performance.now() * 1000 - voice.now();
   const about = { command: "chaos", a: a.tun, b: b.tun, link, seed };
   const onEnd = ({ message }: OutputError) => voice.warn({ what: message, why: "", fix: "" });
   const started = { event: "run:started", time, who: "chaos", epoch: epochAt(time), about } as const;
-  const events = new EventFile({ path, open: file?.open, onEnd }, started);
-  const recorder = new Recorder([events]);
-  recorder.watch(chaos.a.outgoing, `${a.tun}>${b.tun}`);
-  recorder.watch(chaos.b.outgoing, `${b.tun}>${a.tun}`);
+  const events = path === undefined ? null : new EventFile({ path, open: file?.open, onEnd }, started);
+  report?.sink.event(started);
+  const names = mirrored(a, b);
+  const recorder = new Recorder([...(events === null ? [] : [events]), ...(report === null ? [] : [report.sink])]);
+  recorder.watch(chaos.a.outgoing, `${a.tun}>${b.tun}`, names);
+  recorder.watch(chaos.b.outgoing, `${b.tun}>${a.tun}`, names);
   return events;
+}
+
+/** By mirror address: the address that it stands for, so that both directions of a connection have the same ends. */
+function mirrored(a: Side, b: Side): ReadonlyMap<string, string> {
+  return new Map([
+    [`${a.mirror}`, `${b.kernel.address}`],
+    [`${b.mirror}`, `${a.kernel.address}`],
+  ]);
 }
 
 function sides(args: readonly string[]): [Side, Side] {

@@ -23,6 +23,7 @@ import { captured, endCapture } from "../open-capture.ts";
 import { impaired } from "../open-device.ts";
 import { refuseClosedOutput, STDOUT } from "../print.ts";
 import { programName, selfCommand } from "../program.ts";
+import { RunReport, tellReport } from "../report-file.ts";
 import { refuseOverwriting } from "../same-file.ts";
 import { Session } from "../session.ts";
 import type { SessionOptions } from "../session-options.ts";
@@ -39,14 +40,18 @@ const PORT = 7007;
 /** `tcpnet demo`: the whole experiment, in a private network. */
 export async function run({ flags }: Call): Promise<number> {
   const options = demoOptions(flags);
-  const { write, events, impairment } = options;
+  const { write, events, report, impairment } = options;
   if (write !== undefined && write !== "-") {
     refuseOverwriting(impairment?.traces ?? [], "--write", write);
     checkWritable(write);
   }
-  if (events !== undefined && events !== "-") {
-    refuseOverwriting(impairment?.traces ?? [], "--events", events);
-    checkWritable(events);
+  for (const [flag, path] of [
+    ["--events", events],
+    ["--report", report],
+  ] as const) {
+    if (path === undefined || path === "-") continue;
+    refuseOverwriting(impairment?.traces ?? [], flag, path);
+    checkWritable(path);
   }
   refuseClosedOutput();
   // The printed events are the result and go to standard output, unless a capture or the record does.
@@ -81,7 +86,8 @@ async function perform(
   const voice = new Voice(options.manner);
   speakWithoutWaiting((lines) => voice.gap(lines));
   const stage = new Stage(options.manner, options.size);
-  const record = new DemoRecord(options, stage.began, []);
+  const report = options.report === undefined ? null : new RunReport(options.report);
+  const record = new DemoRecord(options, stage.began, report === null ? [] : [report.sink]);
   let stopped = 0;
   const actors: { stop(): void }[] = [];
   const stop = (code: number) => {
@@ -103,6 +109,7 @@ async function perform(
           : await inKernel(options, stage, actors, record);
     stage.end();
     record.end();
+    await tellReport(report, "tcpnet demo", voice);
     const code = stopped !== 0 ? stopped : verdict(options, stage, codes);
     const unheard = speechFailure();
     if (unheard !== null) throw unheard;
@@ -272,6 +279,7 @@ function sessionFor(role: Role, options: DemoOptions): SessionOptions {
     socket: undefined,
     write: undefined,
     events: undefined,
+    report: undefined,
     explain: false,
     manner: "json",
   };

@@ -16,6 +16,7 @@ import { impairment } from "../link-flags.ts";
 import { pacingOf } from "../pacing-flag.ts";
 import { print, refuseClosedOutput, STDERR, STDOUT } from "../print.ts";
 import { profileOf } from "../profile.ts";
+import { both, checkReportTarget, RunReport } from "../report-file.ts";
 import { refuseOverwriting } from "../same-file.ts";
 import { columnsOf, printText, say, sayData } from "../terminal.ts";
 
@@ -33,13 +34,20 @@ export async function run({ flags }: Call): Promise<number> {
   if (path === "-") refuseClosedOutput();
   else if (path !== undefined) refuseOverwriting(impairment(flags)?.traces ?? [], "--events", path);
   const log = path === undefined ? undefined : new EventWriter(path);
-  const result = transfer({ ...options, sink: log });
+  const page = flags.text("report");
+  if (page !== undefined) checkReportTarget(page, path, impairment(flags)?.traces ?? []);
+  const report = page === undefined ? undefined : new RunReport(page);
+  const result = transfer({ ...options, sink: both(log, report?.sink) });
   log?.close();
-  const columns = columnsOf(path === "-" ? STDERR : STDOUT);
+  const outputTaken = path === "-" || page === "-";
+  const columns = columnsOf(outputTaken ? STDERR : STDOUT);
   const json = flags.has("json");
   const text = json ? JSON.stringify({ schema: "tcpnet.sim/1", ...result }) : transferTable(result, columns);
-  if (path === "-") (json ? sayData : say)(text);
+  const said = (await report?.end("tcpnet sim")) ?? [];
+  if (outputTaken) (json ? sayData : say)(text);
   else (json ? print : printText)(`${text}\n`);
+  if (said.length > 0 && !json)
+    (outputTaken ? say : (...lines: string[]) => printText(`\n${lines.join("\n")}\n`))(...said);
   const well = ({ error, completion, asked }: FlowResult) => error === "OK" && (completion !== null || asked === null);
   return result.flows.every(well) ? EXIT_OK : EXIT_FAILURE;
 }

@@ -1,0 +1,143 @@
+/** The page of a report. */
+
+import type { Meta, ShownVerdict } from "../meta.ts";
+import { comparison } from "./compare.ts";
+import { type LoadedRun, loadRun, readMeta } from "./data.ts";
+import { button, element, forgetColours } from "./dom.ts";
+import { overview } from "./overview.ts";
+import { keys, Span } from "./span.ts";
+import { View } from "./view.ts";
+
+const HELP =
+  "drag: zoom · double-click or 0: all of it · + − ← →: zoom and move · Ctrl and wheel: zoom · n, p: next and previous loss · /: filter · t: dark or light";
+
+class Page {
+  readonly #runs: readonly LoadedRun[];
+  readonly #chosen: ShownVerdict[];
+  #views: View[] = [];
+  #span: Span | null = null;
+  #forget: () => void = () => {};
+  readonly #main = document.querySelector("main")!;
+
+  constructor(runs: readonly LoadedRun[]) {
+    this.#runs = runs;
+    this.#chosen = runs.map(({ verdicts }) => worst(verdicts));
+  }
+
+  /** Makes everything that depends on the chosen connections, or on the theme. */
+  draw(): void {
+    for (const view of this.#views) view.destroy();
+    this.#forget();
+    forgetColours();
+    const chosen = this.#chosen.filter((verdict) => verdict !== undefined);
+    if (chosen.length === 0) {
+      this.#main.replaceChildren(element("p", { class: "note" }, "There are no TCP connections in this record."));
+      return;
+    }
+    const before = this.#span;
+    this.#span = this.#newSpan();
+    if (before !== null && before.first === this.#span.first && before.last === this.#span.last)
+      this.#span.set(before.min, before.max);
+    this.#main.className = this.#runs.length === 2 ? "two" : "";
+    this.#main.replaceChildren();
+    this.#views = this.#runs.map(
+      (run, i) => new View(run, this.#chosen[i]!, this.#span!, (from) => this.#turn(i, from)),
+    );
+    for (const view of this.#views) view.resize();
+    this.#forget = keys(this.#span, {
+      n: () => this.#views[0]?.next(1),
+      p: () => this.#views[0]?.next(-1),
+      "/": () => this.#views[0]?.focusSearch(),
+      t: () => this.turnTheme(),
+    });
+  }
+
+  resize(): void {
+    for (const view of this.#views) view.resize();
+  }
+
+  choose(run: number, verdict: ShownVerdict): void {
+    this.#chosen[run] = verdict;
+    this.draw();
+    this.#main.scrollIntoView({ behavior: "smooth" });
+  }
+
+  turnTheme(): void {
+    const root = document.documentElement;
+    const isDark = root.dataset.theme === "dark" || (root.dataset.theme === undefined && prefersDark.matches);
+    root.dataset.theme = isDark ? "light" : "dark";
+    this.draw();
+  }
+
+  #turn(run: number, from: number): void {
+    const { connection } = this.#chosen[run]!;
+    const other = this.#runs[run]!.verdicts.find((each) => each.connection === connection && each.from === from);
+    if (other !== undefined) this.choose(run, other);
+  }
+
+  /** From the first packet to the end of what is shown, and a little more. */
+  #newSpan(): Span {
+    const ends = this.#chosen.map((verdict, i) => {
+      const { start } = this.#runs[i]!.connections[verdict.connection]!;
+      return [start, Math.max(verdict.figures.end, start)] as const;
+    });
+    const first = Math.min(...ends.map(([start]) => start)) / 1e6;
+    const last = Math.max(...ends.map(([, end]) => end)) / 1e6;
+    const around = (last - first) * 0.01;
+    return new Span(first - around, last + around);
+  }
+}
+
+/** What is shown first: the connection with the most to say, and of its directions the one with the most data. */
+function worst(verdicts: readonly ShownVerdict[]): ShownVerdict {
+  const [first] = [...verdicts].sort((a, b) => b.severity - a.severity || b.figures.octets - a.figures.octets);
+  const ways = verdicts.filter(({ connection }) => connection === first?.connection);
+  return ways.sort((a, b) => b.figures.octets - a.figures.octets)[0]!;
+}
+
+const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+
+function heading(meta: Meta, runs: readonly LoadedRun[]): HTMLElement {
+  const head = element("header", {}, element("h1", {}, meta.title));
+  for (const { name, about, packets, connections, missing, leftOut, epoch } of runs) {
+    const facts = Object.entries(about)
+      .filter(([, value]) => value !== null && value !== "")
+      .map(([key, value]) => `${key} ${String(value)}`);
+    const n = (count: number) => count.toLocaleString("en-US");
+    const counts = [
+      `${n(packets.time.length)} packets`,
+      `${n(connections.length)} connection${connections.length === 1 ? "" : "s"}`,
+    ];
+    if (missing > 0) counts.push(`${n(missing)} events are missing: the reader of the record was too slow`);
+    if (leftOut > 0) counts.push(`${n(leftOut)} further packets are left out`);
+    const clock = epoch === null ? "virtual time" : `time 0 is ${new Date(epoch / 1000).toISOString()}`;
+    const label = runs.length > 1 ? `${name}: ` : "";
+    head.append(element("p", { class: "facts" }, `${label}${[...facts, ...counts, clock].join(" · ")}`));
+  }
+  head.append(element("p", { class: "help" }, HELP));
+  return head;
+}
+
+async function begin(): Promise<void> {
+  const meta = readMeta();
+  const runs = await Promise.all(meta.runs.map(loadRun));
+  const page = new Page(runs);
+  const head = heading(meta, runs);
+  head.append(button("dark / light", "change the colours (t)", () => page.turnTheme()));
+  document.body.prepend(head);
+  runs.forEach((run, i) => {
+    if (new Set(run.verdicts.map(({ connection }) => connection)).size > 1)
+      document.querySelector("main")!.before(overview(run, (verdict) => page.choose(i, verdict)));
+  });
+  const [a, b] = runs;
+  if (a !== undefined && b !== undefined && a.verdicts.length > 0 && b.verdicts.length > 0)
+    document.querySelector("main")!.before(comparison([a, b], [worst(a.verdicts), worst(b.verdicts)]));
+  page.draw();
+  addEventListener("resize", () => page.resize());
+  prefersDark.addEventListener("change", () => page.draw());
+  document.documentElement.dataset.ready = `${Math.round(performance.now())}`;
+}
+
+begin().catch((error: unknown) => {
+  document.body.prepend(element("p", { class: "bad" }, `This report cannot be shown: ${String(error)}`));
+});

@@ -1,5 +1,7 @@
 import { NEVER } from "./time.ts";
 
+const SIZE_MIN = 64;
+
 /**
  * The earliest deadline of many owners: a binary heap in typed arrays, one entry per owner (a small integer id), exact to
  * the microsecond. Owners that expire at the same time come out in the order of their ids, so a run is a function of its
@@ -7,11 +9,11 @@ import { NEVER } from "./time.ts";
  * Why a heap and not a wheel: docs/adr/0002-deadline-heap.md.
  */
 export class Deadlines {
-  #heap = new Int32Array(64);
+  #heap = new Int32Array(SIZE_MIN);
   #size = 0;
   /** By id: the armed deadline, and the place in the heap (-1: not in it). */
-  #key = new Float64Array(64);
-  #place = new Int32Array(64).fill(-1);
+  #key = new Float64Array(SIZE_MIN);
+  #place = new Int32Array(SIZE_MIN).fill(-1);
 
   get size(): number {
     return this.#size;
@@ -55,6 +57,16 @@ export class Deadlines {
     if (this.#key[id]! > now) return -1;
     this.cancel(id);
     return id;
+  }
+
+  /** From now on all ids are smaller than `length`, until a larger one is armed: frees memory. */
+  trim(length: number): void {
+    let n = SIZE_MIN;
+    while (n < length) n *= 2;
+    if (n >= this.#key.length) return;
+    this.#key = this.#key.slice(0, n);
+    this.#place = this.#place.slice(0, n);
+    if (this.#heap.length > n) this.#heap = this.#heap.slice(0, n);
   }
 
   #before(a: number, b: number): boolean {

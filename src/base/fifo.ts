@@ -1,4 +1,7 @@
-/** A queue of objects as a ring that grows by doubling; nothing is allocated per entry. */
+/** Shorter rings are kept. */
+const SHRINK_MIN = 1024;
+
+/** A queue of objects as a ring that grows by doubling and shrinks when it is nearly empty; nothing is allocated per entry. */
 export class Fifo<T> {
   #ring: (T | undefined)[] = new Array(16).fill(undefined);
   #first = 0;
@@ -9,7 +12,7 @@ export class Fifo<T> {
   }
 
   push(item: T): void {
-    if (this.#size === this.#ring.length) this.#grow();
+    if (this.#size === this.#ring.length) this.#resize(this.#ring.length * 2);
     this.#ring[(this.#first + this.#size++) & (this.#ring.length - 1)] = item;
   }
 
@@ -20,6 +23,7 @@ export class Fifo<T> {
     this.#ring[this.#first] = undefined;
     this.#first = (this.#first + 1) & (this.#ring.length - 1);
     this.#size--;
+    if (this.#ring.length >= SHRINK_MIN && this.#size * 8 < this.#ring.length) this.#resize(this.#ring.length / 2);
     return item;
   }
 
@@ -28,8 +32,8 @@ export class Fifo<T> {
     return this.#size === 0 ? undefined : this.#ring[this.#first];
   }
 
-  #grow(): void {
-    const ring = new Array<T | undefined>(this.#ring.length * 2).fill(undefined);
+  #resize(length: number): void {
+    const ring = new Array<T | undefined>(length).fill(undefined);
     for (let i = 0; i < this.#size; i++) ring[i] = this.#ring[(this.#first + i) & (this.#ring.length - 1)];
     this.#ring = ring;
     this.#first = 0;

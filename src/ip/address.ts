@@ -121,18 +121,31 @@ export function parseAddress(text: string): Address | null {
   return word === null ? null : Address.v4(word);
 }
 
+/** The 32 bits of four decimal octets without leading zeros, or null. */
 function parseIPv4(text: string): number | null {
-  const parts = text.split(".");
-  if (parts.length !== 4) return null;
   let word = 0;
-  for (const part of parts) {
-    if (!/^(0|[1-9][0-9]{0,2})$/.test(part)) return null;
-    const octet = Number(part);
+  let octet = 0;
+  let digits = 0;
+  let dots = 0;
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c === DOT) {
+      if (digits === 0 || ++dots > 3) return null;
+      word = (word << 8) | octet;
+      octet = digits = 0;
+      continue;
+    }
+    if (c < ZERO || c > NINE || (digits > 0 && octet === 0)) return null;
+    octet = octet * 10 + c - ZERO;
+    digits++;
     if (octet > 255) return null;
-    word = (word << 8) | octet;
   }
-  return word;
+  return dots === 3 && digits > 0 ? (word << 8) | octet : null;
 }
+
+const DOT = 0x2e;
+const ZERO = 0x30;
+const NINE = 0x39;
 
 function parseIPv6(text: string): Address | null {
   const halves = text.split("::");

@@ -217,7 +217,8 @@ export function checkObject(what: string, given: unknown, table: Table, example:
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
     throw invalid(`${what} must be an object such as ${example}, not ${shown(given)}`);
   }
-  for (const [name, value] of Object.entries(given)) {
+  for (const name of Object.keys(given)) {
+    const value = (given as Record<string, unknown>)[name];
     const kind = Object.hasOwn(table, name) ? table[name] : undefined;
     if (kind === undefined) throw unknownName(what, name, Object.keys(table));
     if (value !== undefined && !isOf(kind, value)) throw invalid(`${name} must be ${kind}, not ${shown(value)}`);
@@ -282,7 +283,8 @@ const KNOWN: Readonly<Record<string, unknown>> = { ...DEFAULT_PARAMS, ...DEFAULT
 
 /** Checks the engine's parameters: each must have the type of its default. */
 function checkParams(params: TcpSettings | undefined): void {
-  for (const [name, value] of Object.entries(params ?? {})) {
+  if (params === undefined) return;
+  for (const [name, value] of Object.entries(params)) {
     if (!Object.hasOwn(KNOWN, name)) throw unknownName("params", name, Object.keys(KNOWN));
     if (value !== undefined) checkSetting(`params.${name}`, value, KNOWN[name]);
   }

@@ -17,7 +17,7 @@ export function endpointOf(address: Address, port: number): Endpoint {
  * else; the message says what to write instead.
  */
 export function remoteOf(remote: unknown): { readonly address: Address; readonly port: number } {
-  const { hostname, port } = typeof remote === "string" ? split(remote) : partsOf(remote);
+  const { hostname, port } = typeof remote === "string" ? split(remote) : checked(remote);
   return { address: hostOf(hostname), port: whole("port", port, 1, 65_535) };
 }
 
@@ -30,7 +30,7 @@ export function hostOf(hostname: string): Address {
 
 const WHERE = '{ hostname: "10.0.0.7", port: 80 } or "10.0.0.7:80"';
 
-function partsOf(remote: unknown): Endpoint {
+function checked(remote: unknown): Endpoint {
   if (typeof remote !== "object" || remote === null) {
     throw invalid(`connect needs a remote, ${WHERE}, not ${remote === undefined ? "nothing" : shown(remote)}`);
   }
@@ -38,7 +38,7 @@ function partsOf(remote: unknown): Endpoint {
   if (hostname === undefined) throw invalid(`connect needs a hostname: ${WHERE}`);
   if (typeof hostname !== "string") throw invalid(`hostname must be a text such as "10.0.0.7", not ${shown(hostname)}`);
   if (port === undefined) throw invalid(`connect needs a port: ${WHERE}`);
-  return { hostname, port };
+  return remote as Endpoint;
 }
 
 /** Parses the text of an endpoint, as `endpointText` writes it. */

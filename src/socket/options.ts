@@ -7,7 +7,7 @@ import type { SocketOptions } from "./types.ts";
 /** Converts the user's options to the engine's parameters. @throws CallError EINVAL. */
 export function paramsOf(options: SocketOptions): TcpSettings {
   const { nodelay, cc, mss, userTimeout, keepAlive, receiveBuffer, sendBuffer, timestamps } = options;
-  const params: TcpSettings = { ...options.params };
+  const params: TcpSettings = options.params === undefined ? {} : { ...options.params };
   if (nodelay !== undefined) params.nagle = nodelay ? "off" : "minshall";
   if (cc !== undefined) {
     if (!isCongestionControl(cc)) {

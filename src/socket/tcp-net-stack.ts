@@ -2,7 +2,7 @@ import type { Trace } from "#base/trace";
 import { CallError } from "#stack/call-error";
 import { takeEvents } from "#stack/connection";
 import { RefusedSyns } from "#stack/refused-syns";
-import type { Stack } from "#stack/stack";
+import type { ActiveOpenOptions, Stack } from "#stack/stack";
 import type { TcpInfo } from "#tcp/machine/info";
 import { CookieKeys, KEY } from "#tcp/open/fast-open-cookie";
 import { PassiveOpen } from "#tcp/words/passive-open";
@@ -70,16 +70,14 @@ export class TcpNetStack implements NetStack, SocketContext, UdpContext {
     const { engine, host } = this;
     const { localAddress, localPort, allowHalfOpen = true, timeout, signal, earlyData } = options;
     const { fastOpen = earlyData !== undefined } = options;
-    const local = localAddress === undefined ? {} : { local: addressOf(localAddress) };
-    const limit = timeout === undefined ? 0 : microseconds("timeout", timeout);
-    const from = localPort === undefined ? {} : { localPort: whole("localPort", localPort, 1, 65_535) };
-    // Of the handshake alone. The user timeout of later data is separate.
-    const open = {
-      timeout: limit,
-      ...local,
-      ...from,
-      params: { ...paramsOf(options), ...(fastOpen ? { fastOpen } : {}) },
+    // The timeout is of the handshake alone. The user timeout of later data is separate.
+    const open: ActiveOpenOptions = {
+      timeout: timeout === undefined ? 0 : microseconds("timeout", timeout),
+      params: paramsOf(options),
     };
+    if (localAddress !== undefined) open.local = addressOf(localAddress);
+    if (localPort !== undefined) open.localPort = whole("localPort", localPort, 1, 65_535);
+    if (fastOpen) open.params!.fastOpen = true;
     const now = host.now();
     const tcb = engine.connect(address, port, open, now);
     if (earlyData !== undefined) this.#writeEarly(tcb, earlyData, now);

@@ -133,7 +133,7 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
   }
 
   get state(): TcpInfo["state"] {
-    return stateName(this.#tcb.state);
+    return stateName(this.#context.engine.state(this.#tcb));
   }
 
   get id(): number {

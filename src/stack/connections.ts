@@ -1,5 +1,7 @@
 import { Deadlines } from "#base/deadlines";
 import { Fifo } from "#base/fifo";
+import { IdTable } from "#base/id-table";
+import { NEVER } from "#base/time";
 import type { Address } from "#ip/address";
 import type { PathMtu } from "#ip/path-mtu";
 import { congestionControl } from "#tcp/congestion/congestion";
@@ -10,6 +12,7 @@ import { pathMtuChanged } from "#tcp/machine/icmp";
 import type { Sleeper } from "#tcp/words/dormant";
 import { OK } from "#tcp/words/error";
 import * as M from "#tcp/words/marks";
+import { NO_ROW, REPLACED_BY_ROW } from "#tcp/words/minisock";
 import type { TcpParams } from "#tcp/words/params";
 import type { PassiveOpen } from "#tcp/words/passive-open";
 import { dueClaim, isBelieved } from "#tcp/words/path";
@@ -24,6 +27,7 @@ import type { Limits } from "./limits.ts";
 import type { Siblings } from "./siblings.ts";
 import { Sleep } from "./sleep.ts";
 import { Sources } from "./sources.ts";
+import { TimeWaits } from "./time-waits.ts";
 
 /** Ids in the deadline heap: IP's own timer, and the timer that looks for idle connections. Connections begin at 2. */
 export const IP_TIMER = 0;
@@ -42,8 +46,6 @@ export class Connections {
   /** Connections that may have something to send, and connections or listeners with events to report. */
   readonly output = new Fifo<Tcb>();
   readonly events = new Fifo<Tcb | PassiveOpen>();
-  /** Connections that entered TIME-WAIT, oldest first; some of them may have left it. */
-  readonly #timeWait = new Fifo<Tcb>();
   /** Connections whose SEND found no memory. */
   readonly #waitingForMemory = new Fifo<Tcb>();
   readonly #pathMtu: PathMtu;
@@ -51,14 +53,15 @@ export class Connections {
   readonly #sources: Sources;
   /** How many connections sleep. */
   asleep = 0;
-  readonly #byId: (Row | null)[] = [null, null];
+  readonly #byId = new IdTable<Row>(2);
   readonly #sleep: Sleep;
-  readonly #freeIds: number[] = [];
+  readonly #timeWaits: TimeWaits;
 
   readonly #siblings: Siblings | null;
 
   constructor(env: TcpEnv, pathMtu: PathMtu, limits: Readonly<Limits>, siblings: Siblings | null = null) {
-    this.demux = new Demux(env.prng.int32(), env.prng.int32());
+    this.#timeWaits = new TimeWaits(env);
+    this.demux = new Demux(env.prng.int32(), env.prng.int32(), this.#timeWaits.minisocks);
     this.#pathMtu = pathMtu;
     this.#limit = limits.connections;
     this.#siblings = siblings;
@@ -72,9 +75,8 @@ export class Connections {
   /** True if there is no room for one more connection. At the limit, the oldest connection in TIME-WAIT is ended to make room. */
   isFull(now: number): boolean {
     while (this.demux.size + (this.#siblings?.connections ?? 0) >= this.#limit) {
-      const oldest = this.#timeWait.shift();
-      if (oldest === undefined) return true;
-      if (oldest.state !== TIME_WAIT) continue;
+      const oldest = this.byId(this.#timeWaits.minisocks.oldestId);
+      if (oldest === null) return true;
       finish(oldest, OK, M.RECYCLED, now);
       this.touch(oldest);
     }
@@ -89,13 +91,13 @@ export class Connections {
   /** Counts a connection that its remote host has opened. */
   countSource(tcb: Tcb): void {
     if (this.#sources.limit === 0) return;
-    tcb.countsForSource = true;
+    tcb.place.countsForSource = true;
     this.#sources.add(tcb.remote);
   }
 
   #uncountSource(tcb: Tcb): void {
-    if (!tcb.countsForSource) return;
-    tcb.countsForSource = false;
+    if (!tcb.place.countsForSource) return;
+    tcb.place.countsForSource = false;
     this.#sources.remove(tcb.remote);
   }
 
@@ -109,14 +111,14 @@ export class Connections {
   /** Makes a connection in CLOSED. Throws ENOBUFS at the limit; for SYNs, call `isFull` first. */
   create(params: Readonly<TcpParams>, ends: Ends, now: number): Tcb {
     if (this.isFull(now)) throw new CallError("ENOBUFS", `the limit of ${this.#limit} connections is reached`);
-    const id = this.#freeIds.pop() ?? this.#byId.length;
+    const id = this.#byId.add();
     const control = congestionControl(params.congestionControl);
     const tcb = this.#sleep.take(params, control, id, ends);
     const { remote } = ends;
     tcb.localMss = this.pathMss(remote, now);
     tcb.path.version = this.#pathMtu.version;
     tcb.path.belowFloor = this.#pathMtu.isBelowFloor(remote.a, remote.b, remote.c, remote.d, now);
-    this.#byId[id] = tcb;
+    this.#byId.set(id, tcb);
     this.demux.insert(tcb);
     this.#siblings?.publish(this.demux.size);
     if (tcb.env.trace.enabled) tcb.env.trace.open(now, id, ends);
@@ -125,7 +127,7 @@ export class Connections {
 
   /** The connection with that id, or null if there is none. Wakes it if it sleeps. */
   byId(id: number): Tcb | null {
-    const row = this.#byId[id] ?? null;
+    const row = this.#byId.get(id);
     return row === null ? null : this.awake(row);
   }
 
@@ -134,17 +136,19 @@ export class Connections {
    * it.
    */
   *all(): Generator<Tcb> {
-    for (const row of this.#byId) if (row !== null) yield this.awake(row);
+    for (const row of this.#byId.values()) yield this.awake(row);
   }
 
   /** The TCB of a connection, which is woken if it sleeps. */
   awake(row: Row): Tcb {
     if (row instanceof Tcb) return row;
-    const tcb = this.#sleep.unpack(row);
-    this.asleep--;
-    this.#byId[row.id] = tcb;
-    this.demux.exchange(row, tcb);
-    row.user.woke(tcb);
+    const tcb = typeof row === "number" ? this.#timeWaits.unpack(row) : this.#sleep.unpack(row);
+    this.#byId.set(tcb.id, tcb);
+    this.demux.exchange(row, tcb, tcb);
+    if (typeof row !== "number") {
+      this.asleep--;
+      row.user.woke(tcb);
+    }
     // If the caller only reads it, it has nothing to send and can fall asleep again.
     this.touch(tcb);
     return tcb;
@@ -156,8 +160,8 @@ export class Connections {
       const user = tcb.user as Sleeper;
       const dormant = this.#sleep.pack(tcb, user);
       this.asleep++;
-      this.#byId[tcb.id] = dormant;
-      this.demux.exchange(tcb, dormant);
+      this.#byId.set(tcb.id, dormant);
+      this.demux.exchange(tcb, dormant, tcb);
       user.fellAsleep(dormant);
     }
     this.deadlines.arm(SLEEP_TIMER, this.#sleep.due());
@@ -215,38 +219,33 @@ export class Connections {
 
   /** Call after acting on the connection: it may have something to send or report, or have ended. */
   touch(tcb: Tcb): void {
+    if (tcb.place.row === REPLACED_BY_ROW) return;
     checkBorders(tcb);
     if (!tcb.inOutput) {
       tcb.inOutput = true;
       this.output.push(tcb);
     }
-    if (tcb.state === TIME_WAIT && !tcb.inTimeWait) {
-      tcb.inTimeWait = true;
+    if (tcb.state === TIME_WAIT && tcb.place.row === NO_ROW) {
       this.#uncountSource(tcb);
-      this.#timeWait.push(tcb);
+      this.#timeWaits.minisocks.enter(tcb);
     }
-    if (tcb.state === CLOSED) {
-      this.demux.remove(tcb);
-      this.#siblings?.publish(this.demux.size);
-      this.#uncountSource(tcb);
-      if (tcb.inTimeWait) this.#forgetEnded();
-    } else if (tcb.listener !== null && tcb.listener.ready.length > 0) this.tell(tcb.listener);
+    if (tcb.state === CLOSED) this.#remove(tcb);
+    else if (tcb.listener !== null && tcb.listener.ready.length > 0) this.tell(tcb.listener);
     if (tcb.events !== 0 && tcb.held) this.tell(tcb);
   }
 
-  /** Drops connections that have left TIME-WAIT from the front of the queue. Most leave it in the order in which they entered it. */
-  #forgetEnded(): void {
-    for (;;) {
-      const oldest = this.#timeWait.peek();
-      if (oldest === undefined || oldest.state === TIME_WAIT) return;
-      this.#timeWait.shift();
-    }
+  /** The connection has ended: no segment finds it any more. */
+  #remove(tcb: Tcb): void {
+    this.demux.remove(tcb);
+    this.#siblings?.publish(this.demux.size);
+    this.#uncountSource(tcb);
+    if (tcb.place.row >= 0) this.#timeWaits.minisocks.leave(tcb);
   }
 
   /** SEND found no memory, although its own buffer had room. */
   waitForMemory(tcb: Tcb): void {
-    if (tcb.waitsForMemory) return;
-    tcb.waitsForMemory = true;
+    if (tcb.place.waitsForMemory) return;
+    tcb.place.waitsForMemory = true;
     this.#waitingForMemory.push(tcb);
   }
 
@@ -259,7 +258,7 @@ export class Connections {
         this.#waitingForMemory.push(tcb);
         continue;
       }
-      tcb.waitsForMemory = false;
+      tcb.place.waitsForMemory = false;
       tcb.events |= EVENT_WRITABLE;
       if (tcb.held && tcb.state !== CLOSED) this.tell(tcb);
     }
@@ -274,23 +273,53 @@ export class Connections {
   /** The connection has nothing more to send for now: updates its timers, or removes it. */
   settle(tcb: Tcb, now: number): void {
     tcb.inOutput = false;
+    if (this.#byId.get(tcb.id) !== tcb) return;
     if (tcb.state !== CLOSED) {
       // What it sent may have made room for its writer.
       if (tcb.events !== 0 && tcb.held) this.tell(tcb);
       this.deadlines.arm(tcb.id, tcb.deadline());
+      this.packTimeWait(tcb);
       if (this.#sleep.rests(tcb, now)) this.deadlines.arm(SLEEP_TIMER, this.#sleep.due());
       return;
     }
-    if (this.#byId[tcb.id] !== tcb) return;
     // The connection may have ended while it tried to send; then it must still be removed from the table and reported to its user.
-    this.demux.remove(tcb);
-    this.#siblings?.publish(this.demux.size);
-    this.#uncountSource(tcb);
+    this.#remove(tcb);
     if (tcb.events !== 0 && tcb.held) this.tell(tcb);
     this.deadlines.cancel(tcb.id);
-    this.#byId[tcb.id] = null;
-    this.#freeIds.push(tcb.id);
+    if (this.#byId.delete(tcb.id)) this.deadlines.trim(this.#byId.length);
     if (!tcb.held && tcb.listener === null) forgetUnread(tcb);
+    this.#timeWaits.retire(tcb);
+  }
+
+  /** If the connection is in TIME-WAIT, its user has released it, and nothing is left to send, a row takes its place. */
+  packTimeWait(tcb: Tcb): void {
+    if (!this.#timeWaits.mayPack(tcb)) return;
+    const row = this.#timeWaits.pack(tcb);
+    this.#byId.set(tcb.id, row);
+    this.demux.exchange(tcb, row, tcb);
+  }
+
+  /** The TCB that has the connection now: another one if a row has taken its place. */
+  current(tcb: Tcb): Tcb {
+    return tcb.place.row === REPLACED_BY_ROW && this.#isThere(tcb) ? (this.byId(tcb.id) ?? tcb) : tcb;
+  }
+
+  /**
+   * The present state of a connection whose user has released it but still looks at its TCB: if a row has taken its place, the TCB does not
+   * follow what happens.
+   */
+  refresh(tcb: Tcb): void {
+    if (tcb.place.row !== REPLACED_BY_ROW || tcb.state !== TIME_WAIT || this.#isThere(tcb)) return;
+    tcb.state = CLOSED;
+    tcb.endedBy = M.TIMER_TIME_WAIT;
+    tcb.timers.fill(NEVER);
+  }
+
+  /** Whether its row still stands for this connection, or a TCB does that stands in for the row. */
+  #isThere(tcb: Tcb): boolean {
+    const row = this.#byId.get(tcb.id);
+    if (typeof row === "number") return this.#timeWaits.minisocks.has(row, tcb);
+    return row instanceof Tcb && row.state === TIME_WAIT && row.snd.iss === tcb.snd.iss && row.rcv.irs === tcb.rcv.irs;
   }
 }
 

@@ -1,23 +1,28 @@
 import type { Dormant } from "#tcp/words/dormant";
-import type { Tcb } from "#tcp/words/tcb";
+import type { Minisocks } from "#tcp/words/minisock";
+import type { Ends, Tcb } from "#tcp/words/tcb";
 
-/** An entry of the table: a connection, awake or asleep. */
-export type Row = Tcb | Dormant;
+/** An entry of the table: a connection, awake or asleep, or the number of a row of `Minisocks`. */
+export type Row = Tcb | Dormant | number;
+
+const SIZE_MIN = 64;
 
 /**
  * Connections by 4-tuple: an open-addressed hash table with linear probing and backward-shift deletion. The hash is keyed with the stack's
  * secret, so that an attacker cannot cause long probe sequences.
  */
 export class Demux {
-  #rows: (Row | null)[] = new Array(64).fill(null);
-  #hashes = new Int32Array(64);
+  #rows: (Row | null)[] = new Array(SIZE_MIN).fill(null);
+  #hashes = new Int32Array(SIZE_MIN);
   #size = 0;
   readonly #k0: number;
   readonly #k1: number;
   /** The connection found last: most packets belong to the same connection as the packet before. */
-  #last: Row | null = null;
+  #last: Tcb | Dormant | null = null;
+  readonly #minisocks: Minisocks;
 
-  constructor(k0: number, k1: number) {
+  constructor(k0: number, k1: number, minisocks: Minisocks) {
+    this.#minisocks = minisocks;
     this.#k0 = k0;
     this.#k1 = k1 | 1;
   }
@@ -49,7 +54,10 @@ export class Demux {
     for (let i = hash & mask; ; i = (i + 1) & mask) {
       const tcb = this.#rows[i]!;
       if (tcb === null) return null;
-      if (this.#hashes[i] === hash && matches(tcb, l0, l1, l2, l3, localPort, r0, r1, r2, r3, remotePort)) {
+      if (this.#hashes[i] !== hash) continue;
+      if (typeof tcb === "number") {
+        if (this.#minisocks.matches(tcb, l0, l1, l2, l3, localPort, r0, r1, r2, r3, remotePort)) return tcb;
+      } else if (matches(tcb, l0, l1, l2, l3, localPort, r0, r1, r2, r3, remotePort)) {
         this.#last = tcb;
         return tcb;
       }
@@ -57,14 +65,14 @@ export class Demux {
   }
 
   /** Adds a connection; its 4-tuple must not be there. */
-  insert(tcb: Row): void {
-    if ((this.#size + 1) * 2 > this.#rows.length) this.#grow();
+  insert(tcb: Tcb): void {
+    if ((this.#size + 1) * 2 > this.#rows.length) this.#resize(this.#rows.length * 2);
     this.#place(tcb, this.#hashOf(tcb));
     this.#size++;
   }
 
   /** Removes a connection; does nothing if it is not there. */
-  remove(tcb: Row): void {
+  remove(tcb: Tcb): void {
     if (this.#last === tcb) this.#last = null;
     const mask = this.#rows.length - 1;
     let i = this.#hashOf(tcb) & mask;
@@ -82,13 +90,16 @@ export class Demux {
       i = j;
     }
     this.#rows[i] = null;
+    // Far fewer than before: frees memory. There is room for twice as many before the table grows again.
+    const { length } = this.#rows;
+    if (length > SIZE_MIN && this.#size * 8 < length) this.#resize(length / 2);
   }
 
-  /** Replaces the entry of a connection that fell asleep or woke. */
-  exchange(old: Row, now: Row): void {
-    if (this.#last === old) this.#last = now;
+  /** Replaces the entry of a connection that fell asleep or woke, entered TIME-WAIT or left it. */
+  exchange(old: Row, now: Row, ends: Ends): void {
+    if (this.#last === old) this.#last = null;
     const mask = this.#rows.length - 1;
-    for (let i = this.#hashOf(old) & mask; this.#rows[i] !== null; i = (i + 1) & mask) {
+    for (let i = this.#hashOf(ends) & mask; this.#rows[i] !== null; i = (i + 1) & mask) {
       if (this.#rows[i] !== old) continue;
       this.#rows[i] = now;
       return;
@@ -108,14 +119,15 @@ export class Demux {
     this.#hashes[i] = hash;
   }
 
-  #grow(): void {
+  #resize(length: number): void {
     const rows = this.#rows;
-    this.#rows = new Array(rows.length * 2).fill(null);
-    this.#hashes = new Int32Array(rows.length * 2);
-    for (const tcb of rows) if (tcb !== null) this.#place(tcb, this.#hashOf(tcb));
+    const hashes = this.#hashes;
+    this.#rows = new Array(length).fill(null);
+    this.#hashes = new Int32Array(length);
+    for (let i = 0; i < rows.length; i++) if (rows[i] !== null) this.#place(rows[i]!, hashes[i]!);
   }
 
-  #hashOf(tcb: Row): number {
+  #hashOf(tcb: Ends): number {
     const { local, remote } = tcb;
     const mixed = local.d ^ local.c ^ local.b ^ local.a;
     return this.#hash(mixed, remote.a, remote.b, remote.c, remote.d, (tcb.localPort << 16) | tcb.remotePort);
@@ -135,7 +147,7 @@ export class Demux {
 }
 
 function matches(
-  tcb: Row,
+  tcb: Ends,
   l0: number,
   l1: number,
   l2: number,

@@ -36,8 +36,8 @@ export class Sleep {
    */
   rests(tcb: Tcb, now: number): boolean {
     if (!letsSleep(tcb.user)) return false;
-    tcb.restingSince = now;
-    if (tcb.watchedSince < 0) this.#watch(tcb, now);
+    tcb.place.restingSince = now;
+    if (tcb.place.watchedSince < 0) this.#watch(tcb, now);
     return true;
   }
 
@@ -45,7 +45,7 @@ export class Sleep {
   due(): number {
     const oldest = this.#resting.peek();
     if (oldest === undefined) return NEVER;
-    return this.#left > 0 ? oldest.watchedSince + this.#after : this.#now + NEXT_GO;
+    return this.#left > 0 ? oldest.place.watchedSince + this.#after : this.#now + NEXT_GO;
   }
 
   /** A connection that may sleep, or null if there is none for now. */
@@ -54,11 +54,11 @@ export class Sleep {
     this.#now = now;
     for (;;) {
       const tcb = this.#resting.peek();
-      if (tcb === undefined || this.#left === 0 || tcb.watchedSince + this.#after > now) return null;
+      if (tcb === undefined || this.#left === 0 || tcb.place.watchedSince + this.#after > now) return null;
       this.#resting.shift();
-      tcb.watchedSince = -1;
+      tcb.place.watchedSince = -1;
       if (!letsSleep(tcb.user) || !isAtRest(tcb)) continue;
-      if (tcb.restingSince + (this.#after << tcb.shortSleeps) > now) {
+      if (tcb.place.restingSince + (this.#after << tcb.place.shortSleeps) > now) {
         this.#watch(tcb, now);
         continue;
       }
@@ -78,15 +78,15 @@ export class Sleep {
 
   unpack(dormant: Dormant): Tcb {
     const tcb = this.#packer.unpack(dormant);
-    tcb.watchedSince = -1;
+    tcb.place.watchedSince = -1;
     // A connection that was woken soon stays awake for longer next time: packing and unpacking cost as much as a packet.
-    const soon = this.#now - tcb.restingSince < SHORT_SLEEP;
-    tcb.shortSleeps = soon ? Math.min(tcb.shortSleeps + 1, SHORT_SLEEPS_MAX) : 0;
+    const soon = this.#now - tcb.place.restingSince < SHORT_SLEEP;
+    tcb.place.shortSleeps = soon ? Math.min(tcb.place.shortSleeps + 1, SHORT_SLEEPS_MAX) : 0;
     return tcb;
   }
 
   #watch(tcb: Tcb, now: number): void {
-    tcb.watchedSince = now;
+    tcb.place.watchedSince = now;
     this.#resting.push(tcb);
   }
 }

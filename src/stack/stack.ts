@@ -45,7 +45,7 @@ import { RangePool } from "#tcp/words/ranges";
 import { Records } from "#tcp/words/records";
 import { SEND_CONTINUED } from "#tcp/words/send-flags";
 import { CLOSED, SYN_RECEIVED } from "#tcp/words/state";
-import { EVENT_READABLE, type Tcb, type TcpEnv } from "#tcp/words/tcb";
+import { EVENT_READABLE, Tcb, type TcpEnv } from "#tcp/words/tcb";
 import * as ipv6 from "#wire/ipv6";
 import * as protocol from "#wire/protocol";
 import * as tcphdr from "#wire/tcp";
@@ -560,8 +560,10 @@ export class Stack {
 
   /** ABORT: sends RST. */
   abort(tcb: Tcb, now: number): void {
-    calls.abort(tcb, now);
-    this.#connections.touch(tcb);
+    const current = this.#connections.current(tcb);
+    calls.abort(current, now);
+    this.#connections.touch(current);
+    if (current !== tcb) calls.abort(tcb, now);
   }
 
   /** The user no longer uses the connection: it closes by itself, and data that still arrives is discarded. */
@@ -569,6 +571,7 @@ export class Stack {
     tcb.held = false;
     tcb.user = null;
     if (tcb.state === CLOSED) forgetUnread(tcb);
+    else this.#connections.packTimeWait(tcb);
   }
 
   /** Changes the defaults; connections and listeners that exist keep theirs. */
@@ -594,15 +597,24 @@ export class Stack {
     this.#connections.touch(tcb);
   }
 
+  /** The present state, also of a connection that was released in TIME-WAIT. */
+  state(tcb: Tcb): number {
+    this.#connections.refresh(tcb);
+    return tcb.state;
+  }
+
   /** STATUS. */
   info(tcb: Tcb, now?: number): TcpInfo {
+    this.#connections.refresh(tcb);
     return info(tcb, now);
   }
 
   /** The next connection or listener with events to report, or undefined. The caller must clear a connection's `events`. */
   nextEvent(): Tcb | PassiveOpen | undefined {
     const next = this.#connections.events.shift();
-    if (next !== undefined) next.inEvents = false;
+    if (next === undefined) return next;
+    next.inEvents = false;
+    if (next instanceof Tcb && !next.held) this.#connections.packTimeWait(next);
     return next;
   }
 

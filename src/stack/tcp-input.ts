@@ -65,6 +65,8 @@ export class TcpInput {
   readonly #segment = new Segment();
   readonly #reset = new Reset();
   readonly #send = new IpSend();
+  /** The local address of the latest SYN: most come to the same, and their connections share it. */
+  #local = Address.v4(0);
   /** The stack's current parameters. */
   readonly #defaults: () => Readonly<TcpParams>;
 
@@ -193,7 +195,8 @@ export class TcpInput {
       if (isSyn && reset.cause !== 0) this.refused?.note(remote, remotePort, localPort);
       return verdict;
     }
-    const ends = { local: new Address(d0, d1, d2, d3), localPort, remote, remotePort };
+    if (!this.#local.equalsWords(d0, d1, d2, d3)) this.#local = new Address(d0, d1, d2, d3);
+    const ends = { local: this.#local, localPort, remote, remotePort };
     if (old === null && this.#cookies.admit(listener, ends, seg, now, reset) !== null) return 0;
     const opens = (seg.ctl & (tcphdr.SYN | tcphdr.ACK | tcphdr.RST)) === tcphdr.SYN;
     if (!opens && this.siblings?.handOver(packet, header)) return M.RX_HANDED_OVER;

@@ -201,7 +201,7 @@ export const LOSS: readonly RuleMutant[] = [
   {
     name: "D-SACKs beyond all retransmissions are believed",
     file: "tcp/loss/sack.ts",
-    find: "if (tcb.duplicatesReported > tcb.retransmissionsTotal) return 0;",
+    find: "if (tcb.board.duplicatesReported > tcb.retransmissionsTotal) return 0;",
     replace: "",
     by: "test/tcp/loss/rare.test.ts",
   },

@@ -215,11 +215,11 @@ export class AckClock {
     for (;;) {
       if (tcb.snd.queued - tcb.outstanding() < ahead) send(tcb, this.#text, 0, 64 * MSS, 0, this.#now);
       const before = tcb.snd.nxt;
-      const resent = tcb.bytesRetransmitted;
+      const resent = tcb.delivery.bytesRetransmitted;
       packet.slices = 0;
       packet.gso = 0;
       if (!pollTransmit(tcb, packet, false, this.#now)) return;
-      if (tcb.snd.nxt !== before || tcb.bytesRetransmitted !== resent) this.#fly();
+      if (tcb.snd.nxt !== before || tcb.delivery.bytesRetransmitted !== resent) this.#fly();
     }
   }
 

@@ -62,7 +62,7 @@ export function sentPaced(tcb: Tcb, n: number, now: number): void {
   const before = pacing.nextAt;
   pacing.nextAt = Math.max(before, now);
   pacing.quantum -= n;
-  if (tcb.dataSegmentsOut < UNPACED || pacing.rate === 0) return;
+  if (tcb.delivery.dataSegmentsOut < UNPACED || pacing.rate === 0) return;
   const time = (n * SECOND) / pacing.rate;
   pacing.nextAt += time - Math.min(time / 2, pacing.nextAt - before);
 }

@@ -85,9 +85,9 @@ function countDuplicates(tcb: Tcb, left: number, right: number, answer: Answer):
   let n = 1;
   if (octets > tcb.snd.mss) n = Math.ceil(octets / tcb.snd.mss);
   else if (tcb.tailProbe.pending && tcb.tailProbe.end === right) answer.dsackOfProbe = true;
-  tcb.duplicatesReported += n;
+  tcb.board.duplicatesReported += n;
   // More duplicates than we ever retransmitted: the network duplicated segments.
-  if (tcb.duplicatesReported > tcb.retransmissionsTotal) return 0;
+  if (tcb.board.duplicatesReported > tcb.retransmissionsTotal) return 0;
   if (tcb.reorderingsSeen > 0 && !answer.dsackOfProbe) tcb.rack.dsackSeen = true;
   answer.dsack = true;
   tcb.deliveredSegments += n;

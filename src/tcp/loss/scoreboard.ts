@@ -186,7 +186,7 @@ export function markLost(tcb: Tcb, r: number, cause: number, now: number): void 
   } else remark(tcb, r, LOST, 0);
   const segments = records.segments[r]!;
   tcb.board.lost += segments;
-  tcb.lostSegments += segments;
+  tcb.rack.lostSegments += segments;
   tcb.congestion.lost?.(tcb, r, now);
   const start = records.start[r]!;
   trace.record(now, EV_LOST, cause, tcb.id, diff(start, tcb.snd.iss), diff(records.end[r]!, start));

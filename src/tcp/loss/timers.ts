@@ -45,7 +45,7 @@ export function rearm(tcb: Tcb, insteadOfOther: boolean, now: number): void {
  */
 export function scheduleProbe(tcb: Tcb, advanced: boolean, now: number): boolean {
   const { phase } = tcb.cc;
-  if (!tcb.tailProbes || tcb.fast.early || tcb.board.packetsOut === 0 || (phase !== CA_OPEN && phase !== CA_CWR))
+  if (!tcb.tailProbe.isOn || tcb.fast.early || tcb.board.packetsOut === 0 || (phase !== CA_OPEN && phase !== CA_CWR))
     return false;
   let wait = tcb.params.retransmitting.rtoInitial;
   if (tcb.rtt.srtt8 > 0)

@@ -5,6 +5,7 @@ import { endEarly } from "../open/fast-open.ts";
 import { over } from "../open/fast-open-client.ts";
 import { OK } from "../words/error.ts";
 import * as M from "../words/marks.ts";
+import { EMPTY_RING } from "../words/sequence-ring.ts";
 import { CLOSED, SYN_RECEIVED, TIME_WAIT } from "../words/state.ts";
 import { EVENT_CLOSED, setState, T_TIME_WAIT, type Tcb } from "../words/tcb.ts";
 
@@ -28,7 +29,7 @@ export function finish(tcb: Tcb, error: number, cause: number, now: number): voi
   releaseRecords(tcb);
   tcb.sendQueue.clear();
   tcb.snd.queued = 0;
-  tcb.snd.ends.clear();
+  tcb.snd.ends = EMPTY_RING;
   // The RST still reports them.
   if (tcb.rstNow === 0) tcb.ranges.clear();
   if ((error !== OK && !tcb.params.resetting.resetKeepsReceived) || tcb.rcv.unread === 0) {

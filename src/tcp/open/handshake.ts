@@ -43,7 +43,7 @@ export function takeSyn(tcb: Tcb, seg: Segment, now: number): void {
   if (tcb.windowScaleOk) snd.shift = options.windowScale;
   else rcv.shift = 0;
   tcb.sackOk = params.sack && options.sackPermitted;
-  tcb.tailProbes = tcb.sackOk && params.retransmitting.tailLossProbe;
+  tcb.tailProbe.isOn = tcb.sackOk && params.retransmitting.tailLossProbe;
   tcb.timestampsOk = params.timestamps && options.timestamps;
   if (tcb.timestampsOk) {
     tcb.tsRecent = options.tsval;

@@ -92,7 +92,7 @@ export function again(tcb: Tcb, packet: Packet, r: number, cause: number, now: n
   sentAgain(tcb, r, sentAt(tcb, now));
   noteSent(tcb, r, false, inFlight(tcb) + records.segments[r]!);
   if (tcb.pacing.isOn) sentPaced(tcb, n, now);
-  tcb.bytesRetransmitted += n;
+  tcb.delivery.bytesRetransmitted += n;
   tcb.retransmissionsTotal += records.segments[r]!;
   tcb.lastSendTime = now;
   tcb.output.lastSent = now;

@@ -104,7 +104,7 @@ export function count(tcb: Tcb, packet: Packet, n: number): void {
   packet.headerLength = packet.n;
   const segments = packet.gso === GSO_NONE ? 1 : Math.ceil(n / packet.gsoSize);
   tcb.segmentsOut += segments;
-  if (n > 0) tcb.dataSegmentsOut += segments;
+  if (n > 0) tcb.delivery.dataSegmentsOut += segments;
   tcb.env.counters.add(packet.cause, segments);
 }
 

@@ -63,6 +63,8 @@ const PARTS = [
   "delivery",
   "pacing",
   "output",
+  "limited",
+  "place",
 ] as const;
 
 type Fields = Record<string, number | boolean>;
@@ -97,7 +99,7 @@ export function isAtRest(tcb: Tcb): boolean {
   const { board, snd, rcv, output, timers } = tcb;
   if ((tcb.state & (ESTABLISHED | CLOSE_WAIT)) === 0 || !tcb.held || tcb.listener !== null) return false;
   if (tcb.controller !== null || tcb.controllerError !== "") return false;
-  if (tcb.inOutput || tcb.inEvents || tcb.waitsForMemory || tcb.events !== 0 || tcb.fast.listener !== null)
+  if (tcb.inOutput || tcb.inEvents || tcb.place.waitsForMemory || tcb.events !== 0 || tcb.fast.listener !== null)
     return false;
   if (board.head !== NONE || snd.queued > 0 || rcv.unread > 0 || tcb.ranges.count > 0) return false;
   if (snd.ends.length + output.ends.length > 0 || board.index !== null) return false;

@@ -38,24 +38,24 @@ export const LIMIT_NAMES = [
 
 /** Records in the trace what limits the sender from now on. */
 export function traceLimit(tcb: Tcb, kind: number, now: number): void {
-  if (tcb.tracedLimit === kind) return;
-  tcb.env.trace.record(now, EV_LIMIT, 0, tcb.id, tcb.tracedLimit, kind);
-  tcb.tracedLimit = kind;
+  if (tcb.limited.traced === kind) return;
+  tcb.env.trace.record(now, EV_LIMIT, 0, tcb.id, tcb.limited.traced, kind);
+  tcb.limited.traced = kind;
 }
 
 /** From now on, time counts as `kind`. */
 export function countAs(tcb: Tcb, kind: number, now: number): void {
-  if (tcb.limitedBy === kind) return;
+  if (tcb.limited.by === kind) return;
   countTime(tcb, now);
-  tcb.limitedBy = kind;
+  tcb.limited.by = kind;
 }
 
 /** Adds the time since the last change to the current kind. */
 export function countTime(tcb: Tcb, now: number): void {
-  const time = now - tcb.limitedSince;
-  tcb.limitedSince = now;
-  if (tcb.limitedBy === LIMITED_BY_NOTHING) return;
-  tcb.busyTime += time;
-  if (tcb.limitedBy === LIMITED_BY_WINDOW) tcb.windowLimitedTime += time;
-  else if (tcb.limitedBy === LIMITED_BY_BUFFER) tcb.bufferLimitedTime += time;
+  const time = now - tcb.limited.since;
+  tcb.limited.since = now;
+  if (tcb.limited.by === LIMITED_BY_NOTHING) return;
+  tcb.limited.busyTime += time;
+  if (tcb.limited.by === LIMITED_BY_WINDOW) tcb.limited.windowTime += time;
+  else if (tcb.limited.by === LIMITED_BY_BUFFER) tcb.limited.bufferTime += time;
 }

@@ -181,8 +181,8 @@ export const DEFAULT_SETTINGS: Readonly<Record<string, unknown>> = Object.fromEn
 
 /** `base` with the settings applied. A policy with a changed field is copied, everything else stays shared. */
 export function withSettings(base: Readonly<TcpParams>, settings: TcpSettings): Readonly<TcpParams> {
+  if (!hasAny(settings)) return base;
   const given = Object.entries(settings).filter(([, value]) => value !== undefined);
-  if (given.length === 0) return base;
   const params: Record<string, unknown> = { ...base };
   for (const [name, value] of given) if (Object.hasOwn(base, name)) params[name] = value;
   for (const [name, value] of given) {
@@ -190,4 +190,9 @@ export function withSettings(base: Readonly<TcpParams>, settings: TcpSettings): 
     if (policy !== undefined) params[policy] = { ...(params[policy] as object), [name]: value };
   }
   return params as unknown as TcpParams;
+}
+
+function hasAny(settings: TcpSettings): boolean {
+  for (const name in settings) if (settings[name as keyof TcpSettings] !== undefined) return true;
+  return false;
 }

@@ -96,9 +96,19 @@ export class ReceiveMemory {
   used = 0;
   /** Octets allocated beyond those in use: whole pages are given back (sk_forward_alloc). */
   reserved = 0;
-  /** Text in order, and text beyond a gap. */
-  readonly inOrder = new Buffers();
-  readonly beyond = new Buffers();
+  /** Made when they are first used: few connections count memory. */
+  #inOrder: Buffers | null = null;
+  #beyond: Buffers | null = null;
+
+  /** Text in order. */
+  get inOrder(): Buffers {
+    return (this.#inOrder ??= new Buffers());
+  }
+
+  /** Text beyond a gap. */
+  get beyond(): Buffers {
+    return (this.#beyond ??= new Buffers());
+  }
 
   /** Frees the buffers up to `position`, which the user has read. */
   free(position: number): void {
@@ -126,15 +136,15 @@ export class ReceiveMemory {
 
   /** All text beyond a gap was dropped. */
   dropBeyond(): void {
-    const { beyond } = this;
-    while (beyond.count > 0) this.drop(beyond, beyond.count - 1);
+    const beyond = this.#beyond;
+    while (beyond !== null && beyond.count > 0) this.drop(beyond, beyond.count - 1);
   }
 
   clear(): void {
     this.used = 0;
     this.reserved = 0;
-    this.inOrder.clear();
-    this.beyond.clear();
+    this.#inOrder?.clear();
+    this.#beyond?.clear();
   }
 }
 

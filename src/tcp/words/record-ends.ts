@@ -3,6 +3,7 @@
  * has no records (RFC 9293 §3.9.1: SEND's PUSH is not a boundary), so the peer does not see them.
  */
 import { gt } from "./seq.ts";
+import { EMPTY_RING, SequenceRing } from "./sequence-ring.ts";
 import { SYN_RECEIVED, SYN_SENT } from "./state.ts";
 import type { Tcb } from "./tcb.ts";
 
@@ -12,6 +13,7 @@ export function endRecord(tcb: Tcb): void {
   if (snd.queued === 0) return;
   const base = tcb.state & (SYN_SENT | SYN_RECEIVED) ? snd.iss + 1 : snd.una;
   const end = (base + snd.queued) | 0;
+  if (snd.ends === EMPTY_RING) snd.ends = new SequenceRing();
   const { ends } = snd;
   if (ends.length === 0 || ends.at(ends.length - 1) !== end) ends.push(end, true);
 }

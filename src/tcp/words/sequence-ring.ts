@@ -79,3 +79,6 @@ export class SequenceRing {
 
 const NOTHING = new Int32Array(0);
 const NO_FLAGS = new Uint8Array(0);
+
+/** Shared by those that need no ring yet: nothing may be added to it. */
+export const EMPTY_RING = new SequenceRing();

@@ -1,5 +1,5 @@
 /** The sequence variables of RFC 9293 §3.3.1 and the congestion variables of RFC 5681, which every connection has. */
-import { SequenceRing } from "./sequence-ring.ts";
+import { EMPTY_RING } from "./sequence-ring.ts";
 
 // Phases of loss recovery.
 export const CA_OPEN = 0;
@@ -32,7 +32,7 @@ export class SendVariables {
   /** How many of them had not been sent when the connection ended. */
   neverSent = 0;
   /** The ends of the user's records (MSG_EOR), as sequence numbers in order. */
-  readonly ends = new SequenceRing();
+  ends = EMPTY_RING;
   /** CLOSE was called: a FIN follows the queued octets. */
   fin = false;
   finSent = false;

@@ -11,7 +11,6 @@ import type { UserState } from "../congestion/user-control.ts";
 import type { FastOpen } from "../open/fast-open.ts";
 import { type Arrival, TAKES_NONE } from "./arrival.ts";
 import type { Attempt } from "./attempt.ts";
-import { LIMITED_BY_NOTHING } from "./limited-by.ts";
 import type { TcpParams } from "./params.ts";
 import type { PassiveOpen } from "./passive-open.ts";
 import { PathVariables } from "./path.ts";
@@ -23,8 +22,10 @@ import { CLOSED } from "./state.ts";
 import {
   DeliveryVariables,
   FastOpenVariables,
+  LimitedVariables,
   OutputVariables,
   PacingVariables,
+  PlaceVariables,
   RackVariables,
   RecoveryVariables,
   RoundTripVariables,
@@ -135,8 +136,8 @@ export class Tcb {
   readonly delivery = new DeliveryVariables();
   readonly pacing = new PacingVariables();
   readonly output = new OutputVariables();
-  /** Whether tail loss probes are sent. */
-  tailProbes = false;
+  readonly limited = new LimitedVariables();
+  readonly place = new PlaceVariables();
   congestion: CongestionControl;
   /** State of the congestion control, which alone knows its meaning. */
   ccState: Float64Array;
@@ -218,16 +219,6 @@ export class Tcb {
   /** Whether it is in the stack's lists: of connections to transmit, and of those with events. */
   inOutput = false;
   inEvents = false;
-  inTimeWait = false;
-  /** When it came to rest; and the same time when it was added to the list of connections that may sleep, -1 if it is not in that list. */
-  restingSince = 0;
-  watchedSince = -1;
-  /** How many times in a row it was woken soon after falling asleep. */
-  shortSleeps = 0;
-  /** It counts towards the limit of its remote host (`Limits.connectionsPerSource`). */
-  countsForSource = false;
-  /** SEND took less than fits into the send buffer because no page was free. The stack reports when there are free pages again. */
-  waitsForMemory = false;
   /** A socket uses it; a connection without a user is deleted silently. */
   held = false;
   /** The user takes text from packets, without a copy in the receive queue, if it has at least so many octets. */
@@ -239,31 +230,14 @@ export class Tcb {
   bytesSent = 0;
   bytesAcked = 0;
   bytesReceived = 0;
-  bytesRetransmitted = 0;
   segmentsOut = 0;
   segmentsIn = 0;
-  dataSegmentsOut = 0;
   dataSegmentsIn = 0;
   retransmissionsTotal = 0;
-  /** How often a segment was considered lost. */
-  lostSegments = 0;
   /** Segments acknowledged, cumulatively or by SACK. */
   deliveredSegments = 0;
-  /** D-SACKs received, and segments that arrived after others that were sent later. */
-  duplicatesReported = 0;
+  /** Segments that arrived after others that were sent later. */
   reorderingsSeen = 0;
-  /**
-   * µs in which data was queued or in flight; and the parts of this time in which the peer's window, or our send buffer, limited the
-   * sender.
-   */
-  busyTime = 0;
-  windowLimitedTime = 0;
-  bufferLimitedTime = 0;
-  /** What limits the sender, and since when. */
-  limitedBy = LIMITED_BY_NOTHING;
-  limitedSince = 0;
-  /** LIMIT_*: what the trace says of it. */
-  tracedLimit = 0;
   duplicatesReceived = 0;
   outOfOrderReceived = 0;
   timeouts = 0;

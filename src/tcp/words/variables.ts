@@ -9,6 +9,8 @@ import { SequenceRing } from "./sequence-ring.ts";
 
 /** The scoreboard (RFC 6675 §3): the records in flight, and sums over them. Written by `loss/scoreboard.ts`. */
 export class Scoreboard {
+  /** D-SACKs received. */
+  duplicatesReported = 0;
   /** The first and the last record in flight, and how many there are. */
   head = NONE;
   tail = NONE;
@@ -67,6 +69,8 @@ export class RecoveryVariables {
 
 /** RACK (RFC 8985 §6): the most recently sent segment that was delivered. Written by `loss/rack.ts`. */
 export class RackVariables {
+  /** How often a segment was considered lost. */
+  lostSegments = 0;
   /** When it was sent, -1: no segment was delivered yet; its end; its round trip. */
   time = -1;
   end = 0;
@@ -86,6 +90,8 @@ export class RackVariables {
 
 /** The tail loss probe (RFC 8985 §7). */
 export class TailProbe {
+  /** Whether tail loss probes are sent. */
+  isOn = false;
   /** A probe is to be sent now. */
   due = false;
   /** A probe was not answered yet; and SND.NXT when it was sent, and whether it was a retransmission. */
@@ -132,6 +138,9 @@ export class RoundTripVariables {
 
 /** The delivery rate (draft-ietf-ccwg-bbr §4.1). Written by `loss/delivery-rate.ts`. */
 export class DeliveryVariables {
+  /** Statistics: octets sent again, and segments sent with data. */
+  bytesRetransmitted = 0;
+  dataSegmentsOut = 0;
   /** C.first_send_time: when the segment was sent that was last delivered; or the first of this flight. µs */
   firstSentAt = 0;
   /** C.delivered_time: when a segment was last delivered, or when this flight began. µs */
@@ -234,4 +243,35 @@ export class FastOpenVariables {
   /** Whether the data of a SYN was accepted: the peer's by us, or ours by the peer. */
   taken = false;
   fail = FAIL_NONE;
+}
+
+/** What limited the sender, and for how long. Written by `limited-by.ts`. */
+export class LimitedVariables {
+  /** LIMITED_BY_*, and since when. */
+  by = 0;
+  since = 0;
+  /**
+   * µs in which data was queued or in flight; and the parts of this time in which the peer's window, or our send buffer, limited the
+   * sender.
+   */
+  busyTime = 0;
+  windowTime = 0;
+  bufferTime = 0;
+  /** LIMIT_*: what the trace says of it. */
+  traced = 0;
+}
+
+/** Where the stack keeps the connection. Written by `src/stack`. */
+export class PlaceVariables {
+  /** In TIME-WAIT: its row (`minisock.ts`), NO_ROW or REPLACED_BY_ROW. */
+  row = -1;
+  /** When it came to rest; and the same time when it was added to the list of connections that may sleep, -1 if it is not in that list. */
+  restingSince = 0;
+  watchedSince = -1;
+  /** How many times in a row it was woken soon after falling asleep. */
+  shortSleeps = 0;
+  /** It counts towards the limit of its remote host (`Limits.connectionsPerSource`). */
+  countsForSource = false;
+  /** SEND took less than fits into the send buffer because no page was free. The stack reports when there are free pages again. */
+  waitsForMemory = false;
 }

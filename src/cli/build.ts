@@ -9,8 +9,8 @@ const began = performance.now();
 // The page of reports, as text in the program (src/report/page-code.ts bundles it when run from source).
 const page = JSON.stringify(await bundlePage());
 const result = await Bun.build({
-  // The second is the code of a thread, which the first one finds by its path (ffi/call-thread.ts).
-  entrypoints: [`${root}src/cli/main.ts`, `${root}ffi/call-thread-worker.ts`],
+  // The others are the code of threads, which the first one finds by their paths (ffi/call-thread.ts, src/cli/queue-session.ts).
+  entrypoints: [`${root}src/cli/main.ts`, `${root}ffi/call-thread-worker.ts`, `${root}src/cli/queue-worker.ts`],
   compile: {
     outfile,
     // Root may start the program in any folder, so it must read nothing there (docs/adr/0051).

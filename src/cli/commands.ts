@@ -10,6 +10,7 @@ import {
   LINK,
   LINK_CLAUSES,
   PROFILE,
+  QUEUES,
   RECORD,
   REPORT_FLAG,
   RIGHTS,
@@ -72,6 +73,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         ["--user <name>", "who may run host and peer without sudo (default: who ran sudo)"],
         ["--v6", "add IPv6: fd00:a::1/64 and fd00:b::1/64"],
         ["--mtu <bytes>", "largest IP packet, 576 to 65535 (default 1500)"],
+        ["--multi-queue", "let the devices have several queues, for host --queues"],
         [
           "--uplink <name>",
           "let the stacks reach other machines through this interface (NAT); auto: the one with the default route",
@@ -118,6 +120,7 @@ export const COMMANDS: readonly CommandSpec[] = [
           "most connections at a time from one address, or one IPv6 /64 (default: no limit)",
         ],
         ...SERVICE,
+        QUEUES,
         [
           "--timeout <time>",
           "give up if nobody connects in this time (default: never), or after this much silence (default 255s)",

@@ -67,6 +67,11 @@ export class Explanation {
     this.#recorder?.watch(device.in, `${other}>${endpoint.role}`);
   }
 
+  /** Follows the stack of one queue of a device, which has no link. */
+  followStack(trace: Trace): void {
+    this.#recorder?.follow(trace, this.#options.endpoint.role, !this.#options.offload);
+  }
+
   /** Handles the records since the last call. */
   read(): void {
     this.#recorder?.read();

@@ -20,6 +20,11 @@ export const TRAFFIC = [
   ["--recv <file>", "write received data to this file; its old content is kept until data arrives"],
 ] as const;
 
+export const QUEUES = [
+  "--queues <number>",
+  "use so many processors: the device gets as many queues, each with a thread and a stack of its own (with --echo, --discard or --source)",
+] as const;
+
 export const FAST_OPEN = [
   "--fast-open",
   "send and accept data in the SYN (TCP Fast Open, RFC 7413); use it on both sides; between two named addresses no cookie is needed",

@@ -11,6 +11,11 @@ export class Flags {
     this.#values = values;
   }
 
+  /** All of them, to make the same object in another thread. */
+  get values(): Readonly<Record<string, unknown>> {
+    return this.#values;
+  }
+
   /** The text, or undefined if the flag was not given. */
   text(name: string): string | undefined {
     const value = this.#values[camel(name)];

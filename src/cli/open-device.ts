@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Device } from "#device/device";
 import { ImpairDevice } from "#device/impair";
-import { offloadOf, openTun, TunDevice } from "#device/tun";
+import { isTemporary, offloadOf, openTun, openTunQueues, TunDevice, type TunOptions } from "#device/tun";
 import type { DevicePrefix } from "#device/tun-config";
 import { monotonic } from "#driver/clock";
 import { EBADFD, ENODEV } from "#ffi/errno";
@@ -52,17 +52,46 @@ export function openDevice({ tun, kernel }: Pick<Endpoint, "tun" | "kernel">, wi
   const kept = handover.take(name);
   const { device, giveBack } =
     kept === undefined
-      ? openNow(tun, kernel, tunWishes)
+      ? openNow(tun, kernel, tunWishes, openTun)
       : { device: openedBefore(kept, tun, tunWishes), giveBack: () => {} };
   handover.keep(name, device.descriptor);
   const { temporary } = device;
   return { device: impairment === null ? device : impaired(device, impairment), temporary, giveBack };
 }
 
+/** A device with several queues. */
+export interface OpenedQueues {
+  /** One for each queue. */
+  readonly descriptors: readonly number[];
+  readonly temporary: boolean;
+  readonly giveBack: () => void;
+}
+
+/** Makes or attaches to the TUN device of the command line, with several queues. */
+export function openQueues(
+  { tun, kernel }: Pick<Endpoint, "tun" | "kernel">,
+  wishes: DeviceWishes,
+  queues: number,
+): OpenedQueues {
+  const name = `device ${tun}`;
+  const kept: number[] = [];
+  for (let fd = handover.take(name); fd !== undefined; fd = handover.take(name)) kept.push(fd);
+  const { device: descriptors, giveBack } =
+    kept.length > 0
+      ? { device: kept, giveBack: () => {} }
+      : openNow(tun, kernel, { ...wishes, checksums: true }, (options) => openTunQueues(options, queues));
+  for (const fd of descriptors) handover.keep(name, fd);
+  return { descriptors, temporary: orGone(tun, () => isTemporary(descriptors[0]!, tun)), giveBack };
+}
+
 /** The device that was opened before root was given up. */
 function openedBefore(fd: number, tun: string, wishes: TunWishes): TunDevice {
+  return orGone(tun, () => new TunDevice(fd, tun, offloadOf(wishes)));
+}
+
+function orGone<T>(tun: string, work: () => T): T {
   try {
-    return new TunDevice(fd, tun, offloadOf(wishes));
+    return work();
   } catch (error) {
     // The device was removed meanwhile.
     if (error instanceof SystemError && GONE.has(error.errno)) throw deviceGone({ tun });
@@ -72,7 +101,12 @@ function openedBefore(fd: number, tun: string, wishes: TunWishes): TunDevice {
 
 const GONE = new Set([ENODEV, EBADFD]);
 
-function openNow(tun: string, kernel: Prefix, { mtu, offload, checksums, force }: TunWishes) {
+function openNow<T>(
+  tun: string,
+  kernel: Prefix,
+  { mtu, offload, checksums, force }: TunWishes,
+  open: (options: TunOptions) => T,
+): { device: T; giveBack: () => void } {
   const link = linkOf(tun);
   // If another program has it open, the system's error names that program.
   if (link !== null && !(link.kind === "tun" && link.attached)) {
@@ -81,7 +115,7 @@ function openNow(tun: string, kernel: Prefix, { mtu, offload, checksums, force }
   }
   const prefix: DevicePrefix = { address: addressBytes(kernel.address), length: kernel.bits };
   const before = netif.getMtu(tun);
-  const device = openTun({ name: tun, prefix, mtu, offload, checksums });
+  const device = open({ name: tun, prefix, mtu, offload, checksums });
   const giveBack = () => {
     if (before > 0 && mtu !== undefined && mtu !== before) netif.setMtu(tun, before);
   };

@@ -1,6 +1,6 @@
 import type { Device } from "#device/device";
 import { createStack } from "#socket/create-stack";
-import type { NetStack } from "#socket/types";
+import type { NetStack, StackSettings } from "#socket/types";
 import type { Limits } from "#stack/limits";
 import { addressMap } from "./address-map.ts";
 import { obstacle } from "./diagnose.ts";
@@ -17,21 +17,23 @@ export interface StackWishes {
 
 /** A stack on the device, which it takes over: it is closed even if there can be no stack. */
 export async function openStack(options: DeviceOptions, device: Device, wishes: StackWishes): Promise<NetStack> {
-  const { endpoint: e, ownPrefix, profile } = options;
   try {
-    return await createStack({
-      device,
-      address: `${e.local}/${e.kernel.bits}`,
-      kernelAddress: `${e.kernel.address}`,
-      ...(ownPrefix ? { owned: `${e.kernel}` } : {}),
-      limits: wishes.limits,
-      ...(profile === undefined ? {} : { profile }),
-      trace: wishes.trace,
-    });
+    return await createStack({ ...stackSettings(options, wishes), device });
   } catch (error) {
     device.close();
     throw error;
   }
+}
+
+export function stackSettings({ endpoint: e, ownPrefix, profile }: DeviceOptions, wishes: StackWishes): StackSettings {
+  return {
+    address: `${e.local}/${e.kernel.bits}`,
+    kernelAddress: `${e.kernel.address}`,
+    ...(ownPrefix ? { owned: `${e.kernel}` } : {}),
+    limits: wishes.limits,
+    ...(profile === undefined ? {} : { profile }),
+    trace: wishes.trace,
+  };
 }
 
 /** Says who is who, and what on this machine is in the way. @param name of the command */

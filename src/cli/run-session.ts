@@ -34,6 +34,7 @@ interface Opened {
 /** Runs `host` and `peer`. They differ only in which side opens. */
 export async function runSession(role: Role, call: Call): Promise<number> {
   const options = sessionOptions(role, call);
+  if (options.queues > 1) return (await import("./queue-session.ts")).runQueues(options, call);
   const voice = new Voice(options.manner);
   speakWithoutWaiting((lines) => voice.gap(lines));
   const ends = openEnds(options);
@@ -99,7 +100,7 @@ async function converse(options: SessionOptions, opened: Opened, voice: Voice): 
 }
 
 /** A log rotator has moved the files away. False if there are none. */
-function reopen(files: readonly (CaptureFile | EventFile | null)[], voice: Voice): boolean {
+export function reopen(files: readonly (CaptureFile | EventFile | null)[], voice: Voice): boolean {
   const open = files.filter((file) => file !== null);
   for (const file of open) {
     try {
@@ -113,7 +114,7 @@ function reopen(files: readonly (CaptureFile | EventFile | null)[], voice: Voice
 }
 
 /** Without root's permissions SIGHUP may not be able to make a new file. Warns of this at the start. */
-function tellWhatStays(records: readonly (RecordFile | null)[], voice: Voice): void {
+export function tellWhatStays(records: readonly (RecordFile | null)[], voice: Voice): void {
   const user = runsAs();
   if (user === null) return;
   for (const { path } of records.filter((file) => file !== null)) {

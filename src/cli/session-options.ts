@@ -1,3 +1,4 @@
+import { QUEUES_MAX } from "#device/tun";
 import type { Limits } from "#stack/limits";
 import type { ProfileName } from "#tcp/words/profiles";
 import { CliError, usageError } from "./cli-error.ts";
@@ -35,6 +36,8 @@ export interface DeviceOptions {
   readonly impairment: Impairment | null;
   /** The path of the control socket; undefined: the default. */
   readonly socket: string | undefined;
+  /** Queues of the device, with a stack and a thread for each. */
+  readonly queues: number;
 }
 
 /** The checked options of `host` and `peer`. */
@@ -89,6 +92,7 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
   if (simultaneous && (where.remote === null || keep)) {
     throw usageError("--simultaneous needs one remote", "both sides connect, so each must know the other's address");
   }
+  checkQueues(device.queues, { service, simultaneous, write, events, report: reportTarget(flags) });
   const serves = keep || (role === "host" && service.kind !== "pipe" && service.kind !== "verify");
   return {
     ...device,
@@ -129,6 +133,7 @@ export function deviceOptions(role: Role, words: EndpointWords, flags: Flags): D
     force: flags.has("force"),
     impairment: link,
     socket,
+    queues: queuesOf(flags, link !== null),
   };
 }
 
@@ -138,6 +143,34 @@ export function reportTarget(flags: Flags): string | undefined {
   if (report === "-")
     throw usageError("--report needs a file", "standard output is taken while the program runs", "--report run.html");
   return report;
+}
+
+function queuesOf(flags: Flags, isImpaired: boolean): number {
+  const queues = flags.whole("queues", 1, QUEUES_MAX) ?? 1;
+  if (queues === 1 || !isImpaired) return queues;
+  throw usageError("--queues excludes link flags", "a link is one wire, and each queue would have one of its own");
+}
+
+/** Several queues are for services that need no file, keyboard or standard output. */
+function checkQueues(queues: number, { service, simultaneous, write, events, report }: Partial<SessionOptions>): void {
+  if (queues === 1) return;
+  if (service?.kind === "pipe" || service?.kind === "verify") {
+    throw usageError(
+      "--queues needs --echo, --discard or --source",
+      "other data is read from one place and written to one place, by one thread",
+    );
+  }
+  if (simultaneous)
+    throw usageError("--queues excludes --simultaneous", "that is one connection, and it has one queue");
+  if (report !== undefined) throw usageError("--report is for one queue", "it explains one stack", "--events FILE");
+  for (const [flag, path] of [
+    ["--write", write],
+    ["--events", events],
+  ] as const) {
+    if (path === "-") {
+      throw usageError(`${flag} - is for one queue`, "each queue writes a file of its own", `${flag} FILE`);
+    }
+  }
 }
 
 /** Only one of data, capture and events can go to standard output. */

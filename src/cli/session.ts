@@ -3,7 +3,7 @@ import { NEVER } from "#base/time";
 import type { Device } from "#device/device";
 import { counted, timeText } from "#observe/units";
 import { ConnectionError } from "#socket/connection-error";
-import type { ConnectOptions, Listener, NetStack, Socket, SocketOptions } from "#socket/types";
+import type { ConnectOptions, Listener, NetStack, Socket } from "#socket/types";
 import { bracketed } from "./address-map.ts";
 import { CliError } from "./cli-error.ts";
 import { Conversation } from "./conversation.ts";
@@ -19,18 +19,14 @@ import { tellFull, tellRefusals } from "./refusals.ts";
 import { ServeMany } from "./serve-many.ts";
 import { isServiceOfMany, type ServiceOfMany } from "./service.ts";
 import type { SessionOptions } from "./session-options.ts";
+import { listenOptionsOf, silenceMs, socketOptionsOf } from "./session-sockets.ts";
 import { type Carrier, Shutdown } from "./shutdown.ts";
 import type { Voice } from "./voice.ts";
 
 /** Limit of events between two turns of the driver: enough for many bursts of segments. */
-const TRACE_RECORDS = 8192;
-/** Silence after which a connection is given up, ms: the time for which the SYN is retransmitted (RFC 9293 MUST-23: 3 minutes). */
-const SILENCE_MS = 255_000;
+export const TRACE_RECORDS = 8192;
 /** Limit of the time that a link may take to deliver its last packets. */
 const LET_OUT_MS = 5_000;
-/** The backlog: connections that may wait to be accepted. */
-const BACKLOG = 128;
-const BACKLOG_OF_SERVICE = 1024;
 export class Session {
   readonly #options: SessionOptions;
   readonly #voice: Voice;
@@ -154,7 +150,7 @@ export class Session {
     const { endpoint: e, port, simultaneous, fastOpen } = this.#options;
     // The program has just started and has no cookie of the other side.
     const early = fastOpen ? { fastOpen, params: { fastOpenCookieless: true } } : {};
-    const options: ConnectOptions = { ...this.#socketOptions(), ...early, timeout: this.#silenceMs() };
+    const options: ConnectOptions = { ...socketOptionsOf(this.#options), ...early, timeout: silenceMs(this.#options) };
     const socket = this.#stack.connect(
       { hostname: `${e.remote}`, port },
       simultaneous ? { ...options, localPort: port } : options,
@@ -169,25 +165,15 @@ export class Session {
   }
 
   async #listen(): Promise<void> {
-    const { endpoint: e, port, keep, service, fastOpen } = this.#options;
-    // A remote given by name needs no cookie: nobody else is accepted.
-    const early = { fastOpen, params: { fastOpenCookieless: e.remote !== null } };
-    const admitted = e.remote === null ? {} : { remote: `${e.remote}` };
+    const { endpoint: e, port, keep, service } = this.#options;
     const { limits } = this.#stack.engine;
-    const backlog = Math.min(service.kind === "pipe" ? BACKLOG : BACKLOG_OF_SERVICE, Math.ceil(limits.connections / 2));
     const many = keep && isServiceOfMany(service) ? this.#many(service) : null;
     const handlers = many === null ? {} : { socket: many.handlers };
-    const listener = this.#stack.listen({
-      port,
-      backlog,
-      ...admitted,
-      ...this.#socketOptions(),
-      ...early,
-      ...handlers,
-    });
+    const passive = listenOptionsOf(this.#options, limits.connections);
+    const listener = this.#stack.listen({ ...passive, ...handlers });
     this.#listener = listener;
     tellRefusals(this.#voice, this.#stack, listener, e.remote);
-    tellFull(this.#voice, listener, limits, backlog);
+    tellFull(this.#voice, listener, limits, passive.backlog);
     const where = bracketed(`${e.local}`, port);
     this.#voice.event(
       "listen",
@@ -347,18 +333,6 @@ export class Session {
   #break(error: unknown): void {
     this.#broken ??= { error };
     void this.#listener?.close();
-  }
-
-  #silenceMs(): number {
-    const { timeout } = this.#options;
-    return timeout === undefined ? SILENCE_MS : Math.max(1, timeout / 1000);
-  }
-
-  /** With keep-alive a vanished peer is noticed even if there is nothing to send. */
-  #socketOptions(): SocketOptions {
-    const silence = this.#silenceMs();
-    const keepAlive = { idle: silence / 2, interval: silence / 10, count: 5 };
-    return { userTimeout: silence, keepAlive, timestamps: this.#options.strictTimestamps ? "strict" : true };
   }
 }
 

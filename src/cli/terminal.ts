@@ -27,6 +27,18 @@ export function speakWithoutWaiting(note: (lines: number) => string): void {
   queueText(out, queue);
 }
 
+let through: ((text: string) => void) | null = null;
+
+/** For a thread beside the one that prints: its messages go there. */
+export function speakThrough(take: (text: string) => void): void {
+  through = take;
+}
+
+/** Prints the messages of another thread. */
+export function sayFor(text: string): void {
+  sayData(text.endsWith("\n") ? text.slice(0, -1) : text);
+}
+
 const terminals = new Map<number, boolean>();
 
 /**
@@ -122,7 +134,7 @@ export function tellText(text: string): void {
 
 /** Redraws the progress line; "" removes it. Only on a terminal. */
 export function sayProgress(line: string): void {
-  if (!redraws() || (line === "" && !progressShown) || queue?.isBehind === true) return;
+  if (through !== null || !redraws() || (line === "" && !progressShown) || queue?.isBehind === true) return;
   show(`\r\x1b[K${legible(line, Number.POSITIVE_INFINITY, isUtf8(process.env)).slice(0, columnsOf(out) - 1)}`);
   progressShown = line !== "";
 }
@@ -134,6 +146,10 @@ export function speechFailure(): Error | null {
 }
 
 function show(text: string): void {
+  if (through !== null) {
+    through(text);
+    return;
+  }
   try {
     put(out, text);
   } catch {

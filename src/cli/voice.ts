@@ -20,15 +20,20 @@ export type Facts = Readonly<Record<string, unknown>>;
  */
 export class Voice {
   readonly manner: Manner;
-  readonly #began = performance.now();
-
+  readonly #began: number;
   readonly #out: (line: string) => void;
   readonly #crowd = new Crowd((kind, count, words) => this.#tellCrowd(kind, count, words));
 
-  /** @param out prints JSON lines; default: like all messages */
-  constructor(manner: Manner, out: (line: string) => void = sayData) {
+  /** @param out prints JSON lines; default: like all messages. @param began when the command began, on this thread's clock, ms */
+  constructor(manner: Manner, out: (line: string) => void = sayData, began = performance.now()) {
     this.manner = manner;
+    this.#began = began;
     this.#out = out;
+  }
+
+  /** When the command began, ms since 1970. */
+  get began(): number {
+    return performance.timeOrigin + this.#began;
   }
 
   /** µs since the command began. */

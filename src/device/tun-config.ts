@@ -197,7 +197,7 @@ export function attachHint(name: string, errno: number): string {
 export function queuesHint(name: string, errno: number): string {
   if (errno === E2BIG) return `A device has at most ${QUEUES_MAX} queues.`;
   if (errno === EINVAL && netif.interfaceIndex(name) > 0)
-    return `${name} was made for one queue, or is not a TUN device: remove it, and make it with several (netup --queues), or use another name.`;
+    return `${name} was made for one queue, or is not a TUN device: make it anew by \`netup --multi-queue\`, or use another name.`;
   return attachHint(name, errno);
 }
 

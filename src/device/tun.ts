@@ -121,6 +121,11 @@ export function openTunQueues(options: TunOptions, queues: number): number[] {
   }
 }
 
+/** Whether the device disappears when its last descriptor is closed. */
+export function isTemporary(fd: number, name: string): boolean {
+  return check(tunctl.isPersistent(fd), "TUNGETIFF", name) === 0;
+}
+
 /** Closes a descriptor of `openTunQueues` that has no device yet. */
 export function closeTunQueue(fd: number): void {
   libc.close(fd);
@@ -226,7 +231,7 @@ export class TunDevice implements Device {
     this.mtu = check(netif.getMtu(name), "SIOCGIFMTU", name);
     this.queueLength = check(netif.getQueueLength(name), "SIOCGIFTXQLEN", name);
     this.offload = offload;
-    this.temporary = check(tunctl.isPersistent(fd), "TUNGETIFF", name) === 0;
+    this.temporary = isTemporary(fd, name);
     this.wakeable = new SigioBell(fd, name);
     this.#vnet = offload.checksum ? virtio.VNET_HEADER : 0;
     this.#iovecsAddress = libc.pin(this.#iovecs.buffer);

@@ -13,6 +13,8 @@ export interface Link {
   readonly up: boolean;
   /** A program holds it open. */
   readonly attached: boolean;
+  /** Several descriptors may be attached, each a queue. */
+  readonly multiQueue: boolean;
   readonly mtu: number;
   readonly queue: number;
   readonly addresses: readonly string[];
@@ -115,7 +117,7 @@ interface IpLink {
   mtu: number;
   txqlen?: number;
   ifalias?: string;
-  linkinfo?: { info_kind?: string; info_data?: { type?: string; user?: string | number } };
+  linkinfo?: { info_kind?: string; info_data?: { type?: string; user?: string | number; multi_queue?: boolean } };
   addr_info?: { local?: string; prefixlen?: number }[];
   stats64?: Record<"rx" | "tx", { packets: number; bytes: number; dropped: number }>;
 }
@@ -127,6 +129,7 @@ interface IpRoute {
   table?: string;
   protocol?: string;
   type?: string;
+  multi_queue?: boolean;
 }
 
 function readJson<T>(text: string): T[] {
@@ -151,6 +154,7 @@ export function readLinks(text: string): Link[] {
         owner: data?.user === undefined ? null : String(data.user),
         up: link.flags.includes("UP"),
         attached: link.flags.includes("LOWER_UP"),
+        multiQueue: data?.multi_queue === true,
         mtu: link.mtu,
         queue: link.txqlen ?? 0,
         addresses: (link.addr_info ?? [])

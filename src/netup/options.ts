@@ -22,6 +22,8 @@ export interface NetupOptions {
   readonly v6?: boolean | undefined;
   /** Adopt a TUN device that exists and was not made by netup. */
   readonly force?: boolean | undefined;
+  /** The devices may have several queues (`host --queues`). */
+  readonly multiQueue?: boolean | undefined;
   readonly dryRun?: boolean | undefined;
   /** Bytes, 576 to 65,535; default 1500. */
   readonly mtu?: number | undefined;
@@ -54,6 +56,7 @@ export interface Settings {
   readonly globalForward: boolean;
   readonly v6: boolean;
   readonly force: boolean;
+  readonly multiQueue: boolean;
   readonly mtu: number;
   readonly program: string;
 }
@@ -113,6 +116,7 @@ export function settle(options: NetupOptions): Settings {
     globalForward: options.globalForward === true,
     v6: v6 !== null,
     force: options.force === true,
+    multiQueue: options.multiQueue === true,
     mtu,
     program: options.program ?? "./tcpnet",
   };

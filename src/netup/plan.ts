@@ -146,6 +146,13 @@ function device(facts: Facts, settings: Settings, side: Side, recorded: readonly
       `sudo ${program} netdown, then netup again`,
     );
   }
+  if (settings.multiQueue && !link.multiQueue) {
+    throw notReady(
+      `${side.name} has one queue`,
+      "the number of queues is fixed when a device is made",
+      `sudo ${program} netdown, then netup again`,
+    );
+  }
   const actions = bringUp(side, link);
   if (actions.length === 0) return [];
   // A netup that was killed before it brought the device up may not have set the MTU and the queue either.
@@ -190,6 +197,7 @@ function create(facts: Facts, settings: Settings, side: Side): Step {
           "mode",
           "tun",
           ...(owner === null ? [] : ["user", String(owner.uid)]),
+          ...(settings.multiQueue ? ["multi_queue"] : []),
         ],
       },
       { run: ["ip", "link", "set", "dev", name, "alias", ALIAS + role] },

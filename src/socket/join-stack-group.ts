@@ -1,4 +1,5 @@
 import { isMainThread, workerData } from "node:worker_threads";
+import type { Device } from "#device/device";
 import { QueueDevice } from "#device/queue-device";
 import { TunDevice } from "#device/tun";
 import { invalid } from "./arguments.ts";
@@ -21,20 +22,29 @@ export interface QueuePlace {
  * Called once by the module that `createStackGroup` runs in each of its threads: makes the stack of that thread's queue and passes it to
  * `start`, which listens and connects as with any other stack. What `start` returns may be a promise; the group is ready when those of all
  * threads are settled. If it throws, the group ends with that error.
+ * @param wrap returns the device that the stack is to use: a `CaptureDevice` around the queue's own, for example
  * @throws CallError EINVAL outside such a thread.
  */
-export function joinStackGroup(start: (stack: NetStack, place: QueuePlace) => void | Promise<void>): void {
+export function joinStackGroup(
+  start: (stack: NetStack, place: QueuePlace) => void | Promise<void>,
+  wrap: (device: Device, place: QueuePlace) => Device = (device) => device,
+): void {
   const given = isMainThread ? undefined : (workerData as Readonly<Record<string, unknown>> | null);
   const begun = given?.[START] as QueueStart | undefined;
   if (begun === undefined) throw invalid("joinStackGroup is for the worker module of createStackGroup");
   const { port, queue, queues } = begun;
+  const place = { queue, queues, data: given?.data };
   const say = (report: Report) => port.postMessage(report);
   const memory = new QueueMemory(queues, begun.memory);
   const tun = new TunDevice(begun.descriptor, begun.name, begun.offload);
   const device = new QueueDevice(tun, memory.ring(queue), memory.state(queue));
   let stack: NetStack;
   try {
-    stack = createQueueStack({ ...begun.settings, device }, begun.secret, new QueueSiblings(memory, queue));
+    stack = createQueueStack(
+      { ...begun.settings, device: wrap(device, place) },
+      begun.secret,
+      new QueueSiblings(memory, queue),
+    );
   } catch (error) {
     device.close();
     throw error;
@@ -46,7 +56,7 @@ export function joinStackGroup(start: (stack: NetStack, place: QueuePlace) => vo
   });
   const failed = (error: unknown) => say({ kind: "failed", why: error instanceof Error ? error.message : `${error}` });
   try {
-    Promise.resolve(start(stack, { queue, queues, data: given?.data })).then(() => say({ kind: "ready" }), failed);
+    Promise.resolve(start(stack, place)).then(() => say({ kind: "ready" }), failed);
   } catch (error) {
     failed(error);
   }

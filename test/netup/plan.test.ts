@@ -58,6 +58,20 @@ test("on a plain machine: two devices, forwarding of each, untracking, and nothi
   ]);
 });
 
+test("with --multi-queue the devices may have several queues; a device that was made for one is not taken for such", () => {
+  const made = commands(planned(new Recorded(), { multiQueue: true })).filter((line) => line.includes("tuntap"));
+  expect(made).toEqual(["ip tuntap add dev tun0 mode tun multi_queue", "ip tuntap add dev tun1 mode tun multi_queue"]);
+  const there = (multi: boolean) => {
+    const link = tunJson("tun0", "tcpnet:v1:host", "10.0.0.1/24", null) as { linkinfo: { info_data: object } };
+    Object.assign(link.linkinfo.info_data, { multi_queue: multi });
+    return new Recorded().tell("ip -d -s -j addr", JSON.stringify([link]));
+  };
+  expect(refused(there(false), { multiQueue: true }).message).toBe("tun0 has one queue");
+  // Either kind serves those who want one queue.
+  for (const multi of [true, false]) expect(commands(planned(there(multi))).join()).not.toContain("dev tun0 mode tun");
+  expect(commands(planned(there(true), { multiQueue: true })).join()).not.toContain("dev tun0 mode tun");
+});
+
 test("netup gives a device the same queue length as the program does", () => {
   expect(QUEUE_LENGTH).toBe(DEVICE_QUEUE_LENGTH);
 });

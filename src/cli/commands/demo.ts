@@ -277,6 +277,7 @@ function sessionFor(role: Role, options: DemoOptions): SessionOptions {
     force: false,
     impairment: options.impairment,
     socket: undefined,
+    queues: 1,
     write: undefined,
     events: undefined,
     report: undefined,

@@ -16,6 +16,7 @@ export async function run({ flags }: Call): Promise<number> {
     globalForward: flags.has("global-forward"),
     v6: flags.has("v6"),
     force: flags.has("force"),
+    multiQueue: flags.has("multi-queue"),
     dryRun: flags.has("dry-run"),
     mtu: flags.whole("mtu", 576, 65_535),
     program: programName,

@@ -64,6 +64,8 @@ export class Trace {
   /** How often it was drained. */
   drains = 0;
   readonly enabled: boolean;
+  /** What the latest segment that arrived was; 0: nothing was said of it. Whoever reads it sets it to 0. */
+  verdict: Mark = 0;
   readonly #headers: Uint8Array<ArrayBuffer>;
   /** The record of the segment being processed, or -1. */
   #arriving = -1;
@@ -141,7 +143,9 @@ export class Trace {
 
   /** What the segment being processed is: the last call counts. */
   explain(cause: Mark): void {
-    if (this.#arriving >= 0) this.cause[this.#arriving] = cause;
+    if (this.#arriving < 0) return;
+    this.cause[this.#arriving] = cause;
+    this.verdict = cause;
   }
 
   /** Drops the records after they were read. */

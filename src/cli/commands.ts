@@ -3,7 +3,6 @@ import { BENCH } from "./bench-spec.ts";
 import { type CommandSpec, group } from "./command-spec.ts";
 import {
   ADDRESSES,
-  CAPTURE,
   CONVERSATION,
   FAST_OPEN,
   GLOBAL_FLAGS,
@@ -44,7 +43,10 @@ export const COMMANDS: readonly CommandSpec[] = [
         ["--no-offload", "send packets of MTU size instead of 64 KiB super-segments"],
       ),
       LINK,
-      CAPTURE,
+      group("Capture", [
+        "-w, --write <file>",
+        "write the peer's packets as pcapng, and the host's in a second file: demo.pcapng and demo-host.pcapng; -: the peer's to standard output",
+      ]),
       group("Explain", ...RECORD, REPORT_FLAG),
       RIGHTS,
       VIEW,

@@ -17,6 +17,13 @@ export function captureTarget(flags: Flags): string | undefined {
   return path;
 }
 
+/** Where the host's packets go if the peer's go to `path`: "demo.pcapng" → "demo-host.pcapng". Standard output has room for one. */
+export function hostCapture(path: string | undefined): string | undefined {
+  if (path === undefined || path === "-") return undefined;
+  const dot = path.lastIndexOf(".");
+  return dot > path.lastIndexOf("/") + 1 ? `${path.slice(0, dot)}-host${path.slice(dot)}` : `${path}-host`;
+}
+
 /** Throws CliError where a capture would go to a terminal. @param fix what to type instead */
 export function refuseTerminal(path: string, fix: string): void {
   if (!(path === "-" ? isTerminal(STDOUT) : isTerminalFile(path))) return;

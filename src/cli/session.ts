@@ -1,5 +1,6 @@
 /** `host` and `peer`: a stack on a device, its connections, and their messages. */
 import { NEVER } from "#base/time";
+import { CaptureDevice } from "#device/capture";
 import type { Device } from "#device/device";
 import { counted, timeText } from "#observe/units";
 import { ConnectionError } from "#socket/connection-error";
@@ -77,7 +78,15 @@ export class Session {
     const trace = told || explanation?.isWanted === true ? TRACE_RECORDS : 0;
     const stack = await openStack(options, device, { limits, trace });
     const narrator = new Narrator(voice, performance.now() * 1000);
-    explanation?.follow(stack.engine.trace, link);
+    const { trace: record } = stack.engine;
+    explanation?.follow(record, link);
+    if (device instanceof CaptureDevice && record.enabled) {
+      device.verdict = () => {
+        const { verdict } = record;
+        record.verdict = 0;
+        return verdict;
+      };
+    }
     stack.onTrace = (trace) => {
       explanation?.read();
       narrator.read(trace);

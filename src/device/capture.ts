@@ -12,12 +12,12 @@ export interface CaptureSink {
   readonly view: DataView;
   /**
    * Makes room for a packet of `n` bytes. The buffer may be replaced, so read `u8` and `view` afterwards.
-   * @param now µs of the driver's clock. @param cause why it was sent, or 0.
+   * @param now µs of the driver's clock.
    * @returns the offset in `u8` for the packet's bytes, or -1 if the packet is not wanted.
    */
-  begin(n: number, now: number, outbound: boolean, cause: Mark): number;
-  /** The packet's bytes have been written. */
-  end(): void;
+  begin(n: number, now: number, outbound: boolean): number;
+  /** The packet's bytes have been written. @param cause why it was sent, or what it was for the stack; 0: unknown */
+  end(cause: Mark): void;
 }
 
 /**
@@ -33,6 +33,10 @@ export class CaptureDevice implements Device {
   readonly #inner: Device;
   readonly #sink: CaptureSink;
   #slab: Slab | undefined;
+  /** A received packet is in the sink, and the stack has yet to say what it was. */
+  #waits = false;
+  /** Tells what the stack made of the packet that it got last, once; null: nobody does. */
+  verdict: (() => Mark) | null = null;
 
   constructor(inner: Device, sink: CaptureSink) {
     this.#inner = inner;
@@ -50,6 +54,7 @@ export class CaptureDevice implements Device {
   }
 
   receive(packet: Packet, now: number): number {
+    this.#finish();
     const n = this.#inner.receive(packet, now);
     if (n > 0) this.#copy(packet, now, false);
     return n;
@@ -57,16 +62,19 @@ export class CaptureDevice implements Device {
 
   transmit(packet: Packet, now: number): number {
     if (this.#slab === undefined) return TX_GONE;
+    this.#finish();
     const result = this.#inner.transmit(packet, now);
     if (result === TX_OK) this.#copy(packet, now, true);
     return result;
   }
 
   nextDeadline(): number {
+    this.#finish();
     return this.#inner.nextDeadline();
   }
 
   close(): void {
+    this.#finish();
     this.#inner.close();
     this.#slab = undefined;
   }
@@ -74,7 +82,7 @@ export class CaptureDevice implements Device {
   #copy(packet: Packet, now: number, outbound: boolean): void {
     const from = this.#slab!.u8;
     const n = packet.total();
-    const o = this.#sink.begin(n, now, outbound, packet.cause);
+    const o = this.#sink.begin(n, now, outbound);
     if (o < 0) return;
     const { u8, view } = this.#sink;
     copyBytes(from, packet.o, u8, o, packet.n);
@@ -92,6 +100,14 @@ export class CaptureDevice implements Device {
         finalChecksum(sum(view, o + packet.csumStart, n - packet.csumStart, 0), packet.csumOffset),
       );
     }
-    this.#sink.end();
+    if (outbound || this.verdict === null) this.#sink.end(packet.cause);
+    else this.#waits = true;
+  }
+
+  /** By now the stack has processed the packet that was received last. */
+  #finish(): void {
+    if (!this.#waits) return;
+    this.#waits = false;
+    this.#sink.end(this.verdict?.() ?? 0);
   }
 }

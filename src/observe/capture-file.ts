@@ -17,7 +17,7 @@ export interface CaptureOptions extends OutputOptions {
   readonly snapLength?: number;
   /** µs since 1970 at time 0 of the driver's clock. Default: that of the system's monotonic clock. */
   readonly epoch?: number;
-  /** Whether each packet gets a comment with why it was sent. Default true. */
+  /** Whether each packet gets a comment with why it was sent, or what it was for the stack. Default true. */
   readonly comments?: boolean;
 }
 
@@ -42,10 +42,9 @@ export class CaptureFile implements CaptureSink {
   readonly #commented: boolean;
   /** By mark: its meaning in UTF-8. */
   readonly #comments: Uint8Array[] = [];
-  /** The cause of the packet being copied. */
+  /** Of the packet being copied. */
   #kept = 0;
   #direction = 0;
-  #cause: Mark = 0;
   #closed: Promise<void> | undefined;
 
   /** @throws OutputError if the file cannot be made */
@@ -67,7 +66,7 @@ export class CaptureFile implements CaptureSink {
     return this.#file.view;
   }
 
-  begin(n: number, now: number, outbound: boolean, cause: Mark): number {
+  begin(n: number, now: number, outbound: boolean): number {
     const file = this.#file;
     if (!file.room(BLOCK_MAX)) {
       if (file.isOpen) this.dropped++;
@@ -76,12 +75,11 @@ export class CaptureFile implements CaptureSink {
     }
     this.#kept = Math.min(n, this.#snap);
     this.#direction = outbound ? pcapng.OUTBOUND : pcapng.INBOUND;
-    this.#cause = cause;
     return pcapng.writePacketLead(file.view, file.end, this.#epoch + now, this.#kept, n);
   }
 
-  end(): void {
-    const comment = this.#comment(this.#cause);
+  end(cause: Mark): void {
+    const comment = this.#comment(cause);
     this.#file.commit(pcapng.writePacketTail(this.#file.view, this.#file.end, this.#kept, this.#direction, comment));
     this.packets++;
   }

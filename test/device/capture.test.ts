@@ -23,15 +23,15 @@ class LastPacket implements CaptureSink {
   count = 0;
   wanted = true;
 
-  begin(n: number, _now: number, outbound: boolean, cause: number): number {
+  begin(n: number, _now: number, outbound: boolean): number {
     if (!this.wanted) return -1;
     this.n = n;
     this.outbound = outbound;
-    this.cause = cause;
     return 100;
   }
 
-  end(): void {
+  end(cause: number): void {
+    this.cause = cause;
     this.count++;
   }
 
@@ -62,6 +62,35 @@ function bench() {
   rx.o = slab.reserve(HEADROOM + PACKET_MAX) + HEADROOM;
   return { a, slab, there, back, sent, received, packet, o, elsewhere, rx };
 }
+
+describe("why", () => {
+  test("a received packet waits for what the stack says of it, and has it before the next one is copied", () => {
+    const it = bench();
+    let verdict = 0;
+    it.back.verdict = () => verdict;
+    const shape = {
+      family: 4 as const,
+      payload: pattern(100, 1),
+      inHead: 0,
+      slices: 1,
+      seq: 1,
+      partial: false,
+      gsoSize: 0,
+    };
+    for (const word of [7, 8]) {
+      put(it.slab, it.packet, it.o, it.elsewhere, shape);
+      it.packet.cause = 3;
+      expect(it.there.transmit(it.packet, 0)).toBe(TX_OK);
+      // What is sent has its reason already.
+      expect(it.sent.cause).toBe(3);
+      expect(it.back.receive(it.rx, 0)).toBeGreaterThan(0);
+      const before = it.received.count;
+      verdict = word;
+      it.back.nextDeadline();
+      expect([it.received.count, it.received.cause]).toEqual([before + 1, word]);
+    }
+  });
+});
 
 describe("the copy", () => {
   test("is the packet, whole, with its checksum finished; the packet itself stays as it was", () => {

@@ -120,7 +120,23 @@ labTestWith(["tshark"], "tshark sees losses, retransmissions and SACK blocks", a
   expect(await shown(lab, resent, lab.file("peer.pcapng"))).not.toBe("");
   const sacks = await lab.ns.must([...TSHARK, "-r", lab.file("host.pcapng"), "-Y", "tcp.options.sack_le"]);
   expect(sacks).not.toBe("");
+  // What arrived has a comment as well: what it was for the stack.
+  expect(await shown(lab, 'frame.comment contains "out-of-order data"', lab.file("host.pcapng"))).not.toBe("");
 });
+
+labTestWith(
+  ["tshark", "tcpdump"],
+  "the demo captures both ends, in two files that tshark and tcpdump read",
+  async (lab) => {
+    const flags = ["--memory", "--size", "200k", "--loss", "2%", "--seed", "3"];
+    const demo = await lab.tcpnet("demo", ...flags, "-w", lab.file("d.pcapng")).ended;
+    expect(demo.code).toBe(0);
+    for (const name of ["d.pcapng", "d-host.pcapng"]) {
+      expect(await lab.ns.must(["tcpdump", "-n", "-r", lab.file(name)])).toContain("Flags [S.]");
+      expect(await shown(lab, "tcp.flags.fin == 1", lab.file(name))).not.toBe("");
+    }
+  },
+);
 
 labTestWith(["tshark", "ping"], "SIGHUP starts a new capture file with the same name", async (lab) => {
   const file = lab.file("out.pcapng");

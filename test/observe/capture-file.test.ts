@@ -34,10 +34,10 @@ let files = 0;
 const fresh = () => join(folder, `${files++}.pcapng`);
 
 function add(file: CaptureFile, packet: Uint8Array, now: number, outbound = true, cause = 0): void {
-  const o = file.begin(packet.length, now, outbound, cause);
+  const o = file.begin(packet.length, now, outbound);
   if (o < 0) return;
   file.u8.set(packet, o);
-  file.end();
+  file.end(cause);
 }
 
 const make = (options: Partial<CaptureOptions> = {}) => new CaptureFile({ path: fresh(), name: "tun0", ...options });
@@ -95,7 +95,7 @@ test("a full disk ends the capture once, in words; the program goes on", async (
   const file = make({ path: "/dev/full", onEnd: (error) => ends.push(error) });
   for (let i = 0; i < 2_000; i++) add(file, packetOf(1500), i);
   expect(ends.map((error) => error.message)).toEqual(["the capture /dev/full ends here: the disk is full (ENOSPC)"]);
-  expect(file.begin(100, 0, true, 0)).toBe(-1);
+  expect(file.begin(100, 0, true)).toBe(-1);
   await file.close();
   // No reader was too slow: there is no file any more.
   expect([file.isOpen, file.packets, file.dropped, file.missed]).toEqual([false, 0, 0, 2_001]);
@@ -116,7 +116,7 @@ testUnless(noMounts(), "a disk that fills leaves a file of whole packets", async
     const { readFileSync } = await import("node:fs");
     const file = new CaptureFile({ path: "/mnt/x.pcapng", name: "t", onEnd: (error) => console.log(error.code) });
     for (let i = 0; i < 3000; i++) {
-      if (file.begin(700, i, true, 0) >= 0) file.end();
+      if (file.begin(700, i, true) >= 0) file.end(0);
       if (i % 100 === 99) {
         file.flush();
         await Bun.sleep(1);

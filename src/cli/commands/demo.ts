@@ -19,7 +19,7 @@ import { DEMO_INSIDE, DEMO_SOCKET, isolation, toldInside } from "../isolation.ts
 import { LAB } from "../lab.ts";
 import { controlLink, openControlOf } from "../link-control.ts";
 import { checkWritable, recordAt } from "../named-files.ts";
-import { captured, endCapture } from "../open-capture.ts";
+import { captured, endCapture, hostCapture } from "../open-capture.ts";
 import { impaired } from "../open-device.ts";
 import { refuseClosedOutput, STDOUT } from "../print.ts";
 import { programName, selfCommand } from "../program.ts";
@@ -44,6 +44,7 @@ export async function run({ flags }: Call): Promise<number> {
   if (write !== undefined && write !== "-") {
     refuseOverwriting(impairment?.traces ?? [], "--write", write);
     checkWritable(write);
+    checkWritable(hostCapture(write)!);
   }
   for (const [flag, path] of [
     ["--events", events],
@@ -181,7 +182,8 @@ async function inKernel(
     return { exited: child.exited, listening: listen(child.stderr, role, stage) };
   };
   const ready = stage.heard("host", "listen");
-  const host = spawn("host", []);
+  const hostFile = hostCapture(options.write);
+  const host = spawn("host", hostFile === undefined ? [] : ["--write", hostFile]);
   await Promise.race([ready, host.exited]);
   const capture = options.write === undefined ? [] : ["--write", options.write];
   const peer = spawn("peer", [...options.linkArguments, ...socketArguments(options), ...capture]);
@@ -227,7 +229,7 @@ async function inMemory(
   const begin = async (role: Role) => {
     const voice = new Voice("json", (line) => stage.hear(role, line));
     const end = role === "host" ? a : impairment === null ? b : impaired(b, impairment);
-    const path = role === "peer" ? options.write : undefined;
+    const path = role === "peer" ? options.write : hostCapture(options.write);
     const { device, capture } = captured(end, path, recordAt(path), voice);
     const its = sessionFor(role, options);
     const sinks = record.sink === null ? [] : [record.sink];

@@ -43,6 +43,9 @@ export interface Chart {
   destroy(): void;
 }
 
+/** More points are joined directly: the library draws only the extremes of such lines in each column of pixels. */
+const STEPS_MAX = 5_000;
+
 /** The pointer of one chart is shown in all. */
 const SYNC = uPlot.sync("time");
 
@@ -61,17 +64,7 @@ export function chart(parent: HTMLElement, span: Span, width: number, options: C
       title: options.title,
       padding: [6, RIGHT, 0, 0],
       legend: { show: options.legend ?? true, live: true },
-      cursor: {
-        sync: { key: SYNC.key, setSeries: false },
-        drag: { x: true, y: false, setScale: true },
-        bind: {
-          dblclick: () => () => {
-            span.reset();
-            return null;
-          },
-        },
-        points: { size: 6 },
-      },
+      cursor: pointer(span),
       scales: {
         x: { time: false, min: span.min, max: span.max, range: (_, min, max) => [min, max] },
         y: { range: (_, min, max) => (options.range ?? fromZero)(min, max) },
@@ -82,7 +75,7 @@ export function chart(parent: HTMLElement, span: Span, width: number, options: C
       ],
       series: [
         { label: "time", value: (_, t) => (t === null ? "–" : `${t.toFixed(6)} s`) },
-        ...lines.map((line) => series(line, value)),
+        ...lines.map((line) => series(line, value, options.data[0]!.length)),
       ],
       hooks: {
         setScale: [
@@ -113,10 +106,31 @@ export function chart(parent: HTMLElement, span: Span, width: number, options: C
     plot.setScale("x", { min: span.min, max: span.max });
     setting = false;
   });
-  return { plot, resize: (width) => plot.setSize({ width, height: options.height }), destroy: () => plot.destroy() };
+  return {
+    plot,
+    resize: (width) => {
+      if (width !== plot.width) plot.setSize({ width, height: options.height });
+    },
+    destroy: () => plot.destroy(),
+  };
 }
 
-function series(line: Line, value: (value: number) => string): uPlot.Series {
+/** Dragging zooms, a double-click shows all, and the pointer is shown in all charts. */
+function pointer(span: Span): uPlot.Cursor {
+  return {
+    sync: { key: SYNC.key, setSeries: false },
+    drag: { x: true, y: false, setScale: true },
+    bind: {
+      dblclick: () => () => {
+        span.reset();
+        return null;
+      },
+    },
+    points: { size: 6 },
+  };
+}
+
+function series(line: Line, value: (value: number) => string, points: number): uPlot.Series {
   const stroke = colour(line.colour);
   return {
     label: line.label,
@@ -124,7 +138,7 @@ function series(line: Line, value: (value: number) => string): uPlot.Series {
     width: line.width ?? 1.5,
     ...(line.dash === undefined ? {} : { dash: line.dash }),
     ...(line.fill === undefined ? {} : { fill: colour(line.fill) }),
-    ...(line.steps ? { paths: uPlot.paths.stepped!({ align: 1 }) } : {}),
+    ...(line.steps && points <= STEPS_MAX ? { paths: uPlot.paths.stepped!({ align: 1 }) } : {}),
     ...(line.dots ? { paths: () => null } : {}),
     points: line.dots ? { show: true, size: 3, fill: stroke, stroke, width: 0 } : { show: false },
     value: (_, v) => (v === null || v === undefined ? "–" : value(v)),

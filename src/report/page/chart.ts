@@ -43,6 +43,8 @@ export interface Chart {
   destroy(): void;
 }
 
+/** More samples than this are a line: so many dots would be a band, too. */
+const DOTS_MAX = 20_000;
 /** More points are joined directly: the library draws only the extremes of such lines in each column of pixels. */
 const STEPS_MAX = 5_000;
 
@@ -132,6 +134,7 @@ function pointer(span: Span): uPlot.Cursor {
 
 function series(line: Line, value: (value: number) => string, points: number): uPlot.Series {
   const stroke = colour(line.colour);
+  const dots = line.dots === true && points <= DOTS_MAX;
   return {
     label: line.label,
     stroke,
@@ -139,8 +142,8 @@ function series(line: Line, value: (value: number) => string, points: number): u
     ...(line.dash === undefined ? {} : { dash: line.dash }),
     ...(line.fill === undefined ? {} : { fill: colour(line.fill) }),
     ...(line.steps && points <= STEPS_MAX ? { paths: uPlot.paths.stepped!({ align: 1 }) } : {}),
-    ...(line.dots ? { paths: () => null } : {}),
-    points: line.dots ? { show: true, size: 3, fill: stroke, stroke, width: 0 } : { show: false },
+    ...(dots ? { paths: () => null } : {}),
+    points: dots ? { show: true, size: 3, fill: stroke, stroke, width: 0 } : { show: false },
     value: (_, v) => (v === null || v === undefined ? "–" : value(v)),
   };
 }

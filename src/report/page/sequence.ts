@@ -182,6 +182,7 @@ function drawAcks(pen: Pen, data: SequenceData, min: number, max: number): void 
     let y = Number.NaN;
     let end = 0;
     const top = pen.u.scales.y!.max! * 1.5;
+    const isDense = to - from > SINGLE_MAX;
     for (let i = from; i < to; i++) {
       const value = values[data.acks[i]!]!;
       if (value < 0) continue;
@@ -193,6 +194,11 @@ function drawAcks(pen: Pen, data: SequenceData, min: number, max: number): void 
         continue;
       }
       const next = pen.y(value);
+      // Of many steps in one column of pixels, the last one is enough.
+      if (isDense && x - end < 1 && !Number.isNaN(y)) {
+        y = next;
+        continue;
+      }
       if (Number.isNaN(y)) pen.ctx.moveTo(x, next);
       else {
         pen.ctx.lineTo(x, y);

@@ -25,9 +25,8 @@ export const REPORT: CommandSpec = {
   ],
   exits: [
     ["0", "the page was written"],
-    ["1", "the page could not be written"],
+    ["1", "a file could not be read, or the page could not be written"],
     ["2", "wrong usage"],
-    ["3", "a file is not there"],
     ["4", "no permission to read or write a file"],
     ["5", "a file is no record of a run, or has no packets"],
   ],

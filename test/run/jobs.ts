@@ -13,6 +13,7 @@ export const LONG: readonly string[] = [
   "test/mutants/mutants.test.ts",
   "test/netup/boxed.test.ts",
   "test/sim/goodput.test.ts",
+  "test/sim/rate-based.test.ts",
 ];
 
 /** These jobs without the long ones. */

@@ -71,6 +71,8 @@ labTest(
     const host = await start("--max", "10");
     const clients = open(20);
     await host.says(/the limit of 10 connections is reached/);
+    // Each queue serves its own, some time after they are counted.
+    await host.says(/(?: open [^\n]*\n[\s\S]*){10}/);
     host.child.kill("SIGTERM");
     const ended = await host.ended;
     expect(ended.code).toBe(143);

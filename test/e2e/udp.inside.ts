@@ -56,6 +56,11 @@ const device = openTun({
 });
 if (six) await run("ip", "-6", "addr", "add", `${kernel}/64`, "dev", "tun0", "nodad");
 const stack = await createStack({ device, address: `${own}/${six ? 64 : 24}`, kernelAddress: kernel });
+// The kernel may drop what comes before it has made the routes of a new device.
+for (let tries = 0; tries < 50; tries++) {
+  const { received } = await stack.ping(kernel, { timeout: 200 });
+  if (received > 0) break;
+}
 const roles: Readonly<Record<string, () => Promise<unknown>>> = { dial, serve, refused, flood, ping };
 console.log(JSON.stringify(await roles[role]!()));
 await stack.close();

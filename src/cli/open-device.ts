@@ -35,6 +35,9 @@ export interface DeviceWishes {
 
 type TunWishes = DeviceWishes & { readonly checksums: boolean };
 
+/** Wishes of whoever carries packets over a link of its own, as a wire would. */
+type WireWishes = DeviceWishes & { readonly isWire?: boolean };
+
 /** A device, and the function that restores its MTU after it is closed, if it is persistent. */
 export interface OpenedDevice {
   readonly device: Device;
@@ -44,10 +47,10 @@ export interface OpenedDevice {
 }
 
 /** Makes or attaches to the TUN device of the command line, with an impaired link if one was requested. */
-export function openDevice({ tun, kernel }: Pick<Endpoint, "tun" | "kernel">, wishes: DeviceWishes): OpenedDevice {
-  const { impairment } = wishes;
+export function openDevice({ tun, kernel }: Pick<Endpoint, "tun" | "kernel">, wishes: WireWishes): OpenedDevice {
+  const { impairment, isWire = impairment !== null } = wishes;
   // A link carries packets as a wire does, so the device must not pass super-segments or incomplete checksums.
-  const tunWishes = { ...wishes, checksums: impairment === null };
+  const tunWishes = { ...wishes, checksums: !isWire };
   const name = `device ${tun}`;
   const kept = handover.take(name);
   const { device, giveBack } =

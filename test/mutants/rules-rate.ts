@@ -54,7 +54,7 @@ export const RATE: readonly RuleMutant[] = [
   {
     name: "the initial window is paced",
     file: "tcp/congestion/pacing.ts",
-    find: "if (tcb.dataSegmentsOut < UNPACED || pacing.rate === 0) return;",
+    find: "if (tcb.delivery.dataSegmentsOut < UNPACED || pacing.rate === 0) return;",
     replace: "if (pacing.rate === 0) return;",
     by: "test/drill/congestion/pacing.pkt",
   },

@@ -144,7 +144,7 @@ interface Opened {
 }
 
 function open(a: Side, b: Side, link: LinkOf, mtu: number | undefined, force: boolean): Opened {
-  const wishes = { mtu, force, offload: false, impairment: null };
+  const wishes = { mtu, force, offload: false, impairment: null, isWire: true };
   const first = openDevice(a, wishes);
   try {
     const second = openDevice(b, wishes);

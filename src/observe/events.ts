@@ -18,9 +18,8 @@ import {
   type Trace,
 } from "#base/trace";
 import { Address } from "#ip/address";
-import { LIMIT_NAMES } from "#tcp/words/limited-by";
+import { LIMIT_NAMES, TIMER_NAMES } from "#tcp/words/names";
 import { type StateName, stateName } from "#tcp/words/state";
-import { TIMER_NAMES } from "#tcp/words/tcb";
 import type { LinkEvent } from "./link-events.ts";
 import { cut, type PacketFields, packetFields } from "./packet-fields.ts";
 

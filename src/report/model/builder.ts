@@ -5,6 +5,7 @@ import { markByName, markMeaning } from "#base/mark";
 import type { EventSink, RunEvent, RunStarted, TraceEvent } from "#observe/events";
 import type { LinkEvent } from "#observe/link-events";
 import { ruleSection } from "#observe/rules";
+import { LIMIT_NAMES, STATE_NAMES, TIMER_NAMES } from "#tcp/words/names";
 import { Connections, type Place } from "./connections.ts";
 import { HappeningTable, MetricTable, RoundTripTable } from "./event-tables.ts";
 import { Joiner } from "./joiner.ts";
@@ -14,7 +15,6 @@ import {
   DUPLICATED,
   FLAGS,
   LIMIT,
-  LIMITS,
   LOST,
   MARKED,
   NEVER,
@@ -24,9 +24,7 @@ import {
   type Rule,
   type Run,
   STATE,
-  STATES,
   TIMER,
-  TIMERS,
 } from "./run.ts";
 import { inOrder } from "./sorting.ts";
 
@@ -139,13 +137,13 @@ export class RunBuilder implements EventSink {
         this.#trips.add({ ...event, time, owner });
         break;
       case "connectivity:state_updated":
-        happened(STATE, STATES.indexOf(event.new));
+        happened(STATE, STATE_NAMES.indexOf(event.new));
         break;
       case "recovery:limit_updated":
-        happened(LIMIT, LIMITS.indexOf(event.new));
+        happened(LIMIT, LIMIT_NAMES.indexOf(event.new));
         break;
       case "recovery:timer_expired":
-        happened(TIMER, (TIMERS as readonly string[]).indexOf(event.timer), event.times);
+        happened(TIMER, (TIMER_NAMES as readonly string[]).indexOf(event.timer), event.times);
         break;
       case "recovery:packet_lost":
         happened(LOST, event.seq, event.length);

@@ -85,50 +85,14 @@ export interface Happenings {
   readonly cause: Uint16Array;
 }
 
-/** a: the new state, a number of STATES. */
+/** a: the new state, an index of STATE_NAMES. */
 export const STATE = 1;
-/** a: what limits the sender from now on, a number of LIMITS. */
+/** a: what limits the sender from now on, an index of LIMIT_NAMES. */
 export const LIMIT = 2;
-/** a: which timer, a number of TIMERS; b: how often in a row. */
+/** a: which timer, an index of TIMER_NAMES; b: how often in a row. */
 export const TIMER = 3;
 /** a: seq, b: length: considered lost. */
 export const LOST = 4;
-
-export const STATES = [
-  "CLOSED",
-  "LISTEN",
-  "SYN-SENT",
-  "SYN-RECEIVED",
-  "ESTABLISHED",
-  "FIN-WAIT-1",
-  "FIN-WAIT-2",
-  "CLOSE-WAIT",
-  "CLOSING",
-  "LAST-ACK",
-  "TIME-WAIT",
-] as const;
-
-export const LIMITS = [
-  "handshake",
-  "application",
-  "congestion-window",
-  "receive-window",
-  "send-buffer",
-  "small-segment",
-  "last-acks",
-  "done",
-] as const;
-
-export const TIMERS = [
-  "time-wait",
-  "reorder",
-  "loss-probe",
-  "retransmit",
-  "persist",
-  "delayed-ack",
-  "keep-alive",
-  "user-timeout",
-] as const;
 
 /** SACK blocks of packet `row`. */
 export interface Sacks {

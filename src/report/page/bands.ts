@@ -1,6 +1,7 @@
 /** Bands over time: what limits the sender, and the states of both ends. */
+import { STATE_NAMES } from "#tcp/words/names";
 import type { Way } from "../model/direction.ts";
-import { type Run, STATE, STATES } from "../model/run.ts";
+import { type Run, STATE } from "../model/run.ts";
 import { type Interval, KINDS, type Kind, limitsOf } from "../verdict/limits.ts";
 import { duration, percent } from "../verdict/text.ts";
 import { LEFT, RIGHT } from "./chart.ts";
@@ -136,7 +137,7 @@ export function stateBands(run: Run, connection: number, span: Span) {
     const changes: { time: number; state: string }[] = [];
     happenings.time.forEach((time, i) => {
       if (happenings.owner[i] === 2 * connection + end && happenings.what[i] === STATE)
-        changes.push({ time: time / 1e6, state: STATES[happenings.a[i]!]! });
+        changes.push({ time: time / 1e6, state: STATE_NAMES[happenings.a[i]!]! });
     });
     if (changes.length === 0) return [];
     const stripes = changes.flatMap(({ time, state }, i): Stripe[] => {

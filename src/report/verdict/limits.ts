@@ -1,6 +1,7 @@
 /** What limited a sender over time. */
+import { LIMIT_NAMES, STATE_NAMES, TIMER_NAMES } from "#tcp/words/names";
 import { arrivalOf, type Way } from "../model/direction.ts";
-import { ACK, LIMIT, LIMITS, type Run, STATE, STATES, TIMER, TIMERS } from "../model/run.ts";
+import { ACK, LIMIT, type Run, STATE, TIMER } from "../model/run.ts";
 
 /** In the order of the legend. */
 export const KINDS = [
@@ -65,16 +66,17 @@ function changesOf({ happenings }: Run, owner: number): Change[] {
   const changes: Change[] = [];
   for (let i = 0; i < time.length; i++) {
     if (happenings.owner[i] !== owner) continue;
-    if (what[i] === LIMIT) changes.push({ time: time[i]!, kind: KIND_OF[LIMITS[a[i]!] ?? "done"] ?? null });
+    if (what[i] === LIMIT) changes.push({ time: time[i]!, kind: KIND_OF[LIMIT_NAMES[a[i]!] ?? "done"] ?? null });
     // The first limit that is told is the one after the handshake.
-    else if (what[i] === STATE && OPENING.has(STATES[a[i]!] ?? "")) changes.push({ time: time[i]!, kind: "handshake" });
+    else if (what[i] === STATE && OPENING.has(STATE_NAMES[a[i]!] ?? ""))
+      changes.push({ time: time[i]!, kind: "handshake" });
   }
   return changes;
 }
 
 const OPENING = new Set<string>(["SYN-SENT", "SYN-RECEIVED"]);
 
-const KIND_OF: Readonly<Record<(typeof LIMITS)[number], Kind | null>> = {
+const KIND_OF: Readonly<Record<(typeof LIMIT_NAMES)[number], Kind | null>> = {
   handshake: "handshake",
   application: "application",
   "congestion-window": "congestion",
@@ -143,7 +145,7 @@ function timeoutsOf(run: Run, way: Way, owner: number): Interval[] {
   const out: Interval[] = [];
   for (let i = 0; i < happenings.time.length; i++) {
     if (happenings.owner[i] !== owner || happenings.what[i] !== TIMER) continue;
-    if (TIMERS[happenings.a[i]!] !== "retransmit") continue;
+    if (TIMER_NAMES[happenings.a[i]!] !== "retransmit") continue;
     const end = happenings.time[i]!;
     const start = Math.max(lastBefore(run, way.sent, end, false), lastBefore(run, way.back, end, true));
     if (Number.isFinite(start) && start < end) out.push({ start, end, kind: "timeout" });

@@ -1,5 +1,6 @@
 /** The sentences of a verdict. */
-import { type Run, STATE, STATES } from "../model/run.ts";
+import { STATE_NAMES } from "#tcp/words/names";
+import { type Run, STATE } from "../model/run.ts";
 import type { Interval, Kind } from "./limits.ts";
 import { count, duration, percent, rate, size } from "./text.ts";
 import type { Evidence, Figures, Sentence } from "./verdict.ts";
@@ -41,7 +42,7 @@ function failure(run: Run, f: Figures): Sentence[] {
   if (f.resetBy < 0) return [];
   const who = f.resetBy === 0 ? "The sender" : "The receiver";
   const opened = run.happenings.what.some(
-    (what, i) => what === STATE && STATES[run.happenings.a[i]!] === "ESTABLISHED",
+    (what, i) => what === STATE && STATE_NAMES[run.happenings.a[i]!] === "ESTABLISHED",
   );
   const words = opened ? `${who} ended the connection with a reset.` : `${who} refused the connection with a reset.`;
   return [bad(words, [{ label: "the end", start: f.end, end: f.end }])];

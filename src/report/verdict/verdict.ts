@@ -1,6 +1,7 @@
 /** The verdict on one direction of a connection: what limited it, in words, each with its evidence. */
+import { TIMER_NAMES } from "#tcp/words/names";
 import { type Way, wayOf } from "../model/direction.ts";
-import { ACK, ON_LINK, RST, type Run, SYN, TIMER, TIMERS } from "../model/run.ts";
+import { ACK, ON_LINK, RST, type Run, SYN, TIMER } from "../model/run.ts";
 import { type Interval, KINDS, type Kind, limitsOf, spanOf } from "./limits.ts";
 import { type Losses, lossesOf } from "./losses.ts";
 import { sentences } from "./sentences.ts";
@@ -127,7 +128,8 @@ function lossFigures({ dropped, resent, acksDropped, isKnown }: Losses) {
 function timeoutsOf({ happenings }: Run, owner: number): number {
   let n = 0;
   for (let i = 0; i < happenings.time.length; i++)
-    if (happenings.owner[i] === owner && happenings.what[i] === TIMER && TIMERS[happenings.a[i]!] === "retransmit") n++;
+    if (happenings.owner[i] === owner && happenings.what[i] === TIMER && TIMER_NAMES[happenings.a[i]!] === "retransmit")
+      n++;
   return n;
 }
 

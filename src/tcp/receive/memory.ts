@@ -1,16 +1,22 @@
 /** The memory that received text uses, as Linux counts it: one buffer per segment; buffers are merged, collapsed into pages, or dropped. */
 import * as M from "../words/marks.ts";
-import type { Buffers, ReceiveMemory } from "../words/receive-memory.ts";
+import { type Buffers, NO_MEMORY, ReceiveMemory } from "../words/receive-memory.ts";
 import type { Segment } from "../words/segment.ts";
 import { diff, ge, gt, le, lt, max, min } from "../words/seq.ts";
 import type { Tcb } from "../words/tcb.ts";
 import { clampWindow, memoryBuffer, textIn } from "./memory-window.ts";
 import { memoryOf, packetOctets, roomBehind, TEXT_OF_PAGE } from "./truesize.ts";
 
+/** The connection's own count, made when it is first written. */
+function countOf(tcb: Tcb): ReceiveMemory {
+  if (tcb.memory === NO_MEMORY) tcb.memory = new ReceiveMemory();
+  return tcb.memory;
+}
+
 /** Counts the memory of text that is now in order. @param header octets of the TCP header that [start, end) arrived with */
 export function keepInOrder(tcb: Tcb, start: number, end: number, header: number): void {
   const octets = packetOctets(tcb, header, diff(end, start));
-  append(tcb.memory, start, end, memoryOf(octets), roomBehind(octets));
+  append(countOf(tcb), start, end, memoryOf(octets), roomBehind(octets));
 }
 
 function append(memory: ReceiveMemory, start: number, end: number, size: number, room: number): void {
@@ -27,7 +33,7 @@ function append(memory: ReceiveMemory, start: number, end: number, size: number,
 
 /** Counts the memory of a segment beyond a gap. Returns false if all of its text was already there. */
 export function keepBeyond(tcb: Tcb, seg: Segment): boolean {
-  const { memory } = tcb;
+  const memory = countOf(tcb);
   const { beyond } = memory;
   const start = seg.seq;
   const end = (start + seg.n) | 0;
@@ -69,7 +75,8 @@ function fits(tcb: Tcb): boolean {
  * limit only when it needs another page, or if the segment is not the next one in order.
  */
 export function reserve(tcb: Tcb, seg: Segment): boolean {
-  const { memory, rcv, ranges } = tcb;
+  const { rcv, ranges } = tcb;
+  const memory = countOf(tcb);
   const size = memoryOf(packetOctets(tcb, seg.header, seg.n));
   if (seg.seq === rcv.nxt && ranges.count === 0 && size <= memory.reserved) return true;
   if (!fits(tcb)) return false;

@@ -10,6 +10,7 @@ import { NEVER } from "#base/time";
 import type { Address } from "#ip/address";
 import type { CongestionControl } from "../congestion/congestion.ts";
 import type { TcpParams } from "./params.ts";
+import { NO_MEMORY } from "./receive-memory.ts";
 import { NONE } from "./records.ts";
 import { CLOSE_WAIT, ESTABLISHED } from "./state.ts";
 import { type Ends, T_KEEPALIVE, Tcb, type TcpEnv, TIMERS } from "./tcb.ts";
@@ -203,7 +204,7 @@ export class TcbPacker {
     tcb.sendQueue.clear();
     tcb.receiveQueue.clear();
     tcb.ranges.clear();
-    tcb.memory.clear();
+    tcb.memory = NO_MEMORY;
     tcb.listener = null;
     tcb.controller = null;
     tcb.controllerError = "";

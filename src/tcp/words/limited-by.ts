@@ -25,16 +25,6 @@ export const LIMIT_SMALL_SEGMENT = 5;
 export const LIMIT_LAST_ACKS = 6;
 /** There is nothing more to send. */
 export const LIMIT_DONE = 7;
-export const LIMIT_NAMES = [
-  "handshake",
-  "application",
-  "congestion-window",
-  "receive-window",
-  "send-buffer",
-  "small-segment",
-  "last-acks",
-  "done",
-] as const;
 
 /** Records in the trace what limits the sender from now on. */
 export function traceLimit(tcb: Tcb, kind: number, now: number): void {

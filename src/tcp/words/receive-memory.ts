@@ -139,13 +139,9 @@ export class ReceiveMemory {
     const beyond = this.#beyond;
     while (beyond !== null && beyond.count > 0) this.drop(beyond, beyond.count - 1);
   }
-
-  clear(): void {
-    this.used = 0;
-    this.reserved = 0;
-    this.#inOrder?.clear();
-    this.#beyond?.clear();
-  }
 }
 
 const NOTHING = new Int32Array(0);
+
+/** Of each connection that has not counted anything yet: nothing is ever put into it. */
+export const NO_MEMORY = new ReceiveMemory();

@@ -3,6 +3,8 @@
  * sentence does.
  */
 
+import { STATE_NAMES } from "./names.ts";
+
 export const CLOSED = 1 << 0;
 export const LISTEN = 1 << 1;
 export const SYN_SENT = 1 << 2;
@@ -20,23 +22,9 @@ export const SYNCHRONIZED = ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2 | CLOSE_WAIT |
 /** The peer may still send: its FIN has not arrived in order. */
 export const MAY_RECEIVE = ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2;
 
-const NAMES = [
-  "CLOSED",
-  "LISTEN",
-  "SYN-SENT",
-  "SYN-RECEIVED",
-  "ESTABLISHED",
-  "FIN-WAIT-1",
-  "FIN-WAIT-2",
-  "CLOSE-WAIT",
-  "CLOSING",
-  "LAST-ACK",
-  "TIME-WAIT",
-] as const;
-
-export type StateName = (typeof NAMES)[number];
+export type StateName = (typeof STATE_NAMES)[number];
 
 /** The RFC's name of a one-hot state. */
 export function stateName(state: number): StateName {
-  return NAMES[31 - Math.clz32(state)] ?? "CLOSED";
+  return STATE_NAMES[31 - Math.clz32(state)] ?? "CLOSED";
 }

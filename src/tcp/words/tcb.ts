@@ -11,11 +11,12 @@ import type { UserState } from "../congestion/user-control.ts";
 import type { FastOpen } from "../open/fast-open.ts";
 import { type Arrival, TAKES_NONE } from "./arrival.ts";
 import type { Attempt } from "./attempt.ts";
+import { TIMER_NAMES } from "./names.ts";
 import type { TcpParams } from "./params.ts";
 import type { PassiveOpen } from "./passive-open.ts";
 import { PathVariables } from "./path.ts";
 import { type RangePool, Ranges } from "./ranges.ts";
-import { ReceiveMemory } from "./receive-memory.ts";
+import { NO_MEMORY, type ReceiveMemory } from "./receive-memory.ts";
 import type { Records } from "./records.ts";
 import { CongestionVariables, ReceiveVariables, SendVariables } from "./sequence-variables.ts";
 import { CLOSED } from "./state.ts";
@@ -78,18 +79,7 @@ export const T_KEEPALIVE = 6;
 export const T_USER_TIMEOUT = 7;
 /** Paced data may be sent again. */
 export const T_PACE = 8;
-export const TIMERS = 9;
-export const TIMER_NAMES = [
-  "time-wait",
-  "reorder",
-  "loss-probe",
-  "retransmit",
-  "persist",
-  "delayed-ack",
-  "keep-alive",
-  "user-timeout",
-  "pace",
-] as const;
+export const TIMERS = TIMER_NAMES.length;
 
 export { CA_CWR, CA_DISORDER, CA_LOSS, CA_OPEN, CA_RECOVERY } from "./sequence-variables.ts";
 
@@ -150,8 +140,8 @@ export class Tcb {
   readonly receiveQueue: Pages;
   /** Out-of-order ranges beyond RCV.NXT. */
   readonly ranges: Ranges;
-  /** Memory of both the queue and the ranges, if the receive buffer counts memory. */
-  readonly memory = new ReceiveMemory();
+  /** Memory of both the queue and the ranges, if the receive buffer counts memory; NO_MEMORY until it counts some. */
+  memory: ReceiveMemory = NO_MEMORY;
 
   // Negotiated in the handshake.
   sackOk = false;

@@ -1,4 +1,5 @@
 import { Fifo } from "#base/fifo";
+import type { Address } from "#ip/address";
 import { CallError } from "#stack/call-error";
 import { RX_LIMIT, RX_SOURCE_LIMIT } from "#tcp/words/marks";
 import type { PassiveOpen } from "#tcp/words/passive-open";
@@ -60,17 +61,9 @@ export class TcpListener implements Listener {
 
   /** Handles the engine's events: connections to accept, refused remotes, SYNs dropped for lack of room. */
   onEvents(): void {
-    const { refusedRemote, refusedRemotePort, noRoom } = this.#listener;
-    if (noRoom !== 0) {
-      this.#listener.noRoom = 0;
-      const what = noRoom === RX_LIMIT ? "connections" : noRoom === RX_SOURCE_LIMIT ? "source" : "backlog";
-      queueMicrotask(() => this.onFull?.(what));
-    }
-    if (refusedRemote !== null) {
-      this.#listener.refusedRemote = null;
-      const remote = endpointOf(refusedRemote, refusedRemotePort);
-      queueMicrotask(() => this.onRemoteRefused?.(remote));
-    }
+    const listener = this.#listener;
+    if (listener.noRoom !== 0) this.#tellFull(listener);
+    if (listener.refusedRemote !== null) this.#tellRefused(listener, listener.refusedRemote);
     if (this.#handlers !== null) {
       while (this.#next() !== null);
       return;
@@ -80,6 +73,20 @@ export class TcpListener implements Listener {
       if (socket === null) return;
       this.#waiting.shift()!(socket);
     }
+  }
+
+  // Methods of their own: the closures would cost each call of `onEvents` an environment.
+  #tellFull(listener: PassiveOpen): void {
+    const { noRoom } = listener;
+    listener.noRoom = 0;
+    const what = noRoom === RX_LIMIT ? "connections" : noRoom === RX_SOURCE_LIMIT ? "source" : "backlog";
+    queueMicrotask(() => this.onFull?.(what));
+  }
+
+  #tellRefused(listener: PassiveOpen, refused: Address): void {
+    listener.refusedRemote = null;
+    const remote = endpointOf(refused, listener.refusedRemotePort);
+    queueMicrotask(() => this.onRemoteRefused?.(remote));
   }
 
   /** The oldest waiting connection. It may have ended already; its promises then reject. */

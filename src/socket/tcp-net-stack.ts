@@ -1,4 +1,5 @@
 import type { Trace } from "#base/trace";
+import type { Address } from "#ip/address";
 import { CallError } from "#stack/call-error";
 import { takeEvents } from "#stack/connection";
 import { RefusedSyns } from "#stack/refused-syns";
@@ -254,9 +255,8 @@ export class TcpNetStack implements NetStack, SocketContext, UdpContext {
     }
   }
 
-  #tellRefused(): void {
-    const { remote, remotePort, localPort, count } = this.#refused;
-    if (remote === null) return;
+  #tellRefused(remote: Address): void {
+    const { remotePort, localPort, count } = this.#refused;
     this.#refused.clear();
     queueMicrotask(() => this.onRefused?.(endpointOf(remote, remotePort), localPort, count));
   }
@@ -285,7 +285,7 @@ export class TcpNetStack implements NetStack, SocketContext, UdpContext {
     for (let next = echo.nextEvent(); next !== undefined; next = echo.nextEvent()) {
       if ((next as Ping).onEvents()) this.#pings.delete(next as Ping);
     }
-    this.#tellRefused();
+    if (this.#refused.remote !== null) this.#tellRefused(this.#refused.remote);
     // What is sent in answer belongs to the same story.
     const { trace } = engine;
     if (beforeSending || trace.size === 0) return;

@@ -83,6 +83,12 @@ export class Connections {
     return false;
   }
 
+  /** True if no connection has these ends. */
+  isFree(port: number, local: Address, remote: Address, remotePort: number): boolean {
+    const { a, b, c, d } = local;
+    return this.demux.find(a, b, c, d, port, remote.a, remote.b, remote.c, remote.d, remotePort) === null;
+  }
+
   /** True if this remote host has reached its limit of connections to us. */
   isSourceFull(remote: Address): boolean {
     return this.#sources.isFull(remote);

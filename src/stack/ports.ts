@@ -11,6 +11,9 @@ const COUNTERS = 4_096;
 /** A counter advances by 1 to this many: the ports that one destination sees do not reveal how many others were opened. */
 const STEP_MAX = 8;
 
+/** Whether a connection may have this local port. The ends are arguments, so that one function serves every connection. */
+export type IsFree = (port: number, local: Address, remote: Address, remotePort: number) => boolean;
+
 /**
  * Ephemeral ports by double hash (RFC 6056 §3.3.4): the ports for one destination cycle through the range, so that a port in TIME-WAIT is
  * not reused soon. The starting point cannot be guessed, and the pace does not depend on other destinations. The increments are random
@@ -30,14 +33,14 @@ export class Ports {
     this.#siblings = siblings;
   }
 
-  /** A port that `free` accepts, or -1 if there is none. */
-  choose(local: Address, remote: Address, remotePort: number, free: (port: number) => boolean): number {
+  /** A port that `isFree` accepts, or -1 if there is none. */
+  choose(local: Address, remote: Address, remotePort: number, isFree: IsFree): number {
     const offset = this.#hashed(0x6056, local, remote, remotePort);
     const counter = this.#hashed(0x60562, local, remote, remotePort) % COUNTERS;
     const first = this.#next[counter]! + 1 + (this.#prng.int32() & (STEP_MAX - 1));
     for (let i = 0; i < RANGE; i++) {
       const port = EPHEMERAL_FIRST + ((offset + first + i) % RANGE);
-      if (this.#siblings?.mayChoose(port) === false || !free(port)) continue;
+      if (this.#siblings?.mayChoose(port) === false || !isFree(port, local, remote, remotePort)) continue;
       this.#next[counter] = (first + i) % RANGE;
       return port;
     }
@@ -45,8 +48,8 @@ export class Ports {
   }
 
   /** A port that has no remote yet: of a listener or a UDP socket at `local`, or at every address (null). -1: none is free. */
-  chooseLocal(local: Address | null, free: (port: number) => boolean): number {
-    return this.choose(local ?? ANY, ANY, 0, free);
+  chooseLocal(local: Address | null, isFree: (port: number) => boolean): number {
+    return this.choose(local ?? ANY, ANY, 0, isFree);
   }
 
   #hashed(label: number, local: Address, remote: Address, port: number): number {

@@ -56,7 +56,7 @@ import { Echo } from "./echo.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { Listeners } from "./listeners.ts";
 import { Loopback } from "./loopback.ts";
-import { checkPort, Ports } from "./ports.ts";
+import { checkPort, type IsFree, Ports } from "./ports.ts";
 import type { RefusedSyns } from "./refused-syns.ts";
 import { Routing } from "./routing.ts";
 import type { Siblings } from "./siblings.ts";
@@ -676,29 +676,17 @@ export class Stack {
     this.#fragmenter.next(packet);
   }
 
+  // A connection from a port to itself would open by its own SYN (RFC 9293 §3.5): nobody means that by "any port".
+  readonly #mayChoose: IsFree = (port, local, remote, remotePort) =>
+    !(port === remotePort && local.equals(remote)) && this.#connections.isFree(port, local, remote, remotePort);
+
   #localPort(local: Address, wanted: number, remote: Address, remotePort: number): number {
-    // A connection from a port to itself would open by its own SYN (RFC 9293 §3.5): nobody means that by "any port".
-    const toItself = wanted === 0 && local.equals(remote);
-    const free = (port: number) =>
-      !(toItself && port === remotePort) &&
-      this.#connections.demux.find(
-        local.a,
-        local.b,
-        local.c,
-        local.d,
-        port,
-        remote.a,
-        remote.b,
-        remote.c,
-        remote.d,
-        remotePort,
-      ) === null;
     if (wanted !== 0) {
       checkPort(wanted, 1);
-      if (free(wanted)) return wanted;
+      if (this.#connections.isFree(wanted, local, remote, remotePort)) return wanted;
       throw new CallError("EADDRINUSE", `a connection ${local}:${wanted} to ${remote}:${remotePort} exists already`);
     }
-    const port = this.#ports.choose(local, remote, remotePort, free);
+    const port = this.#ports.choose(local, remote, remotePort, this.#mayChoose);
     if (port < 0) throw new CallError("EADDRNOTAVAIL", `no port is free for ${remote}:${remotePort}`);
     return port;
   }

@@ -9,6 +9,7 @@ import type { Segment } from "../words/segment.ts";
 import { diff, gt } from "../words/seq.ts";
 import type { Tcb } from "../words/tcb.ts";
 import { FAIL_NO_COOKIE, FAIL_NOT_TAKEN, FAIL_SYN_RESENT } from "../words/variables.ts";
+import { fastOpenOf } from "./fast-open.ts";
 
 /** The largest size of all options of a segment: middleboxes may add some. */
 const OPTIONS_MAX = 40;
@@ -29,11 +30,12 @@ export function synRoom(tcb: Tcb, mss: number, now: number): number {
 
 /** Writes the option of the first SYN: the cookie, or a request for one. Returns the offset after it. */
 export function writeSynOption(tcb: Tcb, v: DataView, o: number, now: number): number {
-  const { env, fast, params } = tcb;
+  const { env, params } = tcb;
   const { cache } = env.fastOpen;
   const i = cache.find(tcb.local, tcb.remote);
   if (!params.fastOpen || params.fastOpenCookieless || cache.isPaused(i, tcb.remotePort, now)) return o;
   const n = cache.length(i);
+  const fast = fastOpenOf(tcb);
   fast.asked = true;
   if (n === 0) fast.fail = FAIL_NO_COOKIE;
   return opt.writeFastOpen(v, o, cache.cookies, n > 0 ? i * opt.COOKIE_MAX : 0, n, cache.isExperiment(i));
@@ -41,13 +43,13 @@ export function writeSynOption(tcb: Tcb, v: DataView, o: number, now: number): n
 
 /** Puts queued data onto the SYN that is being sent, at most `room`; returns how many octets. The SYN already has its record. */
 export function takeOntoSyn(tcb: Tcb, room: number, now: number): number {
-  const { fast, snd } = tcb;
+  const { snd } = tcb;
   const n = Math.min(snd.queued, room);
   if (n <= 0 || !mayRecord(tcb)) return 0;
   const start = (snd.iss + 1) | 0;
   append(tcb, start, (start + n) | 0, n === snd.queued ? HAS_PSH : 0, now);
   snd.nxt = (start + n) | 0;
-  fast.sent = n;
+  fastOpenOf(tcb).sent = n;
   tcb.bytesSent += n;
   tcb.env.counters.count(M.FAST_OPEN_SENT);
   return n;
@@ -79,11 +81,11 @@ export function answered(tcb: Tcb, seg: Segment, now: number): void {
   const taken = diff(seg.ack, (snd.iss + 1) | 0);
   if (taken > 0) dropAcknowledged(tcb, taken);
   if (tcb.board.head === NONE) {
-    fast.taken = true;
+    fastOpenOf(tcb).taken = true;
     return;
   }
   env.counters.count(M.FAST_OPEN_NOT_TAKEN);
-  fast.fail = again ? FAIL_SYN_RESENT : FAIL_NOT_TAKEN;
+  fastOpenOf(tcb).fail = again ? FAIL_SYN_RESENT : FAIL_NOT_TAKEN;
   // A new cookie shows that the server still supports Fast Open.
   if (params.opening.fastOpenPause > 0 && options.fastOpen <= 0) {
     cache.lost(tcb.local, tcb.remote, tcb.remotePort, false, params.opening.fastOpenPause, now);

@@ -11,7 +11,7 @@ import { NONE } from "../words/records.ts";
 import type { Segment } from "../words/segment.ts";
 import { EVENT_WRITABLE, T_RETRANSMIT, type Tcb } from "../words/tcb.ts";
 import { COOKIE_EXPERIMENT, COOKIE_OFFERED } from "../words/variables.ts";
-import { endEarly } from "./fast-open.ts";
+import { endEarly, fastOpenOf } from "./fast-open.ts";
 import { RIGHT, WRONG } from "./fast-open-cookie.ts";
 import { opened, sampleEcho, takeText, updateSendWindow } from "./handshake.ts";
 
@@ -40,7 +40,7 @@ function isWelcome(tcb: Tcb, seg: Segment, listener: PassiveOpen, now: number): 
   if (fastOpen < 0 && !fastOpenCookieless) return false;
   const keys = listener.fastOpenKeys ?? tcb.env.fastOpen.keys;
   const found = fastOpenCookieless ? RIGHT : keys.check(tcb.remote, tcb.local, cookie, fastOpen);
-  if (found !== RIGHT) tcb.fast.offer = fastOpenExperiment ? COOKIE_EXPERIMENT : COOKIE_OFFERED;
+  if (found !== RIGHT) fastOpenOf(tcb).offer = fastOpenExperiment ? COOKIE_EXPERIMENT : COOKIE_OFFERED;
   if (found === WRONG) counters.count(fastOpen > 0 ? M.FAST_OPEN_WRONG : M.FAST_OPEN_ASKED);
   else counters.count(M.FAST_OPEN_ACCEPTED);
   return found !== WRONG;
@@ -57,7 +57,8 @@ function hasRoom(listener: PassiveOpen, limit: number, now: number): boolean {
 }
 
 function accept(tcb: Tcb, listener: PassiveOpen, now: number): void {
-  const { fast, rcv, snd } = tcb;
+  const { rcv, snd } = tcb;
+  const fast = fastOpenOf(tcb);
   fast.early = true;
   fast.listener = listener;
   listener.halfOpen--;

@@ -7,7 +7,7 @@ import { MINUTE } from "#base/time";
 import { writeFastOpen } from "#wire/tcp-options";
 import { RX_RST } from "../words/marks.ts";
 import type { Tcb } from "../words/tcb.ts";
-import { COOKIE_EXPERIMENT, NO_COOKIE } from "../words/variables.ts";
+import { COOKIE_EXPERIMENT, FastOpenVariables, NO_COOKIE, NO_FAST_OPEN } from "../words/variables.ts";
 import { FastOpenCache } from "./fast-open-cache.ts";
 import { COOKIE, CookieKeys, KEY } from "./fast-open-cookie.ts";
 
@@ -32,9 +32,15 @@ export class FastOpen {
   }
 }
 
+/** The connection's own variables, made when they are first written: most connections never use Fast Open. */
+export function fastOpenOf(tcb: Tcb): FastOpenVariables {
+  if (tcb.fast === NO_FAST_OPEN) tcb.fast = new FastOpenVariables();
+  return tcb.fast;
+}
+
 /** An early connection is no longer early: its handshake is complete, or it has ended. */
 export function endEarly(tcb: Tcb, cause: number, now: number): void {
-  const { fast } = tcb;
+  const fast = fastOpenOf(tcb);
   const { listener } = fast;
   fast.early = false;
   fast.listener = null;
@@ -50,6 +56,6 @@ export function writeOffer(tcb: Tcb, v: DataView, o: number): number {
   if (offer === NO_COOKIE) return o;
   const keys = tcb.listener?.fastOpenKeys ?? tcb.env.fastOpen.keys;
   keys.make(tcb.remote, tcb.local);
-  tcb.fast.offer = NO_COOKIE;
+  fastOpenOf(tcb).offer = NO_COOKIE;
   return writeFastOpen(v, o, keys.cookie, 0, COOKIE, offer === COOKIE_EXPERIMENT);
 }

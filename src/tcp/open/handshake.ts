@@ -124,10 +124,14 @@ export function opened(tcb: Tcb, now: number): void {
 
 /** As FreeBSD (tcp_mss): both buffers hold a whole number of segments without options, if at least one fits. */
 function roundBuffers(tcb: Tcb): void {
-  const { snd, rcv, params } = tcb;
-  const round = (octets: number) => (octets < snd.mssBase ? octets : Math.ceil(octets / snd.mssBase) * snd.mssBase);
-  rcv.capacity = Math.max(rcv.capacity, Math.min(round(rcv.capacity), params.receiveBufferMax));
-  tcb.params = { ...params, sendBuffer: round(params.sendBuffer) };
+  const { rcv, params } = tcb;
+  const { mssBase } = tcb.snd;
+  rcv.capacity = Math.max(rcv.capacity, Math.min(toSegments(rcv.capacity, mssBase), params.receiveBufferMax));
+  tcb.params = { ...params, sendBuffer: toSegments(params.sendBuffer, mssBase) };
+}
+
+function toSegments(octets: number, mss: number): number {
+  return octets < mss ? octets : Math.ceil(octets / mss) * mss;
 }
 
 /** Gives the user the data of the SYN, which was stored like out-of-order data. */

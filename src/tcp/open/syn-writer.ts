@@ -13,7 +13,7 @@ import { armRetransmit, attach, count, traceHeader } from "../send/segment-write
 import { AMBIGUOUS, HAS_SYN, NONE } from "../words/records.ts";
 import { SYN_RECEIVED } from "../words/state.ts";
 import type { Tcb } from "../words/tcb.ts";
-import { writeOffer } from "./fast-open.ts";
+import { fastOpenOf, writeOffer } from "./fast-open.ts";
 import { dataOnSynResent, synRoom, takeOntoSyn, writeSynOption } from "./fast-open-client.ts";
 
 /** Whether the scoreboard has no room for a due SYN, which then cannot be sent. */
@@ -78,7 +78,7 @@ function recordSyn(tcb: Tcb, first: boolean, answer: boolean, now: number): numb
     return 0;
   }
   if (fast.early) {
-    fast.answeredAt = now;
+    fastOpenOf(tcb).answeredAt = now;
     return 0;
   }
   // In a simultaneous open the SYN was sent before, without ACK: an acknowledgment may be for either (Karn).

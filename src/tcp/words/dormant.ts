@@ -14,6 +14,7 @@ import { NO_MEMORY } from "./receive-memory.ts";
 import { NONE } from "./records.ts";
 import { CLOSE_WAIT, ESTABLISHED } from "./state.ts";
 import { type Ends, T_KEEPALIVE, Tcb, type TcpEnv, TIMERS } from "./tcb.ts";
+import { type FastOpenVariables, NO_FAST_OPEN } from "./variables.ts";
 
 /** The user of a connection, if it lets it sleep: informed of each change, so that it never keeps the TCB of a sleeping connection. */
 export interface Sleeper {
@@ -31,6 +32,8 @@ export class Dormant {
   readonly params: Readonly<TcpParams>;
   readonly congestion: CongestionControl;
   readonly user: Sleeper;
+  /** It has no room in the record: few connections use Fast Open. */
+  readonly fast: Readonly<FastOpenVariables>;
   /** Which numbers differ from a new TCB's, and their values. */
   readonly record: Uint8Array;
 
@@ -43,6 +46,7 @@ export class Dormant {
     this.params = tcb.params;
     this.congestion = tcb.congestion;
     this.user = user;
+    this.fast = tcb.fast;
     this.record = record;
   }
 }
@@ -52,7 +56,6 @@ const PARTS = [
   "snd",
   "rcv",
   "cc",
-  "fast",
   "path",
   "board",
   "recovery",
@@ -196,6 +199,7 @@ export class TcbPacker {
     for (let i = 0; i < timers.length; i++) timers[i] = take(slots.length + i, NEVER);
     for (let i = 0; i < ccState.length; i++) ccState[i] = take(slots.length + timers.length + i, 0);
     tcb.user = user;
+    tcb.fast = dormant.fast;
     return tcb;
   }
 
@@ -205,6 +209,7 @@ export class TcbPacker {
     tcb.receiveQueue.clear();
     tcb.ranges.clear();
     tcb.memory = NO_MEMORY;
+    tcb.fast = NO_FAST_OPEN;
     tcb.listener = null;
     tcb.controller = null;
     tcb.controllerError = "";

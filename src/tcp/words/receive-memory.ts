@@ -144,4 +144,4 @@ export class ReceiveMemory {
 const NOTHING = new Int32Array(0);
 
 /** Of each connection that has not counted anything yet: nothing is ever put into it. */
-export const NO_MEMORY = new ReceiveMemory();
+export const NO_MEMORY = Object.freeze(new ReceiveMemory()) as ReceiveMemory;

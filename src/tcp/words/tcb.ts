@@ -22,8 +22,9 @@ import { CongestionVariables, ReceiveVariables, SendVariables } from "./sequence
 import { CLOSED } from "./state.ts";
 import {
   DeliveryVariables,
-  FastOpenVariables,
+  type FastOpenVariables,
   LimitedVariables,
+  NO_FAST_OPEN,
   OutputVariables,
   PacingVariables,
   PlaceVariables,
@@ -114,7 +115,8 @@ export class Tcb {
   readonly snd = new SendVariables();
   readonly rcv = new ReceiveVariables();
   readonly cc = new CongestionVariables();
-  readonly fast = new FastOpenVariables();
+  /** NO_FAST_OPEN until `fastOpenOf` makes its own. */
+  fast: Readonly<FastOpenVariables> = NO_FAST_OPEN;
   readonly path = new PathVariables();
   readonly board = new Scoreboard();
   readonly recovery = new RecoveryVariables();

@@ -245,6 +245,9 @@ export class FastOpenVariables {
   fail = FAIL_NONE;
 }
 
+/** Of each connection that has not used Fast Open yet: nothing is ever written into it. */
+export const NO_FAST_OPEN: Readonly<FastOpenVariables> = Object.freeze(new FastOpenVariables());
+
 /** What limited the sender, and for how long. Written by `limited-by.ts`. */
 export class LimitedVariables {
   /** LIMITED_BY_*, and since when. */

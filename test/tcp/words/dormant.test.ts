@@ -19,7 +19,7 @@ function told(tcb: Tcb): Record<string, unknown> {
 }
 
 /** What is no number: kept as it is, made anew, or empty in a connection at rest. */
-const KEPT = ["params", "congestion", "local", "remote", "user"];
+const KEPT = ["params", "congestion", "local", "remote", "user", "fast"];
 const SHARED = ["env"];
 const EMPTY = ["listener", "controller", "controllerError", "sendQueue", "receiveQueue", "ranges"];
 const ARRAYS = ["timers", "ccState"];
@@ -31,7 +31,6 @@ const EMPTY_IN_PARTS = [
   "snd.ends",
   "output.ends",
   "board.index",
-  "fast.listener",
 ];
 
 test("each field of a TCB is a number, a truth value, or one that is known here", () => {

@@ -7,6 +7,8 @@ export class LinkQueue {
   /** Queued packets and bytes. */
   packets = 0;
   bytes = 0;
+  /** When the packet that was removed last had arrived. */
+  poppedSince = 0;
 
   push(cell: number, bytes: number, now: number): void {
     if (this.packets === this.#cell.length) this.#grow();
@@ -26,6 +28,7 @@ export class LinkQueue {
   /** Removes the first packet and returns its cell. The queue must not be empty. */
   pop(): number {
     const place = this.#head;
+    this.poppedSince = this.#since[place]!;
     this.#head = (place + 1) & (this.#cell.length - 1);
     this.packets--;
     this.bytes -= this.#bytesOf[place]!;

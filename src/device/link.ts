@@ -19,7 +19,7 @@ import { TraceCursor } from "./link-trace.ts";
 const { NO_DROP } = marks;
 
 /** Default limits of what one direction may hold: 64 Ki packets, 256 MiB. */
-const PACKETS_MAX = 65_536;
+export const PACKETS_MAX = 65_536;
 const STORAGE_MAX = 256 << 20;
 
 /** Observes everything that happens on a link. It must not call the link. */
@@ -30,6 +30,8 @@ export interface LinkObserver {
    * both deliveries of a duplicate have the same.
    */
   onLink(at: number, mark: Mark, view: DataView, o: number, n: number, id: number): void;
+  /** The transmitter takes a packet that has waited so many µs in the queue. */
+  onTransmit?(waited: number): void;
 }
 
 export interface LinkOptions {
@@ -270,6 +272,7 @@ export class Link {
     if (cell === NOTHING) return false;
     const n = this.#storage.length(cell);
     this.#sending = cell;
+    this.observer?.onTransmit?.(at - this.#queue.poppedSince);
     this.#freeAt = this.#trace === undefined ? at + (n * 8 * SECOND) / this.#profile.rate : this.#trace.send(n);
     return true;
   }

@@ -167,6 +167,7 @@ describe.each(WIDTHS)("at %d columns", (columns) => {
         there: { "link.offered": 50_157, "link.delivered": 49_941, "link.queue-full": 150 },
         back: { "link.offered": 26_505, "link.delivered": 26_496 },
       },
+      waiting: { there: { median: 41_800, p95: 58_700, max: 60_000 }, back: { median: 0, p95: 12, max: 120 } },
     };
     const table = transferTable(result, columns);
     expect(shown(table)).toEqual([]);

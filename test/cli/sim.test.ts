@@ -42,6 +42,19 @@ test("--json says what the table says, and --events FILE holds what - prints", a
   rmSync(folder, { recursive: true });
 });
 
+test("--omit leaves out the beginning; what leaves nothing is refused", async () => {
+  const flags = ["--rtt", "40ms", "--rate", "10mbit", "--queue", "100", "--time", "10s"];
+  const [whole, rest] = await Promise.all([sim(...flags), sim(...flags, "--omit", "2s")]);
+  const goodput = ({ out }: { out: string }) => Number(/([\d.]+) Mbit/.exec(out)?.[1]);
+  expect(goodput(rest)).toBeGreaterThan(goodput(whole));
+  expect(rest.out).toMatch(/^queue there {4}half waited at most \S+ ms, 95 % \S+ ms, all \S+ ms$/m);
+  expect(await sim("--time", "5s", "--omit", "5s")).toEqual({
+    code: 2,
+    out: "",
+    err: expect.stringContaining("--omit 5s leaves nothing of --time 5s"),
+  });
+});
+
 test("an hour of virtual time takes seconds", async () => {
   const { out } = await sim("--time", "1h", "--rtt", "200ms", "--rate", "100kbit", "--json");
   expect(JSON.parse(out).time).toBe(3600);

@@ -93,6 +93,44 @@ test("IPv6, with a smaller MTU on the path", () => {
   expect([flows[0]!.bytes, flows[0]!.mss, flows[0]!.error]).toEqual([300_000, 1300 - 40 - 20 - 12, "OK"]);
 });
 
+test("waiting times are those of the queue in front of the transmitter", () => {
+  // A window of 50 segments over a path that holds 10 Mbit/s * 20 ms = 16.7: the others wait, 1.2 ms each.
+  const run = { link: "rate 10mbit out delay 10ms in delay 10ms queue 100", time: 20, omit: 5 * SECOND };
+  const { waiting, flows } = simulate({ ...run, params: { congestionControl: "fixed", fixedWindow: 50 } });
+  const expected = (50 * 1500 * 8) / 10 - 20_000;
+  expect(Math.abs(waiting.there.median - expected)).toBeLessThan(2500);
+  expect(waiting.there.p95).toBeGreaterThanOrEqual(waiting.there.median);
+  expect(waiting.there.max).toBeLessThan(expected + 5000);
+  expect(waiting.back.max).toBeLessThan(1200);
+  expect(flows[0]!.goodput / 1e6).toBeCloseTo((10 * 1448) / 1500, 1);
+});
+
+test("omit leaves out the beginning of goodput and waiting times, and nothing else", () => {
+  // STARTUP of BBR fills the queue; later the queue is short.
+  const run = { link: "rate 10mbit delay 50ms queue 400", time: 20, params: { congestionControl: "bbr1" } } as const;
+  const [whole, rest] = [simulate(run), simulate({ ...run, omit: 5 * SECOND })];
+  expect(rest.flows[0]!.goodput).toBeGreaterThan(whole.flows[0]!.goodput);
+  expect(rest.flows[0]!.goodput).toBeLessThanOrEqual(10e6);
+  expect(rest.waiting.there.max).toBeLessThan(0.7 * whole.waiting.there.max);
+  const { goodput: _, ...flow } = rest.flows[0]!;
+  expect(whole.flows[0]).toMatchObject(flow);
+  expect(rest.digest).toBe(whole.digest);
+});
+
+test("a queue may hold more packets than a link has room for by default", () => {
+  const { link } = simulate({
+    link: "rate 100mbit delay 10ms queue 80000",
+    time: 15,
+    params: {
+      congestionControl: "fixed",
+      fixedWindow: 75_000,
+      ...Object.fromEntries(["sendBuffer", "receiveBuffer", "receiveBufferMax"].map((name) => [name, 160e6])),
+    },
+  });
+  expect(link.there["link.storage"]).toBeUndefined();
+  expect(link.there["link.offered"]! - link.there["link.delivered"]!).toBeGreaterThan(65_536);
+});
+
 test("the table is made to be read", () => {
   const result = simulate({ link: "delay 20ms loss 1% rate 10mbit", bytes: 1_000_000, flows: 2, time: 60 });
   expect(transferTable(result).replace(/digest \w+/, "digest …")).toMatchSnapshot();

@@ -69,9 +69,17 @@ export function readOptions(flags: Flags): TransferOptions {
     direction: flags.has("bidir") ? "both" : flags.has("reverse") ? "back" : "there",
     bytes,
     time,
+    omit: omit(flags, time),
     params: params(flags),
     stalls: stalls(flags.text("stall")),
   };
+}
+
+/** How much of the beginning is left out, virtual µs. */
+function omit(flags: Flags, time: number): number {
+  const asked = flags.time("omit") ?? 0;
+  if (asked < time) return asked;
+  throw usageError(`--omit ${flags.text("omit")} leaves nothing of --time ${flags.text("time")}`, "", "omit less");
 }
 
 /** The link flags, with half of --rtt as delay in each direction. Without any of them: a link like that of a home. */

@@ -1,4 +1,4 @@
-import type { Histogram } from "./histogram.ts";
+import type { Histogram } from "#base/histogram";
 import { Stream } from "./streams.ts";
 import { type BenchSocket, type Connection, DISPATCH, type Transport } from "./transport.ts";
 

@@ -1,5 +1,5 @@
 /** The figures of a test: per interval, per stream and in sum. Times are seconds since the omitted part ended, sizes octets. */
-import type { Percentiles } from "./histogram.ts";
+import type { Percentiles } from "#base/histogram";
 import type { Stream } from "./streams.ts";
 import type { BenchInfo } from "./transport.ts";
 

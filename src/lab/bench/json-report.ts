@@ -1,5 +1,5 @@
+import type { Percentiles } from "#base/histogram";
 import type { Interval, StreamInterval } from "./figures.ts";
-import type { Percentiles } from "./histogram.ts";
 import type { RemoteResults } from "./results.ts";
 import type { Report, TestRun } from "./run.ts";
 import { type DirectionSum, directionSums, intervalSum, type StreamEnds, type Volume } from "./sums.ts";

@@ -1,5 +1,5 @@
+import { Histogram, type Percentiles } from "#base/histogram";
 import { type Interval, Meter, type StreamTotal } from "./figures.ts";
-import { Histogram, type Percentiles } from "./histogram.ts";
 import type { Parameters } from "./parameters.ts";
 import type { RemoteResults } from "./results.ts";
 import { type Quota, type Stream, take } from "./streams.ts";

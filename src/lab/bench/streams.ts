@@ -1,5 +1,5 @@
 /** The data connections of a test: what each sends and counts. Nothing is allocated per message. */
-import type { Histogram } from "./histogram.ts";
+import type { Histogram } from "#base/histogram";
 import { LENGTH_MAX } from "./parameters.ts";
 import type { BenchInfo, BenchSocket, Connection } from "./transport.ts";
 

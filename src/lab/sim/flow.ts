@@ -24,6 +24,8 @@ export class FlowEnd implements Application {
   readonly plan: FlowPlan;
   sent = 0;
   received = 0;
+  /** Of these, how many came in the time that does not count. */
+  omitted = 0;
   /** Virtual µs; -1: not yet. */
   openedAt = -1;
   lastReceivedAt = -1;

@@ -2,7 +2,8 @@ import { AssertionError, assert } from "#base/assert";
 import { Deadlines } from "#base/deadlines";
 import { Prng } from "#base/prng";
 import { Slab } from "#base/slab";
-import { NEVER } from "#base/time";
+import { NEVER, SECOND } from "#base/time";
+import { PACKETS_MAX } from "#device/link";
 import { CLEAR_LINK, type LinkProfile } from "#device/link-profile";
 import type { Engine } from "#driver/engine";
 import type { Actor, Kernel } from "./actor.ts";
@@ -48,6 +49,9 @@ export interface RunOptions {
 
 /** Events at one moment after which time is considered to stand still. */
 const EVENTS_AT_ONCE_MAX = 10_000_000;
+
+/** The most packets on one wire. */
+const WIRE_PACKETS_MAX = 1 << 20;
 
 /** The timers of applications run first among actors that are due at the same time. */
 const TIMERS_ID = 0;
@@ -208,7 +212,8 @@ export class Simulation implements Kernel {
 
   #wire(from: SimNode | Router, to: SimNode | Router, profile: LinkProfile, like: WireOptions): Wire {
     const { mtu = 1500, isTrusted } = like;
-    const options = { mtu, isTrusted, profile, prng: this.#linkPrng.fork(), now: this.#now };
+    const packetsMax = roomFor(profile, mtu);
+    const options = { mtu, isTrusted, packetsMax, profile, prng: this.#linkPrng.fork(), now: this.#now };
     return this.#add(new Wire(this, this.log, this.#actors.length, `${from.name}>${to.name}`, to, options));
   }
 
@@ -217,6 +222,12 @@ export class Simulation implements Kernel {
     this.arm(actor.id, actor.nextDeadline());
     return actor;
   }
+}
+
+/** How many packets a wire must be able to hold: at least as many as a link does by default, and all that its queue and its delay can. */
+function roomFor({ queue, rate, delay }: LinkProfile, mtu: number): number {
+  const inFlight = Number.isFinite(rate) ? (rate * delay) / SECOND / 8 / mtu : 0;
+  return Math.min(Math.max(Math.ceil(queue.packets + 2 * inFlight), PACKETS_MAX), WIRE_PACKETS_MAX);
 }
 
 /** Lets all promises settle: the event loop reaches `setImmediate` only when no microtask is left. */

@@ -1,6 +1,6 @@
 import { countsText } from "#device/link-text";
 import { bytesText, rateText } from "#observe/units";
-import type { FlowResult, TransferResult } from "./transfer.ts";
+import type { FlowResult, TransferResult, Waiting } from "./transfer.ts";
 
 const HEAD = [
   "flow",
@@ -28,7 +28,7 @@ const NAMES = 3;
 
 /** A transfer as a table for people: the link, a line per flow and direction, then the link's packet counts. */
 export function transferTable(result: TransferResult, columns = Number.POSITIVE_INFINITY): string {
-  const { flows, link, words, seed, time, events, digest } = result;
+  const { flows, link, waiting, words, seed, time, events, digest } = result;
   const lines = table([HEAD, ...flows.map(row)], columns);
   const sum = flows.reduce((bits, flow) => bits + flow.goodput, 0);
   const waited = flows.every(({ completion }) => completion !== null && completion + TIME_WAIT_S <= time);
@@ -40,8 +40,17 @@ export function transferTable(result: TransferResult, columns = Number.POSITIVE_
     "",
     `packets there  ${countsText(link.there)}`,
     `packets back   ${countsText(link.back)}`,
+    ...waits(waiting.there, "there"),
+    ...waits(waiting.back, "back"),
     `${time.toFixed(3)} s of virtual time${waited ? ", TIME-WAIT included" : ""}, ${events} events, digest ${digest}`,
   ].join("\n");
+}
+
+/** How long packets waited in the queue of one direction; nothing if none did. */
+function waits({ median, p95, max }: Waiting, way: string): string[] {
+  if (max === 0) return [];
+  const ms = (us: number) => `${(us / 1000).toFixed(1)} ms`;
+  return [`${`queue ${way}`.padEnd(13)}  half waited at most ${ms(median)}, 95 % ${ms(p95)}, all ${ms(max)}`];
 }
 
 function table(rows: readonly (readonly string[])[], columns: number): string[] {

@@ -1,4 +1,5 @@
 /** A transfer between two stacks over one link, in virtual time: what `tcpnet sim` runs. */
+import { Histogram } from "#base/histogram";
 import { SECOND } from "#base/time";
 import { linksText } from "#device/link-text";
 import type { LinkProfiles } from "#device/link-words";
@@ -27,6 +28,8 @@ export interface TransferOptions {
   readonly bytes: number;
   /** Virtual µs after which the run ends, even if data is in flight. */
   readonly time: number;
+  /** Virtual µs at the beginning that goodput and waiting times leave out. Default 0. */
+  readonly omit?: number;
   /** Connection i has entry i, modulo the length. At least one. */
   readonly params: readonly TcpSettings[];
   /** Periods in which the receiving ends do not read. */
@@ -45,7 +48,7 @@ export interface FlowResult {
   readonly asked: number | null;
   /** Virtual seconds from OPEN until all data and the FIN were read; null: not completed. */
   readonly completion: number | null;
-  /** The application's throughput in bits per second, from OPEN to the last octet (or the end of the time); 0 if no time passed. */
+  /** The application's throughput in bits per second, from OPEN, or the end of `omit`, to the last octet (or the end of the time); 0 if no time passed. */
   readonly goodput: number;
   readonly retransmissions: number;
   readonly timeouts: number;
@@ -71,6 +74,15 @@ export interface TransferResult {
   readonly flows: readonly FlowResult[];
   /** Packet counts of each direction of the link, by name. */
   readonly link: { readonly there: Record<string, number>; readonly back: Record<string, number> };
+  /** How long packets waited in the queue of each direction. */
+  readonly waiting: { readonly there: Waiting; readonly back: Waiting };
+}
+
+/** Waiting times of the packets that were sent, µs. */
+export interface Waiting {
+  readonly median: number;
+  readonly p95: number;
+  readonly max: number;
 }
 
 const PORT = 7000;
@@ -104,11 +116,13 @@ export function transfer(options: TransferOptions): TransferResult {
     return { near, far };
   });
   const ends = pairs.flatMap(({ near, far }) => [near, far]);
+  const counting = count(sim, wires, ends, options.omit ?? 0);
   run(sim, time, ends, [left, right], recorder);
   const ended = Number.isFinite(time) ? time : sim.now;
+  const span = { from: options.omit ?? 0, to: ended };
   const results = pairs.flatMap(({ near, far }, flow) => [
-    ...(sends("there") > 0 ? [result(flow, "there", near, far, ended)] : []),
-    ...(sends("back") > 0 ? [result(flow, "back", far, near, ended)] : []),
+    ...(sends("there") > 0 ? [result(flow, "there", near, far, span)] : []),
+    ...(sends("back") > 0 ? [result(flow, "back", far, near, span)] : []),
   ]);
   return {
     seed,
@@ -118,6 +132,7 @@ export function transfer(options: TransferOptions): TransferResult {
     digest: sim.log.digest(),
     flows: results,
     link: counted(wires),
+    waiting: { there: waiting(counting.there), back: waiting(counting.back) },
   };
 }
 
@@ -179,11 +194,40 @@ function run(
   }
 }
 
-function result(flow: number, direction: "there" | "back", from: FlowEnd, to: FlowEnd, ended: number): FlowResult {
+/** Counts from `omit` on. */
+function count(
+  sim: Simulation,
+  wires: Wires,
+  ends: readonly FlowEnd[],
+  omit: number,
+): Record<"there" | "back", Histogram> {
+  const waits = { there: new Histogram(), back: new Histogram() };
+  wires.there.waits = waits.there;
+  wires.back.waits = waits.back;
+  if (omit > 0) {
+    sim.at(omit, () => {
+      for (const each of [waits.there, waits.back]) each.clear();
+      for (const end of ends) end.omitted = end.received;
+    });
+  }
+  return waits;
+}
+
+function waiting(waits: Histogram): Waiting {
+  return { median: waits.percentile(0.5), p95: waits.percentile(0.95), max: waits.percentile(1) };
+}
+
+/** The time that counts, virtual µs. */
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+function result(flow: number, direction: "there" | "back", from: FlowEnd, to: FlowEnd, span: Span): FlowResult {
   const { info } = from;
   const completed = to.completedAt >= 0;
-  const last = completed ? to.lastReceivedAt : ended;
-  const seconds = last / SECOND;
+  const last = completed ? to.lastReceivedAt : span.to;
+  const seconds = (last - span.from) / SECOND;
   return {
     flow,
     direction,
@@ -191,7 +235,7 @@ function result(flow: number, direction: "there" | "back", from: FlowEnd, to: Fl
     bytes: to.received,
     asked: Number.isFinite(from.plan.bytes) ? from.plan.bytes : null,
     completion: completed ? to.completedAt / SECOND : null,
-    goodput: seconds > 0 ? (to.received * 8) / seconds : 0,
+    goodput: seconds > 0 ? ((to.received - to.omitted) * 8) / seconds : 0,
     retransmissions: info?.retransTotal ?? 0,
     timeouts: info?.timeouts ?? 0,
     rtt: info?.rtt ?? 0,

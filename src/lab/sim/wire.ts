@@ -1,3 +1,4 @@
+import type { Histogram } from "#base/histogram";
 import type { Mark } from "#base/mark";
 import type { Packet } from "#base/packet";
 import type { Slab } from "#base/slab";
@@ -14,6 +15,8 @@ export class Wire implements Actor, LinkObserver {
   readonly link: Link;
   /** Sees what the log sees. */
   recorder: LinkObserver | null = null;
+  /** How long packets wait in the queue. */
+  waits: Histogram | null = null;
   readonly #to: Receiver;
   readonly #kernel: Kernel;
   readonly #log: EventLog;
@@ -60,5 +63,9 @@ export class Wire implements Actor, LinkObserver {
   onLink(at: number, mark: Mark, view: DataView, o: number, n: number, id: number): void {
     this.#log.packet(at, this.id, this.name, mark, view, o, n);
     this.recorder?.onLink(at, mark, view, o, n, id);
+  }
+
+  onTransmit(waited: number): void {
+    this.waits?.record(waited);
   }
 }

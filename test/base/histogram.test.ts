@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { Histogram } from "#lab/bench/histogram";
+import { Histogram } from "#base/histogram";
 
 /** The same by sorting all samples. */
 function sorted(samples: readonly number[], share: number): number {

@@ -204,6 +204,8 @@ function someParams(prng: Prng): TcpSettings {
     sendBuffer: one(4 * KIB, 64 * KIB, 300 * KIB),
     nagle: one("off", "minshall", "rfc896"),
     congestionControl: one(...CONGESTION_CONTROLS),
+    pacing: coin(),
+    pacingRateMax: one(1e15, 1e15, 20_000, 1_000_000),
     tailLossProbe: coin(),
     undo: coin(),
     frto: coin(),

@@ -84,6 +84,8 @@ export function openPassive(tcb: Tcb, seg: Segment, now: number): void {
   takeSyn(tcb, seg, now);
   updateSendWindow(tcb, seg);
   setState(tcb, SYN_RECEIVED, M.GOT_SYN, now);
+  // The window that our SYN,ACK will advertise.
+  tcb.rcv.adv = (tcb.rcv.nxt + synWindow(tcb, tcb.timestampsOk)) | 0;
   keepText(tcb, seg);
   tcb.env.trace.arrive(-1);
   tcb.synNow = M.TX_SYN_ACK;
@@ -177,10 +179,13 @@ function expectsToWrite(tcb: Tcb): boolean {
   return tcb.writerWaits || tcb.interactive || tcb.params.deferAccept > 0;
 }
 
-/** Data in a SYN waits until the handshake is complete. It is stored like out-of-order data, and not acknowledged yet. */
+/**
+ * Data in a SYN waits until the handshake is complete. It is stored like out-of-order data, and not acknowledged yet. Data beyond the window of
+ * our own SYN is cut off (RFC 9293 §3.10.7.4, seventh step).
+ */
 function keepText(tcb: Tcb, seg: Segment): void {
   if (seg.n === 0) return;
-  const n = Math.min(seg.n, tcb.rcv.capacity, 0xffff);
+  const n = Math.min(seg.n, diff(tcb.rcv.adv, tcb.rcv.nxt));
   const kept = tcb.receiveQueue.writeFromSlab(0, seg.o, n);
   if (kept > 0) tcb.ranges.add(tcb.rcv.nxt, (tcb.rcv.nxt + kept) | 0);
 }

@@ -188,6 +188,15 @@ describe("simultaneous open (MUST-10)", () => {
     expect(b.lines()).toEqual(["P. 1:6(5) ack 11"]);
   });
 
+  test("of data on the crossing SYN only what the window of our own SYN allows is kept; the rest is not acknowledged", () => {
+    const b = new TcpBench({ params: { receiveBuffer: 2048, receiveBufferMax: 2048, dropSynText: false } }).connect();
+    const window = b.out()[0]!.win;
+    expect(window).toBe(1460);
+    b.in("S", { mss: 1460, n: 1500 }).out();
+    b.in(".", { seq: 1 });
+    expect([b.state, b.tcb.rcv.unread, b.out()[0]?.ack]).toEqual(["ESTABLISHED", window, 1 + window]);
+  });
+
   test("RST in SYN-RECEIVED: back to LISTEN in silence for a passive OPEN, refused for an active one (MUST-11)", () => {
     const passive = TcpBench.at("SYN-RECEIVED");
     passive.in("R", { seq: 1 });

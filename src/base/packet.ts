@@ -70,6 +70,16 @@ export class Packet {
     this.hops = 0;
   }
 
+  /** Takes over what another packet says of its checksum and of its segmentation. */
+  offloadAs(from: Packet): void {
+    this.csum = from.csum;
+    this.csumStart = from.csumStart;
+    this.csumOffset = from.csumOffset;
+    this.gso = from.gso;
+    this.gsoSize = from.gsoSize;
+    this.headerLength = from.headerLength;
+  }
+
   addSlice(o: number, n: number): void {
     this.sliceO[this.slices] = o;
     this.sliceN[this.slices] = n;

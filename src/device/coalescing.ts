@@ -203,11 +203,6 @@ function take(from: Packet, to: Packet): void {
   to.o = from.o;
   to.n = from.n;
   to.slices = 0;
-  to.csum = from.csum;
-  to.csumStart = from.csumStart;
-  to.csumOffset = from.csumOffset;
-  to.gso = from.gso;
-  to.gsoSize = from.gsoSize;
-  to.headerLength = from.headerLength;
+  to.offloadAs(from);
   to.hops = from.hops;
 }

@@ -44,12 +44,7 @@ export class Stash {
 }
 
 function copyFields(from: Packet, to: Packet): void {
-  to.csum = from.csum;
-  to.csumStart = from.csumStart;
-  to.csumOffset = from.csumOffset;
-  to.gso = from.gso;
-  to.gsoSize = from.gsoSize;
-  to.headerLength = from.headerLength;
+  to.offloadAs(from);
   to.cause = from.cause;
   to.connection = from.connection;
 }

@@ -63,9 +63,7 @@ class Page {
   }
 
   turnTheme(): void {
-    const root = document.documentElement;
-    const isDark = root.dataset.theme === "dark" || (root.dataset.theme === undefined && prefersDark.matches);
-    root.dataset.theme = isDark ? "light" : "dark";
+    setTheme(!isDark());
     this.draw();
   }
 
@@ -97,6 +95,15 @@ function worst(verdicts: readonly ShownVerdict[]): ShownVerdict {
 
 const prefersDark = matchMedia("(prefers-color-scheme: dark)");
 
+/** The style sheet has one dark palette, which this attribute chooses: what the reader's system prefers, until a button is pressed. */
+function setTheme(dark: boolean): void {
+  document.documentElement.dataset.theme = dark ? "dark" : "light";
+}
+
+function isDark(): boolean {
+  return document.documentElement.dataset.theme === "dark";
+}
+
 function heading(meta: Meta, runs: readonly LoadedRun[]): HTMLElement {
   const head = element("header", {}, element("h1", {}, meta.title));
   for (const { name, about, packets, connections, missing, leftOut, epoch } of runs) {
@@ -119,6 +126,7 @@ function heading(meta: Meta, runs: readonly LoadedRun[]): HTMLElement {
 }
 
 async function begin(): Promise<void> {
+  setTheme(prefersDark.matches);
   const meta = readMeta();
   const runs = await Promise.all(meta.runs.map(loadRun));
   const page = new Page(runs);
@@ -134,7 +142,10 @@ async function begin(): Promise<void> {
     document.querySelector("main")!.before(comparison([a, b], [worst(a.verdicts), worst(b.verdicts)]));
   page.draw();
   addEventListener("resize", () => page.resize());
-  prefersDark.addEventListener("change", () => page.draw());
+  prefersDark.addEventListener("change", ({ matches }) => {
+    setTheme(matches);
+    page.draw();
+  });
   document.documentElement.dataset.ready = `${Math.round(performance.now())}`;
 }
 

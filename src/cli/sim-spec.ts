@@ -16,7 +16,8 @@ export const SIM: CommandSpec = {
     "Runs in virtual time: an hour takes seconds, and the same seed gives the same packets, losses and decisions.\n" +
     "The table has one line per flow and direction (there: from the side that connects): bytes received, when the last\n" +
     "one came, the goodput, retransmitted segments, timeouts, the last and the smallest round-trip time, the last and\n" +
-    "the largest congestion window. Below it stands how long packets waited in the queue of the link. Without a link flag the link has 20 ms delay, 10 Mbit/s and a queue of 100 packets.",
+    "the largest congestion window; below it, how long packets waited in the queue of the link. Without a link flag the link\n" +
+    "has 20 ms delay, 10 Mbit/s and a queue of 100 packets.",
   groups: [
     group(
       "Traffic",

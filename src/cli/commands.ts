@@ -1,6 +1,8 @@
 import type { Flag } from "./argv.ts";
 import { BENCH } from "./bench-spec.ts";
 import { type CommandSpec, group } from "./command-spec.ts";
+import { DIFF } from "./diff-spec.ts";
+import { EXPORT } from "./export-spec.ts";
 import {
   ADDRESSES,
   CONVERSATION,
@@ -278,6 +280,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   SIM,
   REPORT,
+  DIFF,
+  EXPORT,
   {
     name: "chaos",
     args: "<tunA> <cidrA> <tunB> <cidrB>",

@@ -1,10 +1,12 @@
 /** Event files of the command line: read in pieces, brought onto one clock and into one order. */
 import { closeSync, readSync } from "node:fs";
+import { basename } from "node:path";
 import { EventError, EventLines, merged } from "#observe/event-reader";
 import type { EventSink, RunEvent } from "#observe/events";
 import { CliError, fileError } from "./cli-error.ts";
 import { EXIT_NO_RECORD } from "./exit-codes.ts";
 import { openToRead } from "./named-files.ts";
+import { say, yellow } from "./terminal.ts";
 
 /** What was read. */
 export interface ReadEvents {
@@ -45,6 +47,19 @@ function* eventsOf(path: string, lines: EventLines): Generator<RunEvent, void, v
   }
   if (lines.lines === 0)
     throw new CliError(EXIT_NO_RECORD, `${path} is empty`, "an event file has at least a first line");
+}
+
+/** The files as they are called in messages. */
+export function nameOf(paths: readonly string[]): string {
+  return paths.map((path) => (path === "-" ? "standard input" : basename(path))).join(", ");
+}
+
+/** Warns of lines that could not be read. */
+export function tellBroken(name: string, broken: number): void {
+  if (broken === 0) return;
+  const lines =
+    broken === 1 ? "1 line could not be read, and is left out" : `${broken} lines could not be read, and are left out`;
+  say(`${yellow("warning")} ${name}: ${lines}`);
 }
 
 /** The lines of a file, without their ends; the last one may be torn. */

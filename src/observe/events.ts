@@ -111,7 +111,7 @@ export function eventOf(trace: Trace, i: number, who: string): TraceEvent {
       return {
         ...common,
         event: "recovery:rtt_updated",
-        sample: a,
+        sample: Math.round(a),
         srtt: Math.round(b),
         rttvar: Math.round(c),
         rto: Math.round(d),

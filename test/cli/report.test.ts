@@ -64,5 +64,5 @@ test("what cannot be reported is told in words with its own exit code, and no pa
   // A torn last line is left out, and told.
   writeFileSync(at("torn"), whole.subarray(0, whole.length - 40));
   const torn = await tcpnet("report", at("torn"), "-o", at("torn.html"));
-  expect([torn.code, torn.err]).toEqual([0, expect.stringContaining("1 lines could not be read")]);
+  expect([torn.code, torn.err]).toEqual([0, expect.stringContaining("1 line could not be read")]);
 });

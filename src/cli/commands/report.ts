@@ -1,15 +1,14 @@
-import { basename } from "node:path";
 import { RunBuilder } from "#report/model/builder";
 import type { Run } from "#report/model/run";
 import { type Verdict, verdictsOf } from "#report/verdict/verdict";
 import { CliError, usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
-import { readEventFiles } from "../event-files.ts";
+import { nameOf, readEventFiles, tellBroken } from "../event-files.ts";
 import { EXIT_NO_RECORD, EXIT_OK } from "../exit-codes.ts";
 import { print } from "../print.ts";
 import { ReportFile } from "../report-file.ts";
 import { refuseOverwriting } from "../same-file.ts";
-import { printText, say, sayData, yellow } from "../terminal.ts";
+import { printText, say, sayData } from "../terminal.ts";
 
 const DEFAULT = "report.html";
 /** Connections whose verdict is printed: those with the most to say. */
@@ -49,10 +48,6 @@ export async function run({ args, flags }: Call): Promise<number> {
   return EXIT_OK;
 }
 
-function nameOf(paths: readonly string[]): string {
-  return paths.map((path) => (path === "-" ? "standard input" : basename(path))).join(", ");
-}
-
 /** Throws CliError. */
 function read(paths: readonly string[]): Run {
   const builder = new RunBuilder();
@@ -63,7 +58,7 @@ function read(paths: readonly string[]): Run {
     const why = builder.events === 0 ? "it has no events" : `none of its ${builder.events} events is about a packet`;
     throw new CliError(EXIT_NO_RECORD, `there is nothing to report of ${where}`, why, "record a run with --events");
   }
-  if (broken > 0) say(`${yellow("warning")} ${where}: ${broken} lines could not be read, and are left out`);
+  tellBroken(where, broken);
   return run;
 }
 

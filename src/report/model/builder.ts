@@ -2,10 +2,11 @@
 import "#device/link-marks";
 import "#tcp/words/marks";
 import { markByName, markMeaning } from "#base/mark";
-import type { EventSink, RunEvent, RunStarted, TraceEvent } from "#observe/events";
+import type { EventSink, RunEvent, TraceEvent } from "#observe/events";
 import type { LinkEvent } from "#observe/link-events";
 import { ruleSection } from "#observe/rules";
 import { LIMIT_NAMES, STATE_NAMES, TIMER_NAMES } from "#tcp/words/names";
+import { RunClock } from "./clock.ts";
 import { Connections, type Place } from "./connections.ts";
 import { HappeningTable, MetricTable, RoundTripTable } from "./event-tables.ts";
 import { Joiner } from "./joiner.ts";
@@ -27,9 +28,6 @@ import {
   TIMER,
 } from "./run.ts";
 import { inOrder } from "./sorting.ts";
-
-/** Between two runs in one file, µs. */
-const PAUSE = 100_000;
 
 /** The direction of a link: which rows its packets are. */
 interface LinkRows {
@@ -56,10 +54,7 @@ export class RunBuilder implements EventSink {
   readonly #links = new Map<string, LinkRows>();
   readonly #rules = new Map<string, number>([["none", 0]]);
   readonly #flags = new Map<string, number>();
-  #started: RunStarted | null = null;
-  #start = 0;
-  /** The latest time so far. */
-  #last = 0;
+  readonly #clock = new RunClock();
   #missing = 0;
   #events = 0;
 
@@ -69,13 +64,13 @@ export class RunBuilder implements EventSink {
   }
 
   event(event: RunEvent): void {
-    if (event.event === "run:started") this.#begin(event);
+    if (event.event === "run:started") this.#clock.begin(event);
     else if (event.event === "run:gap") this.#missing += event.missing;
     else {
       this.#events++;
-      this.#last = Math.max(this.#last, event.time - this.#start);
-      if ("packet" in event) this.#link(event);
-      else if (event.connection >= 0) this.#stack(event);
+      const time = this.#clock.at(event);
+      if ("packet" in event) this.#link(event, time);
+      else if (event.connection >= 0) this.#stack(event, time);
     }
   }
 
@@ -90,8 +85,8 @@ export class RunBuilder implements EventSink {
       metrics: this.#metrics.table(),
       trips: this.#trips.table(),
       happenings: this.#happenings.table(),
-      about: this.#started?.about ?? {},
-      epoch: this.#started === null || this.#started.epoch === null ? null : this.#started.epoch,
+      about: this.#clock.started?.about ?? {},
+      epoch: this.#clock.started?.epoch ?? null,
       rules: [...this.#rules.keys()].map(describe),
       connections: this.#connections.finish(tables.packets),
       texts,
@@ -100,19 +95,7 @@ export class RunBuilder implements EventSink {
     };
   }
 
-  /**
-   * The first one counts: further files of the same run are on the same clock. Where virtual time begins anew, as with each script of
-   * `drill`, what follows is shown after what was before.
-   */
-  #begin(event: RunStarted): void {
-    if (this.#started === null) {
-      this.#started = event;
-      this.#start = event.time;
-    } else if (event.epoch === null && this.#started.epoch === null) this.#start = event.time - this.#last - PAUSE;
-  }
-
-  #stack(event: TraceEvent): void {
-    const time = event.time - this.#start;
+  #stack(event: TraceEvent, time: number): void {
     if (event.event === "connectivity:connection_started") {
       this.#connections.started(event.who, event.connection, event.local, event.remote);
       return;
@@ -151,8 +134,7 @@ export class RunBuilder implements EventSink {
     }
   }
 
-  #link(event: LinkEvent): void {
-    const time = event.time - this.#start;
+  #link(event: LinkEvent, time: number): void {
     let link = this.#links.get(event.who);
     if (link === undefined) this.#links.set(event.who, (link = { rows: [], first: event.packet }));
     const number = event.packet - link.first;

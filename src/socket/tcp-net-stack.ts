@@ -142,23 +142,13 @@ export class TcpNetStack implements NetStack, SocketContext, UdpContext {
     ping.begin(this.engine.echo.start(remote, echo, local, ping));
     this.#pings.add(ping);
     this.host.wake();
-    if (signal !== undefined) this.#endBy(ping, signal);
+    if (signal !== undefined) onAbort(signal, () => this.#cancel(ping, signal.reason), ping.summary);
     return ping.summary;
   }
 
-  /** Ends a ping when the signal fires. */
-  #endBy(ping: Ping, signal: AbortSignal): void {
-    const abort = () => {
-      this.#pings.delete(ping);
-      ping.cancel(signal.reason);
-    };
-    if (signal.aborted) {
-      abort();
-      return;
-    }
-    signal.addEventListener("abort", abort, { once: true });
-    const forget = () => signal.removeEventListener("abort", abort);
-    ping.summary.then(forget, forget);
+  #cancel(ping: Ping, reason: unknown): void {
+    this.#pings.delete(ping);
+    ping.cancel(reason);
   }
 
   /** Writes all of the early data, or throws: a part of a request is useless. */
@@ -294,16 +284,20 @@ export class TcpNetStack implements NetStack, SocketContext, UdpContext {
   }
 }
 
-/** Aborts when the signal fires, for as long as the connection lasts. */
-function follow(socket: Socket, signal: AbortSignal): void {
-  const abort = () => socket.abort(signal.reason);
+/** Calls `act` when the signal fires, unless `over` is settled by then. */
+function onAbort(signal: AbortSignal, act: () => void, over: Promise<unknown>): void {
   if (signal.aborted) {
-    abort();
+    act();
     return;
   }
-  signal.addEventListener("abort", abort, { once: true });
-  const forget = () => signal.removeEventListener("abort", abort);
-  socket.closed.then(forget, forget);
+  signal.addEventListener("abort", act, { once: true });
+  const forget = () => signal.removeEventListener("abort", act);
+  over.then(forget, forget);
+}
+
+/** Aborts when the signal fires. A function of its own: the closure would cost each `connect` an environment. */
+function follow(socket: Socket, signal: AbortSignal): void {
+  onAbort(signal, () => socket.abort(signal.reason), socket.closed);
 }
 
 const isFour = (address: string) => !address.includes(":");

@@ -5,7 +5,7 @@ import { ownEnvironment } from "#ffi/environment";
 import { controlFolder, controlPath, makeRoom, prepareFolder, releaseFolder } from "#lab/chaos/control-path";
 import { CliError } from "./cli-error.ts";
 import { EXIT_FAILURE, EXIT_SIGHUP, EXIT_SIGINT, EXIT_SIGTERM } from "./exit-codes.ts";
-import { DEMO_INSIDE, DEMO_SOCKET, toldInside } from "./isolation.ts";
+import { DEMO_INSIDE, DEMO_SOCKET, fromOutside } from "./isolation.ts";
 import { selfCommand } from "./program.ts";
 
 /** Runs this program again inside the private network. */
@@ -95,6 +95,6 @@ export function sayGoodbye(): void {
     writeSync(GOODBYE_FD, GOODBYE);
   } catch {
     // The process outside was killed and cannot remove the socket's folder.
-    releaseFolder(dirname(toldInside(DEMO_SOCKET) ?? ""));
+    releaseFolder(dirname(fromOutside(DEMO_SOCKET) ?? ""));
   }
 }

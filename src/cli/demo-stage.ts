@@ -6,7 +6,7 @@ import { dim, say, sayData, sayProgress, speechFailure, yellow } from "./termina
 import type { Manner } from "./voice.ts";
 
 /** An event in the JSON lines of host and peer. */
-export interface Told {
+export interface Message {
   readonly at: number;
   readonly event: string;
   readonly text?: string;
@@ -21,16 +21,16 @@ export class Stage {
   readonly #manner: Manner;
   /** Seconds since 1970: time 0 of the screen. */
   readonly began = Date.now() / 1000;
-  #waiting: { readonly role: Role; readonly told: Told }[] = [];
+  #waiting: { readonly role: Role; readonly message: Message }[] = [];
   readonly #timer: NodeJS.Timeout;
-  readonly summaries: Partial<Record<Role, Told>> = {};
+  readonly summaries: Partial<Record<Role, Message>> = {};
   /** How many bytes each of them received and verified. */
   readonly verified: Partial<Record<Role, number>> = {};
   /** Warnings of either program. */
   readonly warnings: string[] = [];
   /** The error of each program. */
   readonly errors: Partial<Record<Role, string>> = {};
-  readonly #listeners: ((role: Role, told: Told) => void)[] = [];
+  readonly #listeners: ((role: Role, message: Message) => void)[] = [];
 
   /** Called once if the output cannot be written any more. */
   onUnheard: (() => void) | null = null;
@@ -45,25 +45,26 @@ export class Stage {
 
   /** Handles a line of one of them. */
   hear(role: Role, line: string): void {
-    let told: Told;
+    let message: Message;
     try {
-      told = JSON.parse(line) as Told;
+      message = JSON.parse(line) as Message;
     } catch {
       this.errors[role] = line;
       return;
     }
-    if (told.event === undefined) this.errors[role] = [told.what, told.why, told.fix].filter(Boolean).join("; ");
-    if (told.event === "summary") this.summaries[role] = told;
-    if (told.event === "verified") this.verified[role] = Number(told.bytes);
-    if (told.event !== undefined) this.#waiting.push({ role, told });
-    for (const listener of this.#listeners) listener(role, told);
+    if (message.event === undefined)
+      this.errors[role] = [message.what, message.why, message.fix].filter(Boolean).join("; ");
+    if (message.event === "summary") this.summaries[role] = message;
+    if (message.event === "verified") this.verified[role] = Number(message.bytes);
+    if (message.event !== undefined) this.#waiting.push({ role, message });
+    for (const listener of this.#listeners) listener(role, message);
   }
 
   /** Resolves when that program has reported this event. */
   heard(role: Role, event: string): Promise<void> {
     return new Promise((resolve) => {
-      this.#listeners.push((who, told) => {
-        if (who === role && told.event === event) resolve();
+      this.#listeners.push((who, message) => {
+        if (who === role && message.event === event) resolve();
       });
     });
   }
@@ -75,27 +76,29 @@ export class Stage {
   }
 
   #flush(until: number): void {
-    const due = this.#waiting.filter(({ told }) => told.at * 1000 <= until).sort((a, b) => a.told.at - b.told.at);
-    this.#waiting = this.#waiting.filter(({ told }) => told.at * 1000 > until);
-    for (const { role, told } of due) this.#tell(role, told);
+    const due = this.#waiting
+      .filter(({ message }) => message.at * 1000 <= until)
+      .sort((a, b) => a.message.at - b.message.at);
+    this.#waiting = this.#waiting.filter(({ message }) => message.at * 1000 > until);
+    for (const { role, message } of due) this.#tell(role, message);
     if (speechFailure() === null) return;
     this.onUnheard?.();
     this.onUnheard = null;
   }
 
-  #tell(role: Role, told: Told): void {
+  #tell(role: Role, message: Message): void {
     if (this.#manner === "json") {
-      sayData(JSON.stringify({ ...told, role }));
+      sayData(JSON.stringify({ ...message, role }));
       return;
     }
-    if (told.event === "warning") this.warnings.push(`${told.what}`);
-    const why = told.why === "" ? "" : `: ${told.why}`;
-    const text = told.event === "warning" ? `${yellow("warning")} ${told.what}${why}` : told.text;
-    if (text === undefined || told.event === "listen") return;
+    if (message.event === "warning") this.warnings.push(`${message.what}`);
+    const why = message.why === "" ? "" : `: ${message.why}`;
+    const text = message.event === "warning" ? `${yellow("warning")} ${message.what}${why}` : message.text;
+    if (text === undefined || message.event === "listen") return;
     // --quiet shows warnings, too.
-    if (this.#manner === "quiet" && told.event !== "warning") return;
-    const time = (told.at - this.began) * 1e6;
-    if (told.event === "interval") this.#progress.tell(role, told.received as Received, time);
+    if (this.#manner === "quiet" && message.event !== "warning") return;
+    const time = (message.at - this.began) * 1e6;
+    if (message.event === "interval") this.#progress.tell(role, message.received as Received, time);
     else say(`${dim(clockText(time))}  ${role} │ ${text}`);
   }
 }

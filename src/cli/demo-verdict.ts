@@ -1,7 +1,7 @@
 /** The end of the demo: prints whether every byte arrived, and what to type next. */
 import { exactBytesText } from "#observe/units";
 import type { DemoOptions } from "./demo-plan.ts";
-import type { Stage, Told } from "./demo-stage.ts";
+import type { Message, Stage } from "./demo-stage.ts";
 import type { Role } from "./endpoint.ts";
 import { EXIT_FAILURE, EXIT_OK } from "./exit-codes.ts";
 import { rateOf } from "./figures.ts";
@@ -55,7 +55,7 @@ function judge(from: Role, options: DemoOptions, stage: Stage): Direction {
   };
 }
 
-function fact(summary: Told | undefined, group: string, name: string): number | null | undefined {
+function fact(summary: Message | undefined, group: string, name: string): number | null | undefined {
   return (summary?.[group] as Readonly<Record<string, number | null>> | undefined)?.[name];
 }
 

@@ -10,7 +10,7 @@ import type { Reported } from "#lab/drill/report";
 import { Kernel } from "#lab/drill/targets/kernel/target";
 import { CliError } from "./cli-error.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_PERMISSION } from "./exit-codes.ts";
-import { DRILL_INSIDE, isolation, toldInside } from "./isolation.ts";
+import { DRILL_INSIDE, fromOutside, isolation } from "./isolation.ts";
 import { programName, selfCommand } from "./program.ts";
 
 const LEAST_NICE = -20;
@@ -22,7 +22,7 @@ type Options = Omit<DrillOptions, "newTarget">;
 
 /** Whether this is the process that runs one script. */
 export function isInside(): boolean {
-  return toldInside(DRILL_INSIDE) !== undefined;
+  return fromOutside(DRILL_INSIDE) !== undefined;
 }
 
 /** Runs the script against the kernel of this namespace, and prints the result for `onKernel`. */

@@ -47,25 +47,25 @@ export const DRILL_INSIDE = "TCPNET_DRILL_INSIDE";
 export const BENCH_INSIDE = "TCPNET_BENCH_INSIDE";
 
 /** Variables that the process outside a private network sets for the one inside. */
-const TOLD_INSIDE = [DEMO_INSIDE, DEMO_SOCKET, DRILL_INSIDE, BENCH_INSIDE] as const;
+const FROM_OUTSIDE = [DEMO_INSIDE, DEMO_SOCKET, DRILL_INSIDE, BENCH_INSIDE] as const;
 
 /** All of these variables, for a program that executes itself again inside. */
 export function variablesInside(): Record<string, string | undefined> {
-  return Object.fromEntries(TOLD_INSIDE.map((name) => [name, process.env[name]]));
+  return Object.fromEntries(FROM_OUTSIDE.map((name) => [name, process.env[name]]));
 }
 
 /**
  * Such a variable, set by the process outside. It is always undefined in
  * our parent's network: otherwise a variable could make `demo` set up this machine's own network.
  */
-export function toldInside(name: (typeof TOLD_INSIDE)[number]): string | undefined {
-  const told = process.env[name];
-  return told !== undefined && hasOwnNetwork() ? told : undefined;
+export function fromOutside(name: (typeof FROM_OUTSIDE)[number]): string | undefined {
+  const value = process.env[name];
+  return value !== undefined && hasOwnNetwork() ? value : undefined;
 }
 
-/** Whether the variable is set although nobody outside has set it for us: `toldInside` does not believe it. */
-export function isToldInVain(name: (typeof TOLD_INSIDE)[number]): boolean {
-  return process.env[name] !== undefined && toldInside(name) === undefined;
+/** Whether the variable is set although nobody outside has set it for us: `fromOutside` does not believe it. */
+export function isSetInVain(name: (typeof FROM_OUTSIDE)[number]): boolean {
+  return process.env[name] !== undefined && fromOutside(name) === undefined;
 }
 
 /** Whether our network namespace is another one than our parent's. */

@@ -14,14 +14,14 @@ import { printText, tellText } from "./terminal.ts";
 /** The program: reads the command line, runs one command, returns the exit code. All errors are reported here. */
 async function main(argv: readonly string[]): Promise<number> {
   const json = ["--json", "-J", "--json-stream"].some((flag) => argv.includes(flag));
-  const code = await dispatch(argv).catch((error: unknown) => told(error, json));
+  const code = await dispatch(argv).catch((error: unknown) => exitCodeOf(error, json));
   // Messages of a running stack may still wait for a slow reader.
   const failure = await drainText();
-  return failure === null ? code : code || (await told(failure, json));
+  return failure === null ? code : code || (await exitCodeOf(failure, json));
 }
 
 /** Reports an error; returns its exit code. */
-async function told(error: unknown, json: boolean): Promise<number> {
+async function exitCodeOf(error: unknown, json: boolean): Promise<number> {
   if (error instanceof OutputClosed) return EXIT_SIGPIPE;
   const words = inWords(error);
   const { reportError } = await import("./report-error.ts");

@@ -36,10 +36,10 @@ export function tellRefusals(
 
 /** Clients whose SYNs are dropped see only that nobody answers: whoever runs the host has to know why. Each reason is told once. */
 export function tellFull(voice: Voice, listener: Listener, limits: Readonly<Limits>, backlog: number): void {
-  const told = new Set<string>();
+  const warned = new Set<string>();
   listener.onFull = (what) => {
-    if (told.has(what)) return;
-    told.add(what);
+    if (warned.has(what)) return;
+    warned.add(what);
     const why = "clients retry them; the last line counts them";
     if (what === "connections") {
       const reached = `the limit of ${counted(limits.connections, "connection")} is reached`;

@@ -74,8 +74,8 @@ export class Session {
     link: Device = device,
   ): Promise<Session> {
     const { endpoint: e, port, manner, limits } = options;
-    const told = manner !== "quiet" && !(options.keep && options.service.kind !== "pipe");
-    const trace = told || explanation?.isWanted === true ? TRACE_RECORDS : 0;
+    const isNarrated = manner !== "quiet" && !(options.keep && options.service.kind !== "pipe");
+    const trace = isNarrated || explanation?.isWanted === true ? TRACE_RECORDS : 0;
     const stack = await openStack(options, device, { limits, trace });
     const narrator = new Narrator(voice, performance.now() * 1000);
     const { trace: record } = stack.engine;
@@ -164,11 +164,11 @@ export class Session {
       { hostname: `${e.remote}`, port },
       simultaneous ? { ...options, localPort: port } : options,
     );
-    let told = "";
+    let last = "";
     socket.onSoftError = ({ code, message }) => {
       // Each retransmitted SYN may get the same ICMP error.
-      if (message !== told) this.#voice.event("soft-error", { code }, `· ${message}`);
-      told = message;
+      if (message !== last) this.#voice.event("soft-error", { code }, `· ${message}`);
+      last = message;
     };
     await this.#converse(socket);
   }

@@ -134,7 +134,7 @@ export class ImpairDevice implements Device {
     const slab = this.#slab;
     if (slab === undefined) return TX_GONE;
     const verdict = this.out.offer(slab, packet, now);
-    if (this.#isTold(this.out, verdict) && !this.#replied) {
+    if (this.#refuses(this.out, verdict) && !this.#replied) {
       this.#reply.clear();
       this.#reply.o = this.#replyO;
       this.#replied = this.#tooBig?.(slab, packet, this.out.mtu, this.#reply) ?? false;
@@ -161,7 +161,7 @@ export class ImpairDevice implements Device {
       if (n === RX_GONE) return false;
       if (n === RX_NONE) break;
       const verdict = this.in.offer(slab, packet, now);
-      if (this.#isTold(this.in, verdict)) this.#answer(slab, packet, now);
+      if (this.#refuses(this.in, verdict)) this.#answer(slab, packet, now);
       packet.o = o;
     }
     return true;
@@ -181,7 +181,7 @@ export class ImpairDevice implements Device {
     }
   }
 
-  #isTold(link: Link, verdict: Mark): boolean {
+  #refuses(link: Link, verdict: Mark): boolean {
     return verdict === LINK_TOO_BIG && link.profile.mtuIcmp;
   }
 

@@ -12,7 +12,7 @@ import { isOurs, isOwnSpec, type XtRule } from "./xtables.ts";
 
 type NetdownOptions = Pick<NetupOptions, "ifs" | "dryRun" | "program" | "system">;
 
-interface Told {
+interface UndoneStep {
   readonly key: string;
   /** removed: a file left by a killed program. */
   readonly outcome: Outcome | "planned" | "removed";
@@ -25,7 +25,7 @@ export interface NetdownResult {
   /** 0, or 3 if something could not be undone. */
   readonly exitCode: number;
   /** In the order of undoing. In a dry run, what would be undone. */
-  readonly undone: readonly Told[];
+  readonly undone: readonly UndoneStep[];
   readonly stateFile: string;
 }
 

@@ -11,7 +11,7 @@ import { Ledger, readState, type State, setupOf, statePath } from "./state.ts";
 import type { Finding, StepKind } from "./step.ts";
 
 /** A step for people: what it does, and its commands. */
-export interface ToldStep {
+export interface StepResult {
   readonly kind: StepKind;
   readonly subject: string;
   readonly title: string;
@@ -20,7 +20,7 @@ export interface ToldStep {
   readonly input: string | null;
 }
 
-export interface ToldSide {
+export interface SideResult {
   readonly role: Role;
   readonly name: string;
   /** The kernel's addresses. */
@@ -34,11 +34,11 @@ export interface NetupResult {
   readonly dryRun: boolean;
   /** 0, or 3 if packets do not pass. */
   readonly exitCode: number;
-  readonly sides: readonly ToldSide[];
+  readonly sides: readonly SideResult[];
   readonly owner: string | null;
   readonly uplink: string | null;
   /** What was done (in a dry run: would be done); empty if everything was set up already. */
-  readonly steps: readonly ToldStep[];
+  readonly steps: readonly StepResult[];
   readonly findings: readonly Finding[];
   /** null: no probe was sent. */
   readonly probe: ProbeReport | null;
@@ -112,8 +112,8 @@ function judged(made: Plan, facts: Facts, settings: Settings, report: ProbeRepor
   }
   const causes = report.trials.filter((trial) => !trial.arrived).map((trial) => explain(facts, settings, trial));
   const first = causes.filter((cause, i) => causes.findIndex((other) => other.fix === cause.fix) === i);
-  const told = first.map((cause) => cause.fix);
-  return [...made.findings.filter((finding) => !told.includes(finding.fix)), ...first];
+  const fixes = first.map((cause) => cause.fix);
+  return [...made.findings.filter((finding) => !fixes.includes(finding.fix)), ...first];
 }
 
 function result(
@@ -126,10 +126,10 @@ function result(
   dryRun: boolean,
 ): NetupResult {
   const { owner, program } = settings;
-  const sides = settings.sides.map(told);
+  const sides = settings.sides.map(sideResult);
   const canOpen = owner !== null && ((facts.tunMode ?? 0) & 0o006) === 0o006;
   const call = `${canOpen ? "" : "sudo "}${program}`;
-  const [host, peer] = sides as [ToldSide, ToldSide];
+  const [host, peer] = sides as [SideResult, SideResult];
   return {
     schema: "tcpnet.netup/1",
     dryRun,
@@ -155,7 +155,7 @@ function result(
   };
 }
 
-function told(side: Side): ToldSide {
+function sideResult(side: Side): SideResult {
   return {
     role: side.role,
     name: side.name,

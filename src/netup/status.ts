@@ -139,13 +139,13 @@ function rulesOf(system: System, facts: Facts): RuleStatus[] | "unknown" {
 }
 
 function firewallsOf(facts: Facts, names: readonly string[], state: State | null): TrustStatus[] {
-  const told: TrustStatus[] = [];
+  const statuses: TrustStatus[] = [];
   const { firewalld } = facts;
-  if (firewalld === "unknown") told.push({ firewall: "firewalld", trusts: "unknown", detail: "it did not answer" });
+  if (firewalld === "unknown") statuses.push({ firewall: "firewalld", trusts: "unknown", detail: "it did not answer" });
   else if (firewalld !== null) {
     const zones = names.map((name) => `${name} in ${firewalld[name] ?? "the default zone"}`);
     const trusts = answer(names.every((name) => firewalld[name] === ZONE));
-    told.push({ firewall: "firewalld", trusts, detail: zones.join(", ") });
+    statuses.push({ firewall: "firewalld", trusts, detail: zones.join(", ") });
   }
   for (const filter of facts.filters) {
     const chain = trustChain(filter);
@@ -154,14 +154,14 @@ function firewallsOf(facts: Facts, names: readonly string[], state: State | null
     const opened = (from: string, to: string) =>
       filter.rules.some((rule) => isOurs(rule) && rule.spec.startsWith(`-i ${from} -o ${to} `));
     const trusts = answer(opened(a, b) && opened(b, a));
-    told.push({ firewall: filterOwner(filter), trusts, detail: `${chain}, by ${filter.binary}` });
+    statuses.push({ firewall: filterOwner(filter), trusts, detail: `${chain}, by ${filter.binary}` });
   }
   for (const chain of foreignChains(facts, { v6: state?.setup.v6 === true })) {
     if (chain.policy !== "drop") continue;
     const detail = `policy drop; if packets do not pass: ${acceptLine(chain, names)}`;
-    told.push({ firewall: `nft ${chain.family} ${chain.table} ${chain.name}`, trusts: "unknown", detail });
+    statuses.push({ firewall: `nft ${chain.family} ${chain.table} ${chain.name}`, trusts: "unknown", detail });
   }
-  return told;
+  return statuses;
 }
 
 /** What of netup's setup is missing. @param tracked netup ran, and its rule against connection tracking is gone */

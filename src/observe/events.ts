@@ -167,8 +167,8 @@ export function jsonLine({ time, event, ...fields }: RunEvent, start = 0): strin
 
 /** The event without its time and connection: `packet_sent seq=1 length=1448 flags=ACK,PSH resent=false (tcp.tx.data)`. */
 export function eventText({ time: _, connection: __, who: ___, cause, event, ...fields }: TraceEvent): string {
-  const told = Object.entries(fields)
+  const words = Object.entries(fields)
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => `${key}=${value}`);
-  return [event.slice(event.indexOf(":") + 1), ...told, ...(cause === "none" ? [] : [`(${cause})`])].join(" ");
+  return [event.slice(event.indexOf(":") + 1), ...words, ...(cause === "none" ? [] : [`(${cause})`])].join(" ");
 }

@@ -15,7 +15,7 @@ import { type Endpoint, endpoint, type Role } from "../endpoint.ts";
 import { openEnds } from "../ends.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_SIGINT } from "../exit-codes.ts";
 import { Explanation } from "../explanation.ts";
-import { DEMO_INSIDE, DEMO_SOCKET, isolation, toldInside } from "../isolation.ts";
+import { DEMO_INSIDE, DEMO_SOCKET, fromOutside, isolation } from "../isolation.ts";
 import { LAB } from "../lab.ts";
 import { controlLink, openControlOf } from "../link-control.ts";
 import { checkWritable, recordAt } from "../named-files.ts";
@@ -57,7 +57,7 @@ export async function run({ flags }: Call): Promise<number> {
   refuseClosedOutput();
   // The printed events are the result and go to standard output, unless a capture or the record does.
   if (write !== "-" && events !== "-") speakOnStandardOutput();
-  const how = toldInside(DEMO_INSIDE);
+  const how = fromOutside(DEMO_INSIDE);
   if (how !== undefined) return await inside(options, how);
   if (options.memory)
     return await perform(options, "in memory, as requested: two stacks in one program, without the kernel");
@@ -201,7 +201,7 @@ async function inKernel(
 /** The control socket of the peer's link; none if another demo has it. */
 function socketArguments({ impairment }: DemoOptions): string[] {
   if (impairment === null) return [];
-  const socket = toldInside(DEMO_SOCKET) ?? demoSocket();
+  const socket = fromOutside(DEMO_SOCKET) ?? demoSocket();
   return socket === "" || isHeard(socket) ? [] : ["--socket", socket];
 }
 

@@ -3,7 +3,7 @@ import { KINDS, type Kind } from "../verdict/limits.ts";
 import { count, duration, rate, size } from "../verdict/text.ts";
 import type { Figures } from "../verdict/verdict.ts";
 
-/** Parts of the time that differ by less of the whole are not told. */
+/** Parts of the time that differ by less of the whole are left out. */
 const SMALL = 0.03;
 
 const DOING: Readonly<Record<Kind, string>> = {
@@ -28,8 +28,8 @@ const tookOf = (f: Figures) => f.end - f.start;
 function outcome(a: Figures, b: Figures): string[] {
   const [x, y] = [tookOf(a), tookOf(b)];
   if (a.octets !== b.octets || x <= 0 || y <= 0) {
-    const told = (f: Figures) => `${size(f.octets)} in ${duration(tookOf(f))}`;
-    return [`${told(b)} instead of ${told(a)}.`];
+    const transfer = (f: Figures) => `${size(f.octets)} in ${duration(tookOf(f))}`;
+    return [`${transfer(b)} instead of ${transfer(a)}.`];
   }
   const same = `The same ${size(a.octets)} took`;
   if (duration(x) === duration(y)) return [`${same} as long as before: ${duration(x)}.`];
@@ -45,13 +45,13 @@ function whereTimeWent(a: Figures, b: Figures): string[] {
     .filter(({ by }) => Math.abs(by) >= SMALL * whole)
     .sort((x, y) => Math.abs(y.by) - Math.abs(x.by));
   if (parts.length === 0) return ["What limited the sender is the same as before."];
-  const told = (more: boolean) => {
+  const partsWith = (more: boolean) => {
     const words = parts
       .filter(({ by }) => by > 0 === more)
       .map(({ kind, by }) => `${duration(Math.abs(by))} ${more ? "more" : "less"} ${DOING[kind]}`);
     return words.length === 0 ? [] : [words.join(", ")];
   };
-  const text = [...told(true), ...told(false)].join("; ");
+  const text = [...partsWith(true), ...partsWith(false)].join("; ");
   return [`${text.charAt(0).toUpperCase()}${text.slice(1)}.`];
 }
 

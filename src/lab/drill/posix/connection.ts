@@ -218,11 +218,11 @@ function dissolve(s: TcpSocket, now: number): Outcome {
   if (s.listener) unlisten(s, now);
   const connection = s.connection;
   if (!connection) return done(0);
-  const told = !isOver(connection);
-  if (told) connection.abort(now);
+  const wasOpen = !isOver(connection);
+  if (wasOpen) connection.abort(now);
   else connection.close(now);
   forgetConnection(s);
-  if (told) s.softError = "ECONNRESET";
+  if (wasOpen) s.softError = "ECONNRESET";
   return done(0);
 }
 

@@ -23,12 +23,12 @@ const SOMAXCONN = 4096;
 const maxSegment: Take = (value) => (value === 0 || (value >= 88 && value <= 32_767) ? value : refuse("EINVAL"));
 /** Linux converts seconds to a number of retransmissions (1 s, doubled up to 120 s), and returns the seconds that these take. */
 const deferAccept: Take = (seconds) => {
-  let [told, timeout] = [0, 1];
-  for (let n = 0; n < 255 && told < seconds; n++) {
-    told += timeout;
+  let [total, timeout] = [0, 1];
+  for (let n = 0; n < 255 && total < seconds; n++) {
+    total += timeout;
     timeout = Math.min(2 * timeout, 120);
   }
-  return told;
+  return total;
 };
 const windowClamp: Take = (value) => (value === 0 ? 0 : value < 0 ? 1_152 : Math.max(value, 1_152));
 const KNOWN_STAMPS = symbol("SOF_TIMESTAMPING_MASK")!;
@@ -200,7 +200,7 @@ export function levelOf(name: string): number | undefined {
 }
 
 /** The value that getsockopt returns for a value that was set: Linux doubles buffer sizes, and enforces minimum sizes. */
-export function told(name: string, value: SettingValue, profile: Profile): SettingValue {
+export function readBack(name: string, value: SettingValue, profile: Profile): SettingValue {
   if (profile === "freebsd") return value;
   if (name === "SO_RCVBUF" || name === "SO_RCVBUFFORCE") return Math.max(2 * Number(value), 2_304);
   if (name === "SO_SNDBUF" || name === "SO_SNDBUFFORCE") return Math.max(2 * Number(value), 4_608);

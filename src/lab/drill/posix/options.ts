@@ -3,7 +3,7 @@ import type { Value } from "../language/ast.ts";
 import { information } from "./information.ts";
 import { acknowledgedOctets } from "./observe.ts";
 import type { OptionRule } from "./option-rule.ts";
-import { levelOf, NAMES, OF_THE_CONNECTION, optionRule, told } from "./option-values.ts";
+import { levelOf, NAMES, OF_THE_CONNECTION, optionRule, readBack } from "./option-values.ts";
 import {
   type Arguments,
   type Attempt,
@@ -176,7 +176,7 @@ function optionValue(call: Call, s: TcpSocket | UdpSocket, name: string): Settin
   const set = s.options.get(name);
   const known = s.kind === "tcp" ? s.connection?.option(name) : undefined;
   if (known !== undefined && (set === undefined || OF_THE_CONNECTION.has(name))) return known;
-  if (set !== undefined) return told(name, set, engine.profile);
+  if (set !== undefined) return readBack(name, set, engine.profile);
   const unset = s.kind === "tcp" && !s.connection ? engine.initial(name) : undefined;
   return unset ?? optionRule(name, engine.profile)?.initial ?? NAMES[name];
 }

@@ -133,17 +133,17 @@ function sequence(args: readonly string[]): Answer | undefined {
 
 /** Sums and comparisons; `length TEXT`, `TEXT : PATTERN`. Status 1 if the result is empty or 0. */
 function expression(args: readonly string[]): Answer | undefined {
-  const told = (text: string): Answer => said([text], text === "" || text === "0" ? 1 : 0);
-  if (args[0] === "length" && args.length === 2) return told(String(args[1]!.length));
+  const expressionAnswer = (text: string): Answer => said([text], text === "" || text === "0" ? 1 : 0);
+  if (args[0] === "length" && args.length === 2) return expressionAnswer(String(args[1]!.length));
   if (args.length === 3 && (args[1] === "=" || args[1] === "!="))
-    return told(String(Number((args[0] === args[2]) === (args[1] === "="))));
+    return expressionAnswer(String(Number((args[0] === args[2]) === (args[1] === "="))));
   if (args.length === 3 && args[1] === ":") {
     const source = args[2]!.replace(/\\([(){}+?|])/g, "$1");
     const found = new RegExp(`^(?:${source})`).exec(args[0]!);
-    return told(found ? (found[1] ?? String(found[0].length)) : "0");
+    return expressionAnswer(found ? (found[1] ?? String(found[0].length)) : "0");
   }
   try {
-    return told(String(arithmetic(args.join(" "), { get: () => "x", set: () => {} })));
+    return expressionAnswer(String(arithmetic(args.join(" "), { get: () => "x", set: () => {} })));
   } catch (error) {
     if (error instanceof ArithmeticProblem) return undefined;
     throw error;

@@ -4,7 +4,7 @@ import { isSystem, type MachineSocket, type Profile, type SettingValue } from ".
 import type { ShellHost, SocketEntry } from "./host.ts";
 
 /** /proc/net/tcp does not show a listener's backlog; its tcp_info does, under another name. */
-function told(socket: MachineSocket, descriptor: number, information: Information | undefined): SocketEntry {
+function socketEntry(socket: MachineSocket, descriptor: number, information: Information | undefined): SocketEntry {
   const backlog = socket.state === "LISTEN" ? information?.tcpi_sacked : undefined;
   return { ...socket, sendQueue: backlog ?? socket.sendQueue, descriptor, information };
 }
@@ -95,7 +95,7 @@ export class BenchHost implements ShellHost {
           flow?.localPort === socket.localPort &&
           (flow.kind === "listening" ? 0 : flow.remotePort) === socket.remotePort
         )
-          return told(socket, descriptor, isSystem(engine) ? engine.information(s) : undefined);
+          return socketEntry(socket, descriptor, isSystem(engine) ? engine.information(s) : undefined);
       } else if (s.kind === "tcp") {
         const port = s.connection?.localPort ?? s.listener?.localPort;
         const isIt = port === socket.localPort && (s.connection?.remotePort ?? 0) === socket.remotePort;

@@ -20,6 +20,7 @@ import {
   TRAFFIC,
   VIEW,
 } from "./flag-groups.ts";
+import { LESSON } from "./lesson-spec.ts";
 import { LINK_LANGUAGE } from "./link-language.ts";
 import { REPORT } from "./report-spec.ts";
 import { SIM } from "./sim-spec.ts";
@@ -282,6 +283,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   REPORT,
   DIFF,
   EXPORT,
+  LESSON,
   {
     name: "chaos",
     args: "<tunA> <cidrA> <tunB> <cidrB>",

@@ -45,7 +45,9 @@ async function dispatch(given: readonly string[]): Promise<number> {
     for (const flag of groups.flatMap((each) => each.flags)) registered.option(flag.raw, flag.text);
     registered.action(async (...given: unknown[]) => {
       const values = given.pop() as Record<string, unknown>;
-      return (await load()).run({ args: given.flat().map(String).map(unshield), flags: new Flags(values) });
+      // An optional argument that is not there is undefined.
+      const words = given.flat().filter((each) => each !== undefined);
+      return (await load()).run({ args: words.map(String).map(unshield), flags: new Flags(values) });
     });
   }
   for (const flag of flagsOf(undefined)) cli.option(flag.raw, flag.text);

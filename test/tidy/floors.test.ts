@@ -23,6 +23,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   report: ["base", "device", "tcp", "observe"],
   netup: ["base", "wire", "ip", "device", "ffi"],
   sim: ["base", "wire", "ip", "icmp", "tcp", "stack", "device", "driver", "observe", "socket"],
+  lessons: ["base", "ip", "icmp", "tcp", "stack", "device", "observe", "sim", "report"],
   drill: ["base", "wire", "ip", "icmp", "tcp", "stack", "device", "driver", "observe", "sim", "socket"],
   kernel: ["base", "device", "drill", "ffi"],
   chaos: ["base", "wire", "ip", "icmp", "device", "driver", "ffi"],
@@ -41,6 +42,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
     "socket",
     "netup",
     "sim",
+    "lessons",
     "drill",
     "kernel",
     "chaos",
@@ -137,7 +139,7 @@ const PROGRAMS = new Set(["src/lab/drill/main.ts"]);
 /** The simulator lets promises settle between two events; that asks no clock. */
 const MAY_SETTLE = "src/lab/sim/simulation.ts";
 
-const PURE = new Set(["base", "wire", "ip", "icmp", "tcp", "stack", "sim", "drill"]);
+const PURE = new Set(["base", "wire", "ip", "icmp", "tcp", "stack", "sim", "lessons", "drill"]);
 
 test("below the driver, and in virtual time, nobody asks the clock, draws randomness, or knows the process", () => {
   const pure = files.filter((file) => PURE.has(floorOf(file.path)) && !PROGRAMS.has(file.path));

@@ -26,6 +26,8 @@ export interface CongestionControl {
   timedOut(tcb: Tcb, now: number): void;
   /** An ACK gave a round-trip sample, µs. Called before the ACK changes cwnd. */
   measured(tcb: Tcb, rtt: number, now: number): void;
+  /** By how many segments cwnd grows in slow start when `acked` segments were acknowledged; absent: by as many. */
+  slowStart?(tcb: Tcb, acked: number): number;
   /** `n` octets were acknowledged in congestion avoidance while cwnd limited the sender: raise cwnd. */
   avoid(tcb: Tcb, n: number, now: number): void;
   /** The sender was idle for `time` µs, which must not count as time for growth. */

@@ -1,7 +1,8 @@
 import { MILLISECOND } from "#base/time";
 import { gt } from "../words/seq.ts";
 import type { Tcb } from "../words/tcb.ts";
-import type { CongestionControl } from "./congestion.ts";
+import type { CongestionControl, ControlDetails } from "./congestion.ts";
+import { HYSTART_SIZE, slowStartGrowth, slowStartPhase, watchRoundTrip } from "./hystart-plus.ts";
 import { avoidBy } from "./newreno.ts";
 
 /** cwnd is multiplied by 717/1024 after a loss. */
@@ -41,14 +42,16 @@ const LAST_ACK = 12;
 const END_SEQ = 13;
 const CURR_RTT = 14;
 const SAMPLES = 15;
+/** HyStart++'s own numbers begin here. */
+const PLUS = 16;
 
 /**
- * CUBIC with HyStart in whole numbers, as Linux computes it: RFC 9438's curve to within a segment, and the same segment as
- * Linux where a script counts them. Ha, Rhee, "Taming the Elephants" (HyStart).
+ * CUBIC in whole numbers, as Linux computes it: RFC 9438's curve to within a segment, and the same segment as Linux where a script counts them.
+ * Slow start ends by HyStart++ (`hystart-plus.ts`), or by the HyStart of Linux: Ha, Rhee, "Taming the Elephants".
  */
 export class Cubic implements CongestionControl {
   readonly name = "cubic";
-  readonly stateSize = 16;
+  readonly stateSize = PLUS + HYSTART_SIZE;
 
   reset(tcb: Tcb): void {
     tcb.ccState.fill(0);
@@ -70,11 +73,17 @@ export class Cubic implements CongestionControl {
 
   measured(tcb: Tcb, rtt: number, now: number): void {
     const s = tcb.ccState;
+    watchRoundTrip(tcb, PLUS, rtt);
     // Samples right after a recovery are not meaningful.
     if (s[EPOCH]! > 0 && jiffies(now) - s[EPOCH]! < 1000) return;
     if (s[DELAY_MIN] === 0 || s[DELAY_MIN]! > rtt) s[DELAY_MIN] = Math.max(rtt, 1);
-    if (s[FOUND] === 0 && tcb.params.growing.hystart !== 0 && tcb.cc.cwnd < tcb.cc.ssthresh)
+    const { slowStartExit } = tcb.params.growing;
+    if (s[FOUND] === 0 && slowStartExit === "hystart" && tcb.cc.cwnd < tcb.cc.ssthresh)
       hystart(tcb, Math.max(rtt, 1), now);
+  }
+
+  slowStart(tcb: Tcb, acked: number): number {
+    return slowStartGrowth(tcb, PLUS, acked);
   }
 
   avoid(tcb: Tcb, n: number, now: number): void {
@@ -88,6 +97,10 @@ export class Cubic implements CongestionControl {
     const s = tcb.ccState;
     // The curve may have begun after the last segment was sent: it does not begin later than now.
     if (s[EPOCH]! > 0) s[EPOCH] = Math.min(s[EPOCH]! + Math.trunc(time / MILLISECOND), jiffies(now));
+  }
+
+  details(tcb: Tcb): ControlDetails {
+    return { phase: slowStartPhase(tcb, PLUS) };
   }
 }
 

@@ -1,12 +1,15 @@
 import type { Tcb } from "../words/tcb.ts";
-import type { CongestionControl } from "./congestion.ts";
+import type { CongestionControl, ControlDetails } from "./congestion.ts";
+import { HYSTART_SIZE, slowStartGrowth, slowStartPhase, watchRoundTrip } from "./hystart-plus.ts";
 
 /** Congestion avoidance of RFC 5681 as Linux counts it: segments, and half of cwnd, not of the flight, after a loss. */
 export class NewReno implements CongestionControl {
   readonly name = "newreno";
-  readonly stateSize = 0;
+  readonly stateSize = HYSTART_SIZE;
 
-  reset(): void {}
+  reset(tcb: Tcb): void {
+    tcb.ccState.fill(0);
+  }
 
   reduce(tcb: Tcb): number {
     const { mss } = tcb.snd;
@@ -15,13 +18,23 @@ export class NewReno implements CongestionControl {
 
   timedOut(): void {}
 
-  measured(): void {}
+  measured(tcb: Tcb, rtt: number): void {
+    watchRoundTrip(tcb, 0, rtt);
+  }
+
+  slowStart(tcb: Tcb, acked: number): number {
+    return slowStartGrowth(tcb, 0, acked);
+  }
 
   avoid(tcb: Tcb, n: number): void {
     avoidBy(tcb, Math.floor(tcb.cc.cwnd / tcb.snd.mss), Math.round(n / tcb.snd.mss));
   }
 
   idle(): void {}
+
+  details(tcb: Tcb): ControlDetails {
+    return { phase: slowStartPhase(tcb, 0) };
+  }
 }
 
 /** Increases cwnd by one segment for every `every` acknowledged ones, which `cc.credit` counts. */

@@ -34,7 +34,8 @@ export function grow(tcb: Tcb, n: number, now: number): void {
   const ssthresh = ssthreshOf(tcb);
   let rest = n;
   if (cwnd < ssthresh) {
-    const grown = Math.min(cwnd + n, ssthresh);
+    rest = tcb.congestion.slowStart?.(tcb, n) ?? n;
+    const grown = Math.min(cwnd + rest, ssthresh);
     setCwnd(tcb, grown);
     rest -= grown - cwnd;
     traceCwnd(tcb, M.CC_SLOW_START, now);

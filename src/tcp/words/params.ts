@@ -120,8 +120,8 @@ export type TcpSettings = Partial<Writable<TcpParams & PolicyFields>>;
 /**
  * The defaults are Linux's except where an RFC requires otherwise: R2 of a SYN is three minutes (MUST-23), a closed window does not end a
  * connection as long as the peer answers (MUST-37), an unreachable network does not end an OPEN (MUST-56), an RST after both sides have
- * closed is not an error (RFC 9293 §3.10.7.4), window updates do not wait until the window doubles, and claims of a smaller path MTU are
- * checked (RFC 5927 §7.2).
+ * closed is not an error (RFC 9293 §3.10.7.4), window updates do not wait until the window doubles, claims of a smaller path MTU are
+ * checked (RFC 5927 §7.2), and slow start ends by HyStart++ (RFC 9406).
  */
 export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   opening: Object.freeze({
@@ -133,7 +133,7 @@ export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   acknowledging: Object.freeze({ ...ACKNOWLEDGING.linux, windowUpdates: "quarter" }),
   buffering: BUFFERING.linux,
   retransmitting: RETRANSMITTING.rfc9293,
-  growing: GROWING.linux,
+  growing: Object.freeze({ ...GROWING.linux, slowStartExit: "hystart++" }),
   resetting: Object.freeze({ ...RESETTING.linux, lateResetIsError: false }),
   ending: ENDING.linux,
   icmpErrors: ICMP_ERRORS.rfc9293,

@@ -11,7 +11,12 @@ export interface Growing {
   readonly bbrLossWithoutQueue: number;
   /** RFC 5681 §4.1: shrink cwnd after an idle time of one RTO. */
   readonly slowStartAfterIdle: boolean;
-  /** What HyStart of CUBIC uses: 1 trains of ACKs, 2 the growth of the round trip, 3 both, 0 nothing. */
+  /**
+   * What ends the first slow start before a loss: HyStart++ (RFC 9406) of CUBIC and NewReno; the HyStart of CUBIC, as in Linux, where NewReno has
+   * none; or nothing.
+   */
+  readonly slowStartExit: "hystart++" | "hystart" | "none";
+  /** What HyStart uses: 1 trains of ACKs, 2 the growth of the round trip, 3 both, 0 nothing. */
   readonly hystart: number;
   /** The minimum size of a super-segment, segments (Linux: 2, tcp_min_tso_segs), even on a slow path. */
   readonly superSegmentMin: number;
@@ -22,11 +27,12 @@ const rfc9293: Growing = Object.freeze({
   fixedWindow: 100,
   bbrLossWithoutQueue: 0.1,
   slowStartAfterIdle: true,
+  slowStartExit: "hystart++",
   hystart: 3,
   superSegmentMin: 0,
 });
 
 export const GROWING = {
   rfc9293,
-  linux: Object.freeze<Growing>({ ...rfc9293, superSegmentMin: 2 }),
+  linux: Object.freeze<Growing>({ ...rfc9293, slowStartExit: "hystart", superSegmentMin: 2 }),
 } as const;

@@ -176,7 +176,7 @@ class QueueSession {
 
   async #tellServed(): Promise<void> {
     const counters = await this.#group.counters();
-    const marks = ["tcp.rx.limit", "tcp.rx.backlog", "tcp.rx.source-limit"];
+    const marks = ["tcp.rx.limit", "tcp.rx.backlog", "tcp.rx.source-limit", "tcp.rx.syn-flood"];
     const dropped = marks.reduce((sum, name) => sum + (counters[name] ?? 0), 0);
     const [served, failed] = [this.#served, this.#failed];
     const words = [

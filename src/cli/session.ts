@@ -243,8 +243,9 @@ export class Session {
       "tcp.rx.limit": limit = 0,
       "tcp.rx.backlog": full = 0,
       "tcp.rx.source-limit": source = 0,
+      "tcp.rx.syn-flood": flood = 0,
     } = this.#stack.counters();
-    const dropped = limit + full + source;
+    const dropped = limit + full + source + flood;
     const words = [
       `served ${counted(served, "connection")}`,
       ...(failed === 0 ? [] : [`${failed} of them failed`]),

@@ -8,6 +8,9 @@ import { Stash } from "./stash.ts";
 /** Packets read, and packets sent, per poll (NAPI's weight). The program's own work runs between two polls. */
 export const BUDGET = 64;
 
+/** Packets read per poll that the engine drops at first sight: they do not count towards BUDGET. */
+const SHED_MAX = 256;
+
 /** Octets read per poll: an ACK goes at the end of it, and a queue of 500 packets of 1,500 octets must not overflow before. */
 const BUDGET_OCTETS = 512 * 1024;
 
@@ -252,8 +255,10 @@ export class Driver {
     let n = 0;
     const expectsOne = this.#singles >= SINGLES && this.#singles % SINGLES_MAX !== 0;
     const most = expectsOne && this.#engine.nextDeadline() > this.now() ? 1 : BUDGET;
+    const isFlooded = this.#engine.isFlooded?.(this.now()) === true;
     let octets = 0;
-    while (n < most && octets < BUDGET_OCTETS) {
+    let shed = 0;
+    while (n < most && octets < BUDGET_OCTETS && shed < SHED_MAX) {
       rx.o = this.#rxO;
       rx.hops = 0;
       const now = this.now();
@@ -264,6 +269,10 @@ export class Driver {
         this.#gone = true;
         break;
       }
+      if (isFlooded && this.#engine.sheds?.(rx, now) === true) {
+        shed++;
+        continue;
+      }
       this.#engine.input(rx, now);
       n++;
       octets += length;
@@ -273,8 +282,8 @@ export class Driver {
         if (this.#state === STOPPED) break;
       }
     }
-    this.#usedBudget = n >= BUDGET || octets >= BUDGET_OCTETS;
-    return n;
+    this.#usedBudget = n >= BUDGET || octets >= BUDGET_OCTETS || shed === SHED_MAX;
+    return n + shed;
   }
 
   #transmit(): number {

@@ -6,6 +6,10 @@ export interface Engine {
   readonly slab: Slab;
   /** Takes a packet from the device. On return the driver may reuse its bytes, unless `hasText` is true. */
   input(packet: Packet, now: number): void;
+  /** Whether more packets come than the engine can process, so that `sheds` should be asked about each before `input`. Absent: never. */
+  isFlooded?(now: number): boolean;
+  /** Whether the packet is dropped at first sight: it must not be given to `input`. */
+  sheds?(packet: Packet, now: number): boolean;
   /**
    * After `input`: whether the layer above may take data directly from the packet. Then it is called (`onText`) before anything else; it
    * takes the data or tells the engine to keep it. Absent: never.

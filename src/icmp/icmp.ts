@@ -22,6 +22,7 @@ export const ECHO_TO_GROUP = mark(
   "icmp.echo-to-group",
   "an echo request to a broadcast: not answered (RFC 1122 §3.2.2.6)",
 );
+export const ECHO_LIMITED = mark("icmp.echo-limited", "an echo request was not answered: too many per second");
 export const IGNORED = mark("icmp.ignored", "ICMP message that needs no action");
 export const QUEUE_FULL = mark("icmp.queue-full", "ICMP message not sent: queue full");
 export const ERROR_SENT = mark("icmp.error-sent", "ICMP error sent for a received packet");
@@ -46,10 +47,13 @@ export interface IcmpLimits {
   /** Limits of sent errors: per second, and at once. */
   readonly errorRate: number;
   readonly errorBurst: number;
+  /** Limits of echo replies. */
+  readonly echoRate: number;
+  readonly echoBurst: number;
 }
 
-/** Linux's limits: 1000 per second, 50 at once. */
-export const ICMP_LIMITS: IcmpLimits = { errorRate: 1000, errorBurst: 50 };
+/** Linux's limits of errors: 1000 per second, 50 at once. */
+export const ICMP_LIMITS: IcmpLimits = { errorRate: 1000, errorBurst: 50, echoRate: 10_000, echoBurst: 2_000 };
 
 /** ICMP and ICMPv6 of a host: answers echo requests, reports errors, reads the errors of others. */
 export class Icmp {
@@ -58,6 +62,7 @@ export class Icmp {
   readonly #counters: Counters;
   readonly #queue: ReplyQueue;
   readonly #bucket: TokenBucket;
+  readonly #echoes: TokenBucket;
   readonly #send = new IpSend();
   readonly #walk = new ExtensionWalk();
 
@@ -68,6 +73,7 @@ export class Icmp {
     this.#counters = counters;
     this.#queue = new ReplyQueue(slab);
     this.#bucket = new TokenBucket(limits.errorRate, limits.errorBurst);
+    this.#echoes = new TokenBucket(limits.echoRate, limits.echoBurst);
   }
 
   /** Number of messages waiting to be sent. */
@@ -76,14 +82,14 @@ export class Icmp {
   }
 
   /** Takes an ICMP or ICMPv6 message that IP delivered. With ERROR, `error` is filled. */
-  input(header: IpHeader, error: IcmpError): number {
+  input(header: IpHeader, error: IcmpError, now: number): number {
     const v = this.#slab.view;
     const { o, n, family } = header;
     const short = family === 4 ? icmpv4.valid(v, o, n) : icmpv6.valid(v, o, n);
     if (short !== 0) return this.#done(short);
     if (!header.csumTrusted && !this.#checksumGood(header)) return this.#done(BAD_CHECKSUM);
     const type = icmpv4.type(v, o);
-    if (type === (family === 4 ? icmpv4.ECHO_REQUEST : icmpv6.ECHO_REQUEST)) return this.#done(this.#echo(header));
+    if (type === (family === 4 ? icmpv4.ECHO_REQUEST : icmpv6.ECHO_REQUEST)) return this.#done(this.#echo(header, now));
     if (type === (family === 4 ? icmpv4.ECHO_REPLY : icmpv6.ECHO_REPLY)) return ECHO_REPLY;
     const isError = family === 4 ? icmpv4.isError(type) && type !== icmpv4.REDIRECT : icmpv6.isError(type);
     if (!isError) return this.#done(IGNORED);
@@ -131,8 +137,9 @@ export class Icmp {
   }
 
   /** Answers an echo request: a copy of it except for type and checksum (RFC 792, RFC 1122 §3.2.2.6). */
-  #echo(header: IpHeader): Mark {
+  #echo(header: IpHeader, now: number): Mark {
     if (header.group && header.family === 4) return ECHO_TO_GROUP;
+    if (!this.#echoes.take(now)) return ECHO_LIMITED;
     if (!this.#address(header)) return ECHO_TO_GROUP;
     const to = this.#queue.room(header.n);
     if (to < 0) return QUEUE_FULL;

@@ -16,10 +16,15 @@ export class TokenBucket {
 
   /** Takes a token; false if there is none. `now` never goes backwards. */
   take(now: number): boolean {
-    this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#last) * this.#rate) / SECOND);
-    this.#last = now;
-    if (this.#tokens < 1) return false;
+    if (!this.has(now)) return false;
     this.#tokens -= 1;
     return true;
+  }
+
+  /** Whether there is a token. */
+  has(now: number): boolean {
+    this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#last) * this.#rate) / SECOND);
+    this.#last = now;
+    return this.#tokens >= 1;
   }
 }

@@ -228,8 +228,9 @@ export class QueueGroup implements StackGroup {
 
 /** The memory of a group is divided; connections are counted over all queues, so each may have as many as the group. */
 function shareOf(limits: Partial<Limits>, queues: number): Partial<Limits> {
-  const { memory, records, ranges, icmpRate, icmpBurst } = { ...DEFAULT_LIMITS, ...limits };
+  const { memory, records, ranges, icmpRate, icmpBurst, answerRate, answerBurst } = { ...DEFAULT_LIMITS, ...limits };
   const part = (n: number) => Math.max(1, Math.floor(n / queues));
-  const share = { records: part(records), ranges: part(ranges), icmpRate: part(icmpRate), icmpBurst: part(icmpBurst) };
+  const rates = { icmpRate: part(icmpRate), icmpBurst: part(icmpBurst), answerRate: part(answerRate) };
+  const share = { records: part(records), ranges: part(ranges), ...rates, answerBurst: part(answerBurst) };
   return { ...limits, ...share, memory: Math.max(MEMORY_MIN, part(memory)) };
 }

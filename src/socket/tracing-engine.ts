@@ -17,6 +17,14 @@ export class TracingEngine implements Engine {
     this.#stack.input(packet, now);
   }
 
+  isFlooded(now: number): boolean {
+    return this.#stack.isFlooded(now);
+  }
+
+  sheds(packet: Packet, now: number): boolean {
+    return this.#stack.sheds(packet, now);
+  }
+
   hasText(): boolean {
     return this.#stack.hasText();
   }

@@ -12,9 +12,9 @@ import { DatagramEnds } from "#udp/datagram-queue";
 import { PAYLOAD_MAX_4, PAYLOAD_MAX_6, Udp } from "#udp/udp";
 import type { UdpEndpoint } from "#udp/udp-endpoint";
 import { CallError } from "./call-error.ts";
+import { errorOf } from "./icmp-errors.ts";
 import { checkPort, type Ports } from "./ports.ts";
 import type { Routing } from "./routing.ts";
-import { errorOf } from "./tcp-input.ts";
 
 export type { DatagramEnds, UdpEndpoint };
 

@@ -11,8 +11,8 @@ import { claimedMtu, type PathMtu } from "#ip/path-mtu";
 import type { IpSend } from "#ip/send";
 import { EMSGSIZE, errorName, type TcpErrorName } from "#tcp/words/error";
 import { CallError } from "./call-error.ts";
+import { errorOf } from "./icmp-errors.ts";
 import type { Routing } from "./routing.ts";
-import { errorOf } from "./tcp-input.ts";
 
 export { ECHO_COUNT_MAX, ECHO_SIZE_MAX } from "#icmp/echo-requests";
 export type { EchoOptions, EchoResult, EchoRun };

@@ -24,6 +24,13 @@ export interface Limits {
   /** ICMP errors per second, and the size of a burst. */
   icmpRate: number;
   icmpBurst: number;
+  /**
+   * Answers per second to packets of no connection, and the size of a burst, for each kind: RSTs, echo replies, and answers to SYNs for a
+   * listener whose queue is full. Beyond that, such packets are only counted (`tcp.rst-limited`, `icmp.echo-limited`, `tcp.rx.syn-flood`), because answering a
+   * flood would take the time of the connections.
+   */
+  answerRate: number;
+  answerBurst: number;
 }
 
 export const DEFAULT_LIMITS: Readonly<Limits> = {
@@ -35,6 +42,8 @@ export const DEFAULT_LIMITS: Readonly<Limits> = {
   memory: 256 << 20,
   icmpRate: 1000,
   icmpBurst: 50,
+  answerRate: 10_000,
+  answerBurst: 2_000,
 };
 
 /** RFC 6335: the dynamic ports. */

@@ -60,6 +60,7 @@ import { checkPort, type IsFree, Ports } from "./ports.ts";
 import type { RefusedSyns } from "./refused-syns.ts";
 import { Routing } from "./routing.ts";
 import type { Siblings } from "./siblings.ts";
+import { SynFlood } from "./syn-flood.ts";
 import { TcpInput } from "./tcp-input.ts";
 
 export interface StackOptions {
@@ -116,6 +117,8 @@ export interface PassiveOpenOptions {
 const LEAD = HEADROOM + ipv6.HEADER;
 /** The most packets from the stack to itself in one `poll`; the driver then comes back at once. */
 const LOOPS_MAX = 64;
+/** Separates this use of the stack's secret from others. */
+const FLOOD_LABEL = 0x666c6f64;
 const NO_OFFLOAD = { checksum: false, tso4: false, tso6: false };
 
 export class Stack {
@@ -148,6 +151,7 @@ export class Stack {
   readonly #connections: Connections;
   readonly #listeners = new Listeners();
   readonly #tcpInput: TcpInput;
+  readonly #flood: SynFlood;
   readonly #routing: Routing;
   readonly #loopback: Loopback;
   /** When `poll` stopped because of LOOPS_MAX; else NEVER. */
@@ -183,6 +187,8 @@ export class Stack {
     this.#icmp = new Icmp(this.slab, this.local, this.counters, {
       errorRate: limits.icmpRate,
       errorBurst: limits.icmpBurst,
+      echoRate: limits.answerRate,
+      echoBurst: limits.answerBurst,
     });
     this.fastOpen = new FastOpen(hash);
     this.#ports = new Ports(hash, prng, options.siblings);
@@ -205,7 +211,8 @@ export class Stack {
     };
     this.#env = env;
     this.#connections = new Connections(env, this.pathMtu, limits, this.#siblings);
-    this.#tcpInput = new TcpInput(env, this.#connections, this.#listeners, () => this.params);
+    this.#flood = new SynFlood(this.slab.view, this.counters, this.trace, limits, hash.begin().word(FLOOD_LABEL).end());
+    this.#tcpInput = new TcpInput(env, this.#connections, this.#listeners, this.#flood, limits, () => this.params);
     this.#tcpInput.siblings = this.#siblings;
   }
 
@@ -228,6 +235,16 @@ export class Stack {
     this.#connections.deadlines.arm(IP_TIMER, this.#ipInput.nextDeadline());
   }
 
+  /** Whether more SYNs come than can be answered. Then ask `sheds` about each packet before `input`. */
+  isFlooded(now: number): boolean {
+    return this.#flood.isOn(now);
+  }
+
+  /** Whether the packet is dropped at first sight, and counted: it must not be given to `input`. */
+  sheds(packet: Packet, now: number): boolean {
+    return this.#flood.sheds(packet, now);
+  }
+
   /** Whether another stack of these addresses now looks for what the packet belongs to. */
   #handOver(packet: Packet): boolean {
     return this.#siblings?.handOver(packet, this.#header) ?? false;
@@ -236,7 +253,7 @@ export class Stack {
   /** Takes an ICMP message: echo requests are answered, replies and errors go to what they are about. False if nothing here is. */
   #icmpMessage(header: IpHeader, now: number): boolean {
     const e = this.#error;
-    const what = this.#icmp.input(header, e);
+    const what = this.#icmp.input(header, e, now);
     if (what === ECHO_REPLY) return this.echo.input(header, now);
     if (what !== ERROR) return true;
     if (e.protocol === protocol.UDP) return this.datagrams.icmpError(e, now);

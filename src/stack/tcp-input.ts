@@ -5,6 +5,7 @@ import type { Slab } from "#base/slab";
 import { EV_DROP, EV_RX, type Trace } from "#base/trace";
 import * as icmp from "#icmp/read-error";
 import { ReplyQueue } from "#icmp/reply-queue";
+import { TokenBucket } from "#icmp/token-bucket";
 import { Address } from "#ip/address";
 import type { IpHeader } from "#ip/header";
 import { claimedMtu } from "#ip/path-mtu";
@@ -14,34 +15,26 @@ import { finish } from "#tcp/machine/finish";
 import { quotesFlight, unreachable } from "#tcp/machine/icmp";
 import { serve } from "#tcp/open/fast-open-server";
 import { setInitialSequence } from "#tcp/open/isn";
-import {
-  EACCES,
-  ECONNREFUSED,
-  EHOSTDOWN,
-  EHOSTUNREACH,
-  EMSGSIZE,
-  ENETUNREACH,
-  ENONET,
-  ENOPROTOOPT,
-  EOPNOTSUPP,
-  EPROTO,
-  OK,
-} from "#tcp/words/error";
+import { ECONNREFUSED, OK } from "#tcp/words/error";
 import * as M from "#tcp/words/marks";
 import type { TcpParams } from "#tcp/words/params";
+import type { PassiveOpen } from "#tcp/words/passive-open";
 import { Reset } from "#tcp/words/reset";
 import { readSegment, Segment } from "#tcp/words/segment";
 import { gt } from "#tcp/words/seq";
-import { TIME_WAIT } from "#tcp/words/state";
-import type { Tcb, TcpEnv } from "#tcp/words/tcb";
+import { CLOSED, SYN_RECEIVED, TIME_WAIT } from "#tcp/words/state";
+import type { Ends, Tcb, TcpEnv } from "#tcp/words/tcb";
 import * as checksum from "#wire/checksum";
 import * as protocol from "#wire/protocol";
 import * as tcphdr from "#wire/tcp";
 import type { Connections } from "./connections.ts";
+import { errorOf, freeBsdSoftError } from "./icmp-errors.ts";
+import type { Limits } from "./limits.ts";
 import type { Listeners } from "./listeners.ts";
 import type { RefusedSyns } from "./refused-syns.ts";
 import type { Siblings } from "./siblings.ts";
 import { StatelessHandshake } from "./stateless-handshake.ts";
+import type { SynFlood } from "./syn-flood.ts";
 
 /**
  * Added to the old connection's SND.NXT to get the ISS of the new one (MAY-2): more than the largest unscaled window, in which old
@@ -62,6 +55,8 @@ export class TcpInput {
   readonly #connections: Connections;
   readonly #listeners: Listeners;
   readonly #cookies: StatelessHandshake;
+  readonly #flood: SynFlood;
+  readonly #resetsAllowed: TokenBucket;
   readonly #segment = new Segment();
   readonly #reset = new Reset();
   readonly #send = new IpSend();
@@ -71,8 +66,17 @@ export class TcpInput {
   readonly #defaults: () => Readonly<TcpParams>;
 
   /** Reserves its region of the slab; must be called before the first page is taken. */
-  constructor(env: TcpEnv, connections: Connections, listeners: Listeners, defaults: () => Readonly<TcpParams>) {
+  constructor(
+    env: TcpEnv,
+    connections: Connections,
+    listeners: Listeners,
+    flood: SynFlood,
+    limits: Readonly<Limits>,
+    defaults: () => Readonly<TcpParams>,
+  ) {
     this.#defaults = defaults;
+    this.#flood = flood;
+    this.#resetsAllowed = new TokenBucket(limits.answerRate, limits.answerBurst);
     this.resets = new ReplyQueue(env.slab);
     this.#slab = env.slab;
     this.#counters = env.counters;
@@ -101,7 +105,9 @@ export class TcpInput {
     const row = this.#connections.demux.find(d0, d1, d2, d3, localPort, s0, s1, s2, s3, remotePort);
     const tcb = row === null ? null : this.#connections.awake(row);
     if (tcb !== null && !(tcb.state === TIME_WAIT && isNewer(tcb, seg))) {
+      const opens = tcb.state === SYN_RECEIVED;
       segmentArrives(tcb, seg, now, reset);
+      if (opens && (tcb.state & (SYN_RECEIVED | CLOSED)) === 0) this.#flood.know(s0, s1, s2, s3);
       this.#connections.touch(tcb);
     } else {
       const verdict = this.#listener(packet, header, localPort, remotePort, tcb, now);
@@ -110,7 +116,7 @@ export class TcpInput {
         this.#drop(verdict, packet.n, now);
       }
     }
-    if (reset.cause !== 0) this.#queueReset(header, localPort, remotePort);
+    if (reset.cause !== 0) this.#queueReset(header, localPort, remotePort, now);
   }
 
   /** MUST-54: an ICMP error goes to the connection that it is about. False if there is none. */
@@ -197,13 +203,14 @@ export class TcpInput {
     }
     if (!this.#local.equalsWords(d0, d1, d2, d3)) this.#local = new Address(d0, d1, d2, d3);
     const ends = { local: this.#local, localPort, remote, remotePort };
-    if (old === null && this.#cookies.admit(listener, ends, seg, now, reset) !== null) return 0;
+    if (old === null && this.#returnsCookie(listener, ends, now)) return 0;
     const opens = (seg.ctl & (tcphdr.SYN | tcphdr.ACK | tcphdr.RST)) === tcphdr.SYN;
     if (!opens && this.siblings?.handOver(packet, header)) return M.RX_HANDED_OVER;
     const verdict = listen(listener, seg, reset);
     const cookie = old === null && this.#cookies.due(listener);
-    if (verdict === M.RX_BACKLOG && !cookie) return this.#connections.refuse(listener, verdict);
     if (verdict !== 0 && verdict !== M.RX_BACKLOG) return verdict;
+    if ((verdict !== 0 || cookie) && !this.#flood.admits(s0, s1, s2, s3, now)) return M.RX_SYN_FLOOD;
+    if (verdict !== 0 && !cookie) return this.#connections.refuse(listener, verdict);
     if (!listener.admits(remote, remotePort)) {
       closed(seg, reset);
       reset.cause = M.TX_RST_REMOTE_REFUSED;
@@ -237,6 +244,14 @@ export class TcpInput {
     return 0;
   }
 
+  /** Whether the segment returns a cookie of ours, and so opened a connection. */
+  #returnsCookie(listener: PassiveOpen, ends: Ends, now: number): boolean {
+    if (this.#cookies.admit(listener, ends, this.#segment, now, this.#reset) === null) return false;
+    const { a, b, c, d } = ends.remote;
+    this.#flood.know(a, b, c, d);
+    return true;
+  }
+
   /** A segment for no connection (RFC 9293 §3.10.7.1), answered according to the stack's resetting policy. */
   #unknown(seg: Segment): number {
     const { resetUnknown } = this.#defaults().resetting;
@@ -258,8 +273,12 @@ export class TcpInput {
     this.#trace.record(now, EV_DROP, mark, -1, n);
   }
 
-  #queueReset(header: IpHeader, localPort: number, remotePort: number): void {
+  #queueReset(header: IpHeader, localPort: number, remotePort: number, now: number): void {
     const { cause, seq, ack, flags } = this.#reset;
+    if (!this.#resetsAllowed.take(now)) {
+      this.#counters.count(M.TX_RST_LIMITED);
+      return;
+    }
     const o = this.resets.room(tcphdr.HEADER_MIN);
     if (o < 0) return;
     tcphdr.write(this.#slab.view, o, localPort, remotePort, seq, ack, tcphdr.HEADER_MIN, flags, 0, 0);
@@ -281,35 +300,4 @@ function isNewer(tcb: Tcb, seg: Segment): boolean {
     return gt(seg.options.tsval, tcb.tsRecent);
   }
   return gt(seg.seq, tcb.rcv.nxt);
-}
-
-/** Codes of destination unreachable, and the error reported to the user, as in Linux and the BSDs. */
-const ERRORS_4 = Uint8Array.of(
-  ENETUNREACH,
-  EHOSTUNREACH,
-  ENOPROTOOPT,
-  ECONNREFUSED,
-  EMSGSIZE,
-  EOPNOTSUPP,
-  ENETUNREACH,
-  EHOSTDOWN,
-  ENONET,
-  ENETUNREACH,
-  EHOSTUNREACH,
-  ENETUNREACH,
-);
-const ERRORS_6 = Uint8Array.of(ENETUNREACH, EACCES, EHOSTUNREACH, EHOSTUNREACH, ECONNREFUSED, EACCES, EACCES);
-
-/** FreeBSD's error for an ICMP error that is only recorded. */
-function freeBsdSoftError(e: icmp.IcmpError): number {
-  return e.kind === icmp.PARAMETER_PROBLEM ? ENOPROTOOPT : EHOSTUNREACH;
-}
-
-/** The socket API's error for an ICMP error. */
-export function errorOf(e: icmp.IcmpError): number {
-  if (e.kind === icmp.PARAMETER_PROBLEM) return EPROTO;
-  if (e.kind === icmp.TTL_EXCEEDED || e.kind === icmp.REASSEMBLY_TIME_EXCEEDED) return EHOSTUNREACH;
-  // An unrecognized next header is ICMPv6's equivalent of protocol unreachable.
-  if (e.kind === icmp.PROTOCOL_UNREACHABLE) return ENOPROTOOPT;
-  return (e.family === 4 ? ERRORS_4 : ERRORS_6)[e.code] ?? EHOSTUNREACH;
 }

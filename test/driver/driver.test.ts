@@ -200,6 +200,25 @@ test("a poll is bounded: a flood comes in pieces, with the program's own work be
   expect(seen.slice(0, 4)).toEqual([BUDGET, 2 * BUDGET, 3 * BUDGET, 4 * BUDGET]);
 });
 
+test("what the engine drops at first sight never reaches it, and takes no part of the budget; its own work goes on in between", async () => {
+  const { driver, engine, far } = echo();
+  engine.answer = false;
+  let asked = 0;
+  Object.assign(engine, { isFlooded: () => true, sheds: (packet: Packet) => ++asked > 0 && packet.n === 60 });
+  const seen: number[] = [];
+  driver.onEvents = (beforeSending) => {
+    engine.events = false;
+    if (beforeSending) seen.push(engine.received);
+  };
+  // In each ten of them one is not to be dropped.
+  for (let i = 0; i < 1_000; i++) far.send(i % 10 === 0 ? 61 : 60);
+  driver.start();
+  await until(() => engine.received === 100);
+  expect(asked).toBe(1_000);
+  // 256 dropped ones end a poll, or 64 others.
+  expect(seen).toEqual([29, 57, 86, 100]);
+});
+
 /** A driver whose program stands still for a second after a look at the device, in which packets come. */
 function stalled(packets: number): { engine: EchoEngine; receivedBefore: number[]; begin(): void } {
   let time = 1_000_000;

@@ -46,7 +46,7 @@ test("100,000 packets through IP, reassembly, ICMP and back out allocate nothing
       packet.n = which[1];
       if (input.input(packet, header, now) === DELIVER) {
         if (header.protocol === 17) icmp.portUnreachable(header, now);
-        else icmp.input(header, error);
+        else icmp.input(header, error, now);
       } else icmp.error(header, now);
       while (icmp.poll(reply, send)) {
         output.prepend(reply, send);

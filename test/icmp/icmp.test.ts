@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { Packet } from "#base/packet";
-import { DONE, ECHO_REPLY, ERROR, Icmp, type IcmpLimits } from "#icmp/icmp";
+import { DONE, ECHO_REPLY, ERROR, ICMP_LIMITS, Icmp, type IcmpLimits } from "#icmp/icmp";
 import * as read from "#icmp/read-error";
 import { TokenBucket } from "#icmp/token-bucket";
 import { CONSUMED, DELIVER, REPLY } from "#ip/header";
@@ -30,7 +30,7 @@ class Bench extends IpBench {
     const verdict = this.receive(packet, now);
     if (verdict === REPLY) this.icmp.error(this.header, now);
     if (verdict !== DELIVER) return -1;
-    if (this.header.protocol === 1 || this.header.protocol === 58) return this.icmp.input(this.header, this.error);
+    if (this.header.protocol === 1 || this.header.protocol === 58) return this.icmp.input(this.header, this.error, now);
     this.icmp.portUnreachable(this.header, now);
     return -1;
   }
@@ -232,7 +232,7 @@ describe("errors sent", () => {
   });
 
   test("the rate is limited, and comes back with time", () => {
-    const bench = new Bench({ errorRate: 10, errorBurst: 3 });
+    const bench = new Bench({ ...ICMP_LIMITS, errorRate: 10, errorBurst: 3 });
     const sent = (now: number) => {
       bench.take(naiveIPv4({}, naiveUdp(5, 53, [])), now);
       return bench.next() !== null;
@@ -244,6 +244,16 @@ describe("errors sent", () => {
     for (let now = 0; now < 10_000_000; now += 1000) if (bucket.take(now)) taken++;
     expect(taken).toBeWithin(101, 104);
   });
+});
+
+test("echo replies are limited as well, and come back with time", () => {
+  const bench = new Bench({ ...ICMP_LIMITS, echoRate: 10, echoBurst: 3 });
+  const answered = (now: number) => {
+    bench.take(naiveIPv4({ protocol: 1 }, naiveIcmp(8, 0, 1, [])), now);
+    return bench.next() !== null;
+  };
+  expect([0, 1, 2, 3, 4, 100_002].map(answered)).toEqual([true, true, true, false, false, true]);
+  expect(bench.counters.snapshot()).toMatchObject({ "icmp.echo": 4, "icmp.echo-limited": 2 });
 });
 
 describe("errors read", () => {

@@ -72,6 +72,8 @@ export class TcpBench {
   usesTs = false;
   port = 5555;
   localPort = 80;
+  /** Packets that the stack was given, and did not drop at first sight. */
+  processed = 0;
   readonly #sent: Sent[] = [];
   readonly #packet = new Packet();
   readonly #slot: number;
@@ -205,6 +207,9 @@ export class TcpBench {
     packet.o = this.#slot + 64;
     packet.n = bytes.length;
     this.stack.slab.u8.set(bytes, packet.o);
+    // As the driver does.
+    if (this.stack.isFlooded(this.now) && this.stack.sheds(packet, this.now)) return this;
+    this.processed++;
     this.stack.input(packet, this.now);
     return this;
   }

@@ -33,6 +33,8 @@ export const TX_RST_ACK = mark("tcp.tx.rst-bad-ack", "ACK of data that was never
 export const TX_RST_REMOTE_REFUSED = mark("tcp.tx.rst-remote-refused", "this remote may not connect to the listener");
 export const TX_RST_LIMIT = mark("tcp.tx.rst-limit", "a limit ended the connection");
 
+export const TX_RST_LIMITED = mark("tcp.rst-limited", "an RST was not sent: too many per second");
+
 // What happened to a segment that arrived.
 export const RX_HANDED_OVER = mark(
   "tcp.rx.handed-over",
@@ -75,6 +77,7 @@ export const RX_TOO_MANY_RANGES = mark("tcp.rx.too-many-ranges", "more gaps than
 export const RX_SYN_DUPLICATE = mark("tcp.rx.syn-duplicate", "the SYN again: our SYN,ACK was lost");
 export const RX_CLOSED = mark("tcp.rx.closed", "no connection and no listener for it");
 export const RX_BACKLOG = mark("tcp.rx.backlog", "the listener's backlog is full");
+export const RX_SYN_FLOOD = mark("tcp.rx.syn-flood", "SYN dropped: more come than can be answered");
 export const RX_SOURCE_LIMIT = mark("tcp.rx.source-limit", "the limit of connections of one source is reached");
 export const RX_LIMIT = mark("tcp.rx.limit", "the limit of connections is reached");
 export const RX_SIGNED = mark("tcp.rx.signed", "unexpected MD5 signature (RFC 2385)");

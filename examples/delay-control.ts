@@ -2,9 +2,10 @@
  * A congestion control of one's own, in the manner of TCP Vegas (Brakmo, Peterson, 1995): cwnd grows while fewer than two segments wait in queues,
  * and shrinks while more than four do.
  *
- * Import this file, and then `connect("10.0.0.1:80", { cc: "delay" })` or `listen({ port: 80, cc: "delay" })` uses it.
+ * `src/cli/tcpnet.sh sim --cc examples/delay-control.ts` simulates it. In a program, import this file; then
+ * `connect("10.0.0.1:80", { cc: "delay" })` or `listen({ port: 80, cc: "delay" })` uses it.
  */
-import { type AckEvent, type Controller, type Flow, registerController } from "../src/index.ts";
+import { type AckEvent, type Controller, type ControllerKind, type Flow, registerController } from "../src/index.ts";
 
 const FEW = 2;
 const MANY = 4;
@@ -38,4 +39,7 @@ class DelayControl implements Controller {
   }
 }
 
-registerController({ name: "delay", create: () => new DelayControl() });
+const delay: ControllerKind = { name: "delay", create: () => new DelayControl() };
+
+registerController(delay);
+export default delay;

@@ -34,7 +34,10 @@ export const SIM: CommandSpec = {
     ),
     group(
       "TCP",
-      ["--cc <names>", "congestion control: cubic (default), newreno, bbr, bbr1 or fixed; cubic,bbr: in turn"],
+      [
+        "--cc <names>",
+        "congestion control: cubic (default), newreno, bbr, bbr1, fixed; cubic,bbr: in turn. From source (src/cli/tcpnet.sh) also a file of yours: ./mine.ts",
+      ],
       PACING,
       ["--buffer <size>", "size of send and receive buffers (default 16M)"],
       ["--no-sack", "do not use SACK"],
@@ -52,6 +55,7 @@ export const SIM: CommandSpec = {
     ["0", "every flow transferred all of its data"],
     ["1", "a flow failed, or was not finished when the time was over"],
     ["2", "wrong usage: nothing was run"],
+    ["4", "root was to run a controller that others can change"],
   ],
   load: () => import("./commands/sim.ts"),
 };

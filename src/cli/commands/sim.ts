@@ -19,6 +19,7 @@ import { profileOf } from "../profile.ts";
 import { both, checkReportTarget, RunReport } from "../report-file.ts";
 import { refuseOverwriting } from "../same-file.ts";
 import { columnsOf, printText, say, sayData } from "../terminal.ts";
+import { isModule, loadController } from "../user-controller.ts";
 
 /** The default link. */
 const USUAL_LINK = "delay 20ms rate 10mbit queue 100";
@@ -29,7 +30,7 @@ const BUFFER = 16e6;
 
 /** `tcpnet sim`: the table goes to standard output, unless the events do. */
 export async function run({ flags }: Call): Promise<number> {
-  const options = readOptions(flags);
+  const options = readOptions(flags, await userControllers(flags));
   const path = flags.text("events");
   if (path === "-") refuseClosedOutput();
   else if (path !== undefined) refuseOverwriting(impairment(flags)?.traces ?? [], "--events", path);
@@ -52,8 +53,17 @@ export async function run({ flags }: Call): Promise<number> {
   return result.flows.every(well) ? EXIT_OK : EXIT_FAILURE;
 }
 
-/** Reads the flags. Throws CliError. */
-export function readOptions(flags: Flags): TransferOptions {
+/** Loads the modules that --cc names; returns the names of their controllers. */
+async function userControllers(flags: Flags): Promise<ReadonlyMap<string, string>> {
+  const names = new Map<string, string>();
+  for (const each of ccNames(flags)) if (isModule(each)) names.set(each, await loadController(each));
+  return names;
+}
+
+const ccNames = (flags: Flags): string[] => (flags.text("cc") ?? "cubic").split(",");
+
+/** Reads the flags. Throws CliError. @param modules the controllers of the modules that --cc names */
+export function readOptions(flags: Flags, modules: ReadonlyMap<string, string> = new Map()): TransferOptions {
   const time = flags.time("time") ?? Number.POSITIVE_INFINITY;
   const bytes = flags.size("bytes") ?? (time === Number.POSITIVE_INFINITY ? 10e6 : Number.POSITIVE_INFINITY);
   if (bytes === 0) throw usageError(`--bytes ${flags.text("bytes")} sends nothing`, "", "for example --bytes 10M");
@@ -70,7 +80,7 @@ export function readOptions(flags: Flags): TransferOptions {
     bytes,
     time,
     omit: omit(flags, time),
-    params: params(flags),
+    params: params(flags, modules),
     stalls: stalls(flags.text("stall")),
   };
 }
@@ -110,7 +120,7 @@ function checkPace({ out, in: back }: LinkProfiles): void {
 }
 
 /** The congestion controls of the flows, in turn. */
-function params(flags: Flags): TcpSettings[] {
+function params(flags: Flags, modules: ReadonlyMap<string, string>): TcpSettings[] {
   const buffer = flags.size("buffer") ?? BUFFER;
   if (buffer < BUFFER_MIN || buffer > BUFFER_MAX) {
     throw usageError(`--buffer ${flags.text("buffer")} is out of range`, "", "use a size from 1k to 1G");
@@ -126,15 +136,14 @@ function params(flags: Flags): TcpSettings[] {
     ...(flags.has("ecn") ? { ecn: "on" as const } : {}),
     ...pacingParams(flags),
   };
-  const names = (flags.text("cc") ?? "cubic").split(",");
-  return names.map((name) => {
-    const congestionControl = CONGESTION_CONTROLS.find((each) => each === name);
+  return ccNames(flags).map((name) => {
+    const congestionControl = modules.get(name) ?? CONGESTION_CONTROLS.find((each) => each === name);
     if (congestionControl !== undefined) return { ...common, congestionControl };
     const near = suggest(name, CONGESTION_CONTROLS);
     const fix = near === undefined ? "" : `--cc ${near}`;
     throw usageError(
       `there is no congestion control ${name === "" ? '""' : name}`,
-      `use ${congestionControlNames()}`,
+      `use ${congestionControlNames()}, or a file of yours such as ./mine.ts`,
       fix,
     );
   });

@@ -36,6 +36,7 @@ export function transferTable(result: TransferResult, columns = Number.POSITIVE_
     `link  ${words}, seed ${seed}`,
     "",
     ...lines,
+    ...flows.flatMap(failed),
     ...(flows.length > 1 ? [`together ${rateText(sum)}`] : []),
     "",
     `packets there  ${countsText(link.there)}`,
@@ -44,6 +45,12 @@ export function transferTable(result: TransferResult, columns = Number.POSITIVE_
     ...waits(waiting.back, "back"),
     `${time.toFixed(3)} s of virtual time${waited ? ", TIME-WAIT included" : ""}, ${events} events, digest ${digest}`,
   ].join("\n");
+}
+
+/** The user's controller threw, and another one took over. */
+function failed({ flow, direction, congestionControl, controlError }: FlowResult): string[] {
+  if (controlError === undefined) return [];
+  return [`flow ${flow} ${direction}: its controller failed, and ${congestionControl} took over: ${controlError}`];
 }
 
 /** How long packets waited in the queue of one direction; nothing if none did. */

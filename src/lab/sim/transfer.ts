@@ -59,6 +59,8 @@ export interface FlowResult {
   readonly cwndMax: number;
   readonly mss: number;
   readonly error: string;
+  /** Why the congestion control was replaced by NewReno: a controller of the user that failed. */
+  readonly controlError?: string;
 }
 
 export interface TransferResult {
@@ -244,6 +246,7 @@ function result(flow: number, direction: "there" | "back", from: FlowEnd, to: Fl
     cwndMax: from.cwndMax,
     mss: info?.mss ?? 0,
     error: from.error,
+    ...(info?.controlError ? { controlError: info.controlError } : {}),
   };
 }
 

@@ -16,12 +16,14 @@ export const EV_STATE = 1; // a: old state, b: new state
 export const EV_TX = 2;
 export const EV_RX = 3; // a, b, c, e, f, g and the header as above
 export const EV_DROP = 4; // a: bytes
-export const EV_CWND = 5; // a: cwnd, b: ssthresh, c: in flight, d: the peer's window
+export const EV_CWND = 5; // a: cwnd, b: ssthresh, c: in flight, d: the peer's window, e: pacing rate in octets per second, 0: not paced
 export const EV_RTT = 6; // a: sample us, b: srtt us, c: rttvar us, d: rto us
 export const EV_TIMER = 7; // a: which timer, b: how often in a row
 export const EV_LOST = 8; // a: seq (relative), b: length
 export const EV_OPEN = 9; // a: local port, b: remote port; and the eight words of both addresses
 export const EV_LIMIT = 10; // a: what limited the sender, b: what limits it now (words/limited-by.ts)
+
+export const EV_TIMER_SET = 11; // a: which timer, b: us until it expires
 
 /** Octets kept of a header: the longest TCP header. */
 export const HEADER_ROOM = 60;

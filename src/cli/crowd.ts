@@ -45,9 +45,13 @@ const KINDS: Readonly<Record<string, Kind>> = {
       `${n} more ${one ? "SYN" : "SYNs"} refused: no program listens on ${one ? "its port" : "their ports"}`,
   },
   "soft-error": { burst: 10, perSecond: 1, words: (n, one) => `${n} more ICMP error${one ? "" : "s"}` },
-  segment: steps,
-  change: steps,
-  resent: steps,
+  step: steps,
+  resent: {
+    burst: 20,
+    perSecond: 10,
+    words: (n, one) => `… ${n} more retransmission${one ? "" : "s"} in this second`,
+  },
+  packet: { burst: 2000, perSecond: 1000, words: (n, one) => `… ${n} more segment${one ? "" : "s"}; --events has all` },
   decision: { burst: 1000, perSecond: 500, words: (n, one) => `${n} more decision${one ? "" : "s"}; --events has all` },
 };
 

@@ -2,53 +2,37 @@ import type { Trace } from "#base/trace";
 import type { Device } from "#device/device";
 import { ImpairDevice } from "#device/impair";
 import { EventFile } from "#observe/event-file";
-import type { EventSink, RunEvent, RunStarted } from "#observe/events";
+import type { EventSink, RunStarted } from "#observe/events";
 import type { OutputError } from "#observe/output-file";
 import { Recorder } from "#observe/recorder";
 import { counted } from "#observe/units";
-import { Words } from "#observe/words";
 import type { RecordFile } from "./named-files.ts";
 import { tellIncomplete } from "./open-capture.ts";
+import { tellTo } from "./packet-teller.ts";
 import type { SessionOptions } from "./session-options.ts";
 import type { Voice } from "./voice.ts";
 
-/** Events that the narrator prints anyway: segments and states. */
-const TOLD = new Set<string>([
-  "connectivity:state_updated",
-  "transport:packet_sent",
-  "transport:packet_received",
-] satisfies RunEvent["event"][]);
-
 const OTHER = { host: "peer", peer: "host" } as const;
 
-/** Handles --events, a file of all events, and --explain, which prints every decision. */
+/** Handles --events, a file of all events, --packets, which prints every segment, and --explain, which prints every decision as well. */
 export class Explanation {
   readonly #voice: Voice;
   readonly #options: SessionOptions;
   readonly file: EventFile | null;
   readonly #recorder: Recorder | null;
-  /** By how much the trace's clock is ahead of the voice's. */
-  readonly #ahead: number;
 
   /**
-   * @param file for the events, unless they go to standard output. @param now the trace's time. @param sinks take the events as well
+   * @param file for the events, unless they go to standard output. @param sinks take the events as well
    */
-  constructor(
-    options: SessionOptions,
-    file: RecordFile | null,
-    voice: Voice,
-    now: number,
-    sinks: readonly EventSink[] = [],
-  ) {
+  constructor(options: SessionOptions, file: RecordFile | null, voice: Voice, sinks: readonly EventSink[] = []) {
     this.#voice = voice;
     this.#options = options;
-    this.#ahead = now - voice.now();
-    const { events, explain } = options;
+    const { events, packets, keep, explain } = options;
     const onEnd = ({ message }: OutputError) => voice.warn({ what: message, why: "", fix: "" });
-    const started = runStarted(options, this.#ahead);
+    const started = runStarted(options, voice.zero);
     this.file = events === undefined ? null : new EventFile({ path: events, open: file?.open, onEnd }, started);
     for (const sink of sinks) sink.event(started);
-    const words = explain ? [{ event: this.#printer() }] : [];
+    const words = packets ? [tellTo(voice, { decisions: explain, isNumbered: keep })] : [];
     const all = [...(this.file === null ? [] : [this.file]), ...words, ...sinks];
     this.#recorder = all.length === 0 ? null : new Recorder(all);
   }
@@ -75,18 +59,6 @@ export class Explanation {
   /** Handles the records since the last call. */
   read(): void {
     this.#recorder?.read();
-  }
-
-  #printer(): (event: RunEvent) => void {
-    const words = new Words();
-    return (event) => {
-      if (!("connection" in event)) return;
-      const text = words.tell(event);
-      if (text === null || TOLD.has(event.event)) return;
-      const { time, event: name, cause, ...facts } = event;
-      const why = cause === "none" ? {} : { cause };
-      this.#voice.event(name, { ...facts, ...why }, `! ${text}`, time - this.#ahead, "decision");
-    };
   }
 
   /** Closes the file and prints its summary. False if it is incomplete because of a write error. */

@@ -84,13 +84,18 @@ export const RECORD = [
 
 export const REPORT_FLAG = ["--report <file>", "write a page that explains the run (see tcpnet report)"] as const;
 
+export const PACKETS = [
+  "--packets",
+  "show every segment: direction, flags, sequence number and length, ACK, window, SACK, the reason",
+] as const;
+
+export const EXPLAIN_FLAG = [
+  "--explain",
+  "the same, and every decision with its reason: losses, timers, windows",
+] as const;
+
 /** Flags that explain what the stack does. */
-export const EXPLAIN = group(
-  "Explain",
-  ["--explain", "show every decision and its reason: losses, timers, windows"],
-  ...RECORD,
-  REPORT_FLAG,
-);
+export const EXPLAIN = group("Explain", PACKETS, EXPLAIN_FLAG, ...RECORD, REPORT_FLAG);
 
 export const ADDRESSES = [
   ["--local <address>", "this stack's own address (default .7 for host, .5 for peer)"],

@@ -1,27 +1,32 @@
-import { type Mark, markMeaning, markName } from "#base/mark";
+import { markMeaning, markName } from "#base/mark";
 import { EV_RX, EV_STATE, EV_TX, type Trace } from "#base/trace";
-import { counted } from "#observe/units";
+import { packetFields } from "#observe/packet-fields";
+import { placeText, segmentLine } from "#observe/segment-words";
 import { TX_ACK_FIN, TX_ACK_HANDSHAKE, TX_DATA } from "#tcp/words/marks";
 import { stateName } from "#tcp/words/state";
 import { ACK, FIN, RST, SYN } from "#wire/tcp";
 import { flagNames } from "#wire/tcp-flags";
 import { bold } from "./terminal.ts";
-import type { Voice } from "./voice.ts";
-
-/** How many resent segments are printed one by one before they are only counted. */
-const RESENT_TOLD = 5;
+import type { Facts, Voice } from "./voice.ts";
 
 /** The flags that matter to handshake and close. */
 const STEP_FLAGS = SYN | FIN | RST | ACK;
 
 type Arrow = "→" | "←" | "·";
-const DIRECTION: Readonly<Record<Arrow, string>> = { "→": "out", "←": "in", "·": "" };
+/** Names of the lines as JSON: those of the record of a run. */
+const EVENTS: Readonly<Record<Arrow, string>> = {
+  "→": "transport:packet_sent",
+  "←": "transport:packet_received",
+  "·": "connectivity:state_updated",
+};
 
 /** A line that waits for the state change that may follow. */
 interface Line {
   readonly arrow: Arrow;
   readonly flags: string;
   readonly detail: string;
+  /** The fields of the segment, and the cause. */
+  readonly facts: Facts;
   /** µs since the command began. */
   readonly time: number;
   /** A step of handshake or close: printed even without a state change. */
@@ -31,21 +36,16 @@ interface Line {
 
 /**
  * Prints the course of connections from the stack's events: every segment of the handshake and of the close, the state it
- * leads to, and retransmissions with their reason. Segments of data in between are not printed.
+ * leads to, and retransmissions with their reason. Segments of data in between are not printed: that does --packets.
  */
 export class Narrator {
   readonly #voice: Voice;
-  /** By how much the trace's clock is ahead of the voice's. */
-  readonly #ahead: number;
   readonly #pending = new Map<number, Line>();
-  readonly #resent = new Map<number, number>();
   /** The record of the last ordinary segment: printed only if a state change follows. -1: none. */
   #heard = -1;
 
-  /** @param now the trace's time */
-  constructor(voice: Voice, now: number) {
+  constructor(voice: Voice) {
     this.#voice = voice;
-    this.#ahead = now - voice.now();
   }
 
   /** Reads the records since the last call. */
@@ -73,18 +73,11 @@ export class Narrator {
       this.#heard = -1;
       if (state !== "") this.#pending.delete(id);
       else this.#flush(id);
-      this.#put(
-        id,
-        "→",
-        flagNames(flags & STEP_FLAGS, " "),
-        textOf(trace, i, trace.d[i] === 1 ? "resent" : cause === TX_DATA ? "" : markMeaning(cause)),
-        this.#time(trace, i),
-        true,
-        state,
-      );
+      const detail = textOf(trace, i, trace.d[i] === 1 ? "resent" : cause === TX_DATA ? "" : markMeaning(cause));
+      this.#put(id, { arrow: "→", detail, step: true, state, ...this.#segment(trace, i) });
       return;
     }
-    if (trace.d[i] === 1) this.#tellResent(trace, i, id, cause);
+    if (trace.d[i] === 1) this.#tellResent(trace, i, id);
   }
 
   #received(trace: Trace, i: number, id: number): void {
@@ -96,15 +89,7 @@ export class Narrator {
   }
 
   #hear(trace: Trace, i: number, id: number, step: boolean, state: string): void {
-    this.#put(
-      id,
-      "←",
-      flagNames(trace.c[i]! & STEP_FLAGS, " "),
-      textOf(trace, i, ""),
-      this.#time(trace, i),
-      step,
-      state,
-    );
+    this.#put(id, { arrow: "←", detail: textOf(trace, i, ""), step, state, ...this.#segment(trace, i) });
   }
 
   #changed(trace: Trace, i: number, id: number): void {
@@ -121,47 +106,50 @@ export class Narrator {
       return;
     }
     this.#flush(id);
-    this.#put(id, "·", "", markMeaning(trace.cause[i]!), this.#time(trace, i), false, state);
+    const cause = trace.cause[i]!;
+    const facts = { connection: id, old: stateName(trace.a[i]!), cause: markName(cause) };
+    const time = this.#time(trace, i);
+    this.#put(id, { arrow: "·", flags: "", detail: markMeaning(cause), facts, time, step: false, state });
   }
 
-  #tellResent(trace: Trace, i: number, id: number, cause: Mark): void {
-    const before = this.#resent.get(id) ?? 0;
-    this.#resent.set(id, before + 1);
-    if (before > RESENT_TOLD) return;
-    const seq = trace.a[i]! >>> 0;
-    const length = trace.b[i]!;
-    const text =
-      before === RESENT_TOLD
-        ? "→ …          more retransmissions; the summary counts them"
-        : `→ ${length} B at ${seq} ${markMeaning(cause)}`;
-    this.#voice.event("resent", { connection: id, seq, length, cause: markName(cause) }, text, this.#time(trace, i));
+  #tellResent(trace: Trace, i: number, id: number): void {
+    if (!this.#voice.admits("resent")) return;
+    const fields = packetFields(trace, i);
+    const cause = trace.cause[i]!;
+    const facts = { connection: id, resent: true, ...fields, cause: markName(cause) };
+    this.#voice.tell(EVENTS["→"], facts, segmentLine("→", fields, markMeaning(cause)), this.#time(trace, i));
   }
 
-  #put(id: number, arrow: Arrow, flags: string, detail: string, time: number, step: boolean, state: string): void {
-    this.#pending.set(id, { arrow, flags, detail, time, step, state });
+  #segment(trace: Trace, i: number): Pick<Line, "flags" | "facts" | "time"> {
+    const sent = trace.kind[i] === EV_TX ? { resent: trace.d[i] === 1 } : {};
+    const cause = trace.cause[i]! === 0 ? {} : { cause: markName(trace.cause[i]!) };
+    const facts = { connection: trace.connection[i]!, ...sent, ...packetFields(trace, i), ...cause };
+    return { flags: flagNames(trace.c[i]! & STEP_FLAGS, " "), facts, time: this.#time(trace, i) };
+  }
+
+  #put(id: number, line: Line): void {
+    this.#pending.set(id, line);
   }
 
   #flush(id: number): void {
     const line = this.#pending.get(id);
     if (line === undefined) return;
     this.#pending.delete(id);
-    const { arrow, flags, detail, state, time, step } = line;
+    const { arrow, flags, detail, facts, state, time, step } = line;
     if (!step && state === "") return;
     const shown = state === "" ? "" : bold(state);
     const text = `${arrow} ${flags.padEnd(10)} ${shown}${"".padEnd(12 - state.length)} ${detail}`.trimEnd();
-    const facts = { connection: id, direction: DIRECTION[arrow], flags, state, detail };
-    this.#voice.event(arrow === "·" ? "change" : "segment", facts, text, time);
-    if (state === "CLOSED") this.#resent.delete(id);
+    const reached = arrow === "·" ? { new: state } : state === "" ? {} : { state };
+    this.#voice.event(EVENTS[arrow], { ...facts, ...reached }, text, time, "step");
   }
 
   #time(trace: Trace, i: number): number {
-    return trace.time[i]! - this.#ahead;
+    return trace.time[i]! - this.#voice.zero;
   }
 }
 
 /** The segment's position in the stream, and why it was sent. */
 function textOf(trace: Trace, i: number, why: string): string {
-  const n = trace.b[i]!;
   // Counted from the ISN; beyond 2^31 the difference looks negative.
-  return `seq ${trace.a[i]! >>> 0}${n > 0 ? ` + ${counted(n, "byte")}` : ""}${why === "" ? "" : `   ${why}`}`;
+  return `${placeText(trace.a[i]! >>> 0, trace.b[i]!)}${why === "" ? "" : `   ${why}`}`;
 }

@@ -50,7 +50,7 @@ export async function runQueues(options: SessionOptions, call: Call): Promise<nu
     tally: tally.memory,
   };
   const mtu = netif.getMtu(endpoint.tun);
-  const trace = options.explain || options.events !== undefined ? TRACE_RECORDS : 0;
+  const trace = options.packets || options.events !== undefined ? TRACE_RECORDS : 0;
   const settings = stackSettings(options, { limits: options.limits, trace });
   const group = new QueueGroup({
     descriptors,

@@ -71,7 +71,7 @@ class QueueService {
   start(stack: NetStack): void {
     const { endpoint: e, service } = this.#options;
     const { limits } = stack.engine;
-    const explanation = new Explanation(this.#options, this.#events, this.#voice, performance.now() * 1000);
+    const explanation = new Explanation(this.#options, this.#events, this.#voice);
     explanation.followStack(stack.engine.trace);
     stack.onTrace = () => explanation.read();
     const many = new ServeMany(service as ServiceOfMany, this.#voice, {

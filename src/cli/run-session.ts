@@ -69,7 +69,7 @@ async function converse(options: SessionOptions, opened: Opened, voice: Voice): 
   const { device, capture } = captured(opened.device, options.write, opened.write, voice);
   const { report } = opened;
   const sinks = report === null ? [] : [report.sink];
-  const explanation = new Explanation(options, opened.events, voice, performance.now() * 1000, sinks);
+  const explanation = new Explanation(options, opened.events, voice, sinks);
   const session = await Session.open(options, opened.ends, device, voice, explanation, opened.device);
   if (options.endpoint.isNewDevice === true) tellNewDevice(options.endpoint.tun, voice);
   tellWhatStays([opened.write, opened.events], voice);

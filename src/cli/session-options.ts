@@ -63,7 +63,9 @@ export interface SessionOptions extends DeviceOptions {
   readonly events: string | undefined;
   /** The file of the report. */
   readonly report: string | undefined;
-  /** Explain decisions. */
+  /** Print every segment. */
+  readonly packets: boolean;
+  /** Print every decision, too. */
   readonly explain: boolean;
   readonly manner: Manner;
 }
@@ -109,6 +111,7 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
     write,
     events,
     report: reportTarget(flags),
+    packets: packetsOf(flags),
     explain: flags.has("explain"),
     manner: mannerOf(flags),
   };
@@ -180,6 +183,14 @@ function oneForOutput(write: string | undefined, events: string | undefined, dat
   if (second === undefined) return;
   const fix = second === "the data" ? `add --recv FILE, or write ${first} to a file` : `write ${second} to a file`;
   throw usageError(`standard output cannot carry both ${first} and ${second}`, "", fix);
+}
+
+/** Whether every segment is printed. Throws CliError. */
+export function packetsOf(flags: Flags): boolean {
+  const flag = ["packets", "explain"].find((name) => flags.has(name));
+  if (flag !== undefined && flags.has("quiet"))
+    throw usageError(`--quiet and --${flag} exclude each other`, `--${flag} prints lines, and --quiet none`);
+  return flag !== undefined;
 }
 
 export function mannerOf(flags: Flags): Manner {

@@ -77,7 +77,7 @@ export class Session {
     const isNarrated = manner !== "quiet" && !(options.keep && options.service.kind !== "pipe");
     const trace = isNarrated || explanation?.isWanted === true ? TRACE_RECORDS : 0;
     const stack = await openStack(options, device, { limits, trace });
-    const narrator = new Narrator(voice, performance.now() * 1000);
+    const narrator = new Narrator(voice);
     const { trace: record } = stack.engine;
     explanation?.follow(record, link);
     if (device instanceof CaptureDevice && record.enabled) {
@@ -89,7 +89,7 @@ export class Session {
     }
     stack.onTrace = (trace) => {
       explanation?.read();
-      narrator.read(trace);
+      if (!options.packets) narrator.read(trace);
     };
     tellWhoIsWho(voice, e.role, options, port, stack.mtu);
     return new Session(options, voice, device, stack, ends);

@@ -36,6 +36,11 @@ export class Voice {
     return performance.timeOrigin + this.#began;
   }
 
+  /** When the command began, µs of this thread's clock, which is the driver's: events have their times on it. */
+  get zero(): number {
+    return this.#began * 1000;
+  }
+
   /** µs since the command began. */
   now(): number {
     return (performance.now() - this.#began) * 1000;
@@ -60,8 +65,8 @@ export class Voice {
   }
 
   /** Prints an event that was admitted. */
-  tell(event: string, facts: Facts, text: string): void {
-    this.#tell(event, facts, text);
+  tell(event: string, facts: Facts, text: string, t = this.now()): void {
+    this.#tell(event, facts, text, t);
   }
 
   /** Prints lines that were admitted. */

@@ -13,6 +13,7 @@ import {
   EV_RX,
   EV_STATE,
   EV_TIMER,
+  EV_TIMER_SET,
   EV_TX,
   HEADER_ROOM,
   type Trace,
@@ -51,6 +52,8 @@ export type TraceEvent = Common &
         readonly inFlight: number;
         /** SND.WND: the peer's window. */
         readonly window: number;
+        /** Octets per second, if sending is paced. */
+        readonly pacingRate?: number;
       }
     | {
         readonly event: "recovery:rtt_updated";
@@ -60,6 +63,13 @@ export type TraceEvent = Common &
         readonly rto: number;
       }
     | { readonly event: "recovery:timer_expired"; readonly timer: string; readonly times: number }
+    | {
+        /** The persist or the pace timer was started. */
+        readonly event: "recovery:timer_set";
+        readonly timer: string;
+        /** µs until it expires. */
+        readonly delay: number;
+      }
     | { readonly event: "recovery:packet_lost"; readonly seq: number; readonly length: number }
     | { readonly event: "recovery:limit_updated"; readonly old: LimitName; readonly new: LimitName }
   );
@@ -106,7 +116,15 @@ export function eventOf(trace: Trace, i: number, who: string): TraceEvent {
     case EV_DROP:
       return { ...common, event: "transport:packet_dropped", length: a };
     case EV_CWND:
-      return { ...common, event: "recovery:metrics_updated", cwnd: a, ssthresh: b, inFlight: c, window: d };
+      return {
+        ...common,
+        event: "recovery:metrics_updated",
+        cwnd: a,
+        ssthresh: b,
+        inFlight: c,
+        window: d,
+        ...(trace.e[i]! > 0 ? { pacingRate: Math.round(trace.e[i]!) } : {}),
+      };
     case EV_RTT:
       return {
         ...common,
@@ -117,7 +135,9 @@ export function eventOf(trace: Trace, i: number, who: string): TraceEvent {
         rto: Math.round(d),
       };
     case EV_TIMER:
-      return { ...common, event: "recovery:timer_expired", timer: TIMER_NAMES[a] ?? `timer-${a}`, times: b };
+      return { ...common, event: "recovery:timer_expired", timer: timerName(a), times: b };
+    case EV_TIMER_SET:
+      return { ...common, event: "recovery:timer_set", timer: timerName(a), delay: b };
     case EV_LOST:
       return { ...common, event: "recovery:packet_lost", seq: a >>> 0, length: b };
     case EV_LIMIT:
@@ -125,6 +145,10 @@ export function eventOf(trace: Trace, i: number, who: string): TraceEvent {
     default:
       throw new RangeError(`the trace has no events of kind ${trace.kind[i]}`);
   }
+}
+
+function timerName(timer: number): string {
+  return TIMER_NAMES[timer] ?? `timer-${timer}`;
 }
 
 /**

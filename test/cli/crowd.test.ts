@@ -58,7 +58,7 @@ test("what only this program or its user causes is told each time", () => {
 
 test("every kind has words for one and for many", () => {
   const { each, told } = crowd();
-  for (const kind of ["open", "end", "reset", "silent", "failed", "remote-refused", "segment", "soft-error"]) {
+  for (const kind of ["open", "end", "reset", "silent", "failed", "remote-refused", "step", "soft-error"]) {
     each.count(kind, 1);
     each.flush();
     each.count(kind, 5_000);

@@ -17,7 +17,7 @@ async function story(): Promise<{ readonly active: Line[]; readonly passive: Lin
     const lines: Line[] = [];
     const stack = await createStack({ device, address, seed, trace: 1024 });
     const voice = new Voice("json", (line) => lines.push(JSON.parse(line)));
-    const narrator = new Narrator(voice, performance.now() * 1000);
+    const narrator = new Narrator(voice);
     stack.onTrace = (trace) => narrator.read(trace);
     return { stack, lines };
   };

@@ -30,7 +30,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the persist timer is not armed",
     file: "tcp/send/transmit.ts",
-    find: "arm(tcb, T_PERSIST, now + probeBase(tcb) + delayOf(tcb, now));",
+    find: "armProbe(tcb, probeBase(tcb) + delayOf(tcb, now), now);",
     replace: "",
   },
   {

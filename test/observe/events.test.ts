@@ -46,6 +46,7 @@ const KINDS = [
   "recovery:packet_lost",
   "connectivity:connection_started",
   "recovery:limit_updated",
+  "recovery:timer_set",
 ] as const;
 
 function recorderOf(trace: Trace, file: EventFile): Recorder {
@@ -134,13 +135,14 @@ describe("events", () => {
 });
 
 describe("words", () => {
-  test("a clean transfer is told by its handshake and its end alone", async () => {
+  test("a clean transfer is told by its handshake, how cwnd grows, and its end", async () => {
     expect(told(await run("delay 10ms", 1))).toEqual([
       "CLOSED → SYN-SENT: OPEN",
       "→ SYN: active OPEN",
       "← SYN,ACK",
       "SYN-SENT → ESTABLISHED: our SYN was acknowledged",
       "ESTABLISHED → FIN-WAIT-1: CLOSE",
+      "slow start: cwnd 29.0 kB grows by what is acknowledged",
       "→ FIN,ACK,PSH: new data",
       "FIN-WAIT-1 → FIN-WAIT-2: our FIN was acknowledged",
       "← FIN,ACK",

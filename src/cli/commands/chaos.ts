@@ -19,10 +19,11 @@ import { linkCommand, openControl, traceFile } from "../link-control.ts";
 import { impairment } from "../link-flags.ts";
 import { type RecordFile, recordAt } from "../named-files.ts";
 import { openDevice, tellNewDevice } from "../open-device.ts";
+import { tellTo } from "../packet-teller.ts";
 import { refuseClosedOutput } from "../print.ts";
 import { giveUpRoot, runsAs } from "../privileges.ts";
 import { RunReport, tellReport } from "../report-file.ts";
-import { mannerOf, reportTarget } from "../session-options.ts";
+import { mannerOf, packetsOf, reportTarget } from "../session-options.ts";
 import { listenToSignals } from "../signals.ts";
 import { speakWithoutWaiting } from "../terminal.ts";
 import { Voice } from "../voice.ts";
@@ -63,7 +64,13 @@ export async function run({ args, flags }: Call): Promise<number> {
     voice.event("link", { link: linksText(wanted) }, `· the link is now: ${linksText(wanted)}`);
   };
   control.serve({ profiles: () => chaos.profiles, set, counts: () => chaos.counts }, traceFile);
-  const record = recorded(chaos, a, b, { path: events, file, report, link: linksText(profiles), seed }, voice);
+  const record = recorded(
+    chaos,
+    a,
+    b,
+    { path: events, file, report, packets: packetsOf(flags), link: linksText(profiles), seed },
+    voice,
+  );
   chaos.start();
   const words = { link: linksText(profiles), seed };
   voice.lines("ready", { a: facts(a), b: facts(b), socket: control.path, ...words, user: runsAs() }, [
@@ -86,23 +93,26 @@ interface Recorded {
   readonly path: string | undefined;
   readonly file: RecordFile | null;
   readonly report: RunReport | null;
+  readonly packets: boolean;
   readonly link: string;
   readonly seed: number;
 }
 
-/** Writes to a file what happens to each packet; null without one. */
+/** Writes to a file, and prints, what happens to each packet; null without a file. */
 function recorded(chaos: Chaos, a: Side, b: Side, wishes: Recorded, voice: Voice): EventFile | null {
-  const { path, file, report, link, seed } = wishes;
-  if (path === undefined && report === null) return null;
+  const { path, file, report, packets, link, seed } = wishes;
+  if (path === undefined && report === null && !packets) return null;
   if (path === "-") refuseClosedOutput();
-  const time = performance.now() * 1000 - voice.now();
+  const time = voice.zero;
   const about = { command: "chaos", a: a.tun, b: b.tun, link, seed };
   const onEnd = ({ message }: OutputError) => voice.warn({ what: message, why: "", fix: "" });
   const started = { event: "run:started", time, who: "chaos", epoch: epochAt(time), about } as const;
   const events = path === undefined ? null : new EventFile({ path, open: file?.open, onEnd }, started);
+  const lines = packets ? tellTo(voice, { isWire: true }) : null;
+  const sinks = [events, report?.sink, lines].filter((sink) => sink !== null && sink !== undefined);
   report?.sink.event(started);
   const names = mirrored(a, b);
-  const recorder = new Recorder([...(events === null ? [] : [events]), ...(report === null ? [] : [report.sink])]);
+  const recorder = new Recorder(sinks);
   recorder.watch(chaos.a.outgoing, `${a.tun}>${b.tun}`, names);
   recorder.watch(chaos.b.outgoing, `${b.tun}>${a.tun}`, names);
   return events;

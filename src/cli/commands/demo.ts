@@ -174,6 +174,7 @@ async function inKernel(
       "--json",
       ...plain,
       ...options.rightsArguments,
+      ...tellingArguments(options),
       ...record.argumentsFor(role),
       ...more,
     ];
@@ -196,6 +197,10 @@ async function inKernel(
   const [hostCode, peerCode] = await Promise.all([host.exited, peer.exited]);
   await Promise.all([host.listening, peer.listening]);
   return { host: hostCode, peer: peerCode };
+}
+
+function tellingArguments({ packets, explain }: DemoOptions): string[] {
+  return explain ? ["--explain"] : packets ? ["--packets"] : [];
 }
 
 /** The control socket of the peer's link; none if another demo has it. */
@@ -233,7 +238,7 @@ async function inMemory(
     const { device, capture } = captured(end, path, recordAt(path), voice);
     const its = sessionFor(role, options);
     const sinks = record.sink === null ? [] : [record.sink];
-    const explanation = new Explanation(its, null, voice, performance.now() * 1000, sinks);
+    const explanation = new Explanation(its, null, voice, sinks);
     const session = await Session.open(its, openEnds(its), device, voice, explanation, end);
     const endControl = controlLink(end, openControlOf(end, socket), voice);
     actors.push({ stop: () => session.abort(EXIT_SIGINT) });
@@ -283,7 +288,8 @@ function sessionFor(role: Role, options: DemoOptions): SessionOptions {
     write: undefined,
     events: undefined,
     report: undefined,
-    explain: false,
+    packets: options.packets,
+    explain: options.explain,
     manner: "json",
   };
 }

@@ -14,10 +14,12 @@ import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
 import type { Flags } from "../flags.ts";
 import { impairment } from "../link-flags.ts";
 import { pacingOf } from "../pacing-flag.ts";
+import { type Printing, printTo } from "../packet-teller.ts";
 import { print, refuseClosedOutput, STDERR, STDOUT } from "../print.ts";
 import { profileOf } from "../profile.ts";
 import { both, checkReportTarget, RunReport } from "../report-file.ts";
 import { refuseOverwriting } from "../same-file.ts";
+import { packetsOf } from "../session-options.ts";
 import { columnsOf, printText, say, sayData } from "../terminal.ts";
 import { isModule, loadController } from "../user-controller.ts";
 
@@ -38,11 +40,13 @@ export async function run({ flags }: Call): Promise<number> {
   const page = flags.text("report");
   if (page !== undefined) checkReportTarget(page, path, impairment(flags)?.traces ?? []);
   const report = page === undefined ? undefined : new RunReport(page);
-  const result = transfer({ ...options, sink: both(log, report?.sink) });
-  log?.close();
   const outputTaken = path === "-" || page === "-";
-  const columns = columnsOf(outputTaken ? STDERR : STDOUT);
   const json = flags.has("json");
+  const lines = packetsOf(flags) ? printing(flags, outputTaken) : undefined;
+  const result = transfer({ ...options, sink: both(both(log, report?.sink), lines?.sink) });
+  log?.close();
+  lines?.end();
+  const columns = columnsOf(outputTaken ? STDERR : STDOUT);
   const text = json ? JSON.stringify({ schema: "tcpnet.sim/1", ...result }) : transferTable(result, columns);
   const said = (await report?.end("tcpnet sim")) ?? [];
   if (outputTaken) (json ? sayData : say)(text);
@@ -51,6 +55,19 @@ export async function run({ flags }: Call): Promise<number> {
     (outputTaken ? say : (...lines: string[]) => printText(`\n${lines.join("\n")}\n`))(...said);
   const well = ({ error, completion, asked }: FlowResult) => error === "OK" && (completion !== null || asked === null);
   return result.flows.every(well) ? EXIT_OK : EXIT_FAILURE;
+}
+
+/** The lines of --packets and --explain go where the table does. */
+function printing(flags: Flags, outputTaken: boolean): Printing {
+  const json = flags.has("json");
+  const write = json ? print : printText;
+  const aside = (text: string) => (json ? sayData : say)(text.trimEnd());
+  const options = {
+    decisions: flags.has("explain"),
+    isNamed: true,
+    isNumbered: (flags.whole("flows", 1, 1000) ?? 1) > 1,
+  };
+  return printTo(outputTaken ? aside : write, json, options);
 }
 
 /** Loads the modules that --cc names; returns the names of their controllers. */

@@ -4,6 +4,7 @@
  * connection. Without super-segments, as many segments go at once as a super-segment would have.
  */
 import { MILLISECOND, SECOND } from "#base/time";
+import { EV_TIMER_SET } from "#base/trace";
 import { T_PACE, type Tcb } from "../words/tcb.ts";
 import { cwndOf, ssthreshOf } from "./windows.ts";
 
@@ -52,7 +53,9 @@ export function mustWait(tcb: Tcb, supers: boolean, now: number): boolean {
     return false;
   }
   if (!supers && pacing.quantum > 0) return false;
-  tcb.timers[T_PACE] = Math.ceil(pacing.nextAt);
+  const at = Math.ceil(pacing.nextAt);
+  if (tcb.timers[T_PACE] !== at) tcb.env.trace.record(now, EV_TIMER_SET, 0, tcb.id, T_PACE, at - now);
+  tcb.timers[T_PACE] = at;
   return true;
 }
 

@@ -205,5 +205,7 @@ function fallBack(tcb: Tcb, error: unknown, now: number): void {
   tcb.cc.ssthresh = newReno.reduce(tcb);
   choosePacing(tcb);
   tcb.env.counters.count(M.CC_FALLBACK);
-  tcb.env.trace.record(now, EV_CWND, M.CC_FALLBACK, tcb.id, tcb.cc.cwnd, tcb.cc.ssthresh, tcb.inFlight());
+  const { env, cc, pacing, snd } = tcb;
+  const i = env.trace.record(now, EV_CWND, M.CC_FALLBACK, tcb.id, cc.cwnd, cc.ssthresh, tcb.inFlight(), snd.wnd);
+  env.trace.more(i, pacing.isOn ? pacing.rate : 0, 0, 0);
 }

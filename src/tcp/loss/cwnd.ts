@@ -1,5 +1,6 @@
 /** Helpers of the sender: cwnd and ssthresh in segments, its one timer, and requests to the next poll. */
 import { NEVER } from "#base/time";
+import { EV_TIMER_SET } from "#base/trace";
 import { SSTHRESH_INFINITE } from "../congestion/windows.ts";
 import { T_LOSS_PROBE, T_PERSIST, T_REORDER, T_RETRANSMIT, type Tcb } from "../words/tcb.ts";
 
@@ -13,6 +14,12 @@ export function arm(tcb: Tcb, timer: number, at: number): void {
   timers[T_REORDER] = NEVER;
   timers[T_PERSIST] = NEVER;
   timers[timer] = at;
+}
+
+/** Starts the persist timer, and records when it expires. */
+export function armProbe(tcb: Tcb, wait: number, now: number): void {
+  tcb.env.trace.record(now, EV_TIMER_SET, 0, tcb.id, T_PERSIST, wait);
+  arm(tcb, T_PERSIST, now + wait);
 }
 
 export function disarm(tcb: Tcb): void {

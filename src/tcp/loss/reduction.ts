@@ -224,5 +224,7 @@ export function forgetResent(tcb: Tcb): void {
 }
 
 export function traceCwnd(tcb: Tcb, cause: number, now: number): void {
-  tcb.env.trace.record(now, EV_CWND, cause, tcb.id, tcb.cc.cwnd, tcb.cc.ssthresh, tcb.inFlight(), tcb.snd.wnd);
+  const { env, cc, pacing } = tcb;
+  const i = env.trace.record(now, EV_CWND, cause, tcb.id, cc.cwnd, cc.ssthresh, tcb.inFlight(), tcb.snd.wnd);
+  env.trace.more(i, pacing.isOn ? pacing.rate : 0, 0, 0);
 }

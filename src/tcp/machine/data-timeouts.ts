@@ -1,7 +1,7 @@
 /** What Linux's sender does when its timer fires: it retransmits, or probes a closed window; and when it gives up. */
 import { MILLISECOND, NEVER } from "#base/time";
 import { EV_TIMER } from "#base/trace";
-import { arm } from "../loss/cwnd.ts";
+import { arm, armProbe } from "../loss/cwnd.ts";
 import { enterLoss } from "../loss/recovery.ts";
 import { rtoOf } from "../loss/round-trip.ts";
 import { backOff } from "../loss/rto.ts";
@@ -149,7 +149,7 @@ export function probeWindow(tcb: Tcb, now: number): void {
     giveUp(tcb, now);
     return;
   }
-  trace(tcb, T_PERSIST, M.TIMER_PERSIST, tcb.probes, now);
+  trace(tcb, T_PERSIST, M.TIMER_PERSIST, tcb.probes + 1, now);
   tcb.windowProbe.due = true;
   // Some of it may be sent now, so no probe is needed.
   if (lt(snd.nxt, (snd.una + snd.wnd) | 0) && mayRecord(tcb)) return;
@@ -158,7 +158,7 @@ export function probeWindow(tcb: Tcb, now: number): void {
   let wait = probeInterval(tcb);
   if (params.userTimeout > 0)
     wait = Math.min(wait, Math.max(tcb.windowProbe.since + params.userTimeout - now, TIMEOUT_MIN));
-  arm(tcb, T_PERSIST, now + wait);
+  armProbe(tcb, wait, now);
 }
 
 function trace(tcb: Tcb, timer: number, cause: number, times: number, now: number): void {

@@ -2,7 +2,7 @@
 import type { Packet } from "#base/packet";
 import { NEVER } from "#base/time";
 import { delayOf, mustWait, superSegments } from "../congestion/pacing.ts";
-import { arm, cwndOf, inFlight } from "../loss/cwnd.ts";
+import { arm, armProbe, cwndOf, inFlight } from "../loss/cwnd.ts";
 import { validate } from "../loss/cwnd-validation.ts";
 import { isReducing } from "../loss/reduction.ts";
 import { segmentRoom } from "../loss/segment-size.ts";
@@ -70,7 +70,7 @@ export function endPush(tcb: Tcb, now: number): void {
   }
   // All that was pushed may be acknowledged already: ACKs can arrive before the last segment of a push is polled.
   if (tcb.board.packetsOut === 0 && headEnd(tcb) !== undefined && isIdle(tcb)) {
-    arm(tcb, T_PERSIST, now + probeBase(tcb) + delayOf(tcb, now));
+    armProbe(tcb, probeBase(tcb) + delayOf(tcb, now), now);
   }
   tcb.output.pushed = 0;
   tcb.output.pushOne = false;

@@ -1,6 +1,6 @@
 /** The peer's window as Linux updates it, and the segment size derived from it. */
 import { NEVER } from "#base/time";
-import { arm } from "../loss/cwnd.ts";
+import { armProbe } from "../loss/cwnd.ts";
 import { restartAfterIdle } from "../loss/cwnd-validation.ts";
 import { setSegmentSize } from "../loss/segment-size.ts";
 import { probeInterval } from "../loss/timers.ts";
@@ -33,7 +33,7 @@ export function windowProbes(tcb: Tcb, now: number): void {
   const end = headEnd(tcb);
   if (end === undefined) return;
   if (gt(end, (snd.una + snd.wnd) | 0)) {
-    arm(tcb, T_PERSIST, now + probeInterval(tcb));
+    armProbe(tcb, probeInterval(tcb), now);
     return;
   }
   tcb.rtt.backoff = 0;

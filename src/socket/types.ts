@@ -102,7 +102,10 @@ export interface SocketOptions {
    * keeps its window closed does not count. Default: only R2 ends it.
    */
   readonly userTimeout?: number;
-  /** Probes of an idle connection (RFC 9293 §3.8.4). True: after 2 h, then every 75 s, 9 probes. Times in ms. */
+  /**
+   * Probes of an idle connection (RFC 9293 §3.8.4). True: after 2 h, then every 75 s, 9 probes. Times in ms. The first probe of each connection is
+   * delayed by a different part of an eighth of `idle` (`params.keepAliveSpread`), so that thousands do not probe at once.
+   */
   readonly keepAlive?: boolean | { readonly idle?: number; readonly interval?: number; readonly count?: number };
   /** Size of the receive buffer in octets: the largest window offered. */
   readonly receiveBuffer?: number;

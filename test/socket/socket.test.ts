@@ -307,9 +307,8 @@ describe("what is noticed beside the octets", () => {
   test("a peer that vanished is noticed: by the user timeout with data, by keep-alive without", async () => {
     const w = await world({ link: "loss 0%" });
     const [active] = await connected(w, { userTimeout: 5_000 });
-    const [other] = [
-      w.peer.connect({ hostname: HOST, port: PORT }, { keepAlive: { idle: 10_000, interval: 1_000, count: 3 } }),
-    ];
+    const keepAlive = { idle: 10_000, interval: 1_000, count: 3 };
+    const other = w.peer.connect({ hostname: HOST, port: PORT }, { keepAlive, params: { keepAliveSpread: 0 } });
     await w.until(other.opened);
     w.cut();
     const begun = w.sim.now;

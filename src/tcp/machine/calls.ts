@@ -11,6 +11,7 @@ import { scaleFor } from "../receive/announced.ts";
 import { copyAll, stopCopying, wrote } from "../send/pieces.ts";
 import { asksByPiece, isWritable, memoryFor, roomFor } from "../send/send-buffer.ts";
 import { ECONNABORTED, EPIPE, OK } from "../words/error.ts";
+import { idleTime } from "../words/keep-alive.ts";
 import * as M from "../words/marks.ts";
 import { type TcpSettings, withSettings } from "../words/params.ts";
 import { endRecord } from "../words/record-ends.ts";
@@ -263,7 +264,7 @@ export function setParams(tcb: Tcb, params: TcpSettings, now: number): void {
   if (params.receiveBuffer !== undefined) tcb.rcv.capacity = params.receiveBuffer;
   if (params.keepAlive !== undefined || params.keepAliveIdle !== undefined) {
     const open = (tcb.state & (ESTABLISHED | CLOSE_WAIT)) !== 0;
-    tcb.timers[T_KEEPALIVE] = tcb.params.keepAlive && open ? now + tcb.params.keepAliveIdle : NEVER;
+    tcb.timers[T_KEEPALIVE] = tcb.params.keepAlive && open ? now + idleTime(tcb) : NEVER;
   }
   const limits = params.connectTimeout !== undefined || params.userTimeout !== undefined;
   if (limits && tcb.state & (SYN_SENT | SYN_RECEIVED)) limitOpening(tcb, now);

@@ -10,6 +10,7 @@ import { handshakeOver } from "../open/fast-open-server.ts";
 import { establish } from "../open/handshake.ts";
 import { enterQuickAck } from "../receive/pace.ts";
 import { ECONNREFUSED, ECONNRESET, OK } from "../words/error.ts";
+import { idleTime } from "../words/keep-alive.ts";
 import * as M from "../words/marks.ts";
 import { proveSize } from "../words/path.ts";
 import { type Reset, resetFor } from "../words/reset.ts";
@@ -275,7 +276,7 @@ export function heard(tcb: Tcb, now: number): void {
   tcb.lastAckTime = now;
   tcb.keepAliveProbes = 0;
   if (tcb.params.keepAlive && tcb.state & (ESTABLISHED | CLOSE_WAIT | FIN_WAIT_2)) {
-    tcb.timers[T_KEEPALIVE] = now + tcb.params.keepAliveIdle;
+    tcb.timers[T_KEEPALIVE] = now + idleTime(tcb);
   }
 }
 

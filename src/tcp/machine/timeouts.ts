@@ -7,6 +7,7 @@ import { backOff } from "../loss/rto.ts";
 import { silent } from "../open/fast-open-client.ts";
 import { delayOver } from "../receive/acknowledging.ts";
 import { ETIMEDOUT } from "../words/error.ts";
+import { idleTime } from "../words/keep-alive.ts";
 import * as M from "../words/marks.ts";
 import { NONE } from "../words/records.ts";
 import { CLOSED, SYN_RECEIVED, SYN_SENT } from "../words/state.ts";
@@ -138,7 +139,7 @@ function keepAlive(tcb: Tcb, now: number): void {
   const { params } = tcb;
   if (!params.keepAlive) return;
   if (tcb.snd.nxt !== tcb.snd.una || tcb.timers[T_PERSIST] !== NEVER) {
-    tcb.timers[T_KEEPALIVE] = now + params.keepAliveIdle;
+    tcb.timers[T_KEEPALIVE] = now + idleTime(tcb);
     return;
   }
   if (tcb.keepAliveProbes >= params.keepAliveCount) {

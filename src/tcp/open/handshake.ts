@@ -14,6 +14,7 @@ import { beginMemoryWindow } from "../receive/memory-window.ts";
 import { guessSize } from "../receive/pace.ts";
 import { countsMemory } from "../receive/window.ts";
 import { queueEnd } from "../send/pieces.ts";
+import { idleTime } from "../words/keep-alive.ts";
 import * as M from "../words/marks.ts";
 import type { Segment } from "../words/segment.ts";
 import { diff } from "../words/seq.ts";
@@ -118,7 +119,7 @@ export function opened(tcb: Tcb, now: number): void {
   guessSize(tcb, diff(tcb.rcv.adv, tcb.rcv.nxt));
   if (countsMemory(tcb) && tcb.rcv.clamp === 0) beginMemoryWindow(tcb);
   tcb.lastAckTime = now;
-  if (params.keepAlive) tcb.timers[T_KEEPALIVE] = now + params.keepAliveIdle;
+  if (params.keepAlive) tcb.timers[T_KEEPALIVE] = now + idleTime(tcb);
   tcb.events |= EVENT_OPENED | EVENT_WRITABLE;
 }
 

@@ -70,6 +70,8 @@ export interface Parameters {
    */
   readonly keepAlive: boolean;
   readonly keepAliveIdle: number;
+  /** The first probe comes later by up to this part of `keepAliveIdle`, differently for each connection, so that they do not all probe at once. */
+  readonly keepAliveSpread: number;
   readonly keepAliveInterval: number;
   readonly keepAliveCount: number;
   /**
@@ -154,6 +156,7 @@ export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   userTimeout: 0,
   keepAlive: false,
   keepAliveIdle: 2 * HOUR,
+  keepAliveSpread: 1 / 8,
   keepAliveInterval: 75 * SECOND,
   keepAliveCount: 9,
   deferAccept: 0,

@@ -27,6 +27,7 @@ const LINUX: Profile & Policies = {
   resetting: RESETTING.linux,
   ending: ENDING.linux,
   icmpErrors: ICMP_ERRORS.linux,
+  keepAliveSpread: 0,
 };
 
 /** The rules of RFC 9293, 7323, 5681 and 5961 where Linux differs from them. */
@@ -60,6 +61,7 @@ const FREEBSD: Profile & Policies = {
   connectTimeout: 75 * SECOND,
   // net.inet.tcp.always_keepalive, regardless of the socket's option.
   keepAlive: true,
+  keepAliveSpread: 0,
   keepAliveCount: 8,
 };
 

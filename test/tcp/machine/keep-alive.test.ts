@@ -28,6 +28,24 @@ describe("keep-alive", () => {
     expect(b.lines()).toEqual([". 0:0(0) ack 1"]);
   });
 
+  test("connections that were opened together are probed apart: evenly over an eighth of the idle time more", () => {
+    const b = new TcpBench({ params: { ...ALIVE, keepAliveSpread: 1 / 8 }, limits: { memory: 4 << 20 } });
+    b.listen({ backlog: 1_000 });
+    const n = 500;
+    for (let i = 0; i < n; i++) {
+      Object.assign(b, { port: 1_000 + i, peerNxt: 0, peerExpects: 0 });
+      b.established();
+    }
+    b.run(100 * SECOND - 1_000);
+    expect(b.count("tcp.timer.keep-alive")).toBe(0);
+    // 500 in 12.5 s: 40 in each second. After 10 s the first are probed again.
+    for (let second = 0; second < 9; second++) {
+      const before = b.count("tcp.timer.keep-alive");
+      b.run(SECOND);
+      expect(b.count("tcp.timer.keep-alive") - before).toBeWithin(35, 46);
+    }
+  });
+
   test("one unanswered probe does not end the connection (MUST-29), the configured number does", () => {
     const b = TcpBench.at("ESTABLISHED", { params: ALIVE });
     b.run(115 * SECOND);

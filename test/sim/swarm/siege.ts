@@ -29,7 +29,7 @@ const MSS = 1_400;
 const STEP = 20 * MILLISECOND;
 const LOOK = SECOND;
 /** Steps of one attacker; its sending ends then, its holding does not. */
-const STEPS = 200;
+export const STEPS = 200;
 const HELD = new Uint8Array(1 << 20);
 
 /** One connection of the attackers. */
@@ -42,6 +42,8 @@ class Attacker {
   next = 1;
   edge = 0;
   steps = 0;
+  /** It has taken its first step, or will soon. */
+  hasBegun = false;
   /** Segments of which every second one is SACKed. */
   readonly heard: [number, number][] = [];
 
@@ -88,6 +90,9 @@ export class Besiegers {
     if (seg.flags & SYN) {
       attacker.theirs = (seg.seq + 1) | 0;
       attacker.edge = 1 + seg.window;
+      // A SYN,ACK that is sent again must not make an attacker of two.
+      if (attacker.hasBegun) return true;
+      attacker.hasBegun = true;
       this.#world.sim.after(this.#delay, () => this.#step(attacker));
       return true;
     }

@@ -2,6 +2,7 @@ import type { Flag } from "./argv.ts";
 import { BENCH } from "./bench-spec.ts";
 import { type CommandSpec, group } from "./command-spec.ts";
 import { DIFF } from "./diff-spec.ts";
+import { EXPLAIN_CAPTURE } from "./explain-spec.ts";
 import { EXPORT } from "./export-spec.ts";
 import {
   ADDRESSES,
@@ -283,6 +284,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   SIM,
   REPORT,
+  EXPLAIN_CAPTURE,
   DIFF,
   EXPORT,
   LESSON,

@@ -38,9 +38,9 @@ export async function reportHtml(runs: readonly NamedRun[], { title, program }: 
 
 function packRun(name: string, run: Run): { readonly meta: RunMeta; readonly base64: string } {
   const { columns, bytes } = pack(run);
-  const { about, epoch, rules, connections, texts, missing, leftOut } = run;
+  const { about, epoch, rules, connections, texts, missing, leftOut, inferred } = run;
   const verdicts = verdictsOf(run).map(shown);
-  const meta = { name, about, epoch, rules, connections, texts, missing, leftOut, columns, verdicts };
+  const meta = { name, about, epoch, rules, connections, texts, missing, leftOut, inferred, columns, verdicts };
   return { meta, base64: Buffer.from(Bun.gzipSync(bytes)).toString("base64") };
 }
 

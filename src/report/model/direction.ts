@@ -1,4 +1,5 @@
 /** One direction of a connection: its packets, with sequence numbers that do not wrap. */
+import { rowsBy } from "./rows-by.ts";
 import { ACK, FIN, NEVER, type Run, SYN } from "./run.ts";
 
 export interface Way {
@@ -52,24 +53,8 @@ export function wayOf(run: Run, connection: number, from: number): Way {
 }
 
 function rowsOf({ packets }: Run, connection: number, from: number): [Uint32Array, Uint32Array] {
-  let n = 0;
-  let m = 0;
-  const { connection: of, from: by } = packets;
-  for (let i = 0; i < of.length; i++) {
-    if (of[i] !== connection) continue;
-    if (by[i] === from) n++;
-    else m++;
-  }
-  const sent = new Uint32Array(n);
-  const back = new Uint32Array(m);
-  n = 0;
-  m = 0;
-  for (let i = 0; i < of.length; i++) {
-    if (of[i] !== connection) continue;
-    if (by[i] === from) sent[n++] = i;
-    else back[m++] = i;
-  }
-  return [sent, back];
+  const rows = rowsBy(packets.connection, connection);
+  return [rows.filter((row) => packets.from[row] === from), rows.filter((row) => packets.from[row] !== from)];
 }
 
 /** The number nearest to `near` that is `word` modulo 2^32. */

@@ -97,6 +97,15 @@ export class PacketTable {
     this.bits.set(row, this.bits.get(row) | bit);
   }
 
+  /** The same, if the packet has a row. */
+  markIfAny(row: number, bit: number): void {
+    if (row >= 0) this.mark(row, bit);
+  }
+
+  isLost(row: number): boolean {
+    return row >= 0 && this.dropped.get(row) !== 0;
+  }
+
   addSack(row: number, blocks: readonly (readonly [number, number])[]): void {
     if (row < 0) return;
     for (const [left, right] of blocks) {

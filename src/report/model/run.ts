@@ -118,6 +118,23 @@ export interface Connection {
   readonly end: number;
 }
 
+/** What is said of a connection beside its figures. */
+export interface Note {
+  readonly text: string;
+  readonly tone: "" | "warn" | "bad";
+  /** The end whose data it is about; -1: the connection. */
+  readonly from: -1 | 0 | 1;
+  /** µs: where to look; -1: anywhere. */
+  readonly at: number;
+}
+
+/** What a capture cannot tell of a connection, or tells besides. */
+export interface InferredConnection {
+  readonly notes: readonly Note[];
+  /** Ends that did not offer window scaling (RFC 7323 §2.2). */
+  readonly unscaled: readonly string[];
+}
+
 export interface Tables {
   readonly packets: Packets;
   readonly metrics: Metrics;
@@ -139,4 +156,6 @@ export interface Run extends Tables {
   /** Events that its file lacks, and packets that are not in the tables because there were too many. */
   readonly missing: number;
   readonly leftOut: number;
+  /** By connection, if all but the packets is inferred from a capture. */
+  readonly inferred?: readonly InferredConnection[] | undefined;
 }

@@ -102,7 +102,7 @@ export function limitBand(
   const root = element(
     "section",
     { class: "chart", "data-chart": "limits" },
-    element("h3", {}, "What limits the sender"),
+    element("h3", {}, run.inferred === undefined ? "What limits the sender" : "What limits the sender (inferred)"),
     band.root,
   );
   root.append(legend(intervals));
@@ -147,7 +147,8 @@ export function stateBands(run: Run, connection: number, span: Span) {
     });
     return [new Band(span, connections[connection]!.who[end] || `end ${end + 1}`, stripes)];
   });
-  const root = element("section", { class: "chart", "data-chart": "states" }, element("h3", {}, "States of both ends"));
+  const title = run.inferred === undefined ? "States of both ends" : "States of both ends (inferred)";
+  const root = element("section", { class: "chart", "data-chart": "states" }, element("h3", {}, title));
   root.append(...bands.map(({ root }) => root));
   const resize = (width: number) => {
     for (const band of bands) band.resize(width);

@@ -11,6 +11,9 @@ import { View } from "./view.ts";
 const HELP =
   "drag: zoom · double-click or 0: all of it · + − ← →: zoom and move · Ctrl and wheel: zoom · n, p: next and previous loss · /: filter · t: dark or light";
 
+const INFERRED =
+  "Made from a capture: the packets are as captured; losses, reasons, states, limits and round trips are inferred from them.";
+
 class Page {
   readonly #runs: readonly LoadedRun[];
   readonly #chosen: ShownVerdict[];
@@ -106,7 +109,7 @@ function isDark(): boolean {
 
 function heading(meta: Meta, runs: readonly LoadedRun[]): HTMLElement {
   const head = element("header", {}, element("h1", {}, meta.title));
-  for (const { name, about, packets, connections, missing, leftOut, epoch } of runs) {
+  for (const { name, about, packets, connections, missing, leftOut, epoch, inferred } of runs) {
     const facts = Object.entries(about)
       .filter(([, value]) => value !== null && value !== "")
       .map(([key, value]) => `${key} ${String(value)}`);
@@ -115,11 +118,15 @@ function heading(meta: Meta, runs: readonly LoadedRun[]): HTMLElement {
       `${n(packets.time.length)} packets`,
       `${n(connections.length)} connection${connections.length === 1 ? "" : "s"}`,
     ];
-    if (missing > 0) counts.push(`${n(missing)} events are missing: the reader of the record was too slow`);
+    if (missing > 0 && inferred === undefined)
+      counts.push(`${n(missing)} events are missing: the reader of the record was too slow`);
+    if (missing > 0 && inferred !== undefined)
+      counts.push(`${n(missing)} packets are missing: the capturing program was too slow`);
     if (leftOut > 0) counts.push(`${n(leftOut)} further packets are left out`);
     const clock = epoch === null ? "virtual time" : `time 0 is ${new Date(epoch / 1000).toISOString()}`;
     const label = runs.length > 1 ? `${name}: ` : "";
     head.append(element("p", { class: "facts" }, `${label}${[...facts, ...counts, clock].join(" · ")}`));
+    if (inferred !== undefined) head.append(element("p", { class: "facts" }, `${label}${INFERRED}`));
   }
   head.append(element("p", { class: "help" }, HELP));
   return head;

@@ -1,5 +1,6 @@
 /** The numbers of the charts, taken from the tables. Times are seconds. */
 import { arrivalOf, type Way } from "../model/direction.ts";
+import { rowsBy } from "../model/rows-by.ts";
 import { ON_LINK, type Run } from "../model/run.ts";
 
 type Columns = (Float64Array | (number | null)[])[];
@@ -9,13 +10,14 @@ const ENDLESS = 0x7fff0000;
 
 /** cwnd, ssthresh, in flight, the peer's window. The window is left out where it is far above the rest. */
 export function windowSeries({ metrics }: Run, owner: number): Columns {
-  const rows = rowsOf(metrics.owner, owner);
+  const rows = rowsBy(metrics.owner, owner);
   let top = 0;
   for (const i of rows) top = Math.max(top, metrics.cwnd[i]!, metrics.inFlight[i]!);
   const pick = (column: Float64Array, most: number) => Array.from(rows, (i) => (column[i]! > most ? null : column[i]!));
   return [
     Float64Array.from(rows, (i) => metrics.time[i]! / 1e6),
-    Float64Array.from(rows, (i) => metrics.cwnd[i]!),
+    // Of a capture it is not known.
+    Array.from(rows, (i) => metrics.cwnd[i]! || null),
     pick(metrics.ssthresh, Math.min(ENDLESS, top * 3)),
     Float64Array.from(rows, (i) => metrics.inFlight[i]!),
     pick(metrics.window, top * 3),
@@ -24,7 +26,7 @@ export function windowSeries({ metrics }: Run, owner: number): Columns {
 
 /** Samples, SRTT, RTO in ms. */
 export function tripSeries({ trips }: Run, owner: number): Columns {
-  const rows = rowsOf(trips.owner, owner);
+  const rows = rowsBy(trips.owner, owner);
   const column = (of: Float64Array) => Float64Array.from(rows, (i) => of[i]! / 1000);
   return [
     Float64Array.from(rows, (i) => trips.time[i]! / 1e6),
@@ -32,15 +34,6 @@ export function tripSeries({ trips }: Run, owner: number): Columns {
     column(trips.srtt),
     column(trips.rto),
   ];
-}
-
-function rowsOf(owners: Int32Array, owner: number): Uint32Array {
-  let n = 0;
-  for (const each of owners) if (each === owner) n++;
-  const rows = new Uint32Array(n);
-  n = 0;
-  for (let i = 0; i < owners.length; i++) if (owners[i] === owner) rows[n++] = i;
-  return rows;
 }
 
 /** Bins of the goodput's chart. */

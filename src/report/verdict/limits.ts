@@ -1,6 +1,7 @@
 /** What limited a sender over time. */
 import { LIMIT_NAMES, STATE_NAMES, TIMER_NAMES } from "#tcp/words/names";
 import { arrivalOf, type Way } from "../model/direction.ts";
+import { rowsBy } from "../model/rows-by.ts";
 import { ACK, LIMIT, type Run, STATE, TIMER } from "../model/run.ts";
 
 /** In the order of the legend. */
@@ -64,8 +65,7 @@ interface Change {
 function changesOf({ happenings }: Run, owner: number): Change[] {
   const { time, what, a } = happenings;
   const changes: Change[] = [];
-  for (let i = 0; i < time.length; i++) {
-    if (happenings.owner[i] !== owner) continue;
+  for (const i of rowsBy(happenings.owner, owner)) {
     if (what[i] === LIMIT) changes.push({ time: time[i]!, kind: KIND_OF[LIMIT_NAMES[a[i]!] ?? "done"] ?? null });
     // The first limit that is told is the one after the handshake.
     else if (what[i] === STATE && OPENING.has(STATE_NAMES[a[i]!] ?? ""))
@@ -112,8 +112,7 @@ interface Phase {
 /** By cwnd's changes: slow start until the first loss, recovery, and the rest. */
 function phasesOf({ metrics, rules }: Run, owner: number): Phase[] {
   const phases: Phase[] = [{ time: Number.NEGATIVE_INFINITY, kind: "slow-start" }];
-  for (let i = 0; i < metrics.time.length; i++) {
-    if (metrics.owner[i] !== owner) continue;
+  for (const i of rowsBy(metrics.owner, owner)) {
     const kind = PHASE_OF[rules[metrics.cause[i]!]?.name ?? ""];
     if (kind !== undefined && phases.at(-1)!.kind !== kind) phases.push({ time: metrics.time[i]!, kind });
   }
@@ -143,8 +142,8 @@ function byPhase(start: number, end: number, phases: readonly Phase[]): Interval
 function timeoutsOf(run: Run, way: Way, owner: number): Interval[] {
   const { happenings } = run;
   const out: Interval[] = [];
-  for (let i = 0; i < happenings.time.length; i++) {
-    if (happenings.owner[i] !== owner || happenings.what[i] !== TIMER) continue;
+  for (const i of rowsBy(happenings.owner, owner)) {
+    if (happenings.what[i] !== TIMER) continue;
     if (TIMER_NAMES[happenings.a[i]!] !== "retransmit") continue;
     const end = happenings.time[i]!;
     const start = Math.max(lastBefore(run, way.sent, end, false), lastBefore(run, way.back, end, true));

@@ -37,7 +37,11 @@ export function lossesOf(run: Run, way: Way): Losses {
     const left = way.left[k]!;
     if (way.right[k] === left) continue;
     const why = packets.dropped[row]!;
-    if (why !== 0) dropped.set(why, [...(dropped.get(why) ?? []), row]);
+    if (why !== 0) {
+      const rows = dropped.get(why);
+      if (rows === undefined) dropped.set(why, [row]);
+      else rows.push(row);
+    }
     const original = latest.get(left) ?? -1;
     const again = original >= 0 || (packets.bits[row]! & RESENT) !== 0;
     latest.set(left, row);
@@ -53,7 +57,8 @@ function needOf(run: Run, original: number, row: number, known: boolean): Need {
   return arrival > run.packets.time[row]! ? "late" : "had";
 }
 
-function isKnown({ packets, connections }: Run, { connection, from, sent }: Way): boolean {
+function isKnown({ packets, connections, inferred }: Run, { connection, from, sent }: Way): boolean {
+  if (inferred !== undefined) return true;
   if (connections[connection]!.who[1 - from] !== "") return true;
   return sent.length > 0 && (packets.bits[sent[0]!]! & ON_LINK) !== 0;
 }

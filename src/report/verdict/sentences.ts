@@ -1,6 +1,8 @@
 /** The sentences of a verdict. */
 import { STATE_NAMES } from "#tcp/words/names";
-import { type Run, STATE } from "../model/run.ts";
+import type { Way } from "../model/direction.ts";
+import { rowsBy } from "../model/rows-by.ts";
+import { type Note, type Run, STATE } from "../model/run.ts";
 import type { Interval, Kind } from "./limits.ts";
 import { count, duration, percent, rate, size } from "./text.ts";
 import type { Evidence, Figures, Sentence } from "./verdict.ts";
@@ -14,14 +16,21 @@ const QUEUE = 5;
 /** Pieces of evidence of one sentence. */
 const EVIDENCE_MAX = 6;
 
-export function sentences(run: Run, figures: Figures): Sentence[] {
+export function sentences(run: Run, way: Way, figures: Figures): Sentence[] {
+  const { inferred: { [way.connection]: known } = [] } = run;
   return [
     summary(figures),
-    ...failure(run, figures),
-    ...limits(run, figures),
+    ...failure(run, way, figures),
+    ...limits(run, figures, known?.unscaled ?? []),
     ...retransmissions(figures),
     ...queueing(figures),
+    ...(known?.notes ?? []).filter(({ from }) => from < 0 || from === way.from).map(noted),
   ];
+}
+
+/** What the capture told beside the figures. */
+function noted({ text, tone, at }: Note): Sentence {
+  return { text, tone, evidence: at < 0 ? [] : [{ label: `at ${(at / 1e6).toFixed(3)} s`, start: at, end: at }] };
 }
 
 function summary(f: Figures): Sentence {
@@ -32,17 +41,19 @@ function summary(f: Figures): Sentence {
   return plain(`${size(f.octets)} in ${duration(took)}${speed}.${end}`, [all(f)]);
 }
 
-function failure(run: Run, f: Figures): Sentence[] {
+function failure(run: Run, { connection }: Way, f: Figures): Sentence[] {
   if (f.isUnanswered)
     return [
       bad("Nobody answered the SYN: the address is wrong, nothing listens there, or packets are dropped on the way.", [
         all(f),
       ]),
     ];
-  if (f.resetBy < 0) return [];
+  // A capture's notes give the probable reason.
+  if (f.resetBy < 0 || run.inferred !== undefined) return [];
   const who = f.resetBy === 0 ? "The sender" : "The receiver";
-  const opened = run.happenings.what.some(
-    (what, i) => what === STATE && STATE_NAMES[run.happenings.a[i]!] === "ESTABLISHED",
+  const { owner, what, a } = run.happenings;
+  const opened = [0, 1].some((end) =>
+    rowsBy(owner, 2 * connection + end).some((i) => what[i] === STATE && STATE_NAMES[a[i]!] === "ESTABLISHED"),
   );
   const words = opened ? `${who} ended the connection with a reset.` : `${who} refused the connection with a reset.`;
   return [bad(words, [{ label: "the end", start: f.end, end: f.end }])];
@@ -92,9 +103,11 @@ const PLACES: Readonly<Record<string, string>> = {
   "link.codel": "by CoDel in the link's queue",
   "link.down": "while the link was down",
   "link.too-big": "because they exceeded the link's MTU",
+  "path.lost-after-capture": "after the place of the capture (inferred)",
+  "path.lost-before-capture": "before the place of the capture (inferred)",
 };
 
-function limits(run: Run, f: Figures): Sentence[] {
+function limits(run: Run, f: Figures, unscaled: readonly string[]): Sentence[] {
   const took = f.end - f.start;
   if (f.shares === null) {
     return f.octets > 0 ? [plain("What limited the sender is not known: its stack was not recorded.")] : [];
@@ -112,7 +125,7 @@ function limits(run: Run, f: Figures): Sentence[] {
   const [main] = large;
   const said = `Of the time: ${parts.join(", ")}.`;
   const evidence = main === undefined ? [] : longest(f.intervals, main.kind);
-  return [plain(said, evidence), ...why(f, main?.kind, main?.share ?? 0)];
+  return [plain(said, evidence), ...why(f, main, unscaled)];
 }
 
 const limitedBy = (words: string) => (words.startsWith("by ") ? `limited ${words}` : words);
@@ -133,8 +146,14 @@ const SHORT: Partial<Record<Kind, string>> = {
 };
 const reasonShort = (kind: Kind) => SHORT[kind] ?? kind;
 
+interface Most {
+  readonly kind: Kind;
+  readonly share: number;
+}
+
 /** The bound behind the main limit, and what to do about it. */
-function why(f: Figures, main: Kind | undefined, share: number): Sentence[] {
+function why(f: Figures, most: Most | undefined, unscaled: readonly string[]): Sentence[] {
+  const { kind: main, share = 0 } = most ?? {};
   const took = f.end - f.start;
   const used = f.linkRate > 0 ? (f.wireOctets * 8e6) / took / f.linkRate : 0;
   if (used >= FULL)
@@ -150,7 +169,8 @@ function why(f: Figures, main: Kind | undefined, share: number): Sentence[] {
           evidence,
         ),
       ];
-    const advice = f.isScaled ? "A larger receive buffer helps." : "Window scaling or a larger receive buffer helps.";
+    const advice =
+      unscaled.length > 0 ? notOffered(unscaled) : f.isScaled ? LARGER : `Window scaling or ${lower(LARGER)}`;
     return [
       warn(
         `${size(f.maxWindow)} of window per round trip of ${duration(f.minRtt)} are ${rate(bound)} at most. ${advice}`,
@@ -180,6 +200,14 @@ function retransmissions(f: Figures): Sentence[] {
   const many =
     spurious === f.resent ? `All ${again} were` : `${spurious} of ${again} ${spurious === 1 ? "was" : "were"}`;
   return [warn(`${many} spurious: ${reason}.`)];
+}
+
+const LARGER = "A larger receive buffer helps.";
+const lower = (words: string) => words.charAt(0).toLowerCase() + words.slice(1);
+
+/** RFC 7323 §2.2: the scale is used only if both SYNs have it. */
+function notOffered(ends: readonly string[]): string {
+  return `Window scaling was not offered by ${ends.join(" and ")}, so no window is larger than 64 KiB: turn it on there.`;
 }
 
 const LATE = "nothing was lost, the original was only late";

@@ -1,6 +1,7 @@
 /** The verdict on one direction of a connection: what limited it, in words, each with its evidence. */
 import { TIMER_NAMES } from "#tcp/words/names";
 import { type Way, wayOf } from "../model/direction.ts";
+import { rowsBy } from "../model/rows-by.ts";
 import { ACK, ON_LINK, RST, type Run, SYN, TIMER } from "../model/run.ts";
 import { type Interval, KINDS, type Kind, limitsOf, spanOf } from "./limits.ts";
 import { type Losses, lossesOf } from "./losses.ts";
@@ -76,7 +77,7 @@ export function verdictsOf(run: Run): Verdict[] {
 
 export function verdictOn(run: Run, way: Way): Verdict {
   const figures = figuresOf(run, way);
-  const said = sentences(run, figures);
+  const said = sentences(run, way, figures);
   const severity = said.reduce((sum, { tone }) => sum + (tone === "bad" ? 100 : tone === "warn" ? 10 : 0), 0);
   return {
     connection: way.connection,
@@ -127,17 +128,15 @@ function lossFigures({ dropped, resent, acksDropped, isKnown }: Losses) {
 
 function timeoutsOf({ happenings }: Run, owner: number): number {
   let n = 0;
-  for (let i = 0; i < happenings.time.length; i++)
-    if (happenings.owner[i] === owner && happenings.what[i] === TIMER && TIMER_NAMES[happenings.a[i]!] === "retransmit")
-      n++;
+  for (const i of rowsBy(happenings.owner, owner))
+    if (happenings.what[i] === TIMER && TIMER_NAMES[happenings.a[i]!] === "retransmit") n++;
   return n;
 }
 
 function roundTrips({ trips }: Run, { connection, from }: Way): { readonly minRtt: number; readonly maxRtt: number } {
   let minRtt = Number.POSITIVE_INFINITY;
   let maxRtt = 0;
-  for (let i = 0; i < trips.time.length; i++) {
-    if (trips.owner[i] !== 2 * connection + from) continue;
+  for (const i of rowsBy(trips.owner, 2 * connection + from)) {
     minRtt = Math.min(minRtt, trips.sample[i]!);
     maxRtt = Math.max(maxRtt, trips.sample[i]!);
   }

@@ -25,6 +25,7 @@ import {
 } from "./flag-groups.ts";
 import { LESSON } from "./lesson-spec.ts";
 import { LINK_LANGUAGE } from "./link-language.ts";
+import { REPLAY } from "./replay-spec.ts";
 import { REPORT } from "./report-spec.ts";
 import { SIM } from "./sim-spec.ts";
 
@@ -287,6 +288,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   EXPLAIN_CAPTURE,
   DIFF,
   EXPORT,
+  REPLAY,
   LESSON,
   {
     name: "chaos",

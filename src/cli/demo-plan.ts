@@ -3,7 +3,7 @@ import type { Flags } from "./flags.ts";
 import { type Impairment, impairment, LINK_FLAGS, refuseLoneSeed } from "./link-flags.ts";
 import { captureTarget } from "./open-capture.ts";
 import { checkRights } from "./privileges.ts";
-import { mannerOf, packetsOf, reportTarget } from "./session-options.ts";
+import { mannerOf, packetsOf, reportTarget, saveTarget } from "./session-options.ts";
 import type { Manner } from "./voice.ts";
 
 /** The demo's checked options. */
@@ -23,6 +23,8 @@ export interface DemoOptions {
   readonly events: string | undefined;
   /** The file of the report. */
   readonly report: string | undefined;
+  /** The replay file. */
+  readonly save: string | undefined;
   /** Print every segment, and every decision, too. */
   readonly packets: boolean;
   readonly explain: boolean;
@@ -56,6 +58,7 @@ export function demoOptions(flags: Flags): DemoOptions {
     write: captureTarget(flags),
     events: eventsTarget(flags),
     report: reportTarget(flags),
+    save: saveTarget(flags),
     packets: packetsOf(flags),
     explain: flags.has("explain"),
     manner: mannerOf(flags),

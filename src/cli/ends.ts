@@ -36,7 +36,7 @@ export interface Ends {
 
 type Options = Pick<
   SessionOptions,
-  "send" | "recv" | "write" | "events" | "report" | "service" | "keep" | "listenOnly" | "impairment"
+  "send" | "recv" | "write" | "events" | "report" | "save" | "service" | "keep" | "listenOnly" | "impairment"
 >;
 
 /** Throws CliError, before anything has changed. */
@@ -112,7 +112,7 @@ function positionOf(fd: number): number {
 
 /** All files of the command line. */
 function filesInUse(options: Options): FileInUse[] {
-  const { send, recv, write, events, report, service, listenOnly, impairment } = options;
+  const { send, recv, write, events, report, save, service, listenOnly, impairment } = options;
   const pipe = service.kind === "pipe";
   const files: FileInUse[] = [];
   const add = (name: string, at: string | number, use: FileInUse["use"]) => files.push({ name, at, use });
@@ -125,6 +125,7 @@ function filesInUse(options: Options): FileInUse[] {
     ["--write", write],
     ["--events", events],
     ["--report", report],
+    ["--save", save],
   ] as const) {
     if (path !== undefined) add(`${flag} ${path}`, path === "-" ? STDOUT : path, "written");
   }

@@ -1,11 +1,12 @@
 /** Event files of the command line: read in pieces, brought onto one clock and into one order. */
-import { closeSync, readSync } from "node:fs";
 import { basename } from "node:path";
 import { EventError, EventLines, merged } from "#observe/event-reader";
 import type { EventSink, RunEvent } from "#observe/events";
-import { CliError, fileError } from "./cli-error.ts";
+import { ReplayReader } from "#observe/replay";
+import { isCompressed, ReplayError } from "#observe/replay-blocks";
+import { ByteSource } from "./byte-source.ts";
+import { CliError } from "./cli-error.ts";
 import { EXIT_NO_RECORD } from "./exit-codes.ts";
-import { openToRead } from "./named-files.ts";
 import { say, yellow } from "./terminal.ts";
 
 /** What was read. */
@@ -15,10 +16,8 @@ export interface ReadEvents {
   readonly broken: number;
 }
 
-/** Octets per read; and of the longest line: a longer one is no event. */
-const CHUNK = 1 << 20;
-
-const STDIN = 0;
+/** Characters of the longest line: a longer one is no event. */
+const LINE_MAX = 1 << 20;
 
 /** Passes the events of all files to the sink, on one clock: µs since 1970, or those of virtual time. Throws CliError. */
 export function readEventFiles(paths: readonly string[], sink: EventSink): ReadEvents {
@@ -43,7 +42,7 @@ function* eventsOf(path: string, lines: EventLines): Generator<RunEvent, void, v
     }
   } catch (error) {
     if (!(error instanceof EventError)) throw error;
-    throw new CliError(EXIT_NO_RECORD, error.message, "", "such a file is written by --events");
+    throw new CliError(EXIT_NO_RECORD, error.message, "", "such a file is written by --events or --save");
   }
   if (lines.lines === 0)
     throw new CliError(EXIT_NO_RECORD, `${path} is empty`, "an event file has at least a first line");
@@ -62,32 +61,29 @@ export function tellBroken(name: string, broken: number): void {
   say(`${yellow("warning")} ${name}: ${lines}`);
 }
 
-/** The lines of a file, without their ends; the last one may be torn. */
+/** The lines of a file, without their ends; the last one may be torn. Of a replay file: those of its events. */
 function* linesOf(path: string): Generator<string, void, void> {
-  const fd = path === "-" ? STDIN : openToRead(path);
-  const buffer = new Uint8Array(CHUNK);
-  const decoder = new TextDecoder();
-  let rest = "";
+  const source = new ByteSource(path);
   try {
-    for (let n = read(fd, buffer, path); n > 0; n = read(fd, buffer, path)) {
-      const lines = (rest + decoder.decode(buffer.subarray(0, n), { stream: true })).split("\n");
-      rest = lines.pop()!;
-      for (const line of lines) if (line !== "") yield line;
-      if (rest.length > CHUNK)
-        throw new EventError(`${path} is not an event file: a line has more than ${CHUNK} characters`);
-    }
+    if (isCompressed(source.peek())) yield* new ReplayReader((n) => source.exactly(n)).events();
+    else yield* plainLines(source, path);
+  } catch (error) {
+    if (!(error instanceof ReplayError)) throw error;
+    throw new EventError(`${path} cannot be read: ${error.message}`);
   } finally {
-    if (fd !== STDIN) closeSync(fd);
+    source.close();
   }
-  if (rest !== "") yield rest;
 }
 
-function read(fd: number, buffer: Uint8Array, path: string): number {
-  try {
-    return readSync(fd, buffer);
-  } catch (error) {
-    const { code = "", message } = error as NodeJS.ErrnoException;
-    if (code === "EOF") return 0;
-    throw fileError(path, code, message, "read");
+function* plainLines(source: ByteSource, path: string): Generator<string, void, void> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for (let chunk = source.chunk(); chunk.length > 0; chunk = source.chunk()) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = lines.pop()!;
+    for (const line of lines) if (line !== "") yield line;
+    if (rest.length > LINE_MAX)
+      throw new EventError(`${path} is not an event file: a line has more than ${LINE_MAX} characters`);
   }
+  if (rest !== "") yield rest;
 }

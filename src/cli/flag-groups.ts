@@ -94,8 +94,13 @@ export const EXPLAIN_FLAG = [
   "the same, and every decision with its reason: losses, timers, windows",
 ] as const;
 
+export const SAVE_FLAG = [
+  "--save <file>",
+  "write flags, seed, link, events and (with -w) the capture into one file, which tcpnet replay opens",
+] as const;
+
 /** Flags that explain what the stack does. */
-export const EXPLAIN = group("Explain", PACKETS, EXPLAIN_FLAG, ...RECORD, REPORT_FLAG);
+export const EXPLAIN = group("Explain", PACKETS, EXPLAIN_FLAG, ...RECORD, REPORT_FLAG, SAVE_FLAG);
 
 export const ADDRESSES = [
   ["--local <address>", "this stack's own address (default .7 for host, .5 for peer)"],

@@ -3,7 +3,7 @@ import type { DeliveryTrace } from "#device/link-profile";
 import { CLEAR_LINK } from "#device/link-profile";
 import { linksText } from "#device/link-text";
 import { parseTrace } from "#device/link-trace";
-import { type LinkProfiles, missing, parseLinks } from "#device/link-words";
+import { type LinkProfiles, missing, parseLinks, type TraceReader } from "#device/link-words";
 import { usageError } from "./cli-error.ts";
 import type { Flags } from "./flags.ts";
 import { readNamed } from "./named-files.ts";
@@ -25,13 +25,16 @@ const CLAUSES = ["delay", "jitter", "rate", "queue", "loss", "loss-ge", "duplica
 /** The flags for a bad link; `demo` passes them on. */
 export const LINK_FLAGS: readonly string[] = ["link", ...CLAUSES, "seed"];
 
+/** Returns the text of a file. */
+export type TextReader = (name: string) => string;
+
 /** Reads a trace file. Throws CliError if it cannot be read, LinkSyntaxError if it is not a trace. */
-export function readTrace(name: string): DeliveryTrace {
-  return parseTrace(readNamed(name), name);
+export function readTrace(name: string, readText: TextReader = readNamed): DeliveryTrace {
+  return parseTrace(readText(name), name);
 }
 
-/** Reads the link flags: first `--link`, then the single ones on top of it. Null if none was given. */
-export function impairment(flags: Flags): Impairment | null {
+/** Reads the link flags: first `--link`, then the single ones on top of it. Null if none was given. @param readText reads traces */
+export function impairment(flags: Flags, readText: TextReader = readNamed): Impairment | null {
   let profiles: LinkProfiles = { out: CLEAR_LINK, in: CLEAR_LINK };
   let asked = false;
   const traces: string[] = [];
@@ -39,7 +42,10 @@ export function impairment(flags: Flags): Impairment | null {
     const given = flags.text(flag);
     if (given === undefined || flag === "seed") continue;
     asked = true;
-    profiles = readClause(flag, given, profiles, traces);
+    profiles = readClause(flag, given, profiles, (name) => {
+      traces.push(name);
+      return readTrace(name, readText);
+    });
   }
   const seed = flags.whole("seed", 0, 0xffff_ffff) ?? Math.floor(Math.random() * 100_000);
   if (!asked) return null;
@@ -60,14 +66,9 @@ export function refuseLoneSeed(flags: Flags, link: Impairment | null): void {
   );
 }
 
-/** @param traces gets the names of the trace files that are read. */
-function readClause(flag: string, given: string, base: LinkProfiles, traces: string[]): LinkProfiles {
+function readClause(flag: string, given: string, base: LinkProfiles, reader: TraceReader): LinkProfiles {
   const clause = flag === "loss-ge" ? `loss gemodel ${given.replaceAll(",", " ")}` : `${flag} ${given}`;
   const words = flag === "link" ? given : clause;
-  const reader = (name: string) => {
-    traces.push(name);
-    return readTrace(name);
-  };
   try {
     return parseLinks(words, base, reader, true);
   } catch (error) {

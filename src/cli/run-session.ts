@@ -13,6 +13,7 @@ import { mayMake, type RecordFile, recordAt } from "./named-files.ts";
 import { captured, endCapture } from "./open-capture.ts";
 import { tellNewDevice } from "./open-device.ts";
 import { runsAs } from "./privileges.ts";
+import { RunSave, tellSaved } from "./replay-file.ts";
 import { RunReport, tellReport } from "./report-file.ts";
 import { Session } from "./session.ts";
 import { type SessionOptions, sessionOptions } from "./session-options.ts";
@@ -28,6 +29,7 @@ interface Opened {
   readonly write: RecordFile | null;
   readonly events: RecordFile | null;
   readonly report: RunReport | null;
+  readonly save: RunSave | null;
   readonly control: ControlSocket | null;
 }
 
@@ -44,6 +46,7 @@ export async function runSession(role: Role, call: Call): Promise<number> {
       write: recordAt(options.write),
       events: recordAt(options.events),
       report: options.report === undefined ? null : new RunReport(options.report),
+      save: options.save === undefined ? null : new RunSave(options.save, role, call),
     });
     code = await withDevice(options, records, ({ device, control, more, endpoint }) =>
       converse({ ...options, endpoint }, { ends, device, control, ...more }, voice),
@@ -67,8 +70,8 @@ function closeQuietly(ends: Ends): void {
 
 async function converse(options: SessionOptions, opened: Opened, voice: Voice): Promise<number> {
   const { device, capture } = captured(opened.device, options.write, opened.write, voice);
-  const { report } = opened;
-  const sinks = report === null ? [] : [report.sink];
+  const { report, save } = opened;
+  const sinks = [report, save].flatMap((each) => (each === null ? [] : [each.sink]));
   const explanation = new Explanation(options, opened.events, voice, sinks);
   const session = await Session.open(options, opened.ends, device, voice, explanation, opened.device);
   if (options.endpoint.isNewDevice === true) tellNewDevice(options.endpoint.tun, voice);
@@ -94,6 +97,7 @@ async function converse(options: SessionOptions, opened: Opened, voice: Voice): 
     complete = await endCapture(capture, options.write, voice);
     complete = (await explanation.end()) && complete;
     await tellReport(report, `tcpnet ${options.endpoint.role}`, voice);
+    tellSaved(save, voice, [options.write]);
     stop();
   }
   return code === EXIT_OK && !complete ? EXIT_FAILURE : code;

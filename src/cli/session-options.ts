@@ -63,6 +63,8 @@ export interface SessionOptions extends DeviceOptions {
   readonly events: string | undefined;
   /** The file of the report. */
   readonly report: string | undefined;
+  /** The replay file. */
+  readonly save: string | undefined;
   /** Print every segment. */
   readonly packets: boolean;
   /** Print every decision, too. */
@@ -94,7 +96,14 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
   if (simultaneous && (where.remote === null || keep)) {
     throw usageError("--simultaneous needs one remote", "both sides connect, so each must know the other's address");
   }
-  checkQueues(device.queues, { service, simultaneous, write, events, report: reportTarget(flags) });
+  checkQueues(device.queues, {
+    service,
+    simultaneous,
+    write,
+    events,
+    report: reportTarget(flags),
+    save: saveTarget(flags),
+  });
   const serves = keep || (role === "host" && service.kind !== "pipe" && service.kind !== "verify");
   return {
     ...device,
@@ -111,6 +120,7 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
     write,
     events,
     report: reportTarget(flags),
+    save: saveTarget(flags),
     packets: packetsOf(flags),
     explain: flags.has("explain"),
     manner: mannerOf(flags),
@@ -148,6 +158,13 @@ export function reportTarget(flags: Flags): string | undefined {
   return report;
 }
 
+/** A replay file is written when everything is over, too. */
+export function saveTarget(flags: Flags): string | undefined {
+  const save = flags.text("save");
+  if (save === "-") throw usageError("--save needs a file", "it is a compressed file", "--save run.replay");
+  return save;
+}
+
 function queuesOf(flags: Flags, isImpaired: boolean): number {
   const queues = flags.whole("queues", 1, QUEUES_MAX) ?? 1;
   if (queues === 1 || !isImpaired) return queues;
@@ -155,7 +172,8 @@ function queuesOf(flags: Flags, isImpaired: boolean): number {
 }
 
 /** Several queues are for services that need no file, keyboard or standard output. */
-function checkQueues(queues: number, { service, simultaneous, write, events, report }: Partial<SessionOptions>): void {
+function checkQueues(queues: number, options: Partial<SessionOptions>): void {
+  const { service, simultaneous, write, events, report, save } = options;
   if (queues === 1) return;
   if (service?.kind === "pipe" || service?.kind === "verify") {
     throw usageError(
@@ -166,6 +184,7 @@ function checkQueues(queues: number, { service, simultaneous, write, events, rep
   if (simultaneous)
     throw usageError("--queues excludes --simultaneous", "that is one connection, and it has one queue");
   if (report !== undefined) throw usageError("--report is for one queue", "it explains one stack", "--events FILE");
+  if (save !== undefined) throw usageError("--save is for one queue", "it keeps the run of one stack", "--events FILE");
   for (const [flag, path] of [
     ["--write", write],
     ["--events", events],

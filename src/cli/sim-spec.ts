@@ -1,5 +1,5 @@
 import { type CommandSpec, group } from "./command-spec.ts";
-import { EXPLAIN_FLAG, LINK_CLAUSES, PACKETS, PROFILE, RECORD, REPORT_FLAG } from "./flag-groups.ts";
+import { EXPLAIN_FLAG, LINK_CLAUSES, PACKETS, PROFILE, RECORD, REPORT_FLAG, SAVE_FLAG } from "./flag-groups.ts";
 import { PACING } from "./pacing-flag.ts";
 
 /** `tcpnet sim`. */
@@ -49,7 +49,10 @@ export const SIM: CommandSpec = {
       title: "Link (both directions)",
       flags: LINK_CLAUSES,
     },
-    group("View", PACKETS, EXPLAIN_FLAG, ...RECORD, REPORT_FLAG, ["--json", "print the result as one JSON object"]),
+    group("View", PACKETS, EXPLAIN_FLAG, ...RECORD, REPORT_FLAG, SAVE_FLAG, [
+      "--json",
+      "print the result as one JSON object",
+    ]),
   ],
   exits: [
     ["0", "every flow transferred all of its data"],

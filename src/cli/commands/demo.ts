@@ -18,11 +18,12 @@ import { Explanation } from "../explanation.ts";
 import { DEMO_INSIDE, DEMO_SOCKET, fromOutside, isolation } from "../isolation.ts";
 import { LAB } from "../lab.ts";
 import { controlLink, openControlOf } from "../link-control.ts";
-import { checkWritable, recordAt } from "../named-files.ts";
+import { checkWritable, readNamed, recordAt } from "../named-files.ts";
 import { captured, endCapture, hostCapture } from "../open-capture.ts";
 import { impaired } from "../open-device.ts";
 import { refuseClosedOutput, STDOUT } from "../print.ts";
 import { programName, selfCommand } from "../program.ts";
+import { RunSave, tellSaved } from "../replay-file.ts";
 import { RunReport, tellReport } from "../report-file.ts";
 import { refuseOverwriting } from "../same-file.ts";
 import { Session } from "../session.ts";
@@ -38,9 +39,9 @@ const GRACE_MS = 1_000;
 const PORT = 7007;
 
 /** `tcpnet demo`: the whole experiment, in a private network. */
-export async function run({ flags }: Call): Promise<number> {
-  const options = demoOptions(flags);
-  const { write, events, report, impairment } = options;
+export async function run(call: Call): Promise<number> {
+  const options = demoOptions(call.flags);
+  const { write, events, report, save, impairment } = options;
   if (write !== undefined && write !== "-") {
     refuseOverwriting(impairment?.traces ?? [], "--write", write);
     checkWritable(write);
@@ -49,6 +50,7 @@ export async function run({ flags }: Call): Promise<number> {
   for (const [flag, path] of [
     ["--events", events],
     ["--report", report],
+    ["--save", save],
   ] as const) {
     if (path === undefined || path === "-") continue;
     refuseOverwriting(impairment?.traces ?? [], flag, path);
@@ -58,21 +60,21 @@ export async function run({ flags }: Call): Promise<number> {
   // The printed events are the result and go to standard output, unless a capture or the record does.
   if (write !== "-" && events !== "-") speakOnStandardOutput();
   const how = fromOutside(DEMO_INSIDE);
-  if (how !== undefined) return await inside(options, how);
+  if (how !== undefined) return await inside(options, call, how);
   if (options.memory)
-    return await perform(options, "in memory, as requested: two stacks in one program, without the kernel");
+    return await perform(options, call, "in memory, as requested: two stacks in one program, without the kernel");
   const way = isolation({ processes: true });
   if ("refused" in way) {
     const where = `in memory: two stacks in one program, without the kernel, because ${way.refused}`;
-    return await perform({ ...options, memory: true }, where);
+    return await perform({ ...options, memory: true }, call, where);
   }
   return await runInside(way.command);
 }
 
 /** Runs inside the private network. */
-async function inside(options: DemoOptions, how: string): Promise<number> {
+async function inside(options: DemoOptions, call: Call, how: string): Promise<number> {
   try {
-    return await perform(options, `a private network (${how}); your own network is not touched`, followOutside);
+    return await perform(options, call, `a private network (${how}); your own network is not touched`, followOutside);
   } finally {
     sayGoodbye();
   }
@@ -81,6 +83,7 @@ async function inside(options: DemoOptions, how: string): Promise<number> {
 /** @param follow calls its argument when the process outside wants the demo to stop */
 async function perform(
   options: DemoOptions,
+  call: Call,
   where: string,
   follow?: (stop: (code: number) => void) => Promise<void>,
 ): Promise<number> {
@@ -88,7 +91,9 @@ async function perform(
   speakWithoutWaiting((lines) => voice.gap(lines));
   const stage = new Stage(options.manner, options.size);
   const report = options.report === undefined ? null : new RunReport(options.report);
-  const record = new DemoRecord(options, stage.began, report === null ? [] : [report.sink]);
+  const save = options.save === undefined ? null : new RunSave(options.save, "demo", call, tracesOf(options));
+  const sinks = [report, save].flatMap((each) => (each === null ? [] : [each.sink]));
+  const record = new DemoRecord(options, stage.began, sinks);
   let stopped = 0;
   const actors: { stop(): void }[] = [];
   const stop = (code: number) => {
@@ -111,6 +116,7 @@ async function perform(
     stage.end();
     record.end();
     await tellReport(report, "tcpnet demo", voice);
+    tellSaved(save, voice, [options.write, hostCapture(options.write)]);
     const code = stopped !== 0 ? stopped : verdict(options, stage, codes);
     const unheard = speechFailure();
     if (unheard !== null) throw unheard;
@@ -119,6 +125,11 @@ async function perform(
     stage.end();
     record.remove();
   }
+}
+
+/** The trace files of its link. */
+function tracesOf({ impairment }: DemoOptions): Record<string, string> {
+  return Object.fromEntries((impairment?.traces ?? []).map((name) => [name, readNamed(name)]));
 }
 
 const NOBODY: Record<Role, number> = { host: EXIT_FAILURE, peer: EXIT_FAILURE };
@@ -288,6 +299,7 @@ function sessionFor(role: Role, options: DemoOptions): SessionOptions {
     write: undefined,
     events: undefined,
     report: undefined,
+    save: undefined,
     packets: options.packets,
     explain: options.explain,
     manner: "json",

@@ -12,11 +12,13 @@ import type { Call } from "../commands.ts";
 import { EventWriter } from "../event-writer.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
 import type { Flags } from "../flags.ts";
-import { impairment } from "../link-flags.ts";
+import { impairment, type TextReader } from "../link-flags.ts";
+import { readNamed } from "../named-files.ts";
 import { pacingOf } from "../pacing-flag.ts";
 import { type Printing, printTo } from "../packet-teller.ts";
 import { print, refuseClosedOutput, STDERR, STDOUT } from "../print.ts";
 import { profileOf } from "../profile.ts";
+import { RunSave } from "../replay-file.ts";
 import { both, checkReportTarget, RunReport } from "../report-file.ts";
 import { refuseOverwriting } from "../same-file.ts";
 import { packetsOf } from "../session-options.ts";
@@ -31,7 +33,8 @@ const BUFFER_MAX = 1e9;
 const BUFFER = 16e6;
 
 /** `tcpnet sim`: the table goes to standard output, unless the events do. */
-export async function run({ flags }: Call): Promise<number> {
+export async function run(call: Call): Promise<number> {
+  const { flags } = call;
   const options = readOptions(flags, await userControllers(flags));
   const path = flags.text("events");
   if (path === "-") refuseClosedOutput();
@@ -40,11 +43,13 @@ export async function run({ flags }: Call): Promise<number> {
   const page = flags.text("report");
   if (page !== undefined) checkReportTarget(page, path, impairment(flags)?.traces ?? []);
   const report = page === undefined ? undefined : new RunReport(page);
+  const save = saveOf(call);
   const outputTaken = path === "-" || page === "-";
   const json = flags.has("json");
   const lines = packetsOf(flags) ? printing(flags, outputTaken) : undefined;
-  const result = transfer({ ...options, sink: both(both(log, report?.sink), lines?.sink) });
+  const result = transfer({ ...options, sink: both(both(log, report?.sink), both(lines?.sink, save?.sink)) });
   log?.close();
+  save?.end(result.digest);
   lines?.end();
   const columns = columnsOf(outputTaken ? STDERR : STDOUT);
   const text = json ? JSON.stringify({ schema: "tcpnet.sim/1", ...result }) : transferTable(result, columns);
@@ -56,6 +61,25 @@ export async function run({ flags }: Call): Promise<number> {
   const well = ({ error, completion, asked }: FlowResult) => error === "OK" && (completion !== null || asked === null);
   return result.flows.every(well) ? EXIT_OK : EXIT_FAILURE;
 }
+
+/** Throws CliError. */
+function saveOf(call: Call): RunSave | undefined {
+  const { flags } = call;
+  const path = flags.text("save");
+  if (path === undefined) return undefined;
+  if (ccNames(flags).some(isModule))
+    throw usageError(
+      "--save cannot keep a congestion control of your own",
+      "replay runs no code that comes with a file",
+    );
+  const traces = impairment(flags)?.traces ?? [];
+  refuseOverwriting([...traces, ...others(flags)], "--save", path);
+  return new RunSave(path, "sim", call, Object.fromEntries(traces.map((name) => [name, readNamed(name)])));
+}
+
+/** The other files that are written. */
+const others = (flags: Flags): string[] =>
+  ["events", "report"].map((flag) => flags.text(flag)).filter((path) => path !== undefined && path !== "-") as string[];
 
 /** The lines of --packets and --explain go where the table does. */
 function printing(flags: Flags, outputTaken: boolean): Printing {
@@ -79,8 +103,12 @@ async function userControllers(flags: Flags): Promise<ReadonlyMap<string, string
 
 const ccNames = (flags: Flags): string[] => (flags.text("cc") ?? "cubic").split(",");
 
-/** Reads the flags. Throws CliError. @param modules the controllers of the modules that --cc names */
-export function readOptions(flags: Flags, modules: ReadonlyMap<string, string> = new Map()): TransferOptions {
+/** Reads the flags. Throws CliError. @param modules the controllers of the modules that --cc names. @param readText reads traces */
+export function readOptions(
+  flags: Flags,
+  modules: ReadonlyMap<string, string> = new Map(),
+  readText: TextReader = readNamed,
+): TransferOptions {
   const time = flags.time("time") ?? Number.POSITIVE_INFINITY;
   const bytes = flags.size("bytes") ?? (time === Number.POSITIVE_INFINITY ? 10e6 : Number.POSITIVE_INFINITY);
   if (bytes === 0) throw usageError(`--bytes ${flags.text("bytes")} sends nothing`, "", "for example --bytes 10M");
@@ -89,7 +117,7 @@ export function readOptions(flags: Flags, modules: ReadonlyMap<string, string> =
   if (flags.has("bidir") && flags.has("reverse")) throw usageError("--bidir and --reverse exclude each other");
   return {
     seed: flags.whole("seed", 0, 0xffff_ffff) ?? 1,
-    link: link(flags, bytes),
+    link: link(flags, bytes, readText),
     mtu: flags.whole("mtu", flags.has("ipv6") ? 1280 : 576, 65_535) ?? 1500,
     family: flags.has("ipv6") ? 6 : 4,
     flows: flags.whole("flows", 1, 1000) ?? 1,
@@ -110,8 +138,8 @@ function omit(flags: Flags, time: number): number {
 }
 
 /** The link flags, with half of --rtt as delay in each direction. Without any of them: a link like that of a home. */
-function link(flags: Flags, bytes: number): LinkProfiles {
-  const asked = impairment(flags);
+function link(flags: Flags, bytes: number, readText: TextReader): LinkProfiles {
+  const asked = impairment(flags, readText);
   const rtt = flags.time("rtt");
   if (asked === null && rtt === undefined) return parseLinks(USUAL_LINK);
   const profiles = asked?.profiles ?? { out: CLEAR_LINK, in: CLEAR_LINK };

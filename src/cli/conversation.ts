@@ -1,18 +1,16 @@
 /** One connection from its handshake to its end: transfers its data and prints its messages. */
 
-import { bytesText, rateText } from "#observe/units";
 import type { Socket } from "#socket/types";
 import type { Role } from "./endpoint.ts";
 import type { Ends } from "./ends.ts";
-import { agreedText, figuresText, rttText, summaryFacts, summaryLines } from "./figures.ts";
+import { agreedText, figuresText, summaryFacts, summaryLines } from "./figures.ts";
 import { KnownSink, KnownSource } from "./known-data.ts";
 import { DISCARD, echo, Flow, PatternSource, receive, type Sink, type Source, send } from "./pump.ts";
 import type { Service } from "./session-options.ts";
-import { redraws, shownBeside } from "./terminal.ts";
+import { shownBeside } from "./terminal.ts";
+import { EVERY_SECOND, type Intervals, showProgress } from "./transfer-progress.ts";
 import type { Voice } from "./voice.ts";
 
-const PROGRESS_MS = 250;
-const INTERVAL_MS = 1000;
 const NEWLINE = 10;
 
 export class Conversation {
@@ -27,7 +25,9 @@ export class Conversation {
   /** Whether the data being sent is useless in part: a file, or a given number of bytes of a pattern. */
   #sendingWhole = false;
 
-  constructor(socket: Socket, voice: Voice) {
+  readonly #intervals: Intervals;
+
+  constructor(socket: Socket, voice: Voice, intervals: Intervals = EVERY_SECOND) {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.interrupted = promise;
     this.interrupt = () => {
@@ -36,6 +36,7 @@ export class Conversation {
     };
     this.socket = socket;
     this.#voice = voice;
+    this.#intervals = intervals;
   }
 
   /**
@@ -53,7 +54,9 @@ export class Conversation {
     this.#voice.event("agreed", {}, `· ${agreedText(info)}`);
     const pipe = service.kind === "pipe";
     if (pipe && ends.typing) this.#voice.event("hint", {}, "· type text; Ctrl-D ends what you send, Ctrl-C closes");
-    const stop = this.#showProgress(pipe && ends.typing, pipe && ends.shown);
+    const { sent, received } = this;
+    const transfer = { socket, sent, received, typing: pipe && ends.typing, shown: pipe && ends.shown };
+    const stop = showProgress(transfer, this.#voice, this.#intervals);
     try {
       // Reading the keyboard may still be waiting at the end. A reset, or the end after Ctrl-C, must be reported at once.
       await Promise.all([Promise.race([begun ?? this.#carry(service, ends), this.interrupted]), socket.closed]);
@@ -159,40 +162,5 @@ export class Conversation {
     await receive(this.socket, sink, this.received);
     this.socket.closeWrite();
     await this.socket.flushed();
-  }
-
-  /** Shows a progress line on a terminal where nobody types, or an event per second for programs. Returns the function that ends it. */
-  #showProgress(typing: boolean, shown: boolean): () => void {
-    const { sent, received, socket } = this;
-    if (this.#voice.manner === "json") {
-      const tell = () => {
-        const info = socket.info();
-        const out = sent.acknowledged(info.bytesAcked);
-        this.#voice.event("interval", summaryFacts(info, out, received), figuresText(info, out, received));
-      };
-      const timer = setInterval(tell, INTERVAL_MS);
-      return () => clearInterval(timer);
-    }
-    if (typing || !redraws() || this.#voice.manner !== "plain") return () => {};
-    let before = { sent: 0, received: 0, at: performance.now() };
-    const timer = setInterval(() => {
-      if (shown && received.bytes > 0) return;
-      const now = performance.now();
-      const rate = (bytes: number, earlier: number) => rateText(((bytes - earlier) * 8000) / (now - before.at));
-      const { rtt, retransTotal, bytesAcked, sndWnd, sendQueue } = socket.info();
-      const words = [
-        `out ${bytesText(bytesAcked)} ${rate(bytesAcked, before.sent)}`,
-        `in ${bytesText(received.bytes)} ${rate(received.bytes, before.received)}`,
-        rttText(rtt),
-        `${retransTotal} resent`,
-      ];
-      if (sndWnd === 0 && sendQueue > 0) words.splice(2, 2, "the other side reads nothing");
-      before = { sent: bytesAcked, received: received.bytes, at: now };
-      this.#voice.progress(words.join("   "));
-    }, PROGRESS_MS);
-    return () => {
-      clearInterval(timer);
-      this.#voice.progress("");
-    };
   }
 }

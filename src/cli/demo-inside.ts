@@ -17,6 +17,7 @@ export async function runInside(way: readonly string[]): Promise<number> {
   });
   // `unshare` does not pass signals on. Ctrl-C reaches the process inside twice, which does no harm.
   for (const signal of Object.keys(STOPS) as Stop[]) process.on(signal, () => tellInside(child.stdin, signal));
+  if (process.argv.includes("--watch")) stopAfterScreen();
   const [code, goodbye] = await Promise.all([child.exited, Bun.file(child.stdio[3]!).text()]);
   const killed = goodbye !== GOODBYE || child.signalCode !== null;
   if (killed && socket !== "") await clearSocket(socket);
@@ -27,6 +28,14 @@ export async function runInside(way: readonly string[]): Promise<number> {
     "the demo was killed",
     "its process in the private network ended without a message; nothing is left running",
   );
+}
+
+/** How long the process inside may take to give the screen back after Ctrl-Z, ms. */
+const SCREEN_MS = 250;
+
+/** Ctrl-Z goes to all processes of the demo; the shell speaks as soon as this one is stopped. */
+function stopAfterScreen(): void {
+  process.on("SIGTSTP", () => setTimeout(() => process.kill(process.pid, "SIGSTOP"), SCREEN_MS));
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Flags } from "./flags.ts";
 import { type Impairment, impairment, LINK_FLAGS, refuseLoneSeed } from "./link-flags.ts";
 import { captureTarget } from "./open-capture.ts";
 import { checkRights } from "./privileges.ts";
-import { mannerOf, packetsOf, reportTarget, saveTarget } from "./session-options.ts";
+import { checkWatch, mannerOf, packetsOf, reportTarget, saveTarget } from "./session-options.ts";
 import type { Manner } from "./voice.ts";
 
 /** The demo's checked options. */
@@ -29,6 +29,8 @@ export interface DemoOptions {
   readonly packets: boolean;
   readonly explain: boolean;
   readonly manner: Manner;
+  /** Show a dashboard; for programs: figures ten times a second. */
+  readonly watch: boolean;
 }
 
 const SIZE = 8e6;
@@ -38,6 +40,7 @@ const SIZE_IMPAIRED = 1e6;
 export function demoOptions(flags: Flags): DemoOptions {
   const link = impairment(flags);
   refuseLoneSeed(flags, link);
+  if (flags.has("watch")) checkWatch(flags, false);
   const size = flags.size("size") ?? (link === null ? SIZE : SIZE_IMPAIRED);
   const given = LINK_FLAGS.map((name) => [name, flags.text(name)] as const);
   return {
@@ -62,6 +65,7 @@ export function demoOptions(flags: Flags): DemoOptions {
     packets: packetsOf(flags),
     explain: flags.has("explain"),
     manner: mannerOf(flags),
+    watch: flags.has("watch"),
   };
 }
 

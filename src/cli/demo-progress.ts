@@ -1,18 +1,27 @@
-/** The progress of the demo's transfer: one redrawn line on a terminal, otherwise a line from time to time. */
+/** The progress of the demo's transfer: one redrawn line on a terminal, and for long ones a line per second and direction. */
 import { SECOND } from "#base/time";
 import { clockText, rateText } from "#observe/units";
+import type { TcpInfo } from "#tcp/machine/info";
 import type { Role } from "./endpoint.ts";
+import { IntervalLines } from "./interval-line.ts";
 import { dim, redraws, say, sayProgress } from "./terminal.ts";
 
-/** Without a terminal: the time of the first line; each interval is 1.5 times the one before, within these bounds, µs. */
-const FIRST = 5 * SECOND;
-const PAUSE_MAX = 60 * SECOND;
+/** A demo that takes no longer has its summary. */
+const FIRST = 2 * SECOND;
 
 /** What host or peer has received so far, from its interval events. */
-export interface Received {
+interface Received {
   readonly bytes: number;
   readonly bits_per_second: number | null;
 }
+
+/** An interval event of one of them. */
+export interface Figures {
+  readonly received: Received;
+  readonly info: Pick<TcpInfo, "bytesAcked" | "retransTotal" | "cwnd" | "rtt">;
+}
+
+const OTHER = { host: "peer", peer: "host" } as const;
 
 export class DemoProgress {
   readonly #size: number;
@@ -20,7 +29,7 @@ export class DemoProgress {
     host: { bytes: 0, bits_per_second: null },
     peer: { bytes: 0, bits_per_second: null },
   };
-  #next = FIRST;
+  readonly #lines: Record<Role, IntervalLines> = { host: new IntervalLines(0), peer: new IntervalLines(0) };
 
   /** @param size octets in each direction */
   constructor(size: number) {
@@ -28,22 +37,21 @@ export class DemoProgress {
   }
 
   /** Handles an interval event. @param time µs since the demo began */
-  tell(role: Role, received: Received, time: number): void {
+  tell(role: Role, { received, info }: Figures, time: number): void {
     this.#received[role] = received;
-    const line = `  ${this.#text("peer")}   ${this.#text("host")}`;
-    if (redraws()) {
-      // The line is cut to the terminal's width, which must not count colour codes.
-      sayProgress(`${clockText(time)}${line}`);
-    } else if (time >= this.#next) {
-      this.#next = time + Math.min(Math.max(time / 2, FIRST), PAUSE_MAX);
-      say(`${dim(clockText(time))}${line}`);
+    const { bytesAcked: acked, retransTotal: retransmissions, cwnd, rtt } = info;
+    const line = this.#lines[role].next({ acked, received: 0, retransmissions, cwnd, rtt, isBlocked: false }, time);
+    if (line !== null && time >= FIRST) {
+      const percent = `${Math.floor((100 * acked) / this.#size)} %`.padStart(5);
+      say(`${dim(clockText(time))}  ${role} → ${OTHER[role]} ${percent}  ${line}`);
     }
+    // The line is cut to the terminal's width, which must not count colour codes.
+    if (redraws()) sayProgress(`${clockText(time)}  ${this.#text("peer")}   ${this.#text("host")}`);
   }
 
   #text(to: Role): string {
     const { bytes, bits_per_second } = this.#received[to];
-    const from = to === "host" ? "peer" : "host";
     const rate = bits_per_second === null ? "" : ` at ${rateText(bits_per_second)}`;
-    return `${from} → ${to} ${Math.floor((100 * bytes) / this.#size)} %${rate}`;
+    return `${OTHER[to]} → ${to} ${Math.floor((100 * bytes) / this.#size)} %${rate}`;
   }
 }

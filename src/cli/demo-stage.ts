@@ -1,8 +1,8 @@
 /** Merges the events of the demo's host and peer and prints them. */
 import { clockText } from "#observe/units";
-import { DemoProgress, type Received } from "./demo-progress.ts";
+import { DemoProgress, type Figures } from "./demo-progress.ts";
 import type { Role } from "./endpoint.ts";
-import { dim, say, sayData, sayProgress, speechFailure, yellow } from "./terminal.ts";
+import { dim, hasView, say, sayData, sayProgress, speechFailure, yellow } from "./terminal.ts";
 import type { Manner } from "./voice.ts";
 
 /** An event in the JSON lines of host and peer. */
@@ -34,6 +34,8 @@ export class Stage {
 
   /** Called once if the output cannot be written any more. */
   onUnheard: (() => void) | null = null;
+  /** Takes the figures, instead of the progress line. */
+  onInterval: ((role: Role, message: Message) => void) | null = null;
   readonly #progress: DemoProgress;
 
   /** @param size octets that each of them sends */
@@ -56,7 +58,8 @@ export class Stage {
       this.errors[role] = [message.what, message.why, message.fix].filter(Boolean).join("; ");
     if (message.event === "summary") this.summaries[role] = message;
     if (message.event === "verified") this.verified[role] = Number(message.bytes);
-    if (message.event !== undefined) this.#waiting.push({ role, message });
+    if (message.event === "interval" && this.onInterval !== null) this.onInterval(role, message);
+    else if (message.event !== undefined) this.#waiting.push({ role, message });
     for (const listener of this.#listeners) listener(role, message);
   }
 
@@ -95,10 +98,12 @@ export class Stage {
     const why = message.why === "" ? "" : `: ${message.why}`;
     const text = message.event === "warning" ? `${yellow("warning")} ${message.what}${why}` : message.text;
     if (text === undefined || message.event === "listen") return;
+    // Decisions are for the dashboard's log.
+    if (this.onInterval !== null && message.event.includes(":") && !hasView()) return;
     // --quiet shows warnings, too.
     if (this.#manner === "quiet" && message.event !== "warning") return;
     const time = (message.at - this.began) * 1e6;
-    if (message.event === "interval") this.#progress.tell(role, message.received as Received, time);
+    if (message.event === "interval") this.#progress.tell(role, message as unknown as Figures, time);
     else say(`${dim(clockText(time))}  ${role} │ ${text}`);
   }
 }

@@ -8,8 +8,9 @@ import { Recorder } from "#observe/recorder";
 import { counted } from "#observe/units";
 import type { RecordFile } from "./named-files.ts";
 import { tellIncomplete } from "./open-capture.ts";
-import { tellTo } from "./packet-teller.ts";
+import { tellDecisionsTo, tellTo } from "./packet-teller.ts";
 import type { SessionOptions } from "./session-options.ts";
+import { hasView } from "./terminal.ts";
 import type { Voice } from "./voice.ts";
 
 const OTHER = { host: "peer", peer: "host" } as const;
@@ -27,12 +28,14 @@ export class Explanation {
   constructor(options: SessionOptions, file: RecordFile | null, voice: Voice, sinks: readonly EventSink[] = []) {
     this.#voice = voice;
     this.#options = options;
-    const { events, packets, keep, explain } = options;
+    const { events, packets, keep, explain, watch } = options;
     const onEnd = ({ message }: OutputError) => voice.warn({ what: message, why: "", fix: "" });
     const started = runStarted(options, voice.zero);
     this.file = events === undefined ? null : new EventFile({ path: events, open: file?.open, onEnd }, started);
     for (const sink of sinks) sink.event(started);
     const words = packets ? [tellTo(voice, { decisions: explain, isNumbered: keep })] : [];
+    // The dashboard's log tells decisions, and programs that draw one get them.
+    if (watch && !explain) words.push(tellDecisionsTo(voice, () => voice.manner === "json" || hasView()));
     const all = [...(this.file === null ? [] : [this.file]), ...words, ...sinks];
     this.#recorder = all.length === 0 ? null : new Recorder(all);
   }

@@ -117,8 +117,14 @@ export const RIGHTS = group(
   ["--keep-root", "stay root, and open files as root"],
 );
 
+export const WATCH = [
+  "--watch",
+  "show a dashboard: rates, cwnd, round trip, window, queue of the link; keys change the link (h: help). With --json: figures ten times a second",
+] as const;
+
 export const VIEW = group(
   "View",
+  WATCH,
   ["-q, --quiet", "show errors and warnings only"],
   ["--json", "write all messages as JSON, one object per line"],
 );

@@ -4,7 +4,7 @@ import { ImpairDevice } from "#device/impair";
 import type { DeliveryTrace } from "#device/link-profile";
 import { countsText, linksText } from "#device/link-text";
 import { monotonic } from "#driver/clock";
-import { ControlSocket, type LinkCounts, makeControlSocket } from "#lab/chaos/control";
+import { type Controlled, ControlSocket, type LinkCounts, makeControlSocket } from "#lab/chaos/control";
 import { controlFolder, controlPath, deviceAt, ROOT_FOLDER } from "#lab/chaos/control-path";
 import { removeSocketAfterwards } from "./afterwards.ts";
 import { CliError, inWords } from "./cli-error.ts";
@@ -61,19 +61,9 @@ export function openControlOf(device: Device, named: string | undefined): Contro
 /** Lets `tcpnet link` change the link of a running host or peer. Returns the function that ends this and prints the link's counters. */
 export function controlLink(device: Device, control: ControlSocket | null, voice: Voice): () => void {
   if (!(device instanceof ImpairDevice)) return () => {};
-  const counts = () => ({ out: device.out.counters.snapshot(), in: device.in.counters.snapshot() });
-  control?.serve(
-    {
-      profiles: () => device.profiles,
-      set: (profiles) => {
-        device.set(profiles, monotonic());
-        const link = linksText(profiles);
-        voice.event("link", { link }, `· the link is now: ${link}`);
-      },
-      counts,
-    },
-    traceFile,
-  );
+  const link = controlled(device, voice);
+  const { counts } = link;
+  control?.serve(link, traceFile);
   if (control === null) {
     const why = handover.word(REFUSED) ?? "";
     voice.event("link-fixed", { why }, `· the link cannot be changed later: ${why}`);
@@ -84,6 +74,19 @@ export function controlLink(device: Device, control: ControlSocket | null, voice
   return () => {
     control?.close();
     voice.lines("link-summary", { link: linksText(device.profiles), counts: counts() }, countLines(counts()));
+  };
+}
+
+/** The link of a device, whose changes are told. */
+export function controlled(device: ImpairDevice, voice: Voice): Controlled {
+  return {
+    profiles: () => device.profiles,
+    set: (profiles) => {
+      device.set(profiles, monotonic());
+      const link = linksText(profiles);
+      voice.event("link", { link }, `· the link is now: ${link}`);
+    },
+    counts: () => ({ out: device.out.counters.snapshot(), in: device.in.counters.snapshot() }),
   };
 }
 

@@ -26,6 +26,19 @@ export function tellTo(voice: Voice, options: TellerOptions): EventSink {
   };
 }
 
+/** The decisions alone, while somebody wants them. */
+export function tellDecisionsTo(voice: Voice, isWanted: () => boolean): EventSink {
+  const words = new Words();
+  return {
+    event(event) {
+      const text = words.tell(event);
+      if (text === null || kindOf(event) !== "decision" || !isWanted() || !voice.admits("decision")) return;
+      const { name, facts } = factsOf(event);
+      voice.tell(name, facts, `! ${text}`, event.time - voice.zero);
+    },
+  };
+}
+
 /** Collects lines and writes them in large pieces. */
 export interface Printing {
   readonly sink: EventSink;

@@ -20,6 +20,7 @@ import { type SessionOptions, sessionOptions } from "./session-options.ts";
 import { listenToSignals } from "./signals.ts";
 import { speakWithoutWaiting } from "./terminal.ts";
 import { Voice } from "./voice.ts";
+import { watchSession } from "./watch/session-view.ts";
 import { withDevice } from "./with-device.ts";
 
 /** Opens everything that may need privileges. */
@@ -83,6 +84,7 @@ async function converse(options: SessionOptions, opened: Opened, voice: Voice): 
     reopen: () => reopen([capture, explanation.file], voice),
   });
   let endControl = () => {};
+  const watch = watchSession(session, { options, device: opened.device }, voice);
   let code = EXIT_FAILURE;
   let complete = true;
   try {
@@ -91,6 +93,7 @@ async function converse(options: SessionOptions, opened: Opened, voice: Voice): 
     // The stack keeps answering packets while slow readers are waited for.
     await Promise.all([capture?.drain(), explanation.file?.drain()]);
   } finally {
+    watch?.end();
     await session.end();
     endControl();
     voice.tellCounts();

@@ -69,6 +69,8 @@ export interface SessionOptions extends DeviceOptions {
   readonly packets: boolean;
   /** Print every decision, too. */
   readonly explain: boolean;
+  /** Show a dashboard; for programs: figures ten times a second. */
+  readonly watch: boolean;
   readonly manner: Manner;
 }
 
@@ -88,6 +90,8 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
       `--${service.kind} does not read or write files`,
     );
   }
+  const watch = flags.has("watch");
+  if (watch) checkWatch(flags, service.kind === "pipe" && recv === undefined);
   const events = flags.text("events");
   oneForOutput(write, events, service.kind === "pipe" && recv === undefined);
   const keep = flags.has("keep");
@@ -96,6 +100,8 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
   if (simultaneous && (where.remote === null || keep)) {
     throw usageError("--simultaneous needs one remote", "both sides connect, so each must know the other's address");
   }
+  if (watch && device.queues > 1)
+    throw usageError("--watch is for one queue", "it shows one stack", "leave out --queues");
   checkQueues(device.queues, {
     service,
     simultaneous,
@@ -116,13 +122,14 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
     timeout: timeoutOf(flags),
     send,
     recv,
-    listenOnly: send === undefined && isTerminal(0) && (recv !== undefined || isFile(1)),
+    listenOnly: send === undefined && isTerminal(0) && (recv !== undefined || isFile(1) || watch),
     write,
     events,
     report: reportTarget(flags),
     save: saveTarget(flags),
     packets: packetsOf(flags),
     explain: flags.has("explain"),
+    watch,
     manner: mannerOf(flags),
   };
 }
@@ -210,6 +217,18 @@ export function packetsOf(flags: Flags): boolean {
   if (flag !== undefined && flags.has("quiet"))
     throw usageError(`--quiet and --${flag} exclude each other`, `--${flag} prints lines, and --quiet none`);
   return flag !== undefined;
+}
+
+/** The dashboard takes the screen and the keyboard. @param shows whether received data goes to standard output */
+export function checkWatch(flags: Flags, shows: boolean): void {
+  if (flags.has("quiet"))
+    throw usageError("--quiet and --watch exclude each other", "one shows nothing, the other everything");
+  if (shows && isTerminal(1) && !flags.has("json"))
+    throw usageError(
+      "--watch needs the screen for itself",
+      "received data would be written over it",
+      "--recv FILE, or --echo, --discard, --source or --verify",
+    );
 }
 
 export function mannerOf(flags: Flags): Manner {

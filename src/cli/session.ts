@@ -22,12 +22,22 @@ import { isServiceOfMany, type ServiceOfMany } from "./service.ts";
 import type { SessionOptions } from "./session-options.ts";
 import { listenOptionsOf, silenceMs, socketOptionsOf } from "./session-sockets.ts";
 import { type Carrier, Shutdown } from "./shutdown.ts";
+import type { Intervals } from "./transfer-progress.ts";
 import type { Voice } from "./voice.ts";
+import type { EndSample } from "./watch/sample.ts";
+import { samplesOf, watchedIntervals } from "./watch/session-view.ts";
 
 /** Limit of events between two turns of the driver: enough for many bursts of segments. */
 export const TRACE_RECORDS = 8192;
 /** Limit of the time that a link may take to deliver its last packets. */
 const LET_OUT_MS = 5_000;
+
+/** The device, and what is below a capture of it: it may be an impaired link. */
+interface Wire {
+  readonly device: Device;
+  readonly link: Device;
+}
+
 export class Session {
   readonly #options: SessionOptions;
   readonly #voice: Voice;
@@ -46,15 +56,18 @@ export class Session {
   #served = 0;
   #failed = 0;
   #service: ServeMany | null = null;
+  /** For the demo's dashboard. */
+  readonly #intervals: Intervals;
   #toldExhausted = false;
 
-  private constructor(options: SessionOptions, voice: Voice, device: Device, stack: NetStack, ends: Ends) {
+  private constructor(options: SessionOptions, voice: Voice, { device, link }: Wire, stack: NetStack, ends: Ends) {
     this.#options = options;
     this.#voice = voice;
     this.#device = device;
     this.#stack = stack;
     this.#ends = ends;
     this.#shutdown = new Shutdown(voice, this.#active);
+    this.#intervals = watchedIntervals(link);
     stack.closed.catch(() => {
       this.#deviceGone = true;
       this.#stopped.resolve();
@@ -92,7 +105,7 @@ export class Session {
       if (!options.packets) narrator.read(trace);
     };
     tellWhoIsWho(voice, e.role, options, port, stack.mtu);
-    return new Session(options, voice, device, stack, ends);
+    return new Session(options, voice, { device, link }, stack, ends);
   }
 
   /**
@@ -153,6 +166,11 @@ export class Session {
         `· no connection; ${counted(this.#service?.served ?? this.#served, "connection")} so far`,
       );
     for (const each of all) this.#voice.event("figures", { info: each.socket.info() }, `· ${each.figures()}`);
+  }
+
+  /** The connections for a dashboard: not more than a person looks at. */
+  samples(): EndSample[] {
+    return samplesOf(this.#active);
   }
 
   async #dial(): Promise<void> {
@@ -283,7 +301,7 @@ export class Session {
 
   async #converse(socket: Socket): Promise<void> {
     const { endpoint: e, service } = this.#options;
-    const conversation = new Conversation(socket, this.#voice);
+    const conversation = new Conversation(socket, this.#voice, this.#options.watch ? this.#intervals : undefined);
     this.#active.add(conversation);
     this.#served++;
     if (service.kind === "pipe") this.#warnExhausted();

@@ -10,6 +10,8 @@ const CLOSE_WITHIN_MS = 10_000;
 /** A connection that signals can end. */
 export interface Carrier {
   readonly socket: Socket;
+  /** What the application has received. */
+  readonly received: { readonly bytes: number };
   /** After an orderly end the peer would believe that it has the whole data. */
   readonly isCutShort: boolean;
   /** The remaining data need not be transferred. */

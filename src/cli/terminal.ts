@@ -1,6 +1,6 @@
-import { closeSync, constants, openSync, statSync } from "node:fs";
+import { closeSync, constants, openSync, readFileSync, statSync } from "node:fs";
 import { isatty } from "node:tty";
-import { terminalColumns } from "#ffi/descriptor";
+import { terminalColumns, writeIfRoom } from "#ffi/descriptor";
 import { isUtf8, legible } from "./legible.ts";
 import { LineQueue } from "./line-queue.ts";
 import { outputFailure, print, put, queueText, STDERR, STDOUT, tell } from "./print.ts";
@@ -28,6 +28,55 @@ export function speakWithoutWaiting(note: (lines: number) => string): void {
 }
 
 let through: ((text: string) => void) | null = null;
+let view: ((text: string) => void) | null = null;
+
+/** While a view has the terminal, messages for people go to it; null: to the terminal again. */
+export function sayInto(take: ((text: string) => void) | null): void {
+  if (take !== null) sayProgress("");
+  view = take;
+}
+
+/** Whether messages go to a view. */
+export function hasView(): boolean {
+  return view !== null;
+}
+
+/** The descriptor on which a view can draw; -1: there is none. */
+export function screenDescriptor(): number {
+  return redraws() ? out : -1;
+}
+
+/**
+ * Whether the terminal is ours now, and not that of a shell that runs us in the background. (/proc knows it even in a PID namespace, where
+ * the shell's number cannot be told.)
+ */
+export function inForeground(): boolean {
+  const [, , group, , , foreground] = readFileSync("/proc/self/stat", "utf8")
+    .replace(/^.*\) /s, "")
+    .split(" ");
+  return foreground === "-1" || group === foreground;
+}
+
+/** How a view writes: in order with messages, and without waiting for the terminal. */
+export const screenOutlet = {
+  put: (text: string): void => show(text),
+  get isBehind(): boolean {
+    return queue?.isBehind === true;
+  },
+  /** Text of a program that ends now: what the terminal does not take is lost. */
+  putNow: (text: string): void => {
+    const bytes = new TextEncoder().encode(text);
+    for (let at = 0, tries = 0; at < bytes.length && tries < PATIENCE; tries++) {
+      const n = writeIfRoom(out, bytes.subarray(at), true);
+      if (n > 0) at += n;
+      else Bun.sleepSync(1);
+    }
+  },
+  drained: async (): Promise<void> => await queue?.drain(),
+};
+
+/** Tries of `putNow`, about as many ms. */
+const PATIENCE = 100;
 
 /** For a thread beside the one that prints: its messages go there. */
 export function speakThrough(take: (text: string) => void): void {
@@ -77,10 +126,15 @@ export function redraws(): boolean {
   return isTerminal(out) && process.env.TERM !== "dumb";
 }
 
-function colours(): boolean {
+export function colours(): boolean {
   const { NO_COLOR = "", FORCE_COLOR = "" } = process.env;
   if (NO_COLOR !== "") return false;
   return FORCE_COLOR !== "" ? FORCE_COLOR !== "0" : redraws();
+}
+
+/** Whether the terminal shows more than ASCII. */
+export function showsUtf8(): boolean {
+  return isUtf8(process.env);
 }
 
 const sgr = (on: number, off: number) => (text: string) => (colours() ? `\x1b[${on}m${text}\x1b[${off}m` : text);
@@ -107,6 +161,10 @@ function forPeople(text: string, fd: number): string {
 /** Prints lines at once and in order. Does nothing if the reader has gone. */
 export function say(...lines: readonly string[]): void {
   if (lines.length === 0) return;
+  if (view !== null) {
+    view(lines.join("\n"));
+    return;
+  }
   sayData(forPeople(lines.join("\n"), out));
 }
 
@@ -134,7 +192,8 @@ export function tellText(text: string): void {
 
 /** Redraws the progress line; "" removes it. Only on a terminal. */
 export function sayProgress(line: string): void {
-  if (through !== null || !redraws() || (line === "" && !progressShown) || queue?.isBehind === true) return;
+  if (view !== null || through !== null || !redraws() || (line === "" && !progressShown) || queue?.isBehind === true)
+    return;
   show(`\r\x1b[K${legible(line, Number.POSITIVE_INFINITY, isUtf8(process.env)).slice(0, columnsOf(out) - 1)}`);
   progressShown = line !== "";
 }

@@ -106,10 +106,10 @@ labTest(
     await lab.ns.must(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", "/tmp"]);
     const demo = await lab.tcpnet("demo", "--size", "5M", "--rate", "6mbit").ended;
     expect(demo.code).toBe(0);
-    const lines = demo.stdout.toString().match(/^ *[\d.]+ {2}host → peer .*$/gm) ?? [];
-    expect(lines.length).toBeGreaterThan(0);
+    const lines = demo.stdout.toString().match(/^ *[\d.]+ {2}(?:host → peer|peer → host) .*$/gm) ?? [];
+    expect(lines.length).toBeGreaterThan(4);
     for (const line of lines) {
-      expect(line).toMatch(/host → peer \d+ % at [\d.]+ Mbit\/s {3}peer → host \d+ % at [\d.]+ Mbit\/s$/);
+      expect(line).toMatch(/ +\d+ % {2}out .*[kMG]?bit\/s {2}retr \d+ {2}cwnd [\d.]+ [kM]B {2}rtt [\d.]+ m?s$/);
       expect(line.length).toBeLessThanOrEqual(80);
     }
     expect(demo.stdout.toString()).toMatch(/✓ host → peer {3}5 MB .* every byte matches\n.*✓ peer → host {3}5 MB/);

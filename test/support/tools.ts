@@ -25,6 +25,7 @@ export const TOOLS = {
   dumpcap: "wireshark-common",
   tcpdump: "tcpdump",
   strace: "strace",
+  tmux: "tmux",
   chromium: "chromium",
 } as const satisfies Record<string, string>;
 

@@ -4,7 +4,7 @@ import type { LinkProfiles } from "#device/link-words";
 import type { Address } from "#ip/address";
 import type { Prefix } from "#ip/prefix";
 import { Chaos } from "#lab/chaos/chaos";
-import type { ControlSocket, LinkCounts } from "#lab/chaos/control";
+import type { Controlled, ControlSocket, LinkCounts } from "#lab/chaos/control";
 import { Mirror } from "#lab/chaos/mirror";
 import { mirrorAddress } from "#lab/chaos/mirror-address";
 import { EventFile } from "#observe/event-file";
@@ -23,10 +23,11 @@ import { tellTo } from "../packet-teller.ts";
 import { refuseClosedOutput } from "../print.ts";
 import { giveUpRoot, runsAs } from "../privileges.ts";
 import { RunReport, tellReport } from "../report-file.ts";
-import { mannerOf, packetsOf, reportTarget } from "../session-options.ts";
+import { checkWatch, mannerOf, packetsOf, reportTarget } from "../session-options.ts";
 import { listenToSignals } from "../signals.ts";
 import { speakWithoutWaiting } from "../terminal.ts";
 import { Voice } from "../voice.ts";
+import { watchChaos } from "../watch/chaos-view.ts";
 
 /** One side of the command line. */
 interface Side {
@@ -39,6 +40,7 @@ interface Side {
 /** `tcpnet chaos <tunA> <cidrA> <tunB> <cidrB>` */
 export async function run({ args, flags }: Call): Promise<number> {
   const [a, b] = sides(args);
+  if (flags.has("watch")) checkWatch(flags, false);
   const impaired = impairment(flags);
   const profiles = impaired?.profiles ?? { out: CLEAR_LINK, in: CLEAR_LINK };
   const seed = impaired?.seed ?? flags.whole("seed", 0, 0xffff_ffff) ?? 1;
@@ -63,7 +65,8 @@ export async function run({ args, flags }: Call): Promise<number> {
     chaos.set(wanted);
     voice.event("link", { link: linksText(wanted) }, `· the link is now: ${linksText(wanted)}`);
   };
-  control.serve({ profiles: () => chaos.profiles, set, counts: () => chaos.counts }, traceFile);
+  const link: Controlled = { profiles: () => chaos.profiles, set, counts: () => chaos.counts };
+  control.serve(link, traceFile);
   const record = recorded(
     chaos,
     a,
@@ -78,7 +81,9 @@ export async function run({ args, flags }: Call): Promise<number> {
     ...map(a, b, `${words.link}, seed ${seed}`, control.path),
   ]);
   for (const tun of made) tellNewDevice(tun, voice);
+  const watch = flags.has("watch") ? watchChaos(chaos, [a.tun, b.tun], { link, seed }, voice) : null;
   const code = await ended(a, b, chaos, voice);
+  watch?.end();
   control.close();
   const { counts } = chaos;
   chaos.close();

@@ -30,6 +30,8 @@ import { Session } from "../session.ts";
 import type { SessionOptions } from "../session-options.ts";
 import { bold, columnsOf, say, speakOnStandardOutput, speakWithoutWaiting, speechFailure } from "../terminal.ts";
 import { Voice } from "../voice.ts";
+import { watchDemo } from "../watch/demo-view.ts";
+import type { Watch } from "../watch/watch.ts";
 import { wrapped } from "../wrapped.ts";
 
 const FULL_OFFLOAD = { checksum: true, tso4: true, tso6: true };
@@ -95,6 +97,7 @@ async function perform(
   const sinks = [report, save].flatMap((each) => (each === null ? [] : [each.sink]));
   const record = new DemoRecord(options, stage.began, sinks);
   let stopped = 0;
+  let watch: Watch | null = null;
   const actors: { stop(): void }[] = [];
   const stop = (code: number) => {
     stopped = code;
@@ -105,6 +108,7 @@ async function perform(
   void follow?.(stop);
   try {
     if (options.manner === "plain") tellBeginning(options, where);
+    watch = watchDemo(stage, options, voice, controlSocket(options));
     if (!options.memory) await prepare(options);
     // If the demo was stopped before a program was started, start none.
     const codes =
@@ -113,6 +117,7 @@ async function perform(
         : options.memory
           ? await inMemory(options, stage, actors, record)
           : await inKernel(options, stage, actors, record);
+    watch?.end();
     stage.end();
     record.end();
     await tellReport(report, "tcpnet demo", voice);
@@ -122,6 +127,7 @@ async function perform(
     if (unheard !== null) throw unheard;
     return code;
   } finally {
+    watch?.end();
     stage.end();
     record.remove();
   }
@@ -184,6 +190,7 @@ async function inKernel(
       `${options.mtu}`,
       "--json",
       ...plain,
+      ...(options.watch ? ["--watch"] : []),
       ...options.rightsArguments,
       ...tellingArguments(options),
       ...record.argumentsFor(role),
@@ -214,11 +221,16 @@ function tellingArguments({ packets, explain }: DemoOptions): string[] {
   return explain ? ["--explain"] : packets ? ["--packets"] : [];
 }
 
-/** The control socket of the peer's link; none if another demo has it. */
-function socketArguments({ impairment }: DemoOptions): string[] {
-  if (impairment === null) return [];
+/** The control socket of the peer's link; "" if there is none, or another demo has it. To be asked before the demo has it. */
+function controlSocket({ impairment }: DemoOptions): string {
+  if (impairment === null) return "";
   const socket = fromOutside(DEMO_SOCKET) ?? demoSocket();
-  return socket === "" || isHeard(socket) ? [] : ["--socket", socket];
+  return socket === "" || isHeard(socket) ? "" : socket;
+}
+
+function socketArguments(options: DemoOptions): string[] {
+  const socket = controlSocket(options);
+  return socket === "" ? [] : ["--socket", socket];
 }
 
 async function listen(stream: ReadableStream<Uint8Array>, role: Role, stage: Stage): Promise<void> {
@@ -302,6 +314,7 @@ function sessionFor(role: Role, options: DemoOptions): SessionOptions {
     save: undefined,
     packets: options.packets,
     explain: options.explain,
+    watch: options.watch,
     manner: "json",
   };
 }

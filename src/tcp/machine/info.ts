@@ -6,6 +6,8 @@ import { announcedMss } from "../receive/announced.ts";
 import { windowRoom } from "../receive/window.ts";
 import { errorName, type TcpErrorName } from "../words/error.ts";
 import { countTime } from "../words/limited-by.ts";
+import { LIMIT_NAMES } from "../words/names.ts";
+import { NONE, SACKED } from "../words/records.ts";
 import { diff } from "../words/seq.ts";
 import { CLOSED, type StateName, stateName } from "../words/state.ts";
 import { CA_OPEN, type Tcb } from "../words/tcb.ts";
@@ -15,8 +17,15 @@ import { notSent } from "./finish.ts";
 const FAILURES = ["", "no-cookie", "not-taken", "syn-resent"] as const;
 const PHASES = ["open", "disorder", "cwr", "recovery", "loss"] as const;
 
+/** SACK ranges that `info` lists. */
+const RANGES_MAX = 32;
+
 /** Rarely needed details. */
 interface TcpDetails {
+  /** What the sender waits for now; "" if the stack keeps no trace, without which it is not determined. */
+  limitedBy: (typeof LIMIT_NAMES)[number] | "";
+  /** What the peer has received beyond a hole, as octets from SND.UNA: the first 32 ranges. */
+  sackedRanges: [from: number, to: number][];
   /** It was made by a passive OPEN. */
   passive: boolean;
   ecn: boolean;
@@ -217,6 +226,8 @@ function details(tcb: Tcb): TcpDetails {
   const { snd, rcv, board, fast } = tcb;
   const isFinAcked = snd.finSent && tcb.outstanding() === 0;
   return {
+    limitedBy: tcb.env.trace.enabled ? (LIMIT_NAMES[tcb.limited.traced] ?? "") : "",
+    sackedRanges: sackedRanges(tcb),
     passive: tcb.passive,
     ecn: tcb.ecnOk,
     fastOpenAccepted: fast.answeredAt >= 0,
@@ -242,4 +253,20 @@ function details(tcb: Tcb): TcpDetails {
     lastReceivedAt: tcb.lastReceiveTime,
     lastAckAt: tcb.lastAckTime,
   };
+}
+
+/** Neighbouring records that are SACKed make one range. */
+function sackedRanges({ board, snd, env: { records } }: Tcb): [number, number][] {
+  const ranges: [number, number][] = [];
+  if (board.sackedOut === 0) return ranges;
+  for (let r = board.head; r !== NONE; r = records.next[r]!) {
+    if ((records.flags[r]! & SACKED) === 0) continue;
+    const from = diff(records.start[r]!, snd.una);
+    const to = diff(records.end[r]!, snd.una);
+    const last = ranges.at(-1);
+    if (last !== undefined && last[1] === from) last[1] = to;
+    else if (ranges.length === RANGES_MAX) break;
+    else ranges.push([from, to]);
+  }
+  return ranges;
 }

@@ -430,3 +430,22 @@ describe("with SACK (RFC 2018, 6675, 8985)", () => {
     expect(b.state).toBe("ESTABLISHED");
   });
 });
+
+test("STATUS lists what the peer has beyond holes, as octets from SND.UNA, neighbours as one range", () => {
+  const b = sacked(10, 10);
+  expect(b.stack.info(b.tcb).sackedRanges).toEqual([]);
+  duplicate(b, 0, [2, 3]);
+  duplicate(b, 0, [3, 4]);
+  duplicate(b, 0, [6, 9]);
+  const { sackedRanges, sacked: octets } = b.stack.info(b.tcb);
+  expect(sackedRanges).toEqual([
+    [2 * M, 4 * M],
+    [6 * M, 9 * M],
+  ]);
+  expect(octets).toBe(5 * M);
+});
+
+test("STATUS says what the sender waits for if there is a trace, and does not guess without", () => {
+  const b = flight(2, 10 * M);
+  expect(b.stack.info(b.tcb).limitedBy).toBe(b.stack.trace.enabled ? "congestion-window" : "");
+});

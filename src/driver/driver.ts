@@ -32,6 +32,16 @@ const TURN_MAX = 100;
  */
 const WAITING_TURN_MAX = MILLISECOND;
 
+/**
+ * µs for which the driver looks for a packet before it waits in the device: less than it costs to fall asleep and to be woken, on a peer that
+ * has a processor of its own.
+ */
+const SPIN = 20;
+
+/** After so many spins in a row that found nothing, the driver spins only once in SPINS_AGAIN waits: its peer may need this processor. */
+const SPINS_IN_VAIN = 3;
+const SPINS_AGAIN = 128;
+
 /** Microtasks that run before the driver waits in the device: whoever was told something by a promise has answered by then. */
 const HOPS = 8;
 
@@ -105,6 +115,10 @@ export class Driver {
   #fullPolls = 0;
   /** Packets in a row that came alone, and of which each was answered by at most one: requests and responses. */
   #singles = 0;
+  /** Spins and waits since a spin has found a packet. */
+  #spinsInVain = 0;
+  /** When the spin ends that is going on; 0: none is. */
+  #spinUntil = 0;
   /** The last poll did not read until the device was empty. */
   #usedBudget = false;
   #immediate: NodeJS.Immediate | undefined;
@@ -207,12 +221,26 @@ export class Driver {
       }
       if (this.#moved || this.#woken) continue;
       const wait = Math.min(this.#waitUntil, this.#active + IDLE_AFTER, this.#due()) - now;
-      if (wait < 1 || this.#stash.full || !wakeable.wait(wait)) break;
+      if (wait < 1 || this.#stash.full) break;
+      if (!this.#spins(now) && !wakeable.wait(wait)) break;
       look = true;
     }
     if (this.#state !== BUSY) return;
     if (this.#woken || this.now() - this.#active < IDLE_AFTER || this.#dueIn() < TIMER_GRAIN) this.#schedule();
     else this.#enterIdle();
+  }
+
+  /** True if the driver is to look once more for a packet instead of waiting for it. */
+  #spins(now: number): boolean {
+    if (this.#spinUntil === 0) {
+      if (this.#spinsInVain >= SPINS_IN_VAIN && ++this.#spinsInVain % SPINS_AGAIN !== 0) return false;
+      this.#spinUntil = now + SPIN;
+      return true;
+    }
+    if (now < this.#spinUntil) return true;
+    this.#spinUntil = 0;
+    this.#spinsInVain++;
+    return false;
   }
 
   /**
@@ -238,7 +266,11 @@ export class Driver {
     this.statistics.packetsIn += received;
     this.statistics.packetsOut += sent;
     const moved = received + sent > 0;
-    if (moved) this.#active = this.now();
+    if (moved) {
+      this.#active = this.now();
+      if (received > 0 && this.#spinUntil !== 0) this.#spinsInVain = 0;
+      this.#spinUntil = 0;
+    }
     this.#moved = moved;
     if (hadEvents || this.#engine.hasEvents()) this.#notify(false);
     if (this.#gone) this.#vanish();

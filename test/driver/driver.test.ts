@@ -127,11 +127,14 @@ test("a request and its response take one read, one wait and one write: the devi
   const [a, b] = pair({ queueLength: 1_000 });
   const engine = new EchoEngine();
   const far = new Far(b);
-  let [reads, requests] = [0, 200];
+  // Time passes only while the device is found empty, so that the turn does not end before.
+  let [reads, requests, now] = [0, 200, 1_000];
   const receive = a.receive.bind(a);
-  a.receive = (packet, now) => {
+  a.receive = (packet, at) => {
     reads++;
-    return receive(packet, now);
+    const n = receive(packet, at);
+    if (n <= 0) now += 10;
+    return n;
   };
   // The other side's next request comes while the driver waits.
   const wait = () => {
@@ -141,8 +144,7 @@ test("a request and its response take one read, one wait and one write: the devi
     return true;
   };
   Object.assign(a.wakeable, { wait });
-  // Time stands still, so that the turn does not end before.
-  const driver = new Driver(engine, a, { clock: () => 1_000 });
+  const driver = new Driver(engine, a, { clock: () => now });
   driver.onEvents = () => {
     engine.events = false;
   };
@@ -153,6 +155,45 @@ test("a request and its response take one read, one wait and one write: the devi
   // Once in twenty it asks, so that timers fire.
   expect(reads).toBeLessThan(200 * 1.05 + 20);
   expect(reads).toBeGreaterThan(200);
+});
+
+test("a packet that comes at once needs no wait, and a driver that looked in vain three times waits without looking", async () => {
+  const [a, b] = pair({ queueLength: 1_000 });
+  const engine = new EchoEngine();
+  const far = new Far(b);
+  let [now, requests, waits, reads] = [1_000, 100, 0, 0];
+  let comesAtOnce = true;
+  const receive = a.receive.bind(a);
+  a.receive = (packet, at) => {
+    reads++;
+    const n = receive(packet, at);
+    // The peer sends its next request right after our response, or only while we wait.
+    if (n <= 0) now += 10;
+    if (n <= 0 && comesAtOnce && requests-- > 0) far.send(50);
+    return n;
+  };
+  const wait = () => {
+    if (requests > 0) waits++;
+    if (comesAtOnce || requests-- <= 0) return false;
+    far.send(50);
+    return true;
+  };
+  Object.assign(a.wakeable, { wait });
+  const driver = new Driver(engine, a, { clock: () => now });
+  driver.onEvents = () => {
+    engine.events = false;
+  };
+  started.push(driver);
+  driver.start();
+  far.send(50);
+  await until(() => engine.received === 101);
+  expect(waits).toBeLessThan(10);
+  comesAtOnce = false;
+  [requests, reads, waits] = [200, 0, 0];
+  far.send(50);
+  await until(() => engine.received === 302);
+  expect(waits).toBeGreaterThanOrEqual(200);
+  expect(reads).toBeLessThan(250);
 });
 
 test("a thousand wakes are one turn, and never happen within the call", async () => {

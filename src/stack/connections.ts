@@ -9,14 +9,14 @@ import { checkBorders } from "#tcp/machine/borders";
 import { mayTake } from "#tcp/machine/calls";
 import { finish } from "#tcp/machine/finish";
 import { pathMtuChanged } from "#tcp/machine/icmp";
-import type { Sleeper } from "#tcp/words/dormant";
+import { type Dormant, isHalfOpen, type Sleeper } from "#tcp/words/dormant";
 import { OK } from "#tcp/words/error";
 import * as M from "#tcp/words/marks";
 import { NO_ROW, REPLACED_BY_ROW } from "#tcp/words/minisock";
 import type { TcpParams } from "#tcp/words/params";
 import type { PassiveOpen } from "#tcp/words/passive-open";
 import { dueClaim, isBelieved } from "#tcp/words/path";
-import { CLOSED, SYN_SENT, TIME_WAIT } from "#tcp/words/state";
+import { CLOSED, SYN_RECEIVED, SYN_SENT, TIME_WAIT } from "#tcp/words/state";
 import { type Ends, EVENT_WRITABLE, Tcb, type TcpEnv } from "#tcp/words/tcb";
 import * as ipv4 from "#wire/ipv4";
 import * as ipv6 from "#wire/ipv6";
@@ -153,7 +153,7 @@ export class Connections {
     this.demux.exchange(row, tcb, tcb);
     if (typeof row !== "number") {
       this.asleep--;
-      row.user.woke(tcb);
+      row.user?.woke(tcb);
     }
     // If the caller only reads it, it has nothing to send and can fall asleep again.
     this.touch(tcb);
@@ -164,13 +164,27 @@ export class Connections {
   sleep(now: number): void {
     for (let tcb = this.#sleep.next(now); tcb !== null; tcb = this.#sleep.next(now)) {
       const user = tcb.user as Sleeper;
-      const dormant = this.#sleep.pack(tcb, user);
-      this.asleep++;
-      this.#byId.set(tcb.id, dormant);
-      this.demux.exchange(tcb, dormant, tcb);
-      user.fellAsleep(dormant);
+      user.fellAsleep(this.#fold(tcb, user));
     }
     this.deadlines.arm(SLEEP_TIMER, this.#sleep.due());
+  }
+
+  #fold(tcb: Tcb, user: Sleeper | null): Dormant {
+    const dormant = this.#sleep.pack(tcb, user);
+    this.asleep++;
+    this.#byId.set(tcb.id, dormant);
+    this.demux.exchange(tcb, dormant, tcb);
+    return dormant;
+  }
+
+  /**
+   * A half-open connection needs no TCB while it waits. It keeps it during the first second, since most handshakes are over long before, unless many
+   * others wait as well.
+   */
+  #foldHalfOpen(tcb: Tcb): void {
+    if (tcb.state !== SYN_RECEIVED || tcb.listener === null) return;
+    const { halfOpen, backlog } = tcb.listener;
+    if ((tcb.retries > 0 || 2 * halfOpen > backlog) && isHalfOpen(tcb)) this.#fold(tcb, null);
   }
 
   /** The TCP payload that fits into a packet of the path MTU, without options (RFC 9293 §3.7.1, MMS_S - 20). */
@@ -285,6 +299,7 @@ export class Connections {
       if (tcb.events !== 0 && tcb.held) this.tell(tcb);
       this.deadlines.arm(tcb.id, tcb.deadline());
       this.packTimeWait(tcb);
+      this.#foldHalfOpen(tcb);
       if (this.#sleep.rests(tcb, now)) this.deadlines.arm(SLEEP_TIMER, this.#sleep.due());
       return;
     }

@@ -67,7 +67,7 @@ export class Sleep {
     }
   }
 
-  pack(tcb: Tcb, user: Sleeper): Dormant {
+  pack(tcb: Tcb, user: Sleeper | null): Dormant {
     return this.#packer.pack(tcb, user);
   }
 

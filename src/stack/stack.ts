@@ -645,7 +645,7 @@ export class Stack {
     return this.#connections.awake(dormant);
   }
 
-  /** How many connections are stored in compact form because they are idle. */
+  /** How many connections are stored in compact form because they are idle, or half-open. */
   get asleepCount(): number {
     return this.#connections.asleep;
   }

@@ -1,7 +1,7 @@
 /**
- * An idle connection in compact form. Most of a TCB is about segments in flight and waiting data; in a connection at rest only a few dozen
+ * An idle or half-open connection in compact form. Most of a TCB is about segments in flight and waiting data; in a connection at rest only a few dozen
  * numbers differ from those of a new one. These fit into a few hundred octets, where the TCB with its parts takes several thousand: this
- * saves memory in a service with 100,000 idle clients.
+ * saves memory in a service with 100,000 idle clients, or with a long queue of SYNs that nobody follows up.
  *
  * The fields to store are found by inspecting a new TCB (`slotsOf`), so that no field can be forgotten; `test/tcp/words/dormant.test.ts`
  * checks this for every field.
@@ -10,9 +10,10 @@ import { NEVER } from "#base/time";
 import type { Address } from "#ip/address";
 import type { CongestionControl } from "../congestion/congestion.ts";
 import type { TcpParams } from "./params.ts";
+import type { PassiveOpen } from "./passive-open.ts";
 import { NO_MEMORY } from "./receive-memory.ts";
 import { NONE } from "./records.ts";
-import { CLOSE_WAIT, ESTABLISHED } from "./state.ts";
+import { CLOSE_WAIT, ESTABLISHED, SYN_RECEIVED } from "./state.ts";
 import { type Ends, T_KEEPALIVE, Tcb, type TcpEnv, TIMERS } from "./tcb.ts";
 import { type FastOpenVariables, NO_FAST_OPEN } from "./variables.ts";
 
@@ -31,13 +32,15 @@ export class Dormant {
   readonly remotePort: number;
   readonly params: Readonly<TcpParams>;
   readonly congestion: CongestionControl;
-  readonly user: Sleeper;
+  /** Null: it is half-open, and has none yet. */
+  readonly user: Sleeper | null;
+  readonly listener: PassiveOpen | null;
   /** It has no room in the record: few connections use Fast Open. */
   readonly fast: Readonly<FastOpenVariables>;
   /** Which numbers differ from a new TCB's, and their values. */
   readonly record: Uint8Array;
 
-  constructor(tcb: Tcb, user: Sleeper, record: Uint8Array) {
+  constructor(tcb: Tcb, user: Sleeper | null, record: Uint8Array) {
     this.id = tcb.id;
     this.local = tcb.local;
     this.localPort = tcb.localPort;
@@ -46,6 +49,7 @@ export class Dormant {
     this.params = tcb.params;
     this.congestion = tcb.congestion;
     this.user = user;
+    this.listener = tcb.listener;
     this.fast = tcb.fast;
     this.record = record;
   }
@@ -100,16 +104,31 @@ export function slotsOf(tcb: Tcb): Slot[] {
 
 /** Whether the connection has no pending work, and only keep-alive could act on it. */
 export function isAtRest(tcb: Tcb): boolean {
-  const { board, snd, rcv, output, timers } = tcb;
+  const { timers } = tcb;
   if ((tcb.state & (ESTABLISHED | CLOSE_WAIT)) === 0 || !tcb.held || tcb.listener !== null) return false;
+  if (tcb.board.head !== NONE || !hasOnlyNumbers(tcb)) return false;
+  for (let i = 0; i < TIMERS; i++) if (i !== T_KEEPALIVE && timers[i] !== NEVER) return false;
+  return true;
+}
+
+/**
+ * Whether a passive connection waits for the ACK of its SYN,ACK, and nothing else is known of it but numbers. The record of the SYN,ACK stays among
+ * the stack's records.
+ */
+export function isHalfOpen(tcb: Tcb): boolean {
+  if (tcb.state !== SYN_RECEIVED || tcb.listener === null || tcb.held || tcb.fast.early) return false;
+  return tcb.synNow === 0 && tcb.memory === NO_MEMORY && hasOnlyNumbers(tcb);
+}
+
+/** No queue, list or event refers to the connection, and everything that is not a number has its initial value. */
+function hasOnlyNumbers(tcb: Tcb): boolean {
+  const { board, snd, rcv, output } = tcb;
   if (tcb.controller !== null || tcb.controllerError !== "") return false;
   if (tcb.inOutput || tcb.inEvents || tcb.place.waitsForMemory || tcb.events !== 0 || tcb.fast.listener !== null)
     return false;
-  if (board.head !== NONE || snd.queued > 0 || rcv.unread > 0 || tcb.ranges.count > 0) return false;
+  if (snd.queued > 0 || rcv.unread > 0 || tcb.ranges.count > 0) return false;
   if (snd.ends.length + output.ends.length > 0 || board.index !== null) return false;
-  if (tcb.sendQueue.memory + tcb.receiveQueue.memory > 0) return false;
-  for (let i = 0; i < TIMERS; i++) if (i !== T_KEEPALIVE && timers[i] !== NEVER) return false;
-  return true;
+  return tcb.sendQueue.memory + tcb.receiveQueue.memory === 0;
 }
 
 /** Packs and unpacks the TCBs of one stack. */
@@ -126,8 +145,8 @@ export class TcbPacker {
     this.#env = env;
   }
 
-  /** Packs a connection at rest whose user lets it sleep. */
-  pack(tcb: Tcb, user: Sleeper): Dormant {
+  /** Packs a connection at rest whose user lets it sleep, or (null) one that is half-open. */
+  pack(tcb: Tcb, user: Sleeper | null): Dormant {
     if (this.#slots.length === 0) this.#learn(tcb);
     const slots = this.#slots;
     const v = this.#scratch;
@@ -199,6 +218,7 @@ export class TcbPacker {
     for (let i = 0; i < timers.length; i++) timers[i] = take(slots.length + i, NEVER);
     for (let i = 0; i < ccState.length; i++) ccState[i] = take(slots.length + timers.length + i, 0);
     tcb.user = user;
+    tcb.listener = dormant.listener;
     tcb.fast = dormant.fast;
     return tcb;
   }

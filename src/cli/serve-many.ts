@@ -6,6 +6,7 @@ import type { SocketHandlers } from "#socket/types";
 import type { Endpoint } from "./endpoint.ts";
 import { transferFailure } from "./failure.ts";
 import { agreedText, summaryFacts, summaryLines } from "./figures.ts";
+import { IdleCollection } from "./idle-collection.ts";
 import type { Served, ServiceWatcher } from "./served.ts";
 import { handlersOf, type ServiceOfMany } from "./service.ts";
 import type { Carrier } from "./shutdown.ts";
@@ -41,6 +42,7 @@ export class ServeMany implements ServiceWatcher {
   #sent = 0;
   #received = 0;
   #idle: (() => void) | null = null;
+  readonly #collection = new IdleCollection();
 
   constructor(service: ServiceOfMany, voice: Voice, about: Surroundings) {
     this.#voice = voice;
@@ -72,6 +74,7 @@ export class ServeMany implements ServiceWatcher {
     } finally {
       clearTimeout(timer);
       clearInterval(this.#timer);
+      this.#collection.stop();
       this.#voice.progress("");
     }
   }
@@ -79,6 +82,7 @@ export class ServeMany implements ServiceWatcher {
   opened(served: Served): void {
     this.#active.add(served);
     this.served++;
+    this.#collection.opened();
     const { socket } = served;
     const voice = this.#voice;
     const agreed = socket.agreed;
@@ -96,6 +100,7 @@ export class ServeMany implements ServiceWatcher {
     this.#received += served.received.bytes;
     this.#tellEnd(served, error === null ? "closed by both sides" : "ended early");
     if (error !== null) this.#noteFailure(error);
+    this.#collection.ended(this.#active.size === 0);
     if (this.#active.size > 0) return;
     this.#about.onIdle();
     this.#idle?.();

@@ -1,6 +1,7 @@
 import type { Trace } from "#base/trace";
 import type { Device } from "#device/device";
 import { ImpairDevice } from "#device/impair";
+import { linksText } from "#device/link-text";
 import { EventFile } from "#observe/event-file";
 import type { EventSink, RunStarted } from "#observe/events";
 import type { OutputError } from "#observe/output-file";
@@ -70,9 +71,10 @@ export class Explanation {
   }
 }
 
-function runStarted({ endpoint }: SessionOptions, time: number): RunStarted {
+function runStarted({ endpoint, impairment }: SessionOptions, time: number): RunStarted {
   const { role, tun, local, remote } = endpoint;
-  const about = { role, tun, local: `${local}`, remote: `${remote}` };
+  const link = impairment === null ? {} : { link: linksText(impairment.profiles), seed: impairment.seed };
+  const about = { role, tun, local: `${local}`, remote: `${remote}`, ...link };
   return { event: "run:started", time, who: role, epoch: epochAt(time), about };
 }
 

@@ -47,7 +47,7 @@ export async function runSession(role: Role, call: Call): Promise<number> {
       write: recordAt(options.write),
       events: recordAt(options.events),
       report: options.report === undefined ? null : new RunReport(options.report),
-      save: options.save === undefined ? null : new RunSave(options.save, role, call),
+      save: options.save === undefined ? null : new RunSave(options.save, role, call, { captures: [options.write] }),
     });
     code = await withDevice(options, records, ({ device, control, more, endpoint }) =>
       converse({ ...options, endpoint }, { ends, device, control, ...more }, voice),
@@ -100,7 +100,7 @@ async function converse(options: SessionOptions, opened: Opened, voice: Voice): 
     complete = await endCapture(capture, options.write, voice);
     complete = (await explanation.end()) && complete;
     await tellReport(report, `tcpnet ${options.endpoint.role}`, voice);
-    tellSaved(save, voice, [options.write]);
+    tellSaved(save, voice);
     stop();
   }
   return code === EXIT_OK && !complete ? EXIT_FAILURE : code;

@@ -23,7 +23,7 @@ import { captured, endCapture, hostCapture } from "../open-capture.ts";
 import { impaired } from "../open-device.ts";
 import { refuseClosedOutput, STDOUT } from "../print.ts";
 import { programName, selfCommand } from "../program.ts";
-import { RunSave, tellSaved } from "../replay-file.ts";
+import { RunSave, type SavedFiles, tellSaved } from "../replay-file.ts";
 import { RunReport, tellReport } from "../report-file.ts";
 import { refuseOverwriting } from "../same-file.ts";
 import { Session } from "../session.ts";
@@ -93,7 +93,7 @@ async function perform(
   speakWithoutWaiting((lines) => voice.gap(lines));
   const stage = new Stage(options.manner, options.size);
   const report = options.report === undefined ? null : new RunReport(options.report);
-  const save = options.save === undefined ? null : new RunSave(options.save, "demo", call, tracesOf(options));
+  const save = options.save === undefined ? null : new RunSave(options.save, "demo", call, savedFiles(options));
   const sinks = [report, save].flatMap((each) => (each === null ? [] : [each.sink]));
   const record = new DemoRecord(options, stage.began, sinks);
   let stopped = 0;
@@ -121,7 +121,7 @@ async function perform(
     stage.end();
     record.end();
     await tellReport(report, "tcpnet demo", voice);
-    tellSaved(save, voice, [options.write, hostCapture(options.write)]);
+    tellSaved(save, voice);
     const code = stopped !== 0 ? stopped : verdict(options, stage, codes);
     const unheard = speechFailure();
     if (unheard !== null) throw unheard;
@@ -133,9 +133,9 @@ async function perform(
   }
 }
 
-/** The trace files of its link. */
-function tracesOf({ impairment }: DemoOptions): Record<string, string> {
-  return Object.fromEntries((impairment?.traces ?? []).map((name) => [name, readNamed(name)]));
+function savedFiles({ impairment, write }: DemoOptions): SavedFiles {
+  const files = Object.fromEntries((impairment?.traces ?? []).map((name) => [name, readNamed(name)]));
+  return { files, captures: [write, hostCapture(write)] };
 }
 
 const NOBODY: Record<Role, number> = { host: EXIT_FAILURE, peer: EXIT_FAILURE };

@@ -74,7 +74,8 @@ function saveOf(call: Call): RunSave | undefined {
     );
   const traces = impairment(flags)?.traces ?? [];
   refuseOverwriting([...traces, ...others(flags)], "--save", path);
-  return new RunSave(path, "sim", call, Object.fromEntries(traces.map((name) => [name, readNamed(name)])));
+  const files = Object.fromEntries(traces.map((name) => [name, readNamed(name)]));
+  return new RunSave(path, "sim", call, { files });
 }
 
 /** The other files that are written. */

@@ -22,7 +22,10 @@ export function paramsOf(options: SocketOptions): TcpSettings {
     params.receiveBuffer = whole("receiveBuffer", receiveBuffer, 1, MAX_BUFFER);
     params.receiveBufferMax = params.receiveBuffer;
   }
-  if (sendBuffer !== undefined) params.sendBuffer = whole("sendBuffer", sendBuffer, 1, MAX_BUFFER);
+  if (sendBuffer !== undefined) {
+    params.sendBuffer = whole("sendBuffer", sendBuffer, 1, MAX_BUFFER);
+    params.sendBufferMax = params.sendBuffer;
+  }
   if (options.sack !== undefined) params.sack = options.sack;
   if (timestamps !== undefined) {
     params.timestamps = timestamps !== false;

@@ -155,9 +155,9 @@ export class TcpNetStack implements NetStack, SocketContext, UdpContext {
   #writeEarly(tcb: Tcb, data: Uint8Array, now: number): void {
     const taken = this.engine.send(tcb, data, 0, data.length, now);
     if (taken === data.length) return;
+    const full = this.engine.info(tcb).sendBuffer > taken;
     this.engine.abort(tcb, now);
     this.engine.release(tcb);
-    const full = tcb.params.sendBuffer > taken;
     if (full) throw new CallError("ENOBUFS", "the stack has no memory left for the early data");
     throw invalid(`earlyData must fit the send buffer of ${taken} octets, and has ${data.length}`);
   }

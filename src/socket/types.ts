@@ -107,9 +107,11 @@ export interface SocketOptions {
    * delayed by a different part of an eighth of `idle` (`params.keepAliveSpread`), so that thousands do not probe at once.
    */
   readonly keepAlive?: boolean | { readonly idle?: number; readonly interval?: number; readonly count?: number };
-  /** Size of the receive buffer in octets: the largest window offered. */
+  /**
+   * Size of the receive buffer in octets: the largest window offered. Default: it tunes itself, from 512 KiB up to 32 MiB, by what is read per round trip.
+   */
   readonly receiveBuffer?: number;
-  /** Size of the send buffer in octets. */
+  /** Size of the send buffer in octets. Default: it tunes itself, from 512 KiB up to 32 MiB, by what may be in flight. */
   readonly sendBuffer?: number;
   readonly sack?: boolean;
   /** RFC 7323. "strict" also drops segments without a timestamp after timestamps were negotiated (§3.2); true accepts them, as Linux does. */

@@ -9,6 +9,7 @@ import { takeSyn } from "#tcp/open/handshake";
 import { setInitialSequence, timestampOffset } from "#tcp/open/isn";
 import * as cookies from "#tcp/open/syn-cookies";
 import { scaleFor, synWindow, unscaledWindow } from "#tcp/receive/announced";
+import { receiveBufferAt } from "#tcp/words/buffers";
 import * as M from "#tcp/words/marks";
 import type { TcpParams } from "#tcp/words/params";
 import type { PassiveOpen } from "#tcp/words/passive-open";
@@ -73,7 +74,12 @@ export class StatelessHandshake {
     if (agreed.windowScale >= 0) at = opt.writeWindowScale(v, at, scaleFor(params.receiveBufferMax));
     const iss = cookies.cookie(hash, ends, seg.seq, options.mss > 0 ? options.mss : defaultMss(params, remote), now);
     const flags = SYN | ACK | (agreed.ecn ? ECE : 0);
-    const window = unscaledWindow(params, params.receiveBuffer, mss, timestamps);
+    const window = unscaledWindow(
+      params,
+      receiveBufferAt(params.receiveBuffer, params.receiveBufferMax),
+      mss,
+      timestamps,
+    );
     tcphdr.write(v, o, localPort, remotePort, iss, (seg.seq + 1) | 0, at - o, flags, window, 0);
     const send = this.#send;
     send.setSource(header.d0, header.d1, header.d2, header.d3);

@@ -64,7 +64,7 @@ for (const offload of [true, false]) {
         );
         expect(syns.length).toBeGreaterThanOrEqual(2);
         for (const [, shift, sack, stamp] of syns)
-          expect([shift, sack !== "", stamp !== ""]).toEqual(["7", true, true]);
+          expect([shift, sack !== "", stamp !== ""]).toEqual(["10", true, true]);
       }
       if (odd === "") break;
     }

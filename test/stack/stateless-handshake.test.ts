@@ -42,9 +42,9 @@ describe("beyond the backlog a SYN gets a cookie", () => {
   test("with timestamps the other options are agreed on as in any handshake", () => {
     const b = crowded();
     const answer = knock(b, { mss: 1460, sackOk: true, wscale: 3, ts: [7_000, 0] }, 0);
-    expect([answer.sackOk, answer.wscale, answer.ts?.[1]]).toEqual([true, 7, 7_000]);
+    expect([answer.sackOk, answer.wscale, answer.ts?.[1]]).toEqual([true, 10, 7_000]);
     const tcb = b.stack.accept(b.listener!)!;
-    expect(b.stack.info(tcb)).toMatchObject({ sack: true, timestamps: true, sndWscale: 3, rcvWscale: 7 });
+    expect(b.stack.info(tcb)).toMatchObject({ sack: true, timestamps: true, sndWscale: 3, rcvWscale: 10 });
     expect(tcb.snd.wnd).toBe(80_000);
     b.tcb = tcb;
     b.send(5_000);

@@ -59,7 +59,7 @@ export function checkTcb(tcb: Tcb): number {
   must(state !== CLOSED, tcb, "a CLOSED connection is not in the table");
   must(le(snd.una, snd.nxt), tcb, `SND.UNA <= SND.NXT (${snd.una}, ${snd.nxt})`);
   must(snd.queued >= 0 && rcv.unread >= 0, tcb, "queues are not negative");
-  must(snd.queued <= tcb.params.sendBuffer, tcb, "the send queue has a limit");
+  must(snd.queued <= snd.capacity, tcb, "the send queue has a limit");
   must(snd.wnd >= 0 && snd.wnd <= 65_535 * 2 ** 14, tcb, "SND.WND is a window");
   must(le(rcv.acked, rcv.nxt) && le(rcv.nxt, rcv.adv), tcb, "Last.ACK.sent <= RCV.NXT <= the edge that was offered");
   must(

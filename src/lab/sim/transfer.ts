@@ -138,11 +138,17 @@ export function transfer(options: TransferOptions): TransferResult {
   };
 }
 
-/** Twice the buffers of all flows. More would also cost time, because the engine zeroes all of it. */
-function memoryFor({ flows, params }: TransferOptions): number {
+/**
+ * Twice the buffers of all flows. More would also cost time, because the engine zeroes all of it; so buffers that tune themselves count as what the
+ * path can fill, three times over, or as a little more than they begin with.
+ */
+function memoryFor({ flows, params, link }: TransferOptions): number {
+  const rate = Math.min(link.out.rate, link.in.rate);
+  const bdp = Number.isFinite(rate) ? (rate / 8) * ((link.out.delay + link.in.delay) / SECOND) : 0;
+  const tuned = Math.max(4 << 20, 3 * bdp);
   const buffers = params.map((each) => {
-    const { sendBuffer, receiveBufferMax } = { ...DEFAULT_PARAMS, ...each };
-    return sendBuffer + receiveBufferMax;
+    const { sendBuffer, sendBufferMax, receiveBuffer, receiveBufferMax } = { ...DEFAULT_PARAMS, ...each };
+    return (sendBuffer || Math.min(sendBufferMax, tuned)) + (receiveBuffer || Math.min(receiveBufferMax, tuned));
   });
   return Math.min(MEMORY_MAX, Math.max(MEMORY_MIN, 2 * flows * Math.max(...buffers)));
 }

@@ -42,8 +42,8 @@ const LAST_ACK = 12;
 const END_SEQ = 13;
 const CURR_RTT = 14;
 const SAMPLES = 15;
-/** HyStart++'s own numbers begin here. */
-const PLUS = 16;
+/** HyStart++ keeps its numbers in the place of HyStart's. */
+const PLUS = FOUND;
 
 /**
  * CUBIC in whole numbers, as Linux computes it: RFC 9438's curve to within a segment, and the same segment as Linux where a script counts them.
@@ -53,9 +53,9 @@ export class Cubic implements CongestionControl {
   readonly name = "cubic";
   readonly stateSize = PLUS + HYSTART_SIZE;
 
-  reset(tcb: Tcb): void {
+  reset(tcb: Tcb, now = 0): void {
     tcb.ccState.fill(0);
-    newRound(tcb, 0);
+    if (tcb.params.growing.slowStartExit === "hystart") newRound(tcb, now);
   }
 
   reduce(tcb: Tcb): number {
@@ -67,8 +67,7 @@ export class Cubic implements CongestionControl {
   }
 
   timedOut(tcb: Tcb, now: number): void {
-    tcb.ccState.fill(0);
-    newRound(tcb, now);
+    this.reset(tcb, now);
   }
 
   measured(tcb: Tcb, rtt: number, now: number): void {

@@ -28,9 +28,7 @@ const CSS_BASELINE_MIN_RTT = 4;
 const CSS_ROUND_COUNT = 5;
 /** Segments acknowledged in CSS that have not yet made a quarter of one. */
 const CREDIT = 6;
-/** A round has begun: WINDOW_END is valid. */
-const HAS_ROUND = 7;
-export const HYSTART_SIZE = 8;
+export const HYSTART_SIZE = 7;
 
 /** Whether the connection is in its first slow start, and HyStart++ may end it. */
 function isActive(tcb: Tcb): boolean {
@@ -43,14 +41,14 @@ function beginRound(tcb: Tcb, at: number): void {
   s[at + CURRENT_ROUND_MIN_RTT] = 0;
   s[at + RTT_SAMPLE_COUNT] = 0;
   s[at + WINDOW_END] = tcb.snd.nxt;
-  s[at + HAS_ROUND] = 1;
 }
 
 /** An ACK gave a round-trip sample (§4.2). @param at where the control keeps these numbers in `tcb.ccState` */
 export function watchRoundTrip(tcb: Tcb, at: number, rtt: number): void {
   if (!isActive(tcb)) return;
   const s = tcb.ccState;
-  if (s[at + HAS_ROUND] === 0) beginRound(tcb, at);
+  // The first sample of the connection.
+  if (s[at + CURRENT_ROUND_MIN_RTT] === 0 && s[at + LAST_ROUND_MIN_RTT] === 0) beginRound(tcb, at);
   const sample = Math.max(rtt, 1);
   const least = s[at + CURRENT_ROUND_MIN_RTT]!;
   s[at + CURRENT_ROUND_MIN_RTT] = least === 0 ? sample : Math.min(least, sample);

@@ -8,8 +8,10 @@ import { push } from "../loss/cwnd.ts";
 import { checkAppLimited } from "../loss/delivery-rate.ts";
 import { acknowledgeRead } from "../receive/acknowledging.ts";
 import { scaleFor } from "../receive/announced.ts";
+import { rightSize } from "../receive/right-sizing.ts";
 import { copyAll, stopCopying, wrote } from "../send/pieces.ts";
 import { asksByPiece, isWritable, memoryFor, roomFor } from "../send/send-buffer.ts";
+import { receiveBufferAt, sendBufferAt } from "../words/buffers.ts";
 import { ECONNABORTED, EPIPE, OK } from "../words/error.ts";
 import { idleTime } from "../words/keep-alive.ts";
 import * as M from "../words/marks.ts";
@@ -175,6 +177,7 @@ function consumed(tcb: Tcb, n: number): void {
   else tcb.receiveQueue.drop(n);
   if (tcb.memory.used > 0) tcb.memory.free((rcv.nxt - rcv.unread - finInOrder(tcb)) | 0);
   if (rcv.urgent && !gt(rcv.up, (rcv.nxt - rcv.unread) | 0)) rcv.urgent = false;
+  rightSize(tcb);
   acknowledgeRead(tcb);
 }
 
@@ -244,7 +247,9 @@ export function abort(tcb: Tcb, now: number): void {
 
 /** Changes options of one connection. */
 export function setParams(tcb: Tcb, params: TcpSettings, now: number): void {
+  const { slowStartExit } = tcb.params.growing;
   tcb.params = withSettings(tcb.params, params);
+  if (tcb.params.growing.slowStartExit !== slowStartExit) tcb.congestion.reset(tcb, now);
   if (params.congestionControl !== undefined && params.congestionControl !== tcb.congestion.name) {
     tcb.congestion = congestionControl(params.congestionControl);
     tcb.controller = null;
@@ -261,7 +266,9 @@ export function setParams(tcb: Tcb, params: TcpSettings, now: number): void {
   }
   if (params.nagle === "off") flush(tcb, now);
   // The window may grow at once; a smaller buffer takes effect as the user reads (the right edge never moves left).
-  if (params.receiveBuffer !== undefined) tcb.rcv.capacity = params.receiveBuffer;
+  const { receiveBuffer, receiveBufferMax, sendBuffer, sendBufferMax } = tcb.params;
+  if (params.receiveBuffer !== undefined) tcb.rcv.capacity = receiveBufferAt(receiveBuffer, receiveBufferMax);
+  if (params.sendBuffer !== undefined) tcb.snd.capacity = sendBufferAt(sendBuffer, sendBufferMax);
   if (params.keepAlive !== undefined || params.keepAliveIdle !== undefined) {
     const open = (tcb.state & (ESTABLISHED | CLOSE_WAIT)) !== 0;
     tcb.timers[T_KEEPALIVE] = tcb.params.keepAlive && open ? now + idleTime(tcb) : NEVER;

@@ -3,7 +3,8 @@ import { markName } from "#base/mark";
 import type { ControlDetails } from "../congestion/congestion.ts";
 import { deliveryRate } from "../loss/delivery-rate.ts";
 import { announcedMss } from "../receive/announced.ts";
-import { windowRoom } from "../receive/window.ts";
+import { space } from "../receive/right-sizing.ts";
+import { largestWindow, windowRoom } from "../receive/window.ts";
 import { errorName, type TcpErrorName } from "../words/error.ts";
 import { countTime } from "../words/limited-by.ts";
 import { LIMIT_NAMES } from "../words/names.ts";
@@ -58,6 +59,12 @@ interface TcpDetails {
   /** The window known to the peer: from our last ACK, less the data received since. */
   offeredWnd: number;
   offeredLeft: number;
+  /** The sizes of the buffers now, octets: fixed, or tuned. */
+  receiveBuffer: number;
+  sendBuffer: number;
+  /** The most that the user has read in a round trip (tcpi_rcv_space); and the largest window that is offered by now (tcpi_rcv_ssthresh). */
+  rcvSpace: number;
+  rcvSsthresh: number;
   /**
    * The engine's time when the handshake was complete, when data was last sent and received, and when an ACK was last received; 0: never.
    */
@@ -248,6 +255,10 @@ function details(tcb: Tcb): TcpDetails {
     finReceived: rcv.finSeen && diff(rcv.nxt, rcv.fin) > 0,
     offeredWnd: diff(rcv.adv, rcv.acked),
     offeredLeft: diff(rcv.adv, rcv.nxt),
+    receiveBuffer: rcv.capacity,
+    sendBuffer: snd.capacity,
+    rcvSpace: space(tcb),
+    rcvSsthresh: largestWindow(tcb),
     openedAt: tcb.openedAt,
     lastSentAt: tcb.lastSendTime,
     lastReceivedAt: tcb.lastReceiveTime,

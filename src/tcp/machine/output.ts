@@ -102,20 +102,20 @@ function heldBackBy(tcb: Tcb): number {
   if (unsent <= 0) {
     if (at === 0) return LIMITED_BY_NOTHING;
     // Everything is in flight, and the full send buffer keeps the user from queueing more.
-    return snd.queued >= tcb.params.sendBuffer && cwndHasRoom(tcb) ? LIMITED_BY_BUFFER : LIMITED_BY_NETWORK;
+    return snd.queued >= snd.capacity && cwndHasRoom(tcb) ? LIMITED_BY_BUFFER : LIMITED_BY_NETWORK;
   }
   return snd.wnd - at < Math.min(unsent, snd.mss) && cwndHasRoom(tcb) ? LIMITED_BY_WINDOW : LIMITED_BY_NETWORK;
 }
 
 /** LIMIT_*: what the sender waits for. */
 function limitOf(tcb: Tcb): number {
-  const { snd, params } = tcb;
+  const { snd } = tcb;
   if ((tcb.state & SENDING) === 0) return tcb.state & (SYN_SENT | SYN_RECEIVED) ? LIMIT_HANDSHAKE : LIMIT_DONE;
   const at = diff(snd.nxt, snd.una);
   const unsent = snd.queued - at;
   if (unsent <= 0) {
     if (snd.fin) return at > 0 ? LIMIT_LAST_ACKS : LIMIT_DONE;
-    return snd.queued >= params.sendBuffer ? LIMIT_SEND_BUFFER : LIMIT_APPLICATION;
+    return snd.queued >= snd.capacity ? LIMIT_SEND_BUFFER : LIMIT_APPLICATION;
   }
   if (!cwndHasRoom(tcb)) return LIMIT_CONGESTION;
   return snd.wnd - at < Math.min(unsent, snd.mss) ? LIMIT_RECEIVER : LIMIT_SMALL_SEGMENT;

@@ -128,7 +128,7 @@ function roundBuffers(tcb: Tcb): void {
   const { rcv, params } = tcb;
   const { mssBase } = tcb.snd;
   rcv.capacity = Math.max(rcv.capacity, Math.min(toSegments(rcv.capacity, mssBase), params.receiveBufferMax));
-  tcb.params = { ...params, sendBuffer: toSegments(params.sendBuffer, mssBase) };
+  tcb.snd.capacity = toSegments(tcb.snd.capacity, mssBase);
 }
 
 function toSegments(octets: number, mss: number): number {

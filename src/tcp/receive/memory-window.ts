@@ -30,6 +30,16 @@ export function memoryRoom(tcb: Tcb): number {
   return textIn(tcb, memoryBuffer(tcb) - tcb.memory.used);
 }
 
+/** RCV.BUFF for a window of `octets`. */
+export function memoryFor({ rcv }: Tcb, octets: number): number {
+  return Math.ceil((octets * WHOLE) / rcv.share / 2);
+}
+
+/** RCV.BUFF has grown: the largest window follows. */
+export function limitWindow(tcb: Tcb): void {
+  tcb.rcv.clamp = textIn(tcb, memoryBuffer(tcb));
+}
+
 function segmentAnnounced(tcb: Tcb): number {
   return announcedMss(tcb) - (tcb.timestampsOk ? 12 : 0);
 }

@@ -16,6 +16,11 @@ export function windowRoom(tcb: Tcb): number {
   return countsMemory(tcb) ? Math.max(0, memoryRoom(tcb)) : room(tcb);
 }
 
+/** The largest window that is offered by now, if all of the buffer is free. */
+export function largestWindow(tcb: Tcb): number {
+  return Math.min(countsMemory(tcb) ? tcb.rcv.ssthresh : buffer(tcb), 0xffff << tcb.rcv.shift);
+}
+
 /** Whether an ACK sent now could offer at least the window that the last one did. */
 export function canOfferAgain(tcb: Tcb): boolean {
   const { rcv } = tcb;
@@ -69,7 +74,18 @@ function selectedWindow(tcb: Tcb): number {
   const { rcv } = tcb;
   const current = Math.max(0, diff(rcv.adv, rcv.nxt));
   const next = linuxWindow(tcb);
-  return Math.min(next < current ? roundUp(current, 1 << rcv.shift) : next, 0xffff << rcv.shift);
+  return Math.min(next < current ? keptWindow(tcb, current) : next, 0xffff << rcv.shift);
+}
+
+/**
+ * The window that was offered before, rounded up to the scale. A peer that sends octet by octet to a user who does not read would be offered
+ * octets for ever this way, so after an eighth of RCV.BUFF it is rounded down, unless the memory is counted and limits it.
+ */
+function keptWindow(tcb: Tcb, current: number): number {
+  const { rcv } = tcb;
+  const up = roundUp(current, 1 << rcv.shift);
+  if (countsMemory(tcb) || up <= rcv.capacity + (rcv.capacity >> 3) - rcv.unread) return up;
+  return (current >> rcv.shift) << rcv.shift;
 }
 
 function advertiseAsLinux(tcb: Tcb): number {

@@ -21,6 +21,7 @@ import { mayGo, splitPoint, waitsToGrow } from "./deferral.ts";
 import { copiedEnd, forget, headEnd, queueEnd } from "./pieces.ts";
 import { attach, emit } from "./segment-writer.ts";
 import { isWritable } from "./send-buffer.ts";
+import { relaxSendBuffer } from "./send-queue.ts";
 
 /** The ECN codepoint of a packet that may be marked instead of dropped. */
 const ECT_0 = 2;
@@ -92,6 +93,7 @@ export function emitNew(tcb: Tcb, packet: Packet, n: number, ends: number, now: 
   const none = tcb.board.packetsOut === 0;
   prepare(tcb, ATTEMPT_NEW, NONE);
   excludeIdleTime(tcb, now);
+  relaxSendBuffer(tcb, now);
   append(tcb, start, (start + n + (fin ? 1 : 0)) | 0, ends, sentAt(tcb, now));
   tcb.env.records.segments[tcb.board.tail] = 0;
   tcb.env.records.mss[tcb.board.tail] = mss;

@@ -22,8 +22,8 @@ function memory(tcb: Tcb): number {
 
 /** Whether the send buffer is full. */
 function isFull(tcb: Tcb): boolean {
-  const { sendBuffer, buffering } = tcb.params;
-  return (buffering.sendBufferCounts === "memory" ? memory(tcb) : tcb.snd.queued) >= sendBuffer;
+  const { snd, params } = tcb;
+  return (params.buffering.sendBufferCounts === "memory" ? memory(tcb) : snd.queued) >= snd.capacity;
 }
 
 /** Octets taken by SEND and never sent. */
@@ -41,7 +41,7 @@ export function asksByPiece({ params }: Tcb): boolean {
 /** How many of `n` octets SEND takes before it checks again. */
 export function roomFor(tcb: Tcb, n: number): number {
   const { snd, params } = tcb;
-  const inBuffer = params.buffering.sendBufferCounts === "payload" ? Math.max(0, params.sendBuffer - snd.queued) : n;
+  const inBuffer = params.buffering.sendBufferCounts === "payload" ? Math.max(0, snd.capacity - snd.queued) : n;
   return Math.min(n, inBuffer, asksByPiece(tcb) ? roomInPiece(tcb) : n);
 }
 
@@ -68,7 +68,7 @@ function roomInPiece(tcb: Tcb): number {
 export function isWritable(tcb: Tcb): boolean {
   const { snd, params } = tcb;
   if (params.notSentLowWater > 0 && 2 * unsent(tcb) >= params.notSentLowWater) return false;
-  if (params.buffering.sendBufferCounts === "payload") return snd.queued <= (1 - WORTH_WAKING) * params.sendBuffer;
+  if (params.buffering.sendBufferCounts === "payload") return snd.queued <= (1 - WORTH_WAKING) * snd.capacity;
   const queued = memory(tcb);
-  return params.sendBuffer - queued >= queued / 2;
+  return snd.capacity - queued >= queued / 2;
 }

@@ -1,4 +1,5 @@
 import { HOUR, SECOND } from "#base/time";
+import { RECEIVE_BUFFER, SEND_BUFFER } from "./buffers.ts";
 import { ACCEPTANCE, type Acceptance } from "./policies/acceptance.ts";
 import { ACKNOWLEDGING, type Acknowledging } from "./policies/acknowledging.ts";
 import { BUFFERING, type Buffering } from "./policies/buffering.ts";
@@ -29,12 +30,16 @@ export interface Policies {
 export interface Parameters {
   /** The largest payload + 20 that we announce and send, if the path allows as much; 0: as much as the path allows. */
   readonly mss: number;
-  /** The capacity of the receive queue, octets: the largest window we offer. */
+  /**
+   * The capacity of the receive queue, octets: the largest window we offer. 0: it tunes itself: it grows with what the user reads per round trip, up
+   * to `receiveBufferMax`.
+   */
   readonly receiveBuffer: number;
-  /** The offered window scale suffices for this many octets, in case `receiveBuffer` grows later. */
+  /** The most that the receive buffer grows to; the offered window scale suffices for it. */
   readonly receiveBufferMax: number;
-  /** The most octets that SEND may queue. */
+  /** The most octets that SEND may queue. 0: it tunes itself: it is twice what cwnd allows in flight, up to `sendBufferMax`. */
   readonly sendBuffer: number;
+  readonly sendBufferMax: number;
   /** SEND takes no data while this many octets are unsent; 0: only `sendBuffer` limits it. */
   readonly notSentLowWater: number;
   /** Offer SACK (RFC 2018), timestamps (RFC 7323 §3), window scale (RFC 7323 §2). */
@@ -140,9 +145,10 @@ export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   ending: ENDING.linux,
   icmpErrors: ICMP_ERRORS.rfc9293,
   mss: 0,
-  receiveBuffer: 4 << 20,
-  receiveBufferMax: 4 << 20,
-  sendBuffer: 4 << 20,
+  receiveBuffer: 0,
+  receiveBufferMax: RECEIVE_BUFFER.max,
+  sendBuffer: 0,
+  sendBufferMax: SEND_BUFFER.max,
   notSentLowWater: 0,
   sack: true,
   timestamps: true,

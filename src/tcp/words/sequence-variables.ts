@@ -27,6 +27,8 @@ export class SendVariables {
   urgent = false;
   /** Shift of the windows we receive (RFC 7323 §2). */
   shift = 0;
+  /** The most octets that may be queued: fixed, or tuned. */
+  capacity = 0;
   /** Octets taken by SEND and not acknowledged: SND.UNA + queued is the end of the stream so far. */
   queued = 0;
   /** How many of them had not been sent when the connection ended. */
@@ -66,8 +68,15 @@ export class ReceiveVariables {
   shift = 0;
   /** Unread octets in order. */
   unread = 0;
-  /** The most octets that may be unread (RCV.BUFF). */
+  /** The most octets that may be unread (RCV.BUFF): fixed, or tuned. */
   capacity = 0;
+  /**
+   * Dynamic right-sizing (`receive/right-sizing.ts`): the most octets that the user has read in a round trip so far, 0: not measured; when the present
+   * measurement began, µs, and the first octet that had not been read then.
+   */
+  space = 0;
+  spaceAt = 0;
+  spaceFrom = 0;
   /** RCV.NXT when we last sent an ACK: Last.ACK.sent (RFC 7323 §4.3). */
   acked = 0;
   /** The largest segment seen: our estimate of the peer's SMSS, for "every second full segment". */

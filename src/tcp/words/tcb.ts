@@ -11,6 +11,7 @@ import type { UserState } from "../congestion/user-control.ts";
 import type { FastOpen } from "../open/fast-open.ts";
 import { type Arrival, TAKES_NONE } from "./arrival.ts";
 import type { Attempt } from "./attempt.ts";
+import { receiveBufferAt, sendBufferAt } from "./buffers.ts";
 import { TIMER_NAMES } from "./names.ts";
 import type { TcpParams } from "./params.ts";
 import type { PassiveOpen } from "./passive-open.ts";
@@ -253,7 +254,8 @@ export class Tcb {
     this.remotePort = ends.remotePort;
     this.rto = params.retransmitting.rtoInitial;
     this.reordering = params.retransmitting.dupThresh;
-    this.rcv.capacity = params.receiveBuffer;
+    this.rcv.capacity = receiveBufferAt(params.receiveBuffer, params.receiveBufferMax);
+    this.snd.capacity = sendBufferAt(params.sendBuffer, params.sendBufferMax);
   }
 
   /** Reuses the TCB for another connection. All numbers must be those of a new TCB, and its queues empty (`TcbPacker.take`). */
@@ -268,7 +270,8 @@ export class Tcb {
     this.remotePort = ends.remotePort;
     this.rto = params.retransmitting.rtoInitial;
     this.reordering = params.retransmitting.dupThresh;
-    this.rcv.capacity = params.receiveBuffer;
+    this.rcv.capacity = receiveBufferAt(params.receiveBuffer, params.receiveBufferMax);
+    this.snd.capacity = sendBufferAt(params.sendBuffer, params.sendBufferMax);
   }
 
   /** The earliest deadline, or NEVER. */

@@ -201,6 +201,15 @@ describe("silly windows", () => {
     expect(update!.win).toBeGreaterThanOrEqual(1000);
   });
 
+  test("rounding up to the scale adds at most an eighth of the buffer, however small the segments (RFC 7323 §2.4)", () => {
+    const size = 16_384;
+    const params = { receiveBuffer: size, receiveBufferMax: 32 << 20, windowScale: true };
+    const b = TcpBench.at("ESTABLISHED", { params }, { mss: 1000, wscale: 10 });
+    for (let i = 0; i < 5_000; i++) b.in("P.", { n: i < 14 ? 1_000 : 1 }).out();
+    expect(b.tcb.rcv.unread).toBeGreaterThan(size - 2_048);
+    expect(b.tcb.rcv.unread).toBeLessThanOrEqual(size + (size >> 3));
+  });
+
   test("the right edge never moves left, scaled or not (SHLD-14)", () => {
     for (const windowScale of [false, true]) {
       const b = TcpBench.at(

@@ -19,7 +19,7 @@ function cost(b: TcpBench): number {
     b.stack.setParams(b.tcb, { sendBuffer }, b.now);
     return b.stack.writable(b.tcb);
   };
-  let n = 0;
+  let n = 1;
   while (!isWritable(n)) n++;
   return Math.floor(n / 1.5);
 }

@@ -24,11 +24,12 @@ export const PROFILES: Readonly<Record<Profile, Params>> = {
     ...profiles.linux,
     receiveBuffer: 65_536,
     receiveBufferMax: 15 << 20,
+    sendBuffer: 4 << 20,
     fastOpenPause: 0,
     sendBufferCounts: "memory",
   },
   freebsd: profiles.freebsd,
-  rfc793: { ...profiles.rfc793, receiveBufferMax: 15 << 20 },
+  rfc793: { ...profiles.rfc793, receiveBuffer: 4 << 20, receiveBufferMax: 15 << 20, sendBuffer: 4 << 20 },
 };
 
 const CONTROLS: Readonly<Record<string, CongestionControlName>> = {
@@ -44,7 +45,6 @@ const CONTROLS: Readonly<Record<string, CongestionControlName>> = {
  */
 const ABSENT: Readonly<Record<string, (value: SettingValue) => boolean>> = {
   mtuProbing: (value) => value === 0,
-  sendBufferMax: () => true,
   receiveBufferTuning: () => true,
   collapseRetransmissions: (on) => on === true,
   blackholeDetection: (value) => value === 0,

@@ -22,7 +22,6 @@ export function helpColumns(fd: number): number {
 export function summaryText(version: string, columns = COLUMNS): string {
   return [
     ...wrapped(`tcpnet ${version}: a TCP/IP stack in user space that you can watch`, columns),
-    "",
     ...rows(
       COMMANDS.map(({ name, summary }) => [name, summary]),
       columns,

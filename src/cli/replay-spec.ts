@@ -4,11 +4,11 @@ import { type CommandSpec, group } from "./command-spec.ts";
 export const REPLAY: CommandSpec = {
   name: "replay",
   args: "<file>",
-  summary: "open a saved run: what it was, again if it was simulated, its page",
+  summary: "open a saved run, and run a simulation again",
   examples: [
-    "tcpnet sim --loss 1% --save run.replay",
     "tcpnet replay run.replay",
-    "tcpnet replay run.replay -o page.html --events run.ndjson -w run.pcapng",
+    "tcpnet replay run.replay -o page.html",
+    "tcpnet replay run.replay --events run.ndjson -w run.pcapng",
   ],
   about:
     "The file is that of --save of sim, demo, host or peer: command, flags, seed, link, events and, with -w, the capture. A\n" +

@@ -2,6 +2,8 @@
 import type { Heard } from "./acks.ts";
 import { AFTER_RTO, FAST, RTO, TAIL_PROBE } from "./rules.ts";
 
+/** µs: what RTO has at least beside SRTT (rto.ts). */
+const VARIANCE_MIN = 200_000;
 /** A timer's estimate may be wrong by so much. */
 const NEARLY = 0.75;
 /** Duplicate ACKs that show a loss (RFC 5681 §3.2). */
@@ -71,11 +73,13 @@ export class Recovery {
     const silence = time - Math.max(sentAt, heard.time);
     const isFirst = left <= heard.una;
     const waited = time - before;
-    const isLate = waited >= rto * NEARLY && silence >= Math.min(rto * NEARLY, srtt + 150_000);
+    // What answers an ACK comes at once; after so much silence it was the timer.
+    const due = Math.min(rto * NEARLY, srtt + VARIANCE_MIN * NEARLY);
+    const isLate = waited >= due && silence >= due;
     const inRecovery = this.#point >= 0;
     if (inRecovery && this.#isTimeout) return isFirst && isLate ? RTO : AFTER_RTO;
     const hasEvidence = heard.sacked > right || heard.duplicates >= DUPLICATES;
-    if (isFirst && isLate && (!hasEvidence || inRecovery)) {
+    if (isFirst && isLate) {
       const isTail = right >= max && mayProbe && this.#probed < max && !inRecovery && heard.sacked <= heard.una;
       return isTail ? TAIL_PROBE : RTO;
     }

@@ -145,10 +145,12 @@ export class Half {
     this.#reported(blocks, p);
     let newest: Sent | null = null;
     const before = this.una;
+    // Not a delayed ACK: a hole was filled, and what comes after it had arrived before.
+    const isJump = p.ack - before > 2 * this.largest;
     if (advances) {
       this.list.acknowledge(p.ack, (sent) => {
-        if (!sent.isThere) newest = sent;
-        this.#arrived(sent, p, sent.left <= before);
+        if (isMeasured(sent, p.tsecr)) newest = sent;
+        this.#arrived(sent, p, sent.left <= before || isJump);
       });
       this.una = p.ack;
       if (p.ack > this.max) this.max = p.ack;
@@ -241,7 +243,9 @@ export class Half {
     const { time, left, right, row, tsval, isSyn } = p;
     this.#tables.packets.markIfAny(row, RESENT);
     const { heard, max, sentAt } = this;
-    const { rto, srtt } = this.rto;
+    const { rto } = this.rto;
+    // ACKs that were lost make the samples long.
+    const srtt = this.rtt > 0 ? Math.min(this.rto.srtt, 2 * this.rtt) : this.rto.srtt;
     const mayProbe = this.sackPermitted && srtt > 0 && !isSyn;
     const wasOn = this.recovery.isOn;
     const again = { time, left, right, before, max, heard, sentAt, rto, srtt, mayProbe };
@@ -271,12 +275,17 @@ export class Half {
   }
 
   /** RFC 6298 §3 (Karn): not of what was sent twice. */
-  #measure({ sendings: [only, ...more] }: Sent, time: number): void {
-    if (only === undefined || more.length > 0) return;
-    const trip = time - only.time + this.trip;
+  #measure({ sendings: [only] }: Sent, time: number): void {
+    const trip = time - only!.time + this.trip;
     this.rto.sample(trip);
     if (this.#tables.hasRoom()) this.#metering.trip(time, trip, this.rto);
   }
+}
+
+/** Whether its ACK measures the round trip: with timestamps, if it echoes that of the only sending; otherwise unless it had arrived before. */
+function isMeasured({ sendings: [only, ...more], isThere }: Sent, tsecr: number): boolean {
+  if (only === undefined || more.length > 0) return false;
+  return tsecr >= 0 && only.tsval >= 0 ? only.tsval === tsecr : !isThere;
 }
 
 /** A first block of what was acknowledged, or of what is in the second block, is a D-SACK (RFC 2883 §4). */

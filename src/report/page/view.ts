@@ -30,6 +30,11 @@ const MARKS: readonly (readonly [string, string])[] = [
   ["flight", "on the link, until it arrives"],
 ];
 
+/** In a capture nothing says what a link did. */
+const INFERRED_MARKS = MARKS.filter(([name]) => name !== "flight").map(([name, words]) =>
+  name === "drop" ? (["drop", "✗ lost (inferred)"] as const) : ([name, words] as const),
+);
+
 export class View {
   readonly root = element("div", { class: "view" });
   readonly #run: LoadedRun;
@@ -148,7 +153,7 @@ export class View {
       },
     });
     const legend = element("div", { class: "legend" });
-    for (const [name, words] of MARKS) {
+    for (const [name, words] of this.#run.inferred === undefined ? MARKS : INFERRED_MARKS) {
       const swatch = element("span", { class: "swatch" });
       swatch.style.background = `var(--${name})`;
       legend.append(element("span", { class: "key" }, swatch, words));
@@ -170,7 +175,7 @@ export class View {
     const data = windowSeries(this.#run, owner);
     if (data[0]!.length === 0) return;
     this.#chart("windows", null, {
-      title: "Congestion window",
+      title: this.#run.inferred === undefined ? "Congestion window" : "In flight (cwnd is not in a capture)",
       height: 220,
       value: octets,
       data,

@@ -111,3 +111,14 @@ test("every state of BBR is entered in the first twelve seconds of a flow", () =
     "STARTUP",
   ]);
 });
+
+test("the bandwidth is not overestimated when every second segment of STARTUP is lost: all of them are reported", () => {
+  // With blocks that no ACK reports, many segments count as delivered at once as soon as the cumulative ACK passes them.
+  const { flows } = simulate({
+    link: "rate 1gbit delay 10ms queue 833",
+    time: 1,
+    omit: 500_000,
+    params: { congestionControl: "bbr1" },
+  });
+  expect(flows[0]!.goodput / 1e6).toBeGreaterThan(950);
+});

@@ -43,7 +43,7 @@ export function emitSyn(tcb: Tcb, packet: Packet, now: number): boolean {
   packet.cause = cause;
   const n = recordSyn(tcb, first, answer, now);
   attach(tcb, packet, 0, n, n);
-  if (answer) acked(tcb);
+  if (answer) acked(tcb, now);
   count(tcb, packet, n);
   traceHeader(tcb, packet, tcb.env.trace.record(now, EV_TX, cause, tcb.id, 0, n, flags, first ? 0 : 1), window);
   armRetransmit(tcb, now);

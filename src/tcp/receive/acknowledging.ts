@@ -1,5 +1,6 @@
 /** When the receiver sends an ACK, and what a D-SACK reports (RFC 9293 §3.8.6.3, RFC 5681 §4.2, RFC 2883). */
 import { MILLISECOND, NEVER } from "#base/time";
+import { SACK_BLOCKS_MAX } from "#wire/tcp-options";
 import * as M from "../words/marks.ts";
 import type { Segment } from "../words/segment.ts";
 import { diff, ge, le, lt, max, min } from "../words/seq.ts";
@@ -43,9 +44,13 @@ export function keptInOrder(tcb: Tcb, seg: Segment, now: number): void {
   joinBeyond(tcb);
 }
 
-/** A segment arrived out of order, possibly not for the first time: a duplicate ACK is due (RFC 5681 §4.2). */
-export function outOfOrder(tcb: Tcb, seg: Segment, now: number): void {
+/**
+ * A segment arrived out of order, possibly not for the first time: a duplicate ACK is due (RFC 5681 §4.2).
+ * @param isApart it touches nothing that arrived before, so it is a SACK block of its own
+ */
+export function outOfOrder(tcb: Tcb, seg: Segment, isApart: boolean, now: number): void {
   tcb.rcv.ackScheduled = true;
+  if (isApart) sendHeldAck(tcb);
   learnRttByEcho(tcb, seg, now);
   noteEct(tcb, seg);
   const counts = countsMemory(tcb);
@@ -53,6 +58,18 @@ export function outOfOrder(tcb: Tcb, seg: Segment, now: number): void {
   if (counts && seg.n > 0) keptBeyond(tcb, seg);
   // With SACK one ACK can report several segments. Without it each needs a duplicate ACK of its own.
   if (tcb.ackNow === M.TX_ACK_ORDER && !tcb.sackOk) tcb.ackDuplicates++;
+}
+
+/**
+ * A new SACK block would push one out that no ACK has reported: the ACK that is held back goes first, and that of the new block is held back instead
+ * (Linux: tcp_sack_new_ofo_skb).
+ */
+function sendHeldAck(tcb: Tcb): void {
+  const { rcv, ranges } = tcb;
+  if (rcv.heldAcks === 0 || ranges.count <= SACK_BLOCKS_MAX) return;
+  // Several segments in one turn share an ACK, which then reports the newest as well.
+  rcv.reportsBefore = tcb.ackNow === 0;
+  tcb.ackNow = M.TX_ACK_ORDER;
 }
 
 /** Without SACK the window stays the same, because ACKs count as duplicates only then (RFC 5681 §2). */
@@ -109,21 +126,28 @@ function delay(tcb: Tcb, now: number): void {
 /** True if the ACK of another segment out of order may wait for more of them (`compressedSacks`). */
 function mayWait(tcb: Tcb, now: number): boolean {
   const { rcv } = tcb;
-  const { compressedSacks, compressedSacksDelay } = tcb.params.acknowledging;
+  const { compressedSacks } = tcb.params.acknowledging;
   if (!tcb.sackOk || rcv.heldAcks >= compressedSacks) return false;
   if (rcv.gapAcks < DUPLICATES_AT_ONCE) {
     rcv.gapAcks++;
     return false;
   }
-  if (rcv.heldAcks++ > 0) return true;
-  const rtt = tcb.srtt > 0 ? Math.min(tcb.srtt, rcv.rtt) : rcv.rtt;
-  const wait = Math.max(COMPRESSION_MIN, Math.min(rtt / 20, compressedSacksDelay));
-  tcb.timers[T_DELAYED_ACK] = Math.min(tcb.timers[T_DELAYED_ACK]!, now + Math.round(wait));
+  if (rcv.heldAcks === 0) holdAck(tcb, now);
+  else rcv.heldAcks++;
   return true;
 }
 
+/** The ACK of a segment out of order waits for more of them. */
+function holdAck(tcb: Tcb, now: number): void {
+  const { rcv } = tcb;
+  rcv.heldAcks = 1;
+  const rtt = tcb.srtt > 0 ? Math.min(tcb.srtt, rcv.rtt) : rcv.rtt;
+  const wait = Math.max(COMPRESSION_MIN, Math.min(rtt / 20, tcb.params.acknowledging.compressedSacksDelay));
+  tcb.timers[T_DELAYED_ACK] = Math.min(tcb.timers[T_DELAYED_ACK]!, now + Math.round(wait));
+}
+
 /** A segment was sent that acknowledges everything up to RCV.NXT. */
-export function acked(tcb: Tcb): void {
+export function acked(tcb: Tcb, now: number): void {
   const { rcv } = tcb;
   tcb.ackNow = 0;
   tcb.ackDuplicates = 0;
@@ -133,6 +157,10 @@ export function acked(tcb: Tcb): void {
   rcv.pushes = 0;
   rcv.heldAcks = 0;
   tcb.timers[T_DELAYED_ACK] = NEVER;
+  if (!rcv.reportsBefore) return;
+  rcv.reportsBefore = false;
+  rcv.ackScheduled = true;
+  holdAck(tcb, now);
 }
 
 /** We send data soon after the peer did, so the user answers what it receives: from now on ACKs wait for such data. */

@@ -36,7 +36,7 @@ export function receiveText(tcb: Tcb, seg: Segment, now: number): number {
   }
   noteFin(tcb, seg, end);
   if (seg.n > 0) store(tcb, seg, end, now);
-  else if (rcv.finSeen && rcv.fin !== rcv.nxt) outOfOrder(tcb, seg, now);
+  else if (rcv.finSeen && rcv.fin !== rcv.nxt) outOfOrder(tcb, seg, false, now);
   const ended = reachFin(tcb, seg);
   scheduleAck(tcb, now);
   return ended ? TEXT_ENDED : TEXT_TAKEN;
@@ -76,7 +76,7 @@ function store(tcb: Tcb, seg: Segment, end: number, now: number): void {
     tcb.outOfOrderReceived++;
     explain(tcb, M.RX_DUPLICATE);
     tcb.ranges.add(left, right);
-    outOfOrder(tcb, seg, now);
+    outOfOrder(tcb, seg, false, now);
     return;
   }
   if (countsMemory(tcb) && !makeRoom(tcb, seg)) {
@@ -96,6 +96,7 @@ function store(tcb: Tcb, seg: Segment, end: number, now: number): void {
     right = (left + kept) | 0;
   }
   if (ahead > 0) {
+    const ranges = tcb.ranges.count;
     if (!tcb.ranges.add(left, right)) {
       explain(tcb, M.RX_TOO_MANY_RANGES);
       tcb.ackNow = M.TX_ACK_ORDER;
@@ -103,7 +104,7 @@ function store(tcb: Tcb, seg: Segment, end: number, now: number): void {
     }
     tcb.outOfOrderReceived++;
     explain(tcb, M.RX_OUT_OF_ORDER);
-    outOfOrder(tcb, seg, now);
+    outOfOrder(tcb, seg, tcb.ranges.count > ranges, now);
     return;
   }
   inOrder(tcb, right);

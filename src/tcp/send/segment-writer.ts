@@ -15,7 +15,7 @@ import { diff, gt, lt } from "../words/seq.ts";
 import { T_RETRANSMIT, type Tcb } from "../words/tcb.ts";
 
 /** Indices of the ranges that go into a SACK option: scratch. */
-const newest = new Int32Array(opt.SACK_BLOCKS_MAX);
+const newest = new Int32Array(opt.SACK_BLOCKS_MAX + 1);
 
 function writeOptions(tcb: Tcb, v: DataView, o: number, now: number): number {
   let at = o;
@@ -33,8 +33,9 @@ function writeOptions(tcb: Tcb, v: DataView, o: number, now: number): number {
     at = opt.writeSackBlock(v, at, tcb.rcv.fin, (tcb.rcv.fin + 1) | 0);
     left--;
   }
-  const n = tcb.ranges.recent(newest, left);
-  for (let i = 0; i < n; i++) {
+  const skipped = tcb.rcv.reportsBefore ? 1 : 0;
+  const n = tcb.ranges.recent(newest, left + skipped);
+  for (let i = skipped; i < n; i++) {
     const r = newest[i]!;
     const right = tcb.ranges.right[r]!;
     // A FIN that arrived early also counts as received.
@@ -71,7 +72,7 @@ export function emit(tcb: Tcb, packet: Packet, seq: number, n: number, flags: nu
   tcphdr.write(v, o, tcb.localPort, tcb.remotePort, seq, rcv.nxt, at - o, flags, window, up);
   packet.n = at - o;
   if (n > 0) noteSize(tcb, packet, seq, n);
-  acked(tcb);
+  acked(tcb, now);
   count(tcb, packet, n);
   if (!tcb.env.trace.enabled) return;
   const again = lt(seq, snd.nxt) && n > 0 && isResend(packet.cause) ? 1 : 0;

@@ -94,6 +94,8 @@ export class ReceiveVariables {
   /** ACKs sent about the gap at RCV.NXT, and ACKs held back (`compressedSacks`). */
   gapAcks = 0;
   heldAcks = 0;
+  /** The next ACK reports all SACK blocks but the newest, whose own ACK is held back. */
+  reportsBefore = false;
   /** The receiver's own estimate of the round trip from echoed timestamps, µs; 0: none yet. And the echo used last. */
   rtt = 0;
   rttEcho = 0;

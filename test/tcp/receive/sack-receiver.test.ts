@@ -192,4 +192,31 @@ describe("compressed ACKs (Linux)", () => {
     segment(b, 7);
     expect(blocks(b)).toEqual(["501 601:701"]);
   });
+
+  test("each block of many is reported by some ACK, although only the newest three fit beside timestamps", () => {
+    const b = TcpBench.at(
+      "ESTABLISHED",
+      { params: { sack: true, quickAcks: 0, compressedSacks: 44, compressedSacksDelay: 1_000 } },
+      { mss: 1460, sackOk: true },
+    );
+    b.tcb.rcv.rtt = 1_000_000;
+    b.out();
+    const reported = new Set<number>();
+    const sent = () => {
+      const acks = b.out();
+      for (const { sack } of acks) for (const [left] of sack.slice(0, 3)) reported.add(left);
+      return acks.length;
+    };
+    // Every second segment is lost.
+    const arrived = Array.from({ length: 30 }, (_, i) => 2 * i + 2);
+    const acks = arrived.map((i) => {
+      segment(b, i);
+      return sent();
+    });
+    b.run(2_000);
+    sent();
+    expect([...reported].sort((x, y) => x - y)).toEqual(arrived.map((i) => (i - 1) * 100 + 1));
+    // The first three at once; the fourth and fifth are held back, the fifth's arrival sends the fourth's ACK, and so on.
+    expect(acks.slice(0, 7)).toEqual([1, 1, 1, 0, 1, 1, 1]);
+  });
 });

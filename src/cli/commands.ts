@@ -266,7 +266,14 @@ export const COMMANDS: readonly CommandSpec[] = [
         ["--kernel", "test this machine's own TCP; a packet may be 10 ms early or late"],
         ["--jobs <number>", "with --kernel: run so many scripts at a time (default 4)"],
       ),
-      group("Capture", ["--pcap <file>", "write the packets of all scripts, for Wireshark; -: to standard output"]),
+      group(
+        "Capture",
+        [
+          "-w, --write <file>",
+          "write the packets of all scripts as pcapng, each with its reason; -: to standard output",
+        ],
+        ["--pcap <file>", "the same in the older format, without reasons and directions"],
+      ),
       group("Explain", ...RECORD),
       group(
         "View",
@@ -312,6 +319,10 @@ export const COMMANDS: readonly CommandSpec[] = [
         ["--socket <path>", "control socket (default: where tcpnet link --dev <tunA> looks for it)"],
       ),
       { title: "Link (both directions)", flags: LINK_CLAUSES },
+      group("Capture", [
+        "-w, --write <file>",
+        "write the first device's packets as pcapng, and the second's beside it: lab.pcapng, lab-tun1.pcapng; -: to standard output",
+      ]),
       group("Explain", PACKETS, ...RECORD, REPORT_FLAG),
       RIGHTS,
       VIEW,

@@ -1,6 +1,10 @@
-import { CaptureDevice } from "#device/capture";
+import { CaptureDevice, type CaptureSink } from "#device/capture";
 import type { Device } from "#device/device";
+import { ImpairDevice } from "#device/impair";
+import type { Link } from "#device/link";
+import { joinObservers } from "#device/link-observers";
 import { CaptureFile } from "#observe/capture-file";
+import { MarkedCapture } from "#observe/marked-capture";
 import type { OutputError } from "#observe/output-file";
 import { counted } from "#observe/units";
 import { usageError } from "./cli-error.ts";
@@ -17,11 +21,14 @@ export function captureTarget(flags: Flags): string | undefined {
   return path;
 }
 
-/** Where the host's packets go if the peer's go to `path`: "demo.pcapng" → "demo-host.pcapng". Standard output has room for one. */
-export function hostCapture(path: string | undefined): string | undefined {
+/**
+ * Where the packets of the other end go if those of the first one go to `path`: "demo.pcapng" → "demo-host.pcapng". Standard output has
+ * room for one.
+ */
+export function besideCapture(path: string | undefined, end: string): string | undefined {
   if (path === undefined || path === "-") return undefined;
   const dot = path.lastIndexOf(".");
-  return dot > path.lastIndexOf("/") + 1 ? `${path.slice(0, dot)}-host${path.slice(dot)}` : `${path}-host`;
+  return dot > path.lastIndexOf("/") + 1 ? `${path.slice(0, dot)}-${end}${path.slice(dot)}` : `${path}-${end}`;
 }
 
 /** Throws CliError where a capture would go to a terminal. @param fix what to type instead */
@@ -37,23 +44,46 @@ export function refuseTerminal(path: string, fix: string): void {
 
 /**
  * Wraps a device so that its packets are written to a file; without a path returns the device unchanged.
- * @param file open already, unless the path is "-"
+ * @param file open already, unless the path is "-". @param far the link at the other end that carries its packets
  */
 export function captured(
   device: Device,
   path: string | undefined,
   file: RecordFile | null,
   voice: Voice,
+  far?: Link,
 ): { device: Device; capture: CaptureFile | null } {
   if (path === undefined) return { device, capture: null };
   try {
     const onEnd = ({ message }: OutputError) => voice.warn({ what: message, why: "", fix: "" });
     const capture = new CaptureFile({ path, open: file?.open, name: device.name, onEnd });
-    return { device: new CaptureDevice(device, capture), capture };
+    return { device: new CaptureDevice(device, marked(device, capture, far)), capture };
   } catch (error) {
     device.close();
     throw error;
   }
+}
+
+/** The same for a device from which packets go onto a link, which the sink must observe. */
+export function capturedSide(
+  device: Device,
+  path: string,
+  file: RecordFile | null,
+  voice: Voice,
+): { device: Device; capture: CaptureFile; sink: MarkedCapture } {
+  const onEnd = ({ message }: OutputError) => voice.warn({ what: message, why: "", fix: "" });
+  const capture = new CaptureFile({ path, open: file?.open, name: device.name, onEnd });
+  const sink = new MarkedCapture(capture, { outbound: false });
+  return { device: new CaptureDevice(device, sink), capture, sink };
+}
+
+/** Over a link, the packets that it loses are marked so. */
+function marked(device: Device, capture: CaptureFile, far: Link | undefined): CaptureSink {
+  const link = device instanceof ImpairDevice ? device.out : far;
+  if (link === undefined) return capture;
+  const sink = new MarkedCapture(capture, { outbound: true, isFar: link === far });
+  link.observer = joinObservers(link.observer, sink);
+  return sink;
 }
 
 /**

@@ -49,6 +49,10 @@ export const SIM: CommandSpec = {
       title: "Link (both directions)",
       flags: LINK_CLAUSES,
     },
+    group("Capture", [
+      "-w, --write <file>",
+      "write the left stack's packets as pcapng, and the right one's in a second file: sim.pcapng and sim-right.pcapng; -: the left one's to standard output",
+    ]),
     group("View", PACKETS, EXPLAIN_FLAG, ...RECORD, REPORT_FLAG, SAVE_FLAG, [
       "--json",
       "print the result as one JSON object",

@@ -18,6 +18,8 @@ export interface CaptureSink {
   begin(n: number, now: number, outbound: boolean): number;
   /** The packet's bytes have been written. @param cause why it was sent, or what it was for the stack; 0: unknown */
   end(cause: Mark): void;
+  /** No packet follows: writes what it has kept back. */
+  finish?(): void;
 }
 
 /**
@@ -75,31 +77,13 @@ export class CaptureDevice implements Device {
 
   close(): void {
     this.#finish();
+    this.#sink.finish?.();
     this.#inner.close();
     this.#slab = undefined;
   }
 
   #copy(packet: Packet, now: number, outbound: boolean): void {
-    const from = this.#slab!.u8;
-    const n = packet.total();
-    const o = this.#sink.begin(n, now, outbound);
-    if (o < 0) return;
-    const { u8, view } = this.#sink;
-    copyBytes(from, packet.o, u8, o, packet.n);
-    let at = o + packet.n;
-    for (let i = 0; i < packet.slices; i++) {
-      const length = packet.sliceN[i]!;
-      copyBytes(from, packet.sliceO[i]!, u8, at, length);
-      at += length;
-    }
-    const field = packet.csumStart + packet.csumOffset;
-    if (packet.csum === CSUM_PARTIAL && field + 2 <= n) {
-      // The field holds the pseudo-header's sum and is part of the checksum.
-      view.setUint16(
-        o + field,
-        finalChecksum(sum(view, o + packet.csumStart, n - packet.csumStart, 0), packet.csumOffset),
-      );
-    }
+    if (!copyPacket(this.#slab!.u8, packet, this.#sink, now, outbound)) return;
     if (outbound || this.verdict === null) this.#sink.end(packet.cause);
     else this.#waits = true;
   }
@@ -110,4 +94,32 @@ export class CaptureDevice implements Device {
     this.#waits = false;
     this.#sink.end(this.verdict?.() ?? 0);
   }
+}
+
+/** Copies a packet into the sink, which then waits for its `end`. False if it is not wanted. */
+export function copyPacket(
+  from: Uint8Array,
+  packet: Packet,
+  sink: CaptureSink,
+  now: number,
+  outbound: boolean,
+): boolean {
+  const n = packet.total();
+  const o = sink.begin(n, now, outbound);
+  if (o < 0) return false;
+  const { u8, view } = sink;
+  copyBytes(from, packet.o, u8, o, packet.n);
+  let at = o + packet.n;
+  for (let i = 0; i < packet.slices; i++) {
+    const length = packet.sliceN[i]!;
+    copyBytes(from, packet.sliceO[i]!, u8, at, length);
+    at += length;
+  }
+  const field = packet.csumStart + packet.csumOffset;
+  if (packet.csum === CSUM_PARTIAL && field + 2 <= n) {
+    // The field holds the pseudo-header's sum and is part of the checksum.
+    const total = sum(view, o + packet.csumStart, n - packet.csumStart, 0);
+    view.setUint16(o + field, finalChecksum(total, packet.csumOffset));
+  }
+  return true;
 }

@@ -1,14 +1,12 @@
-import { type Mark, markMeaning } from "#base/mark";
+import type { Mark } from "#base/mark";
 import { PACKET_MAX } from "#base/packet";
-import type { CaptureSink } from "#device/capture";
+import { CaptureComments, COMMENT_MAX } from "./capture-comments.ts";
+import type { FateSink } from "./marked-capture.ts";
 import { type OutputError, OutputFile, type OutputOptions } from "./output-file.ts";
 import type { Units } from "./output-stream.ts";
 import * as pcapng from "./pcapng.ts";
 
-/** The longest cause in bytes; it sets the size of a block. */
-const COMMENT_MAX = 512;
 const BLOCK_MAX = pcapng.PACKET_LEAD + PACKET_MAX + 3 + pcapng.PACKET_TAIL + 4 + COMMENT_MAX;
-const encoder = new TextEncoder();
 
 export interface CaptureOptions extends OutputOptions {
   /** The interface's name in the file. */
@@ -30,7 +28,7 @@ const BLOCKS: Units = {
  * A pcapng file for Wireshark: one interface, timestamps in nanoseconds, the direction of each packet, and why it was sent.
  * The stack never waits: if a slow reader leaves no room, packets are omitted and counted.
  */
-export class CaptureFile implements CaptureSink {
+export class CaptureFile implements FateSink {
   /** Packets in the file; packets omitted because of a slow reader; packets after writing failed. */
   packets = 0;
   dropped = 0;
@@ -40,8 +38,7 @@ export class CaptureFile implements CaptureSink {
   readonly #snap: number;
   readonly #epoch: number;
   readonly #commented: boolean;
-  /** By mark: its meaning in UTF-8. */
-  readonly #comments: Uint8Array[] = [];
+  readonly #comments = new CaptureComments();
   /** Of the packet being copied. */
   #kept = 0;
   #direction = 0;
@@ -78,8 +75,8 @@ export class CaptureFile implements CaptureSink {
     return pcapng.writePacketLead(file.view, file.end, this.#epoch + now, this.#kept, n);
   }
 
-  end(cause: Mark): void {
-    const comment = this.#comment(cause);
+  end(cause: Mark, fate: Mark = 0): void {
+    const comment = this.#commented ? this.#comments.of(cause, fate) : null;
     this.#file.commit(pcapng.writePacketTail(this.#file.view, this.#file.end, this.#kept, this.#direction, comment));
     this.packets++;
   }
@@ -126,10 +123,5 @@ export class CaptureFile implements CaptureSink {
     const { view, end } = this.#file;
     const at = pcapng.writeSectionHeader(view, end, "tcpnet");
     this.#file.commit(pcapng.writeInterface(view, at, this.#name, this.#snap));
-  }
-
-  #comment(cause: Mark): Uint8Array | null {
-    if (cause === 0 || !this.#commented) return null;
-    return (this.#comments[cause] ??= encoder.encode(markMeaning(cause)).subarray(0, COMMENT_MAX));
   }
 }

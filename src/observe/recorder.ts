@@ -1,5 +1,6 @@
 import type { Trace } from "#base/trace";
 import type { Link } from "#device/link";
+import { joinObservers } from "#device/link-observers";
 import type { EventSink, RunEvent } from "./events.ts";
 import { eventsOf } from "./events.ts";
 import { FlowTable } from "./flow-table.ts";
@@ -40,7 +41,7 @@ export class Recorder {
 
   /** Observes one direction of a link from now on. @param names by address: what it is called */
   watch(link: Link, who: string, names?: ReadonlyMap<string, string>): void {
-    link.observer = this.observer(link, who, names);
+    link.observer = joinObservers(link.observer, this.observer(link, who, names));
   }
 
   /** The same, for a link that has an observer already, which passes on what it sees. */

@@ -10,6 +10,7 @@ import { mirrorAddress } from "#lab/chaos/mirror-address";
 import { EventFile } from "#observe/event-file";
 import type { OutputError } from "#observe/output-file";
 import { Recorder } from "#observe/recorder";
+import { ChaosCaptures } from "../chaos-captures.ts";
 import { usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
 import { readPrefix, readTun } from "../endpoint.ts";
@@ -50,7 +51,14 @@ export async function run({ args, flags }: Call): Promise<number> {
   const file = recordAt(events);
   const page = reportTarget(flags);
   const report = page === undefined ? null : new RunReport(page);
-  const { chaos, made, giveBack } = open(a, b, { profiles, seed }, flags.whole("mtu", 576, 65_535), flags.has("force"));
+  const captures = new ChaosCaptures(flags, b.tun, voice);
+  const { chaos, made, giveBack } = open(
+    a,
+    b,
+    { profiles, seed },
+    { mtu: flags.whole("mtu", 576, 65_535), force: flags.has("force"), captures },
+  );
+  captures.watch(chaos);
   let control: ControlSocket;
   try {
     control = openControl(flags.text("socket"), a.tun);
@@ -89,7 +97,8 @@ export async function run({ args, flags }: Call): Promise<number> {
   chaos.close();
   giveBack();
   voice.lines("end", { ...counts }, countLines(a, b, counts));
-  const complete = record === null || (await endEvents(record, events, voice));
+  const captured = await captures.end();
+  const complete = (record === null || (await endEvents(record, events, voice))) && captured;
   await tellReport(report, "tcpnet chaos", voice);
   return code === EXIT_OK && !complete ? EXIT_FAILURE : code;
 }
@@ -158,7 +167,13 @@ interface Opened {
   readonly giveBack: () => void;
 }
 
-function open(a: Side, b: Side, link: LinkOf, mtu: number | undefined, force: boolean): Opened {
+interface Wishes {
+  readonly mtu: number | undefined;
+  readonly force: boolean;
+  readonly captures: ChaosCaptures;
+}
+
+function open(a: Side, b: Side, link: LinkOf, { mtu, force, captures }: Wishes): Opened {
   const wishes = { mtu, force, offload: false, impairment: null, isWire: true };
   const first = openDevice(a, wishes);
   try {
@@ -167,8 +182,8 @@ function open(a: Side, b: Side, link: LinkOf, mtu: number | undefined, force: bo
     const here = [a.kernel.address, a.mirror];
     const there = [b.mirror, b.kernel.address];
     const chaos = new Chaos({
-      a: { device: first.device, mirror: new Mirror(here, there) },
-      b: { device: second.device, mirror: new Mirror(there, here) },
+      a: { device: captures.wrap(first.device, "a"), mirror: new Mirror(here, there) },
+      b: { device: captures.wrap(second.device, "b"), mirror: new Mirror(there, here) },
       ...link,
     });
     const giveBack = () => {

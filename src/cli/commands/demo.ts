@@ -1,4 +1,5 @@
 import { NO_OFFLOAD } from "#device/device";
+import { ImpairDevice } from "#device/impair";
 import { pair } from "#device/pair";
 import { ownEnvironment } from "#ffi/environment";
 import { isHeard } from "#ffi/unix-socket";
@@ -19,7 +20,7 @@ import { DEMO_INSIDE, DEMO_SOCKET, fromOutside, isolation } from "../isolation.t
 import { LAB } from "../lab.ts";
 import { controlLink, openControlOf } from "../link-control.ts";
 import { checkWritable, readNamed, recordAt } from "../named-files.ts";
-import { captured, endCapture, hostCapture } from "../open-capture.ts";
+import { besideCapture, captured, endCapture } from "../open-capture.ts";
 import { impaired } from "../open-device.ts";
 import { refuseClosedOutput, STDOUT } from "../print.ts";
 import { programName, selfCommand } from "../program.ts";
@@ -47,7 +48,7 @@ export async function run(call: Call): Promise<number> {
   if (write !== undefined && write !== "-") {
     refuseOverwriting(impairment?.traces ?? [], "--write", write);
     checkWritable(write);
-    checkWritable(hostCapture(write)!);
+    checkWritable(besideCapture(write, "host")!);
   }
   for (const [flag, path] of [
     ["--events", events],
@@ -135,7 +136,7 @@ async function perform(
 
 function savedFiles({ impairment, write }: DemoOptions): SavedFiles {
   const files = Object.fromEntries((impairment?.traces ?? []).map((name) => [name, readNamed(name)]));
-  return { files, captures: [write, hostCapture(write)] };
+  return { files, captures: [write, besideCapture(write, "host")] };
 }
 
 const NOBODY: Record<Role, number> = { host: EXIT_FAILURE, peer: EXIT_FAILURE };
@@ -201,7 +202,7 @@ async function inKernel(
     return { exited: child.exited, listening: listen(child.stderr, role, stage) };
   };
   const ready = stage.heard("host", "listen");
-  const hostFile = hostCapture(options.write);
+  const hostFile = besideCapture(options.write, "host");
   const host = spawn("host", hostFile === undefined ? [] : ["--write", hostFile]);
   await Promise.race([ready, host.exited]);
   const capture = options.write === undefined ? [] : ["--write", options.write];
@@ -254,11 +255,13 @@ async function inMemory(
   const offload = options.offload && impairment === null ? FULL_OFFLOAD : NO_OFFLOAD;
   const [a, b] = pair({ names: ["host", "peer"], mtu, queueLength: 2000, offload });
   const [, socket] = socketArguments(options);
+  const peerEnd = impairment === null ? b : impaired(b, impairment);
+  const far = peerEnd instanceof ImpairDevice ? peerEnd.in : undefined;
   const begin = async (role: Role) => {
     const voice = new Voice("json", (line) => stage.hear(role, line));
-    const end = role === "host" ? a : impairment === null ? b : impaired(b, impairment);
-    const path = role === "peer" ? options.write : hostCapture(options.write);
-    const { device, capture } = captured(end, path, recordAt(path), voice);
+    const end = role === "host" ? a : peerEnd;
+    const path = role === "peer" ? options.write : besideCapture(options.write, "host");
+    const { device, capture } = captured(end, path, recordAt(path), voice, role === "host" ? far : undefined);
     const its = sessionFor(role, options);
     const sinks = record.sink === null ? [] : [record.sink];
     const explanation = new Explanation(its, null, voice, sinks);

@@ -1,16 +1,18 @@
 import { closeSync } from "node:fs";
 import { suggest } from "#base/suggest";
 import { type ConfigureOptions, configure } from "#lab/drill/interpreter/config";
+import type { Crossing } from "#lab/drill/interpreter/runner";
 import { ScriptError, Unsupported } from "#lab/drill/language/ast";
 import { drillCommand, onStack, scripts } from "#lab/drill/main";
 import { PROFILE_NAMES, type Profile } from "#lab/drill/posix/target";
+import { CaptureWriter } from "../capture-writer.ts";
 import { type CliError, usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
 import { isInside, onKernel, playInside } from "../drill-kernel.ts";
 import { EventWriter } from "../event-writer.ts";
 import type { Flags } from "../flags.ts";
 import { RecordFile } from "../named-files.ts";
-import { refuseTerminal } from "../open-capture.ts";
+import { captureTarget, refuseTerminal } from "../open-capture.ts";
 import { outputFailure, print, refuseClosedOutput, STDOUT, writeWhole } from "../print.ts";
 import { refuseOverwriting } from "../same-file.ts";
 import { printText, say, sayData } from "../terminal.ts";
@@ -38,8 +40,19 @@ export async function run({ args, flags }: Call): Promise<number> {
   const path = flags.text("events");
   if (path !== undefined && path !== "-") refuseOverwriting(files, "--events", path);
   if (path === "-") refuseClosedOutput();
-  if (path === "-" && pcap === "-")
-    throw usageError("standard output cannot carry both the packets and the events", "", "write the events to a file");
+  const write = captureTarget(flags);
+  if (write !== undefined && write !== "-") refuseOverwriting(files, "--write", write);
+  if (write === "-") refuseClosedOutput();
+  const [first, second] = [pcap, write, path].filter((each) => each === "-");
+  if (first !== undefined && second !== undefined) {
+    const what = path === "-" ? "the packets and the events" : "--pcap and --write";
+    throw usageError(
+      `standard output cannot carry both ${what}`,
+      "",
+      `write ${path === "-" ? "the events" : "one"} to a file`,
+    );
+  }
+  const capture = write === undefined ? undefined : new CaptureWriter(write, "stack");
   const events = path === undefined ? undefined : new EventWriter(path);
   const code = await drillCommand({
     paths: args,
@@ -48,10 +61,21 @@ export async function run({ args, flags }: Call): Promise<number> {
     json: flags.has("json"),
     verbose: flags.has("verbose"),
     onPcap: pcap === undefined ? undefined : fileWriter(pcap),
-    print: printer(flags.has("json"), pcap === "-" || path === "-"),
+    onPackets: capture === undefined ? undefined : (packets, start) => copyAll(packets, start, capture),
+    print: printer(flags.has("json"), first !== undefined),
   });
+  capture?.close();
   events?.close();
   return code;
+}
+
+/** Each script has its own time: it begins in the second after the one before. */
+function copyAll(packets: readonly Crossing[], start: number, capture: CaptureWriter): void {
+  for (const { bytes, time, direction, cause } of packets) {
+    const o = capture.begin(bytes.length, start + time, direction === ">");
+    capture.u8.set(bytes, o);
+    capture.end(cause);
+  }
 }
 
 /** The scripts' results go to standard output, or to standard error if the packets or the events go there. */

@@ -4,6 +4,7 @@ import { readTime } from "#device/link-units";
 import { type LinkProfiles, parseLinks } from "#device/link-words";
 import { type FlowResult, type TransferOptions, transfer } from "#lab/sim/transfer";
 import { transferTable } from "#lab/sim/transfer-table";
+import { counted } from "#observe/units";
 import { CONGESTION_CONTROLS, congestionControlNames } from "#tcp/congestion/congestion";
 import type { TcpSettings } from "#tcp/words/params";
 import { PROFILES } from "#tcp/words/profiles";
@@ -14,6 +15,7 @@ import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
 import type { Flags } from "../flags.ts";
 import { impairment, type TextReader } from "../link-flags.ts";
 import { readNamed } from "../named-files.ts";
+import { captureTarget } from "../open-capture.ts";
 import { pacingOf } from "../pacing-flag.ts";
 import { type Printing, printTo } from "../packet-teller.ts";
 import { print, refuseClosedOutput, STDERR, STDOUT } from "../print.ts";
@@ -22,6 +24,7 @@ import { RunSave } from "../replay-file.ts";
 import { both, checkReportTarget, RunReport } from "../report-file.ts";
 import { refuseOverwriting } from "../same-file.ts";
 import { packetsOf } from "../session-options.ts";
+import { captureWriters, oneForOutput } from "../sim-captures.ts";
 import { columnsOf, printText, say, sayData } from "../terminal.ts";
 import { isModule, loadController } from "../user-controller.ts";
 
@@ -43,19 +46,29 @@ export async function run(call: Call): Promise<number> {
   const page = flags.text("report");
   if (page !== undefined) checkReportTarget(page, path, impairment(flags)?.traces ?? []);
   const report = page === undefined ? undefined : new RunReport(page);
+  const written = captureTarget(flags);
+  oneForOutput([
+    ["the events", path],
+    ["the report", page],
+    ["the packets", written],
+  ]);
+  const captures = written === undefined ? undefined : captureWriters(written, flags);
   const save = saveOf(call);
-  const outputTaken = path === "-" || page === "-";
+  const outputTaken = [path, page, written].includes("-");
   const json = flags.has("json");
   const lines = packetsOf(flags) ? printing(flags, outputTaken) : undefined;
-  const result = transfer({ ...options, sink: both(both(log, report?.sink), both(lines?.sink, save?.sink)) });
+  const result = transfer({ ...options, sink: both(both(log, report?.sink), both(lines?.sink, save?.sink)), captures });
   log?.close();
   save?.end(result.digest);
+  for (const capture of captures ?? []) capture?.close();
   lines?.end();
   const columns = columnsOf(outputTaken ? STDERR : STDOUT);
   const text = json ? JSON.stringify({ schema: "tcpnet.sim/1", ...result }) : transferTable(result, columns);
   const said = (await report?.end("tcpnet sim")) ?? [];
   if (outputTaken) (json ? sayData : say)(text);
   else (json ? print : printText)(`${text}\n`);
+  for (const capture of captures ?? [])
+    if (capture !== undefined) said.push(`capture: ${counted(capture.packets, "packet")} in ${capture.path}`);
   if (said.length > 0 && !json)
     (outputTaken ? say : (...lines: string[]) => printText(`\n${lines.join("\n")}\n`))(...said);
   const well = ({ error, completion, asked }: FlowResult) => error === "OK" && (completion !== null || asked === null);
@@ -80,7 +93,9 @@ function saveOf(call: Call): RunSave | undefined {
 
 /** The other files that are written. */
 const others = (flags: Flags): string[] =>
-  ["events", "report"].map((flag) => flags.text(flag)).filter((path) => path !== undefined && path !== "-") as string[];
+  ["events", "report", "write"]
+    .map((flag) => flags.text(flag))
+    .filter((path) => path !== undefined && path !== "-") as string[];
 
 /** The lines of --packets and --explain go where the table does. */
 function printing(flags: Flags, outputTaken: boolean): Printing {

@@ -1,7 +1,9 @@
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { SECOND } from "#base/time";
 import type { EventSink } from "#observe/events";
 import { type DrillOptions, drill } from "./drill.ts";
+import type { Crossing } from "./interpreter/runner.ts";
 import { pcap } from "./pcap.ts";
 import { exitCode, json, type Reported, scriptLines, summaryLine } from "./report.ts";
 import { StackTarget } from "./targets/stack/target.ts";
@@ -20,6 +22,8 @@ export interface DrillCommand {
   readonly verbose: boolean;
   /** Receives the packets of all scripts, as a pcap file. */
   readonly onPcap: ((file: Uint8Array) => void) | undefined;
+  /** Receives the packets of each script when it is over, with the time between its beginning and that of the first one, µs. */
+  readonly onPackets?: ((packets: readonly Crossing[], start: number) => void) | undefined;
   /** Prints a line. */
   readonly print: (line: string) => void;
 }
@@ -27,9 +31,12 @@ export interface DrillCommand {
 /** Runs the scripts and returns the exit code (0 all pass, 1 something failed, 3 something is unsupported). */
 export async function drillCommand(command: DrillCommand): Promise<number> {
   const reports: Reported[] = [];
+  let start = 0;
   const files = [...new Set(command.paths.flatMap(scripts))];
   for await (const reported of played(files, command.play, command.jobs)) {
     reports.push(reported);
+    command.onPackets?.(reported.result.packets, start);
+    start = Math.ceil((start + reported.result.virtualUsecs) / SECOND + 1) * SECOND;
     if (command.json) command.print(json(reported));
     else for (const line of scriptLines(reported, command.verbose)) command.print(line);
   }

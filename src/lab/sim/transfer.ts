@@ -1,14 +1,18 @@
 /** A transfer between two stacks over one link, in virtual time: what `tcpnet sim` runs. */
 import { Histogram } from "#base/histogram";
-import { SECOND } from "#base/time";
+import { NEVER, SECOND } from "#base/time";
+import type { CaptureSink } from "#device/capture";
+import { joinObservers } from "#device/link-observers";
 import { linksText } from "#device/link-text";
 import type { LinkProfiles } from "#device/link-words";
 import { timeExceeded, tooBig } from "#icmp/path-error";
 import { type Address, parseAddress } from "#ip/address";
 import type { EventSink } from "#observe/events";
+import { type FateSink, MarkedCapture } from "#observe/marked-capture";
 import { Recorder } from "#observe/recorder";
 import { Stack } from "#stack/stack";
 import { DEFAULT_PARAMS, type TcpSettings } from "#tcp/words/params";
+import { CapturedStack } from "./captured-stack.ts";
 import { FlowEnd } from "./flow.ts";
 import { SimHost } from "./host.ts";
 import { Simulation, type Wires } from "./simulation.ts";
@@ -36,6 +40,8 @@ export interface TransferOptions {
   readonly stalls: readonly { readonly from: number; readonly to: number }[];
   /** Takes the events of the run: what both stacks and the link do. */
   readonly sink?: EventSink | undefined;
+  /** Take the packets of the left and of the right stack. */
+  readonly captures?: readonly [FateSink | undefined, FateSink | undefined] | undefined;
 }
 
 /** One direction of one connection. */
@@ -97,7 +103,10 @@ const TRACE = 1 << 14;
 export function transfer(options: TransferOptions): TransferResult {
   const { sink, seed, time } = options;
   const sim = new Simulation({ seed, errors: { tooBig, timeExceeded } });
-  const [left, right] = hosts(sim, options);
+  const captures = options.captures?.map(
+    (sink) => sink && new MarkedCapture(sink, { outbound: true, patience: NEVER }),
+  );
+  const [left, right] = hosts(sim, options, captures ?? []);
   const wires = sim.connect(left.node, right.node, {
     there: options.link.out,
     back: options.link.in,
@@ -105,6 +114,8 @@ export function transfer(options: TransferOptions): TransferResult {
     isTrusted: isTrusted(options),
   });
   const recorder = sink === undefined ? null : record(sink, options, [left, right], wires);
+  for (const [i, wire] of [wires.there, wires.back].entries())
+    if (captures?.[i] !== undefined) wire.recorder = joinObservers(wire.recorder, captures[i]);
   const sends = (way: "there" | "back") =>
     options.direction === way || options.direction === "both" ? options.bytes : 0;
   const end = (host: SimHost, bytes: number) =>
@@ -120,6 +131,7 @@ export function transfer(options: TransferOptions): TransferResult {
   const ends = pairs.flatMap(({ near, far }) => [near, far]);
   const counting = count(sim, wires, ends, options.omit ?? 0);
   run(sim, time, ends, [left, right], recorder);
+  for (const capture of captures ?? []) capture?.finish();
   const ended = Number.isFinite(time) ? time : sim.now;
   const span = { from: options.omit ?? 0, to: ended };
   const results = pairs.flatMap(({ near, far }, flow) => [
@@ -154,18 +166,28 @@ function memoryFor({ flows, params, link }: TransferOptions): number {
 }
 
 /** Whether checksums are left out: nothing corrupts a packet, and nobody reads one. */
-function isTrusted({ link, sink }: TransferOptions): boolean {
-  return sink === undefined && link.out.corrupt.probability === 0 && link.in.corrupt.probability === 0;
+function isTrusted({ link, sink, captures }: TransferOptions): boolean {
+  return (
+    sink === undefined &&
+    captures === undefined &&
+    link.out.corrupt.probability === 0 &&
+    link.in.corrupt.probability === 0
+  );
 }
 
-function hosts(sim: Simulation, options: TransferOptions): [SimHost, SimHost] {
+function hosts(
+  sim: Simulation,
+  options: TransferOptions,
+  captures: readonly (CaptureSink | undefined)[],
+): [SimHost, SimHost] {
   const { mtu, family, seed } = options;
   const limits = { memory: memoryFor(options) };
   const make = (side: "left" | "right", i: number) => {
     const addresses = [address(family, side)];
     const offload = { checksum: isTrusted(options), tso4: false, tso6: false };
     const stack = new Stack({ addresses, mtu, offload, seed: seed * 2 + i, limits, trace: TRACE });
-    return new SimHost(sim, side, stack);
+    const capture = captures[i];
+    return new SimHost(sim, side, stack, capture === undefined ? stack : new CapturedStack(stack, capture));
   };
   return [make("left", 0), make("right", 1)];
 }

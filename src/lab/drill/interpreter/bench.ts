@@ -150,20 +150,25 @@ export class Bench {
 
   #drain(): void {
     for (let sent = this.engine.output(this.now); sent; sent = this.engine.output(this.now)) {
+      const cause = this.engine.cause ?? 0;
       const live = decode(sent, this.now);
       const flow = this.#flowOfLive(live);
       flow?.sent(live);
       if (live.tcp || live.udp) this.lastSent = live.bytes;
       this.queue.push(live);
-      this.packets.push({ time: this.now, direction: ">", bytes: live.bytes, text: liveText(live, flow) });
+      this.packets.push({ time: this.now, direction: ">", bytes: live.bytes, text: liveText(live, flow), cause });
     }
   }
 
   /** Delivers a packet to the stack. */
   arrive(bytes: Uint8Array, text: string, position: Position): void {
     this.#unread("before this packet", position);
-    this.packets.push({ time: this.now, direction: "<", bytes, text });
+    const time = this.now;
+    // What it causes comes after it.
+    const at = this.packets.length;
+    this.packets.push({ time, direction: "<", bytes, text, cause: 0 });
     this.engine.input(bytes, this.now, this.config.segmentSize);
+    this.packets[at] = { time, direction: "<", bytes, text, cause: this.engine.cause ?? 0 };
     this.settle();
   }
 

@@ -1,3 +1,4 @@
+import type { Mark } from "#base/mark";
 import { numeric, symbol } from "../constants/symbols.ts";
 import {
   type Code,
@@ -31,6 +32,8 @@ export interface Crossing {
   readonly direction: "<" | ">";
   readonly bytes: Uint8Array;
   readonly text: string;
+  /** Why it was sent, or what it was for the stack; 0: not known. */
+  readonly cause: Mark;
 }
 
 export interface Result {

@@ -1,3 +1,4 @@
+import type { Mark } from "#base/mark";
 import type { Syscall } from "../language/ast.ts";
 import type { Family } from "../packets/codec.ts";
 import type { Attempt, Descriptor, Surroundings } from "./sockets.ts";
@@ -77,6 +78,8 @@ export interface Machine {
   nextDeadline(): number;
   /** The next packet that the stack sends now, as on the wire: cut into segments, with complete checksums. */
   output(now: number): Uint8Array | undefined;
+  /** Why the packet was sent that `output` gave last, or what the one was that `input` got last; absent, or 0: not known. */
+  readonly cause?: Mark;
   /** Changes a setting at any time. False: no such setting. */
   configure(name: string, value: SettingValue, now: number): boolean;
   /** Counters by Linux's names (nstat), as far as the machine has equal ones. */

@@ -1,3 +1,4 @@
+import type { Mark } from "#base/mark";
 import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
 import { type Device, TX_REFUSED } from "#device/device";
 import { SegmentationDevice } from "#device/segmentation";
@@ -42,9 +43,9 @@ import { Wire } from "./wire.ts";
 
 /** Options that belong to the socket and not to the connection's parameters; accepted sockets inherit them. */
 const OF_THE_SOCKET = new Set(["TCP_CORK", "TCP_NOPUSH", "TCP_QUICKACK"]);
+/** Records between two drains: of a run that is recorded, and else. */
+const TRACE = { recorded: 4096, else: 256 };
 /** Enough for the connections of a script, and quick to set up, because each script has its own stack. */
-/** Records between two drains. */
-const TRACE = 4096;
 const LIMITS = { memory: 32 << 20, connections: 256, records: 4096 };
 
 /** The real stack under test. In this folder only this file and its two helpers know the stack. */
@@ -74,16 +75,15 @@ export class StackTarget implements Target {
   #fastOpenKeys: CookieKeys | undefined;
   /** The page for arriving packets, which is never freed. */
   #slot = -1;
-
+  /** Of the latest packet. */
+  cause: Mark = 0;
   readonly #recorder: Recorder | null;
 
   get profile(): Profile {
     return this.#setup.profile;
   }
 
-  /**
-   * @param params the initial parameters; if absent, those of the profile, which scripts expect. @param sink takes the events of the stack
-   */
+  /** @param params the initial parameters; if absent, those of the profile, which scripts expect. @param sink takes the stack's events */
   constructor(setup: TargetSetup, params: Params = PROFILES[setup.profile], sink?: EventSink) {
     this.#setup = setup;
     this.#recorder = sink === undefined ? null : new Recorder([sink]);
@@ -104,7 +104,7 @@ export class StackTarget implements Target {
       params: this.#params,
       limits: LIMITS,
       offload: { checksum: true, tso4: this.#offload, tso6: this.#offload },
-      trace: this.#recorder === null ? 0 : TRACE,
+      trace: this.#recorder === null ? TRACE.else : TRACE.recorded,
       whileSending: (now) => {
         while (this.#send(now));
       },
@@ -124,7 +124,9 @@ export class StackTarget implements Target {
     this.#packet.o = this.#slot;
     this.#packet.n = bytes.length;
     this.#packet.gsoSize = segmentSize;
+    stack.trace.verdict = 0;
     stack.input(this.#packet, now);
+    this.cause = stack.trace.verdict;
     this.#drainEvents();
   }
 
@@ -148,7 +150,9 @@ export class StackTarget implements Target {
 
   output(now: number): Uint8Array | undefined {
     while (this.#wire.sent.length === 0 && this.#stack && this.#send(now));
-    return this.#wire.sent.shift();
+    const next = this.#wire.sent.shift();
+    this.cause = next?.cause ?? 0;
+    return next?.bytes;
   }
 
   /** Moves one packet from the stack to the wire. False: it had none. */

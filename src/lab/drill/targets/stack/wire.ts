@@ -1,3 +1,4 @@
+import type { Mark } from "#base/mark";
 import type { Packet } from "#base/packet";
 import type { Slab } from "#base/slab";
 import { type Device, NO_OFFLOAD, RX_NONE, TX_OK, TX_REFUSED } from "#device/device";
@@ -9,7 +10,7 @@ export class Wire implements Device {
   readonly queueLength = 1_000_000;
   readonly offload = NO_OFFLOAD;
   readonly wakeable = undefined;
-  readonly sent: Uint8Array[] = [];
+  readonly sent: { readonly bytes: Uint8Array; readonly cause: Mark }[] = [];
   /** Whether the queue in front of it has no room. */
   isFull = false;
   #octets: Uint8Array = new Uint8Array(0);
@@ -25,7 +26,7 @@ export class Wire implements Device {
     for (let i = 0, at = p.n; i < p.slices; at += p.sliceN[i]!, i++) {
       bytes.set(this.#octets.subarray(p.sliceO[i]!, p.sliceO[i]! + p.sliceN[i]!), at);
     }
-    this.sent.push(bytes);
+    this.sent.push({ bytes, cause: p.cause });
     return TX_OK;
   }
 

@@ -3,7 +3,7 @@ import type { Flags } from "./flags.ts";
 import { type Impairment, impairment, LINK_FLAGS, refuseLoneSeed } from "./link-flags.ts";
 import { captureTarget } from "./open-capture.ts";
 import { checkRights } from "./privileges.ts";
-import { checkWatch, mannerOf, packetsOf, reportTarget, saveTarget } from "./session-options.ts";
+import { checkWatch, mannerOf, packetsOf, reportTarget, saveTarget, webOf } from "./session-options.ts";
 import type { Manner } from "./voice.ts";
 
 /** The demo's checked options. */
@@ -31,6 +31,8 @@ export interface DemoOptions {
   readonly manner: Manner;
   /** Show a dashboard; for programs: figures ten times a second. */
   readonly watch: boolean;
+  /** The port of the live page. */
+  readonly web: number | undefined;
 }
 
 const SIZE = 8e6;
@@ -66,7 +68,19 @@ export function demoOptions(flags: Flags): DemoOptions {
     explain: flags.has("explain"),
     manner: mannerOf(flags),
     watch: flags.has("watch"),
+    web: webFor(flags),
   };
+}
+
+/** A browser cannot reach the loopback of the demo's private network. */
+function webFor(flags: Flags): number | undefined {
+  const port = webOf(flags);
+  if (port === undefined || flags.has("memory")) return port;
+  throw usageError(
+    "--web needs --memory here",
+    "the demo's private network has a loopback of its own, which no browser reaches",
+    "add --memory",
+  );
 }
 
 function eventsTarget(flags: Flags): string | undefined {

@@ -122,9 +122,15 @@ export const WATCH = [
   "show a dashboard: rates, cwnd, round trip, window, queue of the link; keys change the link (h: help). With --json: figures ten times a second",
 ] as const;
 
+export const WEB = [
+  "--web <web port>",
+  "show the report's page while the run goes on, at an address of this machine that is printed; 0: any free port",
+] as const;
+
 export const VIEW = group(
   "View",
   WATCH,
+  WEB,
   ["-q, --quiet", "show errors and warnings only"],
   ["--json", "write all messages as JSON, one object per line"],
 );

@@ -2,6 +2,7 @@ import type { Device } from "#device/device";
 import type { ControlSocket } from "#lab/chaos/control";
 import type { CaptureFile } from "#observe/capture-file";
 import type { EventFile } from "#observe/event-file";
+import type { EventSink } from "#observe/events";
 import { OutputError } from "#observe/output-file";
 import type { Call } from "./commands.ts";
 import type { Role } from "./endpoint.ts";
@@ -21,6 +22,7 @@ import { listenToSignals } from "./signals.ts";
 import { speakWithoutWaiting } from "./terminal.ts";
 import { Voice } from "./voice.ts";
 import { watchSession } from "./watch/session-view.ts";
+import { LivePage } from "./web/live-page.ts";
 import { withDevice } from "./with-device.ts";
 
 /** Opens everything that may need privileges. */
@@ -72,7 +74,10 @@ function closeQuietly(ends: Ends): void {
 async function converse(options: SessionOptions, opened: Opened, voice: Voice): Promise<number> {
   const { device, capture } = captured(opened.device, options.write, opened.write, voice);
   const { report, save } = opened;
-  const sinks = [report, save].flatMap((each) => (each === null ? [] : [each.sink]));
+  const web = options.web === undefined ? null : new LivePage(options.web, `tcpnet ${options.endpoint.role}`);
+  web?.announce(voice);
+  const sinks: EventSink[] = [report, save].flatMap((each) => (each === null ? [] : [each.sink]));
+  if (web !== null) sinks.push(web);
   const explanation = new Explanation(options, opened.events, voice, sinks);
   const session = await Session.open(options, opened.ends, device, voice, explanation, opened.device);
   if (options.endpoint.isNewDevice === true) tellNewDevice(options.endpoint.tun, voice);
@@ -100,6 +105,7 @@ async function converse(options: SessionOptions, opened: Opened, voice: Voice): 
     complete = await endCapture(capture, options.write, voice);
     complete = (await explanation.end()) && complete;
     await tellReport(report, `tcpnet ${options.endpoint.role}`, voice);
+    await web?.end();
     tellSaved(save, voice);
     stop();
   }

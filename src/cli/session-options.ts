@@ -71,6 +71,8 @@ export interface SessionOptions extends DeviceOptions {
   readonly explain: boolean;
   /** Show a dashboard; for programs: figures ten times a second. */
   readonly watch: boolean;
+  /** The port of the live page. */
+  readonly web: number | undefined;
   readonly manner: Manner;
 }
 
@@ -100,6 +102,8 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
   if (simultaneous && (where.remote === null || keep)) {
     throw usageError("--simultaneous needs one remote", "both sides connect, so each must know the other's address");
   }
+  if (flags.text("web") !== undefined && device.queues > 1)
+    throw usageError("--web is for one queue", "it explains one stack", "leave out --queues");
   if (watch && device.queues > 1)
     throw usageError("--watch is for one queue", "it shows one stack", "leave out --queues");
   checkQueues(device.queues, {
@@ -130,6 +134,7 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
     packets: packetsOf(flags),
     explain: flags.has("explain"),
     watch,
+    web: webOf(flags),
     manner: mannerOf(flags),
   };
 }
@@ -217,6 +222,11 @@ export function packetsOf(flags: Flags): boolean {
   if (flag !== undefined && flags.has("quiet"))
     throw usageError(`--quiet and --${flag} exclude each other`, `--${flag} prints lines, and --quiet none`);
   return flag !== undefined;
+}
+
+/** The port of --web; 0: any. Throws CliError. */
+export function webOf(flags: Flags): number | undefined {
+  return flags.whole("web", 0, 65_535);
 }
 
 /** The dashboard takes the screen and the keyboard. @param shows whether received data goes to standard output */

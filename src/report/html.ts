@@ -1,6 +1,6 @@
 /** Writes runs as one HTML file that needs nothing else. */
 
-import type { Meta, RunMeta, ShownVerdict } from "./meta.ts";
+import type { LiveData, Meta, RunMeta, ShownVerdict } from "./meta.ts";
 import { pack } from "./model/pack.ts";
 import type { Run } from "./model/run.ts";
 import { pageCode } from "./page-code.ts";
@@ -19,9 +19,25 @@ export interface ReportOptions {
 }
 
 /** The whole page. */
-export async function reportHtml(runs: readonly NamedRun[], { title, program }: ReportOptions): Promise<string> {
+export async function reportHtml(runs: readonly NamedRun[], options: ReportOptions): Promise<string> {
   const parts = runs.map(({ name, run }) => packRun(name, run));
-  const meta: Meta = { title, program, runs: parts.map(({ meta }) => meta) };
+  return await page({ ...options, runs: parts.map(({ meta }) => meta) }, parts);
+}
+
+/** The page of a run that goes on: it fetches `run` (`dataOf`) whenever `events`, server-sent, tells of more. */
+export async function liveHtml(options: ReportOptions): Promise<string> {
+  const html = await page({ ...options, runs: [], isLive: true }, []);
+  return html.replace("default-src 'none';", "default-src 'none'; connect-src 'self';");
+}
+
+/** What such a page fetches. */
+export function dataOf(runs: readonly NamedRun[]): LiveData {
+  const parts = runs.map(({ name, run }) => packRun(name, run));
+  return { runs: parts.map(({ meta }) => meta), data: parts.map(({ base64 }) => base64) };
+}
+
+async function page(meta: Meta, parts: readonly { readonly base64: string }[]): Promise<string> {
+  const { title, program } = meta;
   const { html, style, code } = await pageCode();
   const data = parts.map(({ base64 }, i) => `<script type="text/plain" id="data-${i}">${base64}</script>`).join("\n");
   const texts: Readonly<Record<string, string>> = {

@@ -37,4 +37,13 @@ export interface Meta {
   /** What made the file: "tcpnet 0.1.0". */
   readonly program: string;
   readonly runs: readonly RunMeta[];
+  /** The run goes on, and the page fetches it. */
+  readonly isLive?: boolean;
+}
+
+/** A run that goes on, as it is now. */
+export interface LiveData {
+  readonly runs: readonly RunMeta[];
+  /** The tables of each, packed. */
+  readonly data: readonly string[];
 }

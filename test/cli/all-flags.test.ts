@@ -54,6 +54,7 @@ const BAD: Readonly<Record<string, readonly string[]>> = {
   size: ["x", "-1", "1 M", "1Q", "1e6", "1001T", "NaN", "1,5M"],
   time: ["x", "-1s", "5", "1 s", "1d", "501h", "NaN", "1e3s"],
   port: [...NUMBERS, "0", "65536"],
+  "web port": [...NUMBERS, "65536"],
   bytes: [...NUMBERS, "0", "67", "65536"],
   number: [...NUMBERS, "4294967296"],
   percent: ["x", "-1", "101%", "1%%", "NaN", "1 2 3"],

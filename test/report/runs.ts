@@ -1,4 +1,5 @@
 /** Runs whose truth is known, for tests of the report. */
+import type { RunEvent } from "#observe/events";
 import { RunBuilder } from "#report/model/builder";
 import type { Run } from "#report/model/run";
 import { type Verdict, verdictsOf } from "#report/verdict/verdict";
@@ -9,6 +10,15 @@ export function recorded(plan: Plan): Run {
   const builder = new RunBuilder();
   simulate({ time: Number.POSITIVE_INFINITY, ...plan, sink: builder });
   return builder.build();
+}
+
+/** The events of a short transfer with losses, the beginning of the run among them. */
+export function transferEvents(): RunEvent[] {
+  const events: RunEvent[] = [];
+  const sink = { event: (event: RunEvent) => void events.push(event) };
+  const plan = { link: "delay 20ms loss 2% rate 10mbit queue 40", bytes: 300_000, seed: 7 };
+  simulate({ time: Number.POSITIVE_INFINITY, ...plan, sink });
+  return events;
 }
 
 /** The verdict on the direction that carries the data. */

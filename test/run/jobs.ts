@@ -12,6 +12,7 @@ export const LONG: readonly string[] = [
   "test/e2e/bench-versus.test.ts",
   "test/mutants/mutants.test.ts",
   "test/netup/boxed.test.ts",
+  "test/report/live.test.ts",
   "test/report/page.test.ts",
   "test/sim/goodput.test.ts",
   "test/sim/rate-based.test.ts",

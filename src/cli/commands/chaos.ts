@@ -24,11 +24,12 @@ import { tellTo } from "../packet-teller.ts";
 import { refuseClosedOutput } from "../print.ts";
 import { giveUpRoot, runsAs } from "../privileges.ts";
 import { RunReport, tellReport } from "../report-file.ts";
-import { checkWatch, mannerOf, packetsOf, reportTarget } from "../session-options.ts";
+import { checkWatch, mannerOf, packetsOf, reportTarget, webOf } from "../session-options.ts";
 import { listenToSignals } from "../signals.ts";
 import { speakWithoutWaiting } from "../terminal.ts";
 import { Voice } from "../voice.ts";
 import { watchChaos } from "../watch/chaos-view.ts";
+import { LivePage } from "../web/live-page.ts";
 
 /** One side of the command line. */
 interface Side {
@@ -49,6 +50,7 @@ export async function run({ args, flags }: Call): Promise<number> {
   speakWithoutWaiting((lines) => voice.gap(lines));
   const events = flags.text("events");
   const file = recordAt(events);
+  const port = webOf(flags);
   const page = reportTarget(flags);
   const report = page === undefined ? null : new RunReport(page);
   const captures = new ChaosCaptures(flags, b.tun, voice);
@@ -60,10 +62,12 @@ export async function run({ args, flags }: Call): Promise<number> {
   );
   captures.watch(chaos);
   let control: ControlSocket;
+  let web: LivePage | null = null;
   try {
     control = openControl(flags.text("socket"), a.tun);
     // Root reads no packets.
     await giveUpRoot();
+    if (port !== undefined) web = new LivePage(port, "tcpnet chaos");
   } catch (error) {
     chaos.close();
     giveBack();
@@ -79,7 +83,7 @@ export async function run({ args, flags }: Call): Promise<number> {
     chaos,
     a,
     b,
-    { path: events, file, report, packets: packetsOf(flags), link: linksText(profiles), seed },
+    { path: events, file, report, web, packets: packetsOf(flags), link: linksText(profiles), seed },
     voice,
   );
   chaos.start();
@@ -89,6 +93,7 @@ export async function run({ args, flags }: Call): Promise<number> {
     ...map(a, b, `${words.link}, seed ${seed}`, control.path),
   ]);
   for (const tun of made) tellNewDevice(tun, voice);
+  web?.announce(voice);
   const watch = flags.has("watch") ? watchChaos(chaos, [a.tun, b.tun], { link, seed }, voice) : null;
   const code = await ended(a, b, chaos, voice);
   watch?.end();
@@ -100,6 +105,7 @@ export async function run({ args, flags }: Call): Promise<number> {
   const captured = await captures.end();
   const complete = (record === null || (await endEvents(record, events, voice))) && captured;
   await tellReport(report, "tcpnet chaos", voice);
+  await web?.end();
   return code === EXIT_OK && !complete ? EXIT_FAILURE : code;
 }
 
@@ -107,6 +113,7 @@ interface Recorded {
   readonly path: string | undefined;
   readonly file: RecordFile | null;
   readonly report: RunReport | null;
+  readonly web: LivePage | null;
   readonly packets: boolean;
   readonly link: string;
   readonly seed: number;
@@ -114,8 +121,8 @@ interface Recorded {
 
 /** Writes to a file, and prints, what happens to each packet; null without a file. */
 function recorded(chaos: Chaos, a: Side, b: Side, wishes: Recorded, voice: Voice): EventFile | null {
-  const { path, file, report, packets, link, seed } = wishes;
-  if (path === undefined && report === null && !packets) return null;
+  const { path, file, report, web, packets, link, seed } = wishes;
+  if (path === undefined && report === null && web === null && !packets) return null;
   if (path === "-") refuseClosedOutput();
   const time = voice.zero;
   const about = { command: "chaos", a: a.tun, b: b.tun, link, seed };
@@ -123,8 +130,9 @@ function recorded(chaos: Chaos, a: Side, b: Side, wishes: Recorded, voice: Voice
   const started = { event: "run:started", time, who: "chaos", epoch: epochAt(time), about } as const;
   const events = path === undefined ? null : new EventFile({ path, open: file?.open, onEnd }, started);
   const lines = packets ? tellTo(voice, { isWire: true }) : null;
-  const sinks = [events, report?.sink, lines].filter((sink) => sink !== null && sink !== undefined);
+  const sinks = [events, report?.sink, web, lines].filter((sink) => sink !== null && sink !== undefined);
   report?.sink.event(started);
+  web?.event(started);
   const names = mirrored(a, b);
   const recorder = new Recorder(sinks);
   recorder.watch(chaos.a.outgoing, `${a.tun}>${b.tun}`, names);

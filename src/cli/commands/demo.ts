@@ -4,6 +4,7 @@ import { pair } from "#device/pair";
 import { ownEnvironment } from "#ffi/environment";
 import { isHeard } from "#ffi/unix-socket";
 import { netup } from "#netup/netup";
+import type { EventSink } from "#observe/events";
 import { exactBytesText } from "#observe/units";
 import { CliError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
@@ -33,6 +34,7 @@ import { bold, columnsOf, say, speakOnStandardOutput, speakWithoutWaiting, speec
 import { Voice } from "../voice.ts";
 import { watchDemo } from "../watch/demo-view.ts";
 import type { Watch } from "../watch/watch.ts";
+import { LivePage } from "../web/live-page.ts";
 import { wrapped } from "../wrapped.ts";
 
 const FULL_OFFLOAD = { checksum: true, tso4: true, tso6: true };
@@ -95,7 +97,9 @@ async function perform(
   const stage = new Stage(options.manner, options.size);
   const report = options.report === undefined ? null : new RunReport(options.report);
   const save = options.save === undefined ? null : new RunSave(options.save, "demo", call, savedFiles(options));
-  const sinks = [report, save].flatMap((each) => (each === null ? [] : [each.sink]));
+  const web = options.web === undefined ? null : new LivePage(options.web, "tcpnet demo");
+  const sinks: EventSink[] = [report, save].flatMap((each) => (each === null ? [] : [each.sink]));
+  if (web !== null) sinks.push(web);
   const record = new DemoRecord(options, stage.began, sinks);
   let stopped = 0;
   let watch: Watch | null = null;
@@ -109,6 +113,7 @@ async function perform(
   void follow?.(stop);
   try {
     if (options.manner === "plain") tellBeginning(options, where);
+    web?.announce(voice);
     watch = watchDemo(stage, options, voice, controlSocket(options));
     if (!options.memory) await prepare(options);
     // If the demo was stopped before a program was started, start none.
@@ -122,6 +127,7 @@ async function perform(
     stage.end();
     record.end();
     await tellReport(report, "tcpnet demo", voice);
+    await web?.end();
     tellSaved(save, voice);
     const code = stopped !== 0 ? stopped : verdict(options, stage, codes);
     const unheard = speechFailure();
@@ -318,6 +324,7 @@ function sessionFor(role: Role, options: DemoOptions): SessionOptions {
     packets: options.packets,
     explain: options.explain,
     watch: options.watch,
+    web: undefined,
     manner: "json",
   };
 }

@@ -74,7 +74,7 @@ export class RunBuilder implements EventSink {
     }
   }
 
-  /** The tables. Nothing may be added afterwards. */
+  /** The tables so far. They share memory with the builder: whoever adds more afterwards must be done with them. */
   build(): Run {
     const { tables, row } = inOrder(this.#packets.tables(), (row) => this.#packets.orderOf(row));
     const texts = Object.fromEntries(

@@ -12,10 +12,16 @@ export function readMeta(): Meta {
   return JSON.parse(document.getElementById("meta")!.textContent!) as Meta;
 }
 
+/** The run with its tables, which are in the page. */
 export async function loadRun(meta: RunMeta, i: number): Promise<LoadedRun> {
   const packed = document.getElementById(`data-${i}`)!;
-  const bytes = await inflate(decodeBase64(packed.textContent!));
+  const text = packed.textContent!;
   packed.remove();
+  return await unpackRun(meta, text);
+}
+
+export async function unpackRun(meta: RunMeta, text: string): Promise<LoadedRun> {
+  const bytes = await inflate(decodeBase64(text));
   return { ...meta, ...unpack(meta.columns, bytes) };
 }
 

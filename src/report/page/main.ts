@@ -1,8 +1,8 @@
 /** The page of a report. */
 
-import type { Meta, ShownVerdict } from "../meta.ts";
+import type { LiveData, Meta, ShownVerdict } from "../meta.ts";
 import { comparison } from "./compare.ts";
-import { type LoadedRun, loadRun, readMeta } from "./data.ts";
+import { type LoadedRun, loadRun, readMeta, unpackRun } from "./data.ts";
 import { button, element, forgetColours } from "./dom.ts";
 import { overview } from "./overview.ts";
 import { keys, Span } from "./span.ts";
@@ -15,8 +15,8 @@ const INFERRED =
   "Made from a capture: the packets are as captured; losses, reasons, states, limits and round trips are inferred from them.";
 
 class Page {
-  readonly #runs: readonly LoadedRun[];
-  readonly #chosen: ShownVerdict[];
+  #runs: readonly LoadedRun[];
+  #chosen: ShownVerdict[];
   #views: View[] = [];
   #span: Span | null = null;
   #forget: () => void = () => {};
@@ -28,7 +28,7 @@ class Page {
   }
 
   /** Makes everything that depends on the chosen connections, or on the theme. */
-  draw(): void {
+  draw(keepsZoom = false): void {
     for (const view of this.#views) view.destroy();
     this.#forget();
     forgetColours();
@@ -39,8 +39,8 @@ class Page {
     }
     const before = this.#span;
     this.#span = this.#newSpan();
-    if (before !== null && before.first === this.#span.first && before.last === this.#span.last)
-      this.#span.set(before.min, before.max);
+    const isSame = before !== null && before.first === this.#span.first && before.last === this.#span.last;
+    if (before !== null && (isSame || keepsZoom)) this.#span.set(before.min, before.max);
     this.#main.className = this.#runs.length === 2 ? "two" : "";
     this.#main.replaceChildren();
     this.#views = this.#runs.map(
@@ -57,6 +57,20 @@ class Page {
 
   resize(): void {
     for (const view of this.#views) view.resize();
+  }
+
+  /** The run has gone on: the same connection is shown, and the same part of it if that is not all. */
+  update(runs: readonly LoadedRun[]): void {
+    this.#runs = runs;
+    this.#chosen = runs.map(({ verdicts }, i) => {
+      const before = this.#chosen[i];
+      const same = verdicts.find(({ connection, from }) => connection === before?.connection && from === before.from);
+      return same ?? worst(verdicts);
+    });
+    const isZoomed = this.#span !== null && (this.#span.min > this.#span.first || this.#span.max < this.#span.last);
+    const { scrollX, scrollY } = window;
+    this.draw(isZoomed);
+    window.scrollTo(scrollX, scrollY);
   }
 
   choose(run: number, verdict: ShownVerdict): void {
@@ -132,9 +146,53 @@ function heading(meta: Meta, runs: readonly LoadedRun[]): HTMLElement {
   return head;
 }
 
+/** Follows a run: fetches it when there is more of it, as long as somebody looks. */
+function follow(meta: Meta): void {
+  const page = new Page([]);
+  const state = element("p", { class: "help" }, "waiting for the first packets …");
+  const top = element("div", {});
+  document.body.prepend(top);
+  let isBusy = false;
+  let updates = 0;
+  const fetchRun = async () => {
+    const { runs, data } = (await (await fetch("run")).json()) as LiveData;
+    const loaded = await Promise.all(runs.map((run, i) => unpackRun(run, data[i]!)));
+    const head = heading(meta, loaded);
+    head.append(
+      button("dark / light", "change the colours (t)", () => page.turnTheme()),
+      state,
+    );
+    top.replaceChildren(head);
+    page.update(loaded);
+    document.documentElement.dataset.ready = `${++updates}`;
+  };
+  const source = new EventSource("events");
+  source.onmessage = async ({ data }: MessageEvent<string>) => {
+    const isOver = data === "over";
+    if (isOver) source.close();
+    if ((isBusy || document.hidden) && !isOver) return;
+    isBusy = true;
+    state.textContent = isOver ? "The run is over; this page stays as it is." : "live: changes as the run goes on";
+    if (isOver) document.documentElement.dataset.over = "";
+    await fetchRun().catch(() => {
+      state.textContent = "The program does not answer any more; this page stays as it is.";
+    });
+    isBusy = false;
+  };
+  source.onerror = () => {
+    source.close();
+    state.textContent = "The program has ended; this page stays as it is.";
+  };
+  addEventListener("resize", () => page.resize());
+}
+
 async function begin(): Promise<void> {
   setTheme(prefersDark.matches);
   const meta = readMeta();
+  if (meta.isLive === true) {
+    follow(meta);
+    return;
+  }
   const runs = await Promise.all(meta.runs.map(loadRun));
   const page = new Page(runs);
   const head = heading(meta, runs);

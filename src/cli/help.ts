@@ -29,7 +29,7 @@ export function summaryText(version: string, columns = COLUMNS): string {
     "",
     ...rows(
       [
-        ["tcpnet demo", "begin here: needs no setup and changes nothing on this machine"],
+        ["tcpnet demo", "begin here: needs no setup, changes nothing"],
         ["tcpnet COMMAND --help", "examples, options, exit codes"],
       ],
       columns,

@@ -26,8 +26,8 @@ export const WINDOWS: readonly RuleMutant[] = [
   {
     name: "slow start goes on beyond ssthresh",
     file: "tcp/loss/cwnd-validation.ts",
-    find: "Math.min(cwnd + n, ssthresh)",
-    replace: "cwnd + n",
+    find: "Math.min(cwnd + rest, ssthresh)",
+    replace: "cwnd + rest",
     by: "test/tcp/loss/rare.test.ts",
   },
   {
@@ -208,8 +208,8 @@ export const WINDOWS: readonly RuleMutant[] = [
   {
     name: "HyStart++: an ACK of many segments releases a burst",
     file: "tcp/congestion/hystart-plus.ts",
-    find: "tcb.pacing.isOn ? acked :",
-    replace: "acked > 0 ? acked :",
+    find: "tcb.pacing.isOn\n    ? acked",
+    replace: "acked > 0\n    ? acked",
     by: "test/tcp/congestion/hystart-plus.test.ts",
   },
   {

@@ -39,7 +39,7 @@ describe("the words say where the time went", () => {
   test("a receiver that pauses", () => {
     const small = { receiveBuffer: 100_000, receiveBufferMax: 100_000 };
     expect(words({ stalls: [{ from: 300_000, to: 3_000_000 }], params: small })).toMatch(
-      /^[23]\.\d+ s more limited by the receiver's window;/m,
+      /^[23]\.\d+ s more limited by the receiver's window[,;]/m,
     );
   });
 

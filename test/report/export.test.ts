@@ -177,7 +177,7 @@ describe("perfetto", () => {
 
   test("without losses goodput is never more than the link carries, and most of the time nearly that", () => {
     const lossless = JSON.parse(
-      exported(eventsOf({ link: "delay 20ms rate 10mbit queue 100", bytes: 1e6 }), "perfetto"),
+      exported(eventsOf({ link: "delay 20ms rate 10mbit queue 1000", bytes: 1e6 }), "perfetto"),
     );
     const goodput = (lossless.traceEvents as Traced[])
       .filter(({ name, pid }) => name === "goodput (bit/s)" && pid === 1)

@@ -41,14 +41,14 @@ describe("what limited the transfer", () => {
     const verdict = judged({
       link: "delay 20ms rate 10mbit queue 100",
       bytes: 2e6,
-      stalls: [{ from: 300_000, to: 2_000_000 }],
+      stalls: [{ from: 300_000, to: 3_000_000 }],
       params: { receiveBuffer: 100_000, receiveBufferMax: 100_000 },
     });
     const { words, share } = told(verdict);
     expect(share("receive-window")).toBeGreaterThan(0.4);
     expect(verdict.figures.closedTime).toBeGreaterThan(1_200_000);
     expect(words).toMatch(
-      /The window was closed \d+ times?, for 1\.\d+ s in all: the receiving application did not read\./,
+      /The window was closed \d+ times?, for 2\.\d+ s in all: the receiving application did not read\./,
     );
   });
 

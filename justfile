@@ -47,6 +47,10 @@ bench *FLAGS: build
 performance ROUNDS="5": build
     bun test/bench/performance.ts {{ROUNDS}}
 
+# measure the atlas of goodput, docs/GOODPUT.md, in virtual time (ten minutes; an interrupted run goes on)
+goodput:
+    bun test/bench/goodput.ts
+
 # run N random simulations from SEED on; a failing one prints how to replay it
 sim N="1000" SEED="1":
     bun test/sim/run.ts {{N}} {{SEED}}

@@ -96,7 +96,7 @@ describe("events", () => {
   test("a received segment has its window, its SACK blocks, and what it was", async () => {
     const got = (await run("delay 10ms loss 3%", 6)).filter(({ event }) => event === "transport:packet_received");
     expect(new Set(got.map(({ cause }) => cause))).toEqual(
-      new Set(["tcp.got.ack-of-syn", "tcp.rx.ack", "tcp.rx.ack-sack", "tcp.got.fin"]),
+      new Set(["tcp.got.ack-of-syn", "tcp.rx.ack", "tcp.rx.window", "tcp.rx.ack-sack", "tcp.got.fin"]),
     );
     expect(got.every((event) => "flags" in event && event.window > 0 && event.ack !== undefined)).toBe(true);
     const sack = got.filter((event) => "sack" in event && event.sack !== undefined);

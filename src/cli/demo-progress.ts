@@ -29,7 +29,7 @@ export class DemoProgress {
     host: { bytes: 0, bits_per_second: null },
     peer: { bytes: 0, bits_per_second: null },
   };
-  readonly #lines: Record<Role, IntervalLines> = { host: new IntervalLines(0), peer: new IntervalLines(0) };
+  readonly #lines: Partial<Record<Role, IntervalLines>> = {};
 
   /** @param size octets in each direction */
   constructor(size: number) {
@@ -40,10 +40,12 @@ export class DemoProgress {
   tell(role: Role, { received, info }: Figures, time: number): void {
     this.#received[role] = received;
     const { bytesAcked: acked, retransTotal: retransmissions, cwnd, rtt } = info;
-    const line = this.#lines[role].next({ acked, received: 0, retransmissions, cwnd, rtt, isBlocked: false }, time);
+    // The first event comes a second after the connection is open.
+    const lines = (this.#lines[role] ??= new IntervalLines(time - SECOND));
+    const line = lines.next({ acked, received: 0, retransmissions, cwnd, rtt, isBlocked: false }, time);
     if (line !== null && time >= FIRST) {
       const percent = `${Math.floor((100 * acked) / this.#size)} %`.padStart(5);
-      say(`${dim(clockText(time))}  ${role} → ${OTHER[role]} ${percent}  ${line}`);
+      say(`${dim(clockText(time))}  ${role} → ${OTHER[role]} ${percent}  ${line.replace(/^out +/, "")}`);
     }
     // The line is cut to the terminal's width, which must not count colour codes.
     if (redraws()) sayProgress(`${clockText(time)}  ${this.#text("peer")}   ${this.#text("host")}`);

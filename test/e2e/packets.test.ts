@@ -31,7 +31,7 @@ labTest("typed text shows its segments, with --explain as with --packets", async
   peer.endInput();
   host.endInput();
   const [{ stderr: heard }, { stderr: said }] = await bothWell(host, peer);
-  expect(said).toMatch(/→ SYN {6}seq 0 {2}win \d+ {2}mss 1460 sackOK scale 7 timestamps {3}active OPEN\n/);
+  expect(said).toMatch(/→ SYN {6}seq 0 {2}win \d+ {2}mss 1460 sackOK scale 10 timestamps {3}active OPEN\n/);
   expect(said).toMatch(/· SYN-SENT → ESTABLISHED: our SYN was acknowledged\n/);
   expect(said).toMatch(/→ PSH ACK {2}seq 1\+6 {2}ack 1 {2}win \d+ {3}new data\n/);
   expect(said).toMatch(/← ACK {6}seq 1 {2}ack 7 {2}win \d+ {3}ACK of new data\n/);

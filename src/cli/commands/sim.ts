@@ -38,6 +38,7 @@ const BUFFER = 16e6;
 /** `tcpnet sim`: the table goes to standard output, unless the events do. */
 export async function run(call: Call): Promise<number> {
   const { flags } = call;
+  refuseSavingController(flags);
   const options = readOptions(flags, await userControllers(flags));
   const path = flags.text("events");
   if (path === "-") refuseClosedOutput();
@@ -75,16 +76,21 @@ export async function run(call: Call): Promise<number> {
   return result.flows.every(well) ? EXIT_OK : EXIT_FAILURE;
 }
 
-/** Throws CliError. */
-function saveOf(call: Call): RunSave | undefined {
-  const { flags } = call;
-  const path = flags.text("save");
-  if (path === undefined) return undefined;
+/** A replay runs no code but the program's own. Throws CliError. */
+function refuseSavingController(flags: Flags): void {
+  if (flags.text("save") === undefined) return;
   if (ccNames(flags).some(isModule))
     throw usageError(
       "--save cannot keep a congestion control of your own",
       "replay runs no code that comes with a file",
     );
+}
+
+/** Throws CliError. */
+function saveOf(call: Call): RunSave | undefined {
+  const { flags } = call;
+  const path = flags.text("save");
+  if (path === undefined) return undefined;
   const traces = impairment(flags)?.traces ?? [];
   refuseOverwriting([...traces, ...others(flags)], "--save", path);
   const files = Object.fromEntries(traces.map((name) => [name, readNamed(name)]));

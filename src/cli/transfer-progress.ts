@@ -2,7 +2,7 @@
 import { bytesText, rateText } from "#observe/units";
 import type { Socket } from "#socket/types";
 import { figuresText, rttText, summaryFacts } from "./figures.ts";
-import { IntervalLines } from "./interval-line.ts";
+import { type IntervalFigures, IntervalLines } from "./interval-line.ts";
 import type { Flow } from "./pump.ts";
 import { redraws } from "./terminal.ts";
 import type { Facts, Voice } from "./voice.ts";
@@ -51,25 +51,33 @@ function tellIntervals({ socket, sent, received }: Transfer, voice: Voice, { ms,
 }
 
 /** A line per second from the second second on. A short transfer has its summary. */
-function tellLines({ socket, received, shown }: Transfer, voice: Voice): () => void {
+function tellLines({ socket, sent, received, shown }: Transfer, voice: Voice): () => void {
   const lines = new IntervalLines(performance.now() * 1000);
   let seconds = 0;
+  let figures = figuresOf(socket, received);
+  let written = 0;
   const timer = setInterval(() => {
-    const { rtt, retransTotal, bytesAcked, sndWnd, sendQueue, cwnd } = socket.info();
-    const isBlocked = sndWnd === 0 && sendQueue > 0;
-    const figures = {
-      acked: bytesAcked,
-      received: received.bytes,
-      retransmissions: retransTotal,
-      cwnd,
-      rtt,
-      isBlocked,
-    };
+    // `info` would wake a connection that sleeps, which says nothing new.
+    const isIdle = figures.acked === sent.bytes && sent.bytes === written && figures.received === received.bytes;
+    if (!isIdle) figures = figuresOf(socket, received);
+    written = sent.bytes;
     const text = lines.next(figures, performance.now() * 1000);
     if (++seconds < 2 || text === null || (shown && received.bytes > 0)) return;
     voice.event("interval", {}, `· ${text}`);
   }, INTERVAL_MS);
   return () => clearInterval(timer);
+}
+
+function figuresOf(socket: Socket, received: Flow): IntervalFigures {
+  const { rtt, retransTotal, bytesAcked, sndWnd, sendQueue, cwnd } = socket.info();
+  return {
+    acked: bytesAcked,
+    received: received.bytes,
+    retransmissions: retransTotal,
+    cwnd,
+    rtt,
+    isBlocked: sndWnd === 0 && sendQueue > 0,
+  };
 }
 
 function drawLine({ socket, received, shown }: Transfer, voice: Voice): () => void {

@@ -220,7 +220,7 @@ labTest("--json prints all messages as objects, one per line", async (lab) => {
     .map((line) => JSON.parse(line) as { schema: string; event: string });
   expect(new Set(events.map((each) => each.schema))).toEqual(new Set(["tcpnet.event/2"]));
   expect(events.map((each) => each.event)).toEqual(
-    expect.arrayContaining(["start", "listen", "segment", "open", "end", "summary"]),
+    expect.arrayContaining(["start", "listen", "transport:packet_received", "open", "end", "summary"]),
   );
   expect(events.find((each) => each.event === "summary")).toMatchObject({ received: { bytes: 5 }, sent: { bytes: 0 } });
 });

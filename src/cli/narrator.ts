@@ -1,7 +1,7 @@
 import { markMeaning, markName } from "#base/mark";
 import { EV_RX, EV_STATE, EV_TX, type Trace } from "#base/trace";
 import { packetFields } from "#observe/packet-fields";
-import { placeText, segmentLine } from "#observe/segment-words";
+import { placeText } from "#observe/segment-words";
 import { TX_ACK_FIN, TX_ACK_HANDSHAKE, TX_DATA } from "#tcp/words/marks";
 import { stateName } from "#tcp/words/state";
 import { ACK, FIN, RST, SYN } from "#wire/tcp";
@@ -117,7 +117,9 @@ export class Narrator {
     const fields = packetFields(trace, i);
     const cause = trace.cause[i]!;
     const facts = { connection: id, resent: true, ...fields, cause: markName(cause) };
-    this.#voice.tell(EVENTS["→"], facts, segmentLine("→", fields, markMeaning(cause)), this.#time(trace, i));
+    // Not all of the segment, as --packets has it: beside the names of the demo's programs that would be wider than a terminal.
+    const text = `→ ${placeText(fields.seq, fields.length)} ${markMeaning(cause)}`;
+    this.#voice.tell(EVENTS["→"], facts, text, this.#time(trace, i));
   }
 
   #segment(trace: Trace, i: number): Pick<Line, "flags" | "facts" | "time"> {

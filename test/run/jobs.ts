@@ -10,6 +10,7 @@ const TEST_LIMIT_MS = "120000";
 export const LONG: readonly string[] = [
   "test/drill/mutants.test.ts",
   "test/e2e/bench-versus.test.ts",
+  "test/e2e/watch.test.ts",
   "test/mutants/mutants.test.ts",
   "test/netup/boxed.test.ts",
   "test/report/live.test.ts",

@@ -184,4 +184,5 @@ test("a process that has left the job and keeps its output open does not keep th
   ]);
   process.kill(Number(readFileSync(pidFile, "utf8")), "SIGKILL");
   expect(holds!.failures.map(({ name }) => name)).toEqual(["holds left a process behind that keeps its output open"]);
-});
+  // The run waits 5 s for the output.
+}, 30_000);

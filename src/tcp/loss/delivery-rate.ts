@@ -100,6 +100,12 @@ export function checkAppLimited(tcb: Tcb): void {
   markAppLimited(tcb);
 }
 
+/** Segments that the path delivers in its smallest round trip: what it holds without a queue. Infinity: no sample yet. */
+export function deliveredPerRoundTrip({ delivery, rttMin }: Tcb): number {
+  if (delivery.interval === 0 || !Number.isFinite(rttMin)) return Number.POSITIVE_INFINITY;
+  return Math.ceil((delivery.segments * rttMin) / delivery.interval);
+}
+
 /** Octets per second; 0: no sample yet. */
 export function deliveryRate({ delivery, snd }: Tcb): number {
   return delivery.interval === 0 ? 0 : Math.floor((delivery.segments * snd.mss * SECOND) / delivery.interval);

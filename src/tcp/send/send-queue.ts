@@ -1,4 +1,5 @@
 import { cwndOf, inFlight } from "../loss/cwnd.ts";
+import { deliveredPerRoundTrip } from "../loss/delivery-rate.ts";
 import { BUFFER_IDLE, sendBufferAt } from "../words/buffers.ts";
 import { dropRecordEnds } from "../words/record-ends.ts";
 import { NONE } from "../words/records.ts";
@@ -25,14 +26,16 @@ const WINDOWS = 2;
 const WINDOWS_OF_BBR = 3;
 
 /**
- * The user filled the buffer: it grows with cwnd, as Linux's (tcp_sndbuf_expand), so that the buffer never keeps cwnd from being used; but not
- * while memory is short. More would only wait in it.
+ * The user filled the buffer: it grows with cwnd, as Linux's (tcp_sndbuf_expand), so that the buffer never keeps the path from being used; but not
+ * while memory is short, and not for what waits in a queue of the path: cwnd grows without end where nothing is lost, and a long queue of data is cold in the
+ * processor's cache when it is sent.
  */
 function expand(tcb: Tcb): void {
   const { snd, params } = tcb;
   if (tcb.env.slab.isTight) return;
   const windows = tcb.congestion.control === undefined ? WINDOWS : WINDOWS_OF_BBR;
-  const segments = Math.max(cwndOf(tcb), params.growing.initialWindow, tcb.reordering + 1);
+  const useful = Math.min(cwndOf(tcb), deliveredPerRoundTrip(tcb));
+  const segments = Math.max(useful, params.growing.initialWindow, tcb.reordering + 1);
   snd.capacity = Math.max(snd.capacity, Math.min(windows * segments * snd.mss, params.sendBufferMax));
 }
 

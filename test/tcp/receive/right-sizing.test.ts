@@ -132,6 +132,25 @@ describe("the send buffer", () => {
     expect(filled({ congestionControl: "bbr" }, 500).tcb.snd.capacity).toBe(1_500 * M);
   });
 
+  test("by what a round trip delivers, not by the part of cwnd that waits in a queue", () => {
+    const answered = (segments: number) => {
+      const b = open({ slowStartAfterIdle: false }, 65_535);
+      b.tcb.cc.cwnd = 500 * M;
+      b.tcb.rttMin = 1_000;
+      b.send(400 * M);
+      b.out();
+      b.run(1_000);
+      b.in(".", { ack: 1 + segments * M });
+      b.send(1 << 20);
+      expect(b.tcb.snd.queued).toBe(b.tcb.snd.capacity);
+      b.out();
+      b.in(".", { ack: 1 + (segments + 1) * M });
+      return b.tcb.snd.capacity;
+    };
+    expect(answered(10)).toBe(SEND_BUFFER.initial);
+    expect(answered(300)).toBe(600 * M);
+  });
+
   test("not beyond its limit, not if it was given, not for a small cwnd", () => {
     expect(filled({ sendBufferMax: 800_000 }, 500).tcb.snd.capacity).toBe(800_000);
     expect(filled({ sendBuffer: 300_000 }, 500).tcb.snd.capacity).toBe(300_000);

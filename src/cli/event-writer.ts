@@ -1,47 +1,36 @@
-import { closeSync } from "node:fs";
 import { type EventSink, jsonLine, type RunEvent } from "#observe/events";
-import { RecordFile } from "./named-files.ts";
-import { OutputClosed, outputFailure, STDOUT, writeWhole } from "./print.ts";
-
-/** Characters of the events per write. */
-const CHUNK = 1 << 16;
+import { OutputClosed } from "./print.ts";
+import { ResultFile } from "./result-file.ts";
 
 /** Writes events to a file in large pieces, and waits for a slow reader: for runs that nobody else waits for. */
 export class EventWriter implements EventSink {
-  readonly #path: string;
-  readonly #fd: number;
-  #waiting = "";
+  readonly #file: ResultFile;
   /** µs at `t` 0: the time of the first event. */
   #start: number | undefined;
   events = 0;
 
   /** @param path "-": standard output. Throws CliError. */
   constructor(path: string) {
-    this.#path = path === "-" ? "standard output" : path;
-    this.#fd = path === "-" ? STDOUT : new RecordFile(path).open();
+    this.#file = new ResultFile(path);
   }
 
   event(event: RunEvent): void {
     this.#start ??= event.time;
     if (event.event !== "run:started") this.events++;
-    this.#waiting += `${jsonLine(event, this.#start)}\n`;
-    if (this.#waiting.length > CHUNK) this.#flush();
+    const line = `${jsonLine(event, this.#start)}\n`;
+    this.#unlessClosed(() => this.#file.put(line));
   }
 
   close(): void {
-    this.#flush();
-    if (this.#fd !== STDOUT) closeSync(this.#fd);
+    this.#unlessClosed(() => this.#file.close());
   }
 
-  #flush(): void {
-    const text = this.#waiting;
-    this.#waiting = "";
+  /** If the reader of the events has gone, the rest of the program's output still has one. */
+  #unlessClosed(write: () => void): void {
     try {
-      writeWhole(this.#fd, text);
+      write();
     } catch (error) {
-      const failure = outputFailure(this.#path, error as NodeJS.ErrnoException);
-      // If the reader of the events has gone, the rest of the output still has one.
-      if (!(failure instanceof OutputClosed)) throw failure;
+      if (!(error instanceof OutputClosed)) throw error;
     }
   }
 }

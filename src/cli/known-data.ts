@@ -42,7 +42,10 @@ export class KnownSource implements Source {
   }
 }
 
-/** Compares the other side's data, and fails at the first wrong, missing or surplus octet. */
+/**
+ * Compares the other side's data, and fails at the first wrong octet; at the end, if octets are missing or surplus. As much again as was expected is taken
+ * first, so that the other side is not reset before it sees that our data is less than it expects.
+ */
 export class KnownSink implements Sink {
   readonly #stream: KeyStream;
   readonly #total: number;
@@ -65,12 +68,17 @@ export class KnownSink implements Sink {
       at += expected.length;
     }
     this.#taken += n;
-    if (this.#taken > this.#total) throw this.#failure(`more than ${this.#total} bytes came`);
+    if (this.#taken > 2 * this.#total) throw this.#surplus();
   }
 
   /** Throws CliError. */
   end(): void {
+    if (this.#taken > this.#total) throw this.#surplus();
     if (this.#taken < this.#total) throw this.#failure(`${this.#taken} of ${this.#total} bytes came`);
+  }
+
+  #surplus(): CliError {
+    return this.#failure(`more than ${this.#total} bytes came`);
   }
 
   #failure(what: string): CliError {

@@ -185,7 +185,8 @@ describe("back-pressure", () => {
   test("a reader that does not read closes the window; the writer stops at its buffer; both go on", async () => {
     const size = 4 << 20;
     const w = await world({ host: { params: { receiveBuffer: size, receiveBufferMax: size } } });
-    const [active, passive] = await connected(w, { sendBuffer: 1 << 18 });
+    // HyStart++ would send more bursts, of which each may add some octets by rounding the window up.
+    const [active, passive] = await connected(w, { sendBuffer: 1 << 18, params: { slowStartExit: "hystart" } });
     const data = bytes(6 << 20);
     let written = 0;
     const writer = (async () => {
@@ -196,9 +197,9 @@ describe("back-pressure", () => {
       active.closeWrite();
     })();
     await w.pass(20_000);
-    // 4 MiB wait at the reader (each ACK may round the window up to the scale, by less than 128 octets, together less than a segment), 256 KiB at the writer.
+    // 4 MiB wait at the reader (each ACK may round the window up to the scale, by less than 128 octets), 256 KiB at the writer.
     const waiting = passive.info().receiveQueue;
-    expect(waiting - size).toBeWithin(0, 1448);
+    expect(waiting - size).toBeWithin(0, 256);
     // A writer is woken for a quarter of its buffer at the least, so less than that may lie free.
     expect(waiting + (1 << 18) - written).toBeWithin(0, 1 << 16);
     written += active.write(data, written);

@@ -41,8 +41,7 @@ export function advertise(tcb: Tcb): number {
   const step = Math.min(buffer(tcb) >> 1, Math.max(rcv.mss, 1));
   let field = possible >> rcv.shift;
   if (possible < current + step) {
-    const up = Math.ceil(current / (1 << rcv.shift));
-    field = up << rcv.shift <= rcv.capacity + (rcv.capacity >> 3) - rcv.unread ? up : current >> rcv.shift;
+    field = keptWindow(tcb, current) >> rcv.shift;
   }
   field = Math.min(field, 0xffff);
   const right = (rcv.nxt + (field << rcv.shift)) | 0;

@@ -1,23 +1,14 @@
 /** -w of the commands that run in one process: what tshark and tcpdump read. */
-import { afterAll, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { tshark } from "../observe/tshark.ts";
-import { TCPNET } from "../support/built-program.ts";
+import { cliFolder } from "../support/cli-folder.ts";
 import { ROOT } from "../support/netns.ts";
 import { testUnless } from "../support/test-unless.ts";
 import { lacks } from "../support/tools.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "tcpnet-captures-"));
-afterAll(() => rmSync(folder, { recursive: true }));
-const at = (name: string) => join(folder, name);
-
-async function tcpnet(...args: string[]) {
-  const child = Bun.spawn([...TCPNET, ...args], { cwd: folder, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
-  const [out, err] = await Promise.all([child.stdout.bytes(), child.stderr.text()]);
-  return { code: await child.exited, bytes: out, out: new TextDecoder().decode(out), err };
-}
+const { at, withOctets: tcpnet } = cliFolder("captures");
 
 const READERS = lacks(["tshark", "tcpdump"]);
 const packets = (file: string) => Bun.spawnSync(["tcpdump", "-nn", "-Z", "root", "-r", file]).stdout.toString();

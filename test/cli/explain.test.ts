@@ -1,21 +1,11 @@
 /** `tcpnet explain`: words, page, exit codes, and what it says of files that are no captures. */
-import { afterAll, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { expect, test } from "bun:test";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { captured } from "../explain/lab.ts";
-import { TCPNET } from "../support/built-program.ts";
+import { cliFolder } from "../support/cli-folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "tcpnet-explain-cli-"));
-afterAll(() => rmSync(folder, { recursive: true }));
-const at = (name: string) => join(folder, name);
-
-async function tcpnet(args: readonly string[], stdin?: Uint8Array) {
-  const input = stdin === undefined ? "ignore" : new Blob([stdin as Uint8Array<ArrayBuffer>]);
-  const child = Bun.spawn([...TCPNET, ...args], { cwd: folder, stdin: input, stdout: "pipe", stderr: "pipe" });
-  const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
-  return { code: await child.exited, out, err };
-}
+const { at, withInput } = cliFolder("explain");
+const tcpnet = (args: readonly string[], stdin?: Uint8Array) => withInput(stdin, args);
 
 const small = { receiveBuffer: 65_535, receiveBufferMax: 65_535, windowScale: false };
 const { pcap } = captured({ link: "delay 40ms rate 100mbit queue 500", seed: 1, bytes: 1_000_000, params: small });

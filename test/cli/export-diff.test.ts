@@ -1,19 +1,9 @@
 /** `tcpnet export` and `tcpnet diff`: results, exit codes, and what they say about files that are none. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { TCPNET } from "../support/built-program.ts";
+import { beforeAll, expect, test } from "bun:test";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { cliFolder } from "../support/cli-folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "tcpnet-export-cli-"));
-afterAll(() => rmSync(folder, { recursive: true }));
-const at = (name: string) => join(folder, name);
-
-async function tcpnet(...args: string[]) {
-  const child = Bun.spawn([...TCPNET, ...args], { cwd: folder, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
-  const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
-  return { code: await child.exited, out, err };
-}
+const { at, tcpnet } = cliFolder("export");
 
 const RUN = ["sim", "--bytes", "200k", "--rtt", "40ms", "--rate", "10mbit", "--seed", "4"];
 

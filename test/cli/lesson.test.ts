@@ -1,21 +1,11 @@
 /** `tcpnet lesson` on the command line. */
-import { afterAll, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { expect, test } from "bun:test";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { LESSONS } from "#lab/lessons/lessons";
-import { TCPNET } from "../support/built-program.ts";
+import { cliFolder } from "../support/cli-folder.ts";
 import { ROOT } from "../support/root.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "tcpnet-lesson-"));
-afterAll(() => rmSync(folder, { recursive: true }));
-const at = (name: string) => join(folder, name);
-
-async function tcpnet(...args: string[]) {
-  const child = Bun.spawn([...TCPNET, ...args], { cwd: folder, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
-  const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
-  return { code: await child.exited, out, err };
-}
+const { at, tcpnet } = cliFolder("lesson");
 
 test("without a name it lists all lessons, and docs/LESSONS.md has the same ones in the same order", async () => {
   const { code, out, err } = await tcpnet("lesson");

@@ -1,20 +1,11 @@
 /** `--save` and `tcpnet replay`: a run is opened elsewhere, and a simulation goes the same way again. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { beforeAll, expect, test } from "bun:test";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ReplayRecord } from "#observe/replay";
-import { TCPNET } from "../support/built-program.ts";
+import { cliFolder } from "../support/cli-folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "tcpnet-replay-"));
-afterAll(() => rmSync(folder, { recursive: true }));
-const at = (name: string) => join(folder, name);
-
-async function tcpnet(...args: string[]) {
-  const child = Bun.spawn([...TCPNET, ...args], { cwd: folder, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
-  const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
-  return { code: await child.exited, out, err };
-}
+const { at, tcpnet } = cliFolder("replay");
 
 const RUN = ["sim", "--bytes", "100k", "--rtt", "40ms", "--loss", "2%", "--seed", "4", "--no-sack"];
 

@@ -1,18 +1,8 @@
-import { afterAll, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { TCPNET } from "../support/built-program.ts";
+import { expect, test } from "bun:test";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { cliFolder } from "../support/cli-folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "tcpnet-report-cli-"));
-afterAll(() => rmSync(folder, { recursive: true }));
-const at = (name: string) => join(folder, name);
-
-async function tcpnet(...args: string[]) {
-  const child = Bun.spawn([...TCPNET, ...args], { cwd: folder, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
-  const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
-  return { code: await child.exited, out, err };
-}
+const { at, tcpnet } = cliFolder("report");
 
 const RUN = ["sim", "--bytes", "200k", "--rtt", "40ms", "--loss", "2%", "--seed", "4"];
 

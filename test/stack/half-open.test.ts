@@ -7,6 +7,7 @@ import { SECOND } from "#base/time";
 import type { TcpSettings } from "#tcp/words/params";
 import { PROFILE_NAMES, PROFILES } from "#tcp/words/profiles";
 import { type Given, TcpBench } from "../support/tcp-bench.ts";
+import { saidBy, traced } from "../support/traced.ts";
 
 const SYN: Given = { mss: 1460 };
 
@@ -27,30 +28,13 @@ function apply(b: TcpBench, { flags, seq, ack, n, win, withStamp, pause }: Step)
   const given: Given = { seq, ack, n, win };
   if (b.usesTs && withStamp) Object.assign(given, { ts: [1001, b.seenTs] });
   b.in(flags, given);
-  const said = b.out().map(({ line, win: window, ts, tos, ttl, dontFragment, cause, kinds, at }) => {
-    return [line, window, ts, tos, ttl, dontFragment, cause, kinds, at];
-  });
+  const said = saidBy(b);
   return [said, b.stack.connectionCount, b.stack.nextDeadline(), b.listener!.halfOpen, b.listener!.ready.length];
 }
 
 /** Folds connections up early: the backlog is small; or not before the first timeout: it is large. */
 function listening(backlog: number, params: TcpSettings, family: 4 | 6): TcpBench {
   return new TcpBench({ family, params, trace: 1 << 12 }).listen({ backlog });
-}
-
-function traced({ stack: { trace } }: TcpBench): unknown[] {
-  const all = Array.from({ length: trace.size }, (_, i) => [
-    trace.time[i],
-    trace.kind[i],
-    trace.cause[i],
-    trace.connection[i],
-    trace.a[i],
-    trace.b[i],
-    trace.c[i],
-    trace.d[i],
-  ]);
-  trace.drain();
-  return all;
 }
 
 describe.each(PROFILE_NAMES)("by the profile %s", (profile) => {

@@ -7,6 +7,7 @@ import type { TcpSettings } from "#tcp/words/params";
 import { PROFILE_NAMES, PROFILES } from "#tcp/words/profiles";
 import { stateName } from "#tcp/words/state";
 import { type BenchOptions, type Given, TcpBench } from "../support/tcp-bench.ts";
+import { saidBy, traced } from "../support/traced.ts";
 
 /** A connection in TIME-WAIT, of a user that still holds it (then it keeps its TCB) or has released it. */
 function waiting(released: boolean, options: BenchOptions = {}, offer: Given = { mss: 1460 }): TcpBench {
@@ -38,28 +39,9 @@ function apply(b: TcpBench, { flags, seq, ack, n, win, stamp, withStamp, sack, p
   if (b.usesTs && withStamp) Object.assign(given, { ts: [(1000 + stamp) >>> 0, b.seenTs] });
   else Object.assign(given, { raw: [] });
   b.in(flags, given);
-  const said = b.out().map(({ line, win: window, ts, tos, ttl, dontFragment, cause, kinds, at }) => {
-    return [line, window, ts, tos, ttl, dontFragment, cause, kinds, at];
-  });
+  const said = saidBy(b);
   b.events();
   return [said, b.stack.connectionCount, b.stack.nextDeadline()];
-}
-
-/** Every event that was traced but for the number of the record. */
-function traced(b: TcpBench): unknown[] {
-  const { trace } = b.stack;
-  const all = Array.from({ length: trace.size }, (_, i) => [
-    trace.time[i],
-    trace.kind[i],
-    trace.cause[i],
-    trace.connection[i],
-    trace.a[i],
-    trace.b[i],
-    trace.c[i],
-    trace.d[i],
-  ]);
-  trace.drain();
-  return all;
 }
 
 describe.each(PROFILE_NAMES)("by the profile %s", (profile) => {

@@ -46,13 +46,18 @@ export function openControl(named: string | undefined, device: string): ControlS
 /**
  * The same for host and peer: a requested socket is required; the default one is optional, so without it the program
  * goes on. Returns null then, and if there is no link.
+ * @param isRequired false: `named` is the program's own choice, which another one may have taken in the meantime
  */
-export function openControlOf(device: Device, named: string | undefined): ControlSocket | null {
+export function openControlOf(
+  device: Device,
+  named: string | undefined,
+  isRequired = named !== undefined,
+): ControlSocket | null {
   if (!(device instanceof ImpairDevice) || handover.word(REFUSED) !== undefined) return null;
   try {
     return openControl(named, device.name);
   } catch (error) {
-    if (named !== undefined || !(error instanceof CliError)) throw error;
+    if (isRequired || !(error instanceof CliError)) throw error;
     handover.say(REFUSED, `${error.what} (${error.why})`);
     return null;
   }

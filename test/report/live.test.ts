@@ -23,9 +23,7 @@ testUnless(
           wrong.push(`asked for ${request.url()}`);
       });
       await page.goto(live.url);
-      await page.waitForFunction("document.documentElement.dataset.ready !== undefined", undefined, {
-        timeout: 60_000,
-      });
+      await page.waitForSelector("html[data-ready]", { timeout: 60_000 });
       expect(await page.textContent("main")).toContain("There are no TCP connections");
       const events = transferEvents();
       const third = Math.floor(events.length / 3);

@@ -272,7 +272,7 @@ async function inMemory(
     const sinks = record.sink === null ? [] : [record.sink];
     const explanation = new Explanation(its, null, voice, sinks);
     const session = await Session.open(its, openEnds(its), device, voice, explanation, end);
-    const endControl = controlLink(end, openControlOf(end, socket), voice);
+    const endControl = controlLink(end, openControlOf(end, socket, false), voice);
     actors.push({ stop: () => session.abort(EXIT_SIGINT) });
     const close = async () => {
       endControl();

@@ -38,11 +38,15 @@ testUnless(
       for (const event of events.slice(0, third)) live.event(event);
       const first = await until(1);
       expect(await page.$$eval("[data-chart]", (all) => all.length)).toBeGreaterThan(5);
+      const note = () => page.textContent(".table .note");
+      const whole = await note();
       await page.keyboard.press("+");
-      const zoomed = await page.textContent(".table .note");
+      for (let i = 0; i < 300 && (await note()) === whole; i++) await Bun.sleep(100);
+      const zoomed = await note();
+      expect(zoomed).not.toBe(whole);
       for (const event of events.slice(third, 2 * third)) live.event(event);
       await until(first + 1);
-      expect(await page.textContent(".table .note")).toStartWith(zoomed!.split(" of ")[0]!);
+      expect(await note()).toStartWith(zoomed!.split(" of ")[0]!);
       for (const event of events.slice(2 * third)) live.event(event);
       await live.end();
       await page.waitForSelector("html[data-over]", { timeout: 60_000 });

@@ -130,12 +130,13 @@ export class Voice {
   }
 
   #jsonLine(event: string, t: number, facts: Facts, text: string | undefined): string {
-    const at = (performance.timeOrigin + this.#began + t / 1000) / 1000;
-    const head = { schema: EVENT_SCHEMA, t: round6(t / 1e6), at: round6(at), event };
+    const at = (performance.timeOrigin + this.#began) * 1000 + t;
+    const head = { schema: EVENT_SCHEMA, t: seconds(t), at: seconds(at), event };
     return JSON.stringify({ ...head, ...facts, ...(text === undefined ? {} : { text: Bun.stripANSI(text) }) });
   }
 }
 
-function round6(seconds: number): number {
-  return Math.round(seconds * 1e6) / 1e6;
+/** Whole microseconds as seconds, rounded as event files round them. */
+function seconds(us: number): number {
+  return Math.round(us) / 1e6;
 }

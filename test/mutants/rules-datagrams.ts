@@ -32,7 +32,7 @@ export const DATAGRAMS: readonly RuleMutant[] = [
   },
   {
     name: "datagrams go before segments",
-    file: "stack/stack.ts",
+    file: "stack/driver-side.ts",
     find: "this.#datagramsFirst = !this.#datagramsFirst;",
     replace: "",
     by: "test/udp/udp.test.ts",
@@ -67,7 +67,7 @@ export const DATAGRAMS: readonly RuleMutant[] = [
   },
   {
     name: "a stack talks to itself without end",
-    file: "stack/stack.ts",
+    file: "stack/driver-side.ts",
     find: "loops < LOOPS_MAX; loops++",
     replace: "loops < LOOPS_MAX; loops += 0",
     by: "test/stack/calls.test.ts",

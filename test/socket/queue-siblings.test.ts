@@ -4,7 +4,8 @@ import { CSUM_NONE, HEADROOM, PACKET_MAX, Packet } from "#base/packet";
 import { Prng } from "#base/prng";
 import { QueueMemory } from "#socket/queue-memory";
 import { QueueSiblings } from "#socket/queue-siblings";
-import { Stack, type StackOptions } from "#stack/stack";
+import type { StackOptions } from "#stack/options";
+import { Stack } from "#stack/stack";
 import { EVENT_READABLE, type Tcb } from "#tcp/words/tcb";
 import { address, naiveIcmp, naiveIPv4, octets16, octets32 } from "../support/naive/ip.ts";
 

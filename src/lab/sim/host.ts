@@ -1,7 +1,8 @@
 import type { Engine } from "#driver/engine";
 import type { Address } from "#ip/address";
 import { own, takeEvents } from "#stack/connection";
-import type { ActiveOpenOptions, PassiveOpenOptions, Stack } from "#stack/stack";
+import type { ActiveOpenOptions, PassiveOpenOptions } from "#stack/options";
+import type { Stack } from "#stack/stack";
 import { PassiveOpen } from "#tcp/words/passive-open";
 import type { Tcb } from "#tcp/words/tcb";
 import type { SimNode } from "./node.ts";

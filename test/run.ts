@@ -9,7 +9,7 @@ import { allJobs, withoutLong } from "./run/jobs.ts";
 import { type Options, readOptions, USAGE } from "./run/options.ts";
 import { Pool } from "./run/pool.ts";
 import { about, clock, Progress, progressLine } from "./run/progress.ts";
-import { readSeconds, total, writeSeconds } from "./run/schedule.ts";
+import { readTimes, total, writeTimes } from "./run/schedule.ts";
 import { setUp } from "./run/set-up.ts";
 import { failureLines, slowest, summary } from "./run/summary.ts";
 import { buildCommand, PROGRAM_VARIABLE } from "./support/built-program.ts";
@@ -17,7 +17,7 @@ import { ROOT } from "./support/root.ts";
 import { withSbin } from "./support/tools.ts";
 
 const CACHE = join(ROOT, "node_modules/.cache");
-const SECONDS = join(CACHE, "tcpnet-test-seconds.json");
+const TIMES = join(CACHE, "tcpnet-test-times.json");
 
 /** What no test file may take, however busy the machine is. */
 const FILE_LIMIT_MS = 900_000;
@@ -29,7 +29,7 @@ const SIGNALS = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const;
 type Signal = keyof typeof SIGNALS;
 
 async function main(options: Options): Promise<number> {
-  const measured = readSeconds(SECONDS);
+  const measured = readTimes(TIMES);
   const found = allJobs(options.words, measured);
   const jobs = options.all || options.words.length > 0 ? found : withoutLong(found);
   if (jobs.length === 0) {
@@ -61,7 +61,7 @@ async function main(options: Options): Promise<number> {
 /** The program is built once, before every test that may want it. */
 function buildJob(program: string): Job {
   const command = buildCommand(program);
-  return { name: "build", kind: "check", command, seconds: 2, alone: false, replay: "bun run build" };
+  return { name: "build", kind: "check", command, seconds: 2, weight: 1, alone: false, replay: "bun run build" };
 }
 
 async function runAll(jobs: readonly Job[], atOnce: number, build: Job): Promise<number> {
@@ -92,7 +92,7 @@ async function runAll(jobs: readonly Job[], atOnce: number, build: Job): Promise
     console.log(`ended by ${signal} after ${pool.results.length} of ${jobs.length + 1}; nothing of it runs any more`);
     return 128 + SIGNALS[signal];
   }
-  keepSeconds(pool);
+  keepTimes(pool);
   console.log(`\n${clock(seconds())} in all; the longest: ${slowest(pool.results, 5)}`);
   for (const line of summary(pool.results)) console.log(line);
   return pool.results.some(({ failed }) => failed > 0) ? 1 : 0;
@@ -103,12 +103,11 @@ function onSignal(work: (signal: Signal) => void): void {
 }
 
 /** The next run expects what this one took, but for what failed or was skipped, which takes another time. */
-function keepSeconds(pool: Pool): void {
-  const good = pool.results
-    .filter(({ failed }) => failed === 0)
-    .map(({ job, seconds }) => [job.name, seconds] as const);
-  const rounded = good.map(([name, seconds]) => [name, Math.round(seconds * 10) / 10] as const);
-  writeSeconds(SECONDS, { ...readSeconds(SECONDS), ...Object.fromEntries(rounded) });
+function keepTimes(pool: Pool): void {
+  const round = (seconds: number) => Math.round(seconds * 10) / 10;
+  const good = pool.results.filter(({ failed }) => failed === 0);
+  const times = good.map(({ job, seconds, processor }) => [job.name, [round(seconds), round(processor)]] as const);
+  writeTimes(TIMES, { ...readTimes(TIMES), ...Object.fromEntries(times) });
 }
 
 const options = readOptions(process.argv.slice(2));

@@ -10,6 +10,8 @@ export interface Job {
   readonly command: readonly string[];
   /** How long it is expected to take. */
   readonly seconds: number;
+  /** 1 if it computes all the time, less if it also waits: so many processes can run beside each other. */
+  readonly weight: number;
   /** It runs when nothing else does. */
   readonly alone: boolean;
   /** What somebody types to run it once more. */

@@ -1,7 +1,7 @@
 import { realpathSync } from "node:fs";
 import { ROOT } from "../support/root.ts";
 import type { Job } from "./job.ts";
-import { expected, runsAlone, type Seconds } from "./schedule.ts";
+import { planned, type Times } from "./schedule.ts";
 
 /** Where many things run beside a test, bun's five seconds are over before the test is wrong. */
 const TEST_LIMIT_MS = "120000";
@@ -23,15 +23,14 @@ export const LONG: readonly string[] = [
 export const withoutLong = (jobs: readonly Job[]): Job[] => jobs.filter(({ name }) => !LONG.includes(name));
 
 /** The test files whose path has one of these words in it; without words all of them, and the checks of the whole. */
-export function allJobs(words: readonly string[], measured: Seconds): Job[] {
+export function allJobs(words: readonly string[], measured: Times): Job[] {
   const files = [...new Bun.Glob("test/**/*.test.ts").scanSync({ cwd: ROOT })].sort();
   const wanted = words.length === 0 ? files : files.filter((file) => words.some((word) => file.includes(word)));
   if (wanted.length === 0) return [];
   const bun = bunAsTyped();
-  const seconds = (name: string) => ({ seconds: expected(name, measured), alone: runsAlone(name) });
   const check = (name: string, command: readonly string[]): Job => {
     const typed = [`node_modules/.bin/${command[0]}`, ...command.slice(1)];
-    return { name, kind: "check", command: typed, ...seconds(name), replay: typed.join(" ") };
+    return { name, kind: "check", command: typed, ...planned(name, measured), replay: typed.join(" ") };
   };
   const checks = [
     check("lint", ["biome", "check", "--error-on-warnings", "."]),
@@ -42,7 +41,7 @@ export function allJobs(words: readonly string[], measured: Seconds): Job[] {
     ...(words.length === 0 ? checks : []),
     ...wanted.map((file): Job => {
       const command = [process.execPath, "test", "--dots", "--timeout", TEST_LIMIT_MS, `./${file}`];
-      return { name: file, kind: "tests", command, ...seconds(file), replay: `${bun} test ./${file}` };
+      return { name: file, kind: "tests", command, ...planned(file, measured), replay: `${bun} test ./${file}` };
     }),
   ];
 }

@@ -13,7 +13,7 @@ export interface Options {
 export const USAGE = `bun run test/run.ts [FILE or FOLDER …] [--all] [--no-setup] [--jobs N]
   --all       also the long ones: real firewalls, a browser, mutants, goodput; CI=true does the same
   --no-setup  installs nothing; tests that need what is missing are skipped
-  --jobs N    runs so many test files at a time (one more than there are processors, because tests also wait)
+  --jobs N    runs so many test files at a time (one more than there are processors); some more where they mostly wait
 For one test by its name: bun test FILE -t NAME`;
 
 /** No test file needs more, by far, but for one. */

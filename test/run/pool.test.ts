@@ -14,7 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 function file(name: string, text: string, more: Partial<Job> = {}): Job {
   writeFileSync(join(folder, `${name}.test.ts`), `import { expect, test } from "bun:test";\n${text}\n`);
   const command = [process.execPath, "test", "--dots", `./${name}.test.ts`];
-  return { name, kind: "tests", command, seconds: 1, alone: false, replay: `bun test ${name}`, ...more };
+  return { name, kind: "tests", command, seconds: 1, weight: 1, alone: false, replay: `bun test ${name}`, ...more };
 }
 
 async function run(jobs: readonly Job[], atOnce = 2, limitMs = 60_000): Promise<Record<string, Result>> {

@@ -1,5 +1,5 @@
 import { type Job, type Result, RunningJob } from "./job.ts";
-import { inOrder } from "./schedule.ts";
+import { inOrder, takeNext } from "./schedule.ts";
 
 /** Runs jobs, each in a process of its own, some at a time. */
 export class Pool {
@@ -17,13 +17,22 @@ export class Pool {
     this.#onEnd = onEnd;
   }
 
-  /** Runs these jobs with at most `atOnce` at a time, and resolves when all have ended. */
+  /** Runs these jobs, so many at a time (see `takeNext`), and resolves when all have ended. */
   async run(jobs: readonly Job[], atOnce: number): Promise<void> {
     const { together, alone } = inOrder(jobs);
-    const waiting = together.values();
-    // They share one iterator: each takes the next job when it is free.
-    await Promise.all(Array.from({ length: atOnce }, () => this.#work(waiting)));
-    await this.#work(alone.values());
+    const waiting = [...together];
+    const working = new Map<Job, Promise<void>>();
+    while (!this.#stopped && waiting.length + working.size > 0) {
+      const job = takeNext(waiting, working.keys(), atOnce);
+      if (job === undefined) await Promise.race(working.values());
+      else
+        working.set(
+          job,
+          this.#work(job).finally(() => working.delete(job)),
+        );
+    }
+    await Promise.all(working.values());
+    for (const job of alone) await this.#work(job);
   }
 
   /** Ends all that runs; nothing more begins. `run` resolves when it is done. */
@@ -32,14 +41,12 @@ export class Pool {
     for (const each of this.running) void each.end("was stopped");
   }
 
-  async #work(jobs: Iterator<Job> & Iterable<Job>): Promise<void> {
-    for (const job of jobs) {
-      if (this.#stopped) return;
-      const result = await this.#run(job);
-      if (this.#stopped) return;
-      this.results.push(result);
-      this.#onEnd(result);
-    }
+  async #work(job: Job): Promise<void> {
+    if (this.#stopped) return;
+    const result = await this.#run(job);
+    if (this.#stopped) return;
+    this.results.push(result);
+    this.#onEnd(result);
   }
 
   async #run(job: Job): Promise<Result> {

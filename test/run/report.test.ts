@@ -7,14 +7,14 @@ import { allJobs, bunAsTyped, LONG, withoutLong } from "./jobs.ts";
 import { readOptions } from "./options.ts";
 import { about, clock, progressLine } from "./progress.ts";
 import { Reading } from "./reading.ts";
-import { inOrder, readSeconds, total, writeSeconds } from "./schedule.ts";
+import { inOrder, planned, readTimes, takeNext, total, writeTimes } from "./schedule.ts";
 import { summary } from "./summary.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tcpnet-report-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const job = (name: string, seconds = 1, alone = false): Job => {
-  return { name, kind: "tests", command: [], seconds, alone, replay: `bun test ${name}` };
+const job = (name: string, seconds = 1, alone = false, weight = 1): Job => {
+  return { name, kind: "tests", command: [], seconds, weight, alone, replay: `bun test ${name}` };
 };
 const result = (name: string, more: Partial<Result> = {}): Result => {
   return {
@@ -86,16 +86,29 @@ test("quick jobs come first, then the longest, and those that run alone last", (
   expect(total(jobs, 2)).toBe(Math.max(1 + 30, 2 + 20) + 1);
 });
 
+test("a job that mostly waits runs beside those that compute, but one at a time is one at a time", () => {
+  const computes = job("computes", 10);
+  const waits = job("waits", 10, false, 0.4);
+  const waiting = () => [computes, job("next", 10), waits];
+  expect(takeNext(waiting(), [computes], 1.5)?.name).toBe("waits");
+  expect(takeNext(waiting(), [computes, waits], 1.5)).toBeUndefined();
+  expect(takeNext(waiting(), [waits], 1)).toBeUndefined();
+  expect(takeNext(waiting(), [], 1)?.name).toBe("computes");
+  expect(total([job("a", 10), job("b", 10), job("c", 20, false, 0.5), job("d", 20, false, 0.5)], 2)).toBe(20);
+  expect(planned("x", { x: [10, 4] })).toEqual({ seconds: 10, weight: 0.4, alone: false });
+  expect([planned("x", { x: [10, 0] }).weight, planned("x", { x: [1, 9] }).weight]).toEqual([0.3, 1]);
+});
+
 test("measured times are kept, and a damaged or missing file is ignored", () => {
-  const path = join(folder, "a/b/seconds.json");
-  expect(readSeconds(path)).toEqual({});
-  writeSeconds(path, { "test/x.test.ts": 3.5 });
-  expect(readSeconds(path)).toEqual({ "test/x.test.ts": 3.5 });
-  writeFileSync(path, '{"a": "b", "c": -1, "d": 2}');
-  expect(readSeconds(path)).toEqual({ d: 2 });
+  const path = join(folder, "a/b/times.json");
+  expect(readTimes(path)).toEqual({});
+  writeTimes(path, { "test/x.test.ts": [3.5, 0.5] });
+  expect(readTimes(path)).toEqual({ "test/x.test.ts": [3.5, 0.5] });
+  writeFileSync(path, '{"a": "b", "c": [-1, 1], "d": [2, 1], "e": 2, "f": [1]}');
+  expect(readTimes(path)).toEqual({ d: [2, 1] });
   for (const text of ["", "null", "[", "3"]) {
     writeFileSync(path, text);
-    expect(readSeconds(path)).toEqual({});
+    expect(readTimes(path)).toEqual({});
   }
 });
 

@@ -6,6 +6,15 @@ export { openTun } from "#device/tun";
 export { CaptureFile } from "#observe/capture-file";
 export { ConnectionError, type ConnectionErrorCode } from "#socket/connection-error";
 export { createStack } from "#socket/create-stack";
+export type {
+  Attempt,
+  EchoRequest,
+  Interception,
+  InterceptOptions,
+  UdpFlow,
+  UdpFlowHandlers,
+  Unreachable,
+} from "#socket/intercept-types";
 export { joinStackGroup, type QueuePlace } from "#socket/join-stack-group";
 export { createStackGroup, type GroupConnection, type StackGroup, type StackGroupOptions } from "#socket/stack-group";
 export type {

@@ -2,6 +2,7 @@ import type { Counters } from "#base/counters";
 import { type Mark, mark } from "#base/mark";
 import type { Packet } from "#base/packet";
 import type { Slab } from "#base/slab";
+import { isLoopback } from "#ip/address";
 import type { IpHeader } from "#ip/header";
 import type { LocalAddresses } from "#ip/local";
 import { IpSend } from "#ip/send";
@@ -12,6 +13,7 @@ import * as ipv4 from "#wire/ipv4";
 import * as ipv6 from "#wire/ipv6";
 import { ExtensionWalk, walkExtensions } from "#wire/ipv6-extensions";
 import { ICMP, ICMPV6 } from "#wire/protocol";
+import { type HeldEcho, HeldEchoes } from "./held-echoes.ts";
 import { type IcmpError, readError } from "./read-error.ts";
 import { ReplyQueue } from "./reply-queue.ts";
 import { TokenBucket } from "./token-bucket.ts";
@@ -23,6 +25,7 @@ export const ECHO_TO_GROUP = mark(
   "an echo request to a broadcast: not answered (RFC 1122 §3.2.2.6)",
 );
 export const ECHO_LIMITED = mark("icmp.echo-limited", "an echo request was not answered: too many per second");
+export const ECHO_HELD = mark("icmp.echo-held", "an echo request to a foreign address: the application decides");
 export const IGNORED = mark("icmp.ignored", "ICMP message that needs no action");
 export const QUEUE_FULL = mark("icmp.queue-full", "ICMP message not sent: queue full");
 export const ERROR_SENT = mark("icmp.error-sent", "ICMP error sent for a received packet");
@@ -57,6 +60,8 @@ export const ICMP_LIMITS: IcmpLimits = { errorRate: 1000, errorBurst: 50, echoRa
 
 /** ICMP and ICMPv6 of a host: answers echo requests, reports errors, reads the errors of others. */
 export class Icmp {
+  /** Requests to foreign addresses. */
+  readonly held: HeldEchoes;
   readonly #slab: Slab;
   readonly #local: LocalAddresses;
   readonly #counters: Counters;
@@ -71,6 +76,7 @@ export class Icmp {
     this.#slab = slab;
     this.#local = local;
     this.#counters = counters;
+    this.held = new HeldEchoes(slab);
     this.#queue = new ReplyQueue(slab);
     this.#bucket = new TokenBucket(limits.errorRate, limits.errorBurst);
     this.#echoes = new TokenBucket(limits.echoRate, limits.echoBurst);
@@ -140,6 +146,10 @@ export class Icmp {
   #echo(header: IpHeader, now: number): Mark {
     if (header.group && header.family === 4) return ECHO_TO_GROUP;
     if (!this.#echoes.take(now)) return ECHO_LIMITED;
+    if (this.held.isForeign && !header.group && !this.#isOurs(header)) {
+      if (!this.held.isWanted) return IGNORED;
+      return this.held.hold(header) ? ECHO_HELD : QUEUE_FULL;
+    }
     if (!this.#address(header)) return ECHO_TO_GROUP;
     const to = this.#queue.room(header.n);
     if (to < 0) return QUEUE_FULL;
@@ -151,6 +161,29 @@ export class Icmp {
     this.#send.tos = header.tos & 0xfc;
     this.#queue.push(to, header.n, this.#send, ECHO);
     return ECHO;
+  }
+
+  #isOurs({ d0, d1, d2, d3 }: IpHeader): boolean {
+    return this.#local.owns(d0, d1, d2, d3) || isLoopback(d0, d1, d2, d3);
+  }
+
+  /** Answers a held request: the reply comes from the address that was asked. False if there is no room. */
+  answer({ source, destination, identifier, sequence, data, tos }: HeldEcho): boolean {
+    const n = icmpv4.HEADER + data.length;
+    const to = this.#queue.room(n);
+    this.#counters.count(to < 0 ? QUEUE_FULL : ECHO);
+    if (to < 0) return false;
+    const four = source.family === 4;
+    const { u8, view } = this.#slab;
+    icmpv4.write(view, to, four ? icmpv4.ECHO_REPLY : icmpv6.ECHO_REPLY, 0, (identifier << 16) | sequence);
+    u8.set(data, to + icmpv4.HEADER);
+    const send = this.#send;
+    send.protocol = four ? ICMP : ICMPV6;
+    send.setDestination(source.a, source.b, source.c, source.d);
+    send.setSource(destination.a, destination.b, destination.c, destination.d);
+    send.tos = tos & 0xfc;
+    this.#queue.push(to, n, send, ECHO);
+    return true;
   }
 
   #queueError(header: IpHeader): Mark {

@@ -28,6 +28,8 @@ export class IpHeader {
   headerN = 0;
   /** The transport checksum need not be verified: the packet never crossed a wire, or the device has verified it. */
   csumTrusted = false;
+  /** Sent by this stack itself. */
+  isInside = false;
   /** Sent to a broadcast or multicast address. */
   group = false;
   /** The packet is a fragment, or (after `DELIVER`) was reassembled from fragments. */

@@ -43,6 +43,8 @@ export class IpInput {
   readonly reassembly: Reassembly;
   /** The packet comes from this stack: its source may be ours, and both addresses may be loopback ones. */
   fromInside: boolean;
+  /** Packets to any single host but loopback ones are for us (interception). */
+  takesForeign = false;
   readonly #slab: Slab;
   readonly #local: LocalAddresses;
   readonly #counters: Counters;
@@ -61,6 +63,7 @@ export class IpInput {
   input(packet: Packet, header: IpHeader, now: number): number {
     header.mark = 0;
     header.fragment = false;
+    header.isInside = this.fromInside;
     const verdict = this.#read(packet.o, packet.n, header, now);
     if (verdict === DELIVER) header.csumTrusted = !header.fragment && trusts(packet, header);
     return this.#counted(header, verdict);
@@ -230,7 +233,10 @@ export class IpInput {
       if (isMulticast(d0, d1, d2, d3)) {
         const all = header.family === 4 ? d3 === ALL_HOSTS : d3 === 1 && d2 === 0 && d1 === 0 && d0 === ALL_NODES_A;
         if (!all) return NOT_JOINED;
-      } else if (!local.isBroadcast(d0, d1, d2, d3)) return NOT_OURS;
+      } else if (!local.isBroadcast(d0, d1, d2, d3)) {
+        if (!this.takesForeign || isLoopback(d0, d1, d2, d3) || isUnspecified(d0, d1, d2, d3)) return NOT_OURS;
+        header.group = false;
+      }
     }
     if (isUnspecified(s0, s1, s2, s3) || isMulticast(s0, s1, s2, s3) || isLimitedBroadcast(s0, s1, s2, s3)) {
       return MARTIAN;

@@ -125,6 +125,12 @@ export function checkConnectOptions(options: unknown): asserts options is Connec
 }
 
 /** @throws CallError EINVAL. */
+export function checkAcceptOptions(options: unknown): asserts options is SocketOptions {
+  checkObject("accept's argument", options, SOCKET, "{ nodelay: true }");
+  checkSocketOptions(options as SocketOptions);
+}
+
+/** @throws CallError EINVAL. */
 export function checkListenOptions(options: unknown): asserts options is ListenOptions {
   checkObject("listen's argument", options, LISTEN, "{ port: 7000 }");
   if ((options as ListenOptions).port === undefined) throw invalid("listen needs a port: use listen({ port: 7000 })");

@@ -14,6 +14,8 @@ import { checkBytes, checkConnectOptions, checkListenOptions, invalid, whole } f
 import { ConnectionError } from "./connection-error.ts";
 import { Deferred } from "./deferred.ts";
 import { addressOf, endpointOf, hostOf, remoteOf } from "./endpoint.ts";
+import type { InterceptOptions } from "./intercept-types.ts";
+import { type NetFlow, NetInterception } from "./net-interception.ts";
 import { fastOpenParams, microseconds, paramsOf } from "./options.ts";
 import { echoOptions, Ping } from "./ping.ts";
 import type { SocketContext } from "./socket-context.ts";
@@ -47,6 +49,7 @@ export class TcpNetStack implements NetStack, SocketContext, UdpContext {
   readonly #listeners = new Set<TcpListener>();
   readonly #udpSockets = new Set<UdpNetSocket>();
   readonly #pings = new Set<Ping>();
+  #interception: NetInterception | null = null;
   /** Sockets that wait for free pages to write. */
   #ending = false;
 
@@ -147,6 +150,15 @@ export class TcpNetStack implements NetStack, SocketContext, UdpContext {
     return ping.summary;
   }
 
+  intercept(options: InterceptOptions): NetInterception {
+    this.#checkOpen();
+    const interception = new NetInterception(this, options, () => {
+      this.#interception = null;
+    });
+    this.#interception = interception;
+    return interception;
+  }
+
   #cancel(ping: Ping, reason: unknown): void {
     this.#pings.delete(ping);
     ping.cancel(reason);
@@ -232,6 +244,7 @@ export class TcpNetStack implements NetStack, SocketContext, UdpContext {
   }
 
   #abortAll(reason?: ConnectionError): void {
+    this.#interception?.close();
     for (const socket of [...this.#udpSockets]) socket.end(reason ?? null);
     for (const ping of this.#pings) {
       ping.cancel(
@@ -271,8 +284,9 @@ export class TcpNetStack implements NetStack, SocketContext, UdpContext {
     }
     const { datagrams, echo } = engine;
     for (let next = datagrams.nextEvent(); next !== undefined; next = datagrams.nextEvent()) {
-      (next as UdpNetSocket).onEvents();
+      (next as UdpNetSocket | NetFlow).onEvents();
     }
+    this.#interception?.onEvents();
     for (let next = echo.nextEvent(); next !== undefined; next = echo.nextEvent()) {
       if ((next as Ping).onEvents()) this.#pings.delete(next as Ping);
     }

@@ -16,6 +16,7 @@ import type { TcpInfo } from "#tcp/machine/info";
 import type { CongestionControlName, TcpSettings } from "#tcp/words/params";
 import type { ProfileName } from "#tcp/words/profiles";
 import type { ConnectionError } from "./connection-error.ts";
+import type { Interception, InterceptOptions } from "./intercept-types.ts";
 import type { BindOptions, PingOptions, PingSummary, UdpSocket } from "./udp-types.ts";
 
 /** A host and a port. Printed as `10.0.1.5:7000` or `[fd00::5]:7000`. */
@@ -353,6 +354,12 @@ export interface NetStack extends AsyncDisposable {
    * EADDRNOTAVAIL, ENOBUFS (more than 1,024 at one time).
    */
   ping(address: string, options?: PingOptions): Promise<PingSummary>;
+  /**
+   * Takes everything that is sent to addresses and ports that nobody here has: connections, datagrams, echo requests, to any address but
+   * loopback and group ones. The stack then speaks as their destination: it is the way out for whoever routes to it. Listeners and sockets of
+   * this stack come first. @throws CallError: EINVAL, EALREADY (it intercepts already).
+   */
+  intercept(options: InterceptOptions): Interception;
   /** Every connection in any state, including TIME-WAIT. */
   connections(): TcpInfo[];
   /**

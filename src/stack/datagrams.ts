@@ -9,6 +9,7 @@ import { claimedMtu, type PathMtu } from "#ip/path-mtu";
 import type { IpSend } from "#ip/send";
 import { errorName, type TcpErrorName } from "#tcp/words/error";
 import { DatagramEnds } from "#udp/datagram-queue";
+import type { Flow, Flows } from "#udp/flows";
 import { PAYLOAD_MAX_4, PAYLOAD_MAX_6, Udp } from "#udp/udp";
 import type { UdpEndpoint } from "#udp/udp-endpoint";
 import { CallError } from "./call-error.ts";
@@ -16,7 +17,7 @@ import { errorOf } from "./icmp-errors.ts";
 import { checkPort, type Ports } from "./ports.ts";
 import type { Routing } from "./routing.ts";
 
-export type { DatagramEnds, UdpEndpoint };
+export type { DatagramEnds, Flow, UdpEndpoint };
 
 export interface UdpOptions {
   /** 0 or absent: any free port (RFC 6056). */
@@ -96,16 +97,16 @@ export class Datagrams {
     local: Address | null = null,
   ): boolean {
     checkPort(remotePort, 1);
-    const most = payloadMax(remote.family);
-    if (octets.length > most) {
-      const what = `a datagram over IPv${remote.family} carries at most ${most} octets`;
-      throw new CallError("EMSGSIZE", `${what}, not ${octets.length}`);
-    }
+    checkLength(remote.family, octets.length);
     const source = this.#source(endpoint, remote, local);
     if (!this.#udp.hasRoom(endpoint, octets.length)) return false;
+    return this.#queue(octets, remote, remotePort, source, endpoint.port);
+  }
+
+  #queue(octets: Uint8Array, remote: Address, remotePort: number, source: Address, port: number): boolean {
     const ends = this.#scratch;
     ends.setRemote(remote.a, remote.b, remote.c, remote.d, remotePort);
-    ends.setLocal(source.a, source.b, source.c, source.d, endpoint.port);
+    ends.setLocal(source.a, source.b, source.c, source.d, port);
     if (!this.#udp.send(octets, ends)) throw new CallError("ENOBUFS", "the stack has no memory left for a datagram");
     return true;
   }
@@ -115,6 +116,16 @@ export class Datagrams {
     const { remote, remotePort } = endpoint;
     if (remote === null) throw new CallError("ENOTCONN", "the socket is not connected: name a port and an address");
     return this.send(endpoint, octets, remote, remotePort);
+  }
+
+  /** Sends a datagram back to whoever began the flow. False if there is no room now. Throws CallError: EMSGSIZE, EPIPE, ENOBUFS. */
+  sendBack(flow: Flow, octets: Uint8Array, now: number): boolean {
+    if (flow.isClosed) throw new CallError("EPIPE", "the flow has ended");
+    const { local, remote } = flow;
+    checkLength(remote!.family, octets.length);
+    if (!this.#udp.hasRoom(flow, octets.length)) return false;
+    this.#udp.flows.use(flow, now);
+    return this.#queue(octets, remote!, flow.remotePort, local!, flow.port);
   }
 
   #source(endpoint: UdpEndpoint, remote: Address, local: Address | null): Address {
@@ -215,11 +226,16 @@ export class Datagrams {
     return undefined;
   }
 
+  /** Datagrams that no socket hears (`Interception`). */
+  get flows(): Flows {
+    return this.#udp.flows;
+  }
+
   // --- For the stack -----------------------------------------------------------------------------------------------
 
   /** Takes a datagram that IP delivered. False: port unreachable. */
-  input(header: IpHeader): boolean {
-    return this.#udp.input(header);
+  input(header: IpHeader, now: number): boolean {
+    return this.#udp.input(header, now);
   }
 
   /**
@@ -247,3 +263,9 @@ export class Datagrams {
 }
 
 const NOTHING = new Uint8Array(0);
+
+function checkLength(family: 4 | 6, n: number): void {
+  const most = payloadMax(family);
+  if (n > most)
+    throw new CallError("EMSGSIZE", `a datagram over IPv${family} carries at most ${most} octets, not ${n}`);
+}

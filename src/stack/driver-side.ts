@@ -36,6 +36,7 @@ import * as tcphdr from "#wire/tcp";
 import { Connections, IP_TIMER, SLEEP_TIMER } from "./connections.ts";
 import { Datagrams } from "./datagrams.ts";
 import { Echo } from "./echo.ts";
+import { Interception } from "./interception.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { Listeners } from "./listeners.ts";
 import { Loopback } from "./loopback.ts";
@@ -72,6 +73,8 @@ export class DriverSide {
   readonly datagrams: Datagrams;
   /** Echo requests (ping). */
   readonly echo: Echo;
+  /** What is sent to addresses and ports that nobody here has. */
+  readonly interception: Interception;
 
   protected readonly whileSending: ((now: number) => void) | undefined;
   readonly #siblings: Siblings | null;
@@ -149,23 +152,26 @@ export class DriverSide {
     this.#flood = new SynFlood(this.slab.view, this.counters, this.trace, limits, hash.begin().word(FLOOD_LABEL).end());
     this.#tcpInput = new TcpInput(env, this.table, this.listeners, this.#flood, limits, () => this.params);
     this.#tcpInput.siblings = this.#siblings;
+    this.interception = new Interception(env, this.table, this.datagrams, this.#icmp, this.#tcpInput);
   }
 
   /** Processes a packet from the device. The caller may reuse its bytes on return, unless `hasText` is true then. */
   input(packet: Packet, now: number): void {
     assert(this.#env.arrival.tcb === null, "text of the last packet must have been taken or kept");
     const header = this.#header;
+    this.#ipInput.takesForeign = this.interception.isOn;
     const verdict = this.#ipInput.input(packet, header, now);
     if (verdict === DELIVER) {
       if (header.protocol === protocol.TCP) this.#tcpInput.segment(packet, header, now);
       else if (header.protocol === protocol.UDP) {
-        if (!this.datagrams.input(header) && !this.#handOver(packet)) this.#icmp.portUnreachable(header, now);
+        if (!this.datagrams.input(header, now) && !this.#handOver(packet)) this.#icmp.portUnreachable(header, now);
       } else if (!this.#icmpMessage(header, now)) this.#handOver(packet);
     } else {
       if (verdict === REPLY) this.#icmp.error(header, now);
       if (header.mark !== 0) this.trace.record(now, EV_DROP, header.mark, -1, packet.n);
     }
-    this.table.deadlines.arm(IP_TIMER, this.#ipInput.nextDeadline());
+    if (this.interception.isOn) this.#armIpTimer();
+    else this.table.deadlines.arm(IP_TIMER, this.#ipInput.nextDeadline());
   }
 
   /** Whether more SYNs come than can be answered. Then ask `sheds` about each packet before `input`. */
@@ -196,7 +202,10 @@ export class DriverSide {
   }
 
   #armIpTimer(): void {
-    this.table.deadlines.arm(IP_TIMER, Math.min(this.#ipInput.nextDeadline(), this.echo.nextDeadline()));
+    this.table.deadlines.arm(
+      IP_TIMER,
+      Math.min(this.#ipInput.nextDeadline(), this.echo.nextDeadline(), this.interception.nextDeadline()),
+    );
   }
 
   /**
@@ -234,6 +243,7 @@ export class DriverSide {
           if (this.#ipInput.expire(this.#header, now) === REPLY) this.#icmp.error(this.#header, now);
         }
         this.echo.advance(now);
+        this.interception.advance(now);
         this.#armIpTimer();
         continue;
       }
@@ -340,6 +350,7 @@ export class DriverSide {
 
   hasEvents(): boolean {
     if (this.table.events.size > 0 || this.datagrams.hasEvents() || this.echo.hasEvents()) return true;
+    if (this.interception.isOn && this.interception.hasEvents()) return true;
     return this.refused !== null && this.refused.count > 0;
   }
 

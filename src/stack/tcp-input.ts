@@ -28,6 +28,7 @@ import * as checksum from "#wire/checksum";
 import * as protocol from "#wire/protocol";
 import * as tcphdr from "#wire/tcp";
 import type { Connections } from "./connections.ts";
+import { endsOf, type HeldSyns } from "./held-syns.ts";
 import { errorOf, freeBsdSoftError } from "./icmp-errors.ts";
 import type { Limits } from "./limits.ts";
 import type { Listeners } from "./listeners.ts";
@@ -47,6 +48,8 @@ export class TcpInput {
   readonly resets: ReplyQueue;
   /** Records SYNs for ports without a listener, which got an RST; null: not recorded. */
   refused: RefusedSyns | null = null;
+  /** SYNs that no listener wants are held here; null: they get an RST. */
+  held: HeldSyns | null = null;
   /** They get the segments for no connection of this stack. */
   siblings: Siblings | null = null;
   readonly #slab: Slab;
@@ -187,7 +190,9 @@ export class TcpInput {
     const seg = this.#segment;
     const connections = this.#connections;
     const remote = new Address(s0, s1, s2, s3);
+    const opens = (seg.ctl & (tcphdr.SYN | tcphdr.ACK | tcphdr.RST)) === tcphdr.SYN;
     const listener = this.#listeners.find(d0, d1, d2, d3, localPort, remote, remotePort);
+    if (listener === null && opens && this.#holds(header)) return this.#hold(header, localPort, remotePort, now);
     if (listener === null && old !== null) {
       // No listener accepts the new connection, so the old one answers.
       segmentArrives(old, seg, now, reset);
@@ -204,7 +209,6 @@ export class TcpInput {
     if (!this.#local.equalsWords(d0, d1, d2, d3)) this.#local = new Address(d0, d1, d2, d3);
     const ends = { local: this.#local, localPort, remote, remotePort };
     if (old === null && this.#returnsCookie(listener, ends, now)) return 0;
-    const opens = (seg.ctl & (tcphdr.SYN | tcphdr.ACK | tcphdr.RST)) === tcphdr.SYN;
     if (!opens && this.siblings?.handOver(packet, header)) return M.RX_HANDED_OVER;
     const verdict = listen(listener, seg, reset);
     const cookie = old === null && this.#cookies.due(listener);
@@ -242,6 +246,21 @@ export class TcpInput {
     serve(tcb, seg, listener, now);
     connections.touch(tcb);
     return 0;
+  }
+
+  #holds(header: IpHeader): boolean {
+    return this.held !== null && !header.isInside;
+  }
+
+  /** Holds a SYN for the user's decision. Returns 0, or the mark of why not. */
+  #hold(header: IpHeader, localPort: number, remotePort: number, now: number): number {
+    const held = this.held!;
+    const seg = this.#segment;
+    const ends = endsOf(header, localPort, remotePort);
+    // Port 0 is invalid (RFC 9293 §3.10.7.2): it could not be answered.
+    if (remotePort === 0 || localPort === 0) return M.RX_BAD_SYN;
+    if (held.isRepeated(ends, seg)) return M.RX_HELD;
+    return held.hold(ends, seg, header, now) ? 0 : M.RX_BACKLOG;
   }
 
   /** Whether the segment returns a cookie of ours, and so opened a connection. */

@@ -17,6 +17,7 @@ import * as ipv6 from "#wire/ipv6";
 import { UDP } from "#wire/protocol";
 import * as udphdr from "#wire/udp";
 import { DatagramEnds, DatagramQueue } from "./datagram-queue.ts";
+import { Flows } from "./flows.ts";
 import * as M from "./marks.ts";
 import { UdpEndpoint } from "./udp-endpoint.ts";
 
@@ -30,6 +31,8 @@ export const PAYLOAD_MAX_6 = 65_535 - udphdr.HEADER;
 export class Udp {
   /** Sockets with events to report: datagrams, an ICMP error, room to send. */
   readonly events = new Fifo<UdpEndpoint>();
+  /** Datagrams that no socket hears. */
+  readonly flows: Flows;
   readonly #slab: Slab;
   readonly #counters: Counters;
   readonly #endpoints = new Map<number, UdpEndpoint[]>();
@@ -44,6 +47,7 @@ export class Udp {
 
   /** Reserves a region of the slab, so make it before the first page is allocated. */
   constructor(slab: Slab, counters: Counters) {
+    this.flows = new Flows(slab);
     this.#slab = slab;
     this.#counters = counters;
     const lead = HEADROOM + ipv6.HEADER;
@@ -77,7 +81,7 @@ export class Udp {
   }
 
   /** Takes a datagram that IP delivered. False if no socket has the port, so that an ICMP error is to be sent. */
-  input(header: IpHeader): boolean {
+  input(header: IpHeader, now: number): boolean {
     const v = this.#slab.view;
     const { o } = header;
     const wrong = udphdr.valid(v, o, header.n);
@@ -87,7 +91,7 @@ export class Udp {
     }
     const remotePort = udphdr.sourcePort(v, o);
     const localPort = udphdr.destinationPort(v, o);
-    const endpoint = this.#find(header, localPort, remotePort);
+    const endpoint = this.#find(header, localPort, remotePort) ?? this.#flow(header, localPort, remotePort, now);
     if (endpoint === null) {
       this.#counters.count(M.RX_NO_PORT);
       return false;
@@ -97,6 +101,10 @@ export class Udp {
     ends.setLocal(header.d0, header.d1, header.d2, header.d3, localPort);
     this.#counters.count(this.#deliver(endpoint, o + udphdr.HEADER, udphdr.length(v, o) - udphdr.HEADER));
     return true;
+  }
+
+  #flow(header: IpHeader, localPort: number, remotePort: number, now: number): UdpEndpoint | null {
+    return header.group || header.isInside ? null : this.flows.take(header, localPort, remotePort, now);
   }
 
   /** Queues the datagram between `#ends`, whose `n` octets are at `o`. Returns the mark of what became of it. */

@@ -13,8 +13,8 @@ const examples = [...page.matchAll(/^```ts\n([\s\S]*?)^```\n\n(It prints [^\n]*)
 }));
 
 test("there are examples, and each says what it prints", () => {
-  expect(examples).toHaveLength(3);
-  expect(page.match(/^```ts$/gm)).toHaveLength(3);
+  expect(examples).toHaveLength(4);
+  expect(page.match(/^```ts$/gm)).toHaveLength(4);
 });
 
 test.each(examples)("the example that prints $printed does so, and ends", async ({ code, printed }) => {

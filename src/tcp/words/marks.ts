@@ -77,6 +77,7 @@ export const RX_TOO_MANY_RANGES = mark("tcp.rx.too-many-ranges", "more gaps than
 export const RX_SYN_DUPLICATE = mark("tcp.rx.syn-duplicate", "the SYN again: our SYN,ACK was lost");
 export const RX_CLOSED = mark("tcp.rx.closed", "no connection and no listener for it");
 export const RX_BACKLOG = mark("tcp.rx.backlog", "the listener's backlog is full");
+export const RX_HELD = mark("tcp.rx.held", "repeated SYN: the application has not decided yet about this connection");
 export const RX_SYN_FLOOD = mark("tcp.rx.syn-flood", "SYN dropped: more come than can be answered");
 export const RX_SOURCE_LIMIT = mark("tcp.rx.source-limit", "the limit of connections of one source is reached");
 export const RX_LIMIT = mark("tcp.rx.limit", "the limit of connections is reached");

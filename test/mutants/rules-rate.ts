@@ -45,6 +45,13 @@ export const RATE: readonly RuleMutant[] = [
     by: "test/tcp/congestion/pacing.test.ts",
   },
   {
+    name: "without segmentation offload a burst is as long as a super-segment of a short path",
+    file: "tcp/congestion/pacing.ts",
+    find: "pacing.quantum = segmentsPerBurst(tcb, 0, tcb.snd.mss) * tcb.snd.mss;",
+    replace: "pacing.quantum = superSegments(tcb, tcb.snd.mss) * tcb.snd.mss;",
+    by: "test/tcp/congestion/pacing.test.ts",
+  },
+  {
     name: "pacing makes up for nothing after a delay",
     file: "tcp/congestion/pacing.ts",
     find: "time - Math.min(time / 2, pacing.nextAt - before);",

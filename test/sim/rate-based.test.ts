@@ -42,6 +42,14 @@ describe("random loss: 100 Mbit/s, 25 ms each way, a queue of 500 packets, 20 s"
   });
 });
 
+test("over 1 ms with a queue of one BDP, eight packets, the bursts of paced data fit: BBR delivers 90 of 100 Mbit/s", () => {
+  for (const congestionControl of ["bbr", "bbr1"] as const) {
+    const link = "rate 100mbit delay 500us queue 8";
+    const { flows } = simulate({ link, time: 2, omit: 500_000, params: { congestionControl } });
+    expect(flows[0]!.goodput / 1e6, congestionControl).toBeGreaterThan(90);
+  }
+});
+
 /** Round trips of a flow beyond the shortest one, ms; the first five seconds are left out. */
 function queueingDelays(cc: CongestionControlName, seconds: number): number[] {
   const delays: number[] = [];

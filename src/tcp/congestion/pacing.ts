@@ -1,7 +1,7 @@
 /**
  * Pacing: data is sent evenly over the round trip instead of as fast as ACKs allow (draft-ietf-ccwg-bbr §5.6.2). As Linux does it without
  * its fq queue: after each super-segment the next one waits as long as this one takes at the pacing rate. There is one deadline for each
- * connection. Without super-segments, as many segments go at once as a super-segment would have.
+ * connection. Without super-segments, a millisecond's worth of segments goes at once.
  */
 import { MILLISECOND, SECOND } from "#base/time";
 import { EV_TIMER_SET } from "#base/trace";
@@ -36,12 +36,17 @@ export function setRate({ pacing, params }: Tcb, rate: number): void {
   pacing.rate = Math.min(rate, params.pacingRateMax);
 }
 
-/** The size of the largest super-segment sent now, in segments: a millisecond's worth, more on short paths. */
+/** The size of the largest super-segment sent now, in segments: a millisecond's worth, more on short paths (Linux: tcp_tso_autosize). */
 export function superSegments(tcb: Tcb, mss: number): number {
   const near = Math.floor(tcb.rttMin / 512);
-  const octets = Math.floor(tcb.pacing.rate / 1024) + (near < 32 ? Math.floor(SUPER_MAX / 2 ** near) : 0);
+  return segmentsPerBurst(tcb, near < 32 ? Math.floor(SUPER_MAX / 2 ** near) : 0, mss);
+}
+
+/** A millisecond's worth (draft-ietf-ccwg-bbr §5.6.3) and `more` octets, in segments. */
+function segmentsPerBurst(tcb: Tcb, more: number, mss: number): number {
+  const octets = Math.min(Math.floor(tcb.pacing.rate / 1024) + more, SUPER_MAX);
   const least = tcb.congestion.superSegmentMin?.(tcb) ?? tcb.params.growing.superSegmentMin;
-  return Math.max(Math.floor(Math.min(octets, SUPER_MAX) / mss), least, 1);
+  return Math.max(Math.floor(octets / mss), least, 1);
 }
 
 /** Whether data must wait for its time; if so, the timer runs. @param supers the device segments */
@@ -49,7 +54,8 @@ export function mustWait(tcb: Tcb, supers: boolean, now: number): boolean {
   const { pacing } = tcb;
   if (!pacing.isOn) return false;
   if (pacing.nextAt <= now) {
-    if (!supers) pacing.quantum = superSegments(tcb, tcb.snd.mss) * tcb.snd.mss;
+    // What Linux adds on short paths makes fewer super-segments; without them it would only be a longer burst.
+    if (!supers) pacing.quantum = segmentsPerBurst(tcb, 0, tcb.snd.mss) * tcb.snd.mss;
     return false;
   }
   if (!supers && pacing.quantum > 0) return false;

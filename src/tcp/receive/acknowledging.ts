@@ -221,11 +221,8 @@ export function noteDuplicate(tcb: Tcb, left: number, right: number): void {
   const { rcv, ranges } = tcb;
   if (lt(left, rcv.nxt)) report(tcb, left, min(right, rcv.nxt), true);
   let first = !lt(left, rcv.nxt);
-  for (let i = 0; i < ranges.count; i++) {
-    const l = max(left, ranges.left[i]!);
-    const r = min(right, ranges.right[i]!);
-    if (!lt(l, r)) continue;
-    report(tcb, l, r, first);
+  for (let i = ranges.firstNotBefore((left + 1) | 0); i < ranges.count && lt(ranges.left[i]!, right); i++) {
+    report(tcb, max(left, ranges.left[i]!), min(right, ranges.right[i]!), first);
     first = false;
   }
 }

@@ -3,10 +3,10 @@ import { diff, ge, gt, le, lt } from "./seq.ts";
 import type { Tcb } from "./tcb.ts";
 
 /**
- * The most out-of-order ranges of one connection. When slow start overflows a queue of 1000 packets, every second packet is lost: with
- * fewer ranges, received data would be discarded.
+ * The most out-of-order ranges of one connection: what arrives beyond them is discarded and must be sent again. When slow start overflows a queue,
+ * every second segment is lost, so the largest receive buffer (32 MiB, ADR 67) can hold 11,587 ranges of one segment each.
  */
-export const RANGES_MAX = 2048;
+export const RANGES_MAX = 16384;
 
 /** No slot. */
 const NONE = -1;
@@ -73,7 +73,7 @@ export class Ranges {
 
   /** Adds [left, right). Returns false if there is no room for one more range. To know whether any of it was new, call `covered` first. */
   add(left: number, right: number): boolean {
-    const i = this.#firstNotBefore(left);
+    const i = this.firstNotBefore(left);
     // Ranges i..j-1 touch or overlap the new one.
     let j = i;
     while (j < this.count && le(this.left[j]!, right)) {
@@ -106,8 +106,21 @@ export class Ranges {
 
   /** The index of the range that holds `seq`, or -1. */
   find(seq: number): number {
-    const i = this.#firstNotBefore((seq + 1) | 0);
+    const i = this.firstNotBefore((seq + 1) | 0);
     return i < this.count && le(this.left[i]!, seq) ? i : -1;
+  }
+
+  /** The index of the first range that ends at or after `seq`. Most segments lie beyond all ranges. */
+  firstNotBefore(seq: number): number {
+    let low = 0;
+    let high = this.count;
+    if (high > 0 && lt(this.right[high - 1]!, seq)) return high;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (lt(this.right[middle]!, seq)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   /** If ranges begin at or before `next`, removes them and returns the end of the last; else returns `next`. */
@@ -151,19 +164,6 @@ export class Ranges {
     this.count = 0;
     this.left = this.right = this.#slot = this.#leftOf = this.#newer = this.#older = NOTHING;
     this.#newest = this.#free = NONE;
-  }
-
-  /** The index of the first range that ends at or after `seq`. Most segments lie beyond all ranges. */
-  #firstNotBefore(seq: number): number {
-    let low = 0;
-    let high = this.count;
-    if (high > 0 && lt(this.right[high - 1]!, seq)) return high;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (lt(this.right[middle]!, seq)) low = middle + 1;
-      else high = middle;
-    }
-    return low;
   }
 
   #linkNewest(slot: number, left: number): void {

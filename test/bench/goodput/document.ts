@@ -55,7 +55,7 @@ Each cell is one command. For instance, ${EXAMPLE.rate} Mbit/s, ${EXAMPLE.rtt} m
 ${commandText(EXAMPLE)}
 \`\`\`
 
-A cell of 1 Mbit/s lasts 60 s, of 100 Mbit/s 12 s (20 s at 300 ms), of 1 Gbit/s 1, 2, 4 and 10 s from the shortest round trip to the longest. The seed
+A cell of 1 Mbit/s lasts 60 s, of 100 Mbit/s 12 s (20 s at 300 ms), of 1 Gbit/s 1, 2, 4 and 6 s from the shortest round trip to the longest. The seed
 is 1 everywhere.
 `;
 

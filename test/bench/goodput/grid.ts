@@ -60,7 +60,7 @@ function queuePackets(cell: Cell): number {
 export function secondsOf({ rate, rtt }: Cell): number {
   if (rate === 1) return 60;
   if (rate === 100) return rtt === 300 ? 20 : 12;
-  return { 1: 1, 20: 2, 100: 4 }[rtt] ?? 10;
+  return { 1: 1, 20: 2, 100: 4 }[rtt] ?? 6;
 }
 
 /** The link, in the words of `--link`: rate, queue and loss are those of the direction of the data. */

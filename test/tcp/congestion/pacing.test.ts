@@ -17,7 +17,7 @@ test("after the initial window data goes in pieces of a super-segment, each afte
   const b = flight(10, 40, { pacingRateMax: RATE });
   b.run(RTT);
   ack(b, 10);
-  // Without segmentation offload as many segments go at once as a super-segment has.
+  // Without segmentation offload two segments go at once at least, as in the smallest super-segment.
   expect(starts(b)).toEqual([10, 11]);
   // The first of them made up for silence: it counts half.
   b.run(STEP + STEP / 2);
@@ -26,6 +26,15 @@ test("after the initial window data goes in pieces of a super-segment, each afte
   expect(starts(b)).toEqual([]);
   b.run(1);
   expect(starts(b)).toEqual([14, 15]);
+});
+
+test("without segmentation offload a burst is no longer on a short path: it might not fit into the queue", () => {
+  const b = flight(10, 40, { pacingRateMax: RATE });
+  b.run(1000);
+  ack(b, 10);
+  expect(starts(b)).toEqual([10]);
+  b.run(2 * STEP);
+  expect(starts(b)).toEqual([11, 12]);
 });
 
 test("ACKs make paced data no faster, and its timer is the only one: no further deadline for each segment", () => {

@@ -2,8 +2,8 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { Pages } from "#base/pages";
 import { Slab } from "#base/slab";
+import { RECEIVE_BUFFER } from "#tcp/words/buffers";
 import { RANGES_MAX, RangePool, Ranges } from "#tcp/words/ranges";
-
 import type { Tcb } from "#tcp/words/tcb";
 import { NaiveStream } from "../../support/naive/stream.ts";
 
@@ -103,6 +103,12 @@ describe("reassembly and an array of octets", () => {
     expect(newest[0]).toBe(RANGES_MAX - 1);
     ranges.cut(0);
     expect([ranges.count, ranges.recent(newest, 4)]).toEqual([0, 0]);
+  });
+
+  test("when every second segment is lost, the largest receive buffer has no more ranges than are kept", () => {
+    const ranges = alone();
+    for (let at = 0; at < RECEIVE_BUFFER.max; at += 2 * 1448) expect(ranges.add(at, at + 1448)).toBe(true);
+    expect(ranges.count).toBe(11_587);
   });
 
   test("beyond the limit of ranges a new one is refused, one that joins others is not", () => {

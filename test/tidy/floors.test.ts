@@ -20,6 +20,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   driver: ["base", "device", "stack"],
   observe: ["base", "wire", "ip", "tcp", "device", "stack", "ffi"],
   socket: ["base", "wire", "ip", "tcp", "stack", "device", "driver", "observe"],
+  node: ["ip", "socket"],
   report: ["base", "device", "tcp", "observe"],
   explain: ["base", "wire", "ip", "tcp", "observe", "report"],
   netup: ["base", "wire", "ip", "device", "ffi"],
@@ -115,6 +116,7 @@ const OUTSIDE: readonly { readonly module: RegExp; readonly floors: readonly str
   { module: /^bun:ffi$/, floors: ["ffi"] },
   { module: /^cac$/, floors: ["cli"] },
   { module: /^uplot$/, floors: ["report"] },
+  { module: /^node:(stream|events|os)$/, floors: ["node"] },
   { module: /^node:tty$/, floors: ["observe", "cli"] },
   { module: /^node:worker_threads$/, floors: ["socket", "cli"] },
   {

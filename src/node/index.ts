@@ -1,0 +1,14 @@
+/** Node's `net` over a stack, for programs and packages that were written for Node. */
+export type {
+  LookupAddress,
+  LookupFunction,
+  LookupQuery,
+  TcpConnectOptions,
+  TcpListenOptions,
+} from "./call-arguments.ts";
+export type { CodedError, SystemError } from "./errors.ts";
+export { isIP, isIPv4, isIPv6 } from "./ip.ts";
+export { type NodeNet, nodeNet } from "./net.ts";
+export { type DroppedConnection, Server, type ServerOptions } from "./server.ts";
+export { Socket } from "./socket.ts";
+export type { AddressInfo, OnReadOptions, SocketOptions } from "./socket-options.ts";

@@ -1,0 +1,19 @@
+import addresses from "./addresses.ts";
+import connecting from "./connecting.ts";
+import ending from "./ending.ts";
+import type { Behaviour } from "./ground.ts";
+import reading from "./reading.ts";
+import serving from "./serving.ts";
+import timeouts from "./timeouts.ts";
+import writing from "./writing.ts";
+
+/** Every behaviour of `net` that is compared. */
+export const BEHAVIOURS: readonly Behaviour[] = [
+  ...addresses,
+  ...connecting,
+  ...reading,
+  ...writing,
+  ...ending,
+  ...timeouts,
+  ...serving,
+];

@@ -7,6 +7,7 @@ import { PROFILE_NAMES } from "#tcp/words/profiles";
 import { SEND_MORE, SEND_RECORD, SEND_URGENT } from "#tcp/words/send-flags";
 import type { StackGroupOptions } from "./stack-group.ts";
 import type {
+  ChangeableOptions,
   ConnectOptions,
   DeviceStackOptions,
   HostedStackOptions,
@@ -49,9 +50,24 @@ const SOCKET = {
   timestamps: 'true, false or "strict"',
   windowScale: "true or false",
   allowHalfOpen: "true or false",
+  idleTimeout: "a number",
+  linger: "a number",
   socket: "an object",
   params: "an object",
 } satisfies Record<keyof SocketOptions, Kind>;
+
+const CHANGES = {
+  nodelay: SOCKET.nodelay,
+  cc: SOCKET.cc,
+  pacing: SOCKET.pacing,
+  userTimeout: SOCKET.userTimeout,
+  keepAlive: SOCKET.keepAlive,
+  receiveBuffer: SOCKET.receiveBuffer,
+  sendBuffer: SOCKET.sendBuffer,
+  allowHalfOpen: SOCKET.allowHalfOpen,
+  idleTimeout: SOCKET.idleTimeout,
+  linger: SOCKET.linger,
+} satisfies Record<keyof ChangeableOptions, Kind>;
 
 const CONNECT = {
   ...SOCKET,
@@ -102,6 +118,7 @@ const HANDLERS = {
   open: "a function",
   data: "a function",
   drain: "a function",
+  timeout: "a function",
   end: "a function",
   close: "a function",
   error: "a function",
@@ -127,6 +144,16 @@ export function checkConnectOptions(options: unknown): asserts options is Connec
 /** @throws CallError EINVAL. */
 export function checkAcceptOptions(options: unknown): asserts options is SocketOptions {
   checkObject("accept's argument", options, SOCKET, "{ nodelay: true }");
+  checkSocketOptions(options as SocketOptions);
+}
+
+/** @throws CallError EINVAL. */
+export function checkChanges(options: unknown): asserts options is ChangeableOptions {
+  if (typeof options === "object" && options !== null) {
+    const late = Object.keys(options).find((name) => !Object.hasOwn(CHANGES, name) && Object.hasOwn(CONNECT, name));
+    if (late !== undefined) throw invalid(`${late} cannot be changed any more: give it to connect or listen`);
+  }
+  checkObject("setOptions' argument", options, CHANGES, "{ nodelay: true }");
   checkSocketOptions(options as SocketOptions);
 }
 

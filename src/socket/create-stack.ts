@@ -110,6 +110,7 @@ function engineOptions(options: CreateStackOptions): Omit<StackOptions, "mtu"> {
 }
 
 function checkOwn(address: Address, usable: boolean, kernel: readonly Address[]): void {
+  if (address.isMulticast) throw invalid(`${address} is a multicast address: a stack needs the address of one host`);
   if (!usable) throw invalid(`no host can use ${address}: it is the network or the broadcast address`);
   if (kernel.some((other) => other.equals(address))) {
     throw invalid(`${address} is the kernel's address: the stack needs another one in that subnet`);

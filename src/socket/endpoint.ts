@@ -54,9 +54,10 @@ function split(text: string): Endpoint {
   throw invalid(`${shown(text)} is not an address and a port: use ${WHERE}`);
 }
 
-/** Parses an address. @throws CallError EINVAL; names are not resolved. */
+/** Parses an address, but none of multicast. @throws CallError EINVAL; names are not resolved. */
 export function addressOf(text: string): Address {
   const address = parseAddress(unbracketed(text));
+  if (address?.isMulticast) throw invalid(`${address} is a multicast address, which this stack does not support`);
   if (address !== null) return address;
   if (/^[a-z_][a-z0-9_.-]*$/i.test(text)) {
     throw invalid(`${shown(text)} is a name, and this stack does not resolve names: use an IP address`);

@@ -64,6 +64,22 @@ export class HandlerCalls {
     if (this.#hasMore) this.tell(socket);
   }
 
+  /** The idle timeout is over. False: there is no handler for it. */
+  tellIdle(socket: Shown): boolean {
+    const { timeout } = this.handlers;
+    if (timeout === undefined) return false;
+    this.#isCalling = true;
+    try {
+      timeout.call(this.handlers, socket);
+    } catch (error) {
+      this.#thrown(socket, error);
+    } finally {
+      this.#isCalling = false;
+    }
+    this.tell(socket);
+    return true;
+  }
+
   #tell(socket: Shown): void {
     const { handlers } = this;
     if (socket.isOpen && !this.#openCalled) {

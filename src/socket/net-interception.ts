@@ -14,6 +14,7 @@ import type {
 import { microseconds, paramsOf } from "./options.ts";
 import type { SocketContext } from "./socket-context.ts";
 import { TcpSocket } from "./tcp-socket.ts";
+import { traitsOf } from "./traits.ts";
 import type { Endpoint, Socket, SocketOptions } from "./types.ts";
 
 const ATTEMPTS = 1024;
@@ -145,7 +146,7 @@ class HeldAttempt implements Attempt {
     const tcb = engine.interception.accept(this.#held, params, host.now());
     if (tcb === null) return null;
     host.wake();
-    return new TcpSocket(this.#context, tcb, options.allowHalfOpen ?? true, options.socket ?? null);
+    return new TcpSocket(this.#context, tcb, traitsOf(options));
   }
 
   refuse(): void {

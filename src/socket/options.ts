@@ -51,9 +51,9 @@ const PACING_MIN = 1_000;
 const PACING_MAX = 1e12;
 
 /** Converts ms to the engine's µs. @throws CallError EINVAL. */
-export function microseconds(name: string, ms: number): number {
+export function microseconds(name: string, ms: number, what = "a time"): number {
   if (!(typeof ms === "number" && ms > 0 && ms <= MS_MAX)) {
-    throw invalid(`${name} must be a time in ms above 0 and at most ${MS_MAX} (500 h), not ${shown(ms)}`);
+    throw invalid(`${name} must be ${what} in ms above 0 and at most ${MS_MAX} (500 h), not ${shown(ms)}`);
   }
   return Math.ceil(ms * MILLISECOND);
 }

@@ -7,4 +7,6 @@ export interface SocketContext {
   readonly host: Host;
   /** A listener was closed. */
   forget(listener: object): void;
+  /** Whether the program is kept alive by this socket or listener, although its stack may be unreferenced. */
+  keepAlive(socket: object, on: boolean): void;
 }

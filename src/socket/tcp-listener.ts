@@ -6,7 +6,8 @@ import type { PassiveOpen } from "#tcp/words/passive-open";
 import { endpointOf } from "./endpoint.ts";
 import type { SocketContext } from "./socket-context.ts";
 import { TcpSocket } from "./tcp-socket.ts";
-import type { Endpoint, Listener, Socket, SocketHandlers } from "./types.ts";
+import type { Traits } from "./traits.ts";
+import type { Endpoint, Listener, Socket } from "./types.ts";
 
 /** A passive OPEN above the engine's listener. */
 export class TcpListener implements Listener {
@@ -15,15 +16,13 @@ export class TcpListener implements Listener {
   onFull: ((what: "backlog" | "connections" | "source") => void) | null = null;
   readonly #context: SocketContext;
   readonly #listener: PassiveOpen;
-  readonly #allowHalfOpen: boolean;
-  readonly #handlers: SocketHandlers | null;
+  readonly #traits: Traits;
   readonly #waiting = new Fifo<(socket: Socket | null) => void>();
 
-  constructor(context: SocketContext, listener: PassiveOpen, allowHalfOpen: boolean, handlers: SocketHandlers | null) {
+  constructor(context: SocketContext, listener: PassiveOpen, traits: Traits) {
     this.#context = context;
     this.#listener = listener;
-    this.#allowHalfOpen = allowHalfOpen;
-    this.#handlers = handlers;
+    this.#traits = traits;
     const anywhere = context.engine.local.own.some((address) => address.family === 4) ? "0.0.0.0" : "::";
     this.address =
       listener.local === null ? { hostname: anywhere, port: listener.port } : endpointOf(listener.local, listener.port);
@@ -31,7 +30,8 @@ export class TcpListener implements Listener {
   }
 
   accept(): Promise<Socket | null> {
-    if (this.#handlers !== null) throw new CallError("EALREADY", "the handlers of this listener get its connections");
+    if (this.#traits.handlers !== null)
+      throw new CallError("EALREADY", "the handlers of this listener get its connections");
     const socket = this.#next();
     if (socket !== null || this.#listener.closed) return Promise.resolve(socket);
     return new Promise((resolve) => this.#waiting.push(resolve));
@@ -50,9 +50,18 @@ export class TcpListener implements Listener {
       this.#context.engine.unlisten(this.#listener, this.#context.host.now());
       this.#context.host.wake();
       this.#context.forget(this);
+      this.unref();
       for (let resolve = this.#waiting.shift(); resolve !== undefined; resolve = this.#waiting.shift()) resolve(null);
     }
     return Promise.resolve();
+  }
+
+  ref(): void {
+    if (!this.#listener.closed) this.#context.keepAlive(this, true);
+  }
+
+  unref(): void {
+    this.#context.keepAlive(this, false);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -64,7 +73,7 @@ export class TcpListener implements Listener {
     const listener = this.#listener;
     if (listener.noRoom !== 0) this.#tellFull(listener);
     if (listener.refusedRemote !== null) this.#tellRefused(listener, listener.refusedRemote);
-    if (this.#handlers !== null) {
+    if (this.#traits.handlers !== null) {
       while (this.#next() !== null);
       return;
     }
@@ -92,6 +101,6 @@ export class TcpListener implements Listener {
   /** The oldest waiting connection. It may have ended already; its promises then reject. */
   #next(): Socket | null {
     const tcb = this.#context.engine.accept(this.#listener);
-    return tcb === null ? null : new TcpSocket(this.#context, tcb, this.#allowHalfOpen, this.#handlers);
+    return tcb === null ? null : new TcpSocket(this.#context, tcb, this.#traits);
   }
 }

@@ -21,6 +21,7 @@ import { echoOptions, Ping } from "./ping.ts";
 import type { SocketContext } from "./socket-context.ts";
 import { TcpListener } from "./tcp-listener.ts";
 import { TcpSocket } from "./tcp-socket.ts";
+import { traitsOf } from "./traits.ts";
 import type { ConnectOptions, Endpoint, Host, Listener, ListenOptions, NetStack, Socket } from "./types.ts";
 import { checkAddress, checkBindOptions, checkPingOptions } from "./udp-arguments.ts";
 import { type UdpContext, UdpNetSocket } from "./udp-socket.ts";
@@ -50,6 +51,9 @@ export class TcpNetStack implements NetStack, SocketContext, UdpContext {
   readonly #udpSockets = new Set<UdpNetSocket>();
   readonly #pings = new Set<Ping>();
   #interception: NetInterception | null = null;
+  /** The program stays alive for the stack, or else for these sockets and listeners. */
+  #referenced = true;
+  readonly #keepers = new Set<object>();
   /** Sockets that wait for free pages to write. */
   #ending = false;
 
@@ -73,7 +77,7 @@ export class TcpNetStack implements NetStack, SocketContext, UdpContext {
     checkConnectOptions(options);
     const { address, port } = remoteOf(remote);
     const { engine, host } = this;
-    const { localAddress, localPort, allowHalfOpen = true, timeout, signal, earlyData } = options;
+    const { localAddress, localPort, timeout, signal, earlyData } = options;
     const { fastOpen = earlyData !== undefined } = options;
     // The timeout is of the handshake alone. The user timeout of later data is separate.
     const open: ActiveOpenOptions = {
@@ -83,11 +87,12 @@ export class TcpNetStack implements NetStack, SocketContext, UdpContext {
     if (localAddress !== undefined) open.local = addressOf(localAddress);
     if (localPort !== undefined) open.localPort = whole("localPort", localPort, 1, 65_535);
     if (fastOpen) open.params!.fastOpen = true;
+    const traits = traitsOf(options);
     const now = host.now();
     const tcb = engine.connect(address, port, open, now);
     if (earlyData !== undefined) this.#writeEarly(tcb, earlyData, now);
     host.wake();
-    const socket = new TcpSocket(this, tcb, allowHalfOpen, options.socket ?? null);
+    const socket = new TcpSocket(this, tcb, traits);
     if (signal !== undefined) follow(socket, signal);
     return socket;
   }
@@ -95,7 +100,8 @@ export class TcpNetStack implements NetStack, SocketContext, UdpContext {
   listen(options: ListenOptions): Listener {
     this.#checkOpen();
     checkListenOptions(options);
-    const { port, hostname, remote, remotePort, backlog, allowHalfOpen = true } = options;
+    const { port, hostname, remote, remotePort, backlog } = options;
+    const traits = traitsOf(options);
     const local = hostname === undefined ? null : addressOf(hostname);
     const engineListener = this.engine.listen(whole("port", port, 0, 65_535), {
       // 0.0.0.0 and :: mean every address.
@@ -105,7 +111,7 @@ export class TcpNetStack implements NetStack, SocketContext, UdpContext {
       ...(backlog === undefined ? {} : { backlog: whole("backlog", backlog, 0, 65_535) }),
       params: { ...paramsOf(options), ...fastOpenParams(options.fastOpen) },
     });
-    const listener = new TcpListener(this, engineListener, allowHalfOpen, options.socket ?? null);
+    const listener = new TcpListener(this, engineListener, traits);
     this.#listeners.add(listener);
     return listener;
   }
@@ -197,11 +203,22 @@ export class TcpNetStack implements NetStack, SocketContext, UdpContext {
   }
 
   ref(): void {
+    this.#referenced = true;
     this.#platform.ref();
   }
 
   unref(): void {
-    this.#platform.unref();
+    this.#referenced = false;
+    if (this.#keepers.size === 0) this.#platform.unref();
+  }
+
+  keepAlive(socket: object, on: boolean): void {
+    if (on) {
+      this.#keepers.add(socket);
+      this.#platform.ref();
+    } else if (this.#keepers.delete(socket) && this.#keepers.size === 0 && !this.#referenced) {
+      this.#platform.unref();
+    }
   }
 
   async close(): Promise<void> {
@@ -282,7 +299,8 @@ export class TcpNetStack implements NetStack, SocketContext, UdpContext {
       // The socket was released before its events were delivered.
       else takeEvents(next);
     }
-    const { datagrams, echo } = engine;
+    const { datagrams, echo, alarms } = engine;
+    for (let due = alarms.nextEvent(); due !== undefined; due = alarms.nextEvent()) due.ring();
     for (let next = datagrams.nextEvent(); next !== undefined; next = datagrams.nextEvent()) {
       (next as UdpNetSocket | NetFlow).onEvents();
     }

@@ -7,17 +7,20 @@ import { OK } from "#tcp/words/error";
 import { CLOSED, FIN_WAIT_2, MAY_RECEIVE, SYN_RECEIVED, SYN_SENT, stateName, TIME_WAIT } from "#tcp/words/state";
 import { EVENT_OPENED, EVENT_REMOTE_CLOSED, EVENT_SOFT_ERROR, EVENT_URGENT, type Tcb } from "#tcp/words/tcb";
 import { agreedOn } from "./agreed-on.ts";
-import { checkBytes, sendFlags, whole } from "./arguments.ts";
+import { checkBytes, checkChanges, sendFlags, whole } from "./arguments.ts";
 import { ConnectionError } from "./connection-error.ts";
 import { Deferred } from "./deferred.ts";
 import { endpointOf, endpointText } from "./endpoint.ts";
 import { HandlerCalls, VIEWED_FROM } from "./handler-calls.ts";
+import { paramsOf } from "./options.ts";
 import type { Shown } from "./shown.ts";
 import type { SocketContext } from "./socket-context.ts";
+import { SocketTimers } from "./socket-timers.ts";
 import { readableOf, type Sink, type Source, writableOf } from "./streams.ts";
-import type { Endpoint, SocketHandlers, SocketInfo, WriteOptions } from "./types.ts";
+import { type Traits, traitsOf } from "./traits.ts";
+import type { ChangeableOptions, Endpoint, SocketInfo, WriteOptions } from "./types.ts";
 import { Waiting } from "./waiting.ts";
-import { type ConnectionHistory, doubt, endError } from "./words.ts";
+import { type ConnectionHistory, doubt, endError, idleError, lingerError } from "./words.ts";
 
 /**
  * One connection on top of its TCB. Once per turn the engine reports event bits, and the waiting promises look at the TCB's
@@ -30,7 +33,9 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
   readonly #context: SocketContext;
   /** Its TCB, or what stands for it while it sleeps. */
   #connection: Tcb | Dormant;
-  readonly #allowHalfOpen: boolean;
+  /** What it does by itself; shared with the other connections of its listener. */
+  #traits: Traits;
+  #timers: SocketTimers | null = null;
   /** When the OPEN was called, and how long the handshake took, µs. */
   readonly #begun: number;
   #handshake = 0;
@@ -48,14 +53,15 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
   #released = false;
 
   /** @param tcb owned by the socket from now on */
-  constructor(context: SocketContext, tcb: Tcb, allowHalfOpen: boolean, handlers: SocketHandlers | null = null) {
+  constructor(context: SocketContext, tcb: Tcb, traits: Traits) {
     this.#context = context;
     this.#connection = tcb;
-    this.#allowHalfOpen = allowHalfOpen;
-    this.#calls = handlers === null ? null : new HandlerCalls(handlers);
+    this.#traits = traits;
+    this.#calls = traits.handlers === null ? null : new HandlerCalls(traits.handlers);
     this.#begun = context.host.now();
     own(tcb, this);
     this.#setTaking();
+    if (traits.idleTimeout > 0) this.#watchIdleness();
     // An accepted connection may have events from before it was accepted.
     if (tcb.events !== 0) this.onEvents();
   }
@@ -252,6 +258,26 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
     this.#context.host.wake();
   }
 
+  setOptions(options: ChangeableOptions): void {
+    checkChanges(options);
+    const traits = traitsOf(options, this.#traits);
+    const params = paramsOf(options);
+    if (this.isOver) throw new CallError("ENOTCONN", `the connection to ${this.remoteAddress} is over`);
+    const { engine, host } = this.#context;
+    engine.setParams(this.#tcb, params, host.now());
+    this.#traits = traits;
+    if (options.idleTimeout !== undefined) this.#watchIdleness();
+    host.wake();
+  }
+
+  ref(): void {
+    if (!this.isOver) this.#context.keepAlive(this, true);
+  }
+
+  unref(): void {
+    this.#context.keepAlive(this, false);
+  }
+
   peek(into: Uint8Array, after = 0): number {
     checkBytes("the argument of peek", into);
     whole("after", after, 0, Number.MAX_SAFE_INTEGER);
@@ -261,7 +287,8 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
   // --- Ending ------------------------------------------------------------------------------------------------------
 
   close(): Promise<void> {
-    this.#closeBoth();
+    if (this.#traits.linger === 0) this.abort();
+    else this.#closeBoth();
     this.onEvents();
     return this.closed.catch(() => {});
   }
@@ -319,7 +346,7 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
     if ((events & EVENT_OPENED) !== 0) this.#open();
     if ((events & EVENT_SOFT_ERROR) !== 0) this.#doubt();
     if ((events & EVENT_URGENT) !== 0) this.#urgent();
-    if ((events & EVENT_REMOTE_CLOSED) !== 0 && !this.#allowHalfOpen) this.closeWrite();
+    if ((events & EVENT_REMOTE_CLOSED) !== 0 && !this.#traits.allowHalfOpen) this.closeWrite();
     if (this.isReadClosed) this.#discard();
     if ((tcb.state & (CLOSED | TIME_WAIT)) !== 0) this.#end();
     this.#calls?.tell(this);
@@ -371,6 +398,8 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
   #end(): void {
     if (this.isOver) return;
     this.isOver = true;
+    this.#timers?.clear();
+    this.#context.keepAlive(this, false);
     const tcb = this.#tcb;
     if (tcb.error !== OK) {
       const reason = this.#abortReason;
@@ -397,6 +426,42 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
 
   get #ask(): Waiting {
     return (this.#waiting ??= new Waiting());
+  }
+
+  #setTimers(): SocketTimers {
+    const { alarms } = this.#context.engine;
+    return (this.#timers ??= new SocketTimers(
+      alarms,
+      () => this.#idleFor(),
+      () => this.#lingered(),
+    ));
+  }
+
+  #watchIdleness(): void {
+    const { idleTimeout } = this.#traits;
+    if (idleTimeout > 0) this.#setTimers().watchIdleness(this.#context.host.now() + idleTimeout);
+    else this.#timers?.stopWatching();
+  }
+
+  /** The idle timeout may be over: asks when something last moved, and calls the handler, or ends the connection. */
+  #idleFor(): void {
+    const { idleTimeout } = this.#traits;
+    if (this.isOver || idleTimeout === 0) return;
+    const now = this.#context.host.now();
+    const { lastSentAt, lastReceivedAt, openedAt } = this.info();
+    const since = Math.max(lastSentAt, lastReceivedAt, openedAt, this.#begun);
+    if (since + idleTimeout > now) {
+      this.#setTimers().watchIdleness(since + idleTimeout);
+      this.#context.host.wake();
+      return;
+    }
+    if (this.#calls?.tellIdle(this)) this.#watchIdleness();
+    else this.abort(idleError(this.#history(), idleTimeout));
+  }
+
+  /** `close` has waited long enough. */
+  #lingered(): void {
+    if (!this.isOver && !this.isFlushed) this.abort(lingerError(this.#history(), this.#traits.linger));
   }
 
   #history(): ConnectionHistory {
@@ -455,8 +520,10 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
     if (this.#closing) return;
     this.#closing = true;
     this.isFinished = true;
-    this.#context.engine.close(this.#tcb, this.#context.host.now());
-    this.#context.host.wake();
+    const { engine, host } = this.#context;
+    engine.close(this.#tcb, host.now());
+    if (this.#traits.linger > 0) this.#setTimers().limitClosing(host.now() + this.#traits.linger);
+    host.wake();
     this.isReadClosed = true;
   }
 

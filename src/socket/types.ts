@@ -122,9 +122,34 @@ export interface SocketOptions {
   readonly allowHalfOpen?: boolean;
   /** Called when something happens on the connection. */
   readonly socket?: SocketHandlers;
+  /**
+   * Ends the connection with ETIMEDOUT if nothing was sent or received for so long, ms; keep-alive probes do not count. With a `timeout`
+   * handler: calls it instead, and again after each such time. 0, the default: never.
+   */
+  readonly idleTimeout?: number;
+  /**
+   * How long `close` waits for the peer to acknowledge everything, ms; then the connection is reset. 0: `close` resets it at once, and drops what is queued
+   * (SO_LINGER). Default: until retransmissions give up.
+   */
+  readonly linger?: number;
   /** Other parameters of the engine, in its units. They override the options above. */
   readonly params?: TcpSettings;
 }
+
+/** What `Socket.setOptions` changes. The handshake has settled the others. */
+export type ChangeableOptions = Pick<
+  SocketOptions,
+  | "nodelay"
+  | "cc"
+  | "pacing"
+  | "userTimeout"
+  | "keepAlive"
+  | "receiveBuffer"
+  | "sendBuffer"
+  | "allowHalfOpen"
+  | "idleTimeout"
+  | "linger"
+>;
 
 /**
  * What a connection calls, instead of promises and streams: the fast way, for which nothing is made that nobody asked for. One object
@@ -142,6 +167,8 @@ export interface SocketHandlers {
   data?(socket: Socket, bytes: Uint8Array): number | undefined;
   /** After a `write` that took less than it was given: a quarter of the send buffer is free. */
   drain?(socket: Socket): void;
+  /** Nothing was sent or received for `idleTimeout`. The connection goes on, unless this ends it. */
+  timeout?(socket: Socket): void;
   /** The peer has closed its direction, and all that it sent was taken. */
   end?(socket: Socket): void;
   /** The connection is over, or never opened; nothing is called after that. Null after an orderly end. */
@@ -292,6 +319,14 @@ export interface Socket extends AsyncDisposable {
    * until the timer of delayed ACKs fires (TCP_QUICKACK). A hint for what comes next, not a setting for good.
    */
   quickAck(on: boolean): void;
+  /**
+   * Changes options of the open connection. A smaller receive buffer applies as data is read: an offered window is never taken back.
+   * @throws CallError EINVAL; ENOTCONN if the connection is over.
+   */
+  setOptions(options: ChangeableOptions): void;
+  /** Keeps the program alive while this is open, also after `stack.unref()`. Default: the stack alone decides. */
+  ref(): void;
+  unref(): void;
   /** Copies octets that can be read, and leaves them to be read (MSG_PEEK). @param after octets to pass over first. Returns how many. */
   peek(into: Uint8Array, after?: number): number;
   /** What the handshake agreed on; null before it is over. `opened` gives the same. */
@@ -324,6 +359,9 @@ export interface Listener extends AsyncIterable<Socket>, AsyncDisposable {
    * senders will retransmit.
    */
   onFull: ((what: "backlog" | "connections" | "source") => void) | null;
+  /** Keeps the program alive while this is open, also after `stack.unref()`. Default: the stack alone decides. */
+  ref(): void;
+  unref(): void;
   /** Stops listening: half-open connections are dropped, connections waiting for `accept` are reset, accepted ones go on. */
   close(): Promise<void>;
 }
@@ -377,7 +415,10 @@ export interface NetStack extends AsyncDisposable {
   onRefused: ((remote: Endpoint, port: number, count: number) => void) | null;
   /** Called with the event ring after each turn that recorded something; the records are dropped afterwards. */
   onTrace: ((trace: Trace) => void) | null;
-  /** Keep the process alive while the stack runs (the default), or not. No effect on a stack with a `host`. */
+  /**
+   * Keep the process alive while the stack runs (the default), or not, unless one of its sockets or listeners does (`Socket.ref`). No effect
+   * on a stack with a `host`.
+   */
   ref(): void;
   unref(): void;
   /**

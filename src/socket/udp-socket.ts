@@ -13,7 +13,7 @@ import { checkAddress } from "./udp-arguments.ts";
 import type { Datagram, UdpHandlers, UdpSocket } from "./udp-types.ts";
 
 /** What UDP sockets need of their stack. */
-export interface UdpContext extends Pick<SocketContext, "engine" | "host"> {
+export interface UdpContext extends Pick<SocketContext, "engine" | "host" | "keepAlive"> {
   readonly cache: AddressCache;
   forgetUdp(socket: UdpNetSocket): void;
 }
@@ -172,6 +172,18 @@ export class UdpNetSocket implements UdpSocket {
     this.#pending = null;
   }
 
+  ref(): void {
+    if (!this.closed) this.#context.keepAlive(this, true);
+  }
+
+  unref(): void {
+    this.#context.keepAlive(this, false);
+  }
+
+  addMembership(group: string): never {
+    throw new CallError("EOPNOTSUPP", `cannot join ${shown(group)}: this stack does not support multicast`);
+  }
+
   close(): Promise<void> {
     this.end(null);
     return Promise.resolve();
@@ -188,6 +200,7 @@ export class UdpNetSocket implements UdpSocket {
     this.#failure = failure;
     this.#context.engine.datagrams.close(this.#endpoint);
     this.#context.forgetUdp(this);
+    this.unref();
     this.#drained?.reject(this.#closedError("send"));
     for (let reader = this.#readers.shift(); reader !== undefined; reader = this.#readers.shift()) {
       if (failure === null) reader.resolve(null);

@@ -93,6 +93,11 @@ export interface UdpSocket extends AsyncIterable<Datagram>, AsyncDisposable {
    */
   connect(remote: Endpoint | string): void;
   disconnect(): void;
+  /** Multicast is not supported. @throws CallError EOPNOTSUPP. */
+  addMembership(group: string): never;
+  /** Keeps the program alive while this is open, also after `stack.unref()`. Default: the stack alone decides. */
+  ref(): void;
+  unref(): void;
   /** Closes the socket: unread datagrams are dropped, those in the send queue are sent. */
   close(): Promise<void>;
 }

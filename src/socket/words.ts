@@ -32,6 +32,22 @@ export function doubt(info: TcpInfo, history: ConnectionHistory, now: number): C
   return new ConnectionError("ETIMEDOUT", `${remote} ${what} ${silence(info, history, now)}, ${times}, still retrying`);
 }
 
+/** Nothing moved for the idle timeout, µs. */
+export function idleError({ remote, opened }: ConnectionHistory, idle: number): ConnectionError {
+  const what = opened
+    ? `nothing was sent to or received from ${remote} for ${timeText(idle)} (idleTimeout)`
+    : `${remote} did not answer within ${timeText(idle)} (idleTimeout)`;
+  return new ConnectionError("ETIMEDOUT", what);
+}
+
+/** `close` found that the peer did not acknowledge everything within `linger` µs. */
+export function lingerError({ remote }: ConnectionHistory, linger: number): ConnectionError {
+  return new ConnectionError(
+    "ETIMEDOUT",
+    `${remote} has not acknowledged everything within ${timeText(linger)} after close (linger)`,
+  );
+}
+
 function words(info: TcpInfo, error: TcpErrorName, history: ConnectionHistory, now: number): string {
   const { remote, opened, closing } = history;
   switch (error) {

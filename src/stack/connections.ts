@@ -29,7 +29,7 @@ import { Sleep } from "./sleep.ts";
 import { Sources } from "./sources.ts";
 import { TimeWaits } from "./time-waits.ts";
 
-/** Ids in the deadline heap: IP's own timer, and the timer that looks for idle connections. Connections begin at 2. */
+/** Ids in the deadline heap: the timer of IP, echo requests and alarms, and the timer that looks for idle connections. Connections begin at 2. */
 export const IP_TIMER = 0;
 export const SLEEP_TIMER = 1;
 

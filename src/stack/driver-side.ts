@@ -33,6 +33,7 @@ import { EVENT_READABLE, type Tcb, type TcpEnv } from "#tcp/words/tcb";
 import * as ipv6 from "#wire/ipv6";
 import * as protocol from "#wire/protocol";
 import * as tcphdr from "#wire/tcp";
+import { Alarms } from "./alarms.ts";
 import { Connections, IP_TIMER, SLEEP_TIMER } from "./connections.ts";
 import { Datagrams } from "./datagrams.ts";
 import { Echo } from "./echo.ts";
@@ -75,6 +76,8 @@ export class DriverSide {
   readonly echo: Echo;
   /** What is sent to addresses and ports that nobody here has. */
   readonly interception: Interception;
+  /** Timers of the layers above. */
+  readonly alarms = new Alarms((at) => this.table.deadlines.arm(IP_TIMER, at));
 
   protected readonly whileSending: ((now: number) => void) | undefined;
   readonly #siblings: Siblings | null;
@@ -204,7 +207,12 @@ export class DriverSide {
   #armIpTimer(): void {
     this.table.deadlines.arm(
       IP_TIMER,
-      Math.min(this.#ipInput.nextDeadline(), this.echo.nextDeadline(), this.interception.nextDeadline()),
+      Math.min(
+        this.#ipInput.nextDeadline(),
+        this.echo.nextDeadline(),
+        this.interception.nextDeadline(),
+        this.alarms.nextDeadline(),
+      ),
     );
   }
 
@@ -244,6 +252,7 @@ export class DriverSide {
         }
         this.echo.advance(now);
         this.interception.advance(now);
+        this.alarms.advance(now);
         this.#armIpTimer();
         continue;
       }
@@ -351,6 +360,7 @@ export class DriverSide {
   hasEvents(): boolean {
     if (this.table.events.size > 0 || this.datagrams.hasEvents() || this.echo.hasEvents()) return true;
     if (this.interception.isOn && this.interception.hasEvents()) return true;
+    if (this.alarms.hasEvents()) return true;
     return this.refused !== null && this.refused.count > 0;
   }
 

@@ -19,6 +19,10 @@ function noting(more: SocketHandlers = {}): { readonly calls: string[]; readonly
       calls.push("drain");
       more.drain?.(socket);
     },
+    timeout(socket) {
+      calls.push("timeout");
+      more.timeout?.(socket);
+    },
     end(socket) {
       calls.push("end");
       more.end?.(socket);

@@ -116,7 +116,7 @@ describe("ping", () => {
   test.each([
     [["example.com"], "does not resolve names"],
     [[7], 'address must be a text such as "10.0.0.7", not 7'],
-    [["224.0.0.1"], "224.0.0.1 is not the address of one host"],
+    [["224.0.0.1"], "224.0.0.1 is a multicast address, which this stack does not support"],
     [["10.0.1.255"], "10.0.1.255 is not the address of a host"],
     [["fd00::1"], "this stack has no IPv6 address"],
     [[HOST, { count: 0 }], "count must be a whole number from 1 to 65535, not 0"],

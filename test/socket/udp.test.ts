@@ -343,7 +343,7 @@ describe("arguments", () => {
     [{ socket: { data: 1 } }, "data must be a function, not 1"],
     [{ connect: "10.0.1.5" }, '"10.0.1.5" has no port'],
     [{ connect: { hostname: "fd00::9", port: 1 } }, "this stack has no IPv6 address"],
-    [{ connect: "224.0.0.1:5" }, "224.0.0.1 is not the address of one host"],
+    [{ connect: "224.0.0.1:5" }, "224.0.0.1 is a multicast address, which this stack does not support"],
   ])("bind(%j) is refused in words, and leaves nothing bound", async (options, words) => {
     const w = await world();
     expect(() => loose(w).bind(options)).toThrow(words);

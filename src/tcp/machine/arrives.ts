@@ -19,7 +19,7 @@ import type { Reset } from "../words/reset.ts";
 import { resetFor } from "../words/reset.ts";
 import type { Segment } from "../words/segment.ts";
 import { diff, gt, le } from "../words/seq.ts";
-import { SYN_RECEIVED, SYN_SENT } from "../words/state.ts";
+import { SYN_RECEIVED, SYN_SENT, TIME_WAIT } from "../words/state.ts";
 import { explain, setState, T_RETRANSMIT, T_USER_TIMEOUT, type Tcb } from "../words/tcb.ts";
 import { takeTextAndFin } from "./delivery.ts";
 import { finish } from "./finish.ts";
@@ -35,8 +35,11 @@ export function segmentArrives(tcb: Tcb, seg: Segment, now: number, reset: Reset
     explain(tcb, M.RX_SIGNED);
     return;
   }
-  tcb.segmentsIn++;
-  if (seg.n > 0) tcb.dataSegmentsIn++;
+  // In TIME-WAIT statistics stand still, whether a row or a TCB holds the connection.
+  if (tcb.state !== TIME_WAIT) {
+    tcb.segmentsIn++;
+    if (seg.n > 0) tcb.dataSegmentsIn++;
+  }
   if (seg.options.malformed) tcb.env.counters.count(M.RX_BAD_OPTION);
   arrived(tcb, seg, tcb.state === SYN_SENT ? seg.seq : tcb.rcv.irs, now);
   if (tcb.state === SYN_SENT) synSent(tcb, seg, now, reset);

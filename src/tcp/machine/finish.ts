@@ -26,6 +26,7 @@ export function finish(tcb: Tcb, error: number, cause: number, now: number): voi
   tcb.ackDuplicates = 0;
   tcb.probeNow = 0;
   tcb.snd.neverSent = notSent(tcb);
+  tcb.rtt.backoff = 0;
   releaseRecords(tcb);
   tcb.sendQueue.clear();
   tcb.snd.queued = 0;

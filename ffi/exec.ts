@@ -1,4 +1,4 @@
-import { ptr } from "bun:ffi";
+import { ptr } from "./bun-ffi.ts";
 import { fcntl, libraryOf, resultOf } from "./libc.ts";
 
 const libc = libraryOf({ execve: { args: ["ptr", "ptr", "ptr"], returns: "i32" } } as const);

@@ -1,5 +1,5 @@
-import { dlopen, type Pointer, read as peek, ptr } from "bun:ffi";
 import { readFileSync } from "node:fs";
+import { dlopen, hasFfi, type Pointer, read as peek, ptr } from "./bun-ffi.ts";
 import { ELIBACC } from "./errno.ts";
 import { SystemError } from "./system-error.ts";
 
@@ -39,6 +39,10 @@ function load(): Libc {
 }
 
 function openLibrary<S extends Symbols>(symbols: S): Library<S> {
+  if (!hasFfi) {
+    const hint = "TUN devices need Bun on Linux: this runtime has no bun:ffi.";
+    throw new SystemError({ call: "dlopen", target: "the C library", errno: ELIBACC, hint });
+  }
   try {
     return dlopen(mappedLibrary(readFileSync("/proc/self/maps", "utf8")), symbols).symbols;
   } catch {

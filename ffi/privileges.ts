@@ -1,4 +1,4 @@
-import { ptr } from "bun:ffi";
+import { ptr } from "./bun-ffi.ts";
 import { libraryOf, resultOf } from "./libc.ts";
 import { check } from "./system-error.ts";
 

@@ -1,11 +1,17 @@
-/** tcpnet as a library: a TCP/IP stack in user space for any Bun program. */
-export { CaptureDevice } from "#device/capture";
-export type { Device } from "#device/device";
-export { pair } from "#device/pair";
-export { openTun } from "#device/tun";
-export { CaptureFile } from "#observe/capture-file";
+/**
+ * `tcpnet`: a TCP/IP stack in user space as a library. It needs nothing of the system, so it runs in Bun, Node.js, Deno and browsers; what
+ * does need something has entries of its own (`package/entries.ts` lists all).
+ */
+import { createStack as createEngineStack } from "#socket/create-stack";
+import type { CreateStackOptions, NetStack } from "#socket/types";
+
+export type { Packet } from "#base/packet";
+export type { PacketMemory } from "#base/packet-memory";
+export type { Device, Offload, Wakeable } from "#device/device";
+export { type PairDevice, type PairOptions, pair } from "#device/pair";
+export type { Engine } from "#driver/engine";
+export type { TraceEvent } from "#observe/events";
 export { ConnectionError, type ConnectionErrorCode } from "#socket/connection-error";
-export { createStack } from "#socket/create-stack";
 export type {
   Attempt,
   EchoRequest,
@@ -15,8 +21,6 @@ export type {
   UdpFlowHandlers,
   Unreachable,
 } from "#socket/intercept-types";
-export { joinStackGroup, type QueuePlace } from "#socket/join-stack-group";
-export { createStackGroup, type GroupConnection, type StackGroup, type StackGroupOptions } from "#socket/stack-group";
 export type {
   ConnectOptions,
   CreateStackOptions,
@@ -44,7 +48,15 @@ export type {
   UdpSocket,
 } from "#socket/udp-types";
 export { CallError } from "#stack/call-error";
+export type { Limits } from "#stack/limits";
 export { registerController } from "#tcp/congestion/congestion";
 export type { AckEvent, Congestion, Controller, ControllerKind, Flow } from "#tcp/congestion/user-control";
 export type { TcpInfo } from "#tcp/machine/info";
-export type { TcpParams, TcpSettings } from "#tcp/words/params";
+export type { CongestionControlName, TcpParams, TcpSettings } from "#tcp/words/params";
+export type { ProfileName } from "#tcp/words/profiles";
+
+/**
+ * Makes a stack on a device, or on a host such as a node of the simulator, which drives it. @throws CallError EINVAL for an
+ * address that no host can have, and for other invalid arguments.
+ */
+export const createStack: (options: CreateStackOptions) => Promise<NetStack> = createEngineStack;

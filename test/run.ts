@@ -13,6 +13,7 @@ import { readTimes, total, writeTimes } from "./run/schedule.ts";
 import { setUp } from "./run/set-up.ts";
 import { failureLines, slowest, summary } from "./run/summary.ts";
 import { buildCommand, PROGRAM_VARIABLE } from "./support/built-program.ts";
+import { packageSets } from "./support/npm.ts";
 import { ROOT } from "./support/root.ts";
 import { withSbin } from "./support/tools.ts";
 
@@ -45,6 +46,7 @@ async function main(options: Options): Promise<number> {
   await setUp(
     options.setUp,
     jobs.some(({ name }) => name === FIREWALL_TESTS),
+    packageSets().filter((set) => jobs.some(({ name }) => name.startsWith(`test/${set}/`))),
   );
   // Beside the sources, because tests hide /tmp from the program. They start it as other users as well.
   mkdirSync(CACHE, { recursive: true });

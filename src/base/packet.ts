@@ -50,7 +50,7 @@ export class Packet {
   ecn = 0;
   /** Why this packet is sent: a `Mark`; 0 on ingress. */
   cause = 0;
-  /** The connection it belongs to (`Tcb.id`), or -1. */
+  /** The number of the connection that it belongs to, or -1. */
   connection = -1;
   /** Ingress: how many stacks with the same addresses have handed it over to the next one. */
   hops = 0;

@@ -1,4 +1,5 @@
 import { assert } from "./assert.ts";
+import type { PacketMemory } from "./packet-memory.ts";
 import { share } from "./share.ts";
 
 export const PAGE_SHIFT = 14;
@@ -25,7 +26,7 @@ export const NO_PAGE = -1;
  *
  * The front holds fixed regions (`reserve`): receive slots, scratch for headers. The rest is pages.
  */
-export class Slab {
+export class Slab implements PacketMemory {
   readonly buffer: ArrayBuffer;
   readonly u8: Uint8Array;
   readonly view: DataView;

@@ -10,7 +10,7 @@ import { StackTransport } from "#lab/bench/stack-transport";
 import { TextReport } from "#lab/bench/text-report";
 import { counted } from "#observe/units";
 import { ConnectionError } from "#socket/connection-error";
-import type { NetStack, SocketOptions } from "#socket/types";
+import type { EngineStack, SocketOptions } from "#socket/types";
 import { version } from "../../package.json";
 import { bracketed } from "./address-map.ts";
 import {
@@ -44,7 +44,7 @@ const SILENCE_MIN_MS = 30_000;
 
 /** What a server or client runs on. */
 interface Site {
-  readonly stack: NetStack;
+  readonly stack: EngineStack;
   readonly voice: Voice;
   /** Set by a signal: the exit code. */
   asked: number;
@@ -180,7 +180,7 @@ function begin(
 
 function transportOf(
   { port, congestion, pacing, patience, device }: BenchClientOptions | BenchServerOptions,
-  stack: NetStack,
+  stack: EngineStack,
   more: Partial<ConstructorParameters<typeof StackTransport>[0]>,
 ): StackTransport {
   const silence = Math.max(patience, SILENCE_MIN_MS);

@@ -1,6 +1,6 @@
 import type { Device } from "#device/device";
 import { createStack } from "#socket/create-stack";
-import type { NetStack, StackSettings } from "#socket/types";
+import type { EngineStack, StackSettings } from "#socket/types";
 import type { Limits } from "#stack/limits";
 import { addressMap } from "./address-map.ts";
 import { obstacle } from "./diagnose.ts";
@@ -16,7 +16,7 @@ export interface StackWishes {
 }
 
 /** A stack on the device, which it takes over: it is closed even if there can be no stack. */
-export async function openStack(options: DeviceOptions, device: Device, wishes: StackWishes): Promise<NetStack> {
+export async function openStack(options: DeviceOptions, device: Device, wishes: StackWishes): Promise<EngineStack> {
   try {
     return await createStack({ ...stackSettings(options, wishes), device });
   } catch (error) {

@@ -3,7 +3,7 @@ import { openSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
 import type { CaptureFile } from "#observe/capture-file";
 import { joinStackGroup, type QueuePlace } from "#socket/join-stack-group";
-import type { NetStack, SocketHandlers } from "#socket/types";
+import type { EngineStack, SocketHandlers } from "#socket/types";
 import { EXIT_SIGINT } from "./exit-codes.ts";
 import { Explanation } from "./explanation.ts";
 import { Flags } from "./flags.ts";
@@ -68,7 +68,7 @@ class QueueService {
     return wrapped;
   }
 
-  start(stack: NetStack): void {
+  start(stack: EngineStack): void {
     const { endpoint: e, service } = this.#options;
     const { limits } = stack.engine;
     const explanation = new Explanation(this.#options, this.#events, this.#voice);

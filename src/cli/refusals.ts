@@ -1,7 +1,7 @@
 /** Reports SYNs that a host refuses, from remotes that may not connect and for other ports, so that users can find the mistake. */
 import type { Address } from "#ip/address";
 import { counted } from "#observe/units";
-import type { Listener, NetStack } from "#socket/types";
+import type { EngineStack, Listener } from "#socket/types";
 import type { Limits } from "#stack/limits";
 import { RX_REMOTE_REFUSED } from "#tcp/words/marks";
 import type { Voice } from "./voice.ts";
@@ -12,7 +12,7 @@ import type { Voice } from "./voice.ts";
  */
 export function tellRefusals(
   voice: Voice,
-  stack: NetStack,
+  stack: EngineStack,
   listener: Listener,
   only: Address | null,
   fix = "--any lets anybody connect",

@@ -4,7 +4,7 @@ import { CaptureDevice } from "#device/capture";
 import type { Device } from "#device/device";
 import { counted, timeText } from "#observe/units";
 import { ConnectionError } from "#socket/connection-error";
-import type { ConnectOptions, Listener, NetStack, Socket } from "#socket/types";
+import type { ConnectOptions, EngineStack, Listener, Socket } from "#socket/types";
 import { bracketed } from "./address-map.ts";
 import { CliError } from "./cli-error.ts";
 import { Conversation } from "./conversation.ts";
@@ -42,7 +42,7 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #voice: Voice;
   readonly #device: Device;
-  readonly #stack: NetStack;
+  readonly #stack: EngineStack;
   readonly #ends: Ends;
   readonly #active = new Set<Carrier>();
   readonly #shutdown: Shutdown;
@@ -60,7 +60,7 @@ export class Session {
   readonly #intervals: Intervals;
   #toldExhausted = false;
 
-  private constructor(options: SessionOptions, voice: Voice, { device, link }: Wire, stack: NetStack, ends: Ends) {
+  private constructor(options: SessionOptions, voice: Voice, { device, link }: Wire, stack: EngineStack, ends: Ends) {
     this.#options = options;
     this.#voice = voice;
     this.#device = device;

@@ -1,7 +1,7 @@
 import { copyBytes } from "#base/copy";
 import type { Mark } from "#base/mark";
 import { CSUM_PARTIAL, type Packet } from "#base/packet";
-import type { Slab } from "#base/slab";
+import type { PacketMemory } from "#base/packet-memory";
 import { sum } from "#wire/checksum";
 import { type Device, type Offload, TX_GONE, TX_OK, type Wakeable } from "./device.ts";
 import { finalChecksum } from "./segmentation.ts";
@@ -34,7 +34,7 @@ export class CaptureDevice implements Device {
   readonly wakeable: Wakeable | undefined;
   readonly #inner: Device;
   readonly #sink: CaptureSink;
-  #slab: Slab | undefined;
+  #slab: PacketMemory | undefined;
   /** A received packet is in the sink, and the stack has yet to say what it was. */
   #waits = false;
   /** Tells what the stack made of the packet that it got last, once; null: nobody does. */
@@ -50,7 +50,7 @@ export class CaptureDevice implements Device {
     this.wakeable = inner.wakeable;
   }
 
-  attach(slab: Slab): void {
+  attach(slab: PacketMemory): void {
     this.#inner.attach(slab);
     this.#slab = slab;
   }

@@ -11,7 +11,7 @@ import {
   PACKET_MAX,
   Packet,
 } from "#base/packet";
-import type { Slab } from "#base/slab";
+import type { PacketMemory } from "#base/packet-memory";
 import * as checksum from "#wire/checksum";
 import * as ipv4 from "#wire/ipv4";
 import * as ipv6 from "#wire/ipv6";
@@ -38,7 +38,7 @@ const REGION = HEADROOM + 2 * PACKET_MAX;
  */
 export class Coalescer {
   readonly #inner: Device;
-  readonly #slab: Slab;
+  readonly #slab: PacketMemory;
   readonly #next = new Packet();
   /** Two regions: one for the packet that was handed over, one for a packet that was read after it and did not belong to it. */
   readonly #regions: readonly [number, number];
@@ -49,7 +49,7 @@ export class Coalescer {
   readonly #saved = new Uint8Array(SAVED_MAX);
 
   /** Reserves regions of the slab, so make it before the first page is allocated. */
-  constructor(inner: Device, slab: Slab) {
+  constructor(inner: Device, slab: PacketMemory) {
     this.#inner = inner;
     this.#slab = slab;
     this.#regions = [slab.reserve(REGION) + HEADROOM, slab.reserve(REGION) + HEADROOM];

@@ -1,5 +1,5 @@
 import type { Packet } from "#base/packet";
-import type { Slab } from "#base/slab";
+import type { PacketMemory } from "#base/packet-memory";
 
 /** What a device can do for the stack (virtio-net's words). All false: the stack gets and gives plain MTU-sized packets. */
 export interface Offload {
@@ -62,7 +62,7 @@ export interface Device {
   /** The bell. A decorator passes on that of the device it wraps. Without a bell an idle driver polls every millisecond. */
   readonly wakeable?: Wakeable | undefined;
   /** Called once, before anything else, with the memory that holds the packets. */
-  attach(slab: Slab): void;
+  attach(slab: PacketMemory): void;
   /**
    * Writes the next packet at `packet.o` of the slab (which has room for PACKET_MAX bytes, and HEADROOM before them), or sets `o` to
    * memory of its own that does not change until the next call, sets `n`, `csum*` and `gso*`, and returns its length; or RX_NONE, or RX_GONE.

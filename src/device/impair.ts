@@ -1,8 +1,8 @@
 import { assert } from "#base/assert";
 import type { Mark } from "#base/mark";
 import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
+import type { PacketMemory } from "#base/packet-memory";
 import { Prng } from "#base/prng";
-import type { Slab } from "#base/slab";
 import {
   type Device,
   NO_OFFLOAD,
@@ -25,7 +25,7 @@ const BUDGET = 64;
  * Writes the ICMP error for a packet larger than `mtu` (RFC 792 fragmentation needed, RFC 4443 packet too big) at
  * `reply.o` of the slab and sets `reply.n`; false if none is due (no DF, a fragment, an error itself).
  */
-export type TooBig = (slab: Slab, packet: Packet, mtu: number, reply: Packet) => boolean;
+export type TooBig = (slab: PacketMemory, packet: Packet, mtu: number, reply: Packet) => boolean;
 
 export interface ImpairOptions {
   readonly profiles: LinkProfiles;
@@ -75,7 +75,7 @@ export class ImpairDevice implements Device {
   readonly #inner: Device;
   readonly #bell: Bell | undefined;
   readonly #tooBig: TooBig | undefined;
-  #slab: Slab | undefined;
+  #slab: PacketMemory | undefined;
   /** The packet for the device below; kept while that device is full. */
   readonly #leaving = new Packet();
   #leavingO = 0;
@@ -114,7 +114,7 @@ export class ImpairDevice implements Device {
     this.#bell?.ring();
   }
 
-  attach(slab: Slab): void {
+  attach(slab: PacketMemory): void {
     this.#inner.attach(slab);
     this.#slab = slab;
     this.#leavingO = slab.reserve(HEADROOM + PACKET_MAX) + HEADROOM;
@@ -154,7 +154,7 @@ export class ImpairDevice implements Device {
   }
 
   /** Reads packets from the device below to `packet.o` and puts them on the ingress link; false if the device is gone. */
-  #fill(slab: Slab, packet: Packet, now: number): boolean {
+  #fill(slab: PacketMemory, packet: Packet, now: number): boolean {
     const o = packet.o;
     for (let i = 0; i < BUDGET; i++) {
       const n = this.#inner.receive(packet, now);
@@ -168,7 +168,7 @@ export class ImpairDevice implements Device {
   }
 
   /** Sends the packets that came through the egress link; false if the device below is gone. */
-  #drain(slab: Slab, now: number): boolean {
+  #drain(slab: PacketMemory, now: number): boolean {
     for (;;) {
       if (!this.#held) {
         this.#leaving.o = this.#leavingO;
@@ -186,14 +186,14 @@ export class ImpairDevice implements Device {
   }
 
   /** A received packet was too big for the ingress link: sends its sender an ICMP error, if the device has room for it. */
-  #answer(slab: Slab, packet: Packet, now: number): void {
+  #answer(slab: PacketMemory, packet: Packet, now: number): void {
     if (this.#held) return;
     this.#leaving.clear();
     this.#leaving.o = this.#leavingO;
     if (this.#tooBig?.(slab, packet, this.in.mtu, this.#leaving)) this.#inner.transmit(this.#leaving, now);
   }
 
-  #takeReply(slab: Slab, packet: Packet): number {
+  #takeReply(slab: PacketMemory, packet: Packet): number {
     const { o, n } = this.#reply;
     this.#replied = false;
     const to = packet.o;

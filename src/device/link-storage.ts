@@ -1,6 +1,6 @@
 import { copyBytes } from "#base/copy";
 import type { Packet } from "#base/packet";
-import type { Slab } from "#base/slab";
+import type { PacketMemory } from "#base/packet-memory";
 
 /** Result of `put` when the storage is full. */
 export const NO_CELL = -1;
@@ -37,7 +37,7 @@ export class LinkStorage {
   }
 
   /** Copies head + slices of a packet of at most `packetMax` bytes. Returns its cell, with one holder, or NO_CELL. */
-  put(slab: Slab, packet: Packet): number {
+  put(slab: PacketMemory, packet: Packet): number {
     if (this.#freeCount === 0 && !this.#grow()) return NO_CELL;
     const cell = this.#free[--this.#freeCount]!;
     let o = this.offset(cell);
@@ -55,7 +55,7 @@ export class LinkStorage {
   }
 
   /** Copies the packet to `o` of the slab; returns its length. */
-  get(cell: number, slab: Slab, o: number): number {
+  get(cell: number, slab: PacketMemory, o: number): number {
     const n = this.#length[cell]!;
     copyBytes(this.u8, this.offset(cell), slab.u8, o, n);
     return n;

@@ -2,8 +2,8 @@ import { assert } from "#base/assert";
 import { Counters } from "#base/counters";
 import type { Mark } from "#base/mark";
 import { CSUM_PARTIAL, CSUM_VALID, GSO_NONE, type Packet } from "#base/packet";
+import type { PacketMemory } from "#base/packet-memory";
 import type { Prng } from "#base/prng";
-import type { Slab } from "#base/slab";
 import { NEVER, SECOND } from "#base/time";
 import { DueQueue } from "./due-queue.ts";
 import { CodelState, NOTHING } from "./link-codel.ts";
@@ -166,7 +166,7 @@ export class Link {
    * A packet arrives at this end; it is copied. Its checksums must be final and it must not be a super-segment.
    * @returns NO_DROP, or the mark of why it was dropped at once. (It may still be lost later.)
    */
-  offer(slab: Slab, packet: Packet, now: number): Mark {
+  offer(slab: PacketMemory, packet: Packet, now: number): Mark {
     const isFinal = packet.csum !== CSUM_PARTIAL || this.#isTrusted;
     assert(packet.gso === GSO_NONE && isFinal, "a link carries packets as a wire sees them");
     this.#advance(now);
@@ -195,7 +195,7 @@ export class Link {
    * Puts the next packet that has arrived at `packet.o` of the slab (PACKET_MAX bytes of room) and clears the rest of
    * `packet`. Returns its length, or 0 if none has arrived.
    */
-  take(slab: Slab, packet: Packet, now: number): number {
+  take(slab: PacketMemory, packet: Packet, now: number): number {
     this.#advance(now);
     const first = this.#wireBefore.next() <= this.#wire.next() ? this.#wireBefore : this.#wire;
     const cell = first.take(now);
@@ -223,7 +223,7 @@ export class Link {
   }
 
   /** Copies the packet. If the storage is full, a packet of an earlier profile is dropped for it: that would arrive late anyway. */
-  #store(slab: Slab, packet: Packet, now: number): number {
+  #store(slab: PacketMemory, packet: Packet, now: number): number {
     for (;;) {
       const cell = this.#storage.put(slab, packet);
       if (cell !== NO_CELL) {

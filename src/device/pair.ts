@@ -2,7 +2,7 @@ import { assert } from "#base/assert";
 import { Counters } from "#base/counters";
 import { mark } from "#base/mark";
 import { GSO_NONE, PACKET_MAX, type Packet } from "#base/packet";
-import type { Slab } from "#base/slab";
+import type { PacketMemory } from "#base/packet-memory";
 import { NEVER } from "#base/time";
 import { type Device, NO_OFFLOAD, type Offload, RX_GONE, RX_NONE, TX_GONE, TX_OK, type Wakeable } from "./device.ts";
 import { LinkStorage, NO_CELL } from "./link-storage.ts";
@@ -41,7 +41,7 @@ export class PairDevice implements Device {
   readonly counters = new Counters();
   readonly #in: PacketQueue;
   readonly #out: PacketQueue;
-  #slab: Slab | undefined;
+  #slab: PacketMemory | undefined;
 
   constructor(name: string, mtu: number, offload: Offload, incoming: PacketQueue, outgoing: PacketQueue) {
     this.name = name;
@@ -53,7 +53,7 @@ export class PairDevice implements Device {
     this.#out = outgoing;
   }
 
-  attach(slab: Slab): void {
+  attach(slab: PacketMemory): void {
     assert(this.#slab === undefined, "a device must be attached only once");
     this.#slab = slab;
   }
@@ -121,7 +121,7 @@ class PacketQueue implements Wakeable {
   }
 
   /** Adds a packet; false if the queue is full. */
-  put(packet: Packet, slab: Slab): boolean {
+  put(packet: Packet, slab: PacketMemory): boolean {
     const cell = this.#storage.put(slab, packet);
     if (cell === NO_CELL) return false;
     const f = cell * FIELDS;
@@ -137,7 +137,7 @@ class PacketQueue implements Wakeable {
     return true;
   }
 
-  take(packet: Packet, slab: Slab): number {
+  take(packet: Packet, slab: PacketMemory): number {
     const cell = this.#order[this.#first]!;
     this.#first = (this.#first + 1) % this.capacity;
     this.size--;

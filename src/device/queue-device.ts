@@ -1,5 +1,5 @@
 import type { Packet } from "#base/packet";
-import type { Slab } from "#base/slab";
+import type { PacketMemory } from "#base/packet-memory";
 import { ownSignals, ringProcess, setAsync, statusFlags } from "#ffi/async";
 import { Readiness } from "#ffi/readiness";
 import { type Device, type Offload, RX_NONE, type Wakeable } from "./device.ts";
@@ -26,7 +26,7 @@ export class QueueDevice implements Device {
   readonly wakeable: QueueBell;
   readonly #tun: TunDevice;
   readonly #ring: HandOverRing;
-  #slab: Slab | undefined;
+  #slab: PacketMemory | undefined;
   /** The ring's turn: neither of the two starves the other. */
   #isRingsTurn = false;
 
@@ -41,7 +41,7 @@ export class QueueDevice implements Device {
     this.wakeable = new QueueBell(tun.descriptor, ring, state);
   }
 
-  attach(slab: Slab): void {
+  attach(slab: PacketMemory): void {
     this.#slab = slab;
     this.#tun.attach(slab);
   }

@@ -1,7 +1,8 @@
 import { assert } from "#base/assert";
 import { copyBytes } from "#base/copy";
 import { CSUM_NONE, CSUM_PARTIAL, GSO_NONE, GSO_TCP4, HEADROOM, Packet } from "#base/packet";
-import { PAGE_SIZE, type Slab } from "#base/slab";
+import type { PacketMemory } from "#base/packet-memory";
+import { PAGE_SIZE } from "#base/slab";
 import { finish, fold, sum, sumAt } from "#wire/checksum";
 import * as ipv4 from "#wire/ipv4";
 import * as ipv6 from "#wire/ipv6";
@@ -32,7 +33,7 @@ export class SegmentationDevice implements Device {
   readonly #inner: Device;
   readonly #coalesces: boolean;
   #coalescer: Coalescer | undefined;
-  #slab: Slab | undefined;
+  #slab: PacketMemory | undefined;
   /** The header of the current segment. The super-segment's own header is not changed: it is needed again. */
   #scratch = 0;
   readonly #segment = new Packet();
@@ -48,7 +49,7 @@ export class SegmentationDevice implements Device {
     this.wakeable = inner.wakeable;
   }
 
-  attach(slab: Slab): void {
+  attach(slab: PacketMemory): void {
     this.#inner.attach(slab);
     this.#slab = slab;
     this.#scratch = slab.reserve(PAGE_SIZE) + HEADROOM;
@@ -84,7 +85,7 @@ export class SegmentationDevice implements Device {
     this.#slab = undefined;
   }
 
-  #cut(slab: Slab, packet: Packet, now: number): number {
+  #cut(slab: PacketMemory, packet: Packet, now: number): number {
     assert(
       packet.gsoSize > 0 && packet.headerLength + packet.gsoSize <= PAGE_SIZE - HEADROOM,
       "a segment must fit into a page",
@@ -102,7 +103,7 @@ export class SegmentationDevice implements Device {
   }
 
   /** Makes the segment whose payload begins at byte `from` of the super-segment's: a header, and slices for the payload. */
-  #build(slab: Slab, packet: Packet, from: number, payload: number): void {
+  #build(slab: PacketMemory, packet: Packet, from: number, payload: number): void {
     const n = Math.min(packet.gsoSize, payload - from);
     const last = from + n === payload;
     const segment = this.#segment;
@@ -145,7 +146,7 @@ export class SegmentationDevice implements Device {
 }
 
 /** Appends `n` bytes of the packet's payload, from byte `from` on, to the segment. Bytes in the head are copied. */
-function takePayload(slab: Slab, packet: Packet, segment: Packet, from: number, n: number): void {
+function takePayload(slab: PacketMemory, packet: Packet, segment: Packet, from: number, n: number): void {
   const inHead = packet.n - packet.headerLength;
   if (from < inHead) {
     const k = Math.min(n, inHead - from);

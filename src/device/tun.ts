@@ -12,7 +12,7 @@ import {
   type Packet,
   SLICES_MAX,
 } from "#base/packet";
-import type { Slab } from "#base/slab";
+import type { PacketMemory } from "#base/packet-memory";
 import { NEVER } from "#base/time";
 import { EAGAIN, EBADF, EBADFD, EBUSY, EFAULT, EINTR, EINVAL, EIO, ENOBUFS, ENODEV, ENOMEM } from "#ffi/errno";
 import * as netif from "#ffi/interface";
@@ -219,7 +219,7 @@ export class TunDevice implements Device {
   #fd: number;
   /** Bytes of virtio-net header before every packet: 0 or VNET_HEADER. */
   readonly #vnet: number;
-  #slab: Slab | undefined;
+  #slab: PacketMemory | undefined;
   #base: libc.Address = 0;
   readonly #iovecs = new Uint32Array(new ArrayBuffer((1 + SLICES_MAX) * virtio.IOVEC));
   readonly #iovecsAddress: libc.Address;
@@ -242,7 +242,7 @@ export class TunDevice implements Device {
     return this.#fd;
   }
 
-  attach(slab: Slab): void {
+  attach(slab: PacketMemory): void {
     assert(this.#slab === undefined, "a device is attached once");
     this.#slab = slab;
     this.#base = libc.pin(slab.buffer);

@@ -3,6 +3,7 @@ import { MILLISECOND } from "#base/time";
 import { type Device, RX_GONE, RX_NONE, TX_AGAIN, TX_GONE, TX_REFUSED } from "#device/device";
 import { monotonic } from "./clock.ts";
 import type { Engine } from "./engine.ts";
+import { reference, type Timer, type Turn, turns } from "./event-loop.ts";
 import { Stash } from "./stash.ts";
 
 /** Packets read, and packets sent, per poll (NAPI's weight). The program's own work runs between two polls. */
@@ -77,14 +78,14 @@ export interface DriverOptions {
 let busy = 0;
 
 const STOPPED = 0;
-/** Turns are scheduled by setImmediate, so that the program's timers, promises and I/O run in between. */
+/** Turns are scheduled (`event-loop.ts`), so that the program's timers, promises and I/O run in between. */
 const BUSY = 1;
 /** No turn is scheduled. The bell, a timer or `wake` end this state. */
 const IDLE = 2;
 
 /**
- * Connects a stack to a device, the clock, and Bun's event loop. Works as NAPI does: while packets move, it polls in every turn
- * of Bun's loop; after `IDLE_AFTER` without a packet it sleeps until the device's bell rings or a timer is due.
+ * Connects a stack to a device, the clock, and the runtime's event loop. Works as NAPI does: while packets move, it polls in every turn
+ * of the loop; after `IDLE_AFTER` without a packet it sleeps until the device's bell rings or a timer is due.
  *
  * Make it before the first page of the engine's slab is allocated: it reserves room for packets.
  */
@@ -121,8 +122,8 @@ export class Driver {
   #spinUntil = 0;
   /** The last poll did not read until the device was empty. */
   #usedBudget = false;
-  #immediate: NodeJS.Immediate | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #next: Turn | undefined;
+  #timer: Timer | undefined;
   #referenced = true;
   /** When this turn ends at the latest, and when it does if the driver mostly waits. */
   #until = 0;
@@ -163,7 +164,7 @@ export class Driver {
     if (this.#state === IDLE) this.#device.wakeable?.disarm();
     this.#become(STOPPED);
     clearTimeout(this.#timer);
-    clearImmediate(this.#immediate);
+    turns.cancel(this.#next);
   }
 
   /** Schedules a turn, after a call of the application. Cheap, however often it is called. */
@@ -176,12 +177,12 @@ export class Driver {
 
   ref(): void {
     this.#referenced = true;
-    this.#timer?.ref();
+    reference(this.#timer, true);
   }
 
   unref(): void {
     this.#referenced = false;
-    this.#timer?.unref();
+    reference(this.#timer, false);
   }
 
   #become(state: number): void {
@@ -342,7 +343,7 @@ export class Driver {
   }
 
   #schedule(): void {
-    this.#immediate = setImmediate(this.#turn);
+    this.#next = turns.schedule(this.#turn);
   }
 
   #enterIdle(): void {
@@ -361,7 +362,7 @@ export class Driver {
     const wait = Math.min(due, bell ? SLEEP_MAX_MS : LOOK_MS);
     // This timer also keeps the process alive.
     this.#timer = setTimeout(this.#rouse, wait);
-    if (!this.#referenced) this.#timer.unref();
+    if (!this.#referenced) reference(this.#timer, false);
   }
 
   #leaveIdle(): void {

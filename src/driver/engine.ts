@@ -1,9 +1,9 @@
 import type { Packet } from "#base/packet";
-import type { Slab } from "#base/slab";
+import type { PacketMemory } from "#base/packet-memory";
 
 /** The driver's view of the stack. It does no I/O and reads no clock. Times are µs. */
 export interface Engine {
-  readonly slab: Slab;
+  readonly slab: PacketMemory;
   /** Takes a packet from the device. On return the driver may reuse its bytes, unless `hasText` is true. */
   input(packet: Packet, now: number): void;
   /** Whether more packets come than the engine can process, so that `sheds` should be asked about each before `input`. Absent: never. */

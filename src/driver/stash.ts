@@ -1,5 +1,5 @@
 import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
-import type { Slab } from "#base/slab";
+import type { PacketMemory } from "#base/packet-memory";
 
 /**
  * Keeps the one packet that a device had no room for. Its bytes are copied, since an acknowledgment may free the pages of its
@@ -7,11 +7,11 @@ import type { Slab } from "#base/slab";
  */
 export class Stash {
   full = false;
-  readonly #slab: Slab;
+  readonly #slab: PacketMemory;
   readonly #o: number;
   readonly #packet = new Packet();
 
-  constructor(slab: Slab) {
+  constructor(slab: PacketMemory) {
     this.#slab = slab;
     this.#o = slab.reserve(HEADROOM + PACKET_MAX) + HEADROOM;
   }

@@ -3,7 +3,7 @@
  * `icmp.ts`. The source of the error is the packet's destination, since a link has no address.
  */
 import type { Packet } from "#base/packet";
-import type { Slab } from "#base/slab";
+import type { PacketMemory } from "#base/packet-memory";
 import * as checksum from "#wire/checksum";
 import * as icmpv4 from "#wire/icmpv4";
 import * as icmpv6 from "#wire/icmpv6";
@@ -17,7 +17,7 @@ const TTL = 64;
  * `packet` is larger than the `mtu` of the next link: fragmentation needed (RFC 1191 §4) or packet too big (RFC 4443
  * §3.2) at `reply.o`, with `reply.n` set. False if no error may be sent: IPv4 without DF, a later fragment, an ICMP error.
  */
-export function tooBig(slab: Slab, packet: Packet, mtu: number, reply: Packet): boolean {
+export function tooBig(slab: PacketMemory, packet: Packet, mtu: number, reply: Packet): boolean {
   const v = slab.view;
   if (!errorDue(v, packet)) return false;
   if (v.getUint8(packet.o) >> 4 === 6) return write6(slab, packet, icmpv6.PACKET_TOO_BIG, 0, mtu, reply);
@@ -26,7 +26,7 @@ export function tooBig(slab: Slab, packet: Packet, mtu: number, reply: Packet): 
 }
 
 /** The TTL or hop limit of `packet` ran out (RFC 792, RFC 4443 §3.3). */
-export function timeExceeded(slab: Slab, packet: Packet, reply: Packet): boolean {
+export function timeExceeded(slab: PacketMemory, packet: Packet, reply: Packet): boolean {
   if (!errorDue(slab.view, packet)) return false;
   if (slab.view.getUint8(packet.o) >> 4 === 6) {
     return write6(slab, packet, icmpv6.TIME_EXCEEDED, icmpv6.HOP_LIMIT_EXCEEDED, 0, reply);
@@ -47,7 +47,7 @@ function errorDue(v: DataView, packet: Packet): boolean {
   return ipv4.protocol(v, o) !== ICMP || (n > message - o && !icmpv4.isError(icmpv4.type(v, message)));
 }
 
-function write4(slab: Slab, packet: Packet, type: number, code: number, rest: number, reply: Packet): true {
+function write4(slab: PacketMemory, packet: Packet, type: number, code: number, rest: number, reply: Packet): true {
   const v = slab.view;
   const { o } = reply;
   const message = o + ipv4.HEADER_MIN;
@@ -64,7 +64,7 @@ function write4(slab: Slab, packet: Packet, type: number, code: number, rest: nu
   return true;
 }
 
-function write6(slab: Slab, packet: Packet, type: number, code: number, rest: number, reply: Packet): true {
+function write6(slab: PacketMemory, packet: Packet, type: number, code: number, rest: number, reply: Packet): true {
   const v = slab.view;
   const { o } = reply;
   const message = o + ipv6.HEADER;
@@ -82,7 +82,7 @@ function write6(slab: Slab, packet: Packet, type: number, code: number, rest: nu
 }
 
 /** Copies up to `most` bytes from the beginning of the packet, including its slices, to `to`; returns how many. */
-function quote(slab: Slab, packet: Packet, to: number, most: number): number {
+function quote(slab: PacketMemory, packet: Packet, to: number, most: number): number {
   let done = Math.min(packet.n, most);
   slab.u8.copyWithin(to, packet.o, packet.o + done);
   for (let i = 0; i < packet.slices && done < most; i++) {

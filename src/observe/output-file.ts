@@ -1,4 +1,5 @@
-import { fstatSync, openSync } from "node:fs";
+import { closeSync, fstatSync, openSync } from "node:fs";
+import { hasFfi } from "#ffi/bun-ffi";
 import { OutputStream, type Units } from "./output-stream.ts";
 
 /** Time limit for a slow reader at the end, ms. */
@@ -128,6 +129,11 @@ export class OutputFile {
       throw new OutputError(code, `cannot write ${this.#what} ${path}`, message);
     }
     this.#isFile = isFile(fd);
+    if (!this.#isFile && !hasFfi) {
+      if (path !== "-") closeSync(fd);
+      const why = "in this runtime it must be a file on a disk, since only Bun can write to others without waiting";
+      throw new OutputError("ENOTSUP", `cannot write ${this.#what} ${path}`, why);
+    }
     return new OutputStream(fd, path !== "-", this.#units, (code) => this.#refused(code));
   }
 

@@ -1,6 +1,7 @@
 import { withSegmentation } from "#device/segmentation";
 import { Driver } from "#driver/driver";
 import type { Engine } from "#driver/engine";
+import { nextTurn } from "#driver/event-loop";
 import type { Address } from "#ip/address";
 import type { StackOptions } from "#stack/options";
 import { Stack } from "#stack/stack";
@@ -10,7 +11,7 @@ import { addressOf, prefixOf } from "./endpoint.ts";
 import type { QueueSiblings } from "./queue-siblings.ts";
 import { type Platform, TcpNetStack } from "./tcp-net-stack.ts";
 import { TracingEngine } from "./tracing-engine.ts";
-import type { CreateStackOptions, DeviceStackOptions, Host, HostedStackOptions, NetStack } from "./types.ts";
+import type { CreateStackOptions, DeviceStackOptions, EngineStack, Host, HostedStackOptions } from "./types.ts";
 
 /** Limit of driver turns to send the last packets when a stack is closed. */
 const LAST_TURNS_MAX = 4_096;
@@ -19,14 +20,14 @@ const LAST_TURNS_MAX = 4_096;
  * Makes a stack on a device, or on a host such as a node of the simulator, which drives it. @throws CallError EINVAL for an
  * address that no host can have, and for other invalid arguments.
  */
-export async function createStack(options: CreateStackOptions): Promise<NetStack> {
+export async function createStack(options: CreateStackOptions): Promise<EngineStack> {
   checkStackOptions(options);
   return "device" in options && options.device !== undefined
     ? onDevice(options)
     : hosted(options as HostedStackOptions);
 }
 
-function hosted(options: HostedStackOptions): NetStack {
+function hosted(options: HostedStackOptions): EngineStack {
   const stack = new Stack({ ...engineOptions(options), mtu: options.mtu ?? 1_500 });
   const host = options.host(tellingOfTrace(stack));
   return new TcpNetStack(stack, host, { ref() {}, unref() {}, end: async () => {} });
@@ -37,7 +38,7 @@ export function createQueueStack(
   options: DeviceStackOptions,
   secret: readonly [number, number],
   siblings: QueueSiblings,
-): NetStack {
+): EngineStack {
   checkStackOptions(options);
   return onDevice(options, { secret, siblings });
 }
@@ -45,7 +46,7 @@ export function createQueueStack(
 function onDevice(
   options: DeviceStackOptions,
   group: { secret?: readonly [number, number]; siblings?: QueueSiblings } = {},
-): NetStack {
+): EngineStack {
   // An observer of events sees each segment that the device delivers.
   const device = withSegmentation(options.device, options.trace === undefined || options.trace === 0);
   const { mtu, offload } = device;
@@ -80,8 +81,8 @@ async function lastTurns(driver: Driver): Promise<void> {
     before = driver.statistics.packetsOut;
     driver.wake();
     // The driver's turn was scheduled before this one.
-    await new Promise((resolve) => setImmediate(resolve));
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
+    await nextTurn();
   }
 }
 

@@ -7,7 +7,7 @@ import { createQueueStack } from "./create-stack.ts";
 import { QueueMemory } from "./queue-memory.ts";
 import { CLOSED, type Question, type QueueStart, type Report, START, WAKE } from "./queue-messages.ts";
 import { QueueSiblings } from "./queue-siblings.ts";
-import type { NetStack } from "./types.ts";
+import type { EngineStack } from "./types.ts";
 
 /** What a worker of a stack group knows beside its stack. */
 export interface QueuePlace {
@@ -26,7 +26,7 @@ export interface QueuePlace {
  * @throws CallError EINVAL outside such a thread.
  */
 export function joinStackGroup(
-  start: (stack: NetStack, place: QueuePlace) => void | Promise<void>,
+  start: (stack: EngineStack, place: QueuePlace) => void | Promise<void>,
   wrap: (device: Device, place: QueuePlace) => Device = (device) => device,
 ): void {
   const given = isMainThread ? undefined : (workerData as Readonly<Record<string, unknown>> | null);
@@ -38,7 +38,7 @@ export function joinStackGroup(
   const memory = new QueueMemory(queues, begun.memory);
   const tun = new TunDevice(begun.descriptor, begun.name, begun.offload);
   const device = new QueueDevice(tun, memory.ring(queue), memory.state(queue));
-  let stack: NetStack;
+  let stack: EngineStack;
   try {
     stack = createQueueStack(
       { ...begun.settings, device: wrap(device, place) },
@@ -62,7 +62,7 @@ export function joinStackGroup(
   }
 }
 
-async function answer(stack: NetStack, ask: Question["ask"]): Promise<unknown> {
+async function answer(stack: EngineStack, ask: Question["ask"]): Promise<unknown> {
   if (ask === "connections") return stack.connections();
   if (ask === "counters") return stack.counters();
   await stack.close();

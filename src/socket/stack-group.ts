@@ -26,11 +26,18 @@ export interface StackGroupOptions extends StackSettings {
 /** One of the connections of a group. */
 export type GroupConnection = TcpInfo & { readonly queue: number };
 
+/** The thread of a queue: what is used of a `Worker` of node:worker_threads. */
+export interface GroupWorker {
+  postMessage(message: unknown): void;
+  on(event: "message", listen: (message: unknown) => void): unknown;
+  off(event: "message", listen: (message: unknown) => void): unknown;
+}
+
 /** The stacks of the queues of one device, seen from the thread that made them. */
 export interface StackGroup extends AsyncDisposable {
   readonly queues: number;
   /** The threads, by queue, for messages of the application's own. */
-  readonly workers: readonly Worker[];
+  readonly workers: readonly GroupWorker[];
   /** Every connection of every queue. */
   connections(): Promise<GroupConnection[]>;
   /** The sums of the counters of all queues. */

@@ -1,5 +1,6 @@
 import type { Trace } from "#base/trace";
 import type { Address } from "#ip/address";
+import { eventsOf, type TraceEvent } from "#observe/events";
 import { CallError } from "#stack/call-error";
 import { takeEvents } from "#stack/connection";
 import type { ActiveOpenOptions } from "#stack/options";
@@ -22,7 +23,7 @@ import type { SocketContext } from "./socket-context.ts";
 import { TcpListener } from "./tcp-listener.ts";
 import { TcpSocket } from "./tcp-socket.ts";
 import { traitsOf } from "./traits.ts";
-import type { ConnectOptions, Endpoint, Host, Listener, ListenOptions, NetStack, Socket } from "./types.ts";
+import type { ConnectOptions, Endpoint, EngineStack, Host, Listener, ListenOptions, Socket } from "./types.ts";
 import { checkAddress, checkBindOptions, checkPingOptions } from "./udp-arguments.ts";
 import { type UdpContext, UdpNetSocket } from "./udp-socket.ts";
 import type { BindOptions, PingOptions, PingSummary, UdpSocket } from "./udp-types.ts";
@@ -36,13 +37,14 @@ export interface Platform {
 }
 
 /** The stack's calls as promises and streams. */
-export class TcpNetStack implements NetStack, SocketContext, UdpContext {
+export class TcpNetStack implements EngineStack, SocketContext, UdpContext {
   readonly addresses: readonly string[];
   readonly mtu: number;
   readonly engine: Stack;
   readonly host: Host;
   readonly cache = new AddressCache();
   onTrace: ((trace: Trace) => void) | null = null;
+  onEvents: ((events: readonly TraceEvent[]) => void) | null = null;
   onRefused: ((remote: Endpoint, port: number, count: number) => void) | null = null;
   readonly #refused = new RefusedSyns();
   readonly #platform: Platform;
@@ -313,6 +315,7 @@ export class TcpNetStack implements NetStack, SocketContext, UdpContext {
     const { trace } = engine;
     if (beforeSending || trace.size === 0) return;
     this.onTrace?.(trace);
+    this.onEvents?.([...eventsOf(trace, this.addresses[0]!)]);
     trace.drain();
   }
 }

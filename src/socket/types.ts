@@ -10,6 +10,7 @@
 import type { Trace } from "#base/trace";
 import type { Device } from "#device/device";
 import type { Engine } from "#driver/engine";
+import type { TraceEvent } from "#observe/events";
 import type { Limits } from "#stack/limits";
 import type { Stack } from "#stack/stack";
 import type { TcpInfo } from "#tcp/machine/info";
@@ -60,7 +61,7 @@ export interface StackSettings {
   readonly params?: TcpSettings;
   /** Limits: `{ connections: 100 }`. */
   readonly limits?: Partial<Limits>;
-  /** Records of the event ring between two drains (`NetStack.onTrace`). Default 0: no events. */
+  /** How many events are kept of a turn, for `NetStack.onEvents`; more are lost. Default 0: no events. */
   readonly trace?: number;
 }
 
@@ -371,8 +372,6 @@ export interface NetStack extends AsyncDisposable {
   /** Our addresses, without prefix lengths. */
   readonly addresses: readonly string[];
   readonly mtu: number;
-  /** The engine, for observers. */
-  readonly engine: Stack;
   /**
    * Active OPEN of `{ hostname: "10.0.0.7", port: 80 }`, "10.0.0.7:80" or "[fd00::7]:80". Connections to our own addresses, 127.0.0.0/8
    * and ::1 stay inside the stack. @throws CallError: EINVAL (not an IP address, not a host's, an unknown option), EADDRNOTAVAIL,
@@ -413,8 +412,8 @@ export interface NetStack extends AsyncDisposable {
    * port, and their number.
    */
   onRefused: ((remote: Endpoint, port: number, count: number) => void) | null;
-  /** Called with the event ring after each turn that recorded something; the records are dropped afterwards. */
-  onTrace: ((trace: Trace) => void) | null;
+  /** Called after each turn in which something happened, with the events in their order, if the option `trace` leaves room for some. */
+  onEvents: ((events: readonly TraceEvent[]) => void) | null;
   /**
    * Keep the process alive while the stack runs (the default), or not, unless one of its sockets or listeners does (`Socket.ref`). No effect
    * on a stack with a `host`.
@@ -427,4 +426,11 @@ export interface NetStack extends AsyncDisposable {
   readonly closed: Promise<void>;
   /** Closes everything at once: listeners, then connections by RST, then the driver and the device. */
   close(): Promise<void>;
+}
+
+/** The same for this repository's own programs, which see what is below as well. It is not part of the package. */
+export interface EngineStack extends NetStack {
+  readonly engine: Stack;
+  /** Called with the event ring after each turn that recorded something; the records are dropped afterwards. */
+  onTrace: ((trace: Trace) => void) | null;
 }

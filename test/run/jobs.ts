@@ -13,6 +13,7 @@ export const LONG: readonly string[] = [
   "test/e2e/watch.test.ts",
   "test/mutants/mutants.test.ts",
   "test/netup/boxed.test.ts",
+  "test/package/package.test.ts",
   "test/report/live.test.ts",
   "test/report/page.test.ts",
   "test/sim/goodput.test.ts",

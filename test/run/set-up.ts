@@ -1,5 +1,6 @@
 import { debs, FIREWALLS, fetchDebs } from "../netup/debs.ts";
 import { boxUnavailable } from "../support/box.ts";
+import { installPackages, lacksPackages } from "../support/npm.ts";
 import { installLine, missingTools, packagesOf } from "../support/tools.ts";
 
 /** What the machine can do about missing programs. */
@@ -48,9 +49,9 @@ async function aptGet(...words: readonly string[]): Promise<boolean> {
 
 /**
  * Installs what tests need and this machine lacks, or says what to type. Nothing here is a reason not to go on.
- * `firewalls`: those of netup's tests that take a firewall's Debian package are among them.
+ * `firewalls`: those of netup's tests that take a firewall's Debian package are among them. `sets`: the npm packages that are used.
  */
-export async function setUp(wanted: boolean, firewalls: boolean): Promise<void> {
+export async function setUp(wanted: boolean, firewalls: boolean, sets: readonly string[]): Promise<void> {
   const machine = thisMachine();
   const plan = planFor(packagesOf(missingTools()), machine, wanted);
   let updated = false;
@@ -63,8 +64,18 @@ export async function setUp(wanted: boolean, firewalls: boolean): Promise<void> 
     const still = packagesOf(missingTools());
     if (still.length > 0) console.log(`Not installed, so their tests are skipped: ${still.join(", ")}`);
   }
+  if (wanted) await installSets(sets);
   if (wanted && firewalls && machine.root && machine.aptGet && (await boxUnavailable()) === "")
     await fetchFirewalls(updated);
+}
+
+/** The npm packages that tests use (test/support/npm.ts). */
+async function installSets(sets: readonly string[]): Promise<void> {
+  for (const name of sets.filter((each) => lacksPackages(each) !== "")) {
+    console.log(`Installing the npm packages that test/${name} uses into node_modules/.cache. This is done once.`);
+    const refused = await installPackages(name);
+    if (refused !== "") console.log(`They are not installed, so their tests are skipped: ${refused}`);
+  }
 }
 
 /** firewalld and ufw are tried in a box of their own: their packages are fetched, and never installed here. */

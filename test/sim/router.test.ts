@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Packet } from "#base/packet";
-import type { Slab } from "#base/slab";
+import type { PacketMemory } from "#base/packet-memory";
 import { parseLink } from "#device/link-words";
 import { SIM_NO_ROUTE } from "#lab/sim/node";
 import { ROUTER_BAD_HEADER, ROUTER_FORWARDED, ROUTER_TTL, type RouterErrors } from "#lab/sim/router";
@@ -14,7 +14,7 @@ const B = 0x0a010001;
 
 /** Instead of ICMP: the first 100 bytes, back to the sender, with a number that says which error it is. */
 function bounce(number: number) {
-  return (slab: Slab, packet: Packet, reply: Packet): boolean => {
+  return (slab: PacketMemory, packet: Packet, reply: Packet): boolean => {
     const { view } = slab;
     slab.u8.copyWithin(reply.o, packet.o, packet.o + 100);
     view.setUint16(reply.o + 2, 100);

@@ -2,7 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Stack } from "#stack/stack";
-import { CallError, createStack, type NetStack, openTun, pair } from "../../src/index.ts";
+import { CallError, createStack, type NetStack, pair } from "../../src/index.ts";
+import { openTun } from "../../src/package/tun.ts";
 
 /** The public calls as plain JavaScript sees them. */
 type Loose = Record<"connect" | "listen" | "setFastOpenKey", (...given: unknown[]) => unknown>;

@@ -2,7 +2,7 @@
 import { heapStats } from "bun:jsc";
 import { describe, expect, test } from "bun:test";
 import { createStack } from "#socket/create-stack";
-import type { Host, NetStack, SocketHandlers } from "#socket/types";
+import type { EngineStack, Host, SocketHandlers } from "#socket/types";
 import { bytesAllocated } from "../support/allocation.ts";
 import { TcpBench } from "../support/tcp-bench.ts";
 import { Wire } from "../support/wire.ts";
@@ -14,13 +14,17 @@ const AFTER_TIME_WAIT = 61_000_000;
 
 /** Two stacks with handlers, without an event loop: the test has every turn. */
 class Pair {
-  readonly client: NetStack;
-  readonly server: NetStack;
+  readonly client: EngineStack;
+  readonly server: EngineStack;
   readonly wire: Wire;
   readonly #hosts: readonly [Host, Host];
   closed = 0;
 
-  private constructor(stacks: readonly [NetStack, NetStack], hosts: readonly [Host, Host], clock: { now: number }) {
+  private constructor(
+    stacks: readonly [EngineStack, EngineStack],
+    hosts: readonly [Host, Host],
+    clock: { now: number },
+  ) {
     [this.client, this.server] = stacks;
     this.#hosts = hosts;
     this.wire = new Wire([this.client.engine, this.server.engine]);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { createStack, openTun, pair } from "../../src/index.ts";
+import { createStack, pair } from "../../src/index.ts";
+import { openTun } from "../../src/package/tun.ts";
 import { bytes, connected, HOST, PEER, PORT, readAll, rejection, world, writeAll } from "./world.ts";
 
 const host = () => ({ now: () => 0, wake() {}, onEvents: null });

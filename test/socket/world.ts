@@ -3,7 +3,7 @@ import { parseLink } from "#device/link-words";
 import { timeExceeded, tooBig } from "#icmp/path-error";
 import { type RunOptions, Simulation } from "#lab/sim/simulation";
 import { createStack } from "#socket/create-stack";
-import type { NetStack, Socket, StackSettings } from "#socket/types";
+import type { EngineStack, Socket, StackSettings } from "#socket/types";
 
 export const HOST = "10.0.0.7";
 export const PEER = "10.0.1.5";
@@ -22,8 +22,8 @@ export interface WorldOptions {
 /** Two stacks of the public API, joined by a link, in virtual time. */
 export interface World {
   readonly sim: Simulation;
-  readonly host: NetStack;
-  readonly peer: NetStack;
+  readonly host: EngineStack;
+  readonly peer: EngineStack;
   /** Runs until `done` has settled, and answers with its value; fails when nothing more happens before that. */
   until<T>(done: Promise<T>, options?: RunOptions): Promise<T>;
   /** From now on nothing arrives any more. */
@@ -84,7 +84,10 @@ export async function world(options: WorldOptions = {}): Promise<World> {
 }
 
 /** A connection that is open at both ends. */
-export async function connected(w: World, options: Parameters<NetStack["connect"]>[1] = {}): Promise<[Socket, Socket]> {
+export async function connected(
+  w: World,
+  options: Parameters<EngineStack["connect"]>[1] = {},
+): Promise<[Socket, Socket]> {
   const listener = w.host.listen({ port: PORT });
   const active = w.peer.connect({ hostname: HOST, port: PORT }, options);
   const passive = await w.until(listener.accept());

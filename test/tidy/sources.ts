@@ -10,7 +10,7 @@ export interface SourceFile {
 }
 
 /** What .gitignore names, and git's own folder. Without git, because a bare machine need not have it. */
-const NOT_OURS = /^(?:\.git|node_modules|out)\/|^\.git$|^tcpnet$|\.pcapng$|\.bun-build$/;
+const NOT_OURS = /^(?:\.git|node_modules|out|dist)\/|^\.git$|^tcpnet$|\.pcapng$|\.bun-build$/;
 
 const paths = [...new Bun.Glob("**").scanSync({ cwd: ROOT, dot: true })].filter((path) => !NOT_OURS.test(path)).sort();
 

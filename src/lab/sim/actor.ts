@@ -1,5 +1,5 @@
 import type { Packet } from "#base/packet";
-import type { Slab } from "#base/slab";
+import type { PacketMemory } from "#base/packet-memory";
 
 /** Something in a simulation that acts at certain times. */
 export interface Actor {
@@ -16,7 +16,7 @@ export interface Actor {
 export interface Receiver {
   readonly name: string;
   /** The wire puts the packet at `rx.o` = `rxO` in `slab`, with room for the largest packet. */
-  readonly slab: Slab;
+  readonly slab: PacketMemory;
   readonly rx: Packet;
   readonly rxO: number;
   /** A packet is in `rx`. */

@@ -1,12 +1,12 @@
 import type { Packet } from "#base/packet";
-import type { Slab } from "#base/slab";
+import type { PacketMemory } from "#base/packet-memory";
 import { type CaptureSink, copyPacket } from "#device/capture";
 import type { Engine } from "#driver/engine";
 import type { Stack } from "#stack/stack";
 
 /** A stack whose packets are copied to a sink: those that it sends, and those that it gets, with what they were for it. */
 export class CapturedStack implements Engine {
-  readonly slab: Slab;
+  readonly slab: PacketMemory;
   readonly #stack: Stack;
   readonly #sink: CaptureSink;
 

@@ -2,7 +2,7 @@ import { AssertionError } from "#base/assert";
 import { Counters } from "#base/counters";
 import { mark } from "#base/mark";
 import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
-import type { Slab } from "#base/slab";
+import type { PacketMemory } from "#base/packet-memory";
 import type { TooBig } from "#device/impair";
 import { LINK_TOO_BIG } from "#device/link-marks";
 import type { Engine } from "#driver/engine";
@@ -47,7 +47,7 @@ export class SimNode implements Actor, Receiver, Host {
     return this.#engine;
   }
 
-  get slab(): Slab {
+  get slab(): PacketMemory {
     return this.#engine.slab;
   }
 

@@ -1,7 +1,7 @@
 import { Counters } from "#base/counters";
 import { type Mark, mark } from "#base/mark";
 import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
-import type { Slab } from "#base/slab";
+import type { PacketMemory } from "#base/packet-memory";
 import type { TooBig } from "#device/impair";
 import { LINK_TOO_BIG } from "#device/link-marks";
 import { update } from "#wire/checksum";
@@ -24,7 +24,7 @@ const VALID: Mark = 0;
 /** Makes the ICMP errors of a router, each at `reply.o`; returns whether one must be sent. */
 export interface RouterErrors {
   readonly tooBig?: TooBig | undefined;
-  readonly timeExceeded?: ((slab: Slab, packet: Packet, reply: Packet) => boolean) | undefined;
+  readonly timeExceeded?: ((slab: PacketMemory, packet: Packet, reply: Packet) => boolean) | undefined;
 }
 
 /** Forwards packets between the wires of a simulation by longest prefix, in zero time: queues and delays belong to the wires. */
@@ -33,14 +33,14 @@ export class Router implements Receiver {
   readonly counters = new Counters();
   readonly routes = new Routes<Wire>();
   readonly rx = new Packet();
-  readonly slab: Slab;
+  readonly slab: PacketMemory;
   readonly rxO: number;
   readonly #reply = new Packet();
   readonly #replyO: number;
   readonly #errors: RouterErrors;
 
   /** @param slab shared by all routers of a simulation, because a packet is in it only while it is forwarded */
-  constructor(name: string, slab: Slab, o: number, errors: RouterErrors) {
+  constructor(name: string, slab: PacketMemory, o: number, errors: RouterErrors) {
     this.name = name;
     this.slab = slab;
     this.rxO = o + HEADROOM;

@@ -6,6 +6,7 @@ import { NEVER, SECOND } from "#base/time";
 import { PACKETS_MAX } from "#device/link";
 import { CLEAR_LINK, type LinkProfile } from "#device/link-profile";
 import type { Engine } from "#driver/engine";
+import { nextTurn } from "#driver/event-loop";
 import type { Actor, Kernel } from "./actor.ts";
 import { EventLog, type EventLogOptions } from "./event-log.ts";
 import { SimNode } from "./node.ts";
@@ -230,7 +231,5 @@ function roomFor({ queue, rate, delay }: LinkProfile, mtu: number): number {
   return Math.min(Math.max(Math.ceil(queue.packets + 2 * inFlight), PACKETS_MAX), WIRE_PACKETS_MAX);
 }
 
-/** Lets all promises settle: the event loop reaches `setImmediate` only when no microtask is left. */
-function settlePromises(): Promise<void> {
-  return new Promise((resolve) => void setImmediate(resolve));
-}
+/** Lets all promises settle: the event loop reaches its next turn only when no microtask is left. */
+const settlePromises = nextTurn;

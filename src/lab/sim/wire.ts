@@ -1,7 +1,7 @@
 import type { Histogram } from "#base/histogram";
 import type { Mark } from "#base/mark";
 import type { Packet } from "#base/packet";
-import type { Slab } from "#base/slab";
+import type { PacketMemory } from "#base/packet-memory";
 import { Link, type LinkObserver, type LinkOptions } from "#device/link";
 import type { LinkProfile } from "#device/link-profile";
 import type { Actor, Kernel, Receiver } from "./actor.ts";
@@ -31,7 +31,7 @@ export class Wire implements Actor, LinkObserver {
   }
 
   /** A packet enters; answers NO_DROP or why it was dropped at once. */
-  offer(slab: Slab, packet: Packet, now: number): Mark {
+  offer(slab: PacketMemory, packet: Packet, now: number): Mark {
     const verdict = this.link.offer(slab, packet, now);
     this.#kernel.arm(this.id, this.link.nextDeadline());
     return verdict;

@@ -26,21 +26,37 @@ export interface AckEvent {
 }
 
 /** One connection, as its controller sees it. */
-export class Flow {
-  readonly #tcb: Tcb;
+export interface Flow {
   /** The engine's time at this event, µs. */
+  readonly now: number;
+  /** Octets of a full segment. */
+  readonly mss: number;
+  /** The congestion window, segments: how many may be in flight. At least 1; fractions are cut off. */
+  cwnd: number;
+  /** Octets per second at which data is sent, if the controller is paced; also determines the size of super-segments. */
+  pacingRate: number;
+  /** Segments that are believed to be in the network. */
+  readonly inFlight: number;
+  /** Segments delivered and lost since the connection began. */
+  readonly delivered: number;
+  readonly lost: number;
+  /** The smoothed round trip and the shortest one, µs; 0 and Infinity: none was measured. */
+  readonly srtt: number;
+  readonly minRtt: number;
+}
+
+class TcbFlow implements Flow {
+  readonly #tcb: Tcb;
   now = 0;
 
   constructor(tcb: Tcb) {
     this.#tcb = tcb;
   }
 
-  /** Octets of a full segment. */
   get mss(): number {
     return this.#tcb.snd.mss;
   }
 
-  /** The congestion window, segments: how many may be in flight. At least 1; fractions are cut off. */
   get cwnd(): number {
     return cwndOf(this.#tcb);
   }
@@ -50,7 +66,6 @@ export class Flow {
     setCwnd(this.#tcb, Math.max(Math.floor(segments), 1));
   }
 
-  /** Octets per second at which data is sent, if the controller is paced; also determines the size of super-segments. */
   get pacingRate(): number {
     return this.#tcb.pacing.rate;
   }
@@ -60,12 +75,10 @@ export class Flow {
     setRate(this.#tcb, octetsPerSecond);
   }
 
-  /** Segments that are believed to be in the network. */
   get inFlight(): number {
     return inFlight(this.#tcb);
   }
 
-  /** Segments delivered and lost since the connection began. */
   get delivered(): number {
     return this.#tcb.deliveredSegments;
   }
@@ -74,7 +87,6 @@ export class Flow {
     return this.#tcb.board.lost;
   }
 
-  /** The smoothed round trip and the shortest one, µs; 0 and Infinity: none was measured. */
   get srtt(): number {
     return this.#tcb.rtt.srtt8 / 8;
   }
@@ -101,6 +113,7 @@ export interface Controller {
   details?(): ControlDetails;
 }
 
+/** A kind of controllers, for `registerController`. */
 export interface ControllerKind {
   readonly name: string;
   /** Whether it sets a rate at which data is paced. */
@@ -111,7 +124,7 @@ export interface ControllerKind {
 
 /** What a connection with a user's controller keeps. */
 export interface UserState {
-  readonly flow: Flow;
+  readonly flow: TcbFlow;
   readonly controller: Controller;
 }
 
@@ -131,7 +144,7 @@ export class UserControl implements CongestionControl {
   }
 
   reset(tcb: Tcb, now: number): void {
-    const flow = new Flow(tcb);
+    const flow = new TcbFlow(tcb);
     flow.now = now;
     try {
       tcb.controller = { flow, controller: this.#kind.create(flow) };

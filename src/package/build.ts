@@ -1,0 +1,101 @@
+/** `bun run package` makes dist/, which is what `npm pack` packs: a bundle, source maps and declarations. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ownEnvironment } from "#ffi/environment";
+import { declarationsOf, type Emitted } from "./declarations.ts";
+import { ENTRIES, fileOf } from "./entries.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const dist = process.argv[2] ?? join(root, "dist");
+
+/** One file per entry, and what several of them need in files that they share, so that an error has one class. */
+async function bundle(): Promise<void> {
+  const stems = new Map(Object.entries(ENTRIES).map(([entry, path]) => [join(root, path), fileOf(entry)]));
+  const result = await Bun.build({
+    entrypoints: [...stems.keys()],
+    target: "browser",
+    format: "esm",
+    splitting: true,
+    sourcemap: "linked",
+    // The system's modules are imported by the entries that need them only (test/package/package.test.ts).
+    external: ["node:*"],
+    naming: { entry: "[dir]/[name].[ext]", chunk: "shared-[hash].[ext]" },
+    root: join(root, "src"),
+    throw: false,
+  });
+  for (const log of result.logs) console.error(String(log));
+  if (!result.success) process.exit(1);
+  const placed = new Map([...stems].map(([path, stem]) => [path.slice(root.length + 4, -3), stem]));
+  for (const output of result.outputs) {
+    const [, inside, ending] = /^(?:\.\/)?(.*?)(\.js(?:\.map)?)$/.exec(output.path)!;
+    const stem = placed.get(inside!) ?? inside!;
+    // All files are side by side, wherever the module of an entry is among the sources.
+    const text = (await output.text())
+      .replace(/(from|import) ?"(?:\.\.\/)+(?=shared-)/g, '$1 "./')
+      .replace(/(?<=^\/\/# sourceMappingURL=).*$/m, `${stem}.js.map`);
+    writeFileSync(join(dist, `${stem}${ending}`), text);
+  }
+}
+
+/** What tsc emits of the entries and all that they import. */
+function emitted(folder: string): Emitted {
+  const config = join(folder, "tsconfig.json");
+  const options = {
+    extends: join(root, "tsconfig.json"),
+    compilerOptions: {
+      noEmit: false,
+      declaration: true,
+      emitDeclarationOnly: true,
+      outDir: join(folder, "types"),
+      rootDir: root,
+      typeRoots: [join(root, "node_modules")],
+    },
+    files: Object.values(ENTRIES).map((path) => join(root, path)),
+    include: [],
+  };
+  writeFileSync(config, JSON.stringify(options));
+  const compiler = Bun.spawnSync([join(root, "node_modules/.bin/tsc"), "-p", config], {
+    stdout: "inherit",
+    env: ownEnvironment(),
+  });
+  if (compiler.exitCode !== 0) process.exit(1);
+  const types = join(folder, "types");
+  const paths = [...new Bun.Glob("**/*.d.ts").scanSync({ cwd: types })];
+  return new Map(paths.map((path) => [path.slice(0, -".d.ts".length), readFileSync(join(types, path), "utf8")]));
+}
+
+/** What a module says of itself; typedoc shows it as the entry's description. */
+const headOf = (text: string) => `${/^\/\*\*[\s\S]*?(?= *\*\/)/.exec(text)?.[0] ?? "/**"} @module */`;
+
+function declare(): void {
+  const folder = mkdtempSync(join(tmpdir(), "tcpnet-package-"));
+  try {
+    const entries = new Map(
+      Object.values(ENTRIES).map((path) => [
+        path.slice(0, -".ts".length),
+        headOf(readFileSync(join(root, path), "utf8")),
+      ]),
+    );
+    for (const [path, text] of declarationsOf(emitted(folder), entries)) {
+      const file = join(dist, "types", path);
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, text);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const began = performance.now();
+rmSync(dist, { recursive: true, force: true });
+mkdirSync(dist, { recursive: true });
+await bundle();
+declare();
+const size = [...new Bun.Glob("**").scanSync({ cwd: dist })].reduce(
+  (sum, path) => sum + statSync(join(dist, path)).size,
+  0,
+);
+const seconds = ((performance.now() - began) / 1000).toFixed(1);
+console.log(`dist: ${(size / 1e6).toFixed(1)} MB in ${seconds} s   →  npm pack`);

@@ -1,0 +1,267 @@
+/** The package, installed from its tarball into projects of other people: it runs, compiles and bundles there. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { ENTRIES } from "../../src/package/entries.ts";
+import { lacksPackages, packagesFolder } from "../support/npm.ts";
+import { ROOT } from "../support/root.ts";
+import { testUnless } from "../support/test-unless.ts";
+import { filesIn, type Packed, packed } from "./packed.ts";
+
+const lacking = lacksPackages("package");
+const toolTest = (name: string, work: () => Promise<void>) => testUnless(lacking, name, work);
+
+const scratch = mkdtempSync(join(tmpdir(), "tcpnet-package-test-"));
+let made: Packed;
+let manifest: Manifest;
+
+interface Manifest {
+  readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
+  readonly scripts: Readonly<Record<string, string>>;
+  readonly dependencies?: unknown;
+  readonly private?: boolean;
+}
+
+beforeAll(async () => {
+  made = await packed();
+  manifest = JSON.parse(readFileSync(join(made.folder, "package.json"), "utf8"));
+});
+
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+interface Ran {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+async function run(command: readonly string[], cwd: string): Promise<Ran> {
+  const env = { ...process.env, HOME: scratch, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" };
+  const child = Bun.spawn([...command], { cwd, env, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  return { code: await child.exited, out, err };
+}
+
+/** A program of the packages that tests install. */
+const tool = (path: string) => join(packagesFolder("package"), "node_modules", path);
+const NODE = tool(`node-linux-${process.arch}/bin/node`);
+const DENO = tool(`@deno/linux-${process.arch}-glibc/deno`);
+
+const EXAMPLES = ["capture.ts", "echo.ts"];
+
+/** A project of somebody's with the package in it and the examples beside it; nothing is fetched. */
+async function project(name: string, install: readonly string[]): Promise<string> {
+  const folder = join(scratch, name);
+  mkdirSync(folder);
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ name, private: true, type: "module" }));
+  cpSync(made.tarball, join(folder, "tcpnet.tgz"));
+  for (const example of EXAMPLES) cpSync(join(ROOT, "examples", example), join(folder, example));
+  const { code, out, err } = await run([...install, "./tcpnet.tgz"], folder);
+  if (code !== 0) throw new Error(`${install.join(" ")} failed:\n${out}${err}`);
+  return folder;
+}
+
+let withNpm: Promise<string> | undefined;
+const npmProject = () =>
+  (withNpm ??= project("with-npm", [
+    NODE,
+    tool("npm/bin/npm-cli.js"),
+    "install",
+    "--offline",
+    "--no-audit",
+    "--no-fund",
+  ]));
+let withBun: Promise<string> | undefined;
+const bunProject = () => (withBun ??= project("with-bun", [process.execPath, "add", "--no-save"]));
+
+/** The files that a built file imports, and those that they import; and what else is imported. */
+function reach(file: string, files = new Set<string>(), outside = new Set<string>()) {
+  if (files.has(file)) return { files, outside };
+  files.add(file);
+  const text = readFileSync(join(made.folder, "dist", file), "utf8");
+  const specifiers = [...new Bun.Transpiler({ loader: "js" }).scanImports(text)].map(({ path }) => path);
+  for (const path of specifiers) {
+    if (path.startsWith("./")) reach(path.slice(2), files, outside);
+    else outside.add(path);
+  }
+  return { files, outside };
+}
+
+describe("the tarball", () => {
+  test("has what its exports name, a source map for each file, a licence, and is under 2 MB", () => {
+    const files = filesIn(made.folder);
+    expect(Object.keys(manifest.exports)).toEqual([...Object.keys(ENTRIES), "./package.json"]);
+    for (const target of Object.values(manifest.exports)) {
+      for (const path of typeof target === "string" ? [target] : Object.values(target)) {
+        expect(files).toContain(path.slice(2));
+      }
+    }
+    const code = files.filter((path) => path.endsWith(".js"));
+    expect(code.length).toBeGreaterThan(Object.keys(ENTRIES).length);
+    for (const path of code) {
+      const named = /\/\/# sourceMappingURL=(\S+)\s*$/.exec(readFileSync(join(made.folder, path), "utf8"))?.[1];
+      const map = JSON.parse(readFileSync(join(made.folder, "dist", named!), "utf8"));
+      expect([named, map.sourcesContent.length]).toEqual([`${basename(path)}.map`, map.sources.length]);
+    }
+    expect(files).toContain("LICENSE");
+    expect(
+      files.filter((path) => !/^(?:dist|docs)\/|^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path)),
+    ).toEqual([]);
+    expect(statSync(made.tarball).size).toBeLessThan(2e6);
+  });
+
+  test("brings nothing else along, and runs nothing when it is installed", () => {
+    expect(Object.keys(manifest.scripts).filter((name) => /install|^prepare$/.test(name))).toEqual([]);
+    expect([manifest.dependencies, manifest.private]).toEqual([undefined, undefined]);
+  });
+
+  test("only tcpnet/tun and tcpnet/node import modules of the system, and nothing imports bun:ffi", () => {
+    for (const file of ["index.js", "pcap.js", "sim.js"]) expect([...reach(file).outside]).toEqual([]);
+    expect([...reach("node.js").outside].sort()).toEqual(["node:events", "node:os", "node:stream"]);
+    expect([...reach("tun.js").outside].filter((path) => !path.startsWith("node:"))).toEqual([]);
+  });
+
+  test("declarations have no statement about the engine's insides", () => {
+    const insides = /\b(?:Tcb|Slab|Stack|Connections|Demux|TcpNetStack|EngineStack|Records)\b/;
+    const declarations = filesIn(join(made.folder, "dist/types"));
+    expect(declarations.length).toBeGreaterThan(20);
+    const leaks = declarations.flatMap((path) => {
+      const text = readFileSync(join(made.folder, "dist/types", path), "utf8").replace(/\/\*[\s\S]*?\*\//g, "");
+      return text.split("\n").flatMap((line) => (insides.test(line) ? [`${path}: ${line.trim()}`] : []));
+    });
+    expect(leaks).toEqual([]);
+  });
+});
+
+describe("in somebody's project", () => {
+  const SAID = "hello over TCP\nTIME-WAIT true\n";
+
+  toolTest("installed by npm without a network, Node.js 22 runs the examples", async () => {
+    const folder = await npmProject();
+    expect((await run([NODE, "--version"], folder)).out).toMatch(/^v22\./);
+    expect(await run([NODE, "--no-warnings", "echo.ts"], folder)).toEqual({ code: 0, out: SAID, err: "" });
+    const capture = await run([NODE, "--no-warnings", "capture.ts"], folder);
+    expect([capture.code, capture.err]).toEqual([0, expect.stringMatching(/^\d+ packets\n$/)]);
+  });
+
+  toolTest("Deno runs them, with the permissions of a program that touches nothing", async () => {
+    const folder = await npmProject();
+    const ran = await run([DENO, "run", "--no-prompt", "--node-modules-dir=manual", "echo.ts"], folder);
+    expect(ran).toEqual({ code: 0, out: SAID, err: "" });
+  });
+
+  test("installed by bun, Bun runs them", async () => {
+    const folder = await bunProject();
+    expect(await run([process.execPath, "echo.ts"], folder)).toEqual({ code: 0, out: SAID, err: "" });
+  });
+
+  toolTest(
+    "where the runtime has no FFI, openTun says that it needs Bun; captures can be files, and no pipes",
+    async () => {
+      const folder = await npmProject();
+      writeFileSync(
+        join(folder, "tun.mjs"),
+        `import { CaptureFile, openTun, OutputError, SystemError } from "tcpnet/tun";
+const kind = (error) => [SystemError, OutputError].find((each) => error instanceof each)?.name;
+for (const attempt of [() => openTun({ name: "tun0" }), () => new CaptureFile({ name: "a", path: "-" })]) {
+  try { attempt(); console.log("opened"); } catch (error) { console.log(kind(error), error.message); }
+}
+const capture = new CaptureFile({ name: "a", path: "a.pcapng" });
+await capture.close();
+console.log(capture.error, capture.packets);`,
+      );
+      const { code, out, err } = await run([NODE, "tun.mjs"], folder);
+      const lines = [
+        "SystemError dlopen on the C library: cannot access a needed shared library (ELIBACC). " +
+          "TUN devices need Bun on Linux: this runtime has no bun:ffi.",
+        "OutputError cannot write the capture -: in this runtime it must be a file on a disk, " +
+          "since only Bun can write to others without waiting",
+        "null 0",
+      ];
+      expect({ code, err, lines: out.trim().split("\n") }).toEqual({ code: 0, err: "", lines });
+      expect(statSync(join(folder, "a.pcapng")).size).toBeGreaterThan(20);
+    },
+  );
+
+  toolTest(
+    "tsc --strict finds nothing wrong with bundler and nodenext, without the DOM, Node's or Bun's types",
+    async () => {
+      const folder = await npmProject();
+      // What is in Node's shape has Node's types.
+      const own = Object.keys(ENTRIES).filter((entry) => entry !== "./node");
+      const entries = own.map((entry) => `tcpnet${entry.slice(1)}`);
+      const lines = entries.map((entry, i) => `import * as e${i} from "${entry}"; console.log(e${i});`);
+      const use = `import { createStack, pair, type Device, type Socket, type TraceEvent } from "tcpnet";
+const [a] = pair();
+const stack = await createStack({ device: a, address: "10.0.0.1/24", trace: 100 });
+stack.onEvents = (events: readonly TraceEvent[]) => events.forEach(({ event, time }) => console.log(event.toUpperCase(), time + 1));
+const socket: Socket = stack.connect("10.0.0.2:80", { timeout: 1000 });
+const n: number = socket.write(new Uint8Array(3));
+const device: Device = a;
+console.log(n, device.mtu);
+// @ts-expect-error there is no such option: the types are known, and not any
+stack.connect("10.0.0.2:80", { timeuot: 1 });
+`;
+      writeFileSync(
+        join(folder, "use.ts"),
+        `declare const console: { log(...what: unknown[]): void };\n${lines.join("\n")}\n${use}export {};\n`,
+      );
+      for (const compiler of [[NODE, tool("typescript/bin/tsc")], [join(ROOT, "node_modules/.bin/tsc")]]) {
+        for (const [module, moduleResolution] of [
+          ["esnext", "bundler"],
+          ["nodenext", "nodenext"],
+        ]) {
+          const compilerOptions = {
+            strict: true,
+            noEmit: true,
+            target: "es2022",
+            lib: ["es2022"],
+            types: [],
+            module,
+            moduleResolution,
+          };
+          writeFileSync(
+            join(folder, "tsconfig.json"),
+            JSON.stringify({ compilerOptions: { ...compilerOptions, skipLibCheck: false }, files: ["use.ts"] }),
+          );
+          expect(await run([...compiler, "-p", "tsconfig.json"], folder)).toEqual({ code: 0, out: "", err: "" });
+          // With the DOM the real streams and signals are meant.
+          const dom = { ...compilerOptions, lib: ["es2022", "dom", "dom.iterable", "dom.asynciterable"] };
+          writeFileSync(join(folder, "dom.json"), JSON.stringify({ compilerOptions: dom, files: ["dom.ts"] }));
+          writeFileSync(
+            join(folder, "dom.ts"),
+            `import type { Socket } from "tcpnet";
+export async function text(socket: Socket, signal: AbortSignal): Promise<string> {
+  await new Blob(["x"]).stream().pipeTo(socket.writable, { signal });
+  return new Response(socket.readable).text();
+}`,
+          );
+          expect(await run([...compiler, "-p", "dom.json"], folder)).toEqual({ code: 0, out: "", err: "" });
+        }
+      }
+    },
+  );
+
+  toolTest("esbuild and bun build bundle it for browsers, and the bundles run", async () => {
+    const folder = await npmProject();
+    const bundlers = {
+      esbuild: [
+        NODE,
+        tool("esbuild/bin/esbuild"),
+        "echo.ts",
+        "--bundle",
+        "--platform=browser",
+        "--format=esm",
+        "--log-level=warning",
+        "--outfile=esbuild.mjs",
+      ],
+      bun: [process.execPath, "build", "echo.ts", "--target=browser", "--outfile=bun.mjs"],
+    };
+    for (const [name, command] of Object.entries(bundlers)) {
+      const { code, out, err } = await run(command, folder);
+      expect([name, code, /warn|error/i.test(out + err) ? out + err : ""]).toEqual([name, 0, ""]);
+      expect(await run([NODE, `${name}.mjs`], folder)).toEqual({ code: 0, out: SAID, err: "" });
+    }
+  });
+});

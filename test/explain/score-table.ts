@@ -21,6 +21,9 @@ for (const kind of kinds) {
   const at = scores.sender.get(kind) ?? { right: 0, inferred: 0, true: 0 };
   const far = scores.receiver.get(kind) ?? { right: 0, inferred: 0, true: 0 };
   const amount = kind.startsWith("limit") ? `${(at.true / 1e6).toFixed(1)} s` : `${at.true}`;
-  const cells = [precision(at), recall(at), precision(far), recall(far)].map((value) => value.toFixed(3));
+  const cells = [at, far].flatMap((score) => [
+    score.inferred === 0 ? "–" : precision(score).toFixed(3),
+    recall(score).toFixed(3),
+  ]);
   console.log(`| ${kind} | ${amount} | ${cells.join(" | ")} |`);
 }

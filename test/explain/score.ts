@@ -1,5 +1,5 @@
 /** Inference held against the truth of the same run: precision and recall per kind of event. */
-import { wayOf } from "#report/model/direction";
+import { type Way, wayOf } from "#report/model/direction";
 import { NEVER, RESENT, type Run } from "#report/model/run";
 import { type Kind, limitsOf } from "#report/verdict/limits";
 
@@ -43,8 +43,26 @@ const KINDS: Readonly<Record<string, string>> = {
   "tcp.tx.tail-loss-probe": "tail loss probe",
 };
 
-function isTaken({ packets, rules }: Run, row: number): boolean {
-  return packets.arrived[row] !== NEVER && rules[packets.received[row]!]!.name !== "tcp.rx.paws";
+/**
+ * When the receiver had the octets of this sending; Infinity: it was lost. What PAWS refuses, because a retransmission has overtaken what was sent
+ * before it, is as good as lost, unless these octets had arrived before: `had` is when.
+ */
+function takenAt({ packets, rules }: Run, row: number, had: number): number {
+  if (packets.arrived[row] === NEVER) return Number.POSITIVE_INFINITY;
+  const at = packets.time[row]! + packets.arrived[row]!;
+  const isRefused = rules[packets.received[row]!]!.name === "tcp.rx.paws";
+  return isRefused && at < had ? Number.POSITIVE_INFINITY : at;
+}
+
+/** By first octet: when the receiver had it first. */
+function firstTaken(run: Run, way: Way): Map<number, number> {
+  const had = new Map<number, number>();
+  way.sent.forEach((row, k) => {
+    const left = way.left[k]!;
+    const isRefused = run.rules[run.packets.received[row]!]!.name === "tcp.rx.paws";
+    if (!isRefused) had.set(left, Math.min(had.get(left) ?? Number.POSITIVE_INFINITY, takenAt(run, row, 0)));
+  });
+  return had;
 }
 
 /** By kind: which sending ("seq#nth") it happened to. */
@@ -57,8 +75,10 @@ function eventsOf(run: Run): Map<string, Set<string>> {
     else set.add(id);
   };
   const way = wayOf(run, 0, 0);
+  const had = firstTaken(run, way);
   const times = new Map<number, number>();
-  const latest = new Map<number, number>();
+  /** First octets of which a sending was not lost. */
+  const there = new Set<number>();
   for (let k = 0; k < way.sent.length; k++) {
     const row = way.sent[k]!;
     const left = way.left[k]!;
@@ -66,11 +86,10 @@ function eventsOf(run: Run): Map<string, Set<string>> {
     const nth = times.get(left) ?? 0;
     times.set(left, nth + 1);
     const id = `${left}#${nth}`;
-    // What the receiver's stack refused, as PAWS refuses what a retransmission has overtaken, is as good as lost: only the receiver knows.
-    if (!isTaken(run, row)) note("loss", id);
-    const before = latest.get(left);
-    latest.set(left, row);
-    if (before !== undefined && isTaken(run, before)) note("spurious retransmission", id);
+    // Spurious: an earlier sending has arrived, or was about to (RFC 3522).
+    if (there.has(left)) note("spurious retransmission", id);
+    if (Number.isFinite(takenAt(run, row, had.get(left) ?? Number.POSITIVE_INFINITY))) there.add(left);
+    else note("loss", id);
     const kind = KINDS[rules[packets.cause[row]!]!.name];
     if ((packets.bits[row]! & RESENT) !== 0 && kind !== undefined) note(kind, id);
   }

@@ -35,6 +35,36 @@ test(`losses, kinds of retransmission and limits are right in ${LEAST * 100} % o
   }
 });
 
+describe("retransmissions that were not needed", () => {
+  const scored = (name: string, seed: number): Scores => {
+    const plan = PLANS.find(([each]) => each === name)![1];
+    const { truth, pcap } = captured({ ...plan, seed });
+    const scores: Scores = new Map();
+    compare(scores, truth, explained(pcap.sender));
+    return scores;
+  };
+
+  // A timeout without SACK sends a whole window again, most of which had arrived.
+  const needless = [
+    ["without SACK, duplicate ACKs show them", "without SACK", 7, 100],
+    ["where packets overtake, no loss in the queue is taken for one", "overtaking", 7, 5],
+    ["the ACK of the original was lost", "a program that pauses, and losses", 5, 1],
+  ] as const;
+  test.each(needless)("%s", (_, name, seed, least) => {
+    const scores = scored(name, seed);
+    const spurious = scores.get("spurious retransmission")!;
+    expect([spurious.true >= least, spurious]).toEqual([true, spurious]);
+    expect([precision(spurious) >= LEAST, spurious]).toEqual([true, spurious]);
+    expect([recall(spurious) >= LEAST, spurious]).toEqual([true, spurious]);
+  });
+
+  test("a copy that the network made of a retransmission does not make it needless", () => {
+    const scores = scored("copies", 6);
+    expect(scores.get("spurious retransmission")).toBeUndefined();
+    expect(scores.get("loss")).toMatchObject({ right: scores.get("loss")!.true });
+  });
+});
+
 describe("Wireshark's analysis of the same file", () => {
   const AGAIN = ["retransmission", "fast_retransmission", "spurious_retransmission", "out_of_order"];
 

@@ -2,8 +2,11 @@
 import { describe, expect, test } from "bun:test";
 import { Recorder } from "#observe/recorder";
 import { RunBuilder } from "#report/model/builder";
+import { wayOf } from "#report/model/direction";
 import { ON_LINK, RESENT } from "#report/model/run";
+import { lossesOf } from "#report/verdict/losses";
 import { verdictsOf } from "#report/verdict/verdict";
+import { captured } from "../explain/lab.ts";
 import { bytes, connected, readAll, world } from "../socket/world.ts";
 import { judged, recorded, told } from "./runs.ts";
 
@@ -109,6 +112,24 @@ describe("retransmissions against the truth of the link", () => {
     const lossy = judged({ link: "delay 20ms loss 1%", bytes: 3e6, seed: 2 }).figures;
     const lost = lossy.drops.reduce((n, { rows }) => n + rows.length, 0);
     expect([lossy.late + lossy.had, lossy.resent]).toEqual([0, lost]);
+  });
+
+  test("data that had arrived was not needed again, even if a retransmission before was lost", () => {
+    const { truth } = captured({ link: "delay 15ms loss 15%", bytes: 150_000, seed: 1 });
+    const way = wayOf(truth, 0, 0);
+    const isThere = new Set<number>();
+    const wasLost = new Set<number>();
+    const needs = new Map(lossesOf(truth, way).resent.map(({ row, need }) => [row, need]));
+    let both = 0;
+    way.sent.forEach((row, k) => {
+      const left = way.left[k]!;
+      const need = needs.get(row);
+      if (need !== undefined) expect([row, need === "needed"]).toEqual([row, !isThere.has(left)]);
+      if (need === "had" && wasLost.has(left)) both++;
+      if (truth.packets.dropped[row] === 0) isThere.add(left);
+      else if (isThere.has(left)) wasLost.add(left);
+    });
+    expect(both).toBeGreaterThan(0);
   });
 
   test("every packet has one row: what the stacks told and what the link did are joined", () => {

@@ -53,3 +53,14 @@ export class Heard {
     if (Number.isFinite(edge) && (edge > this.edge || !Number.isFinite(this.edge) || ack >= this.una)) this.edge = edge;
   }
 }
+
+/** A first block of what was acknowledged, or of what is in the second block, is a D-SACK (RFC 2883 §4). */
+export function split(
+  sack: readonly (readonly [number, number])[],
+  ack: number,
+): readonly [readonly [number, number] | null, readonly (readonly [number, number])[]] {
+  const [first, second] = sack;
+  if (first === undefined) return [null, sack];
+  const isInside = second !== undefined && first[0] >= second[0] && first[1] <= second[1];
+  return first[1] <= ack || isInside ? [first, sack.slice(1)] : [null, sack];
+}

@@ -39,6 +39,11 @@ export class Recovery {
     return this.#point >= 0;
   }
 
+  /** Whether it goes on without a timeout. */
+  get isFast(): boolean {
+    return this.#point >= 0 && !this.#isTimeout;
+  }
+
   /** The sender learned that everything up to `una` has arrived. Returns whether a recovery has ended. */
   acknowledged(una: number): boolean {
     if (una > this.#probed) this.#probed = -1;

@@ -9,6 +9,8 @@ const REMEMBERED_MAX = 512;
 const PART = 0.9;
 /** A round trip that is shorter than this tells nothing, µs. */
 const TRIP_MIN = 200;
+/** A copy that the network made arrives so soon after the packet, µs. */
+const COPY_WITHIN = 1_000;
 
 interface Remembered {
   readonly left: number;
@@ -27,10 +29,13 @@ export class Fates {
   readonly #remembered: Remembered[] = [];
   /** Retransmissions that were not needed, by what showed it. */
   bySack = 0;
+  byDuplicate = 0;
   byTimestamp = 0;
   byTime = 0;
-  /** D-SACKs without a retransmission: the network made copies. */
+  /** D-SACKs of what was sent once: the network made copies. */
   copies = 0;
+  /** What an ACK without SACK acknowledged beyond a filled hole, if it was sent again: left and right edges, the first one sent at first. */
+  #jumped: (readonly [number, number])[] = [];
 
   constructor(tables: CaptureTables, far: () => number) {
     this.#tables = tables;
@@ -38,7 +43,7 @@ export class Fates {
   }
 
   get spurious(): number {
-    return this.bySack + this.byTimestamp + this.byTime;
+    return this.bySack + this.byDuplicate + this.byTimestamp + this.byTime;
   }
 
   /** The same octets were sent once more: the sendings before are taken for lost. */
@@ -57,24 +62,60 @@ export class Fates {
     const { sendings } = sent;
     if (sendings.length < 2) return false;
     const first = this.#which(sendings, time, tsecr);
-    for (let i = first; i < sendings.length - 1; i++) this.#spare(sendings[i]!, sendings[i + 1]!, time, i === first);
+    if (first < sendings.length - 1) this.#find(sendings[first]!, sendings[first + 1]!, time);
+    // Of those between it and the last one it is not known whether they or their ACKs were lost: no loss is claimed.
+    for (let i = first + 1; i < sendings.length - 1; i++) this.#tables.find(sendings[i]!.row, 0);
     this.#remember({ ...sent, sendings: [...sendings], arrivedAt: time, first });
     return first < sendings.length - 1;
   }
 
-  /** Octets in [left, right) arrived twice. */
-  twice(left: number, right: number, time: number): void {
+  /**
+   * A D-SACK (RFC 2883): octets in [left, right) arrived twice.
+   * @param isFast in a fast recovery: other ACKs come all the time, so it is not likely that one before this was lost
+   */
+  twice(left: number, right: number, time: number, isFast: boolean): void {
+    const found = this.#take(left, right);
+    if (found === null || this.#isCopy(found, time, isFast)) this.copies++;
+    else if (this.#spareLast(found, time)) this.bySack++;
+  }
+
+  /**
+   * Without SACK: an ACK advanced over `parts`. It filled a hole, so what lies beyond had arrived before; where that was sent again, each
+   * retransmission arrives in vain and causes a duplicate ACK.
+   */
+  jumped(parts: readonly Sent[]): void {
+    const [hole] = parts;
+    const sentAt = hole?.sendings.at(-1)?.time ?? Number.POSITIVE_INFINITY;
+    this.#jumped = parts
+      .filter((sent) => sent !== hole && sent.sendings.length > 1 && sent.sendings.at(-1)!.time >= sentAt)
+      .map(({ left, right }) => [left, right]);
+  }
+
+  /** Without SACK: a duplicate ACK. */
+  duplicate(time: number): void {
+    const next = this.#jumped.shift();
+    if (next === undefined) return;
+    const found = this.#take(...next);
+    if (found !== null && this.#spareLast(found, time)) this.byDuplicate++;
+  }
+
+  #take(left: number, right: number): Remembered | null {
     const i = this.#remembered.findIndex((each) => each.left < right && each.right > left);
-    if (i < 0) {
-      this.copies++;
-      return;
-    }
-    const [{ sendings, first, arrivedAt }] = this.#remembered.splice(i, 1) as [Remembered];
+    return i < 0 ? null : this.#remembered.splice(i, 1)[0]!;
+  }
+
+  /** Whether it was the retransmission that came twice: its copy follows at once, an original that was overtaken seldom does. */
+  #isCopy({ sendings, first, arrivedAt }: Remembered, time: number, isFast: boolean): boolean {
+    const isLast = first === sendings.length - 1 && first > 0;
+    return isLast && time - arrivedAt <= COPY_WITHIN && (this.copies > 0 || (isFast && time === arrivedAt));
+  }
+
+  /** The retransmission that was thought to be the first to arrive was not: the one before it arrived as well. */
+  #spareLast({ sendings, first, arrivedAt }: Remembered, time: number): boolean {
     const last = sendings.length - 1;
-    // If the last one was thought to be the first to arrive, the one before it arrived as well.
-    if (first < last || last === 0) return;
-    this.bySack++;
+    if (first < last || last === 0) return false;
     this.#find(sendings[last - 1]!, sendings[last]!, Math.min(arrivedAt, time));
+    return true;
   }
 
   /** Sent again after it was acknowledged. */
@@ -101,11 +142,6 @@ export class Fates {
       this.byTime++;
     }
     return 0;
-  }
-
-  #spare(sending: Sending, next: Sending, time: number, isFirst: boolean): void {
-    if (isFirst) this.#find(sending, next, time);
-    else this.#tables.find(sending.row, 0);
   }
 
   /** Half a round trip before the ACK came by. */

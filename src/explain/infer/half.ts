@@ -1,6 +1,6 @@
 /** One direction of a connection: what its sender sent, and what the other end told of it. */
 import { RESENT } from "#report/model/run";
-import { Heard } from "./acks.ts";
+import { Heard, split } from "./acks.ts";
 import { Recovery } from "./again.ts";
 import { Echoes } from "./echoes.ts";
 import { Fates } from "./fates.ts";
@@ -69,6 +69,8 @@ export class Half {
   segments = 0;
   octets = 0;
   unseenAcknowledged = 0;
+  /** ACKs that came after later ones. */
+  overtakenAcks = 0;
   keepAlives = 0;
   windowProbes = 0;
   #blocks: readonly (readonly [number, number])[] = [];
@@ -145,22 +147,28 @@ export class Half {
     this.#reported(blocks, p);
     let newest: Sent | null = null;
     const before = this.una;
-    // Not a delayed ACK: a hole was filled, and what comes after it had arrived before.
+    if (p.ack < before) this.overtakenAcks++;
+    // Not a delayed ACK: a hole was filled, and what comes after it had arrived before; in which order is not known if packets overtake.
     const isJump = p.ack - before > 2 * this.largest;
+    const isOrdered = isJump && this.overtakenAcks === 0;
     if (advances) {
+      const parts: Sent[] = [];
       this.list.acknowledge(p.ack, (sent) => {
         if (isMeasured(sent, p.tsecr)) newest = sent;
-        this.#arrived(sent, p, sent.left <= before || isJump);
+        this.#arrived(sent, p, sent.left <= before || isOrdered);
+        if (isJump && !this.sackPermitted) parts.push(sent);
       });
+      this.fates.jumped(parts);
       this.una = p.ack;
       if (p.ack > this.max) this.max = p.ack;
       if (newest !== null) this.#measure(newest, p.time);
     }
-    if (dsack !== null) this.fates.twice(dsack[0], dsack[1], p.time);
+    if (dsack !== null) this.fates.twice(dsack[0], dsack[1], p.time, this.recovery.isFast);
     let sacked = 0;
     for (const [, right] of blocks) sacked = Math.max(sacked, right);
     const edge = p.window < 0 ? Number.POSITIVE_INFINITY : p.ack + p.window;
     const isDuplicate = !advances && !p.hasData && this.list.size > 0;
+    if (!advances && !p.hasData && p.ack === this.una) this.fates.duplicate(p.time);
     this.heard.add({ time: p.time, ack: p.ack, edge, sacked, hasData: p.hasData, isDuplicate });
     if (advances && this.#tables.hasRoom())
       this.#metering.row(p.time, Math.max(0, this.max - this.una), Math.max(0, p.window), this.rtt);
@@ -286,15 +294,4 @@ export class Half {
 function isMeasured({ sendings: [only, ...more], isThere }: Sent, tsecr: number): boolean {
   if (only === undefined || more.length > 0) return false;
   return tsecr >= 0 && only.tsval >= 0 ? only.tsval === tsecr : !isThere;
-}
-
-/** A first block of what was acknowledged, or of what is in the second block, is a D-SACK (RFC 2883 §4). */
-function split(
-  sack: readonly (readonly [number, number])[],
-  ack: number,
-): readonly [readonly [number, number] | null, readonly (readonly [number, number])[]] {
-  const [first, second] = sack;
-  if (first === undefined) return [null, sack];
-  const isInside = second !== undefined && first[0] >= second[0] && first[1] <= second[1];
-  return first[1] <= ack || isInside ? [first, sack.slice(1)] : [null, sack];
 }

@@ -153,6 +153,7 @@ function again({ halves, names }: Flow, end: 0 | 1): Note[] {
     );
   const shown = [
     fates.bySack > 0 ? `${fates.bySack} by D-SACK` : "",
+    fates.byDuplicate > 0 ? `${fates.byDuplicate} by duplicate ACKs` : "",
     fates.byTimestamp > 0 ? `${fates.byTimestamp} by timestamps (Eifel)` : "",
     fates.byTime > 0 ? `${fates.byTime} because the ACK came too soon` : "",
   ].filter((part) => part !== "");

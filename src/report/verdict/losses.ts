@@ -11,7 +11,7 @@ export type Need = "needed" | "late" | "had" | "unknown";
 export interface Resent {
   readonly row: number;
   readonly need: Need;
-  /** The packet that was sent before with the same octets; -1: it is not in the tables. */
+  /** The packet with the same octets that arrived first of those sent before, or else the last of them; -1: none is in the tables. */
   readonly original: number;
 }
 
@@ -29,8 +29,8 @@ export function lossesOf(run: Run, way: Way): Losses {
   const { packets } = run;
   const dropped = new Map<number, number[]>();
   const resent: Resent[] = [];
-  // By first octet: the packet that was sent with it last.
-  const latest = new Map<number, number>();
+  // By first octet: the packet that makes sending it again needless, because it arrives; otherwise the last one that was lost.
+  const originals = new Map<number, number>();
   const known = isKnown(run, way);
   for (let k = 0; k < way.sent.length; k++) {
     const row = way.sent[k]!;
@@ -42,9 +42,10 @@ export function lossesOf(run: Run, way: Way): Losses {
       if (rows === undefined) dropped.set(why, [row]);
       else rows.push(row);
     }
-    const original = latest.get(left) ?? -1;
+    const original = originals.get(left) ?? -1;
     const again = original >= 0 || (packets.bits[row]! & RESENT) !== 0;
-    latest.set(left, row);
+    if (original < 0 || !(arrivalOf(run, original) <= Math.min(arrivalOf(run, row), Number.MAX_VALUE)))
+      originals.set(left, row);
     if (again) resent.push({ row, original, need: needOf(run, original, row, known) });
   }
   return { dropped, resent, acksDropped: acksDropped(run, way), isKnown: known };

@@ -107,6 +107,8 @@ const CLASS: Readonly<Record<Kind, string>> = {
   "send-buffer": "limit: application",
   application: "limit: application",
   "small-segment": "limit: small segments",
+  // Paced data waits for its time within the congestion window.
+  pacing: "limit: congestion window",
   tail: "limit: last ACKs",
 };
 

@@ -248,6 +248,22 @@ describe("csv", () => {
   });
 });
 
+test("a pacing rate is in each of the formats, in bits per second, and in none where nothing is paced", () => {
+  const paced = eventsOf({ ...PLAN, bytes: 2e5, params: { pacing: true } });
+  const rates = paced.flatMap((event) =>
+    event.event === "recovery:metrics_updated" && event.who === "left" ? [event.pacingRate! * 8] : [],
+  );
+  expect(rates.length).toBeGreaterThan(10);
+  const changed = rates.filter((rate, i) => rate !== rates[i - 1]);
+  const { traceEvents } = JSON.parse(exported(paced, "perfetto")) as { readonly traceEvents: readonly Traced[] };
+  const counted = traceEvents.filter(({ name, pid }) => name === "pacing rate (bit/s)" && pid === 1);
+  expect(counted.map(({ args }) => args.value)).toEqual(changed);
+  expect(rowsOf(exported(paced, "csv")).map((row) => row.pacing_rate_bits_per_second)).toContain(`${rates.at(-1)}`);
+  const logged = exported(paced, "qlog").matchAll(/"pacing_rate":(\d+)/g);
+  expect(new Set([...logged].map(([, rate]) => Number(rate)))).toEqual(new Set(rates));
+  for (const format of ["qlog", "perfetto"] as const) expect(exported(events, format)).not.toMatch(/pacing.rate/);
+});
+
 test("virtual time that begins anew goes on, and a gap is told", () => {
   const [started] = events as [RunEvent];
   const twice = [

@@ -218,6 +218,7 @@ const LIMITS: Readonly<Record<LimitName, string>> = {
   "receive-window": "peer's window",
   "send-buffer": "send buffer",
   "small-segment": "Nagle",
+  pacing: "pacing",
   "last-acks": "last ACKs",
   done: "done",
 };

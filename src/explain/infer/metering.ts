@@ -58,6 +58,7 @@ export class Metering {
 
   #add(time: number, inFlight: number, window: number): void {
     const cause = this.#tables.rule(this.#phase);
-    this.#tables.metrics.add({ time, owner: this.#owner, cwnd: 0, ssthresh: ENDLESS, inFlight, window, cause });
+    const unknown = { cwnd: 0, ssthresh: ENDLESS, pacing: 0 };
+    this.#tables.metrics.add({ time, owner: this.#owner, ...unknown, inFlight, window, cause });
   }
 }

@@ -16,6 +16,7 @@ const DOING: Readonly<Record<Kind, string>> = {
   "send-buffer": "limited by the send buffer",
   application: "waiting for the sending application",
   "small-segment": "holding back small segments",
+  pacing: "waiting for the pace",
   tail: "waiting for the last ACKs",
 };
 

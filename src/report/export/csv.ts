@@ -14,6 +14,7 @@ const ENDS: readonly (readonly [string, (end: EndSeries) => Cell])[] = [
   ["ssthresh_bytes", (end) => end.ssthresh],
   ["in_flight_bytes", (end) => end.inFlight],
   ["window_bytes", (end) => end.window],
+  ["pacing_rate_bits_per_second", (end) => bits(end.pacingRate)],
   ["rtt_us", (end) => end.rtt],
   ["srtt_us", (end) => end.srtt],
   ["rttvar_us", (end) => end.rttvar],
@@ -24,6 +25,8 @@ const ENDS: readonly (readonly [string, (end: EndSeries) => Cell])[] = [
   ["retransmissions", (end) => end.retransmissions],
   ["timeouts", (end) => end.timeouts],
 ];
+
+const bits = (octets: number | undefined) => (octets === undefined ? undefined : octets * 8);
 
 const HEAD = ["time_s", "who", "connection", ...ENDS.map(([name]) => name), "queue_packets", "drops"];
 

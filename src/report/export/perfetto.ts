@@ -15,6 +15,7 @@ const COUNTERS: readonly (readonly [string, (end: EndSeries) => number | undefin
   ["ssthresh (bytes)", (end) => end.ssthresh],
   ["in flight (bytes)", (end) => end.inFlight],
   ["peer's window (bytes)", (end) => end.window],
+  ["pacing rate (bit/s)", (end) => (end.pacingRate === undefined ? undefined : end.pacingRate * 8)],
   ["rtt (µs)", (end) => end.rtt],
   ["srtt (µs)", (end) => end.srtt],
   ["rto (µs)", (end) => end.rto],

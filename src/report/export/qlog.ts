@@ -144,8 +144,9 @@ function split(end: string): [string, number] {
   return [end.slice(0, colon).replace(/^\[|\]$/g, ""), Number(end.slice(colon + 1))];
 }
 
-function metrics({ cwnd, ssthresh, inFlight, window }: EndSeries): object {
-  return { congestion_window: cwnd, ssthresh, bytes_in_flight: inFlight, peer_window: window };
+function metrics({ cwnd, ssthresh, inFlight, window, pacingRate }: EndSeries): object {
+  const pacing_rate = pacingRate === undefined ? undefined : pacingRate * 8;
+  return { congestion_window: cwnd, ssthresh, bytes_in_flight: inFlight, peer_window: window, pacing_rate };
 }
 
 function roundTrip(event: TraceEvent & { readonly event: "recovery:rtt_updated" }, { minRtt }: EndSeries): object {

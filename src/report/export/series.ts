@@ -19,6 +19,8 @@ export class EndSeries {
   inFlight: number | undefined;
   /** The peer's window, SND.WND. */
   window: number | undefined;
+  /** Octets per second; undefined: not paced. */
+  pacingRate: number | undefined;
   rtt: number | undefined;
   srtt: number | undefined;
   rttvar: number | undefined;
@@ -75,6 +77,7 @@ export class EndSeries {
         this.ssthresh = finite(event.ssthresh);
         this.inFlight = event.inFlight;
         this.window = event.window;
+        this.pacingRate = event.pacingRate;
         break;
       case "recovery:rtt_updated":
         this.rtt = event.sample;

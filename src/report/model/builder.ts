@@ -114,7 +114,7 @@ export class RunBuilder implements EventSink {
     const happened = (what: number, a: number, b = 0) => this.#happenings.add({ time, owner, what, a, b, cause });
     switch (event.event) {
       case "recovery:metrics_updated":
-        this.#metrics.add({ ...event, time, owner, cause });
+        this.#metrics.add({ ...event, pacing: event.pacingRate ?? 0, time, owner, cause });
         break;
       case "recovery:rtt_updated":
         this.#trips.add({ ...event, time, owner });

@@ -3,6 +3,9 @@ import type { Happenings, Metrics, RoundTrips } from "./run.ts";
 
 type Row<T> = { readonly [K in keyof T]: number };
 
+/** What 32 bits hold: more is no pace. */
+const PACING_MAX = 0xffff_ffff;
+
 export class MetricTable {
   readonly #time = new Column(Float64Array);
   readonly #owner = new Column(Int32Array);
@@ -10,6 +13,7 @@ export class MetricTable {
   readonly #ssthresh = new Column(Float64Array);
   readonly #inFlight = new Column(Float64Array);
   readonly #window = new Column(Float64Array);
+  readonly #pacing = new Column(Float64Array);
   readonly #cause = new Column(Uint16Array);
 
   add(row: Row<Metrics>): void {
@@ -19,6 +23,7 @@ export class MetricTable {
     this.#ssthresh.push(row.ssthresh);
     this.#inFlight.push(row.inFlight);
     this.#window.push(row.window);
+    this.#pacing.push(Math.min(row.pacing, PACING_MAX));
     this.#cause.push(row.cause);
   }
 
@@ -30,6 +35,7 @@ export class MetricTable {
       ssthresh: this.#ssthresh.all(),
       inFlight: this.#inFlight.all(),
       window: this.#window.all(),
+      pacing: this.#pacing.all(),
       cause: this.#cause.all(),
     };
   }

@@ -40,6 +40,7 @@ export const COLUMNS: readonly Layout[] = [
     ssthresh: "delta",
     inFlight: "delta",
     window: "delta",
+    pacing: "delta",
     cause: "u16",
   }),
   ...of("trips", { time: "time", owner: "delta", sample: "delta", srtt: "delta", rttvar: "delta", rto: "delta" }),

@@ -63,6 +63,8 @@ export interface Metrics {
   readonly ssthresh: Float64Array;
   readonly inFlight: Float64Array;
   readonly window: Float64Array;
+  /** Octets per second; 0: sending is not paced, or it is not known. */
+  readonly pacing: Float64Array;
   readonly cause: Uint16Array;
 }
 

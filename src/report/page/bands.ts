@@ -18,6 +18,7 @@ export const KIND_WORDS: Readonly<Record<Kind, string>> = {
   "send-buffer": "send buffer",
   application: "application",
   "small-segment": "small segment waits",
+  pacing: "pacing",
   tail: "last ACKs",
 };
 

@@ -13,6 +13,7 @@ import {
   type Rule,
   type Run,
 } from "../model/run.ts";
+import { lossesOf } from "../verdict/losses.ts";
 import { duration } from "../verdict/text.ts";
 
 export function flagText(flags: number): string {
@@ -81,15 +82,9 @@ const at = (us: number) => `${(us / 1e6).toFixed(3)} s`;
 
 /** By row of a retransmission: the row of what was sent before with the same first octet. */
 export function originals(run: Run, way: Way): Map<number, number> {
-  const latest = new Map<number, number>();
   const found = new Map<number, number>();
-  for (let k = 0; k < way.sent.length; k++) {
-    if (way.right[k] === way.left[k]) continue;
-    const row = way.sent[k]!;
-    const before = latest.get(way.left[k]!);
-    if (before !== undefined && (run.packets.bits[row]! & RESENT) !== 0) found.set(row, before);
-    latest.set(way.left[k]!, row);
-  }
+  for (const { row, original } of lossesOf(run, way).resent)
+    if (original >= 0 && (run.packets.bits[row]! & RESENT) !== 0) found.set(row, original);
   return found;
 }
 

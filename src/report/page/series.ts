@@ -8,8 +8,12 @@ type Columns = (Float64Array | (number | null)[])[];
 /** Of an infinite ssthresh (RFC 5681 §3.1) nothing is drawn. */
 const ENDLESS = 0x7fff0000;
 
-/** cwnd, ssthresh, in flight, the peer's window. The window is left out where it is far above the rest. */
-export function windowSeries({ metrics }: Run, owner: number): Columns {
+/**
+ * cwnd, ssthresh, in flight, the peer's window, and if sending is paced what the pace allows per round trip (SRTT), so that it stands on
+ * the axis of the windows. The peer's window and the pace are left out where they are far above the rest.
+ */
+export function windowSeries(run: Run, owner: number): Columns {
+  const { metrics } = run;
   const rows = rowsBy(metrics.owner, owner);
   let top = 0;
   for (const i of rows) top = Math.max(top, metrics.cwnd[i]!, metrics.inFlight[i]!);
@@ -21,7 +25,21 @@ export function windowSeries({ metrics }: Run, owner: number): Columns {
     pick(metrics.ssthresh, Math.min(ENDLESS, top * 3)),
     Float64Array.from(rows, (i) => metrics.inFlight[i]!),
     pick(metrics.window, top * 3),
+    ...pacedPerTrip(run, owner, rows, top * 3),
   ];
+}
+
+/** What the pace allows per round trip at each row: one column, or none if sending is not paced. */
+function pacedPerTrip({ metrics, trips }: Run, owner: number, rows: Uint32Array, most: number): (number | null)[][] {
+  if (!rows.some((i) => metrics.pacing[i]! > 0)) return [];
+  const trip = rowsBy(trips.owner, owner);
+  let k = -1;
+  const allowed = Array.from(rows, (i) => {
+    while (k + 1 < trip.length && trips.time[trip[k + 1]!]! <= metrics.time[i]!) k++;
+    const octets = k < 0 ? 0 : (metrics.pacing[i]! * trips.srtt[trip[k]!]!) / 1e6;
+    return octets > 0 && octets <= most ? octets : null;
+  });
+  return [allowed];
 }
 
 /** Samples, SRTT, RTO in ms. */
@@ -39,7 +57,7 @@ export function tripSeries({ trips }: Run, owner: number): Columns {
 /** Bins of the goodput's chart. */
 const BINS = 200;
 
-/** What arrived for the first time, and all that was sent, in bits per second. */
+/** What arrived for the first time, all that was sent, and if sending is paced the pace, in bits per second. */
 export function rateSeries(run: Run, way: Way, first: number, last: number): Columns {
   const width = (last - first) / BINS || 1;
   const good = new Float64Array(BINS);
@@ -57,7 +75,21 @@ export function rateSeries(run: Run, way: Way, first: number, last: number): Col
     good[bin(arrival)]! += length;
   }
   const perSecond = (of: Float64Array) => of.map((octets) => (octets * 8) / width);
-  return [Float64Array.from({ length: BINS }, (_, i) => first + i * width), perSecond(good), perSecond(sent)];
+  const times = Float64Array.from({ length: BINS }, (_, i) => first + i * width);
+  return [times, perSecond(good), perSecond(sent), ...pace(run, 2 * way.connection + way.from, times, width)];
+}
+
+/** The pace at the end of each bin: one column, or none if sending is not paced. */
+function pace({ metrics }: Run, owner: number, times: Float64Array, width: number): (number | null)[][] {
+  const rows = rowsBy(metrics.owner, owner);
+  if (!rows.some((i) => metrics.pacing[i]! > 0)) return [];
+  let k = -1;
+  const paces = Array.from(times, (start) => {
+    while (k + 1 < rows.length && metrics.time[rows[k + 1]!]! <= (start + width) * 1e6) k++;
+    const octets = k < 0 ? 0 : metrics.pacing[rows[k]!]!;
+    return octets > 0 ? octets * 8 : null;
+  });
+  return [paces];
 }
 
 /** Packets in front of the link's transmitter, at each packet of this direction; null if no link was recorded. */

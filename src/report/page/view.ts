@@ -184,7 +184,8 @@ export class View {
         { label: "ssthresh", colour: "ssthresh", dash: [5, 4], steps: true },
         { label: "in flight", colour: "flight-line", steps: true },
         { label: "peer's window", colour: "window", steps: true },
-      ],
+        { label: "paced per round trip", colour: "pacing", dash: [2, 3], steps: true },
+      ].slice(0, data.length - 1),
     });
   }
 
@@ -214,7 +215,8 @@ export class View {
       lines: [
         { label: "arrived for the first time", colour: "goodput", width: 2, fill: "goodput-fill", steps: true },
         { label: "sent", colour: "segment", steps: true },
-      ],
+        { label: "pacing rate", colour: "pacing", dash: [2, 3], steps: true },
+      ].slice(0, data.length - 1),
     });
   }
 

@@ -15,6 +15,7 @@ export const KINDS = [
   "send-buffer",
   "application",
   "small-segment",
+  "pacing",
   "tail",
 ] as const;
 export type Kind = (typeof KINDS)[number];
@@ -83,6 +84,7 @@ const KIND_OF: Readonly<Record<(typeof LIMIT_NAMES)[number], Kind | null>> = {
   "receive-window": "receive-window",
   "send-buffer": "send-buffer",
   "small-segment": "small-segment",
+  pacing: "pacing",
   "last-acks": "tail",
   done: null,
 };

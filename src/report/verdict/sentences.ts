@@ -79,6 +79,8 @@ function reason(kind: Kind, run: Run, f: Figures): string {
       return "by the sending application, which had nothing to send";
     case "small-segment":
       return "by small segments that waited for an ACK (Nagle) or for more data";
+    case "pacing":
+      return "by pacing, which spreads the data over the round trip";
     case "handshake":
       return "handshake";
     case "tail":
@@ -141,6 +143,7 @@ const SHORT: Partial<Record<Kind, string>> = {
   "receive-window": "receiver's window",
   "send-buffer": "send buffer",
   "small-segment": "small segments",
+  pacing: "pacing",
   congestion: "congestion window",
   recovery: "loss recovery",
 };

@@ -19,6 +19,7 @@ import {
   LIMIT_DONE,
   LIMIT_HANDSHAKE,
   LIMIT_LAST_ACKS,
+  LIMIT_PACING,
   LIMIT_RECEIVER,
   LIMIT_SEND_BUFFER,
   LIMIT_SMALL_SEGMENT,
@@ -68,7 +69,7 @@ export function pollTransmit(tcb: Tcb, packet: Packet, superSegments: boolean, n
   const sending = (tcb.state & SENDING) !== 0 || tcb.fast.early;
   if (sending && transmit(tcb, packet, superSegments, now)) return true;
   countAs(tcb, heldBackBy(tcb), now);
-  if (tcb.env.trace.enabled) traceLimit(tcb, limitOf(tcb), now);
+  if (tcb.env.trace.enabled) traceLimit(tcb, limitOf(tcb, now), now);
   if (tcb.probeNow !== 0) {
     // RFC 9293 §3.8.4: an octet below the window, which the peer already has, so that it answers with an ACK.
     packet.cause = tcb.probeNow;
@@ -108,8 +109,8 @@ function heldBackBy(tcb: Tcb): number {
 }
 
 /** LIMIT_*: what the sender waits for. */
-function limitOf(tcb: Tcb): number {
-  const { snd } = tcb;
+function limitOf(tcb: Tcb, now: number): number {
+  const { snd, pacing } = tcb;
   if ((tcb.state & SENDING) === 0) return tcb.state & (SYN_SENT | SYN_RECEIVED) ? LIMIT_HANDSHAKE : LIMIT_DONE;
   const at = diff(snd.nxt, snd.una);
   const unsent = snd.queued - at;
@@ -118,5 +119,6 @@ function limitOf(tcb: Tcb): number {
     return snd.queued >= snd.capacity ? LIMIT_SEND_BUFFER : LIMIT_APPLICATION;
   }
   if (!cwndHasRoom(tcb)) return LIMIT_CONGESTION;
-  return snd.wnd - at < Math.min(unsent, snd.mss) ? LIMIT_RECEIVER : LIMIT_SMALL_SEGMENT;
+  if (snd.wnd - at < Math.min(unsent, snd.mss)) return LIMIT_RECEIVER;
+  return pacing.isOn && pacing.nextAt > now ? LIMIT_PACING : LIMIT_SMALL_SEGMENT;
 }

@@ -21,10 +21,12 @@ export const LIMIT_RECEIVER = 3;
 export const LIMIT_SEND_BUFFER = 4;
 /** A small segment waits for more data, or for an ACK (Nagle, MSG_MORE, super-segments). */
 export const LIMIT_SMALL_SEGMENT = 5;
+/** Paced data waits for its time. */
+export const LIMIT_PACING = 6;
 /** Everything is sent, our FIN too: ACKs are missing. */
-export const LIMIT_LAST_ACKS = 6;
+export const LIMIT_LAST_ACKS = 7;
 /** There is nothing more to send. */
-export const LIMIT_DONE = 7;
+export const LIMIT_DONE = 8;
 
 /** Records in the trace what limits the sender from now on. */
 export function traceLimit(tcb: Tcb, kind: number, now: number): void {

@@ -26,6 +26,7 @@ export const LIMIT_NAMES = [
   "receive-window",
   "send-buffer",
   "small-segment",
+  "pacing",
   "last-acks",
   "done",
 ] as const;

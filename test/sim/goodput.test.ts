@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { CONGESTION_CONTROLS } from "#tcp/congestion/congestion";
 import type { CongestionControlName } from "#tcp/words/params";
+import { jain, share, shareUnequal } from "../bench/goodput/fairness.ts";
 import { simulate } from "../support/transfer.ts";
 
 /**
@@ -88,5 +89,31 @@ describe("what theory expects, within a tenth", () => {
     // segments (max_cnt = cwnd / delta in bictcp_update): with some eight round trips between two losses, a segment too few for most of them.
     expect(ratio).toBeGreaterThan(0.85);
     expect(ratio).toBeLessThan(1.2);
+  });
+});
+
+describe("flows that share 50 Mbit/s and 40 ms", () => {
+  const CONTROLS = ["cubic", "newreno", "bbr1", "bbr"] as const;
+
+  for (const cc of CONTROLS) {
+    test(`two of ${cc}, with a queue of one BDP: Jain's index is at least 0.95, and the link is full`, () => {
+      const rates = share({ controls: [cc], flows: 2, queue: 1 }, 40);
+      expect(jain(rates), `${rates}`).toBeGreaterThanOrEqual(0.95);
+      expect(rates[0]! + rates[1]!).toBeGreaterThan(45);
+    });
+
+    // BBR v1 ignores loss, so many flows of it share a shorter queue badly, here as in the kernel (docs/GOODPUT.md).
+    const queue = cc === "bbr1" ? 2 : 1;
+    test(`ten of ${cc}, with a queue of ${queue} BDP: Jain's index is at least 0.95`, () => {
+      const rates = share({ controls: [cc], flows: 10, queue }, 40);
+      expect(jain(rates), `${rates}`).toBeGreaterThanOrEqual(0.95);
+    });
+  }
+
+  test("of two flows of CUBIC the one with the shorter round trip gets more, of two of BBR v1 the other one", () => {
+    const [near, far] = shareUnequal("cubic", [20, 80], 1);
+    expect(near! / far!).toBeGreaterThan(1.5);
+    const [nearBbr, farBbr] = shareUnequal("bbr1", [20, 80], 1);
+    expect(farBbr! / nearBbr!).toBeGreaterThan(1.5);
   });
 });

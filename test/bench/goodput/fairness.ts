@@ -14,8 +14,8 @@ const RATE = 50;
 const RTT = 40;
 /** The bandwidth-delay product, packets. */
 const PRODUCT = Math.round((RATE * RTT * 1000) / 8 / 1500);
-const SECONDS = 60;
-const OMITTED = 15;
+export const SECONDS = 60;
+export const OMITTED = 15;
 const BUFFER = 16e6;
 
 /** Jain's index: 1 if all have the same, 1/n if one has all. */
@@ -39,15 +39,15 @@ export interface Sharing {
 }
 
 const queueOf = ({ queue }: Sharing) => Math.round(queue * PRODUCT);
-const linkOf = (sharing: Sharing) => `delay ${RTT / 2}ms out rate ${RATE}mbit queue ${queueOf(sharing)}`;
+export const sharedLink = (sharing: Sharing) => `delay ${RTT / 2}ms out rate ${RATE}mbit queue ${queueOf(sharing)}`;
 
 export function sharingCommand(sharing: Sharing): string {
   const flows = `--flows ${sharing.flows} --cc ${sharing.controls.join(",")}`;
-  return `sim ${flows} --link "${linkOf(sharing)}" --time ${SECONDS}s --omit ${OMITTED}s --seed 1`;
+  return `sim ${flows} --link "${sharedLink(sharing)}" --time ${SECONDS}s --omit ${OMITTED}s --seed 1`;
 }
 
 /** Mbit/s of each flow; they begin together. Flow i has the controller i, modulo their number. */
-export function share(sharing: Sharing): number[] {
+export function share(sharing: Sharing, seconds = SECONDS): number[] {
   const { flows } = transfer({
     seed: 1,
     mtu: 1500,
@@ -55,10 +55,10 @@ export function share(sharing: Sharing): number[] {
     flows: sharing.flows,
     direction: "there",
     bytes: Number.POSITIVE_INFINITY,
-    time: SECONDS * SECOND,
+    time: seconds * SECOND,
     omit: OMITTED * SECOND,
     stalls: [],
-    link: parseLinks(linkOf(sharing)),
+    link: parseLinks(sharedLink(sharing)),
     params: sharing.controls.map(paramsOf),
   });
   return flows.map(({ goodput }) => goodput / 1e6);

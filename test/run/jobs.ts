@@ -8,16 +8,23 @@ const TEST_LIMIT_MS = "120000";
 
 /** Files that take long, and seldom find what no other finds: they run in CI, with `--all`, and when they are named. */
 export const LONG: readonly string[] = [
+  "test/cli/descriptors.test.ts",
   "test/drill/mutants.test.ts",
   "test/e2e/bench-versus.test.ts",
+  "test/e2e/bench.test.ts",
+  "test/e2e/slow-output.test.ts",
   "test/e2e/watch.test.ts",
+  "test/kernel/kernel.test.ts",
   "test/mutants/mutants.test.ts",
   "test/netup/boxed.test.ts",
+  "test/netup/lab.test.ts",
+  "test/newcomer/bare.test.ts",
   "test/package/package.test.ts",
   "test/report/live.test.ts",
   "test/report/page.test.ts",
   "test/sim/goodput.test.ts",
   "test/sim/rate-based.test.ts",
+  "test/sim/swarm-on.test.ts",
 ];
 
 /** These jobs without the long ones. */

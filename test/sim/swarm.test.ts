@@ -2,20 +2,12 @@ import { expect, test } from "bun:test";
 import { generate } from "./swarm/generate.ts";
 import type { Scenario } from "./swarm/scenario.ts";
 import { shrink } from "./swarm/shrink.ts";
-import { explain, failure, runScenario, trySeed } from "./swarm/swarm.ts";
+import { failure, runScenario, trySeed } from "./swarm/swarm.ts";
+import { trySeeds } from "./swarm/try-seeds.ts";
 import { World } from "./swarm/world.ts";
 
-/** Some seconds. `just sim N SEED` runs on. */
-const SEEDS = 400;
-const PART = 50;
-
-for (let first = 1; first <= SEEDS; first += PART) {
-  test(`random simulation: no invariant is broken by the seeds ${first} to ${first + PART - 1}`, () => {
-    for (let seed = first; seed < first + PART; seed++) {
-      if (trySeed(seed).wrong !== undefined) throw new Error(explain(seed));
-    }
-  });
-}
+// Some seconds. swarm-on.test.ts runs on, and then `just sim N SEED`.
+trySeeds(1, 150);
 
 test("a run is a function of its scenario: the same digest twice, another for another seed", () => {
   const digest = (seed: number) => runScenario(generate(seed)).digest;

@@ -1,0 +1,3 @@
+import { trySeeds } from "./swarm/try-seeds.ts";
+
+trySeeds(151, 400);

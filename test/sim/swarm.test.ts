@@ -2,12 +2,12 @@ import { expect, test } from "bun:test";
 import { generate } from "./swarm/generate.ts";
 import type { Scenario } from "./swarm/scenario.ts";
 import { shrink } from "./swarm/shrink.ts";
-import { failure, runScenario, trySeed } from "./swarm/swarm.ts";
+import { failure, runScenario } from "./swarm/swarm.ts";
 import { trySeeds } from "./swarm/try-seeds.ts";
 import { World } from "./swarm/world.ts";
 
 // Some seconds. swarm-on.test.ts runs on, and then `just sim N SEED`.
-trySeeds(1, 150);
+const marksOfAll = trySeeds(1, 150);
 
 test("a run is a function of its scenario: the same digest twice, another for another seed", () => {
   const digest = (seed: number) => runScenario(generate(seed)).digest;
@@ -50,20 +50,16 @@ test("the seeds reach the states that they are meant for", () => {
 });
 
 test("data in SYNs is accepted, ignored, retransmitted and held back", () => {
-  const counts: Record<string, number> = {};
-  for (let seed = 1; seed <= 200; seed++) {
-    const scenario = generate(seed);
-    if (!scenario.left[0]!.params.fastOpen) continue;
-    const world = new World(scenario);
-    world.run();
-    for (const { stack } of world.machines.flatMap(({ lives }) => lives)) {
-      for (const [name, n] of Object.entries(stack.counters.snapshot())) counts[name] = (counts[name] ?? 0) + n;
-    }
-  }
-  for (const rule of ["asked", "accepted", "sent", "not-taken", "paused"]) {
-    expect([rule, (counts[`tcp.fast-open.${rule}`] ?? 0) > 0]).toEqual([rule, true]);
-  }
-  expect(counts["tcp.tx.syn-data-again"]).toBeGreaterThan(0);
+  const rules = [
+    "fast-open.asked",
+    "fast-open.accepted",
+    "fast-open.sent",
+    "fast-open.not-taken",
+    "fast-open.paused",
+    "tx.syn-data-again",
+  ];
+  const marks = marksOfAll();
+  expect(rules.filter((rule) => !marks.has(`tcp.${rule}`))).toEqual([]);
 });
 
 test("some applications take text from packets, and are given it there", () => {

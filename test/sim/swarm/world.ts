@@ -40,6 +40,8 @@ export interface Report {
   /** Virtual µs. */
   readonly time: number;
   readonly digest: string;
+  /** What the stacks counted at least once. */
+  readonly marks: ReadonlySet<string>;
 }
 
 /** A machine of the scenario, with all the witnesses of its lives. */
@@ -122,6 +124,7 @@ export class World {
       bytes: this.pairs.reduce((sum, { opener, acceptor }) => sum + opener.got + acceptor.got, 0),
       time: this.sim.now - startOf(this.scenario),
       digest: this.sim.log.digest(),
+      marks: new Set(lives.flatMap(({ stack }) => Object.keys(stack.counters.snapshot()))),
     };
   }
 

@@ -1,4 +1,11 @@
-/** Node's `net` over a stack, for programs and packages that were written for Node. */
+/** Node's `net`, agents for HTTP and `fetch` over a stack, for programs and packages that were written for Node. */
+export {
+  httpAgent,
+  httpsAgent,
+  type UndiciConnectOptions,
+  type UndiciConnectSettings,
+  undiciConnect,
+} from "./agents.ts";
 export type {
   LookupAddress,
   LookupFunction,
@@ -7,6 +14,7 @@ export type {
   TcpListenOptions,
 } from "./call-arguments.ts";
 export type { CodedError, SystemError } from "./errors.ts";
+export { type FetchOptions, nodeFetch, type StackFetch } from "./fetch.ts";
 export { isIP, isIPv4, isIPv6 } from "./ip.ts";
 export { type NodeNet, nodeNet } from "./net.ts";
 export { type DroppedConnection, Server, type ServerOptions } from "./server.ts";

@@ -41,6 +41,7 @@ export class Server extends EventEmitter {
   #isStarting = false;
   /** `close` was called, and "close" is still to come. */
   #isClosing = false;
+  #refers = true;
   readonly #connections = new Set<Socket>();
 
   /** `SocketClass`: the class of accepted connections. */
@@ -103,6 +104,7 @@ export class Server extends EventEmitter {
       this.#fail(systemError(code, "listen", { address: host ?? this.#anywhere, port, cause }));
       return;
     }
+    if (this.#refers) this.#listener.ref();
     process.nextTick(() => {
       if (this.#listener !== null) this.emit("listening");
     });
@@ -126,6 +128,20 @@ export class Server extends EventEmitter {
       signal.addEventListener("abort", close, { once: true });
       this.once("close", () => signal.removeEventListener("abort", close));
     }
+  }
+
+  /** Keeps the program alive while it listens (the default), also if `stack.unref()` was called. */
+  ref(): this {
+    this.#refers = true;
+    this.#listener?.ref();
+    return this;
+  }
+
+  /** Keeps the program no longer alive. `stack.unref()` is needed as well. */
+  unref(): this {
+    this.#refers = false;
+    this.#listener?.unref();
+    return this;
   }
 
   // --- Connections -------------------------------------------------------------------------------------------------

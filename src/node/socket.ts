@@ -1,6 +1,6 @@
 /** `net.Socket` over a stack. */
 import { addAbortSignal } from "node:stream";
-import type { Socket as Connection, NetStack } from "#socket/types";
+import type { ChangeableOptions, Socket as Connection, NetStack } from "#socket/types";
 import { Attempts } from "./attempts.ts";
 import {
   checkConnect,
@@ -50,6 +50,7 @@ export class Socket extends ConnectionStream {
   /** The socket of a connection that a listener has accepted. Nothing is read before `startReading`. */
   static accepted<T extends Socket>(socket: T, connection: Connection): T {
     socket._take(connection);
+    if (socket.#keepAlive) socket.#change({ keepAlive: socket.#probes });
     return socket;
   }
 
@@ -102,9 +103,16 @@ export class Socket extends ConnectionStream {
     const port = Number(options.port);
     const { localAddress, localPort, autoSelectFamilyAttemptTimeout = ATTEMPT_TIMEOUT_MS } = options;
     const attemptTimeout = Math.max(autoSelectFamilyAttemptTimeout, ATTEMPT_TIMEOUT_LEAST_MS);
-    const keepAlive = this.#keepAlive && { ...PROBES, ...this.#keepAliveIdle };
     const { handlers } = ConnectionStream;
-    const attempt = { port, localAddress, localPort, attemptTimeout, nodelay: this.#noDelay, keepAlive, handlers };
+    const attempt = {
+      port,
+      localAddress,
+      localPort,
+      attemptTimeout,
+      nodelay: this.#noDelay,
+      keepAlive: this.#probes,
+      handlers,
+    };
     if (addresses.length > 1) this.autoSelectFamilyAttemptedAddresses = [];
     this._attempts = new Attempts(this.#stack, addresses, attempt, {
       onAttempt: ({ address, family }) => {
@@ -121,15 +129,12 @@ export class Socket extends ConnectionStream {
     this._attempts.begin();
   }
 
-  get #keepAliveIdle(): { idle?: number } {
-    return this.#keepAliveDelay > 0 ? { idle: this.#keepAliveDelay } : {};
-  }
-
   // --- Settings ----------------------------------------------------------------------------------------------------
 
   /** Small segments are sent at once (no Nagle). */
   setNoDelay(on = true): this {
     this.#noDelay = Boolean(on);
+    this.#change({ nodelay: this.#noDelay });
     return this;
   }
 
@@ -137,14 +142,32 @@ export class Socket extends ConnectionStream {
   setKeepAlive(on = false, delay = 0): this {
     this.#keepAlive = Boolean(on);
     if (delay > 0) this.#keepAliveDelay = delay;
+    this.#change({ keepAlive: this.#probes });
     return this;
   }
 
+  /** Of an open connection. What is set before it is open applies when it begins, what is set after its end does not matter. */
+  #change(options: ChangeableOptions): void {
+    const connection = this._connection;
+    if (connection !== null && connection.state !== "CLOSED" && connection.state !== "TIME-WAIT") {
+      connection.setOptions(options);
+    }
+  }
+
+  get #probes(): boolean | { readonly idle?: number; readonly interval: number; readonly count: number } {
+    if (!this.#keepAlive) return false;
+    return this.#keepAliveDelay > 0 ? { ...PROBES, idle: this.#keepAliveDelay } : PROBES;
+  }
+
+  /** Keeps the program alive until the end of the connection (the default), also if `stack.unref()` was called. */
   ref(): this {
+    this._refer(true);
     return this;
   }
 
+  /** The connection keeps the program no longer alive. `stack.unref()` is needed as well. */
   unref(): this {
+    this._refer(false);
     return this;
   }
 

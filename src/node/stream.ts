@@ -27,6 +27,7 @@ export abstract class ConnectionStream extends Duplex {
   readonly #outgoing = new Outgoing();
   readonly #onread: OnReadOptions | null;
   #resets = false;
+  #refers = true;
 
   constructor({ allowHalfOpen, onread, highWaterMark }: StreamOptions) {
     const marks = highWaterMark === undefined ? {} : { highWaterMark };
@@ -64,6 +65,14 @@ export abstract class ConnectionStream extends Duplex {
     this._connection = connection;
     connection.data = this;
     connection.pause();
+    if (this.#refers) connection.ref();
+  }
+
+  /** Whether the connection, or the next one, keeps the program alive. */
+  protected _refer(on: boolean): void {
+    this.#refers = on;
+    if (on) this._connection?.ref();
+    else this._connection?.unref();
   }
 
   /** As before the first `connect`. */
@@ -223,6 +232,7 @@ export abstract class ConnectionStream extends Duplex {
     this._connection = null;
     if (connection !== null) {
       connection.data = null;
+      connection.unref();
       if (this.#resets) connection.abort();
       else void connection.close();
     }

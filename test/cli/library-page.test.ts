@@ -1,10 +1,10 @@
-/** What docs/LIBRARY.md says is so: its examples run, and print what is said. */
+/** What docs/LIBRARY.md and docs/NODE.md say is so: their examples run, and print what is said. */
 import { expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../support/root.ts";
 
-const page = readFileSync(`${ROOT}docs/LIBRARY.md`, "utf8");
+const page = ["LIBRARY", "NODE"].map((name) => readFileSync(`${ROOT}docs/${name}.md`, "utf8")).join("\n");
 
 /** Each example with the sentence that follows it. */
 const examples = [...page.matchAll(/^```ts\n([\s\S]*?)^```\n\n(It prints [^\n]*)$/gm)].map(([, code, said]) => ({

@@ -1,6 +1,7 @@
 import addresses from "./addresses.ts";
 import connecting from "./connecting.ts";
 import ending from "./ending.ts";
+import fetching from "./fetching.ts";
 import type { Behaviour } from "./ground.ts";
 import reading from "./reading.ts";
 import serving from "./serving.ts";
@@ -16,4 +17,5 @@ export const BEHAVIOURS: readonly Behaviour[] = [
   ...ending,
   ...timeouts,
   ...serving,
+  ...fetching,
 ];

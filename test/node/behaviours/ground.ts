@@ -1,5 +1,6 @@
 /** Where a behaviour of `net` is tried: Node's own module over loopback, or ours over two stacks and a wire. */
 import { type EventEmitter, once } from "node:events";
+import type * as http from "node:http";
 import type * as net from "node:net";
 
 export type Net = typeof net;
@@ -8,6 +9,8 @@ export type Socket = net.Socket;
 /** One implementation of `net`, and addresses for it. */
 export interface Ground {
   readonly name: string;
+  /** `fetch` of the side that connects. */
+  readonly fetch: typeof fetch;
   /** The module of the side that listens. */
   readonly net: Net;
   /** The module of the side that connects. */
@@ -40,6 +43,25 @@ export async function listening(ground: Ground, server: net.Server, host = groun
   server.listen(0, host);
   await once(server, "listening");
   return (server.address() as net.AddressInfo).port;
+}
+
+/** Serves HTTP at any free port, and says where. */
+export async function serving(
+  ground: Ground,
+  server: http.Server,
+): Promise<{ url: string; port: number; close(): void }> {
+  const sockets = new Set<Socket>();
+  const listener = ground.net.createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+    server.emit("connection", socket);
+  });
+  const port = await listening(ground, listener);
+  const close = () => {
+    listener.close();
+    for (const socket of sockets) socket.destroy();
+  };
+  return { url: `http://${ground.host}:${port}`, port, close };
 }
 
 /** Two ends of an open connection, and the server that accepted it. */

@@ -5,6 +5,7 @@ import type { Ground } from "./ground.ts";
 export async function kernel(): Promise<Ground> {
   return {
     name: "node:net",
+    fetch,
     net,
     peer: net,
     host: "127.0.0.1",

@@ -1,4 +1,5 @@
 import { pair } from "#device/pair";
+import { nodeFetch } from "#node/fetch";
 import { nodeNet } from "#node/net";
 import { createStack } from "#socket/create-stack";
 import type { Ground, Net } from "./ground.ts";
@@ -9,14 +10,17 @@ export async function ours(): Promise<Ground> {
   const limits = { memory: 16 << 20 };
   const host = await createStack({ device: a, address: ["10.0.0.7/24", "10.0.0.8/24"], limits });
   const peer = await createStack({ device: b, address: "10.0.0.5/24", limits });
+  const ourFetch = nodeFetch(peer);
   return {
     name: "tcpnet/node",
+    fetch: ourFetch as unknown as typeof fetch,
     net: nodeNet(host) as unknown as Net,
     peer: nodeNet(peer) as unknown as Net,
     host: "10.0.0.7",
     otherHost: "10.0.0.8",
     foreign: "192.0.2.1",
     async close() {
+      ourFetch.close();
       await host.close();
       await peer.close();
     },

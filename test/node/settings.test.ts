@@ -1,0 +1,131 @@
+/** What a socket of Node's is told, and what the stack does then: in virtual time. */
+import { expect, test } from "bun:test";
+import { once } from "node:events";
+import { nodeNet } from "#node/net";
+import type { Server } from "#node/server";
+import type { Socket } from "#node/socket";
+import { HOST, type World, world } from "../socket/world.ts";
+
+async function connected(
+  w: World,
+  options: object = {},
+): Promise<{ client: Socket; accepted: Socket; server: Server }> {
+  const server = nodeNet(w.host).createServer().listen(80);
+  const accepting = once(server, "connection");
+  const client = nodeNet(w.peer).connect({ port: 80, host: HOST, ...options });
+  const [[accepted]] = await w.until(Promise.all([accepting, once(client, "connect")]));
+  return { client, accepted, server };
+}
+
+/** When the client has last sent something, µs. */
+const lastSent = (w: World) => w.peer.connections()[0]!.lastSentAt;
+
+const smallWrites = async (w: World, client: Socket) => {
+  client.write("one");
+  await w.pass(1);
+  const first = lastSent(w);
+  client.write("two");
+  await w.pass(1);
+  return lastSent(w) > first;
+};
+
+test("setNoDelay: a small segment does not wait for the ACK of the one before", async () => {
+  const w = await world({ link: "delay 50ms" });
+  const { client } = await connected(w);
+  expect(await smallWrites(w, client)).toBe(false);
+  client.setNoDelay();
+  await w.pass(300);
+  expect(await smallWrites(w, client)).toBe(true);
+  client.setNoDelay(false);
+  await w.pass(300);
+  expect(await smallWrites(w, client)).toBe(false);
+});
+
+test("the option noDelay of connect", async () => {
+  const w = await world({ link: "delay 50ms" });
+  const { client } = await connected(w, { noDelay: true });
+  expect(await smallWrites(w, client)).toBe(true);
+});
+
+test("setNoDelay before connect", async () => {
+  const w = await world({ link: "delay 50ms" });
+  const { server } = await connected(w);
+  const net = nodeNet(w.peer);
+  const client = new net.Socket().setNoDelay();
+  client.connect(80, HOST);
+  await w.until(Promise.all([once(server, "connection"), once(client, "connect")]));
+  client.write("one");
+  await w.pass(1);
+  const sent = () => Math.max(...w.peer.connections().map(({ lastSentAt }) => lastSentAt));
+  const first = sent();
+  client.write("two");
+  await w.pass(1);
+  expect(sent()).toBeGreaterThan(first);
+});
+
+test.each(["setKeepAlive", "the option of connect", "the option of createServer"])(
+  "a peer that is gone is noticed after the delay and ten probes, one a second: %s",
+  async (how) => {
+    const w = await world();
+    const keepAlive = { keepAlive: true, keepAliveInitialDelay: 60_000 };
+    const server = nodeNet(w.host).createServer(how.endsWith("createServer") ? keepAlive : {});
+    server.listen(80);
+    const accepting = once(server, "connection");
+    const options = how.endsWith("connect") ? keepAlive : {};
+    const client = nodeNet(w.peer).connect({ port: 80, host: HOST, ...options });
+    const [[accepted]] = await w.until(Promise.all([accepting, once(client, "connect")]));
+    if (how === "setKeepAlive") client.setKeepAlive(true, 60_000);
+    const watched: Socket = how.endsWith("createServer") ? accepted : client;
+    const failed = new Promise<Record<string, unknown>>((resolve) => watched.once("error", resolve as never));
+    w.cut();
+    const begun = w.sim.now;
+    expect(await w.until(failed)).toMatchObject({ code: "ETIMEDOUT", syscall: "read" });
+    const seconds = (w.sim.now - begun) / 1e6;
+    // An eighth of the delay is another one for each connection.
+    expect(seconds).toBeGreaterThan(60);
+    expect(seconds).toBeLessThan(80);
+  },
+);
+
+test("a connection to a host that does not answer fails with connect ETIMEDOUT", async () => {
+  const w = await world();
+  w.cut();
+  const client = nodeNet(w.peer).connect(80, HOST);
+  const failed = new Promise<Record<string, unknown>>((resolve) => client.once("error", resolve as never));
+  expect(await w.until(failed)).toMatchObject({ code: "ETIMEDOUT", syscall: "connect", address: HOST, port: 80 });
+  // Linux' six retransmissions of the SYN, or one more: between two and five minutes.
+  expect(w.sim.now / 1e6).toBeGreaterThan(100);
+});
+
+test("a stack without an address of that family: connect ENETUNREACH", async () => {
+  const w = await world();
+  const client = nodeNet(w.peer).connect(80, "fd00::7");
+  const failed = new Promise<Record<string, unknown>>((resolve) => client.once("error", resolve as never));
+  expect(await w.until(failed)).toMatchObject({ code: "ENETUNREACH", syscall: "connect", address: "fd00::7" });
+});
+
+test("a name without a resolver: getaddrinfo ENOTFOUND, and the cause says what to pass", async () => {
+  const w = await world();
+  const client = nodeNet(w.peer).connect(80, "db.example");
+  const failed = new Promise<Error & { hostname?: string }>((resolve) => client.once("error", resolve as never));
+  const error = await w.until(failed);
+  expect(error).toMatchObject({ code: "ENOTFOUND", syscall: "getaddrinfo", hostname: "db.example" });
+  expect(String((error.cause as Error).message)).toContain("lookup");
+});
+
+test("what a stack does not have is refused in words", async () => {
+  const w = await world();
+  const net = nodeNet(w.peer);
+  const refused = { code: "ERR_FEATURE_UNAVAILABLE_ON_PLATFORM", message: expect.stringContaining("TCP only") };
+  for (const call of [
+    () => net.connect("/run/sock"),
+    () => net.connect({ path: "/run/sock" }),
+    () => net.createServer().listen("/run/sock"),
+    () => net.createServer().listen({ path: "/run/sock" }),
+    () => net.createServer().listen({ fd: 3 }),
+  ]) {
+    expect(call).toThrow(expect.objectContaining(refused));
+  }
+  const Bare = net.Socket as unknown as new (options: object) => Socket;
+  expect(() => new (Object.getPrototypeOf(Bare))({})).toThrow("a stack of createStack");
+});

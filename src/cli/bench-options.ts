@@ -1,14 +1,13 @@
 import { readRate, readSize } from "#device/link-units";
 import { LENGTH_DEFAULT, LENGTH_MAX, OMIT_MAX, PARALLEL_MAX, type Parameters, TIME_MAX } from "#lab/bench/parameters";
-import { CONGESTION_CONTROLS, congestionControlNames } from "#tcp/congestion/congestion";
 import type { CongestionControlName } from "#tcp/words/params";
 import { type FlagShape, shapeOf } from "./argv.ts";
 import { BENCH } from "./bench-spec.ts";
 import { usageError } from "./cli-error.ts";
 import type { Call } from "./commands.ts";
+import { controlOf, pacingOf } from "./control-flags.ts";
 import { defaultLocal, readPrefix } from "./endpoint.ts";
 import type { Flags } from "./flags.ts";
-import { pacingOf } from "./pacing-flag.ts";
 import { type DeviceOptions, deviceOptions } from "./session-options.ts";
 
 /** How results are shown: lines for people, fewer lines, one JSON object, or one per event. */
@@ -102,7 +101,7 @@ export function parametersOf(flags: Flags): Parameters {
     bidirectional,
     len: lengthOf(flags, exchange === "" ? LENGTH_DEFAULT : 1),
     bandwidth: bitrateOf(flags),
-    congestion: congestionOf(flags) ?? "",
+    congestion: controlOf(flags, "congestion") ?? "",
   };
 }
 
@@ -117,7 +116,7 @@ function commonOptions(flags: Flags, device: DeviceOptions): BenchCommon {
   return {
     device,
     port: flags.whole("port", 1, 65_535) ?? BENCH_PORT,
-    congestion: congestionOf(flags),
+    congestion: controlOf(flags, "congestion"),
     pacing: pacingOf(flags),
     interval,
     patience: timeout / 1000,
@@ -178,12 +177,4 @@ function bitrateOf(flags: Flags): number {
   if ("wrong" in read) throw usageError(`--bitrate ${text} ${read.wrong}`, "", "use 100M, 100mbit or 1G");
   if (read.value < 1 || read.value > 1e12) throw usageError(`--bitrate ${text} is out of range`, "", "use 1k to 1T");
   return read.value;
-}
-
-function congestionOf(flags: Flags): CongestionControlName | undefined {
-  const name = flags.text("congestion");
-  if (name === undefined) return undefined;
-  const found = CONGESTION_CONTROLS.find((each) => each === name);
-  if (found !== undefined) return found;
-  throw usageError(`there is no congestion control ${name}`, "", `use ${congestionControlNames()}`);
 }

@@ -1,6 +1,5 @@
 import { type CommandSpec, group } from "./command-spec.ts";
-import { ADDRESSES, LIVE_LINK, PROFILE, RIGHTS } from "./flag-groups.ts";
-import { PACING } from "./pacing-flag.ts";
+import { ADDRESSES, LIVE_LINK, PACING, PROFILE, RIGHTS } from "./flag-groups.ts";
 
 /** `tcpnet bench`: in a file of its own, because it is several programs in one. */
 export const BENCH: CommandSpec = {

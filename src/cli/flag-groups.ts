@@ -30,6 +30,16 @@ export const FAST_OPEN = [
   "send and accept data in the SYN (TCP Fast Open, RFC 7413); use it on both sides; between two named addresses no cookie is needed",
 ] as const;
 
+export const CONTROL = [
+  "--cc <name>",
+  "congestion control of what this side sends: cubic (default), newreno, bbr, bbr1 or fixed",
+] as const;
+
+export const PACING = [
+  "--pacing <mode>",
+  "off (default), on: send evenly, at the pace of cwnd; or a rate such as 50mbit that is not exceeded",
+] as const;
+
 export const PROFILE = [
   "--profile <name>",
   "behave like this TCP: linux, freebsd, rfc9293 or rfc793 (default: Linux' rules with a few exceptions)",

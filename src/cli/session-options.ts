@@ -1,8 +1,10 @@
 import { QUEUES_MAX } from "#device/tun";
 import type { Limits } from "#stack/limits";
+import type { BuiltInControl } from "#tcp/words/params";
 import type { ProfileName } from "#tcp/words/profiles";
 import { CliError, usageError } from "./cli-error.ts";
 import type { Call } from "./commands.ts";
+import { controlOf, pacingOf } from "./control-flags.ts";
 import { type Endpoint, type EndpointWords, endpoint, type Role } from "./endpoint.ts";
 import { EXIT_USAGE } from "./exit-codes.ts";
 import type { Flags } from "./flags.ts";
@@ -51,6 +53,10 @@ export interface SessionOptions extends DeviceOptions {
   readonly simultaneous: boolean;
   /** Send and accept data with the SYN. */
   readonly fastOpen: boolean;
+  /** The congestion control; undefined: the stack's default. */
+  readonly cc: BuiltInControl | undefined;
+  /** Whether data is paced, or at most how many bits per second are sent; undefined: the stack's default. */
+  readonly pacing: boolean | number | undefined;
   /** µs of silence after which to give up; undefined: the default for peer, no limit for a waiting host. */
   readonly timeout: number | undefined;
   readonly send: string | undefined;
@@ -123,6 +129,8 @@ export function sessionOptions(role: Role, { args, flags }: Call): SessionOption
     limits: limitsOf(flags, serves),
     simultaneous,
     fastOpen: flags.has("fast-open"),
+    cc: controlOf(flags),
+    pacing: pacingOf(flags),
     timeout: timeoutOf(flags),
     send,
     recv,

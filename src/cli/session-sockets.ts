@@ -16,7 +16,13 @@ export function silenceMs({ timeout }: SessionOptions): number {
 export function socketOptionsOf(options: SessionOptions): SocketOptions {
   const silence = silenceMs(options);
   const keepAlive = { idle: silence / 2, interval: silence / 10, count: 5 };
-  return { userTimeout: silence, keepAlive, timestamps: options.strictTimestamps ? "strict" : true };
+  return {
+    userTimeout: silence,
+    keepAlive,
+    timestamps: options.strictTimestamps ? "strict" : true,
+    ...(options.cc === undefined ? {} : { cc: options.cc }),
+    ...(options.pacing === undefined ? {} : { pacing: options.pacing }),
+  };
 }
 
 /** @param connections the limit of connections */

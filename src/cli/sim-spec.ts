@@ -1,6 +1,5 @@
 import { type CommandSpec, group } from "./command-spec.ts";
-import { EXPLAIN_FLAG, LINK_CLAUSES, PACKETS, PROFILE, RECORD, REPORT_FLAG, SAVE_FLAG } from "./flag-groups.ts";
-import { PACING } from "./pacing-flag.ts";
+import { EXPLAIN_FLAG, LINK_CLAUSES, PACING, PACKETS, PROFILE, RECORD, REPORT_FLAG, SAVE_FLAG } from "./flag-groups.ts";
 
 /** `tcpnet sim`. */
 export const SIM: CommandSpec = {

@@ -304,6 +304,8 @@ function sessionFor(role: Role, options: DemoOptions): SessionOptions {
     limits: {},
     simultaneous: false,
     fastOpen: false,
+    cc: undefined,
+    pacing: undefined,
     profile: undefined,
     strictTimestamps: false,
     timeout: undefined,

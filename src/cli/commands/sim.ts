@@ -1,22 +1,21 @@
-import { suggest } from "#base/suggest";
 import { CLEAR_LINK, type LinkProfile } from "#device/link-profile";
 import { readTime } from "#device/link-units";
 import { type LinkProfiles, parseLinks } from "#device/link-words";
 import { type FlowResult, type TransferOptions, transfer } from "#lab/sim/transfer";
 import { transferTable } from "#lab/sim/transfer-table";
 import { counted } from "#observe/units";
-import { CONGESTION_CONTROLS, congestionControlNames } from "#tcp/congestion/congestion";
+import { CONGESTION_CONTROLS } from "#tcp/congestion/congestion";
 import type { TcpSettings } from "#tcp/words/params";
 import { PROFILES } from "#tcp/words/profiles";
 import { usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
+import { pacingOf, unknownControl } from "../control-flags.ts";
 import { EventWriter } from "../event-writer.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
 import type { Flags } from "../flags.ts";
 import { impairment, type TextReader } from "../link-flags.ts";
 import { readNamed } from "../named-files.ts";
 import { captureTarget } from "../open-capture.ts";
-import { pacingOf } from "../pacing-flag.ts";
 import { type Printing, printTo } from "../packet-teller.ts";
 import { print, refuseClosedOutput, STDERR, STDOUT } from "../print.ts";
 import { profileOf } from "../profile.ts";
@@ -206,13 +205,7 @@ function params(flags: Flags, modules: ReadonlyMap<string, string>): TcpSettings
   return ccNames(flags).map((name) => {
     const congestionControl = modules.get(name) ?? CONGESTION_CONTROLS.find((each) => each === name);
     if (congestionControl !== undefined) return { ...common, congestionControl };
-    const near = suggest(name, CONGESTION_CONTROLS);
-    const fix = near === undefined ? "" : `--cc ${near}`;
-    throw usageError(
-      `there is no congestion control ${name === "" ? '""' : name}`,
-      `use ${congestionControlNames()}, or a file of yours such as ./mine.ts`,
-      fix,
-    );
+    throw unknownControl(name, ", or a file of yours such as ./mine.ts", (near) => `--cc ${near}`);
   });
 }
 

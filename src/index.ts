@@ -12,6 +12,7 @@ export { type PairDevice, type PairOptions, pair } from "#device/pair";
 export type { Engine } from "#driver/engine";
 export type { TraceEvent } from "#observe/events";
 export { ConnectionError, type ConnectionErrorCode } from "#socket/connection-error";
+export { ImpairedDevice, type ImpairedDeviceOptions, type LinkCounts } from "#socket/impaired-device";
 export type {
   Attempt,
   EchoRequest,

@@ -6,6 +6,8 @@
  * Times in options are milliseconds, sizes octets. Refused calls throw `CallError` at once, before anything has
  * begun. An error that ends a connection rejects its promises with `ConnectionError`. Those promises need not be awaited: an
  * unhandled rejection does not end the program.
+ *
+ * The file is longer than others, so that whoever uses the library reads one.
  */
 import type { Trace } from "#base/trace";
 import type { Device } from "#device/device";

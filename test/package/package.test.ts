@@ -48,7 +48,7 @@ const tool = (path: string) => join(packagesFolder("package"), "node_modules", p
 const NODE = tool(`node-linux-${process.arch}/bin/node`);
 const DENO = tool(`@deno/linux-${process.arch}-glibc/deno`);
 
-const EXAMPLES = ["capture.ts", "echo.ts"];
+const EXAMPLES = ["capture.ts", "echo.ts", "page/page.ts"];
 
 /** A project of somebody's with the package in it and the examples beside it; nothing is fetched. */
 async function project(name: string, install: readonly string[]): Promise<string> {
@@ -56,7 +56,7 @@ async function project(name: string, install: readonly string[]): Promise<string
   mkdirSync(folder);
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name, private: true, type: "module" }));
   cpSync(made.tarball, join(folder, "tcpnet.tgz"));
-  for (const example of EXAMPLES) cpSync(join(ROOT, "examples", example), join(folder, example));
+  for (const example of EXAMPLES) cpSync(join(ROOT, "examples", example), join(folder, basename(example)));
   const { code, out, err } = await run([...install, "./tcpnet.tgz"], folder);
   if (code !== 0) throw new Error(`${install.join(" ")} failed:\n${out}${err}`);
   return folder;
@@ -228,7 +228,10 @@ stack.connect("10.0.0.2:80", { timeuot: 1 });
           expect(await run([...compiler, "-p", "tsconfig.json"], folder)).toEqual({ code: 0, out: "", err: "" });
           // With the DOM the real streams and signals are meant.
           const dom = { ...compilerOptions, lib: ["es2022", "dom", "dom.iterable", "dom.asynciterable"] };
-          writeFileSync(join(folder, "dom.json"), JSON.stringify({ compilerOptions: dom, files: ["dom.ts"] }));
+          writeFileSync(
+            join(folder, "dom.json"),
+            JSON.stringify({ compilerOptions: dom, files: ["dom.ts", "page.ts"] }),
+          );
           writeFileSync(
             join(folder, "dom.ts"),
             `import type { Socket } from "tcpnet";

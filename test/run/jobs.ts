@@ -20,6 +20,7 @@ export const LONG: readonly string[] = [
   "test/netup/lab.test.ts",
   "test/newcomer/bare.test.ts",
   "test/package/package.test.ts",
+  "test/package/page.test.ts",
   "test/report/live.test.ts",
   "test/report/page.test.ts",
   "test/sim/goodput.test.ts",

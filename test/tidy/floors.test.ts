@@ -19,7 +19,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   device: ["base", "wire", "ip", "ffi"],
   driver: ["base", "device", "stack"],
   observe: ["base", "wire", "ip", "tcp", "device", "stack", "ffi"],
-  socket: ["base", "wire", "ip", "tcp", "stack", "device", "driver", "observe"],
+  socket: ["base", "wire", "ip", "icmp", "tcp", "stack", "device", "driver", "observe"],
   node: ["ip", "socket"],
   report: ["base", "device", "tcp", "observe"],
   explain: ["base", "wire", "ip", "tcp", "observe", "report"],

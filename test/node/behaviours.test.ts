@@ -1,4 +1,4 @@
-/** What Node's own `net` does, tried with ours. Node runs the same bodies with `node:net`. */
+/** What Node's own `net` does, tried with ours. Node runs the same bodies with `node:net` (reference.test.ts). */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { BEHAVIOURS } from "./behaviours/all.ts";
 import type { Ground } from "./behaviours/ground.ts";

@@ -27,6 +27,8 @@ export const TOOLS = {
   strace: "strace",
   tmux: "tmux",
   chromium: "chromium",
+  pg_ctlcluster: "postgresql",
+  "redis-server": "redis-server",
 } as const satisfies Record<string, string>;
 
 export type Tool = keyof typeof TOOLS;

@@ -70,8 +70,8 @@ function answer(request: http.ClientRequest): Promise<string> {
 async function httpCase(ground: Ground): Promise<void> {
   const { host, peerStack } = ground;
   const port = await plain(ground);
-  const agent = httpAgent(peerStack, { keepAlive: true });
   // glue: http client
+  const agent = httpAgent(peerStack, { keepAlive: true });
   const get = http.get({ host, port, path: "/one", agent });
   assert.equal(await answer(get), "GET /one  1");
   const post = http.request({ host, port, path: "/two", method: "POST", agent });
@@ -91,8 +91,8 @@ async function createConnectionCase(ground: Ground): Promise<void> {
 async function httpsCase(ground: Ground): Promise<void> {
   const { host, peerStack, cert } = ground;
   const port = await secured(ground);
-  const agent = httpsAgent(peerStack, { ca: cert, keepAlive: true });
   // glue: https client
+  const agent = httpsAgent(peerStack, { ca: cert, keepAlive: true });
   const get = https.get({ host, port, path: "/one", agent, servername: "server.example" });
   assert.equal(await answer(get), "GET /one  1");
   agent.destroy();

@@ -87,10 +87,9 @@ async function nodemailerCase({ net, host, peer, load }: Ground): Promise<void> 
   await once(listener, "listening");
   const connection = peer.connect(25, host);
   await once(connection, "connect");
-  const transport = createTransport({
-    getSocket: (_: object, give: (e: null, o: object) => void) => give(null, { connection }),
-    // glue: nodemailer client
-  });
+  type Give = (error: null, options: object) => void;
+  // glue: nodemailer client
+  const transport = createTransport({ getSocket: (_: object, give: Give) => give(null, { connection }) });
   const mail = { from: "a@a.example", to: "b@b.example", subject: "over our stack", text: "hello" };
   assert.deepEqual((await transport.sendMail(mail)).accepted, ["b@b.example"]);
   assert.match(heard, /^Subject: over our stack\r$/m);

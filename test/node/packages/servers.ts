@@ -1,0 +1,76 @@
+/** Real servers of Debian's packages, each on a Unix socket in a folder of its own: no port of this machine is used. */
+import { chownSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** PostgreSQL refuses to run as root. */
+const NOBODY = 65_534;
+const READY_MS = 60_000;
+
+/** A server that runs. */
+export interface RealServer {
+  /** Its Unix socket. */
+  readonly socket: string;
+  close(): Promise<void>;
+}
+
+function asNobody(command: readonly string[]): string[] {
+  const user = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
+  return process.getuid?.() === 0 ? [...user, ...command] : [...command];
+}
+
+function scratch(): string {
+  const folder = mkdtempSync(join(tmpdir(), "tcpnet-server-"));
+  if (process.getuid?.() === 0) chownSync(folder, NOBODY, NOBODY);
+  return folder;
+}
+
+/** The folder of PostgreSQL's programs, the newest version's: Debian keeps them out of the PATH. */
+function programs(): string {
+  const found = [...new Bun.Glob("/usr/lib/postgresql/*/bin").scanSync({ onlyFiles: false })].sort();
+  if (found.length === 0) throw new Error("no PostgreSQL in /usr/lib/postgresql");
+  return found.at(-1)!;
+}
+
+export async function postgres(): Promise<RealServer> {
+  const folder = scratch();
+  const bin = programs();
+  const options = ["-U", "postgres", "-A", "trust", "--no-sync", "--no-instructions", "--locale=C", "-E", "UTF8"];
+  const init = Bun.spawn(asNobody([`${bin}/initdb`, "-D", `${folder}/data`, ...options]), {
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [out, err] = await Promise.all([init.stdout.text(), init.stderr.text()]);
+  if ((await init.exited) !== 0) throw new Error(`initdb failed:\n${out}${err}`);
+  const settings = ["-c", "listen_addresses=", "-c", "fsync=off", "-k", folder];
+  return started(asNobody([`${bin}/postgres`, "-D", `${folder}/data`, ...settings]), folder, ".s.PGSQL.5432", "SIGINT");
+}
+
+export async function redis(): Promise<RealServer> {
+  const folder = scratch();
+  const settings = ["--port", "0", "--unixsocket", `${folder}/redis.sock`, "--save", "", "--dir", folder];
+  return started(asNobody(["redis-server", ...settings]), folder, "redis.sock", "SIGTERM");
+}
+
+async function started(
+  command: readonly string[],
+  folder: string,
+  name: string,
+  signal: NodeJS.Signals,
+): Promise<RealServer> {
+  const child = Bun.spawn([...command], { cwd: folder, stdin: "ignore", stdout: "ignore", stderr: "pipe" });
+  const socket = join(folder, name);
+  const end = async () => {
+    child.kill(signal);
+    await child.exited;
+    rmSync(folder, { recursive: true, force: true });
+  };
+  for (let waited = 0; !existsSync(socket); waited += 20) {
+    if (child.exitCode !== null || waited > READY_MS) {
+      await end();
+      throw new Error(`${command.join(" ")} did not start:\n${await child.stderr.text()}`);
+    }
+    await Bun.sleep(20);
+  }
+  return { socket, close: end };
+}

@@ -32,6 +32,7 @@ export type Kind =
   | "true, false or an object"
   | "true, false or a number"
   | "a text or a URL"
+  | "false or an object"
   | "anything"
   | 'true, false or "strict"';
 
@@ -75,6 +76,7 @@ const CONNECT = {
   localPort: "a number",
   signal: "an AbortSignal",
   timeout: "a number",
+  resolve: "a function",
   earlyData: "a Uint8Array",
   fastOpen: "true or false",
 } satisfies Record<keyof ConnectOptions, Kind>;
@@ -94,6 +96,8 @@ const STACK = {
   kernelAddress: "a text or an array of texts",
   owned: "a text",
   seed: "a number",
+  resolve: "a function",
+  dns: "false or an object",
   profile: "a text",
   params: "an object",
   limits: "an object",
@@ -205,6 +209,17 @@ function checkSettings(given: Partial<StackSettings>): void {
   if (given.limits !== undefined) checkLimits(given.limits);
 }
 
+/** @throws CallError EINVAL. */
+export function checkResolveOptions(name: unknown, options: unknown): void {
+  if (typeof name !== "string") throw invalid(`resolve needs a name such as "example.org", not ${shown(name)}`);
+  checkObject(
+    "resolve's second argument",
+    options,
+    { signal: "an AbortSignal" },
+    "{ signal: AbortSignal.timeout(500) }",
+  );
+}
+
 /** The options of a write as SEND_* bits. @throws CallError EINVAL. */
 export function sendFlags(options: unknown): number {
   checkObject("write's last argument", options, WRITE, "{ more: true }");
@@ -289,6 +304,8 @@ function isOf(kind: Kind, value: unknown): boolean {
       return type === "boolean" || (type === "object" && value !== null);
     case "true, false or a number":
       return type === "boolean" || type === "number";
+    case "false or an object":
+      return value === false || (type === "object" && value !== null);
     case "a text or a URL":
       return type === "string" || value instanceof URL;
     case "anything":

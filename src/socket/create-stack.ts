@@ -8,6 +8,8 @@ import { Stack } from "#stack/stack";
 import { PROFILES } from "#tcp/words/profiles";
 import { checkStackOptions, invalid } from "./arguments.ts";
 import { addressOf, prefixOf } from "./endpoint.ts";
+import { loadCodec } from "./names/dns-message.ts";
+import { namesOf } from "./names/names-of.ts";
 import type { QueueSiblings } from "./queue-siblings.ts";
 import { type Platform, TcpNetStack } from "./tcp-net-stack.ts";
 import { TracingEngine } from "./tracing-engine.ts";
@@ -22,12 +24,16 @@ const LAST_TURNS_MAX = 4_096;
  */
 export async function createStack(options: CreateStackOptions): Promise<EngineStack> {
   checkStackOptions(options);
-  return "device" in options && options.device !== undefined
-    ? onDevice(options)
-    : hosted(options as HostedStackOptions);
+  const names = namesOf(options);
+  const net =
+    "device" in options && options.device !== undefined ? onDevice(options) : hosted(options as HostedStackOptions);
+  net.names = names(net);
+  // In virtual time nothing waits for a file.
+  if (options.dns) await loadCodec();
+  return net;
 }
 
-function hosted(options: HostedStackOptions): EngineStack {
+function hosted(options: HostedStackOptions): TcpNetStack {
   const stack = new Stack({ ...engineOptions(options), mtu: options.mtu ?? 1_500 });
   const host = options.host(tellingOfTrace(stack));
   return new TcpNetStack(stack, host, { ref() {}, unref() {}, end: async () => {} });
@@ -40,13 +46,16 @@ export function createQueueStack(
   siblings: QueueSiblings,
 ): EngineStack {
   checkStackOptions(options);
-  return onDevice(options, { secret, siblings });
+  const names = namesOf(options);
+  const net = onDevice(options, { secret, siblings });
+  net.names = names(net);
+  return net;
 }
 
 function onDevice(
   options: DeviceStackOptions,
   group: { secret?: readonly [number, number]; siblings?: QueueSiblings } = {},
-): EngineStack {
+): TcpNetStack {
   // An observer of events sees each segment that the device delivers.
   const device = withSegmentation(options.device, options.trace === undefined || options.trace === 0);
   const { mtu, offload } = device;

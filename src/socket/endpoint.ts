@@ -1,6 +1,7 @@
 import { type Address, parseAddress } from "#ip/address";
 import { addressHint, addressReason, Prefix, parsePrefix } from "#ip/prefix";
 import { invalid, shown, whole } from "./arguments.ts";
+import { isName } from "./names/name-text.ts";
 import type { Endpoint } from "./types.ts";
 
 /** `10.0.1.5:7000`, `[fd00::5]:7000`. */
@@ -19,6 +20,13 @@ export function endpointOf(address: Address, port: number): Endpoint {
 export function remoteOf(remote: unknown): { readonly address: Address; readonly port: number } {
   const { hostname, port } = typeof remote === "string" ? split(remote) : checked(remote);
   return { address: hostOf(hostname), port: whole("port", port, 1, 65_535) };
+}
+
+/** The name and the port, if `connect` was given a name instead of an address; else null. @throws CallError EINVAL. */
+export function nameOf(remote: unknown): Endpoint | null {
+  const { hostname, port } = typeof remote === "string" ? split(remote) : checked(remote);
+  if (parseAddress(unbracketed(hostname)) !== null || !isName(hostname)) return null;
+  return { hostname, port: whole("port", port, 1, 65_535) };
 }
 
 /** Reads the address of one host, which may be this stack. @throws CallError EINVAL. */
@@ -59,8 +67,8 @@ export function addressOf(text: string): Address {
   const address = parseAddress(unbracketed(text));
   if (address?.isMulticast) throw invalid(`${address} is a multicast address, which this stack does not support`);
   if (address !== null) return address;
-  if (/^[a-z_][a-z0-9_.-]*$/i.test(text)) {
-    throw invalid(`${shown(text)} is a name, and this stack does not resolve names: use an IP address`);
+  if (isName(text)) {
+    throw invalid(`${shown(text)} is a name, and this call does not resolve names: use an IP address`);
   }
   throw invalid(`${shown(text)} ${addressReason(text)}: use ${addressHint(text)}`);
 }

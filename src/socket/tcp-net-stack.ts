@@ -1,5 +1,5 @@
 import type { Trace } from "#base/trace";
-import type { Address } from "#ip/address";
+import { type Address, parseAddress } from "#ip/address";
 import { eventsOf, type TraceEvent } from "#observe/events";
 import { CallError } from "#stack/call-error";
 import { takeEvents } from "#stack/connection";
@@ -11,19 +11,38 @@ import { CookieKeys, KEY } from "#tcp/open/fast-open-cookie";
 import { PassiveOpen } from "#tcp/words/passive-open";
 import type { Tcb } from "#tcp/words/tcb";
 import { AddressCache } from "./address-cache.ts";
-import { checkBytes, checkConnectOptions, checkListenOptions, invalid, whole } from "./arguments.ts";
+import {
+  checkBytes,
+  checkConnectOptions,
+  checkListenOptions,
+  checkResolveOptions,
+  invalid,
+  whole,
+} from "./arguments.ts";
 import { ConnectionError } from "./connection-error.ts";
 import { Deferred } from "./deferred.ts";
-import { addressOf, endpointOf, hostOf, remoteOf } from "./endpoint.ts";
+import { addressOf, endpointOf, hostOf, nameOf, remoteOf } from "./endpoint.ts";
 import type { InterceptOptions } from "./intercept-types.ts";
+import { connectByName, type NameContext } from "./names/connect-by-name.ts";
+import type { NamedSocket } from "./names/named-socket.ts";
+import { Names } from "./names/names.ts";
+import { Attempt } from "./names/race.ts";
 import { type NetFlow, NetInterception } from "./net-interception.ts";
 import { fastOpenParams, microseconds, paramsOf } from "./options.ts";
 import { echoOptions, Ping } from "./ping.ts";
-import type { SocketContext } from "./socket-context.ts";
 import { TcpListener } from "./tcp-listener.ts";
 import { TcpSocket } from "./tcp-socket.ts";
 import { traitsOf } from "./traits.ts";
-import type { ConnectOptions, Endpoint, EngineStack, Host, Listener, ListenOptions, Socket } from "./types.ts";
+import type {
+  ConnectOptions,
+  Endpoint,
+  EngineStack,
+  Host,
+  Listener,
+  ListenOptions,
+  ResolveOptions,
+  Socket,
+} from "./types.ts";
 import { checkAddress, checkBindOptions, checkPingOptions } from "./udp-arguments.ts";
 import { type UdpContext, UdpNetSocket } from "./udp-socket.ts";
 import type { BindOptions, PingOptions, PingSummary, UdpSocket } from "./udp-types.ts";
@@ -37,7 +56,7 @@ export interface Platform {
 }
 
 /** The stack's calls as promises and streams. */
-export class TcpNetStack implements EngineStack, SocketContext, UdpContext {
+export class TcpNetStack implements EngineStack, NameContext, UdpContext {
   readonly addresses: readonly string[];
   readonly mtu: number;
   readonly engine: Stack;
@@ -52,6 +71,9 @@ export class TcpNetStack implements EngineStack, SocketContext, UdpContext {
   readonly #listeners = new Set<TcpListener>();
   readonly #udpSockets = new Set<UdpNetSocket>();
   readonly #pings = new Set<Ping>();
+  readonly searches = new Set<NamedSocket>();
+  /** How names are resolved: set when the stack is made. */
+  names = new Names({ four: false, six: false, resolve: null, hosts: null, dns: null });
   #interception: NetInterception | null = null;
   /** The program stays alive for the stack, or else for these sockets and listeners. */
   #referenced = true;
@@ -77,18 +99,12 @@ export class TcpNetStack implements EngineStack, SocketContext, UdpContext {
   connect(remote: Endpoint | string, options: ConnectOptions = {}): Socket {
     this.#checkOpen();
     checkConnectOptions(options);
+    const name = nameOf(remote);
+    if (name !== null) return this.#connectByName(name, options);
     const { address, port } = remoteOf(remote);
     const { engine, host } = this;
-    const { localAddress, localPort, timeout, signal, earlyData } = options;
-    const { fastOpen = earlyData !== undefined } = options;
-    // The timeout is of the handshake alone. The user timeout of later data is separate.
-    const open: ActiveOpenOptions = {
-      timeout: timeout === undefined ? 0 : microseconds("timeout", timeout),
-      params: paramsOf(options),
-    };
-    if (localAddress !== undefined) open.local = addressOf(localAddress);
-    if (localPort !== undefined) open.localPort = whole("localPort", localPort, 1, 65_535);
-    if (fastOpen) open.params!.fastOpen = true;
+    const { signal, earlyData } = options;
+    const open = openOptions(options);
     const traits = traitsOf(options);
     const now = host.now();
     const tcb = engine.connect(address, port, open, now);
@@ -97,6 +113,36 @@ export class TcpNetStack implements EngineStack, SocketContext, UdpContext {
     const socket = new TcpSocket(this, tcb, traits);
     if (signal !== undefined) follow(socket, signal);
     return socket;
+  }
+
+  #connectByName({ hostname, port }: Endpoint, options: ConnectOptions): Socket {
+    const { resolve = null, signal } = options;
+    if (options.earlyData !== undefined) {
+      throw invalid(`earlyData needs an address instead of ${hostname}: of a name's addresses several may be tried`);
+    }
+    const open = openOptions(options);
+    const socket = connectByName(this, {
+      remote: { hostname: this.names.check(hostname, resolve), port },
+      traits: traitsOf(options),
+      open: { ...open, timeout: 0 },
+      timeout: open.timeout ?? 0,
+      resolve,
+    });
+    if (signal !== undefined) follow(socket, signal);
+    return socket;
+  }
+
+  async resolve(name: string, options: ResolveOptions = {}): Promise<string[]> {
+    this.#checkOpen();
+    checkResolveOptions(name, options);
+    const address = parseAddress(name);
+    if (address !== null) return [address.toString()];
+    const found: string[] = [];
+    const checked = this.names.check(name);
+    const signal = options.signal ?? new AbortController().signal;
+    signal.throwIfAborted();
+    await this.names.find(checked, (addresses) => found.push(...addresses), signal);
+    return found;
   }
 
   listen(options: ListenOptions): Listener {
@@ -271,6 +317,7 @@ export class TcpNetStack implements EngineStack, SocketContext, UdpContext {
       );
     }
     this.#pings.clear();
+    for (const search of [...this.searches]) search.abort(reason);
     for (const listener of [...this.#listeners]) void listener.close();
     for (const tcb of [...this.engine.connections()]) {
       if (tcb.user instanceof TcpSocket) tcb.user.drop(reason);
@@ -297,7 +344,7 @@ export class TcpNetStack implements EngineStack, SocketContext, UdpContext {
     const { engine } = this;
     for (let next = engine.nextEvent(); next !== undefined; next = engine.nextEvent()) {
       if (next instanceof PassiveOpen) (next.user as TcpListener).onEvents();
-      else if (next.user instanceof TcpSocket) next.user.onEvents();
+      else if (next.user instanceof TcpSocket || next.user instanceof Attempt) next.user.onEvents();
       // The socket was released before its events were delivered.
       else takeEvents(next);
     }
@@ -318,6 +365,20 @@ export class TcpNetStack implements EngineStack, SocketContext, UdpContext {
     this.onEvents?.([...eventsOf(trace, this.addresses[0]!)]);
     trace.drain();
   }
+}
+
+/** The engine's options of an active OPEN. @throws CallError EINVAL. */
+function openOptions(options: ConnectOptions): ActiveOpenOptions {
+  const { localAddress, localPort, timeout, earlyData, fastOpen = earlyData !== undefined } = options;
+  // The timeout is of the handshake alone. The user timeout of later data is separate.
+  const open: ActiveOpenOptions = {
+    timeout: timeout === undefined ? 0 : microseconds("timeout", timeout),
+    params: paramsOf(options),
+  };
+  if (localAddress !== undefined) open.local = addressOf(localAddress);
+  if (localPort !== undefined) open.localPort = whole("localPort", localPort, 1, 65_535);
+  if (fastOpen) open.params!.fastOpen = true;
+  return open;
 }
 
 /** Calls `act` when the signal fires, unless `over` is settled by then. */

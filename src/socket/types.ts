@@ -47,6 +47,36 @@ export interface Host {
   onText?: (() => void) | null;
 }
 
+/**
+ * Finds the addresses of a name: IP addresses as text, best first in each family. Throws if there are none. Such as
+ * `async (name) => (await dns.promises.lookup(name, { all: true })).map(({ address }) => address)`.
+ */
+export type Resolve = (
+  name: string,
+  options: { readonly signal: AbortSignal },
+) => readonly string[] | Promise<readonly string[]>;
+
+/** The options of `NetStack.resolve`. */
+export interface ResolveOptions {
+  /** Ends the search when it fires: the promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** The DNS client of a stack. */
+export interface DnsOptions {
+  /**
+   * Addresses of DNS servers in order of preference, perhaps with a port: "10.0.0.1", "[fd00::1]:5353". They are asked over the stack. Default: the
+   * first three of /etc/resolv.conf that are not loopback addresses.
+   */
+  readonly servers?: string | readonly string[];
+  /** How long each server is waited for, ms. Default 2000. */
+  readonly timeout?: number;
+  /** Rounds through all servers, 1 to 10. Default 2. */
+  readonly attempts?: number;
+  /** Whether /etc/hosts is asked first. Default: true on a device, unless the stack has a `seed`. */
+  readonly hosts?: boolean;
+}
+
 /** Options of every stack. */
 export interface StackSettings {
   /** "10.0.0.7/24", or several. The first of each family is the default source. Without a prefix length: a single host. */
@@ -59,6 +89,13 @@ export interface StackSettings {
   readonly seed?: number;
   /** Follows the rules of another stack: "linux", "freebsd", "rfc9293", "rfc793". Absent: Linux' rules, with the exceptions in the README. */
   readonly profile?: ProfileName;
+  /** Resolves names for `connect` and `resolve`, instead of DNS. */
+  readonly resolve?: Resolve;
+  /**
+   * Resolves names by DNS, over the stack. Default: on a device, the servers of /etc/resolv.conf if `kernelAddress` is given, since the kernel is a
+   * way out then. False: names are refused.
+   */
+  readonly dns?: DnsOptions | false;
   /** Defaults of all connections, on top of the profile's; times here are µs, as in `TcpParams`. */
   readonly params?: TcpSettings;
   /** Limits: `{ connections: 100 }`. */
@@ -187,7 +224,9 @@ export interface ConnectOptions extends SocketOptions {
   readonly localPort?: number;
   /** Aborts the connection when it fires, during the handshake and afterwards. */
   readonly signal?: AbortSignal;
-  /** Gives up if the connection is not open after this time, ms. Default: 7 retransmissions of the SYN, 247 s. */
+  /** Resolves the name of this call, instead of the stack's resolver. */
+  readonly resolve?: Resolve;
+  /** Gives up if the connection is not open after this time, ms, with the resolution of its name. Default: 7 retransmissions of the SYN, 247 s. */
   readonly timeout?: number;
   /**
    * TCP Fast Open (RFC 7413): octets to send with the SYN, copied at once, if the server has given this stack a cookie; else they
@@ -375,11 +414,18 @@ export interface NetStack extends AsyncDisposable {
   readonly addresses: readonly string[];
   readonly mtu: number;
   /**
-   * Active OPEN of `{ hostname: "10.0.0.7", port: 80 }`, "10.0.0.7:80" or "[fd00::7]:80". Connections to our own addresses, 127.0.0.0/8
+   * Active OPEN of `{ hostname: "10.0.0.7", port: 80 }`, "10.0.0.7:80", "[fd00::7]:80" or "example.org:80". Of a name's addresses, several are
+   * tried, 250 ms apart, and the first that answers is taken (RFC 8305); until then `remote` is the name, `write` takes nothing, and `info` throws.
+   * Connections to our own addresses, 127.0.0.0/8
    * and ::1 stay inside the stack. @throws CallError: EINVAL (not an IP address, not a host's, an unknown option), EADDRNOTAVAIL,
    * EADDRINUSE, ENOBUFS.
    */
   connect(remote: Endpoint | string, options?: ConnectOptions): Socket;
+  /**
+   * The IP addresses of a name that this stack can reach, by its resolver. "localhost" and names below it are loopback addresses (RFC 6761).
+   * Rejects with ConnectionError ENOTFOUND or EAI_AGAIN; with CallError EINVAL if it is not a name, or nothing here resolves names.
+   */
+  resolve(name: string, options?: ResolveOptions): Promise<string[]>;
   /** Passive OPEN. @throws CallError: EINVAL, EADDRINUSE, EADDRNOTAVAIL. */
   listen(options: ListenOptions): Listener;
   /**

@@ -110,7 +110,7 @@ test("an address that does not answer is given up after 250 ms if the name has a
   const w = await world({ host: { address: [`${HOST}/24`, "10.0.1.9/24"] } });
   nodeNet(w.host).createServer().listen(80, HOST);
   const lookup = (_name: string, _query: object, callback: (error: null, all: object[]) => void) =>
-    callback(null, [
+    process.nextTick(callback, null, [
       { address: "10.0.1.77", family: 4 },
       { address: HOST, family: 4 },
     ]);

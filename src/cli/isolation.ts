@@ -45,9 +45,11 @@ export const DRILL_INSIDE = "TCPNET_DRILL_INSIDE";
 
 /** Set for `bench --vs` inside its private network. */
 export const BENCH_INSIDE = "TCPNET_BENCH_INSIDE";
+/** Set for `run` inside the namespaces of its command. */
+export const RUN_INSIDE = "TCPNET_RUN_INSIDE";
 
 /** Variables that the process outside a private network sets for the one inside. */
-const FROM_OUTSIDE = [DEMO_INSIDE, DEMO_SOCKET, DRILL_INSIDE, BENCH_INSIDE] as const;
+const FROM_OUTSIDE = [DEMO_INSIDE, DEMO_SOCKET, DRILL_INSIDE, BENCH_INSIDE, RUN_INSIDE] as const;
 
 /** All of these variables, for a program that executes itself again inside. */
 export function variablesInside(): Record<string, string | undefined> {

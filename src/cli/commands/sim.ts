@@ -75,7 +75,8 @@ export async function run(call: Call): Promise<number> {
   const said = (await report?.end("tcpnet sim")) ?? [];
   if (outputTaken) (json ? sayData : say)(text);
   else (json ? print : printText)(`${text}\n`);
-  if (code !== 0 && save !== undefined) said.push("not saved: the run was ended early, and its seed would repeat all of it");
+  if (code !== 0 && save !== undefined)
+    said.push("not saved: the run was ended early, and its seed would repeat all of it");
   if (isChanged) said.push("keys changed the link while it ran: the seed alone does not repeat this run");
   for (const capture of captures ?? [])
     if (capture !== undefined) said.push(`capture: ${counted(capture.packets, "packet")} in ${capture.path}`);

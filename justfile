@@ -14,6 +14,10 @@ install:
 build: install
     bun run build
 
+# build dist/, which npm pack packs
+package: install
+    bun run package
+
 # run the experiment in a private network; flags as for tcpnet demo
 demo *FLAGS: build
     ./tcpnet demo {{FLAGS}}
@@ -71,6 +75,10 @@ drill-mutants:
 # generate docs/CONFORMANCE.md from its table
 conformance:
     bun test/conformance/generate.ts
+
+# generate the library's API reference in out/api from the docstrings (index.html is its first page)
+api: install
+    bun test/package/reference.ts
 
 # run packetdrill scripts in virtual time: all of ours, or the named ones as with tcpnet drill
 drill *FILES:

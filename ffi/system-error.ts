@@ -14,12 +14,17 @@ export interface Failure {
 
 /** A system call failed. The message says which call failed on what, why, and what to do about it. */
 export class SystemError extends Error {
+  /** "SystemError". */
   override readonly name = "SystemError";
+  /** The call or request as the manual pages name it: "open", "TUNSETIFF". */
   readonly call: string;
+  /** The object of the call: a path, an interface. */
   readonly target: string;
+  /** The error number, positive. */
   readonly errno: number;
   /** The error's name: "EPERM". */
   readonly code: string;
+  /** Why, and what to do about it; may be empty. */
   readonly hint: string;
 
   constructor({ call, target, errno, hint = "" }: Failure) {

@@ -5,12 +5,38 @@
 import { createStack as createEngineStack } from "#socket/create-stack";
 import type { CreateStackOptions, NetStack } from "#socket/types";
 
-export type { Packet } from "#base/packet";
+export type { Counters } from "#base/counters";
+export {
+  CSUM_NONE,
+  CSUM_PARTIAL,
+  CSUM_VALID,
+  GSO_NONE,
+  GSO_TCP4,
+  GSO_TCP6,
+  HEADROOM,
+  PACKET_MAX,
+  type Packet,
+} from "#base/packet";
 export type { PacketMemory } from "#base/packet-memory";
-export type { Device, Offload, Wakeable } from "#device/device";
+export { NEVER } from "#base/time";
+export {
+  CHECKSUM_OFFLOAD,
+  type Device,
+  FULL_OFFLOAD,
+  NO_OFFLOAD,
+  type Offload,
+  RX_GONE,
+  RX_NONE,
+  TX_AGAIN,
+  TX_GONE,
+  TX_OK,
+  TX_REFUSED,
+  type Wakeable,
+} from "#device/device";
 export { type PairDevice, type PairOptions, pair } from "#device/pair";
 export type { Engine } from "#driver/engine";
-export type { TraceEvent } from "#observe/events";
+export type { LimitName, TraceEvent } from "#observe/events";
+export type { PacketFields } from "#observe/packet-fields";
 export { ConnectionError, type ConnectionErrorCode } from "#socket/connection-error";
 export { ImpairedDevice, type ImpairedDeviceOptions, type LinkCounts } from "#socket/impaired-device";
 export type {
@@ -22,7 +48,6 @@ export type {
   UdpFlowHandlers,
   Unreachable,
 } from "#socket/intercept-types";
-export type { TlsInfo, TlsOptions, TlsSocket } from "#socket/tls-types";
 export type {
   ChangeableOptions,
   ConnectOptions,
@@ -32,6 +57,7 @@ export type {
   Endpoint,
   Host,
   HostedStackOptions,
+  KeepAlive,
   Listener,
   ListenOptions,
   NetStack,
@@ -42,6 +68,7 @@ export type {
   SocketInfo,
   SocketOptions,
   StackSettings,
+  WindowScale,
   WriteOptions,
 } from "#socket/types";
 export type {
@@ -55,11 +82,30 @@ export type {
 } from "#socket/udp-types";
 export { CallError } from "#stack/call-error";
 export type { Limits } from "#stack/limits";
-export { registerController } from "#tcp/congestion/congestion";
+export { type ControlDetails, registerController } from "#tcp/congestion/congestion";
 export type { AckEvent, Congestion, Controller, ControllerKind, Flow } from "#tcp/congestion/user-control";
 export type { TcpInfo } from "#tcp/machine/info";
-export type { CongestionControlName, TcpParams, TcpSettings } from "#tcp/words/params";
+export type { TcpErrorName } from "#tcp/words/error";
+export type {
+  BuiltInControl,
+  CongestionControlName,
+  Parameters,
+  Policies,
+  PolicyFields,
+  TcpParams,
+  TcpSettings,
+} from "#tcp/words/params";
+export type { Acceptance } from "#tcp/words/policies/acceptance";
+export type { Acknowledging } from "#tcp/words/policies/acknowledging";
+export type { Buffering } from "#tcp/words/policies/buffering";
+export type { Ending } from "#tcp/words/policies/ending";
+export type { Growing } from "#tcp/words/policies/growing";
+export type { IcmpErrors } from "#tcp/words/policies/icmp-errors";
+export type { Opening } from "#tcp/words/policies/opening";
+export type { Resetting } from "#tcp/words/policies/resetting";
+export type { Retransmitting } from "#tcp/words/policies/retransmitting";
 export type { ProfileName } from "#tcp/words/profiles";
+export type { StateName } from "#tcp/words/state";
 
 /**
  * Makes a stack on a device, or on a host such as a node of the simulator, which drives it. @throws CallError EINVAL for an

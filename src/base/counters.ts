@@ -2,16 +2,20 @@ import { MARKS_MAX, type Mark, markCount, markName } from "./mark.ts";
 
 /** How often each mark was reached. One per stack, per link direction, per device. */
 export class Counters {
+  /** By mark. */
   readonly values = new Float64Array(MARKS_MAX);
 
+  /** Counts one. */
   count(id: Mark): void {
     this.values[id]! += 1;
   }
 
+  /** Counts `n`. */
   add(id: Mark, n: number): void {
     this.values[id]! += n;
   }
 
+  /** How often a mark was reached. */
   get(id: Mark): number {
     return this.values[id]!;
   }

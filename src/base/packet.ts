@@ -14,7 +14,9 @@ export const CSUM_VALID = 2;
 
 /** `gso` of a packet: not a super-segment / TCP over IPv4 / TCP over IPv6. */
 export const GSO_NONE = 0;
+/** A super-segment of TCP over IPv4. */
 export const GSO_TCP4 = 1;
+/** A super-segment of TCP over IPv6. */
 export const GSO_TCP6 = 2;
 
 /** Bytes kept free in front of every packet's head, so that a device can put its own header (virtio-net) there. */
@@ -30,10 +32,15 @@ export const PACKET_MAX = 65_535;
  * On ingress a packet is always contiguous: `slices` is 0.
  */
 export class Packet {
+  /** Where the head begins, in the memory. */
   o = 0;
+  /** Octets of the head; of the whole packet, if it has no slices. */
   n = 0;
+  /** How many slices follow the head. */
   slices = 0;
+  /** Where each slice begins, in the memory. */
   readonly sliceO = new Int32Array(SLICES_MAX);
+  /** Octets of each slice. */
   readonly sliceN = new Int32Array(SLICES_MAX);
   /** CSUM_NONE, CSUM_PARTIAL or CSUM_VALID. */
   csum = CSUM_NONE;
@@ -43,6 +50,7 @@ export class Packet {
   csumOffset = 0;
   /** GSO_NONE, GSO_TCP4 or GSO_TCP6: a super-segment, to be cut (or seen as cut) every `gsoSize` bytes of TCP payload. */
   gso = GSO_NONE;
+  /** Octets of TCP payload per segment, only with `gso`. */
   gsoSize = 0;
   /** Bytes of IP + TCP header, only with `gso`. */
   headerLength = 0;
@@ -80,6 +88,7 @@ export class Packet {
     this.headerLength = from.headerLength;
   }
 
+  /** Appends a piece of the memory. */
   addSlice(o: number, n: number): void {
     this.sliceO[this.slices] = o;
     this.sliceN[this.slices] = n;

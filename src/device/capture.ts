@@ -8,7 +8,9 @@ import { finalChecksum } from "./segmentation.ts";
 
 /** Takes a copy of every packet. Packets are written into its buffer, so that nothing is allocated per packet. */
 export interface CaptureSink {
+  /** The buffer, as octets. */
   readonly u8: Uint8Array;
+  /** The buffer, as a DataView. */
   readonly view: DataView;
   /**
    * Makes room for a packet of `n` bytes. The buffer may be replaced, so read `u8` and `view` afterwards.

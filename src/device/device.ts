@@ -7,11 +7,15 @@ export interface Offload {
   readonly checksum: boolean;
   /** TCP super-segments over IPv4 / IPv6, both ways. */
   readonly tso4: boolean;
+  /** TCP super-segments over IPv6, both ways. */
   readonly tso6: boolean;
 }
 
+/** All offloads: super-segments, and checksums that the device finishes. */
 export const FULL_OFFLOAD: Offload = { checksum: true, tso4: true, tso6: true };
+/** Only checksums are left to the device. */
 export const CHECKSUM_OFFLOAD: Offload = { checksum: true, tso4: false, tso6: false };
+/** None: every packet is one that a wire carries. */
 export const NO_OFFLOAD: Offload = { checksum: false, tso4: false, tso6: false };
 
 /** Results of `transmit`. */
@@ -26,6 +30,7 @@ export const TX_REFUSED = 3;
 
 /** Results of `receive` other than a length: no packet now, or the device is gone. */
 export const RX_NONE = 0;
+/** Result of `receive`: the device is gone. */
 export const RX_GONE = -1;
 
 /**
@@ -34,7 +39,9 @@ export const RX_GONE = -1;
  * afterwards.
  */
 export interface Wakeable {
+  /** From now on `notify` is called when a packet may have arrived. */
   arm(notify: () => void): void;
+  /** From now on nothing is called. */
   disarm(): void;
   /**
    * Blocks the thread until a packet may have arrived, for at most so many µs; returns whether one may have. The bell need not be armed.
@@ -53,11 +60,13 @@ export interface Wakeable {
  * copied them.
  */
 export interface Device {
+  /** For messages: "tun0". */
   readonly name: string;
   /** The largest IP packet, in bytes, that the link carries (a super-segment's segments, not the super-segment). */
   readonly mtu: number;
   /** How many packets the link queues before it drops (txqueuelen). */
   readonly queueLength: number;
+  /** What the device does for the stack. */
   readonly offload: Offload;
   /** The bell. A decorator passes on that of the device it wraps. Without a bell an idle driver polls every millisecond. */
   readonly wakeable?: Wakeable | undefined;
@@ -75,5 +84,6 @@ export interface Device {
   transmit(packet: Packet, now: number): number;
   /** When the device next has something to do by itself (a delayed packet); else NEVER. */
   nextDeadline(): number;
+  /** Gives the device up; nothing is called afterwards. */
   close(): void;
 }

@@ -10,7 +10,9 @@ import { LinkStorage, NO_CELL } from "./link-storage.ts";
 export const PAIR_FULL = mark("pair.full", "dropped: the other end reads too slowly");
 export const PAIR_TOO_BIG = mark("pair.too-big", "dropped: larger than the MTU");
 
+/** Options of `pair`. */
 export interface PairOptions {
+  /** The names of both ends. Default "pair0" and "pair1". */
   readonly names?: readonly [string, string];
   /** Bytes of the largest packet. Default 1500. */
   readonly mtu?: number;
@@ -38,6 +40,7 @@ export class PairDevice implements Device {
   readonly queueLength: number;
   readonly offload: Offload;
   readonly wakeable: Wakeable;
+  /** Packets that were dropped, by mark. */
   readonly counters = new Counters();
   readonly #in: PacketQueue;
   readonly #out: PacketQueue;

@@ -17,6 +17,7 @@ export interface DevicePrefix {
 
 /** The requested settings of an interface. Omitted settings are not changed. */
 export interface InterfaceSettings {
+  /** The kernel's address on the interface, and the length of its prefix. */
   readonly prefix?: DevicePrefix | undefined;
   /** Bytes: the largest IP packet, 68–65535. */
   readonly mtu?: number | undefined;

@@ -33,6 +33,7 @@ import {
   TX_GONE,
   TX_OK,
   TX_REFUSED,
+  type Wakeable,
 } from "./device.ts";
 import { SigioBell } from "./sigio.ts";
 import {
@@ -56,6 +57,7 @@ export const TUN_REFUSED = mark("tun.refused", "not sent: the kernel did not tak
 export const TUN_UNREADABLE = mark("tun.unreadable", "not received: the kernel could not deliver the packet");
 
 export interface TunOptions extends InterfaceSettings {
+  /** The name of the interface: "tun0". */
   readonly name: string;
   /**
    * Whether to make a missing device, which needs CAP_NET_ADMIN. False: SystemError with the code ENODEV, so that a typing error
@@ -214,7 +216,9 @@ export class TunDevice implements Device {
   readonly offload: Offload;
   /** The device was made by `openTun` and disappears when it is closed. */
   readonly temporary: boolean;
-  readonly wakeable: SigioBell;
+  readonly wakeable: Wakeable;
+  readonly #bell: SigioBell;
+  /** Packets that were dropped, by mark. */
   readonly counters = new Counters();
   #fd: number;
   /** Bytes of virtio-net header before every packet: 0 or VNET_HEADER. */
@@ -224,18 +228,16 @@ export class TunDevice implements Device {
   readonly #iovecs = new Uint32Array(new ArrayBuffer((1 + SLICES_MAX) * virtio.IOVEC));
   readonly #iovecsAddress: libc.Address;
 
-  /**
-   * @param fd an attached descriptor, non-blocking; the device closes it.
-   * @param known its MTU and queue length, if the interface is in another network namespace
-   */
-  constructor(fd: number, name: string, offload: Offload, known?: Pick<Device, "mtu" | "queueLength">) {
+  /** @param fd an attached descriptor, non-blocking; the device closes it. */
+  constructor(fd: number, name: string, offload: Offload) {
     this.#fd = fd;
     this.name = name;
-    this.mtu = known?.mtu ?? check(netif.getMtu(name), "SIOCGIFMTU", name);
-    this.queueLength = known?.queueLength ?? check(netif.getQueueLength(name), "SIOCGIFTXQLEN", name);
+    this.mtu = check(netif.getMtu(name), "SIOCGIFMTU", name);
+    this.queueLength = check(netif.getQueueLength(name), "SIOCGIFTXQLEN", name);
     this.offload = offload;
     this.temporary = isTemporary(fd, name);
-    this.wakeable = new SigioBell(fd, name);
+    this.#bell = new SigioBell(fd, name);
+    this.wakeable = this.#bell;
     this.#vnet = offload.checksum ? virtio.VNET_HEADER : 0;
     this.#iovecsAddress = libc.pin(this.#iovecs.buffer);
   }
@@ -289,13 +291,13 @@ export class TunDevice implements Device {
 
   /** Blocks until a packet can be received, for at most so many microseconds; returns whether one can. For use without an event loop. */
   wait(usecs: number): boolean {
-    return this.#fd >= 0 && this.wakeable.waitAlone(usecs);
+    return this.#fd >= 0 && this.#bell.waitAlone(usecs);
   }
 
   close(): void {
     const slab = this.#slab;
     if (this.#fd < 0) return;
-    this.wakeable.close();
+    this.#bell.close();
     libc.close(this.#fd);
     this.#fd = -1;
     this.#slab = undefined;

@@ -3,6 +3,7 @@ import type { PacketMemory } from "#base/packet-memory";
 
 /** The driver's view of the stack. It does no I/O and reads no clock. Times are µs. */
 export interface Engine {
+  /** The memory that holds all packets and queued data. */
   readonly slab: PacketMemory;
   /** Takes a packet from the device. On return the driver may reuse its bytes, unless `hasText` is true. */
   input(packet: Packet, now: number): void;

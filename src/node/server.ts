@@ -2,9 +2,9 @@
 import { EventEmitter } from "node:events";
 import type { Socket as Connection, Listener, NetStack, SocketHandlers } from "#socket/types";
 import { listenArguments, type TcpListenOptions } from "./call-arguments.ts";
-import { coded, systemError, wrongType } from "./errors.ts";
+import { coded, notFound, systemError, wrongType } from "./errors.ts";
 import { isIP } from "./ip.ts";
-import { stackLookup } from "./resolve.ts";
+import { localLookup } from "./resolve.ts";
 import { Socket } from "./socket.ts";
 import { type AddressInfo, infoOf, type SocketOptions } from "./socket-options.ts";
 
@@ -83,10 +83,9 @@ export class Server extends EventEmitter {
   }
 
   #resolve(options: TcpListenOptions, host: string): void {
-    stackLookup(this.#stack)(host, { family: 0, hints: 0, all: false }, (error, address) => {
-      if (!this.#isStarting) return;
+    localLookup(this.#stack)(host, { family: 0, hints: 0, all: false }, (error, address) => {
       if (error === null) this.#begin(options, address as string);
-      else this.#fail(error);
+      else this.#fail(notFound(host, error));
     });
   }
 

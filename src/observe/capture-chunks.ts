@@ -29,7 +29,9 @@ export interface CaptureChunksOptions {
 export class CaptureChunks implements CaptureSink {
   /** The packets captured so far. */
   packets = 0;
+  /** The buffer for packets, as octets. */
   readonly u8: Uint8Array;
+  /** The buffer, as a DataView. */
   readonly view: DataView;
   readonly #take: (chunk: Uint8Array<ArrayBuffer>) => void;
   readonly #chunk: number;

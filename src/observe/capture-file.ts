@@ -8,6 +8,7 @@ import * as pcapng from "./pcapng.ts";
 
 const BLOCK_MAX = pcapng.PACKET_LEAD + PACKET_MAX + 3 + pcapng.PACKET_TAIL + 4 + COMMENT_MAX;
 
+/** Options of a `CaptureFile`. */
 export interface CaptureOptions extends OutputOptions {
   /** The interface's name in the file. */
   readonly name: string;
@@ -29,9 +30,11 @@ const BLOCKS: Units = {
  * The stack never waits: if a slow reader leaves no room, packets are omitted and counted.
  */
 export class CaptureFile implements FateSink {
-  /** Packets in the file; packets omitted because of a slow reader; packets after writing failed. */
+  /** Packets in the file. */
   packets = 0;
+  /** Packets omitted because of a slow reader. */
   dropped = 0;
+  /** Packets after writing failed. */
   missed = 0;
   readonly #file: OutputFile;
   readonly #name: string;
@@ -59,6 +62,7 @@ export class CaptureFile implements FateSink {
     return this.#file.u8;
   }
 
+  /** The same buffer as a DataView. */
   get view(): DataView {
     return this.#file.view;
   }
@@ -75,6 +79,7 @@ export class CaptureFile implements FateSink {
     return pcapng.writePacketLead(file.view, file.end, this.#epoch + now, this.#kept, n);
   }
 
+  /** The packet is in the buffer. @param fate what the link did to it */
   end(cause: Mark, fate: Mark = 0): void {
     const comment = this.#commented ? this.#comments.of(cause, fate) : null;
     this.#file.commit(pcapng.writePacketTail(this.#file.view, this.#file.end, this.#kept, this.#direction, comment));

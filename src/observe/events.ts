@@ -36,8 +36,10 @@ interface Common {
   readonly cause: string;
 }
 
+/** What limits a sender: "cwnd", "receiver", "application" … */
 export type LimitName = (typeof LIMIT_NAMES)[number];
 
+/** Something that happened in a stack, named as in qlog where qlog has a name. docs/REPORT.md describes the fields. */
 export type TraceEvent = Common &
   (
     | { readonly event: "connectivity:connection_started"; readonly local: string; readonly remote: string }

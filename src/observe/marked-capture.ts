@@ -7,7 +7,7 @@ import { LINK_DELIVERED, LINK_DROPS, LINK_OFFERED } from "#device/link-marks";
 
 /** A capture that can say what the link did to a packet. */
 export interface FateSink extends CaptureSink {
-  /** @param fate the mark of what the link did; 0: it delivered the packet, or is not known */
+  /** The packet's bytes have been written. @param fate the mark of what the link did; 0: it delivered the packet, or is not known */
   end(cause: Mark, fate?: Mark): void;
 }
 

@@ -8,7 +8,9 @@ const STDOUT = 1;
 
 /** A capture or event file cannot be written. The message says what failed and why. EPIPE: the reader has gone. */
 export class OutputError extends Error {
+  /** "OutputError". */
   override readonly name = "OutputError";
+  /** The error's name: "ENOSPC". */
   readonly code: string;
   /** The reason alone: "the disk is full (ENOSPC)". */
   readonly reason: string;
@@ -22,6 +24,7 @@ export class OutputError extends Error {
   }
 }
 
+/** Where to write, and whom to tell when that fails. */
 export interface OutputOptions {
   /** The path of a file, which is overwritten, or "-" for standard output. */
   readonly path: string;

@@ -8,21 +8,29 @@ import type { TraceEvent } from "./events.ts";
 
 /** A segment. Sequence numbers are relative to the ISN of their direction, modulo 2^32; without a connection they are absolute. */
 export interface PacketFields {
+  /** SEG.SEQ. */
   readonly seq: number;
   /** Octets of payload. */
   readonly length: number;
+  /** "ACK,PSH". */
   readonly flags: string;
+  /** SEG.ACK, if the ACK flag is set. */
   readonly ack?: number;
   /** The offered window in octets, after scaling. */
   readonly window: number;
   /** Blocks of the SACK option, relative as `ack`. */
   readonly sack?: readonly (readonly [number, number])[];
+  /** The timestamp (RFC 7323). */
   readonly tsval?: number;
+  /** The timestamp that it echoes. */
   readonly tsecr?: number;
-  /** Of a SYN: its initial sequence number, and what it offers. */
+  /** Of a SYN: its initial sequence number. */
   readonly isn?: number;
+  /** Of a SYN: the MSS option. */
   readonly mss?: number;
+  /** Of a SYN: how far its windows will be shifted. */
   readonly windowScale?: number;
+  /** Of a SYN: SACK is offered. */
   readonly sackPermitted?: boolean;
   /** Of a super-segment: payload octets of each of its segments. */
   readonly segmentSize?: number;

@@ -8,8 +8,9 @@ import type { NetStack } from "#socket/types";
 
 export { openTun, type TunDevice, type TunOptions } from "#device/tun";
 export type { DevicePrefix, InterfaceSettings } from "#device/tun-config";
-export { SystemError } from "#ffi/system-error";
+export { type Failure, SystemError } from "#ffi/system-error";
 export { CaptureFile, type CaptureOptions } from "#observe/capture-file";
+export type { FateSink } from "#observe/marked-capture";
 export { OutputError, type OutputOptions } from "#observe/output-file";
 export type { QueuePlace } from "#socket/join-stack-group";
 export {

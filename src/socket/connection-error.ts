@@ -8,7 +8,9 @@ export type ConnectionErrorCode = TcpErrorName | "ENETDOWN" | "ENOTFOUND" | "EAI
 
 /** A connection that did not end by both sides' close. The message says why. */
 export class ConnectionError extends Error {
+  /** "ConnectionError". */
   override readonly name = "ConnectionError";
+  /** A POSIX name: "ECONNREFUSED". */
   readonly code: ConnectionErrorCode;
 
   constructor(code: ConnectionErrorCode, message: string, cause?: unknown) {

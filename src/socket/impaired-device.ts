@@ -17,7 +17,9 @@ export interface ImpairedDeviceOptions {
 
 /** What happened to the packets of each direction, by the names of the link's marks: `{ "link.offered": 12, "link.loss": 1 }`. */
 export interface LinkCounts {
+  /** What was sent. */
   readonly out: Readonly<Record<string, number>>;
+  /** What was received. */
   readonly in: Readonly<Record<string, number>>;
 }
 

@@ -40,6 +40,7 @@ export interface Attempt {
   readonly source: Endpoint;
   /** Where to. */
   readonly destination: Endpoint;
+  /** Whether it was decided, or is over without that. */
   readonly isOver: boolean;
   /**
    * Accepts the connection, in the destination's name: `local` of the socket is the destination, `remote` the source. Null if the
@@ -56,8 +57,11 @@ export interface Attempt {
 
 /** Datagrams between two ends. */
 export interface UdpFlow {
+  /** Who sends to the destination. */
   readonly source: Endpoint;
+  /** Who is sent to. */
   readonly destination: Endpoint;
+  /** Whether the flow is over. */
   readonly closed: boolean;
   /** How many datagrams were dropped because nobody took them in time. */
   readonly dropped: number;
@@ -88,9 +92,13 @@ export interface UdpFlowHandlers {
 
 /** An echo request (RFC 792, RFC 4443) to an address that is not ours. */
 export interface EchoRequest {
+  /** Who asks. */
   readonly source: string;
+  /** Who is asked. */
   readonly destination: string;
+  /** The identifier of the request (RFC 792). */
   readonly identifier: number;
+  /** The sequence number of the request. */
   readonly sequence: number;
   /** A copy. */
   readonly data: Uint8Array;

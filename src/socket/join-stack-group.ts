@@ -11,8 +11,9 @@ import type { EngineStack } from "./types.ts";
 
 /** What a worker of a stack group knows beside its stack. */
 export interface QueuePlace {
-  /** From 0. */
+  /** The number of the queue, from 0. */
   readonly queue: number;
+  /** How many queues the device has. */
   readonly queues: number;
   /** The option `data` of `createStackGroup`. */
   readonly data: unknown;

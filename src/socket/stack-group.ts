@@ -24,17 +24,24 @@ export interface StackGroupOptions extends StackSettings {
 }
 
 /** One of the connections of a group. */
-export type GroupConnection = TcpInfo & { readonly queue: number };
+export interface GroupConnection extends TcpInfo {
+  /** The number of its queue. */
+  readonly queue: number;
+}
 
 /** The thread of a queue: what is used of a `Worker` of node:worker_threads. */
 export interface GroupWorker {
+  /** Sends a message to the thread (`parentPort` there). */
   postMessage(message: unknown): void;
+  /** Listens to the messages of the thread. */
   on(event: "message", listen: (message: unknown) => void): unknown;
+  /** Ends that. */
   off(event: "message", listen: (message: unknown) => void): unknown;
 }
 
 /** The stacks of the queues of one device, seen from the thread that made them. */
 export interface StackGroup extends AsyncDisposable {
+  /** How many queues the device has. */
   readonly queues: number;
   /** The threads, by queue, for messages of the application's own. */
   readonly workers: readonly GroupWorker[];

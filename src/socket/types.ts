@@ -20,13 +20,13 @@ import type { CongestionControlName, TcpSettings } from "#tcp/words/params";
 import type { ProfileName } from "#tcp/words/profiles";
 import type { ConnectionError } from "./connection-error.ts";
 import type { Interception, InterceptOptions } from "./intercept-types.ts";
-import type { TlsOptions, TlsSocket } from "./tls-types.ts";
 import type { BindOptions, PingOptions, PingSummary, UdpSocket } from "./udp-types.ts";
 
 /** A host and a port. Printed as `10.0.1.5:7000` or `[fd00::5]:7000`. */
 export interface Endpoint {
   /** An IP address as text. */
   readonly hostname: string;
+  /** 1 to 65,535; 0 where any free port is meant. */
   readonly port: number;
 }
 
@@ -115,6 +115,7 @@ export interface DeviceStackOptions extends StackSettings {
 
 /** A stack driven by something else, such as a simulation: `host: (engine) => simulation.node("a", engine)`. */
 export interface HostedStackOptions extends StackSettings {
+  /** Takes the engine and returns what drives it. */
   readonly host: (engine: Engine) => Host;
   /** Octets of the largest IP packet. Default 1500. */
   readonly mtu?: number;
@@ -122,6 +123,16 @@ export interface HostedStackOptions extends StackSettings {
 
 /** The argument of `createStack`: with a device, or with a host. */
 export type CreateStackOptions = DeviceStackOptions | HostedStackOptions;
+
+/** When an idle connection is probed, and for how long. */
+export interface KeepAlive {
+  /** Silence before the first probe, ms. Default 2 h. */
+  readonly idle?: number;
+  /** The time between two probes, ms. Default 75 s. */
+  readonly interval?: number;
+  /** Unanswered probes that end the connection. Default 9. */
+  readonly count?: number;
+}
 
 /** Options of a connection. A listener passes them to the connections that it accepts. */
 export interface SocketOptions {
@@ -148,16 +159,18 @@ export interface SocketOptions {
    * Probes of an idle connection (RFC 9293 §3.8.4). True: after 2 h, then every 75 s, 9 probes. Times in ms. The first probe of each connection is
    * delayed by a different part of an eighth of `idle` (`params.keepAliveSpread`), so that thousands do not probe at once.
    */
-  readonly keepAlive?: boolean | { readonly idle?: number; readonly interval?: number; readonly count?: number };
+  readonly keepAlive?: boolean | KeepAlive;
   /**
    * Size of the receive buffer in octets: the largest window offered. Default: it tunes itself, from 512 KiB up to 32 MiB, by what is read per round trip.
    */
   readonly receiveBuffer?: number;
   /** Size of the send buffer in octets. Default: it tunes itself, from 512 KiB up to 32 MiB, by what may be in flight. */
   readonly sendBuffer?: number;
+  /** Selective acknowledgments (RFC 2018). Default true. */
   readonly sack?: boolean;
   /** RFC 7323. "strict" also drops segments without a timestamp after timestamps were negotiated (§3.2); true accepts them, as Linux does. */
   readonly timestamps?: boolean | "strict";
+  /** Window scale (RFC 7323). Default true. */
   readonly windowScale?: boolean;
   /** False: our direction is closed as soon as the peer closes its own. Default true. */
   readonly allowHalfOpen?: boolean;
@@ -220,6 +233,7 @@ export interface SocketHandlers {
 
 /** Options of an active OPEN. */
 export interface ConnectOptions extends SocketOptions {
+  /** One of our addresses. Default: the first one of the family, or of the prefix that has the remote. */
   readonly localAddress?: string;
   /** Default: an ephemeral port (RFC 6056). */
   readonly localPort?: number;
@@ -247,6 +261,7 @@ export interface ListenOptions extends SocketOptions {
   readonly hostname?: string;
   /** Only this remote is accepted. Others are refused and reported to `onRemoteRefused`. */
   readonly remote?: string;
+  /** Only this port of the remote is accepted. */
   readonly remotePort?: number;
   /** Connections that may wait to be accepted. Default 128. */
   readonly backlog?: number;
@@ -268,17 +283,28 @@ export interface WriteOptions {
   readonly urgent?: boolean;
 }
 
+/** How far windows are shifted (RFC 7323). */
+export interface WindowScale {
+  /** The peer's windows. */
+  readonly send: number;
+  /** Ours. */
+  readonly receive: number;
+}
+
 /** The results of the handshake. */
 export interface SocketInfo {
-  /** `10.0.1.5:7000`, `[fd00::5]:7000`. */
+  /** The remote as text: `10.0.1.5:7000`, `[fd00::5]:7000`. */
   readonly remoteAddress: string;
+  /** The local end as text. */
   readonly localAddress: string;
   /** Payload octets of a full segment. */
   readonly mss: number;
+  /** Both sides use selective acknowledgments (RFC 2018). */
   readonly sack: boolean;
+  /** Both sides use timestamps (RFC 7323). */
   readonly timestamps: boolean;
   /** Shifts of the peer's windows and of ours (RFC 7323); null if the peer does not support it. */
-  readonly wscale: { readonly send: number; readonly receive: number } | null;
+  readonly wscale: WindowScale | null;
   /** Round-trip time of the handshake in µs; 0 if it could not be measured. */
   readonly rtt: number;
   /** Data on a SYN was accepted (Fast Open): the peer's by us, or ours by the peer. */
@@ -290,10 +316,13 @@ export interface SocketInfo {
  * one direction exclude each other, which is checked.
  */
 export interface Socket extends AsyncDisposable {
+  /** The peer's address and port. */
   readonly remote: Endpoint;
+  /** Our address and port. */
   readonly local: Endpoint;
-  /** `10.0.1.5:7000`, `[fd00::5]:7000`. */
+  /** The remote as text: `10.0.1.5:7000`, `[fd00::5]:7000`. */
   readonly remoteAddress: string;
+  /** The local end as text. */
   readonly localAddress: string;
 
   /** Resolves when the handshake is complete. Rejects with ConnectionError if it fails. */
@@ -348,6 +377,7 @@ export interface Socket extends AsyncDisposable {
   info(): TcpInfo;
   /** The last error that did not end the connection: an ICMP error, or that delivery is in doubt (RFC 9293 R1). */
   readonly softError: ConnectionError | null;
+  /** Called with each such error. */
   onSoftError: ((error: ConnectionError) => void) | null;
   /** Called when urgent data is announced; `left` octets until its end (RFC 9293 MUST-32, MUST-33). It is read in line, like other data. */
   onUrgent: ((left: number) => void) | null;
@@ -369,20 +399,17 @@ export interface Socket extends AsyncDisposable {
   setOptions(options: ChangeableOptions): void;
   /** Keeps the program alive while this is open, also after `stack.unref()`. Default: the stack alone decides. */
   ref(): void;
+  /** Undoes `ref`. */
   unref(): void;
   /** Copies octets that can be read, and leaves them to be read (MSG_PEEK). @param after octets to pass over first. Returns how many. */
   peek(into: Uint8Array, after?: number): number;
-  /**
-   * Begins TLS as a client on this connection, by the runtime's node:tls, as WinterTC has it: from now on the connection is read and written by the
-   * returned socket. @throws CallError: EALREADY (its streams are locked, or it has a data handler), EOPNOTSUPP (no TLS in this runtime), EINVAL.
-   */
-  startTls(options?: TlsOptions): TlsSocket;
   /** What the handshake agreed on; null before it is over. `opened` gives the same. */
   readonly agreed: SocketInfo | null;
   /** Something of the application; the stack does not look at it. */
   data: unknown;
   /** The data handler is not called until `resume`: what comes closes the window. */
   pause(): void;
+  /** The data handler is called again, first with what came meanwhile. */
   resume(): void;
   /** `info().state`. */
   readonly state: TcpInfo["state"];
@@ -409,6 +436,7 @@ export interface Listener extends AsyncIterable<Socket>, AsyncDisposable {
   onFull: ((what: "backlog" | "connections" | "source") => void) | null;
   /** Keeps the program alive while this is open, also after `stack.unref()`. Default: the stack alone decides. */
   ref(): void;
+  /** Undoes `ref`. */
   unref(): void;
   /** Stops listening: half-open connections are dropped, connections waiting for `accept` are reset, accepted ones go on. */
   close(): Promise<void>;
@@ -418,6 +446,7 @@ export interface Listener extends AsyncIterable<Socket>, AsyncDisposable {
 export interface NetStack extends AsyncDisposable {
   /** Our addresses, without prefix lengths. */
   readonly addresses: readonly string[];
+  /** Octets of the largest IP packet. */
   readonly mtu: number;
   /**
    * Active OPEN of `{ hostname: "10.0.0.7", port: 80 }`, "10.0.0.7:80", "[fd00::7]:80" or "example.org:80". Of a name's addresses, several are
@@ -473,6 +502,7 @@ export interface NetStack extends AsyncDisposable {
    * on a stack with a `host`.
    */
   ref(): void;
+  /** The stack does not keep the process alive from now on. */
   unref(): void;
   /**
    * Resolves after `close`. Rejects with ConnectionError ENETDOWN if the device vanished; so do its connections.

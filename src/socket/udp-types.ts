@@ -8,6 +8,7 @@ export interface Datagram {
   readonly data: Uint8Array;
   /** Who sent it: 0 to 65535 (a sender may leave its port out, RFC 768), and an IP address as text. */
   readonly port: number;
+  /** Who sent it. */
   readonly address: string;
   /** The address of ours that it was sent to, or a broadcast address (RFC 1122 §4.1.3.5). */
   readonly localAddress: string;
@@ -39,6 +40,7 @@ export interface BindOptions {
   readonly port?: number;
   /** Connects the socket: see `UdpSocket.connect`. */
   readonly connect?: Endpoint | string;
+  /** What is called when datagrams come. */
   readonly socket?: UdpHandlers;
   /** The most unread octets; datagrams beyond that are dropped, and counted in `dropped`. Default 212,992. */
   readonly receiveBuffer?: number;
@@ -53,9 +55,11 @@ export interface BindOptions {
 export interface UdpSocket extends AsyncIterable<Datagram>, AsyncDisposable {
   /** The address that it is bound to; "0.0.0.0" or "::" means every address of ours. */
   readonly address: string;
+  /** Our port. */
   readonly port: number;
   /** The connected remote, or null. */
   readonly remote: Endpoint | null;
+  /** Whether the socket is closed. */
   readonly closed: boolean;
   /** Something of the application; the stack does not look at it. */
   data: unknown;
@@ -92,11 +96,13 @@ export interface UdpSocket extends AsyncIterable<Datagram>, AsyncDisposable {
    * stays. @throws CallError EINVAL, EADDRNOTAVAIL, EPIPE.
    */
   connect(remote: Endpoint | string): void;
+  /** Undoes `connect`. */
   disconnect(): void;
   /** Multicast is not supported. @throws CallError EOPNOTSUPP. */
   addMembership(group: string): never;
   /** Keeps the program alive while this is open, also after `stack.unref()`. Default: the stack alone decides. */
   ref(): void;
+  /** Undoes `ref`. */
   unref(): void;
   /** Closes the socket: unread datagrams are dropped, those in the send queue are sent. */
   close(): Promise<void>;
@@ -134,13 +140,19 @@ export interface PingResult {
 
 /** The results of `ping`. */
 export interface PingSummary {
+  /** Who was asked. */
   readonly address: string;
+  /** The address of ours that asked. */
   readonly localAddress: string;
+  /** How many requests were sent. */
   readonly sent: number;
+  /** How many were answered. */
   readonly received: number;
-  /** Round trips in ms; null without a reply. */
+  /** The shortest round trip, ms; null without a reply. */
   readonly min: number | null;
+  /** The mean of the round trips, ms. */
   readonly average: number | null;
+  /** The longest round trip, ms. */
   readonly max: number | null;
   /** In order of the requests. */
   readonly results: readonly PingResult[];

@@ -23,6 +23,7 @@ export interface Limits {
   memory: number;
   /** ICMP errors per second, and the size of a burst. */
   icmpRate: number;
+  /** ICMP errors that may be sent at once. */
   icmpBurst: number;
   /**
    * Answers per second to packets of no connection, and the size of a burst, for each kind: RSTs, echo replies, and answers to SYNs for a
@@ -30,6 +31,7 @@ export interface Limits {
    * flood would take the time of the connections.
    */
   answerRate: number;
+  /** Such answers that may be sent at once. */
   answerBurst: number;
 }
 

@@ -46,7 +46,7 @@ beforeAll(async () => {
   });
   const args = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"];
   browser = await chromium.launch({ executablePath: Bun.which("chromium")!, args });
-});
+}, 120_000);
 
 afterAll(async () => {
   await browser?.close();

@@ -14,7 +14,9 @@ import { Router, type RouterErrors } from "./router.ts";
 import { type SimTimer, Timers } from "./timers.ts";
 import { Wire } from "./wire.ts";
 
+/** What a simulation depends on. */
 export interface SimulationOptions extends EventLogOptions {
+  /** All randomness is a function of it. */
   readonly seed: number;
   /** The initial virtual time, µs. Default 0. */
   readonly start?: number;
@@ -22,9 +24,11 @@ export interface SimulationOptions extends EventLogOptions {
   readonly errors?: RouterErrors;
 }
 
+/** What a link does to packets. */
 export interface WireOptions {
-  /** The profile of the direction from the first end to the second; `back` is the reverse. Default: clear. */
+  /** The profile of the direction from the first end to the second. Default: clear. */
   readonly there?: LinkProfile;
+  /** The profile of the reverse. Default: clear. */
   readonly back?: LinkProfile;
   /** Bytes of the largest packet. Default 1500. */
   readonly mtu?: number;
@@ -34,13 +38,16 @@ export interface WireOptions {
 
 /** Both directions of a link. */
 export interface Wires {
+  /** From the first end to the second. */
   readonly there: Wire;
+  /** From the second end to the first. */
   readonly back: Wire;
 }
 
 /** Why a run ended: no event is left, the time was reached, or the condition held. */
 export type RunEnd = "idle" | "time" | "condition";
 
+/** How long to run. */
 export interface RunOptions {
   /** Runs up to and including this virtual time, which the clock shows afterwards. */
   readonly until?: number;
@@ -63,6 +70,7 @@ const TIMERS_ID = 0;
  * behaviour.
  */
 export class Simulation implements Kernel {
+  /** What happened, in order. */
   readonly log: EventLog;
   /** Random numbers for applications; links have their own. */
   readonly prng: Prng;
@@ -111,6 +119,7 @@ export class Simulation implements Kernel {
     return this.#add(new SimNode(this, this.#actors.length, name, engine, this.#errors.tooBig));
   }
 
+  /** Makes a router, which forwards between the ends that are connected to it. */
   router(name: string): Router {
     return new Router(name, this.#routerSlab, this.#routerO, this.#errors);
   }
@@ -132,6 +141,7 @@ export class Simulation implements Kernel {
     return timer;
   }
 
+  /** Calls `call` after so much virtual time, µs. */
   after(delay: number, call: () => void): SimTimer {
     return this.at(this.#now + delay, call);
   }

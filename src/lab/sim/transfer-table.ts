@@ -1,7 +1,6 @@
 import { countsText } from "#device/link-text";
 import { bytesText, rateText } from "#observe/units";
-import type { FlowResult } from "./flow-result.ts";
-import type { TransferResult, Waiting } from "./transfer.ts";
+import type { FlowResult, TransferResult, Waiting } from "./transfer.ts";
 
 const HEAD = [
   "flow",

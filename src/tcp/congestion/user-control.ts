@@ -13,13 +13,15 @@ const CWND_MAX = 2 ** 26;
 
 /** What one ACK brought. Counts are segments, times µs. The object is used again for the next ACK. */
 export interface AckEvent {
-  /** Newly delivered, and newly found to be lost. */
+  /** Newly delivered segments. */
   readonly acked: number;
+  /** Segments newly found to be lost. */
   readonly losses: number;
   /** Of the newest segment that it acknowledges; -1: unknown, since that was retransmitted. */
   readonly rtt: number;
-  /** The delivery rate is `delivered` segments in `interval`; -1: this ACK gives no sample. */
+  /** Segments delivered in `interval`; -1: this ACK gives no sample of the delivery rate. */
   readonly delivered: number;
+  /** The time in which they were delivered. */
   readonly interval: number;
   /** The application sent less than the path might have carried. */
   readonly isAppLimited: boolean;
@@ -37,11 +39,13 @@ export interface Flow {
   pacingRate: number;
   /** Segments that are believed to be in the network. */
   readonly inFlight: number;
-  /** Segments delivered and lost since the connection began. */
+  /** Segments delivered since the connection began. */
   readonly delivered: number;
+  /** Segments lost since the connection began. */
   readonly lost: number;
-  /** The smoothed round trip and the shortest one, µs; 0 and Infinity: none was measured. */
+  /** The smoothed round trip, µs; 0: none was measured. */
   readonly srtt: number;
+  /** The shortest round trip, µs; Infinity: none was measured. */
   readonly minRtt: number;
 }
 
@@ -115,6 +119,7 @@ export interface Controller {
 
 /** A kind of controllers, for `registerController`. */
 export interface ControllerKind {
+  /** What `cc` names it by: a-z, 0-9, -. */
   readonly name: string;
   /** Whether it sets a rate at which data is paced. */
   readonly isPaced?: boolean;

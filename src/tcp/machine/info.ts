@@ -29,6 +29,7 @@ interface TcpDetails {
   sackedRanges: [from: number, to: number][];
   /** It was made by a passive OPEN. */
   passive: boolean;
+  /** Explicit congestion notification is used (RFC 3168). */
   ecn: boolean;
   /** The SYN had a valid cookie, and its data was accepted. */
   fastOpenAccepted: boolean;
@@ -38,39 +39,49 @@ interface TcpDetails {
   rtoBackoff: number;
   /** Unanswered probes of a closed window or of an idle connection. */
   probes: number;
-  /** The largest payload that we announced, without options; and the peer's segment size, derived from its segments. */
+  /** The largest payload that we announced, without options. */
   announcedMss: number;
+  /** The peer's segment size, derived from its segments. */
   rcvMss: number;
   /** SMSS without the options that every segment carries. */
   mssBase: number;
-  /** In segments: in flight (sent and not acknowledged), and those of them that are SACKed, lost, and retransmitted since. */
+  /** Segments sent and not acknowledged. */
   packetsOut: number;
+  /** Those of them that are SACKed. */
   sackedOut: number;
+  /** Those of them that are considered lost. */
   lostOut: number;
+  /** Those of them that were retransmitted since. */
   retransOut: number;
   /** Segments that the peer acknowledged with ECE. */
   deliveredCe: number;
   /** Octets queued and never sent; a waiting FIN counts as one. */
   notSent: number;
+  /** Our FIN was sent. */
   finSent: boolean;
+  /** Our FIN was acknowledged. */
   finAcked: boolean;
   /** The peer's FIN has arrived in order. */
   finReceived: boolean;
   /** The window known to the peer: from our last ACK, less the data received since. */
   offeredWnd: number;
+  /** What is left of it. */
   offeredLeft: number;
-  /** The sizes of the buffers now, octets: fixed, or tuned. */
+  /** The size of the receive buffer now, octets: fixed, or tuned. */
   receiveBuffer: number;
+  /** The size of the send buffer now, octets: fixed, or tuned. */
   sendBuffer: number;
-  /** The most that the user has read in a round trip (tcpi_rcv_space); and the largest window that is offered by now (tcpi_rcv_ssthresh). */
+  /** The most that the user has read in a round trip (tcpi_rcv_space). */
   rcvSpace: number;
+  /** The largest window that is offered by now (tcpi_rcv_ssthresh). */
   rcvSsthresh: number;
-  /**
-   * The engine's time when the handshake was complete, when data was last sent and received, and when an ACK was last received; 0: never.
-   */
+  /** The engine's time when the handshake was complete; 0: never. */
   openedAt: number;
+  /** The engine's time when data was last sent; 0: never. */
   lastSentAt: number;
+  /** The engine's time when data was last received; 0: never. */
   lastReceivedAt: number;
+  /** The engine's time when an ACK was last received; 0: never. */
   lastAckAt: number;
 }
 
@@ -80,79 +91,121 @@ interface TcpRates {
   control: ControlDetails;
   /** Why the user's controller was replaced by NewReno; empty: it was not. */
   controlError: string;
-  /** What the path delivered lately, octets per second; and whether it might deliver more if the application sent more. */
+  /** What the path delivered lately, octets per second. */
   deliveryRate: number;
+  /** Whether it might deliver more if the application sent more. */
   deliveryRateAppLimited: boolean;
-  /** The pace of sending, octets per second, and whether it is kept. It also determines the size of super-segments. */
+  /** The pace of sending, octets per second. It also determines the size of super-segments. */
   pacingRate: number;
+  /** Whether that pace is kept. */
   isPaced: boolean;
 }
 
 /** Octets, microseconds and counts, as in tcp_info; no sequence numbers. */
 export interface TcpInfo extends TcpDetails, TcpRates {
+  /** The state of RFC 9293 §3.3.2. */
   state: StateName;
+  /** Why it ended; "" before. */
   error: TcpErrorName;
   /** The mark of the cause of its end (`tcp.rx.rst`, `tcp.gave-up-closed-window`); empty before. */
   endedBy: string;
+  /** Our address. */
   localAddress: string;
+  /** Our port. */
   localPort: number;
+  /** The peer's address. */
   remoteAddress: string;
+  /** The peer's port. */
   remotePort: number;
   /** SMSS: payload octets of a full segment. */
   mss: number;
   /** The peer's MSS option, 0 if it sent none. */
   advmss: number;
+  /** Selective acknowledgments are used (RFC 2018). */
   sack: boolean;
+  /** Timestamps are used (RFC 7323). */
   timestamps: boolean;
-  /** Shifts applied to the peer's windows and to ours; -1: not negotiated. */
+  /** Shift applied to the peer's windows; -1: not negotiated. */
   sndWscale: number;
+  /** Shift applied to our windows; -1: not negotiated. */
   rcvWscale: number;
+  /** The name of the congestion control. */
   congestionControl: string;
+  /** The phase of loss recovery, as Linux's tcpi_ca_state. */
   phase: (typeof PHASES)[number];
+  /** The congestion window, octets. */
   cwnd: number;
+  /** The slow-start threshold, octets. */
   ssthresh: number;
   /** Octets considered in the network. */
   inFlight: number;
+  /** Octets in flight that are SACKed. */
   sacked: number;
+  /** Octets in flight that are considered lost. */
   lost: number;
+  /** The smoothed round trip. */
   rtt: number;
+  /** The variation of the round trip. */
   rttvar: number;
+  /** The shortest round trip. */
   minRtt: number;
+  /** The retransmission timeout. */
   rto: number;
   /** Consecutive timeouts. */
   backoff: number;
+  /** SND.WND: the peer's window. */
   sndWnd: number;
+  /** RCV.WND: our window. */
   rcvWnd: number;
-  /** Queued and not acknowledged; received and not read. */
+  /** Octets queued and not acknowledged. */
   sendQueue: number;
+  /** Octets received that the user has not read. */
   receiveQueue: number;
+  /** Octets of data sent, retransmissions included. */
   bytesSent: number;
+  /** Octets of data that the peer acknowledged. */
   bytesAcked: number;
+  /** Octets of data received in order. */
   bytesReceived: number;
+  /** Octets of data sent again. */
   bytesRetrans: number;
+  /** Segments sent. */
   segsOut: number;
+  /** Segments received. */
   segsIn: number;
+  /** Segments with data sent. */
   dataSegsOut: number;
+  /** Segments with data received. */
   dataSegsIn: number;
+  /** Segments sent again, in all. */
   retransTotal: number;
+  /** How often the retransmission timer expired. */
   timeouts: number;
-  /** Segments delivered, and considered lost; D-SACKs and reorderings seen. */
+  /** Segments delivered, in all. */
   delivered: number;
+  /** Segments considered lost, in all. */
   lostTotal: number;
+  /** Duplicates that the peer reported (RFC 2883). */
   dsackDups: number;
+  /** Reorderings that were seen. */
   reordSeen: number;
   /** The largest reordering seen on the path, segments. */
   reordering: number;
   /** The receiver's estimate of the round trip, from timestamps; 0: none. */
   rcvRtt: number;
-  /** µs with data to send; and the parts of this time in which the peer's window or the send buffer limited the sender. */
+  /** µs with data to send. */
   busyTime: number;
+  /** The part of them in which the peer's window limited the sender. */
   rwndLimited: number;
+  /** The part of them in which the send buffer limited the sender. */
   sndbufLimited: number;
+  /** Segments received whose data was there already. */
   duplicatesReceived: number;
+  /** Segments received beyond a hole. */
   outOfOrderReceived: number;
-  /** Fast Open (RFC 7413): data of a SYN was accepted, the peer's by us or ours by the peer; and why not, if we requested it. */
+  /** Fast Open (RFC 7413): data of a SYN was accepted, the peer's by us or ours by the peer. */
   synData: boolean;
+  /** Why Fast Open did not work; "" if it did, or was not tried. */
   fastOpenFailure: (typeof FAILURES)[number];
 }
 

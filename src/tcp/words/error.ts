@@ -24,6 +24,7 @@ export const ERRORS = [
   "EACCES",
 ] as const;
 
+/** Why a connection ended, or never opened; "" while there is no reason. */
 export type TcpErrorName = (typeof ERRORS)[number];
 
 export const OK = 0;

@@ -15,14 +15,23 @@ import { RETRANSMITTING, type Retransmitting } from "./policies/retransmitting.t
  * The files of `policies` describe the fields, and have the variants `rfc9293`, `linux` and `freebsd`.
  */
 export interface Policies {
+  /** How connections open. */
   readonly opening: Opening;
+  /** Which segments are acceptable, and what answers others. */
   readonly acceptance: Acceptance;
+  /** When to acknowledge. */
   readonly acknowledging: Acknowledging;
+  /** How much is buffered. */
   readonly buffering: Buffering;
+  /** When to send again, and when to give up. */
   readonly retransmitting: Retransmitting;
+  /** How the window grows. */
   readonly growing: Growing;
+  /** When to reset. */
   readonly resetting: Resetting;
+  /** How connections end. */
   readonly ending: Ending;
+  /** What ICMP errors do. */
   readonly icmpErrors: IcmpErrors;
 }
 
@@ -39,12 +48,15 @@ export interface Parameters {
   readonly receiveBufferMax: number;
   /** The most octets that SEND may queue. 0: it tunes itself: it is twice what cwnd allows in flight, up to `sendBufferMax`. */
   readonly sendBuffer: number;
+  /** The largest size to which a send buffer tunes itself. */
   readonly sendBufferMax: number;
   /** SEND takes no data while this many octets are unsent; 0: only `sendBuffer` limits it. */
   readonly notSentLowWater: number;
   /** Offer SACK (RFC 2018), timestamps (RFC 7323 §3), window scale (RFC 7323 §2). */
   readonly sack: boolean;
+  /** Timestamps (RFC 7323). */
   readonly timestamps: boolean;
+  /** Window scale (RFC 7323). */
   readonly windowScale: boolean;
   /** ECN (RFC 3168): off; passive: only if the peer requests it; on: also requested by us. */
   readonly ecn: "off" | "passive" | "on";
@@ -74,10 +86,13 @@ export interface Parameters {
    * gives up after `keepAliveCount`.
    */
   readonly keepAlive: boolean;
+  /** How long a connection is idle before the first probe. */
   readonly keepAliveIdle: number;
   /** The first probe comes later by up to this part of `keepAliveIdle`, differently for each connection, so that they do not all probe at once. */
   readonly keepAliveSpread: number;
+  /** The time between probes. */
   readonly keepAliveInterval: number;
+  /** Unanswered probes that end the connection. */
   readonly keepAliveCount: number;
   /**
    * A connection is passed to the listener's user only when data (or a FIN) has arrived: a bare ACK does not open it before this many
@@ -104,12 +119,14 @@ export interface Parameters {
 /** All parameters of a connection, chosen at OPEN and shared by connections with equal ones. */
 export interface TcpParams extends Parameters, Policies {}
 
+/** The congestion controls that are part of the stack. */
 export type BuiltInControl = "newreno" | "cubic" | "bbr" | "bbr1" | "fixed";
 
 /** The name of a control of the stack, or of one that was registered (`registerController`). */
 export type CongestionControlName = BuiltInControl | (string & {});
 
-type PolicyFields = Opening &
+/** The fields of all policies, by their own names. */
+export type PolicyFields = Opening &
   Acceptance &
   Acknowledging &
   Buffering &

@@ -68,8 +68,14 @@ const FREEBSD: Profile & Policies = {
 /** RFC 793 and 1122 exactly: no RFC 5961, an answer to each unacceptable segment, ICMP's soft errors only recorded. */
 const RFC793: Profile & Policies = { ...RFC9293, acceptance: ACCEPTANCE.rfc793, ecn: "off" };
 
-export const PROFILES = { linux: LINUX, freebsd: FREEBSD, rfc9293: RFC9293, rfc793: RFC793 } as const;
+export const PROFILES: Readonly<Record<ProfileName, TcpSettings>> = {
+  linux: LINUX,
+  freebsd: FREEBSD,
+  rfc9293: RFC9293,
+  rfc793: RFC793,
+};
 
-export type ProfileName = keyof typeof PROFILES;
+/** The name of a stack whose rules can be followed. */
+export type ProfileName = "linux" | "freebsd" | "rfc9293" | "rfc793";
 
 export const PROFILE_NAMES = Object.keys(PROFILES) as ProfileName[];

@@ -22,6 +22,7 @@ export const SYNCHRONIZED = ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2 | CLOSE_WAIT |
 /** The peer may still send: its FIN has not arrived in order. */
 export const MAY_RECEIVE = ESTABLISHED | FIN_WAIT_1 | FIN_WAIT_2;
 
+/** A state of RFC 9293 §3.3.2. */
 export type StateName = (typeof STATE_NAMES)[number];
 
 /** The RFC's name of a one-hot state. */

@@ -6,9 +6,11 @@ export interface Acceptance {
    * RFC 5961: challenge ACKs for RST, SYN and ACK with unexpected sequence numbers. False: the rules of RFC 793, for scripts and teaching.
    */
   readonly rfc5961: boolean;
-  /** The three parts of RFC 5961 (§3, §4, §5), each of which may be disabled. FreeBSD: net.inet.tcp.insecure_rst, _syn, _ack. */
+  /** RFC 5961 §3, which may be disabled (FreeBSD: net.inet.tcp.insecure_rst). */
   readonly challengeReset: boolean;
+  /** RFC 5961 §4 (net.inet.tcp.insecure_syn). */
   readonly challengeSyn: boolean;
+  /** RFC 5961 §5 (net.inet.tcp.insecure_ack). */
   readonly challengeAck: boolean;
   /** An ACK of data never sent is not answered in ESTABLISHED (Linux before 6.14); RFC 9293 §3.10.7.4 requires an answer. */
   readonly ignoreUnsentAck: boolean;

@@ -24,6 +24,7 @@ export interface Acknowledging {
    * the round trip, at most `compressedSacksDelay`. Segments out of order then do not make ACKs quick. 0: each ACK is sent at once (RFC 5681 §4.2).
    */
   readonly compressedSacks: number;
+  /** How long such a single ACK waits at most. */
   readonly compressedSacksDelay: number;
   /** The ACK of a FIN is delayed, as in Linux, because the user may answer. */
   readonly delayFinAck: boolean;

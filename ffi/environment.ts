@@ -55,3 +55,9 @@ export function ownEnvironment(told: Environment = {}, from: Environment = proce
   const all = [...Object.entries(own), ...kept, ...Object.entries(told)];
   return Object.fromEntries(all.filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
+
+/** Every variable, for the user's own command, which runs with no more rights than the user has. */
+export function wholeEnvironment(): Record<string, string> {
+  const all = Object.entries(process.env);
+  return Object.fromEntries(all.filter((entry): entry is [string, string] => entry[1] !== undefined));
+}

@@ -73,15 +73,20 @@ export const ENOMEM = 12;
 export const ENODEV = 19;
 export const EISDIR = 21;
 export const EINVAL = 22;
+export const ENFILE = 23;
+export const EMFILE = 24;
 export const ENOTTY = 25;
 export const ENAMETOOLONG = 36;
 export const EBADFD = 77;
 export const ELIBACC = 79;
 export const EAFNOSUPPORT = 97;
 export const EADDRINUSE = 98;
+export const ENETUNREACH = 101;
 export const ETIMEDOUT = 110;
 export const EADDRNOTAVAIL = 99;
 export const ECONNREFUSED = 111;
+export const EHOSTUNREACH = 113;
+export const EINPROGRESS = 115;
 
 const byNumber = new Map(TABLE.map((row) => [row[0], row]));
 

@@ -145,18 +145,37 @@ export function setPeer4(name: string, address: Uint8Array): number {
 const RTF_UP = 1;
 const RTF_HOST = 4;
 
-/** Adds a route to one IPv6 address: struct in6_rtmsg. */
-export function addRoute6(name: string, address: Uint8Array): number {
+/** Adds a route to an IPv6 prefix, by default to one address: struct in6_rtmsg. */
+export function addRoute6(name: string, address: Uint8Array, length = 128): number {
   const index = interfaceIndex(name);
   if (index < 0) return index;
   const r = new Uint8Array(80);
   r.set(address, 0);
   const view = new DataView(r.buffer);
-  view.setUint16(52, 128, true);
+  view.setUint16(52, length, true);
   view.setUint32(56, 1, true);
-  view.setUint32(72, RTF_UP | RTF_HOST, true);
+  view.setUint32(72, length === 128 ? RTF_UP | RTF_HOST : RTF_UP, true);
   view.setInt32(76, index, true);
   return request(AF_INET6, SIOCADDRT, r);
+}
+
+/** Routes every IPv4 address to the interface: struct rtentry. */
+export function addDefaultRoute4(name: string): number {
+  const device = new TextEncoder().encode(`${name}\0`);
+  const r = new Uint8Array(120);
+  const view = new DataView(r.buffer);
+  // Destination, gateway and mask are 0.0.0.0.
+  for (const at of [8, 24, 40]) view.setUint16(at, AF_INET, true);
+  view.setUint16(56, RTF_UP, true);
+  view.setBigUint64(88, BigInt(pin(device.buffer)), true);
+  const result = request(AF_INET, SIOCADDRT, r);
+  unpin(device.buffer);
+  return result;
+}
+
+/** Routes every IPv6 address to the interface. */
+export function addDefaultRoute6(name: string): number {
+  return addRoute6(name, new Uint8Array(16), 0);
 }
 
 /** Adds an IPv6 address: struct in6_ifreq is address, prefix length, interface index. */

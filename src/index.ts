@@ -48,6 +48,7 @@ export type {
   UdpFlowHandlers,
   Unreachable,
 } from "#socket/intercept-types";
+export type { TlsInfo, TlsOptions, TlsSocket } from "#socket/tls-types";
 export type {
   ChangeableOptions,
   ConnectOptions,

@@ -1,7 +1,7 @@
 import { suggest } from "#base/suggest";
 import { usageError } from "./cli-error.ts";
 
-/** A flag in the command table: "-w, --write <file>", "--any", "--no-offload". */
+/** A flag in the command table: "-w, --write <file>", "--any", "--no-offload", "--web [port]". */
 export interface Flag {
   readonly raw: string;
   readonly text: string;
@@ -13,6 +13,8 @@ export interface FlagShape {
   readonly name: string;
   readonly short: string;
   readonly takesValue: boolean;
+  /** Its value, a number, may be left out: then it is "". */
+  readonly isOptional: boolean;
   /** Whether it may be given several times: "--define <name=value...>". */
   readonly repeats: boolean;
 }
@@ -21,7 +23,14 @@ export function shapeOf(flag: Flag): FlagShape {
   const names = [...flag.raw.matchAll(/(?:^|\s)(-{1,2})([a-zA-Z][\w-]*|\d(?=,))/g)];
   const long = names.find((match) => match[1] === "--")![2]!;
   const short = names.find((match) => match[1] === "-")?.[2] ?? "";
-  return { name: long, short, takesValue: flag.raw.includes("<"), repeats: flag.raw.includes("...>") };
+  const isOptional = flag.raw.includes("[");
+  return {
+    name: long,
+    short,
+    takesValue: flag.raw.includes("<") || isOptional,
+    isOptional,
+    repeats: flag.raw.includes("...>"),
+  };
 }
 
 /**
@@ -72,6 +81,11 @@ export function shield(
     if (!shape.takesValue) {
       if (value !== undefined) throw usageError(`--${shape.name} takes no value`, `but "${word}" has one`);
       if (!again) out.push(shape.name.startsWith("no-") ? `--${shape.name}` : `--${shape.name}=true`);
+      continue;
+    }
+    if (shape.isOptional && value === undefined) {
+      // What follows may be an argument.
+      out.push(`--${shape.name}=${SHIELD}${/^\d+$/.test(words[0] ?? "") ? words.shift() : ""}`);
       continue;
     }
     const given = value ?? words.shift();

@@ -29,6 +29,7 @@ import { LESSON } from "./lesson-spec.ts";
 import { LINK_LANGUAGE } from "./link-language.ts";
 import { REPLAY } from "./replay-spec.ts";
 import { REPORT } from "./report-spec.ts";
+import { RUN } from "./run-spec.ts";
 import { SIM } from "./sim-spec.ts";
 
 export type { Call, CommandSpec } from "./command-spec.ts";
@@ -69,6 +70,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     load: () => import("./commands/demo.ts"),
   },
+  RUN,
   {
     name: "netup",
     args: "",

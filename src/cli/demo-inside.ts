@@ -4,15 +4,20 @@ import { dirname } from "node:path";
 import { ownEnvironment } from "#ffi/environment";
 import { controlFolder, controlPath, makeRoom, prepareFolder, releaseFolder } from "#lab/chaos/control-path";
 import { CliError } from "./cli-error.ts";
+import { removeRecord } from "./demo-record.ts";
 import { EXIT_FAILURE, EXIT_SIGHUP, EXIT_SIGINT, EXIT_SIGTERM } from "./exit-codes.ts";
-import { DEMO_INSIDE, DEMO_SOCKET, fromOutside } from "./isolation.ts";
+import { DEMO_INSIDE, DEMO_RECORD, DEMO_SOCKET, fromOutside } from "./isolation.ts";
 import { selfCommand } from "./program.ts";
 
-/** Runs this program again inside the private network. */
-export async function runInside(way: readonly string[]): Promise<number> {
+/** Runs this program again inside the private network. @param record the folder for the record of host and peer */
+export async function runInside(way: readonly string[], record?: string): Promise<number> {
   const socket = demoSocket();
   const child = Bun.spawn([...way, ...selfCommand(process.argv.slice(2))], {
-    env: ownEnvironment({ [DEMO_INSIDE]: `unshare ${way.slice(1).join(" ")}`, [DEMO_SOCKET]: socket }),
+    env: ownEnvironment({
+      [DEMO_INSIDE]: `unshare ${way.slice(1).join(" ")}`,
+      [DEMO_SOCKET]: socket,
+      [DEMO_RECORD]: record,
+    }),
     stdio: ["pipe", "inherit", "inherit", "pipe"],
   });
   // `unshare` does not pass signals on. Ctrl-C reaches the process inside twice, which does no harm.
@@ -98,12 +103,16 @@ export async function followOutside(stop: (code: number) => void): Promise<void>
   process.exit(EXIT_SIGHUP);
 }
 
+/** What the process outside made. To be asked while it lives: afterwards `fromOutside` believes nothing. */
+export const fromTheLiving = () => ({ socket: fromOutside(DEMO_SOCKET), record: fromOutside(DEMO_RECORD) });
+
 /** The process inside ends by itself. */
-export function sayGoodbye(): void {
+export function sayGoodbye({ socket, record }: ReturnType<typeof fromTheLiving>): void {
   try {
     writeSync(GOODBYE_FD, GOODBYE);
   } catch {
-    // The process outside was killed and cannot remove the socket's folder.
-    releaseFolder(dirname(fromOutside(DEMO_SOCKET) ?? ""));
+    // The process outside was killed and cannot remove its folders.
+    if (socket) releaseFolder(dirname(socket));
+    if (record !== undefined) removeRecord(record);
   }
 }

@@ -68,19 +68,8 @@ export function demoOptions(flags: Flags): DemoOptions {
     explain: flags.has("explain"),
     manner: mannerOf(flags),
     watch: flags.has("watch"),
-    web: webFor(flags),
+    web: webOf(flags),
   };
-}
-
-/** A browser cannot reach the loopback of the demo's private network. */
-function webFor(flags: Flags): number | undefined {
-  const port = webOf(flags);
-  if (port === undefined || flags.has("memory")) return port;
-  throw usageError(
-    "--web needs --memory here",
-    "the demo's private network has a loopback of its own, which no browser reaches",
-    "add --memory",
-  );
 }
 
 function eventsTarget(flags: Flags): string | undefined {

@@ -14,19 +14,31 @@ import type { SessionOptions } from "./session-options.ts";
 import { hasView } from "./terminal.ts";
 import type { Voice } from "./voice.ts";
 
-const OTHER = { host: "peer", peer: "host" } as const;
+/** The other end of the link, by the role of the stack. */
+const OTHER: Readonly<Record<string, string>> = { host: "peer", peer: "host", stack: "command" };
+
+/** What there is to explain, and how. */
+export interface Explained
+  extends Pick<SessionOptions, "events" | "packets" | "keep" | "explain" | "watch" | "offload" | "impairment"> {
+  readonly endpoint: {
+    readonly role: string;
+    readonly tun: string;
+    readonly local: unknown;
+    readonly remote: unknown;
+  };
+}
 
 /** Handles --events, a file of all events, --packets, which prints every segment, and --explain, which prints every decision as well. */
 export class Explanation {
   readonly #voice: Voice;
-  readonly #options: SessionOptions;
+  readonly #options: Explained;
   readonly file: EventFile | null;
   readonly #recorder: Recorder | null;
 
   /**
    * @param file for the events, unless they go to standard output. @param sinks take the events as well
    */
-  constructor(options: SessionOptions, file: RecordFile | null, voice: Voice, sinks: readonly EventSink[] = []) {
+  constructor(options: Explained, file: RecordFile | null, voice: Voice, sinks: readonly EventSink[] = []) {
     this.#voice = voice;
     this.#options = options;
     const { events, packets, keep, explain, watch } = options;
@@ -50,7 +62,7 @@ export class Explanation {
     const { offload, impairment, endpoint } = this.#options;
     this.#recorder?.follow(trace, endpoint.role, !offload || impairment !== null);
     if (!(device instanceof ImpairDevice)) return;
-    const other = OTHER[endpoint.role];
+    const other = OTHER[endpoint.role]!;
     this.#recorder?.watch(device.out, `${endpoint.role}>${other}`);
     this.#recorder?.watch(device.in, `${other}>${endpoint.role}`);
   }
@@ -71,7 +83,7 @@ export class Explanation {
   }
 }
 
-function runStarted({ endpoint, impairment }: SessionOptions, time: number): RunStarted {
+function runStarted({ endpoint, impairment }: Explained, time: number): RunStarted {
   const { role, tun, local, remote } = endpoint;
   const link = impairment === null ? {} : { link: linksText(impairment.profiles), seed: impairment.seed };
   const about = { role, tun, local: `${local}`, remote: `${remote}`, ...link };

@@ -133,8 +133,8 @@ export const WATCH = [
 ] as const;
 
 export const WEB = [
-  "--web <web port>",
-  "show the report's page while the run goes on, at an address of this machine that is printed; 0: any free port",
+  "--web [web port]",
+  "show the report's page while the run goes on, at an address of this machine that is printed (default: any free port)",
 ] as const;
 
 export const VIEW = group(

@@ -40,14 +40,18 @@ export function isolation({ processes = false } = {}): Isolation {
 export const DEMO_INSIDE = "TCPNET_DEMO_INSIDE";
 /** Set with it: the path of the demo's control socket. Inside, the user's id may be another. */
 export const DEMO_SOCKET = "TCPNET_DEMO_SOCKET";
+/** Set with it for --web: the folder in which host and peer record. The process outside serves the page, where a browser reaches it. */
+export const DEMO_RECORD = "TCPNET_DEMO_RECORD";
 /** Set for a script of `drill --kernel` inside its private network. */
 export const DRILL_INSIDE = "TCPNET_DRILL_INSIDE";
 
 /** Set for `bench --vs` inside its private network. */
 export const BENCH_INSIDE = "TCPNET_BENCH_INSIDE";
+/** Set for `run` inside the namespaces of its command. */
+export const RUN_INSIDE = "TCPNET_RUN_INSIDE";
 
 /** Variables that the process outside a private network sets for the one inside. */
-const FROM_OUTSIDE = [DEMO_INSIDE, DEMO_SOCKET, DRILL_INSIDE, BENCH_INSIDE] as const;
+const FROM_OUTSIDE = [DEMO_INSIDE, DEMO_SOCKET, DEMO_RECORD, DRILL_INSIDE, BENCH_INSIDE, RUN_INSIDE] as const;
 
 /** All of these variables, for a program that executes itself again inside. */
 export function variablesInside(): Record<string, string | undefined> {

@@ -2,7 +2,7 @@
 import { type EventSink, jsonLine, type RunEvent } from "#observe/events";
 import { clockText } from "#observe/units";
 import { Words, type WordsOptions } from "#observe/words";
-import { dim } from "./terminal.ts";
+import { dim, hasView, say } from "./terminal.ts";
 import type { Voice } from "./voice.ts";
 
 export interface TellerOptions extends WordsOptions {
@@ -35,6 +35,18 @@ export function tellDecisionsTo(voice: Voice, isWanted: () => boolean): EventSin
       if (text === null || kindOf(event) !== "decision" || !isWanted() || !voice.admits("decision")) return;
       const { name, facts } = factsOf(event);
       voice.tell(name, facts, `! ${text}`, event.time - voice.zero);
+    },
+  };
+}
+
+/** The decisions of several stacks, for a dashboard's log. */
+export function decisions(): EventSink {
+  const words = new Words();
+  return {
+    event(event) {
+      const text = words.tell(event);
+      if (text === null || !hasView() || kindOf(event) !== "decision") return;
+      say(`${dim(clockText(event.time))}  ${owner(event, { isNamed: true })}! ${text}`);
     },
   };
 }

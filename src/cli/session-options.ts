@@ -234,7 +234,7 @@ export function packetsOf(flags: Flags): boolean {
 
 /** The port of --web; 0: any. Throws CliError. */
 export function webOf(flags: Flags): number | undefined {
-  return flags.whole("web", 0, 65_535);
+  return flags.text("web") === "" ? 0 : flags.whole("web", 0, 65_535);
 }
 
 /** The dashboard takes the screen and the keyboard. @param shows whether received data goes to standard output */

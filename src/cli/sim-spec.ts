@@ -1,6 +1,15 @@
 import { type CommandSpec, group } from "./command-spec.ts";
 import { EXPLAIN_FLAG, LINK_CLAUSES, PACING, PACKETS, PROFILE, RECORD, REPORT_FLAG, SAVE_FLAG } from "./flag-groups.ts";
 
+const WATCH_SIM = [
+  "--watch",
+  "play the run in real time with a dashboard: rates, cwnd, round trip, window, queue of the link; keys change the link (h: help). Without a terminal: a line per virtual second",
+] as const;
+const SPEED = [
+  "--speed <speed>",
+  "virtual seconds per second with --watch: 0.1 is slow motion, max as fast as it goes (default 1; without a terminal max)",
+] as const;
+
 /** `tcpnet sim`. */
 export const SIM: CommandSpec = {
   name: "sim",
@@ -52,7 +61,7 @@ export const SIM: CommandSpec = {
       "-w, --write <file>",
       "write the left stack's packets as pcapng, and the right one's in a second file: sim.pcapng and sim-right.pcapng; -: the left one's to standard output",
     ]),
-    group("View", PACKETS, EXPLAIN_FLAG, ...RECORD, REPORT_FLAG, SAVE_FLAG, [
+    group("View", WATCH_SIM, SPEED, PACKETS, EXPLAIN_FLAG, ...RECORD, REPORT_FLAG, SAVE_FLAG, [
       "--json",
       "print the result as one JSON object",
     ]),
@@ -61,6 +70,10 @@ export const SIM: CommandSpec = {
     ["0", "every flow transferred all of its data"],
     ["1", "a flow failed, or was not finished when the time was over"],
     ["2", "wrong usage: nothing was run"],
+    [
+      "129, 130, 143",
+      "with --watch: ended by a closed terminal, Ctrl-C or q, SIGTERM; the table is of the time until then",
+    ],
     ["4", "root was to run a controller that others can change"],
   ],
   load: () => import("./commands/sim.ts"),

@@ -228,12 +228,15 @@ export class TunDevice implements Device {
   readonly #iovecs = new Uint32Array(new ArrayBuffer((1 + SLICES_MAX) * virtio.IOVEC));
   readonly #iovecsAddress: libc.Address;
 
-  /** @param fd an attached descriptor, non-blocking; the device closes it. */
-  constructor(fd: number, name: string, offload: Offload) {
+  /**
+   * @param fd an attached descriptor, non-blocking; the device closes it.
+   * @param known its MTU and queue length, if the interface is in another network namespace
+   */
+  constructor(fd: number, name: string, offload: Offload, known?: Pick<Device, "mtu" | "queueLength">) {
     this.#fd = fd;
     this.name = name;
-    this.mtu = check(netif.getMtu(name), "SIOCGIFMTU", name);
-    this.queueLength = check(netif.getQueueLength(name), "SIOCGIFTXQLEN", name);
+    this.mtu = known?.mtu ?? check(netif.getMtu(name), "SIOCGIFMTU", name);
+    this.queueLength = known?.queueLength ?? check(netif.getQueueLength(name), "SIOCGIFTXQLEN", name);
     this.offload = offload;
     this.temporary = isTemporary(fd, name);
     this.#bell = new SigioBell(fd, name);

@@ -60,13 +60,23 @@ export function systemError(code: string, syscall: string, place: Place = {}): S
   return error;
 }
 
-/** A name that nothing resolves: "getaddrinfo ENOTFOUND db.example". */
-export function notFound(hostname: string, cause?: unknown): SystemError & { hostname: string } {
-  const text = `getaddrinfo ENOTFOUND ${hostname}`;
-  const error = new Error(text, cause === undefined ? undefined : { cause }) as SystemError & { hostname: string };
-  // libuv's number: getaddrinfo's errors have none of the system's.
-  error.errno = -3008;
-  error.code = "ENOTFOUND";
+/** An error of a name's resolution. */
+export interface NameError extends SystemError {
+  hostname: string;
+}
+
+/** A name that nobody knows: "getaddrinfo ENOTFOUND db.example". */
+export const notFound = (hostname: string, cause?: unknown) => nameError("ENOTFOUND", -3008, hostname, cause);
+
+/** The servers of names did not answer. */
+export const tryAgain = (hostname: string, cause?: unknown) => nameError("EAI_AGAIN", -3001, hostname, cause);
+
+/** @param errno libuv's number: the errors of getaddrinfo are none of the system's */
+function nameError(code: string, errno: number, hostname: string, cause: unknown): NameError {
+  const text = `getaddrinfo ${code} ${hostname}`;
+  const error = new Error(text, cause === undefined ? undefined : { cause }) as NameError;
+  error.errno = errno;
+  error.code = code;
   error.syscall = "getaddrinfo";
   error.hostname = hostname;
   return error;

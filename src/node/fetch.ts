@@ -9,7 +9,7 @@ import type { LookupFunction } from "./call-arguments.ts";
 
 /** Options of `nodeFetch`. */
 export interface FetchOptions {
-  /** Resolves names. Default: only `localhost`. */
+  /** Resolves names. Default: the stack does. */
   readonly lookup?: LookupFunction | undefined;
   /** Options of `tls.connect`, such as `ca` and `rejectUnauthorized`. */
   readonly tls?: object | undefined;

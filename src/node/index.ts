@@ -13,7 +13,7 @@ export type {
   TcpConnectOptions,
   TcpListenOptions,
 } from "./call-arguments.ts";
-export type { CodedError, SystemError } from "./errors.ts";
+export type { CodedError, NameError, SystemError } from "./errors.ts";
 export { type FetchOptions, nodeFetch, type StackFetch } from "./fetch.ts";
 export { isIP, isIPv4, isIPv6 } from "./ip.ts";
 export { type NodeNet, nodeNet } from "./net.ts";

@@ -1,31 +1,31 @@
 /** From a name to addresses, before a connection is attempted. */
 import type { NetStack } from "#socket/types";
 import type { LookupAddress, LookupFunction, LookupQuery } from "./call-arguments.ts";
-import { coded, notFound, wrongType } from "./errors.ts";
+import { coded, notFound, tryAgain, wrongType } from "./errors.ts";
 import { isIP } from "./ip.ts";
 
-/** The names of this machine (RFC 6761 §6.3), which no server is asked for. */
-const LOCAL = /^(?:localhost|.+\.localhost)\.?$/i;
-
-/** The resolver of a stack that was given none: names of this machine, and an error for all others. */
-export function localLookup(stack: NetStack): LookupFunction {
+/** The stack's resolver in the shape of Node's `dns.lookup`. */
+export function stackLookup(stack: NetStack): LookupFunction {
   return (hostname, { family, all }, callback) => {
-    const found = LOCAL.test(hostname) ? loopback(stack, family) : [];
-    const [first] = found;
-    if (first === undefined) {
-      const why = "this stack was given no resolver: pass the option lookup, for example dns.lookup, or an IP address";
-      callback(notFound(hostname, new Error(why)), "");
-    } else if (all) callback(null, found);
-    else callback(null, first.address, first.family);
+    const found = (addresses: readonly string[]) => {
+      const list = addresses.map((address): LookupAddress => ({ address, family: isIP(address) }));
+      const fitting = list.filter((each) => family === 0 || each.family === family);
+      const [first] = fitting;
+      if (first === undefined) callback(notFound(hostname), "");
+      else if (all) callback(null, fitting);
+      else callback(null, first.address, first.family);
+    };
+    const failed = (cause: unknown) => {
+      const again = (cause as { code?: string }).code === "EAI_AGAIN";
+      callback(again ? tryAgain(hostname, cause) : notFound(hostname, cause), "");
+    };
+    asked(stack, hostname).then(found, failed);
   };
 }
 
-function loopback(stack: NetStack, family: number): LookupAddress[] {
-  const hasFour = stack.addresses.some((address) => !address.includes(":"));
-  const hasSix = stack.addresses.some((address) => address.includes(":"));
-  const four = hasFour && family !== 6 ? [{ address: "127.0.0.1", family: 4 }] : [];
-  const six = hasSix && family !== 4 ? [{ address: "::1", family: 6 }] : [];
-  return [...four, ...six];
+/** Also a call that is refused, because this stack resolves no names, is an answer to the callback. */
+async function asked(stack: NetStack, hostname: string): Promise<string[]> {
+  return stack.resolve(hostname);
 }
 
 /** Calls `done` with the addresses of `host` in the resolver's order, or with an error; never before it returns. */

@@ -2,9 +2,9 @@
 import { EventEmitter } from "node:events";
 import type { Socket as Connection, Listener, NetStack, SocketHandlers } from "#socket/types";
 import { listenArguments, type TcpListenOptions } from "./call-arguments.ts";
-import { coded, notFound, systemError, wrongType } from "./errors.ts";
+import { coded, systemError, wrongType } from "./errors.ts";
 import { isIP } from "./ip.ts";
-import { localLookup } from "./resolve.ts";
+import { stackLookup } from "./resolve.ts";
 import { Socket } from "./socket.ts";
 import { type AddressInfo, infoOf, type SocketOptions } from "./socket-options.ts";
 
@@ -83,9 +83,10 @@ export class Server extends EventEmitter {
   }
 
   #resolve(options: TcpListenOptions, host: string): void {
-    localLookup(this.#stack)(host, { family: 0, hints: 0, all: false }, (error, address) => {
+    stackLookup(this.#stack)(host, { family: 0, hints: 0, all: false }, (error, address) => {
+      if (!this.#isStarting) return;
       if (error === null) this.#begin(options, address as string);
-      else this.#fail(notFound(host, error));
+      else this.#fail(error);
     });
   }
 

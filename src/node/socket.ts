@@ -11,7 +11,7 @@ import {
 } from "./call-arguments.ts";
 import { coded, wrongType } from "./errors.ts";
 import { isIP } from "./ip.ts";
-import { interlaced, localLookup, resolveHost } from "./resolve.ts";
+import { interlaced, resolveHost, stackLookup } from "./resolve.ts";
 import { type AddressInfo, infoOf, type SocketOptions } from "./socket-options.ts";
 import { ConnectionStream } from "./stream.ts";
 
@@ -88,7 +88,7 @@ export class Socket extends ConnectionStream {
     if (lookup && typeof lookup !== "function") throw wrongType("options.lookup", "of type function", lookup);
     const family = options.family === "IPv4" ? 4 : options.family === "IPv6" ? 6 : Number(options.family ?? 0);
     const all = autoSelectFamily && options.localAddress === undefined && family === 0;
-    resolveHost(host, { family, hints, all }, lookup ?? localLookup(this.#stack), (error, addresses) => {
+    resolveHost(host, { family, hints, all }, lookup ?? stackLookup(this.#stack), (error, addresses) => {
       const tried = all ? interlaced(addresses) : addresses.slice(0, 1);
       if (error !== null) this.emit("lookup", error, undefined, undefined, host);
       for (const { address, family: of } of tried) this.emit("lookup", null, address, of, host);

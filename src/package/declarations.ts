@@ -17,10 +17,10 @@ interface Statement {
 
 interface Source {
   readonly statements: readonly Statement[];
-  /** By local name: the file, the name there. Files of the repository only; others are in `foreign`. */
+  /** By local name: the file, the name there. Files of the repository only; others are in `foreign`, in the same way. */
   readonly imports: ReadonlyMap<string, readonly [path: string, name: string]>;
   readonly exports: ReadonlyMap<string, readonly [path: string, name: string]>;
-  readonly foreign: ReadonlyMap<string, string>;
+  readonly foreign: ReadonlyMap<string, readonly [module: string, name: string]>;
   /** Names that are exported as types alone: a class among them can be named, and not made. */
   readonly typesOnly: ReadonlySet<string>;
 }
@@ -60,7 +60,7 @@ function read(path: string, text: string): Source {
   const statements = statementsOf(text);
   const imports = new Map<string, readonly [string, string]>();
   const exports = new Map<string, readonly [string, string]>();
-  const foreign = new Map<string, string>();
+  const foreign = new Map<string, readonly [string, string]>();
   const typesOnly = new Set<string>();
   for (const { text: statement, name } of statements) {
     if (name !== "") continue;
@@ -69,7 +69,7 @@ function read(path: string, text: string): Source {
     const to = from === undefined ? path : pathOf(path, from);
     for (const { there, here, isType } of namesOf(list!)) {
       if (verb === "export" && (isType || type !== undefined)) typesOnly.add(here);
-      if (to === null) foreign.set(here, from!);
+      if (to === null) foreign.set(here, [from!, there]);
       else (verb === "import" ? imports : exports).set(here, [to, there]);
     }
   }
@@ -155,7 +155,9 @@ function written(closure: Closure, path: string, kept: ReadonlySet<string>, head
   for (const [here, [to, there]] of imports) {
     if (used.has(here)) lines.push(`import type { ${named(there, here)} } from "${importPath(path, to)}";`);
   }
-  for (const [here, from] of foreign) if (used.has(here)) lines.push(`import type { ${here} } from "${from}";`);
+  for (const [here, [from, there]] of foreign) {
+    if (used.has(here)) lines.push(`import type { ${named(there, here)} } from "${from}";`);
+  }
   for (const [here, [to, there]] of exports) {
     const verb = typesOnly.has(here) ? "export type" : "export";
     const from = to === path ? "" : ` from "${importPath(path, to)}"`;

@@ -32,6 +32,7 @@ export type Kind =
   | "true, false or an object"
   | "true, false or a number"
   | "a text or a URL"
+  | "an array of texts"
   | "false or an object"
   | "anything"
   | 'true, false or "strict"';
@@ -306,6 +307,8 @@ function isOf(kind: Kind, value: unknown): boolean {
       return type === "boolean" || type === "number";
     case "false or an object":
       return value === false || (type === "object" && value !== null);
+    case "an array of texts":
+      return Array.isArray(value) && value.every((each) => typeof each === "string");
     case "a text or a URL":
       return type === "string" || value instanceof URL;
     case "anything":

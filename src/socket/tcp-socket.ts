@@ -16,7 +16,9 @@ import { paramsOf } from "./options.ts";
 import type { Shown } from "./shown.ts";
 import type { SocketContext } from "./socket-context.ts";
 import { SocketTimers } from "./socket-timers.ts";
+import { startTls } from "./start-tls.ts";
 import { readableOf, type Sink, type Source, writableOf } from "./streams.ts";
+import type { TlsOptions, TlsSocket } from "./tls-types.ts";
 import { type Traits, traitsOf } from "./traits.ts";
 import type { ChangeableOptions, Endpoint, SocketInfo, WriteOptions } from "./types.ts";
 import { Waiting } from "./waiting.ts";
@@ -268,6 +270,10 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
     this.#traits = traits;
     if (options.idleTimeout !== undefined) this.#watchIdleness();
     host.wake();
+  }
+
+  startTls(options?: TlsOptions): TlsSocket {
+    return startTls(this, options);
   }
 
   ref(): void {

@@ -20,6 +20,7 @@ import type { CongestionControlName, TcpSettings } from "#tcp/words/params";
 import type { ProfileName } from "#tcp/words/profiles";
 import type { ConnectionError } from "./connection-error.ts";
 import type { Interception, InterceptOptions } from "./intercept-types.ts";
+import type { TlsOptions, TlsSocket } from "./tls-types.ts";
 import type { BindOptions, PingOptions, PingSummary, UdpSocket } from "./udp-types.ts";
 
 /** A host and a port. Printed as `10.0.1.5:7000` or `[fd00::5]:7000`. */
@@ -403,6 +404,11 @@ export interface Socket extends AsyncDisposable {
   unref(): void;
   /** Copies octets that can be read, and leaves them to be read (MSG_PEEK). @param after octets to pass over first. Returns how many. */
   peek(into: Uint8Array, after?: number): number;
+  /**
+   * Begins TLS as a client on this connection, by the runtime's node:tls, as WinterTC has it: from now on the connection is read and written by the
+   * returned socket. @throws CallError: EALREADY (its streams are locked, or it has a data handler), EOPNOTSUPP (no TLS in this runtime), EINVAL.
+   */
+  startTls(options?: TlsOptions): TlsSocket;
   /** What the handshake agreed on; null before it is over. `opened` gives the same. */
   readonly agreed: SocketInfo | null;
   /** Something of the application; the stack does not look at it. */

@@ -28,10 +28,12 @@ test("a flag is refused that is given twice, without its value, with an empty on
   let tried = 0;
   for (const command of COMMANDS) {
     const flags = flagsOf(command);
-    for (const { name, takesValue, repeats } of flags.map(shapeOf)) {
-      const tries: (readonly string[])[] = takesValue
-        ? [[`--${name}`], [`--${name}=`], [`--${name}`, ""], [`--${name}`, "--help"]]
-        : [[`--${name}=yes`], [`--${name}=`]];
+    for (const { name, takesValue, isOptional, repeats } of flags.map(shapeOf)) {
+      const tries: (readonly string[])[] = isOptional
+        ? [[`--${name}=`]]
+        : takesValue
+          ? [[`--${name}`], [`--${name}=`], [`--${name}`, ""], [`--${name}`, "--help"]]
+          : [[`--${name}=yes`], [`--${name}=`]];
       if (takesValue && !repeats) tries.push([`--${name}`, "1", `--${name}=1`]);
       for (const words of tries) {
         const answer = said(() => shield(words, flags));
@@ -54,7 +56,8 @@ const BAD: Readonly<Record<string, readonly string[]>> = {
   size: ["x", "-1", "1 M", "1Q", "1e6", "1001T", "NaN", "1,5M"],
   time: ["x", "-1s", "5", "1 s", "1d", "501h", "NaN", "1e3s"],
   port: [...NUMBERS, "0", "65536"],
-  "web port": [...NUMBERS, "65536"],
+  // Without a value it takes any port.
+  "web port": [...NUMBERS.filter((text) => text !== ""), "65536"],
   bytes: [...NUMBERS, "0", "67", "65536"],
   number: [...NUMBERS, "4294967296"],
   percent: ["x", "-1", "101%", "1%%", "NaN", "1 2 3"],
@@ -89,7 +92,7 @@ test("a value that a flag cannot have is refused: too small, too large, no numbe
   let tried = 0;
   for (const [name, read] of Object.entries(READERS)) {
     for (const flag of COMMANDS.find((each) => each.name === name)!.groups.flatMap(({ flags }) => flags)) {
-      const kind = /<(.+?)(?:\.{3})?>/.exec(flag.raw)?.[1] ?? "";
+      const kind = /[<[](.+?)(?:\.{3})?[>\]]/.exec(flag.raw)?.[1] ?? "";
       for (const value of BAD[kind] ?? []) {
         const answer = said(() => read(alone(flag, value)));
         const expected = HARMLESS.has(value) ? /^taken$/ : /^2 \S/;

@@ -88,8 +88,39 @@ test("what is wrong is told with what to type, and nothing runs", async () => {
     [["--stall", "5-10"], "has no unit"],
     [["--time", "1s", "--loss", "1%"], "add --rate 10mbit"],
     [["--buffer", "0"], "from 1k to 1G"],
+    [["--speed", "2"], "add --watch"],
+    [["--watch", "--speed", "fast"], "a number from 0.001 to 1000, or max"],
+    [["--watch", "--speed", "0"], "--speed 0.1 for slow motion"],
+    [["--watch", "--json"], "--json and --watch exclude each other"],
   ] as const) {
     const { code, out, err } = await sim(...flags);
     expect([flags, code === 0, out, err.includes(words)]).toEqual([flags, false, "", true]);
   }
+});
+
+test("--watch without a terminal has a line per virtual second and sender, and the same result", async () => {
+  const flags = ["--bytes", "3M", "--bidir"];
+  const [plain, watched] = [await sim(...flags), await sim(...flags, "--watch")];
+  expect([watched.code, watched.out]).toEqual([0, plain.out]);
+  const line =
+    /^ [1-4]\.000 {2}#0 (there|back ) out +[\d.]+ .B +[\d.]+ .bit\/s {2}retr \d+ {2}cwnd [\d.]+ kB {2}rtt [\d.]+ ms$/;
+  const lines = watched.err.trimEnd().split("\n");
+  expect(lines.length).toBeGreaterThanOrEqual(4);
+  for (const each of lines) expect(each).toMatch(line);
+});
+
+test("--speed holds virtual time back, and Ctrl-C ends it with the table of what there is", async () => {
+  const began = performance.now();
+  const slow = await sim("--watch", "--bytes", "20k", "--rtt", "200ms", "--speed", "0.5");
+  // Handshake, one flight and the FIN: more than half a virtual second.
+  expect([slow.code, performance.now() - began > 1000]).toEqual([0, true]);
+  const child = Bun.spawn([...TCPNET, "sim", "--watch", "--speed", "0.5", "--bytes", "10M"], {
+    cwd: ROOT,
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  for await (const piece of child.stderr) if (new TextDecoder().decode(piece).includes("out ")) break;
+  child.kill("SIGINT");
+  const out = await child.stdout.text();
+  expect([await child.exited, out]).toEqual([130, expect.stringMatching(/ MB +no /)]);
 });

@@ -1,6 +1,8 @@
 /** The demo: nothing is stored, nothing is left behind however it ends, and it says how far it is. */
 import { expect } from "bun:test";
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename } from "node:path";
 import { builtProgram, TCPNET } from "../support/built-program.ts";
 import { HOST, type Lab, labTest, labTestWith, PEER, type Running } from "./lab.ts";
 
@@ -153,3 +155,44 @@ labTest(
     expect((await less.ended).code).not.toBe(0);
   },
 );
+
+labTestWith(
+  ["curl"],
+  "--web without a port serves the page of the private network outside of it, and leaves no record behind, even if it is killed",
+  async (lab) => {
+    const demo = lab.tcpnet("demo", "--web", "--rate", "4mbit", "--delay", "10ms", "--size", "1M");
+    const url = await addressOf(demo);
+    const rows = async () => {
+      const { runs } = JSON.parse(await lab.ns.must(["curl", "-s", `${url}run`]));
+      return runs[0].columns.find((column: { name: string }) => column.name === "time").rows as number;
+    };
+    while ((await rows()) < 100) await Bun.sleep(200);
+    expect((await demo.ended).code).toBe(0);
+    // A port of one's own, and a demo whose outer process is killed.
+    const killed = slow(lab, "--web", "8099");
+    expect(await addressOf(killed)).toStartWith("http://127.0.0.1:8099/");
+    const { outer, inner } = await family(killed);
+    const folders = () => readdirSync(tmpdir()).filter((name) => name.startsWith("tcpnet-demo-"));
+    const [folder] = recordsOf(inner);
+    expect(folders()).toContain(folder!);
+    process.kill(outer, "SIGKILL");
+    await gone([inner]);
+    expect(folders()).not.toContain(folder!);
+  },
+  { netup: null },
+);
+
+async function addressOf(demo: Running): Promise<string> {
+  for (let i = 0; i < 600; i++) {
+    const url = /http:\S+/.exec(demo.stdout.toString())?.[0];
+    if (url !== undefined) return url;
+    await Bun.sleep(50);
+  }
+  throw new Error(`no address in ${demo.stdout}`);
+}
+
+/** The folder that the process outside made for the record. */
+function recordsOf(inner: number): string[] {
+  const environment = readFileSync(`/proc/${inner}/environ`, "utf8").split("\0");
+  return environment.flatMap((each) => (each.startsWith("TCPNET_DEMO_RECORD=") ? [basename(each.slice(19))] : []));
+}

@@ -139,6 +139,28 @@ labTest("--socket never replaces a file, and one that another user made is not u
   expect(readFileSync(file, "utf8")).toBe("precious");
 });
 
+labTestWith(
+  ["ping"],
+  "chaos has a line per second while packets move: what passed, what waits, what was lost; --quiet has none",
+  async (lab) => {
+    for (const more of [[], ["--quiet"]]) {
+      const chaos = lab.tcpnet("chaos", "tun0", "10.0.0.1/24", "tun1", "10.0.1.1/24", "--loss", "20%", ...more);
+      for (let i = 0; i < 200 && (await link(lab, "show")).code !== 0; i++) await Bun.sleep(50);
+      await lab.ns.run(["ping", "-q", "-i", "0.02", "-c", "200", "10.0.0.2"]);
+      chaos.child.kill("SIGINT");
+      const { stderr } = await chaos.ended;
+      const lines = stderr.match(
+        /^ +\d+\.\d{3} {2}· tun0 > tun1 \d+ packets\/s(?: {2}lost \d+)? {3}tun1 > tun0 \d+ packets\/s(?: {2}lost \d+)?$/gm,
+      );
+      if (more.length > 0) expect(lines).toBeNull();
+      else {
+        expect(lines!.length).toBeGreaterThanOrEqual(2);
+        expect(lines!.join()).toMatch(/lost [1-9]/);
+      }
+    }
+  },
+);
+
 labTest(
   "two namespaces that share /run have one socket each, which is reached only from its own namespace",
   async (lab) => {

@@ -213,6 +213,33 @@ labTestWith(
   },
 );
 
+labTestWith(
+  ["tmux"],
+  "sim plays in real time: its link can be changed, unless a seed is to repeat it, and the table follows the last picture",
+  async (lab) => {
+    const terminal = await Terminal.open(lab, "$T sim --watch --bytes 30M");
+    await terminal.shows(/sending +[\d.]+ Mbit/);
+    await terminal.keys("l");
+    await terminal.shows(/the link is now: delay 20ms loss 0.5% rate 10mbit queue 100/);
+    await terminal.keys("q");
+    const left = await terminal.shows(LINES);
+    expect(left).toMatch(
+      /sending +[\d.]+ [\s\S]*┘\nlink {2}delay 20ms rate 10mbit queue 100, seed 1\n[\s\S]*does not repeat/,
+    );
+    expect(left).toContain("code 130\n");
+    expect(await terminal.state()).toBe(AS_BEFORE);
+    await terminal.close();
+    const saving = await Terminal.open(lab, `$T sim --watch --speed 10 --bytes 5M --save ${lab.file("run.replay")}`);
+    await saving.shows(/sending +[\d.]+ .bit/);
+    await saving.keys("l");
+    expect(await saving.shows(LINES)).toContain("code 0\n");
+    await saving.close();
+    const replayed = await lab.tcpnet("replay", lab.file("run.replay")).ended;
+    expect(replayed.code).toBe(0);
+  },
+  { netup: null },
+);
+
 labTest(
   "without a terminal a long transfer has a line per second on standard error; --quiet silences it",
   async (lab) => {

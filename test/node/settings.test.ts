@@ -97,6 +97,41 @@ test("a connection to a host that does not answer fails with connect ETIMEDOUT",
   expect(w.sim.now / 1e6).toBeGreaterThan(100);
 });
 
+test("a timeout while it connects comes as well", async () => {
+  const w = await world();
+  w.cut();
+  const client = nodeNet(w.peer).connect({ port: 80, host: HOST, timeout: 20 });
+  await once(client, "timeout");
+  expect(client.connecting).toBe(true);
+  client.destroy();
+});
+
+test("an address that does not answer is given up after 250 ms if the name has another one", async () => {
+  const w = await world({ host: { address: [`${HOST}/24`, "10.0.1.9/24"] } });
+  nodeNet(w.host).createServer().listen(80, HOST);
+  const lookup = (_name: string, _query: object, callback: (error: null, all: object[]) => void) =>
+    process.nextTick(callback, null, [
+      { address: "10.0.1.77", family: 4 },
+      { address: HOST, family: 4 },
+    ]);
+  const client = nodeNet(w.peer).connect({ port: 80, host: "two.example", lookup });
+  const told: unknown[] = [];
+  for (const name of ["connectionAttempt", "connectionAttemptTimeout"]) {
+    client.on(name, (address) => told.push([name, address]));
+  }
+  const begun = performance.now();
+  const pump = setInterval(() => w.pass(10), 5);
+  await once(client, "connect");
+  clearInterval(pump);
+  expect(performance.now() - begun).toBeGreaterThan(200);
+  expect(told).toEqual([
+    ["connectionAttempt", "10.0.1.77"],
+    ["connectionAttemptTimeout", "10.0.1.77"],
+    ["connectionAttempt", HOST],
+  ]);
+  expect(client.remoteAddress).toBe(HOST);
+});
+
 test("a stack without an address of that family: connect ENETUNREACH", async () => {
   const w = await world();
   const client = nodeNet(w.peer).connect(80, "fd00::7");
@@ -104,13 +139,28 @@ test("a stack without an address of that family: connect ENETUNREACH", async () 
   expect(await w.until(failed)).toMatchObject({ code: "ENETUNREACH", syscall: "connect", address: "fd00::7" });
 });
 
-test("a name without a resolver: getaddrinfo ENOTFOUND, and the cause says what to pass", async () => {
+async function failureOf(w: World, client: Socket): Promise<Error & Record<string, unknown>> {
+  return w.until(new Promise((resolve) => client.once("error", resolve as never)));
+}
+
+test("a name that the stack cannot resolve: getaddrinfo ENOTFOUND, and the cause says what to do", async () => {
   const w = await world();
-  const client = nodeNet(w.peer).connect(80, "db.example");
-  const failed = new Promise<Error & { hostname?: string }>((resolve) => client.once("error", resolve as never));
-  const error = await w.until(failed);
+  const error = await failureOf(w, nodeNet(w.peer).connect(80, "db.example"));
   expect(error).toMatchObject({ code: "ENOTFOUND", syscall: "getaddrinfo", hostname: "db.example" });
-  expect(String((error.cause as Error).message)).toContain("lookup");
+  expect(String((error.cause as Error).message)).toContain("createStack");
+});
+
+test("names are resolved by the stack's resolver", async () => {
+  const resolve = async (name: string) => (name === "db.example" ? ["10.0.1.77", HOST] : []);
+  const w = await world({ peer: { resolve } });
+  nodeNet(w.host).createServer().listen(80, HOST);
+  const client = nodeNet(w.peer).connect({ port: 80, host: "db.example", family: 4 });
+  const told = once(client, "lookup");
+  expect(await w.until(told)).toEqual([null, "10.0.1.77", 4, "db.example"]);
+  client.destroy();
+  expect(await failureOf(w, nodeNet(w.peer).connect(80, "web.example"))).toMatchObject({ code: "ENOTFOUND" });
+  const six = nodeNet(w.peer).connect({ port: 80, host: "db.example", family: 6 });
+  expect(await failureOf(w, six)).toMatchObject({ code: "ENOTFOUND" });
 });
 
 test("what a stack does not have is refused in words", async () => {

@@ -19,6 +19,7 @@ export const LONG: readonly string[] = [
   "test/netup/boxed.test.ts",
   "test/netup/lab.test.ts",
   "test/newcomer/bare.test.ts",
+  "test/node/installed.test.ts",
   "test/node/packages.test.ts",
   "test/node/reference.test.ts",
   "test/package/package.test.ts",

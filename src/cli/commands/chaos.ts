@@ -11,6 +11,7 @@ import { EventFile } from "#observe/event-file";
 import type { OutputError } from "#observe/output-file";
 import { Recorder } from "#observe/recorder";
 import { ChaosCaptures } from "../chaos-captures.ts";
+import { tellChaosLines } from "../chaos-lines.ts";
 import { usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
 import { readPrefix, readTun } from "../endpoint.ts";
@@ -95,7 +96,9 @@ export async function run({ args, flags }: Call): Promise<number> {
   for (const tun of made) tellNewDevice(tun, voice);
   web?.announce(voice);
   const watch = flags.has("watch") ? watchChaos(chaos, [a.tun, b.tun], { link, seed }, voice) : null;
+  const endLines = watch === null ? tellChaosLines(chaos, [`${a.tun} > ${b.tun}`, `${b.tun} > ${a.tun}`], voice) : null;
   const code = await ended(a, b, chaos, voice);
+  endLines?.();
   watch?.end();
   control.close();
   const { counts } = chaos;

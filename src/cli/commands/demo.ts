@@ -8,7 +8,7 @@ import type { EventSink } from "#observe/events";
 import { exactBytesText } from "#observe/units";
 import { CliError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
-import { demoSocket, followOutside, runInside, STOPS, type Stop, sayGoodbye } from "../demo-inside.ts";
+import { demoSocket, followOutside, fromTheLiving, runInside, STOPS, type Stop, sayGoodbye } from "../demo-inside.ts";
 import { type DemoOptions, demoOptions } from "../demo-plan.ts";
 import { DemoRecord } from "../demo-record.ts";
 import { Stage } from "../demo-stage.ts";
@@ -35,6 +35,7 @@ import { Voice } from "../voice.ts";
 import { watchDemo } from "../watch/demo-view.ts";
 import type { Watch } from "../watch/watch.ts";
 import { LivePage } from "../web/live-page.ts";
+import { OutsidePage } from "../web/outside-page.ts";
 import { wrapped } from "../wrapped.ts";
 
 const FULL_OFFLOAD = { checksum: true, tso4: true, tso6: true };
@@ -73,15 +74,21 @@ export async function run(call: Call): Promise<number> {
     const where = `in memory: two stacks in one program, without the kernel, because ${way.refused}`;
     return await perform({ ...options, memory: true }, call, where);
   }
-  return await runInside(way.command);
+  const page = options.web === undefined ? null : new OutsidePage(options.web, new Voice(options.manner));
+  try {
+    return await runInside(way.command, page?.folder);
+  } finally {
+    await page?.end();
+  }
 }
 
 /** Runs inside the private network. */
 async function inside(options: DemoOptions, call: Call, how: string): Promise<number> {
+  const outside = fromTheLiving();
   try {
     return await perform(options, call, `a private network (${how}); your own network is not touched`, followOutside);
   } finally {
-    sayGoodbye();
+    sayGoodbye(outside);
   }
 }
 
@@ -97,7 +104,8 @@ async function perform(
   const stage = new Stage(options.manner, options.size);
   const report = options.report === undefined ? null : new RunReport(options.report);
   const save = options.save === undefined ? null : new RunSave(options.save, "demo", call, savedFiles(options));
-  const web = options.web === undefined ? null : new LivePage(options.web, "tcpnet demo");
+  // The page of a demo in a private network is served outside of it.
+  const web = options.web === undefined || !options.memory ? null : new LivePage(options.web, "tcpnet demo");
   const sinks: EventSink[] = [report, save].flatMap((each) => (each === null ? [] : [each.sink]));
   if (web !== null) sinks.push(web);
   const record = new DemoRecord(options, stage.began, sinks);

@@ -1,7 +1,8 @@
 import { CLEAR_LINK, type LinkProfile } from "#device/link-profile";
 import { readTime } from "#device/link-units";
 import { type LinkProfiles, parseLinks } from "#device/link-words";
-import { type FlowResult, type TransferOptions, transfer } from "#lab/sim/transfer";
+import type { FlowResult } from "#lab/sim/flow-result";
+import { beginTransfer, type TransferOptions, transfer } from "#lab/sim/transfer";
 import { transferTable } from "#lab/sim/transfer-table";
 import { counted } from "#observe/units";
 import { CONGESTION_CONTROLS } from "#tcp/congestion/congestion";
@@ -16,7 +17,7 @@ import type { Flags } from "../flags.ts";
 import { impairment, type TextReader } from "../link-flags.ts";
 import { readNamed } from "../named-files.ts";
 import { captureTarget } from "../open-capture.ts";
-import { type Printing, printTo } from "../packet-teller.ts";
+import { decisions, type Printing, printTo } from "../packet-teller.ts";
 import { print, refuseClosedOutput, STDERR, STDOUT } from "../print.ts";
 import { profileOf } from "../profile.ts";
 import { RunSave } from "../replay-file.ts";
@@ -24,8 +25,9 @@ import { both, checkReportTarget, RunReport } from "../report-file.ts";
 import { refuseOverwriting } from "../same-file.ts";
 import { packetsOf } from "../session-options.ts";
 import { captureWriters, oneForOutput } from "../sim-captures.ts";
-import { columnsOf, printText, say, sayData } from "../terminal.ts";
+import { columnsOf, printText, say, sayData, speakWithoutWaiting } from "../terminal.ts";
 import { isModule, loadController } from "../user-controller.ts";
+import { type Play, type Played, play } from "../watch/sim-view.ts";
 
 /** The default link. */
 const USUAL_LINK = "delay 20ms rate 10mbit queue 100";
@@ -33,6 +35,9 @@ const USUAL_LINK = "delay 20ms rate 10mbit queue 100";
 const BUFFER_MIN = 1e3;
 const BUFFER_MAX = 1e9;
 const BUFFER = 16e6;
+/** Limits of --speed. */
+const SPEED_MIN = 0.001;
+const SPEED_MAX = 1000;
 
 /** `tcpnet sim`: the table goes to standard output, unless the events do. */
 export async function run(call: Call): Promise<number> {
@@ -56,10 +61,13 @@ export async function run(call: Call): Promise<number> {
   const save = saveOf(call);
   const outputTaken = [path, page, written].includes("-");
   const json = flags.has("json");
-  const lines = packetsOf(flags) ? printing(flags, outputTaken) : undefined;
-  const result = transfer({ ...options, sink: both(both(log, report?.sink), both(lines?.sink, save?.sink)), captures });
+  const watched = watchOf(flags);
+  const lines = packetsOf(flags) ? printing(flags, outputTaken || watched !== null) : undefined;
+  const words = watched !== null && lines === undefined ? decisions() : lines?.sink;
+  const sink = both(both(log, report?.sink), both(words, save?.sink));
+  const { result, code, isChanged } = await ran({ ...options, sink, captures }, watched);
   log?.close();
-  save?.end(result.digest);
+  if (code === 0) save?.end(result.digest);
   for (const capture of captures ?? []) capture?.close();
   lines?.end();
   const columns = columnsOf(outputTaken ? STDERR : STDOUT);
@@ -67,12 +75,52 @@ export async function run(call: Call): Promise<number> {
   const said = (await report?.end("tcpnet sim")) ?? [];
   if (outputTaken) (json ? sayData : say)(text);
   else (json ? print : printText)(`${text}\n`);
+  if (code !== 0 && save !== undefined)
+    said.push("not saved: the run was ended early, and its seed would repeat all of it");
+  if (isChanged) said.push("keys changed the link while it ran: the seed alone does not repeat this run");
   for (const capture of captures ?? [])
     if (capture !== undefined) said.push(`capture: ${counted(capture.packets, "packet")} in ${capture.path}`);
   if (said.length > 0 && !json)
     (outputTaken ? say : (...lines: string[]) => printText(`\n${lines.join("\n")}\n`))(...said);
+  if (code !== 0) return code;
   const well = ({ error, completion, asked }: FlowResult) => error === "OK" && (completion !== null || asked === null);
   return result.flows.every(well) ? EXIT_OK : EXIT_FAILURE;
+}
+
+/** Runs it at once, or before somebody's eyes. */
+async function ran(options: TransferOptions, watched: Watching | null): Promise<Played> {
+  if (watched === null) return { result: transfer(options), code: 0, isChanged: false };
+  speakWithoutWaiting((lines) => `… ${lines} lines not written: the terminal was too slow`);
+  return await play(beginTransfer(options), { seed: options.seed, ...watched });
+}
+
+type Watching = Pick<Play, "speed" | "whyFixed">;
+
+/** --watch and --speed. Throws CliError. */
+function watchOf(flags: Flags): Watching | null {
+  const text = flags.text("speed");
+  if (!flags.has("watch")) {
+    if (text === undefined) return null;
+    throw usageError("--speed is for --watch", "otherwise a simulation runs as fast as it can", "add --watch");
+  }
+  if (flags.has("json"))
+    throw usageError("--json and --watch exclude each other", "a simulation has one JSON object, at its end");
+  return {
+    speed: text === undefined ? undefined : speedOf(text),
+    whyFixed: flags.text("save") === undefined ? "" : "--save keeps a run that its seed can repeat",
+  };
+}
+
+/** Virtual seconds per second; "max": as fast as it goes. */
+function speedOf(text: string): number {
+  if (text === "max") return Number.POSITIVE_INFINITY;
+  const speed = /^\d+(?:\.\d+)?$|^\.\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (speed >= SPEED_MIN && speed <= SPEED_MAX) return speed;
+  throw usageError(
+    `--speed ${text === "" ? '""' : text} is not a speed`,
+    `a number from ${SPEED_MIN} to ${SPEED_MAX}, or max`,
+    "for example --speed 0.1 for slow motion",
+  );
 }
 
 /** A replay runs no code but the program's own. Throws CliError. */

@@ -2,6 +2,7 @@
 import type { EventSink, RunEvent } from "#observe/events";
 import { dataOf, liveHtml } from "#report/html";
 import { RunBuilder } from "#report/model/builder";
+import type { Run } from "#report/model/run";
 import { version } from "../../../package.json";
 import { CliError } from "../cli-error.ts";
 import { EXIT_NOT_READY, EXIT_PERMISSION } from "../exit-codes.ts";
@@ -14,7 +15,7 @@ const FOLLOWERS_MAX = 8;
 const PAUSE_MS = 1000;
 const PAUSE_FACTOR = 20;
 /** Events that the page shows. Beyond these it says how many are missing: making the tables would hold the stack up for too long. */
-const EVENTS_MAX = 300_000;
+export const EVENTS_MAX = 300_000;
 /** How long pages may take to fetch the end of the run, ms. */
 const LAST_MS = 1500;
 
@@ -28,6 +29,13 @@ const HEADERS: Readonly<Record<string, string>> = {
   "cross-origin-opener-policy": "same-origin",
 };
 
+/** Another source of the run than events that come one by one. */
+export interface LiveSource {
+  /** Another number whenever there is more of the run. */
+  readonly size: number;
+  build(): Run;
+}
+
 type Follower = ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
 
 export class LivePage implements EventSink {
@@ -38,17 +46,25 @@ export class LivePage implements EventSink {
   readonly #hosts: ReadonlySet<string>;
   readonly #server: Bun.Server<undefined>;
   readonly #builder = new RunBuilder();
+  readonly #source: LiveSource;
   readonly #followers = new Set<Follower>();
   readonly #timer: NodeJS.Timeout;
   #missing = 0;
   #told = -1;
-  #snapshot: { readonly events: number; readonly text: string } | null = null;
+  #snapshot: { readonly size: number; readonly text: string } | null = null;
   #next = 0;
   #last: RunEvent | null = null;
 
   /** @param port 0: any that is free. Throws CliError. */
-  constructor(port: number, title: string) {
+  constructor(port: number, title: string, source?: LiveSource) {
     this.#title = title;
+    const builder = this.#builder;
+    this.#source = source ?? {
+      build: () => builder.build(),
+      get size() {
+        return builder.events;
+      },
+    };
     // Whoever does not know it cannot see what is transferred, though every user of the machine can connect.
     this.#root = `/${Buffer.from(crypto.getRandomValues(new Uint8Array(18))).toString("base64url")}/`;
     try {
@@ -125,10 +141,11 @@ export class LivePage implements EventSink {
   /** The tables so far. They are made at most once for all pages, and seldom if it takes long. */
   #run(): string {
     const began = performance.now();
-    if (this.#snapshot === null || (began >= this.#next && this.#snapshot.events !== this.#builder.events)) {
-      const run = this.#builder.build();
+    if (this.#snapshot === null || (began >= this.#next && this.#snapshot.size !== this.#source.size)) {
+      const { size } = this.#source;
+      const run = this.#source.build();
       const text = JSON.stringify(dataOf([{ name: this.#title, run }]));
-      this.#snapshot = { events: this.#builder.events, text };
+      this.#snapshot = { size, text };
       const ended = performance.now();
       this.#next = ended + Math.max(PAUSE_MS / 2, (ended - began) * PAUSE_FACTOR);
     }
@@ -147,7 +164,7 @@ export class LivePage implements EventSink {
       start: (controller) => {
         mine = controller;
         this.#followers.add(controller);
-        controller.enqueue(encoder.encode(`data: ${this.#builder.events}\n\n`));
+        controller.enqueue(encoder.encode(`data: ${this.#source.size}\n\n`));
       },
       cancel: leave,
     });
@@ -155,8 +172,9 @@ export class LivePage implements EventSink {
   }
 
   #tell(): void {
-    if (this.#told === this.#builder.events || performance.now() < this.#next) return;
-    this.#told = this.#builder.events;
+    const { size } = this.#source;
+    if (this.#told === size || performance.now() < this.#next) return;
+    this.#told = size;
     this.#send(`${this.#told}`);
   }
 

@@ -1,6 +1,7 @@
 import { countsText } from "#device/link-text";
 import { bytesText, rateText } from "#observe/units";
-import type { FlowResult, TransferResult, Waiting } from "./transfer.ts";
+import type { FlowResult } from "./flow-result.ts";
+import type { TransferResult, Waiting } from "./transfer.ts";
 
 const HEAD = [
   "flow",

@@ -14,6 +14,7 @@ import { Stack } from "#stack/stack";
 import { DEFAULT_PARAMS, type TcpSettings } from "#tcp/words/params";
 import { CapturedStack } from "./captured-stack.ts";
 import { FlowEnd } from "./flow.ts";
+import { type FlowResult, flowResult } from "./flow-result.ts";
 import { SimHost } from "./host.ts";
 import { Simulation, type Wires } from "./simulation.ts";
 import { logStackEvents } from "./stack-events.ts";
@@ -42,31 +43,6 @@ export interface TransferOptions {
   readonly sink?: EventSink | undefined;
   /** Take the packets of the left and of the right stack. */
   readonly captures?: readonly [FateSink | undefined, FateSink | undefined] | undefined;
-}
-
-/** One direction of one connection. */
-export interface FlowResult {
-  readonly flow: number;
-  readonly direction: "there" | "back";
-  readonly congestionControl: string;
-  readonly bytes: number;
-  /** Octets to send; null: as many as the time allows. */
-  readonly asked: number | null;
-  /** Virtual seconds from OPEN until all data and the FIN were read; null: not completed. */
-  readonly completion: number | null;
-  /** The application's throughput in bits per second, from OPEN, or the end of `omit`, to the last octet (or the end of the time); 0 if no time passed. */
-  readonly goodput: number;
-  readonly retransmissions: number;
-  readonly timeouts: number;
-  /** µs; 0: no sample. */
-  readonly rtt: number;
-  readonly minRtt: number;
-  readonly cwnd: number;
-  readonly cwndMax: number;
-  readonly mss: number;
-  readonly error: string;
-  /** Why the congestion control was replaced by NewReno: a controller of the user that failed. */
-  readonly controlError?: string;
 }
 
 export interface TransferResult {
@@ -99,8 +75,30 @@ const MEMORY_MIN = 16 << 20;
 const MEMORY_MAX = 512 << 20;
 const TRACE = 1 << 14;
 
+/** A transfer that is run piece by piece, for somebody who watches. */
+export interface TransferRun {
+  /** Virtual time, µs. */
+  readonly now: number;
+  readonly wires: Wires;
+  /** Both ends of each connection: the left one, then the right one. */
+  readonly ends: readonly FlowEnd[];
+  /** Whether every connection has carried its data. */
+  readonly isDone: boolean;
+  /** Runs what is due by this virtual time. False: nothing is left, or the time is over. */
+  runUntil(time: number): boolean;
+  /** Ends the recording. @param time at which it is over; default: that of the options */
+  end(time?: number): TransferResult;
+}
+
 /** Runs the transfer. The same options give the same result and the same lines. */
 export function transfer(options: TransferOptions): TransferResult {
+  const run = beginTransfer(options);
+  run.runUntil(options.time);
+  return run.end();
+}
+
+/** Makes stacks, link and connections; nothing has run yet. */
+export function beginTransfer(options: TransferOptions): TransferRun {
   const { sink, seed, time } = options;
   const sim = new Simulation({ seed, errors: { tooBig, timeExceeded } });
   const captures = options.captures?.map(
@@ -118,35 +116,52 @@ export function transfer(options: TransferOptions): TransferResult {
     if (captures?.[i] !== undefined) wire.recorder = joinObservers(wire.recorder, captures[i]);
   const sends = (way: "there" | "back") =>
     options.direction === way || options.direction === "both" ? options.bytes : 0;
-  const end = (host: SimHost, bytes: number) =>
+  const flow = (host: SimHost, bytes: number) =>
     new FlowEnd({ bytes, stalls: options.stalls }, sim, host.stack, () => host.node.wake());
   const pairs = Array.from({ length: options.flows }, (_, i) => {
     const params = options.params[i % options.params.length]!;
-    const far = end(right, sends("back"));
+    const far = flow(right, sends("back"));
     right.listen(PORT + i, () => far, { params });
-    const near = end(left, sends("there"));
+    const near = flow(left, sends("there"));
     left.connect(address(options.family, "right"), PORT + i, near, { params });
     return { near, far };
   });
   const ends = pairs.flatMap(({ near, far }) => [near, far]);
   const counting = count(sim, wires, ends, options.omit ?? 0);
-  run(sim, time, ends, [left, right], recorder);
-  for (const capture of captures ?? []) capture?.finish();
-  const ended = Number.isFinite(time) ? time : sim.now;
-  const span = { from: options.omit ?? 0, to: ended };
-  const results = pairs.flatMap(({ near, far }, flow) => [
-    ...(sends("there") > 0 ? [result(flow, "there", near, far, span)] : []),
-    ...(sends("back") > 0 ? [result(flow, "back", far, near, span)] : []),
-  ]);
+  const end = (time: number): TransferResult => {
+    for (const capture of captures ?? []) capture?.finish();
+    const ended = Number.isFinite(time) ? time : sim.now;
+    const span = { from: options.omit ?? 0, to: ended };
+    const results = pairs.flatMap(({ near, far }, flow) => [
+      ...(sends("there") > 0 ? [flowResult(flow, "there", near, far, span)] : []),
+      ...(sends("back") > 0 ? [flowResult(flow, "back", far, near, span)] : []),
+    ]);
+    return {
+      seed,
+      words: linksText(options.link),
+      time: (sim.isIdle ? sim.now : ended) / SECOND,
+      events: sim.log.count,
+      digest: sim.log.digest(),
+      flows: results,
+      link: counted(wires),
+      waiting: { there: waiting(counting.there), back: waiting(counting.back) },
+    };
+  };
   return {
-    seed,
-    words: linksText(options.link),
-    time: (sim.isIdle ? sim.now : ended) / SECOND,
-    events: sim.log.count,
-    digest: sim.log.digest(),
-    flows: results,
-    link: counted(wires),
-    waiting: { there: waiting(counting.there), back: waiting(counting.back) },
+    get now() {
+      return sim.now;
+    },
+    wires,
+    ends,
+    get isDone() {
+      return ends.every(({ completedAt, endedAt }) => completedAt >= 0 || endedAt >= 0);
+    },
+    runUntil: (until) => {
+      const bound = Math.min(until, time);
+      run(sim, bound, ends, [left, right], recorder);
+      return bound < time && !sim.isIdle;
+    },
+    end: (over = time) => end(over),
   };
 }
 
@@ -245,37 +260,6 @@ function count(
 
 function waiting(waits: Histogram): Waiting {
   return { median: waits.percentile(0.5), p95: waits.percentile(0.95), max: waits.percentile(1) };
-}
-
-/** The time that counts, virtual µs. */
-interface Span {
-  readonly from: number;
-  readonly to: number;
-}
-
-function result(flow: number, direction: "there" | "back", from: FlowEnd, to: FlowEnd, span: Span): FlowResult {
-  const { info } = from;
-  const completed = to.completedAt >= 0;
-  const last = completed ? to.lastReceivedAt : span.to;
-  const seconds = (last - span.from) / SECOND;
-  return {
-    flow,
-    direction,
-    congestionControl: info?.congestionControl ?? "",
-    bytes: to.received,
-    asked: Number.isFinite(from.plan.bytes) ? from.plan.bytes : null,
-    completion: completed ? to.completedAt / SECOND : null,
-    goodput: seconds > 0 ? ((to.received - to.omitted) * 8) / seconds : 0,
-    retransmissions: info?.retransTotal ?? 0,
-    timeouts: info?.timeouts ?? 0,
-    rtt: info?.rtt ?? 0,
-    minRtt: info?.minRtt ?? 0,
-    cwnd: info?.cwnd ?? 0,
-    cwndMax: from.cwndMax,
-    mss: info?.mss ?? 0,
-    error: from.error,
-    ...(info?.controlError ? { controlError: info.controlError } : {}),
-  };
 }
 
 function counted({ there, back }: Wires): TransferResult["link"] {

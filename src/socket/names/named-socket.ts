@@ -9,8 +9,10 @@ import { Deferred } from "../deferred.ts";
 import { endpointText } from "../endpoint.ts";
 import { paramsOf } from "../options.ts";
 import type { SocketContext } from "../socket-context.ts";
+import { startTls } from "../start-tls.ts";
 import { readableOf, writableOf } from "../streams.ts";
 import { TcpSocket } from "../tcp-socket.ts";
+import type { TlsOptions, TlsSocket } from "../tls-types.ts";
 import { type Traits, traitsOf } from "../traits.ts";
 import type { ChangeableOptions, Endpoint, Socket, SocketHandlers, SocketInfo, WriteOptions } from "../types.ts";
 
@@ -327,6 +329,11 @@ export class NamedSocket implements Socket {
     traitsOf(options);
     if (this.#inner === null) this.#wishes.options.push(options);
     else this.#inner.setOptions(options);
+  }
+
+  startTls(options: TlsOptions = {}): TlsSocket {
+    // The certificate is of the name, whatever its address.
+    return startTls(this, typeof options === "object" ? { sni: this.#name.hostname, ...options } : options);
   }
 
   ref(): void {

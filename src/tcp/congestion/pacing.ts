@@ -42,11 +42,14 @@ export function superSegments(tcb: Tcb, mss: number): number {
   return segmentsPerBurst(tcb, near < 32 ? Math.floor(SUPER_MAX / 2 ** near) : 0, mss);
 }
 
-/** A millisecond's worth (draft-ietf-ccwg-bbr §5.6.3) and `more` octets, in segments. */
+/**
+ * A millisecond's worth (draft-ietf-ccwg-bbr §5.6.3) and `more` octets, in segments. Never more than one packet can carry, even where the
+ * congestion control asks for two segments.
+ */
 function segmentsPerBurst(tcb: Tcb, more: number, mss: number): number {
   const octets = Math.min(Math.floor(tcb.pacing.rate / 1024) + more, SUPER_MAX);
   const least = tcb.congestion.superSegmentMin?.(tcb) ?? tcb.params.growing.superSegmentMin;
-  return Math.max(Math.floor(octets / mss), least, 1);
+  return Math.max(Math.min(Math.max(Math.floor(octets / mss), least), Math.floor(SUPER_MAX / mss)), 1);
 }
 
 /** Whether data must wait for its time; if so, the timer runs. @param supers the device segments */

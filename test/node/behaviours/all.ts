@@ -3,6 +3,7 @@ import connecting from "./connecting.ts";
 import ending from "./ending.ts";
 import fetching from "./fetching.ts";
 import type { Behaviour } from "./ground.ts";
+import odds from "./odds.ts";
 import reading from "./reading.ts";
 import serving from "./serving.ts";
 import timeouts from "./timeouts.ts";
@@ -18,4 +19,5 @@ export const BEHAVIOURS: readonly Behaviour[] = [
   ...timeouts,
   ...serving,
   ...fetching,
+  ...odds,
 ];

@@ -1,5 +1,5 @@
 /** Real servers of Debian's packages, each on a Unix socket in a folder of its own: no port of this machine is used. */
-import { chownSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { appendFileSync, chownSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -32,18 +32,24 @@ function programs(): string {
   return found.at(-1)!;
 }
 
-export async function postgres(): Promise<RealServer> {
+/** Where a server runs, if not here: how a program is started there, and the address at which it listens. */
+export interface Elsewhere {
+  readonly address: string;
+  command(words: readonly string[]): string[];
+}
+
+export async function postgres(elsewhere?: Elsewhere): Promise<RealServer> {
   const folder = scratch();
   const bin = programs();
   const options = ["-U", "postgres", "-A", "trust", "--no-sync", "--no-instructions", "--locale=C", "-E", "UTF8"];
-  const init = Bun.spawn(asNobody([`${bin}/initdb`, "-D", `${folder}/data`, ...options]), {
-    stdout: "pipe",
-    stderr: "pipe",
-  });
+  const words = asNobody([`${bin}/initdb`, "-D", `${folder}/data`, ...options]);
+  const init = Bun.spawn(words, { stdout: "pipe", stderr: "pipe" });
   const [out, err] = await Promise.all([init.stdout.text(), init.stderr.text()]);
   if ((await init.exited) !== 0) throw new Error(`initdb failed:\n${out}${err}`);
-  const settings = ["-c", "listen_addresses=", "-c", "fsync=off", "-k", folder];
-  return started(asNobody([`${bin}/postgres`, "-D", `${folder}/data`, ...settings]), folder, ".s.PGSQL.5432", "SIGINT");
+  appendFileSync(`${folder}/data/pg_hba.conf`, "host all all samenet trust\n");
+  const settings = ["-c", `listen_addresses=${elsewhere?.address ?? ""}`, "-c", "fsync=off", "-k", folder];
+  const command = asNobody([`${bin}/postgres`, "-D", `${folder}/data`, ...settings]);
+  return started(elsewhere?.command(command) ?? command, folder, ".s.PGSQL.5432", "SIGINT");
 }
 
 export async function redis(): Promise<RealServer> {

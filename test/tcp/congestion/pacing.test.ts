@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { ack, flight, lone, M, RTT, starts } from "../../support/linux-bench.ts";
+import { TcpBench } from "../../support/tcp-bench.ts";
 
 /** 100 segments per second: 10 ms each. */
 const RATE = 100 * M;
@@ -75,4 +76,16 @@ test("pacing can be changed while data waits: without it the rest goes as far as
   b.stack.setParams(b.tcb, { pacing: false, pacingRateMax: Number.POSITIVE_INFINITY }, b.now);
   b.run(STEP);
   expect(starts(b).length).toBeGreaterThan(10);
+});
+
+test("a super-segment fits one packet also where two segments do not", () => {
+  const offload = { checksum: true, tso4: true, tso6: true };
+  for (const mtu of [20_000, 40_000, 65_520]) {
+    const b = TcpBench.at("ESTABLISHED", { mtu, offload }, { mss: mtu - 40, win: 65_535, wscale: 8 });
+    b.in(".", { win: 65_535 });
+    b.send(400_000);
+    const sent = b.out();
+    expect(sent.length).toBeGreaterThan(1);
+    expect(Math.max(...sent.map(({ data }) => data.length))).toBeLessThanOrEqual(65_495);
+  }
 });

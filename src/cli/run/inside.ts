@@ -1,0 +1,162 @@
+/**
+ * The process in the command's namespaces: it makes the device, hands it to the process outside, starts the command and waits for it. It is
+ * the first process of a PID namespace, so when it ends the kernel ends whatever the command has left. It ends with the command, and when
+ * the process outside is gone.
+ */
+import { unlinkSync, writeFileSync, writeSync } from "node:fs";
+import { closeTunQueue, openTunQueues } from "#device/tun";
+import { errnoWords } from "#ffi/errno";
+import { closeOnExec } from "#ffi/exec";
+import * as netif from "#ffi/interface";
+import { bindMount, mountMemory, mountProc, unmount } from "#ffi/mount";
+import { sendDescriptor } from "#ffi/pass-descriptor";
+import { clearAmbientSet } from "#ffi/privileges";
+import { check } from "#ffi/system-error";
+import { inWords } from "../cli-error.ts";
+import { addressBytes, GUEST_4, GUEST_6, type Plan, type Told, TUN, TUN_QUEUE } from "./network.ts";
+
+/** The socket to the process outside. */
+export const SOCKET_FD = 3;
+/** Its orders: the plan, then signals for the command; it is closed when that process ends. */
+export const ORDERS_FD = 4;
+
+/** An order to remove a file at the end, which the process outside may not remove after it has given up root. */
+export const REMOVE = "remove ";
+
+/** A shell's codes for a command that cannot be started. */
+const EXIT_NOT_EXECUTABLE = 126;
+const EXIT_NOT_FOUND = 127;
+
+export async function runInsideNamespaces(): Promise<number> {
+  closeOnExec(SOCKET_FD, true);
+  closeOnExec(ORDERS_FD, true);
+  const orders = linesOf(Bun.file(ORDERS_FD).stream());
+  const first = await orders.next();
+  if (first.done === true) return 1;
+  const plan = JSON.parse(first.value) as Plan;
+  let warnings: string[];
+  try {
+    warnings = setUp(plan);
+  } catch (error) {
+    const { exitCode: code, what, why, fix } = inWords(error);
+    tell({ kind: "failed", code, what, why, fix });
+    return code;
+  }
+  tell({ kind: "ready", warnings });
+  const go = await orders.next();
+  return go.done === true ? 1 : await follow(plan, orders);
+}
+
+/** Makes the network, and hands the device out. Returns warnings. Throws SystemError. */
+function setUp({ mtu, offload, checksums, resolvConf }: Plan): string[] {
+  const warnings: string[] = [];
+  check(netif.setFlags("lo", netif.IFF_UP), "SIOCSIFFLAGS", "lo");
+  const prefix = { address: addressBytes(GUEST_4.address), length: GUEST_4.bits };
+  const [fd] = openTunQueues({ name: TUN, prefix, mtu, queueLength: TUN_QUEUE, offload, checksums }, 1) as [number];
+  check(netif.addDefaultRoute4(TUN), "SIOCADDRT", TUN);
+  if (!addIPv6()) warnings.push("the command has no IPv6: this kernel has none, or does not allow it");
+  // Any group of this namespace may ping.
+  write("/proc/sys/net/ipv4/ping_group_range", `${process.getegid!()} ${process.getegid!()}`);
+  const resolver = resolvConf === "" ? "" : showResolvConf(resolvConf);
+  if (resolver !== "") warnings.push(`the command uses this machine's /etc/resolv.conf as it is: ${resolver}`);
+  mountProc();
+  check(sendDescriptor(SOCKET_FD, fd), "sendmsg", "the device");
+  closeTunQueue(fd);
+  return warnings;
+}
+
+function addIPv6(): boolean {
+  const conf = `/proc/sys/net/ipv6/conf/${TUN}`;
+  // No link-local address, so that the kernel sends nothing by itself.
+  write(`${conf}/addr_gen_mode`, "1");
+  write(`${conf}/disable_ipv6`, "0");
+  return netif.addAddress6(TUN, addressBytes(GUEST_6.address), GUEST_6.bits) === 0 && netif.addDefaultRoute6(TUN) === 0;
+}
+
+/**
+ * Puts a file over /etc/resolv.conf, in this mount namespace. It lies in memory that was never in a folder of the machine, so nothing can be
+ * left of it. Returns why not, or "".
+ */
+function showResolvConf(text: string): string {
+  // It is there on every Linux, and only covered for a moment, for this process.
+  const folder = "/sys";
+  const made = mountMemory(folder);
+  if (made < 0) return errnoWords(-made);
+  try {
+    writeFileSync(`${folder}/resolv.conf`, text, { mode: 0o644 });
+    const result = bindMount(`${folder}/resolv.conf`, "/etc/resolv.conf");
+    return result < 0 ? errnoWords(-result) : "";
+  } finally {
+    unmount(folder);
+  }
+}
+
+function write(path: string, text: string): void {
+  try {
+    writeFileSync(path, text);
+  } catch {
+    // Read-only, or not in this kernel.
+  }
+}
+
+/** Runs the command, and passes on signals, until it ends. */
+async function follow(plan: Plan, orders: AsyncGenerator<string>): Promise<number> {
+  const [name = ""] = plan.command;
+  // The command's user gets no rights over the namespaces, unless it looks like root.
+  if (process.geteuid?.() !== 0) clearAmbientSet();
+  let child: Bun.Subprocess;
+  try {
+    child = Bun.spawn(plan.command as string[], { env: plan.env, stdio: ["inherit", "inherit", "inherit"] });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const missing = code === "ENOENT";
+    const why = missing
+      ? "there is no such program in PATH"
+      : code === "EACCES"
+        ? "it may not be executed"
+        : `${error}`;
+    const exit = missing ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+    tell({ kind: "failed", code: exit, what: `${name} cannot be started`, why, fix: "" });
+    return exit;
+  }
+  let leftover = "";
+  const outside = (async () => {
+    for await (const order of orders) {
+      if (order.startsWith(REMOVE)) leftover = order.slice(REMOVE.length);
+      else child.kill(order as NodeJS.Signals);
+    }
+    return "gone" as const;
+  })();
+  const end = await Promise.race([child.exited, outside]);
+  if (leftover !== "") remove(leftover);
+  // The kernel ends the command and all that it has started.
+  if (end === "gone") return 1;
+  tell({ kind: "ended", code: child.exitCode ?? 0, signal: child.signalCode === null ? null : `${child.signalCode}` });
+  return 0;
+}
+
+function remove(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // The process outside has removed it.
+  }
+}
+
+function tell(told: Told): void {
+  try {
+    writeSync(SOCKET_FD, `${JSON.stringify(told)}\n`);
+  } catch {
+    // The process outside is gone.
+  }
+}
+
+async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const chunk of stream) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = lines.pop()!;
+    yield* lines;
+  }
+}

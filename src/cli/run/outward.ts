@@ -1,0 +1,66 @@
+/** The way out of the command's stack: over sockets of this machine. */
+import type { Interception } from "#socket/intercept-types";
+import type { NetStack } from "#socket/types";
+import { CliError } from "../cli-error.ts";
+import { EXIT_NOT_READY, EXIT_PERMISSION } from "../exit-codes.ts";
+import type { Destinations } from "./destinations.ts";
+import { EchoForward } from "./echo-forward.ts";
+import { GUEST_4 } from "./network.ts";
+import type { Published } from "./options.ts";
+import { TcpForward } from "./tcp-forward.ts";
+import { UdpForward } from "./udp-forward.ts";
+
+/** Flows of datagrams at one time; each has a descriptor. */
+const FLOWS = 512;
+/** A flow ends after so long without a datagram, ms. */
+const FLOW_IDLE_MS = 120_000;
+
+export class Outward {
+  readonly tcp: TcpForward;
+  readonly udp: UdpForward;
+  readonly #echo: EchoForward;
+  readonly #interception: Interception;
+  readonly #listeners: { stop(closeActive?: boolean): void }[] = [];
+
+  constructor(stack: NetStack, destinations: Destinations) {
+    this.tcp = new TcpForward(destinations);
+    this.udp = new UdpForward(destinations);
+    this.#echo = new EchoForward(destinations);
+    this.#interception = stack.intercept({
+      tcp: (attempt) => this.tcp.attempt(attempt),
+      udp: (flow) => this.udp.flow(flow),
+      echo: (request) => this.#echo.request(request),
+      flows: FLOWS,
+      flowIdle: FLOW_IDLE_MS,
+    });
+  }
+
+  /** Throws CliError. */
+  publish(stack: NetStack, { hostname, port, inside }: Published): void {
+    const to = { hostname: `${GUEST_4.address}`, port: inside };
+    try {
+      this.#listeners.push(this.tcp.publish(stack, { hostname, port }, to));
+    } catch (error) {
+      throw publishFailure(`${hostname}:${port}`, error as NodeJS.ErrnoException);
+    }
+  }
+
+  close(): void {
+    for (const listener of this.#listeners) listener.stop(true);
+    this.#interception.close();
+    this.tcp.close();
+    this.udp.close();
+    this.#echo.close();
+  }
+}
+
+function publishFailure(where: string, { code, message }: NodeJS.ErrnoException): CliError {
+  const what = `${where} cannot be published`;
+  if (code === "EADDRINUSE") {
+    return new CliError(EXIT_NOT_READY, what, "another program listens there", "choose another port: -p 8081:80");
+  }
+  if (code === "EACCES") {
+    return new CliError(EXIT_PERMISSION, what, "ports below 1024 are for root", "choose another port: -p 8080:80");
+  }
+  return new CliError(EXIT_NOT_READY, what, message, "use an address of this machine");
+}

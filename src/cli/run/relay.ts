@@ -1,0 +1,143 @@
+/** One connection of the command, and the host's socket that it goes on with: octets, ends and resets pass both ways, and so does waiting. */
+import { EAGAIN, EINTR } from "#ffi/errno";
+import { readNow } from "#ffi/stream-read";
+import type { ConnectionError } from "#socket/connection-error";
+import type { Socket as StackSocket } from "#socket/types";
+
+/** Bun's socket of this machine; its data is the relay. */
+export type HostSocket = Bun.Socket<Relay>;
+
+/**
+ * What is read at once. While a connection is busy, octets go from the kernel to this memory and from there to the stack; Bun would make a
+ * new array for each piece.
+ */
+const PIECE = new Uint8Array(256 * 1024);
+/** The most pieces before others have their turn. */
+const PIECES_MAX = 8;
+
+export class Relay {
+  host: HostSocket | null = null;
+  stack: StackSocket | null = null;
+  /** What the stack's send buffer had no room for; the host's socket is paused meanwhile. */
+  #rest: Uint8Array | null = null;
+  /** The host's side has ended, and everything of it was written. */
+  #hostEnded = false;
+  /** What was received from the host before there was a connection of the stack. */
+  #early: Uint8Array[] = [];
+  readonly #onOver: () => void;
+  #isOver = false;
+
+  constructor(onOver: () => void) {
+    this.#onOver = onOver;
+  }
+
+  // --- From the stack ------------------------------------------------------------------------------------------------
+
+  /** Returns how many octets the host's socket took; it calls `hostDrained` when it takes more. */
+  toHost(bytes: Uint8Array): number {
+    const n = this.host?.write(bytes) ?? 0;
+    return n < 0 ? bytes.length : n;
+  }
+
+  stackEnded(): void {
+    this.host?.shutdown();
+  }
+
+  stackDrained(): void {
+    const rest = this.#rest;
+    if (rest === null || this.stack === null) return;
+    const n = this.stack.write(rest);
+    if (n < rest.length) {
+      this.#rest = rest.subarray(n);
+      return;
+    }
+    this.#rest = null;
+    if (this.#hostEnded) this.stack.closeWrite();
+    else this.#pump();
+  }
+
+  /** Moves what the host's socket has, until that is empty or the stack is full. The socket is paused. */
+  #pump(): void {
+    for (let i = 0; i < PIECES_MAX; i++) {
+      const { host, stack } = this;
+      if (host === null || stack === null) return;
+      const n = readNow((host as HostSocket & { readonly fd: number }).fd, PIECE);
+      if (n < 0 && n !== -EAGAIN && n !== -EINTR) {
+        host.terminate();
+        this.hostClosed(true);
+        return;
+      }
+      // Bun waits for more, and tells of the end.
+      if (n <= 0) break;
+      const taken = stack.write(PIECE, 0, n);
+      if (taken === n) continue;
+      this.#rest = PIECE.slice(taken, n);
+      return;
+    }
+    this.host?.resume();
+  }
+
+  stackClosed(error: ConnectionError | null): void {
+    const { host } = this;
+    this.host = null;
+    this.stack = null;
+    this.#rest = null;
+    if (error === null) host?.end();
+    else host?.terminate();
+    this.#over();
+  }
+
+  // --- From the host -------------------------------------------------------------------------------------------------
+
+  /** The stack's connection is there. */
+  joined(stack: StackSocket): void {
+    this.stack = stack;
+    const early = this.#early;
+    this.#early = [];
+    for (const bytes of early) this.toStack(bytes);
+    if (this.#hostEnded && this.#rest === null) stack.closeWrite();
+  }
+
+  toStack(bytes: Uint8Array): void {
+    const { stack } = this;
+    if (stack === null) {
+      this.#early.push(bytes);
+      return;
+    }
+    try {
+      if (this.#rest !== null) this.#rest = Buffer.concat([this.#rest, bytes]);
+      else {
+        const n = stack.write(bytes);
+        if (n === bytes.length) return;
+        this.#rest = bytes.subarray(n);
+      }
+      this.host?.pause();
+    } catch {
+      // The connection has ended; `stackClosed` follows.
+    }
+  }
+
+  hostDrained(): void {
+    this.stack?.resume();
+  }
+
+  hostEnded(): void {
+    if (this.#hostEnded) return;
+    this.#hostEnded = true;
+    if (this.#rest === null) this.stack?.closeWrite();
+  }
+
+  /** @param failed by a reset, or because its destination vanished */
+  hostClosed(failed: boolean): void {
+    this.host = null;
+    if (!failed) this.hostEnded();
+    else this.stack?.abort();
+    if (this.stack === null) this.#over();
+  }
+
+  #over(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#onOver();
+  }
+}

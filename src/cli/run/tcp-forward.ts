@@ -1,0 +1,170 @@
+/** Connections of the command: each is opened on this machine first, and answered as that one was. */
+import {
+  EACCES,
+  EADDRNOTAVAIL,
+  EAFNOSUPPORT,
+  ECONNREFUSED,
+  EHOSTUNREACH,
+  EINVAL,
+  EMFILE,
+  ENETUNREACH,
+  ENFILE,
+  ENOBUFS,
+  ENOMEM,
+  EPERM,
+  ETIMEDOUT,
+} from "#ffi/errno";
+import type { Attempt } from "#socket/intercept-types";
+import type { NetStack, Socket, SocketHandlers } from "#socket/types";
+import type { Destinations } from "./destinations.ts";
+import { Dialer } from "./dialer.ts";
+import { type HostSocket, Relay } from "./relay.ts";
+
+/** The stack's side of a relay; each socket's `data` is its relay. */
+const STACK: SocketHandlers = {
+  open: (socket) => relayOf(socket).hostDrained(),
+  data: (socket, bytes) => relayOf(socket).toHost(bytes),
+  end: (socket) => relayOf(socket).stackEnded(),
+  drain: (socket) => relayOf(socket).stackDrained(),
+  close: (socket, error) => relayOf(socket).stackClosed(error),
+};
+
+const relayOf = (socket: Socket) => socket.data as Relay;
+
+/** The host's side. */
+const HOST = {
+  data: (socket: HostSocket, bytes: Uint8Array) => socket.data.toStack(bytes),
+  drain: (socket: HostSocket) => socket.data.hostDrained(),
+  end: (socket: HostSocket) => socket.data.hostEnded(),
+  close: (socket: HostSocket, error?: Error) => socket.data.hostClosed(error !== undefined && error !== null),
+  error: (socket: HostSocket) => socket.data.hostClosed(true),
+  connectError: () => {},
+};
+
+/** Nagle and delayed ACKs are for the ends to decide: a relay passes on what it gets. */
+const OPTIONS = { nodelay: true, socket: STACK };
+
+export class TcpForward {
+  readonly #destinations: Destinations;
+  readonly #relays = new Set<Relay>();
+  readonly #dialer = new Dialer();
+  /** How many connections the command opened, and how many of them this machine could not. */
+  opened = 0;
+  failed = 0;
+
+  constructor(destinations: Destinations) {
+    this.#destinations = destinations;
+  }
+
+  /** Decides about an attempt of the command. */
+  attempt(attempt: Attempt): void {
+    const destination = this.#destinations.of(attempt.destination);
+    if (destination === null) {
+      attempt.unreachable("prohibited");
+      return;
+    }
+    const relay = this.#relay();
+    this.#dialer.dial(destination, (fd) => {
+      if (fd >= 0) void this.#join(attempt, relay, fd);
+      else this.#fail(attempt, relay, -fd);
+    });
+  }
+
+  /** Gives the connected descriptor to Bun, which closes it from now on. */
+  async #join(attempt: Attempt, relay: Relay, fd: number): Promise<void> {
+    try {
+      const options = { fd, allowHalfOpen: true, data: relay, socket: HOST };
+      this.#connected(attempt, relay, await Bun.connect<Relay>(options as never));
+    } catch {
+      // It ended at once.
+      this.#fail(attempt, relay, ECONNREFUSED);
+    }
+  }
+
+  #fail(attempt: Attempt, relay: Relay, errno: number): void {
+    this.#relays.delete(relay);
+    this.failed++;
+    answer(attempt, errno);
+  }
+
+  #connected(attempt: Attempt, relay: Relay, host: HostSocket): void {
+    host.setNoDelay(true);
+    let socket: Socket | null = null;
+    try {
+      socket = attempt.accept(OPTIONS);
+    } catch {
+      // The stack has no room for another connection: the command tries again.
+      attempt.drop();
+    }
+    if (socket === null) {
+      this.#relays.delete(relay);
+      host.terminate();
+      return;
+    }
+    this.opened++;
+    socket.data = relay;
+    relay.host = host;
+    relay.joined(socket);
+  }
+
+  /** Listens on this machine, and connects to a port of the command. Throws as Bun.listen does. */
+  publish(stack: NetStack, where: { hostname: string; port: number }, inside: { hostname: string; port: number }) {
+    return Bun.listen<Relay>({
+      ...where,
+      allowHalfOpen: true,
+      socket: {
+        ...HOST,
+        open: (host) => {
+          const relay = this.#relay();
+          host.data = relay;
+          host.setNoDelay(true);
+          relay.host = host;
+          const socket = stack.connect(inside, OPTIONS);
+          socket.data = relay;
+          relay.joined(socket);
+        },
+      },
+    });
+  }
+
+  /** Ends all connections. */
+  close(): void {
+    this.#dialer.close();
+    for (const { host } of this.#relays) host?.terminate();
+  }
+
+  #relay(): Relay {
+    const relay = new Relay(() => this.#relays.delete(relay));
+    this.#relays.add(relay);
+    return relay;
+  }
+}
+
+/** Answers the command as the destination, or this machine, answered. */
+function answer(attempt: Attempt, errno: number): void {
+  switch (errno) {
+    case ENETUNREACH:
+    case EAFNOSUPPORT:
+      attempt.unreachable("network");
+      return;
+    case EHOSTUNREACH:
+    case EINVAL:
+      attempt.unreachable("host");
+      return;
+    case EACCES:
+    case EPERM:
+      attempt.unreachable("prohibited");
+      return;
+    // No answer, or this machine has no room: the command tries again, until it gives up.
+    case ETIMEDOUT:
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+    case EADDRNOTAVAIL:
+      attempt.drop();
+      return;
+    default:
+      attempt.refuse();
+  }
+}

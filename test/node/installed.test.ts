@@ -1,0 +1,83 @@
+/** `tcpnet/node` of the packed package, in a project of somebody's: its example runs in Bun and in Node, and its types fit Node's. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { packed } from "../package/packed.ts";
+import { ROOT } from "../support/root.ts";
+import { testUnless } from "../support/test-unless.ts";
+import { lacking, RUNTIMES } from "./runtimes.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "tcpnet-node-"));
+
+beforeAll(async () => {
+  const made = await packed();
+  mkdirSync(join(folder, "node_modules"));
+  cpSync(made.folder, join(folder, "node_modules/tcpnet"), { recursive: true });
+  symlinkSync(join(ROOT, "node_modules/@types"), join(folder, "node_modules/@types"));
+  cpSync(`${ROOT}examples/http.ts`, join(folder, "http.ts"));
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "project", private: true, type: "module" }));
+}, 300_000);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+async function run(...command: string[]): Promise<{ code: number; out: string; err: string }> {
+  const child = Bun.spawn(command, { cwd: folder, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  return { code: await child.exited, out, err };
+}
+
+const SAID = `200 POST /greeting hello from 10.0.0.5
+GET /one  from 10.0.0.5
+GET /two  from 10.0.0.5
+TimeoutError
+`;
+
+test("examples/http.ts runs in Bun", async () => {
+  expect(await run(process.execPath, "http.ts")).toEqual({ code: 0, out: SAID, err: "" });
+});
+
+testUnless(lacking, "examples/http.ts runs in Node", async () => {
+  expect(await run(RUNTIMES.Node(), "--no-warnings", "http.ts")).toEqual({ code: 0, out: SAID, err: "" });
+});
+
+test("tsc --strict, with Node's types: what one gives to packages is what they take", async () => {
+  const program = `import http from "node:http";
+import http2 from "node:http2";
+import net from "node:net";
+import tls from "node:tls";
+import { createStack, pair } from "tcpnet";
+import { httpAgent, httpsAgent, nodeFetch, nodeNet, Server, Socket, type NodeNet, type SystemError } from "tcpnet/node";
+
+const stack = await createStack({ device: pair()[0], address: "10.0.0.7/24" });
+const own: NodeNet = nodeNet(stack);
+const socket: Socket = own.connect(80, "10.0.0.7");
+socket.on("error", (error: SystemError) => console.log(error.code, error.syscall, error.port));
+tls.connect({ socket });
+http.get({ agent: httpAgent(stack, { keepAlive: true }) });
+http.get({ agent: httpsAgent(stack, { ca: "" }) });
+http.get({ createConnection: () => own.connect(80) });
+http2.connect("http://a", { createConnection: () => socket });
+const server: Server = own.createServer({ allowHalfOpen: true }, (accepted) => accepted.pipe(accepted));
+server.listen({ port: 0 }, () => console.log(server.address()!.port));
+const response: Response = await nodeFetch(stack)("http://10.0.0.7/");
+const port: number | undefined = socket.remotePort;
+console.log(response.status, port, net.isIP(""), own.isIP(""));
+new Socket({ stack, noDelay: true }).setKeepAlive(true, 1000).setNoDelay().setTimeout(5).unref().ref();
+// @ts-expect-error there is no such option
+new Socket({ stack, nodelay: true });
+`;
+  writeFileSync(join(folder, "use.ts"), program);
+  for (const [module, moduleResolution] of [
+    ["esnext", "bundler"],
+    ["nodenext", "nodenext"],
+  ]) {
+    const strict = { strict: true, noEmit: true, target: "es2022", types: ["node"], skipLibCheck: false };
+    const compilerOptions = { ...strict, lib: ["es2023", "esnext.disposable"], module, moduleResolution };
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["use.ts", "http.ts"] }));
+    expect(await run(join(ROOT, "node_modules/.bin/tsc"), "-p", "tsconfig.json")).toEqual({
+      code: 0,
+      out: "",
+      err: "",
+    });
+  }
+});

@@ -48,6 +48,16 @@ export type {
   UdpFlowHandlers,
   Unreachable,
 } from "#socket/intercept-types";
+export {
+  fromMessages,
+  fromStreams,
+  fromWebSocket,
+  type MessageDeviceOptions,
+  type PacketDevice,
+  type PacketStreams,
+  type PacketWebSocket,
+  type StreamDeviceOptions,
+} from "#socket/stream-device";
 export type { TlsInfo, TlsOptions, TlsSocket } from "#socket/tls-types";
 export type {
   ChangeableOptions,

@@ -18,8 +18,14 @@ const MTU = 1_500;
 /**
  * What every device must do, whatever it is made of. `make` is called for each test; the devices have MTU 1500, and take
  * partial checksums and super-segments where `offload` says so.
+ * @param messages each packet is an object of the transport's, so that packets do allocate
  */
-export function deviceSuite(name: string, offload: boolean, make: (queueLength: number) => Rig): void {
+export function deviceSuite(
+  name: string,
+  offload: boolean,
+  make: (queueLength: number) => Rig,
+  messages: "messages" | null = null,
+): void {
   describe(name, () => {
     const open: Rig[] = [];
     const bench = (queueLength = 200) => {
@@ -133,21 +139,23 @@ export function deviceSuite(name: string, offload: boolean, make: (queueLength: 
       await until(() => rung > 0);
     });
 
-    test("packets allocate nothing", () => {
-      const it = bench();
-      const big = { payload: pattern(14_000), partial: true, gsoSize: 1_400 };
-      it.put({ payload: pattern(1_000), inHead: 10, slices: 3, ...(offload ? big : {}) });
-      const { csum } = it.tx;
-      const pass = (times: number) => {
-        for (let i = 0; i < times; i++) {
-          it.tx.csum = csum;
-          it.transmit();
-          while (it.receive() > 0);
-        }
-      };
-      pass(20_000);
-      expect(bytesAllocated(() => pass(50_000))).toBeLessThan(512 * 1024);
-    }, 60_000);
+    const allocatesNothing = () =>
+      test("packets allocate nothing", () => {
+        const it = bench();
+        const big = { payload: pattern(14_000), partial: true, gsoSize: 1_400 };
+        it.put({ payload: pattern(1_000), inHead: 10, slices: 3, ...(offload ? big : {}) });
+        const { csum } = it.tx;
+        const pass = (times: number) => {
+          for (let i = 0; i < times; i++) {
+            it.tx.csum = csum;
+            it.transmit();
+            while (it.receive() > 0);
+          }
+        };
+        pass(20_000);
+        expect(bytesAllocated(() => pass(50_000))).toBeLessThan(512 * 1024);
+      }, 60_000);
+    if (messages === null) allocatesNothing();
 
     test("a closed device is gone, and closing it twice is harmless", () => {
       const it = bench();

@@ -51,6 +51,10 @@ bench *FLAGS: build
 performance ROUNDS="5": build
     bun test/bench/performance.ts {{ROUNDS}}
 
+# make the pictures of README.md by the program itself (needs chromium)
+pictures:
+    bun test/pictures/make.ts
+
 # measure the atlas of goodput, docs/GOODPUT.md, in virtual time (ten minutes; an interrupted run goes on)
 goodput:
     bun test/bench/goodput.ts

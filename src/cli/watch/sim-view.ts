@@ -95,7 +95,8 @@ class Signals {
   }
 }
 
-function dashboard(run: TransferRun, { seed, speed = 1, whyFixed }: Play, now: () => number): Watched {
+/** What the dashboard shows of a run. @param now virtual time */
+export function dashboard(run: TransferRun, { seed, speed = 1, whyFixed }: Play, now: () => number): Watched {
   const { there, back } = run.wires;
   const link: Controlled = {
     profiles: () => profilesOf(run),

@@ -7,6 +7,9 @@ import { fateTime } from "./series.ts";
 
 /** More segments than this are drawn as one stroke per column of pixels. */
 const SINGLE_MAX = 6_000;
+/** CSS pixels of the stroke of a retransmission at least, and of its letter. */
+const STROKE_MIN = 7;
+const LETTER = 9;
 /** So few get their marks, and their way over the link. */
 const DETAIL_MAX = 500;
 
@@ -260,22 +263,35 @@ function drawSegments(pen: Pen, { run, way, times }: SequenceData, a: number, b:
       if (((bits[way.sent[k]!]! & RESENT) !== 0) !== again) continue;
       const [x, top, bottom] = [pen.x(times[k]!), pen.y(way.right[k]!), pen.y(way.left[k]!)];
       if (top === bottom) continue;
-      pen.line(x, bottom, x, Math.min(top, bottom - pen.unit));
+      // What was sent again is seen from afar, too.
+      if (again) atLeast(pen, x, top, bottom);
+      else pen.line(x, bottom, x, Math.min(top, bottom - pen.unit));
       if (cap === 0) continue;
       pen.line(x - cap, top, x + cap, top);
       pen.line(x - cap, bottom, x + cap, bottom);
     }
     pen.ctx.stroke();
   }
+  let lastR = Number.NEGATIVE_INFINITY;
   for (let k = a; k < b; k++) {
     const row = way.sent[k]!;
     const [x, y] = [pen.x(times[k]!), pen.y(way.right[k]!)];
     const kind = flags[row]!;
     const letter = kind & RST ? "RST" : kind & SYN ? "SYN" : kind & FIN ? "FIN" : "";
     if (letter !== "") pen.text(letter, x, y - 5 * pen.unit, kind & RST ? "resent" : "step");
-    else if (isClose && (bits[row]! & RESENT) !== 0) pen.text("R", x, y - 4 * pen.unit, "resent");
-    else if (isClose && kind & PSH) diamond(pen, x, y);
+    else if ((bits[row]! & RESENT) !== 0) {
+      // Letters do not overlap.
+      if (x - lastR < LETTER * pen.unit) continue;
+      lastR = x;
+      pen.text("R", x, y - 4 * pen.unit, "resent");
+    } else if (isClose && kind & PSH) diamond(pen, x, y);
   }
+}
+
+/** A stroke with a least length. */
+function atLeast(pen: Pen, x: number, top: number, bottom: number): void {
+  const more = Math.max(0, (STROKE_MIN * pen.unit - (bottom - top)) / 2);
+  pen.line(x, bottom + more, x, top - more);
 }
 
 function diamond(pen: Pen, x: number, y: number): void {
@@ -321,7 +337,7 @@ function drawColumns(pen: Pen, { run, way, times }: SequenceData, a: number, b: 
     const y = pen.y(way.left[k]!);
     if (x === last) continue;
     last = x;
-    pen.line(x, y, x, Math.min(pen.y(way.right[k]!), y - 3 * pen.unit));
+    atLeast(pen, x, pen.y(way.right[k]!), y);
   }
   pen.ctx.stroke();
 }

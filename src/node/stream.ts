@@ -137,7 +137,9 @@ export abstract class ConnectionStream extends Duplex {
   }
 
   #closed(error: ConnectionError | null): void {
-    if (this.connecting) this._attempts?.ended(error);
+    // Nobody but the stack's end aborts a connection of ours: that is no error of the network.
+    if (error?.code === "ECONNABORTED") this.destroy();
+    else if (this.connecting) this._attempts?.ended(error);
     else if (error !== null) this.destroy(systemError(error.code, "read", { cause: error }));
   }
 

@@ -163,6 +163,23 @@ test("names are resolved by the stack's resolver", async () => {
   expect(await failureOf(w, six)).toMatchObject({ code: "ENOTFOUND" });
 });
 
+test("the stack's end closes its sockets, open or connecting, without an error of theirs; then connect is refused", async () => {
+  const w = await world();
+  const { client, accepted } = await connected(w);
+  const connecting = nodeNet(w.peer).connect(81, "10.0.1.77");
+  await w.pass(1);
+  const seen: unknown[] = [];
+  for (const socket of [client, connecting]) socket.on("close", (hadError) => seen.push(hadError));
+  const failed = new Promise<Record<string, unknown>>((resolve) => accepted.once("error", resolve as never));
+  await w.peer.close();
+  await w.pass(100);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(seen).toEqual([false, false]);
+  expect(await failed).toMatchObject({ code: "ECONNRESET", syscall: "read" });
+  const late = nodeNet(w.peer).connect(80, HOST);
+  expect(await failureOf(w, late)).toMatchObject({ code: "ECONNABORTED", syscall: "connect" });
+});
+
 test("what a stack does not have is refused in words", async () => {
   const w = await world();
   const net = nodeNet(w.peer);

@@ -112,7 +112,8 @@ async function tlsCase({ net, peer, host, key, cert }: Ground): Promise<void> {
   assert.equal(socket.authorized, true);
 }
 
-async function http2Case({ net, peer, host }: Ground): Promise<void> {
+async function http2Case(ground: Ground): Promise<void> {
+  const { net, peer, host } = ground;
   const server = http2.createServer((request, response) => response.end(`h2 ${request.url}`));
   // glue: http2 server
   const listener = net.createServer({ allowHalfOpen: true }, (socket) => server.emit("connection", socket));
@@ -126,6 +127,23 @@ async function http2Case({ net, peer, host }: Ground): Promise<void> {
     return textOf(stream);
   });
   assert.deepEqual(await Promise.all(answers), ["h2 /one", "h2 /two"]);
+  session.close();
+  await http2OverTls(ground);
+}
+
+async function http2OverTls({ net, peer, host, key, cert }: Ground): Promise<void> {
+  const server = http2.createServer((request, response) => response.end(`secure ${request.url}`));
+  const shield = tls.createServer({ key, cert, ALPNProtocols: ["h2"] }, (socket) => server.emit("connection", socket));
+  const port = await listening(
+    net.createServer({ allowHalfOpen: true }, (socket) => shield.emit("connection", socket)),
+  );
+  const options = { ca: cert, servername: "server.example", ALPNProtocols: ["h2"] };
+  const socket = tls.connect({ ...options, socket: peer.connect(port, host) });
+  await once(socket, "secureConnect");
+  const session = http2.connect("https://server.example", { createConnection: () => socket as never });
+  const stream = session.request({ ":path": "/one" });
+  stream.setEncoding("utf8");
+  assert.equal(await textOf(stream), "secure /one");
   session.close();
 }
 
@@ -149,7 +167,7 @@ async function undiciCase(ground: Ground): Promise<void> {
   await dispatcher.destroy();
 }
 
-async function wsCase({ net, peer, host, load }: Ground): Promise<void> {
+async function wsCase({ net, peer, host, load, key, cert }: Ground): Promise<void> {
   // By their paths, because Bun has a `ws` of its own.
   const WebSocket = load<WebSocketClass>("ws/lib/websocket.js");
   const WebSocketServer = load<WebSocketServerClass>("ws/lib/websocket-server.js");
@@ -175,6 +193,19 @@ async function wsCase({ net, peer, host, load }: Ground): Promise<void> {
   socket.close();
   const [code] = await once(socket, "close");
   assert.equal(code, 1005);
+  const shield = tls.createServer({ key, cert }, (encrypted) => server.emit("connection", encrypted));
+  const securePort = await listening(
+    net.createServer({ allowHalfOpen: true }, (plain) => shield.emit("connection", plain)),
+  );
+  const options = { ca: cert, servername: "server.example" };
+  const secure = new WebSocket("wss://server.example/", {
+    createConnection: () => tls.connect({ ...options, socket: peer.connect(securePort, host) }),
+  });
+  await once(secure, "open");
+  secure.send("over TLS");
+  assert.equal(String((await once(secure, "message"))[0]), "over TLS");
+  secure.close();
+  await once(secure, "close");
 }
 
 async function fetchCase(ground: Ground): Promise<void> {

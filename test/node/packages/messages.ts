@@ -65,15 +65,19 @@ interface SmtpServer {
   SMTPServer: new (options: object) => { server: EventEmitter; on(event: string, listener: () => void): void };
 }
 
-async function nodemailerCase({ net, host, peer, load }: Ground): Promise<void> {
+async function nodemailerCase({ net, host, peer, load, key, cert }: Ground): Promise<void> {
   const { createTransport } = load<Mail>("nodemailer");
   const { SMTPServer } = load<SmtpServer>("smtp-server");
   let heard = "";
+  let secure: unknown;
   const server = new SMTPServer({
     authOptional: true,
-    disabledCommands: ["STARTTLS", "AUTH"],
+    disabledCommands: ["AUTH"],
+    key,
+    cert,
     disableReverseLookup: true,
-    onData(stream: Duplex, _session: unknown, done: () => void) {
+    onData(stream: Duplex, session: { secure: boolean }, done: () => void) {
+      secure = session.secure;
       stream.on("data", (chunk) => {
         heard += chunk;
       });
@@ -88,11 +92,14 @@ async function nodemailerCase({ net, host, peer, load }: Ground): Promise<void> 
   const connection = peer.connect(25, host);
   await once(connection, "connect");
   type Give = (error: null, options: object) => void;
+  const options = { requireTLS: true, tls: { ca: cert, servername: "server.example" } };
   // glue: nodemailer client
-  const transport = createTransport({ getSocket: (_: object, give: Give) => give(null, { connection }) });
+  const transport = createTransport({ ...options, getSocket: (_: object, give: Give) => give(null, { connection }) });
   const mail = { from: "a@a.example", to: "b@b.example", subject: "over our stack", text: "hello" };
   assert.deepEqual((await transport.sendMail(mail)).accepted, ["b@b.example"]);
   assert.match(heard, /^Subject: over our stack\r$/m);
+  // By STARTTLS: both ends have put TLS on a connection that was in use.
+  assert.equal(secure, true);
   transport.close();
 }
 

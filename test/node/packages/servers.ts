@@ -52,10 +52,12 @@ export async function postgres(elsewhere?: Elsewhere): Promise<RealServer> {
   return started(elsewhere?.command(command) ?? command, folder, ".s.PGSQL.5432", "SIGINT");
 }
 
-export async function redis(): Promise<RealServer> {
+export async function redis(elsewhere?: Elsewhere): Promise<RealServer> {
   const folder = scratch();
-  const settings = ["--port", "0", "--unixsocket", `${folder}/redis.sock`, "--save", "", "--dir", folder];
-  return started(asNobody(["redis-server", ...settings]), folder, "redis.sock", "SIGTERM");
+  const listens = elsewhere === undefined ? ["--port", "0"] : ["--bind", elsewhere.address, "--protected-mode", "no"];
+  const settings = [...listens, "--unixsocket", `${folder}/redis.sock`, "--save", "", "--dir", folder];
+  const command = asNobody(["redis-server", ...settings]);
+  return started(elsewhere?.command(command) ?? command, folder, "redis.sock", "SIGTERM");
 }
 
 async function started(

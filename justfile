@@ -53,7 +53,7 @@ performance ROUNDS="5": build
 
 # make the pictures of README.md by the program itself (needs chromium)
 pictures:
-    bun test/pictures/make.ts
+    bun test/bench/pictures.ts
 
 # measure the atlas of goodput, docs/GOODPUT.md, in virtual time (ten minutes; an interrupted run goes on)
 goodput:

@@ -3,7 +3,7 @@ import { EXPLAIN_FLAG, LINK_CLAUSES, PACING, PACKETS, PROFILE, RECORD, REPORT_FL
 
 const WATCH_SIM = [
   "--watch",
-  "play the run in real time with a dashboard: rates, cwnd, round trip, window, queue of the link; keys change the link (h: help). Without a terminal: a line per virtual second",
+  "play the run in real time with a dashboard; keys change the link (h: help). Without a terminal: a line per virtual second",
 ] as const;
 const SPEED = [
   "--speed <speed>",

@@ -55,7 +55,10 @@ export const BENCH: CommandSpec = {
     group(
       "TCP",
       ["-p, --port <port>", "TCP port of the server (default 5201)"],
-      ["-C, --congestion <name>", "congestion control of this side: cubic (default), newreno, bbr, bbr1"],
+      [
+        "-C, --congestion <name>",
+        "congestion control: cubic (default), newreno, bbr, bbr1; a client sets that of both sides",
+      ],
       PACING,
       ["--timeout <time>", "give up if the other side does not answer for this long (default 10s)"],
       PROFILE,

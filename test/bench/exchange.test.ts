@@ -84,6 +84,17 @@ test("what is omitted counts neither in the total nor in the time", async () => 
   expect(all).toBeGreaterThan(bytesOf(told)[0]!);
 });
 
+test("the congestion control that the client asks for is the server's as well; one that does not exist is refused in words", async () => {
+  for (const name of ["bbr", "reno"]) {
+    const told = await w.test({ num: 100_000, time: 10, reverse: true, congestion: name });
+    expect(told.failure).toBeNull();
+    expect(w.reports.at(-1)!.run!.congestion).toBe(name === "reno" ? "newreno" : name);
+  }
+  const refused = w.test({ num: 100_000, time: 10, congestion: "vegas" });
+  await expect(refused).rejects.toThrow("it does not know this congestion control (iperf3's error 134)");
+  expect((await w.test({ num: 1_000, time: 10 })).failure).toBeNull();
+});
+
 test("a limited bandwidth is kept", async () => {
   const told = await w.test({ bandwidth: 8_000_000, time: 1, len: 10_000 });
   const seconds = told.run!.seconds;

@@ -46,7 +46,15 @@ export class BenchError extends Error {
   }
 }
 
-export type BenchErrorKind = "protocol" | "silent" | "busy" | "server-error" | "terminated" | "unsupported" | "stream";
+export type BenchErrorKind =
+  | "protocol"
+  | "silent"
+  | "busy"
+  | "server-error"
+  | "terminated"
+  | "unsupported"
+  | "congestion"
+  | "stream";
 
 const LETTERS = "abcdefghijklmnopqrstuvwxyz234567";
 

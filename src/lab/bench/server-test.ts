@@ -2,6 +2,7 @@ import { type Parameters, readParameters } from "./parameters.ts";
 import {
   ACCESS_DENIED,
   BenchError,
+  type BenchErrorKind,
   CLIENT_TERMINATE,
   ControlBuffer,
   CREATE_STREAMS,
@@ -38,8 +39,8 @@ export interface ServerTestOptions {
   readonly closed: (test: ServerTest) => void;
 }
 
-/** IERECVPARAMS: the parameters are refused. */
-const ERROR_PARAMETERS = 114;
+/** iperf3's numbers of errors that a server reports: IERECVPARAMS (the parameters are refused) and IESETCONGESTION. */
+const ERROR_NUMBERS: Partial<Record<BenchErrorKind, number>> = { unsupported: 114, congestion: 134 };
 
 /** After this time without new data, no more is expected, ms. */
 const REST_MS = 50;
@@ -93,6 +94,7 @@ export class ServerTest implements Connection {
       this.#refuseConnection(socket);
       return;
     }
+    if (!this.#setCongestion(socket, parameters.congestion)) return;
     if (parameters.mode === "crr") {
       socket.data = new OneResponse(socket, parameters.len, run.streams[0]!);
       return;
@@ -142,6 +144,19 @@ export class ServerTest implements Connection {
   closed(error: Error | null): void {
     this.#finish(error ?? new BenchError("protocol", "the control connection was closed before the test was over"));
     this.#options.closed(this);
+  }
+
+  /** What the client's -C asks for holds on both sides, as with iperf3. False: there is no such control, and the test has ended. */
+  #setCongestion(socket: BenchSocket, name: string): boolean {
+    if (name === "") return true;
+    try {
+      socket.setOptions?.({ cc: name === "reno" ? "newreno" : name });
+      return true;
+    } catch (error) {
+      this.#refuseConnection(socket);
+      this.#fail(new BenchError("congestion", (error as Error).message));
+      return false;
+    }
   }
 
   #refuseConnection(socket: BenchSocket): void {
@@ -249,10 +264,11 @@ export class ServerTest implements Connection {
   /** Reports the error to the client, as far as iperf3's protocol can express it, and ends the test. */
   #fail(error: Error): void {
     if (this.#isOver) return;
-    if (error instanceof BenchError && error.kind === "unsupported") {
+    const number = error instanceof BenchError ? ERROR_NUMBERS[error.kind] : undefined;
+    if (number !== undefined) {
       const numbers = new Uint8Array(9);
       numbers[0] = SERVER_ERROR;
-      new DataView(numbers.buffer).setInt32(1, ERROR_PARAMETERS);
+      new DataView(numbers.buffer).setInt32(1, number);
       this.#tell(numbers);
     } else if (!(error instanceof BenchError && error.kind === "terminated")) {
       this.#tell(stateOctet(SERVER_TERMINATE));

@@ -11,6 +11,8 @@ export type BenchInfo = Pick<
 /** The interface of a connection that the benchmark uses. Sockets of our stack have it; for the kernel's there is an adapter. */
 export interface BenchSocket extends Pick<Socket, "write" | "closeWrite" | "abort" | "data" | "remote" | "local"> {
   info(): BenchInfo;
+  /** Sockets of the runtime cannot change theirs. */
+  setOptions?: Socket["setOptions"];
 }
 
 /** Handlers of a connection, with the meaning that `SocketHandlers` describes. */

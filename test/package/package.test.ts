@@ -48,7 +48,7 @@ const tool = (path: string) => join(packagesFolder("package"), "node_modules", p
 const NODE = tool(`node-linux-${process.arch}/bin/node`);
 const DENO = tool(`@deno/linux-${process.arch}-glibc/deno`);
 
-const EXAMPLES = ["capture.ts", "echo.ts", "page/page.ts"];
+const EXAMPLES = ["capture.ts", "device.ts", "echo.ts", "page/page.ts"];
 
 /** A project of somebody's with the package in it and the examples beside it; nothing is fetched. */
 async function project(name: string, install: readonly string[]): Promise<string> {
@@ -142,6 +142,8 @@ describe("in somebody's project", () => {
     const folder = await npmProject();
     expect((await run([NODE, "--version"], folder)).out).toMatch(/^v22\./);
     expect(await run([NODE, "--no-warnings", "echo.ts"], folder)).toEqual({ code: 0, out: SAID, err: "" });
+    const device = await run([NODE, "--no-warnings", "device.ts"], folder);
+    expect(device).toEqual({ code: 0, out: "100000 true\n", err: "" });
     const capture = await run([NODE, "--no-warnings", "capture.ts"], folder);
     expect([capture.code, capture.err]).toEqual([0, expect.stringMatching(/^\d+ packets\n$/)]);
   });
@@ -185,15 +187,11 @@ console.log(capture.error, capture.packets);`,
     },
   );
 
-  toolTest(
-    "tsc --strict finds nothing wrong with bundler and nodenext, without the DOM, Node's or Bun's types",
-    async () => {
-      const folder = await npmProject();
-      // What is in Node's shape has Node's types.
-      const own = Object.keys(ENTRIES).filter((entry) => entry !== "./node");
-      const entries = own.map((entry) => `tcpnet${entry.slice(1)}`);
-      const lines = entries.map((entry, i) => `import * as e${i} from "${entry}"; console.log(e${i});`);
-      const use = `import { createStack, pair, type Device, type Socket, type TraceEvent } from "tcpnet";
+  /** A user's file: every entry, some calls, and a mistake that must be seen. What is in Node's shape has Node's types. */
+  const own = Object.keys(ENTRIES).filter((entry) => entry !== "./node");
+  const USE = `declare const console: { log(...what: unknown[]): void };
+${own.map((entry, i) => `import * as e${i} from "tcpnet${entry.slice(1)}"; console.log(e${i});`).join("\n")}
+import { createStack, pair, type Device, type Socket, type TraceEvent } from "tcpnet";
 const [a] = pair();
 const stack = await createStack({ device: a, address: "10.0.0.1/24", trace: 100 });
 stack.onEvents = (events: readonly TraceEvent[]) => events.forEach(({ event, time }) => console.log(event.toUpperCase(), time + 1));
@@ -204,48 +202,78 @@ console.log(n, device.mtu);
 // @ts-expect-error there is no such option: the types are known, and not any
 stack.connect("10.0.0.2:80", { timeuot: 1 });
 `;
-      writeFileSync(
-        join(folder, "use.ts"),
-        `declare const console: { log(...what: unknown[]): void };\n${lines.join("\n")}\n${use}export {};\n`,
-      );
-      for (const compiler of [[NODE, tool("typescript/bin/tsc")], [join(ROOT, "node_modules/.bin/tsc")]]) {
-        for (const [module, moduleResolution] of [
-          ["esnext", "bundler"],
-          ["nodenext", "nodenext"],
-        ]) {
-          const compilerOptions = {
-            strict: true,
-            noEmit: true,
-            target: "es2022",
-            lib: ["es2022"],
-            types: [],
-            module,
-            moduleResolution,
-          };
-          writeFileSync(
-            join(folder, "tsconfig.json"),
-            JSON.stringify({ compilerOptions: { ...compilerOptions, skipLibCheck: false }, files: ["use.ts"] }),
-          );
-          expect(await run([...compiler, "-p", "tsconfig.json"], folder)).toEqual({ code: 0, out: "", err: "" });
-          // With the DOM the real streams and signals are meant.
-          const dom = { ...compilerOptions, lib: ["es2022", "dom", "dom.iterable", "dom.asynciterable"] };
-          writeFileSync(
-            join(folder, "dom.json"),
-            JSON.stringify({ compilerOptions: dom, files: ["dom.ts", "page.ts"] }),
-          );
-          writeFileSync(
-            join(folder, "dom.ts"),
-            `import type { Socket } from "tcpnet";
+  const DOM = `import type { Socket } from "tcpnet";
 export async function text(socket: Socket, signal: AbortSignal): Promise<string> {
   await new Blob(["x"]).stream().pipeTo(socket.writable, { signal });
   return new Response(socket.readable).text();
-}`,
-          );
-          expect(await run([...compiler, "-p", "dom.json"], folder)).toEqual({ code: 0, out: "", err: "" });
-        }
-      }
-    },
-  );
+}`;
+  const COMPILERS = {
+    "TypeScript 6": () => [NODE, tool("typescript/bin/tsc")],
+    "TypeScript 7": () => [join(ROOT, "node_modules/.bin/tsc")],
+  };
+  const MODES = [
+    ["esnext", "bundler"],
+    ["nodenext", "nodenext"],
+  ] as const;
+  for (const [name, compiler] of Object.entries(COMPILERS)) {
+    for (const [module, moduleResolution] of MODES) {
+      toolTest(
+        `${name}, strict and ${moduleResolution}, finds nothing wrong without the DOM, or with it alone`,
+        async () => {
+          const folder = await npmProject();
+          const strict = { strict: true, noEmit: true, target: "es2022", types: [], module, moduleResolution };
+          const projects = {
+            use: { compilerOptions: { ...strict, lib: ["es2022"], skipLibCheck: false }, files: ["use.ts"] },
+            // With the DOM, the real streams and signals are meant.
+            dom: {
+              compilerOptions: { ...strict, lib: ["es2022", "dom", "dom.iterable", "dom.asynciterable"] },
+              files: ["dom.ts", "page.ts"],
+            },
+          };
+          writeFileSync(join(folder, "use.ts"), USE);
+          writeFileSync(join(folder, "dom.ts"), DOM);
+          for (const [project, config] of Object.entries(projects)) {
+            writeFileSync(join(folder, `${project}.json`), JSON.stringify(config));
+            const ran = await run([...compiler(), "-p", `${project}.json`], folder);
+            expect(ran).toEqual({ code: 0, out: "", err: "" });
+          }
+        },
+      );
+    }
+  }
+
+  const WITH = {
+    "Node.js'": { types: ["node"], typeRoots: [tool("@types")] },
+    "Bun's": { types: ["bun-types"], typeRoots: [join(ROOT, "node_modules")] },
+  };
+  for (const [whose, settings] of Object.entries(WITH)) {
+    toolTest(`tsc --strict finds nothing wrong with all entries and ${whose} types`, async () => {
+      const folder = await npmProject();
+      const lines = Object.keys(ENTRIES).map((entry, i) => `export * as e${i} from "tcpnet${entry.slice(1)}";`);
+      const use = `import { nodeNet } from "tcpnet/node";
+import { createStack, pair } from "tcpnet";
+const net = nodeNet(await createStack({ device: pair()[0], address: "10.0.0.1/24" }));
+net.createServer((socket) => socket.end("hello")).listen(80);
+`;
+      writeFileSync(join(folder, "all.ts"), use + lines.join("\n"));
+      const compilerOptions = {
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        noEmit: true,
+        skipLibCheck: true,
+        target: "es2022",
+        lib: ["es2022"],
+        module: "nodenext",
+        ...settings,
+      };
+      writeFileSync(join(folder, "all.json"), JSON.stringify({ compilerOptions, files: ["all.ts"] }));
+      const compiler = join(ROOT, "node_modules/.bin/tsc");
+      expect(await run([compiler, "-p", "all.json"], folder)).toEqual({ code: 0, out: "", err: "" });
+      // The declarations of the package itself, which skipLibCheck leaves out.
+      const checked = await run([compiler, "-p", "all.json", "--skipLibCheck", "false"], folder);
+      expect(checked.out.split("\n").filter((line) => line.includes("node_modules/tcpnet/"))).toEqual([]);
+    });
+  }
 
   toolTest("esbuild and bun build bundle it for browsers, and the bundles run", async () => {
     const folder = await npmProject();

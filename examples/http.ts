@@ -1,6 +1,6 @@
 /**
  * A server of `node:http` on one stack, and `fetch` over another one. In memory here; with `openTun` of `tcpnet/tun` the same over a network.
- * Runs in Bun and in Node: `bun examples/http.ts`, `node examples/http.ts`.
+ * Runs in Bun, Node and Deno: `bun examples/http.ts`, `node examples/http.ts`, `deno run examples/http.ts`.
  */
 import http from "node:http";
 import { createStack, pair } from "tcpnet";

@@ -1,14 +1,33 @@
 /** A module object in the shape of `node:net`, for a stack. */
+import {
+  BlockList,
+  getDefaultAutoSelectFamily,
+  getDefaultAutoSelectFamilyAttemptTimeout,
+  SocketAddress,
+  setDefaultAutoSelectFamily,
+  setDefaultAutoSelectFamilyAttemptTimeout,
+} from "node:net";
 import type { NetStack } from "#socket/types";
 import { isIP, isIPv4, isIPv6 } from "./ip.ts";
 import { Server, type ServerOptions } from "./server.ts";
 import { Socket } from "./socket.ts";
 import type { SocketOptions } from "./socket-options.ts";
 
+/** What has nothing to do with a stack, and the settings for all sockets, are Node's own. */
+const SHARED = {
+  BlockList,
+  SocketAddress,
+  getDefaultAutoSelectFamily,
+  getDefaultAutoSelectFamilyAttemptTimeout,
+  setDefaultAutoSelectFamily,
+  setDefaultAutoSelectFamilyAttemptTimeout,
+};
+
+type Shared = typeof SHARED;
 type Without<T> = Omit<T, "stack">;
 
 /** What `nodeNet` gives. */
-export interface NodeNet {
+export interface NodeNet extends Shared {
   readonly Socket: new (options?: Without<SocketOptions>) => Socket;
   /** The same class, by its old name. */
   readonly Stream: NodeNet["Socket"];
@@ -56,6 +75,7 @@ export function nodeNet(stack: NetStack): NodeNet {
     return socket.connect(...args);
   };
   const net = {
+    ...SHARED,
     Socket: Bound,
     Stream: Bound,
     Server: BoundServer,

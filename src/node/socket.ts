@@ -1,4 +1,5 @@
 /** `net.Socket` over a stack. */
+import { getDefaultAutoSelectFamily, getDefaultAutoSelectFamilyAttemptTimeout } from "node:net";
 import { addAbortSignal } from "node:stream";
 import type { ChangeableOptions, Socket as Connection, NetStack } from "#socket/types";
 import { Attempts } from "./attempts.ts";
@@ -18,7 +19,6 @@ import { ConnectionStream } from "./stream.ts";
 /** Times of Linux' probes as libuv sets them: one a second, ten of them. */
 const PROBES = { interval: 1_000, count: 10 };
 
-const ATTEMPT_TIMEOUT_MS = 250;
 const ATTEMPT_TIMEOUT_LEAST_MS = 10;
 
 /** A TCP connection of a stack as a `net.Socket`: same calls, events, errors and back-pressure. */
@@ -84,7 +84,7 @@ export class Socket extends ConnectionStream {
   }
 
   #resolve(options: TcpConnectOptions, host: string): void {
-    const { hints = 0, lookup, autoSelectFamily = true } = options;
+    const { hints = 0, lookup, autoSelectFamily = getDefaultAutoSelectFamily() } = options;
     if (lookup && typeof lookup !== "function") throw wrongType("options.lookup", "of type function", lookup);
     const family = options.family === "IPv4" ? 4 : options.family === "IPv6" ? 6 : Number(options.family ?? 0);
     const all = autoSelectFamily && options.localAddress === undefined && family === 0;
@@ -101,8 +101,9 @@ export class Socket extends ConnectionStream {
   #attempt(options: TcpConnectOptions, addresses: readonly LookupAddress[]): void {
     if (!this.connecting) return;
     const port = Number(options.port);
-    const { localAddress, localPort, autoSelectFamilyAttemptTimeout = ATTEMPT_TIMEOUT_MS } = options;
-    const attemptTimeout = Math.max(autoSelectFamilyAttemptTimeout, ATTEMPT_TIMEOUT_LEAST_MS);
+    const { localAddress, localPort } = options;
+    const wait = options.autoSelectFamilyAttemptTimeout ?? getDefaultAutoSelectFamilyAttemptTimeout();
+    const attemptTimeout = Math.max(wait, ATTEMPT_TIMEOUT_LEAST_MS);
     const { handlers } = ConnectionStream;
     const attempt = {
       port,

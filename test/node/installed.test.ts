@@ -1,9 +1,10 @@
-/** `tcpnet/node` of the packed package, in a project of somebody's: its example runs in Bun and in Node, and its types fit Node's. */
+/** `tcpnet/node` of the packed package, in a project of somebody's: its example runs in Bun, Node and Deno, and its types fit Node's. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { packed } from "../package/packed.ts";
+import { lacksPackages, packagesFolder } from "../support/npm.ts";
 import { ROOT } from "../support/root.ts";
 import { testUnless } from "../support/test-unless.ts";
 import { lacking, RUNTIMES } from "./runtimes.ts";
@@ -21,7 +22,8 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 async function run(...command: string[]): Promise<{ code: number; out: string; err: string }> {
-  const child = Bun.spawn(command, { cwd: folder, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  const env = { ...process.env, HOME: folder, DENO_NO_UPDATE_CHECK: "1" };
+  const child = Bun.spawn(command, { cwd: folder, env, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
   const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
   return { code: await child.exited, out, err };
 }
@@ -38,6 +40,12 @@ test("examples/http.ts runs in Bun", async () => {
 
 testUnless(lacking, "examples/http.ts runs in Node", async () => {
   expect(await run(RUNTIMES.Node(), "--no-warnings", "http.ts")).toEqual({ code: 0, out: SAID, err: "" });
+});
+
+testUnless(lacking || lacksPackages("package"), "examples/http.ts runs in Deno", async () => {
+  const deno = join(packagesFolder("package"), `node_modules/@deno/linux-${process.arch}-glibc/deno`);
+  const flags = ["--no-prompt", "--node-modules-dir=manual"];
+  expect(await run(deno, "run", ...flags, "http.ts")).toEqual({ code: 0, out: SAID, err: "" });
 });
 
 test("tsc --strict, with Node's types: what one gives to packages is what they take", async () => {

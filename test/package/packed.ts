@@ -15,6 +15,7 @@ const SOURCES = [
   "LICENSE",
   "CHANGELOG.md",
   "docs/LIBRARY.md",
+  "docs/NODE.md",
 ];
 
 export interface Packed {
@@ -58,7 +59,7 @@ async function pack(): Promise<Packed> {
     const at = join(CACHE, `${name}.${process.pid}`);
     mkdirSync(at, { recursive: true });
     await must([process.execPath, join(ROOT, "src/package/build.ts"), join(at, "dist")], ROOT);
-    for (const file of ["package.json", "README.md", "LICENSE", "CHANGELOG.md", "docs/LIBRARY.md"])
+    for (const file of ["package.json", "README.md", "LICENSE", "CHANGELOG.md", "docs/LIBRARY.md", "docs/NODE.md"])
       cpSync(join(ROOT, file), join(at, file));
     await must([process.execPath, "pm", "pack", "--ignore-scripts", "--filename", "tcpnet.tgz"], at);
     mkdirSync(join(at, "unpacked"));

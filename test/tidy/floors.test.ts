@@ -117,7 +117,7 @@ const OUTSIDE: readonly { readonly module: RegExp; readonly floors: readonly str
   { module: /^bun:ffi$/, floors: ["ffi"] },
   { module: /^cac$/, floors: ["cli"] },
   { module: /^uplot$/, floors: ["report"] },
-  { module: /^node:(stream|events|os|http|https|tls|zlib)$/, floors: ["node"] },
+  { module: /^node:(stream|events|os|net|http|https|tls|zlib)$/, floors: ["node"] },
   { module: /^@dnsquery\/dns-packet$/, floors: ["socket"] },
   { module: /^node:tty$/, floors: ["observe", "cli"] },
   { module: /^node:worker_threads$/, floors: ["socket", "cli"] },

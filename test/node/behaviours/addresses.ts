@@ -60,3 +60,16 @@ it("what is no text is read as text", async ({ net }) => {
     [0, 0, 0, 0, 0, 0, 0, 6],
   );
 });
+
+it("the module has the same names, by import and as its default", async ({ net }) => {
+  const names = [
+    "BlockList Server Socket SocketAddress Stream connect createConnection createServer isIP isIPv4 isIPv6",
+    "getDefaultAutoSelectFamily setDefaultAutoSelectFamily",
+    "getDefaultAutoSelectFamilyAttemptTimeout setDefaultAutoSelectFamilyAttemptTimeout",
+  ];
+  const module = net as unknown as Record<string, unknown>;
+  for (const name of names.join(" ").split(" ")) assert.equal(typeof module[name], "function", name);
+  assert.equal(module.Stream, net.Socket);
+  assert.equal(net.Socket.name, "Socket");
+  assert.equal(net.Server.name, "Server");
+});

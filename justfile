@@ -42,6 +42,10 @@ fmt:
 types:
     tsc --noEmit
 
+# throughput of run beside slirp4netns and pasta (Debian: slirp4netns, passt, iperf3), as root
+forwarders ROUNDS="3":
+    bun test/bench/forwarders.ts {{ROUNDS}}
+
 # measure beside the kernel's TCP and beside the pump, with the compiled program in private networks; flags as for tcpnet bench --vs
 bench *FLAGS: build
     ./tcpnet bench --vs kernel {{FLAGS}}

@@ -1,4 +1,5 @@
-import { compiled } from "./program.ts";
+import { wholeEnvironment } from "#ffi/environment";
+import { compiled, selfCommand } from "./program.ts";
 
 const OPTION = "BUN_JSC_useFTLJIT";
 
@@ -17,4 +18,20 @@ export async function withoutLastCompiler(args: readonly string[]): Promise<void
 /** The variables for the same, for a program that executes itself again anyway. */
 export function withoutLastCompilerOption(): Record<string, string> {
   return compiled && process.env[OPTION] === undefined ? { [OPTION]: "0" } : {};
+}
+
+/** Set if this program, and not its user, has set the option. */
+const CHOSEN = "TCPNET_CHOSE_COMPILERS";
+
+/** The same for a program that starts a command of the user, which gets the whole environment (`withoutChoice`). */
+export async function withoutLastCompilerBeside(args: readonly string[]): Promise<void> {
+  if (!compiled || process.env[OPTION] !== undefined) return;
+  const { exec } = await import("#ffi/exec");
+  exec("/proc/self/exe", selfCommand(args), { ...wholeEnvironment(), [OPTION]: "0", [CHOSEN]: "1" });
+}
+
+/** The environment of the user, without what `withoutLastCompilerBeside` has added. */
+export function withoutChoice(env: Readonly<Record<string, string>>): Record<string, string> {
+  const added = env[CHOSEN] === undefined ? [] : [CHOSEN, OPTION];
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !added.includes(name)));
 }

@@ -19,16 +19,25 @@ export type Facts = Readonly<Record<string, unknown>>;
  * line (`schema`, `t` in seconds since the start, `at` in seconds since 1970, `event`, the facts, and the same words as `text`).
  */
 export class Voice {
-  readonly manner: Manner;
+  #manner: Manner;
   readonly #began: number;
   readonly #out: (line: string) => void;
   readonly #crowd = new Crowd((kind, count, words) => this.#tellCrowd(kind, count, words));
 
   /** @param out prints JSON lines; default: like all messages. @param began when the command began, on this thread's clock, ms */
   constructor(manner: Manner, out: (line: string) => void = sayData, began = performance.now()) {
-    this.manner = manner;
+    this.#manner = manner;
     this.#began = began;
     this.#out = out;
+  }
+
+  get manner(): Manner {
+    return this.#manner;
+  }
+
+  /** What was quiet until now speaks: for a summary. */
+  speakUp(): void {
+    if (this.#manner === "quiet") this.#manner = "plain";
   }
 
   /** When the command began, ms since 1970. */

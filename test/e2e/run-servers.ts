@@ -39,6 +39,13 @@ await Bun.udpSocket({
 });
 // Resets instead of an answer.
 Bun.listen({ hostname: FAR, port: 9, socket: { data: (socket) => socket.terminate() } });
+// Counts.
+let sunk = 0;
+const sink = {
+  data: (_: unknown, data: Uint8Array) => void (sunk += data.length),
+  end: () => void Bun.write(`${folder}/sunk`, `${sunk}`),
+};
+Bun.listen({ hostname: FAR, port: 11, allowHalfOpen: true, socket: sink });
 console.error("ready");
 for await (const _ of Bun.stdin.stream());
 process.exit(0);

@@ -1,6 +1,6 @@
 /** `tcpnet run`: any program behind this stack. What it reaches and what not, how it ends, and what is left: nothing. */
 import { expect } from "bun:test";
-import { copyFileSync, readdirSync, readFileSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { builtProgram, TCPNET } from "../support/built-program.ts";
 import { descendantsOf } from "./privileges.ts";
 import { at, FAR, FAR_6, runTest, SUM } from "./run-world.ts";
@@ -103,6 +103,16 @@ runTest(
     expect([code, `${stdout}`]).toEqual([9, "got it\n"]);
   },
 );
+
+runTest(["python3"], "what the command wrote before its end arrives, also over a slow link", async ({ run }) => {
+  const send = `import socket; s = socket.create_connection(("${FAR}", 11)); s.sendall(bytes(1000000))`;
+  for (const [i, flags] of [[], ["--delay", "50ms", "--loss", "2%", "--seed", "3"]].entries()) {
+    expect((await run(flags, ["python3", "-c", send])).code).toBe(0);
+    for (let tries = 0; tries < 100 && !existsSync(at("sunk")); tries++) await Bun.sleep(20);
+    expect(readFileSync(at("sunk"), "utf8")).toBe(`${(i + 1) * 1_000_000}`);
+    rmSync(at("sunk"));
+  }
+});
 
 runTest(
   ["curl"],

@@ -1,4 +1,5 @@
 /** `tcpnet run [options] -- COMMAND` */
+import { NEVER } from "#base/time";
 import type { Device } from "#device/device";
 import { offloadOf, TunDevice } from "#device/tun";
 import { wholeEnvironment } from "#ffi/environment";
@@ -8,6 +9,7 @@ import { counted } from "#observe/units";
 import { createStack } from "#socket/create-stack";
 import type { NetStack } from "#socket/types";
 import type { Call } from "../commands.ts";
+import { withoutChoice, withoutLastCompilerBeside } from "../compiler-tiers.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
 import { Explanation } from "../explanation.ts";
 import { fromOutside, RUN_INSIDE } from "../isolation.ts";
@@ -45,6 +47,7 @@ interface Opened {
 export async function run(call: Call): Promise<number> {
   if (fromOutside(RUN_INSIDE) !== undefined) return runInsideNamespaces();
   const options = runOptions(call);
+  await withoutLastCompilerBeside(process.argv.slice(2));
   const rights = checkRights(call.flags);
   const way = namespaceCommand(options.mapRoot);
   const voice = new Voice(options.manner);
@@ -72,7 +75,7 @@ export async function run(call: Call): Promise<number> {
 function planOf({ command, mtu, resolvers }: RunOptions, offload: boolean): Plan {
   return {
     command,
-    env: wholeEnvironment(),
+    env: withoutChoice(wholeEnvironment()),
     mtu,
     offload,
     checksums: offload,
@@ -104,8 +107,10 @@ async function forward(options: RunOptions, opened: Opened, voice: Voice, dropRo
     inside.start();
     if (opened.control !== null) inside.removeAtEnd(opened.control.path);
     const { code, signal } = await inside.ended();
+    await outward.settled(() => opened.device.nextDeadline() === NEVER);
     outward.close();
     await stack.close();
+    if (options.summary) voice.speakUp();
     endControl();
     endControl = () => {};
     tellEnd(outward, stack, voice);

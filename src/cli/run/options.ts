@@ -32,6 +32,8 @@ export interface RunOptions {
   readonly explain: boolean;
   readonly verbose: boolean;
   readonly manner: Manner;
+  /** A summary at the end, for whoever asked for more than the command. */
+  readonly summary: boolean;
 }
 
 /** Any packet of the command fits: super-segments carry up to 64 KiB. */
@@ -72,6 +74,7 @@ export function runOptions({ args, flags }: Call): RunOptions {
     explain: flags.has("explain"),
     verbose: flags.has("verbose"),
     manner: mannerOf(flags, packets),
+    summary: link !== null || [write, events, flags.text("report")].some((path) => path !== undefined),
   };
 }
 

@@ -15,6 +15,10 @@ const FLOWS = 512;
 /** A flow ends after so long without a datagram, ms. */
 const FLOW_IDLE_MS = 120_000;
 
+/** How long what the command wrote may take after its end, ms, and how often it is looked at. */
+const LINGER_MS = 15_000;
+const LOOK_MS = 5;
+
 export class Outward {
   readonly tcp: TcpForward;
   readonly udp: UdpForward;
@@ -43,6 +47,15 @@ export class Outward {
     } catch (error) {
       throw publishFailure(`${hostname}:${port}`, error as NodeJS.ErrnoException);
     }
+  }
+
+  /**
+   * The command has ended, but its kernel still sends what was written, as after any exit: waits until all of it went out, or for a while.
+   * @param isEmpty whether the link has delivered all packets
+   */
+  async settled(isEmpty: () => boolean): Promise<void> {
+    const until = performance.now() + LINGER_MS;
+    while (!(this.tcp.isSettled && isEmpty()) && performance.now() < until) await Bun.sleep(LOOK_MS);
   }
 
   close(): void {

@@ -18,6 +18,8 @@ const PIECES_MAX = 8;
 export class Relay {
   host: HostSocket | null = null;
   stack: StackSocket | null = null;
+  /** There is no connection of the stack yet, or the command has ended its direction and the host's socket took all of it. */
+  isSettled = true;
   /** What the stack's send buffer had no room for; the host's socket is paused meanwhile. */
   #rest: Uint8Array | null = null;
   /** The host's side has ended, and everything of it was written. */
@@ -40,6 +42,7 @@ export class Relay {
   }
 
   stackEnded(): void {
+    this.isSettled = true;
     this.host?.shutdown();
   }
 
@@ -92,6 +95,7 @@ export class Relay {
   /** The stack's connection is there. */
   joined(stack: StackSocket): void {
     this.stack = stack;
+    this.isSettled = false;
     const early = this.#early;
     this.#early = [];
     for (const bytes of early) this.toStack(bytes);

@@ -127,6 +127,12 @@ export class TcpForward {
     });
   }
 
+  /** Whether everything that the command has written is with this machine's sockets. */
+  get isSettled(): boolean {
+    for (const relay of this.#relays) if (!relay.isSettled) return false;
+    return true;
+  }
+
   /** Ends all connections. */
   close(): void {
     this.#dialer.close();

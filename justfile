@@ -59,7 +59,7 @@ performance ROUNDS="5": build
 pictures:
     bun test/bench/pictures.ts
 
-# measure the atlas of goodput, docs/GOODPUT.md, in virtual time (ten minutes; an interrupted run goes on)
+# measure the atlas of goodput, docs/GOODPUT.md, in virtual time (an hour; an interrupted run goes on)
 goodput:
     bun test/bench/goodput.ts
 

@@ -1,8 +1,9 @@
 /**
  * Measures the atlas of goodput, docs/GOODPUT.md, with its pictures:
  *
- *     bun test/bench/goodput.ts              all cells and how flows share, in virtual time; a run that was interrupted goes on
- *     bun test/bench/goodput.ts kernel [N]   N more of the rows beside the kernel's TCP (all), in real time, 50 s each; needs root and iperf3
+ *     bun test/bench/goodput.ts              all that is in virtual time; a run that was interrupted goes on
+ *     bun test/bench/goodput.ts kernel [N]   N of the kernel's figures that are missing (all), in real time, 50 s each; needs root and iperf3
+ *     bun test/bench/goodput.ts held         the cells that a test holds
  *     bun test/bench/goodput.ts document     only writes the document again
  */
 import { writeFileSync } from "node:fs";
@@ -11,15 +12,16 @@ import { ROOT } from "../support/root.ts";
 import { documentOf, SHARED, UNEQUAL } from "./goodput/document.ts";
 import { share, shareUnequal, sharingCommand } from "./goodput/fairness.ts";
 import { ALL_CELLS, keyOf } from "./goodput/grid.ts";
-import { kernelRows } from "./goodput/kernel.ts";
+import { cellLines, HELD_CELLS } from "./goodput/held-cells.ts";
+import { measureKernel, ourGoodput, PATHS } from "./goodput/kernel.ts";
 import { delayPicture, lossPicture } from "./goodput/pictures.ts";
 import {
   dropStale,
   type Results,
   type Row,
-  readKernelRows,
+  readKernel,
   readResults,
-  writeKernelRows,
+  writeKernel,
   writeResults,
 } from "./goodput/results.ts";
 
@@ -27,19 +29,23 @@ const WORKER = `${ROOT}test/bench/goodput/worker.ts`;
 /** After so many cells the results are written. */
 const SAVE_EVERY = 20;
 
-const [what = "cells", rows = "100"] = process.argv.slice(2);
+const [what = "cells", most = "100"] = process.argv.slice(2);
 const results = readResults();
+const kernel = readKernel();
 if (what === "cells") {
   dropStale(results);
   await measureCells(results);
-  measureSharing(results);
+  measureOthers(results);
 } else if (what === "kernel") {
-  await measureKernel(Number(rows));
-} else if (what !== "document") throw new Error(`cells, kernel or document, not ${what}`);
-if (what === "cells") writeResults(results);
-writeFileSync(`${ROOT}docs/GOODPUT.md`, documentOf(results, readKernelRows()));
+  await measureKernel(kernel, Number(most), () => writeKernel(kernel));
+} else if (what === "held") {
+  writeFileSync(HELD_CELLS, `${cellLines().join("\n")}\n`);
+} else if (what !== "document") throw new Error(`cells, kernel, held or document, not ${what}`);
+writeFileSync(`${ROOT}docs/GOODPUT.md`, documentOf(results, kernel));
 writeFileSync(`${ROOT}docs/goodput-loss.svg`, lossPicture(results.cells));
 writeFileSync(`${ROOT}docs/goodput-delay.svg`, delayPicture(results.cells));
+const figures = ["goodput", "goodput-kernel"].map((name) => `${ROOT}docs/${name}.json`);
+Bun.spawnSync([`${ROOT}node_modules/.bin/biome`, "format", "--write", ...figures], { cwd: ROOT });
 
 /** One process for each processor takes its share of the missing cells. */
 async function measureCells(results: Results): Promise<void> {
@@ -75,19 +81,20 @@ async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<stri
   }
 }
 
-function measureSharing(results: Results): void {
+/** How flows share a bottleneck, and what the kernel's figures are compared with. */
+function measureOthers(results: Results): void {
   const rounded = (rates: readonly number[]) => rates.map((rate) => Number(rate.toPrecision(4)));
-  for (const sharing of SHARED) results.sharing[sharingCommand(sharing)] ??= rounded(share(sharing));
-  for (const { key, cc, rtts, queue } of UNEQUAL) results.sharing[key] ??= rounded(shareUnequal(cc, rtts, queue));
-}
-
-async function measureKernel(most: number): Promise<void> {
-  const known = readKernelRows();
-  const rows = [...known];
-  for await (const row of kernelRows(known)) {
-    console.log(JSON.stringify(row));
-    rows.push(row);
-    writeKernelRows(rows);
-    if (rows.length - known.length >= most) break;
+  writeResults(results);
+  for (const sharing of SHARED) {
+    results.sharing[sharingCommand(sharing)] ??= rounded(share(sharing));
+    writeResults(results);
+  }
+  for (const { key, cc, rtts, queue } of UNEQUAL) {
+    results.sharing[key] ??= rounded(shareUnequal(cc, rtts, queue));
+    writeResults(results);
+  }
+  for (const { cc, link } of PATHS) {
+    results.beside[`${cc} ${link}`] ??= ourGoodput(cc, link);
+    writeResults(results);
   }
 }

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { ROOT } from "../../support/root.ts";
 import type { Figures } from "./grid.ts";
-import type { KernelRow } from "./kernel.ts";
+import type { KernelFigures } from "./kernel.ts";
 
 const FILE = `${ROOT}docs/goodput.json`;
 /** The rows beside the kernel are measured on their own: a machine with this kernel is needed. */
@@ -12,7 +12,7 @@ const SOURCES = [
   "src/{base,wire,ip,tcp,stack}/**/*.ts",
   "src/device/*.ts",
   "src/lab/sim/*.ts",
-  "test/bench/goodput/{grid,fairness}.ts",
+  "test/bench/goodput/{grid,fairness,kernel}.ts",
 ];
 
 /** Mbit/s, ms, ms, percent, timeouts. */
@@ -25,6 +25,8 @@ export interface Results {
   cells: Record<string, Row>;
   /** By what was run: Mbit/s of each flow. */
   sharing: Record<string, readonly number[]>;
+  /** Beside the kernel, by controller and link: Mbit/s by seed. */
+  beside: Record<string, readonly number[]>;
 }
 
 /** Three digits are enough to see a change, and to compare. */
@@ -47,11 +49,11 @@ function hashOfSources(): string {
 
 /** The results so far. */
 export function readResults(): Results {
-  return read(FILE) ?? { sources: "", commit: "", cells: {}, sharing: {} };
+  return { sources: "", commit: "", cells: {}, sharing: {}, beside: {}, ...read<Results>(FILE) };
 }
 
-export function readKernelRows(): KernelRow[] {
-  return read(KERNEL_FILE) ?? [];
+export function readKernel(): KernelFigures {
+  return read(KERNEL_FILE) ?? { system: "", rows: [], sharing: [] };
 }
 
 function read<T>(file: string): T | undefined {
@@ -62,22 +64,24 @@ function read<T>(file: string): T | undefined {
 export function dropStale(results: Results): void {
   const sources = hashOfSources();
   const commit = Bun.spawnSync(["git", "rev-parse", "--short", "HEAD"], { cwd: ROOT }).stdout.toString().trim();
-  if (results.sources !== sources) Object.assign(results, { sources, commit, cells: {}, sharing: {} });
+  if (results.sources !== sources) Object.assign(results, { sources, commit, cells: {}, sharing: {}, beside: {} });
 }
 
-export function writeResults({ sources, commit, cells, sharing }: Results): void {
+export function writeResults({ sources, commit, cells, sharing, beside }: Results): void {
   const lines = (entries: readonly (readonly [string, unknown])[]) =>
     entries.map(([key, value]) => `    ${JSON.stringify(key)}: ${JSON.stringify(value)}`).join(",\n");
-  const [all, shared] = [Object.entries(cells).sort(), Object.entries(sharing)];
   const parts = [
     `"sources": "${sources}"`,
     `"commit": "${commit}"`,
-    `"cells": {\n${lines(all)}\n  }`,
-    `"sharing": {\n${lines(shared)}\n  }`,
+    `"cells": {\n${lines(Object.entries(cells).sort())}\n  }`,
+    `"sharing": {\n${lines(Object.entries(sharing))}\n  }`,
+    `"beside": {\n${lines(Object.entries(beside))}\n  }`,
   ];
   writeFileSync(FILE, `{\n  ${parts.join(",\n  ")}\n}\n`);
 }
 
-export function writeKernelRows(rows: readonly KernelRow[]): void {
-  writeFileSync(KERNEL_FILE, `[\n${rows.map((row) => `  ${JSON.stringify(row)}`).join(",\n")}\n]\n`);
+export function writeKernel({ system, rows, sharing }: KernelFigures): void {
+  const lines = (list: readonly unknown[]) => list.map((each) => `    ${JSON.stringify(each)}`).join(",\n");
+  const parts = [`"system": "${system}"`, `"rows": [\n${lines(rows)}\n  ]`, `"sharing": [\n${lines(sharing)}\n  ]`];
+  writeFileSync(KERNEL_FILE, `{\n  ${parts.join(",\n  ")}\n}\n`);
 }

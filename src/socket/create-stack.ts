@@ -18,6 +18,9 @@ import type { CreateStackOptions, DeviceStackOptions, EngineStack, Host, HostedS
 /** Limit of driver turns to send the last packets when a stack is closed. */
 const LAST_TURNS_MAX = 4_096;
 
+/** In real time, µs: with a timer for each super-segment a paced sender is a third slower over a TUN (docs/adr/0064). */
+const PACING_SLACK = 1000;
+
 /**
  * Makes a stack on a device, or on a host such as a node of the simulator, which drives it. @throws CallError EINVAL for an
  * address that no host can have, and for other invalid arguments.
@@ -59,7 +62,9 @@ function onDevice(
   // An observer of events sees each segment that the device delivers.
   const device = withSegmentation(options.device, options.trace === undefined || options.trace === 0);
   const { mtu, offload } = device;
-  const stack = new Stack({ ...engineOptions(options), ...group, mtu, offload });
+  const engine = engineOptions(options);
+  const params = { pacingSlack: PACING_SLACK, ...engine.params };
+  const stack = new Stack({ ...engine, ...group, params, mtu, offload });
   group.siblings?.attach(stack.slab, stack.counters);
   const clock = options.clock;
   const driver = new Driver(tellingOfTrace(stack), device, clock === undefined ? {} : { clock });

@@ -40,7 +40,7 @@ export const RATE: readonly RuleMutant[] = [
   {
     name: "paced data does not wait",
     file: "tcp/congestion/pacing.ts",
-    find: "  if (!pacing.isOn) return false;\n  if (pacing.nextAt <= now) {",
+    find: "  if (!pacing.isOn) return false;\n  if (pacing.nextAt <= now + (supers ? tcb.params.pacingSlack : 0)) {",
     replace: "  if (pacing.isOn || pacing.nextAt <= now) {",
     by: "test/tcp/congestion/pacing.test.ts",
   },

@@ -56,7 +56,7 @@ function segmentsPerBurst(tcb: Tcb, more: number, mss: number): number {
 export function mustWait(tcb: Tcb, supers: boolean, now: number): boolean {
   const { pacing } = tcb;
   if (!pacing.isOn) return false;
-  if (pacing.nextAt <= now) {
+  if (pacing.nextAt <= now + (supers ? tcb.params.pacingSlack : 0)) {
     // What Linux adds on short paths makes fewer super-segments; without them it would only be a longer burst.
     if (!supers) pacing.quantum = segmentsPerBurst(tcb, 0, tcb.snd.mss) * tcb.snd.mss;
     return false;

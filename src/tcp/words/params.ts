@@ -73,6 +73,8 @@ export interface Parameters {
   readonly pacing: boolean;
   /** Octets per second that are never exceeded, also without `pacing` (SO_MAX_PACING_RATE); Infinity: no limit. */
   readonly pacingRateMax: number;
+  /** How much too early a paced super-segment may be sent, µs: on a fast and short path a timer for each of them would cost more than it helps. */
+  readonly pacingSlack: number;
   /** Ends an OPEN that is not complete after this time, however many retransmissions were sent; 0: only R2 limits it. */
   readonly connectTimeout: number;
   /**
@@ -175,6 +177,7 @@ export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   congestionControl: "cubic",
   pacing: false,
   pacingRateMax: Number.POSITIVE_INFINITY,
+  pacingSlack: 0,
   connectTimeout: 0,
   userTimeout: 0,
   keepAlive: false,

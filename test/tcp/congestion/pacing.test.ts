@@ -38,6 +38,21 @@ test("without segmentation offload a burst is no longer on a short path: it migh
   expect(starts(b)).toEqual([11, 12]);
 });
 
+test("super-segments may be too early by the slack, single segments may not", () => {
+  const sentAtOnce = (tso4: boolean, pacingSlack: number) => {
+    const offload = { checksum: true, tso4, tso6: tso4 };
+    const params = { pacingRateMax: RATE, pacingSlack, initialWindow: 30 };
+    const b = TcpBench.at("ESTABLISHED", { offload, params }, { mss: M, win: 65_535 });
+    b.send(60 * M);
+    return b.out().reduce((octets, { data }) => octets + data.length, 0) / M;
+  };
+  // Half of cwnd is a super-segment, and the next one is due 75 ms later.
+  expect(sentAtOnce(true, 0)).toBe(15);
+  expect(sentAtOnce(true, 74_000)).toBe(15);
+  expect(sentAtOnce(true, 75_000)).toBe(30);
+  expect(sentAtOnce(false, 75_000)).toBe(sentAtOnce(false, 0));
+});
+
 test("ACKs make paced data no faster, and its timer is the only one: no further deadline for each segment", () => {
   const b = flight(10, 40, { pacingRateMax: RATE });
   b.run(RTT);

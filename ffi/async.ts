@@ -1,4 +1,4 @@
-import { fcntl, gettid, libraryOf, O_ASYNC } from "./libc.ts";
+import { fcntl, gettid, libraryOf, O_ASYNC, O_NONBLOCK } from "./libc.ts";
 import { check } from "./system-error.ts";
 
 const F_GETFL = 3;
@@ -30,6 +30,12 @@ const SIGIO = 29;
 /** Sends this program the signal that a descriptor sends. */
 export function ringProcess(): void {
   libc().kill(process.pid, SIGIO);
+}
+
+/** Makes reads and writes return at once. Returns a negated error number if the descriptor is closed. */
+export function setNonBlocking(fd: number): number {
+  const flags = statusFlags(fd);
+  return flags < 0 ? flags : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
 /** The descriptor's status flags, or a negated error number. */

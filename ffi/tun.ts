@@ -65,6 +65,14 @@ export function isPersistent(fd: number): number {
   return (new DataView(request.buffer).getUint16(NAME, true) & IFF_PERSIST) === 0 ? 0 : 1;
 }
 
+/** The name and the IFF_* flags of the device that a descriptor is attached to. @param checked throws for a negated error number */
+export function describe(fd: number, checked: (result: number) => number): { name: string; flags: number } {
+  const request = new Uint8Array(IFREQ);
+  checked(ioctl(fd, TUNGETIFF, request));
+  const name = new TextDecoder().decode(request.subarray(0, request.indexOf(0)));
+  return { name, flags: new DataView(request.buffer).getUint16(NAME, true) };
+}
+
 /** The user who may attach without privileges. */
 export function setOwner(fd: number, uid: number): number {
   return ioctl(fd, TUNSETOWNER, uid);

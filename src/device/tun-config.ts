@@ -35,7 +35,10 @@ export function checkSettings(settings: unknown): void {
     throw refuse(`It is an object: openTun({ name: ${typeof settings === "string" ? `"${settings}"` : '"tun0"'} }).`);
   }
   const { name, mtu, queueLength, offload, prefix } = settings as Readonly<Record<string, unknown>>;
-  if (typeof name !== "string") throw refuse('It needs the name of a device: openTun({ name: "tun0" }).');
+  if (typeof name !== "string")
+    throw refuse(
+      'It needs the name of a device, openTun({ name: "tun0" }), or an open descriptor, openTun({ fd: 3 }).',
+    );
   const whole = (what: string, value: unknown, least: number, most: number) => {
     if (value === undefined || (Number.isInteger(value) && (value as number) >= least && (value as number) <= most))
       return;

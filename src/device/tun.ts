@@ -46,6 +46,7 @@ import {
   openHint,
   queuesHint,
 } from "./tun-config.ts";
+import { adoptDescriptor, featuresOf, type TunDescriptorOptions } from "./tun-descriptor.ts";
 
 /** Enough for a burst of 64 KiB super-segments, and for the window of a long fat link in packets of 1,500 bytes. */
 export const QUEUE_LENGTH = 2_000;
@@ -73,8 +74,6 @@ export interface TunOptions extends InterfaceSettings {
   readonly checksums?: boolean | undefined;
 }
 
-const FEATURES = tunctl.TUN_F_CSUM | tunctl.TUN_F_TSO4 | tunctl.TUN_F_TSO6 | tunctl.TUN_F_TSO_ECN;
-
 /** The offloads of a device that is opened with these options. */
 export function offloadOf({ offload = true, checksums = true }: Pick<TunOptions, "offload" | "checksums">): Offload {
   if (!checksums) return NO_OFFLOAD;
@@ -83,9 +82,14 @@ export function offloadOf({ offload = true, checksums = true }: Pick<TunOptions,
 
 /**
  * Makes a TUN device, or attaches to the one that netup made for this user, changes the settings that differ, and brings it
- * up. The device disappears when it is closed, unless it was made persistent. Throws SystemError, with all changes undone.
+ * up. The device disappears when it is closed, unless it was made persistent. With `fd`, takes a descriptor that somebody else has attached.
+ * Throws SystemError, with all changes undone; `fd` stays open then.
  */
-export function openTun(options: TunOptions): TunDevice {
+export function openTun(options: TunOptions | TunDescriptorOptions): TunDevice {
+  if (typeof options === "object" && options !== null && "fd" in options) {
+    const { name, offload, known } = adoptDescriptor(options);
+    return new TunDevice(options.fd, name, offload, known);
+  }
   const [fd] = openTunQueues(options, 1) as [number];
   return onDescriptor(fd, options);
 }
@@ -183,11 +187,7 @@ function attach(name: string, offload: Offload, several = false, isFirst = true)
     check(result, "TUNSETIFF", name, (errno) => (several ? queuesHint : attachHint)(name, errno));
     if (offload.checksum) check(tunctl.setVnetHeaderSize(fd, virtio.VNET_HEADER), "TUNSETVNETHDRSZ", name);
     // Also needed to switch offloads off: a persistent device keeps those of its last user.
-    check(
-      tunctl.setOffload(fd, offload.tso4 ? FEATURES : offload.checksum ? tunctl.TUN_F_CSUM : 0),
-      "TUNSETOFFLOAD",
-      name,
-    );
+    check(tunctl.setOffload(fd, featuresOf(offload)), "TUNSETOFFLOAD", name);
     return fd;
   } catch (error) {
     libc.close(fd);

@@ -8,6 +8,7 @@ import type { NetStack } from "#socket/types";
 
 export { openTun, type TunDevice, type TunOptions } from "#device/tun";
 export type { DevicePrefix, InterfaceSettings } from "#device/tun-config";
+export type { TunDescriptorOptions } from "#device/tun-descriptor";
 export { type Failure, SystemError } from "#ffi/system-error";
 export { CaptureFile, type CaptureOptions } from "#observe/capture-file";
 export type { FateSink } from "#observe/marked-capture";

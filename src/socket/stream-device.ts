@@ -25,17 +25,25 @@ export interface StreamDeviceOptions extends MessageDeviceOptions {
 
 /** A pair of streams: what is read comes in, what is written goes out. A `Socket` and a `WebSocketStream` have this shape. */
 export interface PacketStreams {
+  /** What comes in. */
   readonly readable: ReadableStream<Uint8Array>;
+  /** What goes out. */
   readonly writable: WritableStream<Uint8Array>;
 }
 
 /** What a device over a WebSocket needs of it: the one of browsers, Bun, Deno and Node.js, and that of `ws`. */
 export interface PacketWebSocket {
+  /** Set to "arraybuffer". */
   binaryType: string;
+  /** 0: connecting, 1: open, 2: closing, 3: closed. */
   readonly readyState: number;
+  /** Octets that were given to `send` and are not in the network yet. */
   readonly bufferedAmount: number;
+  /** Sends a binary message. */
   send(data: Uint8Array<ArrayBuffer>): void;
+  /** Closes the connection. */
   close(): void;
+  /** Tells of messages, and of the end. */
   addEventListener(type: "open" | "close" | "error" | "message", listener: (event: { data?: unknown }) => void): void;
 }
 

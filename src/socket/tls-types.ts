@@ -14,6 +14,7 @@ export interface TlsOptions {
   readonly ca?: string | readonly string[];
   /** Our own certificate and its key, for servers that ask for one. */
   readonly cert?: string;
+  /** The key of `cert`. */
   readonly key?: string;
   /** False: any certificate will do, so that anybody on the path may read and change everything. For tests. Default true. */
   readonly rejectUnauthorized?: boolean;
@@ -33,6 +34,7 @@ export interface TlsSocket extends AsyncDisposable {
   readonly opened: Promise<TlsInfo>;
   /** As the connection's own `closed`; rejects with EPROTO if TLS failed. */
   readonly closed: Promise<void>;
+  /** The peer's octets, decrypted. Ends at its `close_notify`; fails if the connection ends without one. */
   readonly readable: ReadableStream<Uint8Array>;
   /** Closing it ends our direction: a `close_notify`, then the FIN. */
   readonly writable: WritableStream<Uint8Array>;

@@ -1,12 +1,13 @@
 /** A package of npm, our TCP, a TUN device, the kernel and a real server: all of the way. */
 import { expect } from "bun:test";
-import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Namespace, netTestWith } from "../support/netns.ts";
 import { lacksPackages, packagesFolder } from "../support/npm.ts";
 import { ROOT } from "../support/root.ts";
 import { testUnless } from "../support/test-unless.ts";
 import type { Tool } from "../support/tools.ts";
+import { certificate } from "./certificate.ts";
 import { type Elsewhere, postgres, type RealServer, redis } from "./packages/servers.ts";
 
 const missing = lacksPackages("node");
@@ -16,6 +17,7 @@ async function run(
   ns: Namespace,
   example: string,
   start: (there: Elsewhere) => Promise<RealServer>,
+  change = (program: string) => program,
 ): Promise<string[]> {
   await ns.must(["ip", "tuntap", "add", "tun0", "mode", "tun"]);
   await ns.must(["ip", "addr", "add", "10.0.0.1/24", "dev", "tun0"]);
@@ -24,7 +26,8 @@ async function run(
   // Where the packages are found.
   const folder = mkdtempSync(join(packagesFolder("node"), "node_modules/.example-"));
   try {
-    copyFileSync(`${ROOT}examples/packages/${example}`, join(folder, example));
+    const program = readFileSync(`${ROOT}examples/packages/${example}`, "utf8");
+    writeFileSync(join(folder, example), change(program));
     return (await ns.bun(join(folder, example))).trim().split("\n");
   } finally {
     await server.close();
@@ -43,6 +46,23 @@ tunTest(["pg_ctlcluster"], "pg over a TUN device: PostgreSQL in a namespace sees
     expect.stringMatching(/^5000 rows, more than 5 MB in segments of 1448 octets$/),
   ]);
 });
+
+tunTest(
+  ["pg_ctlcluster"],
+  "pg with TLS over a TUN device: the server says that the connection is encrypted",
+  async (ns) => {
+    const ssl = `ssl: ${JSON.stringify({ ca: certificate.cert, servername: "server.example" })}`;
+    const change = (program: string) => {
+      const secure = program.replace("new Client({", `new Client({ ${ssl},`);
+      return secure.replace(
+        "split_part(version(), ' ', 1)",
+        "(select version from pg_stat_ssl where pid = pg_backend_pid())",
+      );
+    };
+    const [first] = await run(ns, "postgres.ts", postgres, change);
+    expect(first).toMatch(/^TLSv1\.[23] sees 10\.0\.0\.7$/);
+  },
+);
 
 tunTest(["redis-server"], "ioredis over a TUN device: Redis in a namespace sees the stack's address", async (ns) => {
   expect(await run(ns, "redis.ts", redis)).toEqual(["hello 1000", "10.0.0.7"]);

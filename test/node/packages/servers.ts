@@ -1,7 +1,8 @@
 /** Real servers of Debian's packages, each on a Unix socket in a folder of its own: no port of this machine is used. */
-import { appendFileSync, chownSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { appendFileSync, chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { certificate } from "../certificate.ts";
 
 /** PostgreSQL refuses to run as root. */
 const NOBODY = 65_534;
@@ -47,7 +48,19 @@ export async function postgres(elsewhere?: Elsewhere): Promise<RealServer> {
   const [out, err] = await Promise.all([init.stdout.text(), init.stderr.text()]);
   if ((await init.exited) !== 0) throw new Error(`initdb failed:\n${out}${err}`);
   appendFileSync(`${folder}/data/pg_hba.conf`, "host all all samenet trust\n");
-  const settings = ["-c", `listen_addresses=${elsewhere?.address ?? ""}`, "-c", "fsync=off", "-k", folder];
+  writeFileSync(`${folder}/server.crt`, certificate.cert);
+  writeFileSync(`${folder}/server.key`, certificate.key, { mode: 0o600 });
+  if (process.getuid?.() === 0) chownSync(`${folder}/server.key`, NOBODY, NOBODY);
+  const tls = ["ssl=on", `ssl_cert_file=${folder}/server.crt`, `ssl_key_file=${folder}/server.key`];
+  const settings = [
+    "-c",
+    `listen_addresses=${elsewhere?.address ?? ""}`,
+    "-c",
+    "fsync=off",
+    "-k",
+    folder,
+    ...tls.flatMap((each) => ["-c", each]),
+  ];
   const command = asNobody([`${bin}/postgres`, "-D", `${folder}/data`, ...settings]);
   return started(elsewhere?.command(command) ?? command, folder, ".s.PGSQL.5432", "SIGINT");
 }

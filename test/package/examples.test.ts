@@ -4,6 +4,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../support/root.ts";
 import { filesOf } from "../tidy/sources.ts";
+import { chat } from "./chat.ts";
 
 /** What each writes to standard output and to standard error. */
 const SAY: Readonly<Record<string, readonly [out: RegExp, err: RegExp]>> = {
@@ -26,3 +27,21 @@ for (const [name, said] of Object.entries(SAY)) {
     expect([await child.exited, out, err]).toEqual([0, expect.stringMatching(said[0]), expect.stringMatching(said[1])]);
   });
 }
+
+const CHAT = [process.execPath, join(ROOT, "examples/chat.ts")];
+
+test("examples/chat.ts: two clients hear one another over WebSockets, and leave in order", async () => {
+  const [ada, bob] = await chat(CHAT, [CHAT, CHAT], "/");
+  expect(ada![0]).toMatch(/^(?:Bob: here\n)?Ada: hello\nBob: hello, Ada\n$/);
+  expect(bob![0]).toBe("Bob: here\nAda: hello\nBob: hello, Ada\n");
+  expect([ada![1], bob![1]]).toEqual([0, 0]);
+});
+
+test("examples/chat.ts says what to type, and where nobody answers", async () => {
+  const said = async (...args: readonly string[]) => {
+    const child = Bun.spawn([...CHAT, ...args], { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
+    return [await child.stderr.text(), await child.exited];
+  };
+  expect(await said()).toEqual([expect.stringMatching(/^type: bun examples\/chat\.ts serve/), 1]);
+  expect(await said("join", "ws://127.0.0.1:1", "x")).toEqual(["no chat answers at ws://127.0.0.1:1\n", 1]);
+});

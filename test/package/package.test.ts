@@ -7,6 +7,7 @@ import { ENTRIES } from "../../src/package/entries.ts";
 import { lacksPackages, packagesFolder } from "../support/npm.ts";
 import { ROOT } from "../support/root.ts";
 import { testUnless } from "../support/test-unless.ts";
+import { chat } from "./chat.ts";
 import { filesIn, type Packed, packed } from "./packed.ts";
 
 const lacking = lacksPackages("package");
@@ -48,7 +49,7 @@ const tool = (path: string) => join(packagesFolder("package"), "node_modules", p
 const NODE = tool(`node-linux-${process.arch}/bin/node`);
 const DENO = tool(`@deno/linux-${process.arch}-glibc/deno`);
 
-const EXAMPLES = ["capture.ts", "device.ts", "echo.ts", "page/page.ts"];
+const EXAMPLES = ["capture.ts", "chat.ts", "device.ts", "echo.ts", "page/page.ts"];
 
 /** A project of somebody's with the package in it and the examples beside it; nothing is fetched. */
 async function project(name: string, install: readonly string[]): Promise<string> {
@@ -146,6 +147,15 @@ describe("in somebody's project", () => {
     expect(device).toEqual({ code: 0, out: "100000 true\n", err: "" });
     const capture = await run([NODE, "--no-warnings", "capture.ts"], folder);
     expect([capture.code, capture.err]).toEqual([0, expect.stringMatching(/^\d+ packets\n$/)]);
+  });
+
+  toolTest("Node.js and Deno join a chat that Bun serves: the packets travel in WebSocket messages", async () => {
+    const folder = await npmProject();
+    const node = [NODE, "--no-warnings", "chat.ts"];
+    const deno = [DENO, "run", "--no-prompt", "--allow-net=127.0.0.1", "--node-modules-dir=manual", "chat.ts"];
+    const [ada, bob] = await chat([process.execPath, "chat.ts"], [node, deno], folder);
+    expect(ada).toEqual([expect.stringMatching(/^(?:Bob: here\n)?Ada: hello\nBob: hello, Ada\n$/), 0]);
+    expect(bob).toEqual(["Bob: here\nAda: hello\nBob: hello, Ada\n", 0]);
   });
 
   toolTest("Deno runs them, with the permissions of a program that touches nothing", async () => {

@@ -37,6 +37,11 @@ export class ChaosCaptures {
     this.#files = { a: recordAt(this.#paths.a), b: recordAt(this.#paths.b) };
   }
 
+  /** Where the packets are written. */
+  get paths(): readonly (string | undefined)[] {
+    return [this.#paths.a, this.#paths.b];
+  }
+
   /** Puts a capture in front of the device, if one is wanted. */
   wrap(device: Device, side: SideName): Device {
     const path = this.#paths[side];

@@ -65,6 +65,13 @@ export function tellBroken(name: string, broken: number): void {
 function* linesOf(path: string): Generator<string, void, void> {
   const source = new ByteSource(path);
   try {
+    if (isCapture(source.peek()))
+      throw new CliError(
+        EXIT_NO_RECORD,
+        `${path} is a capture`,
+        "it has packets, and no events",
+        `tcpnet explain ${path}`,
+      );
     if (isCompressed(source.peek())) yield* new ReplayReader((n) => source.exactly(n)).events();
     else yield* plainLines(source, path);
   } catch (error) {
@@ -73,6 +80,13 @@ function* linesOf(path: string): Generator<string, void, void> {
   } finally {
     source.close();
   }
+}
+
+/** The first word of pcap (µs, ns) and pcapng, in both byte orders. */
+const CAPTURES = new Set([0xa1b2c3d4, 0xd4c3b2a1, 0xa1b23c4d, 0x4d3cb2a1, 0x0a0d0d0a]);
+
+function isCapture(bytes: Uint8Array): boolean {
+  return bytes.length >= 4 && CAPTURES.has(new DataView(bytes.buffer, bytes.byteOffset).getUint32(0));
 }
 
 function* plainLines(source: ByteSource, path: string): Generator<string, void, void> {

@@ -4,6 +4,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ReplayRecord } from "#observe/replay";
 import { cliFolder } from "../support/cli-folder.ts";
+import { ROOT } from "../support/root.ts";
 
 const { at, tcpnet } = cliFolder("replay");
 
@@ -84,6 +85,37 @@ test("a demo is shown as it was recorded, with both captures", async () => {
   expect(out).toContain("recorded in real time");
   expect(out).toContain("capture  d.pcapng, d-host.pcapng");
   expect(readFileSync(at("out.pcapng")).equals(readFileSync(at("d.pcapng")))).toBe(true);
+});
+
+test("a simulation keeps the captures of both stacks, and a script of drill what it recorded", async () => {
+  const run = ["sim", "--bytes", "20k", "--rtt", "10ms", "-w", at("s.pcapng"), "--save", at("s.replay")];
+  expect((await tcpnet(...run)).code).toBe(0);
+  const kept = readFileSync(at("s.pcapng"));
+  const right = readFileSync(at("s-right.pcapng"));
+  for (const name of ["s.pcapng", "s-right.pcapng"]) rmSync(at(name));
+  const sim = await tcpnet("replay", at("s.replay"), "-o", at("page.html"), "-w", at("left.pcapng"));
+  expect([sim.code, sim.out]).toEqual([0, expect.stringContaining("capture  s.pcapng, s-right.pcapng")]);
+  expect(readFileSync(at("left.pcapng")).equals(kept)).toBe(true);
+  expect(readFileSync(at("s-right.pcapng")).equals(right)).toBe(true);
+  const script = join(ROOT, "test/drill/delayed-ack/small-segments.pkt");
+  expect((await tcpnet("drill", script, "--save", at("drill.replay"), "-w", at("drill.pcapng"))).code).toBe(0);
+  const drill = await tcpnet("replay", at("drill.replay"), "-o", at("page.html"), "-w", at("again.pcapng"));
+  expect([drill.code, drill.out]).toEqual([0, expect.stringContaining("scripts: it is shown as it was")]);
+  expect(readFileSync(at("again.pcapng")).equals(readFileSync(at("drill.pcapng")))).toBe(true);
+  const kernel = await tcpnet("drill", script, "--kernel", "--save", at("x.replay"));
+  expect([kernel.code, kernel.err]).toEqual([2, expect.stringContaining("--kernel cannot use --save")]);
+});
+
+test("a capture is no record: report, export and diff name the command that reads it", async () => {
+  expect((await tcpnet("sim", "--bytes", "20k", "-w", at("c.pcapng"))).code).toBe(0);
+  for (const args of [
+    ["report", at("c.pcapng")],
+    ["export", at("c.pcapng"), "--format", "csv"],
+    ["diff", at("c.pcapng"), at("run.ndjson")],
+  ]) {
+    const { code, err } = await tcpnet(...args);
+    expect([args[0], code, err]).toEqual([args[0], 5, expect.stringContaining(`tcpnet explain ${at("c.pcapng")}`)]);
+  }
 });
 
 test("a simulation that goes differently is told, with exit code 1", async () => {

@@ -144,7 +144,18 @@ labTestWith(
   "chaos has a line per second while packets move: what passed, what waits, what was lost; --quiet has none",
   async (lab) => {
     for (const more of [[], ["--quiet"]]) {
-      const chaos = lab.tcpnet("chaos", "tun0", "10.0.0.1/24", "tun1", "10.0.1.1/24", "--loss", "20%", ...more);
+      const chaos = lab.tcpnet(
+        "chaos",
+        "tun0",
+        "10.0.0.1/24",
+        "tun1",
+        "10.0.1.1/24",
+        "--loss",
+        "20%",
+        ...more,
+        "--save",
+        lab.file("chaos.replay"),
+      );
       for (let i = 0; i < 200 && (await link(lab, "show")).code !== 0; i++) await Bun.sleep(50);
       await lab.ns.run(["ping", "-q", "-i", "0.02", "-c", "200", "10.0.0.2"]);
       chaos.child.kill("SIGINT");
@@ -152,6 +163,8 @@ labTestWith(
       const lines = stderr.match(
         /^ +\d+\.\d{3} {2}· tun0 > tun1 \d+ packets\/s(?: {2}lost \d+)? {3}tun1 > tun0 \d+ packets\/s(?: {2}lost \d+)?$/gm,
       );
+      const replayed = lab.tcpnet("replay", lab.file("chaos.replay"), "-o", lab.file("page.html"), "--events", "-");
+      expect((await replayed.ended).stdout.toString()).toMatch(/"link:packet_dropped"/);
       if (more.length > 0) expect(lines).toBeNull();
       else {
         expect(lines!.length).toBeGreaterThanOrEqual(2);

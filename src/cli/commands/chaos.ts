@@ -19,13 +19,14 @@ import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
 import { endEvents, epochAt } from "../explanation.ts";
 import { linkCommand, openControl, traceFile } from "../link-control.ts";
 import { impairment } from "../link-flags.ts";
-import { type RecordFile, recordAt } from "../named-files.ts";
+import { type RecordFile, readNamed, recordAt } from "../named-files.ts";
 import { openDevice, tellNewDevice } from "../open-device.ts";
 import { tellTo } from "../packet-teller.ts";
 import { refuseClosedOutput } from "../print.ts";
 import { giveUpRoot, runsAs } from "../privileges.ts";
+import { RunSave, tellSaved } from "../replay-file.ts";
 import { RunReport, tellReport } from "../report-file.ts";
-import { checkWatch, mannerOf, packetsOf, reportTarget, webOf } from "../session-options.ts";
+import { checkWatch, mannerOf, packetsOf, reportTarget, saveTarget, webOf } from "../session-options.ts";
 import { listenToSignals } from "../signals.ts";
 import { speakWithoutWaiting } from "../terminal.ts";
 import { Voice } from "../voice.ts";
@@ -41,7 +42,8 @@ interface Side {
 }
 
 /** `tcpnet chaos <tunA> <cidrA> <tunB> <cidrB>` */
-export async function run({ args, flags }: Call): Promise<number> {
+export async function run(call: Call): Promise<number> {
+  const { args, flags } = call;
   const [a, b] = sides(args);
   if (flags.has("watch")) checkWatch(flags, false);
   const impaired = impairment(flags);
@@ -55,6 +57,10 @@ export async function run({ args, flags }: Call): Promise<number> {
   const page = reportTarget(flags);
   const report = page === undefined ? null : new RunReport(page);
   const captures = new ChaosCaptures(flags, b.tun, voice);
+  const saved = saveTarget(flags);
+  const traces = Object.fromEntries((impaired?.traces ?? []).map((name) => [name, readNamed(name)]));
+  const save =
+    saved === undefined ? null : new RunSave(saved, "chaos", call, { files: traces, captures: captures.paths });
   const { chaos, made, giveBack } = open(
     a,
     b,
@@ -84,7 +90,7 @@ export async function run({ args, flags }: Call): Promise<number> {
     chaos,
     a,
     b,
-    { path: events, file, report, web, packets: packetsOf(flags), link: linksText(profiles), seed },
+    { path: events, file, report, save, web, packets: packetsOf(flags), link: linksText(profiles), seed },
     voice,
   );
   chaos.start();
@@ -108,6 +114,7 @@ export async function run({ args, flags }: Call): Promise<number> {
   const captured = await captures.end();
   const complete = (record === null || (await endEvents(record, events, voice))) && captured;
   await tellReport(report, "tcpnet chaos", voice);
+  tellSaved(save, voice);
   await web?.end();
   return code === EXIT_OK && !complete ? EXIT_FAILURE : code;
 }
@@ -116,6 +123,7 @@ interface Recorded {
   readonly path: string | undefined;
   readonly file: RecordFile | null;
   readonly report: RunReport | null;
+  readonly save: RunSave | null;
   readonly web: LivePage | null;
   readonly packets: boolean;
   readonly link: string;
@@ -124,8 +132,8 @@ interface Recorded {
 
 /** Writes to a file, and prints, what happens to each packet; null without a file. */
 function recorded(chaos: Chaos, a: Side, b: Side, wishes: Recorded, voice: Voice): EventFile | null {
-  const { path, file, report, web, packets, link, seed } = wishes;
-  if (path === undefined && report === null && web === null && !packets) return null;
+  const { path, file, report, save, web, packets, link, seed } = wishes;
+  if (path === undefined && report === null && save === null && web === null && !packets) return null;
   if (path === "-") refuseClosedOutput();
   const time = voice.zero;
   const about = { command: "chaos", a: a.tun, b: b.tun, link, seed };
@@ -133,8 +141,9 @@ function recorded(chaos: Chaos, a: Side, b: Side, wishes: Recorded, voice: Voice
   const started = { event: "run:started", time, who: "chaos", epoch: epochAt(time), about } as const;
   const events = path === undefined ? null : new EventFile({ path, open: file?.open, onEnd }, started);
   const lines = packets ? tellTo(voice, { isWire: true }) : null;
-  const sinks = [events, report?.sink, web, lines].filter((sink) => sink !== null && sink !== undefined);
+  const sinks = [events, report?.sink, save?.sink, web, lines].filter((sink) => sink !== null && sink !== undefined);
   report?.sink.event(started);
+  save?.sink.event(started);
   web?.event(started);
   const names = mirrored(a, b);
   const recorder = new Recorder(sinks);

@@ -11,15 +11,19 @@ import type { Call } from "../commands.ts";
 import { isInside, onKernel, playInside } from "../drill-kernel.ts";
 import { EventWriter } from "../event-writer.ts";
 import type { Flags } from "../flags.ts";
-import { RecordFile } from "../named-files.ts";
+import { RecordFile, readNamed } from "../named-files.ts";
 import { captureTarget, refuseTerminal } from "../open-capture.ts";
 import { outputFailure, print, refuseClosedOutput, STDOUT, writeWhole } from "../print.ts";
+import { RunSave } from "../replay-file.ts";
+import { both } from "../report-file.ts";
 import { refuseOverwriting } from "../same-file.ts";
+import { saveTarget } from "../session-options.ts";
 import { printText, say, sayData } from "../terminal.ts";
 import { visible } from "../visible.ts";
 
 /** `tcpnet drill`: the scripts' results go to standard output. */
-export async function run({ args, flags }: Call): Promise<number> {
+export async function run(call: Call): Promise<number> {
+  const { args, flags } = call;
   const files = args.flatMap(scriptsAt);
   const kernel = flags.has("kernel");
   if (kernel) checkKernelFlags(flags);
@@ -54,9 +58,10 @@ export async function run({ args, flags }: Call): Promise<number> {
   }
   const capture = write === undefined ? undefined : new CaptureWriter(write, "stack");
   const events = path === undefined ? undefined : new EventWriter(path);
+  const save = saveOf(call, files, capture?.path);
   const code = await drillCommand({
     paths: args,
-    play: kernel ? onKernel(options) : onStack(options, events),
+    play: kernel ? onKernel(options) : onStack(options, both(events, save?.sink)),
     jobs: kernel ? (flags.whole("jobs", 1, 64) ?? JOBS) : 1,
     json: flags.has("json"),
     verbose: flags.has("verbose"),
@@ -66,7 +71,18 @@ export async function run({ args, flags }: Call): Promise<number> {
   });
   capture?.close();
   events?.close();
+  for (const each of save?.end(null) ?? [])
+    say(`${each} is not in ${save!.path}: it is no file that can be read again`);
   return code;
+}
+
+/** Throws CliError. */
+function saveOf(call: Call, scripts: readonly string[], capture: string | undefined): RunSave | undefined {
+  const path = saveTarget(call.flags);
+  if (path === undefined) return undefined;
+  refuseOverwriting([...scripts, ...(capture === undefined || capture === "-" ? [] : [capture])], "--save", path);
+  const files = Object.fromEntries(scripts.map((name) => [name, readNamed(name)]));
+  return new RunSave(path, "drill", call, { files, captures: [capture] });
 }
 
 /** Each script has its own time: it begins in the second after the one before. */
@@ -104,8 +120,13 @@ function checkKernelFlags(flags: Flags): void {
       "it tests this machine's own TCP, which is Linux",
       "leave out --profile, or --kernel",
     );
-  if (flags.text("events") !== undefined)
-    throw usageError("--kernel cannot use --events", "the kernel does not tell its decisions", "leave out --events");
+  for (const flag of ["events", "save"])
+    if (flags.text(flag) !== undefined)
+      throw usageError(
+        `--kernel cannot use --${flag}`,
+        "the kernel does not tell its decisions",
+        `leave out --${flag}`,
+      );
   if (flags.text("seed") !== undefined)
     throw usageError("--kernel cannot use --seed", "the kernel chooses its own random numbers", "leave out --seed");
 }

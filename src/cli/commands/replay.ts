@@ -218,7 +218,10 @@ function tell(result: Result, isJson: boolean): void {
 }
 
 function repeatedLines({ head, digest, again, isSame }: Result): string[] {
-  if (again === null) return ["  run      recorded in real time: it is shown as it was"];
+  if (again === null) {
+    const how = head.command === "drill" ? "scripts" : "recorded in real time";
+    return [`  run      ${how}: it is shown as it was`];
+  }
   const { time, took } = again;
   if (isSame)
     return [
@@ -238,7 +241,19 @@ function verdictWords(run: Run): string[] {
 }
 
 /** Flags that only say where results go. */
-const OUTPUTS = new Set(["save", "events", "report", "write", "json", "quiet", "watch", "packets", "explain", "web"]);
+const OUTPUTS = new Set([
+  "save",
+  "events",
+  "report",
+  "write",
+  "json",
+  "quiet",
+  "watch",
+  "packets",
+  "explain",
+  "web",
+  "speed",
+]);
 
 /** What to type for the same run; flags that are on unless a --no- flag turns them off are shown only when they are off. */
 function commandLine({ command, arguments: args, flags }: ReplayHead): string {

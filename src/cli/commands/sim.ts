@@ -8,6 +8,7 @@ import { counted } from "#observe/units";
 import { CONGESTION_CONTROLS } from "#tcp/congestion/congestion";
 import type { TcpSettings } from "#tcp/words/params";
 import { PROFILES } from "#tcp/words/profiles";
+import type { CaptureWriter } from "../capture-writer.ts";
 import { usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
 import { pacingOf, unknownControl } from "../control-flags.ts";
@@ -58,7 +59,7 @@ export async function run(call: Call): Promise<number> {
     ["the packets", written],
   ]);
   const captures = written === undefined ? undefined : captureWriters(written, flags);
-  const save = saveOf(call);
+  const save = saveOf(call, captures);
   const outputTaken = [path, page, written].includes("-");
   const json = flags.has("json");
   const watched = watchOf(flags);
@@ -67,14 +68,15 @@ export async function run(call: Call): Promise<number> {
   const sink = both(both(log, report?.sink), both(words, save?.sink));
   const { result, code, isChanged } = await ran({ ...options, sink, captures }, watched);
   log?.close();
-  if (code === 0) save?.end(result.digest);
   for (const capture of captures ?? []) capture?.close();
+  const unsaved = code === 0 ? (save?.end(result.digest) ?? []) : [];
   lines?.end();
   const columns = columnsOf(outputTaken ? STDERR : STDOUT);
   const text = json ? JSON.stringify({ schema: "tcpnet.sim/1", ...result }) : transferTable(result, columns);
   const said = (await report?.end("tcpnet sim")) ?? [];
   if (outputTaken) (json ? sayData : say)(text);
   else (json ? print : printText)(`${text}\n`);
+  for (const each of unsaved) said.push(`${each} is not in ${save!.path}: it is no file that can be read again`);
   if (code !== 0 && save !== undefined)
     said.push("not saved: the run was ended early, and its seed would repeat all of it");
   if (isChanged) said.push("keys changed the link while it ran: the seed alone does not repeat this run");
@@ -134,14 +136,14 @@ function refuseSavingController(flags: Flags): void {
 }
 
 /** Throws CliError. */
-function saveOf(call: Call): RunSave | undefined {
+function saveOf(call: Call, captures: readonly (CaptureWriter | undefined)[] = []): RunSave | undefined {
   const { flags } = call;
   const path = flags.text("save");
   if (path === undefined) return undefined;
   const traces = impairment(flags)?.traces ?? [];
   refuseOverwriting([...traces, ...others(flags)], "--save", path);
   const files = Object.fromEntries(traces.map((name) => [name, readNamed(name)]));
-  return new RunSave(path, "sim", call, { files });
+  return new RunSave(path, "sim", call, { files, captures: captures.map((capture) => capture?.path) });
 }
 
 /** The other files that are written. */

@@ -10,8 +10,8 @@ const SECONDS_MIN = 2;
 const NO_DROPS = /^link\.(?:offered|delivered|duplicated|corrupted|reordered|ce-marked)$/;
 
 /** Begins with the second second of a transfer. Returns the function that ends it. */
-export function tellChaosLines(chaos: Chaos, names: readonly [string, string], voice: Voice): () => void {
-  const ways = [new Way(names[0]), new Way(names[1])] as const;
+export function tellChaosLines(chaos: Chaos, [a, b]: readonly [string, string], voice: Voice): () => void {
+  const ways = [new Way(`${a} > ${b}`), new Way(`${b} > ${a}`)] as const;
   let seconds = 0;
   const timer = setInterval(() => {
     const [out, back] = [ways[0].next(wayOf(chaos.a.outgoing)), ways[1].next(wayOf(chaos.b.outgoing))];

@@ -57,10 +57,7 @@ export async function run(call: Call): Promise<number> {
   const page = reportTarget(flags);
   const report = page === undefined ? null : new RunReport(page);
   const captures = new ChaosCaptures(flags, b.tun, voice);
-  const saved = saveTarget(flags);
-  const traces = Object.fromEntries((impaired?.traces ?? []).map((name) => [name, readNamed(name)]));
-  const save =
-    saved === undefined ? null : new RunSave(saved, "chaos", call, { files: traces, captures: captures.paths });
+  const save = saveOf(call, impaired?.traces ?? [], captures);
   const { chaos, made, giveBack } = open(
     a,
     b,
@@ -80,11 +77,7 @@ export async function run(call: Call): Promise<number> {
     giveBack();
     throw error;
   }
-  const set = (wanted: LinkProfiles) => {
-    chaos.set(wanted);
-    voice.event("link", { link: linksText(wanted) }, `· the link is now: ${linksText(wanted)}`);
-  };
-  const link: Controlled = { profiles: () => chaos.profiles, set, counts: () => chaos.counts };
+  const link = controlled(chaos, voice);
   control.serve(link, traceFile);
   const record = recorded(
     chaos,
@@ -102,7 +95,7 @@ export async function run(call: Call): Promise<number> {
   for (const tun of made) tellNewDevice(tun, voice);
   web?.announce(voice);
   const watch = flags.has("watch") ? watchChaos(chaos, [a.tun, b.tun], { link, seed }, voice) : null;
-  const endLines = watch === null ? tellChaosLines(chaos, [`${a.tun} > ${b.tun}`, `${b.tun} > ${a.tun}`], voice) : null;
+  const endLines = watch === null ? tellChaosLines(chaos, [a.tun, b.tun], voice) : null;
   const code = await ended(a, b, chaos, voice);
   endLines?.();
   watch?.end();
@@ -117,6 +110,23 @@ export async function run(call: Call): Promise<number> {
   tellSaved(save, voice);
   await web?.end();
   return code === EXIT_OK && !complete ? EXIT_FAILURE : code;
+}
+
+/** Throws CliError. */
+function saveOf(call: Call, traces: readonly string[], { paths }: ChaosCaptures): RunSave | null {
+  const path = saveTarget(call.flags);
+  if (path === undefined) return null;
+  const files = Object.fromEntries(traces.map((name) => [name, readNamed(name)]));
+  return new RunSave(path, "chaos", call, { files, captures: paths });
+}
+
+/** The link, whose changes are told. */
+function controlled(chaos: Chaos, voice: Voice): Controlled {
+  const set = (wanted: LinkProfiles) => {
+    chaos.set(wanted);
+    voice.event("link", { link: linksText(wanted) }, `· the link is now: ${linksText(wanted)}`);
+  };
+  return { profiles: () => chaos.profiles, set, counts: () => chaos.counts };
 }
 
 interface Recorded {

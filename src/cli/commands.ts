@@ -50,6 +50,8 @@ export const COMMANDS: readonly CommandSpec[] = [
         "Traffic",
         ["--size <size>", "bytes to send each way (default 8M; over a bad link 1M)"],
         ["--memory", "connect the two stacks in memory, without the kernel"],
+        CONTROL,
+        PACING,
         ["--mtu <bytes>", "largest IP packet, 576 to 65535 (default 1500)"],
         ["--no-offload", "send packets of MTU size instead of 64 KiB super-segments"],
       ),

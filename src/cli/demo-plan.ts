@@ -1,4 +1,6 @@
+import type { BuiltInControl } from "#tcp/words/params";
 import { usageError } from "./cli-error.ts";
+import { controlOf, pacingOf } from "./control-flags.ts";
 import type { Flags } from "./flags.ts";
 import { type Impairment, impairment, LINK_FLAGS, refuseLoneSeed } from "./link-flags.ts";
 import { captureTarget } from "./open-capture.ts";
@@ -13,7 +15,12 @@ export interface DemoOptions {
   readonly mtu: number;
   readonly offload: boolean;
   readonly memory: boolean;
+  /** The congestion control and the pace of both sides; undefined: the stack's defaults. */
+  readonly cc: BuiltInControl | undefined;
+  readonly pacing: boolean | number | undefined;
   readonly impairment: Impairment | null;
+  /** `--cc` and `--pacing` as typed, to pass them to host and peer. */
+  readonly controlArguments: readonly string[];
   /** The link flags as typed, to pass them to host or peer. */
   readonly linkArguments: readonly string[];
   /** The flags about root's privileges, to pass on as well. */
@@ -50,6 +57,12 @@ export function demoOptions(flags: Flags): DemoOptions {
     mtu: flags.whole("mtu", 576, 65_535) ?? 1500,
     offload: flags.has("offload"),
     memory: flags.has("memory"),
+    cc: controlOf(flags),
+    pacing: pacingOf(flags),
+    controlArguments: ["cc", "pacing"].flatMap((name) => {
+      const value = flags.text(name);
+      return value === undefined ? [] : [`--${name}`, value];
+    }),
     impairment: link,
     linkArguments:
       link === null

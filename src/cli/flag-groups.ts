@@ -32,7 +32,7 @@ export const FAST_OPEN = [
 
 export const CONTROL = [
   "--cc <name>",
-  "congestion control of what this side sends: cubic (default), newreno, bbr, bbr1 or fixed",
+  "congestion control of what is sent: cubic (default), newreno, bbr, bbr1 or fixed",
 ] as const;
 
 export const PACING = [

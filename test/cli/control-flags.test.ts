@@ -1,6 +1,7 @@
 /** `--cc` and `--pacing` of host and peer: what reaches the socket, and what is refused. */
 import { expect, test } from "bun:test";
 import { CliError } from "#cli/cli-error";
+import { demoOptions } from "#cli/demo-plan";
 import { Flags } from "#cli/flags";
 import { sessionOptions } from "#cli/session-options";
 import { listenOptionsOf, socketOptionsOf } from "#cli/session-sockets";
@@ -33,6 +34,17 @@ test("a congestion control and a pace go to the sockets, and nothing does if the
   expect(socketOptionsOf(host({ pacing: "50mbit" }))).toMatchObject({ pacing: 50e6 });
   const plain = socketOptionsOf(host({}));
   expect("cc" in plain || "pacing" in plain).toBe(false);
+});
+
+test("a demo passes them on to both of its programs", () => {
+  const demo = (flags: Readonly<Record<string, string>>) => demoOptions(new Flags(flags));
+  expect(demo({ cc: "bbr", pacing: "50mbit" })).toMatchObject({
+    cc: "bbr",
+    pacing: 50e6,
+    controlArguments: ["--cc", "bbr", "--pacing", "50mbit"],
+  });
+  expect(demo({}).controlArguments).toEqual([]);
+  expect(() => demo({ cc: "vegas" })).toThrow("there is no congestion control vegas");
 });
 
 test.each([

@@ -7,7 +7,7 @@ import { certificate } from "./certificate.ts";
 import { DATABASES } from "./packages/databases.ts";
 import { HTTP } from "./packages/http.ts";
 import { MESSAGES } from "./packages/messages.ts";
-import { postgres, type RealServer, redis } from "./packages/servers.ts";
+import { mariadb, postgres, type RealServer, redis } from "./packages/servers.ts";
 import { table, written } from "./packages/table.ts";
 import { lacking, type Result, RUNTIMES, results } from "./runtimes.ts";
 
@@ -17,6 +17,7 @@ const CASES = [...HTTP, ...DATABASES, ...MESSAGES];
 const missingFor: Readonly<Record<string, string>> = {
   postgres: lacks(["pg_ctlcluster", "setpriv"]),
   redis: lacks(["redis-server", "setpriv"]),
+  mariadb: lacks(["mariadbd", "setpriv"]),
 };
 const lacked = (needs: string | undefined) => lacking || (needs === undefined ? "" : missingFor[needs]!);
 
@@ -27,6 +28,7 @@ beforeAll(async () => {
   if (lacking !== "") return;
   if (missingFor.postgres === "") servers.set("postgres", await postgres());
   if (missingFor.redis === "") servers.set("redis", await redis());
+  if (missingFor.mariadb === "") servers.set("mariadb", await mariadb());
 }, 120_000);
 
 afterAll(async () => {

@@ -35,6 +35,7 @@ export const TOOLS = {
   chromium: "chromium",
   pg_ctlcluster: "postgresql",
   "redis-server": "redis-server",
+  mariadbd: "mariadb-server-core",
 } as const satisfies Record<string, string>;
 
 export type Tool = keyof typeof TOOLS;

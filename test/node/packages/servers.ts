@@ -1,7 +1,8 @@
 /** Real servers of Debian's packages, each on a Unix socket in a folder of its own: no port of this machine is used. */
-import { appendFileSync, chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { withSbin } from "../../support/tools.ts";
 import { certificate } from "../certificate.ts";
 
 /** PostgreSQL refuses to run as root. */
@@ -43,10 +44,7 @@ export async function postgres(elsewhere?: Elsewhere): Promise<RealServer> {
   const folder = scratch();
   const bin = programs();
   const options = ["-U", "postgres", "-A", "trust", "--no-sync", "--no-instructions", "--locale=C", "-E", "UTF8"];
-  const words = asNobody([`${bin}/initdb`, "-D", `${folder}/data`, ...options]);
-  const init = Bun.spawn(words, { stdout: "pipe", stderr: "pipe" });
-  const [out, err] = await Promise.all([init.stdout.text(), init.stderr.text()]);
-  if ((await init.exited) !== 0) throw new Error(`initdb failed:\n${out}${err}`);
+  await must([`${bin}/initdb`, "-D", `${folder}/data`, ...options]);
   appendFileSync(`${folder}/data/pg_hba.conf`, "host all all samenet trust\n");
   writeFileSync(`${folder}/server.crt`, certificate.cert);
   writeFileSync(`${folder}/server.key`, certificate.key, { mode: 0o600 });
@@ -73,13 +71,32 @@ export async function redis(elsewhere?: Elsewhere): Promise<RealServer> {
   return started(elsewhere?.command(command) ?? command, folder, "redis.sock", "SIGTERM");
 }
 
+export async function mariadb(): Promise<RealServer> {
+  const folder = scratch();
+  mkdirSync(`${folder}/data`);
+  if (process.getuid?.() === 0) chownSync(`${folder}/data`, NOBODY, NOBODY);
+  const paths = [`--datadir=${folder}/data`, `--socket=${folder}/mariadb.sock`, `--pid-file=${folder}/pid`];
+  // Without tables of users nobody needs a password.
+  const settings = ["--no-defaults", ...paths, "--skip-networking", "--skip-grant-tables"];
+  return started(asNobody(["mariadbd", ...settings]), folder, "mariadb.sock", "SIGTERM");
+}
+
+/** Runs a program that prepares a server. */
+async function must(command: readonly string[]): Promise<void> {
+  const env = { ...process.env, PATH: withSbin(process.env.PATH) };
+  const child = Bun.spawn(asNobody(command), { env, stdout: "pipe", stderr: "pipe" });
+  const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  if ((await child.exited) !== 0) throw new Error(`${command[0]} failed:\n${out}${err}`);
+}
+
 async function started(
   command: readonly string[],
   folder: string,
   name: string,
   signal: NodeJS.Signals,
 ): Promise<RealServer> {
-  const child = Bun.spawn([...command], { cwd: folder, stdin: "ignore", stdout: "ignore", stderr: "pipe" });
+  const env = { ...process.env, PATH: withSbin(process.env.PATH) };
+  const child = Bun.spawn([...command], { cwd: folder, env, stdin: "ignore", stdout: "ignore", stderr: "pipe" });
   const socket = join(folder, name);
   const end = async () => {
     child.kill(signal);

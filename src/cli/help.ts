@@ -63,7 +63,8 @@ export function commandHelp(command: CommandSpec, columns = COLUMNS): string {
   const flags = [...groups.flatMap((each) => each.flags), ...GLOBAL_FLAGS];
   const width = Math.max(...flags.map((flag) => flag.raw.length));
   const forms = command.usage ?? [`${args.replace(/<\.{3}(\w+)>/, "<$1> …")}`];
-  const usage = forms.map((form) => `tcpnet ${name}${form === "" ? "" : ` ${form}`} [options]`);
+  const options = (form: string) => (form.includes("[options]") ? "" : " [options]");
+  const usage = forms.map((form) => `tcpnet ${name}${form === "" ? "" : ` ${form}`}${options(form)}`);
   return [
     ...wrapped(`tcpnet ${name}: ${summary}`, columns),
     "",

@@ -1,5 +1,5 @@
 import { type CommandSpec, group } from "./command-spec.ts";
-import { CAPTURE, EXPLAIN_FLAG, LINK_CLAUSES, PACKETS, RECORD, REPORT_FLAG, RIGHTS } from "./flag-groups.ts";
+import { EXPLAIN_FLAG, LINK_CLAUSES, PACKETS, REPORT_FLAG, RIGHTS } from "./flag-groups.ts";
 
 /** `tcpnet run`. */
 export const RUN: CommandSpec = {
@@ -33,8 +33,14 @@ export const RUN: CommandSpec = {
       "--socket <path>",
       "control socket (default: where tcpnet link --dev run looks for it); needs a link flag, such as --link clear",
     ]),
-    CAPTURE,
-    group("Explain", PACKETS, EXPLAIN_FLAG, ...RECORD, REPORT_FLAG),
+    group("Capture", ["-w, --write <file>", "write every packet as pcapng"]),
+    group(
+      "Explain",
+      PACKETS,
+      EXPLAIN_FLAG,
+      ["--events <file>", "write every event of the run with its cause, one JSON object per line"],
+      REPORT_FLAG,
+    ),
     RIGHTS,
     group(
       "View",

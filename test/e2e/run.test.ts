@@ -129,6 +129,8 @@ runTest(
     const events = readFileSync(at("run.events"), "utf8");
     expect(events).toContain('"event":"transport:packet_sent"');
     expect(events).toContain(FAR);
+    // In order: our end of the connection is not cut off with the command.
+    expect(events).not.toContain('"cause":"tcp.call.abort"');
     expect(readFileSync(at("run.html"), "utf8")).toStartWith("<!doctype html>");
     const child = start(
       "--link",
@@ -252,3 +254,44 @@ runTest([], "bad input is refused before anything is made", async ({ ns }) => {
   const nowhere = await ns.run([...TCPNET, "run", "-w", "/nowhere/x", "--", "true"]);
   expect([nowhere.code !== 0, nowhere.stderr]).toEqual([true, expect.stringContaining("/nowhere/x")]);
 });
+
+runTest(
+  ["tmux"],
+  "the terminal is the command's: Ctrl-C, Ctrl-Z, its size, and the exit code that the shell sees",
+  async ({ ns }) => {
+    const tmux = (...words: string[]) => ns.must(["tmux", "-S", at("tmux"), "-f", "/dev/null", ...words]);
+    await tmux("new-session", "-d", "-x", "71", "-y", "23", "env -u LC_ALL LANG=C NO_COLOR=1 PS1='$ ' bash --norc");
+    const shows = async (words: RegExp) => {
+      let screen = "";
+      for (let i = 0; i < 200 && !words.test(screen); i++) {
+        await Bun.sleep(50);
+        screen = await tmux("capture-pane", "-p", "-J");
+      }
+      expect(screen).toMatch(words);
+    };
+    const type = (...keys: string[]) => tmux("send-keys", ...keys);
+    const ends = async (code: number) => {
+      // What is typed before the shell is back belongs to nobody.
+      await shows(/(\^C|exit)\n\$ *\n/);
+      await type("echo code $?", "Enter");
+      await shows(new RegExp(`^code ${code}$`, "m"));
+    };
+    const run = (command: string) => type(`clear; ${TCPNET.join(" ")} run -- ${command}`, "Enter");
+    await run("sh -c 'stty size; exec sleep 100'");
+    await shows(/^23 71$/m);
+    await type("C-c");
+    await ends(130);
+    await run("sh -c 'echo begun; exec sleep 100'");
+    await shows(/^begun$/m);
+    await type("C-z");
+    await shows(/Stopped/);
+    await type("fg", "Enter");
+    await shows(/\$ fg\n/);
+    await type("C-c");
+    await ends(130);
+    await run("bash --norc");
+    await type("exit 4", "Enter");
+    await ends(4);
+    await type("exit", "Enter");
+  },
+);

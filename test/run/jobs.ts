@@ -12,6 +12,7 @@ export const LONG: readonly string[] = [
   "test/drill/mutants.test.ts",
   "test/e2e/bench-versus.test.ts",
   "test/e2e/bench.test.ts",
+  "test/e2e/run-programs.test.ts",
   "test/e2e/slow-output.test.ts",
   "test/e2e/watch.test.ts",
   "test/kernel/kernel.test.ts",

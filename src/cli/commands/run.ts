@@ -101,9 +101,9 @@ async function forward(options: RunOptions, opened: Opened, voice: Voice, dropRo
   let endControl = () => {};
   try {
     for (const each of options.published) outward.publish(stack, each);
-    endControl = controlLink(opened.device, opened.control, voice);
     dropRoot();
     tellStart(options, voice);
+    endControl = controlLink(opened.device, opened.control, voice);
     inside.start();
     if (opened.control !== null) inside.removeAtEnd(opened.control.path);
     const { code, signal } = await inside.ended();

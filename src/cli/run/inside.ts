@@ -28,6 +28,8 @@ const EXIT_NOT_EXECUTABLE = 126;
 const EXIT_NOT_FOUND = 127;
 
 export async function runInsideNamespaces(): Promise<number> {
+  // The keyboard sends these to all processes in front; whether they end anything is the command's decision.
+  for (const signal of ["SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
   closeOnExec(SOCKET_FD, true);
   closeOnExec(ORDERS_FD, true);
   const orders = linesOf(Bun.file(ORDERS_FD).stream());

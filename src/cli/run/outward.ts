@@ -18,6 +18,8 @@ const FLOW_IDLE_MS = 120_000;
 /** How long what the command wrote may take after its end, ms, and how often it is looked at. */
 const LINGER_MS = 15_000;
 const LOOK_MS = 5;
+/** How long the ends of connections may take after that, ms. */
+const LAST_MS = 500;
 
 export class Outward {
   readonly tcp: TcpForward;
@@ -56,6 +58,9 @@ export class Outward {
   async settled(isEmpty: () => boolean): Promise<void> {
     const until = performance.now() + LINGER_MS;
     while (!(this.tcp.isSettled && isEmpty()) && performance.now() < until) await Bun.sleep(LOOK_MS);
+    // Most connections now end in order by themselves; the others are reset.
+    const last = performance.now() + LAST_MS;
+    while (!this.tcp.isOver && performance.now() < last) await Bun.sleep(LOOK_MS);
   }
 
   close(): void {

@@ -107,6 +107,10 @@ export class TcpForward {
     relay.joined(socket);
   }
 
+  get isOver(): boolean {
+    return this.#relays.size === 0;
+  }
+
   /** Listens on this machine, and connects to a port of the command. Throws as Bun.listen does. */
   publish(stack: NetStack, where: { hostname: string; port: number }, inside: { hostname: string; port: number }) {
     return Bun.listen<Relay>({

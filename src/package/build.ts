@@ -66,16 +66,17 @@ function emitted(folder: string): Emitted {
   return new Map(paths.map((path) => [path.slice(0, -".d.ts".length), readFileSync(join(types, path), "utf8")]));
 }
 
-/** What a module says of itself; typedoc shows it as the entry's description. */
-const headOf = (text: string) => `${/^\/\*\*[\s\S]*?(?= *\*\/)/.exec(text)?.[0] ?? "/**"} @module */`;
+/** What a module says of itself, and its name as users import it, for typedoc. */
+const headOf = (entry: string, text: string) =>
+  `${/^\/\*\*[\s\S]*?(?= *\*\/)/.exec(text)?.[0] ?? "/**"} @module tcpnet${entry.slice(1)} */`;
 
 function declare(): void {
   const folder = mkdtempSync(join(tmpdir(), "tcpnet-package-"));
   try {
     const entries = new Map(
-      Object.values(ENTRIES).map((path) => [
+      Object.entries(ENTRIES).map(([entry, path]) => [
         path.slice(0, -".ts".length),
-        headOf(readFileSync(join(root, path), "utf8")),
+        headOf(entry, readFileSync(join(root, path), "utf8")),
       ]),
     );
     for (const [path, text] of declarationsOf(emitted(folder), entries)) {

@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(out, { recursive: true, force: true }));
 
 /** The fields of events are described in docs/REPORT.md, members in Node's shape by Node, and those of the simulator by its sources. */
-const ELSEWHERE = /^index\.TraceEvent\.__type\.|^node\.\w+\.|\bis referenced by package\/sim\./;
+const ELSEWHERE = /^tcpnet\.TraceEvent\.__type\.|^tcpnet\/node\.\w+\.|\bis referenced by tcpnet\/sim\./;
 
 describe("the API reference", () => {
   docTest("every type that an exported one mentions is exported, too", () => {

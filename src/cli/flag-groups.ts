@@ -118,6 +118,10 @@ export const ADDRESSES = [
   ["--kernel", "<remote> is an address of this machine: talk to a program on it"],
   ["--mtu <bytes>", "largest IP packet, 68 to 65535 (default 1500)"],
   ["--force", "use a TUN device that netup did not create"],
+  [
+    "--tun-fd <number>",
+    "use this open descriptor, which another program attached to the TUN device (IFF_TUN | IFF_NO_PI)",
+  ],
 ] as const;
 
 /** Flags of commands that read packets: these do not stay root. */

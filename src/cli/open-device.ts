@@ -31,6 +31,8 @@ export interface DeviceWishes {
   readonly impairment: Impairment | null;
   /** Use an existing device that netup did not make. */
   readonly force: boolean;
+  /** The device's descriptor, if another program has opened it. */
+  readonly tunFd?: number | undefined;
 }
 
 type TunWishes = DeviceWishes & { readonly checksums: boolean };
@@ -54,11 +56,13 @@ export function openDevice({ tun, kernel }: Pick<Endpoint, "tun" | "kernel">, wi
   const name = `device ${tun}`;
   const kept = handover.take(name);
   const { device, giveBack } =
-    kept === undefined
-      ? openNow(tun, kernel, tunWishes, openTun)
-      : { device: openedBefore(kept, tun, tunWishes), giveBack: () => {} };
+    wishes.tunFd !== undefined
+      ? { device: handedIn(kept ?? wishes.tunFd, tun, tunWishes), giveBack: () => {} }
+      : kept === undefined
+        ? openNow(tun, kernel, tunWishes, openTun)
+        : { device: openedBefore(kept, tun, tunWishes), giveBack: () => {} };
   handover.keep(name, device.descriptor);
-  const { temporary } = device;
+  const temporary = wishes.tunFd === undefined && device.temporary;
   return { device: impairment === null ? device : impaired(device, impairment), temporary, giveBack };
 }
 
@@ -90,6 +94,28 @@ export function openQueues(
 /** The device that was opened before root was given up. */
 function openedBefore(fd: number, tun: string, wishes: TunWishes): TunDevice {
   return orGone(tun, () => new TunDevice(fd, tun, offloadOf(wishes)));
+}
+
+function orUnfit<T>(fd: number, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    const { call, target, code, hint } = error;
+    throw new CliError(EXIT_NOT_READY, `--tun-fd ${fd} is not usable`, `${call} on ${target}: ${code}`, hint);
+  }
+}
+
+/** The device by a descriptor that another program has attached to it. */
+function handedIn(fd: number, tun: string, { mtu, offload, checksums }: TunWishes): TunDevice {
+  const device = orUnfit(fd, () => openTun({ fd, mtu, offload, ...(checksums ? {} : { checksums }) }));
+  if (device.name === tun) return device;
+  throw new CliError(
+    EXIT_NOT_READY,
+    `descriptor ${fd} is attached to ${device.name}, not to ${tun}`,
+    "--tun-fd and the device's name must mean the same device",
+    `name the device ${device.name}, or pass a descriptor of ${tun}`,
+  );
 }
 
 function orGone<T>(tun: string, work: () => T): T {

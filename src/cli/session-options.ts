@@ -23,6 +23,9 @@ export type Service =
   | { readonly kind: "source"; readonly size: number }
   | { readonly kind: "verify"; readonly size: number; readonly role: Role };
 
+/** The largest number of a descriptor: fs.nr_open is at most this. */
+const FD_MAX = 0x7fff_ffff;
+
 /** Device, addresses, link, and the rules that TCP follows: for every command that runs a stack on a device. */
 export interface DeviceOptions {
   readonly endpoint: Endpoint;
@@ -35,6 +38,8 @@ export interface DeviceOptions {
   readonly mtu: number | undefined;
   readonly offload: boolean;
   readonly force: boolean;
+  /** The device's descriptor, if another program has opened it. */
+  readonly tunFd: number | undefined;
   readonly impairment: Impairment | null;
   /** The path of the control socket; undefined: the default. */
   readonly socket: string | undefined;
@@ -164,6 +169,7 @@ export function deviceOptions(role: Role, words: EndpointWords, flags: Flags): D
     mtu: mtuOf(flags, where),
     offload: flags.has("offload"),
     force: flags.has("force"),
+    tunFd: tunFdOf(flags),
     impairment: link,
     socket,
     queues: queuesOf(flags, link !== null),
@@ -183,6 +189,16 @@ export function saveTarget(flags: Flags): string | undefined {
   const save = flags.text("save");
   if (save === "-") throw usageError("--save needs a file", "it is a compressed file", "--save run.replay");
   return save;
+}
+
+function tunFdOf(flags: Flags): number | undefined {
+  const fd = flags.whole("tun-fd", 3, FD_MAX);
+  if (fd === undefined) return undefined;
+  for (const other of ["queues", "force"]) {
+    const isGiven = flags.text(other) !== undefined || flags.has(other);
+    if (isGiven) throw usageError(`--tun-fd excludes --${other}`, "the device is open already, with one queue");
+  }
+  return fd;
 }
 
 function queuesOf(flags: Flags, isImpaired: boolean): number {

@@ -325,6 +325,7 @@ function sessionFor(role: Role, options: DemoOptions): SessionOptions {
     mtu: options.mtu,
     offload: options.offload,
     force: false,
+    tunFd: undefined,
     impairment: options.impairment,
     socket: undefined,
     queues: 1,

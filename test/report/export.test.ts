@@ -210,6 +210,59 @@ describe("perfetto", () => {
   });
 });
 
+describe("the fields that the formats' documents ask for", () => {
+  const number = (value: unknown) => typeof value === "number" && Number.isFinite(value);
+  const text = (value: unknown) => typeof value === "string" && value !== "";
+
+  /** The Trace Event Format's table of phases, as far as we write them: what an event has besides name, pid and tid. */
+  const PHASES: Readonly<{ [phase: string]: (event: { readonly [field: string]: unknown }) => boolean }> = {
+    M: ({ name, args }) =>
+      name === "process_name"
+        ? text((args as { name: unknown }).name)
+        : name === "process_sort_index" && Number.isInteger((args as { sort_index: unknown }).sort_index),
+    C: ({ ts, args }) => number(ts) && Object.values(args as object).every(number),
+    b: ({ ts, cat, id }) => number(ts) && text(cat) && text(id),
+    e: ({ ts, cat, id }) => number(ts) && text(cat) && text(id),
+    i: ({ ts, s }) => number(ts) && ["g", "p", "t"].includes(s as string),
+  };
+
+  test("trace events", () => {
+    const { traceEvents, displayTimeUnit } = JSON.parse(exported(events, "perfetto"));
+    expect(["ms", "ns"]).toContain(displayTimeUnit);
+    for (const event of traceEvents) {
+      const isWhole = text(event.name) && Number.isInteger(event.pid) && Number.isInteger(event.tid);
+      expect([event, isWhole && PHASES[event.ph]?.(event) === true]).toEqual([event, true]);
+    }
+  });
+
+  test("qlog (draft-ietf-quic-qlog-main-schema, and the recovery events of draft-ietf-quic-qlog-quic-events)", () => {
+    const [head, ...records] = exported(events, "qlog")
+      .split("\x1e")
+      .slice(1)
+      .map((record) => JSON.parse(record));
+    expect(head).toMatchObject({ qlog_version: "0.3", qlog_format: "JSON-SEQ" });
+    expect(["client", "server", "network", "unknown"]).toContain(head.trace.vantage_point.type);
+    const METRICS = ["min_rtt", "smoothed_rtt", "latest_rtt", "rtt_variance", "congestion_window", "bytes_in_flight"];
+    METRICS.push("ssthresh", "pacing_rate");
+    for (const { time, name, data } of records) {
+      expect([name, number(time) && /^[a-z_]+:[a-z_]+$/.test(name) && typeof data === "object"]).toEqual([name, true]);
+      if (name === "recovery:metrics_updated")
+        for (const field of METRICS) expect([field, !(field in data) || number(data[field])]).toEqual([field, true]);
+      if (name === "transport:packet_sent" || name === "transport:packet_received") {
+        const { header, raw, frames } = data;
+        expect([text(header.packet_type), Number.isInteger(header.packet_number)]).toEqual([true, true]);
+        expect([Number.isInteger(raw.length), raw.payload_length <= raw.length]).toEqual([true, true]);
+        for (const { frame_type, ...frame } of frames)
+          if (frame_type === "ack")
+            for (const [from, to] of frame.acked_ranges)
+              expect([from <= to, Number.isInteger(from)]).toEqual([true, true]);
+          else expect([frame_type, number(frame.offset), number(frame.length)]).toEqual(["stream", true, true]);
+      }
+      if (name === "recovery:packet_lost") expect(Number.isInteger(data.header.packet_number)).toBe(true);
+    }
+  });
+});
+
 /** Rows by column name. */
 function rowsOf(text: string): Record_[] {
   const lines = text.split("\r\n");

@@ -88,6 +88,10 @@ runTest(
   async ({ run, sh, start }) => {
     expect((await sh([], "exit 7")).code).toBe(7);
     expect((await sh([], "kill -KILL $$")).code).toBe(137);
+    // Nobody else waits for processes whose parent has ended.
+    const orphans =
+      "for i in 1 2 3; do (sleep 0.1 &); done; sleep 1; grep -l '^State:.Z' /proc/[0-9]*/status | wc -l; exit 6";
+    expect(await sh([], orphans)).toMatchObject({ code: 6, stdout: "0\n" });
     expect((await sh([], "kill -TERM $$")).code).toBe(143);
     const missing = await run([], ["no-such-program"]);
     expect([missing.code, missing.stderr]).toEqual([

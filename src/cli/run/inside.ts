@@ -5,6 +5,7 @@
  */
 import { unlinkSync, writeFileSync, writeSync } from "node:fs";
 import { closeTunQueue, openTunQueues } from "#device/tun";
+import { reapOthers } from "#ffi/children";
 import { errnoWords } from "#ffi/errno";
 import { closeOnExec } from "#ffi/exec";
 import * as netif from "#ffi/interface";
@@ -121,6 +122,7 @@ async function follow(plan: Plan, orders: AsyncGenerator<string>): Promise<numbe
     tell({ kind: "failed", code: exit, what: `${name} cannot be started`, why, fix: "" });
     return exit;
   }
+  process.on("SIGCHLD", () => reapOthers(child.pid));
   let leftover = "";
   const outside = (async () => {
     for await (const order of orders) {

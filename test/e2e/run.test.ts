@@ -2,7 +2,7 @@
 import { expect } from "bun:test";
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { builtProgram, TCPNET } from "../support/built-program.ts";
-import { descendantsOf } from "./privileges.ts";
+import { descendantsOf, rightsOf } from "./privileges.ts";
 import { at, FAR, FAR_6, runTest, SUM } from "./run-world.ts";
 
 runTest(["curl", "wget"], "curl and wget fetch by address, by name and over IPv6, and send", async ({ sh }) => {
@@ -65,6 +65,9 @@ runTest(
 runTest(["curl"], "a published port leads to the command's, from the given address only", async ({ ns, start }) => {
   const server = start("-p", "8080:80", "-p", "127.0.0.1:8081:81", "--", process.execPath, "-e", SERVER);
   await server.says(/up/);
+  // Who reads the packets is not root, on any thread.
+  const root = "0 0 0 0";
+  expect(rightsOf(server.child.pid).map(({ Uid, CapEff }) => [Uid !== root, CapEff])).toEqual([[true, "0".repeat(16)]]);
   expect(await ns.must(["curl", "-sS", "http://127.0.0.1:8080/"])).toBe("port 80");
   expect(await ns.must(["curl", "-sS", "--data-binary", `@${at("data")}`, "http://127.0.0.1:8080/"])).toBe("3000000");
   expect((await ns.run(["curl", "-sS", `http://${FAR}:8080/`])).code).toBe(7);

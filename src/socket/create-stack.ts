@@ -18,7 +18,7 @@ import type { CreateStackOptions, DeviceStackOptions, EngineStack, Host, HostedS
 /** Limit of driver turns to send the last packets when a stack is closed. */
 const LAST_TURNS_MAX = 4_096;
 
-/** In real time, µs: with a timer for each super-segment a paced sender is a third slower over a TUN (docs/adr/0064). */
+/** In real time, µs: timers are late, and with one for each super-segment a paced sender is a third slower over a TUN (docs/adr/0064). */
 const PACING_SLACK = 1000;
 
 /**

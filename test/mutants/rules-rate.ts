@@ -40,8 +40,15 @@ export const RATE: readonly RuleMutant[] = [
   {
     name: "paced data does not wait",
     file: "tcp/congestion/pacing.ts",
-    find: "  if (!pacing.isOn) return false;\n  if (pacing.nextAt <= now + (supers ? tcb.params.pacingSlack : 0)) {",
+    find: "  if (!pacing.isOn) return false;\n  if (pacing.nextAt <= now + tcb.params.pacingSlack) {",
     replace: "  if (pacing.isOn || pacing.nextAt <= now) {",
+    by: "test/tcp/congestion/pacing.test.ts",
+  },
+  {
+    name: "the timer of paced data is late by what timers are late",
+    file: "tcp/congestion/pacing.ts",
+    find: "Math.ceil(pacing.nextAt - tcb.params.pacingSlack / 2);",
+    replace: "Math.ceil(pacing.nextAt);",
     by: "test/tcp/congestion/pacing.test.ts",
   },
   {

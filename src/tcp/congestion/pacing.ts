@@ -56,13 +56,14 @@ function segmentsPerBurst(tcb: Tcb, more: number, mss: number): number {
 export function mustWait(tcb: Tcb, supers: boolean, now: number): boolean {
   const { pacing } = tcb;
   if (!pacing.isOn) return false;
-  if (pacing.nextAt <= now + (supers ? tcb.params.pacingSlack : 0)) {
+  if (pacing.nextAt <= now + tcb.params.pacingSlack) {
     // What Linux adds on short paths makes fewer super-segments; without them it would only be a longer burst.
     if (!supers) pacing.quantum = segmentsPerBurst(tcb, 0, tcb.snd.mss) * tcb.snd.mss;
     return false;
   }
   if (!supers && pacing.quantum > 0) return false;
-  const at = Math.ceil(pacing.nextAt);
+  // Half of the slack early: a timer that fires late by the other half costs nothing.
+  const at = Math.ceil(pacing.nextAt - tcb.params.pacingSlack / 2);
   if (tcb.timers[T_PACE] !== at) tcb.env.trace.record(now, EV_TIMER_SET, 0, tcb.id, T_PACE, at - now);
   tcb.timers[T_PACE] = at;
   return true;

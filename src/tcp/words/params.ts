@@ -73,7 +73,7 @@ export interface Parameters {
   readonly pacing: boolean;
   /** Octets per second that are never exceeded, also without `pacing` (SO_MAX_PACING_RATE); Infinity: no limit. */
   readonly pacingRateMax: number;
-  /** How much too early a paced super-segment may be sent, µs: on a fast and short path a timer for each of them would cost more than it helps. */
+  /** How much too early paced data may be sent, µs: timers of real time are late, and one for each super-segment of a fast path costs more than it helps. */
   readonly pacingSlack: number;
   /** Ends an OPEN that is not complete after this time, however many retransmissions were sent; 0: only R2 limits it. */
   readonly connectTimeout: number;

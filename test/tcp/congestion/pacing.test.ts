@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { superSegments } from "#tcp/congestion/pacing";
+import { T_PACE } from "#tcp/words/tcb";
 import { ack, flight, lone, M, RTT, starts } from "../../support/linux-bench.ts";
 import { TcpBench } from "../../support/tcp-bench.ts";
 
@@ -39,19 +40,21 @@ test("without segmentation offload a burst is no longer on a short path: it migh
   expect(starts(b)).toEqual([11, 12]);
 });
 
-test("super-segments may be too early by the slack, single segments may not", () => {
-  const sentAtOnce = (tso4: boolean, pacingSlack: number) => {
+test("paced data may be too early by the slack, and its timer fires half of the slack early, since it may be late", () => {
+  const run = (tso4: boolean, pacingSlack: number) => {
     const offload = { checksum: true, tso4, tso6: tso4 };
     const params = { pacingRateMax: RATE, pacingSlack, initialWindow: 30 };
     const b = TcpBench.at("ESTABLISHED", { offload, params }, { mss: M, win: 65_535 });
     b.send(60 * M);
-    return b.out().reduce((octets, { data }) => octets + data.length, 0) / M;
+    const sent = b.out().reduce((octets, { data }) => octets + data.length, 0) / M;
+    return [sent, b.tcb.timers[T_PACE]! - b.now];
   };
   // Half of cwnd is a super-segment, and the next one is due 75 ms later.
-  expect(sentAtOnce(true, 0)).toBe(15);
-  expect(sentAtOnce(true, 74_000)).toBe(15);
-  expect(sentAtOnce(true, 75_000)).toBe(30);
-  expect(sentAtOnce(false, 75_000)).toBe(sentAtOnce(false, 0));
+  expect(run(true, 0)).toEqual([15, 75_000]);
+  expect(run(true, 74_000)).toEqual([15, 38_000]);
+  expect(run(true, 75_000)[0]).toBe(30);
+  const [sent] = run(false, 0);
+  expect(run(false, 4 * STEP)[0]).toBe(sent! + 4);
 });
 
 test("ACKs make paced data no faster, and its timer is the only one: no further deadline for each segment", () => {

@@ -3,6 +3,7 @@ import type { Mutant } from "./mutants.ts";
 import { DATAGRAMS } from "./rules-datagrams.ts";
 import { LOSS } from "./rules-loss.ts";
 import { MACHINE } from "./rules-machine.ts";
+import { NAMES } from "./rules-names.ts";
 import { RATE } from "./rules-rate.ts";
 import { WINDOWS } from "./rules-windows.ts";
 
@@ -11,4 +12,4 @@ export interface RuleMutant extends Mutant {
   readonly by: string;
 }
 
-export const RULES: readonly RuleMutant[] = [...LOSS, ...WINDOWS, ...RATE, ...MACHINE, ...DATAGRAMS];
+export const RULES: readonly RuleMutant[] = [...LOSS, ...WINDOWS, ...RATE, ...MACHINE, ...DATAGRAMS, ...NAMES];

@@ -164,16 +164,17 @@ export class Link {
 
   /**
    * A packet arrives at this end; it is copied. Its checksums must be final and it must not be a super-segment.
+   * @param isBarred it is dropped as if the link was down
    * @returns NO_DROP, or the mark of why it was dropped at once. (It may still be lost later.)
    */
-  offer(slab: PacketMemory, packet: Packet, now: number): Mark {
+  offer(slab: PacketMemory, packet: Packet, now: number, isBarred = false): Mark {
     const isFinal = packet.csum !== CSUM_PARTIAL || this.#isTrusted;
     assert(packet.gso === GSO_NONE && isFinal, "a link carries packets as a wire sees them");
     this.#advance(now);
     const n = packet.total();
     const id = ++this.#serial;
     this.#note(marks.LINK_OFFERED, now, slab.view, packet.o, n, id);
-    let verdict = this.#refuse(n, now);
+    let verdict = isBarred ? marks.LINK_DOWN : this.#refuse(n, now);
     if (verdict === NO_DROP) {
       const cell = this.#store(slab, packet, now);
       if (cell === NO_CELL) verdict = marks.LINK_STORAGE;

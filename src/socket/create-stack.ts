@@ -36,6 +36,15 @@ export async function createStack(options: CreateStackOptions): Promise<EngineSt
   return net;
 }
 
+/** A stack on a host, which drives it: at once, without a promise. It asks no DNS servers. @throws CallError EINVAL. */
+export function createHostedStack(options: HostedStackOptions): EngineStack {
+  checkStackOptions(options);
+  const names = namesOf(options);
+  const net = hosted(options);
+  net.names = names(net);
+  return net;
+}
+
 function hosted(options: HostedStackOptions): TcpNetStack {
   const stack = new Stack({ ...engineOptions(options), mtu: options.mtu ?? 1_500 });
   const host = options.host(tellingOfTrace(stack));

@@ -25,6 +25,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   explain: ["base", "wire", "ip", "tcp", "observe", "report"],
   netup: ["base", "wire", "ip", "device", "ffi"],
   sim: ["base", "wire", "ip", "icmp", "tcp", "stack", "device", "driver", "observe", "socket"],
+  world: ["base", "wire", "ip", "icmp", "device", "driver", "observe", "socket", "node", "report", "sim"],
   lessons: ["base", "ip", "icmp", "tcp", "stack", "device", "observe", "sim", "report"],
   drill: ["base", "wire", "ip", "icmp", "tcp", "stack", "device", "driver", "observe", "sim", "socket"],
   kernel: ["base", "device", "drill", "ffi"],
@@ -54,7 +55,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   ],
   // The package's doors, and what builds it.
   index: ["base", "device", "driver", "observe", "socket", "stack", "tcp"],
-  package: ["device", "ffi", "observe", "socket", "sim"],
+  package: ["device", "ffi", "observe", "socket", "sim", "world"],
 };
 
 /**
@@ -119,6 +120,7 @@ const OUTSIDE: readonly { readonly module: RegExp; readonly floors: readonly str
   { module: /^uplot$/, floors: ["report"] },
   { module: /^node:(stream|events|os|net|http|https|tls|zlib)$/, floors: ["node"] },
   { module: /^@dnsquery\/dns-packet$/, floors: ["socket"] },
+  { module: /^node:async_hooks$/, floors: ["world"] },
   { module: /^node:tty$/, floors: ["observe", "cli"] },
   { module: /^node:worker_threads$/, floors: ["socket", "cli"] },
   {

@@ -29,6 +29,7 @@ test("variables are read in few places", () => {
     "src/cli/program.ts",
     "src/cli/terminal.ts",
     "src/lab/chaos/control-path.ts",
+    "src/lab/world/failure.ts",
     "src/netup/run.ts",
   ]);
 });

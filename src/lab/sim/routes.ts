@@ -13,6 +13,11 @@ export class Routes<T> {
     return this.#entries.length + (this.default === undefined ? 0 : 1);
   }
 
+  clear(): void {
+    this.#entries.length = 0;
+    this.default = undefined;
+  }
+
   /** @param prefix "10.0.0.0/24" or "fd00::/64". @throws Error if invalid */
   add(prefix: string, to: T): void {
     const parsed = parsePrefix(prefix);

@@ -22,6 +22,8 @@ export interface SimulationOptions extends EventLogOptions {
   readonly start?: number;
   /** How routers and nodes make ICMP errors; if absent, packets that cannot be forwarded are dropped silently. */
   readonly errors?: RouterErrors;
+  /** Resolves when the applications' promises have settled. Default: after a turn of the runtime's event loop. */
+  readonly settle?: () => Promise<void>;
 }
 
 /** What a link does to packets. */
@@ -86,6 +88,7 @@ export class Simulation implements Kernel {
   readonly #routerSlab = new Slab(Router.ROOM);
   readonly #routerO = this.#routerSlab.reserve(Router.ROOM);
   readonly #errors: RouterErrors;
+  readonly #settle: () => Promise<void>;
 
   constructor(options: SimulationOptions) {
     this.log = new EventLog(options);
@@ -93,6 +96,7 @@ export class Simulation implements Kernel {
     this.#linkPrng = this.prng.fork();
     this.#now = options.start ?? 0;
     this.#errors = options.errors ?? {};
+    this.#settle = options.settle ?? nextTurn;
     const timers = this.#timers;
     this.#add({
       id: TIMERS_ID,
@@ -181,16 +185,16 @@ export class Simulation implements Kernel {
   /** The same for applications with promises: all that can continue do so before the clock advances. */
   async runSettled(options: RunOptions = {}): Promise<RunEnd> {
     const { until = NEVER, stop } = options;
-    await settlePromises();
+    await this.#settle();
     for (;;) {
       if (stop?.()) return "condition";
       this.#notified = false;
       if (!this.step(until)) {
         // The applications that ran last may have scheduled more.
-        await settlePromises();
+        await this.#settle();
         if (!this.step(until)) return this.#end(until);
       }
-      if (this.#notified) await settlePromises();
+      if (this.#notified) await this.#settle();
     }
   }
 
@@ -240,6 +244,3 @@ function roomFor({ queue, rate, delay }: LinkProfile, mtu: number): number {
   const inFlight = Number.isFinite(rate) ? (rate * delay) / SECOND / 8 / mtu : 0;
   return Math.min(Math.max(Math.ceil(queue.packets + 2 * inFlight), PACKETS_MAX), WIRE_PACKETS_MAX);
 }
-
-/** Lets all promises settle: the event loop reaches its next turn only when no microtask is left. */
-const settlePromises = nextTurn;

@@ -17,6 +17,8 @@ export class Wire implements Actor, LinkObserver {
   recorder: LinkObserver | null = null;
   /** How long packets wait in the queue. */
   waits: Histogram | null = null;
+  /** Whether a packet may enter; one that may not is dropped as if the link was down. Null: all may. */
+  admits: ((v: DataView, o: number, n: number) => boolean) | null = null;
   readonly #to: Receiver;
   readonly #kernel: Kernel;
   readonly #log: EventLog;
@@ -32,7 +34,8 @@ export class Wire implements Actor, LinkObserver {
 
   /** A packet enters; answers NO_DROP or why it was dropped at once. */
   offer(slab: PacketMemory, packet: Packet, now: number): Mark {
-    const verdict = this.link.offer(slab, packet, now);
+    const isBarred = this.admits !== null && !this.admits(slab.view, packet.o, packet.n);
+    const verdict = this.link.offer(slab, packet, now, isBarred);
     this.#kernel.arm(this.id, this.link.nextDeadline());
     return verdict;
   }

@@ -1,0 +1,171 @@
+/**
+ * `net`, `http`, `dns` and `fetch` of the program, which on a host of a world are those of the host's stack, and everywhere else what they were.
+ * The module objects are changed in place, once, because applications keep what they import.
+ */
+import { type Bag, builtin, syncImports } from "./globals.ts";
+import { serverOver } from "./http-server.ts";
+import { type Place, places } from "./place.ts";
+import { invalid } from "./world-error.ts";
+
+type Call = (...args: unknown[]) => unknown;
+type Class = new (...args: never[]) => object;
+
+/** The host where the code runs; null: none, and no world. @throws WorldError EINVAL in a world, outside of its hosts */
+function here(): Place | null {
+  const place = places.getStore();
+  if (place === undefined) return null;
+  if (place.stack !== null) return place;
+  throw invalid(
+    "which host? Start it with host.start(main), or run it with host.run(work): outside of hosts there is no network",
+  );
+}
+
+/** A function that is another one on a host. */
+const divert = (was: Call, then: (place: Place) => Call): Call =>
+  Object.assign(function (this: unknown, ...args: unknown[]) {
+    const place = here();
+    return place === null ? Reflect.apply(was, this, args) : then(place)(...args);
+  }, was);
+
+/** A class whose instances are another one's on a host; both count as instances. */
+function divertClass(was: Class, then: (place: Place) => (args: unknown[]) => object): Class {
+  const made = new WeakSet<object>();
+  const make = (place: Place, args: unknown[]) => {
+    const instance = then(place)(args);
+    made.add(instance);
+    return instance;
+  };
+  const diverted: Class = new Proxy(was, {
+    construct(target, args, newTarget) {
+      const place = newTarget === diverted ? here() : null;
+      return place === null
+        ? Reflect.construct(target, args, newTarget === diverted ? target : newTarget)
+        : make(place, args);
+    },
+    apply(target, self, args) {
+      const place = here();
+      return place === null ? Reflect.apply(target as unknown as Call, self, args) : make(place, args);
+    },
+    get: (target, key) =>
+      key === Symbol.hasInstance
+        ? (value: object) => value instanceof target || made.has(value)
+        : Reflect.get(target, key),
+  });
+  return diverted;
+}
+
+/** The modules that are diverted, by name: what a test runner's module mocks may return where an import has been taken before. */
+export const modules: Readonly<Record<string, object>> = diverted();
+
+function diverted(): Record<string, object> {
+  const net = builtin("node:net");
+  const http = builtin("node:http");
+  const dns = builtin("node:dns");
+  if (net === undefined || http === undefined || dns === undefined) return {};
+  divertNet(net);
+  divertHttp(http);
+  divertDns(dns);
+  set(
+    globalThis as unknown as Bag,
+    "fetch",
+    divert(globalThis.fetch as Call, (place) => place.fetch as Call),
+  );
+  syncImports();
+  const named = { net, http, dns };
+  return Object.fromEntries(
+    Object.entries(named).flatMap(([name, object]) => [
+      [name, object],
+      [`node:${name}`, object],
+    ]),
+  );
+}
+
+/** Writes a property that may be a getter's. */
+function set(target: Bag, name: string, value: unknown): void {
+  Object.defineProperty(target, name, { value, writable: true, configurable: true, enumerable: true });
+}
+
+function divertNet(net: Bag): void {
+  for (const name of ["connect", "createConnection", "createServer"] as const) {
+    set(
+      net,
+      name,
+      divert(net[name] as Call, (place) => place.net![name] as Call),
+    );
+  }
+  const socket = divertClass(net.Socket as Class, (place) => (args) => new place.net!.Socket(...(args as [])));
+  set(net, "Socket", socket);
+  set(net, "Stream", socket);
+  set(
+    net,
+    "Server",
+    divertClass(net.Server as Class, (place) => (args) => new place.net!.Server(...(args as []))),
+  );
+}
+
+function divertHttp(http: Bag): void {
+  const { request, get, createServer, Agent } = http as Record<string, Call> & { Agent: Class };
+  const withAgent = (was: Call) =>
+    divert(was, (place) => (...args) => {
+      const at = typeof args[0] === "string" || args[0] instanceof URL ? 1 : 0;
+      const options = typeof args[at] === "object" && args[at] !== null ? (args[at] as Bag) : null;
+      if (options?.agent || options?.createConnection) return was(...args);
+      const own = {
+        ...options,
+        agent: options?.agent === false ? new (Agent as unknown as new () => object)() : place.agent,
+      };
+      return was(...args.slice(0, at), own, ...args.slice(options === null ? at : at + 1));
+    });
+  set(http, "request", withAgent(request!));
+  set(http, "get", withAgent(get!));
+  const prototype = Agent.prototype as Bag;
+  set(
+    prototype,
+    "createConnection",
+    divert(prototype.createConnection as Call, (place) => place.net!.createConnection as Call),
+  );
+  set(
+    http,
+    "createServer",
+    divert(
+      createServer!,
+      (place) =>
+        (...args) =>
+          serverOver(place.net!, createServer!(...args) as Bag),
+    ),
+  );
+  const server = http.Server as Class;
+  set(
+    http,
+    "Server",
+    divertClass(server, (place) => (args) => serverOver(place.net!, Reflect.construct(server, args) as Bag)),
+  );
+}
+
+type Found = (error: Error | null, address?: unknown, family?: number) => void;
+
+function divertDns(dns: Bag): void {
+  const found = async (place: Place, name: string, options: unknown) => {
+    const family = typeof options === "number" ? options : ((options as { family?: number } | undefined)?.family ?? 0);
+    const list = (await place.stack!.resolve(name)).map((address) => ({
+      address,
+      family: address.includes(":") ? 6 : 4,
+    }));
+    return list.filter((each) => family === 0 || each.family === family);
+  };
+  const isAll = (options: unknown) => (options as { all?: boolean } | undefined)?.all === true;
+  const lookup = (place: Place) =>
+    ((name: string, options: unknown, done: Found = options as Found) =>
+      void found(place, name, typeof options === "function" ? 0 : options).then(
+        (list) => (isAll(options) ? done(null, list) : done(null, list[0]?.address, list[0]?.family)),
+        done,
+      )) as Call;
+  set(dns, "lookup", divert(dns.lookup as Call, lookup));
+  const promises = dns.promises as Bag;
+  const promised = (place: Place) =>
+    (async (name: string, options: unknown) => {
+      const list = await found(place, name, options);
+      return isAll(options) ? list : list[0];
+    }) as Call;
+  set(promises, "lookup", divert(promises.lookup as Call, promised));
+}

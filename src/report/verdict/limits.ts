@@ -33,10 +33,7 @@ export function limitsOf(run: Run, way: Way): Interval[] | null {
   const changes = changesOf(run, owner);
   if (changes.length === 0 || span === null) return null;
   const phases = phasesOf(run, owner);
-  const plain = cut(changes, span.start, span.end).flatMap(({ start, end, kind }) =>
-    kind === "congestion" ? byPhase(start, end, phases) : [{ start, end, kind }],
-  );
-  return timeoutsOf(run, way, owner).reduce(overlay, plain);
+  return overlaid(byPhase(cut(changes, span.start, span.end), phases), timeoutsOf(run, way, owner));
 }
 
 /** When the first packet was sent, and when everything was acknowledged (or the last packet was sent). */
@@ -132,12 +129,21 @@ const PHASE_OF: Readonly<Record<string, Kind>> = {
   "tcp.cc.undo": "congestion",
 };
 
-function byPhase(start: number, end: number, phases: readonly Phase[]): Interval[] {
-  return phases.flatMap(({ time, kind }, i) => {
-    const from = Math.max(start, time);
-    const to = Math.min(end, phases[i + 1]?.time ?? Number.POSITIVE_INFINITY);
-    return from < to ? [{ start: from, end: to, kind }] : [];
-  });
+/** Both in the order of time: a run may have hundreds of thousands of either. */
+function byPhase(intervals: readonly Interval[], phases: readonly Phase[]): Interval[] {
+  const out: Interval[] = [];
+  let i = 0;
+  for (const each of intervals) {
+    while (i + 1 < phases.length && phases[i + 1]!.time <= each.start) i++;
+    if (each.kind !== "congestion") out.push(each);
+    else
+      for (let k = i, start = each.start; start < each.end; k++) {
+        const end = Math.min(each.end, phases[k + 1]?.time ?? Number.POSITIVE_INFINITY);
+        if (start < end) out.push({ start, end, kind: phases[k]!.kind });
+        start = end;
+      }
+  }
+  return out;
 }
 
 /** The silence before each retransmission timeout: nothing was sent or heard until the timer expired. */
@@ -172,17 +178,23 @@ function lastBefore(run: Run, rows: Uint32Array, time: number, arrivals: boolean
   return Number.NEGATIVE_INFINITY;
 }
 
-/** The intervals with another one in place of what it covers. The handshake has its own timeouts. */
-function overlay(intervals: readonly Interval[], over: Interval): Interval[] {
-  return intervals.flatMap((each) => {
-    const start = Math.max(each.start, over.start);
-    const end = Math.min(each.end, over.end);
-    if (start >= end || each.kind === "handshake") return [each];
-    const parts: Interval[] = [
-      { start: each.start, end: start, kind: each.kind },
-      { start, end, kind: over.kind },
-      { start: end, end: each.end, kind: each.kind },
-    ];
-    return parts.filter((part) => part.start < part.end);
-  });
+/** The intervals with others, in the order of time, in place of what those cover. The handshake has its own timeouts. */
+function overlaid(intervals: readonly Interval[], others: readonly Interval[]): Interval[] {
+  const out: Interval[] = [];
+  const add = (start: number, end: number, kind: Kind) => {
+    if (start < end) out.push({ start, end, kind });
+  };
+  let i = 0;
+  for (const { start, end, kind } of intervals) {
+    while (i < others.length && others[i]!.end <= start) i++;
+    let at = start;
+    for (let k = i; kind !== "handshake" && k < others.length && others[k]!.start < end; k++) {
+      const other = others[k]!;
+      add(at, Math.max(at, other.start), kind);
+      add(Math.max(at, other.start), Math.min(end, other.end), other.kind);
+      at = Math.max(at, Math.min(end, other.end));
+    }
+    add(at, end, kind);
+  }
+  return out;
 }

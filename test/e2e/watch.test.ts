@@ -234,7 +234,7 @@ labTestWith(
     await saving.keys("l");
     expect(await saving.shows(LINES)).toContain("code 0\n");
     await saving.close();
-    const replayed = await lab.tcpnet("replay", lab.file("run.replay")).ended;
+    const replayed = await lab.tcpnet("replay", lab.file("run.replay"), "-o", lab.file("page.html")).ended;
     expect(replayed.code).toBe(0);
   },
   { netup: null },

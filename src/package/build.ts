@@ -39,6 +39,22 @@ async function bundle(): Promise<void> {
   }
 }
 
+/** The licences of the packages of others that are in the bundle. */
+function addLicences(): void {
+  const modules = join(root, "node_modules");
+  const maps = [...new Bun.Glob("*.map").scanSync({ cwd: dist })].map((name) => readFileSync(join(dist, name), "utf8"));
+  const names = new Set(
+    maps.flatMap((text) => [...text.matchAll(/node_modules\/((?:@[\w.-]+\/)?[\w.-]+)\//g)].map(([, name]) => name!)),
+  );
+  const texts = [...names].sort().map((name) => {
+    const folder = join(modules, name);
+    const file = [...new Bun.Glob("LICEN[CS]E*").scanSync({ cwd: folder })][0];
+    if (file === undefined) throw new Error(`${name} is in the package, and its licence is not beside it`);
+    return `${name}\n\n${readFileSync(join(folder, file), "utf8").trim()}\n`;
+  });
+  writeFileSync(join(dist, "LICENSES-OF-OTHERS.txt"), texts.join("\n---\n\n"));
+}
+
 /** What tsc emits of the entries and all that they import. */
 function emitted(folder: string): Emitted {
   const config = join(folder, "tsconfig.json");
@@ -93,6 +109,7 @@ const began = performance.now();
 rmSync(dist, { recursive: true, force: true });
 mkdirSync(dist, { recursive: true });
 await bundle();
+addLicences();
 declare();
 const size = [...new Bun.Glob("**").scanSync({ cwd: dist })].reduce(
   (sum, path) => sum + statSync(join(dist, path)).size,

@@ -71,8 +71,8 @@ runTest(["curl"], "a published port leads to the command's, from the given addre
   expect(await ns.must(["curl", "-sS", "http://127.0.0.1:8080/"])).toBe("port 80");
   expect(await ns.must(["curl", "-sS", "--data-binary", `@${at("data")}`, "http://127.0.0.1:8080/"])).toBe("3000000");
   expect((await ns.run(["curl", "-sS", `http://${FAR}:8080/`])).code).toBe(7);
-  // Nobody listens there inside.
-  expect((await ns.run(["curl", "-sS", "http://127.0.0.1:8081/"])).code).toBe(56);
+  // Nobody listens there inside: accepted and reset, which curl sees while it connects or when it reads.
+  expect([7, 56]).toContain((await ns.run(["curl", "-sS", "http://127.0.0.1:8081/"])).code);
   const taken = await ns.run([...TCPNET, "run", "-p", "8080:80", "--", "true"]);
   expect(taken).toMatchObject({
     code: 3,

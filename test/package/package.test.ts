@@ -106,6 +106,8 @@ describe("the tarball", () => {
       expect([named, map.sourcesContent.length]).toEqual([`${basename(path)}.map`, map.sources.length]);
     }
     expect(files).toContain("LICENSE");
+    // Of what is bundled.
+    expect(files).toContain("dist/LICENSES-OF-OTHERS.txt");
     expect(
       files.filter((path) => !/^(?:dist|docs)\/|^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path)),
     ).toEqual([]);

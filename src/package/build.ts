@@ -4,11 +4,23 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ownEnvironment } from "#ffi/environment";
+import { bundlePage } from "#report/bundle";
 import { declarationsOf, type Emitted } from "./declarations.ts";
 import { ENTRIES, fileOf } from "./entries.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const dist = process.argv[2] ?? join(root, "dist");
+
+/** The page of reports, as text in the package (src/report/page-code.ts bundles it when run from source). */
+const reportPage = (page: string): Bun.BunPlugin => ({
+  name: "page of reports",
+  setup: (build) => {
+    build.onLoad({ filter: /src\/report\/page-code\.ts$/ }, () => ({
+      contents: `export const pageCode = async () => (${page});`,
+      loader: "js",
+    }));
+  },
+});
 
 /** One file per entry, and what several of them need in files that they share, so that an error has one class. */
 async function bundle(): Promise<void> {
@@ -23,6 +35,7 @@ async function bundle(): Promise<void> {
     external: ["node:*"],
     naming: { entry: "[dir]/[name].[ext]", chunk: "shared-[hash].[ext]" },
     root: join(root, "src"),
+    plugins: [reportPage(JSON.stringify(await bundlePage()))],
     throw: false,
   });
   for (const log of result.logs) console.error(String(log));
@@ -33,7 +46,7 @@ async function bundle(): Promise<void> {
     const stem = placed.get(inside!) ?? inside!;
     // All files are side by side, wherever the module of an entry is among the sources.
     const text = (await output.text())
-      .replace(/(from|import) ?"(?:\.\.\/)+(?=shared-)/g, '$1 "./')
+      .replace(/(from|import) ?(\(?)"(?:\.\.\/)+(?=shared-)/g, '$1 $2"./')
       .replace(/(?<=^\/\/# sourceMappingURL=).*$/m, `${stem}.js.map`);
     writeFileSync(join(dist, `${stem}${ending}`), text);
   }

@@ -1,5 +1,5 @@
 /** Writes runs as one HTML file that needs nothing else. */
-
+import { gzipSync } from "node:zlib";
 import type { LiveData, Meta, RunMeta, ShownVerdict } from "./meta.ts";
 import { pack } from "./model/pack.ts";
 import type { Run } from "./model/run.ts";
@@ -57,7 +57,7 @@ function packRun(name: string, run: Run): { readonly meta: RunMeta; readonly bas
   const { about, epoch, rules, connections, texts, missing, leftOut, inferred } = run;
   const verdicts = verdictsOf(run).map(shown);
   const meta = { name, about, epoch, rules, connections, texts, missing, leftOut, inferred, columns, verdicts };
-  return { meta, base64: Buffer.from(Bun.gzipSync(bytes)).toString("base64") };
+  return { meta, base64: gzipSync(bytes).toString("base64") };
 }
 
 function shown({ connection, from, sentences, severity, figures: f }: Verdict): ShownVerdict {

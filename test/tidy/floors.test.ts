@@ -55,7 +55,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   ],
   // The package's doors, and what builds it.
   index: ["base", "device", "driver", "observe", "socket", "stack", "tcp"],
-  package: ["device", "ffi", "observe", "socket", "sim", "world"],
+  package: ["device", "ffi", "observe", "report", "socket", "sim", "world"],
 };
 
 /**
@@ -119,6 +119,7 @@ const OUTSIDE: readonly { readonly module: RegExp; readonly floors: readonly str
   { module: /^cac$/, floors: ["cli"] },
   { module: /^uplot$/, floors: ["report"] },
   { module: /^node:(stream|events|os|net|http|https|tls|zlib)$/, floors: ["node"] },
+  { module: /^node:zlib$/, floors: ["report"] },
   { module: /^@dnsquery\/dns-packet$/, floors: ["socket"] },
   { module: /^node:async_hooks$/, floors: ["world"] },
   { module: /^node:tty$/, floors: ["observe", "cli"] },

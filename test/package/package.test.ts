@@ -200,7 +200,7 @@ console.log(capture.error, capture.packets);`,
   );
 
   /** A user's file: every entry, some calls, and a mistake that must be seen. What is in Node's shape has Node's types. */
-  const own = Object.keys(ENTRIES).filter((entry) => entry !== "./node");
+  const own = Object.keys(ENTRIES).filter((entry) => entry !== "./node" && entry !== "./sim");
   const USE = `declare const console: { log(...what: unknown[]): void };
 ${own.map((entry, i) => `import * as e${i} from "tcpnet${entry.slice(1)}"; console.log(e${i});`).join("\n")}
 import { createStack, pair, type Device, type Socket, type TraceEvent } from "tcpnet";

@@ -12,18 +12,23 @@ export interface WorldPacket {
   readonly link: string;
   /** The hosts' names; an address that no host has is left as it is. */
   readonly from: string;
+  /** The host that it is for. */
   readonly to: string;
+  /** The sender's port. */
   readonly fromPort: number;
+  /** The receiver's port. */
   readonly toPort: number;
   /** "SYN", "ACK,PSH"; "" if it is not TCP. */
   readonly flags: string;
-  /** Relative to the ISN; octets. */
+  /** SEG.SEQ, relative to the ISN. */
   readonly seq: number;
+  /** SEG.ACK, relative to the other side's ISN; 0 without the flag. */
   readonly ack: number;
   /** Octets of payload of TCP. */
   readonly length: number;
   /** Octets of the IP packet. */
   readonly size: number;
+  /** What became of it on this link. */
   readonly fate: "on its way" | "delivered" | "lost";
   /** Why it was lost: "link.loss", "link.down" … */
   readonly cause: string;
@@ -33,7 +38,9 @@ export interface WorldPacket {
 
 /** What a packet must be. All that is given must hold. */
 export interface PacketFilter {
+  /** The sending host's name. */
   readonly from?: string;
+  /** The receiving host's name. */
   readonly to?: string;
   /** The direction of a link, "a>b". */
   readonly link?: string;
@@ -43,11 +50,13 @@ export interface PacketFilter {
   readonly flags?: string;
   /** Flags of which none is set. */
   readonly without?: string;
+  /** What became of it. */
   readonly fate?: WorldPacket["fate"];
   /** Whether it carries payload. */
   readonly data?: boolean;
-  /** Sent at this virtual time or later; before it. ms, or "80ms". */
+  /** Sent at this virtual time or later: ms, or "80ms". */
   readonly after?: Time;
+  /** Sent before this virtual time. */
   readonly before?: Time;
 }
 

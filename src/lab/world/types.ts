@@ -4,6 +4,7 @@ import type { NetStack, StackSettings } from "#socket/types";
 import type { PacketFilter, WorldPacket } from "./packets.ts";
 import type { Time } from "./units.ts";
 
+/** What a world is made with. */
 export interface WorldOptions {
   /** All that is random depends on it. Default 1. The variable TCPNET_SEED replaces it. */
   readonly seed?: number;
@@ -43,6 +44,7 @@ export type Main = (host: WorldHost) => unknown;
 
 /** A host of a world: a stack, and what runs on it. */
 export interface WorldHost {
+  /** What it is called in links, in packets and by other hosts. */
   readonly name: string;
   /** The first of its addresses. Programs may also use the name: hosts of a world know each other's. */
   readonly address: string;
@@ -77,6 +79,7 @@ export interface WorldLink {
   readonly name: string;
   /** What it does to packets, in the words of `set`. */
   readonly words: string;
+  /** Between `cut` and `mend`. */
   readonly isCut: boolean;
   /**
    * Another link from now on: "loss 5% delay 80ms", "out rate 1mbit in loss 10%" (`out` is from the end that was named first), "clear". What is
@@ -91,6 +94,7 @@ export interface WorldLink {
 
 /** A router of a world: it forwards between its links in no time. */
 export interface WorldRouter {
+  /** What it is called in links. */
   readonly name: string;
   /** How often each thing has happened, by name: "router.forwarded", "router.ttl" … */
   counters(): Record<string, number>;
@@ -101,6 +105,7 @@ export type End = WorldHost | WorldRouter | string;
 
 /** Hosts, links and routers in virtual time. */
 export interface World {
+  /** What all that is random depends on. */
   readonly seed: number;
   /** Virtual time since the beginning, ms. */
   readonly now: number;

@@ -1,5 +1,6 @@
 /** What went wrong in a world, or in how it was asked for. */
 export class WorldError extends Error {
+  /** "WorldError". */
   override name = "WorldError";
   /** "EINVAL": a wrong argument; "ETIMEDOUT": `until` was reached; "EDEADLK": nothing was left to happen; "EHOSTDOWN": the host has crashed. */
   readonly code: "EINVAL" | "ETIMEDOUT" | "EDEADLK" | "EHOSTDOWN";

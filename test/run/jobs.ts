@@ -31,6 +31,7 @@ export const LONG: readonly string[] = [
   "test/sim/goodput.test.ts",
   "test/sim/rate-based.test.ts",
   "test/sim/swarm-on.test.ts",
+  "test/world/hour.test.ts",
   "test/world/runners.test.ts",
 ];
 

@@ -1,0 +1,154 @@
+/** The program's timers, clocks, random numbers and modules while a world runs, and that they come back. */
+import { expect, test } from "bun:test";
+import crypto from "node:crypto";
+import dns from "node:dns";
+import http from "node:http";
+import net from "node:net";
+import timers from "node:timers/promises";
+import { promisify } from "node:util";
+import "#lab/world/hooks";
+import { createWorld } from "#lab/world/world";
+
+const quiet = (seed = 1) => createWorld({ seed, report: false, print: () => {} });
+
+test("timers fire in the order of their times, then in that in which they were set", async () => {
+  const order: string[] = [];
+  const world = quiet();
+  await world.run(async () => {
+    setTimeout(() => order.push("20 ms"), 20);
+    setTimeout(() => order.push("10 ms"), 10);
+    setTimeout((what: string) => order.push(what), 10, "10 ms, later");
+    setImmediate(() => order.push("immediate"));
+    setTimeout(() => order.push("none, so 1 ms"));
+    clearTimeout(setTimeout(() => order.push("never"), 5));
+    const cancelled = setTimeout(() => order.push("never"), 5);
+    clearTimeout(Number(cancelled));
+    Promise.resolve().then(() => order.push("promise"));
+    await timers.setTimeout(30);
+    expect(world.now).toBe(30);
+  });
+  expect(order).toEqual(["promise", "immediate", "none, so 1 ms", "10 ms", "10 ms, later", "20 ms"]);
+});
+
+test("intervals, refresh, hasRef, promisify, AbortSignal.timeout and Bun.sleep", async () => {
+  const world = quiet();
+  await world.run(async () => {
+    let ticks = 0;
+    const interval = setInterval(() => ++ticks === 3 && clearInterval(interval), 100);
+    await promisify(setTimeout)(1_000);
+    expect([ticks, world.now]).toEqual([3, 1_000]);
+    const timer = setTimeout(() => ticks++, 100);
+    await Bun.sleep(60);
+    timer.refresh();
+    await Bun.sleep(60);
+    expect([ticks, timer.hasRef(), timer.unref().hasRef()]).toEqual([3, true, false]);
+    await Bun.sleep(60);
+    expect(ticks).toBe(4);
+    const signal = AbortSignal.timeout(500);
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    expect([world.now, signal.reason.name]).toEqual([1_680, "TimeoutError"]);
+  });
+});
+
+test("Date, performance.now and process.hrtime tell virtual time; a host's skew is in Date alone", async () => {
+  const world = quiet();
+  world.host("a", { skew: -250 });
+  await world.run(async () => {
+    await world.sleep(1_500);
+    expect(new Date().toISOString()).toBe("2024-01-01T00:00:01.500Z");
+    expect([new Date() instanceof Date, new Date(5).getTime(), Date.UTC(1970, 0, 1), typeof Date()]).toEqual([
+      true,
+      5,
+      0,
+      "string",
+    ]);
+    expect([performance.now(), process.hrtime.bigint(), process.hrtime([1, 0])]).toEqual([
+      1_500,
+      1_500_000_000n,
+      [0, 500_000_000],
+    ]);
+    const host = world.host("a");
+    expect(host.run(() => [Date.now() - Date.UTC(2024, 0, 1), performance.now()])).toEqual([1_250, 1_500]);
+    host.skew = 10;
+    const later = host.run(async () => {
+      await timers.setTimeout(5);
+      return Date.now() - Date.UTC(2024, 0, 1);
+    });
+    expect(await later).toBe(1_515);
+  });
+});
+
+test("random numbers follow from the seed, and differ between hosts", async () => {
+  const drawn = async (seed: number) => {
+    const world = quiet(seed);
+    return await world.run(() =>
+      ["a", "b"].map((name) =>
+        world
+          .host(name)
+          .run(() => [
+            Math.random(),
+            globalThis.crypto.randomUUID(),
+            globalThis.crypto.getRandomValues(new Uint32Array(2)).join(),
+            crypto.randomBytes(4).toString("hex"),
+            crypto.randomInt(1_000),
+          ]),
+      ),
+    );
+  };
+  const [a, b] = await drawn(1);
+  expect(await drawn(1)).toEqual([a, b] as never);
+  expect(a).not.toEqual(b);
+  expect(await drawn(2)).not.toEqual([a, b] as never);
+  expect(a![1]).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+});
+
+test("after the run, also one that fails, all is as it was", async () => {
+  const now = () => [
+    setTimeout,
+    clearInterval,
+    Date,
+    performance.now,
+    Math.random,
+    process.nextTick,
+    AbortSignal.timeout,
+    Bun.sleep,
+  ];
+  const before = now();
+  await quiet().run(() => {});
+  await expect(quiet().run(() => Promise.reject(new Error("no")))).rejects.toThrow("no");
+  expect(now()).toEqual(before);
+  expect(Date.now()).toBeGreaterThan(Date.UTC(2025, 0, 1));
+});
+
+test("http with agents, and dns, are those of the host; connections of one host are not another's", async () => {
+  const world = quiet();
+  world.router("r");
+  for (const name of ["a", "b", "server"]) world.link(name, "r", "delay 5ms");
+  world.host("server").start(() => {
+    http.createServer((request, response) => response.end(`${request.socket.remoteAddress}`)).listen(80);
+  });
+  const get = (options: object) =>
+    new Promise<string>((resolve, reject) => {
+      const request = http.get({ host: "server", ...options }, (response) => {
+        let text = "";
+        response.on("data", (chunk) => (text += chunk)).on("end", () => resolve(text));
+      });
+      request.on("error", reject);
+    });
+  await world.run(async () => {
+    const agent = new http.Agent({ keepAlive: true });
+    for (const [name, address] of [
+      ["a", "10.0.0.1"],
+      ["b", "10.0.0.2"],
+    ] as const) {
+      const host = world.host(name);
+      for (const options of [{}, {}, { agent: false }]) expect(await host.run(() => get(options))).toBe(address);
+      expect(await host.run(() => dns.promises.lookup("server"))).toEqual({ address: "10.0.0.3", family: 4 });
+      await expect(host.run(() => dns.promises.lookup("nobody"))).rejects.toThrow();
+      expect(host.run(() => new net.Socket()) instanceof net.Socket).toBe(true);
+    }
+    expect(await world.host("a").run(() => get({ agent }))).toBe("10.0.0.1");
+  });
+  expect(world.packets({ link: "a>r", flags: "SYN" }).length).toBe(3);
+  expect(world.packets({ link: "b>r", flags: "SYN" }).length).toBe(2);
+});

@@ -74,9 +74,15 @@ export class Connections {
 
   /** True if there is no room for one more connection. At the limit, the oldest connection in TIME-WAIT is ended to make room. */
   isFull(now: number): boolean {
-    while (this.demux.size + (this.#siblings?.connections ?? 0) >= this.#limit) {
+    const siblings = this.#siblings;
+    // Counted before it is asked for: of two queues that take the last place at the same time, each sees the other.
+    siblings?.publish(this.demux.size + 1);
+    while (this.demux.size + (siblings?.connections ?? 0) >= this.#limit) {
       const oldest = this.byId(this.#timeWaits.minisocks.oldestId);
-      if (oldest === null) return true;
+      if (oldest === null) {
+        siblings?.publish(this.demux.size);
+        return true;
+      }
       finish(oldest, OK, M.RECYCLED, now);
       this.touch(oldest);
     }

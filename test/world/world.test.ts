@@ -1,6 +1,6 @@
 /** Programs on hosts in virtual time: links, partitions, crashes, and how a failure is told. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -261,6 +261,8 @@ test("wrong arguments are refused in words", async () => {
     [() => world.sleep("5"), 'the time "5" has no unit: use 5ms or 5s'],
     [() => world.packets({ host: "a" } as object), "packets are not filtered by host: use from, to, link"],
     [() => quiet({ record: false }).packets(), "this world keeps no packets"],
+    [() => quiet({ sead: 1 } as object), "a world has no option sead: use seed, epoch, report, record, print"],
+    [() => world.host("d", { skwe: 1 } as object), "host d has no option skwe: use address, skew, stack, mtu"],
     [() => quiet({ seed: 1.5 }), "seed must be a whole number"],
     [() => world.expectPacket({ flags: "RST" }), "there were 0"],
   ] as const) {
@@ -270,5 +272,13 @@ test("wrong arguments are refused in words", async () => {
   await expect(world.run(() => net.connect(7, "a"))).rejects.toThrow("which host?");
   await expect(world.run(() => quiet().run(() => {}))).rejects.toThrow("one world runs at a time");
   await expect(world.run(() => {}, { until: -1 })).rejects.toThrow("until must be a number of ms");
-  expect(existsSync(join(scratch, "none"))).toBe(false);
+  await expect(world.run(() => {}, { untli: 1 } as object)).rejects.toThrow("run has no option untli: use until");
+  process.env.TCPNET_SEED = "many";
+  try {
+    expect(() => quiet()).toThrow("TCPNET_SEED=many is not a seed: use a whole number from 0 to 4294967295");
+    await expect(forSeeds({ seeds: 1 }, () => {})).rejects.toThrow("TCPNET_SEED=many is not a seed");
+  } finally {
+    delete process.env.TCPNET_SEED;
+  }
+  await expect(forSeeds({ seeds: [] }, () => {})).rejects.toThrow("forSeeds needs at least one seed");
 });

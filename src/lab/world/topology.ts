@@ -12,7 +12,7 @@ import { Record } from "./record.ts";
 import { VirtualRouter } from "./router.ts";
 import { route, type Vertex } from "./routing.ts";
 import type { End, WorldHost, WorldHostOptions } from "./types.ts";
-import { invalid } from "./world-error.ts";
+import { checkOptions, invalid } from "./world-error.ts";
 
 /** The hosts' network is 10.0.0.0/16. */
 const HOSTS_MAX = 65_534;
@@ -51,6 +51,7 @@ export abstract class Topology {
     const found = this.#hosts.get(name);
     if (found !== undefined && options === undefined) return found;
     this.#checkName(name);
+    checkOptions(`host ${name}`, options ?? {}, ["address", "skew", "stack", "mtu"]);
     const number = this.#hosts.size + 1;
     if (number > HOSTS_MAX) throw invalid(`a world has at most ${HOSTS_MAX} hosts`);
     const { address = `10.0.${number >> 8}.${number & 255}` } = options ?? {};

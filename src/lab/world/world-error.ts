@@ -12,3 +12,10 @@ export class WorldError extends Error {
 }
 
 export const invalid = (message: string) => new WorldError("EINVAL", message);
+
+/** @throws WorldError EINVAL if the options have a name that does not exist. @param what "createWorld" */
+export function checkOptions(what: string, options: unknown, names: readonly string[]): void {
+  if (typeof options !== "object" || options === null) throw invalid(`${what} takes an object of options`);
+  const wrong = Object.keys(options).find((name) => !names.includes(name));
+  if (wrong !== undefined) throw invalid(`${what} has no option ${wrong}: use ${names.join(", ")}`);
+}

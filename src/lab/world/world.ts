@@ -7,7 +7,7 @@ import { type Place, places } from "./place.ts";
 import { Topology } from "./topology.ts";
 import type { World, WorldOptions, WorldRunOptions } from "./types.ts";
 import { microseconds, type Time } from "./units.ts";
-import { invalid, WorldError } from "./world-error.ts";
+import { checkOptions, invalid, WorldError } from "./world-error.ts";
 
 const EPOCH = Date.UTC(2024, 0, 1);
 const HOUR = 3_600_000_000;
@@ -37,6 +37,7 @@ export class VirtualWorld extends Topology implements World {
 
   /** @param file the program that makes it, for the line that replays a failure */
   constructor(options: WorldOptions, file: string) {
+    checkOptions("a world", options, ["seed", "epoch", "report", "record", "print"]);
     const { epoch = EPOCH, record = true } = options;
     const seed = seedOf(environment()[SEED_VARIABLE]) ?? options.seed ?? 1;
     if (!Number.isInteger(seed) || seed < 0 || seed >= SEEDS_END)
@@ -109,6 +110,7 @@ export class VirtualWorld extends Topology implements World {
    * a report is written. @throws what `main` or a host's program throws; WorldError ETIMEDOUT, EDEADLK
    */
   async run<T>(main: (world: World) => T, options: WorldRunOptions = {}): Promise<Awaited<T>> {
+    checkOptions("run", options, ["until"]);
     if (running !== null) throw invalid("one world runs at a time: await the run of the other one first");
     const until = options.until === undefined ? this.sim.now + HOUR : microseconds("until", options.until);
     running = this;

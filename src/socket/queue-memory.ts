@@ -34,13 +34,13 @@ export class QueueMemory {
   }
 
   setConnections(queue: number, n: number): void {
-    this.#connections[queue * LINE] = n;
+    Atomics.store(this.#connections, queue * LINE, n);
   }
 
   /** The connections of all queues but this one. */
   connectionsBeside(queue: number): number {
     let n = 0;
-    for (let each = 0; each < this.queues; each++) if (each !== queue) n += this.#connections[each * LINE]!;
+    for (let each = 0; each < this.queues; each++) if (each !== queue) n += Atomics.load(this.#connections, each * LINE);
     return n;
   }
 }

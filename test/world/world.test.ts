@@ -205,7 +205,7 @@ describe("a seed", () => {
     expect(lines[0]).toContain(`  replay: TCPNET_SEED=${seed} bun test ./test/world/world.test.ts`);
     expect(lines[1]).toBe(`  report: ${report}.html`);
     const html = readFileSync(`${report}.html`, "utf8");
-    expect(html).toContain(`seed ${seed}`);
+    expect(html).toContain(`seed ${seed}: a packet was lost`);
     expect(html).toContain("10.0.0.1");
     process.env.TCPNET_SEED = seed;
     try {

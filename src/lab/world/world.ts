@@ -174,7 +174,12 @@ export class VirtualWorld extends Topology implements World {
     if (this.record === null || report === false) return;
     this.record.read();
     const { started } = this.record;
-    const recording = { seed: this.seed, title: `seed ${this.seed}`, started, events: this.record.whole(this.sim.now) };
+    const recording = {
+      seed: this.seed,
+      title: `seed ${this.seed}: ${message}`,
+      started,
+      events: this.record.whole(this.sim.now),
+    };
     const written = await writeReport(report ?? null, this.#file, recording);
     if (written !== "") print(`  report: ${written}`);
   }

@@ -40,7 +40,8 @@ export class QueueMemory {
   /** The connections of all queues but this one. */
   connectionsBeside(queue: number): number {
     let n = 0;
-    for (let each = 0; each < this.queues; each++) if (each !== queue) n += Atomics.load(this.#connections, each * LINE);
+    for (let each = 0; each < this.queues; each++)
+      if (each !== queue) n += Atomics.load(this.#connections, each * LINE);
     return n;
   }
 }

@@ -152,3 +152,28 @@ test("http with agents, and dns, are those of the host; connections of one host 
   expect(world.packets({ link: "a>r", flags: "SYN" }).length).toBe(3);
   expect(world.packets({ link: "b>r", flags: "SYN" }).length).toBe(2);
 });
+
+test("outside of worlds, net, http, dns and fetch are the system's", async () => {
+  const server = http.createServer((request, response) => response.end(`real ${request.url}`));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as net.AddressInfo;
+  expect(await (await fetch(`http://127.0.0.1:${port}/fetch`)).text()).toBe("real /fetch");
+  const got = new Promise<string>((resolve, reject) => {
+    const agent = new http.Agent({ keepAlive: false });
+    const request = http.get({ host: "127.0.0.1", port, path: "/get", agent }, (response) => {
+      response.setEncoding("utf8").on("data", resolve);
+    });
+    request.on("error", reject);
+  });
+  expect(await got).toBe("real /get");
+  const Own = class extends net.Socket {};
+  const socket = new Own();
+  await new Promise<void>((resolve) => socket.connect(port, "127.0.0.1", resolve));
+  expect([socket instanceof Own, socket instanceof net.Socket]).toEqual([true, true]);
+  socket.destroy();
+  expect((await dns.promises.lookup("127.0.0.1")).family).toBe(4);
+  await new Promise((resolve) => {
+    server.close(resolve);
+    server.closeAllConnections();
+  });
+});

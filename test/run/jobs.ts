@@ -9,6 +9,7 @@ const TEST_LIMIT_MS = "120000";
 /** Files that take long, and seldom find what no other finds: they run in CI, with `--all`, and when they are named. */
 export const LONG: readonly string[] = [
   "test/cli/descriptors.test.ts",
+  "test/drill/calls.test.ts",
   "test/drill/mutants.test.ts",
   "test/e2e/bench-versus.test.ts",
   "test/e2e/bench.test.ts",

@@ -229,30 +229,37 @@ describe("linger", () => {
 test("a socket, a listener and a UDP socket can keep the program alive after unref of their stack, until they end", async () => {
   const program = `
     import { createStack, pair } from "${new URL("../../src/index.ts", import.meta.url).pathname}";
-    const [a, b] = pair();
-    const host = await createStack({ device: a, address: "10.0.0.7/24" });
-    const peer = await createStack({ device: b, address: "10.0.0.5/24" });
-    host.unref();
-    peer.unref();
-    const listener = host.listen({ port: 7 });
-    const udp = host.bind({});
-    const socket = peer.connect("10.0.0.7:7");
-    for (const each of [listener, udp, socket]) each.ref();
-    const hold = (ms) => new Promise((resolve) => setTimeout(resolve, ms).unref());
-    await hold(50);
-    console.log("listener");
-    await listener.close();
-    await hold(50);
-    console.log("udp");
-    await udp.close();
-    await hold(50);
-    console.log("socket");
-    socket.unref();
-    await hold(60_000);
-    console.log("never");
+    // Not at the top: in Bun a module that is not yet evaluated keeps the program alive.
+    const program = async () => {
+      const [a, b] = pair();
+      const host = await createStack({ device: a, address: "10.0.0.7/24" });
+      const peer = await createStack({ device: b, address: "10.0.0.5/24" });
+      host.unref();
+      peer.unref();
+      const listener = host.listen({ port: 7 });
+      const udp = host.bind({});
+      const socket = peer.connect("10.0.0.7:7");
+      // It outlives its listener.
+      await listener.accept();
+      for (const each of [listener, udp, socket]) each.ref();
+      const hold = (ms) => new Promise((resolve) => setTimeout(resolve, ms).unref());
+      await hold(50);
+      console.log("listener");
+      await listener.close();
+      await hold(50);
+      console.log("udp");
+      await udp.close();
+      await hold(50);
+      console.log("socket");
+      socket.unref();
+      await hold(60_000);
+      console.log("never");
+    };
+    void program();
   `;
   const run = Bun.spawn([process.execPath, "-e", program], { stdout: "pipe", stderr: "inherit", timeout: 20_000 });
   expect(await new Response(run.stdout).text()).toBe("listener\nudp\nsocket\n");
+  expect([await run.exited, run.signalCode]).toEqual([0, null]);
 }, 30_000);
 
 test("an unreferenced stack that nothing holds lets the program end", async () => {

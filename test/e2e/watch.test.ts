@@ -12,12 +12,14 @@ interface Look {
 
 /** A shell in tmux. Its socket is in the test's folder, so nobody else's tmux is touched. */
 class Terminal {
+  static #opened = 0;
   readonly #lab: Lab;
   readonly #socket: string;
 
   private constructor(lab: Lab) {
     this.#lab = lab;
-    this.#socket = lab.file("tmux");
+    // A server of its own: the one before may be ending.
+    this.#socket = lab.file(`tmux-${Terminal.#opened++}`);
   }
 
   static async open(lab: Lab, line: string, { columns = 100, rows = 30, env = "LANG=C.UTF-8" }: Partial<Look> = {}) {

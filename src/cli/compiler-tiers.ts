@@ -10,15 +10,19 @@ const OPTION = "BUN_JSC_useFTLJIT";
  * starts. If the user has set the option, or execve fails, the program goes on unchanged.
  */
 export async function withoutLastCompiler(args: readonly string[]): Promise<void> {
-  if (!compiled || process.env[OPTION] !== undefined) return;
+  const variables = withoutLastCompilerOption(args);
+  if (Object.keys(variables).length === 0) return;
   const { executeAgain } = await import("./again.ts");
-  executeAgain(args, withoutLastCompilerOption());
+  executeAgain(args, variables);
 }
 
-/** The variables for the same, for a program that executes itself again anyway. */
-export function withoutLastCompilerOption(): Record<string, string> {
-  return compiled && process.env[OPTION] === undefined ? { [OPTION]: "0" } : {};
+/** The variables for the same, for a program that executes itself again anyway; none for one that computes as long as it runs. */
+export function withoutLastCompilerOption(args: readonly string[]): Record<string, string> {
+  return compiled && process.env[OPTION] === undefined && !answers(args) ? { [OPTION]: "0" } : {};
 }
+
+/** A server of small messages: for each of them the stack computes, and the kernel moves only a few octets. */
+const answers = (args: readonly string[]) => args.includes("--echo");
 
 /** Set if this program, and not its user, has set the option. */
 const CHOSEN = "TCPNET_CHOSE_COMPILERS";

@@ -152,8 +152,8 @@ function beginAgain(): never {
     if (account !== null) orExplain(account, () => rights.become(account));
     rights.dropCapabilities();
   }
-  const variables = { ...withoutLastCompilerOption(), [HANDOVER]: handover.handOver() };
-  const failed = executeAgain(process.argv.slice(2), variables);
+  const args = process.argv.slice(2);
+  const failed = executeAgain(args, { ...withoutLastCompilerOption(args), [HANDOVER]: handover.handOver() });
   throw new CliError(EXIT_PERMISSION, "root cannot be given up", `execve: ${errnoWords(-failed)}`, FIX);
 }
 

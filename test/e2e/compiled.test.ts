@@ -22,3 +22,11 @@ labTest("the compiled program: text both ways, its process replaced in its place
   peer.endInput();
   expect([(await host.ended).code, (await peer.ended).code]).toEqual([130, 0]);
 });
+
+labTest("a server of small messages keeps the engine's last compiler", async (lab) => {
+  const host = lab.start(await builtProgram(), ...HOST, "--echo");
+  await host.says(/waiting at/);
+  expect(readFileSync(`/proc/${host.child.pid}/environ`, "latin1")).not.toContain("BUN_JSC_useFTLJIT");
+  host.child.kill("SIGINT");
+  expect((await host.ended).code).toBe(130);
+});

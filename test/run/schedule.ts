@@ -98,7 +98,7 @@ const KNOWN: Times = {
   "test/stack/limits.test.ts": [8, 6],
   "test/stack/time-wait.test.ts": [16, 10],
   "test/tcp/congestion/suite.test.ts": [16, 9],
-  "test/tcp/machine/prediction.test.ts": [8, 8],
+  "test/sim/prediction.test.ts": [8, 8],
   "test/tcp/receive/right-sizing.test.ts": [10, 6],
   types: [14, 10],
 };

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { fileURLToPath } from "node:url";
 
-const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 async function run(prediction: "off" | "count"): Promise<{ readonly out: string; readonly predicted: number }> {
   const folder = "./test/support/prediction";

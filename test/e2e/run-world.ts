@@ -34,7 +34,8 @@ export interface World {
 
 export function runTest(needs: readonly Tool[], name: string, work: (world: World) => Promise<void>): void {
   netTestWith(needs, name, async (ns) => {
-    for (const address of [`${FAR}/32`, `${FAR_6}/128`]) await ns.must(["ip", "addr", "add", address, "dev", "lo"]);
+    for (const address of [`${FAR}/32`, `${FAR_6}/128`])
+      await ns.must(["ip", "addr", "add", address, "dev", "lo", "nodad"]);
     const start = (...command: readonly string[]) => {
       const words = command[0]!.startsWith("-") ? [...TCPNET, "run", ...command] : command;
       return new Running(ns.spawn(words, { env: { NO_COLOR: "1" }, cwd: folder }), words);

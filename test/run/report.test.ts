@@ -95,8 +95,8 @@ test("a job that mostly waits runs beside those that compute, but one at a time 
   expect(takeNext(waiting(), [waits], 1)).toBeUndefined();
   expect(takeNext(waiting(), [], 1)?.name).toBe("computes");
   expect(total([job("a", 10), job("b", 10), job("c", 20, false, 0.5), job("d", 20, false, 0.5)], 2)).toBe(20);
-  expect(planned("x", { x: [10, 4] })).toEqual({ seconds: 10, weight: 0.4, alone: false });
-  expect([planned("x", { x: [10, 0] }).weight, planned("x", { x: [1, 9] }).weight]).toEqual([0.3, 1]);
+  expect(planned("x", { x: [10, 7] })).toEqual({ seconds: 10, weight: 0.7, alone: false });
+  expect([planned("x", { x: [10, 0] }).weight, planned("x", { x: [1, 9] }).weight]).toEqual([0.5, 1]);
 });
 
 test("measured times are kept, and a damaged or missing file is ignored", () => {

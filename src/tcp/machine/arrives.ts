@@ -35,7 +35,7 @@ export function segmentArrives(tcb: Tcb, seg: Segment, now: number, reset: Reset
     explain(tcb, M.RX_SIGNED);
     return;
   }
-  // In TIME-WAIT statistics stand still, whether a row or a TCB holds the connection.
+  // In TIME-WAIT segments are not counted, whether a row or a TCB holds the connection (Linux: a minisock counts none).
   if (tcb.state !== TIME_WAIT) {
     tcb.segmentsIn++;
     if (seg.n > 0) tcb.dataSegmentsIn++;

@@ -28,6 +28,23 @@ describe("sequences", () => {
     expect(b.lines()).toEqual(["R 2:2(0)"]);
   });
 
+  test("a segment in TIME-WAIT is not counted among those received, as by Linux", () => {
+    const b = TcpBench.at("TIME-WAIT");
+    const { segsIn, dataSegsIn } = b.stack.info(b.tcb);
+    b.in(".", { seq: b.peerNxt });
+    b.in("P.", { seq: b.peerNxt, n: 10 });
+    expect(b.stack.info(b.tcb)).toMatchObject({ state: "TIME-WAIT", segsIn, dataSegsIn });
+  });
+
+  test("a connection that was reset has no back-off any more, as in Linux", () => {
+    const b = TcpBench.at("ESTABLISHED");
+    b.send(1000);
+    b.run(2 * SECOND);
+    expect(b.stack.info(b.tcb).rtoBackoff).toBeGreaterThan(0);
+    b.in("R", { seq: b.peerNxt });
+    expect(b.stack.info(b.tcb)).toMatchObject({ state: "CLOSED", error: "ECONNRESET", rtoBackoff: 0 });
+  });
+
   test("passive: CLOSE-WAIT, LAST-ACK, CLOSED at the ACK; the user learns of each", () => {
     const b = TcpBench.at("ESTABLISHED");
     b.in("F.");

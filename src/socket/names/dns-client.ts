@@ -95,9 +95,15 @@ export class DnsClient {
 
   /** Asks one server: with EDNS, without it if it does not understand that, and over TCP if the answer is longer. Or why it gave no answer. */
   async #ask(server: Endpoint, question: Question, signal: AbortSignal): Promise<Reply | string> {
-    let reply = await this.#overUdp(server, question, true, signal);
-    if (isOf(reply, "bad-format")) reply = await this.#overUdp(server, question, false, signal);
-    return isOf(reply, "truncated") ? this.#overTcp(server, question, signal) : reply;
+    try {
+      let reply = await this.#overUdp(server, question, true, signal);
+      if (isOf(reply, "bad-format")) reply = await this.#overUdp(server, question, false, signal);
+      return isOf(reply, "truncated") ? await this.#overTcp(server, question, signal) : reply;
+    } catch (error) {
+      // No socket for this server: the stack may have no address of its family. Another server may do.
+      if (error instanceof CallError) return `cannot be asked: ${error.message}`;
+      throw error;
+    }
   }
 
   async #overUdp(

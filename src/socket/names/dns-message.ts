@@ -1,6 +1,7 @@
 /** DNS messages (RFC 1035) by a library: questions as octets, and what an answer says about one. */
 import type { Answer, Packet } from "@dnsquery/dns-packet";
 import { parseAddress } from "#ip/address";
+import { isAsciiName } from "./name-text.ts";
 
 /** The types of records that name addresses. */
 export type AddressType = "A" | "AAAA";
@@ -19,7 +20,7 @@ export interface Reply {
   readonly addresses: readonly string[];
   /** The name at the end of the CNAMEs, if it has no address in this answer. */
   readonly alias: string | null;
-  /** The response code: "SERVFAIL". */
+  /** The response code, "SERVFAIL", or what else is wrong with the answer. */
   readonly code: string;
 }
 
@@ -86,7 +87,10 @@ function answer(records: readonly Answer[], { name, type }: Question): Reply {
     .map(({ data }) => parseAddress(String(data)))
     .filter((address) => address !== null && address.family === family)
     .map(String);
-  return { kind: "answer", addresses, alias: addresses.length === 0 && at !== name ? at : null, code: "NOERROR" };
+  const alias = addresses.length === 0 && at !== name ? at : null;
+  // A server may call any octets an alias. A question about those would not be a well-formed message.
+  if (alias !== null && !isAsciiName(alias)) return reply("failed", "with an alias that is not a name");
+  return { kind: "answer", addresses, alias, code: "NOERROR" };
 }
 
 /** Records without a class are those of EDNS, which have none. */

@@ -5,6 +5,8 @@ import { invalid, shown } from "../arguments.ts";
 const LABEL_MAX = 63;
 const NAME_MAX = 253;
 
+const LABEL = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?$/;
+
 /** RFC 6761 §6.3: these are this host, and no server is asked. */
 export function isLocalhost(name: string): boolean {
   return name === "localhost" || name.endsWith(".localhost");
@@ -25,8 +27,13 @@ export function asciiName(text: string): string {
   if (long !== undefined)
     throw invalid(`${shown(text)} is not a name: ${shown(long)} has more than ${LABEL_MAX} octets`);
   if (name.length > NAME_MAX) throw invalid(`${shown(text)} is not a name: it has more than ${NAME_MAX} octets`);
-  if (labels.every((label) => /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?$/.test(label))) return name;
+  if (labels.every((label) => LABEL.test(label))) return name;
   throw invalid(`${shown(text)} is not a name: names have letters, digits, hyphens and dots, such as example.org`);
+}
+
+/** Whether the text is a name as `asciiName` returns it. */
+export function isAsciiName(text: string): boolean {
+  return text.length <= NAME_MAX && text.split(".").every((label) => label.length <= LABEL_MAX && LABEL.test(label));
 }
 
 function international(text: string): string {

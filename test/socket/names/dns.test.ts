@@ -106,6 +106,22 @@ describe("aliases", () => {
     expect(w.asked.map(({ name, type }) => `${name} ${type}`)).toContain("b.example A");
   });
 
+  test("an alias that is not a name is not asked for, and its octets are not in the message", async () => {
+    for (const octet of [0x1b, 0x20, 0xff]) {
+      const w = await asking(({ id, name, type }) => {
+        const questions = [{ type: type as "A", name, class: "IN" as const }];
+        const answers = records(name, "CNAME", `${"Z".repeat(63)}.example`);
+        const bytes = dns.encode({ type: "response", id, questions, answers });
+        return bytes.map((each) => (each === "Z".charCodeAt(0) ? octet : each));
+      });
+      expect(await w.until(rejection(w.peer.resolve("a.example")))).toMatchObject({
+        code: "EAI_AGAIN",
+        message: `could not look up a.example: ${HOST}:53 answered with an alias that is not a name`,
+      });
+      expect(new Set(w.asked.map(({ name }) => name))).toEqual(new Set(["a.example"]));
+    }
+  });
+
   test("aliases in a circle, and without end, end as an error", async () => {
     const circle = await asking(({ name }) => ({
       answers: [...records(name, "CNAME", "b.example"), ...records("b.example", "CNAME", name)],
@@ -195,6 +211,18 @@ describe("servers", () => {
     expect(w.asked).toHaveLength(4);
   });
 
+  test("a server of a family that the stack does not have is passed over", async () => {
+    const w = await world({ peer: { dns: { servers: [SIX, HOST] } } });
+    serveDns(w.host, zone(ORG));
+    expect(await w.until(w.peer.resolve("example.org"))).toEqual(["10.0.0.7", "10.0.0.8"]);
+    const alone = await world({ peer: { dns: { servers: SIX, attempts: 1 } } });
+    expect(await alone.until(rejection(alone.peer.resolve("example.org")))).toMatchObject({
+      name: "ConnectionError",
+      code: "EAI_AGAIN",
+      message: `could not look up example.org: [${SIX}]:53 cannot be asked: this stack has no IPv6 address`,
+    });
+  });
+
   test("one family's failure does not hide the other's addresses", async () => {
     const w = await asking((asked) => (asked.type === "AAAA" ? { flags: SERVFAIL } : zone(ORG)(asked)));
     expect(await w.until(w.peer.resolve("example.org"))).toEqual(["10.0.0.7", "10.0.0.8"]);
@@ -217,7 +245,7 @@ describe("servers", () => {
     stop.abort(new Error("enough"));
     expect(await w.until(error)).toMatchObject({ message: "enough" });
     expect(w.sim.now).toBe(100_000);
-    expect(rejection(w.peer.resolve("example.org", { signal: stop.signal }))).resolves.toMatchObject({
+    expect(await rejection(w.peer.resolve("example.org", { signal: stop.signal }))).toMatchObject({
       message: "enough",
     });
   });

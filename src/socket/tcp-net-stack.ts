@@ -78,7 +78,7 @@ export class TcpNetStack implements EngineStack, NameContext, UdpContext {
   /** The program stays alive for the stack, or else for these sockets and listeners. */
   #referenced = true;
   readonly #keepers = new Set<object>();
-  /** Sockets that wait for free pages to write. */
+  /** It was closed, or its device has vanished. */
   #ending = false;
 
   constructor(engine: Stack, host: Host, platform: Platform) {
@@ -141,7 +141,11 @@ export class TcpNetStack implements EngineStack, NameContext, UdpContext {
     const checked = this.names.check(name);
     const signal = options.signal ?? new AbortController().signal;
     signal.throwIfAborted();
-    await this.names.find(checked, (addresses) => found.push(...addresses), signal);
+    const search = this.names.find(checked, (addresses) => found.push(...addresses), signal);
+    // A resolver of the application may ignore the signal, and one family may have answered already.
+    const aborted = new Deferred<void>();
+    onAbort(signal, () => aborted.reject(signal.reason), search);
+    await Promise.race([search, aborted.promise]);
     return found;
   }
 

@@ -194,6 +194,15 @@ describe("resolution", () => {
     }
   });
 
+  test("resolve ends when its signal fires, also if the resolver does not look at it", async () => {
+    const w = await both(() => new Promise(() => {}));
+    const stop = new AbortController();
+    const error = rejection(w.peer.resolve("host.example", { signal: stop.signal }));
+    await w.pass(10);
+    stop.abort(new Error("enough"));
+    expect(await w.until(error)).toMatchObject({ message: "enough" });
+  });
+
   test("names that nobody resolves, early data, and texts that are no names are refused at once", async () => {
     const w = await both();
     const refused = (remote: string, options = {}) => {

@@ -135,7 +135,7 @@ export function fromStreams(streams: PacketStreams, options: StreamDeviceOptions
   const take =
     framing === "length"
       ? deframer((packet) => device.deliver(packet))
-      : (chunk: Uint8Array) => device.deliver(chunk.slice());
+      : (chunk: Uint8Array) => device.deliver(copyOf(chunk));
   void pump(reader, take).then(() => device.end());
   writer.closed.then(
     () => device.end(),
@@ -167,7 +167,7 @@ export function fromWebSocket(socket: PacketWebSocket, options: MessageDeviceOpt
   socket.binaryType = "arraybuffer";
   socket.addEventListener("message", ({ data }) => {
     if (data instanceof ArrayBuffer) device.deliver(new Uint8Array(data));
-    else if (data instanceof Uint8Array) device.deliver(data.slice());
+    else if (data instanceof Uint8Array) device.deliver(copyOf(data));
   });
   socket.addEventListener("close", () => device.end());
   socket.addEventListener("error", () => device.end());
@@ -199,6 +199,11 @@ async function pump(
   } catch {
     // Whatever ended the stream: the device is gone.
   }
+}
+
+/** A real copy: `slice` of a Buffer would be another view of the same memory. */
+function copyOf(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
 }
 
 function framed(packet: Uint8Array): Uint8Array {

@@ -1,6 +1,8 @@
 /** Devices over streams, WebSockets and other messages: packets arrive whole, what is too much is dropped, and an end is an end. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { Packet } from "#base/packet";
+import { Slab } from "#base/slab";
 import { createStack } from "#socket/create-stack";
 import {
   deframer,
@@ -88,6 +90,22 @@ describe("framing by length", () => {
     expect(value!.length).toBe(33);
     await stack.close();
   });
+});
+
+test("chunks that their stream uses again do not change packets: a Buffer is copied as well", async () => {
+  const [a, b] = pipes();
+  const device = fromStreams(a, { framing: "chunks" });
+  const slab = new Slab(1 << 20);
+  device.attach(slab);
+  const chunk = Buffer.alloc(100, 7);
+  await b.writable.getWriter().write(chunk);
+  await Bun.sleep(1);
+  chunk.fill(9);
+  const packet = new Packet();
+  packet.o = slab.reserve(1_500);
+  expect(device.receive(packet, 0)).toBe(100);
+  expect(new Set(slab.u8.subarray(packet.o, packet.o + 100))).toEqual(new Set([7]));
+  device.close();
 });
 
 describe("two stacks", () => {

@@ -3,6 +3,7 @@ import { CallError } from "#stack/call-error";
 import { checkObject, invalid, type Kind, shown } from "./arguments.ts";
 import { ConnectionError } from "./connection-error.ts";
 import { Deferred } from "./deferred.ts";
+import { asciiName } from "./names/name-text.ts";
 import type { TlsInfo, TlsOptions, TlsSocket } from "./tls-types.ts";
 import type { Socket } from "./types.ts";
 
@@ -22,29 +23,43 @@ const OPTIONS = {
 /** Octets that the readable side keeps ahead of its reader. */
 const AHEAD = 64 * 1024;
 
+/** RFC 7301 §3.1: octets of a protocol's name. */
+const PROTOCOL_MAX = 255;
+
 /** Begins TLS as a client. The connection's streams are taken. @throws CallError EINVAL, EALREADY, EOPNOTSUPP (no TLS in this runtime). */
 export function startTls(socket: Socket, options: TlsOptions = {}): TlsSocket {
   checkObject("startTls' argument", options, OPTIONS, '{ sni: "example.org" }');
   if ((options.cert === undefined) !== (options.key === undefined)) throw invalid("cert and key belong together");
+  const unfit = options.alpn?.find((protocol) => protocol.length < 1 || protocol.length > PROTOCOL_MAX);
+  if (unfit !== undefined) throw invalid(`a protocol in alpn has 1 to ${PROTOCOL_MAX} octets, unlike ${shown(unfit)}`);
+  const name = options.sni === undefined ? socket.remote.hostname : asciiName(options.sni);
   const tls = systemModule<typeof import("node:tls")>("node:tls");
   const stream = systemModule<typeof import("node:stream")>("node:stream");
   const { readable, writable } = socket;
   if (readable.locked || writable.locked) {
     throw new CallError("EALREADY", "the connection's streams are in use: release their locks before startTls");
   }
-  const name = options.sni ?? socket.remote.hostname;
-  const plain = duplexOf(stream.Duplex, readable.getReader(), writable.getWriter());
+  const reader = readable.getReader();
+  const writer = writable.getWriter();
   const isAddress = options.sni === undefined && (name.includes(":") || /^[\d.]+$/.test(name));
-  const secure = tls.connect({
-    socket: plain,
-    host: name,
-    ...(isAddress ? {} : { servername: name }),
-    ...(options.alpn === undefined ? {} : { ALPNProtocols: [...options.alpn] }),
-    ...(options.ca === undefined ? {} : { ca: options.ca as string | string[] }),
-    ...(options.cert === undefined ? {} : { cert: options.cert, key: options.key! }),
-    rejectUnauthorized: options.rejectUnauthorized ?? true,
-  });
-  return new SecureSocket(socket, secure, name);
+  try {
+    const secure = tls.connect({
+      socket: duplexOf(stream.Duplex, reader, writer),
+      host: name,
+      ...(isAddress ? {} : { servername: name }),
+      ...(options.alpn === undefined ? {} : { ALPNProtocols: [...options.alpn] }),
+      ...(options.ca === undefined ? {} : { ca: options.ca as string | string[] }),
+      ...(options.cert === undefined ? {} : { cert: options.cert, key: options.key! }),
+      rejectUnauthorized: options.rejectUnauthorized ?? true,
+    });
+    return new SecureSocket(socket, secure, name);
+  } catch (error) {
+    // The runtime reads certificates and keys before it touches the stream, so the connection is as before.
+    reader.releaseLock();
+    writer.releaseLock();
+    const why = error instanceof Error ? error.message : String(error);
+    throw invalid(`ca, cert and key must be PEM texts, and cert and key of one pair: ${why}`);
+  }
 }
 
 /** Not imported: the core is loaded where there are no such modules, too. @throws CallError EOPNOTSUPP. */
@@ -175,8 +190,8 @@ function readableOf(secure: TLSSocket): ReadableStream<Uint8Array> {
         };
         secure.on("data", (chunk: Uint8Array) => {
           if (isOver) return;
-          // A copy: it may be a part of a larger buffer.
-          controller.enqueue(chunk.slice());
+          // A copy: the chunk is a Buffer, perhaps a part of a larger one, and its `slice` would not copy.
+          controller.enqueue(new Uint8Array(chunk));
           if (controller.desiredSize! <= 0) secure.pause();
         });
         secure.on("end", () => end());

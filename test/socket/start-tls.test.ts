@@ -101,6 +101,7 @@ describe("startTls", () => {
     await writer.write(octets("secret"));
     const { value } = await tls.readable.getReader().read();
     expect(text(value!)).toBe("secret");
+    expect(value!.buffer.byteLength).toBe(6);
     expect(tls.socket).toBe(plain);
     expect(plain.info().state).toBe("ESTABLISHED");
     expect(() => plain.write(bytes(1))).toThrow("being written as a stream");
@@ -181,6 +182,14 @@ describe("what goes wrong", () => {
     expect(start({ servername: "x" })).toThrow('startTls\' argument has no "servername"');
     expect(start({ alpn: "h2" })).toThrow('alpn must be an array of texts, not "h2"');
     expect(start({ cert: "x" })).toThrow("cert and key belong together");
+    expect(start({ alpn: ["h2", ""] })).toThrow('a protocol in alpn has 1 to 255 octets, unlike ""');
+    expect(start({ alpn: ["x".repeat(256)] })).toThrow("a protocol in alpn has 1 to 255 octets");
+    expect(start({ sni: "" })).toThrow('"" is not a name');
+    expect(start({ sni: "a b" })).toThrow('"a b" is not a name');
+    for (const options of [{ ca: "x" }, { cert: "x", key: "y" }, { cert: ca, key: ca }]) {
+      expect(start(options)).toThrow("ca, cert and key must be PEM texts, and cert and key of one pair: ");
+      expect([socket.readable.locked, socket.writable.locked]).toEqual([false, false]);
+    }
     const reader = socket.readable.getReader();
     expect(start({})).toThrow("the connection's streams are in use: release their locks before startTls");
     reader.releaseLock();

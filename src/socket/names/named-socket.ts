@@ -333,7 +333,8 @@ export class NamedSocket implements Socket {
 
   startTls(options: TlsOptions = {}): TlsSocket {
     // The certificate is of the name, whatever its address.
-    return startTls(this, typeof options === "object" ? { sni: this.#name.hostname, ...options } : options);
+    if (typeof options !== "object" || options === null) return startTls(this, options);
+    return startTls(this, { ...options, sni: options.sni ?? this.#name.hostname });
   }
 
   ref(): void {

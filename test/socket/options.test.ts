@@ -298,7 +298,7 @@ describe("multicast is out of scope, and every call says so", async () => {
   });
 
   test("a stack of its own", async () => {
-    expect(createStack({ device: pair()[0], address: "224.0.0.1/24" })).rejects.toThrow(
+    await expect(createStack({ device: pair()[0], address: "224.0.0.1/24" })).rejects.toThrow(
       "224.0.0.1 is a multicast address: a stack needs the address of one host",
     );
   });

@@ -8,10 +8,11 @@ import * as ipv4 from "#wire/ipv4";
 import * as ipv6 from "#wire/ipv6";
 import { ExtensionWalk, walkExtensions } from "#wire/ipv6-extensions";
 import * as protocol from "#wire/protocol";
-import { isLimitedBroadcast, isLoopback, isMulticast, isUnspecified, isV4, V4_MAPPED } from "./address.ts";
+import { isLimitedBroadcast, isLoopback, isMulticast, isUnspecified, isV4 } from "./address.ts";
 import { problem, walkReceived } from "./extensions.ts";
 import { CONSUMED, DELIVER, DROP, type IpHeader, REPLY } from "./header.ts";
 import type { LocalAddresses } from "./local.ts";
+import { readHeader4, readHeader6 } from "./read-header.ts";
 import { KEPT, REASSEMBLY_LIMITS, Reassembly, type ReassemblyLimits, WHOLE } from "./reassembly.ts";
 
 export const BAD_VERSION = mark("ip.bad-version", "neither an IPv4 nor an IPv6 packet");
@@ -85,11 +86,11 @@ export class IpInput {
     header.mark = 0;
     header.fragment = false;
     if (ipv4.valid(view, o, n) === ipv4.BAD_VERSION) {
-      this.#readHeader6(o, header);
+      readHeader6(this.#slab.view, o, header);
       walkReceived(view, header, o + n);
       header.errorType = icmpv6.TIME_EXCEEDED;
     } else {
-      this.#readHeader4(o, header);
+      readHeader4(this.#slab.view, o, header);
       header.n = n - header.headerN;
       header.errorType = icmpv4.TIME_EXCEEDED;
     }
@@ -117,7 +118,7 @@ export class IpInput {
     let wrong = ipv4.valid(v, o, n);
     if (wrong !== 0) return drop(header, wrong);
     if (!ipv4.checksumGood(v, o)) return drop(header, BAD_CHECKSUM);
-    this.#readHeader4(o, header);
+    readHeader4(this.#slab.view, o, header);
     wrong = this.#addressed(header);
     if (wrong === 0 && header.headerN > ipv4.HEADER_MIN) wrong = ipv4.validOptions(v, o);
     if (wrong !== 0) return drop(header, wrong);
@@ -142,27 +143,11 @@ export class IpInput {
     return REPLY;
   }
 
-  #readHeader4(o: number, header: IpHeader): void {
-    const v = this.#slab.view;
-    header.family = 4;
-    header.s0 = header.s1 = header.d0 = header.d1 = 0;
-    header.s2 = header.d2 = V4_MAPPED;
-    header.s3 = ipv4.source(v, o);
-    header.d3 = ipv4.destination(v, o);
-    header.protocol = ipv4.protocol(v, o);
-    header.ttl = ipv4.ttl(v, o);
-    header.tos = ipv4.tos(v, o);
-    header.headerO = o;
-    header.headerN = ipv4.headerLength(v, o);
-    header.nextHeaderAt = ipv4.PROTOCOL;
-    header.o = o + header.headerN;
-  }
-
   #read6(o: number, n: number, header: IpHeader, now: number): number {
     const v = this.#slab.view;
     let wrong = ipv6.valid(v, o, n);
     if (wrong !== 0) return drop(header, wrong);
-    this.#readHeader6(o, header);
+    readHeader6(this.#slab.view, o, header);
     wrong = this.#addressed(header);
     if (wrong !== 0) return drop(header, wrong);
     const verdict = walkReceived(v, header, o + ipv6.HEADER + ipv6.payloadLength(v, o));
@@ -171,22 +156,6 @@ export class IpInput {
     const known =
       header.protocol === protocol.TCP || header.protocol === protocol.UDP || header.protocol === protocol.ICMPV6;
     return known ? DELIVER : problem(header, UNKNOWN_PROTOCOL, icmpv6.UNRECOGNIZED_NEXT_HEADER, header.nextHeaderAt);
-  }
-
-  #readHeader6(o: number, header: IpHeader): void {
-    const v = this.#slab.view;
-    header.family = 6;
-    header.s0 = ipv6.source(v, o, 0);
-    header.s1 = ipv6.source(v, o, 1);
-    header.s2 = ipv6.source(v, o, 2);
-    header.s3 = ipv6.source(v, o, 3);
-    header.d0 = ipv6.destination(v, o, 0);
-    header.d1 = ipv6.destination(v, o, 1);
-    header.d2 = ipv6.destination(v, o, 2);
-    header.d3 = ipv6.destination(v, o, 3);
-    header.ttl = ipv6.hopLimit(v, o);
-    header.tos = ipv6.trafficClass(v, o);
-    header.headerO = o;
   }
 
   /** Checks a fragment (RFC 8200 §4.5, RFC 7112) and requests the ICMP error for an illegal one. */

@@ -89,6 +89,13 @@ export class Connections {
     return false;
   }
 
+  /** A newer SYN replaces a connection in TIME-WAIT. */
+  replace(old: Tcb, now: number): void {
+    old.env.counters.count(M.RX_TIME_WAIT_SYN);
+    finish(old, OK, M.REPLACED, now);
+    this.touch(old);
+  }
+
   /** True if no connection has these ends. */
   isFree(port: number, local: Address, remote: Address, remotePort: number): boolean {
     const { a, b, c, d } = local;

@@ -7,15 +7,11 @@ import { NEVER } from "#base/time";
 import type { HeldEcho } from "#icmp/held-echoes";
 import type { Icmp } from "#icmp/icmp";
 import { IpHeader } from "#ip/header";
-import { IpSend } from "#ip/send";
-import { openPassive } from "#tcp/machine/arrives";
-import { finish } from "#tcp/machine/finish";
-import { setInitialSequence } from "#tcp/open/isn";
-import { OK } from "#tcp/words/error";
-import * as M from "#tcp/words/marks";
+import { readHeader4, readHeader6 } from "#ip/read-header";
+import { closed, openPassive } from "#tcp/machine/arrives";
 import type { TcpParams } from "#tcp/words/params";
+import { Reset } from "#tcp/words/reset";
 import { readSegment, Segment } from "#tcp/words/segment";
-import { gt } from "#tcp/words/seq";
 import { TIME_WAIT } from "#tcp/words/state";
 import type { Ends, Tcb, TcpEnv } from "#tcp/words/tcb";
 import * as icmpv4 from "#wire/icmpv4";
@@ -62,8 +58,6 @@ const CODES_6: Readonly<Record<Unreachable, number>> = {
 
 /** Room for the headers that an ICMP error quotes. */
 const QUOTE = ipv6.HEADER + tcphdr.HEADER_MAX;
-/** Added to the old connection's SND.NXT to get the ISS of the new one (MAY-2). */
-const ISS_STEP = 0x10000;
 /** Separates this use of the stack's secret from others. */
 const FLOW_LABEL = 0x666c6f77;
 
@@ -77,7 +71,7 @@ export class Interception {
   readonly #tcpInput: TcpInput;
   readonly #syns: HeldSyns;
   readonly #segment = new Segment();
-  readonly #send = new IpSend();
+  readonly #reset = new Reset();
   readonly #header = new IpHeader();
   /** Where headers are written that an ICMP error quotes, or that `accept` reads. */
   readonly #scratch: number;
@@ -148,7 +142,6 @@ export class Interception {
    */
   accept(held: HeldSyn, params: Readonly<TcpParams>, now: number): Tcb | null {
     if (!held.isOpen) return null;
-    const { slab } = this.#env;
     const connections = this.#connections;
     const { local: l, localPort, remote: r, remotePort } = held.ends;
     const row = connections.demux.find(l.a, l.b, l.c, l.d, localPort, r.a, r.b, r.c, r.d, remotePort);
@@ -158,19 +151,11 @@ export class Interception {
       this.#syns.release(held);
       return null;
     }
-    if (old !== null) {
-      finish(old, OK, M.REPLACED, now);
-      connections.touch(old);
-    }
+    if (old !== null) connections.replace(old, now);
     const tcb = connections.create(params, held.ends, now);
     this.#syns.release(held);
-    slab.u8.set(held.header, this.#scratch);
-    const seg = this.#segment;
-    readSegment(slab.view, this.#scratch, held.header.length, 0, held.tos & 3, seg);
     tcb.held = true;
-    openPassive(tcb, seg, now);
-    // MAY-2: the sequence numbers of the new connection lie beyond the old one's.
-    if (old !== null && !gt(tcb.snd.iss, old.snd.nxt)) setInitialSequence(tcb, (old.snd.nxt + ISS_STEP) | 0);
+    openPassive(tcb, this.#read(held), now, old);
     connections.touch(tcb);
     return tcb;
   }
@@ -178,19 +163,10 @@ export class Interception {
   /** Answers a held SYN with an RST: nobody listens there. */
   refuse(held: HeldSyn): void {
     if (!this.#syns.release(held)) return;
-    const { resets } = this.#tcpInput;
-    const o = resets.room(tcphdr.HEADER_MIN);
-    if (o < 0) return;
-    const { local: l, localPort, remote: r, remotePort } = held.ends;
-    const flags = tcphdr.RST | tcphdr.ACK;
-    tcphdr.write(this.#env.slab.view, o, localPort, remotePort, 0, (held.seq + 1) | 0, tcphdr.HEADER_MIN, flags, 0, 0);
-    const send = this.#send;
-    send.setSource(l.a, l.b, l.c, l.d);
-    send.setDestination(r.a, r.b, r.c, r.d);
-    send.protocol = protocol.TCP;
-    send.tos = 0;
-    resets.push(o, tcphdr.HEADER_MIN, send, M.TX_RST_CLOSED);
-    this.#env.counters.count(M.TX_RST_CLOSED);
+    const { localPort, remotePort } = held.ends;
+    closed(this.#read(held), this.#reset);
+    this.#quote(held.ends, protocol.TCP, held.header.length);
+    this.#tcpInput.answer(this.#header, localPort, remotePort, this.#reset);
   }
 
   /** Answers a held SYN with an ICMP error. */
@@ -249,33 +225,31 @@ export class Interception {
     return Math.min(this.#syns.nextDeadline(), this.#datagrams.flows.nextDeadline());
   }
 
+  #read(held: HeldSyn): Segment {
+    const { slab } = this.#env;
+    slab.u8.set(held.header, this.#scratch);
+    readSegment(slab.view, this.#scratch, held.header.length, 0, held.tos & 3, this.#segment);
+    return this.#segment;
+  }
+
   /** Writes the IP header of a packet from `remote` to `local` with `n` octets, of which an error will be sent. */
   #quote({ local, remote }: Ends, upper: number, n: number): void {
     const { view } = this.#env.slab;
     const header = this.#header;
     const o = this.#scratch;
-    const four = local.family === 4;
-    if (four) {
+    if (local.family === 4) {
       ipv4.write(view, o, 0, ipv4.HEADER_MIN + n, 0, 0, 64, upper, remote.d, local.d);
       ipv4.setChecksum(view, o);
+      readHeader4(view, o, header);
     } else {
       ipv6.write(view, o, 0, 0, n, upper, 64);
       ipv6.setSource(view, o, remote.a, remote.b, remote.c, remote.d);
       ipv6.setDestination(view, o, local.a, local.b, local.c, local.d);
+      readHeader6(view, o, header);
     }
-    header.family = four ? 4 : 6;
-    header.s0 = remote.a;
-    header.s1 = remote.b;
-    header.s2 = remote.c;
-    header.s3 = remote.d;
-    header.d0 = local.a;
-    header.d1 = local.b;
-    header.d2 = local.c;
-    header.d3 = local.d;
-    header.protocol = upper;
     header.group = false;
-    header.headerO = o;
-    header.headerN = four ? ipv4.HEADER_MIN : ipv6.HEADER;
+    header.protocol = upper;
+    header.headerN = local.family === 4 ? ipv4.HEADER_MIN : ipv6.HEADER;
     header.o = o + header.headerN;
     header.n = n;
   }

@@ -30,12 +30,8 @@ export class Loopback {
       u8.copyWithin(packet.o + packet.n, o, o + n);
       packet.n += n;
     }
-    packet.csum = from.csum === CSUM_PARTIAL ? CSUM_PARTIAL : CSUM_VALID;
-    packet.csumStart = from.csumStart;
-    packet.csumOffset = from.csumOffset;
-    packet.gso = from.gso;
-    packet.gsoSize = from.gsoSize;
-    packet.headerLength = from.headerLength;
+    packet.offloadAs(from);
+    if (packet.csum !== CSUM_PARTIAL) packet.csum = CSUM_VALID;
     return packet;
   }
 }

@@ -11,11 +11,9 @@ import type { IpHeader } from "#ip/header";
 import { claimedMtu } from "#ip/path-mtu";
 import { IpSend } from "#ip/send";
 import { closed, listen, openPassive, segmentArrives } from "#tcp/machine/arrives";
-import { finish } from "#tcp/machine/finish";
 import { quotesFlight, unreachable } from "#tcp/machine/icmp";
 import { serve } from "#tcp/open/fast-open-server";
-import { setInitialSequence } from "#tcp/open/isn";
-import { ECONNREFUSED, OK } from "#tcp/words/error";
+import { ECONNREFUSED } from "#tcp/words/error";
 import * as M from "#tcp/words/marks";
 import type { TcpParams } from "#tcp/words/params";
 import type { PassiveOpen } from "#tcp/words/passive-open";
@@ -36,12 +34,6 @@ import type { RefusedSyns } from "./refused-syns.ts";
 import type { Siblings } from "./siblings.ts";
 import { StatelessHandshake } from "./stateless-handshake.ts";
 import type { SynFlood } from "./syn-flood.ts";
-
-/**
- * Added to the old connection's SND.NXT to get the ISS of the new one (MAY-2): more than the largest unscaled window, in which old
- * duplicates may lie.
- */
-const ISS_STEP = 0x10000;
 
 export class TcpInput {
   /** RSTs and SYN cookies, which belong to no connection, waiting to be sent. */
@@ -224,11 +216,7 @@ export class TcpInput {
       return M.RX_REMOTE_REFUSED;
     }
     if (connections.isSourceFull(remote)) return connections.refuse(listener, M.RX_SOURCE_LIMIT);
-    if (old !== null) {
-      this.#counters.count(M.RX_TIME_WAIT_SYN);
-      finish(old, OK, M.REPLACED, now);
-      connections.touch(old);
-    }
+    if (old !== null) connections.replace(old, now);
     // Port 0 is invalid (RFC 9293 §3.10.7.2): it could not be answered.
     if (remotePort === 0) return M.RX_BACKLOG;
     if (cookie) {
@@ -240,9 +228,7 @@ export class TcpInput {
     tcb.listener = listener;
     connections.countSource(tcb);
     listener.halfOpen++;
-    openPassive(tcb, seg, now);
-    // MAY-2: the sequence numbers of the new connection lie beyond the old one's.
-    if (old !== null && !gt(tcb.snd.iss, old.snd.nxt)) setInitialSequence(tcb, (old.snd.nxt + ISS_STEP) | 0);
+    openPassive(tcb, seg, now, old);
     serve(tcb, seg, listener, now);
     connections.touch(tcb);
     return 0;
@@ -293,11 +279,12 @@ export class TcpInput {
   }
 
   #queueReset(header: IpHeader, localPort: number, remotePort: number, now: number): void {
-    const { cause, seq, ack, flags } = this.#reset;
-    if (!this.#resetsAllowed.take(now)) {
-      this.#counters.count(M.TX_RST_LIMITED);
-      return;
-    }
+    if (this.#resetsAllowed.take(now)) this.answer(header, localPort, remotePort, this.#reset);
+    else this.#counters.count(M.TX_RST_LIMITED);
+  }
+
+  /** Answers a segment that came with this header, between these ports, with an RST. */
+  answer(header: IpHeader, localPort: number, remotePort: number, { cause, seq, ack, flags }: Reset): void {
     const o = this.resets.room(tcphdr.HEADER_MIN);
     if (o < 0) return;
     tcphdr.write(this.#slab.view, o, localPort, remotePort, seq, ack, tcphdr.HEADER_MIN, flags, 0, 0);

@@ -184,6 +184,7 @@ describe("connections", () => {
     await w.until(second.opened);
     await w.pass(50);
     expect(w.host.connections().map(({ state }) => state)).toEqual(["ESTABLISHED"]);
+    expect(w.host.counters()["tcp.rx.time-wait-syn"]).toBe(1);
   });
 
   test("connections go by handlers as well, and a stack that is closed drops what is undecided", async () => {

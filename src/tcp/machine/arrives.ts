@@ -78,10 +78,20 @@ export function listen(listener: PassiveOpen, seg: Segment, reset: Reset): numbe
   return listener.isFull ? M.RX_BACKLOG : 0;
 }
 
-/** §3.10.7.2, third step: the SYN for a listener makes a connection in SYN-RECEIVED. */
-export function openPassive(tcb: Tcb, seg: Segment, now: number): void {
+/**
+ * Added to the old connection's SND.NXT to get the ISS of the new one (MAY-2): more than the largest unscaled window, in which old
+ * duplicates may lie.
+ */
+const ISS_STEP = 0x10000;
+
+/**
+ * §3.10.7.2, third step: the SYN for a listener makes a connection in SYN-RECEIVED. @param old the connection in TIME-WAIT that it replaces
+ */
+export function openPassive(tcb: Tcb, seg: Segment, now: number, old: Tcb | null): void {
   tcb.passive = true;
   prepare(tcb, now);
+  // MAY-2: the sequence numbers of the new connection lie beyond the old one's.
+  if (old !== null && !gt(tcb.snd.iss, old.snd.nxt)) setInitialSequence(tcb, (old.snd.nxt + ISS_STEP) | 0);
   limitOpening(tcb, now);
   arrived(tcb, seg, seg.seq, now);
   takeSyn(tcb, seg, now);

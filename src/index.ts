@@ -3,7 +3,7 @@
  * does need something has entries of its own (`package/entries.ts` lists all).
  */
 import { createStack as createEngineStack } from "#socket/create-stack";
-import type { CreateStackOptions, NetStack } from "#socket/types";
+import type { CreateStackOptions, NetStack } from "#socket/stack-types";
 
 export type { Counters } from "#base/counters";
 export {
@@ -48,6 +48,16 @@ export type {
   UdpFlowHandlers,
   Unreachable,
 } from "#socket/intercept-types";
+export type {
+  CreateStackOptions,
+  DeviceStackOptions,
+  DnsOptions,
+  Host,
+  HostedStackOptions,
+  NetStack,
+  ResolveOptions,
+  StackSettings,
+} from "#socket/stack-types";
 export {
   fromMessages,
   fromStreams,
@@ -62,23 +72,15 @@ export type { TlsInfo, TlsOptions, TlsSocket } from "#socket/tls-types";
 export type {
   ChangeableOptions,
   ConnectOptions,
-  CreateStackOptions,
-  DeviceStackOptions,
-  DnsOptions,
   Endpoint,
-  Host,
-  HostedStackOptions,
   KeepAlive,
   Listener,
   ListenOptions,
-  NetStack,
   Resolve,
-  ResolveOptions,
   Socket,
   SocketHandlers,
   SocketInfo,
   SocketOptions,
-  StackSettings,
   WindowScale,
   WriteOptions,
 } from "#socket/types";

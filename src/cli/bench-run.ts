@@ -10,7 +10,8 @@ import { StackTransport } from "#lab/bench/stack-transport";
 import { TextReport } from "#lab/bench/text-report";
 import { counted } from "#observe/units";
 import { ConnectionError } from "#socket/connection-error";
-import type { EngineStack, SocketOptions } from "#socket/types";
+import type { EngineStack } from "#socket/stack-types";
+import type { SocketOptions } from "#socket/types";
 import { version } from "../../package.json";
 import { bracketed } from "./address-map.ts";
 import {

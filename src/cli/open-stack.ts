@@ -1,6 +1,6 @@
 import type { Device } from "#device/device";
 import { createStack } from "#socket/create-stack";
-import type { EngineStack, StackSettings } from "#socket/types";
+import type { EngineStack, StackSettings } from "#socket/stack-types";
 import type { Limits } from "#stack/limits";
 import { addressMap } from "./address-map.ts";
 import { obstacle } from "./diagnose.ts";

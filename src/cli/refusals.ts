@@ -1,7 +1,8 @@
 /** Reports SYNs that a host refuses, from remotes that may not connect and for other ports, so that users can find the mistake. */
 import type { Address } from "#ip/address";
 import { counted } from "#observe/units";
-import type { EngineStack, Listener } from "#socket/types";
+import type { EngineStack } from "#socket/stack-types";
+import type { Listener } from "#socket/types";
 import type { Limits } from "#stack/limits";
 import { RX_REMOTE_REFUSED } from "#tcp/words/marks";
 import type { Voice } from "./voice.ts";

@@ -2,7 +2,7 @@
 import { Agent, type AgentOptions } from "node:http";
 import { Agent as SecureAgent, type AgentOptions as SecureAgentOptions } from "node:https";
 import { connect as secure, type TLSSocket } from "node:tls";
-import type { NetStack } from "#socket/types";
+import type { NetStack } from "#socket/stack-types";
 import type { LookupFunction, TcpConnectOptions } from "./call-arguments.ts";
 import { isIP } from "./ip.ts";
 import { Socket } from "./socket.ts";

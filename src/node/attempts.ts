@@ -1,6 +1,7 @@
 /** Attempts to connect to the addresses of one host, one after another, until one succeeds. */
 import type { ConnectionError } from "#socket/connection-error";
-import type { Socket as Connection, NetStack, SocketHandlers } from "#socket/types";
+import type { NetStack } from "#socket/stack-types";
+import type { Socket as Connection, SocketHandlers } from "#socket/types";
 import type { LookupAddress } from "./call-arguments.ts";
 import { type SystemError, systemError } from "./errors.ts";
 

@@ -3,7 +3,7 @@ import { type Agent, type ClientRequest, type IncomingMessage, request as plainR
 import { request as secureRequest } from "node:https";
 import { Readable } from "node:stream";
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
-import type { NetStack } from "#socket/types";
+import type { NetStack } from "#socket/stack-types";
 import { httpAgent, httpsAgent } from "./agents.ts";
 import type { LookupFunction } from "./call-arguments.ts";
 

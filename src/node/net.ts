@@ -7,7 +7,7 @@ import {
   setDefaultAutoSelectFamily,
   setDefaultAutoSelectFamilyAttemptTimeout,
 } from "node:net";
-import type { NetStack } from "#socket/types";
+import type { NetStack } from "#socket/stack-types";
 import { isIP, isIPv4, isIPv6 } from "./ip.ts";
 import { Server, type ServerOptions } from "./server.ts";
 import { Socket } from "./socket.ts";

@@ -1,5 +1,5 @@
 /** From a name to addresses, before a connection is attempted. */
-import type { NetStack } from "#socket/types";
+import type { NetStack } from "#socket/stack-types";
 import type { LookupAddress, LookupFunction, LookupQuery } from "./call-arguments.ts";
 import { coded, notFound, tryAgain, wrongType } from "./errors.ts";
 import { isIP } from "./ip.ts";

@@ -1,6 +1,7 @@
 /** `net.Server` over a stack. */
 import { EventEmitter } from "node:events";
-import type { Socket as Connection, Listener, NetStack, SocketHandlers } from "#socket/types";
+import type { NetStack } from "#socket/stack-types";
+import type { Socket as Connection, Listener, SocketHandlers } from "#socket/types";
 import { listenArguments, type TcpListenOptions } from "./call-arguments.ts";
 import { coded, systemError, wrongType } from "./errors.ts";
 import { isIP } from "./ip.ts";

@@ -1,5 +1,5 @@
 /** Types of `net.Socket`'s arguments and results. */
-import type { NetStack } from "#socket/types";
+import type { NetStack } from "#socket/stack-types";
 import { familyOf } from "./ip.ts";
 
 /** Reads into one buffer, instead of making one for each chunk: `callback` gets the number of octets and the buffer. */

@@ -1,7 +1,8 @@
 /** `net.Socket` over a stack. */
 import { getDefaultAutoSelectFamily, getDefaultAutoSelectFamilyAttemptTimeout } from "node:net";
 import { addAbortSignal } from "node:stream";
-import type { ChangeableOptions, Socket as Connection, NetStack } from "#socket/types";
+import type { NetStack } from "#socket/stack-types";
+import type { ChangeableOptions, Socket as Connection } from "#socket/types";
 import { Attempts } from "./attempts.ts";
 import {
   checkConnect,

@@ -4,7 +4,7 @@
  */
 import type { Device } from "#device/device";
 import { joinStackGroup as join, type QueuePlace } from "#socket/join-stack-group";
-import type { NetStack } from "#socket/types";
+import type { NetStack } from "#socket/stack-types";
 
 export { openTun, type TunDevice, type TunOptions } from "#device/tun";
 export type { DevicePrefix, InterfaceSettings } from "#device/tun-config";

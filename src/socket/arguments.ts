@@ -6,15 +6,13 @@ import { DEFAULT_PARAMS, DEFAULT_SETTINGS, type TcpSettings } from "#tcp/words/p
 import { PROFILE_NAMES } from "#tcp/words/profiles";
 import { SEND_MORE, SEND_RECORD, SEND_URGENT } from "#tcp/words/send-flags";
 import type { StackGroupOptions } from "./stack-group.ts";
+import type { DeviceStackOptions, HostedStackOptions, StackSettings } from "./stack-types.ts";
 import type {
   ChangeableOptions,
   ConnectOptions,
-  DeviceStackOptions,
-  HostedStackOptions,
   ListenOptions,
   SocketHandlers,
   SocketOptions,
-  StackSettings,
   WriteOptions,
 } from "./types.ts";
 

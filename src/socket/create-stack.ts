@@ -11,9 +11,9 @@ import { addressOf, prefixOf } from "./endpoint.ts";
 import { loadCodec } from "./names/dns-message.ts";
 import { namesOf } from "./names/names-of.ts";
 import type { QueueSiblings } from "./queue-siblings.ts";
+import type { CreateStackOptions, DeviceStackOptions, EngineStack, Host, HostedStackOptions } from "./stack-types.ts";
 import { type Platform, TcpNetStack } from "./tcp-net-stack.ts";
 import { TracingEngine } from "./tracing-engine.ts";
-import type { CreateStackOptions, DeviceStackOptions, EngineStack, Host, HostedStackOptions } from "./types.ts";
 
 /** Limit of driver turns to send the last packets when a stack is closed. */
 const LAST_TURNS_MAX = 4_096;

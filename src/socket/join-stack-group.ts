@@ -7,7 +7,7 @@ import { createQueueStack } from "./create-stack.ts";
 import { QueueMemory } from "./queue-memory.ts";
 import { CLOSED, type Question, type QueueStart, type Report, START, WAKE } from "./queue-messages.ts";
 import { QueueSiblings } from "./queue-siblings.ts";
-import type { EngineStack } from "./types.ts";
+import type { EngineStack } from "./stack-types.ts";
 
 /** What a worker of a stack group knows beside its stack. */
 export interface QueuePlace {

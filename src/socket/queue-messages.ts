@@ -1,5 +1,5 @@
 import type { Offload } from "#device/device";
-import type { StackSettings } from "./types.ts";
+import type { StackSettings } from "./stack-types.ts";
 
 /** What a worker is started with. */
 export interface QueueStart {

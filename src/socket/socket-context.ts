@@ -1,5 +1,5 @@
 import type { Stack } from "#stack/stack";
-import type { Host } from "./types.ts";
+import type { Host } from "./stack-types.ts";
 
 /** Shared by all sockets of a stack. */
 export interface SocketContext {

@@ -9,7 +9,7 @@ import { ConnectionError } from "./connection-error.ts";
 import { Deferred } from "./deferred.ts";
 import { QueueMemory } from "./queue-memory.ts";
 import { CLOSED, type Question, type QueueStart, type Report, START, WAKE } from "./queue-messages.ts";
-import type { StackSettings } from "./types.ts";
+import type { StackSettings } from "./stack-types.ts";
 
 /** The argument of `createStackGroup`. Limits are those of the whole group. */
 export interface StackGroupOptions extends StackSettings {

@@ -30,19 +30,11 @@ import { Attempt } from "./names/race.ts";
 import { type NetFlow, NetInterception } from "./net-interception.ts";
 import { fastOpenParams, microseconds, paramsOf } from "./options.ts";
 import { echoOptions, Ping } from "./ping.ts";
+import type { EngineStack, Host, ResolveOptions } from "./stack-types.ts";
 import { TcpListener } from "./tcp-listener.ts";
 import { TcpSocket } from "./tcp-socket.ts";
 import { traitsOf } from "./traits.ts";
-import type {
-  ConnectOptions,
-  Endpoint,
-  EngineStack,
-  Host,
-  Listener,
-  ListenOptions,
-  ResolveOptions,
-  Socket,
-} from "./types.ts";
+import type { ConnectOptions, Endpoint, Listener, ListenOptions, Socket } from "./types.ts";
 import { checkAddress, checkBindOptions, checkPingOptions } from "./udp-arguments.ts";
 import { type UdpContext, UdpNetSocket } from "./udp-socket.ts";
 import type { BindOptions, PingOptions, PingSummary, UdpSocket } from "./udp-types.ts";

@@ -2,7 +2,8 @@
 import { heapStats } from "bun:jsc";
 import { describe, expect, test } from "bun:test";
 import { createStack } from "#socket/create-stack";
-import type { EngineStack, Host, SocketHandlers } from "#socket/types";
+import type { EngineStack, Host } from "#socket/stack-types";
+import type { SocketHandlers } from "#socket/types";
 import { bytesAllocated } from "../support/allocation.ts";
 import { TcpBench } from "../support/tcp-bench.ts";
 import { Wire } from "../support/wire.ts";

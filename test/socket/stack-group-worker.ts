@@ -1,7 +1,7 @@
 /** The module of a group's threads, for stack-group.inside.ts. */
 import { parentPort } from "node:worker_threads";
 import { joinStackGroup } from "#socket/join-stack-group";
-import type { NetStack } from "#socket/types";
+import type { NetStack } from "#socket/stack-types";
 
 /** What the test asks a thread to do. */
 export type Order = { readonly connect: readonly number[]; readonly remote: string } | "block" | "die";

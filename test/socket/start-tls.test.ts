@@ -7,7 +7,8 @@ import { pair } from "#device/pair";
 import { nodeNet } from "#node/net";
 import type { Socket as NodeSocket } from "#node/socket";
 import { createStack } from "#socket/create-stack";
-import type { NetStack, Socket } from "#socket/types";
+import type { NetStack } from "#socket/stack-types";
+import type { Socket } from "#socket/types";
 import { certificate } from "../node/certificate.ts";
 import { bytes, rejection } from "./world.ts";
 

@@ -3,7 +3,8 @@ import { parseLink } from "#device/link-words";
 import { timeExceeded, tooBig } from "#icmp/path-error";
 import { type RunOptions, Simulation } from "#lab/sim/simulation";
 import { createStack } from "#socket/create-stack";
-import type { EngineStack, Socket, StackSettings } from "#socket/types";
+import type { EngineStack, StackSettings } from "#socket/stack-types";
+import type { Socket } from "#socket/types";
 
 export const HOST = "10.0.0.7";
 export const PEER = "10.0.1.5";

@@ -7,7 +7,7 @@ import { become } from "#ffi/privileges";
 import type { ControlSocket } from "#lab/chaos/control";
 import { counted } from "#observe/units";
 import { createStack } from "#socket/create-stack";
-import type { NetStack } from "#socket/types";
+import type { NetStack } from "#socket/stack-types";
 import type { Call } from "../commands.ts";
 import { withoutChoice, withoutLastCompilerBeside } from "../compiler-tiers.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";

@@ -1,6 +1,6 @@
 /** The way out of the command's stack: over sockets of this machine. */
 import type { Interception } from "#socket/intercept-types";
-import type { NetStack } from "#socket/types";
+import type { NetStack } from "#socket/stack-types";
 import { CliError } from "../cli-error.ts";
 import { EXIT_NOT_READY, EXIT_PERMISSION } from "../exit-codes.ts";
 import type { Destinations } from "./destinations.ts";

@@ -15,7 +15,8 @@ import {
   ETIMEDOUT,
 } from "#ffi/errno";
 import type { Attempt } from "#socket/intercept-types";
-import type { NetStack, Socket, SocketHandlers } from "#socket/types";
+import type { NetStack } from "#socket/stack-types";
+import type { Socket, SocketHandlers } from "#socket/types";
 import type { Destinations } from "./destinations.ts";
 import { Dialer } from "./dialer.ts";
 import { type HostSocket, Relay } from "./relay.ts";

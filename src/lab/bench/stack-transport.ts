@@ -1,4 +1,5 @@
-import type { ConnectOptions, Listener, NetStack, SocketOptions } from "#socket/types";
+import type { NetStack } from "#socket/stack-types";
+import type { ConnectOptions, Listener, SocketOptions } from "#socket/types";
 import type { BenchHandlers, BenchSocket, Transport } from "./transport.ts";
 
 export interface StackTransportOptions {

@@ -6,7 +6,7 @@ import type { PacketMemory } from "#base/packet-memory";
 import type { TooBig } from "#device/impair";
 import { LINK_TOO_BIG } from "#device/link-marks";
 import type { Engine } from "#driver/engine";
-import type { Host } from "#socket/types";
+import type { Host } from "#socket/stack-types";
 import type { Actor, Kernel, Receiver } from "./actor.ts";
 import { Routes } from "./routes.ts";
 import type { Wire } from "./wire.ts";

@@ -5,7 +5,7 @@ import { httpAgent } from "#node/agents";
 import { nodeFetch } from "#node/fetch";
 import { type NodeNet, nodeNet } from "#node/net";
 import { createHostedStack } from "#socket/create-stack";
-import type { EngineStack, Host, NetStack } from "#socket/types";
+import type { EngineStack, Host, NetStack } from "#socket/stack-types";
 import type { SimNode } from "../sim/node.ts";
 import { type Place, places } from "./place.ts";
 import { PoweredOff } from "./powered-off.ts";

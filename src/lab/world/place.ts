@@ -2,7 +2,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Prng } from "#base/prng";
 import type { NodeNet } from "#node/net";
-import type { NetStack } from "#socket/types";
+import type { NetStack } from "#socket/stack-types";
 
 export interface Place {
   /** The host's name; "" outside of all hosts. */

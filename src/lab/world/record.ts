@@ -1,7 +1,7 @@
 /** What is kept of a world's run: its events, for the report, and its packets, for tests. */
 import type { EventSink, RunEvent, RunStarted } from "#observe/events";
 import { Recorder } from "#observe/recorder";
-import type { EngineStack } from "#socket/types";
+import type { EngineStack } from "#socket/stack-types";
 import type { Wires } from "../sim/simulation.ts";
 import { Packets } from "./packets.ts";
 

@@ -1,7 +1,7 @@
 import type { Packet } from "#base/packet";
 import type { PacketMemory } from "#base/packet-memory";
 import type { Engine } from "#driver/engine";
-import type { EngineStack } from "#socket/types";
+import type { EngineStack } from "#socket/stack-types";
 
 /**
  * A stack whose records are taken after each event. Otherwise its sockets would be called for them, and all promises would be waited for,

@@ -2,7 +2,7 @@
 import type { Engine } from "#driver/engine";
 import { timeExceeded, tooBig } from "#icmp/path-error";
 import { parseAddress } from "#ip/address";
-import type { EngineStack } from "#socket/types";
+import type { EngineStack } from "#socket/stack-types";
 import { Routes } from "../sim/routes.ts";
 import { Simulation } from "../sim/simulation.ts";
 import { logStackEvents } from "../sim/stack-events.ts";

@@ -1,6 +1,6 @@
 /** What programs see of a world. */
 import type { NodeNet } from "#node/net";
-import type { NetStack, StackSettings } from "#socket/types";
+import type { NetStack, StackSettings } from "#socket/stack-types";
 import type { PacketFilter, WorldPacket } from "./packets.ts";
 import type { Time } from "./units.ts";
 

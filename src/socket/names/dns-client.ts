@@ -6,7 +6,8 @@ import { EPHEMERAL_FIRST, EPHEMERAL_LAST } from "#stack/limits";
 import { ConnectionError } from "../connection-error.ts";
 import { endpointText } from "../endpoint.ts";
 import type { SocketContext } from "../socket-context.ts";
-import type { Endpoint, NetStack } from "../types.ts";
+import type { NetStack } from "../stack-types.ts";
+import type { Endpoint } from "../types.ts";
 import type { UdpSocket } from "../udp-types.ts";
 import {
   type AddressType,

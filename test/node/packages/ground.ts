@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { pair } from "#device/pair";
 import { type NodeNet, nodeNet } from "#node/net";
 import { createStack } from "#socket/create-stack";
-import type { NetStack } from "#socket/types";
+import type { NetStack } from "#socket/stack-types";
 
 /** What a case gets. */
 export interface Ground {

@@ -1,6 +1,7 @@
 /** A DNS server for tests, over a stack's UDP and TCP, with answers that the test makes. */
 import * as dns from "@dnsquery/dns-packet";
-import type { NetStack, Socket } from "#socket/types";
+import type { NetStack } from "#socket/stack-types";
+import type { Socket } from "#socket/types";
 
 /** A question as the server got it. */
 export interface Asked {

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import * as dns from "@dnsquery/dns-packet";
 import fc from "fast-check";
 import { readReply } from "#socket/names/dns-message";
-import type { DnsOptions, NetStack } from "#socket/types";
+import type { DnsOptions, NetStack } from "#socket/stack-types";
 import { HOST, rejection, type World, world } from "../world.ts";
 import { type Asked, FORMERR, NXDOMAIN, records, type Said, SERVFAIL, serveDns } from "./dns-server.ts";
 

@@ -15,21 +15,21 @@ import { HandlerCalls, VIEWED_FROM } from "./handler-calls.ts";
 import { paramsOf } from "./options.ts";
 import type { Shown } from "./shown.ts";
 import type { SocketContext } from "./socket-context.ts";
-import { SocketTimers } from "./socket-timers.ts";
+import { SocketTimers, type Timed } from "./socket-timers.ts";
 import { startTls } from "./start-tls.ts";
 import { readableOf, type Sink, type Source, writableOf } from "./streams.ts";
 import type { TlsOptions, TlsSocket } from "./tls-types.ts";
 import { type Traits, traitsOf } from "./traits.ts";
 import type { ChangeableOptions, Endpoint, SocketInfo, WriteOptions } from "./types.ts";
 import { Waiting } from "./waiting.ts";
-import { type ConnectionHistory, doubt, endError, idleError, lingerError } from "./words.ts";
+import { type ConnectionHistory, doubt, endError } from "./words.ts";
 
 /**
  * One connection on top of its TCB. Once per turn the engine reports event bits, and the waiting promises look at the TCB's
  * state, so a needless bit does no harm. Handlers are faster than promises and streams, which are made only when they are
  * used.
  */
-export class TcpSocket implements Shown, Source, Sink, Sleeper {
+export class TcpSocket implements Shown, Source, Sink, Sleeper, Timed {
   data: unknown = undefined;
 
   readonly #context: SocketContext;
@@ -63,7 +63,7 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
     this.#begun = context.host.now();
     own(tcb, this);
     this.#setTaking();
-    if (traits.idleTimeout > 0) this.#watchIdleness();
+    if (traits.idleTimeout > 0) this.#clock.watchIdleness(traits.idleTimeout);
     // An accepted connection may have events from before it was accepted.
     if (tcb.events !== 0) this.onEvents();
   }
@@ -268,7 +268,7 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
     const { engine, host } = this.#context;
     engine.setParams(this.#tcb, params, host.now());
     this.#traits = traits;
-    if (options.idleTimeout !== undefined) this.#watchIdleness();
+    if (options.idleTimeout !== undefined) this.#clock.watchIdleness(traits.idleTimeout);
     host.wake();
   }
 
@@ -389,7 +389,7 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
   }
 
   #doubt(): void {
-    const error = doubt(this.info(), this.#history(), this.#context.host.now());
+    const error = doubt(this.info(), this.history, this.#context.host.now());
     this.#ask.softError = error;
     // An exception in a callback must not end the engine's turn.
     queueMicrotask(() => this.onSoftError?.(error));
@@ -412,7 +412,7 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
       this.failure =
         reason instanceof ConnectionError
           ? reason
-          : endError(this.info(), this.#history(), this.#context.host.now(), reason);
+          : endError(this.info(), this.history, this.#context.host.now(), reason);
     }
     const waiting = this.#waiting;
     if (waiting === null) return;
@@ -434,43 +434,16 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
     return (this.#waiting ??= new Waiting());
   }
 
-  #setTimers(): SocketTimers {
-    const { alarms } = this.#context.engine;
-    return (this.#timers ??= new SocketTimers(
-      alarms,
-      () => this.#idleFor(),
-      () => this.#lingered(),
-    ));
+  get #clock(): SocketTimers {
+    return (this.#timers ??= new SocketTimers(this.#context, this));
   }
 
-  #watchIdleness(): void {
-    const { idleTimeout } = this.#traits;
-    if (idleTimeout > 0) this.#setTimers().watchIdleness(this.#context.host.now() + idleTimeout);
-    else this.#timers?.stopWatching();
+  /** Calls the handler of the idle timeout; false if there is none. */
+  tellIdle(): boolean {
+    return this.#calls?.tellIdle(this) ?? false;
   }
 
-  /** The idle timeout may be over: asks when something last moved, and calls the handler, or ends the connection. */
-  #idleFor(): void {
-    const { idleTimeout } = this.#traits;
-    if (this.isOver || idleTimeout === 0) return;
-    const now = this.#context.host.now();
-    const { lastSentAt, lastReceivedAt, openedAt } = this.info();
-    const since = Math.max(lastSentAt, lastReceivedAt, openedAt, this.#begun);
-    if (since + idleTimeout > now) {
-      this.#setTimers().watchIdleness(since + idleTimeout);
-      this.#context.host.wake();
-      return;
-    }
-    if (this.#calls?.tellIdle(this)) this.#watchIdleness();
-    else this.abort(idleError(this.#history(), idleTimeout));
-  }
-
-  /** `close` has waited long enough. */
-  #lingered(): void {
-    if (!this.isOver && !this.isFlushed) this.abort(lingerError(this.#history(), this.#traits.linger));
-  }
-
-  #history(): ConnectionHistory {
+  get history(): ConnectionHistory {
     return { remote: this.remoteAddress, begun: this.#begun, opened: this.isOpen, closing: this.#closing };
   }
 
@@ -528,7 +501,7 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper {
     this.isFinished = true;
     const { engine, host } = this.#context;
     engine.close(this.#tcb, host.now());
-    if (this.#traits.linger > 0) this.#setTimers().limitClosing(host.now() + this.#traits.linger);
+    if (this.#traits.linger > 0 && !this.isOver) this.#clock.limitClosing(this.#traits.linger);
     host.wake();
     this.isReadClosed = true;
   }

@@ -136,6 +136,7 @@ describe("idle timeout", () => {
     await w.until(rejection(active.closed));
     expect(at.length).toBe(3);
     expect(at.slice(1).map((time, i) => time - at[i]!)).toEqual([1_000_000, 1_000_000]);
+    expect(w.peer.engine.alarms.nextDeadline()).toBe(Number.POSITIVE_INFINITY);
   });
 
   test("a handler that throws is told to error, and does not stop the clock", async () => {

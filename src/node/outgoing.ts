@@ -31,13 +31,16 @@ export class Outgoing {
         this.#from = 0;
       }
     } catch (cause) {
-      this.#finish();
       const code = (cause as { code?: string }).code ?? "EPIPE";
-      call(systemError(code, "write", { cause }));
+      this.#finish(call, systemError(code, "write", { cause }));
       return;
     }
-    this.#finish();
-    call();
+    this.#finish(call);
+  }
+
+  /** Ends the write that waits for room: its connection takes nothing more. */
+  cancel(): void {
+    if (this.#call !== null) this.#finish(this.#call, systemError("ECANCELED", "write"));
   }
 
   /** Writes the rest of a chunk; false if there was no room for all of it. */
@@ -51,9 +54,10 @@ export class Outgoing {
     return taken === left;
   }
 
-  #finish(): void {
+  #finish(call: (error?: Error | null) => void, error?: Error): void {
     for (const chunk of this.#chunks) this.done += chunk.length;
     this.#chunks = [];
     this.#call = null;
+    call(error);
   }
 }

@@ -24,7 +24,7 @@ export abstract class ConnectionStream extends Duplex {
   protected _connection: Connection | null = null;
   protected _attempts: Attempts | null = null;
   protected readonly _idle = new IdleTimer(() => this.emit("timeout"));
-  readonly #outgoing = new Outgoing();
+  #outgoing = new Outgoing();
   readonly #onread: OnReadOptions | null;
   #resets = false;
   #refers = true;
@@ -77,12 +77,14 @@ export abstract class ConnectionStream extends Duplex {
 
   /** As before the first `connect`. */
   protected _renew(): void {
+    // Before anything is renewed: otherwise the error of an old write would end the new connection.
+    this.#outgoing.cancel();
+    this.#outgoing = new Outgoing();
     const stream = this as unknown as { _undestroy(): void; write: unknown };
     stream._undestroy();
     stream.write = Duplex.prototype.write;
     this.#resets = false;
     this.bytesRead = 0;
-    this.#outgoing.done = 0;
     this.once("end", this.#refuseWrites);
   }
 
@@ -239,8 +241,12 @@ export abstract class ConnectionStream extends Duplex {
       else void connection.close();
     }
     done(error);
+    const outgoing = this.#outgoing;
     // After "error", for which the stream waits one tick, and whoever awaits it.
-    setImmediate(() => this.emit("close", Boolean(error)));
+    setImmediate(() => {
+      outgoing.cancel();
+      this.emit("close", Boolean(error));
+    });
   }
 
   /** Ends the connection by RST. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { pipeline } from "node:stream/promises";
-import { connected, failure, octets, over, pause, subject, textOf, turn, until } from "./ground.ts";
+import { connected, failure, octets, over, pause, type Socket, subject, textOf, turn, until } from "./ground.ts";
 
 const { all, it } = subject("writing");
 export default all;
@@ -120,6 +120,52 @@ it("a write after destroy() tells its callback, and emits nothing", async (groun
     ends.client.write("late", (error) => resolve(error as NodeJS.ErrnoException)),
   );
   assert.equal(told.code, "ERR_STREAM_DESTROYED");
+  await over(ends);
+});
+
+/** Callbacks of three writes, of which the peer has room for a part of the first. */
+function unfinished(socket: Socket): Promise<(string | undefined)[]> {
+  const writes = Array.from({ length: 3 }, () => {
+    const told = Promise.withResolvers<string | undefined>();
+    socket.write(octets(40 << 20), (error) => told.resolve((error as NodeJS.ErrnoException | null)?.code));
+    return told.promise;
+  });
+  return Promise.all(writes);
+}
+
+it("destroy() in the middle of a write: its callback, and those of the writes behind it, get ECANCELED", async (ground) => {
+  const ends = await connected(ground, { pauseOnConnect: true });
+  const told = unfinished(ends.client);
+  ends.client.on("error", assert.fail);
+  await pause(20);
+  ends.client.destroy();
+  assert.deepEqual(await told, ["ECANCELED", "ECANCELED", "ECANCELED"]);
+  await over(ends);
+});
+
+it("a reset in the middle of a write: its callback gets ECANCELED, those behind it the error", async (ground) => {
+  const ends = await connected(ground, { pauseOnConnect: true });
+  const told = unfinished(ends.client);
+  const failed = failure(ends.client);
+  await pause(20);
+  ends.accepted.resetAndDestroy();
+  assert.equal((await failed).code, "ECONNRESET");
+  assert.deepEqual(await told, ["ECANCELED", "ECONNRESET", "ECONNRESET"]);
+  await over(ends);
+});
+
+it("a socket that was destroyed in the middle of a write writes again after connect()", async (ground) => {
+  const ends = await connected(ground, { pauseOnConnect: true });
+  const told = unfinished(ends.client);
+  await pause(20);
+  ends.client.destroy();
+  await once(ends.client, "close");
+  await told;
+  const accepting = once(ends.server, "connection");
+  ends.client.connect(ends.port, ground.host);
+  const [accepted] = (await accepting) as [Socket];
+  ends.client.end("again");
+  assert.equal(await textOf(accepted), "again");
   await over(ends);
 });
 

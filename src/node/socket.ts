@@ -11,7 +11,7 @@ import {
   type LookupAddress,
   type TcpConnectOptions,
 } from "./call-arguments.ts";
-import { coded, wrongType } from "./errors.ts";
+import { coded, systemError, wrongType } from "./errors.ts";
 import { isIP } from "./ip.ts";
 import { interlaced, resolveHost, stackLookup } from "./resolve.ts";
 import { type AddressInfo, infoOf, type SocketOptions } from "./socket-options.ts";
@@ -59,13 +59,19 @@ export class Socket extends ConnectionStream {
 
   /**
    * `connect(options, callback)`, `connect(port, host, callback)`. `callback` is called at "connect". A socket that is destroyed
-   * may be connected again.
+   * may be connected again; one that has a connection, or is connecting, is destroyed with EISCONN or EALREADY.
    */
   connect(...args: readonly unknown[]): this {
     const [options, callback] = connectArguments(args);
     checkConnect(options);
     const { host, noDelay, keepAlive, keepAliveInitialDelay } = options;
     if (this.destroyed) this._renew();
+    else if (this.connecting || this._connection !== null) {
+      const code = this.connecting ? "EALREADY" : "EISCONN";
+      const error = systemError(code, "connect", { address: host, port: Number(options.port) });
+      process.nextTick(() => this.destroy(error));
+      return this;
+    }
     if (callback !== null) this.once("connect", callback);
     if (noDelay !== undefined) this.#noDelay = noDelay;
     if (keepAlive !== undefined) this.#keepAlive = keepAlive;

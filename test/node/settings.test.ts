@@ -180,6 +180,17 @@ test("the stack's end closes its sockets, open or connecting, without an error o
   expect(await failureOf(w, late)).toMatchObject({ code: "ECONNABORTED", syscall: "connect" });
 });
 
+test("connect of a socket that has a connection: EISCONN, and there is no second one", async () => {
+  const w = await world();
+  const { client, server } = await connected(w);
+  let more = 0;
+  server.on("connection", () => more++);
+  client.connect(80, HOST);
+  expect(await failureOf(w, client)).toMatchObject({ code: "EISCONN", syscall: "connect", address: HOST, port: 80 });
+  await w.pass(100);
+  expect([more, client.destroyed]).toEqual([0, true]);
+});
+
 test("what a stack does not have is refused in words", async () => {
   const w = await world();
   const net = nodeNet(w.peer);

@@ -232,6 +232,23 @@ it("a socket can be connected again after it has closed", async (ground) => {
   server.close();
 });
 
+it("connect() while it connects: the socket is destroyed with EALREADY", async (ground) => {
+  const server = ground.net.createServer((socket) => socket.on("error", () => {}).resume());
+  const port = await listening(ground, server);
+  const client = ground.peer.connect(port, ground.host);
+  const seen = noting(client, "connect", "error", "close");
+  client.connect(port, ground.host);
+  const closed = emitted(client, "close");
+  const { code, syscall, address, port: to } = await failure(client);
+  assert.deepEqual(
+    { code, syscall, address, to },
+    { code: "EALREADY", syscall: "connect", address: ground.host, to: port },
+  );
+  assert.deepEqual(await closed, [true]);
+  assert.deepEqual(seen, ["error", "close"]);
+  await once(server.close(), "close");
+});
+
 it("addresses of a name are tried one after another", async (ground) => {
   const server = ground.net.createServer((socket) => socket.end("hi"));
   const port = await listening(ground, server);

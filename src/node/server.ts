@@ -93,8 +93,9 @@ export class Server extends EventEmitter {
 
   #begin(options: TcpListenOptions, host: string | undefined): void {
     const port = Number(options.port);
+    let listener: Listener;
     try {
-      this.#listener = this.#stack.listen({
+      listener = this.#stack.listen({
         port,
         backlog: options.backlog || BACKLOG,
         ...(host === undefined ? {} : { hostname: host }),
@@ -106,7 +107,12 @@ export class Server extends EventEmitter {
       this.#fail(systemError(code, "listen", { address: host ?? this.#anywhere, port, cause }));
       return;
     }
-    if (this.#refers) this.#listener.ref();
+    this.#listener = listener;
+    if (this.#refers) listener.ref();
+    // If the stack ends, the server is closed as by `close`.
+    void listener.closed.then(() => {
+      if (this.#listener === listener) this.close();
+    });
     process.nextTick(() => {
       if (this.#listener !== null) this.emit("listening");
     });

@@ -3,6 +3,7 @@ import type { Address } from "#ip/address";
 import { CallError } from "#stack/call-error";
 import { RX_LIMIT, RX_SOURCE_LIMIT } from "#tcp/words/marks";
 import type { PassiveOpen } from "#tcp/words/passive-open";
+import { Deferred } from "./deferred.ts";
 import { endpointOf } from "./endpoint.ts";
 import type { SocketContext } from "./socket-context.ts";
 import { TcpSocket } from "./tcp-socket.ts";
@@ -18,6 +19,7 @@ export class TcpListener implements Listener {
   readonly #listener: PassiveOpen;
   readonly #traits: Traits;
   readonly #waiting = new Fifo<(socket: Socket | null) => void>();
+  readonly #closed = new Deferred<void>();
 
   constructor(context: SocketContext, listener: PassiveOpen, traits: Traits) {
     this.#context = context;
@@ -45,6 +47,10 @@ export class TcpListener implements Listener {
     }
   }
 
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
   close(): Promise<void> {
     if (!this.#listener.closed) {
       this.#context.engine.unlisten(this.#listener, this.#context.host.now());
@@ -52,8 +58,9 @@ export class TcpListener implements Listener {
       this.#context.forget(this);
       this.unref();
       for (let resolve = this.#waiting.shift(); resolve !== undefined; resolve = this.#waiting.shift()) resolve(null);
+      this.#closed.resolve();
     }
-    return Promise.resolve();
+    return this.closed;
   }
 
   ref(): void {

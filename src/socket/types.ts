@@ -348,6 +348,8 @@ export interface Listener extends AsyncIterable<Socket>, AsyncDisposable {
   ref(): void;
   /** Undoes `ref`. */
   unref(): void;
+  /** Resolves when it no longer listens: after `close`, or when its stack has ended. */
+  readonly closed: Promise<void>;
   /** Stops listening: half-open connections are dropped, connections waiting for `accept` are reset, accepted ones go on. */
   close(): Promise<void>;
 }

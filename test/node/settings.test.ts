@@ -191,6 +191,21 @@ test("connect of a socket that has a connection: EISCONN, and there is no second
   expect([more, client.destroyed]).toEqual([0, true]);
 });
 
+test("the stack's end closes its servers: they listen no more, and close after their connections", async () => {
+  const w = await world();
+  const { accepted, server } = await connected(w);
+  const seen: string[] = [];
+  accepted.on("close", () => seen.push("connection"));
+  server.on("close", () => seen.push("server"));
+  const closed = once(server, "close");
+  await w.host.close();
+  expect([server.listening, server.address()]).toEqual([false, null]);
+  await closed;
+  expect(seen).toEqual(["connection", "server"]);
+  const late = await new Promise((resolve) => server.once("error", resolve).listen(80));
+  expect(late).toMatchObject({ code: "ECONNABORTED", syscall: "listen" });
+});
+
 test("what a stack does not have is refused in words", async () => {
   const w = await world();
   const net = nodeNet(w.peer);

@@ -42,6 +42,20 @@ describe("listener", () => {
     expect(await w.until(Promise.resolve(accepted.read(new Uint8Array(99))))).toBe(10);
   });
 
+  test("closed resolves when it is closed, and when its stack is", async () => {
+    const w = await world();
+    const [first, second] = [w.host.listen({ port: PORT }), w.host.listen({ port: PORT + 1 })];
+    const ended: string[] = [];
+    void first.closed.then(() => ended.push("first"));
+    void second.closed.then(() => ended.push("second"));
+    await w.pass(10);
+    expect(ended).toEqual([]);
+    await first.close();
+    expect(ended).toEqual(["first"]);
+    await w.host.close();
+    expect(ended).toEqual(["first", "second"]);
+  });
+
   test("accept waits for the next one; several wait in order", async () => {
     const w = await world();
     const listener = w.host.listen({ port: PORT });

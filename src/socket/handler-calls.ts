@@ -14,6 +14,10 @@ export class HandlerCalls {
   paused = false;
   /** A write queued less than it was given, so `drain` is due. */
   wantsRoom = false;
+  /** The data handler runs: how many of its octets it takes is known when it returns. */
+  isGiving = false;
+  /** The data handler has called `close`. */
+  closes = false;
   /** The data handler did not take everything: it is called again when more arrives, or after `resume`. */
   #holds = false;
   #openCalled = false;
@@ -110,10 +114,14 @@ export class HandlerCalls {
       const n = view.length;
       // If a handler throws, its data is dropped: it would throw again.
       let taken = n;
+      this.isGiving = true;
       try {
         taken = take.call(this.handlers, socket, view) ?? n;
       } finally {
+        this.isGiving = false;
         if (taken > 0 && !socket.isReadClosed) socket.skip(Math.min(taken, n));
+        if (this.closes && !socket.isReadClosed) socket.closeBoth();
+        this.closes = false;
       }
       if (taken < n) this.#holds = true;
     }

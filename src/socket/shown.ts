@@ -27,5 +27,7 @@ export interface Shown extends Socket {
   take(into: Uint8Array, from: number): number;
   /** Drops the first `n` unread octets. */
   skip(n: number): void;
+  /** Closes both directions: what is unread now resets the connection. */
+  closeBoth(): void;
   writeError(): ConnectionError;
 }

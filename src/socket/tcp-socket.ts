@@ -191,7 +191,7 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper, Timed {
     this.isReadClosed = true;
     this.#setTaking();
     this.#discard();
-    if (this.isFinished) this.#closeBoth();
+    if (this.isFinished) this.#endBoth();
     this.onEvents();
   }
 
@@ -294,7 +294,7 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper, Timed {
 
   close(): Promise<void> {
     if (this.#traits.linger === 0) this.abort();
-    else this.#closeBoth();
+    else this.#endBoth();
     this.onEvents();
     return this.closed.catch(() => {});
   }
@@ -490,15 +490,21 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper, Timed {
   }
 
   #finish(): void {
-    if (this.isReadClosed) this.#closeBoth();
+    if (this.isReadClosed) this.#endBoth();
     else this.#context.engine.closeSend(this.#tcb, this.#context.host.now());
     this.#context.host.wake();
   }
 
-  #closeBoth(): void {
+  #endBoth(): void {
     if (this.#closing) return;
     this.#closing = true;
     this.isFinished = true;
+    // Octets that the data handler has, and takes, are read: they must not reset the connection.
+    if (this.#calls?.isGiving === true) this.#calls.closes = true;
+    else this.closeBoth();
+  }
+
+  closeBoth(): void {
     const { engine, host } = this.#context;
     engine.close(this.#tcb, host.now());
     if (this.#traits.linger > 0 && !this.isOver) this.#clock.limitClosing(this.#traits.linger);

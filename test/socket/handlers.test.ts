@@ -109,6 +109,26 @@ describe("what is called", () => {
     expect(calls).toEqual(["open", "data 10", "close ECONNRESET"]);
   });
 
+  test("close within the data handler: what it takes is read, so a FIN follows what was written; what it leaves resets", async () => {
+    const w = await world();
+    const closes = (socket: Socket, left: number, n: number) => {
+      socket.write(bytes(5));
+      void socket.close();
+      expect(() => socket.write(bytes(5))).toThrow("has closed its direction");
+      return n - left;
+    };
+    server(w, { data: (socket, view) => closes(socket, 0, view.length) });
+    w.host.listen({ port: PORT + 1, socket: { data: (socket, view) => closes(socket, 1, view.length) } });
+    const taken = dial(w);
+    taken.write(bytes(10));
+    taken.closeWrite();
+    expect(await w.until(readAll(taken))).toEqual(bytes(5));
+    await w.until(taken.closed);
+    const left = w.peer.connect({ hostname: HOST, port: PORT + 1 });
+    left.write(bytes(10));
+    expect(await w.until(rejection(left.closed))).toMatchObject({ code: "ECONNRESET" });
+  });
+
   test("promises asked for late tell what has been, beside handlers", async () => {
     const w = await world();
     const sockets: Socket[] = [];

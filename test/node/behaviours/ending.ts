@@ -124,6 +124,18 @@ it("destroy() with unread data resets the connection", async (ground) => {
   await over(ends);
 });
 
+it("destroy() while data is given: the peer gets what was written, and the end", async (ground) => {
+  const ends = await connected(ground);
+  const answer = textOf(ends.client);
+  ends.accepted.once("data", () => {
+    ends.accepted.write("answer");
+    ends.accepted.destroy();
+  });
+  ends.client.write("question");
+  assert.equal(await answer, "answer");
+  await over(ends);
+});
+
 it("what was written before destroy() arrives", async (ground) => {
   const ends = await connected(ground);
   const text = textOf(ends.accepted);

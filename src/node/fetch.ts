@@ -84,8 +84,15 @@ async function follow(request: Request, question: Question, get: Get): Promise<R
   for (let redirects = 0; ; redirects++) {
     const message = await get(url, question, signal);
     const location = redirected(message) ? message.headers.location : undefined;
-    if (location === undefined || redirect === "manual")
-      return responseOf(message, url, redirects > 0, question, signal);
+    if (location === undefined || redirect === "manual") {
+      try {
+        return responseOf(message, url, redirects > 0, question, signal);
+      } catch (error) {
+        // A status above 599, for example, which no Response can have.
+        message.destroy();
+        throw failed(error);
+      }
+    }
     message.destroy();
     if (redirect === "error") throw failed(new Error(`${url} redirects to ${location}`));
     if (redirects === REDIRECTS_MAX) throw failed(new Error(`more than ${REDIRECTS_MAX} redirects`));
@@ -167,6 +174,11 @@ function sent(request: ClientRequest, { body }: Question, signal: AbortSignal): 
     request.on("error", (error) => {
       settled();
       reject(error);
+    });
+    // Without an error where the server switches to another protocol.
+    request.on("close", () => {
+      settled();
+      reject(new Error("the connection ended without an answer"));
     });
     if (signal.aborted) return abort();
     signal.addEventListener("abort", abort, { once: true });

@@ -120,7 +120,9 @@ export abstract class ConnectionStream extends Duplex {
       into.set(bytes.subarray(from, from + n));
       from += n;
       this.bytesRead += n;
-      if (callback.call(this, n, into) === false) {
+      const goesOn = callback.call(this, n, into) !== false;
+      if (this.destroyed) return from;
+      if (!goesOn) {
         connection.pause();
         return from;
       }

@@ -1,6 +1,7 @@
 /** What a socket of Node's is told, and what the stack does then: in virtual time. */
 import { expect, test } from "bun:test";
 import { once } from "node:events";
+import { nodeFetch } from "#node/fetch";
 import { nodeNet } from "#node/net";
 import type { Server } from "#node/server";
 import type { Socket } from "#node/socket";
@@ -204,6 +205,25 @@ test("the stack's end closes its servers: they listen no more, and close after t
   expect(seen).toEqual(["connection", "server"]);
   const late = await new Promise((resolve) => server.once("error", resolve).listen(80));
   expect(late).toMatchObject({ code: "ECONNABORTED", syscall: "listen" });
+});
+
+test("fetch: a status that no Response can have is an error, and its connection ends", async () => {
+  const w = await world();
+  const { accepted } = await connected(w);
+  const server = accepted.server as Server;
+  const closed = new Promise((resolve) => {
+    server.once("connection", (socket: Socket) => {
+      socket.on("error", () => {}).on("close", resolve);
+      socket.once("data", () => socket.write("HTTP/1.1 600 Odd\r\ncontent-length: 2\r\n\r\nhi"));
+    });
+  });
+  const refused = nodeFetch(w.peer)(`http://${HOST}/`).catch((error: Error) => error);
+  expect(await w.until(refused)).toMatchObject({
+    name: "TypeError",
+    message: "fetch failed",
+    cause: { name: "RangeError" },
+  });
+  await w.until(closed);
 });
 
 test("what a stack does not have is refused in words", async () => {

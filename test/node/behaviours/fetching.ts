@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import http, { type IncomingMessage, type RequestListener } from "node:http";
 import { brotliCompressSync, gzipSync } from "node:zlib";
-import { type Ground, octets, pause, serving, subject, until } from "./ground.ts";
+import { type Ground, listening, octets, pause, serving, subject, until } from "./ground.ts";
 
 const { all, it } = subject("fetch");
 export default all;
@@ -332,6 +332,17 @@ it("a server that breaks off within the body is an error of the body", async (gr
     const response = await ground.fetch(url);
     assert.ok((await failureOf(response.text())) instanceof Error);
   });
+});
+
+it("a server that switches to another protocol is a TypeError", async (ground) => {
+  const server = ground.net.createServer((socket) =>
+    socket.once("data", () => socket.end("HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: odd\r\n\r\n")),
+  );
+  const port = await listening(ground, server);
+  const error = await failureOf(ground.fetch(`http://${ground.host}:${port}/`));
+  server.close();
+  assert.ok(error instanceof TypeError);
+  assert.equal(error.message, "fetch failed");
 });
 
 it("other schemes and broken URLs are TypeErrors", async ({ fetch }) => {

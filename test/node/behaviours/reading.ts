@@ -138,6 +138,24 @@ it("onread: false pauses, resume() goes on", async (ground) => {
   await over(ends);
 });
 
+it("onread: nothing is given after destroy()", async (ground) => {
+  let calls = 0;
+  const onread = {
+    buffer: Buffer.alloc(2),
+    callback() {
+      calls++;
+      ends.client.destroy();
+      return true;
+    },
+  };
+  const ends = await connected(ground, {}, { onread });
+  ends.accepted.on("error", () => {});
+  ends.accepted.write("abcdefgh");
+  await once(ends.client, "close");
+  assert.equal(calls, 1);
+  await over(ends);
+});
+
 it("the end comes though nobody reads, if there is nothing to read", async (ground) => {
   const ends = await connected(ground);
   const seen = noting(ends.accepted, "end", "close");

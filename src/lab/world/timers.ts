@@ -106,22 +106,27 @@ export class VirtualTimers {
     new Promise((resolve, reject) => {
       const { signal } = options;
       if (signal?.aborted) return reject(signal.reason);
-      const timer = this.setTimeout(() => resolve(value as T), ms);
-      signal?.addEventListener("abort", () => {
+      const aborted = () => {
         this.clear(timer);
-        reject(signal.reason);
-      });
+        reject(signal?.reason);
+      };
+      const timer = this.setTimeout(() => {
+        signal?.removeEventListener("abort", aborted);
+        resolve(value as T);
+      }, ms);
+      signal?.addEventListener("abort", aborted, { once: true });
     });
 
   #set(call: Call, delay: number, repeats: boolean, args: readonly unknown[]): VirtualTimer {
     if (typeof call !== "function") throw new TypeError("The callback of a timer must be a function");
     const id = ++this.#ids;
     const place = places.getStore();
-    // A timer of a host that has crashed is of a process that is dead.
     const fire = () => {
       if (!repeats) this.#timers.delete(id);
       if (place === undefined) call(...args);
       else if (place.isAlive) places.run(place, () => call(...args));
+      // The host has crashed, and its program with it: an interval must not go on for ever.
+      else this.clear(timer);
     };
     const timer = new VirtualTimer(id, this.#clock, fire, delay, repeats);
     this.#timers.set(id, timer);

@@ -50,6 +50,42 @@ test("intervals, refresh, hasRef, promisify, AbortSignal.timeout and Bun.sleep",
   });
 });
 
+test("an interval ends with the crash of its host, so nothing is left that could happen", async () => {
+  const world = quiet();
+  let ticks = 0;
+  world.host("a").start(() => void setInterval(() => ticks++, 1_000));
+  const run = world.run(async () => {
+    await world.sleep(2_500);
+    world.crash("a");
+    await new Promise(() => {});
+  });
+  await expect(run).rejects.toMatchObject({ code: "EDEADLK" });
+  expect(ticks).toBe(2);
+});
+
+test("a sleep that is over does not listen to its signal any more", async () => {
+  const world = quiet();
+  const { signal } = new AbortController();
+  let listening = 0;
+  const { addEventListener, removeEventListener } = signal;
+  signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
+    listening++;
+    addEventListener.apply(signal, args);
+  };
+  signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
+    listening--;
+    removeEventListener.apply(signal, args);
+  };
+  await world.run(() => timers.setTimeout(10, undefined, { signal }));
+  expect([world.now, listening]).toEqual([10, 0]);
+  const aborting = new AbortController();
+  const run = world.run(() => {
+    setTimeout(() => aborting.abort(new Error("no longer")), 5);
+    return timers.setTimeout(10, undefined, { signal: aborting.signal });
+  });
+  await expect(run).rejects.toThrow("no longer");
+});
+
 test("Date, performance.now and process.hrtime tell virtual time; a host's skew is in Date alone", async () => {
   const world = quiet();
   world.host("a", { skew: -250 });
@@ -144,7 +180,12 @@ test("http with agents, and dns, are those of the host; connections of one host 
       const host = world.host(name);
       for (const options of [{}, {}, { agent: false }]) expect(await host.run(() => get(options))).toBe(address);
       expect(await host.run(() => dns.promises.lookup("server"))).toEqual({ address: "10.0.0.3", family: 4 });
-      await expect(host.run(() => dns.promises.lookup("nobody"))).rejects.toThrow();
+      expect(await host.run(() => dns.promises.lookup("server", { family: "IPv4", all: true }))).toEqual([
+        { address: "10.0.0.3", family: 4 },
+      ]);
+      expect(await host.run(() => promisify(dns.lookup)("server", 4))).toEqual({ address: "10.0.0.3", family: 4 });
+      for (const lookup of [() => dns.promises.lookup("nobody"), () => dns.promises.lookup("server", 6)])
+        await expect(host.run(lookup)).rejects.toMatchObject({ code: "ENOTFOUND", syscall: "getaddrinfo" });
       expect(host.run(() => new net.Socket()) instanceof net.Socket).toBe(true);
     }
     expect(await world.host("a").run(() => get({ agent }))).toBe("10.0.0.1");

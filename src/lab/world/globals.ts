@@ -45,7 +45,8 @@ export function syncImports(): void {
   (builtin("node:module") as { syncBuiltinESMExports?: () => void } | undefined)?.syncBuiltinESMExports?.();
 }
 
-const PROMISIFY = Symbol.for("nodejs.util.promisify.custom");
+/** What `util.promisify` returns of a function that has it. */
+export const PROMISIFY = Symbol.for("nodejs.util.promisify.custom");
 
 /** Installs them; the result puts everything back. */
 export function installGlobals(source: Source): () => void {

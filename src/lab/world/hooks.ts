@@ -2,7 +2,9 @@
  * `net`, `http`, `dns` and `fetch` of the program, which on a host of a world are those of the host's stack, and everywhere else what they were.
  * The module objects are changed in place, once, because applications keep what they import.
  */
-import { type Bag, builtin, syncImports } from "./globals.ts";
+import type { LookupFunction, LookupQuery } from "#node/call-arguments";
+import { stackLookup } from "#node/resolve";
+import { type Bag, builtin, PROMISIFY, syncImports } from "./globals.ts";
 import { serverOver } from "./http-server.ts";
 import { type Place, places } from "./place.ts";
 import { invalid } from "./world-error.ts";
@@ -142,30 +144,26 @@ function divertHttp(http: Bag): void {
   );
 }
 
-type Found = (error: Error | null, address?: unknown, family?: number) => void;
+/** What `dns.lookup` is asked for: a family, or options. */
+function queryOf(options: unknown): LookupQuery {
+  const { family = 0, all = false } = (typeof options === "number" ? { family: options } : (options ?? {})) as Bag;
+  return { family: family === "IPv4" ? 4 : family === "IPv6" ? 6 : Number(family), all: all === true };
+}
 
 function divertDns(dns: Bag): void {
-  const found = async (place: Place, name: string, options: unknown) => {
-    const family = typeof options === "number" ? options : ((options as { family?: number } | undefined)?.family ?? 0);
-    const list = (await place.stack!.resolve(name)).map((address) => ({
-      address,
-      family: address.includes(":") ? 6 : 4,
-    }));
-    return list.filter((each) => family === 0 || each.family === family);
-  };
-  const isAll = (options: unknown) => (options as { all?: boolean } | undefined)?.all === true;
   const lookup = (place: Place) =>
-    ((name: string, options: unknown, done: Found = options as Found) =>
-      void found(place, name, typeof options === "function" ? 0 : options).then(
-        (list) => (isAll(options) ? done(null, list) : done(null, list[0]?.address, list[0]?.family)),
-        done,
-      )) as Call;
-  set(dns, "lookup", divert(dns.lookup as Call, lookup));
+    ((name: string, options: unknown, done: unknown = options) =>
+      stackLookup(place.stack!)(name, queryOf(options), done as Parameters<LookupFunction>[2])) as Call;
   const promises = dns.promises as Bag;
   const promised = (place: Place) =>
-    (async (name: string, options: unknown) => {
-      const list = await found(place, name, options);
-      return isAll(options) ? list : list[0];
-    }) as Call;
+    ((name: string, options: unknown) =>
+      new Promise((resolve, reject) => {
+        const query = queryOf(options);
+        stackLookup(place.stack!)(name, query, (error, address, family) => {
+          if (error) reject(error);
+          else resolve(query.all ? address : { address, family });
+        });
+      })) as Call;
   set(promises, "lookup", divert(promises.lookup as Call, promised));
+  set(dns, "lookup", Object.assign(divert(dns.lookup as Call, lookup), { [PROMISIFY]: promises.lookup }));
 }

@@ -52,9 +52,8 @@ export abstract class Topology {
     if (found !== undefined && options === undefined) return found;
     this.#checkName(name);
     checkOptions(`host ${name}`, options ?? {}, ["address", "skew", "stack", "mtu"]);
-    const number = this.#hosts.size + 1;
-    if (number > HOSTS_MAX) throw invalid(`a world has at most ${HOSTS_MAX} hosts`);
-    const { address = `10.0.${number >> 8}.${number & 255}` } = options ?? {};
+    if (this.#hosts.size >= HOSTS_MAX) throw invalid(`a world has at most ${HOSTS_MAX} hosts`);
+    const { address = this.#next() } = options ?? {};
     const addresses = (typeof address === "string" ? [address] : address).map((each) => this.#free(each));
     const host = new VirtualHost(name, this.#surroundings(name, addresses), options ?? {});
     for (const each of addresses) this.#names.set(each.replace(/\/\d+$/, ""), name);
@@ -82,6 +81,21 @@ export abstract class Topology {
    * with the fewest links. @param words what it does to packets, as `WorldLink.set`. Default: clear. @throws WorldError EINVAL
    */
   link(a: End, b: End, words?: string): VirtualLink {
+    const links = this.#links.size;
+    const link = this.#connect(a, b, words);
+    if (this.#links.size > links) route(this.#vertices.values());
+    return link;
+  }
+
+  /** Links each of these hosts with each other. */
+  mesh(hosts: readonly End[], words?: string): VirtualLink[] {
+    const links = hosts.flatMap((a, i) => hosts.slice(i + 1).map((b) => this.#connect(a, b, words)));
+    route(this.#vertices.values());
+    return links;
+  }
+
+  /** The link, without the routes that it may change. */
+  #connect(a: End, b: End, words: string | undefined): VirtualLink {
     const [from, to] = [this.#vertex(a), this.#vertex(b)];
     if (from === to) throw invalid(`a link has two ends, and both of this one are ${from.node.name}`);
     const name = `${from.node.name}-${to.node.name}`;
@@ -96,13 +110,7 @@ export abstract class Topology {
       if (!forwards) wire.admits = (v, o, n) => barred.lookup(v, o, n) === undefined;
     const link = new VirtualLink(name, wires, profiles);
     this.#links.set(name, link);
-    route(this.#vertices.values());
     return link;
-  }
-
-  /** Links each of these hosts with each other. */
-  mesh(hosts: readonly End[], words?: string): VirtualLink[] {
-    return hosts.flatMap((a, i) => hosts.slice(i + 1).map((b) => this.link(a, b, words)));
   }
 
   /** From now on no packet is sent from one group of hosts to another, until `heal`. With one group: to all others. */
@@ -186,6 +194,15 @@ export abstract class Topology {
     if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(name))
       throw invalid(`${JSON.stringify(name)} is not a host's name: use letters a to z, digits and hyphens`);
     if (this.#vertices.has(name)) throw invalid(`there is a ${name} already`);
+  }
+
+  /** The host's number in the network, or the next address that no other host was given. */
+  #next(): string {
+    for (let number = this.#hosts.size + 1; number <= HOSTS_MAX; number++) {
+      const address = `10.0.${number >> 8}.${number & 255}`;
+      if (!this.#names.has(address)) return address;
+    }
+    throw invalid("the hosts' network, 10.0.0.0/16, has no address left: name one");
   }
 
   /** With its length; 10.0.0.1 is in a network of /16. */

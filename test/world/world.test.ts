@@ -183,7 +183,9 @@ describe("a seed", () => {
           stdout: "pipe",
           stderr: "inherit",
         });
-        return (await child.stdout.text()).trim();
+        const text = (await child.stdout.text()).trim();
+        expect(await child.exited).toBe(0);
+        return text;
       }),
     );
     expect(digests[0]).toMatch(/^[0-9a-f]{16} \d/);
@@ -264,6 +266,8 @@ test("wrong arguments are refused in words", async () => {
     [() => quiet({ sead: 1 } as object), "a world has no option sead: use seed, epoch, report, record, print"],
     [() => world.host("d", { skwe: 1 } as object), "host d has no option skwe: use address, skew, stack, mtu"],
     [() => quiet({ seed: 1.5 }), "seed must be a whole number"],
+    [() => quiet({ epoch: "now" } as object), "epoch must be a number of ms since 1970, not now"],
+    [() => world.host("d", { skew: "1s" } as object), "skew must be a number of ms, not 1s"],
     [() => world.expectPacket({ flags: "RST" }), "there were 0"],
   ] as const) {
     expect(call).toThrow(words);
@@ -280,5 +284,10 @@ test("wrong arguments are refused in words", async () => {
   } finally {
     delete process.env.TCPNET_SEED;
   }
-  await expect(forSeeds({ seeds: [] }, () => {})).rejects.toThrow("forSeeds needs at least one seed");
+  for (const [options, words] of [
+    [{ seeds: [] }, "forSeeds needs at least one seed"],
+    [{ seed: 1 }, "forSeeds has no option seed: use seeds, until, epoch"],
+    [{}, "seeds must be how many seeds, or an array of them, not undefined"],
+  ] as const)
+    await expect(forSeeds(options as { seeds: number }, () => {})).rejects.toThrow(words);
 });

@@ -52,7 +52,9 @@ export class VirtualHost implements WorldHost {
     this.#around = around;
     this.#options = options;
     this.address = around.addresses[0]!.replace(/\/\d+$/, "");
-    this.skew = options.skew ?? 0;
+    const { skew = 0 } = options;
+    if (!Number.isFinite(skew)) throw invalid(`skew must be a number of ms, not ${skew}`);
+    this.skew = skew;
     this.#boot();
   }
 

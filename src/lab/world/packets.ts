@@ -60,7 +60,7 @@ export interface PacketFilter {
   readonly before?: Time;
 }
 
-/** How many packets are kept; later ones are not. */
+/** How many packets are kept. Of a run with more, tests cannot ask for any: without the rest an answer might be wrong. */
 const PACKETS_MAX = 1_000_000;
 
 type Mutable = { -readonly [K in keyof WorldPacket]: WorldPacket[K] };
@@ -71,10 +71,13 @@ export class Packets {
   /** By direction and number; those that have not ended. */
   readonly #open = new Map<string, Mutable>();
   readonly #names: ReadonlyMap<string, string>;
+  readonly #most: number;
+  #isFull = false;
 
-  /** @param names of hosts by their addresses */
-  constructor(names: ReadonlyMap<string, string>) {
+  /** @param names of hosts by their addresses. @param most packets that are kept */
+  constructor(names: ReadonlyMap<string, string>, most = PACKETS_MAX) {
     this.#names = names;
+    this.#most = most;
   }
 
   event(event: RunEvent): void {
@@ -84,12 +87,18 @@ export class Packets {
     else if (event.event === "link:packet_dropped") this.#end(event, "lost", event.cause);
   }
 
+  /** @throws WorldError EINVAL */
   find(filter: PacketFilter | ((packet: WorldPacket) => boolean)): WorldPacket[] {
+    if (this.#isFull)
+      throw invalid(`this world has sent more than ${this.#most} packets, and later ones were not kept`);
     return this.all.filter(typeof filter === "function" ? filter : matcher(filter));
   }
 
   #offered(event: LinkEvent & { readonly event: "link:packet_offered" }): void {
-    if (this.all.length >= PACKETS_MAX) return;
+    if (this.all.length >= this.#most) {
+      this.#isFull = true;
+      return;
+    }
     const isTcp = "seq" in event;
     const [from, fromPort] = isTcp ? end(event.source) : ([event.text, 0] as const);
     const [to, toPort] = isTcp ? end(event.destination) : (["", 0] as const);

@@ -42,6 +42,7 @@ export class VirtualWorld extends Topology implements World {
     const seed = seedOf(environment()[SEED_VARIABLE]) ?? options.seed ?? 1;
     if (!Number.isInteger(seed) || seed < 0 || seed >= SEEDS_END)
       throw invalid(`seed must be a whole number from 0 to ${SEEDS_END - 1}, not ${seed}`);
+    if (!Number.isFinite(epoch)) throw invalid(`epoch must be a number of ms since 1970, not ${epoch}`);
     super(seed, record, () => this.#settle());
     this.#options = options;
     this.#file = file;
@@ -180,8 +181,13 @@ export class VirtualWorld extends Topology implements World {
       started,
       events: this.record.whole(this.sim.now),
     };
-    const written = await writeReport(report ?? null, this.#file, recording);
-    if (written !== "") print(`  report: ${written}`);
+    try {
+      const written = await writeReport(report ?? null, this.#file, recording);
+      if (written !== "") print(`  report: ${written}`);
+    } catch (error) {
+      // The run's own failure is what counts: it is thrown all the same.
+      print(`  no report: ${(error as Error).message}`);
+    }
   }
 
   protected get running() {

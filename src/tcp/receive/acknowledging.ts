@@ -61,8 +61,8 @@ export function outOfOrder(tcb: Tcb, seg: Segment, isApart: boolean, now: number
 }
 
 /**
- * A new SACK block would push one out that no ACK has reported: the ACK that is held back goes first, and that of the new block is held back instead
- * (Linux: tcp_sack_new_ofo_skb).
+ * A new SACK block would push one out that no ACK has reported: the ACK that is held back goes first (Linux: tcp_sack_new_ofo_skb), and that of the
+ * new block is held back instead. Linux often does not send that one before another segment arrives; ours goes after the delay.
  */
 function sendHeldAck(tcb: Tcb): void {
   const { rcv, ranges } = tcb;

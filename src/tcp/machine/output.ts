@@ -110,7 +110,7 @@ function heldBackBy(tcb: Tcb): number {
 
 /** LIMIT_*: what the sender waits for. */
 function limitOf(tcb: Tcb, now: number): number {
-  const { snd, pacing } = tcb;
+  const { snd, pacing, params } = tcb;
   if ((tcb.state & SENDING) === 0) return tcb.state & (SYN_SENT | SYN_RECEIVED) ? LIMIT_HANDSHAKE : LIMIT_DONE;
   const at = diff(snd.nxt, snd.una);
   const unsent = snd.queued - at;
@@ -120,5 +120,6 @@ function limitOf(tcb: Tcb, now: number): number {
   }
   if (!cwndHasRoom(tcb)) return LIMIT_CONGESTION;
   if (snd.wnd - at < Math.min(unsent, snd.mss)) return LIMIT_RECEIVER;
-  return pacing.isOn && pacing.nextAt > now ? LIMIT_PACING : LIMIT_SMALL_SEGMENT;
+  // Paced data may go early by the slack, so within it something else holds it back.
+  return pacing.isOn && pacing.nextAt > now + params.pacingSlack ? LIMIT_PACING : LIMIT_SMALL_SEGMENT;
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { superSegments } from "#tcp/congestion/pacing";
+import { LIMIT_PACING, LIMIT_SMALL_SEGMENT } from "#tcp/words/limited-by";
 import { T_PACE } from "#tcp/words/tcb";
 import { ack, flight, lone, M, RTT, starts } from "../../support/linux-bench.ts";
 import { TcpBench } from "../../support/tcp-bench.ts";
@@ -55,6 +56,18 @@ test("paced data may be too early by the slack, and its timer fires half of the 
   expect(run(true, 75_000)[0]).toBe(30);
   const [sent] = run(false, 0);
   expect(run(false, 4 * STEP)[0]).toBe(sent! + 4);
+});
+
+test("within the slack it is not the pace that holds back a small segment", () => {
+  const heldBy = (pacingSlack: number) => {
+    const params = { pacingRateMax: RATE, pacingSlack, initialWindow: 30, nagle: "rfc896" } as const;
+    const b = TcpBench.at("ESTABLISHED", { trace: 64, params }, { mss: M, win: 65_535 });
+    b.send(16 * M + 10);
+    const n = b.out().length;
+    return [n, b.tcb.limited.traced];
+  };
+  // The two segments take 20 ms.
+  expect([heldBy(0), heldBy(10 * STEP)]).toEqual([LIMIT_PACING, LIMIT_SMALL_SEGMENT]);
 });
 
 test("ACKs make paced data no faster, and its timer is the only one: no further deadline for each segment", () => {

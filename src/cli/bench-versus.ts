@@ -24,7 +24,7 @@ import type { Call } from "./commands.ts";
 import { STOPS } from "./demo-inside.ts";
 import { EXIT_FAILURE, EXIT_OK, EXIT_PERMISSION, EXIT_SIGHUP } from "./exit-codes.ts";
 import type { Flags } from "./flags.ts";
-import { BENCH_INSIDE, fromOutside, isolation, isSetInVain } from "./isolation.ts";
+import { BENCH_INSIDE, fromOutside, isolation, refuseInVain } from "./isolation.ts";
 import { print, refuseClosedOutput } from "./print.ts";
 import { selfCommand } from "./program.ts";
 import { printText, say, sayProgress } from "./terminal.ts";
@@ -52,11 +52,7 @@ export async function runVersus(call: Call): Promise<number> {
   const plan = planOf(call);
   refuseClosedOutput();
   if (fromOutside(BENCH_INSIDE) === undefined) {
-    // The program outside was killed before it could be looked at: one more network would outlive it.
-    if (isSetInVain(BENCH_INSIDE)) {
-      const why = `${BENCH_INSIDE} is set, and the program that has set it is not there`;
-      throw new CliError(EXIT_FAILURE, "this is not the private network of bench --vs", why, `unset ${BENCH_INSIDE}`);
-    }
+    refuseInVain(BENCH_INSIDE, "the private network of bench --vs");
     return runInside();
   }
   void endWithStarter();

@@ -1,5 +1,7 @@
 import { accessSync, constants, readFileSync, readlinkSync } from "node:fs";
 import { findTool, isRoot, toolEnvironment } from "#ffi/environment";
+import { CliError } from "./cli-error.ts";
+import { EXIT_FAILURE } from "./exit-codes.ts";
 
 /** How to get a private network here: the command that runs another one in it, or the reason why not. */
 export type Isolation = { readonly command: readonly string[] } | { readonly refused: string };
@@ -67,9 +69,15 @@ export function fromOutside(name: (typeof FROM_OUTSIDE)[number]): string | undef
   return value !== undefined && hasOwnNetwork() ? value : undefined;
 }
 
-/** Whether the variable is set although nobody outside has set it for us: `fromOutside` does not believe it. */
-export function isSetInVain(name: (typeof FROM_OUTSIDE)[number]): boolean {
-  return process.env[name] !== undefined && fromOutside(name) === undefined;
+/**
+ * Refuses to go on if the variable is set, and `fromOutside` does not believe it: the program outside was killed before it could be looked
+ * at. Whoever goes on then as the program outside makes one more network, which nobody ends. Throws CliError.
+ * @param place "the private network of bench --vs"
+ */
+export function refuseInVain(name: (typeof FROM_OUTSIDE)[number], place: string): void {
+  if (process.env[name] === undefined || fromOutside(name) !== undefined) return;
+  const why = `${name} is set, and the program that has set it is not there`;
+  throw new CliError(EXIT_FAILURE, `this is not ${place}`, why, `unset ${name}`);
 }
 
 /** Whether our network namespace is another one than our parent's. */

@@ -152,6 +152,8 @@ runTest(
     child.type("go\n");
     const { code, stdout } = await child.ended;
     expect([code, Number(`${stdout}`) > 0.3]).toEqual([0, true]);
+    const odd = await sh(["--link", "clear", "--socket", at("two\nlines")], "exit 3");
+    expect([odd.code, existsSync(at("two\nlines"))]).toEqual([3, false]);
     const told = await sh(["--loss", "1%", "--seed", "1", "-v"], "true");
     expect(told.stderr).toMatch(
       /10.0.2.100, fd00::100 {3}MTU 1500[\s\S]*link {4}loss 1%, seed 1[\s\S]*moved {3}0 connections/,
@@ -259,7 +261,10 @@ runTest([], "bad input is refused before anything is made", async ({ ns }) => {
     expect([args, code, stderr]).toEqual([args, 2, expect.stringMatching(words)]);
   }
   const nowhere = await ns.run([...TCPNET, "run", "-w", "/nowhere/x", "--", "true"]);
-  expect([nowhere.code !== 0, nowhere.stderr]).toEqual([true, expect.stringContaining("/nowhere/x")]);
+  expect([nowhere.code, nowhere.stderr]).toEqual([1, expect.stringContaining("/nowhere/x")]);
+  // The inner process whose outer one was killed at once: it must not run the word "inside" of its own command line.
+  const vain = await ns.run(["sh", "-c", `NO_COLOR=1 TCPNET_RUN_INSIDE=1 ${TCPNET.join(" ")} run -- true; exit $?`]);
+  expect([vain.code, vain.stderr]).toEqual([1, expect.stringMatching(/not the network of a command[\s\S]*unset /)]);
 });
 
 runTest(

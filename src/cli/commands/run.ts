@@ -12,7 +12,7 @@ import type { Call } from "../commands.ts";
 import { withoutChoice, withoutLastCompilerBeside } from "../compiler-tiers.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
 import { Explanation } from "../explanation.ts";
-import { fromOutside, RUN_INSIDE } from "../isolation.ts";
+import { fromOutside, refuseInVain, RUN_INSIDE } from "../isolation.ts";
 import { controlLink, openControlOf } from "../link-control.ts";
 import { type RecordFile, recordAt } from "../named-files.ts";
 import { captured, endCapture } from "../open-capture.ts";
@@ -46,6 +46,7 @@ interface Opened {
 
 export async function run(call: Call): Promise<number> {
   if (fromOutside(RUN_INSIDE) !== undefined) return runInsideNamespaces();
+  refuseInVain(RUN_INSIDE, "the network of a command");
   const options = runOptions(call);
   await withoutLastCompilerBeside(process.argv.slice(2));
   const rights = checkRights(call.flags);

@@ -14,15 +14,12 @@ import { sendDescriptor } from "#ffi/pass-descriptor";
 import { clearAmbientSet } from "#ffi/privileges";
 import { check } from "#ffi/system-error";
 import { inWords } from "../cli-error.ts";
-import { addressBytes, GUEST_4, GUEST_6, type Plan, type Told, TUN, TUN_QUEUE } from "./network.ts";
+import { addressBytes, GUEST_4, GUEST_6, type Order, type Plan, type Told, TUN, TUN_QUEUE } from "./network.ts";
 
 /** The socket to the process outside. */
 export const SOCKET_FD = 3;
-/** Its orders: the plan, then signals for the command; it is closed when that process ends. */
+/** Its orders, as lines of JSON: the plan, then each an `Order`; it is closed when that process ends. */
 export const ORDERS_FD = 4;
-
-/** An order to remove a file at the end, which the process outside may not remove after it has given up root. */
-export const REMOVE = "remove ";
 
 /** A shell's codes for a command that cannot be started. */
 const EXIT_NOT_EXECUTABLE = 126;
@@ -125,9 +122,10 @@ async function follow(plan: Plan, orders: AsyncGenerator<string>): Promise<numbe
   process.on("SIGCHLD", () => reapOthers(child.pid));
   let leftover = "";
   const outside = (async () => {
-    for await (const order of orders) {
-      if (order.startsWith(REMOVE)) leftover = order.slice(REMOVE.length);
-      else child.kill(order as NodeJS.Signals);
+    for await (const line of orders) {
+      const order = JSON.parse(line) as Order;
+      if (order.kind === "remove") leftover = order.path;
+      else if (order.kind === "signal") child.kill(order.signal);
     }
     return "gone" as const;
   })();

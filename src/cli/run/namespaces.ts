@@ -9,8 +9,7 @@ import { CliError } from "../cli-error.ts";
 import { EXIT_FAILURE, EXIT_PERMISSION } from "../exit-codes.ts";
 import { RUN_INSIDE } from "../isolation.ts";
 import { selfCommand } from "../program.ts";
-import { REMOVE } from "./inside.ts";
-import type { Plan, Told } from "./network.ts";
+import type { Order, Plan, Told } from "./network.ts";
 
 /** The namespaces of a command. A PID namespace ends all processes of the command when its first process ends. */
 const NAMESPACES = ["--net", "--mount", "--pid", "--fork"];
@@ -86,7 +85,7 @@ export class Namespaces {
     plan: Plan,
   ): Promise<{ inside: Namespaces; fd: number; warnings: readonly string[] }> {
     const inside = new Namespaces(way);
-    inside.#order(JSON.stringify(plan));
+    inside.#send(plan);
     const fd = await inside.#descriptor();
     const told = await inside.#told();
     if (told.kind === "ready" && fd >= 0) return { inside, fd, warnings: told.warnings };
@@ -96,16 +95,16 @@ export class Namespaces {
 
   /** Starts the command. */
   start(): void {
-    this.#order("start");
+    this.#send({ kind: "start" });
   }
 
   /** A file that is removed with the namespaces. */
   removeAtEnd(path: string): void {
-    this.#order(`${REMOVE}${path}`);
+    this.#send({ kind: "remove", path });
   }
 
-  signal(name: string): void {
-    this.#order(name);
+  signal(signal: NodeJS.Signals): void {
+    this.#send({ kind: "signal", signal });
   }
 
   /** How the command ended. Throws CliError if it could not be started, or the process inside was killed. */
@@ -125,9 +124,9 @@ export class Namespaces {
     close(this.#socket);
   }
 
-  #order(line: string): void {
+  #send(order: Plan | Order): void {
     try {
-      this.#orders.write(`${line}\n`);
+      this.#orders.write(`${JSON.stringify(order)}\n`);
       Promise.resolve(this.#orders.flush()).catch(() => {});
     } catch {
       // It has ended; `ended` tells.

@@ -54,6 +54,13 @@ export interface Plan {
   readonly resolvConf: string;
 }
 
+/** What it is told after the plan. */
+export type Order =
+  | { readonly kind: "start" }
+  | { readonly kind: "signal"; readonly signal: NodeJS.Signals }
+  /** A file to remove at the end: the process outside may not, after it has given up root. */
+  | { readonly kind: "remove"; readonly path: string };
+
 /** What it tells, as lines of JSON. */
 export type Told =
   | { readonly kind: "ready"; readonly warnings: readonly string[] }

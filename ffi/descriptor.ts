@@ -28,16 +28,21 @@ export function sendNow(fd: number, bytes: Uint8Array): number {
   return resultOf(libc().send(fd, bytes, bytes.length, MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
-/**
- * The same for a pipe or a terminal that is not O_NONBLOCK: polls it first, and writes no more than it then has room for. If another
- * program writes to the same pipe in between, the call can still block.
- */
-export function writeIfRoom(fd: number, bytes: Uint8Array, terminal: boolean): number {
-  // struct pollfd: the descriptor, the requested events, and the result. POLLERR also counts: `write` then returns the error.
+/** Whether a write would take octets or tell an error: 1 or 0; or the negated error number of the question. */
+export function isWritable(fd: number): number {
+  // struct pollfd: the descriptor, the requested events, and the result.
   const asked = new DataView(new ArrayBuffer(8));
   asked.setInt32(0, fd, true);
   asked.setInt16(4, POLLOUT, true);
-  const ready = resultOf(libc().poll(new Uint8Array(asked.buffer), 1, 0));
+  return resultOf(libc().poll(new Uint8Array(asked.buffer), 1, 0));
+}
+
+/**
+ * `write` for a pipe or a terminal that is not O_NONBLOCK: polls it first, and writes no more than it then has room for. If another
+ * program writes to the same pipe in between, the call can still block.
+ */
+export function writeIfRoom(fd: number, bytes: Uint8Array, terminal: boolean): number {
+  const ready = isWritable(fd);
   if (ready <= 0) return ready === 0 ? -EAGAIN : ready;
   return write(fd, bytes.subarray(0, terminal ? TTY_ROOM : PIPE_BUF));
 }

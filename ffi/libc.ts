@@ -175,6 +175,7 @@ export function setNiceness(niceness: number): number {
   return result(l, l.setpriority(PRIO_PROCESS, 0, niceness));
 }
 
-function cstring(text: string): Uint8Array {
+/** With the final zero that C expects. */
+export function cstring(text: string): Uint8Array {
   return new TextEncoder().encode(`${text}\0`);
 }

@@ -1,4 +1,4 @@
-import { libraryOf, resultOf } from "./libc.ts";
+import { cstring, libraryOf, resultOf } from "./libc.ts";
 
 /** Mounts in this process's mount namespace. Each returns 0 or the negated error number. */
 
@@ -33,8 +33,4 @@ export function mountMemory(target: string): number {
 /** What is mounted elsewhere of it stays. */
 export function unmount(target: string): number {
   return resultOf(libc().umount2(cstring(target), MNT_DETACH));
-}
-
-function cstring(text: string): Uint8Array {
-  return new TextEncoder().encode(`${text}\0`);
 }

@@ -1,5 +1,5 @@
 import { libraryOf, resultOf } from "./libc.ts";
-import { call, Memory } from "./sockets.ts";
+import { call, Memory, messageOf, receive, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from "./sockets.ts";
 import { check } from "./system-error.ts";
 import { IOVEC, putIovec } from "./virtio.ts";
 
@@ -8,14 +8,9 @@ import { IOVEC, putIovec } from "./virtio.ts";
 const libc = libraryOf({ socketpair: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" } } as const);
 
 const AF_UNIX = 1;
-const SOCK_STREAM = 1;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
-const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_CMSG_CLOEXEC = 0x4000_0000;
-const MSGHDR = 56;
 /** struct cmsghdr, and one descriptor padded to eight bytes. */
 const CMSG = 16 + 8;
 const CMSG_LENGTH = 16 + 4;
@@ -36,7 +31,10 @@ export function sendDescriptor(socket: number, descriptor: number): number {
   control.setInt32(8, SOL_SOCKET, true);
   control.setInt32(12, SCM_RIGHTS, true);
   control.setInt32(16, descriptor, true);
-  const sent = call("sendmsg", [socket, memory.address(message(memory, Uint8Array.of(1), control)), MSG_NOSIGNAL]);
+  const vector = new Uint32Array(IOVEC / 4);
+  putIovec(vector, 0, memory.address(Uint8Array.of(1)), 1);
+  const message = messageOf(memory, null, vector, 1, new Uint8Array(control.buffer));
+  const sent = call("sendmsg", [socket, memory.address(message), MSG_NOSIGNAL]);
   memory.release();
   return sent;
 }
@@ -46,24 +44,10 @@ export const NO_DESCRIPTOR = -4096;
 
 /** Receives one octet and the descriptor. Returns the descriptor, NO_DESCRIPTOR, or a negated error number. */
 export function receiveDescriptor(socket: number, octet: Uint8Array): number {
-  const memory = new Memory();
-  const control = new DataView(new ArrayBuffer(CMSG));
-  const header = message(memory, octet, control);
-  const n = call("recvmsg", [socket, memory.address(header), MSG_CMSG_CLOEXEC]);
-  memory.release();
+  const { n, bytes, control } = receive(socket, 1, MSG_CMSG_CLOEXEC);
   if (n < 0) return n;
-  const has = header.getUint32(40, true) >= CMSG_LENGTH && control.getInt32(12, true) === SCM_RIGHTS;
-  return n === 0 || !has ? NO_DESCRIPTOR : control.getInt32(16, true);
-}
-
-/** struct msghdr with one buffer and one control message. */
-function message(memory: Memory, bytes: Uint8Array, control: DataView): DataView {
-  const vector = new Uint32Array(IOVEC / 4);
-  putIovec(vector, 0, memory.address(bytes), bytes.length);
-  const header = new DataView(new ArrayBuffer(MSGHDR));
-  header.setBigUint64(16, BigInt(memory.address(vector)), true);
-  header.setBigUint64(24, 1n, true);
-  header.setBigUint64(32, BigInt(memory.address(control)), true);
-  header.setBigUint64(40, BigInt(control.byteLength), true);
-  return header;
+  octet.set(bytes);
+  const view = new DataView(control.buffer, control.byteOffset, control.length);
+  const has = n > 0 && control.length >= CMSG_LENGTH && view.getInt32(12, true) === SCM_RIGHTS;
+  return has ? view.getInt32(16, true) : NO_DESCRIPTOR;
 }

@@ -73,8 +73,8 @@ export class Memory {
 
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
+export const SOCK_NONBLOCK = 0o4000;
+export const SOCK_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;
 const EPOLL_CLOEXEC = 0o2000000;
 const MSG_NOSIGNAL = 0x4000;
@@ -156,7 +156,7 @@ export function sending(
 }
 
 /** struct msghdr: name and its length, iovecs and their number, control messages and their length, flags. */
-function messageOf(
+export function messageOf(
   memory: Memory,
   name: Uint8Array | null,
   vector: Uint32Array,

@@ -8,7 +8,7 @@ import { EBADFD, ENODEV } from "#ffi/errno";
 import * as netif from "#ffi/interface";
 import { SystemError } from "#ffi/system-error";
 import { tooBig } from "#icmp/path-error";
-import type { Address } from "#ip/address";
+import { addressBytes } from "#ip/address";
 import type { Prefix } from "#ip/prefix";
 import { ALIAS, ALIAS_ADOPTED } from "#netup/changes";
 import { type Link, readLinks } from "#netup/facts";
@@ -193,13 +193,4 @@ function linkOf(tun: string): Link | null {
   if (!new RegExp(`^ *${RegExp.escape(tun)}:`, "m").test(readFileSync("/proc/net/dev", "utf8"))) return null;
   const { code, out } = machine.run(["ip", "-d", "-j", "addr", "show", "dev", tun]);
   return code === 0 ? (readLinks(out)[0] ?? null) : null;
-}
-
-/** Four or sixteen bytes in network order. */
-function addressBytes({ family, a, b, c, d }: Address): Uint8Array {
-  const view = new DataView(new ArrayBuffer(16));
-  [a, b, c, d].forEach((word, i) => {
-    view.setInt32(i * 4, word);
-  });
-  return new Uint8Array(view.buffer).slice(family === 4 ? 12 : 0);
 }

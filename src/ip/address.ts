@@ -81,6 +81,15 @@ export class Address {
   }
 }
 
+/** Four or sixteen bytes in network order. */
+export function addressBytes({ family, a, b, c, d }: Address): Uint8Array {
+  const view = new DataView(new ArrayBuffer(16));
+  [a, b, c, d].forEach((word, i) => {
+    view.setInt32(i * 4, word);
+  });
+  return new Uint8Array(view.buffer).slice(family === 4 ? 12 : 0);
+}
+
 /** Whether the words are an IPv4 address. */
 export function isV4(a: number, b: number, c: number): boolean {
   return c === V4_MAPPED && a === 0 && b === 0;

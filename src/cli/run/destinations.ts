@@ -1,5 +1,5 @@
 /** Where on this machine's side the command's destinations lie. */
-import { parseAddress } from "#ip/address";
+import { type Address, parseAddress } from "#ip/address";
 import type { Endpoint } from "#socket/types";
 import { GATEWAY_4, GATEWAY_6, GUEST_4, GUEST_6, RESOLVERS } from "./network.ts";
 
@@ -22,8 +22,8 @@ export class Destinations {
   }
 
   /** The address to ping, or null. */
-  pinged(hostname: string): string | null {
-    return isInside(hostname) ? null : hostname;
+  pinged(hostname: string): Address | null {
+    return isInside(hostname) ? null : parseAddress(hostname);
   }
 }
 

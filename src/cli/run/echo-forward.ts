@@ -3,20 +3,20 @@
  * get no answer.
  */
 import { AF_INET, AF_INET6, close } from "#ffi/libc";
-import { receive, SOCK_DGRAM, send, socket } from "#ffi/sockets";
-import { parseAddress } from "#ip/address";
+import { SOCK_DGRAM, send, socket, socketAddress } from "#ffi/sockets";
+import { readNow } from "#ffi/stream-read";
+import { type Address, addressBytes } from "#ip/address";
 import type { EchoRequest } from "#socket/intercept-types";
 import * as icmpv4 from "#wire/icmpv4";
 import * as icmpv6 from "#wire/icmpv6";
 import { ICMP, ICMPV6 } from "#wire/protocol";
-import type { Destinations } from "./destinations.ts";
-import { socketAddress } from "./network.ts";
+import { Looks } from "./looks.ts";
 
-/** How often replies are looked for while some are awaited, ms; how long each is awaited; and how many at one time. */
-const LOOK_MS = 1;
+/** How long each reply is awaited, ms; and how many at one time. */
 const WAIT_MS = 10_000;
 const WAITING_MAX = 1_024;
-const MESSAGE_MAX = 65_535;
+/** The part of a reply that is looked at; the kernel drops the rest. */
+const HEAD = new Uint8Array(icmpv4.HEADER);
 
 interface Waiting {
   readonly request: EchoRequest;
@@ -24,25 +24,14 @@ interface Waiting {
 }
 
 export class EchoForward {
-  readonly #destinations: Destinations;
   /** By family; negative: not allowed. */
   readonly #sockets = new Map<4 | 6, number>();
   /** By the sequence number of our own request. */
   readonly #waiting = new Map<number, Waiting>();
   #sequence = 0;
-  #timer: NodeJS.Timeout | null = null;
+  readonly #looks = new Looks(() => this.#look());
 
-  constructor(destinations: Destinations) {
-    this.#destinations = destinations;
-  }
-
-  request(request: EchoRequest): void {
-    const text = this.#destinations.pinged(request.destination);
-    const address = text === null ? null : parseAddress(text);
-    if (address === null) {
-      request.unreachable("prohibited");
-      return;
-    }
+  request(request: EchoRequest, address: Address): void {
     const fd = this.#socket(address.family);
     if (fd < 0 || this.#waiting.size >= WAITING_MAX) return;
     this.#sequence = (this.#sequence + 1) & 0xffff;
@@ -50,19 +39,19 @@ export class EchoForward {
     const type = address.family === 4 ? icmpv4.ECHO_REQUEST : icmpv6.ECHO_REQUEST;
     icmpv4.write(new DataView(message.buffer), 0, type, 0, this.#sequence);
     message.set(request.data, icmpv4.HEADER);
-    if (send(fd, message, 0, socketAddress(address, 0)) < 0) {
+    if (send(fd, message, 0, socketAddress(addressBytes(address), 0)) < 0) {
       request.unreachable("network");
       return;
     }
     this.#waiting.set(this.#sequence, { request, since: performance.now() });
-    this.#timer ??= setInterval(() => this.#look(), LOOK_MS);
+    this.#looks.begin();
   }
 
   close(): void {
     for (const fd of this.#sockets.values()) if (fd >= 0) close(fd);
     this.#sockets.clear();
     this.#waiting.clear();
-    this.#rest();
+    this.#looks.end();
   }
 
   #socket(family: 4 | 6): number {
@@ -74,32 +63,28 @@ export class EchoForward {
     return fd;
   }
 
-  #look(): void {
+  /** Returns whether replies are still awaited. */
+  #look(): boolean {
     for (const [family, fd] of this.#sockets) if (fd >= 0) this.#read(family, fd);
     const oldest = performance.now() - WAIT_MS;
     for (const [sequence, { since }] of this.#waiting) {
       if (since > oldest) break;
       this.#waiting.delete(sequence);
     }
-    if (this.#waiting.size === 0) this.#rest();
+    return this.#waiting.size > 0;
   }
 
   #read(family: 4 | 6, fd: number): void {
     for (;;) {
-      const { n, bytes } = receive(fd, MESSAGE_MAX, 0);
+      const n = readNow(fd, HEAD);
       if (n < icmpv4.HEADER) return;
       const type = family === 4 ? icmpv4.ECHO_REPLY : icmpv6.ECHO_REPLY;
-      if (bytes[0] !== type) continue;
-      const sequence = new DataView(bytes.buffer, bytes.byteOffset).getUint16(6);
+      if (HEAD[0] !== type) continue;
+      const sequence = new DataView(HEAD.buffer).getUint16(6);
       const waiting = this.#waiting.get(sequence);
       if (waiting === undefined) continue;
       this.#waiting.delete(sequence);
       waiting.request.reply();
     }
-  }
-
-  #rest(): void {
-    if (this.#timer !== null) clearInterval(this.#timer);
-    this.#timer = null;
   }
 }

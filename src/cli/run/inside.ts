@@ -13,8 +13,9 @@ import { bindMount, mountMemory, mountProc, unmount } from "#ffi/mount";
 import { sendDescriptor } from "#ffi/pass-descriptor";
 import { clearAmbientSet } from "#ffi/privileges";
 import { check } from "#ffi/system-error";
+import { addressBytes } from "#ip/address";
 import { inWords } from "../cli-error.ts";
-import { addressBytes, GUEST_4, GUEST_6, type Order, type Plan, type Told, TUN, TUN_QUEUE } from "./network.ts";
+import { GUEST_4, GUEST_6, type Order, type Plan, type Told, TUN, TUN_QUEUE } from "./network.ts";
 
 /** The socket to the process outside. */
 export const SOCKET_FD = 3;
@@ -59,7 +60,8 @@ function setUp({ mtu, offload, checksums, resolvConf }: Plan): string[] {
   write("/proc/sys/net/ipv4/ping_group_range", `${process.getegid!()} ${process.getegid!()}`);
   const resolver = resolvConf === "" ? "" : showResolvConf(resolvConf);
   if (resolver !== "") warnings.push(`the command uses this machine's /etc/resolv.conf as it is: ${resolver}`);
-  mountProc();
+  const shown = mountProc();
+  if (shown < 0) warnings.push(`the command sees the processes of this machine in /proc: ${errnoWords(-shown)}`);
   check(sendDescriptor(SOCKET_FD, fd), "sendmsg", "the device");
   closeTunQueue(fd);
   return warnings;

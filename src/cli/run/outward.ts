@@ -1,4 +1,5 @@
 /** The way out of the command's stack: over sockets of this machine. */
+import { endpointText } from "#socket/endpoint";
 import type { Interception } from "#socket/intercept-types";
 import type { NetStack } from "#socket/stack-types";
 import { CliError } from "../cli-error.ts";
@@ -22,20 +23,29 @@ const LOOK_MS = 5;
 const LAST_MS = 500;
 
 export class Outward {
-  readonly tcp: TcpForward;
-  readonly udp: UdpForward;
-  readonly #echo: EchoForward;
+  readonly tcp = new TcpForward();
+  readonly udp = new UdpForward();
+  readonly #echo = new EchoForward();
   readonly #interception: Interception;
   readonly #listeners: { stop(closeActive?: boolean): void }[] = [];
 
   constructor(stack: NetStack, destinations: Destinations) {
-    this.tcp = new TcpForward(destinations);
-    this.udp = new UdpForward(destinations);
-    this.#echo = new EchoForward(destinations);
     this.#interception = stack.intercept({
-      tcp: (attempt) => this.tcp.attempt(attempt),
-      udp: (flow) => this.udp.flow(flow),
-      echo: (request) => this.#echo.request(request),
+      tcp: (attempt) => {
+        const destination = destinations.of(attempt.destination);
+        if (destination === null) attempt.unreachable("prohibited");
+        else this.tcp.attempt(attempt, destination);
+      },
+      udp: (flow) => {
+        const destination = destinations.of(flow.destination);
+        if (destination === null) flow.unreachable("prohibited");
+        else this.udp.flow(flow, destination);
+      },
+      echo: (request) => {
+        const destination = destinations.pinged(request.destination);
+        if (destination === null) request.unreachable("prohibited");
+        else this.#echo.request(request, destination);
+      },
       flows: FLOWS,
       flowIdle: FLOW_IDLE_MS,
     });
@@ -47,7 +57,7 @@ export class Outward {
     try {
       this.#listeners.push(this.tcp.publish(stack, { hostname, port }, to));
     } catch (error) {
-      throw publishFailure(`${hostname}:${port}`, error as NodeJS.ErrnoException);
+      throw publishFailure(endpointText({ hostname, port }), error as NodeJS.ErrnoException);
     }
   }
 

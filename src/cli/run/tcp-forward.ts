@@ -16,8 +16,7 @@ import {
 } from "#ffi/errno";
 import type { Attempt } from "#socket/intercept-types";
 import type { NetStack } from "#socket/stack-types";
-import type { Socket, SocketHandlers } from "#socket/types";
-import type { Destinations } from "./destinations.ts";
+import type { Endpoint, Socket, SocketHandlers } from "#socket/types";
 import { Dialer } from "./dialer.ts";
 import { type HostSocket, Relay } from "./relay.ts";
 
@@ -46,44 +45,34 @@ const HOST = {
 const OPTIONS = { nodelay: true, socket: STACK };
 
 export class TcpForward {
-  readonly #destinations: Destinations;
   readonly #relays = new Set<Relay>();
   readonly #dialer = new Dialer();
   /** How many connections the command opened, and how many of them this machine could not. */
   opened = 0;
   failed = 0;
 
-  constructor(destinations: Destinations) {
-    this.#destinations = destinations;
-  }
-
-  /** Decides about an attempt of the command. */
-  attempt(attempt: Attempt): void {
-    const destination = this.#destinations.of(attempt.destination);
-    if (destination === null) {
-      attempt.unreachable("prohibited");
-      return;
-    }
-    const relay = this.#relay();
+  /** Decides about an attempt of the command, which means this destination. */
+  attempt(attempt: Attempt, destination: Endpoint): void {
     this.#dialer.dial(destination, (fd) => {
-      if (fd >= 0) void this.#join(attempt, relay, fd);
-      else this.#fail(attempt, relay, -fd);
+      if (fd >= 0) void this.#join(attempt, fd);
+      else this.#fail(attempt, -fd);
     });
   }
 
   /** Gives the connected descriptor to Bun, which closes it from now on. */
-  async #join(attempt: Attempt, relay: Relay, fd: number): Promise<void> {
+  async #join(attempt: Attempt, fd: number): Promise<void> {
+    const relay = this.#relay();
     try {
       const options = { fd, allowHalfOpen: true, data: relay, socket: HOST };
       this.#connected(attempt, relay, await Bun.connect<Relay>(options as never));
     } catch {
       // It ended at once.
-      this.#fail(attempt, relay, ECONNREFUSED);
+      this.#relays.delete(relay);
+      this.#fail(attempt, ECONNREFUSED);
     }
   }
 
-  #fail(attempt: Attempt, relay: Relay, errno: number): void {
-    this.#relays.delete(relay);
+  #fail(attempt: Attempt, errno: number): void {
     this.failed++;
     answer(attempt, errno);
   }
@@ -113,7 +102,7 @@ export class TcpForward {
   }
 
   /** Listens on this machine, and connects to a port of the command. Throws as Bun.listen does. */
-  publish(stack: NetStack, where: { hostname: string; port: number }, inside: { hostname: string; port: number }) {
+  publish(stack: NetStack, where: Endpoint, inside: Endpoint) {
     return Bun.listen<Relay>({
       ...where,
       allowHalfOpen: true,
@@ -123,10 +112,16 @@ export class TcpForward {
           const relay = this.#relay();
           host.data = relay;
           host.setNoDelay(true);
-          relay.host = host;
-          const socket = stack.connect(inside, OPTIONS);
-          socket.data = relay;
-          relay.joined(socket);
+          try {
+            const socket = stack.connect(inside, OPTIONS);
+            socket.data = relay;
+            relay.host = host;
+            relay.joined(socket);
+          } catch {
+            // The stack has no room for another connection.
+            this.#relays.delete(relay);
+            host.terminate();
+          }
         },
       },
     });

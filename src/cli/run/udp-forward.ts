@@ -1,30 +1,20 @@
 /** Flows of datagrams of the command: each has a socket of this machine. */
 import type { UdpFlow } from "#socket/intercept-types";
-import type { Destinations } from "./destinations.ts";
+import type { Endpoint } from "#socket/types";
 
 type HostUdp = Bun.udp.ConnectedSocket<"uint8array">;
 
 export class UdpForward {
-  readonly #destinations: Destinations;
   readonly #sockets = new Map<UdpFlow, HostUdp>();
   opened = 0;
 
-  constructor(destinations: Destinations) {
-    this.#destinations = destinations;
-  }
-
-  flow(flow: UdpFlow): void {
-    const destination = this.#destinations.of(flow.destination);
-    if (destination === null) {
-      flow.unreachable("prohibited");
-      return;
-    }
-    void this.#open(flow, destination.hostname, destination.port).catch((error: NodeJS.ErrnoException) => {
+  flow(flow: UdpFlow, destination: Endpoint): void {
+    void this.#open(flow, destination).catch((error: NodeJS.ErrnoException) => {
       if (!flow.closed) flow.unreachable(error.code === "ENETUNREACH" ? "network" : "host");
     });
   }
 
-  async #open(flow: UdpFlow, hostname: string, port: number): Promise<void> {
+  async #open(flow: UdpFlow, { hostname, port }: Endpoint): Promise<void> {
     const socket = await Bun.udpSocket({
       binaryType: "uint8array",
       connect: { hostname, port },

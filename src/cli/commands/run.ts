@@ -7,6 +7,7 @@ import { become } from "#ffi/privileges";
 import type { ControlSocket } from "#lab/chaos/control";
 import { counted } from "#observe/units";
 import { createStack } from "#socket/create-stack";
+import { endpointText } from "#socket/endpoint";
 import type { NetStack } from "#socket/stack-types";
 import type { Call } from "../commands.ts";
 import { withoutChoice, withoutLastCompilerBeside } from "../compiler-tiers.ts";
@@ -143,7 +144,7 @@ function tellStart({ command, published, hostLoopback, resolvers, mtu, impairmen
     `tcpnet run ${command.join(" ")}`,
     `  command ${GUEST_4.address}, ${GUEST_6.address}   MTU ${mtu}`,
     `  names   ${resolvers.servers.map(({ hostname }, i) => `${RESOLVERS[i]} is ${hostname}`).join(", ")}`,
-    ...published.map(({ hostname, port, inside }) => `  publish ${hostname}:${port} is the command's port ${inside}`),
+    ...published.map(({ hostname, port, inside }) => `  publish ${endpointText({ hostname, port })} is the command's port ${inside}`),
     ...(hostLoopback ? [`  host    ${GATEWAY_4} is this machine's 127.0.0.1`] : []),
     ...(link === null ? [] : [`  link    ${link}`]),
   ]);

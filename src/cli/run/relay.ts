@@ -24,6 +24,8 @@ export class Relay {
   #rest: Uint8Array | null = null;
   /** The host's side has ended, and everything of it was written. */
   #hostEnded = false;
+  /** The host's side was reset. */
+  #hostFailed = false;
   /** What was received from the host before there was a connection of the stack. */
   #early: Uint8Array[] = [];
   readonly #onOver: () => void;
@@ -94,6 +96,11 @@ export class Relay {
 
   /** The stack's connection is there. */
   joined(stack: StackSocket): void {
+    if (this.#hostFailed) {
+      // That was before the stack's connection was there: the command is told now.
+      stack.abort();
+      return;
+    }
     this.stack = stack;
     this.isSettled = false;
     const early = this.#early;
@@ -134,8 +141,10 @@ export class Relay {
   /** @param failed by a reset, or because its destination vanished */
   hostClosed(failed: boolean): void {
     this.host = null;
-    if (!failed) this.hostEnded();
-    else this.stack?.abort();
+    if (failed) {
+      this.#hostFailed = true;
+      this.stack?.abort();
+    } else this.hostEnded();
     if (this.stack === null) this.#over();
   }
 

@@ -43,23 +43,38 @@ export class Tally {
   readonly memory: SharedArrayBuffer;
   readonly #active: Int32Array;
   readonly #served: Int32Array;
+  /** How many had been served when it was last told that nobody is connected. */
+  readonly #told: Int32Array;
 
-  constructor(queues: number, memory = new SharedArrayBuffer(8 * queues)) {
+  constructor(queues: number, memory = new SharedArrayBuffer(8 * queues + 4)) {
     this.memory = memory;
     this.#active = new Int32Array(memory, 0, queues);
     this.#served = new Int32Array(memory, 4 * queues, queues);
+    this.#told = new Int32Array(memory, 8 * queues, 1);
   }
 
+  /** Atomic, so that of two threads whose last connections end at the same time one sees that nobody is connected. */
   set(queue: number, active: number, served: number): void {
-    this.#active[queue] = active;
-    this.#served[queue] = served;
+    Atomics.store(this.#served, queue, served);
+    Atomics.store(this.#active, queue, active);
   }
 
   get active(): number {
-    return this.#active.reduce((sum, n) => sum + n, 0);
+    return sumOf(this.#active);
   }
 
   get served(): number {
-    return this.#served.reduce((sum, n) => sum + n, 0);
+    return sumOf(this.#served);
   }
+
+  /** Whether it is for this thread to tell that nobody is connected: after as many connections it is told once. */
+  isFirstToTell(served: number): boolean {
+    return Atomics.exchange(this.#told, 0, served) !== served;
+  }
+}
+
+function sumOf(counts: Int32Array): number {
+  let sum = 0;
+  for (let i = 0; i < counts.length; i++) sum += Atomics.load(counts, i);
+  return sum;
 }

@@ -2,6 +2,7 @@
 import { openSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
 import type { CaptureFile } from "#observe/capture-file";
+import { counted } from "#observe/units";
 import { joinStackGroup, type QueuePlace } from "#socket/join-stack-group";
 import type { EngineStack } from "#socket/stack-types";
 import type { SocketHandlers } from "#socket/types";
@@ -125,10 +126,13 @@ class QueueService {
     };
   }
 
-  /** Nobody is connected any more, to any queue. */
+  /** Nobody is connected any more, to any queue. Clients of another queue may still be on their way: the number says who is over. */
   #tellWaiting(): void {
     if (this.#shutdown.asked !== 0 || this.#isGone || this.#tally.active > 0) return;
-    this.#voice.event("waiting", {}, "· waiting for the next connection; Ctrl-C ends");
+    const { served } = this.#tally;
+    if (!this.#tally.isFirstToTell(served)) return;
+    const text = `· ${counted(served, "connection")} so far; waiting for the next connection; Ctrl-C ends`;
+    this.#voice.event("waiting", { served }, text);
   }
 
   #obey(order: QueueOrder, explanation: Explanation): void {

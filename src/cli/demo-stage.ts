@@ -16,6 +16,9 @@ export interface Message {
 /** How long an event waits for an earlier one of the other program, ms. */
 const SETTLE_MS = 60;
 
+/** Not true of a demo, or told otherwise: the demo says where to connect, and SIGHUP ends it. */
+const NOT_TOLD = new Set(["listen", "no-reopening"]);
+
 /** Sorts two streams of events by time, and prints them as text or passes them on as JSON. */
 export class Stage {
   readonly #manner: Manner;
@@ -97,7 +100,7 @@ export class Stage {
     if (message.event === "warning") this.warnings.push(`${message.what}`);
     const why = message.why === "" ? "" : `: ${message.why}`;
     const text = message.event === "warning" ? `${yellow("warning")} ${message.what}${why}` : message.text;
-    if (text === undefined || message.event === "listen") return;
+    if (text === undefined || NOT_TOLD.has(message.event)) return;
     // Decisions are for the dashboard's log.
     if (this.onInterval !== null && message.event.includes(":") && !hasView()) return;
     // --quiet shows warnings, too.

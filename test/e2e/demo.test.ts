@@ -167,7 +167,10 @@ labTestWith(
       return runs[0].columns.find((column: { name: string }) => column.name === "time").rows as number;
     };
     while ((await rows()) < 100) await Bun.sleep(200);
-    expect((await demo.ended).code).toBe(0);
+    const { code, stdout, stderr } = await demo.ended;
+    expect(code).toBe(0);
+    // Its host and peer cannot make new files there, but SIGHUP ends a demo.
+    expect(`${stdout}${stderr}`).not.toContain("SIGHUP");
     // A port of one's own, and a demo whose outer process is killed.
     const killed = slow(lab, "--web", "8099");
     expect(await addressOf(killed)).toStartWith("http://127.0.0.1:8099/");

@@ -22,7 +22,7 @@ import { BENCH_PORT, parametersOf, refuseOthers, secondsOf } from "./bench-optio
 import { CliError, usageError } from "./cli-error.ts";
 import type { Call } from "./commands.ts";
 import { STOPS } from "./demo-inside.ts";
-import { EXIT_FAILURE, EXIT_OK, EXIT_PERMISSION, EXIT_SIGHUP } from "./exit-codes.ts";
+import { EXIT_OK, EXIT_PERMISSION, EXIT_SIGHUP } from "./exit-codes.ts";
 import type { Flags } from "./flags.ts";
 import { BENCH_INSIDE, fromOutside, isolation, refuseInVain } from "./isolation.ts";
 import { print, refuseClosedOutput } from "./print.ts";

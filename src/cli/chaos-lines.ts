@@ -1,13 +1,11 @@
 /** The line per second of chaos: what passed in each direction, what waits, what was lost. */
 import type { Chaos } from "#lab/chaos/chaos";
 import type { Voice } from "./voice.ts";
-import { type WaySample, wayOf } from "./watch/sample.ts";
+import { dropsOfWay, type WaySample, wayOf } from "./watch/sample.ts";
 
 const INTERVAL_MS = 1000;
 /** A shorter transfer has the counts at the end. */
 const SECONDS_MIN = 2;
-/** Names of counters of the link that are no drops. */
-const NO_DROPS = /^link\.(?:offered|delivered|duplicated|corrupted|reordered|ce-marked)$/;
 
 /** Begins with the second second of a transfer. Returns the function that ends it. */
 export function tellChaosLines(chaos: Chaos, [a, b]: readonly [string, string], voice: Voice): () => void {
@@ -38,12 +36,12 @@ class Way {
     this.#name = name;
   }
 
-  next({ queue, counts }: WaySample): Second {
-    const drops = Object.entries(counts).filter(([name]) => !NO_DROPS.test(name));
+  next(way: WaySample): Second {
+    const { queue, counts } = way;
     const now = {
       offered: counts["link.offered"] ?? 0,
       passed: counts["link.delivered"] ?? 0,
-      lost: drops.reduce((sum, [, n]) => sum + n, 0),
+      lost: dropsOfWay(way),
     };
     const before = this.#before;
     this.#before = now;

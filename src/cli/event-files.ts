@@ -1,7 +1,9 @@
 /** Event files of the command line: read in pieces, brought onto one clock and into one order. */
 import { basename } from "node:path";
+import { pcapMagic } from "#explain/capture/pcap-file";
 import { EventError, EventLines, merged } from "#observe/event-reader";
 import type { EventSink, RunEvent } from "#observe/events";
+import { SECTION_HEADER } from "#observe/pcapng";
 import { ReplayReader } from "#observe/replay";
 import { isCompressed, ReplayError } from "#observe/replay-blocks";
 import { ByteSource } from "./byte-source.ts";
@@ -82,11 +84,10 @@ function* linesOf(path: string): Generator<string, void, void> {
   }
 }
 
-/** The first word of pcap (µs, ns) and pcapng, in both byte orders. */
-const CAPTURES = new Set([0xa1b2c3d4, 0xd4c3b2a1, 0xa1b23c4d, 0x4d3cb2a1, 0x0a0d0d0a]);
-
 function isCapture(bytes: Uint8Array): boolean {
-  return bytes.length >= 4 && CAPTURES.has(new DataView(bytes.buffer, bytes.byteOffset).getUint32(0));
+  if (bytes.length < 4) return false;
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  return view.getUint32(0) === SECTION_HEADER || pcapMagic(view, 0) !== null;
 }
 
 function* plainLines(source: ByteSource, path: string): Generator<string, void, void> {

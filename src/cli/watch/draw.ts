@@ -6,7 +6,7 @@ import type { EndFrame, Frame, LimitName, LinkFrame } from "./frame.ts";
 import { HELP, shortKeys } from "./keys.ts";
 import { ASCII, cut, type Piece, row, type Signs, sparkline, UTF8 } from "./row.ts";
 import { ruler } from "./ruler.ts";
-import type { WaySample } from "./sample.ts";
+import { dropsByCause, dropsOfWay, LINK_CHANGES, type WaySample } from "./sample.ts";
 
 export interface Canvas {
   readonly columns: number;
@@ -267,25 +267,21 @@ function roomText({ queue, room }: WaySample): string {
   return (room === Number.POSITIVE_INFINITY || room === null ? `${queue}` : `${queue}/${room}`).padEnd(8);
 }
 
-/** Not causes of drops. */
-const EVENTS = new Set(["link.duplicated", "link.corrupted", "link.reordered", "link.ce-marked"]);
-const TOTALS = new Set(["link.offered", "link.delivered"]);
-
 /** The causes, the most frequent first, and what else happened. */
-function dropsOf({ counts }: WaySample): Piece {
-  const seen = Object.entries(counts).filter(([name, n]) => n > 0 && !TOTALS.has(name));
+function dropsOf(way: WaySample): Piece {
+  const { counts } = way;
   const words = ([name, n]: readonly [string, number]) =>
     `${name.replace("link.", "").replace("-", " ")} ${numberText(n)}`;
-  const drops = seen.filter(([name]) => !EVENTS.has(name)).sort((a, b) => b[1] - a[1]);
-  const others = seen.filter(([name]) => EVENTS.has(name)).map(words);
+  const drops = dropsByCause(way).sort((a, b) => b[1] - a[1]);
+  const others = Object.entries(counts).filter(([name, n]) => n > 0 && LINK_CHANGES.has(name));
+  const more = others.map(words);
   const passed = `passed ${numberText(counts["link.delivered"] ?? 0)}`;
-  if (drops.length === 0) return [passed, ...others].join(", ");
-  return ["yellow", [`drops: ${drops.map(words).join(", ")}`, ...others, passed].join("; ")];
+  if (drops.length === 0) return [passed, ...more].join(", ");
+  return ["yellow", [`drops: ${drops.map(words).join(", ")}`, ...more, passed].join("; ")];
 }
 
-function totalOf({ counts }: WaySample): Piece {
-  const drops = Object.entries(counts).filter(([name]) => !TOTALS.has(name) && !EVENTS.has(name));
-  const total = drops.reduce((sum, [, n]) => sum + n, 0);
+function totalOf(way: WaySample): Piece {
+  const total = dropsOfWay(way);
   return total > 0 ? ["yellow", `drops ${total}`] : "";
 }
 

@@ -36,3 +36,21 @@ export function wayOf(link: Link): WaySample {
 export function linkOf(device: ImpairDevice): LinkSample {
   return { words: linksText(device.profiles), names: ["out", "in"], ways: [wayOf(device.out), wayOf(device.in)] };
 }
+
+/** The link's counters of packets that it did not drop: all of them, and those to which something else happened. */
+const LINK_TOTALS: ReadonlySet<string> = new Set(["link.offered", "link.delivered"]);
+export const LINK_CHANGES: ReadonlySet<string> = new Set([
+  "link.duplicated",
+  "link.corrupted",
+  "link.reordered",
+  "link.ce-marked",
+]);
+
+/** The causes of drops, and how many packets each took. */
+export function dropsByCause({ counts }: WaySample): [string, number][] {
+  return Object.entries(counts).filter(([name, n]) => n > 0 && !LINK_TOTALS.has(name) && !LINK_CHANGES.has(name));
+}
+
+export function dropsOfWay(way: WaySample): number {
+  return dropsByCause(way).reduce((sum, [, n]) => sum + n, 0);
+}

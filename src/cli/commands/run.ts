@@ -13,7 +13,7 @@ import type { Call } from "../commands.ts";
 import { withoutChoice, withoutLastCompilerBeside } from "../compiler-tiers.ts";
 import { EXIT_FAILURE, EXIT_OK } from "../exit-codes.ts";
 import { Explanation } from "../explanation.ts";
-import { fromOutside, refuseInVain, RUN_INSIDE } from "../isolation.ts";
+import { fromOutside, RUN_INSIDE, refuseInVain } from "../isolation.ts";
 import { controlLink, openControlOf } from "../link-control.ts";
 import { type RecordFile, recordAt } from "../named-files.ts";
 import { captured, endCapture } from "../open-capture.ts";
@@ -144,7 +144,9 @@ function tellStart({ command, published, hostLoopback, resolvers, mtu, impairmen
     `tcpnet run ${command.join(" ")}`,
     `  command ${GUEST_4.address}, ${GUEST_6.address}   MTU ${mtu}`,
     `  names   ${resolvers.servers.map(({ hostname }, i) => `${RESOLVERS[i]} is ${hostname}`).join(", ")}`,
-    ...published.map(({ hostname, port, inside }) => `  publish ${endpointText({ hostname, port })} is the command's port ${inside}`),
+    ...published.map(
+      ({ hostname, port, inside }) => `  publish ${endpointText({ hostname, port })} is the command's port ${inside}`,
+    ),
     ...(hostLoopback ? [`  host    ${GATEWAY_4} is this machine's 127.0.0.1`] : []),
     ...(link === null ? [] : [`  link    ${link}`]),
   ]);

@@ -3,7 +3,8 @@ import { expect, test } from "bun:test";
 import { Looks } from "#cli/run/looks";
 import { Relay } from "#cli/run/relay";
 import { TcpForward } from "#cli/run/tcp-forward";
-import type { NetStack, Socket } from "#socket/types";
+import type { NetStack } from "#socket/stack-types";
+import type { Socket } from "#socket/types";
 
 test("a reset that comes before the stack's connection is there reaches the command", () => {
   const calls: string[] = [];

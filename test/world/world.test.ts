@@ -289,5 +289,5 @@ test("wrong arguments are refused in words", async () => {
     [{ seed: 1 }, "forSeeds has no option seed: use seeds, until, epoch"],
     [{}, "seeds must be how many seeds, or an array of them, not undefined"],
   ] as const)
-    await expect(forSeeds(options as { seeds: number }, () => {})).rejects.toThrow(words);
+    await expect(forSeeds(options as unknown as { seeds: number }, () => {})).rejects.toThrow(words);
 });

@@ -147,7 +147,7 @@ function divertHttp(http: Bag): void {
 /** What `dns.lookup` is asked for: a family, or options. */
 function queryOf(options: unknown): LookupQuery {
   const { family = 0, all = false } = (typeof options === "number" ? { family: options } : (options ?? {})) as Bag;
-  return { family: family === "IPv4" ? 4 : family === "IPv6" ? 6 : Number(family), all: all === true };
+  return { family: family === "IPv4" ? 4 : family === "IPv6" ? 6 : Number(family), hints: 0, all: all === true };
 }
 
 function divertDns(dns: Bag): void {

@@ -11,7 +11,7 @@ const RATED = 100_000;
 
 /** The results of the handshake. */
 export function agreedText({ mss, sack, timestamps, wscale, rtt, synData }: SocketInfo): string {
-  const scale = wscale === null ? "no window scale" : `window scale ${wscale.send}/${wscale.receive}`;
+  const scale = wscale === null ? "no wscale" : `wscale ${wscale.send}/${wscale.receive}`;
   const words = [`mss ${mss}`, sack ? "sack" : "no sack", timestamps ? "timestamps" : "no timestamps", scale];
   if (rtt > 0) words.push(`handshake ${timeText(rtt)}`);
   if (synData) words.push("data in the SYN");

@@ -135,7 +135,7 @@ labTestWith(["nc"], "window scale, SACK and timestamps are negotiated with the k
   const host = lab.tcpnet(...LISTEN, "--discard");
   await host.says(/waiting/);
   await lab.shell("echo hello | exec nc -N 10.0.0.7 7000").ended;
-  await host.says(/open [\s\S]*mss 1448, sack, timestamps, window scale \d+\/\d+/);
+  await host.says(/open [\s\S]*mss 1448, sack, timestamps, wscale \d+\/\d+/);
 });
 
 labTest(

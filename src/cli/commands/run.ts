@@ -106,8 +106,7 @@ async function forward(options: RunOptions, opened: Opened, voice: Voice, dropRo
     dropRoot();
     tellStart(options, voice);
     endControl = controlLink(opened.device, opened.control, voice);
-    inside.start();
-    if (opened.control !== null) inside.removeAtEnd(opened.control.path);
+    inside.start(opened.control?.path ?? "");
     const { code, signal } = await inside.ended();
     await outward.settled(() => opened.device.nextDeadline() === NEVER);
     outward.close();

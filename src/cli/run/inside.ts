@@ -44,8 +44,13 @@ export async function runInsideNamespaces(): Promise<number> {
     return code;
   }
   tell({ kind: "ready", warnings });
-  const go = await orders.next();
-  return go.done === true ? 1 : await follow(plan, orders);
+  const { value, done } = await orders.next();
+  if (done === true) return 1;
+  const order = JSON.parse(value) as Order;
+  if (order.kind === "start") return await follow(plan, order.leftover, orders);
+  // It came before the command, which therefore never starts.
+  tell({ kind: "ended", code: 0, signal: order.signal });
+  return 0;
 }
 
 /** Makes the network, and hands the device out. Returns warnings. Throws SystemError. */
@@ -101,8 +106,8 @@ function write(path: string, text: string): void {
   }
 }
 
-/** Runs the command, and passes on signals, until it ends. */
-async function follow(plan: Plan, orders: AsyncGenerator<string>): Promise<number> {
+/** Runs the command, and passes on signals, until it ends. @param leftover a file to remove then */
+async function follow(plan: Plan, leftover: string, orders: AsyncGenerator<string>): Promise<number> {
   const [name = ""] = plan.command;
   // The command's user gets no rights over the namespaces, unless it looks like root.
   if (process.geteuid?.() !== 0) clearAmbientSet();
@@ -122,12 +127,10 @@ async function follow(plan: Plan, orders: AsyncGenerator<string>): Promise<numbe
     return exit;
   }
   process.on("SIGCHLD", () => reapOthers(child.pid));
-  let leftover = "";
   const outside = (async () => {
     for await (const line of orders) {
       const order = JSON.parse(line) as Order;
-      if (order.kind === "remove") leftover = order.path;
-      else if (order.kind === "signal") child.kill(order.signal);
+      if (order.kind === "signal") child.kill(order.signal);
     }
     return "gone" as const;
   })();

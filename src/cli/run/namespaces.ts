@@ -93,14 +93,9 @@ export class Namespaces {
     throw failure(told);
   }
 
-  /** Starts the command. */
-  start(): void {
-    this.#send({ kind: "start" });
-  }
-
-  /** A file that is removed with the namespaces. */
-  removeAtEnd(path: string): void {
-    this.#send({ kind: "remove", path });
+  /** Starts the command. @param leftover a file that is removed when it has ended; or "" */
+  start(leftover: string): void {
+    this.#send({ kind: "start", leftover });
   }
 
   signal(signal: NodeJS.Signals): void {

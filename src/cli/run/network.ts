@@ -29,10 +29,8 @@ export interface Plan {
 
 /** What it is told after the plan. */
 export type Order =
-  | { readonly kind: "start" }
-  | { readonly kind: "signal"; readonly signal: NodeJS.Signals }
-  /** A file to remove at the end: the process outside may not, after it has given up root. */
-  | { readonly kind: "remove"; readonly path: string };
+  /** @param leftover a file to remove at the end: the process outside may not, after it has given up root; or "" */
+  { readonly kind: "start"; readonly leftover: string } | { readonly kind: "signal"; readonly signal: NodeJS.Signals };
 
 /** What it tells, as lines of JSON. */
 export type Told =

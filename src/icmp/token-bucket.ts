@@ -14,17 +14,27 @@ export class TokenBucket {
     this.#tokens = burst;
   }
 
-  /** Takes a token; false if there is none. `now` never goes backwards. */
-  take(now: number): boolean {
-    if (!this.has(now)) return false;
+  /**
+   * Takes a token; false if there is none. `now` never goes backwards.
+   * @param parts how many buckets share the rate and the burst at the moment
+   */
+  take(now: number, parts = 1): boolean {
+    if (!this.has(now, parts)) return false;
     this.#tokens -= 1;
     return true;
   }
 
   /** Whether there is a token. */
-  has(now: number): boolean {
-    this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#last) * this.#rate) / SECOND);
+  has(now: number, parts = 1): boolean {
+    const earned = ((now - this.#last) * this.#rate) / SECOND;
+    this.#tokens = Math.min(this.#burst / parts, this.#tokens + earned / parts);
     this.#last = now;
     return this.#tokens >= 1;
+  }
+
+  /** Makes it full, as after a pause. */
+  fill(now: number): void {
+    this.#tokens = this.#burst;
+    this.#last = now;
   }
 }

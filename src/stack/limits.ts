@@ -26,8 +26,8 @@ export interface Limits {
   /** ICMP errors that may be sent at once. */
   icmpBurst: number;
   /**
-   * Answers per second to packets of no connection, and the size of a burst, for each kind: RSTs, echo replies, and answers to SYNs for a
-   * listener whose queue is full. Beyond that, such packets are only counted (`tcp.rst-limited`, `icmp.echo-limited`, `tcp.rx.syn-flood`), because answering a
+   * Answers per second to packets of no connection, and the size of a burst, for each kind: RSTs, echo replies, and answers to SYNs for
+   * listeners whose queue is full, which share it if several ports are flooded. Beyond that, such packets are only counted (`tcp.rst-limited`, `icmp.echo-limited`, `tcp.rx.syn-flood`), because answering a
    * flood would take the time of the connections.
    */
   answerRate: number;

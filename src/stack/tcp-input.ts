@@ -205,7 +205,7 @@ export class TcpInput {
     const verdict = listen(listener, seg, reset);
     const cookie = old === null && this.#cookies.due(listener);
     if (verdict !== 0 && verdict !== M.RX_BACKLOG) return verdict;
-    if ((verdict !== 0 || cookie) && !this.#flood.admits(s0, s1, s2, s3, now)) return M.RX_SYN_FLOOD;
+    if ((verdict !== 0 || cookie) && !this.#flood.admits(s0, s1, s2, s3, localPort, now)) return M.RX_SYN_FLOOD;
     if (verdict !== 0 && !cookie) return this.#connections.refuse(listener, verdict);
     if (!listener.admits(remote, remotePort)) {
       closed(seg, reset);

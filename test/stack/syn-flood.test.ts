@@ -2,6 +2,9 @@
 import { describe, expect, test } from "bun:test";
 import { Packet } from "#base/packet";
 import { SECOND } from "#base/time";
+import { TX_COOKIE } from "#tcp/words/marks";
+import * as ipv4 from "#wire/ipv4";
+import * as tcphdr from "#wire/tcp";
 import { TcpBench } from "../support/tcp-bench.ts";
 
 const BACKLOG = 16;
@@ -21,9 +24,9 @@ function discard(b: TcpBench): void {
 }
 
 /** A SYN from an address that nobody has. */
-function forged(b: TcpBench, i: number): void {
+function forged(b: TcpBench, i: number, localPort = b.localPort): void {
   const source = b.family === 4 ? `10.77.${(i >> 8) & 255}.${i & 255}` : `fd77:0:0:${i.toString(16)}::1`;
-  b.in("S", { source, port: 1_000 + i, seq: i, mss: 1460 });
+  b.in("S", { source, port: 1_000 + (i % 60_000), localPort, seq: i, mss: 1460 });
 }
 
 describe.each([4, 6] as const)("under a flood of SYNs over IPv%d that arrive at once", (family) => {
@@ -113,4 +116,85 @@ test("RSTs to packets of no connection are limited, and counted", () => {
   }
   const sent = b.count("tcp.tx.rst-bad-ack");
   expect([sent, b.count("tcp.rst-limited")]).toEqual([BURST, FLOOD - BURST]);
+});
+
+describe("while one port is flooded", () => {
+  const OTHER = 8080;
+
+  /** The ISS of the SYN,ACKs sent, and the ports that sent the cookies among them. */
+  function answers(b: TcpBench): { iss: Map<number, number>; cookies: number[] } {
+    const iss = new Map<number, number>();
+    const cookies: number[] = [];
+    const packet = new Packet();
+    const v = b.stack.slab.view;
+    while (b.stack.poll(packet, b.now)) {
+      const o = packet.o + ipv4.HEADER_MIN;
+      if (packet.cause === TX_COOKIE) cookies.push(tcphdr.sourcePort(v, o));
+      iss.set(tcphdr.sourcePort(v, o), tcphdr.seq(v, o));
+    }
+    return { iss, cookies };
+  }
+
+  /** A client that nobody knows opens a connection to `OTHER`, without sending anything twice. */
+  function opens(b: TcpBench, i: number): boolean {
+    const client = { source: `10.88.${i >> 8}.${i & 255}`, port: 7_000, localPort: OTHER };
+    answers(b);
+    b.in("S", { ...client, seq: 0, mss: 1460 });
+    const iss = answers(b).iss.get(OTHER);
+    if (iss === undefined) return false;
+    b.in(".", { ...client, seq: 1, ack: iss + 1 - b.iss });
+    return true;
+  }
+
+  test("new clients of another port connect at their first SYN, though they never came before", () => {
+    const b = bench();
+    const other = b.stack.listen(OTHER, { backlog: BACKLOG });
+    for (let i = 0; i < 100; i++) {
+      for (let k = 0; k < 200; k++) forged(b, i * 200 + k);
+      discard(b);
+      expect(b.stack.isFlooded(b.now)).toBe(true);
+      expect(opens(b, i)).toBe(true);
+      expect(String(b.stack.accept(other)?.remote)).toBe(`10.88.0.${i}`);
+      b.now += SECOND / 1_000;
+    }
+  });
+
+  test("another port whose own queue is full has its part of the answers: both together no more than the limit", () => {
+    const b = bench();
+    b.stack.listen(OTHER, { backlog: BACKLOG });
+    const cookies: number[] = [];
+    for (let ms = 0; ms < 4_000; ms++) {
+      for (let k = 0; k < 10; k++) {
+        forged(b, ms * 10 + k);
+        forged(b, ms * 10 + k, OTHER);
+      }
+      const sent = answers(b).cookies;
+      if (ms >= 3_000) cookies.push(...sent);
+      b.now += SECOND / 1_000;
+    }
+    const of = (port: number) => cookies.filter((each) => each === port).length;
+    for (const port of [b.localPort, OTHER]) {
+      expect(of(port)).toBeGreaterThan(LIMITS.answerRate * 0.45);
+      expect(of(port)).toBeLessThan(LIMITS.answerRate * 0.55);
+    }
+  });
+
+  test("a flood of more ports than have tokens of their own is answered at no higher rate, and the next port is served still", () => {
+    const b = new TcpBench({ limits: LIMITS });
+    const ports = Array.from({ length: 40 }, (_, i) => 100 + i);
+    for (const port of ports) b.stack.listen(port, { backlog: 1 });
+    const other = b.stack.listen(OTHER, { backlog: BACKLOG });
+    const round = (ms: number) => {
+      for (const port of ports) for (let k = 0; k < 5; k++) forged(b, ms * 5 + k, port);
+      discard(b);
+      b.now += SECOND / 1_000;
+    };
+    // Until all bursts are over.
+    for (let ms = 0; ms < 200; ms++) round(ms * 10);
+    const before = b.count("tcp.tx.syn-cookie");
+    for (let ms = 0; ms < 200; ms++) round(10_000 + ms);
+    expect(b.count("tcp.tx.syn-cookie") - before).toBeLessThan(LIMITS.answerRate * 0.3);
+    expect(opens(b, 1)).toBe(true);
+    expect(b.stack.accept(other)).not.toBeNull();
+  });
 });

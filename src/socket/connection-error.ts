@@ -8,13 +8,24 @@ export type ConnectionErrorCode = TcpErrorName | "ENETDOWN" | "ENOTFOUND" | "EAI
 
 /** A connection that did not end by both sides' close. The message says why. */
 export class ConnectionError extends Error {
+  /** "ConnectionError", and not what a bundler makes of it: Node.js prints the name of the class. */
+  static override readonly name: string = "ConnectionError";
   /** "ConnectionError". */
-  override readonly name = "ConnectionError";
+  declare readonly name: "ConnectionError";
   /** A POSIX name: "ECONNREFUSED". */
   readonly code: ConnectionErrorCode;
 
   constructor(code: ConnectionErrorCode, message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
+  }
+
+  static {
+    // On the prototype, so that the first line of `stack` has it.
+    Object.defineProperty(ConnectionError.prototype, "name", {
+      value: "ConnectionError",
+      configurable: true,
+      writable: true,
+    });
   }
 }

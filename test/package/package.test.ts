@@ -151,6 +151,23 @@ describe("in somebody's project", () => {
     expect([capture.code, capture.err]).toEqual([0, expect.stringMatching(/^\d+ packets\n$/)]);
   });
 
+  toolTest("what Node.js and Deno print of an error begins with the name of its class", async () => {
+    const folder = await npmProject();
+    writeFileSync(
+      join(folder, "errors.mjs"),
+      `import { CallError, ConnectionError } from "tcpnet";
+import { WorldError } from "tcpnet/sim";
+for (const Kind of [CallError, ConnectionError, WorldError]) console.log(new Kind("EINVAL", "in words"), Kind.name);`,
+    );
+    const heads = /^(\w+: in words)\n[^{]*\{\s+code: ['"]EINVAL['"],?\s+\} (\w+)$/gm;
+    for (const command of [[NODE], [DENO, "run", "--no-prompt", "--node-modules-dir=manual"]]) {
+      const { code, out } = await run([...command, "errors.mjs"], folder);
+      const named = [...out.matchAll(heads)].map(([, head, name]) => `${head} ${name}`);
+      const names = ["CallError", "ConnectionError", "WorldError"];
+      expect([code, named]).toEqual([0, names.map((name) => `${name}: in words ${name}`)]);
+    }
+  });
+
   toolTest("Node.js and Deno join a chat that Bun serves: the packets travel in WebSocket messages", async () => {
     const folder = await npmProject();
     const node = [NODE, "--no-warnings", "chat.ts"];

@@ -69,6 +69,28 @@ describe("pg, http, fetch and net of an application run in virtual time", () => 
   });
 });
 
+describe("the first program of docs/SIM.md", () => {
+  const code = /^```ts\n([\s\S]*?)^```/m.exec(readFileSync(join(ROOT, "docs/SIM.md"), "utf8"))![1]!;
+  const printed = /^you asked for \/this after \d+ ms\r?\n$/;
+  // Node makes process.stdout of a net.Socket or tty.WriteStream when it is first used, which is in the world.
+  const cases = [
+    ["node, into a pipe", (file: string) => [NODE, "--no-warnings", "--experimental-strip-types", file]],
+    [
+      "node, on a terminal",
+      (file: string) => ["script", "-qec", `${NODE} --no-warnings --experimental-strip-types ${file}`, "/dev/null"],
+    ],
+    ["bun, into a pipe", (file: string) => [process.execPath, file]],
+  ] as const;
+  for (const [where, command] of cases) {
+    const lacks = lacking !== "" || Bun.which(command("")[0]!) !== null ? lacking : "there is no script(1)";
+    testUnless(lacks, `runs and speaks in ${where}`, async () => {
+      writeFileSync(join(folder, "first.ts"), code);
+      const { code: exit, out } = await run(...command("first.ts"));
+      expect([exit, out]).toEqual([0, expect.stringMatching(printed)]);
+    });
+  }
+});
+
 describe("the examples find their bug, and not in what mends it", () => {
   for (const name of ["retry-storm", "keep-alive", "counter"]) {
     testUnless(lacking, `${name} in node:test`, async () => {

@@ -229,8 +229,19 @@ describe("a seed", () => {
 describe("an end that is not the program's", () => {
   test("nothing is left that could happen, or the time is over", async () => {
     const world = quiet();
-    await expect(world.run(() => new Promise(() => {}))).rejects.toMatchObject({ code: "EDEADLK" });
+    await expect(world.run(() => new Promise(() => {}))).rejects.toMatchObject({
+      code: "EDEADLK",
+      message: expect.stringContaining("for something real, such as a file: await world.hold(…)"),
+    });
     await expect(world.run(() => world.sleep("3h"), { until: "2h" })).rejects.toMatchObject({ code: "ETIMEDOUT" });
+  });
+
+  test("a run that fails names the hosts that have no link", async () => {
+    const lines: string[] = [];
+    const world = quiet({ print: (line) => void lines.push(line) });
+    world.link("b", "c");
+    await expect(world.run(() => asked(world, "x"))).rejects.toThrow("connect ETIMEDOUT");
+    expect(lines).toEqual([expect.stringMatching(/^seed 1 failed/), "  without a link, so without a network: a"]);
   });
 
   test("real work stops virtual time while it is held", async () => {
@@ -254,12 +265,17 @@ test("wrong arguments are refused in words", async () => {
     [() => world.link("a", "a"), "a link has two ends, and both of this one are a"],
     [() => world.link("a", "b", "loss lots"), 'the link "loss lots": '],
     [() => world.host("No Name"), '"No Name" is not a host\'s name: use letters a to z, digits and hyphens'],
-    [() => world.host("a", {}), "there is a a already"],
-    [() => world.router("a"), "there is a a already"],
+    [() => world.host("a", {}), "host a is there already: give its options where it is first named"],
+    [() => world.router("a"), "a is a host already: use another name"],
+    [() => world.link("a", undefined as unknown as string), 'a link has two ends: link("a", "b", "delay 80ms")'],
     [() => world.host("d", { address: "10.0.0.1" }), "10.0.0.1 is the address of a already"],
     [() => world.host("d", { address: "home" }), '"home" is not an IP address'],
     [() => world.crash("nobody"), "there is no host nobody in this world"],
-    [() => world.partition(), "partition needs a group of hosts"],
+    [() => world.partition(), "partition takes groups of hosts"],
+    [() => world.partition("a" as unknown as string[]), 'each an array: partition(["a"], ["b", "c"])'],
+    [() => world.sleep("5s"), "virtual time passes only while the world runs: sleep in world.run(…)"],
+    [() => world.expectPacket({ from: "nobody" }), "there is no host nobody in this world"],
+    [() => world.expectPacket({ to: "10.0.0.1" }), "no packet was sent at all"],
     [() => world.sleep("5"), 'the time "5" has no unit: use 5ms or 5s'],
     [() => world.packets({ host: "a" } as object), "packets are not filtered by host: use from, to, link"],
     [() => quiet({ record: false }).packets(), "this world keeps no packets"],
@@ -268,7 +284,7 @@ test("wrong arguments are refused in words", async () => {
     [() => quiet({ seed: 1.5 }), "seed must be a whole number"],
     [() => quiet({ epoch: "now" } as object), "epoch must be a number of ms since 1970, not now"],
     [() => world.host("d", { skew: "1s" } as object), "skew must be a number of ms, not 1s"],
-    [() => world.expectPacket({ flags: "RST" }), "there were 0"],
+    [() => world.expectPacket({ flags: "RST" }), "no packet was sent at all"],
   ] as const) {
     expect(call).toThrow(words);
   }

@@ -29,6 +29,10 @@ const divert = (was: Call, then: (place: Place) => Call): Call =>
     return place === null ? Reflect.apply(was, this, args) : then(place)(...args);
   }, was);
 
+/** A stream of the process or of a child: Node makes `process.stdout` when it is first used, a `net.Socket` of a descriptor or handle. */
+const isOfSystem = ([options]: readonly unknown[]) =>
+  typeof options === "object" && options !== null && ("fd" in options || "handle" in options);
+
 /** A class whose instances are another one's on a host; both count as instances. */
 function divertClass(was: Class, then: (place: Place) => (args: unknown[]) => object): Class {
   const made = new WeakSet<object>();
@@ -39,13 +43,13 @@ function divertClass(was: Class, then: (place: Place) => (args: unknown[]) => ob
   };
   const diverted: Class = new Proxy(was, {
     construct(target, args, newTarget) {
-      const place = newTarget === diverted ? here() : null;
+      const place = newTarget === diverted && !isOfSystem(args) ? here() : null;
       return place === null
         ? Reflect.construct(target, args, newTarget === diverted ? target : newTarget)
         : make(place, args);
     },
     apply(target, self, args) {
-      const place = here();
+      const place = isOfSystem(args) ? null : here();
       return place === null ? Reflect.apply(target as unknown as Call, self, args) : make(place, args);
     },
     get: (target, key) =>

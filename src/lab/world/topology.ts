@@ -16,6 +16,7 @@ import { checkOptions, invalid } from "./world-error.ts";
 
 /** The hosts' network is 10.0.0.0/16. */
 const HOSTS_MAX = 65_534;
+const HOST_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
 interface Known extends Vertex {
   /** Where packets of this host must not go. */
@@ -50,6 +51,7 @@ export abstract class Topology {
   host(name: string, options?: WorldHostOptions): VirtualHost {
     const found = this.#hosts.get(name);
     if (found !== undefined && options === undefined) return found;
+    if (found !== undefined) throw invalid(`host ${name} is there already: give its options where it is first named`);
     this.#checkName(name);
     checkOptions(`host ${name}`, options ?? {}, ["address", "skew", "stack", "mtu"]);
     if (this.#hosts.size >= HOSTS_MAX) throw invalid(`a world has at most ${HOSTS_MAX} hosts`);
@@ -115,8 +117,9 @@ export abstract class Topology {
 
   /** From now on no packet is sent from one group of hosts to another, until `heal`. With one group: to all others. */
   partition(...groups: readonly (readonly (WorldHost | string)[])[]): void {
+    if (groups.length === 0 || !groups.every(Array.isArray))
+      throw invalid('partition takes groups of hosts, each an array: partition(["a"], ["b", "c"])');
     const named = groups.map((group) => group.map((host) => this.#known(host).name));
-    if (named.length === 0) throw invalid("partition needs a group of hosts, such as partition([a], [b, c])");
     const rest = [...this.#hosts.keys()].filter((name) => !named[0]!.includes(name));
     const all = named.length === 1 ? [named[0]!, rest] : named;
     for (const group of all) {
@@ -136,6 +139,18 @@ export abstract class Topology {
   heal(): void {
     for (const { barred } of this.#vertices.values()) barred.clear();
     for (const link of this.#links.values()) if (link.isCut) link.mend();
+  }
+
+  /** @throws WorldError EINVAL if it can be a host's name and is none: packets have names of hosts, or addresses. */
+  protected checkIsKnown(name: string | undefined): void {
+    if (name !== undefined && HOST_NAME.test(name) && !this.#hosts.has(name))
+      throw invalid(`there is no host ${name} in this world`);
+  }
+
+  /** The hosts that no packet can leave or reach. */
+  protected unlinked(): string[] {
+    const isAlone = (name: string) => this.#vertices.get(name)!.edges.length === 0;
+    return this.#hosts.size < 2 ? [] : [...this.#hosts.keys()].filter(isAlone);
   }
 
   crash(host: WorldHost | string): void {
@@ -182,7 +197,8 @@ export abstract class Topology {
     return found;
   }
 
-  #vertex(end: End): Known {
+  #vertex(end: End | undefined): Known {
+    if (end === undefined) throw invalid('a link has two ends: link("a", "b", "delay 80ms")');
     const name = typeof end === "string" ? end : end.name;
     if (!this.#vertices.has(name) && typeof end === "string") this.host(name);
     const found = this.#vertices.get(name);
@@ -191,9 +207,10 @@ export abstract class Topology {
   }
 
   #checkName(name: string): void {
-    if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(name))
+    if (!HOST_NAME.test(name))
       throw invalid(`${JSON.stringify(name)} is not a host's name: use letters a to z, digits and hyphens`);
-    if (this.#vertices.has(name)) throw invalid(`there is a ${name} already`);
+    if (this.#vertices.has(name))
+      throw invalid(`${name} is a ${this.#hosts.has(name) ? "host" : "router"} already: use another name`);
   }
 
   /** The host's number in the network, or the next address that no other host was given. */

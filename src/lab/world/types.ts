@@ -132,7 +132,7 @@ export interface World {
   crash(host: WorldHost | string): void;
   /** `WorldHost.restart`. */
   restart(host: WorldHost | string): void;
-  /** Resolves after so much virtual time. */
+  /** Resolves after so much virtual time. @throws WorldError EINVAL if the world does not run */
   sleep(time: Time): Promise<void>;
   /** Stops virtual time until something real is done, such as reading a file: `await world.hold(readFile(…))`. */
   hold<T>(real: Promise<T>): Promise<T>;

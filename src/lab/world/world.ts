@@ -41,7 +41,7 @@ export class VirtualWorld extends Topology implements World {
     const { epoch = EPOCH, record = true } = options;
     const seed = seedOf(environment()[SEED_VARIABLE]) ?? options.seed ?? 1;
     if (!Number.isInteger(seed) || seed < 0 || seed >= SEEDS_END)
-      throw invalid(`seed must be a whole number from 0 to ${SEEDS_END - 1}, not ${seed}`);
+      throw invalid(`seed must be a whole number from 0 to ${SEEDS_END - 1}, not ${JSON.stringify(seed)}`);
     if (!Number.isFinite(epoch)) throw invalid(`epoch must be a number of ms since 1970, not ${epoch}`);
     super(seed, record, () => this.#settle());
     this.#options = options;
@@ -70,9 +70,11 @@ export class VirtualWorld extends Topology implements World {
     return this.sim.log.digest();
   }
 
-  /** Resolves after so much virtual time. */
+  /** Resolves after so much virtual time. @throws WorldError EINVAL if the world does not run */
   sleep(time: Time): Promise<void> {
-    return this.sim.sleep(microseconds("the time", time));
+    const duration = microseconds("the time", time);
+    if (running !== this) throw invalid("virtual time passes only while the world runs: sleep in world.run(…)");
+    return this.sim.sleep(duration);
   }
 
   /** Stops virtual time until something real is done, such as reading a file: `await world.hold(readFile(…))`. */
@@ -90,6 +92,7 @@ export class VirtualWorld extends Topology implements World {
   /** The packets so far, in the order in which they were sent, each once per link of its way. @throws WorldError EINVAL */
   packets(filter: PacketFilter | ((packet: WorldPacket) => boolean) = {}): WorldPacket[] {
     if (this.record === null) throw invalid("this world keeps no packets: it was made with record: false");
+    if (typeof filter !== "function") for (const name of [filter.from, filter.to]) this.checkIsKnown(name);
     return this.record.packets.find(filter);
   }
 
@@ -100,8 +103,11 @@ export class VirtualWorld extends Topology implements World {
     const asked = typeof filter === "function" ? "that the function accepts" : JSON.stringify(filter);
     const near = (found.length > 0 ? found : this.packets()).slice(-20).map(packetLine);
     const wanted = count === undefined ? "a packet" : `${count} packets`;
+    const those = found.length > 0 ? `${found.length}; the last of these` : "0; the last of all";
     throw new Error(
-      `expected ${wanted} ${asked}, and there were ${found.length}; the last of ${found.length > 0 ? "these" : "all"}:\n${near.join("\n")}`,
+      near.length === 0
+        ? `expected ${wanted} ${asked}, and no packet was sent at all`
+        : `expected ${wanted} ${asked}, and there were ${those}:\n${near.join("\n")}`,
     );
   }
 
@@ -157,7 +163,11 @@ export class VirtualWorld extends Topology implements World {
     const result = done as { readonly value: Awaited<T> } | null;
     if (result !== null) return result.value;
     if (end === "idle")
-      throw new WorldError("EDEADLK", `the run still waits, and after ${last} ms nothing is left that could happen`);
+      throw new WorldError(
+        "EDEADLK",
+        `the run still waits, and after ${last} ms nothing is left that could happen; ` +
+          "if it waits for something real, such as a file: await world.hold(…)",
+      );
     throw new WorldError("ETIMEDOUT", `the run was not done by ${until / 1_000} ms of virtual time`);
   }
 
@@ -172,6 +182,8 @@ export class VirtualWorld extends Topology implements World {
     const message = error instanceof Error ? error.message.split("\n")[0] : String(error);
     const at = (this.now / 1_000).toFixed(6);
     print(`seed ${this.seed} failed after ${at} s of virtual time: ${message}\n  replay: ${line}`);
+    const alone = this.unlinked();
+    if (alone.length > 0) print(`  without a link, so without a network: ${alone.join(", ")}`);
     if (this.record === null || report === false) return;
     this.record.read();
     const { started } = this.record;

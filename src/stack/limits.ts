@@ -27,8 +27,8 @@ export interface Limits {
   icmpBurst: number;
   /**
    * Answers per second to packets of no connection, and the size of a burst, for each kind: RSTs, echo replies, and answers to SYNs for
-   * listeners whose queue is full, which share it if several ports are flooded. Beyond that, such packets are only counted (`tcp.rst-limited`, `icmp.echo-limited`, `tcp.rx.syn-flood`), because answering a
-   * flood would take the time of the connections.
+   * listeners whose queue is full, which share it if several ports are flooded. Beyond that, such packets are only counted
+   * (`tcp.rst-limited`, `icmp.echo-limited`, `tcp.rx.syn-flood`), because answering a flood would take the time of the connections.
    */
   answerRate: number;
   /** Such answers that may be sent at once. */

@@ -4,6 +4,7 @@ import { Agent as SecureAgent, type AgentOptions as SecureAgentOptions } from "n
 import { connect as secure, type TLSSocket } from "node:tls";
 import type { NetStack } from "#socket/stack-types";
 import type { LookupFunction, TcpConnectOptions } from "./call-arguments.ts";
+import { checkNames, checkStack } from "./errors.ts";
 import { isIP } from "./ip.ts";
 import { Socket } from "./socket.ts";
 
@@ -22,6 +23,7 @@ function serverName(host: string | undefined, servername: unknown): string {
 
 /** An agent for `http.request({ agent })`. It keeps connections as Node's does (`{ keepAlive: true }`). */
 export function httpAgent(stack: NetStack, options: AgentOptions = {}): Agent {
+  checkStack("stack", stack);
   const agent = new Agent(options);
   return Object.assign(agent, {
     createConnection: (wanted: TcpConnectOptions) => connection(stack, wanted),
@@ -30,6 +32,7 @@ export function httpAgent(stack: NetStack, options: AgentOptions = {}): Agent {
 
 /** An agent for `https.request({ agent })`. Options of `tls.connect`, such as `ca`, may be given to it. */
 export function httpsAgent(stack: NetStack, options: SecureAgentOptions = {}): SecureAgent {
+  checkStack("stack", stack);
   const agent = new SecureAgent(options);
   return Object.assign(agent, {
     createConnection: (wanted: TcpConnectOptions & { servername?: string }) => {
@@ -69,6 +72,8 @@ export function undiciConnect(
   stack: NetStack,
   settings: UndiciConnectSettings = {},
 ): (options: UndiciConnectOptions, callback: UndiciCallback) => Socket | TLSSocket {
+  checkStack("stack", stack);
+  checkNames("undiciConnect", settings, ["lookup", "tls"]);
   return ({ hostname, port, protocol, servername, localAddress }, callback) => {
     const isSecure = protocol === "https:";
     const host = hostname.replace(/^\[|\]$/g, "");

@@ -96,6 +96,23 @@ export function wrongType(name: string, expected: string, value: unknown): Coded
   return coded("ERR_INVALID_ARG_TYPE", message, TypeError);
 }
 
+/** @throws TypeError ERR_INVALID_ARG_TYPE if it is not a stack. @param name of the argument */
+export function checkStack(name: string, value: unknown): void {
+  const { connect, then } = (value ?? {}) as Partial<Record<"connect" | "then", unknown>>;
+  if (typeof connect === "function") return;
+  if (typeof then !== "function") throw wrongType(name, "a stack of createStack", value);
+  const message = `The "${name}" argument must be a stack. Received a promise: write await createStack(…)`;
+  throw coded("ERR_INVALID_ARG_TYPE", message, TypeError);
+}
+
+/** @throws TypeError ERR_INVALID_ARG_VALUE if the options have a name that does not exist. @param what "nodeFetch" */
+export function checkNames(what: string, options: object, names: readonly string[]): void {
+  const wrong = Object.keys(options).find((name) => !names.includes(name));
+  if (wrong === undefined) return;
+  const message = `${what} has no option "${wrong}": use ${names.join(", ")}; ca and other options of tls.connect go into tls`;
+  throw coded("ERR_INVALID_ARG_VALUE", message, TypeError);
+}
+
 /** A number beyond its range. */
 export function outOfRange(name: string, range: string, value: unknown): CodedError {
   const message = `The value of "${name}" is out of range. It must be ${range}. Received ${shown(value)}`;

@@ -6,6 +6,7 @@ import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
 import type { NetStack } from "#socket/stack-types";
 import { httpAgent, httpsAgent } from "./agents.ts";
 import type { LookupFunction } from "./call-arguments.ts";
+import { checkNames, checkStack } from "./errors.ts";
 
 /** Options of `nodeFetch`. */
 export interface FetchOptions {
@@ -37,6 +38,8 @@ interface Question {
 
 /** A `fetch` whose connections are those of `stack`. Connections are kept for further requests until `close`. */
 export function nodeFetch(stack: NetStack, options: FetchOptions = {}): StackFetch {
+  checkStack("stack", stack);
+  checkNames("nodeFetch", options, ["lookup", "tls", "maxSockets"]);
   const { lookup, tls, maxSockets } = options;
   const pool = { keepAlive: true, ...(maxSockets === undefined ? {} : { maxSockets }) };
   const agents = { "http:": httpAgent(stack, pool), "https:": httpsAgent(stack, { ...pool, ...tls }) };

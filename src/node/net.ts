@@ -8,6 +8,7 @@ import {
   setDefaultAutoSelectFamilyAttemptTimeout,
 } from "node:net";
 import type { NetStack } from "#socket/stack-types";
+import { checkStack } from "./errors.ts";
 import { isIP, isIPv4, isIPv6 } from "./ip.ts";
 import { Server, type ServerOptions } from "./server.ts";
 import { Socket } from "./socket.ts";
@@ -50,6 +51,7 @@ export interface NodeNet extends Shared {
 
 /** `node:net` with connections of `stack`: give it to whatever takes a `net` module, or mock the module with it. */
 export function nodeNet(stack: NetStack): NodeNet {
+  checkStack("stack", stack);
   const Bound = class extends Socket {
     constructor(options: Without<SocketOptions> = {}) {
       super({ ...options, stack });

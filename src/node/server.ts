@@ -3,7 +3,7 @@ import { EventEmitter } from "node:events";
 import type { NetStack } from "#socket/stack-types";
 import type { Socket as Connection, Listener, SocketHandlers } from "#socket/types";
 import { listenArguments, type TcpListenOptions } from "./call-arguments.ts";
-import { coded, systemError, wrongType } from "./errors.ts";
+import { checkStack, coded, systemError } from "./errors.ts";
 import { isIP } from "./ip.ts";
 import { stackLookup } from "./resolve.ts";
 import { Socket } from "./socket.ts";
@@ -49,7 +49,7 @@ export class Server extends EventEmitter {
   constructor(options: ServerOptions, onConnection?: (socket: Socket) => void, SocketClass: typeof Socket = Socket) {
     super();
     if (onConnection !== undefined && onConnection !== null) this.on("connection", onConnection);
-    if (options.stack === undefined) throw wrongType("options.stack", "a stack of createStack", undefined);
+    checkStack("options.stack", options.stack);
     this.#stack = options.stack;
     this.#options = options;
     this.#Socket = SocketClass;

@@ -11,7 +11,7 @@ import {
   type LookupAddress,
   type TcpConnectOptions,
 } from "./call-arguments.ts";
-import { coded, systemError, wrongType } from "./errors.ts";
+import { checkStack, coded, systemError, wrongType } from "./errors.ts";
 import { isIP } from "./ip.ts";
 import { interlaced, resolveHost, stackLookup } from "./resolve.ts";
 import { type AddressInfo, infoOf, type SocketOptions } from "./socket-options.ts";
@@ -40,7 +40,7 @@ export class Socket extends ConnectionStream {
   constructor(options: SocketOptions) {
     const { stack, allowHalfOpen = false, signal, highWaterMark, onread, keepAliveInitialDelay = 0 } = options;
     super({ allowHalfOpen: Boolean(allowHalfOpen), onread: onread ?? null, highWaterMark });
-    if (stack === undefined) throw wrongType("options.stack", "a stack of createStack", undefined);
+    checkStack("options.stack", stack);
     this.#stack = stack;
     this.#noDelay = Boolean(options.noDelay);
     this.#keepAlive = Boolean(options.keepAlive);

@@ -326,7 +326,7 @@ function checkDevice(device: unknown): void {
   const missing = DEVICE_CALLS.find((name) => typeof calls?.[name] !== "function");
   if (missing === undefined) return;
   const why = typeof device === "object" && device !== null ? `: it has no ${missing}()` : "";
-  throw invalid(`device must come from openTun or pair, not ${shown(device)}${why}`);
+  throw invalid(`device must be a device such as openTun or pair makes, not ${shown(device)}${why}`);
 }
 
 /** Parameters, policies, and single fields of policies. */

@@ -1,3 +1,4 @@
+import type { Device } from "#device/device";
 import { withSegmentation } from "#device/segmentation";
 import { Driver } from "#driver/driver";
 import type { Engine } from "#driver/engine";
@@ -20,6 +21,9 @@ const LAST_TURNS_MAX = 4_096;
 
 /** In real time, µs: timers are late, and with one for each super-segment a paced sender is a third slower over a TUN (docs/adr/0064). */
 const PACING_SLACK = 1000;
+
+/** Devices that stacks drive or have closed. */
+const taken = new WeakSet<Device>();
 
 /**
  * Makes a stack on a device, or on a host such as a node of the simulator, which drives it. @throws CallError EINVAL for an
@@ -68,6 +72,9 @@ function onDevice(
   options: DeviceStackOptions,
   group: { secret?: readonly [number, number]; siblings?: QueueSiblings } = {},
 ): TcpNetStack {
+  if (taken.has(options.device)) {
+    throw invalid(`the device ${options.device.name} has a stack, or had one: each stack needs a device of its own`);
+  }
   // An observer of events sees each segment that the device delivers.
   const device = withSegmentation(options.device, options.trace === undefined || options.trace === 0);
   const { mtu, offload } = device;
@@ -77,6 +84,7 @@ function onDevice(
   group.siblings?.attach(stack.slab, stack.counters);
   const clock = options.clock;
   const driver = new Driver(tellingOfTrace(stack), device, clock === undefined ? {} : { clock });
+  taken.add(options.device);
   const host: Host & Platform = {
     now: driver.now,
     wake: () => driver.wake(),

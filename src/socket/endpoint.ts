@@ -68,7 +68,11 @@ export function addressOf(text: string): Address {
   if (address?.isMulticast) throw invalid(`${address} is a multicast address, which this stack does not support`);
   if (address !== null) return address;
   if (isName(text)) {
-    throw invalid(`${shown(text)} is a name, and this call does not resolve names: use an IP address`);
+    const advice =
+      text === "localhost"
+        ? 'use "127.0.0.1" or "::1"'
+        : "use an IP address; stack.resolve(name) finds those of a name";
+    throw invalid(`${shown(text)} is a name, and this call does not resolve names: ${advice}`);
   }
   throw invalid(`${shown(text)} ${addressReason(text)}: use ${addressHint(text)}`);
 }

@@ -173,7 +173,8 @@ class SecureSocket implements TlsSocket {
 function tlsError(error: unknown, name: string): ConnectionError {
   if (error instanceof ConnectionError) return error;
   const { message, code } = error as { message?: string; code?: string };
-  const why = message || code || shown(error);
+  // OpenSSL ends its messages with a line feed.
+  const why = message?.trim() || code || shown(error);
   return new ConnectionError("EPROTO", `TLS with ${name} failed: ${why}`, error);
 }
 

@@ -316,7 +316,7 @@ export class TcpNetStack implements EngineStack, NameContext, UdpContext {
     for (const search of [...this.searches]) search.abort(reason);
     for (const listener of [...this.#listeners]) void listener.close();
     for (const tcb of [...this.engine.connections()]) {
-      if (tcb.user instanceof TcpSocket) tcb.user.drop(reason);
+      if (tcb.user instanceof TcpSocket) tcb.user.drop(reason ?? new Error("this stack was closed"));
       else this.engine.abort(tcb, this.host.now());
     }
   }

@@ -95,10 +95,11 @@ export class UdpNetSocket implements UdpSocket {
       if (this.#remote !== null) {
         throw new CallError("EISCONN", `the socket is connected to ${endpointText(this.#remote)}: send only the data`);
       }
+      const toPort = whole("port", port, 1, 65_535);
       checkAddress(address);
       const to = cache.address(address);
       const from = localAddress === undefined ? null : this.#source(localAddress);
-      sent = datagrams.send(this.#endpoint, data, to, whole("port", port, 1, 65_535), from);
+      sent = datagrams.send(this.#endpoint, data, to, toPort, from);
     }
     if (!sent) this.#wantsRoom = true;
     return sent;

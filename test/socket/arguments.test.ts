@@ -25,6 +25,15 @@ function refusal(call: () => unknown): string {
   return "taken";
 }
 
+test("a name where only addresses are known is refused with what to write", async () => {
+  const stack = await loose();
+  const listen = (hostname: string) => refusal(() => stack.listen({ port: 80, hostname }));
+  const words = (name: string) => `EINVAL: "${name}" is a name, and this call does not resolve names: `;
+  expect(listen("localhost")).toBe(`${words("localhost")}use "127.0.0.1" or "::1"`);
+  const advice = "use an IP address; stack.resolve(name) finds those of a name";
+  expect(listen("a.example")).toBe(`${words("a.example")}${advice}`);
+});
+
 describe("connect", () => {
   test.each([
     ["10.0.1.5:80", "10.0.1.5:80"],
@@ -141,6 +150,21 @@ describe("listen", () => {
 });
 
 describe("createStack", () => {
+  test("a device has one stack, also after that one was closed", async () => {
+    const [device, other] = pair();
+    const first = await createStack({ device, address: "10.0.0.7/24" });
+    const again = async () => createStack({ device, address: "10.0.0.8/24" });
+    const words = "the device pair0 has a stack, or had one: each stack needs a device of its own";
+    await expect(again()).rejects.toThrow(words);
+    await first.close();
+    await expect(again()).rejects.toThrow(words);
+    // What was refused has taken nothing.
+    await expect(make({ device: other, address: "10.0.0.255/24" })).rejects.toThrow("no host can use 10.0.0.255");
+    const second = await createStack({ device: other, address: "10.0.0.5/24" });
+    second.closed.catch(() => {}); // closing an end of a pair closes both
+    await second.close();
+  });
+
   test.each([
     [undefined, "createStack's argument must be an object such as"],
     [
@@ -154,9 +178,9 @@ describe("createStack", () => {
     ],
     [
       { device: {}, address: "10.0.0.7/24" },
-      "device must come from openTun or pair, not an object: it has no attach()",
+      "device must be a device such as openTun or pair makes, not an object: it has no attach()",
     ],
-    [{ device: 5, address: "10.0.0.7/24" }, "device must come from openTun or pair, not 5"],
+    [{ device: 5, address: "10.0.0.7/24" }, "device must be a device such as openTun or pair makes, not 5"],
     [{ host }, "a stack needs an address, such as 10.0.0.7/24"],
     [{ host, address: 7 }, "address must be a text or an array of texts, not 7"],
     [{ host, address: ["10.0.0.7/24", 7] }, "address must be a text or an array of texts, not an array"],

@@ -54,7 +54,10 @@ describe("NetStack", () => {
     const accepting = listener.accept();
     await w.host.close();
     expect(await accepting).toBeNull();
-    expect(await rejection(passive.closed)).toMatchObject({ code: "ECONNABORTED" });
+    expect(await rejection(passive.closed)).toMatchObject({
+      code: "ECONNABORTED",
+      cause: { message: "this stack was closed" },
+    });
     expect(await w.until(rejection(active.closed))).toMatchObject({ code: "ECONNRESET" });
     await w.host.closed;
     await w.host.close();

@@ -356,6 +356,7 @@ describe("arguments", () => {
     [[bytes(1), 1], 'address must be a text such as "10.0.0.7", not undefined'],
     [[bytes(1), 0, PEER], "port must be a whole number from 1 to 65535, not 0"],
     [[bytes(1), "7", PEER], 'port must be a whole number from 1 to 65535, not "7"'],
+    [[bytes(1), PEER, 7], 'port must be a whole number from 1 to 65535, not "10.0.1.5"'],
     [[bytes(1), 7, "peer"], "does not resolve names"],
     [[bytes(1), 7, "0.0.0.0"], "0.0.0.0 is not the address of a host"],
     [[bytes(1), 7, "fd00::5"], "this stack has no IPv6 address"],

@@ -109,9 +109,23 @@ describe("the tarball", () => {
     // Of what is bundled.
     expect(files).toContain("dist/LICENSES-OF-OTHERS.txt");
     expect(
-      files.filter((path) => !/^(?:dist|docs)\/|^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path)),
+      files.filter(
+        (path) => !/^(?:dist|docs|examples)\/|^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path),
+      ),
     ).toEqual([]);
     expect(statSync(made.tarball).size).toBeLessThan(2e6);
+  });
+
+  test("has every example and page that its own pages name, and every example imports the package", () => {
+    const files = new Set(filesIn(made.folder));
+    const pages = ["LIBRARY", "NODE", "SIM"].map((name) => readFileSync(join(made.folder, `docs/${name}.md`), "utf8"));
+    const links = pages.flatMap((page) => [...page.matchAll(/\]\(\.\.\/(examples\/[^)]+)\)|\]\(([A-Z]+\.md)\)/g)]);
+    const named = new Set(links.map(([, example, page]) => example ?? `docs/${page}`));
+    expect(named.size).toBeGreaterThan(6);
+    expect([...named].filter((path) => !files.has(path))).toEqual([]);
+    const examples = [...files].filter((path) => /^examples\/.*\.ts$/.test(path));
+    const outside = examples.filter((path) => /from "\.\./.test(readFileSync(join(made.folder, path), "utf8")));
+    expect([examples.length > 8, outside]).toEqual([true, []]);
   });
 
   test("brings nothing else along, and runs nothing when it is installed", () => {

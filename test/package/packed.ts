@@ -1,5 +1,5 @@
 /** The package as users get it, built once for what the sources are now. */
-import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../support/root.ts";
 
@@ -14,8 +14,8 @@ const SOURCES = [
   "README.md",
   "LICENSE",
   "CHANGELOG.md",
-  "docs/LIBRARY.md",
-  "docs/NODE.md",
+  "docs/*.md",
+  "examples/**",
 ];
 
 export interface Packed {
@@ -37,7 +37,7 @@ async function must(command: readonly string[], cwd: string): Promise<void> {
 function digest(): string {
   const hash = new Bun.CryptoHasher("sha256");
   const paths = SOURCES.flatMap((pattern) => [...new Bun.Glob(pattern).scanSync({ cwd: ROOT })]).sort();
-  for (const path of paths) hash.update(`${path}\n`).update(require("node:fs").readFileSync(join(ROOT, path)));
+  for (const path of paths) hash.update(`${path}\n`).update(readFileSync(join(ROOT, path)));
   return hash.digest("hex").slice(0, 16);
 }
 
@@ -59,8 +59,9 @@ async function pack(): Promise<Packed> {
     const at = join(CACHE, `${name}.${process.pid}`);
     mkdirSync(at, { recursive: true });
     await must([process.execPath, join(ROOT, "src/package/build.ts"), join(at, "dist")], ROOT);
-    for (const file of ["package.json", "README.md", "LICENSE", "CHANGELOG.md", "docs/LIBRARY.md", "docs/NODE.md"])
-      cpSync(join(ROOT, file), join(at, file));
+    const { files } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { files: string[] };
+    for (const file of ["package.json", "README.md", "LICENSE", ...files.filter((name) => name !== "dist")])
+      cpSync(join(ROOT, file), join(at, file), { recursive: true });
     await must([process.execPath, "pm", "pack", "--ignore-scripts", "--filename", "tcpnet.tgz"], at);
     mkdirSync(join(at, "unpacked"));
     await must(["tar", "-xzf", "tcpnet.tgz", "-C", "unpacked", "--strip-components=1"], at);

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { readLinks } from "#netup/facts";
-import { isOwn } from "#netup/plan";
+import { type Link, readLinks } from "#netup/facts";
+import { isOwn } from "#netup/plan-device";
 import { machine } from "#netup/run";
 import type { Endpoint } from "./endpoint.ts";
 import { LAB } from "./lab.ts";
@@ -15,11 +15,12 @@ export interface Obstacle {
 /** Looks for the usual reasons why nothing comes back; null if none is found. Needs no privileges. */
 export function obstacle({ role, tun, kernel, remote, toKernel, inMemory, isNewDevice }: Endpoint): Obstacle | null {
   if (remote === null || toKernel || inMemory === true || kernel.contains(remote)) return null;
-  const devices = isNewDevice === true ? netupDevices() : [];
+  const devices = isNewDevice === true ? netupLinks() : [];
   if (devices.length > 0) {
-    const meant = devices[role === "host" ? 0 : devices.length - 1]!;
-    const what = `${tun} is a new device, not one that netup made (${devices.join(", ")})`;
-    return { what, fix: `if you meant ${meant}: ${programName} ${role} ${meant} ${kernel} ${remote}` };
+    const { name, addresses } = devices[role === "host" ? 0 : devices.length - 1]!;
+    const what = `${tun} is a new device, not one that netup made (${devices.map((link) => link.name).join(", ")})`;
+    const cidr = addresses.find((address) => address.includes(":") === (kernel.family === 6)) ?? kernel;
+    return { what, fix: `if you meant ${name}: ${programName} ${role} ${name} ${cidr} ${remote}` };
   }
   const others = Object.values(LAB).some(([name]) => name === tun) ? "" : ` --ifs ${tun},OTHER`;
   const fix = `sudo ${programName} netup${others}${kernel.family === 6 ? " --v6" : ""}`;
@@ -29,11 +30,10 @@ export function obstacle({ role, tun, kernel, remote, toKernel, inMemory, isNewD
   return null;
 }
 
-/** The same, with reasons that are likely once nothing has come back. */
-export function obstacleAfterSilence(e: Endpoint): Obstacle {
+/** The same, with reasons that are likely once nothing has come back. @param other the program on the other side */
+export function obstacleAfterSilence(e: Endpoint, other = e.role === "host" ? "peer" : "host"): Obstacle {
   const found = obstacle(e);
   if (found !== null) return found;
-  const other = e.role === "host" ? "peer" : "host";
   if (e.toKernel) return { what: "no program on this machine answered", fix: `is it listening on ${e.remote}?` };
   return {
     what: `the ${other} is not running, uses another port or address, or a firewall drops the packets`,
@@ -41,11 +41,13 @@ export function obstacleAfterSilence(e: Endpoint): Obstacle {
   };
 }
 
-/** The devices that netup made, in the order of their creation. */
+/** The names of the devices that netup made, in the order of their creation. */
 export function netupDevices(): string[] {
-  return readLinks(machine.run(["ip", "-d", "-j", "addr", "show"]).out)
-    .filter(isOwn)
-    .map((link) => link.name);
+  return netupLinks().map((link) => link.name);
+}
+
+function netupLinks(): Link[] {
+  return readLinks(machine.run(["ip", "-d", "-j", "addr", "show"]).out).filter(isOwn);
 }
 
 /** Reasons after an ICMP error of a router, usually this kernel. */

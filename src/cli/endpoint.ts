@@ -1,5 +1,5 @@
-import { networkInterfaces } from "node:os";
-import { type Address, parseAddress } from "#ip/address";
+import { interfacesWith } from "#device/tun-config";
+import { type Address, addressBytes, parseAddress } from "#ip/address";
 import { addressHint, addressReason, Prefix, parsePrefix } from "#ip/prefix";
 import { unfitForKernel } from "#netup/kernel-end";
 import { type Role, STACK_OFFSET } from "#netup/roles";
@@ -53,7 +53,7 @@ export function endpoint(
       `for example: ${example}`,
     );
   }
-  const owner = far.equals(kernel.address) ? tun : kernelAddresses(far.toString());
+  const owner = far.equals(kernel.address) ? tun : kernelAddresses(far);
   if (owner !== undefined && words.kernel !== true) throw kernelsOwn(role, far, owner, kernel);
   if (owner === undefined && words.kernel === true) {
     const why = "--kernel connects to a program on this machine";
@@ -78,10 +78,10 @@ export function endpoint(
 }
 
 /** The device of this machine with that address, or undefined. */
-export type KernelAddresses = (address: string) => string | undefined;
+export type KernelAddresses = (address: Address) => string | undefined;
 
-export const machineAddresses: KernelAddresses = (address) =>
-  Object.entries(networkInterfaces()).find(([, entries]) => entries?.some((entry) => entry.address === address))?.[0];
+/** Also finds the other device of netup while no program has it open. */
+export const machineAddresses: KernelAddresses = (address) => interfacesWith(addressBytes(address))[0];
 
 function kernelsOwn(role: Role, far: Address, owner: string, kernel: Prefix): Error {
   const other = role === "host" ? "peer" : "host";

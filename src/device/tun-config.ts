@@ -139,18 +139,18 @@ export function awaitQueue(name: string): void {
 
 /** Refuses an address of another interface: the kernel allows that, and then either interface may answer. */
 function refuseForeignAddress(name: string, { address }: DevicePrefix): void {
-  const other = interfaceWith(address, name);
+  const other = interfacesWith(address).find((each) => each !== name);
   if (other === undefined) return;
   const hint = `${addressText(address)} is already the address of ${other}: use ${other}, or another prefix for ${name}.`;
   throw new SystemError({ call: "SIOCSIFADDR", target: name, errno: EADDRINUSE, hint });
 }
 
-/** Another interface with that address. Also finds devices that no program has open; `networkInterfaces` omits those. */
-function interfaceWith(address: Uint8Array, name: string): string | undefined {
+/** The interfaces with that address. Also finds devices that no program has open; `networkInterfaces` omits those. */
+export function interfacesWith(address: Uint8Array): string[] {
   const text = addressText(address);
   const listed = Object.entries(networkInterfaces()).filter(([, entries]) => entries?.some((e) => e.address === text));
   const idle = address.length === 4 ? namesWithAddress4(address) : namesWithAddress6(address);
-  return [...listed.map(([other]) => other), ...idle].find((other) => other !== name);
+  return [...listed.map(([name]) => name), ...idle];
 }
 
 function namesWithAddress4(address: Uint8Array): string[] {

@@ -4,7 +4,7 @@ import { detect, type Facts, isPrivileged } from "./facts.ts";
 import { ZONE } from "./firewall.ts";
 import { ownTableExists, TABLE, TABLE_FAMILY } from "./nft.ts";
 import { DEFAULT_NAMES, type NetupOptions, namesOf } from "./options.ts";
-import { isOwn } from "./plan.ts";
+import { isOwn } from "./plan-device.ts";
 import { RAW_BINARY, rawRules } from "./raw-table.ts";
 import { machine, type System } from "./run.ts";
 import { readState, type State, statePath } from "./state.ts";

@@ -58,6 +58,8 @@ export interface Settings {
   readonly force: boolean;
   readonly multiQueue: boolean;
   readonly mtu: number;
+  /** Whether `mtu` was requested: otherwise a device that exists keeps the one it has. */
+  readonly isMtuGiven: boolean;
   readonly program: string;
 }
 
@@ -118,6 +120,7 @@ export function settle(options: NetupOptions): Settings {
     force: options.force === true,
     multiQueue: options.multiQueue === true,
     mtu,
+    isMtuGiven: options.mtu !== undefined,
     program: options.program ?? "./tcpnet",
   };
 }

@@ -1,10 +1,11 @@
 import { Prefix, parsePrefix } from "#ip/prefix";
-import { ALIAS, ALIAS_ADOPTED, type Change, isHalfMade, type SysctlChange } from "./changes.ts";
+import type { Change, SysctlChange } from "./changes.ts";
 import { notReady } from "./errors.ts";
-import { acceptRaKey, type Facts, forceForwardingKey, forwardingKey, type Link } from "./facts.ts";
+import { acceptRaKey, type Facts, forceForwardingKey, forwardingKey } from "./facts.ts";
 import { untrackAndTrust } from "./firewall.ts";
-import { prefixOf, type Settings, type Side } from "./options.ts";
-import type { Action, Finding, Step, StepKind } from "./step.ts";
+import { prefixOf, type Settings } from "./options.ts";
+import { device } from "./plan-device.ts";
+import type { Finding, Step, StepKind } from "./step.ts";
 
 export interface Plan {
   readonly steps: readonly Step[];
@@ -12,9 +13,6 @@ export interface Plan {
   /** The name of the uplink, if one was requested. */
   readonly uplink: string | null;
 }
-
-/** txqueuelen of our devices: how many packets the kernel queues for the reader. `#device/tun` sets the same. */
-export const QUEUE_LENGTH = 2000;
 
 /**
  * The steps that are still needed to reach `settings` from `facts`; empty if nothing is missing.
@@ -121,128 +119,6 @@ function sysctlStep(
 ): Step {
   const change: SysctlChange = { what: "sysctl", key, before: null, after, also };
   return { kind, subject, title, actions: [{ sysctl: key, value: after }], change };
-}
-
-/** Whether the device was made by netup. */
-export function isOwn(link: Link): boolean {
-  return link.alias.startsWith(ALIAS);
-}
-
-function device(facts: Facts, settings: Settings, side: Side, recorded: readonly Change[]): Step[] {
-  const link = facts.links.find((each) => each.name === side.name);
-  if (link === undefined) return [create(facts, settings, side)];
-  const begun = recorded.find((change) => change.what === "link" && change.name === side.name);
-  if (begun?.what === "link" && isHalfMade(link, begun)) return [createAgain(create(facts, settings, side))];
-  if (!isOwn(link)) return [adopt(settings, side, link)];
-  const { owner, program } = settings;
-  const adopted = link.alias === ALIAS_ADOPTED;
-  const sameOwner = owner === null || link.owner === owner.name || link.owner === String(owner.uid);
-  const ipv4 = link.addresses.filter((address) => !address.includes(":"));
-  const wanted = side.prefixes.map(String);
-  if ((!sameOwner || !ipv4.every((address) => wanted.includes(address))) && !adopted) {
-    throw notReady(
-      `${side.name} is already set up, with other settings`,
-      `it has ${ipv4.join(", ") || "no address"} and belongs to ${link.owner ?? "root"}`,
-      `sudo ${program} netdown, then netup again`,
-    );
-  }
-  if (settings.multiQueue && !link.multiQueue) {
-    throw notReady(
-      `${side.name} has one queue`,
-      "the number of queues is fixed when a device is made",
-      `sudo ${program} netdown, then netup again`,
-    );
-  }
-  const actions = bringUp(side, link);
-  if (actions.length === 0) return [];
-  // A netup that was killed before it brought the device up may not have set the MTU and the queue either.
-  if (!link.up && !adopted) actions.unshift(shape(facts, settings, side));
-  return [{ kind: "device", subject: side.name, title: "ours, complete its setup", actions, change: null }];
-}
-
-/** The last netup was killed after it made the device and before it set the alias. */
-function createAgain(step: Step): Step {
-  const remove = { run: ["ip", "link", "delete", "dev", step.subject] };
-  return {
-    ...step,
-    title: `${step.title}; replaces the one that a killed netup left`,
-    actions: [remove, ...step.actions],
-  };
-}
-
-function shape(facts: Facts, { mtu }: Settings, { name }: Side): Action {
-  // Without a link-local address and multicast the kernel sends nothing by itself, so captures show only the lab.
-  // Below IPv6's minimum MTU (RFC 8200 §5) the kernel disables IPv6 on the device, and addrgenmode does not exist.
-  const ipv6 = facts.sysctl["net/ipv6/conf/all/forwarding"] !== undefined && mtu >= 1280;
-  const quiet = ipv6 ? ["addrgenmode", "none"] : [];
-  const size = ["multicast", "off", "txqueuelen", String(QUEUE_LENGTH), "mtu", String(mtu)];
-  return { run: ["ip", "link", "set", "dev", name, ...quiet, ...size] };
-}
-
-function create(facts: Facts, settings: Settings, side: Side): Step {
-  const { name, role, prefixes } = side;
-  const { owner, mtu } = settings;
-  return {
-    kind: "device",
-    subject: name,
-    title: [`create, owner ${owner?.name ?? "root"}`, ...prefixes.map(String), `mtu ${mtu}`].join(", "),
-    actions: [
-      {
-        run: [
-          "ip",
-          "tuntap",
-          "add",
-          "dev",
-          name,
-          "mode",
-          "tun",
-          ...(owner === null ? [] : ["user", String(owner.uid)]),
-          ...(settings.multiQueue ? ["multi_queue"] : []),
-        ],
-      },
-      { run: ["ip", "link", "set", "dev", name, "alias", ALIAS + role] },
-      shape(facts, settings, side),
-      ...bringUp(side, null),
-    ],
-    change: { what: "link", name, owner },
-  };
-}
-
-function adopt(settings: Settings, side: Side, link: Link): Step {
-  const { name } = side;
-  const again = `choose other names: sudo ${settings.program} netup --ifs tcpnet0,tcpnet1`;
-  if (link.kind !== "tun") {
-    throw notReady(`${name} cannot be used`, `it is a ${link.kind || "hardware"} device, not a TUN`, again);
-  }
-  if (!settings.force) {
-    const use = link.attached ? "a program is using it" : "no program is using it now";
-    throw notReady(
-      `${name} exists already and was not made by netup`,
-      `it belongs to ${link.owner ?? "root"}${link.alias === "" ? "" : ` ("${link.alias}")`}; ${use}`,
-      `${again}; or adopt it: --force`,
-    );
-  }
-  const added = side.prefixes.map(String).filter((address) => !link.addresses.includes(address));
-  return {
-    kind: "device",
-    subject: name,
-    title: ["adopt", ...added].join(", "),
-    actions: [{ run: ["ip", "link", "set", "dev", name, "alias", ALIAS_ADOPTED] }, ...bringUp(side, link)],
-    change: { what: "adopted", name, before: { alias: link.alias, up: link.up }, added },
-  };
-}
-
-function bringUp(side: Side, link: Link | null): Action[] {
-  const actions: Action[] = [];
-  for (const prefix of side.prefixes) {
-    const text = `${prefix}`;
-    if (link?.addresses.includes(text)) continue;
-    // nodad: a TUN has no neighbours, and a tentative address cannot be used for a second.
-    const rest = prefix.family === 6 ? ["nodad"] : [];
-    actions.push({ run: ["ip", "addr", "add", text, "dev", side.name, ...rest] });
-  }
-  if (link?.up !== true) actions.push({ run: ["ip", "link", "set", "dev", side.name, "up"] });
-  return actions;
 }
 
 /** NetworkManager may manage a new TUN, apply a profile of the same name to it, and change its firewalld zone. */

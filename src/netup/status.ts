@@ -3,7 +3,7 @@ import { detect, type Facts, forceForwardingKey, forwardingKey, type Link, type 
 import { acceptLine, foreignChains, ZONE } from "./firewall.ts";
 import { counterOf, ownTableRules, TABLE, TABLE_FAMILY } from "./nft.ts";
 import { DEFAULT_NAMES, type NetupOptions, namesOf } from "./options.ts";
-import { isOwn } from "./plan.ts";
+import { isOwn } from "./plan-device.ts";
 import { RAW_BINARY, rawRules } from "./raw-table.ts";
 import { machine, type System } from "./run.ts";
 import { readState, type State, statePath } from "./state.ts";

@@ -2,10 +2,11 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { CliError } from "#cli/cli-error";
 import { defaultLocal, type EndpointWords, endpoint, type Role } from "#cli/endpoint";
+import type { Address } from "#ip/address";
 import { Prefix, parsePrefix } from "#ip/prefix";
 
 /** The machine's other addresses. */
-const machine = (address: string) => (address === "10.0.1.1" ? "tun1" : undefined);
+const machine = (address: Address) => (address.toString() === "10.0.1.1" ? "tun1" : undefined);
 
 function read(role: Role, cidr: string, remote: string, more: Partial<EndpointWords> = {}): string {
   const e = endpoint(role, { tun: "tun0", cidr, remote, ...more }, machine);

@@ -122,6 +122,19 @@ describe.each(WIDTHS)("at %d columns", (columns) => {
     for (const map of maps) expect(shown(map)).toEqual([]);
   });
 
+  test("long addresses and ports stay apart from the words beside them", () => {
+    const remote = "192.168.100.200";
+    const peer = endpoint("peer", { tun: "tun1", cidr: "192.168.101.1/24", remote }, () => undefined);
+    const far = { tun: "t", cidr: "2001:db8:1:2::1/64", remote: "2001:db8:1:2:a:b:c:d0", kernel: true };
+    for (const e of [peer, endpoint("host", far, () => "eth0")]) {
+      const lines = addressMap(e, 65_000, 1500);
+      expect(lines.at(-1)).toMatch(/[\dd]0 +(?:the other stack|a program)/);
+      // One column for all explanations.
+      const starts = lines.map((line) => line.search(/\b(?:this stack|the kernel's|the other|a program)/));
+      expect(new Set(starts).size).toBe(1);
+    }
+  });
+
   test("the summary of a connection fits", () => {
     const info = {
       rtt: 41_234,

@@ -9,7 +9,7 @@ labTest(
   async (lab) => {
     const peer = lab.tcpnet(...typed("tun9", "10.0.9.1/24"));
     await peer.says(/tun9 was not there: a new device was made; netup made tun0 and tun1/);
-    await peer.says(/warning tun9 is a new device.*\n +if you meant tun1: \S+ peer tun1 10\.0\.9\.1\/24 10\.0\.0\.7/);
+    await peer.says(/warning tun9 is a new device.*\n +if you meant tun1: \S+ peer tun1 10\.0\.1\.1\/24 10\.0\.0\.7/);
     peer.child.kill("SIGTERM");
     await peer.ended;
     const json = lab.tcpnet(...typed("tun9", "10.0.9.1/24"), "--json");
@@ -27,6 +27,25 @@ labTest("a wrong device name with the right address is refused: the address belo
   await lab.ns.must(["ip", "addr", "add", "fd00:b::1/64", "dev", "tun1", "nodad"]);
   expect((await lab.tcpnet(...six).ended).stderr).toContain("fd00:b::1 is already the address of tun1: use tun1");
 });
+
+labTest(
+  "the kernel's address on the other device is refused as <remote> while no program has that device open",
+  async (lab) => {
+    const host = await lab.tcpnet("host", "tun0", "10.0.0.1/24", "10.0.1.1").ended;
+    expect([host.code, host.stderr]).toEqual([
+      2,
+      expect.stringContaining("10.0.1.1 is the kernel's own address on tun1"),
+    ]);
+    const peer = await lab.tcpnet("peer", "tun1", "10.0.1.1/24", "10.0.0.1").ended;
+    expect([peer.code, peer.stderr]).toEqual([
+      2,
+      expect.stringContaining("10.0.0.1 is the kernel's own address on tun0"),
+    ]);
+    // With --kernel it is this machine itself, which has no listener there.
+    const refused = await lab.tcpnet("peer", "tun1", "10.0.1.1/24", "10.0.0.1", "--kernel").ended;
+    expect([refused.code, refused.stderr]).toEqual([10, expect.stringContaining("start the program first")]);
+  },
+);
 
 labTest(
   "a new device is reported without a warning if netup made none, and netup's devices are not reported",

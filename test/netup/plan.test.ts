@@ -4,7 +4,8 @@ import { actionText } from "#netup/apply";
 import { NetupError } from "#netup/errors";
 import { detect } from "#netup/facts";
 import { type NetupOptions, settle } from "#netup/options";
-import { type Plan, plan, QUEUE_LENGTH } from "#netup/plan";
+import { type Plan, plan } from "#netup/plan";
+import { QUEUE_LENGTH } from "#netup/plan-device";
 import { Recorded, tunJson } from "./recorded.ts";
 
 /** The plan for a recorded machine. */
@@ -66,7 +67,7 @@ test("with --multi-queue the devices may have several queues; a device that was 
     Object.assign(link.linkinfo.info_data, { multi_queue: multi });
     return new Recorded().tell("ip -d -s -j addr", JSON.stringify([link]));
   };
-  expect(refused(there(false), { multiQueue: true }).message).toBe("tun0 has one queue");
+  expect(refused(there(false), { multiQueue: true }).why).toStartWith("it has one queue");
   // Either kind serves those who want one queue.
   for (const multi of [true, false]) expect(commands(planned(there(multi))).join()).not.toContain("dev tun0 mode tun");
   expect(commands(planned(there(true), { multiQueue: true })).join()).not.toContain("dev tun0 mode tun");
@@ -222,6 +223,25 @@ test("what is already set up is not planned again", () => {
     "ip addr add 10.0.1.1/24 dev tun1",
     "ip link set dev tun1 up",
   ]);
+});
+
+test("a device of ours with another MTU, owner, address or number of queues is refused, and what differs is named", () => {
+  const ours = (more: object = {}) => [
+    { ...tunJson("tun0", "tcpnet:v1:host", "10.0.0.1/24", null), ...more },
+    tunJson("tun1", "tcpnet:v1:peer", "10.0.1.1/24", null),
+  ];
+  const on = (list: object[]) => new Recorded().tell("ip -d -s -j addr", JSON.stringify(list));
+  const why = (options: NetupOptions, list = ours()) => refused(on(list).tell("id -u -- alice", "1000"), options).why;
+  expect(why({ mtu: 1400 })).toBe("its MTU is 1500, not 1400");
+  expect(why({ mtu: 1500 }, ours({ mtu: 1400 }))).toBe("its MTU is 1400, not 1500");
+  expect(why({ user: "alice" })).toBe("it belongs to root, not to alice");
+  expect(why({ subnet: "10.77.0.0/16" })).toBe("it has the address 10.0.0.1/24, which is not 10.77.0.1/24");
+  expect(why({ multiQueue: true })).toStartWith("it has one queue");
+  // Without --mtu a device keeps the one it has.
+  expect(commands(planned(on(ours({ mtu: 1400 })))).join()).not.toContain("mtu");
+  const adopted = on([{ ...tunJson("tun0", "", "10.0.0.1/24", null), mtu: 1300 }]);
+  expect(refused(adopted, { force: true, mtu: 1400 }).fix).toContain("sudo ip link set dev tun0 mtu 1400");
+  expect(commands(planned(adopted, { force: true })).join()).toContain("alias");
 });
 
 test("without root the firewall rules are unknown, not absent", () => {

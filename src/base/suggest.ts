@@ -1,5 +1,10 @@
-/** The known word nearest to the typed one; undefined if none is near. */
+/** The fewest letters of a beginning that means the word. */
+const BEGINNING = 3;
+
+/** The known word nearest to the typed one, or the only one that begins with it; undefined if there is none. */
 export function suggest(typed: string, known: readonly string[]): string | undefined {
+  const begun = typed.length < BEGINNING ? [] : known.filter((word) => word.startsWith(typed));
+  if (begun.length === 1) return begun[0];
   let best: string | undefined;
   let least = Math.max(1, Math.floor(typed.length / 3)) + 1;
   for (const word of known) {

@@ -90,12 +90,18 @@ export function shield(
     }
     const given = value ?? words.shift();
     if (given === undefined || (value === undefined && isFlag(given, shapes))) {
-      throw usageError(`--${shape.name} needs a value`, given === undefined ? "" : `"${given}" is another flag`);
+      throw lacksValue(flags[shapes.indexOf(shape)]!, given === undefined ? "" : `"${given}" is another flag`);
     }
-    if (given === "") throw usageError(`--${shape.name} needs a value`, "the given value is empty");
+    if (given === "") throw lacksValue(flags[shapes.indexOf(shape)]!, "the given value is empty");
     out.push(`--${shape.name}=${SHIELD}${given}`);
   }
   return out;
+}
+
+/** The fix is the flag's line in the help. */
+function lacksValue(flag: Flag, why: string): Error {
+  const form = flag.raw.replace(/^.*(?=--)/, "");
+  return usageError(`--${shapeOf(flag).name} needs a value`, why, `${form}: ${flag.text}`);
 }
 
 interface Split {

@@ -8,6 +8,7 @@ import type { Call } from "./commands.ts";
 import { controlOf, pacingOf } from "./control-flags.ts";
 import { defaultLocal, readPrefix } from "./endpoint.ts";
 import type { Flags } from "./flags.ts";
+import { programName } from "./program.ts";
 import { type DeviceOptions, deviceOptions } from "./session-options.ts";
 
 /** How results are shown: lines for people, fewer lines, one JSON object, or one per event. */
@@ -131,8 +132,12 @@ export function viewOf(flags: Flags): BenchView {
 }
 
 function threeWords(args: readonly string[], form: string, least: number): [string, string, string | undefined] {
-  const fix = `for example: bench ${form.startsWith("-s") ? "-s tun0 10.0.0.1/24" : "-c tun1 10.0.1.1/24 10.0.0.7"}`;
-  if (args.length < least) throw usageError(`bench ${form}: ${least - args.length} of these are missing`, "", fix);
+  const example = form.startsWith("-s") ? "-s tun0 10.0.0.1/24" : "-c tun1 10.0.1.1/24 10.0.0.7";
+  const fix = `for example: ${programName} bench ${example}`;
+  if (args.length < least) {
+    const missing = form.split(" ").slice(1 + args.length, 1 + least);
+    throw usageError(`bench ${form.slice(0, 2)} needs ${missing.join(" and ")}`, "", fix);
+  }
   if (args.length > 3) throw usageError(`bench takes no argument "${args[3]}"`, `its form is bench ${form}`, fix);
   return [args[0]!, args[1]!, args[2]];
 }

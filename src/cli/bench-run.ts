@@ -230,7 +230,8 @@ const CODES: Partial<Record<BenchErrorKind, number>> = { silent: EXIT_CONNECT_TI
 /** Why a test could not be run, or ended early. */
 function clientFailure(error: unknown, { device, port }: BenchClientOptions, isOpen: boolean): unknown {
   const { endpoint: e } = device;
-  if (error instanceof ConnectionError) return isOpen ? transferFailure(error, e) : openFailure(error, null, e);
+  if (error instanceof ConnectionError)
+    return isOpen ? transferFailure(error, e) : openFailure(error, null, e, "server (bench -s)");
   if (!(error instanceof BenchError)) return error;
   const where = bracketed(`${e.remote}`, port);
   const code = CODES[error.kind] ?? EXIT_FAILURE;

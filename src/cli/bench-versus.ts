@@ -68,7 +68,7 @@ export async function runVersus(call: Call): Promise<number> {
   printText(
     [
       `tcpnet over two TUN devices beside ${what}:`,
-      `medians of ${rounds} runs of each, in turn, ${time} s each after ${omit} s that do not count`,
+      `${rounds === 1 ? "one run" : `medians of ${rounds} runs`} of each, in turn, ${time} s each${omit === 0 ? "" : ` after ${omit} s that do not count`}`,
       "",
       ...versusTable(rows, against),
       "",
@@ -167,6 +167,7 @@ async function runInside(): Promise<number> {
 /** Our standard input closes when the program outside ends, or wants us to. We are the first process of a namespace. */
 async function endWithStarter(): Promise<never> {
   for await (const _ of Bun.stdin.stream());
+  sayProgress("");
   process.exit(EXIT_SIGHUP);
 }
 

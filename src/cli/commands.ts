@@ -359,12 +359,12 @@ export const COMMANDS: readonly CommandSpec[] = [
       "tcpnet link change out rate 1mbit --dev tun1",
     ],
     about:
-      "The program is chaos, or a host, peer or demo that was started with a link flag; --link clear starts with a perfect\n" +
-      "link. (Without a link flag, devices use offload, which cannot be turned off later.)",
+      "The program is chaos, or a host, peer, demo, run or bench that was started with a link flag; --link clear starts with\n" +
+      "a perfect link. (Without a link flag, devices use offload, which cannot be turned off later.)",
     groups: [
       group(
         "Options",
-        ["--dev <name>", "the link of this device, or demo; needed if several links run"],
+        ["--dev <name>", "the link of this device, or of demo or run; needed if several links are there"],
         ["--socket <path>", "the link with this control socket"],
         ["--json", "print the answer as one JSON object"],
       ),

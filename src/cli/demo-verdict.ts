@@ -81,14 +81,14 @@ export function whyResent({ retransmits, duplicates }: Pick<Direction, "retransm
 /** @param complete whether the capture has every packet. */
 function tellNext({ impairment, write }: DemoOptions, complete: boolean): void {
   const rows: [string, string][] = [
-    [`sudo ${programName} netup`, "on this machine; then, in two terminals:"],
-    [`sudo ${programName} host ${LAB.host.join(" ")}`, ""],
-    [`sudo ${programName} peer ${LAB.peer.join(" ")}`, ""],
+    [`sudo ${programName} netup`, "set up this machine; then"],
+    [`sudo ${programName} host ${LAB.host.join(" ")}`, "in one terminal, and"],
+    [`sudo ${programName} peer ${LAB.peer.join(" ")}`, "in another one"],
   ];
   if (write === undefined) rows.unshift([`${programName} demo -w demo.pcapng`, "then: wireshark demo.pcapng"]);
   else if (write !== "-" && complete) rows.unshift([`wireshark ${write}`, "every packet with its reason"]);
   if (impairment === null) {
-    rows.unshift([`${programName} demo --loss 1% --delay 20ms`, "see what a bad link does, and why"]);
+    rows.unshift([`${programName} demo --loss 1% --delay 20ms`, "what a bad link does, and why"]);
   }
   const shown = rows.map(([command, words]) => [forUser(command), words] as const);
   const width = Math.max(...shown.map(([command]) => command.length));

@@ -12,15 +12,23 @@ import {
 } from "./exit-codes.ts";
 import { programName } from "./program.ts";
 
-/** Why a connection could not be opened, with likely reasons found on this machine. */
-export function openFailure(error: ConnectionError, heard: ConnectionError | null, e: Endpoint): CliError {
+/**
+ * Why a connection could not be opened, with likely reasons found on this machine.
+ * @param server what the other program is, if it is neither host nor peer
+ */
+export function openFailure(
+  error: ConnectionError,
+  heard: ConnectionError | null,
+  e: Endpoint,
+  server?: string,
+): CliError {
   const what = error.message;
-  const other = e.role === "host" ? "peer" : "host";
   if (error.code === "ECONNREFUSED") {
-    const why = `the SYN was answered with RST: no program listens on this port, or ${e.local} may not connect`;
+    const why = `the SYN, which came from ${e.local}, was answered with RST`;
+    const any = server === undefined ? `${e.role === "host" ? "peer" : "host"} --any lets anybody connect` : "";
     const fix = e.toKernel
       ? "start the program first"
-      : `check port and address on both sides (${other} --any lets anybody connect)`;
+      : `check port and address on both sides (${any || `is the ${server} running?`})`;
     return new CliError(EXIT_REFUSED, what, why, fix);
   }
   // A router's ICMP error is a better reason than silence.
@@ -29,7 +37,7 @@ export function openFailure(error: ConnectionError, heard: ConnectionError | nul
     const found = obstacle(e) ?? noWay(e);
     return new CliError(EXIT_UNREACHABLE, unreachable.message, found.what, found.fix);
   }
-  const { what: why, fix } = obstacleAfterSilence(e);
+  const { what: why, fix } = obstacleAfterSilence(e, server);
   if (error.code === "ETIMEDOUT") return new CliError(EXIT_CONNECT_TIMEOUT, what, why, fix);
   if (error.code === "ENETDOWN") return deviceGone(e);
   return new CliError(EXIT_FAILURE, what);

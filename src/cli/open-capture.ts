@@ -86,14 +86,18 @@ function marked(device: Device, capture: CaptureFile, far: Link | undefined): Ca
   return sink;
 }
 
+/** Wireshark takes this port, the default of host and peer, for Gryphon's. */
+const GRYPHON_PORT = 7000;
+
 /**
- * Closes the file and prints its summary. False if it is incomplete because of a write error. (Wireshark takes the default port 7000
- * for Gryphon.)
+ * Closes the file and prints its summary. False if it is incomplete because of a write error.
+ * @param port of the only connection or listener in it, if there is one
  */
 export async function endCapture(
   capture: CaptureFile | null,
   path: string | undefined,
   voice: Voice,
+  port?: number,
 ): Promise<boolean> {
   if (capture === null) return true;
   await capture.close();
@@ -111,7 +115,8 @@ export async function endCapture(
     return false;
   }
   const left = dropped > 0 ? `, ${dropped} were dropped because the reader was too slow` : "";
-  const where = path === "-" ? "standard output" : `${path}   wireshark --disable-protocol gryphon ${path}`;
+  const flag = port === GRYPHON_PORT ? "--disable-protocol gryphon " : "";
+  const where = path === "-" ? "standard output" : `${path}   wireshark ${flag}${path}`;
   voice.lines("capture", facts, [`  capture ${counted(packets, "packet")} written to ${where}${left}`]);
   return true;
 }

@@ -102,7 +102,7 @@ async function converse(options: SessionOptions, opened: Opened, voice: Voice): 
     await session.end();
     endControl();
     voice.tellCounts();
-    complete = await endCapture(capture, options.write, voice);
+    complete = await endCapture(capture, options.write, voice, options.port);
     complete = (await explanation.end()) && complete;
     await tellReport(report, `tcpnet ${options.endpoint.role}`, voice);
     await web?.end();
@@ -132,7 +132,7 @@ export function tellWhatStays(records: readonly (RecordFile | null)[], voice: Vo
   if (user === null) return;
   for (const { path } of records.filter((file) => file !== null)) {
     if (mayMake(path)) continue;
-    const text = `· SIGHUP will not begin ${path} anew: ${user} may not make a file in its folder`;
+    const text = `· to rotate ${path} by SIGHUP, add --keep-root: the user ${user} may not create files in its folder`;
     voice.event("no-reopening", { path, user }, text);
   }
 }

@@ -1,4 +1,5 @@
 import { EXIT_SIGHUP, EXIT_SIGINT, EXIT_SIGTERM } from "./exit-codes.ts";
+import { endEchoedKey } from "./terminal.ts";
 
 /** What a running command does on signals. */
 export interface SignalHandlers {
@@ -18,13 +19,17 @@ export function listenToSignals(handlers: SignalHandlers): () => void {
   const table: Partial<Record<NodeJS.Signals, () => void>> = {
     SIGINT: () => {
       interrupts++;
+      endEchoedKey();
       if (interrupts === 1) handlers.close();
       else if (interrupts === 2) handlers.abort(EXIT_SIGINT);
       else process.exit(EXIT_SIGINT);
     },
     SIGTERM: () => handlers.abort(EXIT_SIGTERM),
     SIGUSR1: () => handlers.figures(),
-    SIGQUIT: () => handlers.figures(),
+    SIGQUIT: () => {
+      endEchoedKey();
+      handlers.figures();
+    },
     SIGHUP: () => {
       if (!handlers.reopen()) handlers.abort(EXIT_SIGHUP);
     },

@@ -190,6 +190,11 @@ export function tellText(text: string): void {
   tell(forPeople(text, STDERR));
 }
 
+/** Begins a new line after a key that the terminal has echoed, such as "^C". */
+export function endEchoedKey(): void {
+  if (view === null && through === null && redraws()) show("\n");
+}
+
 /** Redraws the progress line; "" removes it. Only on a terminal. */
 export function sayProgress(line: string): void {
   if (view !== null || through !== null || !redraws() || (line === "" && !progressShown) || queue?.isBehind === true)

@@ -15,6 +15,16 @@ test("a slip of the finger finds the word that was meant", () => {
   ]);
 });
 
+test("the beginning of one word means that word, the beginning of several does not", () => {
+  const lessons = ["slow-start", "syn-flood", "fast-retransmit", "fast-open"];
+  expect(["slow", "fast-r", "fast", "sl"].map((typed) => suggest(typed, lessons))).toEqual([
+    "slow-start",
+    "fast-retransmit",
+    undefined,
+    undefined,
+  ]);
+});
+
 test("a word that is nothing like any of them finds none", () => {
   expect(["frobnicate", "x", "install"].map((typed) => suggest(typed, WORDS))).toEqual([
     undefined,

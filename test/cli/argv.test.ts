@@ -7,7 +7,7 @@ import { COMMANDS, flagsOf } from "#cli/commands";
 import { Flags } from "#cli/flags";
 
 const FLAGS: readonly Flag[] = [
-  { raw: "-p, --port <port>", text: "" },
+  { raw: "-p, --port <port>", text: "TCP port" },
   { raw: "-w, --write <file>", text: "" },
   { raw: "-q, --quiet", text: "" },
   { raw: "--any", text: "" },
@@ -87,13 +87,13 @@ test("--no-offload is a flag of its own", () => {
 test("what cac would swallow is refused in words", () => {
   expect(said("--port", "1", "-p", "2")).toBe("2 --port is given twice; give it once");
   expect(said("-q=1")).toBe("2 --quiet takes no value; ");
-  expect(said("--port", "")).toBe("2 --port needs a value; ");
+  expect(said("--port", "")).toBe("2 --port needs a value; --port <port>: TCP port");
   expect(said("--prot", "1")).toBe("2 unknown option --prot; did you mean --port?");
   expect(said("--zzzzzz")).toBe("2 unknown option --zzzzzz; see --help");
   expect(said("-x")).toBe("2 unknown option -x; see --help");
   expect(said("--any=yes")).toBe("2 --any takes no value; ");
-  expect(said("--port")).toBe("2 --port needs a value; ");
-  expect(said("--port", "--any")).toBe("2 --port needs a value; ");
+  expect(said("--port")).toBe("2 --port needs a value; --port <port>: TCP port");
+  expect(said("--port", "--any")).toBe("2 --port needs a value; --port <port>: TCP port");
   expect(said("a", "--", "b")).toBe("taken");
 });
 

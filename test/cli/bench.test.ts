@@ -80,7 +80,10 @@ test("diff: bad files and a bad call are told in words", async () => {
 test("without saying what to run, or with two things, bench says what there is", async () => {
   expect((await bench()).err).toContain("bench needs -s, -c, --vs or diff");
   expect((await bench("-s", "-c", "tun0")).err).toContain("-s and -c exclude each other");
-  expect((await bench("-c", "tun1", "10.0.1.1/24")).err).toContain("1 of these are missing");
+  expect((await bench("-c", "tun1", "10.0.1.1/24")).err).toMatch(
+    /bench -c needs <server>\n +for example: \S+ bench -c tun1/,
+  );
+  expect((await bench("-s")).err).toContain("bench -s needs <tun> and <cidr>");
   const json = await bench("-c", "tun1", "10.0.1.1/24", "10.0.1.9", "-J");
   expect([json.code, JSON.parse(json.err).exitCode ?? 2]).toEqual([2, 2]);
 });

@@ -150,7 +150,9 @@ labTest(
   async (lab) => {
     const file = lab.file("c.pcapng");
     const host = lab.tcpnet(...HOST, "-w", file);
-    await host.says(/SIGHUP will not begin \S+c\.pcapng anew: nobody may not make a file in its folder/);
+    await host.says(
+      /to rotate \S+c\.pcapng by SIGHUP, add --keep-root: the user nobody may not create files in its folder/,
+    );
     await host.says(/waiting/);
     renameSync(file, lab.file("old.pcapng"));
     host.child.kill("SIGHUP");

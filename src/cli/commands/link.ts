@@ -17,7 +17,7 @@ import { asTyped, programName } from "../program.ts";
 import { printText } from "../terminal.ts";
 
 /** How to start a program whose link can be changed. */
-const HOW = `start one: ${programName} chaos; or host, peer or demo with a link flag, such as --link clear`;
+const HOW = `start one: ${programName} chaos; or host, peer, demo or run with a link flag, such as --link clear`;
 
 /** `tcpnet link show|set|change|clear [words]`: shows or changes the link of a running program. */
 export async function run({ args, flags }: Call): Promise<number> {

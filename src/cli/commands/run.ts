@@ -153,9 +153,12 @@ function tellStart({ command, published, hostLoopback, resolvers, mtu, impairmen
 
 /** What was moved. */
 function tellEnd({ tcp, udp }: Outward, stack: NetStack, voice: Voice): void {
-  const facts = { connections: tcp.opened, failed: tcp.failed, flows: udp.opened, counters: stack.counters() };
-  const failed = tcp.failed === 0 ? "" : `, ${tcp.failed} failed`;
-  voice.lines("end", facts, [
-    `  moved   ${counted(tcp.opened, "connection")}${failed}, ${counted(udp.opened, "flow")}`,
-  ]);
+  const { opened: connections, failed, published } = tcp;
+  const facts = { connections, failed, published, flows: udp.opened, counters: stack.counters() };
+  const more = [
+    ...(failed === 0 ? [] : [`${failed} failed`]),
+    ...(published === 0 ? [] : [`${published} to published ports`]),
+    counted(udp.opened, "flow"),
+  ];
+  voice.lines("end", facts, [`  moved   ${[counted(connections, "connection"), ...more].join(", ")}`]);
 }

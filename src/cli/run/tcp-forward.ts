@@ -50,6 +50,8 @@ export class TcpForward {
   /** How many connections the command opened, and how many of them this machine could not. */
   opened = 0;
   failed = 0;
+  /** How many connections came to published ports. */
+  published = 0;
 
   /** Decides about an attempt of the command, which means this destination. */
   attempt(attempt: Attempt, destination: Endpoint): void {
@@ -117,6 +119,7 @@ export class TcpForward {
             socket.data = relay;
             relay.host = host;
             relay.joined(socket);
+            this.published++;
           } catch {
             // The stack has no room for another connection.
             this.#relays.delete(relay);

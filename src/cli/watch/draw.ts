@@ -147,12 +147,13 @@ function wideLines(end: EndFrame, width: number, signs: Signs): Piece[][] {
     `  ${ssthreshText(info)}  `,
     phaseOf(info),
   ]);
-  lines.push([label("rtt"), rttOf(info).padEnd(VALUE), graph(end.rtt), `  ${rttDetails(info)}`]);
+  const details = whole(rttDetails(info), width - LABEL - VALUE - bars - 2);
+  lines.push([label("rtt"), rttOf(info).padEnd(VALUE), graph(end.rtt), `  ${details}`]);
   lines.push([
     label("in flight"),
     `${bytesText(info.inFlight)} of ${bytesText(Math.min(info.cwnd, info.sndWnd))} (cwnd ${bytesText(info.cwnd)}, peer's window ${bytesText(info.sndWnd)})`,
   ]);
-  lines.push(limitLine(end, width - LABEL - 12, signs));
+  lines.push(limitLine(end, Math.min(20, width - LABEL - 32), width, signs));
   return lines;
 }
 
@@ -168,7 +169,7 @@ function narrowLines(end: EndFrame, width: number, signs: Signs): Piece[][] {
   lines.push(
     [label("cwnd"), bytesText(info.cwnd).padEnd(9), phaseOf(info)],
     [label("rtt"), `${rttOf(info)} (least ${timeText(info.minRtt)})`],
-    limitLine(end, 8, signs),
+    limitLine(end, 4, width, signs),
     [label("resent"), ...resent(info).slice(1)],
   );
   return lines;
@@ -206,9 +207,15 @@ function rttOf({ rtt }: TcpInfo): string {
 }
 
 /** A round trip is longer than the shortest one by what the queues of the path take. */
-function rttDetails({ rtt, minRtt, rttvar, rto }: TcpInfo): string {
-  const queue = rtt - minRtt >= 1000 ? `  queue ≈ ${timeText(rtt - minRtt)}` : "";
-  return `least ${timeText(minRtt)}${queue}  rto ${timeText(rto)}  var ${timeText(rttvar)}`;
+function rttDetails({ rtt, minRtt, rttvar, rto }: TcpInfo): string[] {
+  const queue = rtt - minRtt >= 1000 ? [`queue ≈ ${timeText(rtt - minRtt)}`] : [];
+  return [`least ${timeText(minRtt)}`, ...queue, `rto ${timeText(rto)}`, `var ${timeText(rttvar)}`];
+}
+
+/** The first of the parts that fit in so many columns: half a figure would be a wrong one. */
+function whole(parts: readonly string[], columns: number): string {
+  const texts = parts.map((_, i) => parts.slice(0, i + 1).join("  "));
+  return texts.findLast((text) => Bun.stringWidth(text) <= columns) ?? "";
 }
 
 const LIMITS: Readonly<Record<LimitName, string>> = {
@@ -223,28 +230,27 @@ const LIMITS: Readonly<Record<LimitName, string>> = {
   done: "done",
 };
 
-/** Which of the limits held, in the last seconds, as a bar whose parts differ by their signs. */
-function limitLine({ limits }: EndFrame, width: number, signs: Signs): Piece[] {
+/** Which of the limits held, in the last seconds, as a bar of `size` columns whose parts differ by their signs. */
+function limitLine({ limits }: EndFrame, size: number, width: number, signs: Signs): Piece[] {
   const shown = limits.slice(0, signs.parts.length);
-  const size = Math.max(4, Math.min(20, width - 20));
   let bar = "";
   shown.forEach(({ share }, i) => {
     bar += signs.parts[i]!.repeat(Math.round(share * size));
   });
   const words = shown.map(({ name, share }, i) => `${signs.parts[i]} ${LIMITS[name]} ${Math.round(share * 100)} %`);
-  return [label("limit"), ["cyan", cut(bar, size).padEnd(size)], ` ${words.join("  ")}`];
+  return [label("limit"), ["cyan", cut(bar, size).padEnd(size)], ` ${whole(words, width - LABEL - size - 1)}`];
 }
 
 function windowPanel(info: TcpInfo, width: number, signs: Signs): Panel {
   const { cells, outstanding, holes, open, isCut } = ruler(info, width, signs);
-  const sacked =
-    info.sacked > 0 ? `  ${signs.arrived} SACKed ${bytesText(info.sacked)}, ${counted(holes, "hole")}` : "";
+  const sacked = `${signs.arrived} SACKed ${bytesText(info.sacked)}, ${counted(holes, "hole")}`;
   const words = [
-    `${signs.flight} in flight ${bytesText(outstanding)}${sacked}`,
+    `${signs.flight} in flight ${bytesText(outstanding)}`,
+    ...(info.sacked > 0 ? [sacked] : []),
     `${signs.open} may send ${bytesText(open)}`,
     ...(isCut ? [`peer's window ${bytesText(info.sndWnd)}`] : []),
   ];
-  return { title: "window", lines: [[["cyan", cells]], [words.join("  ")]] };
+  return { title: "window", lines: [[["cyan", cells]], [whole(words, width)]] };
 }
 
 function linkPanel(link: LinkFrame | null, width: number, signs: Signs): Panel[] {

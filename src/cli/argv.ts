@@ -128,9 +128,13 @@ function split(word: string, shapes: readonly FlagShape[], elsewhere: KnownElsew
   return { shape, value: undefined, rest: behind };
 }
 
+/** So many of the commands that have an unknown option are named. */
+const NAMED_MAX = 3;
+
 function unknownOption(name: string, shapes: readonly FlagShape[], elsewhere: KnownElsewhere): Error {
   const commands = elsewhere(name);
-  const all = commands.length > 4 ? `${commands.length} commands` : commands.join(", ");
+  const more = commands.length - NAMED_MAX;
+  const all = more > 1 ? `${commands.slice(0, NAMED_MAX).join(", ")} and ${more} more` : commands.join(", ");
   const why = commands.length === 0 ? "" : `${all} ${commands.length === 1 ? "has" : "have"} it`;
   const names = shapes.map((each) => each.name);
   const near = name.startsWith("--") && why === "" ? suggest(name.slice(2), names) : undefined;

@@ -27,7 +27,7 @@ import type { Flags } from "./flags.ts";
 import { BENCH_INSIDE, fromOutside, isolation, refuseInVain } from "./isolation.ts";
 import { print, refuseClosedOutput } from "./print.ts";
 import { selfCommand } from "./program.ts";
-import { printText, say, sayProgress } from "./terminal.ts";
+import { endEchoedKey, printText, say, sayProgress } from "./terminal.ts";
 
 type Against = "kernel" | "pump";
 
@@ -156,6 +156,7 @@ async function runInside(): Promise<number> {
   let asked = 0;
   for (const [signal, code] of Object.entries(STOPS)) {
     process.on(signal as keyof typeof STOPS, () => {
+      if (asked === 0) endEchoedKey();
       asked = code;
       void child.stdin.end();
     });
@@ -167,7 +168,6 @@ async function runInside(): Promise<number> {
 /** Our standard input closes when the program outside ends, or wants us to. We are the first process of a namespace. */
 async function endWithStarter(): Promise<never> {
   for await (const _ of Bun.stdin.stream());
-  sayProgress("");
   process.exit(EXIT_SIGHUP);
 }
 

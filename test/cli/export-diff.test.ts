@@ -111,3 +111,15 @@ test("diff tells a run that is worse from one that cannot be read", async () => 
     expect([args, code, err]).toEqual([args, 2, expect.stringContaining(words)]);
   }
 });
+
+test("diff of host's file with peer's says that these are the ends of one run, and which command shows both", async () => {
+  const [head, ...rest] = readFileSync(at("good.ndjson"), "utf8").split("\n");
+  for (const role of ["host", "peer"]) {
+    writeFileSync(at(`${role}.ndjson`), [JSON.stringify({ ...JSON.parse(head!), role }), ...rest].join("\n"));
+  }
+  const { code, out, err } = await tcpnet("diff", at("host.ndjson"), at("peer.ndjson"));
+  expect([code, out]).toEqual([0, expect.stringContaining("role  host → peer")]);
+  expect(err).toContain("host.ndjson was recorded by host, peer.ndjson by peer");
+  expect(err).toMatch(/report \S+host\.ndjson \S+peer\.ndjson/);
+  expect((await tcpnet("diff", at("host.ndjson"), at("host.ndjson"))).err).toBe("");
+});

@@ -8,7 +8,8 @@ import { type DifferenceRow, differenceTable, differenceVerdict, signed, thresho
 import { nameOf, readEventFiles, tellBroken } from "../event-files.ts";
 import { EXIT_FAILURE, EXIT_NO_RECORD, EXIT_OK } from "../exit-codes.ts";
 import { print } from "../print.ts";
-import { printText } from "../terminal.ts";
+import { asTyped } from "../program.ts";
+import { printText, say, yellow } from "../terminal.ts";
 
 /** Pairs that are printed; all are judged. */
 const PRINTED_MAX = 5;
@@ -26,11 +27,20 @@ export async function run({ args, flags }: Call): Promise<number> {
       "a run has no connection",
       "record both with --events",
     );
+  tellEnds(found, before, after);
   const rows = found.pairs.map(({ differences }) => differences.map(rowOf));
   const isWorse = rows.flat().some(({ worse }) => worse !== null && worse > threshold);
   if (flags.has("json")) print(`${JSON.stringify(json(found, threshold, isWorse))}\n`);
   else printText(`${text(found, rows, threshold).join("\n")}\n`);
   return isWorse ? EXIT_FAILURE : EXIT_OK;
+}
+
+/** Somebody who compares host's file with peer's has two ends of one run, not two runs. */
+function tellEnds({ settings }: RunComparison, before: string, after: string): void {
+  const roles = settings.find(([name]) => name === "role");
+  if (roles === undefined) return;
+  const what = `${nameOf([before])} was recorded by ${roles[1]}, ${nameOf([after])} by ${roles[2]}`;
+  say(`${yellow("warning")} ${what}`, `        both ends of one run: ${asTyped("tcpnet report")} ${before} ${after}`);
 }
 
 /** Throws CliError. Exit code 1 means "worse", so a file that cannot be read has the code of one that is no record. */

@@ -1,3 +1,4 @@
+import { invalid, shown } from "./arguments.ts";
 import type { Shown } from "./shown.ts";
 import type { SocketHandlers } from "./types.ts";
 
@@ -6,6 +7,13 @@ import type { SocketHandlers } from "./types.ts";
  * the copies of a turn's segments and one view of all of them.
  */
 export const VIEWED_FROM = 4096;
+
+/** What a data handler returned. @throws CallError EINVAL, above all for the promise of an async one: its view would be good until its first await. */
+function octets(returned: unknown): number {
+  if (Number.isInteger(returned) && (returned as number) >= 0) return returned as number;
+  const why = typeof (returned as Promise<unknown> | null)?.then === "function" ? ": it cannot be async" : "";
+  throw invalid(`data must return how many octets it took, or nothing, not ${shown(returned)}${why}`);
+}
 
 /** Calls the handlers of one connection, once per event, in the order of the events. */
 export class HandlerCalls {
@@ -116,7 +124,8 @@ export class HandlerCalls {
       let taken = n;
       this.isGiving = true;
       try {
-        taken = take.call(this.handlers, socket, view) ?? n;
+        const returned = take.call(this.handlers, socket, view);
+        if (returned !== undefined) taken = octets(returned);
       } finally {
         this.isGiving = false;
         if (taken > 0 && !socket.isReadClosed) socket.skip(Math.min(taken, n));

@@ -104,7 +104,7 @@ function duplexOf(Stream: DuplexClass, reader: Reader, writer: WritableStreamDef
 
 class SecureSocket implements TlsSocket {
   readonly socket: Socket;
-  readonly readable: ReadableStream<Uint8Array>;
+  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly writable: WritableStream<Uint8Array>;
   readonly #secure: TLSSocket;
   readonly #opened = new Deferred<TlsInfo>();
@@ -178,9 +178,9 @@ function tlsError(error: unknown, name: string): ConnectionError {
   return new ConnectionError("EPROTO", `TLS with ${name} failed: ${why}`, error);
 }
 
-function readableOf(secure: TLSSocket): ReadableStream<Uint8Array> {
+function readableOf(secure: TLSSocket): ReadableStream<Uint8Array<ArrayBuffer>> {
   let isOver = false;
-  return new ReadableStream<Uint8Array>(
+  return new ReadableStream<Uint8Array<ArrayBuffer>>(
     {
       start(controller) {
         const end = (error?: Error) => {

@@ -23,7 +23,7 @@ export interface Sink {
 const CHUNK_MAX = 256 * 1024;
 
 /** A byte stream without a buffer of its own: unread data stays in the receive queue and closes the window. */
-export function readableOf(source: Source): ReadableStream<Uint8Array> {
+export function readableOf(source: Source): ReadableStream<Uint8Array<ArrayBuffer>> {
   const pull = async (controller: ReadableByteStreamController) => {
     const request = controller.byobRequest;
     const view = request?.view;

@@ -126,7 +126,7 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper, Timed {
     return waiting.closed.promise;
   }
 
-  get readable(): ReadableStream<Uint8Array> {
+  get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
     this.#refuseHandlers("reading");
     return (this.#ask.readable ??= readableOf(this));
   }

@@ -35,7 +35,7 @@ export interface TlsSocket extends AsyncDisposable {
   /** As the connection's own `closed`; rejects with EPROTO if TLS failed. */
   readonly closed: Promise<void>;
   /** The peer's octets, decrypted. Ends at its `close_notify`; fails if the connection ends without one. */
-  readonly readable: ReadableStream<Uint8Array>;
+  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   /** Closing it ends our direction: a `close_notify`, then the FIN. */
   readonly writable: WritableStream<Uint8Array>;
   /** The connection below, for `info`, `setOptions`, `ref`. Its own streams are taken. */

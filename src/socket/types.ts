@@ -120,10 +120,12 @@ export interface SocketHandlers {
   open?(socket: Socket): void;
   /**
    * Octets in order: a view of the stack's memory, or of the packet itself, that is good during the call; copy what must stay. Returns how many of them it took
-   * (undefined: all). What it left keeps the window smaller, and comes again, with what followed, when the send buffer has
-   * room again, or after `resume`. Who has this handler does not `read`.
+   * (nothing: all). What it left keeps the window smaller, and comes again, with what followed, when the send buffer has
+   * room again, or after `resume`. It must not be async: anything else that it returns goes to `error` as a CallError EINVAL. Who has this handler does not
+   * `read`.
    */
-  data?(socket: Socket, bytes: Uint8Array): number | undefined;
+  // biome-ignore lint/suspicious/noConfusingVoidType: `(socket, bytes) => console.log(bytes)` takes all; with `undefined` it would not compile.
+  data?(socket: Socket, bytes: Uint8Array): number | void;
   /** After a `write` that took less than it was given: a quarter of the send buffer is free. */
   drain?(socket: Socket): void;
   /** Nothing was sent or received for `idleTimeout`. The connection goes on, unless this ends it. */
@@ -240,7 +242,7 @@ export interface Socket extends AsyncDisposable {
   readonly closed: Promise<void>;
 
   /** The peer's octets as a byte stream (also for BYOB readers). Unread data closes the window, which is the back-pressure. */
-  readonly readable: ReadableStream<Uint8Array>;
+  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   /**
    * Our octets. A write resolves when all of it is in the send buffer. Closing it is `closeWrite`: the FIN follows and
    * reading goes on (`flushed` resolves when the FIN is acknowledged). Aborting it is `abort`.

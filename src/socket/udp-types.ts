@@ -5,7 +5,7 @@ import type { Endpoint } from "./types.ts";
 /** A received datagram. */
 export interface Datagram {
   /** Its octets: a copy. */
-  readonly data: Uint8Array;
+  readonly data: Uint8Array<ArrayBuffer>;
   /** Who sent it: 0 to 65535 (a sender may leave its port out, RFC 768), and an IP address as text. */
   readonly port: number;
   /** Who sent it. */

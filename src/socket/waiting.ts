@@ -7,7 +7,7 @@ import type { SocketInfo } from "./types.ts";
 export class Waiting {
   opened: Deferred<SocketInfo> | null = null;
   closed: Deferred<void> | null = null;
-  readable: ReadableStream<Uint8Array> | null = null;
+  readable: ReadableStream<Uint8Array<ArrayBuffer>> | null = null;
   writable: WritableStream<Uint8Array> | null = null;
   writer: WritableStreamDefaultController | null = null;
   /** Waiting promises: for octets, for room in the send buffer, for acknowledgment of everything. */

@@ -242,6 +242,9 @@ const socket: Socket = stack.connect("10.0.0.2:80", { timeout: 1000 });
 const n: number = socket.write(new Uint8Array(3));
 const device: Device = a;
 console.log(n, device.mtu);
+stack.listen({ port: 80, socket: { data: (_, bytes) => console.log(bytes.length) } });
+// @ts-expect-error an async handler would keep its view for too long
+stack.listen({ port: 81, socket: { data: async () => {} } });
 // @ts-expect-error there is no such option: the types are known, and not any
 stack.connect("10.0.0.2:80", { timeuot: 1 });
 `;
@@ -249,7 +252,8 @@ stack.connect("10.0.0.2:80", { timeuot: 1 });
 export async function text(socket: Socket, signal: AbortSignal): Promise<string> {
   await new Blob(["x"]).stream().pipeTo(socket.writable, { signal });
   return new Response(socket.readable).text();
-}`;
+}
+export const decoded = (socket: Socket): ReadableStream<string> => socket.readable.pipeThrough(new TextDecoderStream());`;
   const COMPILERS = {
     "TypeScript 6": () => [NODE, tool("typescript/bin/tsc")],
     "TypeScript 7": () => [join(ROOT, "node_modules/.bin/tsc")],

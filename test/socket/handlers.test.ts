@@ -242,6 +242,35 @@ describe("mistakes", () => {
     expect(thrown).toEqual(["seven"]);
   });
 
+  test("data that is async, or returns what is no number of octets, is an error in words, and is not called for ever", async () => {
+    for (const [returned, words] of [
+      [Promise.resolve(), "not a Promise: it cannot be async"],
+      [Number.NaN, "not NaN"],
+      [-1, "not -1"],
+      [1.5, "not 1.5"],
+      [null, "not null"],
+      ["5", 'not "5"'],
+    ] as const) {
+      const w = await world();
+      const thrown: unknown[] = [];
+      let calls = 0;
+      server(w, {
+        data: () => {
+          if (++calls > 1) throw new Error("called again");
+          return returned as number;
+        },
+        error: (_, error) => void thrown.push(error),
+      });
+      const socket = dial(w);
+      await w.until(socket.opened);
+      socket.write(new Uint8Array(5));
+      await w.pass(1_000);
+      const message = `data must return how many octets it took, or nothing, ${words}`;
+      expect([calls, thrown]).toEqual([1, [expect.objectContaining({ name: "CallError", code: "EINVAL", message })]]);
+      expect(socket.state).toBe("ESTABLISHED");
+    }
+  });
+
   test("accept and read are refused in words where handlers have the connections and the data", async () => {
     const w = await world();
     const listener = server(w, ECHO);

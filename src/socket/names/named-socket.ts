@@ -51,7 +51,7 @@ export class NamedSocket implements Socket {
   readonly #ready = new Deferred<TcpSocket>();
   readonly #opened = new Deferred<SocketInfo>();
   readonly #closed = new Deferred<void>();
-  #readable: ReadableStream<Uint8Array> | null = null;
+  #readable: ReadableStream<Uint8Array<ArrayBuffer>> | null = null;
   #writable: WritableStream<Uint8Array> | null = null;
   readonly #late: Alarm;
   /** Ends the search for an address. */
@@ -225,7 +225,7 @@ export class NamedSocket implements Socket {
 
   // --- Reading and writing -----------------------------------------------------------------------------------------
 
-  get readable(): ReadableStream<Uint8Array> {
+  get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
     if (this.#readable === null && this.#inner !== null) return this.#inner.readable;
     this.#refuseHandlers();
     return (this.#readable ??= readableOf({

@@ -53,6 +53,25 @@ export class Pages {
     return done;
   }
 
+  /**
+   * Views, in order, of the room for `n` bytes at position `at`, where what was written ends; fewer when the slab has no page left. Whoever fills
+   * them calls `truncate` afterwards, with the end of what was filled.
+   */
+  room(at: number, n: number): Uint8Array[] {
+    const { u8 } = this.#slab;
+    const views: Uint8Array[] = [];
+    for (let done = 0; done < n; ) {
+      const position = this.#start + at + done;
+      const within = position & PAGE_MASK;
+      const piece = Math.min(PAGE_SIZE - within, n - done);
+      const page = this.#page(position >> PAGE_SHIFT, within, PAGE_SIZE);
+      if (page === NO_PAGE) break;
+      views.push(u8.subarray(page + within, page + within + piece));
+      done += piece;
+    }
+    return views;
+  }
+
   /** Like `write`, from another place in the same slab, without making an object. */
   writeFromSlab(at: number, o: number, n: number): number {
     return this.write(at, this.#slab.u8, o, n);

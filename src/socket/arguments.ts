@@ -239,6 +239,21 @@ export function whole(name: string, value: unknown, least: number, most: number)
   throw invalid(`${name} must be a whole number from ${least} to ${most}, not ${shown(value)}`);
 }
 
+/** The arguments of writeFrom. @throws CallError EINVAL. */
+export function checkFill(fill: unknown, n: unknown): void {
+  if (typeof fill !== "function")
+    throw invalid(`the first argument of writeFrom must be a function, not ${shown(fill)}`);
+  whole("the second argument of writeFrom", n, 1, Number.MAX_SAFE_INTEGER);
+}
+
+/** What the function of writeFrom returned. @throws CallError EINVAL. */
+export function checkFilled(n: unknown): number {
+  if (Number.isInteger(n)) return n as number;
+  throw invalid(
+    `the function of writeFrom must return how many octets it has filled, not ${shown(n)}; it cannot be async`,
+  );
+}
+
 export function invalid(message: string): CallError {
   return new CallError("EINVAL", message);
 }

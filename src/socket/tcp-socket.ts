@@ -7,7 +7,7 @@ import { OK } from "#tcp/words/error";
 import { CLOSED, FIN_WAIT_2, MAY_RECEIVE, SYN_RECEIVED, SYN_SENT, stateName, TIME_WAIT } from "#tcp/words/state";
 import { EVENT_OPENED, EVENT_REMOTE_CLOSED, EVENT_SOFT_ERROR, EVENT_URGENT, type Tcb } from "#tcp/words/tcb";
 import { agreedOn } from "./agreed-on.ts";
-import { checkBytes, checkChanges, sendFlags, whole } from "./arguments.ts";
+import { checkBytes, checkChanges, checkFill, checkFilled, sendFlags, whole } from "./arguments.ts";
 import { ConnectionError } from "./connection-error.ts";
 import { Deferred } from "./deferred.ts";
 import { endpointOf, endpointText } from "./endpoint.ts";
@@ -213,6 +213,19 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper, Timed {
     if (taken < 0) throw this.writeError();
     if (taken > 0) host.wake();
     if (taken < n && this.#calls !== null) this.#calls.wantsRoom = true;
+    return taken;
+  }
+
+  writeFrom(fill: (room: Uint8Array[]) => number, n: number): number {
+    checkFill(fill, n);
+    if (this.#waiting?.writable?.locked) throw new CallError("EALREADY", "the connection is being written as a stream");
+    const { engine, host } = this.#context;
+    const tcb = this.#tcb;
+    const room = this.isFinished || this.isOver ? -1 : engine.sendSpace(tcb, n);
+    if (room === 0 && this.#calls !== null) this.#calls.wantsRoom = true;
+    const taken = room <= 0 ? room : engine.sendFrom(tcb, (views) => checkFilled(fill(views)), room, host.now());
+    if (taken < 0) throw this.isFinished || this.isOver ? this.writeError() : wroteMeanwhile();
+    if (taken > 0) host.wake();
     return taken;
   }
 
@@ -518,3 +531,6 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper, Timed {
     return new ConnectionError("EPIPE", `cannot write to ${this.remoteAddress}: ${why}`);
   }
 }
+
+const wroteMeanwhile = () =>
+  new CallError("EALREADY", "the function that fills the send buffer has written to the same connection");

@@ -126,7 +126,7 @@ export interface SocketHandlers {
    */
   // biome-ignore lint/suspicious/noConfusingVoidType: `(socket, bytes) => console.log(bytes)` takes all; with `undefined` it would not compile.
   data?(socket: Socket, bytes: Uint8Array): number | void;
-  /** After a `write` that took less than it was given: a quarter of the send buffer is free. */
+  /** After a `write` that took less than it was given, or a `writeFrom` for which there was no room: a quarter of the send buffer is free. */
   drain?(socket: Socket): void;
   /** Nothing was sent or received for `idleTimeout`. The connection goes on, unless this ends it. */
   timeout?(socket: Socket): void;
@@ -261,6 +261,13 @@ export interface Socket extends AsyncDisposable {
    * Throws ConnectionError after `closeWrite` or the end of the connection.
    */
   write(bytes: Uint8Array, from?: number, n?: number, options?: WriteOptions): number;
+  /**
+   * Queues octets that `fill` puts into the send buffer itself, so that they are not copied: `socket.writeFrom((room) => readvSync(fd, room), 65536)`.
+   * It gets views of free room for up to `n` octets, to be filled in order and only during the call, and returns how many octets it has put there (none, or a negative number: nothing); it must neither be async nor
+   * call the stack. Returns how many were queued. If there is no room, `fill` is not called, and 0 returned; then await `drained`, or wait for
+   * the `drain` handler. Throws as `write` does, and what `fill` throws; nothing is queued then.
+   */
+  writeFrom(fill: (room: Uint8Array[]) => number, n: number): number;
   /** Resolves when at least a quarter of the send buffer is free. Rejects if the connection ends before that. */
   drained(): Promise<void>;
   /** Resolves when the peer has acknowledged everything written so far, including the FIN. Rejects if the connection ends before that. */

@@ -99,6 +99,23 @@ export class Stack extends DriverSide {
     return taken;
   }
 
+  /** How many of `n` octets `sendFrom` would take, or a negative error code. If only memory is missing, the connection waits for it. */
+  sendSpace(tcb: Tcb, n: number): number {
+    const room = calls.sendSpace(tcb, n);
+    if (room === 0 && calls.sendRoom(tcb, n) > 0) this.table.waitForMemory(tcb);
+    return room;
+  }
+
+  /**
+   * SEND of up to `n` octets, at most `sendSpace`, that `fill` puts into views of the send queue. It returns how many, and must not call the
+   * stack. Returns the octets taken, or a negative error code.
+   */
+  sendFrom(tcb: Tcb, fill: (room: Uint8Array[]) => number, n: number, now: number): number {
+    const taken = calls.sendFrom(tcb, fill, n, now);
+    if (taken >= 0) this.table.touch(tcb);
+    return taken;
+  }
+
   /** Queues the data piece by piece if the buffering policy counts room so: sending one piece makes room for the next. */
   #take(tcb: Tcb, source: Uint8Array, from: number, n: number, flags: number, now: number): number {
     let taken = calls.send(tcb, source, from, n, flags, now);

@@ -12,7 +12,7 @@ const size = fc.oneof(
   fc.integer({ min: 1, max: 3 * PAGE_SIZE }),
 );
 const step = fc.record({
-  do: fc.constantFrom("append", "ahead", "drop", "read", "slices", "clear"),
+  do: fc.constantFrom("append", "ahead", "fill", "drop", "read", "slices", "clear"),
   n: size,
   at: size,
 });
@@ -50,6 +50,21 @@ describe("pages and an array of octets", () => {
             const done = pages.write(place, bytes, 0, n);
             model.write(place, bytes.subarray(0, done));
             expect(done === n || slab.available === 0).toBe(true);
+          } else if (what === "fill") {
+            const room = pages.room(end, n);
+            const offered = room.reduce((sum, view) => sum + view.length, 0);
+            expect(offered === n || slab.available === 0).toBe(true);
+            // All of it, a part, or nothing.
+            const filled = at % (offered + 1);
+            const bytes = new Uint8Array(filled).map((_, i) => (i * 17 + stamp * 29) & 0xff);
+            stamp++;
+            let done = 0;
+            for (const view of room) {
+              view.set(bytes.subarray(done, done + view.length));
+              done += Math.min(view.length, filled - done);
+            }
+            model.write(end, bytes);
+            pages.truncate(model.octets.length);
           } else if (what === "drop") {
             const gone = Math.min(n, end);
             pages.drop(gone);
@@ -73,6 +88,8 @@ describe("pages and an array of octets", () => {
     const bytes = new Uint8Array(4 * PAGE_SIZE).map((_, i) => i % 251);
     expect(pages.write(0, bytes, 0, bytes.length)).toBe(3 * PAGE_SIZE);
     expect(pages.write(3 * PAGE_SIZE, bytes, 0, 1)).toBe(0);
+    expect(pages.room(3 * PAGE_SIZE, 1)).toEqual([]);
+    pages.truncate(3 * PAGE_SIZE);
     pages.drop(PAGE_SIZE);
     expect(pages.write(2 * PAGE_SIZE, bytes, 7, 10)).toBe(10);
     const target = new Uint8Array(10);

@@ -1,10 +1,14 @@
 /** `tcpnet run`: a connection of this machine that ends before the stack has one, and a stack that has no room for one. */
 import { expect, test } from "bun:test";
+import { writeSync } from "node:fs";
 import { Looks } from "#cli/run/looks";
-import { Relay } from "#cli/run/relay";
+import { type HostSocket, Relay } from "#cli/run/relay";
 import { TcpForward } from "#cli/run/tcp-forward";
+import { close } from "#ffi/libc";
+import { socketPair } from "#ffi/pass-descriptor";
 import type { NetStack } from "#socket/stack-types";
 import type { Socket } from "#socket/types";
+import { bytes, connected, readAll, world } from "../socket/world.ts";
 
 test("a reset that comes before the stack's connection is there reaches the command", () => {
   const calls: string[] = [];
@@ -22,6 +26,43 @@ test("a reset that comes before the stack's connection is there reaches the comm
   ended.hostEnded();
   ended.joined(socket);
   expect(calls).toEqual(["closeWrite"]);
+});
+
+test("after a large piece, the rest is read from the host's socket into the send buffer, and Bun is asked again when it is empty", async () => {
+  const [near, far] = socketPair();
+  const w = await world();
+  const relay = new Relay(() => {});
+  const [active, passive] = await connected(w, {
+    sendBuffer: 100_000,
+    socket: { drain: () => relay.stackDrained() },
+  });
+  const calls: string[] = [];
+  const host = { fd: near, pause: () => calls.push("pause"), resume: () => calls.push("resume") };
+  let copied = 0;
+  const { write } = active;
+  active.write = (...args) => {
+    copied += args[0].length;
+    return write.apply(active, args);
+  };
+  try {
+    relay.host = host as unknown as HostSocket;
+    relay.joined(active);
+    const data = bytes(180_000);
+    relay.toStack(data.subarray(0, 1_000));
+    expect(calls).toEqual([]);
+    writeSync(far, data, 71_000);
+    relay.toStack(data.subarray(1_000, 71_000));
+    // The send buffer is full.
+    expect(calls).toEqual(["pause"]);
+    await w.pass(500);
+    expect(calls).toEqual(["pause", "resume"]);
+    relay.hostEnded();
+    expect(Buffer.compare(await w.until(readAll(passive)), data)).toBe(0);
+    expect(copied).toBe(71_000);
+  } finally {
+    close(near);
+    close(far);
+  }
 });
 
 test("who connects to a published port while the stack has no room is disconnected, and nothing is kept of it", async () => {

@@ -1,6 +1,6 @@
 /** One connection of the command, and the host's socket that it goes on with: octets, ends and resets pass both ways, and so does waiting. */
-import { EAGAIN, EINTR } from "#ffi/errno";
-import { readNow } from "#ffi/stream-read";
+import { EAGAIN, EINTR, ENOBUFS } from "#ffi/errno";
+import { readInto } from "#ffi/stream-read";
 import type { ConnectionError } from "#socket/connection-error";
 import type { Socket as StackSocket } from "#socket/types";
 
@@ -8,12 +8,14 @@ import type { Socket as StackSocket } from "#socket/types";
 export type HostSocket = Bun.Socket<Relay>;
 
 /**
- * What is read at once. While a connection is busy, octets go from the kernel to this memory and from there to the stack; Bun would make a
- * new array for each piece.
+ * What is read at once. While a connection is busy, octets go from the kernel directly into the stack's send buffer; Bun would make a new array for
+ * each piece.
  */
-const PIECE = new Uint8Array(256 * 1024);
+const PIECE = 1024 * 1024;
 /** The most pieces before others have their turn. */
 const PIECES_MAX = 8;
+/** A piece that Bun has read of at least so many octets is probably not the last one. */
+const BUSY_FROM = 64 * 1024;
 
 export class Relay {
   host: HostSocket | null = null;
@@ -49,37 +51,48 @@ export class Relay {
   }
 
   stackDrained(): void {
-    const rest = this.#rest;
-    if (rest === null || this.stack === null) return;
-    const n = this.stack.write(rest);
-    if (n < rest.length) {
-      this.#rest = rest.subarray(n);
-      return;
+    const { stack } = this;
+    if (stack === null) return;
+    if (this.#rest !== null) {
+      const n = stack.write(this.#rest);
+      this.#rest = n < this.#rest.length ? this.#rest.subarray(n) : null;
+      if (this.#rest !== null) return;
     }
-    this.#rest = null;
-    if (this.#hostEnded) this.stack.closeWrite();
+    if (this.#hostEnded) stack.closeWrite();
     else this.#pump();
   }
 
   /** Moves what the host's socket has, until that is empty or the stack is full. The socket is paused. */
-  #pump(): void {
+  readonly #pump = (): void => {
     for (let i = 0; i < PIECES_MAX; i++) {
       const { host, stack } = this;
       if (host === null || stack === null) return;
-      const n = readNow((host as HostSocket & { readonly fd: number }).fd, PIECE);
-      if (n < 0 && n !== -EAGAIN && n !== -EINTR) {
+      const read = this.#read(stack, (host as HostSocket & { readonly fd: number }).fd);
+      // `stackDrained` follows, or `stackClosed`.
+      if (read === -ENOBUFS) return;
+      // Bun waits for more, and tells of the end.
+      if (read === 0 || read === -EAGAIN || read === -EINTR) {
+        host.resume();
+        return;
+      }
+      if (read < 0) {
         host.terminate();
         this.hostClosed(true);
         return;
       }
-      // Bun waits for more, and tells of the end.
-      if (n <= 0) break;
-      const taken = stack.write(PIECE, 0, n);
-      if (taken === n) continue;
-      this.#rest = PIECE.slice(taken, n);
-      return;
     }
-    this.host?.resume();
+    setImmediate(this.#pump);
+  };
+
+  /** Reads a piece into the send buffer. Returns the octets (0: the end), or the negated error number: ENOBUFS if there is no room. */
+  #read(stack: StackSocket, fd: number): number {
+    let read = -ENOBUFS;
+    try {
+      stack.writeFrom((room) => (read = readInto(fd, room)), PIECE);
+    } catch {
+      // The connection has ended.
+    }
+    return read;
   }
 
   stackClosed(error: ConnectionError | null): void {
@@ -119,10 +132,11 @@ export class Relay {
       if (this.#rest !== null) this.#rest = Buffer.concat([this.#rest, bytes]);
       else {
         const n = stack.write(bytes);
-        if (n === bytes.length) return;
-        this.#rest = bytes.subarray(n);
+        if (n < bytes.length) this.#rest = bytes.subarray(n);
+        else if (bytes.length < BUSY_FROM) return;
       }
       this.host?.pause();
+      if (this.#rest === null) this.#pump();
     } catch {
       // The connection has ended; `stackClosed` follows.
     }

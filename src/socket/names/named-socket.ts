@@ -3,7 +3,7 @@ import { Alarm } from "#stack/alarms";
 import { CallError } from "#stack/call-error";
 import type { TcpInfo } from "#tcp/machine/info";
 import type { Tcb } from "#tcp/words/tcb";
-import { checkBytes, checkChanges } from "../arguments.ts";
+import { checkBytes, checkChanges, checkFill } from "../arguments.ts";
 import { ConnectionError } from "../connection-error.ts";
 import { Deferred } from "../deferred.ts";
 import { endpointText } from "../endpoint.ts";
@@ -264,6 +264,13 @@ export class NamedSocket implements Socket {
     if (this.#writable?.locked) throw new CallError("EALREADY", "the connection is being written as a stream");
     if (this.#inner !== null) return this.#inner.write(bytes, from, n, options);
     checkBytes("the argument of write", bytes);
+    return this.#noRoom();
+  }
+
+  writeFrom(fill: (room: Uint8Array[]) => number, n: number): number {
+    if (this.#writable?.locked) throw new CallError("EALREADY", "the connection is being written as a stream");
+    if (this.#inner !== null) return this.#inner.writeFrom(fill, n);
+    checkFill(fill, n);
     return this.#noRoom();
   }
 

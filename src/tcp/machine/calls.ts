@@ -77,6 +77,33 @@ export function send(tcb: Tcb, source: Uint8Array, from: number, n: number, flag
   return taken;
 }
 
+/** Room in the send queue for up to `n` octets, or -EPIPE as `send`. */
+export function sendSpace(tcb: Tcb, n: number): number {
+  if (tcb.snd.fin || tcb.state & CLOSED) return -EPIPE;
+  return Math.min(roomFor(tcb, n), memoryFor(tcb));
+}
+
+/**
+ * SEND of octets that `fill` puts into the send queue itself, so that they are not copied: it gets views of room for `n` octets, which is at most
+ * `sendSpace`, and returns how many it has filled. Returns that; -EPIPE if `fill` has sent on the connection, or ended it.
+ */
+export function sendFrom(tcb: Tcb, fill: (room: Uint8Array[]) => number, n: number, now: number): number {
+  const { snd, sendQueue } = tcb;
+  const before = snd.queued;
+  checkAppLimited(tcb);
+  let taken = 0;
+  try {
+    taken = Math.max(0, Math.min(n, fill(sendQueue.room(before, n))));
+  } finally {
+    if (snd.queued !== before || snd.fin || tcb.state & CLOSED) taken = -EPIPE;
+    sendQueue.truncate(snd.queued + Math.max(0, taken));
+  }
+  if (taken <= 0) return taken;
+  snd.queued += taken;
+  wrote(tcb, taken, 0, now);
+  return taken;
+}
+
 /** There is no room for the rest of a SEND that was taken piece by piece. */
 export function endSend(tcb: Tcb): void {
   if (tcb.output.goesOn) stopCopying(tcb);

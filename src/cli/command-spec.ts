@@ -30,6 +30,8 @@ export interface CommandSpec {
   /** Its positional arguments, in cac's form. */
   readonly args: string;
   readonly summary: string;
+  /** Left out of what `tcpnet` alone prints, which fits the smallest terminal; `--help` has it. */
+  readonly isAside?: boolean;
   /** Three examples to copy. */
   readonly examples: readonly [string, string, string];
   /** A few sentences after the examples. */

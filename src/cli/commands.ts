@@ -1,6 +1,7 @@
 import type { Flag } from "./argv.ts";
 import { BENCH } from "./bench-spec.ts";
 import { type CommandSpec, group } from "./command-spec.ts";
+import { COMPLETION } from "./completion-spec.ts";
 import { DIFF } from "./diff-spec.ts";
 import { EXPLAIN_CAPTURE } from "./explain-spec.ts";
 import { EXPORT } from "./export-spec.ts";
@@ -389,6 +390,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     load: () => import("./commands/link.ts"),
   },
+  COMPLETION,
 ];
 
 /** Every flag that the command knows, the global ones too. */

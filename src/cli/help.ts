@@ -23,7 +23,7 @@ export function summaryText(version: string, columns = COLUMNS): string {
   return [
     ...wrapped(`tcpnet ${version}: a TCP/IP stack in user space that you can watch`, columns),
     ...rows(
-      COMMANDS.map(({ name, summary }) => [name, summary]),
+      COMMANDS.filter(({ isAside }) => isAside !== true).map(({ name, summary }) => [name, summary]),
       columns,
     ),
     "",

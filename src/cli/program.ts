@@ -20,7 +20,7 @@ function calledAs(path: string): string {
 
 /** A command to type, with the program's name as it is here: "sudo tcpnet netup" may become "sudo ./tcpnet netup". */
 export function asTyped(line: string): string {
-  return line.replace(/(^| )tcpnet /, `$1${programName} `);
+  return line.replace(/(^|[ (])tcpnet /, `$1${programName} `);
 }
 
 /** A root user without sudo needs no sudo, and may not have it. */

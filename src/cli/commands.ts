@@ -205,7 +205,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     groups: [
       group(
         "Options",
-        ["--ifs <a,b>", "names of the two devices (default tun0,tun1)"],
+        ["--ifs <a,b>", "names of the two devices (default: those of netup, else tun0,tun1)"],
         ["--json", "print the result as one JSON object"],
       ),
     ],

@@ -68,7 +68,9 @@ export function status(options: Pick<NetupOptions, "ifs" | "program" | "system">
   const untracked = rules === "unknown" ? "unknown" : answer(rules.some((rule) => /untracked|NOTRACK/.test(rule.rule)));
   const again = `sudo ${program} netup${names.join() === DEFAULT_NAMES ? "" : ` --ifs ${names.join()}`}`;
   const findings = [
-    ...lacking(links, names, forwarding, state !== null && untracked === "no", again),
+    ...(missing.length > 0
+      ? [absent(missing, names, state, { program, again })]
+      : lacking(links, names, forwarding, state !== null && untracked === "no", again)),
     ...findingsOf(facts, names, links, firewalls, program, again),
   ];
   const stands =
@@ -164,7 +166,22 @@ function firewallsOf(facts: Facts, names: readonly string[], state: State | null
   return statuses;
 }
 
-/** What of netup's setup is missing. @param tracked netup ran, and its rule against connection tracking is gone */
+/** Why a device is missing: netup has not run, has set up others, or somebody has deleted it. */
+function absent(
+  missing: readonly string[],
+  names: readonly string[],
+  state: State | null,
+  { program, again }: { readonly program: string; readonly again: string },
+): Finding {
+  if (state === null) return { level: "note", what: "netup has not been run", why: "a device is missing", fix: again };
+  const setup = state.setup.names.join(",");
+  if (setup === names.join(",")) {
+    return { level: "fail", what: `${missing.join(", ")} was deleted after netup had run`, why: "", fix: again };
+  }
+  return { level: "note", what: `netup set up ${setup}, not ${names.join(",")}`, why: "", fix: `${program} status` };
+}
+
+/** What of netup's setup is missing, beside devices. @param tracked netup ran, and its rule against connection tracking is gone */
 function lacking(
   links: readonly Link[],
   names: readonly string[],
@@ -172,9 +189,6 @@ function lacking(
   tracked: boolean,
   fix: string,
 ): Finding[] {
-  if (links.length < names.length) {
-    return [{ level: "note", what: "netup has not been run", why: "a device is missing", fix }];
-  }
   const findings: Finding[] = [];
   const down = links.filter((link) => !link.up).map((link) => link.name);
   if (down.length > 0) findings.push({ level: "fail", what: `${down.join(", ")} is down`, why: "", fix });

@@ -367,6 +367,25 @@ netTest("while netup's setup exists, netup and netdown with other names do nothi
   expect([other.exitCode, other.error]).toEqual([3, "tun0 is already set up, with other settings"]);
 });
 
+netTest(
+  "status says why a device is missing: netup has not run, has set up others, or somebody deleted one",
+  async (ns) => {
+    const said = async (options = {}) => {
+      const { findings, exitCode } = (await show(ns, options)).ok;
+      return [exitCode, findings[0]?.what, findings[0]?.fix.replace(/^sudo /, "")];
+    };
+    expect(await said()).toEqual([3, "netup has not been run", "./tcpnet netup"]);
+    await up(ns, { ifs: "lab0,lab1" });
+    expect(await said()).toEqual([0, undefined, undefined]);
+    expect(await said({ ifs: "tun0,tun1" })).toEqual([3, "netup set up lab0,lab1, not tun0,tun1", "./tcpnet status"]);
+    await ns.must(["ip", "link", "del", "lab1"]);
+    expect(await said()).toEqual([3, "lab1 was deleted after netup had run", "./tcpnet netup --ifs lab0,lab1"]);
+    // What is to be typed helps.
+    await up(ns, { ifs: "lab0,lab1" });
+    expect(await said()).toEqual([0, undefined, undefined]);
+  },
+);
+
 netTest("several netups at once run one after the other, and the lock of a killed one is released", async (ns) => {
   const found = await everything(ns);
   const all = await Promise.all([up(ns), up(ns), up(ns), up(ns)]);

@@ -1,5 +1,6 @@
 /** Event files of the command line: read in pieces, brought onto one clock and into one order. */
 import { basename } from "node:path";
+import { constants, gunzipSync } from "node:zlib";
 import { pcapMagic } from "#explain/capture/pcap-file";
 import { EventError, EventLines, merged } from "#observe/event-reader";
 import type { EventSink, RunEvent } from "#observe/events";
@@ -9,6 +10,7 @@ import { isCompressed, ReplayError } from "#observe/replay-blocks";
 import { ByteSource } from "./byte-source.ts";
 import { CliError } from "./cli-error.ts";
 import { EXIT_NO_RECORD } from "./exit-codes.ts";
+import { asTyped, programName } from "./program.ts";
 import { say, yellow } from "./terminal.ts";
 
 /** What was read. */
@@ -72,22 +74,38 @@ function* linesOf(path: string): Generator<string, void, void> {
         EXIT_NO_RECORD,
         `${path} is a capture`,
         "it has packets, and no events",
-        `tcpnet explain ${path}`,
+        asTyped(`tcpnet explain ${path}`),
       );
     if (isCompressed(source.peek())) yield* new ReplayReader((n) => source.exactly(n)).events();
     else yield* plainLines(source, path);
   } catch (error) {
     if (!(error instanceof ReplayError)) throw error;
-    throw new EventError(`${path} cannot be read: ${error.message}`);
+    const fix = `such a file is written by --save; compressed events: zcat ${path} | ${programName} report -`;
+    throw new CliError(EXIT_NO_RECORD, `${path} cannot be read`, error.message, fix);
   } finally {
     source.close();
   }
 }
 
+/** Octets of a compressed file that surely decompress to the first word. */
+const HEAD = 512;
+
 function isCapture(bytes: Uint8Array): boolean {
+  if (isCompressed(bytes)) return isCapture(decompressed(bytes.subarray(0, HEAD)));
   if (bytes.length < 4) return false;
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   return view.getUint32(0) === SECTION_HEADER || pcapMagic(view, 0) !== null;
+}
+
+/** What the beginning of a compressed file gives; nothing if it is damaged. */
+function decompressed(bytes: Uint8Array): Uint8Array {
+  try {
+    const inner = gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH });
+    // Compressed twice is neither a capture nor events.
+    return isCompressed(inner) ? new Uint8Array(0) : inner;
+  } catch {
+    return new Uint8Array(0);
+  }
 }
 
 function* plainLines(source: ByteSource, path: string): Generator<string, void, void> {

@@ -114,7 +114,7 @@ test("a capture is no record: report, export and diff name the command that read
     ["diff", at("c.pcapng"), at("run.ndjson")],
   ]) {
     const { code, err } = await tcpnet(...args);
-    expect([args[0], code, err]).toEqual([args[0], 5, expect.stringContaining(`tcpnet explain ${at("c.pcapng")}`)]);
+    expect([args[0], code, err]).toEqual([args[0], 5, expect.stringContaining(`explain ${at("c.pcapng")}`)]);
   }
 });
 

@@ -34,8 +34,14 @@ test("what cannot be reported is told in words with its own exit code, and no pa
   writeFileSync(at("other"), '{"schema":"tcpnet.event/1","event":"start"}\n');
   writeFileSync(at("foreign"), '{"qlog_version":"0.3"}\n');
   writeFileSync(at("nothing"), `${head}\n`);
+  await tcpnet(...RUN, "-w", at("run.pcapng"));
+  writeFileSync(at("run.pcapng.gz"), Bun.gzipSync(readFileSync(at("run.pcapng"))));
+  writeFileSync(at("whole.ndjson.gz"), Bun.gzipSync(whole));
   for (const [name, code, words] of [
     ["empty", 5, "is empty"],
+    ["run.pcapng", 5, " explain "],
+    ["run.pcapng.gz", 5, "is a capture"],
+    ["whole.ndjson.gz", 5, "compressed events: zcat "],
     ["text", 5, "is not an event file"],
     ["binary", 5, "is not an event file"],
     ["other", 5, "has the schema tcpnet.event/1, and this program reads tcpnet.event/2"],

@@ -8,22 +8,20 @@ import { congestionControl } from "#tcp/congestion/congestion";
 import { checkBorders } from "#tcp/machine/borders";
 import { mayTake } from "#tcp/machine/calls";
 import { finish } from "#tcp/machine/finish";
-import { pathMtuChanged } from "#tcp/machine/icmp";
 import { type Dormant, isHalfOpen, type Sleeper } from "#tcp/words/dormant";
 import { OK } from "#tcp/words/error";
 import * as M from "#tcp/words/marks";
-import { NO_ROW, REPLACED_BY_ROW } from "#tcp/words/minisock";
+import { REPLACED_BY_ROW } from "#tcp/words/minisock";
 import type { TcpParams } from "#tcp/words/params";
 import type { PassiveOpen } from "#tcp/words/passive-open";
-import { dueClaim, isBelieved } from "#tcp/words/path";
-import { CLOSED, SYN_RECEIVED, SYN_SENT, TIME_WAIT } from "#tcp/words/state";
+import { NO_ROW } from "#tcp/words/rows";
+import { CLOSED, SYN_RECEIVED, TIME_WAIT } from "#tcp/words/state";
 import { type Ends, EVENT_WRITABLE, Tcb, type TcpEnv } from "#tcp/words/tcb";
-import * as ipv4 from "#wire/ipv4";
-import * as ipv6 from "#wire/ipv6";
-import * as tcphdr from "#wire/tcp";
 import { CallError } from "./call-error.ts";
 import { Demux, type Row } from "./demux.ts";
+import { HalfOpens } from "./half-opens.ts";
 import type { Limits } from "./limits.ts";
+import { PathSizes } from "./path-sizes.ts";
 import type { Siblings } from "./siblings.ts";
 import { Sleep } from "./sleep.ts";
 import { Sources } from "./sources.ts";
@@ -48,21 +46,24 @@ export class Connections {
   readonly events = new Fifo<Tcb | PassiveOpen>();
   /** Connections whose SEND found no memory. */
   readonly #waitingForMemory = new Fifo<Tcb>();
-  readonly #pathMtu: PathMtu;
+  readonly paths: PathSizes;
   readonly #limit: number;
   readonly #sources: Sources;
-  /** How many connections sleep. */
+  /** How many connections are folded up, or rows of half-open ones. */
   asleep = 0;
   readonly #byId = new IdTable<Row>(2);
   readonly #sleep: Sleep;
   readonly #timeWaits: TimeWaits;
+  readonly #halfOpens: HalfOpens;
 
   readonly #siblings: Siblings | null;
 
   constructor(env: TcpEnv, pathMtu: PathMtu, limits: Readonly<Limits>, siblings: Siblings | null = null) {
     this.#timeWaits = new TimeWaits(env);
-    this.demux = new Demux(env.prng.int32(), env.prng.int32(), this.#timeWaits.minisocks);
-    this.#pathMtu = pathMtu;
+    this.#halfOpens = new HalfOpens(env);
+    const { rows } = this.#timeWaits.minisocks;
+    this.demux = new Demux(env.prng.int32(), env.prng.int32(), rows, this.#halfOpens.rows);
+    this.paths = new PathSizes(pathMtu);
     this.#limit = limits.connections;
     this.#siblings = siblings;
     this.#sources = new Sources(
@@ -131,12 +132,10 @@ export class Connections {
   create(params: Readonly<TcpParams>, ends: Ends, now: number): Tcb {
     if (this.isFull(now)) throw new CallError("ENOBUFS", `the limit of ${this.#limit} connections is reached`);
     const id = this.#byId.add();
-    const control = congestionControl(params.congestionControl);
-    const tcb = this.#sleep.take(params, control, id, ends);
-    const { remote } = ends;
-    tcb.localMss = this.pathMss(remote, now);
-    tcb.path.version = this.#pathMtu.version;
-    tcb.path.belowFloor = this.#pathMtu.isBelowFloor(remote.a, remote.b, remote.c, remote.d, now);
+    const tcb =
+      this.#halfOpens.take(params, ends, id) ??
+      this.#sleep.take(params, congestionControl(params.congestionControl), id, ends);
+    this.paths.begin(tcb, now);
     this.#byId.set(id, tcb);
     this.demux.insert(tcb);
     this.#siblings?.publish(this.demux.size);
@@ -161,16 +160,37 @@ export class Connections {
   /** The TCB of a connection, which is woken if it sleeps. */
   awake(row: Row): Tcb {
     if (row instanceof Tcb) return row;
-    const tcb = typeof row === "number" ? this.#timeWaits.unpack(row) : this.#sleep.unpack(row);
+    const tcb = this.#unpack(row);
     this.#byId.set(tcb.id, tcb);
     this.demux.exchange(row, tcb, tcb);
-    if (typeof row !== "number") {
-      this.asleep--;
-      row.user?.woke(tcb);
-    }
-    // If the caller only reads it, it has nothing to send and can fall asleep again.
-    this.touch(tcb);
+    if (typeof row !== "number") row.user?.woke(tcb);
+    // If the caller only reads it, it has nothing to send and can fall asleep again. (For half-open ones see `#packLookedAt`.)
+    if (typeof row !== "number" || row >= 0) this.touch(tcb);
     return tcb;
+  }
+
+  /** The next connection that may have something to send. */
+  nextToSend(now: number): Tcb | undefined {
+    const tcb = this.output.shift();
+    if (tcb === undefined) this.#packLookedAt(now);
+    return tcb;
+  }
+
+  /**
+   * Half-open connections at which somebody only looked become rows again. They are not touched for that, so that an observer does not change
+   * the order of packets.
+   */
+  #packLookedAt(now: number): void {
+    const { restored } = this.#halfOpens;
+    for (let tcb = restored.pop(); tcb !== undefined; tcb = restored.pop()) {
+      if (tcb.state === SYN_RECEIVED && !tcb.inOutput) this.settle(tcb, now);
+    }
+  }
+
+  #unpack(row: Dormant | number): Tcb {
+    if (typeof row === "number" && row >= 0) return this.#timeWaits.unpack(row);
+    this.asleep--;
+    return typeof row === "number" ? this.#halfOpens.unpack(~row) : this.#sleep.unpack(row);
   }
 
   /** Puts connections to sleep that have been idle long enough. */
@@ -191,63 +211,20 @@ export class Connections {
   }
 
   /**
-   * A half-open connection needs no TCB while it waits. It keeps it during the first second, since most handshakes are over long before, unless many
-   * others wait as well.
+   * A half-open connection needs no TCB while it waits: a row takes its place. If something unusual has happened to it, it is folded up like an idle
+   * one, but only after a second, or if many others wait as well: that takes longer.
    */
-  #foldHalfOpen(tcb: Tcb): void {
-    if (tcb.state !== SYN_RECEIVED || tcb.listener === null) return;
+  #packHalfOpen(tcb: Tcb): void {
+    if (tcb.state !== SYN_RECEIVED || tcb.listener === null || this.#sleep.isOff || !isHalfOpen(tcb)) return;
     const { halfOpen, backlog } = tcb.listener;
-    if ((tcb.retries > 0 || 2 * halfOpen > backlog) && isHalfOpen(tcb)) this.#fold(tcb, null);
-  }
-
-  /** The TCP payload that fits into a packet of the path MTU, without options (RFC 9293 §3.7.1, MMS_S - 20). */
-  pathMss(remote: Address, now: number): number {
-    return this.#mtu(remote, now) - ipHeader(remote) - tcphdr.HEADER_MIN;
-  }
-
-  #mtu({ a, b, c, d }: Address, now: number): number {
-    return this.#pathMtu.get(a, b, c, d, now);
-  }
-
-  /**
-   * Before the connection sends: another connection may have learned a smaller path MTU. In SYN-SENT nothing depends on the MTU yet, so
-   * the connection looks it up once it is open.
-   */
-  learnPath(tcb: Tcb, now: number): void {
-    const { path, remote, snd } = tcb;
-    const { version } = this.#pathMtu;
-    if (path.version === version || tcb.state === SYN_SENT) return;
-    path.version = version;
-    if (!tcb.params.pathMtuDiscovery) return;
-    const mtu = this.#mtu(remote, now);
-    // The next segment shows whether the MTU also holds for this connection.
-    if (isBelieved(tcb, mtu, mtu - ipHeader(remote), snd.nxt)) this.#adopt(tcb, now);
-  }
-
-  /** An ICMP error says that the segment at `seq` exceeds a link MTU of `mtu`. */
-  tooBig(tcb: Tcb, mtu: number, seq: number, now: number): void {
-    const { remote } = tcb;
-    const least = remote.family === 4 ? Math.max(mtu, this.#pathMtu.floor) : mtu;
-    if (isBelieved(tcb, mtu, least - ipHeader(remote), seq)) this.#lower(tcb, mtu, now);
-  }
-
-  /** After the connection's timers fired: believes a pending claim about the path MTU that was waiting for a retransmission timeout. */
-  believeClaim(tcb: Tcb, now: number): void {
-    const mtu = dueClaim(tcb);
-    if (mtu > 0 && tcb.state !== CLOSED) this.#lower(tcb, mtu, now);
-  }
-
-  #lower(tcb: Tcb, mtu: number, now: number): void {
-    const { a, b, c, d } = tcb.remote;
-    this.#pathMtu.lower(a, b, c, d, mtu, now);
-    // Another connection may have updated the table, but this connection has not adopted it yet.
-    this.#adopt(tcb, now);
-  }
-
-  #adopt(tcb: Tcb, now: number): void {
-    const { a, b, c, d } = tcb.remote;
-    tcb.path.belowFloor = this.#pathMtu.isBelowFloor(a, b, c, d, now);
-    pathMtuChanged(tcb, this.pathMss(tcb.remote, now), now);
+    const row = this.#halfOpens.pack(tcb);
+    if (row === NO_ROW) {
+      if (tcb.retries > 0 || 2 * halfOpen > backlog) this.#fold(tcb, null);
+      return;
+    }
+    this.asleep++;
+    this.#byId.set(tcb.id, ~row);
+    this.demux.exchange(tcb, ~row, tcb);
   }
 
   /** Call after acting on the connection: it may have something to send or report, or have ended. */
@@ -312,7 +289,7 @@ export class Connections {
       if (tcb.events !== 0 && tcb.held) this.tell(tcb);
       this.deadlines.arm(tcb.id, tcb.deadline());
       this.packTimeWait(tcb);
-      this.#foldHalfOpen(tcb);
+      this.#packHalfOpen(tcb);
       if (this.#sleep.rests(tcb, now)) this.deadlines.arm(SLEEP_TIMER, this.#sleep.due());
       return;
     }
@@ -352,13 +329,9 @@ export class Connections {
   /** Whether its row still stands for this connection, or a TCB does that stands in for the row. */
   #isThere(tcb: Tcb): boolean {
     const row = this.#byId.get(tcb.id);
-    if (typeof row === "number") return this.#timeWaits.minisocks.has(row, tcb);
+    if (typeof row === "number") return row >= 0 && this.#timeWaits.minisocks.has(row, tcb);
     return row instanceof Tcb && row.state === TIME_WAIT && row.snd.iss === tcb.snd.iss && row.rcv.irs === tcb.rcv.irs;
   }
-}
-
-function ipHeader(remote: Address): number {
-  return remote.family === 4 ? ipv4.HEADER_MIN : ipv6.HEADER;
 }
 
 /** Frees the pages of received data that will not be read. */

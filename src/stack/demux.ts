@@ -1,8 +1,8 @@
 import type { Dormant } from "#tcp/words/dormant";
-import type { Minisocks } from "#tcp/words/minisock";
+import type { Rows } from "#tcp/words/rows";
 import type { Ends, Tcb } from "#tcp/words/tcb";
 
-/** An entry of the table: a connection, awake or asleep, or the number of a row of `Minisocks`. */
+/** An entry of the table: a connection, awake or asleep; the number of its row if it is in TIME-WAIT; or -1 less that number if it is half-open. */
 export type Row = Tcb | Dormant | number;
 
 const SIZE_MIN = 64;
@@ -19,10 +19,13 @@ export class Demux {
   readonly #k1: number;
   /** The connection found last: most packets belong to the same connection as the packet before. */
   #last: Tcb | Dormant | null = null;
-  readonly #minisocks: Minisocks;
+  readonly #timeWaits: Rows;
+  readonly #halfOpens: Rows;
 
-  constructor(k0: number, k1: number, minisocks: Minisocks) {
-    this.#minisocks = minisocks;
+  /** @param k0 @param k1 the key of the hash @param timeWaits rows in TIME-WAIT @param halfOpens rows in SYN-RECEIVED */
+  constructor(k0: number, k1: number, timeWaits: Rows, halfOpens: Rows) {
+    this.#timeWaits = timeWaits;
+    this.#halfOpens = halfOpens;
     this.#k0 = k0;
     this.#k1 = k1 | 1;
   }
@@ -56,7 +59,8 @@ export class Demux {
       if (tcb === null) return null;
       if (this.#hashes[i] !== hash) continue;
       if (typeof tcb === "number") {
-        if (this.#minisocks.matches(tcb, l0, l1, l2, l3, localPort, r0, r1, r2, r3, remotePort)) return tcb;
+        const rows = tcb >= 0 ? this.#timeWaits : this.#halfOpens;
+        if (rows.matches(tcb >= 0 ? tcb : ~tcb, l0, l1, l2, l3, localPort, r0, r1, r2, r3, remotePort)) return tcb;
       } else if (matches(tcb, l0, l1, l2, l3, localPort, r0, r1, r2, r3, remotePort)) {
         this.#last = tcb;
         return tcb;
@@ -95,7 +99,7 @@ export class Demux {
     if (length > SIZE_MIN && this.#size * 8 < length) this.#resize(length / 2);
   }
 
-  /** Replaces the entry of a connection that fell asleep or woke, entered TIME-WAIT or left it. */
+  /** Replaces the entry of a connection that fell asleep or woke, or was stored in a row or restored. */
   exchange(old: Row, now: Row, ends: Ends): void {
     if (this.#last === old) this.#last = null;
     const mask = this.#rows.length - 1;

@@ -263,7 +263,7 @@ export class DriverSide {
       const tcb = this.table.byId(id);
       if (tcb === null) continue;
       timeouts(tcb, now);
-      this.table.believeClaim(tcb, now);
+      this.table.paths.believeClaim(tcb, now);
       this.table.touch(tcb);
     }
   }
@@ -315,10 +315,10 @@ export class DriverSide {
 
   #pollSegment(packet: Packet, now: number): boolean {
     for (;;) {
-      const tcb = this.table.output.shift();
+      const tcb = this.table.nextToSend(now);
       if (tcb === undefined) return false;
       packet.o = this.#scratch;
-      this.table.learnPath(tcb, now);
+      this.table.paths.learnPath(tcb, now);
       const superSegments = tcb.remote.family === 4 ? this.#offload.tso4 : this.#offload.tso6;
       if (!pollTransmit(tcb, packet, superSegments, now)) {
         this.table.settle(tcb, now);

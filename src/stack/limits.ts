@@ -12,7 +12,8 @@ export interface Limits {
   connectionsPerSource: number;
   /**
    * µs of idle time after which a connection of a socket is stored in a compact form of a few hundred octets (docs/adr/0018). The next packet, call
-   * or timer restores it. If that happens soon, the idle time doubles.
+   * or timer restores it. If that happens soon, the idle time doubles. Half-open connections wait in a compact form as well. Infinity: all keep
+   * their full form, except those in TIME-WAIT.
    */
   sleepAfter: number;
   /** Records of segments in flight, over all connections. */

@@ -30,6 +30,11 @@ export class Sleep {
     this.#packer = new TcbPacker(env);
   }
 
+  /** Whether no connection is ever stored in compact form before TIME-WAIT. */
+  get isOff(): boolean {
+    return this.#after === NEVER;
+  }
+
   /**
    * A connection has nothing to send for now. Returns true if it may sleep later. Whether it is at rest is checked later, when its user
    * has received all events.

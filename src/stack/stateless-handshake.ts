@@ -58,7 +58,7 @@ export class StatelessHandshake {
     const { params } = listener;
     const { options } = seg;
     const { local, localPort, remote, remotePort } = ends;
-    const room = this.#connections.pathMss(remote, now);
+    const room = this.#connections.paths.pathMss(remote, now);
     const mss = params.mss > 0 ? Math.min(params.mss, room) : room;
     const timestamps = params.timestamps && options.timestamps;
     const agreed = timestamps ? whatIsAgreed(params, seg) : NOTHING;

@@ -147,7 +147,7 @@ export class TcpInput {
 
   #tooBig(tcb: Tcb, e: icmp.IcmpError, now: number): void {
     const mtu = claimedMtu(e.family, e.mtu, e.packetLength);
-    if (mtu > 0) this.#connections.tooBig(tcb, mtu, e.seq, now);
+    if (mtu > 0) this.#connections.paths.tooBig(tcb, mtu, e.seq, now);
   }
 
   #invalid(header: IpHeader): number {

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { Address } from "#ip/address";
 import { Demux, type Row } from "#stack/demux";
-import { Minisocks } from "#tcp/words/minisock";
+import { Rows } from "#tcp/words/rows";
 import type { Tcb } from "#tcp/words/tcb";
 
 /** What the table looks at of a connection. */
@@ -21,6 +21,8 @@ const port = fc.integer({ min: 1, max: 4 });
 const tuple = fc.record({ local: address, localPort: port, remote: address, remotePort: port });
 const step = fc.record({ do: fc.constantFrom("insert", "insert", "remove", "find"), tuple });
 
+const NO_ROWS = new Rows(8, 1, false);
+
 const key = ({ local, localPort, remote, remotePort }: Tuple) => `${local} ${localPort} ${remote} ${remotePort}`;
 
 function find(demux: Demux, { local: l, localPort, remote: r, remotePort }: Tuple): Row | null {
@@ -30,7 +32,7 @@ function find(demux: Demux, { local: l, localPort, remote: r, remotePort }: Tupl
 test("the table agrees with a Map for any order of insertions and removals", () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 600, size: "max" }), fc.integer(), fc.integer(), (steps, k0, k1) => {
-      const demux = new Demux(k0, k1, new Minisocks());
+      const demux = new Demux(k0, k1, NO_ROWS, NO_ROWS);
       const map = new Map<string, Tcb>();
       for (const { do: what, tuple } of steps) {
         const there = map.get(key(tuple));
@@ -53,7 +55,7 @@ test("the table agrees with a Map for any order of insertions and removals", () 
 });
 
 test("all of ten thousand connections are found, and after half of them were removed the others are still found", () => {
-  const demux = new Demux(1, 2, new Minisocks());
+  const demux = new Demux(1, 2, NO_ROWS, NO_ROWS);
   const tcbs = Array.from(
     { length: 10_000 },
     (_, i): Tuple => ({

@@ -1,6 +1,7 @@
 import { markName } from "#base/mark";
 import { CSUM_PARTIAL, Packet } from "#base/packet";
 import { PAGE_MASK, PAGE_SIZE } from "#base/slab";
+import { NEVER } from "#base/time";
 import type { Limits } from "#stack/limits";
 import type { ActiveOpenOptions, PassiveOpenOptions, StackOptions } from "#stack/options";
 import { Stack } from "#stack/stack";
@@ -147,7 +148,9 @@ export class TcpBench {
 
   /** A connection in that state, its output read away. */
   static at(state: StateName, options: BenchOptions = {}, offer: Offered & { win?: number } = { mss: 1460 }): TcpBench {
-    const bench = new TcpBench(options);
+    // A half-open connection keeps its TCB, so that the test has it.
+    const limits = state === "SYN-RECEIVED" ? { ...options.limits, sleepAfter: NEVER } : options.limits;
+    const bench = new TcpBench({ ...options, ...(limits === undefined ? {} : { limits }) });
     if (state === "SYN-SENT") bench.connect().out();
     else if (state === "SYN-RECEIVED") {
       bench

@@ -14,7 +14,7 @@ import type { PassiveOpen } from "./passive-open.ts";
 import { NO_MEMORY } from "./receive-memory.ts";
 import { NONE } from "./records.ts";
 import { CLOSE_WAIT, ESTABLISHED, SYN_RECEIVED } from "./state.ts";
-import { type Ends, T_KEEPALIVE, Tcb, type TcpEnv, TIMERS } from "./tcb.ts";
+import { type Ends, EVENT_SOFT_ERROR, T_KEEPALIVE, Tcb, type TcpEnv, TIMERS } from "./tcb.ts";
 import { type FastOpenVariables, NO_FAST_OPEN } from "./variables.ts";
 
 /** The user of a connection, if it lets it sleep: informed of each change, so that it never keeps the TCB of a sleeping connection. */
@@ -79,7 +79,7 @@ type Fields = Record<string, number | boolean>;
 type Part = Tcb | Tcb[(typeof PARTS)[number]];
 
 /** One number of a TCB: its part, its name, and its value in a new TCB. */
-interface Slot {
+export interface Slot {
   readonly part: (typeof PARTS)[number] | null;
   readonly name: string;
   readonly fresh: number | boolean;
@@ -102,11 +102,23 @@ export function slotsOf(tcb: Tcb): Slot[] {
   return slots;
 }
 
+/** Whether two TCBs have the same numbers, apart from their ids and ports. @param slots of any TCB */
+export function haveSameNumbers(slots: readonly Slot[], a: Tcb, b: Tcb): boolean {
+  for (const { part, name } of slots) {
+    if (!Object.is((partOf(a, part) as unknown as Fields)[name], (partOf(b, part) as unknown as Fields)[name]))
+      return false;
+  }
+  for (let i = 0; i < TIMERS; i++) if (a.timers[i] !== b.timers[i]) return false;
+  if (a.ccState.length !== b.ccState.length) return false;
+  for (let i = 0; i < a.ccState.length; i++) if (!Object.is(a.ccState[i], b.ccState[i])) return false;
+  return true;
+}
+
 /** Whether the connection has no pending work, and only keep-alive could act on it. */
 export function isAtRest(tcb: Tcb): boolean {
   const { timers } = tcb;
   if ((tcb.state & (ESTABLISHED | CLOSE_WAIT)) === 0 || !tcb.held || tcb.listener !== null) return false;
-  if (tcb.board.head !== NONE || !hasOnlyNumbers(tcb)) return false;
+  if (tcb.board.head !== NONE || tcb.events !== 0 || !hasOnlyNumbers(tcb)) return false;
   for (let i = 0; i < TIMERS; i++) if (i !== T_KEEPALIVE && timers[i] !== NEVER) return false;
   return true;
 }
@@ -117,15 +129,14 @@ export function isAtRest(tcb: Tcb): boolean {
  */
 export function isHalfOpen(tcb: Tcb): boolean {
   if (tcb.state !== SYN_RECEIVED || tcb.listener === null || tcb.held || tcb.fast.early) return false;
-  return tcb.synNow === 0 && tcb.memory === NO_MEMORY && hasOnlyNumbers(tcb);
+  return tcb.synNow === 0 && tcb.memory === NO_MEMORY && (tcb.events & ~EVENT_SOFT_ERROR) === 0 && hasOnlyNumbers(tcb);
 }
 
-/** No queue, list or event refers to the connection, and everything that is not a number has its initial value. */
+/** No queue or list refers to the connection, and everything that is not a number has its initial value. */
 function hasOnlyNumbers(tcb: Tcb): boolean {
   const { board, snd, rcv, output } = tcb;
   if (tcb.controller !== null || tcb.controllerError !== "") return false;
-  if (tcb.inOutput || tcb.inEvents || tcb.place.waitsForMemory || tcb.events !== 0 || tcb.fast.listener !== null)
-    return false;
+  if (tcb.inOutput || tcb.inEvents || tcb.place.waitsForMemory || tcb.fast.listener !== null) return false;
   if (snd.queued > 0 || rcv.unread > 0 || tcb.ranges.count > 0) return false;
   if (snd.ends.length + output.ends.length > 0 || board.index !== null) return false;
   return tcb.sendQueue.memory + tcb.receiveQueue.memory === 0;

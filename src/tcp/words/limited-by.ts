@@ -40,13 +40,14 @@ export function countAs(tcb: Tcb, kind: number, now: number): void {
   if (tcb.limited.by === kind) return;
   countTime(tcb, now);
   tcb.limited.by = kind;
+  tcb.limited.since = now;
 }
 
 /** Adds the time since the last change to the current kind. */
 export function countTime(tcb: Tcb, now: number): void {
+  if (tcb.limited.by === LIMITED_BY_NOTHING) return;
   const time = now - tcb.limited.since;
   tcb.limited.since = now;
-  if (tcb.limited.by === LIMITED_BY_NOTHING) return;
   tcb.limited.busyTime += time;
   if (tcb.limited.by === LIMITED_BY_WINDOW) tcb.limited.windowTime += time;
   else if (tcb.limited.by === LIMITED_BY_BUFFER) tcb.limited.bufferTime += time;

@@ -81,7 +81,7 @@ export class Records {
     this.inFlight = new Uint32Array(n);
   }
 
-  /** Records in use. */
+  /** Records in use, or parked. */
   get used(): number {
     return this.#used;
   }
@@ -126,6 +126,18 @@ export class Records {
     this.next[r] = this.#free;
     this.#free = r;
     this.#used--;
+  }
+
+  /** Frees record r of a half-open connection, but keeps a place for it: `restore` has one in any case. */
+  park(r: number): void {
+    this.free(r);
+    this.#used++;
+  }
+
+  /** A record in place of one that was parked. */
+  restore(start: number, end: number, time: number, flags: number): number {
+    this.#used--;
+    return this.alloc(start, end, time, flags);
   }
 
   /** Splits record r at `seq` (inside it). Returns the second half, a new record after it. */

@@ -4,6 +4,7 @@ import { type Device, RX_GONE, RX_NONE, TX_AGAIN, TX_GONE, TX_REFUSED } from "#d
 import { monotonic } from "./clock.ts";
 import type { Engine } from "./engine.ts";
 import { reference, type Timer, type Turn, turns } from "./event-loop.ts";
+import { receive, transmit } from "./guarded.ts";
 import { Stash } from "./stash.ts";
 
 /** Packets read, and packets sent, per poll (NAPI's weight). The program's own work runs between two polls. */
@@ -296,7 +297,7 @@ export class Driver {
       rx.hops = 0;
       const now = this.now();
       if (most > 1) this.#readUntil = now;
-      const length = this.#device.receive(rx, now);
+      const length = receive(this.#device, rx, now);
       if (length === RX_NONE) break;
       if (length === RX_GONE) {
         this.#gone = true;
@@ -329,7 +330,7 @@ export class Driver {
         tx.clear();
         if (!this.#engine.poll(tx, now)) break;
       }
-      const result = this.#device.transmit(tx, now);
+      const result = transmit(this.#device, tx, now);
       if (result === TX_AGAIN) {
         this.#stash.keep(tx);
         break;

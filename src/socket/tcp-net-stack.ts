@@ -358,8 +358,9 @@ export class TcpNetStack implements EngineStack, NameContext, UdpContext {
     const { trace } = engine;
     if (beforeSending || trace.size === 0) return;
     this.onTrace?.(trace);
-    this.onEvents?.([...eventsOf(trace, this.addresses[0]!)]);
+    const events = this.onEvents === null ? null : [...eventsOf(trace, this.addresses[0]!)];
     trace.drain();
+    if (events !== null) queueMicrotask(() => this.onEvents?.(events));
   }
 }
 

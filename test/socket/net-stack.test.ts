@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { createStack, pair } from "../../src/index.ts";
 import { openTun } from "../../src/package/tun.ts";
+import { ROOT } from "../support/root.ts";
 import { bytes, connected, HOST, PEER, PORT, readAll, rejection, world, writeAll } from "./world.ts";
 
 const host = () => ({ now: () => 0, wake() {}, onEvents: null });
@@ -110,6 +111,28 @@ describe("in real time, over a pair of devices", () => {
     await peer.close();
     expect(await rejection(waiting.closed)).toMatchObject({ code: "ECONNRESET" });
     await host.close();
+  });
+
+  test("onEvents that throws is an uncaught exception, and the stack goes on", async () => {
+    const program = `
+import { createStack, pair } from "${ROOT}src/index.ts";
+const seen = new Set();
+process.on("uncaughtException", ({ message }) => seen.add(message));
+const [a, b] = pair();
+const host = await createStack({ device: a, address: "${HOST}/24" });
+const peer = await createStack({ device: b, address: "${PEER}/24", trace: 100 });
+host.listen({ port: 7 });
+let turns = 0;
+peer.onEvents = (events) => {
+  turns += events.length > 0 ? 1 : 0;
+  throw new Error("mine");
+};
+const { mss } = await peer.connect("${HOST}:7").opened;
+await Promise.all([host.close(), peer.close()]);
+console.log(mss, turns > 1, ...seen);`;
+    const child = Bun.spawn([process.execPath, "-e", program], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+    const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+    expect([await child.exited, out.trim(), err]).toEqual([0, "1448 true mine", ""]);
   });
 
   test("a device that vanishes aborts its connections and says so", async () => {

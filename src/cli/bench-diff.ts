@@ -7,6 +7,7 @@ import { type DifferenceRow, differenceTable, differenceVerdict, signed, thresho
 import { EXIT_FAILURE, EXIT_OK } from "./exit-codes.ts";
 import { readNamed } from "./named-files.ts";
 import { print } from "./print.ts";
+import { asTyped } from "./program.ts";
 import { printText } from "./terminal.ts";
 
 const ALLOWED = new Set(["threshold", "json", "no-offload"]);
@@ -15,7 +16,11 @@ const ALLOWED = new Set(["threshold", "json", "no-offload"]);
 export async function runDiff({ args, flags }: Call): Promise<number> {
   const [, before, after, extra] = args;
   if (before === undefined || after === undefined || extra !== undefined) {
-    throw usageError("bench diff needs two files", "they are results of bench --json", "bench diff a.json b.json");
+    throw usageError(
+      "bench diff needs two files",
+      "they are results of bench --json",
+      asTyped("for example: tcpnet bench diff a.json b.json"),
+    );
   }
   refuseOthers(flags, ALLOWED, "bench diff");
   const threshold = thresholdOf(flags);
@@ -38,7 +43,7 @@ function figuresIn(path: string): Figures {
     EXIT_FAILURE,
     `${path} has no benchmark result`,
     "it is not the JSON of tcpnet bench or iperf3, or that test failed",
-    "bench -c … --json > FILE",
+    asTyped("tcpnet bench -c … --json > FILE"),
   );
 }
 

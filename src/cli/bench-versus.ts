@@ -26,7 +26,7 @@ import { EXIT_OK, EXIT_PERMISSION, EXIT_SIGHUP } from "./exit-codes.ts";
 import type { Flags } from "./flags.ts";
 import { BENCH_INSIDE, fromOutside, isolation, refuseInVain } from "./isolation.ts";
 import { print, refuseClosedOutput } from "./print.ts";
-import { selfCommand } from "./program.ts";
+import { asTyped, selfCommand } from "./program.ts";
 import { endEchoedKey, printText, say, sayProgress } from "./terminal.ts";
 
 type Against = "kernel" | "pump";
@@ -80,7 +80,12 @@ export async function runVersus(call: Call): Promise<number> {
 /** What the flags ask for: one test, or those that are usual. Throws CliError. */
 export function planOf({ args, flags }: Call): Plan {
   const against = flags.text("vs");
-  if (args.length > 0) throw usageError(`bench --vs takes no argument "${args[0]}"`, "", "bench --vs kernel -P 4");
+  if (args.length > 0)
+    throw usageError(
+      `bench --vs takes no argument "${args[0]}"`,
+      "",
+      asTyped("for example: tcpnet bench --vs kernel -P 4"),
+    );
   if (against !== "kernel" && against !== "pump") {
     throw usageError(`--vs ${against} is not possible`, "", "use --vs kernel or --vs pump");
   }

@@ -212,7 +212,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     exits: [
       ["0", "everything is set up"],
       ["2", "wrong usage"],
-      ["3", "something is missing, or differs from what netup set up"],
+      ["3", "something is missing or switched off, or a firewall drops the packets"],
     ],
     load: () => import("./commands/status.ts"),
   },

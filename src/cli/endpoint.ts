@@ -4,6 +4,7 @@ import { addressHint, addressReason, Prefix, parsePrefix } from "#ip/prefix";
 import { unfitForKernel } from "#netup/kernel-end";
 import { type Role, STACK_OFFSET } from "#netup/roles";
 import { usageError } from "./cli-error.ts";
+import { programName } from "./program.ts";
 
 export type { Role };
 
@@ -45,12 +46,12 @@ export function endpoint(
   const tun = readTun(words.tun);
   const kernel = readPrefix(words.cidr);
   const far = readAddress(words.remote, "<remote>");
-  const example = role === "host" ? `host ${tun} 10.0.0.1/24 10.0.1.5` : `peer ${tun} 10.0.1.1/24 10.0.0.7`;
+  const example = `for example: ${programName} ${role} ${tun} ${role === "host" ? "10.0.0.1/24 10.0.1.5" : "10.0.1.1/24 10.0.0.7"}`;
   if (far.family !== kernel.family) {
     throw usageError(
       `${far} and ${kernel} are of different IP versions`,
       `the device has IPv${kernel.family}, the remote is IPv${far.family}`,
-      `for example: ${example}`,
+      example,
     );
   }
   const owner = far.equals(kernel.address) ? tun : kernelAddresses(far);
@@ -64,7 +65,7 @@ export function endpoint(
     throw usageError(
       `${far} is in this side's own subnet, ${kernel.subnet}`,
       "peer connects to the stack on the other device",
-      `for example: ${example}`,
+      example,
     );
   }
   if (inside && words.local !== undefined) {
@@ -73,7 +74,7 @@ export function endpoint(
   const own = words.local ?? (inside ? words.remote : undefined);
   const local = own === undefined ? defaultLocal(kernel, role) : readLocal(own, kernel, role);
   const remote = inside || (words.any === true && role === "host") ? null : far;
-  if (remote?.equals(local)) throw usageError(`${remote} is the stack's own address`, "", `for example: ${example}`);
+  if (remote?.equals(local)) throw usageError(`${remote} is the stack's own address`, "", example);
   return { role, tun, kernel, local, remote, toKernel: owner !== undefined };
 }
 

@@ -107,3 +107,13 @@ test("any words at all are an endpoint or a CliError", () => {
     { seed: 5, numRuns: 500 },
   );
 });
+
+test("what is to be typed begins with the program's name, as it was called", () => {
+  for (const text of [
+    said("host", "10.0.0.1/24", "fd00:b::5"),
+    said("peer", "10.0.1.1/24", "10.0.1.9"),
+    said("host", "10.0.0.1/24", "10.0.0.9", { local: "10.0.0.8" }),
+  ]) {
+    expect(text).toMatch(/for example: \S*tcpnet\S* (?:host|peer) tun0 10\./);
+  }
+});

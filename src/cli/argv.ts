@@ -51,17 +51,21 @@ export type KnownElsewhere = (flag: string) => readonly string[];
  * Normalizes the arguments for cac: `--name=value` for every flag
  * with a value, `--name=true` for those without. Throws CliError for mistakes that cac would accept: a value that is given twice,
  * missing or empty, or given to a flag that takes none. Flags may be anywhere, `--` ends them; "-1%" and "-" are not flags.
+ * @param most after so many arguments the flags end: what follows are another program's
  */
 export function shield(
   argv: readonly string[],
   flags: readonly Flag[],
   elsewhere: KnownElsewhere = () => [],
+  most = Number.POSITIVE_INFINITY,
 ): string[] {
   const shapes = flags.map(shapeOf);
   const out: string[] = [];
   const seen = new Set<string>();
   const words = [...argv];
+  let args = 0;
   while (words.length > 0) {
+    if (args === most) words.unshift("--");
     const word = words.shift()!;
     if (word === "--") {
       out.push(...words.map(positional));
@@ -70,6 +74,7 @@ export function shield(
     const isNumber = /^-[\d.]/.test(word) && !shapes.some(({ short }) => word === `-${short}`);
     if (!word.startsWith("-") || word === "-" || isNumber) {
       out.push(positional(word));
+      args++;
       continue;
     }
     const { shape, value, rest } = split(word, shapes, elsewhere);
@@ -89,8 +94,9 @@ export function shield(
       continue;
     }
     const given = value ?? words.shift();
-    if (given === undefined || (value === undefined && isFlag(given, shapes))) {
-      throw lacksValue(flags[shapes.indexOf(shape)]!, given === undefined ? "" : `"${given}" is another flag`);
+    if (given === undefined || (value === undefined && (given === "--" || isFlag(given, shapes)))) {
+      const why = given === undefined ? "" : given === "--" ? '"--" ends the flags' : `"${given}" is another flag`;
+      throw lacksValue(flags[shapes.indexOf(shape)]!, why);
     }
     if (given === "") throw lacksValue(flags[shapes.indexOf(shape)]!, "the given value is empty");
     out.push(`--${shape.name}=${SHIELD}${given}`);

@@ -43,6 +43,8 @@ export interface CommandSpec {
   readonly exits?: readonly (readonly [string, string])[];
   /** Forms of its usage line, if `args` alone does not show them. */
   readonly usage?: readonly string[];
+  /** Its first argument is a program: the words behind it are that program's, flags included. */
+  readonly startsProgram?: boolean;
   /** Whether it moves packets between processes, always or if it is called so: see compiler-tiers.ts. */
   readonly movesPackets?: boolean | ((call: Call) => boolean);
   /** Loaded only when the command runs, so that --help and --version are fast. */

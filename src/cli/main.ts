@@ -51,7 +51,14 @@ async function dispatch(given: readonly string[]): Promise<number> {
     });
   }
   for (const flag of flagsOf(undefined)) cli.option(flag.raw, flag.text);
-  cli.parse(["", "tcpnet", ...shield(argv, flagsOf(command), known)], { run: false });
+  cli.parse(
+    [
+      "",
+      "tcpnet",
+      ...shield(argv, flagsOf(command), known, command?.startsProgram === true ? NAME_AND_PROGRAM : undefined),
+    ],
+    { run: false },
+  );
 
   if (cli.options.version === true) {
     print(`tcpnet ${version}\n`);
@@ -82,6 +89,9 @@ async function dispatch(given: readonly string[]): Promise<number> {
   }
   return await cli.runMatchedCommand();
 }
+
+/** Arguments of `tcpnet run ping -c 1 ADDRESS` after which the flags are those of ping. */
+const NAME_AND_PROGRAM = 2;
 
 /** The command's name: the first word or, after options, the first word that is a command. */
 function nameIn(argv: readonly string[]): string | undefined {

@@ -5,7 +5,8 @@ import { EXPLAIN_FLAG, LINK_CLAUSES, PACKETS, REPORT_FLAG, RIGHTS } from "./flag
 export const RUN: CommandSpec = {
   name: "run",
   args: "<...command>",
-  usage: ["[options] -- COMMAND"],
+  startsProgram: true,
+  usage: ["[options] [--] COMMAND"],
   summary: "run any program behind this stack, over any link; no root",
   examples: [
     "tcpnet run --loss 3% --delay 80ms -- wget https://example.org/file",
@@ -15,7 +16,8 @@ export const RUN: CommandSpec = {
   about:
     "The command gets a network of its own, whose only way out is this stack: every connection ends at the stack, and\n" +
     "goes on over a socket of this machine. So what the command meets on the way is up to the link flags. Nothing of this\n" +
-    "machine's network is changed. Terminal, signals and exit code are the command's; when it ends, all of it ends.",
+    "machine's network is changed. Terminal, signals and exit code are the command's; when it ends, all of it ends.\n" +
+    "Flags of tcpnet stand before the command.",
   groups: [
     group(
       "Network",

@@ -94,6 +94,7 @@ test("what cac would swallow is refused in words", () => {
   expect(said("--any=yes")).toBe("2 --any takes no value; ");
   expect(said("--port")).toBe("2 --port needs a value; --port <port>: TCP port");
   expect(said("--port", "--any")).toBe("2 --port needs a value; --port <port>: TCP port");
+  expect(said("--port", "--", "b")).toBe("2 --port needs a value; --port <port>: TCP port");
   expect(said("a", "--", "b")).toBe("taken");
 });
 
@@ -150,4 +151,13 @@ test("an option that another command has is told with that command's name", () =
   expect(why("--keep")).toBe("unknown option --keep; host has it; see --help");
   expect(why("--prot")).toBe("unknown option --prot; ; did you mean --port?");
   expect(why("-x")).toBe("unknown option -x; ; see --help");
+});
+
+test("behind the program that a command starts, flags are the program's, as with sudo or env", () => {
+  const run = (...words: string[]) => shield(words, FLAGS, () => [], 2).map(unshield);
+  expect(run("run", "ping", "-c", "1", "--port", "-q")).toEqual(["run", "ping", "-c", "1", "--port", "-q"]);
+  expect(run("run", "-q", "ping", "-q")).toEqual(["run", "--quiet=true", "ping", "-q"]);
+  expect(run("run", "-w", "x", "--", "ls", "--", "-l")).toEqual(["run", "--write=\0x", "ls", "--", "-l"]);
+  expect(run("run", "ls", "--", "-l")).toEqual(["run", "ls", "--", "-l"]);
+  expect(() => run("run", "-c", "ping")).toThrow("unknown option -c");
 });

@@ -261,6 +261,9 @@ runTest([], "bad input is refused before anything is made", async ({ ns }) => {
     const { code, stderr } = await ns.run([...TCPNET, "run", ...args], { env: { NO_COLOR: "1" } });
     expect([args, code, stderr]).toEqual([args, 2, expect.stringMatching(words)]);
   }
+  // The command's flags are not ours, with "--" or without.
+  const bare = await ns.run([...TCPNET, "run", "sh", "-c", 'exit "$1"', "--loss", "7"]);
+  expect([bare.code, bare.stderr]).toEqual([7, ""]);
   const nowhere = await ns.run([...TCPNET, "run", "-w", "/nowhere/x", "--", "true"]);
   expect([nowhere.code, nowhere.stderr]).toEqual([1, expect.stringContaining("/nowhere/x")]);
   // The inner process whose outer one was killed at once: it must not run the word "inside" of its own command line.

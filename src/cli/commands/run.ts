@@ -154,7 +154,7 @@ function tellStart({ command, published, hostLoopback, resolvers, mtu, impairmen
 /** What was moved. */
 function tellEnd({ tcp, udp }: Outward, stack: NetStack, voice: Voice): void {
   const { opened: connections, failed, published } = tcp;
-  const facts = { connections, failed, published, flows: udp.opened, counters: stack.counters() };
+  const facts = { connections, failed, publishedConnections: published, flows: udp.opened, counters: stack.counters() };
   const more = [
     ...(failed === 0 ? [] : [`${failed} failed`]),
     ...(published === 0 ? [] : [`${published} to published ports`]),

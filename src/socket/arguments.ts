@@ -1,5 +1,6 @@
 /** Checks the arguments of the public calls, so that mistakes in plain JavaScript get a readable error instead of a TypeError. */
 import { suggest } from "#base/suggest";
+import type { Device } from "#device/device";
 import { CallError } from "#stack/call-error";
 import { DEFAULT_LIMITS } from "#stack/limits";
 import { DEFAULT_PARAMS, DEFAULT_SETTINGS, type TcpSettings } from "#tcp/words/params";
@@ -331,7 +332,8 @@ function isOf(kind: Kind, value: unknown): boolean {
   }
 }
 
-function checkDevice(device: unknown): void {
+/** @throws CallError EINVAL. */
+export function checkDevice(device: unknown): asserts device is Device {
   if (typeof device === "string") {
     throw invalid(
       `device must be an open device, not ${shown(device)}: use device: openTun({ name: ${shown(device)} })`,
@@ -339,7 +341,7 @@ function checkDevice(device: unknown): void {
   }
   const calls = device as Readonly<Record<string, unknown>> | null | undefined;
   const missing = DEVICE_CALLS.find((name) => typeof calls?.[name] !== "function");
-  if (missing === undefined) return;
+  if (missing === undefined) return checkProperties(device as Device);
   const why = typeof device === "object" && device !== null ? `: it has no ${missing}()` : "";
   throw invalid(`device must be a device such as openTun or pair makes, not ${shown(device)}${why}`);
 }
@@ -386,3 +388,12 @@ function checkLimits(limits: object): void {
 
 /** The least memory: enough for what a stack reserves when it is made. */
 export const MEMORY_MIN = 4 << 20;
+
+/** What a device of the application's may lack. */
+function checkProperties({ name, mtu, queueLength, offload }: Device): void {
+  if (typeof name !== "string") throw invalid(`a device needs a name such as "mine", not ${shown(name)}`);
+  whole("the device's mtu", mtu, 68, 65_535);
+  whole("the device's queueLength", queueLength, 1, 1 << 20);
+  if (typeof offload === "object" && offload !== null) return;
+  throw invalid(`a device needs offload, not ${shown(offload)}: use NO_OFFLOAD if it carries whole packets`);
+}

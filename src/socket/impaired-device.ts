@@ -7,7 +7,7 @@ import { linksText } from "#device/link-text";
 import { type LinkProfiles, parseLinks } from "#device/link-words";
 import { monotonic } from "#driver/clock";
 import { tooBig } from "#icmp/path-error";
-import { invalid, shown, whole } from "./arguments.ts";
+import { checkDevice, invalid, shown, whole } from "./arguments.ts";
 
 /** Options of an `ImpairedDevice`. */
 export interface ImpairedDeviceOptions {
@@ -36,6 +36,7 @@ export class ImpairedDevice implements Device {
    * @throws CallError EINVAL for words that are not understood, and for a device with offload
    */
   constructor(device: Device, link: string, options: ImpairedDeviceOptions = {}) {
+    checkDevice(device);
     const { checksum, tso4, tso6 } = device.offload;
     if (checksum || tso4 || tso6) {
       const how = "open it without, as openTun({ name, offload: false, checksums: false }) does";
@@ -111,7 +112,10 @@ function profilesOf(link: string, base?: LinkProfiles): LinkProfiles {
   try {
     return parseLinks(link, base);
   } catch (error) {
-    if (error instanceof LinkSyntaxError) throw invalid(`${error.message} (column ${error.column} of "${error.text}")`);
+    if (error instanceof LinkSyntaxError) {
+      const what = error.message.replace(/ \(column \d+\)$/, "");
+      throw invalid(`${what} (column ${error.column} of "${error.text}")`);
+    }
     throw error;
   }
 }

@@ -47,9 +47,19 @@ export interface PacketWebSocket {
   addEventListener(type: "open" | "close" | "error" | "message", listener: (event: { data?: unknown }) => void): void;
 }
 
+class ApplicationMessages extends MessageDevice {
+  override deliver(packet: Uint8Array): void {
+    if (!(packet instanceof Uint8Array)) {
+      const more = (packet as unknown) instanceof ArrayBuffer ? ": use new Uint8Array(buffer)" : "";
+      throw invalid(`deliver needs the octets of a packet as a Uint8Array, not ${shown(packet)}${more}`);
+    }
+    super.deliver(packet);
+  }
+}
+
 /** A device over messages that the application carries: see `fromMessages`. */
 export interface PacketDevice extends Device {
-  /** A packet has arrived: one IP packet, whose octets must not change any more. */
+  /** A packet has arrived: one IP packet, whose octets must not change any more. @throws CallError EINVAL if it is no Uint8Array. */
   deliver(packet: Uint8Array): void;
   /** No more packets will come. The stack's connections end with ENETDOWN. */
   end(): void;
@@ -93,7 +103,7 @@ export function fromMessages(
   if (typeof send !== "function")
     throw invalid(`fromMessages needs a function that sends a packet, not ${shown(send)}`);
   checkObject("fromMessages' second argument", options, OPTIONS, "{ mtu: 1500 }");
-  return new MessageDevice({
+  return new ApplicationMessages({
     ...settingsOf("fromMessages", options, "messages"),
     send: (packet) => send(packet) !== false,
     closed: () => {},

@@ -150,6 +150,19 @@ describe("listen", () => {
 });
 
 describe("createStack", () => {
+  test.each([
+    [{ name: undefined }, 'a device needs a name such as "mine", not undefined'],
+    [{ mtu: 10 }, "the device's mtu must be a whole number from 68 to 65535, not 10"],
+    [{ queueLength: undefined }, "the device's queueLength must be a whole number from 1 to 1048576, not undefined"],
+    [{ offload: undefined }, "a device needs offload, not undefined: use NO_OFFLOAD if it carries whole packets"],
+  ])("a device of the application's with %j is refused in words", async (lacking, words) => {
+    const [inner] = pair();
+    const call = () => 0;
+    const calls = { attach: call, receive: call, transmit: call, nextDeadline: call, close: call };
+    const device = { name: "mine", mtu: 1500, queueLength: 500, offload: inner.offload, ...calls, ...lacking };
+    await expect(make({ device, address: "10.0.0.7/24" })).rejects.toThrow(words);
+  });
+
   test("a device has one stack, also after that one was closed", async () => {
     const [device, other] = pair();
     const first = await createStack({ device, address: "10.0.0.7/24" });

@@ -66,7 +66,8 @@ describe("an impaired device", () => {
 
   test("words that are not understood are refused, with their place, and change nothing", () => {
     const make = (link: unknown) => new ImpairedDevice(pair()[0], link as string);
-    expect(() => make("los 3%")).toThrow(/column 1 of "los 3%"/);
+    expect(() => make("los 3%")).toThrow(/did you mean loss\? \(column 1 of "los 3%"\)$/);
+    expect(() => new ImpairedDevice("loss 3%" as never, "")).toThrow('device must be an open device, not "loss 3%"');
     expect(() => make(3)).toThrow('a link is described in words, such as "loss 3% delay 40ms", not 3');
     const device = make("delay 5ms");
     expect(() => device.set("loss much")).toThrow(/column 6 of "loss much"/);

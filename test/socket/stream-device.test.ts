@@ -256,6 +256,13 @@ describe("arguments", () => {
     expect(() => fromWebSocket(websocket)).toThrow("the WebSocket is closed");
   });
 
+  test("what is no packet is refused where it is delivered, and an ArrayBuffer with what to write", () => {
+    const deliver = (packet: unknown) => fromMessages(() => false).deliver(packet as Uint8Array);
+    const words = "deliver needs the octets of a packet as a Uint8Array, not";
+    expect(() => deliver("text")).toThrow(`${words} "text"`);
+    expect(() => deliver(new ArrayBuffer(40))).toThrow(`${words} an ArrayBuffer: use new Uint8Array(buffer)`);
+  });
+
   test("packets of a wrong size, and too many, are dropped and counted", () => {
     const device = fromMessages(() => false, { mtu: 100, queueLength: 2 });
     for (const n of [0, 101, 50, 50, 50]) device.deliver(new Uint8Array(n));

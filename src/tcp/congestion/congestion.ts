@@ -88,5 +88,6 @@ export function registerController(kind: ControllerKind): void {
     throw new TypeError(`${kind.name} is not a name for a controller: use a-z, 0-9, -`);
   if (Object.hasOwn(BUILT_IN, kind.name))
     throw new TypeError(`${kind.name} is a congestion control of the stack: use another name`);
+  if (typeof kind.create !== "function") throw new TypeError(`the controller ${kind.name} needs create(flow)`);
   controls.set(kind.name, new UserControl(kind));
 }

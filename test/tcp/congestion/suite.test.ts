@@ -140,6 +140,7 @@ describe("a user's controller", () => {
     const create = () => ({ onAck: () => {} });
     for (const name of ["cubic", "", "Not A Name"])
       expect(() => registerController({ name, create })).toThrow(TypeError);
+    expect(() => registerController({ name: "mine" } as never)).toThrow("the controller mine needs create(flow)");
     expect(isCongestionControl("cubi")).toBe(false);
     expect(congestionControl("cubic").name).toBe("cubic");
   });

@@ -64,7 +64,7 @@ runTest(
 
 runTest(["curl"], "a published port leads to the command's, from the given address only", async ({ ns, start }) => {
   const server = start("-v", "-p", "8080:80", "-p", "127.0.0.1:8081:81", "--", process.execPath, "-e", SERVER);
-  await server.says(/up/);
+  await server.says(/^up$/m);
   // Who reads the packets is not root, on any thread.
   const root = "0 0 0 0";
   expect(rightsOf(server.child.pid).map(({ Uid, CapEff }) => [Uid !== root, CapEff])).toEqual([[true, "0".repeat(16)]]);

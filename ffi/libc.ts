@@ -126,6 +126,9 @@ export function ioctl(fd: number, request: number, argument: number | Uint8Array
   return result(l, l.ioctl(fd, request, argument as Pointer | Uint8Array));
 }
 
+/** A command of `fcntl`: another descriptor of the same file, not less than the argument. */
+export const F_DUPFD_CLOEXEC = 1030;
+
 export function fcntl(fd: number, command: number, argument: number | Uint8Array): number {
   const l = libc ?? load();
   return result(l, l.fcntl(fd, command, argument as Pointer | Uint8Array));

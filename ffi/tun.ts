@@ -8,6 +8,7 @@ const TUNSETOWNER = 0x400454cc;
 const TUNSETOFFLOAD = 0x400454d0;
 const TUNSETVNETHDRSZ = 0x400454d8;
 const TUNGETIFF = 0x800454d2;
+const TUNSETFILTEREBPF = 0x800454e1;
 
 export const IFF_TUN = 0x0001;
 /** Without the four bytes of protocol information before each packet. */
@@ -76,4 +77,14 @@ export function describe(fd: number, checked: (result: number) => number): { nam
 /** The user who may attach without privileges. */
 export function setOwner(fd: number, uid: number): number {
   return ioctl(fd, TUNSETOWNER, uid);
+}
+
+/** In place of a program: none. */
+export const DETACH = -1;
+
+/** Sets the program that sees each packet for the device before it is queued, or DETACH. It is the device's, not the descriptor's. */
+export function setFilter(fd: number, program: number): number {
+  const value = new Uint8Array(4);
+  new DataView(value.buffer).setInt32(0, program, true);
+  return ioctl(fd, TUNSETFILTEREBPF, value);
 }

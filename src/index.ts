@@ -22,6 +22,8 @@ export { NEVER } from "#base/time";
 export {
   CHECKSUM_OFFLOAD,
   type Device,
+  type FloodFilter,
+  type FlowKey,
   FULL_OFFLOAD,
   NO_OFFLOAD,
   type Offload,

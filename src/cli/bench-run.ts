@@ -27,7 +27,7 @@ import { EXIT_CONNECT_TIMEOUT, EXIT_FAILURE, EXIT_NOT_READY, EXIT_OK, EXIT_SIGIN
 import { deviceGone, openFailure, transferFailure } from "./failure.ts";
 import { LineQueue } from "./line-queue.ts";
 import { controlLink } from "./link-control.ts";
-import { tellNewDevice } from "./open-device.ts";
+import { floodFilterOf, tellNewDevice } from "./open-device.ts";
 import { openStack, tellWhoIsWho } from "./open-stack.ts";
 import { print, put, queueText, refuseClosedOutput, STDOUT } from "./print.ts";
 import { tellFull, tellRefusals } from "./refusals.ts";
@@ -174,7 +174,8 @@ function begin(
   control: Parameters<typeof controlLink>[1],
 ): () => void {
   const { endpoint } = device;
-  tellWhoIsWho(voice, endpoint.role === "host" ? "bench -s" : "bench -c", device, port, stack.mtu);
+  const name = endpoint.role === "host" ? "bench -s" : "bench -c";
+  tellWhoIsWho(voice, name, device, port, stack.mtu, floodFilterOf(opened));
   if (endpoint.isNewDevice === true) tellNewDevice(endpoint.tun, voice);
   return controlLink(opened, control, voice);
 }

@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import type { Device } from "#device/device";
+import { NO_FILTER, openFilter } from "#device/filter/kernel-filter";
 import { ImpairDevice } from "#device/impair";
 import { isTemporary, offloadOf, openTun, openTunQueues, TunDevice, type TunOptions } from "#device/tun";
 import type { DevicePrefix } from "#device/tun-config";
 import { monotonic } from "#driver/clock";
-import { EBADFD, ENODEV } from "#ffi/errno";
+import { EBADFD, ENODEV, errnoName } from "#ffi/errno";
 import * as netif from "#ffi/interface";
 import { SystemError } from "#ffi/system-error";
 import { tooBig } from "#icmp/path-error";
@@ -62,6 +63,7 @@ export function openDevice({ tun, kernel }: Pick<Endpoint, "tun" | "kernel">, wi
         ? openNow(tun, kernel, tunWishes, openTun)
         : { device: openedBefore(kept, tun, tunWishes), giveBack: () => {} };
   handover.keep(name, device.descriptor);
+  keepFilter(tun, device.filterDescriptor);
   const temporary = wishes.tunFd === undefined && device.temporary;
   return { device: impairment === null ? device : impaired(device, impairment), temporary, giveBack };
 }
@@ -70,6 +72,8 @@ export function openDevice({ tun, kernel }: Pick<Endpoint, "tun" | "kernel">, wi
 export interface OpenedQueues {
   /** One for each queue. */
   readonly descriptors: readonly number[];
+  /** A result of `openFilter`. */
+  readonly filter: number;
   readonly temporary: boolean;
   readonly giveBack: () => void;
 }
@@ -88,13 +92,39 @@ export function openQueues(
       ? { device: kept, giveBack: () => {} }
       : openNow(tun, kernel, { ...wishes, checksums: true }, (options) => openTunQueues(options, queues));
   for (const fd of descriptors) handover.keep(name, fd);
-  return { descriptors, temporary: orGone(tun, () => isTemporary(descriptors[0]!, tun)), giveBack };
+  const filter = kept.length > 0 ? filterOpenedBefore(tun) : openFilter(descriptors[0]!);
+  keepFilter(tun, filter);
+  return { descriptors, filter, temporary: orGone(tun, () => isTemporary(descriptors[0]!, tun)), giveBack };
+}
+
+/** Whether the kernel drops floods before the device, for programs: "kernel", "none", or "none: EPERM". A capture gets every packet. */
+export function floodFilterOf(device: Device): string {
+  if (device.filter !== undefined) return "kernel";
+  return floodFilterText(device instanceof TunDevice ? device.filterDescriptor : NO_FILTER);
+}
+
+/** The same of a result of `openFilter`. */
+export function floodFilterText(filter: number): string {
+  if (filter > NO_FILTER) return "kernel";
+  return filter === NO_FILTER ? "none" : `none: ${errnoName(-filter)}`;
 }
 
 /** The device that was opened before root was given up. */
 function openedBefore(fd: number, tun: string, wishes: TunWishes): TunDevice {
-  return orGone(tun, () => new TunDevice(fd, tun, offloadOf(wishes)));
+  return orGone(tun, () => new TunDevice(fd, tun, offloadOf(wishes), undefined, filterOpenedBefore(tun)));
 }
+
+/** Only root may load a filter for floods: keeps it, or why there is none, for the program without root. */
+function keepFilter(tun: string, filter: number): void {
+  if (filter > NO_FILTER) handover.keep(filterOf(tun), filter);
+  else handover.say(filterOf(tun), `${filter}`);
+}
+
+function filterOpenedBefore(tun: string): number {
+  return handover.take(filterOf(tun)) ?? Number(handover.word(filterOf(tun)) ?? NO_FILTER);
+}
+
+const filterOf = (tun: string) => `filter ${tun}`;
 
 function orUnfit<T>(fd: number, work: () => T): T {
   try {

@@ -36,8 +36,15 @@ export function stackSettings({ endpoint: e, ownPrefix, profile }: DeviceOptions
   };
 }
 
-/** Says who is who, and what on this machine is in the way. @param name of the command */
-export function tellWhoIsWho(voice: Voice, name: string, options: DeviceOptions, port: number, mtu: number): void {
+/** Says who is who, and what on this machine is in the way. @param name of the command @param floodFilter of `floodFilterOf` */
+export function tellWhoIsWho(
+  voice: Voice,
+  name: string,
+  options: DeviceOptions,
+  port: number,
+  mtu: number,
+  floodFilter: string,
+): void {
   const { endpoint: e, impairment, ownPrefix } = options;
   const facts = {
     role: e.role,
@@ -48,6 +55,7 @@ export function tellWhoIsWho(voice: Voice, name: string, options: DeviceOptions,
     port,
     mtu,
     ownPrefix,
+    floodFilter,
   };
   const link = impairment === null ? [] : [`  link    ${impairment.text}`];
   const user = runsAs();

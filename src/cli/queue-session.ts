@@ -12,11 +12,12 @@ import { obstacleAfterSilence } from "./diagnose.ts";
 import { EXIT_CONNECT_TIMEOUT, EXIT_FAILURE, EXIT_OK, EXIT_SIGINT } from "./exit-codes.ts";
 import { deviceGone } from "./failure.ts";
 import { type RecordFile, recordAt } from "./named-files.ts";
-import { openQueues, tellNewDevice } from "./open-device.ts";
+import { floodFilterText, openQueues, tellNewDevice } from "./open-device.ts";
 import { stackSettings, tellWhoIsWho } from "./open-stack.ts";
 import { giveUpRoot } from "./privileges.ts";
 import { pathOfQueue, type QueueFile, type QueueNews, type QueueOrder, type QueueWork, Tally } from "./queue-work.ts";
 import { tellWhatStays } from "./run-session.ts";
+import { servedLine } from "./served-line.ts";
 import { TRACE_RECORDS } from "./session.ts";
 import type { SessionOptions } from "./session-options.ts";
 import { listenToSignals } from "./signals.ts";
@@ -32,7 +33,7 @@ export async function runQueues(options: SessionOptions, call: Call): Promise<nu
   const voice = new Voice(options.manner);
   speakWithoutWaiting((lines) => voice.gap(lines));
   const { endpoint, queues } = options;
-  const { descriptors, temporary, giveBack } = openQueues(endpoint, options, queues);
+  const { descriptors, filter, temporary, giveBack } = openQueues(endpoint, options, queues);
   const records = (path: string | undefined) =>
     path === undefined ? [] : descriptors.map((_, queue) => recordAt(pathOfQueue(path, queue))!);
   const files = { write: records(options.write), events: records(options.events) };
@@ -54,13 +55,14 @@ export async function runQueues(options: SessionOptions, call: Call): Promise<nu
   const settings = stackSettings(options, { limits: options.limits, trace });
   const group = new QueueGroup({
     descriptors,
+    filter,
     name: endpoint.tun,
     offload: offloadOf(options),
     worker: CODE,
     settings,
     data,
   });
-  tellWhoIsWho(voice, endpoint.role, options, options.port, mtu);
+  tellWhoIsWho(voice, endpoint.role, options, options.port, mtu, floodFilterText(filter));
   if (temporary) tellNewDevice(endpoint.tun, voice);
   tellWhatStays([...files.write, ...files.events], voice);
   try {
@@ -175,15 +177,7 @@ class QueueSession {
   }
 
   async #tellServed(): Promise<void> {
-    const counters = await this.#group.counters();
-    const marks = ["tcp.rx.limit", "tcp.rx.backlog", "tcp.rx.source-limit", "tcp.rx.syn-flood"];
-    const dropped = marks.reduce((sum, name) => sum + (counters[name] ?? 0), 0);
-    const [served, failed] = [this.#served, this.#failed];
-    const words = [
-      `served ${counted(served, "connection")}`,
-      ...(failed === 0 ? [] : [`${failed} of them failed`]),
-      ...(dropped === 0 ? [] : [`dropped ${counted(dropped, "SYN")} for lack of room`]),
-    ];
-    this.#voice.event("served", { served, failed, dropped }, `· ${words.join(", ")}`);
+    const { facts, text } = servedLine(this.#served, this.#failed, await this.#group.counters());
+    this.#voice.event("served", facts, text);
   }
 }

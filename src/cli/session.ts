@@ -15,10 +15,12 @@ import { EXIT_CONNECT_TIMEOUT, EXIT_SIGPIPE } from "./exit-codes.ts";
 import type { Explanation } from "./explanation.ts";
 import { deviceGone, openFailure, transferFailure, warningKind } from "./failure.ts";
 import { Narrator } from "./narrator.ts";
+import { floodFilterOf } from "./open-device.ts";
 import { openStack, tellWhoIsWho } from "./open-stack.ts";
 import { OutputClosed } from "./print.ts";
 import { tellFull, tellRefusals } from "./refusals.ts";
 import { ServeMany } from "./serve-many.ts";
+import { servedLine } from "./served-line.ts";
 import { isServiceOfMany, type ServiceOfMany } from "./service.ts";
 import type { SessionOptions } from "./session-options.ts";
 import { listenOptionsOf, silenceMs, socketOptionsOf } from "./session-sockets.ts";
@@ -105,7 +107,7 @@ export class Session {
       explanation?.read();
       if (!options.packets) narrator.read(trace);
     };
-    tellWhoIsWho(voice, e.role, options, port, stack.mtu);
+    tellWhoIsWho(voice, e.role, options, port, stack.mtu, floodFilterOf(device));
     return new Session(options, voice, { device, link }, stack, ends);
   }
 
@@ -258,20 +260,9 @@ export class Session {
 
   #tellServed(): void {
     const { served, failed } = this.#service ?? { served: this.#served, failed: this.#failed };
-    const {
-      "tcp.rx.limit": limit = 0,
-      "tcp.rx.backlog": full = 0,
-      "tcp.rx.source-limit": source = 0,
-      "tcp.rx.syn-flood": flood = 0,
-    } = this.#stack.counters();
-    const dropped = limit + full + source + flood;
-    const words = [
-      `served ${counted(served, "connection")}`,
-      ...(failed === 0 ? [] : [`${failed} of them failed`]),
-      ...(dropped === 0 ? [] : [`dropped ${counted(dropped, "SYN")} for lack of room`]),
-    ];
+    const { facts, text } = servedLine(served, failed, this.#stack.counters());
     this.#voice.tellCounts();
-    this.#voice.event("served", { served, failed, dropped }, `· ${words.join(", ")}`);
+    this.#voice.event("served", facts, text);
   }
 
   /** If we did not close the listener, the device is gone. */

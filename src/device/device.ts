@@ -1,5 +1,9 @@
 import type { Packet } from "#base/packet";
 import type { PacketMemory } from "#base/packet-memory";
+import type { FloodFilter } from "#ip/flood-filter";
+import type { FlowKey } from "#ip/flow-hash";
+
+export type { FloodFilter, FlowKey };
 
 /** What a device can do for the stack (virtio-net's words). All false: the stack gets and gives plain MTU-sized packets. */
 export interface Offload {
@@ -70,6 +74,8 @@ export interface Device {
   readonly offload: Offload;
   /** The bell. A decorator passes on that of the device it wraps. Without a bell an idle driver polls every millisecond. */
   readonly wakeable?: Wakeable | undefined;
+  /** Drops packets of a flood before they are queued, if there is one. A decorator whose user wants to see every packet does not pass it on. */
+  readonly filter?: FloodFilter | undefined;
   /** Called once, before anything else, with the memory that holds the packets. */
   attach(slab: PacketMemory): void;
   /**

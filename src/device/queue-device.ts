@@ -2,6 +2,7 @@ import type { Packet } from "#base/packet";
 import type { PacketMemory } from "#base/packet-memory";
 import { ownSignals, ringProcess, setAsync, statusFlags } from "#ffi/async";
 import { Readiness } from "#ffi/readiness";
+import type { FloodFilter } from "#ip/flood-filter";
 import { type Device, type Offload, RX_NONE, type Wakeable } from "./device.ts";
 import type { HandOverRing } from "./hand-over-ring.ts";
 import type { TunDevice } from "./tun.ts";
@@ -24,6 +25,7 @@ export class QueueDevice implements Device {
   readonly queueLength: number;
   readonly offload: Offload;
   readonly wakeable: QueueBell;
+  readonly filter: FloodFilter | undefined;
   readonly #tun: TunDevice;
   readonly #ring: HandOverRing;
   #slab: PacketMemory | undefined;
@@ -37,6 +39,7 @@ export class QueueDevice implements Device {
     this.name = tun.name;
     this.mtu = tun.mtu;
     this.queueLength = tun.queueLength;
+    this.filter = tun.filter;
     this.offload = tun.offload;
     this.wakeable = new QueueBell(tun.descriptor, ring, state);
   }

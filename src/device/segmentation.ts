@@ -3,6 +3,7 @@ import { copyBytes } from "#base/copy";
 import { CSUM_NONE, CSUM_PARTIAL, GSO_NONE, GSO_TCP4, HEADROOM, Packet } from "#base/packet";
 import type { PacketMemory } from "#base/packet-memory";
 import { PAGE_SIZE } from "#base/slab";
+import type { FloodFilter } from "#ip/flood-filter";
 import { finish, fold, sum, sumAt } from "#wire/checksum";
 import * as ipv4 from "#wire/ipv4";
 import * as ipv6 from "#wire/ipv6";
@@ -30,6 +31,7 @@ export class SegmentationDevice implements Device {
   readonly queueLength: number;
   readonly offload = FULL_OFFLOAD;
   readonly wakeable: Wakeable | undefined;
+  readonly filter: FloodFilter | undefined;
   readonly #inner: Device;
   readonly #coalesces: boolean;
   #coalescer: Coalescer | undefined;
@@ -47,6 +49,7 @@ export class SegmentationDevice implements Device {
     this.mtu = inner.mtu;
     this.queueLength = inner.queueLength;
     this.wakeable = inner.wakeable;
+    this.filter = inner.filter;
   }
 
   attach(slab: PacketMemory): void {

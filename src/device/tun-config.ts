@@ -34,7 +34,7 @@ export function checkSettings(settings: unknown): void {
   if (typeof settings !== "object" || settings === null) {
     throw refuse(`It is an object: openTun({ name: ${typeof settings === "string" ? `"${settings}"` : '"tun0"'} }).`);
   }
-  const { name, mtu, queueLength, offload, prefix } = settings as Readonly<Record<string, unknown>>;
+  const { name, mtu, queueLength, offload, filter, prefix } = settings as Readonly<Record<string, unknown>>;
   if (typeof name !== "string")
     throw refuse(
       'It needs the name of a device, openTun({ name: "tun0" }), or an open descriptor, openTun({ fd: 3 }).',
@@ -47,6 +47,7 @@ export function checkSettings(settings: unknown): void {
   whole("mtu", mtu, 68, 65_535);
   whole("queueLength", queueLength, 0, 1_000_000);
   if (offload !== undefined && typeof offload !== "boolean") throw refuse("The offload must be true or false.");
+  if (filter !== undefined && typeof filter !== "boolean") throw refuse("The filter must be true or false.");
   if (prefix === undefined) return;
   const { address, length } = (prefix ?? {}) as Partial<DevicePrefix>;
   const bytes = address instanceof Uint8Array ? address.length : 0;

@@ -20,6 +20,7 @@ import * as libc from "#ffi/libc";
 import { check } from "#ffi/system-error";
 import * as tunctl from "#ffi/tun";
 import * as virtio from "#ffi/virtio";
+import type { FloodFilter } from "#ip/flood-filter";
 import { CWR, OFFSET_FLAGS } from "#wire/tcp";
 import {
   CHECKSUM_OFFLOAD,
@@ -35,6 +36,7 @@ import {
   TX_REFUSED,
   type Wakeable,
 } from "./device.ts";
+import { closeFilter, KernelFilter, NO_FILTER, openFilter } from "./filter/kernel-filter.ts";
 import { SigioBell } from "./sigio.ts";
 import {
   attachHint,
@@ -72,6 +74,11 @@ export interface TunOptions extends InterfaceSettings {
    * no segmentation offload. Default true.
    */
   readonly checksums?: boolean | undefined;
+  /**
+   * Whether the kernel may drop floods before the device's queue (docs/adr/0077). It needs CAP_BPF; without it there is no filter, and
+   * `device.filterDescriptor` says why. Default true.
+   */
+  readonly filter?: boolean | undefined;
 }
 
 /** The offloads of a device that is opened with these options. */
@@ -95,10 +102,12 @@ export function openTun(options: TunOptions | TunDescriptorOptions): TunDevice {
 }
 
 function onDescriptor(fd: number, options: TunOptions): TunDevice {
+  const filter = openFilter(fd, options.filter);
   try {
-    return new TunDevice(fd, options.name, offloadOf(options));
+    return new TunDevice(fd, options.name, offloadOf(options), undefined, filter);
   } catch (error) {
     libc.close(fd);
+    closeFilter(filter);
     throw error;
   }
 }
@@ -217,6 +226,13 @@ export class TunDevice implements Device {
   /** The device was made by `openTun` and disappears when it is closed. */
   readonly temporary: boolean;
   readonly wakeable: Wakeable;
+  readonly filter: FloodFilter | undefined;
+  /**
+   * The descriptor of the filter's table, open until the device is closed; 0: no filter was wanted; below 0: the negated error number for which
+   * there is none (-1, EPERM: it needs CAP_BPF).
+   */
+  readonly filterDescriptor: number;
+  readonly #filter: KernelFilter | undefined;
   readonly #bell: SigioBell;
   /** Packets that were dropped, by mark. */
   readonly counters = new Counters();
@@ -231,8 +247,15 @@ export class TunDevice implements Device {
   /**
    * @param fd an attached descriptor, non-blocking; the device closes it.
    * @param known its MTU and queue length, if the interface is in another network namespace
+   * @param filter a result of `openFilter`; a descriptor is closed by the device
    */
-  constructor(fd: number, name: string, offload: Offload, known?: Pick<Device, "mtu" | "queueLength">) {
+  constructor(
+    fd: number,
+    name: string,
+    offload: Offload,
+    known?: Pick<Device, "mtu" | "queueLength">,
+    filter = NO_FILTER,
+  ) {
     this.#fd = fd;
     this.name = name;
     this.mtu = known?.mtu ?? check(netif.getMtu(name), "SIOCGIFMTU", name);
@@ -243,6 +266,9 @@ export class TunDevice implements Device {
     this.wakeable = this.#bell;
     this.#vnet = offload.checksum ? virtio.VNET_HEADER : 0;
     this.#iovecsAddress = libc.pin(this.#iovecs.buffer);
+    this.#filter = filter > NO_FILTER ? KernelFilter.of(filter) : undefined;
+    this.filter = this.#filter;
+    this.filterDescriptor = filter > NO_FILTER && this.#filter === undefined ? NO_FILTER : filter;
   }
 
   /** Open until the device is closed. Used to pass the device on to another program. */
@@ -301,6 +327,7 @@ export class TunDevice implements Device {
     const slab = this.#slab;
     if (this.#fd < 0) return;
     this.#bell.close();
+    this.#filter?.close();
     libc.close(this.#fd);
     this.#fd = -1;
     this.#slab = undefined;

@@ -24,6 +24,15 @@ export class TokenBucket {
     return true;
   }
 
+  /** Takes so many at once; false if there are less: then none is left. */
+  takeSeveral(n: number, now: number): boolean {
+    this.has(now);
+    this.#tokens -= n;
+    if (this.#tokens >= 0) return true;
+    this.#tokens = 0;
+    return false;
+  }
+
   /** Whether there is a token. */
   has(now: number, parts = 1): boolean {
     const earned = ((now - this.#last) * this.#rate) / SECOND;

@@ -77,10 +77,10 @@ function onDevice(
   }
   // An observer of events sees each segment that the device delivers.
   const device = withSegmentation(options.device, options.trace === undefined || options.trace === 0);
-  const { mtu, offload } = device;
+  const { mtu, offload, filter } = device;
   const engine = engineOptions(options);
   const params = { pacingSlack: PACING_SLACK, ...engine.params };
-  const stack = new Stack({ ...engine, ...group, params, mtu, offload });
+  const stack = new Stack({ ...engine, ...group, params, mtu, offload, filter });
   group.siblings?.attach(stack.slab, stack.counters);
   const clock = options.clock;
   const driver = new Driver(tellingOfTrace(stack), device, clock === undefined ? {} : { clock });

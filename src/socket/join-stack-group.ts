@@ -37,7 +37,7 @@ export function joinStackGroup(
   const place = { queue, queues, data: given?.data };
   const say = (report: Report) => port.postMessage(report);
   const memory = new QueueMemory(queues, begun.memory);
-  const tun = new TunDevice(begun.descriptor, begun.name, begun.offload);
+  const tun = new TunDevice(begun.descriptor, begun.name, begun.offload, undefined, begun.filter);
   const device = new QueueDevice(tun, memory.ring(queue), memory.state(queue));
   let stack: EngineStack;
   try {

@@ -7,6 +7,8 @@ export interface QueueStart {
   readonly queues: number;
   /** Of the queue; the worker closes it. */
   readonly descriptor: number;
+  /** A result of `openFilter`; the worker closes it. */
+  readonly filter: number;
   readonly name: string;
   readonly offload: Offload;
   readonly memory: SharedArrayBuffer;

@@ -1,5 +1,6 @@
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import type { Offload } from "#device/device";
+import { closeFilter, duplicateFilter, NO_FILTER, openFilter } from "#device/filter/kernel-filter";
 import { QueueBells } from "#device/queue-device";
 import { closeTunQueue, offloadOf, openTunQueues, QUEUES_MAX, type TunOptions } from "#device/tun";
 import { DEFAULT_LIMITS, type Limits } from "#stack/limits";
@@ -71,7 +72,16 @@ export async function createStackGroup(options: StackGroupOptions): Promise<Stac
   const queues = whole("queues", options.queues, 1, QUEUES_MAX);
   const { tun, worker, data, queues: _, ...settings } = options;
   const descriptors = openTunQueues(tun, queues);
-  const group = new QueueGroup({ descriptors, name: tun.name, offload: offloadOf(tun), worker, settings, data });
+  const filter = openFilter(descriptors[0]!, tun.filter);
+  const group = new QueueGroup({
+    descriptors,
+    filter,
+    name: tun.name,
+    offload: offloadOf(tun),
+    worker,
+    settings,
+    data,
+  });
   try {
     await group.ready;
   } catch (error) {
@@ -85,6 +95,8 @@ export async function createStackGroup(options: StackGroupOptions): Promise<Stac
 /** A group whose device is open. */
 export interface QueueGroupOptions {
   readonly descriptors: readonly number[];
+  /** A result of `openFilter`. The group closes it. Absent: no filter. */
+  readonly filter?: number;
   readonly name: string;
   readonly offload: Offload;
   readonly worker: string | URL;
@@ -97,7 +109,7 @@ export class QueueGroup implements StackGroup {
   readonly workers: Worker[] = [];
   readonly #ports: MessagePort[] = [];
   /** Those whose stack is not closed yet. */
-  readonly #descriptors = new Map<number, number>();
+  readonly #descriptors = new Map<number, { readonly descriptor: number; readonly filter: number }>();
   /** Queues whose thread has ended: nobody there answers. */
   readonly #over = new Set<number>();
   readonly #bells: QueueBells;
@@ -110,7 +122,7 @@ export class QueueGroup implements StackGroup {
   #ending = false;
 
   constructor(options: QueueGroupOptions) {
-    const { descriptors, settings } = options;
+    const { descriptors, settings, filter: ofAll = NO_FILTER } = options;
     this.queues = descriptors.length;
     const memory = new QueueMemory(this.queues);
     this.#bells = new QueueBells((queue) => this.#ports[queue]!.postMessage(WAKE));
@@ -119,11 +131,13 @@ export class QueueGroup implements StackGroup {
     const shared = { queues: this.queues, name, offload, memory: memory.buffer, secret: [k0, k1] as const };
     const share = { ...settings, limits: shareOf(settings.limits ?? {}, this.queues) };
     descriptors.forEach((descriptor, queue) => {
-      this.#descriptors.set(queue, descriptor);
+      const filter = duplicateFilter(ofAll);
+      this.#descriptors.set(queue, { descriptor, filter });
       this.#bells.add(descriptor, memory.ring(queue), memory.state(queue));
       const seed = settings.seed === undefined ? {} : { seed: settings.seed + queue };
-      this.#start(options, { ...shared, queue, descriptor, settings: { ...share, ...seed } });
+      this.#start(options, { ...shared, queue, descriptor, filter, settings: { ...share, ...seed } });
     });
+    closeFilter(ofAll);
   }
 
   /** Resolves when all threads have started what they serve. */
@@ -218,7 +232,10 @@ export class QueueGroup implements StackGroup {
     for (const port of this.#ports) port.close();
     for (const { resolve } of this.#asked.values()) resolve(undefined);
     await Promise.race([Promise.all(this.workers.map((worker) => worker.terminate())), Bun.sleep(CLOSE_MS)]);
-    for (const descriptor of this.#descriptors.values()) closeTunQueue(descriptor);
+    for (const { descriptor, filter } of this.#descriptors.values()) {
+      closeTunQueue(descriptor);
+      closeFilter(filter);
+    }
   }
 
   async #closeOne(queue: number): Promise<void> {

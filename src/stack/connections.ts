@@ -19,6 +19,7 @@ import { CLOSED, SYN_RECEIVED, TIME_WAIT } from "#tcp/words/state";
 import { type Ends, EVENT_WRITABLE, Tcb, type TcpEnv } from "#tcp/words/tcb";
 import { CallError } from "./call-error.ts";
 import { Demux, type Row } from "./demux.ts";
+import type { Floods } from "./floods.ts";
 import { HalfOpens } from "./half-opens.ts";
 import type { Limits } from "./limits.ts";
 import { PathSizes } from "./path-sizes.ts";
@@ -56,6 +57,8 @@ export class Connections {
   readonly #timeWaits: TimeWaits;
   readonly #halfOpens: HalfOpens;
 
+  /** Told of each connection; null: no filter is there. */
+  floods: Floods | null = null;
   readonly #siblings: Siblings | null;
 
   constructor(env: TcpEnv, pathMtu: PathMtu, limits: Readonly<Limits>, siblings: Siblings | null = null) {
@@ -138,6 +141,7 @@ export class Connections {
     this.paths.begin(tcb, now);
     this.#byId.set(id, tcb);
     this.demux.insert(tcb);
+    this.floods?.connected(tcb);
     this.#siblings?.publish(this.demux.size);
     if (tcb.env.trace.enabled) tcb.env.trace.open(now, id, ends);
     return tcb;
@@ -246,7 +250,7 @@ export class Connections {
 
   /** The connection has ended: no segment finds it any more. */
   #remove(tcb: Tcb): void {
-    this.demux.remove(tcb);
+    if (this.demux.remove(tcb)) this.floods?.disconnected(tcb);
     this.#siblings?.publish(this.demux.size);
     this.#uncountSource(tcb);
     if (tcb.place.row >= 0) this.#timeWaits.minisocks.leave(tcb);

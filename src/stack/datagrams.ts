@@ -12,7 +12,9 @@ import { DatagramEnds } from "#udp/datagram-queue";
 import type { Flow, Flows } from "#udp/flows";
 import { PAYLOAD_MAX_4, PAYLOAD_MAX_6, Udp } from "#udp/udp";
 import type { UdpEndpoint } from "#udp/udp-endpoint";
+import { UDP } from "#wire/protocol";
 import { CallError } from "./call-error.ts";
+import type { Floods } from "./floods.ts";
 import { errorOf } from "./icmp-errors.ts";
 import { checkPort, type Ports } from "./ports.ts";
 import type { Routing } from "./routing.ts";
@@ -38,6 +40,8 @@ export function payloadMax(family: 4 | 6): number {
 export class Datagrams {
   /** The ends of the datagram that `receive` or `view` returned last. Reused. */
   readonly ends = new DatagramEnds();
+  /** Told of each socket; null: no filter is there. */
+  floods: Floods | null = null;
   readonly #udp: Udp;
   readonly #ports: Ports;
   readonly #routing: Routing;
@@ -66,6 +70,7 @@ export class Datagrams {
     if (endpoint === null) {
       throw new CallError("EADDRINUSE", port > 0 ? `UDP port ${port} is already in use` : "no UDP port is free");
     }
+    this.floods?.bound(UDP, endpoint.port);
     endpoint.broadcast = broadcast;
     return endpoint;
   }
@@ -209,6 +214,7 @@ export class Datagrams {
 
   /** Closes the socket: unread datagrams are dropped, those that wait to be sent are sent. */
   close(endpoint: UdpEndpoint): void {
+    if (!endpoint.isClosed) this.floods?.unbound(UDP, endpoint.port);
     this.#udp.unbind(endpoint);
     endpoint.user = null;
   }

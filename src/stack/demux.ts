@@ -75,13 +75,13 @@ export class Demux {
     this.#size++;
   }
 
-  /** Removes a connection; does nothing if it is not there. */
-  remove(tcb: Tcb): void {
+  /** Removes a connection; false if it is not there. */
+  remove(tcb: Tcb): boolean {
     if (this.#last === tcb) this.#last = null;
     const mask = this.#rows.length - 1;
     let i = this.#hashOf(tcb) & mask;
     while (this.#rows[i] !== tcb) {
-      if (this.#rows[i] === null) return;
+      if (this.#rows[i] === null) return false;
       i = (i + 1) & mask;
     }
     this.#size--;
@@ -97,6 +97,7 @@ export class Demux {
     // Far fewer than before: frees memory. There is room for twice as many before the table grows again.
     const { length } = this.#rows;
     if (length > SIZE_MIN && this.#size * 8 < length) this.#resize(length / 2);
+    return true;
   }
 
   /** Replaces the entry of a connection that fell asleep or woke, or was stored in a row or restored. */

@@ -37,11 +37,12 @@ import { Alarms } from "./alarms.ts";
 import { Connections, IP_TIMER, SLEEP_TIMER } from "./connections.ts";
 import { Datagrams } from "./datagrams.ts";
 import { Echo } from "./echo.ts";
+import { Floods } from "./floods.ts";
 import { Interception } from "./interception.ts";
-import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
+import { DEFAULT_LIMITS, icmpLimits, type Limits } from "./limits.ts";
 import { Listeners } from "./listeners.ts";
 import { Loopback } from "./loopback.ts";
-import type { StackOptions } from "./options.ts";
+import { NO_OFFLOAD, type StackOffload, type StackOptions } from "./options.ts";
 import { Ports } from "./ports.ts";
 import type { RefusedSyns } from "./refused-syns.ts";
 import { Routing } from "./routing.ts";
@@ -53,9 +54,6 @@ import { TcpInput } from "./tcp-input.ts";
 const LEAD = HEADROOM + ipv6.HEADER;
 /** The most packets from the stack to itself in one `poll`; the driver then comes back at once. */
 const LOOPS_MAX = 64;
-/** Separates this use of the stack's secret from others. */
-const FLOOD_LABEL = 0x666c6f64;
-const NO_OFFLOAD = { checksum: false, tso4: false, tso6: false };
 
 /** What the driver calls: `input`, `advance`, `poll`, `nextDeadline`. */
 export class DriverSide {
@@ -81,7 +79,7 @@ export class DriverSide {
 
   protected readonly whileSending: ((now: number) => void) | undefined;
   readonly #siblings: Siblings | null;
-  readonly #offload: { readonly checksum: boolean; readonly tso4: boolean; readonly tso6: boolean };
+  readonly #offload: StackOffload;
   readonly #ipInput: IpInput;
   readonly #ipOutput: IpOutput;
   readonly #fragmenter: Fragmenter;
@@ -93,6 +91,7 @@ export class DriverSide {
   protected readonly listeners = new Listeners();
   readonly #tcpInput: TcpInput;
   readonly #flood: SynFlood;
+  #floods: Floods | null = null;
   protected readonly routing: Routing;
   readonly #loopback: Loopback;
   /** When `poll` stopped because of LOOPS_MAX; else NEVER. */
@@ -101,7 +100,6 @@ export class DriverSide {
   #datagramsFirst = true;
   /** The scratch area where the head of a segment is written. */
   readonly #scratch: number;
-
   readonly #header = new IpHeader();
   readonly #send = new IpSend();
   readonly #error = new IcmpError();
@@ -125,12 +123,7 @@ export class DriverSide {
     this.#ipInput = new IpInput(this.slab, this.local, this.counters);
     this.#ipOutput = new IpOutput(this.slab, hash, this.#offload.checksum);
     this.#fragmenter = new Fragmenter(this.slab);
-    this.#icmp = new Icmp(this.slab, this.local, this.counters, {
-      errorRate: limits.icmpRate,
-      errorBurst: limits.icmpBurst,
-      echoRate: limits.answerRate,
-      echoBurst: limits.answerBurst,
-    });
+    this.#icmp = new Icmp(this.slab, this.local, this.counters, icmpLimits(limits));
     this.fastOpen = new FastOpen(hash);
     this.ports = new Ports(hash, prng, options.siblings);
     this.routing = new Routing(this.local);
@@ -152,9 +145,13 @@ export class DriverSide {
     };
     this.#env = env;
     this.table = new Connections(env, this.pathMtu, limits, this.#siblings);
-    this.#flood = new SynFlood(this.slab.view, this.counters, this.trace, limits, hash.begin().word(FLOOD_LABEL).end());
+    this.#flood = new SynFlood(this.slab.view, this.counters, this.trace, limits, hash);
     this.#tcpInput = new TcpInput(env, this.table, this.listeners, this.#flood, limits, () => this.params);
     this.#tcpInput.siblings = this.#siblings;
+    const { filter } = options;
+    if (filter !== undefined) this.#floods = new Floods(filter, hash, this.#flood.key, this.counters, limits);
+    for (const each of [this.table, this.listeners, this.datagrams, this.#flood, this.#tcpInput])
+      each.floods = this.#floods;
     this.interception = new Interception(env, this.table, this.datagrams, this.#icmp, this.#tcpInput);
   }
 
@@ -177,8 +174,9 @@ export class DriverSide {
     else this.table.deadlines.arm(IP_TIMER, this.#ipInput.nextDeadline());
   }
 
-  /** Whether more SYNs come than can be answered. Then ask `sheds` about each packet before `input`. */
+  /** Whether more SYNs come than can be answered. Then ask `sheds` about each packet before `input`. Call it for each batch of packets. */
   isFlooded(now: number): boolean {
+    this.#floods?.review(now, !this.interception.isOn);
     return this.#flood.isOn(now);
   }
 

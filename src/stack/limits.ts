@@ -1,3 +1,5 @@
+import type { IcmpLimits } from "#icmp/icmp";
+
 /** All limits of a stack. Whatever exceeds a limit is refused or dropped, and counted by name. */
 export interface Limits {
   /**
@@ -29,7 +31,8 @@ export interface Limits {
   /**
    * Answers per second to packets of no connection, and the size of a burst, for each kind: RSTs, echo replies, and answers to SYNs for
    * listeners whose queue is full, which share it if several ports are flooded. Beyond that, such packets are only counted
-   * (`tcp.rst-limited`, `icmp.echo-limited`, `tcp.rx.syn-flood`), because answering a flood would take the time of the connections.
+   * (`tcp.rst-limited`, `icmp.echo-limited`, `tcp.rx.syn-flood`), because answering a flood would take the time of the connections; a device
+   * with a filter drops them before they are read (`flood.segment` and others, docs/adr/0077).
    */
   answerRate: number;
   /** Such answers that may be sent at once. */
@@ -48,6 +51,11 @@ export const DEFAULT_LIMITS: Readonly<Limits> = {
   answerRate: 10_000,
   answerBurst: 2_000,
 };
+
+/** Those of ICMP. */
+export function icmpLimits({ icmpRate, icmpBurst, answerRate, answerBurst }: Readonly<Limits>): IcmpLimits {
+  return { errorRate: icmpRate, errorBurst: icmpBurst, echoRate: answerRate, echoBurst: answerBurst };
+}
 
 /** RFC 6335: the dynamic ports. */
 export const EPHEMERAL_FIRST = 49_152;

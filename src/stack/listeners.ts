@@ -1,9 +1,13 @@
 import type { Address } from "#ip/address";
 import type { PassiveOpen } from "#tcp/words/passive-open";
+import { TCP } from "#wire/protocol";
 import { CallError } from "./call-error.ts";
+import type { Floods } from "./floods.ts";
 
 /** The passive OPENs of a stack, by port. */
 export class Listeners {
+  /** Told of each listener; null: no filter is there. */
+  floods: Floods | null = null;
   readonly #byPort = new Map<number, PassiveOpen[]>();
 
   /** Throws EADDRINUSE if there is already a listener with the same port, local address and remote. */
@@ -13,6 +17,7 @@ export class Listeners {
       throw new CallError("EADDRINUSE", `port ${listener.port} already has a listener`);
     }
     this.#byPort.set(listener.port, [...others, listener]);
+    this.floods?.bound(TCP, listener.port);
   }
 
   isFree(port: number): boolean {
@@ -20,7 +25,9 @@ export class Listeners {
   }
 
   remove(listener: PassiveOpen): void {
-    const rest = (this.#byPort.get(listener.port) ?? []).filter((other) => other !== listener);
+    const before = this.#byPort.get(listener.port) ?? [];
+    const rest = before.filter((other) => other !== listener);
+    if (rest.length < before.length) this.floods?.unbound(TCP, listener.port);
     if (rest.length > 0) this.#byPort.set(listener.port, rest);
     else this.#byPort.delete(listener.port);
   }

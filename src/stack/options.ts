@@ -1,9 +1,19 @@
 /** Options of a stack, and of its OPEN calls. */
 import type { Address } from "#ip/address";
+import type { FloodFilter } from "#ip/flood-filter";
 import type { Prefix } from "#ip/prefix";
 import type { TcpSettings } from "#tcp/words/params";
 import type { Limits } from "./limits.ts";
 import type { Siblings } from "./siblings.ts";
+
+/** What the device can do (`Offload` of `#device/device`). */
+export interface StackOffload {
+  readonly checksum: boolean;
+  readonly tso4: boolean;
+  readonly tso6: boolean;
+}
+
+export const NO_OFFLOAD: StackOffload = { checksum: false, tso4: false, tso6: false };
 
 export interface StackOptions {
   /** Our addresses; the first of each family is the default source. */
@@ -15,8 +25,8 @@ export interface StackOptions {
   except?: readonly Address[];
   /** The largest IP packet of the link, octets. */
   mtu: number;
-  /** What the device can do (`Offload` of `#device/device`). */
-  offload?: { readonly checksum: boolean; readonly tso4: boolean; readonly tso6: boolean };
+  /** Absent: none. */
+  offload?: StackOffload;
   /** The seed of everything random, also of the secret unless that is given. Outside simulations it must be truly random. */
   seed: number;
   /** A secret of two int32 words; derived from the seed if absent. */
@@ -33,6 +43,8 @@ export interface StackOptions {
   whileSending?: (now: number) => void;
   /** The stacks with the same addresses and the same `secret`. */
   siblings?: Siblings;
+  /** Drops the packets of floods before they are read. */
+  filter?: FloodFilter | undefined;
 }
 
 export interface ActiveOpenOptions {

@@ -6,6 +6,7 @@
  */
 import type { Counters } from "#base/counters";
 import type { Packet } from "#base/packet";
+import type { SipHash } from "#base/siphash";
 import { MILLISECOND } from "#base/time";
 import { EV_DROP, type Trace } from "#base/trace";
 import type { TokenBucket } from "#icmp/token-bucket";
@@ -16,6 +17,7 @@ import * as ipv6 from "#wire/ipv6";
 import { TCP } from "#wire/protocol";
 import * as tcphdr from "#wire/tcp";
 import { AnswerTokens, type PortTokens } from "./answer-tokens.ts";
+import type { Floods } from "./floods.ts";
 import type { Limits } from "./limits.ts";
 
 /** How long a flood counts as going on after the last SYN was dropped, µs. */
@@ -24,7 +26,12 @@ const HOLD = 100 * MILLISECOND;
 /** Sources remembered, as a power of 2. A later one takes the place of an earlier one. */
 const SOURCES_SHIFT = 13;
 
+/** Separates this use of the stack's secret from others. */
+const LABEL = 0x666c6f64;
+
 export class SynFlood {
+  /** Drops them before they are read; null: no filter is there. */
+  floods: Floods | null = null;
   readonly #view: DataView;
   readonly #counters: Counters;
   readonly #trace: Trace;
@@ -32,23 +39,25 @@ export class SynFlood {
   /** Sources whose handshake was completed: an IPv4 address, or the /64 of an IPv6 address, folded. 0: none. */
   readonly #sources = new Int32Array(1 << SOURCES_SHIFT);
   /** Outsiders cannot know which sources share a place. */
-  readonly #key: number;
+  readonly key: number;
   /** The destination port of the SYN that `#sourceOfSyn` found. */
   #port = 0;
   #until = Number.NEGATIVE_INFINITY;
 
-  constructor(view: DataView, counters: Counters, trace: Trace, limits: Readonly<Limits>, key: number) {
+  constructor(view: DataView, counters: Counters, trace: Trace, limits: Readonly<Limits>, hash: SipHash) {
     this.#view = view;
     this.#counters = counters;
     this.#trace = trace;
     this.#tokens = new AnswerTokens(limits);
-    this.#key = key | 1;
+    this.key = hash.begin().word(LABEL).end() | 1;
   }
 
   /** A handshake with this source is complete. Addresses are words as in `Address`. */
   know(a: number, b: number, c: number, d: number): void {
     const source = a === 0 && b === 0 && c === V4_MAPPED ? d : foldPrefix(a, b);
-    this.#sources[this.#place(source)] = source;
+    const place = this.#place(source);
+    this.#sources[place] = source;
+    this.floods?.know(place, source);
   }
 
   /** Whether a SYN from this source may have an answer, although the queue of its listener, at this port, is full. */
@@ -56,11 +65,12 @@ export class SynFlood {
     const source = a === 0 && b === 0 && c === V4_MAPPED ? d : foldPrefix(a, b);
     const tokens = this.#tokens.of(port, now);
     if (this.#bucket(tokens, source).take(now, this.#tokens.parts(tokens, now))) return true;
-    this.#lacks(tokens, now);
+    this.#lacks(tokens, port, now);
     return false;
   }
 
-  #lacks(tokens: PortTokens, now: number): void {
+  #lacks(tokens: PortTokens, port: number, now: number): void {
+    this.floods?.synDropped(port, now);
     tokens.floodedUntil = this.#until = now + HOLD;
   }
 
@@ -76,7 +86,7 @@ export class SynFlood {
     // The listeners of other ports have room, as far as is known.
     const tokens = this.#tokens.find(this.#port);
     if (tokens === null || this.#bucket(tokens, source).has(now, this.#tokens.parts(tokens, now))) return false;
-    this.#lacks(tokens, now);
+    this.#lacks(tokens, this.#port, now);
     this.#counters.count(RX_SYN_FLOOD);
     this.#trace.record(now, EV_DROP, RX_SYN_FLOOD, -1, n);
     return true;
@@ -108,7 +118,7 @@ export class SynFlood {
   }
 
   #place(source: number): number {
-    return Math.imul(source ^ (source >>> 15) ^ this.#key, 0x9e3779b1) >>> (32 - SOURCES_SHIFT);
+    return Math.imul(source ^ (source >>> 15) ^ this.key, 0x9e3779b1) >>> (32 - SOURCES_SHIFT);
   }
 }
 

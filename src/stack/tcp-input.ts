@@ -26,6 +26,7 @@ import * as checksum from "#wire/checksum";
 import * as protocol from "#wire/protocol";
 import * as tcphdr from "#wire/tcp";
 import type { Connections } from "./connections.ts";
+import type { Floods } from "./floods.ts";
 import { endsOf, type HeldSyns } from "./held-syns.ts";
 import { errorOf, freeBsdSoftError } from "./icmp-errors.ts";
 import type { Limits } from "./limits.ts";
@@ -44,6 +45,8 @@ export class TcpInput {
   held: HeldSyns | null = null;
   /** They get the segments for no connection of this stack. */
   siblings: Siblings | null = null;
+  /** Told what belongs to no connection; null: no filter is there. */
+  floods: Floods | null = null;
   readonly #slab: Slab;
   readonly #counters: Counters;
   readonly #trace: Trace;
@@ -194,6 +197,7 @@ export class TcpInput {
     if (listener === null) {
       if (this.siblings?.handOver(packet, header)) return M.RX_HANDED_OVER;
       const verdict = this.#unknown(seg);
+      this.#countStray(header);
       const isSyn = (seg.ctl & (tcphdr.SYN | tcphdr.ACK)) === tcphdr.SYN;
       if (isSyn && reset.cause !== 0) this.refused?.note(remote, remotePort, localPort);
       return verdict;
@@ -204,7 +208,10 @@ export class TcpInput {
     if (!opens && this.siblings?.handOver(packet, header)) return M.RX_HANDED_OVER;
     const verdict = listen(listener, seg, reset);
     const cookie = old === null && this.#cookies.due(listener);
-    if (verdict !== 0 && verdict !== M.RX_BACKLOG) return verdict;
+    if (verdict !== 0 && verdict !== M.RX_BACKLOG) {
+      this.#countStray(header);
+      return verdict;
+    }
     if ((verdict !== 0 || cookie) && !this.#flood.admits(s0, s1, s2, s3, localPort, now)) return M.RX_SYN_FLOOD;
     if (verdict !== 0 && !cookie) return this.#connections.refuse(listener, verdict);
     if (!listener.admits(remote, remotePort)) {
@@ -221,6 +228,7 @@ export class TcpInput {
     if (remotePort === 0) return M.RX_BACKLOG;
     if (cookie) {
       this.#cookies.answer(listener, ends, header, seg, now);
+      this.floods?.cookieSent(ends);
       return 0;
     }
     if (connections.isFull(now)) return connections.refuse(listener, M.RX_LIMIT);
@@ -232,6 +240,10 @@ export class TcpInput {
     serve(tcb, seg, listener, now);
     connections.touch(tcb);
     return 0;
+  }
+
+  #countStray(header: IpHeader): void {
+    if (this.floods !== null && !header.isInside) this.floods.strays++;
   }
 
   #holds(header: IpHeader): boolean {

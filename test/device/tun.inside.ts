@@ -1,5 +1,6 @@
 /** Run by tun.test.ts inside a namespace of its own, where it may make devices and routes. */
 import { afterEach, expect, test } from "bun:test";
+import { readdirSync, readlinkSync } from "node:fs";
 import { HEADROOM, PACKET_MAX, Packet } from "#base/packet";
 import { Slab } from "#base/slab";
 import { RX_GONE, RX_NONE, TX_GONE, TX_OK } from "#device/device";
@@ -8,6 +9,7 @@ import { makePersistentTun, openTun, removeTun, TUN_DOWN, TUN_REFUSED, type TunD
 import { getFlags, IFF_RUNNING } from "#ffi/interface";
 import { pinnedBuffers } from "#ffi/libc";
 import { SystemError } from "#ffi/system-error";
+import { whyNoBpf } from "./filter/rig.ts";
 import { put } from "./packets.ts";
 import { deviceSuite } from "./suite.ts";
 import { tunRig } from "./tun-rig.ts";
@@ -191,3 +193,33 @@ test("an interface that is down loses packets and counts them; one that is delet
   expect(device.receive(packet, 0)).toBe(RX_GONE);
   device.close();
 });
+
+test.skipIf(whyNoBpf() !== "")(
+  "the filter is the device's: there is one unless it is unwanted, a persistent device gets a new one, and nothing of it stays open",
+  () => {
+    const tables = () =>
+      readdirSync("/proc/self/fd").filter((fd) => {
+        try {
+          return readlinkSync(`/proc/self/fd/${fd}`).includes("bpf");
+        } catch {
+          return false; // The folder's own.
+        }
+      }).length;
+    const before = tables();
+    makePersistentTun({ name: "t0", prefix: PREFIX4 });
+    for (const filter of [true, false, undefined]) {
+      const device = openTun({ name: "t0", filter });
+      expect([device.filter !== undefined, device.filterDescriptor > 0, tables() - before]).toEqual(
+        filter === false ? [false, false, 0] : [true, true, 1],
+      );
+      // Once it is closed, a stack that still has it may call it.
+      const kept = device.filter;
+      device.close();
+      kept?.add(5);
+      kept?.remove(5);
+      kept?.limit(0, 1);
+      expect([kept?.takeDropped(0) ?? 0, tables()]).toEqual([0, before]);
+    }
+    removeTun("t0");
+  },
+);

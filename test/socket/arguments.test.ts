@@ -264,6 +264,7 @@ test("openTun refuses what is no name or no setting before it opens anything", (
     [[{ name: "tun0", mtu: "big" }], "The mtu must be a whole number from 68 to 65535, not big"],
     [[{ name: "tun0", queueLength: -1 }], "The queueLength must be a whole number"],
     [[{ name: "tun0", offload: 1 }], "The offload must be true or false"],
+    [[{ name: "tun0", filter: 1 }], "The filter must be true or false"],
     [[{ name: "tun0", prefix: "10.0.0.1/24" }], "prefix.address must be a Uint8Array of 4 or 16 bytes"],
     [
       [{ name: "tun0", prefix: { address: new Uint8Array(4), length: 33 } }],

@@ -1,4 +1,4 @@
-/** Writes packets of a kind to a TUN device, from which the kernel forwards them to the server's: KIND RATE SECONDS. Prints how many per second. */
+/** Writes packets of a kind to a TUN device, from which the kernel forwards them to the server's: KIND RATE SECONDS [DEVICE]. Prints how many per second. */
 import { HEADROOM, Packet } from "#base/packet";
 import { Prng } from "#base/prng";
 import { Slab } from "#base/slab";
@@ -16,7 +16,7 @@ const PAUSE_MS = 0.1;
 
 const slab = new Slab(PACKETS * SLOT + (1 << 20));
 const device = openTun({
-  name: "tun1",
+  name: process.argv[5] ?? "tun1",
   prefix: { address: Uint8Array.of(10, 77, 255, 254), length: 16 },
   offload: false,
 });

@@ -34,6 +34,11 @@ export class Deadlines {
     }
   }
 
+  /** When `id` is popped, at its deadline or before; NEVER: it is not armed. */
+  of(id: number): number {
+    return id < this.#place.length && this.#place[id]! >= 0 ? this.#key[id]! : NEVER;
+  }
+
   /** Removes `id`. */
   cancel(id: number): void {
     const place = id < this.#place.length ? this.#place[id]! : -1;

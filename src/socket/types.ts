@@ -63,6 +63,7 @@ export interface SocketOptions {
   /**
    * Probes of an idle connection (RFC 9293 §3.8.4). True: after 2 h, then every 75 s, 9 probes. Times in ms. The first probe of each connection is
    * delayed by a different part of an eighth of `idle` (`params.keepAliveSpread`), so that thousands do not probe at once.
+   * While memory is short, `idle` and `interval` are an eighth of what they are otherwise (`params.keepAliveUnderPressure`).
    */
   readonly keepAlive?: boolean | KeepAlive;
   /**

@@ -16,9 +16,10 @@ import type { TcpParams } from "#tcp/words/params";
 import type { PassiveOpen } from "#tcp/words/passive-open";
 import { NO_ROW } from "#tcp/words/rows";
 import { CLOSED, SYN_RECEIVED, TIME_WAIT } from "#tcp/words/state";
-import { type Ends, EVENT_WRITABLE, Tcb, type TcpEnv } from "#tcp/words/tcb";
+import { type Ends, EVENT_WRITABLE, T_KEEPALIVE, Tcb, type TcpEnv } from "#tcp/words/tcb";
 import { CallError } from "./call-error.ts";
 import { Demux, type Row } from "./demux.ts";
+import { EarlyProbes, isSilent } from "./early-probes.ts";
 import type { Floods } from "./floods.ts";
 import { HalfOpens } from "./half-opens.ts";
 import type { Limits } from "./limits.ts";
@@ -56,6 +57,7 @@ export class Connections {
   readonly #sleep: Sleep;
   readonly #timeWaits: TimeWaits;
   readonly #halfOpens: HalfOpens;
+  readonly #earlyProbes: EarlyProbes;
 
   /** Told of each connection; null: no filter is there. */
   floods: Floods | null = null;
@@ -74,6 +76,12 @@ export class Connections {
       siblings === null ? null : { table: siblings.sources, hash: env.hash },
     );
     this.#sleep = new Sleep(env, limits.sleepAfter);
+    this.#earlyProbes = new EarlyProbes(env, limits.connections);
+  }
+
+  /** How many connections count towards the limit. */
+  get #total(): number {
+    return this.demux.size + (this.#siblings?.connections ?? 0);
   }
 
   /** True if there is no room for one more connection. At the limit, the oldest connection in TIME-WAIT is ended to make room. */
@@ -81,7 +89,7 @@ export class Connections {
     const siblings = this.#siblings;
     // Counted before it is asked for: of two queues that take the last place at the same time, each sees the other.
     siblings?.publish(this.demux.size + 1);
-    while (this.demux.size + (siblings?.connections ?? 0) >= this.#limit) {
+    while (this.#total >= this.#limit) {
       const oldest = this.byId(this.#timeWaits.minisocks.oldestId);
       if (oldest === null) {
         siblings?.publish(this.demux.size);
@@ -197,13 +205,26 @@ export class Connections {
     return typeof row === "number" ? this.#halfOpens.unpack(~row) : this.#sleep.unpack(row);
   }
 
-  /** Puts connections to sleep that have been idle long enough. */
+  /** Puts connections to sleep that have been idle long enough, and under pressure probes those that have been idle for longer. */
   sleep(now: number): void {
     for (let tcb = this.#sleep.next(now); tcb !== null; tcb = this.#sleep.next(now)) {
       const user = tcb.user as Sleeper;
       user.fellAsleep(this.#fold(tcb, user));
     }
-    this.deadlines.arm(SLEEP_TIMER, this.#sleep.due());
+    this.#probeEarly(now);
+    this.deadlines.arm(SLEEP_TIMER, Math.min(this.#sleep.due(), this.#earlyProbes.due));
+  }
+
+  #probeEarly(now: number): void {
+    const { deadlines } = this;
+    const n = this.#earlyProbes.turn(this.#byId, deadlines, this.#total, now);
+    for (let i = 0; i < n; i++) {
+      const tcb = this.byId(this.#earlyProbes.found[i]!)!;
+      if (isSilent(tcb, now)) tcb.timers[T_KEEPALIVE] = now;
+      // Its entry may be earlier than its deadline, and then it would be found again.
+      deadlines.cancel(tcb.id);
+      deadlines.arm(tcb.id, tcb.deadline());
+    }
   }
 
   #fold(tcb: Tcb, user: Sleeper | null): Dormant {
@@ -288,6 +309,7 @@ export class Connections {
   settle(tcb: Tcb, now: number): void {
     tcb.inOutput = false;
     if (this.#byId.get(tcb.id) !== tcb) return;
+    if (this.#earlyProbes.begins(this.#total, now)) this.deadlines.arm(SLEEP_TIMER, now);
     if (tcb.state !== CLOSED) {
       // What it sent may have made room for its writer.
       if (tcb.events !== 0 && tcb.held) this.tell(tcb);

@@ -142,6 +142,7 @@ export class DriverSide {
       fastOpen: this.fastOpen,
       attempt: new Attempt(),
       arrival: new Arrival(),
+      pressure: { isOn: false },
     };
     this.#env = env;
     this.table = new Connections(env, this.pathMtu, limits, this.#siblings);
@@ -361,8 +362,6 @@ export class DriverSide {
     if (this.alarms.hasEvents()) return true;
     return this.refused !== null && this.refused.count > 0;
   }
-
-  // --- Output ------------------------------------------------------------------------------------------------------
 
   #address(tcb: Tcb, ecn: number): void {
     const send = this.#send;

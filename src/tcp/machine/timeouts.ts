@@ -7,7 +7,7 @@ import { backOff } from "../loss/rto.ts";
 import { silent } from "../open/fast-open-client.ts";
 import { delayOver } from "../receive/acknowledging.ts";
 import { ETIMEDOUT } from "../words/error.ts";
-import { idleTime } from "../words/keep-alive.ts";
+import { idleTime, probeInterval } from "../words/keep-alive.ts";
 import * as M from "../words/marks.ts";
 import { NONE } from "../words/records.ts";
 import { CLOSED, SYN_RECEIVED, SYN_SENT } from "../words/state.ts";
@@ -151,7 +151,7 @@ function keepAlive(tcb: Tcb, now: number): void {
   tcb.keepAliveProbes++;
   trace(tcb, T_KEEPALIVE, M.TIMER_KEEPALIVE, tcb.keepAliveProbes, now);
   tcb.probeNow = M.TX_KEEPALIVE;
-  tcb.timers[T_KEEPALIVE] = now + params.keepAliveInterval;
+  tcb.timers[T_KEEPALIVE] = now + probeInterval(tcb);
 }
 
 /** The connection ends because the peer is silent, or answers but keeps its window closed. */

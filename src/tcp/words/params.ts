@@ -94,6 +94,11 @@ export interface Parameters {
   readonly keepAliveSpread: number;
   /** The time between probes. */
   readonly keepAliveInterval: number;
+  /**
+   * While memory is short (docs/adr/0061), or seven eighths of the connections that the stack may have are there, the idle time and the time
+   * between probes are this part of what they are otherwise, so that connections whose peers are gone make room. 1: they stay as they are.
+   */
+  readonly keepAliveUnderPressure: number;
   /** Unanswered probes that end the connection. */
   readonly keepAliveCount: number;
   /**
@@ -183,6 +188,7 @@ export const DEFAULT_PARAMS: Readonly<TcpParams> = {
   keepAlive: false,
   keepAliveIdle: 2 * HOUR,
   keepAliveSpread: 1 / 8,
+  keepAliveUnderPressure: 1 / 8,
   keepAliveInterval: 75 * SECOND,
   keepAliveCount: 9,
   deferAccept: 0,

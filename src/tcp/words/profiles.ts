@@ -28,6 +28,7 @@ const LINUX: Profile & Policies = {
   ending: ENDING.linux,
   icmpErrors: ICMP_ERRORS.linux,
   keepAliveSpread: 0,
+  keepAliveUnderPressure: 1,
 };
 
 /** The rules of RFC 9293, 7323, 5681 and 5961 where Linux differs from them. */
@@ -41,6 +42,7 @@ export const RFC9293: Profile & Policies = {
   resetting: RESETTING.rfc9293,
   ending: ENDING.rfc9293,
   icmpErrors: ICMP_ERRORS.rfc9293,
+  keepAliveUnderPressure: 1,
 };
 
 /** FreeBSD: small buffers, a window scale of 6 (kern.ipc.maxsockbuf), 75 s to connect. */
@@ -62,6 +64,7 @@ const FREEBSD: Profile & Policies = {
   // net.inet.tcp.always_keepalive, regardless of the socket's option.
   keepAlive: true,
   keepAliveSpread: 0,
+  keepAliveUnderPressure: 1,
   keepAliveCount: 8,
 };
 

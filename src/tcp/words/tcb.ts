@@ -53,6 +53,8 @@ export interface TcpEnv {
   readonly attempt: Attempt;
   /** Text of the latest packet that has not been copied. */
   readonly arrival: Arrival;
+  /** Whether memory or a table of the stack is short (docs/adr/0061). */
+  readonly pressure: { isOn: boolean };
 }
 
 // Events for the layer above, as bits of `tcb.events`; collected once per poll.

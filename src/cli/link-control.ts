@@ -63,8 +63,16 @@ export function openControlOf(
   }
 }
 
-/** Lets `tcpnet link` change the link of a running host or peer. Returns the function that ends this and prints the link's counters. */
-export function controlLink(device: Device, control: ControlSocket | null, voice: Voice): () => void {
+/**
+ * Lets `tcpnet link` change the link of a running host or peer. Returns the function that ends this and prints the link's counters.
+ * @param names of the two directions there
+ */
+export function controlLink(
+  device: Device,
+  control: ControlSocket | null,
+  voice: Voice,
+  names: readonly [string, string] = ["out", "in"],
+): () => void {
   if (!(device instanceof ImpairDevice)) return () => {};
   const link = controlled(device, voice);
   const { counts } = link;
@@ -78,7 +86,7 @@ export function controlLink(device: Device, control: ControlSocket | null, voice
   }
   return () => {
     control?.close();
-    voice.lines("link-summary", { link: linksText(device.profiles), counts: counts() }, countLines(counts()));
+    voice.lines("link-summary", { link: linksText(device.profiles), counts: counts() }, countLines(counts(), names));
   };
 }
 
@@ -122,6 +130,10 @@ export function linkCommand(words: string, socket: string): string {
   return forUser(`${sudo}${programName} link ${words} ${where}`);
 }
 
-function countLines(counts: LinkCounts): string[] {
-  return [`        link      out: ${countsText(counts.out)}`, `                  in:  ${countsText(counts.in)}`];
+function countLines(counts: LinkCounts, [out, back]: readonly [string, string]): string[] {
+  const width = Math.max(out.length, back.length) + 1;
+  return [
+    `        link      ${`${out}:`.padEnd(width)} ${countsText(counts.out)}`,
+    `                  ${`${back}:`.padEnd(width)} ${countsText(counts.in)}`,
+  ];
 }

@@ -30,7 +30,7 @@ export const RUN: CommandSpec = {
       ["--map-root", "let the command look as if root ran it"],
       ["--mtu <bytes>", "largest IP packet, 1280 to 65535 (default 65520; over a link 1500)"],
     ),
-    { title: "Link (both directions)", flags: LINK_CLAUSES },
+    { title: "Link (both directions; in --link, out leads to the command)", flags: LINK_CLAUSES },
     group("Control", [
       "--socket <path>",
       "control socket (default: where tcpnet link --dev run looks for it); needs a link flag, such as --link clear",

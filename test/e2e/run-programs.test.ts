@@ -5,7 +5,7 @@ import { at, FAR, folder, runTest, SUM, type World } from "./run-world.ts";
 
 const LOSSY = ["--loss", "1%", "--delay", "2ms", "--seed", "7"];
 /** All that the program says by itself. */
-const SUMMARY = expect.stringMatching(/^ +link +out: .*\n +in: .*\n +moved +\d+ connections?, .*\n$/);
+const SUMMARY = expect.stringMatching(/^ +link +to the command: .*\n +from it: .*\n +moved +\d+ connections?, .*\n$/);
 const env = `HOME=${folder} GIT_CONFIG_NOSYSTEM=1`;
 
 runTest(["git"], "git clones from a daemon and over HTTP", async ({ ns, sh, start }) => {

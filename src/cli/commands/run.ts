@@ -105,7 +105,7 @@ async function forward(options: RunOptions, opened: Opened, voice: Voice, dropRo
     for (const each of options.published) outward.publish(stack, each);
     dropRoot();
     tellStart(options, voice);
-    endControl = controlLink(opened.device, opened.control, voice);
+    endControl = controlLink(opened.device, opened.control, voice, DIRECTIONS);
     inside.start(opened.control?.path ?? "");
     const { code, signal } = await inside.ended();
     await outward.settled(() => opened.device.nextDeadline() === NEVER);
@@ -150,6 +150,9 @@ function tellStart({ command, published, hostLoopback, resolvers, mtu, impairmen
     ...(link === null ? [] : [`  link    ${link}`]),
   ]);
 }
+
+/** The link's directions, in the order `out`, `in`: out is what the stack sends, and the command gets. */
+const DIRECTIONS = ["to the command", "from it"] as const;
 
 /** What was moved. */
 function tellEnd({ tcp, udp }: Outward, stack: NetStack, voice: Voice): void {

@@ -174,7 +174,8 @@ function openNow<T>(
   }
   const prefix: DevicePrefix = { address: addressBytes(kernel.address), length: kernel.bits };
   const before = netif.getMtu(tun);
-  const device = open({ name: tun, prefix, mtu, offload, checksums });
+  // Only a stack directly on the device uses a filter: a link carries every packet.
+  const device = open({ name: tun, prefix, mtu, offload, checksums, filter: checksums });
   const giveBack = () => {
     if (before > 0 && mtu !== undefined && mtu !== before) netif.setMtu(tun, before);
   };

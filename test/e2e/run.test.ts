@@ -62,6 +62,39 @@ runTest(
   },
 );
 
+runTest(
+  ["python3", "ping"],
+  "what this machine forbids is told as such, also of datagrams and pings; in a run within a run everything is as in one",
+  async ({ ns, run, sh }) => {
+    await ns.must(["ip", "route", "add", "prohibit", "203.0.113.5"]);
+    await ns.must(["sh", "-c", "echo 0 2147483647 > /proc/sys/net/ipv4/ping_group_range"]);
+    const datagram = `python3 -c '
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.connect(("203.0.113.5", 80)); s.settimeout(5); s.send(b"?")
+try: print(s.recv(1))
+except OSError as error: print(error.errno)'`;
+    const forbidden = await sh([], `${datagram}; ping -c 1 -W 5 203.0.113.5`);
+    expect(forbidden.stdout).toMatch(/^113\n[\s\S]*Packet filtered/);
+    const within = await run([], [...TCPNET, "run", "--", "ping", "-c", "1", "-W", "5", FAR]);
+    expect(within.stdout).toContain("1 received");
+  },
+);
+
+runTest(
+  [],
+  "without an /etc/resolv.conf to replace the command runs, and is warned; what is no program is told",
+  async ({ ns }) => {
+    const flags = ["run", "-v", "--"];
+    // Another /etc, in a mount namespace of its own.
+    const bare = `mount -t tmpfs tmpfs /mnt && cp /etc/passwd /etc/group /mnt && mount --bind /mnt /etc && exec "$@"`;
+    const words = ["unshare", "--mount", "sh", "-c", bare, "sh", ...TCPNET, ...flags, "sh", "-c", "exit 5"];
+    expect(await ns.run(words)).toMatchObject({ code: 5, stderr: expect.stringContaining("cannot resolve names") });
+    const missing = await ns.run([...TCPNET, ...flags, "./nothing"]);
+    expect(missing).toMatchObject({ code: 127, stderr: expect.stringContaining("no such file") });
+  },
+);
+
 runTest(["curl"], "a published port leads to the command's, from the given address only", async ({ ns, start }) => {
   const server = start("-v", "-p", "8080:80", "-p", "127.0.0.1:8081:81", "--", process.execPath, "-e", SERVER);
   await server.says(/^up$/m);

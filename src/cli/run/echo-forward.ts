@@ -11,6 +11,7 @@ import * as icmpv4 from "#wire/icmpv4";
 import * as icmpv6 from "#wire/icmpv6";
 import { ICMP, ICMPV6 } from "#wire/protocol";
 import { Looks } from "./looks.ts";
+import { reasonOf } from "./reasons.ts";
 
 /** How long each reply is awaited, ms; and how many at one time. */
 const WAIT_MS = 10_000;
@@ -39,8 +40,10 @@ export class EchoForward {
     const type = address.family === 4 ? icmpv4.ECHO_REQUEST : icmpv6.ECHO_REQUEST;
     icmpv4.write(new DataView(message.buffer), 0, type, 0, this.#sequence);
     message.set(request.data, icmpv4.HEADER);
-    if (send(fd, message, 0, socketAddress(addressBytes(address), 0)) < 0) {
-      request.unreachable("network");
+    const result = send(fd, message, 0, socketAddress(addressBytes(address), 0));
+    if (result < 0) {
+      const why = reasonOf(-result);
+      if (why !== null) request.unreachable(why);
       return;
     }
     this.#waiting.set(this.#sequence, { request, since: performance.now() });

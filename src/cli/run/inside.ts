@@ -6,7 +6,7 @@
 import { unlinkSync, writeFileSync, writeSync } from "node:fs";
 import { closeTunQueue, openTunQueues } from "#device/tun";
 import { reapOthers } from "#ffi/children";
-import { errnoWords } from "#ffi/errno";
+import { ENOENT, errnoWords } from "#ffi/errno";
 import { closeOnExec } from "#ffi/exec";
 import * as netif from "#ffi/interface";
 import { bindMount, mountMemory, mountProc, unmount } from "#ffi/mount";
@@ -61,15 +61,21 @@ function setUp({ mtu, offload, checksums, resolvConf }: Plan): string[] {
   const [fd] = openTunQueues({ name: TUN, prefix, mtu, queueLength: TUN_QUEUE, offload, checksums }, 1) as [number];
   check(netif.addDefaultRoute4(TUN), "SIOCADDRT", TUN);
   if (!addIPv6()) warnings.push("the command has no IPv6: this kernel has none, or does not allow it");
-  // Any group of this namespace may ping.
-  write("/proc/sys/net/ipv4/ping_group_range", `${process.getegid!()} ${process.getegid!()}`);
+  allowPing();
   const resolver = resolvConf === "" ? "" : showResolvConf(resolvConf);
-  if (resolver !== "") warnings.push(`the command uses this machine's /etc/resolv.conf as it is: ${resolver}`);
+  if (resolver !== "") warnings.push(resolver);
   const shown = mountProc();
   if (shown < 0) warnings.push(`the command sees the processes of this machine in /proc: ${errnoWords(-shown)}`);
   check(sendDescriptor(SOCKET_FD, fd), "sendmsg", "the device");
   closeTunQueue(fd);
   return warnings;
+}
+
+/** Any group may ping, or, if the namespace of users knows only one, that one. */
+function allowPing(): void {
+  const range = "/proc/sys/net/ipv4/ping_group_range";
+  const one = process.getegid!();
+  if (!write(range, "0 2147483647")) write(range, `${one} ${one}`);
 }
 
 function addIPv6(): boolean {
@@ -82,27 +88,35 @@ function addIPv6(): boolean {
 
 /**
  * Puts a file over /etc/resolv.conf, in this mount namespace. It lies in memory that was never in a folder of the machine, so nothing can be
- * left of it. Returns why not, or "".
+ * left of it. Returns a warning if that is not possible, or "".
  */
 function showResolvConf(text: string): string {
   // It is there on every Linux, and only covered for a moment, for this process.
   const folder = "/sys";
   const made = mountMemory(folder);
-  if (made < 0) return errnoWords(-made);
+  if (made < 0) return asItIs(made);
   try {
     writeFileSync(`${folder}/resolv.conf`, text, { mode: 0o644 });
     const result = bindMount(`${folder}/resolv.conf`, "/etc/resolv.conf");
-    return result < 0 ? errnoWords(-result) : "";
+    if (result === -ENOENT) return NO_RESOLV_CONF;
+    return result < 0 ? asItIs(result) : "";
   } finally {
     unmount(folder);
   }
 }
 
-function write(path: string, text: string): void {
+const NO_RESOLV_CONF =
+  "the command cannot resolve names: there is no file /etc/resolv.conf that could be replaced for it; an empty one is enough";
+
+const asItIs = (result: number) => `the command uses this machine's /etc/resolv.conf as it is: ${errnoWords(-result)}`;
+
+/** Returns whether it was possible: the file may be read-only, or not in this kernel. */
+function write(path: string, text: string): boolean {
   try {
     writeFileSync(path, text);
+    return true;
   } catch {
-    // Read-only, or not in this kernel.
+    return false;
   }
 }
 
@@ -115,15 +129,9 @@ async function follow(plan: Plan, leftover: string, orders: AsyncGenerator<strin
   try {
     child = Bun.spawn(plan.command as string[], { env: plan.env, stdio: ["inherit", "inherit", "inherit"] });
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const missing = code === "ENOENT";
-    const why = missing
-      ? "there is no such program in PATH"
-      : code === "EACCES"
-        ? "it may not be executed"
-        : `${error}`;
-    const exit = missing ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
-    tell({ kind: "failed", code: exit, what: `${name} cannot be started`, why, fix: "" });
+    const exit = (error as NodeJS.ErrnoException).code === "ENOENT" ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+    const what = `${name === "" ? "an empty word" : name} cannot be started`;
+    tell({ kind: "failed", code: exit, what, why: whyNotStarted(name, error as NodeJS.ErrnoException), fix: "" });
     return exit;
   }
   process.on("SIGCHLD", () => reapOthers(child.pid));
@@ -140,6 +148,14 @@ async function follow(plan: Plan, leftover: string, orders: AsyncGenerator<strin
   if (end === "gone") return 1;
   tell({ kind: "ended", code: child.exitCode ?? 0, signal: child.signalCode === null ? null : `${child.signalCode}` });
   return 0;
+}
+
+function whyNotStarted(name: string, error: NodeJS.ErrnoException): string {
+  if (error.code === "EACCES") return "it may not be executed";
+  if (error.code !== "ENOENT") return `${error}`;
+  return name.includes("/")
+    ? "there is no such file, or the interpreter in its first line is missing"
+    : "there is no such program in PATH";
 }
 
 function remove(path: string): void {

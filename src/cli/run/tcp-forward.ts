@@ -1,23 +1,10 @@
 /** Connections of the command: each is opened on this machine first, and answered as that one was. */
-import {
-  EACCES,
-  EADDRNOTAVAIL,
-  EAFNOSUPPORT,
-  ECONNREFUSED,
-  EHOSTUNREACH,
-  EINVAL,
-  EMFILE,
-  ENETUNREACH,
-  ENFILE,
-  ENOBUFS,
-  ENOMEM,
-  EPERM,
-  ETIMEDOUT,
-} from "#ffi/errno";
+import { EADDRNOTAVAIL, ECONNREFUSED, EMFILE, ENFILE, ENOBUFS, ENOMEM, ETIMEDOUT } from "#ffi/errno";
 import type { Attempt } from "#socket/intercept-types";
 import type { NetStack } from "#socket/stack-types";
 import type { Endpoint, Socket, SocketHandlers } from "#socket/types";
 import { Dialer } from "./dialer.ts";
+import { reasonOf } from "./reasons.ts";
 import { type HostSocket, Relay } from "./relay.ts";
 
 /** The stack's side of a relay; each socket's `data` is its relay. */
@@ -151,19 +138,12 @@ export class TcpForward {
 
 /** Answers the command as the destination, or this machine, answered. */
 function answer(attempt: Attempt, errno: number): void {
+  const why = reasonOf(errno);
+  if (why !== null) {
+    attempt.unreachable(why);
+    return;
+  }
   switch (errno) {
-    case ENETUNREACH:
-    case EAFNOSUPPORT:
-      attempt.unreachable("network");
-      return;
-    case EHOSTUNREACH:
-    case EINVAL:
-      attempt.unreachable("host");
-      return;
-    case EACCES:
-    case EPERM:
-      attempt.unreachable("prohibited");
-      return;
     // No answer, or this machine has no room: the command tries again, until it gives up.
     case ETIMEDOUT:
     case EMFILE:

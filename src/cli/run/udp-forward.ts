@@ -1,6 +1,9 @@
 /** Flows of datagrams of the command: each has a socket of this machine. */
+import { constants } from "node:os";
+import { ECONNREFUSED } from "#ffi/errno";
 import type { UdpFlow } from "#socket/intercept-types";
 import type { Endpoint } from "#socket/types";
+import { reasonOf } from "./reasons.ts";
 
 type HostUdp = Bun.udp.ConnectedSocket<"uint8array">;
 
@@ -10,7 +13,7 @@ export class UdpForward {
 
   flow(flow: UdpFlow, destination: Endpoint): void {
     void this.#open(flow, destination).catch((error: NodeJS.ErrnoException) => {
-      if (!flow.closed) flow.unreachable(error.code === "ENETUNREACH" ? "network" : "host");
+      if (!flow.closed) flow.unreachable(reasonOf(errnoOf(error)) ?? "host");
     });
   }
 
@@ -23,8 +26,8 @@ export class UdpForward {
           // A full queue loses datagrams, as a router does.
           if (!flow.closed) flow.send(data);
         },
-        // An ICMP error.
-        error: () => this.#failed(flow),
+        // An ICMP error. Bun gives it alone, other than it declares.
+        error: ((error: unknown) => this.#failed(flow, error)) as () => void,
       },
     });
     if (flow.closed) {
@@ -38,17 +41,20 @@ export class UdpForward {
         try {
           socket.send(bytes);
         } catch (error) {
-          if (isAnswer((error as NodeJS.ErrnoException).code)) this.#failed(flow);
+          this.#failed(flow, error);
         }
       },
       close: () => this.#close(flow),
     });
   }
 
-  /** The destination answered that nobody receives there. */
-  #failed(flow: UdpFlow): void {
+  /** Tells the command; errors that are not an answer, such as a full queue, only lose a datagram. */
+  #failed(flow: UdpFlow, error: unknown): void {
+    const errno = errnoOf(error);
+    const why = errno === ECONNREFUSED ? "port" : reasonOf(errno);
+    if (why === null) return;
     this.#close(flow);
-    if (!flow.closed) flow.unreachable();
+    if (!flow.closed) flow.unreachable(why);
   }
 
   #close(flow: UdpFlow): void {
@@ -61,5 +67,8 @@ export class UdpForward {
   }
 }
 
-const isAnswer = (code: string | undefined) =>
-  code === "ECONNREFUSED" || code === "EHOSTUNREACH" || code === "ENETUNREACH";
+/** The number of an error of Bun's, by its code; 0 if it has none. */
+function errnoOf(error: unknown): number {
+  const { code } = (error ?? {}) as NodeJS.ErrnoException;
+  return (constants.errno as Readonly<Record<string, number>>)[code ?? ""] ?? 0;
+}

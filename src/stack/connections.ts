@@ -183,9 +183,8 @@ export class Connections {
 
   /** The next connection that may have something to send. */
   nextToSend(now: number): Tcb | undefined {
-    const tcb = this.output.shift();
-    if (tcb === undefined) this.#packLookedAt(now);
-    return tcb;
+    this.#packLookedAt(now);
+    return this.output.shift();
   }
 
   /**

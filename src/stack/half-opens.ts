@@ -21,7 +21,7 @@ export class HalfOpens {
   readonly #env: TcpEnv;
   /** TCBs that are like new, except for what a row stores. */
   readonly #free: Tcb[] = [];
-  /** Those whose TCB somebody asked for. If nothing happens to one, a row takes its place again when nothing is left to send. */
+  /** Those whose TCB somebody asked for. If nothing happens to one, a row takes its place again before the next poll. */
   readonly restored: Tcb[] = [];
   /** To compare with; made when it is first needed. */
   #twin: Tcb | null = null;

@@ -37,6 +37,9 @@ function listening(sleepAfter: number, params: TcpSettings, family: 4 | 6): TcpB
   return new TcpBench({ family, params, limits: { sleepAfter }, trace: 1 << 12 }).listen();
 }
 
+/** What `Stack.info` shows of all connections, half-open and established. */
+const infos = (b: TcpBench) => [...b.stack.connections()].map((tcb) => b.stack.info(tcb, b.now));
+
 describe.each(PROFILE_NAMES)("by the profile %s", (profile) => {
   const agreed = fc.record({
     family: fc.constantFrom(4 as const, 6 as const),
@@ -72,6 +75,7 @@ describe.each(PROFILE_NAMES)("by the profile %s", (profile) => {
         for (const each of steps) expect(apply(row, each)).toEqual(apply(tcb, each));
         expect(row.stack.counters.snapshot()).toEqual(tcb.stack.counters.snapshot());
         expect(traced(row)).toEqual(traced(tcb));
+        expect(infos(row)).toEqual(infos(tcb));
       }),
       { seed: 8, numRuns: 100, includeErrorInReport: true },
     );

@@ -9,6 +9,6 @@ const ffi = typeof Bun === "undefined" ? undefined : (process.getBuiltinModule("
 /** Whether this runtime can call functions of the C library. */
 export const hasFfi = ffi !== undefined;
 
-export const { dlopen, FFIType, ptr, read, toArrayBuffer } = ffi ?? ({} as typeof BunFfi);
+export const { dlopen, ptr, read, toArrayBuffer } = ffi ?? ({} as typeof BunFfi);
 
 export type Pointer = BunFfi.Pointer;

@@ -1,9 +1,9 @@
 /** Memory shared with the kernel: mmap(2), and the kernel's clock that goes with it. */
-import { FFIType, type Pointer, ptr, toArrayBuffer } from "./bun-ffi.ts";
+import { type Pointer, ptr, toArrayBuffer } from "./bun-ffi.ts";
 import { libraryOf, resultOf } from "./libc.ts";
 
 const libc = libraryOf({
-  mmap: { args: ["ptr", "u64", "i32", "i32", "i32", "i64"], returns: FFIType.i64_fast },
+  mmap: { args: ["ptr", "u64", "i32", "i32", "i32", "i64"], returns: "i64" },
   munmap: { args: ["ptr", "u64"], returns: "i32" },
   clock_gettime: { args: ["i32", "ptr"], returns: "i32" },
 } as const);

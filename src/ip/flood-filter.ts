@@ -23,6 +23,7 @@ export function synKind(hash: number): number {
   return KINDS + ((hash >>> 18) & (SYN_KINDS - 1));
 }
 
+/** A filter of a device, as its stack uses it. Devices of users need none. */
 export interface FloodFilter {
   /**
    * Begins to be used by a stack. Several stacks may use it, all with the same keys.

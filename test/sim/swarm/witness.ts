@@ -23,7 +23,9 @@ import { readWire, WireSegment } from "./wire-segment.ts";
 
 /** What the packets said about one connection, in octets from its initial sequence numbers. */
 export class View implements Remembered {
-  readonly tcb: Tcb;
+  /** Another one if the connection was a row meanwhile. */
+  tcb: Tcb;
+  readonly iss: number;
   /** What was delivered to us of the peer's stream, as stretches of sequence space; 0 is its SYN. */
   readonly delivered: Stretch[] = [[0, 1]];
   /** What the peer said it has beyond the cumulative ACK. */
@@ -48,6 +50,7 @@ export class View implements Remembered {
 
   constructor(tcb: Tcb) {
     this.tcb = tcb;
+    this.iss = tcb.snd.iss;
     this.rto = tcb.rto;
   }
 
@@ -65,6 +68,8 @@ export class Witness implements Engine {
   readonly stack: Stack;
   readonly name: string;
   readonly views = new Map<Tcb, View>();
+  /** Those of connections that were half-open, by our ISS: while they wait, they have no TCB, or one that others had before. */
+  readonly #halfOpen = new Map<number, View>();
   packetsIn = 0;
   packetsOut = 0;
   /** Pure ACKs sent, and what may be a reason for one. */
@@ -307,11 +312,13 @@ export class Witness implements Engine {
   }
 
   #view(tcb: Tcb): View {
-    let view = this.views.get(tcb);
-    if (view === undefined) {
-      view = new View(tcb);
-      this.views.set(tcb, view);
-    }
+    const { iss } = tcb.snd;
+    const known = this.views.get(tcb);
+    if (known !== undefined && known.iss === iss) return known;
+    const view = (tcb.state === TIME_WAIT ? undefined : this.#halfOpen.get(iss)) ?? new View(tcb);
+    view.tcb = tcb;
+    this.views.set(tcb, view);
+    if (tcb.state === SYN_RECEIVED) this.#halfOpen.set(iss, view);
     return view;
   }
 

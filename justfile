@@ -55,7 +55,7 @@ bench *FLAGS: build
 performance ROUNDS="5": build
     bun test/bench/performance.ts {{ROUNDS}}
 
-# make the pictures of README.md by the program itself (needs chromium)
+# make the pictures of README.md by the program itself (needs chromium and tmux)
 pictures:
     bun test/bench/pictures.ts
 

@@ -1,4 +1,4 @@
-/** Makes the pictures of README.md by the program itself: `just pictures`. Needs chromium. The runs are simulated, so the same code makes the same pictures. */
+/** Makes the pictures of README.md by the program itself: `just pictures`. Needs chromium and tmux. All but that of `run` are of simulated runs, so the same code makes the same pictures. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,6 +13,7 @@ import type { RunEvent } from "#observe/events";
 import { clockText } from "#observe/units";
 import { Words } from "#observe/words";
 import { ROOT } from "../support/root.ts";
+import { runPicture } from "./run-picture.ts";
 import { terminalSvg } from "./terminal-svg.ts";
 
 const PICTURES = join(ROOT, "docs/pictures");
@@ -113,4 +114,5 @@ function output(...args: readonly string[]): string {
 writeFileSync(join(PICTURES, "dashboard.svg"), dashboardPicture(14));
 writeFileSync(join(PICTURES, "ladder.svg"), ladderPicture());
 writeFileSync(join(PICTURES, "report.png"), await reportPicture());
-console.log(`three pictures in ${PICTURES}`);
+writeFileSync(join(PICTURES, "run.svg"), await runPicture());
+console.log(`four pictures in ${PICTURES}`);

@@ -51,7 +51,8 @@ export const LINK_LANGUAGE: readonly HelpSection[] = [
       ["clear", "a perfect link; more clauses may follow"],
       [
         "out … in … both …",
-        "the clauses that follow apply to this direction (default: both); out is what the stack sends (with run: to the command), or what chaos carries from its first device",
+        "the clauses that follow apply to this direction (default: both); out is what the stack sends (with run: to the command), " +
+          "or what chaos carries from its first device",
       ],
     ],
   },

@@ -119,7 +119,7 @@ const OUTSIDE: readonly { readonly module: RegExp; readonly floors: readonly str
   { module: /^cac$/, floors: ["cli"] },
   { module: /^uplot$/, floors: ["report"] },
   { module: /^node:(stream|events|os|net|http|https|tls|zlib)$/, floors: ["node"] },
-  { module: /^node:zlib$/, floors: ["report"] },
+  { module: /^node:zlib$/, floors: ["report", "cli"] },
   { module: /^@dnsquery\/dns-packet$/, floors: ["socket"] },
   { module: /^node:async_hooks$/, floors: ["world"] },
   { module: /^node:tty$/, floors: ["observe", "cli"] },

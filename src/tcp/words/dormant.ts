@@ -1,7 +1,7 @@
 /**
- * An idle or half-open connection in compact form. Most of a TCB is about segments in flight and waiting data; in a connection at rest only a few dozen
- * numbers differ from those of a new one. These fit into a few hundred octets, where the TCB with its parts takes several thousand: this
- * saves memory in a service with 100,000 idle clients, or with a long queue of SYNs that nobody follows up.
+ * An idle connection in compact form, or a half-open one of which a row (`half-open.ts`) cannot express everything. Most of a TCB is about segments
+ * in flight and waiting data; in a connection at rest only a few dozen numbers differ from those of a new one. These fit into a few hundred
+ * octets, where the TCB with its parts takes several thousand: this saves memory in a service with 100,000 idle clients.
  *
  * The fields to store are found by inspecting a new TCB (`slotsOf`), so that no field can be forgotten; `test/tcp/words/dormant.test.ts`
  * checks this for every field.

@@ -23,7 +23,8 @@ export const RUN: CommandSpec = {
       "Network",
       [
         "-p, --publish <ports...>",
-        "forward a TCP port of this machine to the command, which must listen on 0.0.0.0, not on 127.0.0.1 alone: 8080:80, 127.0.0.1:8080:80, or 8080 for the same one; may be given several times",
+        "forward a TCP port of this machine to the command, which must listen on 0.0.0.0, not on 127.0.0.1 alone: 8080:80, " +
+          "127.0.0.1:8080:80, or 8080 for the same one; may be given several times",
       ],
       ["--host-loopback", "let the command reach this machine's 127.0.0.1 as 10.0.2.2, and ::1 as fd00::2"],
       ["--dns <servers>", "resolvers, with commas between them: 9.9.9.9 (default: those of this machine)"],

@@ -263,10 +263,11 @@ export interface Socket extends AsyncDisposable {
    */
   write(bytes: Uint8Array, from?: number, n?: number, options?: WriteOptions): number;
   /**
-   * Queues octets that `fill` puts into the send buffer itself, so that they are not copied: `socket.writeFrom((room) => readvSync(fd, room), 65536)`.
-   * It gets views of free room for up to `n` octets, to be filled in order and only during the call, and returns how many octets it has put there
-   * (none, or a negative number: nothing); it must neither be async nor call the stack. Returns how many were queued. If there is no room, `fill` is not called, and 0 returned; then await `drained`, or wait for
-   * the `drain` handler. Throws as `write` does, and what `fill` throws; nothing is queued then.
+   * Queues octets that `fill` puts into the send buffer itself, so that they are not copied:
+   * `socket.writeFrom((room) => readvSync(fd, room), 65536)`. It gets views of free room for up to `n` octets, to be filled in order and only
+   * during the call, and returns how many octets it has put there (none, or a negative number: nothing). It must neither be async nor call
+   * the stack. Returns how many were queued. If there is no room, `fill` is not called, and 0 returned; then await `drained`, or wait
+   * for the `drain` handler. Throws as `write` does, and what `fill` throws; nothing is queued then.
    */
   writeFrom(fill: (room: Uint8Array[]) => number, n: number): number;
   /** Resolves when at least a quarter of the send buffer is free. Rejects if the connection ends before that. */

@@ -32,9 +32,9 @@ export const NAMES: readonly RuleMutant[] = [
   },
   {
     name: "an idle timeout counts from the opening",
-    file: "socket/tcp-socket.ts",
-    find: "Math.max(lastSentAt, lastReceivedAt, openedAt, this.#begun)",
-    replace: "Math.max(openedAt, this.#begun)",
+    file: "socket/socket-timers.ts",
+    find: "Math.max(lastSentAt, lastReceivedAt, openedAt, socket.history.begun)",
+    replace: "Math.max(openedAt, socket.history.begun)",
     by: "test/socket/options.test.ts",
   },
   {

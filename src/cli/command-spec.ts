@@ -45,7 +45,7 @@ export interface CommandSpec {
   readonly usage?: readonly string[];
   /** Its first argument is a program: the words behind it are that program's, flags included. */
   readonly startsProgram?: boolean;
-  /** Whether it moves packets between processes, always or if it is called so: see compiler-tiers.ts. */
+  /** Whether it moves packets between processes, always or if it is called so: it gives up root then (privileges.ts). */
   readonly movesPackets?: boolean | ((call: Call) => boolean);
   /** Loaded only when the command runs, so that --help and --version are fast. */
   readonly load: () => Promise<CommandModule>;

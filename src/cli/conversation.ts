@@ -5,7 +5,7 @@ import type { Role } from "./endpoint.ts";
 import type { Ends } from "./ends.ts";
 import { agreedText, figuresText, summaryFacts, summaryLines } from "./figures.ts";
 import { KnownSink, KnownSource } from "./known-data.ts";
-import { DISCARD, echo, Flow, PatternSource, receive, type Sink, type Source, send } from "./pump.ts";
+import { DISCARD, echo, Flow, PatternSource, type ReadySource, receive, type Sink, type Source, send } from "./pump.ts";
 import type { Service } from "./session-options.ts";
 import { shownBeside } from "./terminal.ts";
 import { EVERY_SECOND, type Intervals, showProgress } from "./transfer-progress.ts";
@@ -139,7 +139,7 @@ export class Conversation {
   }
 
   /** @param whole whether a part of it is useless to the peer */
-  async #send(source: Source, whole: boolean): Promise<void> {
+  async #send(source: Source | ReadySource, whole: boolean): Promise<void> {
     this.#sendingWhole = whole;
     await send(this.socket, source, this.sent, () => {
       this.#sendingWhole = false;

@@ -85,7 +85,7 @@ async function dispatch(given: readonly string[]): Promise<number> {
   const call = { args: cli.args.map(unshield), flags };
   if (movesPackets === true || (movesPackets !== false && movesPackets(call))) {
     const { prepareRights } = await import("./privileges.ts");
-    await prepareRights(flags, given);
+    prepareRights(flags);
   }
   return await cli.runMatchedCommand();
 }

@@ -11,7 +11,6 @@ import { type Account, type AccountFiles, accountFiles, accountFor, maps, nobody
 import { endWithShell, leaveShellBehind } from "./afterwards.ts";
 import { executeAgain } from "./again.ts";
 import { CliError, usageError } from "./cli-error.ts";
-import { withoutLastCompiler, withoutLastCompilerOption } from "./compiler-tiers.ts";
 import { EXIT_PERMISSION } from "./exit-codes.ts";
 import type { Flags } from "./flags.ts";
 import { HANDOVER, handover, RUNS_AS } from "./handover.ts";
@@ -81,13 +80,12 @@ export function checkRights(flags: Flags): Decision {
   return decide(flags, { uid, caller: ownCaller, files: accountFiles(), ...maps });
 }
 
-/** The same for a program that reads packets, before it opens anything. @param args the command line */
-export async function prepareRights(flags: Flags, args: readonly string[]): Promise<void> {
+/** The same for a program that reads packets, before it opens anything. */
+export function prepareRights(flags: Flags): void {
   const isLate = handover.word(LATE) !== undefined;
   if (!handover.isReceived || isLate) decision = checkRights(flags);
   if (handover.isReceived) takeOver();
-  else if (decision.kind === "keep") await withoutLastCompiler(args);
-  else handover.isPending = true;
+  else handover.isPending = decision.kind !== "keep";
 }
 
 /** What was made for the second life, and not under the name of something that is opened in both. */
@@ -152,8 +150,7 @@ function beginAgain(): never {
     if (account !== null) orExplain(account, () => rights.become(account));
     rights.dropCapabilities();
   }
-  const args = process.argv.slice(2);
-  const failed = executeAgain(args, { ...withoutLastCompilerOption(args), [HANDOVER]: handover.handOver() });
+  const failed = executeAgain(process.argv.slice(2), { [HANDOVER]: handover.handOver() });
   throw new CliError(EXIT_PERMISSION, "root cannot be given up", `execve: ${errnoWords(-failed)}`, FIX);
 }
 

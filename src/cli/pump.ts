@@ -1,5 +1,6 @@
 /** Moves bytes between files and connections: one reused buffer per direction, and back-pressure in both. */
 import { constants, fstatSync, openSync, read as readCallback, readSync } from "node:fs";
+import { copyBytes } from "#base/copy";
 import { Writer } from "#observe/writer";
 import type { Socket } from "#socket/types";
 import { fileError } from "./cli-error.ts";
@@ -16,6 +17,14 @@ const RETRY_MS = 5;
 export interface Source {
   /** Fills `into` from its beginning; returns 0 at the end. */
   read(into: Uint8Array): number | Promise<number>;
+}
+
+/** A source that never has to wait. */
+export interface ReadySource {
+  /** Octets that are left. */
+  readonly left: number;
+  /** Fills the views in order, as far as octets are left; returns how many it has filled. */
+  fill(room: readonly Uint8Array[]): number;
 }
 
 /** The destination of received data. */
@@ -61,18 +70,38 @@ export class Flow implements Amount {
  * Sends all of the source, then the FIN, and waits until the peer has acknowledged everything.
  * @param onWritten called when all data is in the send buffer
  */
-export async function send(socket: Socket, source: Source, flow: Flow, onWritten?: () => void): Promise<void> {
-  const chunk = new Uint8Array(CHUNK);
-  for (;;) {
-    const read = source.read(chunk);
-    const n = typeof read === "number" ? read : await read;
-    if (n === 0) break;
-    await sendAll(socket, chunk, n, flow);
-  }
+export async function send(
+  socket: Socket,
+  source: Source | ReadySource,
+  flow: Flow,
+  onWritten?: () => void,
+): Promise<void> {
+  if ("fill" in source) await sendReady(socket, source, flow);
+  else await sendRead(socket, source, flow);
   onWritten?.();
   socket.closeWrite();
   await socket.flushed();
   if (flow.bytes > 0) flow.last = performance.now() * 1000;
+}
+
+async function sendRead(socket: Socket, source: Source, flow: Flow): Promise<void> {
+  const chunk = new Uint8Array(CHUNK);
+  for (;;) {
+    const read = source.read(chunk);
+    const n = typeof read === "number" ? read : await read;
+    if (n === 0) return;
+    await sendAll(socket, chunk, n, flow);
+  }
+}
+
+/** Its octets are copied once: into the send queue. */
+async function sendReady(socket: Socket, source: ReadySource, flow: Flow): Promise<void> {
+  const fill = (room: Uint8Array[]) => source.fill(room);
+  while (source.left > 0) {
+    const taken = socket.writeFrom(fill, Math.min(source.left, CHUNK));
+    if (taken > 0) flow.add(taken);
+    else await socket.drained();
+  }
 }
 
 /** Receives until the peer's FIN. */
@@ -114,19 +143,32 @@ export const PATTERN_PERIOD = 256;
 export const PATTERN = Uint8Array.from({ length: CHUNK }, (_, i) => i);
 
 /** `total` octets of the pattern. */
-export class PatternSource implements Source {
+export class PatternSource implements ReadySource {
   #left: number;
+  /** Where in the period the next octet lies. */
+  #phase = 0;
 
   constructor(total: number) {
     this.#left = total;
   }
 
-  read(into: Uint8Array): number {
-    // Every chunk except the last is a multiple of the period long, so the pattern continues from one to the next.
-    const n = Math.min(into.length, this.#left);
-    this.#left -= n;
-    into.set(into.length === CHUNK ? PATTERN : PATTERN.subarray(0, into.length));
-    return n;
+  get left(): number {
+    return this.#left;
+  }
+
+  fill(room: readonly Uint8Array[]): number {
+    let filled = 0;
+    for (const view of room) {
+      for (let at = 0; at < view.length && this.#left > 0; ) {
+        const n = Math.min(view.length - at, PATTERN.length - this.#phase, this.#left);
+        copyBytes(PATTERN, this.#phase, view, at, n);
+        at += n;
+        filled += n;
+        this.#left -= n;
+        this.#phase = (this.#phase + n) % PATTERN_PERIOD;
+      }
+    }
+    return filled;
   }
 }
 

@@ -64,7 +64,7 @@ test("a pattern has the length that was asked for and goes on without a seam, wh
   const source = new PatternSource(700_001);
   const chunk = new Uint8Array(256 * 1024);
   let at = 0;
-  for (let n = 0; (n = source.read(chunk)) > 0; ) {
+  for (let n = 0; (n = source.fill([chunk])) > 0; ) {
     for (let i = 0; i < n; i++) if (chunk[i] !== ((at + i) & 0xff)) throw new Error(`seam at ${at + i}`);
     at += n;
   }

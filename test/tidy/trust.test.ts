@@ -23,9 +23,9 @@ test("variables are read in few places", () => {
   expect([...new Set(places(/\b(process|Bun)\.env\b/).map((place) => place.split(":")[0]))].sort()).toEqual([
     "ffi/environment.ts",
     "src/cli/accounts.ts",
-    "src/cli/compiler-tiers.ts",
     "src/cli/handover.ts",
     "src/cli/isolation.ts",
+    "src/cli/last-compiler.ts",
     "src/cli/program.ts",
     "src/cli/terminal.ts",
     "src/lab/chaos/control-path.ts",

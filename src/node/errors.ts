@@ -27,6 +27,8 @@ export interface Place {
   readonly port?: number | undefined;
   readonly localAddress?: string | undefined;
   readonly localPort?: number | undefined;
+  /** Of "bind" of a datagram socket, where Node adds no words to the code. */
+  readonly isOfDatagrams?: boolean;
   /** What ended the connection, in the stack's words. */
   readonly cause?: unknown;
 }
@@ -44,8 +46,8 @@ const NUMBERS: Readonly<Record<string, number | undefined>> = constants.errno;
 
 /** "connect ECONNREFUSED 10.0.0.7:80", "read ECONNRESET", "listen EADDRINUSE: address already in use 10.0.0.7:80". */
 export function systemError(code: string, syscall: string, place: Place = {}): SystemError {
-  const { address, port, localAddress, localPort, cause } = place;
-  const words = syscall === "listen" || syscall === "bind" ? `: ${WORDS[code] ?? code}` : "";
+  const { address, port, localAddress, localPort, cause, isOfDatagrams = false } = place;
+  const words = syscall === "listen" || (syscall === "bind" && !isOfDatagrams) ? `: ${WORDS[code] ?? code}` : "";
   const where = address === undefined ? "" : ` ${address}${port ? `:${port}` : ""}`;
   const from = localAddress === undefined || localPort === undefined ? "" : ` - Local (${localAddress}:${localPort})`;
   const text = `${syscall} ${code}${words}${where}${from}`;

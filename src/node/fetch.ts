@@ -32,11 +32,16 @@ const REDIRECTS_MAX = 20;
 interface Question {
   method: string;
   readonly headers: Headers;
+  /** Options of `tls.connect`. */
+  readonly tls: object;
   /** Octets can be sent again after a redirect, a stream cannot. */
   body: Uint8Array | ReadableStream<Uint8Array> | null;
 }
 
-/** A `fetch` whose connections are those of `stack`. Connections are kept for further requests until `close`. */
+/**
+ * A `fetch` whose connections are those of `stack`. Connections are kept for further requests until `close`. As Bun's, it takes options of
+ * `tls.connect` for one request: `fetch(url, { tls: { ca } })`.
+ */
 export function nodeFetch(stack: NetStack, options: FetchOptions = {}): StackFetch {
   checkStack("stack", stack);
   checkNames("nodeFetch", options, ["lookup", "tls", "maxSockets"]);
@@ -75,7 +80,8 @@ async function questionOf(request: Request, init: RequestInit | undefined): Prom
   }
   const streams = init?.body instanceof ReadableStream;
   const body = request.body === null ? null : streams ? request.body : new Uint8Array(await request.arrayBuffer());
-  return { method: request.method, headers, body };
+  const { tls = {} } = (init ?? {}) as { readonly tls?: object };
+  return { method: request.method, headers, tls, body };
 }
 
 type Get = (url: URL, question: Question, signal: AbortSignal) => Promise<IncomingMessage>;
@@ -142,7 +148,7 @@ async function answerOf(url: URL, question: Question, signal: AbortSignal, way: 
   }
 }
 
-function ask(url: URL, { method, headers, body }: Question, { agent, lookup }: Way): ClientRequest {
+function ask(url: URL, { method, headers, tls, body }: Question, { agent, lookup }: Way): ClientRequest {
   const isSecure = url.protocol === "https:";
   const host = url.hostname.replace(/^\[|\]$/g, "");
   const fields: Record<string, string> = { host: url.host, ...Object.fromEntries(headers) };
@@ -151,6 +157,7 @@ function ask(url: URL, { method, headers, body }: Question, { agent, lookup }: W
   const login =
     url.username === "" ? {} : { auth: `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}` };
   return (isSecure ? secureRequest : plainRequest)({
+    ...(isSecure ? tls : {}),
     host,
     port: url.port || (isSecure ? 443 : 80),
     path: `${url.pathname}${url.search}`,

@@ -1,4 +1,4 @@
-/** Node's `net`, agents for HTTP and `fetch` over a stack, for programs and packages that were written for Node. */
+/** Node's `net` and `dgram`, agents for HTTP and `fetch` over a stack, for programs and packages that were written for Node. */
 export {
   httpAgent,
   httpsAgent,
@@ -13,6 +13,9 @@ export type {
   TcpConnectOptions,
   TcpListenOptions,
 } from "./call-arguments.ts";
+export { type NodeDgram, nodeDgram } from "./dgram.ts";
+export type { DgramOptions, RemoteInfo } from "./dgram-settings.ts";
+export { DgramSocket } from "./dgram-socket.ts";
 export type { CodedError, NameError, SystemError } from "./errors.ts";
 export { type FetchOptions, nodeFetch, type StackFetch } from "./fetch.ts";
 export { isIP, isIPv4, isIPv6 } from "./ip.ts";

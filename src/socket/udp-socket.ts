@@ -56,6 +56,14 @@ export class UdpNetSocket implements UdpSocket {
     return this.#context.engine.datagrams.dropped(this.#endpoint);
   }
 
+  get broadcast(): boolean {
+    return this.#context.engine.datagrams.mayBroadcast(this.#endpoint);
+  }
+
+  set broadcast(isAllowed: boolean) {
+    if (!this.closed) this.#context.engine.datagrams.allowBroadcast(this.#endpoint, isAllowed);
+  }
+
   // --- Sending -----------------------------------------------------------------------------------------------------
 
   send(data: Uint8Array, port?: number, address?: string, localAddress?: string): boolean {

@@ -61,6 +61,8 @@ export interface UdpSocket extends AsyncIterable<Datagram>, AsyncDisposable {
   readonly remote: Endpoint | null;
   /** Whether the socket is closed. */
   readonly closed: boolean;
+  /** Whether it may send to broadcast addresses. It may be changed. */
+  broadcast: boolean;
   /** Something of the application; the stack does not look at it. */
   data: unknown;
   /** How many datagrams were dropped because nobody read them in time. */

@@ -75,6 +75,15 @@ export class Datagrams {
     return endpoint;
   }
 
+  /** Whether sending to broadcast addresses is allowed. */
+  allowBroadcast(endpoint: UdpEndpoint, isAllowed: boolean): void {
+    endpoint.broadcast = isAllowed;
+  }
+
+  mayBroadcast(endpoint: UdpEndpoint): boolean {
+    return endpoint.broadcast;
+  }
+
   /**
    * From now on the socket sends to this remote, and gets only its datagrams and the ICMP errors about it. Null: no longer. Throws
    * CallError: EINVAL, EADDRNOTAVAIL, EACCES.

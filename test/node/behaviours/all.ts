@@ -1,5 +1,6 @@
 import addresses from "./addresses.ts";
 import connecting from "./connecting.ts";
+import datagrams from "./datagrams.ts";
 import ending from "./ending.ts";
 import fetching from "./fetching.ts";
 import type { Behaviour } from "./ground.ts";
@@ -9,7 +10,7 @@ import serving from "./serving.ts";
 import timeouts from "./timeouts.ts";
 import writing from "./writing.ts";
 
-/** Every behaviour of `net` that is compared. */
+/** Every behaviour of `net`, `fetch` and `dgram` that is compared. */
 export const BEHAVIOURS: readonly Behaviour[] = [
   ...addresses,
   ...connecting,
@@ -19,5 +20,6 @@ export const BEHAVIOURS: readonly Behaviour[] = [
   ...timeouts,
   ...serving,
   ...fetching,
+  ...datagrams,
   ...odds,
 ];

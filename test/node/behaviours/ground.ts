@@ -1,4 +1,5 @@
 /** Where a behaviour of `net` is tried: Node's own module over loopback, or ours over two stacks and a wire. */
+import type * as dgram from "node:dgram";
 import { type EventEmitter, once } from "node:events";
 import type * as http from "node:http";
 import type * as net from "node:net";
@@ -15,6 +16,9 @@ export interface Ground {
   readonly net: Net;
   /** The module of the side that connects. */
   readonly peer: Net;
+  /** `node:dgram` of either side. */
+  readonly dgram: typeof dgram;
+  readonly peerDgram: typeof dgram;
   /** An address of the side that listens, and another one. */
   readonly host: string;
   readonly otherHost: string;

@@ -1,3 +1,4 @@
+import dgram from "node:dgram";
 import net from "node:net";
 import type { Ground } from "./ground.ts";
 
@@ -8,6 +9,8 @@ export async function kernel(): Promise<Ground> {
     fetch,
     net,
     peer: net,
+    dgram,
+    peerDgram: dgram,
     host: "127.0.0.1",
     otherHost: "127.0.0.2",
     foreign: "192.0.2.1",

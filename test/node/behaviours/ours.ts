@@ -1,4 +1,5 @@
 import { pair } from "#device/pair";
+import { nodeDgram } from "#node/dgram";
 import { nodeFetch } from "#node/fetch";
 import { nodeNet } from "#node/net";
 import { createStack } from "#socket/create-stack";
@@ -16,6 +17,8 @@ export async function ours(): Promise<Ground> {
     fetch: ourFetch as unknown as typeof fetch,
     net: nodeNet(host) as unknown as Net,
     peer: nodeNet(peer) as unknown as Net,
+    dgram: nodeDgram(host) as unknown as Ground["dgram"],
+    peerDgram: nodeDgram(peer) as unknown as Ground["dgram"],
     host: "10.0.0.7",
     otherHost: "10.0.0.8",
     foreign: "192.0.2.1",

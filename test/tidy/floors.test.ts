@@ -121,7 +121,8 @@ const OUTSIDE: readonly { readonly module: RegExp; readonly floors: readonly str
   { module: /^node:(stream|events|os|net|http|https|tls|zlib)$/, floors: ["node"] },
   { module: /^node:zlib$/, floors: ["report", "cli"] },
   { module: /^@dnsquery\/dns-packet$/, floors: ["socket"] },
-  { module: /^node:async_hooks$/, floors: ["world"] },
+  // Types, but for async_hooks: it takes the modules that it diverts from the runtime when it is loaded.
+  { module: /^node:(async_hooks|events|http|https|stream|tls)$/, floors: ["world"] },
   { module: /^node:tty$/, floors: ["observe", "cli"] },
   { module: /^node:worker_threads$/, floors: ["socket", "cli"] },
   {

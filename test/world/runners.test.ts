@@ -30,7 +30,7 @@ beforeAll(async () => {
   for (const name of readdirSync(modules)) symlinkSync(join(modules, name), join(folder, "node_modules", name));
   cpSync(made.folder, join(folder, "node_modules/tcpnet"), { recursive: true });
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "project", private: true, type: "module" }));
-  for (const name of ["application.ts", "scenario.ts"])
+  for (const name of ["application.ts", "scenario.ts", "certificate.ts"])
     cpSync(join(ROOT, "test/world/runners", name), join(folder, name));
   for (const name of ["bun", "node", "vitest"])
     cpSync(join(ROOT, `test/world/runners/${name}-runner.ts`), join(folder, `${name}.test.ts`));
@@ -57,7 +57,7 @@ function told({ code, out }: { readonly code: number; readonly out: string }): s
 const nodeTest = (file: string) => run(NODE, "--no-warnings", "--test", "--test-force-exit", file);
 const bunTest = (file: string) => run(process.execPath, "test", "--timeout", "100000", `./${file}`);
 
-describe("pg, http, fetch and net of an application run in virtual time", () => {
+describe("pg, http, https, fetch, dgram and net of an application run in virtual time", () => {
   testUnless(lacking, "in bun test, with module mocks", async () => {
     const first = told(await bunTest("bun.test.ts"));
     expect(told(await bunTest("bun.test.ts"))).toBe(first);

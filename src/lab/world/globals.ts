@@ -1,11 +1,14 @@
 /** Replaces time and randomness of the program while a world runs. */
 import type { Prng } from "#base/prng";
+import type { HostClock } from "./clock.ts";
 import { type TimerClock, VirtualTimers } from "./timers.ts";
 
 /** What the program's clock and random numbers are taken from. */
 export interface Source extends TimerClock {
-  /** The time of day where the code runs, ms since 1970. */
-  wall(): number;
+  /** The clock where the code runs. */
+  clock(): HostClock;
+  /** What the time of day is when a clock shows 0, ms since 1970. */
+  readonly epoch: number;
   /** The random numbers where the code runs. */
   prng(): Prng;
   /** Something was thrown that nobody catches. */
@@ -48,8 +51,14 @@ export function syncImports(): void {
 /** What `util.promisify` returns of a function that has it. */
 export const PROMISIFY = Symbol.for("nodejs.util.promisify.custom");
 
+let installed = false;
+
+/** Whether a world runs. */
+export const isInstalled = () => installed;
+
 /** Installs them; the result puts everything back. */
 export function installGlobals(source: Source): () => void {
+  installed = true;
   const patches = new Patches();
   const timers = new VirtualTimers(source);
   const setTimeout = Object.assign((...args: Parameters<typeof timers.setTimeout>) => timers.setTimeout(...args), {
@@ -91,6 +100,7 @@ export function installGlobals(source: Source): () => void {
   uncaught(patches, source);
   syncImports();
   return () => {
+    installed = false;
     patches.undo();
     syncImports();
   };
@@ -124,7 +134,10 @@ function uncaught(patches: Patches, source: Source): void {
 }
 
 function virtualDate(source: Source): DateConstructor {
-  const now = () => Math.floor(source.wall());
+  const now = () => {
+    const clock = source.clock();
+    return Math.floor(source.epoch + clock.now / 1_000 + clock.skew);
+  };
   const virtual: DateConstructor = new Proxy(Date, {
     construct: (target, args, newTarget) =>
       Reflect.construct(target, args.length === 0 ? [now()] : args, newTarget === virtual ? target : newTarget),
@@ -134,15 +147,15 @@ function virtualDate(source: Source): DateConstructor {
   return virtual;
 }
 
-/** Monotonic clocks: they know nothing of a host's skew. */
+/** Monotonic clocks: they have a host's drift, and know nothing of its skew. */
 function clocks(patches: Patches, source: Source): void {
-  patches.set(performance, "now", () => source.now / 1_000);
+  patches.set(performance, "now", () => source.clock().now / 1_000);
   const hrtime = (before: readonly [number, number] = [0, 0]): [number, number] => {
-    const ns = source.now * 1_000 - before[0] * 1e9 - before[1];
+    const ns = source.clock().now * 1_000 - before[0] * 1e9 - before[1];
     return [Math.floor(ns / 1e9), ns % 1e9];
   };
-  patches.set(process, "hrtime", Object.assign(hrtime, { bigint: () => BigInt(source.now) * 1_000n }));
-  patches.set(process, "uptime", () => source.now / 1e6);
+  patches.set(process, "hrtime", Object.assign(hrtime, { bigint: () => BigInt(source.clock().now) * 1_000n }));
+  patches.set(process, "uptime", () => source.clock().now / 1e6);
 }
 
 function randomness(patches: Patches, source: Source): void {

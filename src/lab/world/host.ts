@@ -1,13 +1,15 @@
 /** A host of a world: a stack, and what runs on it. */
 import type { Prng } from "#base/prng";
 import type { Engine } from "#driver/engine";
-import { httpAgent } from "#node/agents";
+import { httpAgent, httpsAgent } from "#node/agents";
+import { nodeDgram } from "#node/dgram";
 import { nodeFetch } from "#node/fetch";
 import { type NodeNet, nodeNet } from "#node/net";
 import { createHostedStack } from "#socket/create-stack";
 import type { EngineStack, Host, NetStack } from "#socket/stack-types";
 import type { SimNode } from "../sim/node.ts";
-import { type Place, places } from "./place.ts";
+import { HostClock, readDrift } from "./clock.ts";
+import { type Network, type Place, places } from "./place.ts";
 import { PoweredOff } from "./powered-off.ts";
 import { RecordedEngine } from "./recorded-engine.ts";
 import type { Main, WorldHost, WorldHostOptions } from "./types.ts";
@@ -17,11 +19,15 @@ import { invalid, WorldError } from "./world-error.ts";
 export interface Surroundings {
   readonly addresses: readonly string[];
   node(engine: Engine): SimNode;
+  /** True time, µs. */
+  now(): number;
   /** Seeds of stacks and random numbers. */
   fork(): Prng;
   resolve(name: string): readonly string[];
   /** A stack was made, or made again. */
   follow(host: VirtualHost, stack: EngineStack): void;
+  /** A program has called a stack. */
+  called(): void;
   isRunning(): boolean;
   /** Calls it at once, or when the world runs. */
   whenRunning(call: () => void): void;
@@ -32,6 +38,8 @@ export interface Surroundings {
 /** Octets of a stack's memory: enough for the buffers of a few hundred connections. */
 const MEMORY = 16 << 20;
 const TRACE = 1 << 12;
+/** Of all hosts of all worlds. */
+let lives = 0;
 
 export class VirtualHost implements WorldHost {
   readonly name: string;
@@ -39,8 +47,7 @@ export class VirtualHost implements WorldHost {
   readonly address: string;
   /** What survives a crash: whatever the application puts there. */
   readonly disk = new Map<string, unknown>();
-  /** Added to the time of day (`Date`) on this host, ms; timers do not know of it. */
-  skew: number;
+  readonly #clock: HostClock;
   readonly #around: Surroundings;
   readonly #options: WorldHostOptions;
   #node: SimNode | null = null;
@@ -52,10 +59,30 @@ export class VirtualHost implements WorldHost {
     this.#around = around;
     this.#options = options;
     this.address = around.addresses[0]!.replace(/\/\d+$/, "");
-    const { skew = 0 } = options;
-    if (!Number.isFinite(skew)) throw invalid(`skew must be a number of ms, not ${skew}`);
+    const { skew = 0, drift = 0 } = options;
+    this.#clock = new HostClock(() => around.now());
     this.skew = skew;
+    this.drift = drift;
     this.#boot();
+  }
+
+  /** Added to the time of day (`Date`) on this host, ms; timers do not know of it. */
+  get skew(): number {
+    return this.#clock.skew;
+  }
+
+  set skew(ms: number) {
+    if (!Number.isFinite(ms)) throw invalid(`skew must be a number of ms, not ${ms}`);
+    this.#clock.skew = ms;
+  }
+
+  /** Parts in a million by which its clocks and its programs' timers are fast. */
+  get drift(): number {
+    return this.#clock.drift;
+  }
+
+  set drift(drift: number | string) {
+    this.#clock.drift = readDrift("drift", drift);
   }
 
   get isUp(): boolean {
@@ -64,17 +91,17 @@ export class VirtualHost implements WorldHost {
 
   /** @throws WorldError EHOSTDOWN */
   get stack(): NetStack {
-    return this.#alive().stack!;
+    return this.#alive().network!.stack;
   }
 
   /** `node:net` of this host's stack. @throws WorldError EHOSTDOWN */
   get net(): NodeNet {
-    return this.#alive().net!;
+    return this.#alive().network!.net;
   }
 
   /** `fetch` of this host's stack. @throws WorldError EHOSTDOWN */
   get fetch(): typeof fetch {
-    return this.#alive().fetch!;
+    return this.#alive().network!.fetch;
   }
 
   /** Where its packets go in and out: for links. */
@@ -159,6 +186,7 @@ export class VirtualHost implements WorldHost {
         const hosted: Host = {
           now: node.now,
           wake: () => {
+            this.#around.called();
             // What is left of a program after a crash wakes nobody.
             if (place?.isAlive !== false) node.wake();
           },
@@ -171,16 +199,16 @@ export class VirtualHost implements WorldHost {
       },
     });
     engine!.stack = stack;
-    const made: Place = {
-      name: this.name,
-      skew: () => this.skew,
-      prng,
-      isAlive: true,
+    const network: Network = {
+      id: ++lives,
       stack,
       net: nodeNet(stack),
+      dgram: nodeDgram(stack),
       agent: httpAgent(stack, { keepAlive: true }),
+      secureAgent: httpsAgent(stack, { keepAlive: true }),
       fetch: nodeFetch(stack) as unknown as typeof fetch,
     };
+    const made: Place = { name: this.name, clock: this.#clock, prng, isAlive: true, network };
     place = made;
     this.#place = made;
     this.#around.follow(this, stack);

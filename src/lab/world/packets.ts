@@ -20,11 +20,13 @@ export interface WorldPacket {
   readonly toPort: number;
   /** "SYN", "ACK,PSH"; "" if it is not TCP. */
   readonly flags: string;
+  /** The packet in words, as tcpdump has them, if it is not TCP: "IP 10.0.0.1.5353 > 10.0.0.2.53: UDP, length 5". */
+  readonly text: string;
   /** SEG.SEQ, relative to the ISN. */
   readonly seq: number;
   /** SEG.ACK, relative to the other side's ISN; 0 without the flag. */
   readonly ack: number;
-  /** Octets of payload of TCP. */
+  /** Octets of payload of TCP or UDP. */
   readonly length: number;
   /** Octets of the IP packet. */
   readonly size: number;
@@ -100,8 +102,7 @@ export class Packets {
       return;
     }
     const isTcp = "seq" in event;
-    const [from, fromPort] = isTcp ? end(event.source) : ([event.text, 0] as const);
-    const [to, toPort] = isTcp ? end(event.destination) : (["", 0] as const);
+    const { from, fromPort, to, toPort, length } = isTcp ? segmentEnds(event) : endsOf(event.text);
     const packet: Mutable = {
       time: event.time / 1_000,
       link: event.who,
@@ -110,9 +111,10 @@ export class Packets {
       fromPort,
       toPort,
       flags: isTcp ? event.flags : "",
+      text: isTcp ? "" : event.text,
       seq: isTcp ? event.seq : 0,
       ack: isTcp ? (event.ack ?? 0) : 0,
-      length: isTcp ? event.length : 0,
+      length,
       size: event.size,
       fate: "on its way",
       cause: "",
@@ -133,9 +135,35 @@ export class Packets {
   }
 }
 
+interface Ends {
+  readonly from: string;
+  readonly fromPort: number;
+  readonly to: string;
+  readonly toPort: number;
+  readonly length: number;
+}
+
+function segmentEnds(event: { readonly source: string; readonly destination: string; readonly length: number }): Ends {
+  const [from, fromPort] = end(event.source);
+  const [to, toPort] = end(event.destination);
+  return { from, fromPort, to, toPort, length: event.length };
+}
+
+/** Of a packet in words: datagrams have ports and a length, all others and fragments have addresses alone. */
+function endsOf(text: string): Ends {
+  const [, source = text, destination = "", udp, length] =
+    /^IP6? (\S+) > (\S+): (UDP, (?:length (\d+)$)?)?/.exec(text) ?? [];
+  if (udp === undefined) return { from: source, fromPort: 0, to: destination, toPort: 0, length: 0 };
+  const [from, fromPort] = end(source, ".");
+  const [to, toPort] = end(destination, ".");
+  // The header of a first fragment is not seen.
+  if (length === undefined) return { from, fromPort: 0, to, toPort: 0, length: 0 };
+  return { from, fromPort, to, toPort, length: Number(length) };
+}
+
 /** "a:80" as ["a", 80], "[fd00::7]:80" as ["fd00::7", 80]. */
-function end(text: string): readonly [string, number] {
-  const at = text.lastIndexOf(":");
+function end(text: string, separator = ":"): readonly [string, number] {
+  const at = text.lastIndexOf(separator);
   return [text.slice(0, at).replace(/^\[|\]$/g, ""), Number(text.slice(at + 1))];
 }
 
@@ -169,7 +197,7 @@ function matcher(filter: PacketFilter): (packet: WorldPacket) => boolean {
 
 /** A packet as a line: `    80.000 a>b  a:40001 > b:80 SYN seq 0  lost (link.loss)`. */
 export function packetLine(packet: WorldPacket): string {
-  const { time, link, from, to, fromPort, toPort, flags, seq, length, fate, cause } = packet;
-  const what = flags === "" ? from : `${from}:${fromPort} > ${to}:${toPort} ${flags} seq ${seq} length ${length}`;
+  const { time, link, from, to, fromPort, toPort, flags, text, seq, length, fate, cause } = packet;
+  const what = text !== "" ? text : `${from}:${fromPort} > ${to}:${toPort} ${flags} seq ${seq} length ${length}`;
   return `${time.toFixed(3).padStart(12)} ms  ${link}  ${what}  ${fate}${cause === "" ? "" : ` (${cause})`}`;
 }

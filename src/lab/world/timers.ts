@@ -1,5 +1,6 @@
 /** `setTimeout` and its family in virtual time. */
 import type { SimTimer } from "../sim/timers.ts";
+import type { ClockTimer, HostClock } from "./clock.ts";
 import { places } from "./place.ts";
 
 const MS = 1_000;
@@ -8,26 +9,32 @@ const DELAY_MAX = 2 ** 31 - 1;
 
 type Call = (...args: readonly unknown[]) => void;
 
-/** What timers need of a simulation. Times are virtual µs. */
+/** What timers need of a simulation. */
 export interface TimerClock {
-  readonly now: number;
+  /** Calls at a true virtual time, µs. */
   at(time: number, call: () => void): SimTimer;
+  /** The clock of the host where the code runs. */
+  clock(): HostClock;
 }
 
 /** What `setTimeout`, `setInterval` and `setImmediate` return. It keeps nothing alive: a world ends when its `run` does. */
-export class VirtualTimer {
+export class VirtualTimer implements ClockTimer {
   readonly id: number;
-  readonly #clock: TimerClock;
+  readonly #source: TimerClock;
+  readonly #clock: HostClock;
   readonly #fire: () => void;
   readonly #delay: number;
   readonly #repeats: boolean;
+  /** When it is due, by its host's clock. */
+  #due = 0;
   #timer: SimTimer | null = null;
   #isReferenced = true;
 
-  /** @param delay virtual µs */
-  constructor(id: number, clock: TimerClock, fire: () => void, delay: number, repeats: boolean) {
+  /** @param delay µs of the host's clock */
+  constructor(id: number, source: TimerClock, fire: () => void, delay: number, repeats: boolean) {
     this.id = id;
-    this.#clock = clock;
+    this.#source = source;
+    this.#clock = source.clock();
     this.#fire = fire;
     this.#delay = delay;
     this.#repeats = repeats;
@@ -35,14 +42,21 @@ export class VirtualTimer {
   }
 
   refresh(): this {
-    this.#timer?.cancel();
-    this.#timer = this.#clock.at(this.#clock.now + this.#delay, () => this.#run());
+    this.#due = this.#clock.now + this.#delay;
+    this.rearm();
     return this;
+  }
+
+  rearm(): void {
+    this.close();
+    this.#clock.timers.add(this);
+    this.#timer = this.#source.at(this.#clock.trueTime(this.#due), () => this.#run());
   }
 
   close(): this {
     this.#timer?.cancel();
     this.#timer = null;
+    this.#clock.timers.delete(this);
     return this;
   }
 
@@ -69,21 +83,25 @@ export class VirtualTimer {
   }
 
   #run(): void {
-    this.#timer = null;
-    if (this.#repeats) this.refresh();
+    this.close();
+    if (this.#repeats) {
+      // From when it was due: what the true time was rounded by does not add up.
+      this.#due += this.#delay;
+      this.rearm();
+    }
     this.#fire();
   }
 }
 
 /** The timers of a world: the functions of the global scope, with Node's arguments. */
 export class VirtualTimers {
-  readonly #clock: TimerClock;
+  readonly #source: TimerClock;
   /** By the number that a timer converts to. */
   readonly #timers = new Map<number, VirtualTimer>();
   #ids = 0;
 
-  constructor(clock: TimerClock) {
-    this.#clock = clock;
+  constructor(source: TimerClock) {
+    this.#source = source;
   }
 
   readonly setTimeout = (call: Call, ms?: number, ...args: readonly unknown[]): VirtualTimer =>
@@ -128,7 +146,7 @@ export class VirtualTimers {
       // The host has crashed, and its program with it: an interval must not go on for ever.
       else this.clear(timer);
     };
-    const timer = new VirtualTimer(id, this.#clock, fire, delay, repeats);
+    const timer = new VirtualTimer(id, this.#source, fire, delay, repeats);
     this.#timers.set(id, timer);
     return timer;
   }

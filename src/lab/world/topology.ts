@@ -24,7 +24,7 @@ interface Known extends Vertex {
 }
 
 /** What hosts need to know of the run. */
-type Running = Pick<Surroundings, "isRunning" | "whenRunning" | "died">;
+type Running = Pick<Surroundings, "called" | "isRunning" | "whenRunning" | "died">;
 
 /** The part of a world that may be drawn on paper. */
 export abstract class Topology {
@@ -53,7 +53,7 @@ export abstract class Topology {
     if (found !== undefined && options === undefined) return found;
     if (found !== undefined) throw invalid(`host ${name} is there already: give its options where it is first named`);
     this.#checkName(name);
-    checkOptions(`host ${name}`, options ?? {}, ["address", "skew", "stack", "mtu"]);
+    checkOptions(`host ${name}`, options ?? {}, ["address", "skew", "drift", "stack", "mtu"]);
     if (this.#hosts.size >= HOSTS_MAX) throw invalid(`a world has at most ${HOSTS_MAX} hosts`);
     const { address = this.#next() } = options ?? {};
     const addresses = (typeof address === "string" ? [address] : address).map((each) => this.#free(each));
@@ -165,6 +165,7 @@ export abstract class Topology {
     return {
       addresses,
       node: (engine: Engine) => this.sim.node(name, engine),
+      now: () => this.sim.now,
       fork: () => this.sim.prng.fork(),
       resolve: (wanted: string) => this.#resolve(wanted),
       follow: (host: VirtualHost, stack: EngineStack) => {

@@ -33,6 +33,8 @@ export interface WorldHostOptions {
   readonly address?: string | readonly string[];
   /** Added to the host's time of day, ms. */
   readonly skew?: number;
+  /** Parts in a million by which its clocks are fast: 50, "50ppm", "-0.2%". Default 0. */
+  readonly drift?: number | string;
   /** Settings of its stack. */
   readonly stack?: Pick<StackSettings, "params" | "profile" | "limits">;
   /** Octets of the largest IP packet. Default 1500. */
@@ -52,6 +54,13 @@ export interface WorldHost {
   readonly disk: Map<string, unknown>;
   /** Added to the time of day (`Date`) on this host, ms; timers do not know of it. */
   skew: number;
+  /**
+   * Parts in a million by which all its clocks are fast: `Date`, `performance.now`, `process.hrtime`, and the timers of its programs, also those that
+   * are set already. It may be set to "50ppm" or "-0.2%" as well, at most a tenth. The timers of its stack keep true time.
+   */
+  get drift(): number;
+  /** 50, "50ppm", "-0.2%". @throws WorldError EINVAL */
+  set drift(drift: number | string);
   /** False from a crash to the restart. */
   readonly isUp: boolean;
   /** @throws WorldError EHOSTDOWN */

@@ -2,8 +2,11 @@
 export class WorldError extends Error {
   /** "WorldError". */
   override name = "WorldError";
-  /** "EINVAL": a wrong argument; "ETIMEDOUT": `until` was reached; "EDEADLK": nothing was left to happen; "EHOSTDOWN": the host has crashed. */
-  readonly code: "EINVAL" | "ETIMEDOUT" | "EDEADLK" | "EHOSTDOWN";
+  /**
+   * "EINVAL": a wrong argument; "ETIMEDOUT": `until` was reached; "EDEADLK": nothing was left to happen; "EHOSTDOWN": the host has crashed;
+   * "ENOTSUP": something that would use the machine's network.
+   */
+  readonly code: "EINVAL" | "ETIMEDOUT" | "EDEADLK" | "EHOSTDOWN" | "ENOTSUP";
 
   constructor(code: WorldError["code"], message: string) {
     super(message);

@@ -1,9 +1,10 @@
-/** What an application may be made of: pg, ws, http, fetch and net, none of which knows of a simulation. */
-
+/** What an application may be made of: pg, http, https, fetch, dgram and net, none of which knows of a simulation. */
+import { createSocket } from "node:dgram";
 import http from "node:http";
-/** What an application may be made of: pg, ws, http, fetch and net, none of which knows of a simulation. */
+import { createServer, get } from "node:https";
 import net, { connect } from "node:net";
 import pg from "pg";
+import { certificate } from "./certificate.ts";
 
 /** Answers each query with one row, as PostgreSQL would (protocol 3.0, simple queries). */
 export function database(): void {
@@ -62,4 +63,29 @@ export const port = () =>
       socket.destroy();
     });
     socket.on("error", reject);
+  });
+
+/** HTTPS, and a service that tells the length of datagrams. */
+export function secret(): void {
+  createServer(certificate, (request, response) => response.end(`secret ${request.url}`)).listen(443);
+  const socket = createSocket("udp4", (octets, { port, address }) => socket.send(`${octets.length}`, port, address));
+  socket.bind(7);
+}
+
+export const told = () =>
+  new Promise<string>((resolve, reject) => {
+    get({ host: "secret", path: "/x", ca: certificate.cert, servername: "server" }, (response) => {
+      response.setEncoding("utf8").on("data", resolve);
+    }).on("error", reject);
+  });
+
+/** Asks until there is an answer: datagrams may be lost. */
+export const measured = () =>
+  new Promise<string>((resolve) => {
+    const socket = createSocket("udp4", (octets) => {
+      clearInterval(asking);
+      socket.close();
+      resolve(String(octets));
+    });
+    const asking = setInterval(() => socket.send("12345", 7, "secret"), 500);
   });

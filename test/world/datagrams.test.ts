@@ -1,0 +1,4 @@
+/** UDP in virtual time. */
+import { testProgram } from "./programs.ts";
+
+testProgram("datagrams.ts", "dgram runs between hosts");

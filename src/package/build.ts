@@ -22,9 +22,23 @@ const reportPage = (page: string): Bun.BunPlugin => ({
   },
 });
 
+/**
+ * What the core loads only when it is called: the condition under `imports` of package.json chooses the file. A bundler for browsers follows the one that
+ * imports nothing, a runtime with Node's modules the real one.
+ */
+const LAZY: Readonly<Record<string, string>> = { fetch: "src/node/fetch.ts", "no-fetch": "src/package/no-fetch.ts" };
+
+const lazyImports: Bun.BunPlugin = {
+  name: "what is loaded when it is called",
+  setup: (build) => {
+    build.onResolve({ filter: /^#node\/fetch$/ }, () => ({ path: "#fetch", external: true }));
+  },
+};
+
 /** One file per entry, and what several of them need in files that they share, so that an error has one class. */
 async function bundle(): Promise<void> {
   const stems = new Map(Object.entries(ENTRIES).map(([entry, path]) => [join(root, path), fileOf(entry)]));
+  for (const [stem, path] of Object.entries(LAZY)) stems.set(join(root, path), stem);
   const result = await Bun.build({
     entrypoints: [...stems.keys()],
     target: "browser",
@@ -35,7 +49,7 @@ async function bundle(): Promise<void> {
     external: ["node:*"],
     naming: { entry: "[dir]/[name].[ext]", chunk: "shared-[hash].[ext]" },
     root: join(root, "src"),
-    plugins: [reportPage(JSON.stringify(await bundlePage()))],
+    plugins: [reportPage(JSON.stringify(await bundlePage())), lazyImports],
     throw: false,
   });
   for (const log of result.logs) console.error(String(log));

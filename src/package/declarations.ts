@@ -198,4 +198,7 @@ interface AbortSignal {}
 interface ReadableStream<R = any> {}
 interface WritableStream<W = any> {}
 interface URL {}
+interface Request {}
+interface RequestInit {}
+interface Response {}
 `;

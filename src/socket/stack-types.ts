@@ -130,6 +130,12 @@ export interface NetStack extends AsyncDisposable {
    */
   ping(address: string, options?: PingOptions): Promise<PingSummary>;
   /**
+   * `fetch` whose connections are this stack's: HTTP/1.1 and HTTPS. Names are resolved by the stack. It can be given away without the stack, to
+   * whatever takes a `fetch`. The first call loads what it is made of (`node:http`); `nodeFetch` of tcpnet/node is the same with options for all
+   * its connections. Rejects with CallError EOPNOTSUPP where the runtime has nothing of Node's, such as in a browser; otherwise as `fetch` does.
+   */
+  readonly fetch: (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
+  /**
    * Takes everything that is sent to addresses and ports that nobody here has: connections, datagrams, echo requests, to any address but
    * loopback and group ones. The stack then speaks as their destination: it is the way out for whoever routes to it. Listeners and sockets of
    * this stack come first. @throws CallError: EINVAL, EALREADY (it intercepts already).
@@ -170,6 +176,8 @@ export interface NetStack extends AsyncDisposable {
 /** The same for this repository's own programs, which see what is below as well. It is not part of the package. */
 export interface EngineStack extends NetStack {
   readonly engine: Stack;
+  /** In worlds it is there from the beginning: in virtual time nothing waits for a module. */
+  fetch: NetStack["fetch"];
   /** Called with the event ring after each turn that recorded something; the records are dropped afterwards. */
   onTrace: ((trace: Trace) => void) | null;
 }

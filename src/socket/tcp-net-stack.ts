@@ -30,6 +30,7 @@ import { Attempt } from "./names/race.ts";
 import { type NetFlow, NetInterception } from "./net-interception.ts";
 import { fastOpenParams, microseconds, paramsOf } from "./options.ts";
 import { echoOptions, Ping } from "./ping.ts";
+import { stackFetch } from "./stack-fetch.ts";
 import type { EngineStack, Host, ResolveOptions } from "./stack-types.ts";
 import { TcpListener } from "./tcp-listener.ts";
 import { TcpSocket } from "./tcp-socket.ts";
@@ -54,6 +55,7 @@ export class TcpNetStack implements EngineStack, NameContext, UdpContext {
   readonly engine: Stack;
   readonly host: Host;
   readonly cache = new AddressCache();
+  fetch = stackFetch(this);
   onTrace: ((trace: Trace) => void) | null = null;
   onEvents: ((events: readonly TraceEvent[]) => void) | null = null;
   onRefused: ((remote: Endpoint, port: number, count: number) => void) | null = null;

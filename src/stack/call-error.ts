@@ -9,8 +9,8 @@ export class CallError extends Error {
   /** A POSIX name: "EINVAL". */
   readonly code: TcpErrorName;
 
-  constructor(code: TcpErrorName, message: string) {
-    super(message);
+  constructor(code: TcpErrorName, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
     this.code = code;
   }
 

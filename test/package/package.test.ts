@@ -19,6 +19,7 @@ let manifest: Manifest;
 
 interface Manifest {
   readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
+  readonly imports: Readonly<Record<string, unknown>>;
   readonly scripts: Readonly<Record<string, string>>;
   readonly dependencies?: unknown;
   readonly private?: boolean;
@@ -134,10 +135,20 @@ describe("the tarball", () => {
   });
 
   test("the core and tcpnet/pcap import no modules of the system, and nothing imports bun:ffi", () => {
-    for (const file of ["index.js", "pcap.js"]) expect([...reach(file).outside]).toEqual([]);
+    // What fetch is made of is imported when it is called, and only where the runtime has it.
+    for (const [file, lazy] of [
+      ["index.js", ["#fetch"]],
+      ["pcap.js", []],
+      ["no-fetch.js", []],
+    ] as const) {
+      expect([file, ...reach(file).outside]).toEqual([file, ...lazy]);
+    }
+    for (const path of Object.values(manifest.imports["#fetch"] as Record<string, string>)) {
+      expect(filesIn(made.folder)).toContain(path.slice(2));
+    }
     const system = ["node.js", "sim.js", "tun.js"].flatMap((file) => [...reach(file).outside]);
     expect(system).toContain("node:stream");
-    expect(system.filter((path) => !path.startsWith("node:"))).toEqual([]);
+    expect([...new Set(system.filter((path) => !path.startsWith("node:")))]).toEqual(["#fetch"]);
   });
 
   test("declarations have no statement about the engine's insides", () => {
@@ -322,25 +333,62 @@ net.createServer((socket) => socket.end("hello")).listen(80);
     });
   }
 
-  toolTest("esbuild and bun build bundle it for browsers, and the bundles run", async () => {
-    const folder = await npmProject();
+  /** What each bundler makes of a program, run by Node. Nothing may be warned of. */
+  async function bundled(folder: string, program: string, target: "browser" | "node"): Promise<Ran[]> {
+    const esbuild = [
+      "--bundle",
+      `--platform=${target}`,
+      "--format=esm",
+      "--log-level=warning",
+      "--outfile=esbuild.mjs",
+    ];
     const bundlers = {
-      esbuild: [
-        NODE,
-        tool("esbuild/bin/esbuild"),
-        "echo.ts",
-        "--bundle",
-        "--platform=browser",
-        "--format=esm",
-        "--log-level=warning",
-        "--outfile=esbuild.mjs",
-      ],
-      bun: [process.execPath, "build", "echo.ts", "--target=browser", "--outfile=bun.mjs"],
+      esbuild: [NODE, tool("esbuild/bin/esbuild"), program, ...esbuild],
+      bun: [process.execPath, "build", program, `--target=${target}`, "--outfile=bun.mjs"],
     };
+    const ran: Ran[] = [];
     for (const [name, command] of Object.entries(bundlers)) {
       const { code, out, err } = await run(command, folder);
       expect([name, code, /warn|error/i.test(out + err) ? out + err : ""]).toEqual([name, 0, ""]);
-      expect(await run([NODE, `${name}.mjs`], folder)).toEqual({ code: 0, out: SAID, err: "" });
+      ran.push(await run([NODE, `${name}.mjs`], folder));
+    }
+    return ran;
+  }
+
+  toolTest("esbuild and bun build bundle it for browsers, and the bundles run", async () => {
+    const echoed = { code: 0, out: SAID, err: "" };
+    expect(await bundled(await npmProject(), "echo.ts", "browser")).toEqual([echoed, echoed]);
+  });
+
+  /** A program that imports the core alone. */
+  const FETCH = `import { createStack, pair } from "tcpnet";
+const [a, b] = pair();
+const host = await createStack({ device: a, address: "10.0.0.7/24" });
+const peer = await createStack({ device: b, address: "10.0.0.5/24", resolve: () => ["10.0.0.7"] });
+const answer = new TextEncoder().encode("HTTP/1.1 200 OK\\r\\ncontent-length: 5\\r\\n\\r\\nhello");
+host.listen({ port: 80, socket: { data: (socket) => void socket.write(answer) } });
+const { fetch } = peer;
+console.log(await fetch("http://server/").then((response) => response.text(), ({ code }) => code));
+await Promise.all([host.close(), peer.close()]);
+`;
+
+  toolTest("stack.fetch of the core works in Bun, Node.js and Deno", async () => {
+    const folder = await npmProject();
+    writeFileSync(join(folder, "fetch.mjs"), FETCH);
+    for (const command of [[process.execPath], [NODE], [DENO, "run", "--no-prompt", "--node-modules-dir=manual"]]) {
+      expect(await run([...command, "fetch.mjs"], folder)).toEqual({ code: 0, out: "hello\n", err: "" });
+    }
+  });
+
+  toolTest("a bundle for Node.js has stack.fetch, one for browsers refuses it, and nothing is warned of", async () => {
+    const folder = await npmProject();
+    writeFileSync(join(folder, "fetch.mjs"), FETCH);
+    for (const [target, out] of [
+      ["node", "hello\n"],
+      ["browser", "EOPNOTSUPP\n"],
+    ] as const) {
+      const ran = { code: 0, out, err: "" };
+      expect(await bundled(folder, "fetch.mjs", target)).toEqual([ran, ran]);
     }
   });
 });

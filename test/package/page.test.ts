@@ -15,6 +15,13 @@ const folder = mkdtempSync(join(tmpdir(), "tcpnet-page-"));
 /** Pictures to look at: an artefact of the run. */
 const PICTURES = join(ROOT, "node_modules/.cache/tcpnet-package-pictures");
 
+/** A page's program that uses what only runtimes with Node's modules have. */
+const FETCH = `import { createStack, pair } from "tcpnet";
+const stack = await createStack({ device: pair()[0], address: "10.0.0.7/24" });
+export const said: string = await stack.fetch("http://10.0.0.5/").then(() => "fetched", (error: Error) => \`\${error}\`);
+await stack.close();
+`;
+
 let browser: Browser;
 let server: Bun.Server<undefined>;
 
@@ -25,9 +32,10 @@ beforeAll(async () => {
   cpSync((await packed()).folder, join(folder, "node_modules/tcpnet"), { recursive: true });
   cpSync(join(ROOT, "examples/page/index.html"), join(folder, "index.html"));
   cpSync(join(ROOT, "examples/page/page.ts"), join(folder, "page.ts"));
+  writeFileSync(join(folder, "fetch.ts"), FETCH);
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
   const built = await Bun.build({
-    entrypoints: [join(folder, "page.ts")],
+    entrypoints: [join(folder, "page.ts"), join(folder, "fetch.ts")],
     outdir: folder,
     target: "browser",
     throw: false,
@@ -39,7 +47,7 @@ beforeAll(async () => {
     fetch: ({ url }) => {
       const { pathname } = new URL(url);
       const file = pathname === "/" ? "index.html" : pathname.slice(1);
-      return ["index.html", "page.js"].includes(file)
+      return ["index.html", "page.js", "fetch.js"].includes(file)
         ? new Response(Bun.file(join(folder, file)))
         : new Response("", { status: 204 });
     },
@@ -94,6 +102,16 @@ browserTest("a link that is not understood is told on the page, and the next one
   const { page, wrong } = await opened();
   expect(await send(page, "los 3%")).toMatch(/column 1 of "los 3%"/);
   expect(await send(page, "clear")).toContain("each as it was sent");
+  expect(wrong).toEqual([]);
+  await page.close();
+});
+
+browserTest("stack.fetch in a page rejects, and says what it needs and what to use instead", async () => {
+  const { page, wrong } = await opened();
+  expect(await page.evaluate(`import("/fetch.js").then(({ said }) => said)`)).toBe(
+    "CallError: stack.fetch needs node:http, which browsers, and bundles for them, do not have: " +
+      "use Bun, Node.js or Deno, or speak HTTP over stack.connect",
+  );
   expect(wrong).toEqual([]);
   await page.close();
 });

@@ -1,10 +1,11 @@
 /** Programs on hosts in virtual time: links, partitions, crashes, and how a failure is told. */
 import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import http from "node:http";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { World, WorldOptions } from "#lab/world/types";
+import type { World, WorldHost, WorldOptions } from "#lab/world/types";
 import { createWorld } from "#lab/world/world";
 import "#lab/world/hooks";
 import { forSeeds } from "#lab/world/seeds";
@@ -40,6 +41,19 @@ describe("a world", () => {
     expect(world.now).toBe(160);
     const syn = world.expectPacket({ from: "a", to: "b", flags: "SYN", port: 7 }, 1);
     expect([syn.time, syn.arrived, syn.fate]).toEqual([0, 40, "delivered"]);
+  });
+
+  test("has stack.fetch in virtual time as well: no call waits for a module", async () => {
+    const times = [];
+    for (const fetchOf of [() => fetch, ({ stack }: WorldHost) => stack.fetch]) {
+      const world = quiet();
+      world.link("a", "b", "delay 40ms");
+      world.host("b").start(() => void http.createServer((_, response) => response.end("hello")).listen(80));
+      const text = async (host: WorldHost) => (await fetchOf(host)("http://b/")).text();
+      expect(await world.run(() => world.host("a").run(text))).toBe("hello");
+      times.push(world.now);
+    }
+    expect(times[1]).toBe(times[0]!);
   });
 
   test("takes the way with the fewest links, through routers, and never through a host", async () => {

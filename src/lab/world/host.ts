@@ -199,6 +199,7 @@ export class VirtualHost implements WorldHost {
       },
     });
     engine!.stack = stack;
+    stack.fetch = nodeFetch(stack);
     const network: Network = {
       id: ++lives,
       stack,
@@ -206,7 +207,7 @@ export class VirtualHost implements WorldHost {
       dgram: nodeDgram(stack),
       agent: httpAgent(stack, { keepAlive: true }),
       secureAgent: httpsAgent(stack, { keepAlive: true }),
-      fetch: nodeFetch(stack) as unknown as typeof fetch,
+      fetch: stack.fetch as unknown as typeof fetch,
     };
     const made: Place = { name: this.name, clock: this.#clock, prng, isAlive: true, network };
     place = made;

@@ -50,6 +50,7 @@ export type {
   UdpFlowHandlers,
   Unreachable,
 } from "#socket/intercept-types";
+export { SharedBytes } from "#socket/shared-bytes";
 export type {
   CreateStackOptions,
   DeviceStackOptions,

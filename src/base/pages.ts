@@ -17,7 +17,7 @@ const NUMBER_MASK = (1 << NUMBER_BITS) - 1;
 export class Pages {
   readonly #slab: Slab;
   /**
-   * Offsets of the pages in stream order; NO_PAGE if nothing was written there yet. Below that, a page of which there is only one block:
+   * Offsets of the pages in stream order, or of shared octets; NO_PAGE if nothing was written there yet. Below that, a page of which there is only one block:
    * the block's index in the slab and its number in the page (`toBlock`).
    */
   readonly #pages: number[] = [];
@@ -75,6 +75,33 @@ export class Pages {
   /** Like `write`, from another place in the same slab, without making an object. */
   writeFromSlab(at: number, o: number, n: number): number {
     return this.write(at, this.#slab.u8, o, n);
+  }
+
+  /**
+   * Appends `n` shared octets of the slab (`Slab.keepShared`) at position `at`, the end of what was written: whole pages are held where they are, and only the rest is copied. Returns
+   * how many were written.
+   */
+  writeShared(at: number, o: number, n: number): number {
+    const pages = this.#pages;
+    let done = 0;
+    while (done < n) {
+      const position = this.#start + at + done;
+      const within = position & PAGE_MASK;
+      if (within === 0 && n - done >= PAGE_SIZE) {
+        const index = position >> PAGE_SHIFT;
+        while (pages.length <= index) pages.push(NO_PAGE);
+        assert(pages[index] === NO_PAGE, "something was written there");
+        this.#slab.holdShared(o + done);
+        pages[index] = o + done;
+        done += PAGE_SIZE;
+        continue;
+      }
+      const piece = Math.min(PAGE_SIZE - within, n - done);
+      const taken = this.writeFromSlab(at + done, o + done, piece);
+      done += taken;
+      if (taken < piece) break;
+    }
+    return done;
   }
 
   /** Copies `n` bytes from position `at` into `target` (from `to`). They must have been written. */
@@ -144,6 +171,7 @@ export class Pages {
 
   #free(page: number): void {
     if (page > NO_PAGE) {
+      if (this.#slab.releaseShared(page)) return;
       this.#memory -= PAGE_SIZE;
       this.#slab.free(page);
     } else if (page < NO_PAGE) {

@@ -17,6 +17,14 @@ const SHARE_MIN = PAGE_SIZE;
 /** The free blocks of a page that has just been cut into blocks, as bits. */
 const ALL_BLOCKS = (1 << (1 << (PAGE_SHIFT - BLOCK_SHIFT))) - 1;
 
+/** Octets that several queues hold: how many times a page of them is held, and whether their owner still has them. */
+interface Shared {
+  readonly o: number;
+  readonly pages: number;
+  holds: number;
+  owned: boolean;
+}
+
 /** Result of `Slab.alloc` and `allocBlock` if no page is left. */
 export const NO_PAGE = -1;
 
@@ -44,6 +52,8 @@ export class Slab implements PacketMemory {
   readonly #partial: Int32Array;
   readonly #place: Int32Array;
   #partialCount = 0;
+  /** By the index of each of their pages. */
+  readonly #shared = new Map<number, Shared>();
 
   /** @param size bytes, rounded up to whole pages; at most 1 GiB so that every offset is an int32. */
   constructor(size: number) {
@@ -117,6 +127,54 @@ export class Slab implements PacketMemory {
     this.#place[last] = at;
     this.#freeBlocks[page] = 0;
     this.free(page << PAGE_SHIFT);
+  }
+
+  /**
+   * Copies the octets into pages that lie in one piece, for queues that send them and do not copy them again (`holdShared`). Returns their offset; NO_PAGE if no
+   * such pages are left, or half of the slab would be taken.
+   */
+  keepShared(bytes: Uint8Array): number {
+    const pages = (bytes.length + PAGE_MASK) >> PAGE_SHIFT;
+    if (pages === 0 || this.#fresh + pages > this.pages || this.used + pages > this.pages >> 1) return NO_PAGE;
+    this.#sealed = true;
+    const first = this.#fresh;
+    this.#fresh += pages;
+    const shared = { o: first << PAGE_SHIFT, pages, holds: 0, owned: true };
+    for (let i = 0; i < pages; i++) this.#shared.set(first + i, shared);
+    this.u8.set(bytes, shared.o);
+    return shared.o;
+  }
+
+  /** The owner of shared octets no longer needs them. They stay until no queue holds them. */
+  dropShared(o: number): void {
+    const shared = this.#shared.get(o >> PAGE_SHIFT);
+    assert(shared?.owned === true, "these octets are not shared");
+    shared.owned = false;
+    this.#end(shared);
+  }
+
+  /** A queue holds a page of shared octets, which begins anywhere in them. */
+  holdShared(o: number): void {
+    this.#shared.get(o >> PAGE_SHIFT)!.holds++;
+  }
+
+  /** If `o` lies in shared octets, the queue no longer holds that page of them; false if it does not. */
+  releaseShared(o: number): boolean {
+    if (this.#shared.size === 0) return false;
+    const shared = this.#shared.get(o >> PAGE_SHIFT);
+    if (shared === undefined) return false;
+    assert(--shared.holds >= 0, "shared octets were let go twice");
+    this.#end(shared);
+    return true;
+  }
+
+  #end({ o, pages, holds, owned }: Shared): void {
+    if (owned || holds > 0) return;
+    const first = o >> PAGE_SHIFT;
+    for (let page = first; page < first + pages; page++) {
+      this.#shared.delete(page);
+      this.free(page << PAGE_SHIFT);
+    }
   }
 
   #push(page: number): void {

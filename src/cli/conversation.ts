@@ -5,7 +5,7 @@ import type { Role } from "./endpoint.ts";
 import type { Ends } from "./ends.ts";
 import { agreedText, figuresText, summaryFacts, summaryLines } from "./figures.ts";
 import { KnownSink, KnownSource } from "./known-data.ts";
-import { DISCARD, echo, Flow, PatternSource, type ReadySource, receive, type Sink, type Source, send } from "./pump.ts";
+import { DISCARD, echo, Flow, receive, type Sink, type Source, send, sendPattern } from "./pump.ts";
 import type { Service } from "./session-options.ts";
 import { shownBeside } from "./terminal.ts";
 import { EVERY_SECOND, type Intervals, showProgress } from "./transfer-progress.ts";
@@ -109,7 +109,7 @@ export class Conversation {
       case "discard":
         return this.#receiveThenClose(DISCARD);
       case "source":
-        await Promise.all([this.#send(new PatternSource(service.size), true), receive(socket, DISCARD, received)]);
+        await Promise.all([this.#sendPattern(service.size), receive(socket, DISCARD, received)]);
         return;
       case "verify":
         return this.#verify(service.size, service.role);
@@ -139,12 +139,19 @@ export class Conversation {
   }
 
   /** @param whole whether a part of it is useless to the peer */
-  async #send(source: Source | ReadySource, whole: boolean): Promise<void> {
+  async #send(source: Source, whole: boolean): Promise<void> {
     this.#sendingWhole = whole;
-    await send(this.socket, source, this.sent, () => {
-      this.#sendingWhole = false;
-    });
+    await send(this.socket, source, this.sent, this.#written);
   }
+
+  async #sendPattern(size: number): Promise<void> {
+    this.#sendingWhole = true;
+    await sendPattern(this.socket, size, this.sent, this.#written);
+  }
+
+  readonly #written = () => {
+    this.#sendingWhole = false;
+  };
 
   /** Clears the progress line before output, and keeps messages off the output's lines. */
   #belowProgress(sink: Sink): Sink {

@@ -1,7 +1,7 @@
 /** Moves bytes between files and connections: one reused buffer per direction, and back-pressure in both. */
 import { constants, fstatSync, openSync, read as readCallback, readSync } from "node:fs";
-import { copyBytes } from "#base/copy";
 import { Writer } from "#observe/writer";
+import { SharedBytes } from "#socket/shared-bytes";
 import type { Socket } from "#socket/types";
 import { fileError } from "./cli-error.ts";
 import { handover } from "./handover.ts";
@@ -17,14 +17,6 @@ const RETRY_MS = 5;
 export interface Source {
   /** Fills `into` from its beginning; returns 0 at the end. */
   read(into: Uint8Array): number | Promise<number>;
-}
-
-/** A source that never has to wait. */
-export interface ReadySource {
-  /** Octets that are left. */
-  readonly left: number;
-  /** Fills the views in order, as far as octets are left; returns how many it has filled. */
-  fill(room: readonly Uint8Array[]): number;
 }
 
 /** The destination of received data. */
@@ -70,38 +62,28 @@ export class Flow implements Amount {
  * Sends all of the source, then the FIN, and waits until the peer has acknowledged everything.
  * @param onWritten called when all data is in the send buffer
  */
-export async function send(
-  socket: Socket,
-  source: Source | ReadySource,
-  flow: Flow,
-  onWritten?: () => void,
-): Promise<void> {
-  if ("fill" in source) await sendReady(socket, source, flow);
-  else await sendRead(socket, source, flow);
-  onWritten?.();
-  socket.closeWrite();
-  await socket.flushed();
-  if (flow.bytes > 0) flow.last = performance.now() * 1000;
-}
-
-async function sendRead(socket: Socket, source: Source, flow: Flow): Promise<void> {
+export async function send(socket: Socket, source: Source, flow: Flow, onWritten?: () => void): Promise<void> {
   const chunk = new Uint8Array(CHUNK);
   for (;;) {
     const read = source.read(chunk);
     const n = typeof read === "number" ? read : await read;
-    if (n === 0) return;
+    if (n === 0) break;
     await sendAll(socket, chunk, n, flow);
   }
+  await finish(socket, flow, onWritten);
 }
 
-/** Its octets are copied once: into the send queue. */
-async function sendReady(socket: Socket, source: ReadySource, flow: Flow): Promise<void> {
-  const fill = (room: Uint8Array[]) => source.fill(room);
-  while (source.left > 0) {
-    const taken = socket.writeFrom(fill, Math.min(source.left, CHUNK));
-    if (taken > 0) flow.add(taken);
-    else await socket.drained();
-  }
+/** The same for `total` octets of the pattern. */
+export async function sendPattern(socket: Socket, total: number, flow: Flow, onWritten?: () => void): Promise<void> {
+  while (!writePattern(socket, total, flow)) await socket.drained();
+  await finish(socket, flow, onWritten);
+}
+
+async function finish(socket: Socket, flow: Flow, onWritten?: () => void): Promise<void> {
+  onWritten?.();
+  socket.closeWrite();
+  await socket.flushed();
+  if (flow.bytes > 0) flow.last = performance.now() * 1000;
 }
 
 /** Receives until the peer's FIN. */
@@ -137,39 +119,23 @@ async function sendAll(socket: Socket, from: Uint8Array, n: number, flow: Flow):
 }
 
 /** The pattern repeats itself after so many octets: the low bytes of a counter, so that a shift or a gap shows. */
-export const PATTERN_PERIOD = 256;
+const PATTERN_PERIOD = 256;
 
-/** As much of it as is moved at once. */
-export const PATTERN = Uint8Array.from({ length: CHUNK }, (_, i) => i);
+/** As much of it as goes into a super-segment. */
+const PIECE = 64 * 1024;
 
-/** `total` octets of the pattern. */
-export class PatternSource implements ReadySource {
-  #left: number;
-  /** Where in the period the next octet lies. */
-  #phase = 0;
+/** A piece that begins anywhere in the period. All connections send the same octets, so these are not copied, and stay in the processor's cache. */
+const PATTERN = new SharedBytes(Uint8Array.from({ length: PIECE + PATTERN_PERIOD }, (_, i) => i));
 
-  constructor(total: number) {
-    this.#left = total;
+/** Writes what the send buffer takes of `total` octets of the pattern; returns whether that is the rest. */
+export function writePattern(socket: Socket, total: number, flow: Flow): boolean {
+  while (flow.bytes < total) {
+    const n = Math.min(PIECE, total - flow.bytes);
+    const taken = socket.writeShared(PATTERN, flow.bytes % PATTERN_PERIOD, n);
+    if (taken > 0) flow.add(taken);
+    if (taken < n) return false;
   }
-
-  get left(): number {
-    return this.#left;
-  }
-
-  fill(room: readonly Uint8Array[]): number {
-    let filled = 0;
-    for (const view of room) {
-      for (let at = 0; at < view.length && this.#left > 0; ) {
-        const n = Math.min(view.length - at, PATTERN.length - this.#phase, this.#left);
-        copyBytes(PATTERN, this.#phase, view, at, n);
-        at += n;
-        filled += n;
-        this.#left -= n;
-        this.#phase = (this.#phase + n) % PATTERN_PERIOD;
-      }
-    }
-    return filled;
-  }
+  return true;
 }
 
 export const DISCARD: Sink = { write: () => undefined };

@@ -1,6 +1,6 @@
 /** What a host does for many clients at once: echo, discard, source. By handlers: nothing is made per connection but what it counts. */
 import type { Socket, SocketHandlers } from "#socket/types";
-import { PATTERN, PATTERN_PERIOD } from "./pump.ts";
+import { writePattern } from "./pump.ts";
 import { Served, type ServiceWatcher } from "./served.ts";
 import type { Service } from "./session-options.ts";
 
@@ -58,9 +58,9 @@ export function handlersOf(service: ServiceOfMany, watcher: ServiceWatcher): Soc
         ...ends,
         open(socket) {
           open(socket);
-          writePattern(servedOf(socket), service.size);
+          serve(servedOf(socket), service.size);
         },
-        drain: (socket) => writePattern(servedOf(socket), service.size),
+        drain: (socket) => serve(servedOf(socket), service.size),
         data(socket, bytes) {
           servedOf(socket).received.add(bytes.length);
         },
@@ -69,15 +69,9 @@ export function handlersOf(service: ServiceOfMany, watcher: ServiceWatcher): Soc
 }
 
 /** Writes what the send buffer takes of the pattern, and the FIN behind its end. */
-function writePattern(served: Served, size: number): void {
+function serve(served: Served, size: number): void {
   const { socket, sent } = served;
-  while (sent.bytes < size) {
-    const at = sent.bytes % PATTERN_PERIOD;
-    const n = Math.min(PATTERN.length - at, size - sent.bytes);
-    const taken = socket.write(PATTERN, at, n);
-    if (taken > 0) sent.add(taken);
-    if (taken < n) return;
-  }
+  if (!writePattern(socket, size, sent)) return;
   served.isCutShort = false;
   socket.closeWrite();
 }

@@ -1,4 +1,5 @@
 /** All calls of a socket stand here, so the file is longer than others: the parts of what they do are in files of their own. */
+import { NO_PAGE } from "#base/slab";
 import { CallError } from "#stack/call-error";
 import { isDue, own, queued, readable, roundTrip, takeEvents, urgentLeft } from "#stack/connection";
 import type { TcpInfo } from "#tcp/machine/info";
@@ -13,6 +14,7 @@ import { Deferred } from "./deferred.ts";
 import { endpointOf, endpointText } from "./endpoint.ts";
 import { HandlerCalls, VIEWED_FROM } from "./handler-calls.ts";
 import { paramsOf } from "./options.ts";
+import { bytesOf, checkShared, placeIn, type SharedBytes } from "./shared-bytes.ts";
 import type { Shown } from "./shown.ts";
 import type { SocketContext } from "./socket-context.ts";
 import { SocketTimers, type Timed } from "./socket-timers.ts";
@@ -226,6 +228,19 @@ export class TcpSocket implements Shown, Source, Sink, Sleeper, Timed {
     const taken = room <= 0 ? room : engine.sendFrom(tcb, (views) => checkFilled(fill(views)), room, host.now());
     if (taken < 0) throw this.isFinished || this.isOver ? this.writeError() : wroteMeanwhile();
     if (taken > 0) host.wake();
+    return taken;
+  }
+
+  writeShared(shared: SharedBytes, from = 0, n = shared?.length - from): number {
+    checkShared(shared, from, n);
+    if (this.#waiting?.writable?.locked) throw new CallError("EALREADY", "the connection is being written as a stream");
+    const { engine, host } = this.#context;
+    const o = placeIn(shared, engine.slab);
+    if (o === NO_PAGE) return this.put(bytesOf(shared), from, n);
+    const taken = this.isFinished || this.isOver ? -1 : engine.sendShared(this.#tcb, o + from, n, host.now());
+    if (taken < 0) throw this.writeError();
+    if (taken > 0) host.wake();
+    if (taken < n && this.#calls !== null) this.#calls.wantsRoom = true;
     return taken;
   }
 

@@ -10,6 +10,7 @@
 import type { TcpInfo } from "#tcp/machine/info";
 import type { CongestionControlName, TcpSettings } from "#tcp/words/params";
 import type { ConnectionError } from "./connection-error.ts";
+import type { SharedBytes } from "./shared-bytes.ts";
 import type { TlsOptions, TlsSocket } from "./tls-types.ts";
 
 /** A host and a port. Printed as `10.0.1.5:7000` or `[fd00::5]:7000`. */
@@ -270,6 +271,11 @@ export interface Socket extends AsyncDisposable {
    * for the `drain` handler. Throws as `write` does, and what `fill` throws; nothing is queued then.
    */
   writeFrom(fill: (room: Uint8Array[]) => number, n: number): number;
+  /**
+   * Queues up to `n` of octets that many connections send, beginning at `from`, without copying whole pages of them. Returns how many were
+   * queued: fewer, even 0, if the send buffer is full; then await `drained`, or wait for the `drain` handler. Throws as `write` does.
+   */
+  writeShared(shared: SharedBytes, from?: number, n?: number): number;
   /** Resolves when at least a quarter of the send buffer is free. Rejects if the connection ends before that. */
   drained(): Promise<void>;
   /** Resolves when the peer has acknowledged everything written so far, including the FIN. Rejects if the connection ends before that. */

@@ -116,6 +116,14 @@ export class Stack extends DriverSide {
     return taken;
   }
 
+  /** SEND of `n` shared octets of the slab at `o`. Returns the octets taken, or a negative error code. */
+  sendShared(tcb: Tcb, o: number, n: number, now: number): number {
+    const taken = calls.sendShared(tcb, o, n, now);
+    if (taken >= 0) this.table.touch(tcb);
+    if (taken >= 0 && taken < n && calls.sendRoom(tcb, n - taken) > 0) this.table.waitForMemory(tcb);
+    return taken;
+  }
+
   /** Queues the data piece by piece if the buffering policy counts room so: sending one piece makes room for the next. */
   #take(tcb: Tcb, source: Uint8Array, from: number, n: number, flags: number, now: number): number {
     let taken = calls.send(tcb, source, from, n, flags, now);

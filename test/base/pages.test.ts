@@ -12,7 +12,7 @@ const size = fc.oneof(
   fc.integer({ min: 1, max: 3 * PAGE_SIZE }),
 );
 const step = fc.record({
-  do: fc.constantFrom("append", "ahead", "fill", "drop", "read", "slices", "clear"),
+  do: fc.constantFrom("append", "ahead", "fill", "shared", "drop", "read", "slices", "clear"),
   n: size,
   at: size,
 });
@@ -38,6 +38,8 @@ describe("pages and an array of octets", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40, size: "max" }), (steps) => {
         const slab = new Slab(64 * PAGE_SIZE);
+        const shared = new Uint8Array(4 * PAGE_SIZE).map((_, i) => (i * 19) & 0xff);
+        const sharedO = slab.keepShared(shared);
         const pages = new Pages(slab);
         const model = new Model();
         let stamp = 0;
@@ -65,6 +67,12 @@ describe("pages and an array of octets", () => {
             }
             model.write(end, bytes);
             pages.truncate(model.octets.length);
+          } else if (what === "shared") {
+            const from = at % (3 * PAGE_SIZE);
+            const most = Math.min(n, shared.length - from);
+            const done = pages.writeShared(end, sharedO + from, most);
+            model.write(end, shared.subarray(from, from + done));
+            expect(done === most || slab.available === 0).toBe(true);
           } else if (what === "drop") {
             const gone = Math.min(n, end);
             pages.drop(gone);
@@ -76,6 +84,7 @@ describe("pages and an array of octets", () => {
           } else look(slab, pages, model, at % Math.max(end, 1), n, what === "slices");
         }
         pages.clear();
+        slab.dropShared(sharedO);
         expect([slab.used, pages.memory]).toEqual([0, 0]);
       }),
       { seed: 3, numRuns: 150 },

@@ -3,7 +3,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CliError } from "#cli/cli-error";
-import { echo, FileSink, FileSource, Flow, isFile, PatternSource, receive, type Sink, send } from "#cli/pump";
+import { echo, FileSink, FileSource, Flow, isFile, receive, type Sink, send, sendPattern } from "#cli/pump";
 import { pair } from "#device/pair";
 import { createStack } from "#socket/create-stack";
 import type { Socket } from "#socket/types";
@@ -60,16 +60,18 @@ test("a file goes through a connection into another file, byte for byte, and the
     expect(received.took).toBeGreaterThan(0);
   }));
 
-test("a pattern has the length that was asked for and goes on without a seam, whatever the pieces", async () => {
-  const source = new PatternSource(700_001);
-  const chunk = new Uint8Array(256 * 1024);
-  let at = 0;
-  for (let n = 0; (n = source.fill([chunk])) > 0; ) {
-    for (let i = 0; i < n; i++) if (chunk[i] !== ((at + i) & 0xff)) throw new Error(`seam at ${at + i}`);
-    at += n;
-  }
-  expect(at).toBe(700_001);
-});
+test("a pattern has the length that was asked for and goes on without a seam, whatever fits", () =>
+  connected(async (a, b) => {
+    let at = 0;
+    const sink: Sink = {
+      write(from, n) {
+        for (let i = 0; i < n; i++) if (from[i] !== ((at + i) & 0xff)) throw new Error(`seam at ${at + i}`);
+        at += n;
+      },
+    };
+    await Promise.all([sendPattern(a, 700_001, new Flow()), receive(b, sink, new Flow())]);
+    expect(at).toBe(700_001);
+  }));
 
 test("what is echoed comes back whole, and the end after it", () =>
   connected(async (a, b) => {
@@ -77,7 +79,7 @@ test("what is echoed comes back whole, and the end after it", () =>
     const sink: Sink = { write: (from, n) => void back.push(...from.subarray(0, n)) };
     await Promise.all([
       echo(b, new Flow(), new Flow()),
-      send(a, new PatternSource(50_000), new Flow()),
+      sendPattern(a, 50_000, new Flow()),
       receive(a, sink, new Flow()),
     ]);
     expect(back.length).toBe(50_000);
@@ -99,7 +101,7 @@ test("a sink that takes its time closes the window: the sender gets no further t
         await gate;
       },
     };
-    const sending = send(a, new PatternSource(total), sent);
+    const sending = sendPattern(a, total, sent);
     const receiving = receive(b, slow, new Flow());
     await Bun.sleep(300);
     expect(sent.bytes).toBeLessThan(16 << 20);

@@ -8,6 +8,7 @@ import { ConnectionError } from "../connection-error.ts";
 import { Deferred } from "../deferred.ts";
 import { endpointText } from "../endpoint.ts";
 import { paramsOf } from "../options.ts";
+import { checkShared, type SharedBytes } from "../shared-bytes.ts";
 import type { SocketContext } from "../socket-context.ts";
 import { startTls } from "../start-tls.ts";
 import { readableOf, writableOf } from "../streams.ts";
@@ -271,6 +272,13 @@ export class NamedSocket implements Socket {
     if (this.#writable?.locked) throw new CallError("EALREADY", "the connection is being written as a stream");
     if (this.#inner !== null) return this.#inner.writeFrom(fill, n);
     checkFill(fill, n);
+    return this.#noRoom();
+  }
+
+  writeShared(shared: SharedBytes, from = 0, n = shared?.length - from): number {
+    if (this.#writable?.locked) throw new CallError("EALREADY", "the connection is being written as a stream");
+    if (this.#inner !== null) return this.#inner.writeShared(shared, from, n);
+    checkShared(shared, from, n);
     return this.#noRoom();
   }
 

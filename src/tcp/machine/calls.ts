@@ -104,6 +104,19 @@ export function sendFrom(tcb: Tcb, fill: (room: Uint8Array[]) => number, n: numb
   return taken;
 }
 
+/** SEND of `n` shared octets of the slab at `o`, which are not copied. Returns how many were taken, or -EPIPE as `send`. */
+export function sendShared(tcb: Tcb, o: number, n: number, now: number): number {
+  const { snd, sendQueue } = tcb;
+  if (snd.fin || tcb.state & CLOSED) return -EPIPE;
+  checkAppLimited(tcb);
+  // Whole pages take no memory, but their rest does.
+  const taken = memoryFor(tcb) > 0 ? sendQueue.writeShared(snd.queued, o, roomFor(tcb, n)) : 0;
+  if (taken <= 0) return taken;
+  snd.queued += taken;
+  wrote(tcb, taken, 0, now);
+  return taken;
+}
+
 /** There is no room for the rest of a SEND that was taken piece by piece. */
 export function endSend(tcb: Tcb): void {
   if (tcb.output.goesOn) stopCopying(tcb);

@@ -78,8 +78,8 @@ export class Pages {
   }
 
   /**
-   * Appends `n` shared octets of the slab (`Slab.keepShared`) at position `at`, the end of what was written: whole pages are held where they are, and only the rest is copied. Returns
-   * how many were written.
+   * Appends `n` shared octets of the slab (`Slab.keepShared`) at position `at`, the end of what was written: whole pages are held where they
+   * are, and only the rest is copied. Returns how many were written.
    */
   writeShared(at: number, o: number, n: number): number {
     const pages = this.#pages;

@@ -130,8 +130,8 @@ export class Slab implements PacketMemory {
   }
 
   /**
-   * Copies the octets into pages that lie in one piece, for queues that send them and do not copy them again (`holdShared`). Returns their offset; NO_PAGE if no
-   * such pages are left, or half of the slab would be taken.
+   * Copies the octets into pages that lie in one piece, for queues that send them and do not copy them again (`holdShared`). Returns
+   * their offset; NO_PAGE if no such pages are left, or half of the slab would be taken.
    */
   keepShared(bytes: Uint8Array): number {
     const pages = (bytes.length + PAGE_MASK) >> PAGE_SHIFT;

@@ -2,7 +2,10 @@ import { NO_PAGE, type Slab } from "#base/slab";
 import { CallError } from "#stack/call-error";
 import { checkBytes, shown } from "./arguments.ts";
 
-/** The offset of shared octets in a stack's slab, where they are put by the first call; NO_PAGE if it has no room for them. @throws CallError EINVAL: they were closed. */
+/**
+ * The offset of shared octets in a stack's slab, where they are put by the first call; NO_PAGE if it has no room for them.
+ * @throws CallError EINVAL: they were closed.
+ */
 export let placeIn: (shared: SharedBytes, slab: Slab) => number;
 /** The octets, for stacks that have no room for them. */
 export let bytesOf: (shared: SharedBytes) => Uint8Array;

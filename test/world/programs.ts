@@ -19,8 +19,13 @@ async function run(runtime: string, program: string): Promise<void> {
   expect([failed, await child.exited, lines.length > 0 ? "" : err]).toEqual(["", 0, ""]);
 }
 
+/** Each case of the program must be right, in Bun. */
+export function testInBun(program: string, what: string, reason = ""): void {
+  testUnless(reason, `${what}, in Bun`, () => run(process.execPath, program), 120_000);
+}
+
 /** Each case of the program must be right, in both runtimes. @param packages whether it needs some of test/world/npm in Bun as well */
 export function testProgram(program: string, what: string, packages = false): void {
-  testUnless(packages ? lacking : "", `${what}, in Bun`, () => run(process.execPath, program), 120_000);
+  testInBun(program, what, packages ? lacking : "");
   testUnless(lacking, `${what}, in Node`, () => run(NODE, program), 120_000);
 }

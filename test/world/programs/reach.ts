@@ -139,8 +139,12 @@ const bunCalls = (): typeof CALLS => {
   const url = `http://${host}:${port}/`;
   const packages = ["undici", "ws"].map((name) => process.getBuiltinModule(name as never) as Bag);
   return {
-    "Bun.connect": [() => use(connect, { hostname: host, port, socket: { data() {} } }), "ENOTSUP"],
-    "Bun.listen": [() => use(listen, { hostname: host, port: 0, socket: { data() {} } }), "ENOTSUP"],
+    "Bun.connect": [() => use(connect, { hostname: host, port, socket: { data() {} } }), "ECONNREFUSED"],
+    "Bun.connect with TLS": [() => use(connect, { hostname: host, port, tls: true, socket: { data() {} } }), "ENOTSUP"],
+    "Bun.listen": [
+      () => (use(listen, { hostname: host, port, socket: { data() {} } }) as { port: number }).port === port,
+      true,
+    ],
     "Bun.serve": [() => use(serve, { port: 0, fetch: () => new Response() }), "ENOTSUP"],
     "Bun.udpSocket": [async () => member(await use(udpSocket, {}), "send", "x", udp, host), true],
     "Bun.sql": [() => use(sql, ["select 1"]), "ENOTSUP"],

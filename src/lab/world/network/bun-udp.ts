@@ -6,7 +6,7 @@ import { notOfThisWorld } from "./divert.ts";
 
 type Handler = (socket: BunUdpSocket, ...args: unknown[]) => void;
 
-const octetsOf = (data: unknown): Uint8Array =>
+export const octetsOf = (data: unknown): Uint8Array =>
   typeof data === "string"
     ? Buffer.from(data)
     : ArrayBuffer.isView(data)
@@ -39,7 +39,7 @@ export async function udpSocket(stack: NetStack, given: unknown): Promise<BunUdp
   return made.socket;
 }
 
-function binaryOf(type: string, octets: Uint8Array): unknown {
+export function binaryOf(type: string, octets: Uint8Array): unknown {
   const copy = Uint8Array.from(octets);
   return type === "arraybuffer" ? copy.buffer : type === "uint8array" ? copy : Buffer.from(copy.buffer);
 }

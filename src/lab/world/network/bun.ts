@@ -1,13 +1,12 @@
 /** What Bun has of its own that uses the network. */
 import type { NetStack } from "#socket/stack-types";
 import { type Bag, builtin } from "../globals.ts";
+import { connect, listen } from "./bun-tcp.ts";
 import { udpSocket } from "./bun-udp.ts";
 import { type Call, divertIn, here, notOfThisWorld, refuseIn, refuseObject, set } from "./divert.ts";
 
 /** What does the same in a world. */
 const INSTEAD: Readonly<Record<string, string>> = {
-  connect: "net.connect or tls.connect of Node",
-  listen: "net.createServer or tls.createServer of Node",
   serve: "a server of node:http or node:https",
   SQL: "a package that uses net, such as pg",
   sql: "a package that uses net, such as pg",
@@ -38,6 +37,20 @@ const PACKAGES: Readonly<Record<string, { readonly names: readonly string[]; rea
 export function divertBun(bun: Bag): Record<string, object> {
   for (const [name, instead] of Object.entries(INSTEAD)) refuseObject(bun, name, `Bun.${name}`, instead);
   for (const name of ["file", "write"] as const) refuseBuckets(bun, name);
+  divertIn(
+    bun,
+    "connect",
+    ({ stack }) =>
+      (options) =>
+        connect(stack, options),
+  );
+  divertIn(
+    bun,
+    "listen",
+    ({ stack }) =>
+      (options) =>
+        listen(stack, options),
+  );
   divertIn(
     bun,
     "udpSocket",

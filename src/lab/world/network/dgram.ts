@@ -20,7 +20,7 @@ export function divertDgram(dgram: Bag): void {
       if (here() === null) return Reflect.apply(was, this, args);
       throw notOfThisWorld(
         `${name} of this UDP socket`,
-        "dgram.createSocket on a host, and load tcpnet/sim before what imports dgram",
+        "dgram.createSocket on a host, and import tcpnet/sim before the modules that import dgram",
       );
     });
   }

@@ -71,11 +71,11 @@ function refuseConnect(prototype: Bag): void {
     const options = (Array.isArray(first) ? first[0] : first) as Bag | null | undefined;
     // TLS over another socket.
     const isCarried = typeof options === "object" && options !== null && Boolean(options.socket);
-    if (!isCarried && here() !== null) {
-      const instead =
-        "a socket of net.connect, and load tcpnet/sim before what imports net, tls or a class of its own of net.Socket";
-      throw notOfThisWorld("this socket", instead);
-    }
+    if (!isCarried && here() !== null)
+      throw notOfThisWorld(
+        "this net.Socket",
+        "net.connect, and import tcpnet/sim before the modules that import net or tls",
+      );
     return Reflect.apply(connect, this, args);
   });
 }

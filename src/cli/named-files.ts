@@ -21,6 +21,8 @@ export interface Writable {
   readonly fd: number;
   /** Whether it was made now. */
   readonly isNew: boolean;
+  /** Whether it is a file on a disk with something in it. */
+  readonly hasContent: boolean;
 }
 
 /** The user whose permissions are used; undefined: not determined yet. */
@@ -85,7 +87,8 @@ export function openToWrite(path: string): Writable {
     // A symbolic link to a file that does not exist: the file is made, as a shell does.
     return created ?? openSync(path, O_WRONLY | O_CREAT);
   });
-  return { fd, isNew: handover.word(made) !== undefined };
+  const stats = fstatSync(fd);
+  return { fd, isNew: handover.word(made) !== undefined, hasContent: stats.isFile() && stats.size > 0 };
 }
 
 /** Empties an open file on a disk; anything else, such as a pipe, stays as it is. Throws the system's error. */

@@ -17,14 +17,14 @@ export const REPLAY: CommandSpec = {
   groups: [
     group(
       "Options",
-      ["-o, --output <file>", "the page (default report.html); -: to standard output"],
+      ["-o, --output <file>", "the page (default report.html, unless --events or -w is given); -: to standard output"],
       ["--events <file>", "write the recorded events"],
       ["-w, --write <file>", "write the capture, if the file has one; a second one gets its name as well"],
       ["--json", "print the result as one JSON object"],
     ),
   ],
   exits: [
-    ["0", "the page was written; a simulation went exactly as before"],
+    ["0", "what was asked for was written; a simulation went exactly as before"],
     ["1", "a simulation went differently, or a file could not be read or written"],
     ["2", "wrong usage"],
     ["4", "no permission to read or write a file"],

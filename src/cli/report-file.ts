@@ -14,13 +14,17 @@ import type { Voice } from "./voice.ts";
 /** Writes the HTML to an open file, "-" being standard output. */
 export class ReportFile {
   readonly path: string;
+  /** Whether the report takes the place of something. */
+  readonly overwrites: boolean;
   readonly #fd: number;
 
   /** Throws CliError if the file cannot be written. Its content is kept until the report is there. */
   constructor(path: string) {
     this.path = path;
     if (path === "-") refuseClosedOutput();
-    this.#fd = path === "-" ? STDOUT : openToWrite(path).fd;
+    const { fd, hasContent } = path === "-" ? { fd: STDOUT, hasContent: false } : openToWrite(path);
+    this.#fd = fd;
+    this.overwrites = hasContent;
   }
 
   /** Throws CliError. Returns the size of the report in octets. */

@@ -9,6 +9,8 @@ const CHUNK = 1 << 16;
 export class ResultFile {
   /** For messages. */
   readonly name: string;
+  /** Whether the text takes the place of something. */
+  readonly overwrites: boolean;
   readonly #fd: number;
   #waiting = "";
   #isBegun = false;
@@ -17,7 +19,9 @@ export class ResultFile {
   constructor(path: string) {
     this.name = path === "-" ? "standard output" : path;
     if (path === "-") refuseClosedOutput();
-    this.#fd = path === "-" ? STDOUT : openToWrite(path).fd;
+    const { fd, hasContent } = path === "-" ? { fd: STDOUT, hasContent: false } : openToWrite(path);
+    this.#fd = fd;
+    this.overwrites = hasContent;
   }
 
   /** Throws OutputClosed, or CliError. */

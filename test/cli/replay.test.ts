@@ -47,6 +47,31 @@ test("a simulation is run again and has the same digest; the page, the events an
   });
 });
 
+test("it writes what is asked for, and the page if nothing else is; what was there before is said to be overwritten", async () => {
+  const replay = (...args: string[]) => tcpnet("replay", "run.replay", ...args);
+  const events = await replay("--events", "a.ndjson");
+  expect([events.code, events.err, existsSync(at("report.html"))]).toEqual([0, "", false]);
+  expect(events.out).toEndWith("  events   a.ndjson\n");
+  const plain = await replay();
+  expect([plain.code, existsSync(at("report.html"))]).toEqual([0, true]);
+  expect(plain.out).toEndWith("  page     report.html\n");
+  const again = await replay("-o", "report.html", "--events", "a.ndjson");
+  expect(again.out).toEndWith("  page     report.html (overwritten)\n  events   a.ndjson (overwritten)\n");
+  const json = JSON.parse((await replay("--json", "--events", "b.ndjson")).out);
+  expect([json.path, json.written]).toEqual([null, [{ kind: "events", path: "b.ndjson", overwritten: false }]]);
+  expect((await tcpnet("report", "run.ndjson")).out).toEndWith("report: report.html (overwritten)\n");
+});
+
+test("events on standard output are alone there, and neither the page nor a capture goes there with them", async () => {
+  const { code, out, err } = await tcpnet("replay", at("run.replay"), "--events", "-");
+  expect([code, out]).toEqual([0, readFileSync(at("run.ndjson"), "utf8")]);
+  expect(err).toContain("  events   standard output\n");
+  const both = await tcpnet("replay", at("run.replay"), "--events", "-", "-o", "-");
+  expect([both.code, both.out, both.err]).toEqual([2, "", expect.stringContaining("both the events and the page")]);
+  const capture = await tcpnet("replay", at("run.replay"), "-w", "-");
+  expect([capture.code, capture.out, capture.err]).toEqual([2, "", expect.stringContaining("-w run.pcapng")]);
+});
+
 test("report, export and diff read it as they read the events", async () => {
   const csv = async (name: string) => (await tcpnet("export", at(name), "-f", "csv")).out;
   expect(await csv("run.replay")).toBe(await csv("run.ndjson"));
@@ -83,7 +108,8 @@ test("a demo is shown as it was recorded, with both captures", async () => {
   const { code, out, err } = await tcpnet("replay", at("d.replay"), "-o", at("page.html"), "-w", at("out.pcapng"));
   expect([code, err]).toEqual([0, ""]);
   expect(out).toContain("recorded in real time");
-  expect(out).toContain("capture  d.pcapng, d-host.pcapng");
+  expect(out).toContain("capture  d.pcapng, d-host.pcapng\n");
+  expect(out).toContain(`packets  ${at("out.pcapng")}\n  packets  ${at("d-host.pcapng")} (overwritten)\n`);
   expect(readFileSync(at("out.pcapng")).equals(readFileSync(at("d.pcapng")))).toBe(true);
 });
 

@@ -9,11 +9,11 @@ import type { Run } from "#report/model/run";
 import { verdictsOf } from "#report/verdict/verdict";
 import { version } from "../../../package.json";
 import { ByteSource } from "../byte-source.ts";
-import { CliError } from "../cli-error.ts";
+import { CliError, usageError } from "../cli-error.ts";
 import type { Call } from "../commands.ts";
 import { EXIT_FAILURE, EXIT_NO_RECORD, EXIT_OK } from "../exit-codes.ts";
 import { Flags } from "../flags.ts";
-import { RecordFile } from "../named-files.ts";
+import { openToWrite, truncate } from "../named-files.ts";
 import { outputFailure, print, writeWhole } from "../print.ts";
 import { ReportFile } from "../report-file.ts";
 import { ResultFile } from "../result-file.ts";
@@ -23,12 +23,15 @@ import { readOptions } from "./sim.ts";
 
 const PAGE = "report.html";
 
-/** `tcpnet replay`: says what the run was and whether it went the same way again, and writes its page. */
+/** `tcpnet replay`: says what the run was and whether it went the same way again, and writes what is asked for; its page if nothing else is. */
 export async function run({ args: [path], flags }: Call): Promise<number> {
   const name = path as string;
-  const page = flags.text("output") ?? PAGE;
   const events = flags.text("events");
   const write = flags.text("write");
+  const page = flags.text("output") ?? (events === undefined && write === undefined ? PAGE : undefined);
+  if (page === "-" && events === "-")
+    throw usageError("standard output cannot carry both the events and the page", "", "write the events to a file");
+  if (write === "-") throw usageError("-w of replay needs a file", "a run may have two captures", "-w run.pcapng");
   for (const [flag, file] of [
     ["--output", page],
     ["--events", events],
@@ -43,20 +46,25 @@ export async function run({ args: [path], flags }: Call): Promise<number> {
     const recorded = read(name, reader, captures, log);
     log?.close();
     captures.close();
-    if (write !== undefined && captures.names.size === 0)
+    if (write !== undefined && captures.files.length === 0)
       say(`${yellow("warning")} ${name} has no capture: -w of the run adds it`);
     const digest = reader.end!.digest;
     const again = digest === null ? null : repeat(reader.head);
     const isSame = again === null || again.digest === digest;
     const title = `tcpnet ${reader.head.command}`;
-    await new ReportFile(page).write([{ name: title, run: recorded }], title);
+    const file = page === undefined ? null : new ReportFile(page);
+    await file?.write([{ name: title, run: recorded }], title);
     const result: Result = {
       head: reader.head,
       digest,
       again,
       isSame,
       run: recorded,
-      page,
+      files: [
+        ...(file === null ? [] : [{ kind: "page", path: file.path, overwritten: file.overwrites } as const]),
+        ...(log === null ? [] : [{ kind: "events", path: events!, overwritten: log.overwrites } as const]),
+        ...captures.files,
+      ],
       captures: [...reader.captures],
     };
     tell(result, flags.has("json"));
@@ -66,13 +74,21 @@ export async function run({ args: [path], flags }: Call): Promise<number> {
   }
 }
 
+/** What was written, and whether it took the place of something. */
+interface Written {
+  readonly kind: "page" | "events" | "packets";
+  readonly path: string;
+  readonly overwritten: boolean;
+}
+
 interface Result {
   readonly head: ReplayHead;
   readonly digest: string | null;
   readonly again: Repeated | null;
   readonly isSame: boolean;
   readonly run: Run;
-  readonly page: string;
+  readonly files: readonly Written[];
+  /** The names of those in the replay file. */
   readonly captures: readonly string[];
 }
 
@@ -143,7 +159,7 @@ function repeat({ command, flags, files }: ReplayHead): Repeated {
 
 /** The captures of the file, one after the other: the first one under the given name, others beside it under their own. */
 class Captures {
-  readonly names = new Set<string>();
+  readonly files: Written[] = [];
   readonly #path: string | undefined;
   #name = "";
   #fd = -1;
@@ -172,14 +188,18 @@ class Captures {
     this.close();
     this.#name = name;
     // A name of a foreign file is a name, not a path.
-    const file = this.names.size === 0 ? path : join(dirname(path), basename(name));
-    this.names.add(file);
-    this.#fd = new RecordFile(file).open();
+    const file = this.files.length === 0 ? path : join(dirname(path), basename(name));
+    const { fd, hasContent } = openToWrite(file);
+    truncate(fd);
+    this.files.push({ kind: "packets", path: file, overwritten: hasContent });
+    this.#fd = fd;
   }
 }
 
 function tell(result: Result, isJson: boolean): void {
-  const { head, digest, again, isSame, run, page, captures } = result;
+  const { head, digest, again, isSame, run, files, captures } = result;
+  // Its reader wants the page or the events, and nothing else.
+  const isTaken = files.some(({ path }) => path === "-");
   const words = verdictWords(run);
   if (isJson) {
     const { program, command, arguments: args, flags } = head;
@@ -196,24 +216,29 @@ function tell(result: Result, isJson: boolean): void {
       packets,
       captures,
       words,
-      path: page,
+      path: files.find(({ kind }) => kind === "page")?.path ?? null,
+      written: files,
     });
-    if (page === "-") sayData(text);
+    if (isTaken) sayData(text);
     else print(`${text}\n`);
     return;
   }
   const { link, seed } = run.about;
+  const isTold = files.some(({ kind }) => kind === "packets");
   const lines = [
     `tcpnet ${head.command}, saved by ${head.program}`,
     `  typed    ${commandLine(head)}`,
     ...(link === undefined || link === null ? [] : [`  link     ${String(link)}`]),
     ...(seed === undefined || seed === null ? [] : [`  seed     ${String(seed)}`]),
-    ...(captures.length === 0 ? [] : [`  capture  ${captures.join(", ")}: -w FILE writes it`]),
+    ...(captures.length === 0 ? [] : [`  capture  ${captures.join(", ")}${isTold ? "" : ": -w FILE writes it"}`]),
     ...repeatedLines(result),
     ...words.map((text, i) => `  ${i === 0 ? "verdict" : "       "}  ${text}`),
-    `  page     ${page === "-" ? "standard output" : page}`,
+    ...files.map(
+      ({ kind, path, overwritten }) =>
+        `  ${kind.padEnd(7)}  ${path === "-" ? "standard output" : path}${overwritten ? " (overwritten)" : ""}`,
+    ),
   ];
-  if (page === "-") say(...lines);
+  if (isTaken) say(...lines);
   else printText(`${lines.join("\n")}\n`);
 }
 

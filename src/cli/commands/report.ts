@@ -44,7 +44,7 @@ export async function run({ args, flags }: Call): Promise<number> {
   }
   const lines = found.flatMap((each) => wordsOf(each, found.length > 1));
   if (output === "-") say(...lines);
-  else printText(`${[...lines, `report: ${output}`].join("\n")}\n`);
+  else printText(`${[...lines, `report: ${output}${file.overwrites ? " (overwritten)" : ""}`].join("\n")}\n`);
   return EXIT_OK;
 }
 

@@ -99,6 +99,7 @@ export class KernelFilter implements FloodFilter {
   }
 
   takeDropped(kind: number): number {
+    this.#words[limitOf(kind, table.PASSED) >> 2] = 0;
     return Atomics.exchange(this.#words, limitOf(kind, table.DROPPED) >> 2, 0) >>> 0;
   }
 

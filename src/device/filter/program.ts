@@ -279,12 +279,15 @@ function limitOf(kind: number): number {
 
 /**
  * LIMIT has the offset of the kind's record. The generic cell rate algorithm: a packet is due an interval after the one before; it passes if it
- * is not earlier than that by more than the tolerance. Two processors that do this at once may let one packet more pass.
+ * is not earlier than that by more than the tolerance, and if not too many have passed since the stack looked. Two processors that do this at once
+ * may let one packet more pass.
  */
 function applyLimit(a: Assembler): void {
   a.op64("add", LIMIT, reg(TABLE));
   a.load(U64, R1, LIMIT, table.UNTIL);
   a.jumpIf(NOW, ">=", reg(R1), "pass");
+  a.load(U32, R3, LIMIT, table.PASSED);
+  a.jumpIf(R3, ">=", table.UNSEEN_MAX, "drop");
   a.load(U64, R1, LIMIT, table.DUE);
   a.load(U64, R2, TABLE, table.TOLERANCE);
   a.op64("add", R2, reg(NOW));
@@ -295,6 +298,8 @@ function applyLimit(a: Assembler): void {
   a.load(U64, R2, TABLE, table.INTERVAL);
   a.op64("add", R1, reg(R2));
   a.store(U64, LIMIT, table.DUE, R1);
+  a.op64("add", R3, 1);
+  a.store(U32, LIMIT, table.PASSED, R3);
   a.jump("pass");
   a.label("drop");
   a.op64("mov", R1, 1);

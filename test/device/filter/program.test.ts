@@ -207,6 +207,20 @@ filterTest("a limited kind passes at its rate after a burst, and takes nothing f
   expect(rig.judge(DATAGRAM)).toBe("pass");
 });
 
+filterTest(
+  "while the stack does not look, a flood takes a small part of the device's queue, whatever its rate",
+  (rig) => {
+    // A packet each nanosecond.
+    rig.times[table.INTERVAL >> 3] = 1n;
+    rig.times[table.TOLERANCE >> 3] = 2n ** 40n;
+    rig.filter.limit(STRAY_SEGMENT, 60_000_000);
+    const passed = () => Array.from({ length: 400 }, () => rig.run(STRAY)).filter((result) => result !== DROP).length;
+    expect([passed(), passed()]).toEqual([table.UNSEEN_MAX, 0]);
+    expect(rig.filter.takeDropped(STRAY_SEGMENT)).toBe(800 - table.UNSEEN_MAX);
+    expect(passed()).toBe(table.UNSEEN_MAX);
+  },
+);
+
 filterTest("fragments of a host that has a connection pass, those of others are limited", (rig) => {
   rig.limitAll();
   const [local, remote] = [LOCAL4[0]!, REMOTE4[1]!];

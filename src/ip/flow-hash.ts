@@ -31,6 +31,9 @@ export function flowHash(
   return h ^ (h >>> 14);
 }
 
+/** Changes the hash of a flow, by XOR, into that of one for which the ACK of a cookie is expected: its segments pass, but no further SYN. */
+export const EXPECTED = 0x2aaaa;
+
 const NOWHERE = { a: 0, b: 0, c: 0, d: 0 };
 
 /** The hash of a port on which somebody listens. No connection has it: none has the remote port 0. */

@@ -9,7 +9,7 @@ import { MILLISECOND, SECOND } from "#base/time";
 import { ECHO_LIMITED } from "#icmp/icmp";
 import { TokenBucket } from "#icmp/token-bucket";
 import * as F from "#ip/flood-filter";
-import { type FlowKey, flowHash, portHash, sourceHash } from "#ip/flow-hash";
+import { EXPECTED, type FlowKey, flowHash, portHash, sourceHash } from "#ip/flow-hash";
 import * as R from "#ip/reassembly";
 import type { Ends } from "#tcp/words/tcb";
 import { RX_NO_PORT } from "#udp/marks";
@@ -111,7 +111,7 @@ export class Floods {
 
   /** A cookie was sent, which an ACK may return. */
   cookieSent(ends: Ends): void {
-    this.#expected.expect(this.#hashOf(ends));
+    this.#expected.expect(this.#hashOf(ends) ^ EXPECTED);
   }
 
   /** Somebody listens on a port: a listener, or a UDP socket. */

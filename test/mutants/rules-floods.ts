@@ -55,7 +55,7 @@ export const FLOODED: readonly RuleMutant[] = [
   {
     ...FLOODS,
     name: "the ACK of a cookie belongs to nothing",
-    find: "    this.#expected.expect(this.#hashOf(ends));\n",
+    find: "    this.#expected.expect(this.#hashOf(ends) ^ EXPECTED);\n",
     replace: "",
   },
   {

@@ -5,7 +5,7 @@
 
 import { V4_MAPPED } from "#ip/address";
 import { ECHO_REQUEST, FRAGMENT, KINDS, STRAY_DATAGRAM, STRAY_SEGMENT, SYN_KINDS } from "#ip/flood-filter";
-import { M0, M1 } from "#ip/flow-hash";
+import { EXPECTED, M0, M1 } from "#ip/flow-hash";
 import * as icmpv4 from "#wire/icmpv4";
 import * as icmpv6 from "#wire/icmpv6";
 import * as ipv4 from "#wire/ipv4";
@@ -166,7 +166,11 @@ function judgeSegment(a: Assembler): void {
   a.op64("mov", LIMIT, limitOf(STRAY_SEGMENT));
   a.load(U8, R1, FP, TRANSPORT + tcp.OFFSET_FLAGS + 1);
   a.op32("and", R1, tcp.SYN | tcp.ACK | tcp.RST);
-  a.jumpIf(R1, "!=", tcp.SYN, "limit");
+  a.jumpIf(R1, "==", tcp.SYN, "syn");
+  a.op32("xor", R0, EXPECTED);
+  passIfThere(a);
+  a.jump("limit");
+  a.label("syn");
   hash(a, protocol.TCP);
   count(a, R1);
   a.jumpIf(R1, "==", 0, "limit");

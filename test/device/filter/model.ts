@@ -9,6 +9,8 @@ const hex = (bytes: Uint8Array) => bytes.toHex();
 
 export class Model {
   readonly flows = new Set<string>();
+  /** Those to which a cookie was sent. */
+  readonly expected = new Set<string>();
   readonly sources: string[] = [];
   readonly tcpPorts = new Set<number>();
   readonly udpPorts = new Set<number>();
@@ -50,8 +52,9 @@ export class Model {
     if (protocol === 6) {
       if (!has(14)) return "pass";
       const [remotePort, localPort] = [view.getUint16(start), view.getUint16(start + 2)];
-      if (this.flows.has(Model.flow(destination, localPort, source, remotePort))) return "pass";
+      const flow = Model.flow(destination, localPort, source, remotePort);
       const isSyn = (packet[start + 13]! & 0x16) === 0x02;
+      if (this.flows.has(flow) || (!isSyn && this.expected.has(flow))) return "pass";
       if (!isSyn || !this.tcpPorts.has(localPort)) return STRAY_SEGMENT;
       return this.known.has(prefix) ? "pass" : "syn";
     }
@@ -66,6 +69,10 @@ export class Model {
   connected(ends: Ends): void {
     this.flows.add(flowOf(ends));
     this.sources.push(nameOf(ends.remote));
+  }
+
+  cookieSent(ends: Ends): void {
+    this.expected.add(flowOf(ends));
   }
 
   disconnected(ends: Ends): void {

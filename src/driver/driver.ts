@@ -289,7 +289,7 @@ export class Driver {
     let n = 0;
     const expectsOne = this.#singles >= SINGLES && this.#singles % SINGLES_MAX !== 0;
     const most = expectsOne && this.#engine.nextDeadline() > this.now() ? 1 : BUDGET;
-    const isFlooded = this.#engine.isFlooded?.(this.now()) === true;
+    const isFlooded = this.#engine.isFlooded?.(this.now(), !this.#usedBudget) === true;
     let octets = 0;
     let shed = 0;
     while (n < most && octets < BUDGET_OCTETS && shed < SHED_MAX) {

@@ -7,8 +7,11 @@ export interface Engine {
   readonly slab: PacketMemory;
   /** Takes a packet from the device. On return the driver may reuse its bytes, unless `hasText` is true. */
   input(packet: Packet, now: number): void;
-  /** Whether more packets come than the engine can process, so that `sheds` should be asked about each before `input`. Absent: never. */
-  isFlooded?(now: number): boolean;
+  /**
+   * Whether more packets come than the engine can process, so that `sheds` should be asked about each before `input`. Absent: never. Called
+   * before each batch of packets. @param isDrained the batch before took all that the device had
+   */
+  isFlooded?(now: number, isDrained: boolean): boolean;
   /** Whether the packet is dropped at first sight: it must not be given to `input`. */
   sheds?(packet: Packet, now: number): boolean;
   /**

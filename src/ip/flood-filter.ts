@@ -39,6 +39,8 @@ export interface FloodFilter {
   know(place: number, source: number): void;
   /** From now on, for `holdUs`, packets of that kind pass only at the rate. */
   limit(kind: number, holdUs: number): void;
-  /** How many packets of that kind were dropped since this was called last. Until the next call only a few more pass. */
+  /** What passed of that kind has been read. Until this is called again, only a few more pass. */
+  wasRead(kind: number): void;
+  /** How many packets of that kind were dropped since this was called last. */
   takeDropped(kind: number): number;
 }

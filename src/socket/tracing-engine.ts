@@ -17,8 +17,8 @@ export class TracingEngine implements Engine {
     this.#stack.input(packet, now);
   }
 
-  isFlooded(now: number): boolean {
-    return this.#stack.isFlooded(now);
+  isFlooded(now: number, isDrained: boolean): boolean {
+    return this.#stack.isFlooded(now, isDrained);
   }
 
   sheds(packet: Packet, now: number): boolean {

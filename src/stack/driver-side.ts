@@ -176,8 +176,8 @@ export class DriverSide {
   }
 
   /** Whether more SYNs come than can be answered. Then ask `sheds` about each packet before `input`. Call it for each batch of packets. */
-  isFlooded(now: number): boolean {
-    this.#floods?.review(now, !this.interception.isOn);
+  isFlooded(now: number, isDrained = true): boolean {
+    this.#floods?.review(now, isDrained, !this.interception.isOn);
     return this.#flood.isOn(now);
   }
 

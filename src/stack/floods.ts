@@ -6,7 +6,7 @@ import type { Counters } from "#base/counters";
 import { mark } from "#base/mark";
 import type { SipHash } from "#base/siphash";
 import { MILLISECOND, SECOND } from "#base/time";
-import { ECHO_LIMITED } from "#icmp/icmp";
+import { ECHO, ECHO_LIMITED, QUEUE_FULL } from "#icmp/icmp";
 import { TokenBucket } from "#icmp/token-bucket";
 import * as F from "#ip/flood-filter";
 import { EXPECTED, type FlowKey, flowHash, portHash, sourceHash } from "#ip/flow-hash";
@@ -33,18 +33,30 @@ export const DROPPED_BY_FILTER = [
   DROPPED_SYN,
 ] as const;
 
+/** What is counted for an echo request, answered or not. */
+const ECHOES = [ECHO, ECHO_LIMITED, QUEUE_FULL];
+
 /** What is counted for a fragment that was in vain, or that made another one so. */
 const VAIN_FRAGMENTS = [R.EVICTED, R.ABANDONED, R.OVERLAP, R.DUPLICATE, R.INCONSISTENT, R.TOO_MANY, R.NO_MEMORY];
 
 /** For how long a kind is limited after the filter last dropped one, µs: longer than this program may wait for a processor. */
 const HOLD = SECOND;
+/** After this time packets of a kind pass again in any case, µs: also in a flood, and under load, some strangers get in. */
+const READ_AFTER = 100 * MILLISECOND;
 /** How often the counters are looked at, µs. */
 const REVIEW = 10 * MILLISECOND;
 
 /** Separates these keys from other uses of the stack's secret. */
 const [LABEL0, LABEL1] = [0x666c7730, 0x666c7731];
 
-/** Packets of a kind that were of no use, and how many of them may come. */
+/**
+ * A flood is noticed at a tenth of the rate of answers, so that a machine that is too busy to read more than that notices it as well. Below the
+ * rate the filter drops nothing.
+ */
+const NOTICED = 0.1;
+const NOTICED_BURST = 256;
+
+/** Packets of a kind that belong to nothing, and how many of them may come. */
 class Vain {
   readonly kind: number;
   readonly #count: () => number;
@@ -54,7 +66,7 @@ class Vain {
   constructor(kind: number, { answerRate, answerBurst }: Readonly<Limits>, count: () => number) {
     this.kind = kind;
     this.#count = count;
-    this.#tokens = new TokenBucket(answerRate, answerBurst);
+    this.#tokens = new TokenBucket(answerRate * NOTICED, Math.min(answerBurst, NOTICED_BURST));
   }
 
   /** Whether more have come than may. */
@@ -73,11 +85,11 @@ export class Floods {
   readonly #counters: Counters;
   readonly #key: FlowKey;
   readonly #vain: readonly Vain[];
-  #echoesLimited = 0;
   /** Until when each kind is limited, µs; and the kinds that are. */
   readonly #until = new Float64Array(F.KINDS + F.SYN_KINDS).fill(Number.NEGATIVE_INFINITY);
   readonly #limited: number[] = [];
   #reviewAt = Number.NEGATIVE_INFINITY;
+  #readAt = Number.NEGATIVE_INFINITY;
   readonly #expected: ExpectedAcks;
 
   /** @param sourceKey of `SynFlood` */
@@ -88,6 +100,7 @@ export class Floods {
     this.#vain = [
       new Vain(F.STRAY_SEGMENT, limits, () => this.strays),
       new Vain(F.STRAY_DATAGRAM, limits, () => counters.get(RX_NO_PORT)),
+      new Vain(F.ECHO_REQUEST, limits, () => ECHOES.reduce((sum, each) => sum + counters.get(each), 0)),
       new Vain(F.FRAGMENT, limits, () => VAIN_FRAGMENTS.reduce((sum, each) => sum + counters.get(each), 0)),
     ];
     this.#expected = new ExpectedAcks(
@@ -128,25 +141,27 @@ export class Floods {
     this.#filter.know(place, source);
   }
 
-  /** A SYN for this port got no answer, because too many come. */
-  synDropped(port: number, now: number): void {
+  /** A SYN for this port found the queue of its listener full. */
+  synQueueFull(port: number, now: number): void {
     this.#limit(F.synKind(portHash(this.#key, TCP, port)), now);
   }
 
   /**
-   * Looks whether floods have begun or ended, and counts what the filter has dropped. Call it for each batch of packets. @param isOn whether
-   * packets may be dropped that nobody here has asked for
+   * Looks whether floods have begun or ended, and counts what the filter has dropped. Call it for each batch of packets.
+   * @param isDrained the batch before took all that the device had
+   * @param isOn whether packets may be dropped that nobody here has asked for
    */
-  review(now: number, isOn: boolean): void {
+  review(now: number, isDrained: boolean, isOn: boolean): void {
+    if (this.#limited.length > 0 && (isDrained || now > this.#readAt + READ_AFTER)) {
+      this.#readAt = now;
+      for (const kind of this.#limited) this.#filter.wasRead(kind);
+    }
     if (now < this.#reviewAt) return;
     this.#reviewAt = now + REVIEW;
     this.#expected.advance(now);
     this.#countDropped(now, isOn);
     if (!isOn) return;
     for (const vain of this.#vain) if (vain.isFlood(now)) this.#limit(vain.kind, now);
-    const echoesLimited = this.#counters.get(ECHO_LIMITED);
-    if (echoesLimited > this.#echoesLimited) this.#limit(F.ECHO_REQUEST, now);
-    this.#echoesLimited = echoesLimited;
   }
 
   #limit(kind: number, now: number): void {

@@ -63,14 +63,14 @@ export class SynFlood {
   /** Whether a SYN from this source may have an answer, although the queue of its listener, at this port, is full. */
   admits(a: number, b: number, c: number, d: number, port: number, now: number): boolean {
     const source = a === 0 && b === 0 && c === V4_MAPPED ? d : foldPrefix(a, b);
+    this.floods?.synQueueFull(port, now);
     const tokens = this.#tokens.of(port, now);
     if (this.#bucket(tokens, source).take(now, this.#tokens.parts(tokens, now))) return true;
-    this.#lacks(tokens, port, now);
+    this.#lacks(tokens, now);
     return false;
   }
 
-  #lacks(tokens: PortTokens, port: number, now: number): void {
-    this.floods?.synDropped(port, now);
+  #lacks(tokens: PortTokens, now: number): void {
     tokens.floodedUntil = this.#until = now + HOLD;
   }
 
@@ -86,7 +86,7 @@ export class SynFlood {
     // The listeners of other ports have room, as far as is known.
     const tokens = this.#tokens.find(this.#port);
     if (tokens === null || this.#bucket(tokens, source).has(now, this.#tokens.parts(tokens, now))) return false;
-    this.#lacks(tokens, this.#port, now);
+    this.#lacks(tokens, now);
     this.#counters.count(RX_SYN_FLOOD);
     this.#trace.record(now, EV_DROP, RX_SYN_FLOOD, -1, n);
     return true;

@@ -16,6 +16,7 @@ class CountingFilter implements F.FloodFilter {
   readonly counts = new Map<number, number>();
   readonly known: number[] = [];
   readonly limits: number[] = [];
+  readonly read: number[] = [];
   /** What `takeDropped` returns next, by kind. */
   readonly dropped = new Map<number, number>();
   rate = 0;
@@ -41,6 +42,10 @@ class CountingFilter implements F.FloodFilter {
 
   limit(kind: number): void {
     this.limits.push(kind);
+  }
+
+  wasRead(kind: number): void {
+    this.read.push(kind);
   }
 
   takeDropped(kind: number): number {
@@ -242,6 +247,21 @@ test("a flood lasts as long as the filter drops its packets, and all of them are
     b.stack.isFlooded(b.now);
   }
   expect(filter.limited()).toEqual([]);
+});
+
+test("what passes of a flood is to be read before more passes, but under load some passes ten times a second", () => {
+  const { b, filter } = bench();
+  flood(b, BURST + 1, stray(b, "."));
+  b.stack.isFlooded(b.now);
+  filter.read.length = 0;
+  for (let i = 0; i < 50; i++) {
+    b.now += 10 * MILLISECOND;
+    b.stack.isFlooded(b.now, false);
+  }
+  expect(filter.read.length).toBeWithin(3, 6);
+  b.stack.isFlooded(b.now, true);
+  b.stack.isFlooded(b.now, true);
+  expect(filter.read.slice(-2)).toEqual([F.STRAY_SEGMENT, F.STRAY_SEGMENT]);
 });
 
 test("a stack that intercepts what is sent to others limits nothing", () => {

@@ -98,8 +98,11 @@ export class KernelFilter implements FloodFilter {
     this.#times[table.ANY_UNTIL >> 3] = until;
   }
 
-  takeDropped(kind: number): number {
+  wasRead(kind: number): void {
     this.#words[limitOf(kind, table.PASSED) >> 2] = 0;
+  }
+
+  takeDropped(kind: number): number {
     return Atomics.exchange(this.#words, limitOf(kind, table.DROPPED) >> 2, 0) >>> 0;
   }
 

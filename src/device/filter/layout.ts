@@ -24,7 +24,7 @@ export const UNTIL = 0;
 export const DUE = 8;
 /** 32 bits: packets dropped. */
 export const DROPPED = 16;
-/** 32 bits: packets that passed since the stack looked last. */
+/** 32 bits: packets that passed and may not have been read yet. */
 export const PASSED = 20;
 
 /** The sources whose SYNs pass: 32 bits each, at the place that `SynFlood` gives them. 0: none. */
@@ -41,9 +41,9 @@ export const TABLE_SIZE = FLOWS + (4 << FLOWS_SHIFT);
 export const BURST = 128;
 
 /**
- * Packets of a limited kind that pass until the stack looks again: while it waits for a processor, a flood takes only this part of the device's
- * queue of 2,000, and SYNs of clients find room. At the default rate the stack looks after each hundred.
+ * Packets of a limited kind that may wait to be read: while the stack waits for a processor, a flood takes only this part of the device's queue of
+ * 2,000, and SYNs of clients find room.
  */
-export const UNSEEN_MAX = 256;
+export const UNREAD_MAX = 256;
 
 if (LIMITS + (KINDS + SYN_KINDS) * LIMIT_SIZE > SOURCES) throw new Error("the limits overlap the sources");

@@ -283,7 +283,7 @@ function limitOf(kind: number): number {
 
 /**
  * LIMIT has the offset of the kind's record. The generic cell rate algorithm: a packet is due an interval after the one before; it passes if it
- * is not earlier than that by more than the tolerance, and if not too many have passed since the stack looked. Two processors that do this at once
+ * is not earlier than that by more than the tolerance, and if not too many wait to be read. Two processors that do this at once
  * may let one packet more pass.
  */
 function applyLimit(a: Assembler): void {
@@ -291,7 +291,7 @@ function applyLimit(a: Assembler): void {
   a.load(U64, R1, LIMIT, table.UNTIL);
   a.jumpIf(NOW, ">=", reg(R1), "pass");
   a.load(U32, R3, LIMIT, table.PASSED);
-  a.jumpIf(R3, ">=", table.UNSEEN_MAX, "drop");
+  a.jumpIf(R3, ">=", table.UNREAD_MAX, "drop");
   a.load(U64, R1, LIMIT, table.DUE);
   a.load(U64, R2, TABLE, table.TOLERANCE);
   a.op64("add", R2, reg(NOW));

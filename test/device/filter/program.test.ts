@@ -213,16 +213,18 @@ filterTest("a limited kind passes at its rate after a burst, and takes nothing f
 });
 
 filterTest(
-  "while the stack does not look, a flood takes a small part of the device's queue, whatever its rate",
+  "while the stack does not read, a flood takes a small part of the device's queue, whatever its rate",
   (rig) => {
     // A packet each nanosecond.
     rig.times[table.INTERVAL >> 3] = 1n;
     rig.times[table.TOLERANCE >> 3] = 2n ** 40n;
     rig.filter.limit(STRAY_SEGMENT, 60_000_000);
     const passed = () => Array.from({ length: 400 }, () => rig.run(STRAY)).filter((result) => result !== DROP).length;
-    expect([passed(), passed()]).toEqual([table.UNSEEN_MAX, 0]);
-    expect(rig.filter.takeDropped(STRAY_SEGMENT)).toBe(800 - table.UNSEEN_MAX);
-    expect(passed()).toBe(table.UNSEEN_MAX);
+    expect([passed(), passed()]).toEqual([table.UNREAD_MAX, 0]);
+    expect(rig.filter.takeDropped(STRAY_SEGMENT)).toBe(800 - table.UNREAD_MAX);
+    expect(passed()).toBe(0);
+    rig.filter.wasRead(STRAY_SEGMENT);
+    expect(passed()).toBe(table.UNREAD_MAX);
   },
 );
 
@@ -242,7 +244,7 @@ filterTest("SYNs for one flooded port are limited, those for another pass", (rig
   rig.floods.bound(TCP, 443);
   rig.times[table.INTERVAL >> 3] = 2n ** 60n;
   rig.times[table.TOLERANCE >> 3] = 0n;
-  rig.floods.synDropped(80, 0);
+  rig.floods.synQueueFull(80, 0);
   // The first is due.
   expect(rig.judge(syn(80))).toBe("pass");
   expect(rig.judge(syn(80))).toBeGreaterThanOrEqual(KINDS);

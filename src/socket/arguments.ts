@@ -378,10 +378,12 @@ const KINDS: Readonly<Record<string, string>> = {
   object: "an object",
 };
 
+const MAY_BE_ZERO: ReadonlySet<string> = new Set(["connectionsPerSource", "halfOpenInFull"]);
+
 function checkLimits(limits: object): void {
   for (const [name, value] of Object.entries(limits)) {
     if (!Object.hasOwn(DEFAULT_LIMITS, name)) throw unknownName("limits", name, Object.keys(DEFAULT_LIMITS));
-    const least = name === "memory" ? MEMORY_MIN : name === "connectionsPerSource" ? 0 : 1;
+    const least = name === "memory" ? MEMORY_MIN : MAY_BE_ZERO.has(name) ? 0 : 1;
     if (value !== undefined) whole(`limits.${name}`, value, least, 1 << 30);
   }
 }

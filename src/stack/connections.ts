@@ -57,6 +57,7 @@ export class Connections {
   readonly #sleep: Sleep;
   readonly #timeWaits: TimeWaits;
   readonly #halfOpens: HalfOpens;
+  readonly #halfOpenInFull: number;
   readonly #earlyProbes: EarlyProbes;
 
   /** Told of each connection; null: no filter is there. */
@@ -76,6 +77,7 @@ export class Connections {
       siblings === null ? null : { table: siblings.sources, hash: env.hash },
     );
     this.#sleep = new Sleep(env, limits.sleepAfter);
+    this.#halfOpenInFull = limits.halfOpenInFull;
     this.#earlyProbes = new EarlyProbes(env, limits.connections);
   }
 
@@ -241,6 +243,7 @@ export class Connections {
   #packHalfOpen(tcb: Tcb): void {
     if (tcb.state !== SYN_RECEIVED || tcb.listener === null || this.#sleep.isOff || !isHalfOpen(tcb)) return;
     const { halfOpen, backlog } = tcb.listener;
+    if (halfOpen <= this.#halfOpenInFull && tcb.retries + tcb.deferredTimeouts === 0) return;
     const row = this.#halfOpens.pack(tcb);
     if (row === NO_ROW) {
       if (tcb.retries > 0 || 2 * halfOpen > backlog) this.#fold(tcb, null);

@@ -18,6 +18,11 @@ export interface Limits {
    * their full form, except those in TIME-WAIT.
    */
   sleepAfter: number;
+  /**
+   * While a listener has at most so many half-open connections, they keep their full form until their SYN,ACK has to be sent again: clients that
+   * are well have opened theirs by then.
+   */
+  halfOpenInFull: number;
   /** Records of segments in flight, over all connections. */
   records: number;
   /** Ranges of out-of-order data, over all connections. */
@@ -43,6 +48,7 @@ export const DEFAULT_LIMITS: Readonly<Limits> = {
   connections: 65_536,
   connectionsPerSource: 0,
   sleepAfter: 50_000,
+  halfOpenInFull: 64,
   records: 262_144,
   ranges: 262_144,
   memory: 256 << 20,

@@ -134,6 +134,15 @@ test("a half-open connection holds at most 400 octets, tables included, from its
   expect((used() - before) / n).toBeLessThan(most[0]! / 4);
 });
 
+test("a few half-open connections of a listener keep their TCBs until their SYN,ACK is sent again; the others are rows", () => {
+  const b = new TcpBench({ limits: { halfOpenInFull: 8 } }).listen({ backlog: 100 });
+  for (let i = 0; i < 20; i++) b.in("S", { port: 100 + i, seq: 0, mss: 1460 }).out();
+  expect([b.stack.connectionCount, b.stack.asleepCount]).toEqual([20, 12]);
+  b.now += 1.5 * SECOND;
+  discard(b);
+  expect(b.stack.asleepCount).toBe(20);
+});
+
 test("data on the SYN keeps the TCB until the handshake is complete", () => {
   const b = new TcpBench({ params: { dropSynText: false } }).listen();
   b.in("S", { ...SYN, n: 100 }).out();

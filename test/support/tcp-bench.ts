@@ -89,7 +89,8 @@ export class TcpBench {
       new Stack({ mtu: 1500, seed: 1, ...options, limits, params: this.params, addresses: [address(this.local)] });
     // ISNs run with the clock: begin when ours is about to wrap. The scout sends nothing, so a little memory is enough.
     const scout = make({ ...options.limits, memory: 1 << 20 }).connect(address(this.remote), 80, { localPort: 80 }, 0);
-    this.stack = make({ memory: 4 << 20, ...options.limits });
+    // Rows from the beginning, so that all tests have them.
+    this.stack = make({ memory: 4 << 20, halfOpenInFull: 0, ...options.limits });
     const { wrap = 0x80000000 } = options;
     this.irs = (wrap - 16) >>> 0;
     this.start = 4 * ((wrap - 8 - (scout.snd.iss >>> 0)) >>> 0) + 4_000_000;

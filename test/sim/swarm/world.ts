@@ -153,7 +153,9 @@ export class World {
 
   #stack(address: Address, plan: HostPlan, secret: readonly [number, number], memory = MEMORY): Stack {
     const seed = this.scenario.seed * 31 + this.#lives++;
-    const limits = { memory, ...(plan.records > 0 ? { records: plan.records } : {}) };
+    // Half-open connections are rows from the beginning, or only when they have waited.
+    const halfOpenInFull = this.scenario.seed % 2 === 0 ? 0 : 64;
+    const limits = { memory, halfOpenInFull, ...(plan.records > 0 ? { records: plan.records } : {}) };
     return new Stack({ addresses: [address], mtu: 1500, seed, secret, params: plan.params, limits, trace: 4096 });
   }
 

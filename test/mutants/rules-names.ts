@@ -38,6 +38,20 @@ export const NAMES: readonly RuleMutant[] = [
     by: "test/socket/options.test.ts",
   },
   {
+    name: "room that writeFrom did not fill stays taken",
+    file: "tcp/machine/calls.ts",
+    find: "    sendQueue.truncate(snd.queued + Math.max(0, taken));\n",
+    replace: "",
+    by: "test/socket/write-from.test.ts",
+  },
+  {
+    name: "writeFrom's function may write to its connection",
+    file: "tcp/machine/calls.ts",
+    find: "    if (snd.queued !== before || snd.fin || tcb.state & CLOSED) taken = -EPIPE;",
+    replace: "    if (snd.fin || tcb.state & CLOSED) taken = -EPIPE;",
+    by: "test/socket/write-from.test.ts",
+  },
+  {
     name: "an alarm that was moved rings at its old time",
     file: "stack/alarms.ts",
     find: "if (alarm.at > now) this.#deadlines.arm(id, alarm.at);",

@@ -60,12 +60,16 @@ test("views are of the send buffer: no more than asked for, and none if it is fu
   const before = w.peer.engine.slab.used;
   expect(active.writeFrom(() => 0, 40_000)).toBe(0);
   expect(active.writeFrom(() => -11, 40_000)).toBe(0);
+  // More than there was room for.
+  expect(active.writeFrom(() => 1_000, 10)).toBe(10);
+  await w.pass(200);
+  expect(passive.info().bytesReceived).toBe(50_010);
   expect(() => active.writeFrom(() => Promise.resolve(1) as never, 40_000)).toThrow(
     "must return how many octets it has filled",
   );
   expect(w.peer.engine.slab.used).toBe(before);
   await w.pass(200);
-  expect([drains, passive.info().bytesReceived]).toEqual([1, 50_000]);
+  expect([drains, passive.info().bytesReceived]).toEqual([1, 50_010]);
 });
 
 test("if the function throws nothing is queued; it may not write to the connection; if it ends it, that is the error", async () => {

@@ -91,9 +91,11 @@ export function sendFrom(tcb: Tcb, fill: (room: Uint8Array[]) => number, n: numb
   const { snd, sendQueue } = tcb;
   const before = snd.queued;
   checkAppLimited(tcb);
+  const room = sendQueue.room(before, n);
+  const most = room.reduce((sum, view) => sum + view.length, 0);
   let taken = 0;
   try {
-    taken = Math.max(0, Math.min(n, fill(sendQueue.room(before, n))));
+    taken = Math.max(0, Math.min(most, fill(room)));
   } finally {
     if (snd.queued !== before || snd.fin || tcb.state & CLOSED) taken = -EPIPE;
     sendQueue.truncate(snd.queued + Math.max(0, taken));

@@ -10,6 +10,7 @@ import type { Engine } from "#driver/engine";
 import type { Stack } from "#stack/stack";
 import { countsMemory } from "#tcp/receive/window";
 import * as M from "#tcp/words/marks";
+import { NONE } from "#tcp/words/records";
 import { CLOSED, SYN_RECEIVED, SYN_SENT, stateName, TIME_WAIT } from "#tcp/words/state";
 import type { Tcb } from "#tcp/words/tcb";
 import { ACK, FIN, RST, SYN } from "#wire/tcp";
@@ -275,12 +276,13 @@ export class Witness implements Engine {
 
   /**
    * Flight within cwnd, but for: one segment per ACK or timer that goes whatever is in flight (the first retransmission of a
-   * recovery, probes, the override timer), and a FIN, which is one octet more than the segments that cwnd counts.
+   * recovery, probes, the override timer), and a FIN, which is one octet more than the segments that cwnd counts. Segments from before the path MTU
+   * shrank are larger than those that cwnd counts now.
    */
   #congestion(view: View, cause: number, where: string): void {
     const { tcb } = view;
     const flight = tcb.inFlight();
-    if (flight <= tcb.cc.cwnd + (tcb.snd.finSent ? 1 : 0)) return;
+    if (flight <= tcb.cc.cwnd + (tcb.snd.finSent ? 1 : 0) + beyondSegmentSize(tcb)) return;
     const fresh = cause === M.TX_DATA || cause === M.TX_FIN;
     if (fresh || view.forced === this.reasons) {
       throw new Violation("flight is at most cwnd", `${where}: ${flight} in flight, cwnd ${tcb.cc.cwnd}`);
@@ -362,4 +364,13 @@ function isOf(tcb: Tcb, seg: WireSegment, own: boolean): boolean {
   const [local, remote] = own ? [seg.sourcePort, seg.destinationPort] : [seg.destinationPort, seg.sourcePort];
   const far = own ? seg.destination : seg.source;
   return tcb.localPort === local && tcb.remotePort === remote && tcb.remote.d === far;
+}
+
+/** Octets in flight by which segments are larger than the segments of now. */
+function beyondSegmentSize({ board, snd, env: { records } }: Tcb): number {
+  let octets = 0;
+  for (let r = board.head; r !== NONE; r = records.next[r]!) {
+    octets += Math.max(0, records.mss[r]! - snd.mss) * records.segments[r]!;
+  }
+  return octets;
 }

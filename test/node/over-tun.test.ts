@@ -8,7 +8,7 @@ import { ROOT } from "../support/root.ts";
 import { testUnless } from "../support/test-unless.ts";
 import type { Tool } from "../support/tools.ts";
 import { certificate } from "./certificate.ts";
-import { type Elsewhere, postgres, type RealServer, redis } from "./packages/servers.ts";
+import { type Elsewhere, mariadb, postgres, type RealServer, redis } from "./packages/servers.ts";
 
 const missing = lacksPackages("node");
 
@@ -66,4 +66,8 @@ tunTest(
 
 tunTest(["redis-server"], "ioredis over a TUN device: Redis in a namespace sees the stack's address", async (ns) => {
   expect(await run(ns, "redis.ts", redis)).toEqual(["hello 1000", "10.0.0.7"]);
+});
+
+tunTest(["mariadbd"], "mysql2 over a TUN device: MariaDB in a namespace answers the stack", async (ns) => {
+  expect(await run(ns, "mysql.ts", mariadb)).toEqual(["MariaDB answers 10.0.0.7", "900 rows"]);
 });

@@ -71,14 +71,16 @@ export async function redis(elsewhere?: Elsewhere): Promise<RealServer> {
   return started(elsewhere?.command(command) ?? command, folder, "redis.sock", "SIGTERM");
 }
 
-export async function mariadb(): Promise<RealServer> {
+export async function mariadb(elsewhere?: Elsewhere): Promise<RealServer> {
   const folder = scratch();
   mkdirSync(`${folder}/data`);
   if (process.getuid?.() === 0) chownSync(`${folder}/data`, NOBODY, NOBODY);
   const paths = [`--datadir=${folder}/data`, `--socket=${folder}/mariadb.sock`, `--pid-file=${folder}/pid`];
+  const network = elsewhere === undefined ? ["--skip-networking"] : [`--bind-address=${elsewhere.address}`];
   // Without tables of users nobody needs a password.
-  const settings = ["--no-defaults", ...paths, "--skip-networking", "--skip-grant-tables"];
-  return started(asNobody(["mariadbd", ...settings]), folder, "mariadb.sock", "SIGTERM");
+  const settings = ["--no-defaults", ...paths, ...network, "--skip-name-resolve", "--skip-grant-tables"];
+  const command = asNobody(["mariadbd", ...settings]);
+  return started(elsewhere?.command(command) ?? command, folder, "mariadb.sock", "SIGTERM");
 }
 
 /** Runs a program that prepares a server. */

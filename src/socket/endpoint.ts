@@ -25,8 +25,13 @@ export function remoteOf(remote: unknown): { readonly address: Address; readonly
 /** The name and the port, if `connect` was given a name instead of an address; else null. @throws CallError EINVAL. */
 export function nameOf(remote: unknown): Endpoint | null {
   const { hostname, port } = typeof remote === "string" ? split(remote) : checked(remote);
-  if (parseAddress(unbracketed(hostname)) !== null || !isName(hostname)) return null;
+  if (hostNameOf(hostname) === null) return null;
   return { hostname, port: whole("port", port, 1, 65_535) };
+}
+
+/** A host as text if it is a name; null for addresses, and for what is neither. */
+export function hostNameOf(text: string): string | null {
+  return parseAddress(unbracketed(text)) === null && isName(text) ? text : null;
 }
 
 /** Reads the address of one host, which may be this stack. @throws CallError EINVAL. */

@@ -1,4 +1,5 @@
 import { MILLISECOND } from "#base/time";
+import type { Address } from "#ip/address";
 import { timeText } from "#observe/units";
 import { ECHO_COUNT_MAX, ECHO_SIZE_MAX, type EchoOptions, type EchoResult, type EchoRun } from "#stack/echo";
 import type { Stack } from "#stack/stack";
@@ -20,7 +21,8 @@ export function echoOptions({ count = 1, interval = 1_000, size = 56, timeout = 
 
 /** A ping that runs: collects the results of its echo requests. */
 export class Ping {
-  readonly address: string;
+  /** Who is asked: until it begins, perhaps a name. */
+  address: string;
   readonly #engine: Stack;
   readonly #options: EchoOptions;
   readonly #onResult: ((result: PingResult) => void) | undefined;
@@ -39,9 +41,10 @@ export class Ping {
     return this.#summary.promise;
   }
 
-  /** The engine's requests have begun. */
-  begin(run: EchoRun): void {
-    this.#run = run;
+  /** Begins to ask. @throws CallError EADDRNOTAVAIL, ENOBUFS. */
+  begin(remote: Address, local: Address | null): void {
+    this.address = remote.toString();
+    this.#run = this.#engine.echo.start(remote, this.#options, local, this);
   }
 
   /** Ends it: the promise rejects. */

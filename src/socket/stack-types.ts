@@ -124,11 +124,11 @@ export interface NetStack extends AsyncDisposable {
    */
   bind(options?: BindOptions): UdpSocket;
   /**
-   * Sends echo requests (RFC 792, RFC 4443) to a host, and resolves when each was answered, has failed or timed out; it does not
-   * reject because of that. Rejects with ConnectionError if the stack is closed or its device vanishes. @throws CallError: EINVAL,
-   * EADDRNOTAVAIL, ENOBUFS (more than 1,024 at one time).
+   * Sends echo requests (RFC 792, RFC 4443) to a host, an IP address or a name, of which the first address is asked. Resolves when each was
+   * answered, has failed or timed out; it does not reject because of that. Rejects with ConnectionError if the stack is closed, its device vanishes,
+   * or the name is not found. @throws CallError: EINVAL, EADDRNOTAVAIL, ENOBUFS (more than 1,024 at one time); with a name it rejects with the last two.
    */
-  ping(address: string, options?: PingOptions): Promise<PingSummary>;
+  ping(host: string, options?: PingOptions): Promise<PingSummary>;
   /**
    * `fetch` whose connections are this stack's: HTTP/1.1 and HTTPS. Names are resolved by the stack. It can be given away without the stack, to
    * whatever takes a `fetch`. The first call loads what it is made of (`node:http`); `nodeFetch` of tcpnet/node is the same with options for all

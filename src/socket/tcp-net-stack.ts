@@ -28,15 +28,17 @@ import type { NamedSocket } from "./names/named-socket.ts";
 import { Names } from "./names/names.ts";
 import { Attempt } from "./names/race.ts";
 import { type NetFlow, NetInterception } from "./net-interception.ts";
+import { onAbort } from "./on-abort.ts";
 import { fastOpenParams, microseconds, paramsOf } from "./options.ts";
-import { echoOptions, Ping } from "./ping.ts";
+import type { Ping } from "./ping.ts";
+import { Pings } from "./pings.ts";
 import { stackFetch } from "./stack-fetch.ts";
 import type { EngineStack, Host, ResolveOptions } from "./stack-types.ts";
 import { TcpListener } from "./tcp-listener.ts";
 import { TcpSocket } from "./tcp-socket.ts";
 import { traitsOf } from "./traits.ts";
 import type { ConnectOptions, Endpoint, Listener, ListenOptions, Socket } from "./types.ts";
-import { checkAddress, checkBindOptions, checkPingOptions } from "./udp-arguments.ts";
+import { checkBindOptions } from "./udp-arguments.ts";
 import { type UdpContext, UdpNetSocket } from "./udp-socket.ts";
 import type { BindOptions, PingOptions, PingSummary, UdpSocket } from "./udp-types.ts";
 
@@ -64,7 +66,7 @@ export class TcpNetStack implements EngineStack, NameContext, UdpContext {
   readonly #closed = new Deferred<void>();
   readonly #listeners = new Set<TcpListener>();
   readonly #udpSockets = new Set<UdpNetSocket>();
-  readonly #pings = new Set<Ping>();
+  readonly #pings = new Pings(this);
   readonly searches = new Set<NamedSocket>();
   /** How names are resolved: set when the stack is made. */
   names = new Names({ four: false, six: false, resolve: null, hosts: null, dns: null });
@@ -186,20 +188,9 @@ export class TcpNetStack implements EngineStack, NameContext, UdpContext {
     return socket;
   }
 
-  ping(address: string, options: PingOptions = {}): Promise<PingSummary> {
+  ping(host: string, options: PingOptions = {}): Promise<PingSummary> {
     this.#checkOpen();
-    checkAddress(address);
-    checkPingOptions(options);
-    const { localAddress, signal, onResult } = options;
-    const remote = hostOf(address);
-    const local = localAddress === undefined ? null : addressOf(localAddress);
-    const echo = echoOptions(options);
-    const ping = new Ping(this.engine, remote.toString(), echo, onResult);
-    ping.begin(this.engine.echo.start(remote, echo, local, ping));
-    this.#pings.add(ping);
-    this.host.wake();
-    if (signal !== undefined) onAbort(signal, () => this.#cancel(ping, signal.reason), ping.summary);
-    return ping.summary;
+    return this.#pings.start(host, options);
   }
 
   intercept(options: InterceptOptions): NetInterception {
@@ -209,11 +200,6 @@ export class TcpNetStack implements EngineStack, NameContext, UdpContext {
     });
     this.#interception = interception;
     return interception;
-  }
-
-  #cancel(ping: Ping, reason: unknown): void {
-    this.#pings.delete(ping);
-    ping.cancel(reason);
   }
 
   /** Writes all of the early data, or throws: a part of a request is useless. */
@@ -309,12 +295,7 @@ export class TcpNetStack implements EngineStack, NameContext, UdpContext {
   #abortAll(reason?: ConnectionError): void {
     this.#interception?.close();
     for (const socket of [...this.#udpSockets]) socket.end(reason ?? null);
-    for (const ping of this.#pings) {
-      ping.cancel(
-        reason ?? new ConnectionError("ECONNABORTED", `the stack was closed during the ping of ${ping.address}`),
-      );
-    }
-    this.#pings.clear();
+    this.#pings.abort(reason);
     for (const search of [...this.searches]) search.abort(reason);
     for (const listener of [...this.#listeners]) void listener.close();
     for (const tcb of [...this.engine.connections()]) {
@@ -353,7 +334,7 @@ export class TcpNetStack implements EngineStack, NameContext, UdpContext {
     }
     this.#interception?.onEvents();
     for (let next = echo.nextEvent(); next !== undefined; next = echo.nextEvent()) {
-      if ((next as Ping).onEvents()) this.#pings.delete(next as Ping);
+      this.#pings.onEvents(next as Ping);
     }
     if (this.#refused.remote !== null) this.#tellRefused(this.#refused.remote);
     // What is sent in answer belongs to the same story.
@@ -378,17 +359,6 @@ function openOptions(options: ConnectOptions): ActiveOpenOptions {
   if (localPort !== undefined) open.localPort = whole("localPort", localPort, 1, 65_535);
   if (fastOpen) open.params!.fastOpen = true;
   return open;
-}
-
-/** Calls `act` when the signal fires, unless `over` is settled by then. */
-function onAbort(signal: AbortSignal, act: () => void, over: Promise<unknown>): void {
-  if (signal.aborted) {
-    act();
-    return;
-  }
-  signal.addEventListener("abort", act, { once: true });
-  const forget = () => signal.removeEventListener("abort", act);
-  over.then(forget, forget);
 }
 
 /** Aborts when the signal fires. A function of its own: the closure would cost each `connect` an environment. */

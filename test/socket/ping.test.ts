@@ -113,8 +113,41 @@ describe("ping", () => {
     await stack.close();
   });
 
+  test("a name is resolved by the stack: its first address is asked, of the source's family if that is given", async () => {
+    const resolve = (name: string) => (name === "six.example" ? ["fd00::7"] : [HOST, "fd00::7"]);
+    const w = await world({ ...v6, peer: { ...v6.peer, resolve } });
+    expect(await w.until(w.peer.ping("host.example"))).toMatchObject({ address: HOST, received: 1 });
+    const six = await w.until(w.peer.ping("host.example", { localAddress: "fd00::5" }));
+    expect(six).toMatchObject({ address: "fd00::7", localAddress: "fd00::5", received: 1 });
+    expect(await w.until(w.peer.ping("localhost"))).toMatchObject({ address: "::1", received: 1 });
+    expect(await rejection(w.peer.ping("six.example", { localAddress: PEER }))).toMatchObject({
+      code: "ENOTFOUND",
+      message: "six.example has no IPv4 address",
+    });
+  });
+
+  test("a name that is not found rejects; a signal and a closed stack end the ping of one that is being resolved", async () => {
+    const resolve = (name: string) => (name === "never.example" ? new Promise<string[]>(() => {}) : []);
+    const w = await world({ peer: { resolve } });
+    expect(await rejection(w.peer.ping("no.example"))).toMatchObject({
+      code: "ENOTFOUND",
+      message: "no.example has no address",
+    });
+    const abort = new AbortController();
+    const aborted = rejection(w.peer.ping("never.example", { signal: abort.signal }));
+    abort.abort(new Error("enough"));
+    expect(await aborted).toMatchObject({ message: "enough" });
+    const closed = rejection(w.peer.ping("never.example"));
+    await w.peer.close();
+    expect(await closed).toMatchObject({
+      code: "ECONNABORTED",
+      message: "the stack was closed during the ping of never.example",
+    });
+    expect(w.peer.counters()["icmp.echo-sent"]).toBe(undefined);
+  });
+
   test.each([
-    [["example.com"], "does not resolve names"],
+    [["example.com"], "this stack does not resolve names"],
     [[7], 'address must be a text such as "10.0.0.7", not 7'],
     [["224.0.0.1"], "224.0.0.1 is a multicast address, which this stack does not support"],
     [["10.0.1.255"], "10.0.1.255 is not the address of a host"],

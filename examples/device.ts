@@ -1,7 +1,9 @@
 /**
- * A device of one's own: IP packets are messages of a MessagePort, so that stacks in two threads, two workers or two tabs have a network between
- * them. Here both ends are in one program: `bun examples/device.ts`, `node examples/device.ts`.
+ * A device of one's own: IP packets are messages of a MessagePort, so that stacks in two threads have a network between them. (In two workers or
+ * tabs of a browser: without the import, and with `port.onmessage`.) Here both ends are in one program: `bun examples/device.ts`,
+ * `node examples/device.ts`.
  */
+import { MessageChannel, type MessagePort } from "node:worker_threads";
 import {
   createStack,
   type Device,
@@ -42,12 +44,11 @@ class PortDevice implements Device {
   constructor(port: MessagePort) {
     this.#port = port;
     // Whoever sends to us may send anything: what is no packet is dropped here, and what is a bad one by the stack.
-    port.onmessage = (event) => {
-      const data: unknown = event.data;
+    port.on("message", (data: unknown) => {
       if (!(data instanceof Uint8Array) || data.length > PACKET_MAX || this.#waiting.length === WAITING_MAX) return;
       this.#waiting.push(data);
       this.#notify?.();
-    };
+    });
   }
 
   attach(memory: PacketMemory): void {
@@ -102,7 +103,7 @@ const socket = client.connect("10.0.0.7:7");
 const sent = new Uint8Array(100_000).map((_, i) => i * 31);
 const writer = socket.writable.getWriter();
 void writer.write(sent).then(() => writer.close());
-const back = await new Response(socket.readable).bytes();
+const back = new Uint8Array(await new Response(socket.readable).arrayBuffer());
 console.log(
   back.length,
   back.every((octet, i) => octet === sent[i]),

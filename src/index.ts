@@ -35,7 +35,7 @@ export {
   TX_REFUSED,
   type Wakeable,
 } from "#device/device";
-export { type PairDevice, type PairOptions, pair } from "#device/pair";
+export type { PairDevice, PairOptions } from "#device/pair";
 export type { Engine } from "#driver/engine";
 export type { LimitName, TraceEvent } from "#observe/events";
 export type { PacketFields } from "#observe/packet-fields";
@@ -50,6 +50,7 @@ export type {
   UdpFlowHandlers,
   Unreachable,
 } from "#socket/intercept-types";
+export { pair } from "#socket/pair";
 export { SharedBytes } from "#socket/shared-bytes";
 export type {
   CreateStackOptions,

@@ -1,6 +1,6 @@
 import { type Address, parseAddress } from "#ip/address";
 import { addressHint, addressReason, Prefix, parsePrefix } from "#ip/prefix";
-import { invalid, shown, whole } from "./arguments.ts";
+import { invalid, shown, whole } from "./checks.ts";
 import { isName } from "./names/name-text.ts";
 import type { Endpoint } from "./types.ts";
 

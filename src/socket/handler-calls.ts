@@ -1,4 +1,4 @@
-import { invalid, shown } from "./arguments.ts";
+import { invalid, shown } from "./checks.ts";
 import type { Shown } from "./shown.ts";
 import type { SocketHandlers } from "./types.ts";
 

@@ -7,7 +7,7 @@ import { linksText } from "#device/link-text";
 import { type LinkProfiles, parseLinks } from "#device/link-words";
 import { monotonic } from "#driver/clock";
 import { tooBig } from "#icmp/path-error";
-import { checkDevice, invalid, shown, whole } from "./arguments.ts";
+import { checkDevice, invalid, shown, whole } from "./checks.ts";
 
 /** Options of an `ImpairedDevice`. */
 export interface ImpairedDeviceOptions {

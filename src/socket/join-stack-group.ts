@@ -2,7 +2,7 @@ import { isMainThread, workerData } from "node:worker_threads";
 import type { Device } from "#device/device";
 import { QueueDevice } from "#device/queue-device";
 import { TunDevice } from "#device/tun";
-import { invalid } from "./arguments.ts";
+import { invalid } from "./checks.ts";
 import { createQueueStack } from "./create-stack.ts";
 import { QueueMemory } from "./queue-memory.ts";
 import { CLOSED, type Question, type QueueStart, type Report, START, WAKE } from "./queue-messages.ts";

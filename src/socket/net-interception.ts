@@ -1,6 +1,7 @@
 import type { Flow, HeldEcho, HeldSyn, Interception as Intercepting } from "#stack/interception";
 import { withSettings } from "#tcp/words/params";
-import { checkAcceptOptions, checkBytes, checkObject, invalid, type Kind, shown, whole } from "./arguments.ts";
+import { checkAcceptOptions } from "./arguments.ts";
+import { checkBytes, checkObject, invalid, type Kind, shown, whole } from "./checks.ts";
 import { endpointOf } from "./endpoint.ts";
 import type {
   Attempt,

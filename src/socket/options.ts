@@ -1,7 +1,7 @@
 import { MILLISECOND } from "#base/time";
 import { congestionControlNames, isCongestionControl } from "#tcp/congestion/congestion";
 import type { TcpSettings } from "#tcp/words/params";
-import { invalid, shown, whole } from "./arguments.ts";
+import { invalid, shown, whole } from "./checks.ts";
 import type { SocketOptions } from "./types.ts";
 
 /** Converts the user's options to the engine's parameters. @throws CallError EINVAL. */

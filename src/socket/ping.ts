@@ -3,7 +3,7 @@ import type { Address } from "#ip/address";
 import { timeText } from "#observe/units";
 import { ECHO_COUNT_MAX, ECHO_SIZE_MAX, type EchoOptions, type EchoResult, type EchoRun } from "#stack/echo";
 import type { Stack } from "#stack/stack";
-import { whole } from "./arguments.ts";
+import { whole } from "./checks.ts";
 import { ConnectionError } from "./connection-error.ts";
 import { Deferred } from "./deferred.ts";
 import { microseconds } from "./options.ts";

@@ -1,6 +1,6 @@
 import { NO_PAGE, type Slab } from "#base/slab";
 import { CallError } from "#stack/call-error";
-import { checkBytes, shown } from "./arguments.ts";
+import { checkBytes, shown } from "./checks.ts";
 
 /**
  * The offset of shared octets in a stack's slab, where they are put by the first call; NO_PAGE if it has no room for them.

@@ -1,6 +1,6 @@
 /** TLS over a connection of ours, by the runtime's own implementation (node:tls). */
 import { CallError } from "#stack/call-error";
-import { checkObject, invalid, type Kind, shown } from "./arguments.ts";
+import { checkObject, invalid, type Kind, shown } from "./checks.ts";
 import { ConnectionError } from "./connection-error.ts";
 import { Deferred } from "./deferred.ts";
 import { asciiName } from "./names/name-text.ts";

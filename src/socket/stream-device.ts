@@ -2,7 +2,7 @@
 import type { Counters } from "#base/counters";
 import type { Device } from "#device/device";
 import { MessageDevice } from "#device/message-device";
-import { checkObject, invalid, type Kind, shown, whole } from "./arguments.ts";
+import { checkObject, invalid, type Kind, shown, whole } from "./checks.ts";
 
 /** Options of devices that carry packets as messages. */
 export interface MessageDeviceOptions {

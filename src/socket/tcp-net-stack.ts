@@ -11,14 +11,8 @@ import { CookieKeys, KEY } from "#tcp/open/fast-open-cookie";
 import { PassiveOpen } from "#tcp/words/passive-open";
 import type { Tcb } from "#tcp/words/tcb";
 import { AddressCache } from "./address-cache.ts";
-import {
-  checkBytes,
-  checkConnectOptions,
-  checkListenOptions,
-  checkResolveOptions,
-  invalid,
-  whole,
-} from "./arguments.ts";
+import { checkConnectOptions, checkListenOptions, checkResolveOptions } from "./arguments.ts";
+import { checkBytes, invalid, whole } from "./checks.ts";
 import { ConnectionError } from "./connection-error.ts";
 import { Deferred } from "./deferred.ts";
 import { addressOf, endpointOf, hostOf, nameOf, remoteOf } from "./endpoint.ts";

@@ -1,5 +1,5 @@
 /** Checks the arguments of the calls of UDP sockets and of `ping`. */
-import { checkObject, invalid, type Kind, shown } from "./arguments.ts";
+import { checkObject, invalid, type Kind, shown } from "./checks.ts";
 import type { BindOptions, PingOptions, UdpHandlers } from "./udp-types.ts";
 
 const BIND = {

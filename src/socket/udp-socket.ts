@@ -3,7 +3,7 @@ import { CallError } from "#stack/call-error";
 import type { UdpEndpoint } from "#stack/datagrams";
 import type { TcpErrorName } from "#tcp/words/error";
 import type { AddressCache } from "./address-cache.ts";
-import { checkBytes, invalid, shown, whole } from "./arguments.ts";
+import { checkBytes, invalid, shown, whole } from "./checks.ts";
 import { ConnectionError } from "./connection-error.ts";
 import { Deferred } from "./deferred.ts";
 import { endpointText, remoteOf } from "./endpoint.ts";

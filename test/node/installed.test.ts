@@ -11,12 +11,15 @@ import { lacking, RUNTIMES } from "./runtimes.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tcpnet-node-"));
 
+/** Those for any runtime. */
+const EXAMPLES = ["capture.ts", "device.ts", "echo.ts", "http.ts"];
+
 beforeAll(async () => {
   const made = await packed();
   mkdirSync(join(folder, "node_modules"));
   cpSync(made.folder, join(folder, "node_modules/tcpnet"), { recursive: true });
   symlinkSync(join(ROOT, "node_modules/@types"), join(folder, "node_modules/@types"));
-  cpSync(`${ROOT}examples/http.ts`, join(folder, "http.ts"));
+  for (const example of EXAMPLES) cpSync(`${ROOT}examples/${example}`, join(folder, example));
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "project", private: true, type: "module" }));
 }, 300_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -81,7 +84,7 @@ new Socket({ stack, nodelay: true });
   ]) {
     const strict = { strict: true, noEmit: true, target: "es2022", types: ["node"], skipLibCheck: false };
     const compilerOptions = { ...strict, lib: ["es2023", "esnext.disposable"], module, moduleResolution };
-    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["use.ts", "http.ts"] }));
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["use.ts", ...EXAMPLES] }));
     expect(await run(join(ROOT, "node_modules/.bin/tsc"), "-p", "tsconfig.json")).toEqual({
       code: 0,
       out: "",

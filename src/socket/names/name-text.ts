@@ -1,5 +1,5 @@
 /** Names of hosts as text (RFC 1123 §2.1, RFC 6761), and text that is meant to be one. */
-import { invalid, shown } from "../arguments.ts";
+import { invalid, shown } from "../checks.ts";
 
 /** RFC 1035 §2.3.4: octets of a label, and of a name as text. */
 const LABEL_MAX = 63;

@@ -1,7 +1,7 @@
 /** Which resolver a stack has, by its options. */
 import { Prng } from "#base/prng";
 import { parseAddress } from "#ip/address";
-import { checkObject, invalid, type Kind, shown, whole } from "../arguments.ts";
+import { checkObject, invalid, type Kind, shown, whole } from "../checks.ts";
 import { microseconds } from "../options.ts";
 import type { CreateStackOptions, DnsOptions } from "../stack-types.ts";
 import type { Endpoint } from "../types.ts";

@@ -1,6 +1,6 @@
 import { parseAddress } from "#ip/address";
 import { CallError } from "#stack/call-error";
-import { invalid, shown } from "../arguments.ts";
+import { invalid, shown } from "../checks.ts";
 import { ConnectionError } from "../connection-error.ts";
 import type { Resolve } from "../types.ts";
 import type { DnsClient } from "./dns-client.ts";

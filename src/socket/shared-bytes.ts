@@ -43,6 +43,7 @@ export class SharedBytes implements Disposable {
     this.#places = new WeakMap();
   }
 
+  /** As `close`. */
   [Symbol.dispose](): void {
     this.close();
   }

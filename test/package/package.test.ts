@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { ENTRIES } from "../../src/package/entries.ts";
 import { lacksPackages, packagesFolder } from "../support/npm.ts";
 import { ROOT } from "../support/root.ts";
@@ -111,7 +111,7 @@ describe("the tarball", () => {
     expect(files).toContain("dist/LICENSES-OF-OTHERS.txt");
     expect(
       files.filter(
-        (path) => !/^(?:dist|docs|examples)\/|^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path),
+        (path) => !/^(?:dist|docs|examples|src\/socket)\/|^(?:package\.json|LICENSE|[A-Z]+\.md)$/.test(path),
       ),
     ).toEqual([]);
     expect(statSync(made.tarball).size).toBeLessThan(2e6);
@@ -127,6 +127,28 @@ describe("the tarball", () => {
     const examples = [...files].filter((path) => /^examples\/.*\.ts$/.test(path));
     const outside = examples.filter((path) => /from "\.\./.test(readFileSync(join(made.folder, path), "utf8")));
     expect([examples.length > 8, outside]).toEqual([true, []]);
+  });
+
+  test("has whatever its pages link to: other pages, pictures, sources", () => {
+    const files = filesIn(made.folder);
+    const there = new Set(
+      files.flatMap((path) => path.split("/").map((_, i, parts) => parts.slice(0, i + 1).join("/"))),
+    );
+    const links = files
+      .filter((path) => path.endsWith(".md"))
+      .flatMap((page) => {
+        const text = readFileSync(join(made.folder, page), "utf8");
+        return [...text.matchAll(/\]\(([^)\s]+)\)|\b(?:src|href)="([^"]+)"/g)].map(([, link, html]) => [
+          page,
+          link ?? html!,
+        ]);
+      })
+      .filter(([, link]) => !/^(?:[a-z]+:|#)/.test(link!));
+    expect(links.length).toBeGreaterThan(50);
+    const dead = links.filter(
+      ([page, link]) => !there.has(join(dirname(page!), link!.replace(/#.*/, "")).replace(/\/$/, "")),
+    );
+    expect(dead).toEqual([]);
   });
 
   test("brings nothing else along, and runs nothing when it is installed", () => {

@@ -14,7 +14,8 @@ const SOURCES = [
   "README.md",
   "LICENSE",
   "CHANGELOG.md",
-  "docs/*.md",
+  "CONTRIBUTING.md",
+  "docs/**",
   "examples/**",
 ];
 

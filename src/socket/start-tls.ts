@@ -43,8 +43,9 @@ export function startTls(socket: Socket, options: TlsOptions = {}): TlsSocket {
   const writer = writable.getWriter();
   const isAddress = options.sni === undefined && (name.includes(":") || /^[\d.]+$/.test(name));
   try {
+    const below = duplexOf(stream.Duplex, reader, writer);
     const secure = tls.connect({
-      socket: duplexOf(stream.Duplex, reader, writer),
+      socket: below,
       host: name,
       ...(isAddress ? {} : { servername: name }),
       ...(options.alpn === undefined ? {} : { ALPNProtocols: [...options.alpn] }),
@@ -52,7 +53,7 @@ export function startTls(socket: Socket, options: TlsOptions = {}): TlsSocket {
       ...(options.cert === undefined ? {} : { cert: options.cert, key: options.key! }),
       rejectUnauthorized: options.rejectUnauthorized ?? true,
     });
-    return new SecureSocket(socket, secure, name);
+    return new SecureSocket(socket, secure, below, name);
   } catch (error) {
     // The runtime reads certificates and keys before it touches the stream, so the connection is as before.
     reader.releaseLock();
@@ -110,7 +111,8 @@ class SecureSocket implements TlsSocket {
   readonly #opened = new Deferred<TlsInfo>();
   readonly #closed = new Deferred<void>();
 
-  constructor(socket: Socket, secure: TLSSocket, name: string) {
+  /** @param below the stream under TLS */
+  constructor(socket: Socket, secure: TLSSocket, below: Duplex, name: string) {
     this.socket = socket;
     this.#secure = secure;
     secure.on("secureConnect", () => {
@@ -129,7 +131,7 @@ class SecureSocket implements TlsSocket {
     });
     socket.closed.then(this.#closed.resolve, (error) => this.#fail(failure ?? error));
     this.readable = readableOf(secure);
-    this.writable = writableOf(secure);
+    this.writable = writableOf(secure, below);
   }
 
   get opened(): Promise<TlsInfo> {
@@ -211,14 +213,21 @@ function readableOf(secure: TLSSocket): ReadableStream<Uint8Array<ArrayBuffer>> 
   );
 }
 
-function writableOf(secure: TLSSocket): WritableStream<Uint8Array> {
+function writableOf(secure: TLSSocket, below: Duplex): WritableStream<Uint8Array> {
   return new WritableStream<Uint8Array>({
     write: (chunk) =>
       new Promise((resolve, reject) => {
         if (!(chunk instanceof Uint8Array)) throw new TypeError(`a socket takes a Uint8Array, not ${shown(chunk)}`);
         secure.write(chunk, (error) => (error ? reject(tlsError(error, "the peer")) : resolve()));
       }),
-    close: () => new Promise((resolve) => secure.end(() => resolve())),
+    close: () =>
+      new Promise((resolve) =>
+        secure.end(() => {
+          // Deno sends the close_notify, and leaves the stream below open.
+          if (!below.writableEnded) below.end();
+          resolve();
+        }),
+      ),
     abort: (reason) => void secure.destroy(reason instanceof Error ? reason : undefined),
   });
 }

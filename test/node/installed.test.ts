@@ -1,12 +1,16 @@
 /** `tcpnet/node` of the packed package, in a project of somebody's: its example runs in Bun, Node and Deno, and its types fit Node's. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { once } from "node:events";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createServer } from "node:tls";
 import { packed } from "../package/packed.ts";
 import { lacksPackages, packagesFolder } from "../support/npm.ts";
 import { ROOT } from "../support/root.ts";
 import { testUnless } from "../support/test-unless.ts";
+import { certificate } from "./certificate.ts";
 import { lacking, RUNTIMES } from "./runtimes.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tcpnet-node-"));
@@ -50,6 +54,61 @@ testUnless(lacking || lacksPackages("package"), "examples/http.ts runs in Deno",
   const flags = ["--no-prompt", "--node-modules-dir=manual"];
   expect(await run(deno, "run", ...flags, "http.ts")).toEqual({ code: 0, out: SAID, err: "" });
 });
+
+/** Octets that a client writes under TLS before it closes its direction, and reads until the server does. */
+const SENT = 1_000_000;
+const TLS = `import net from "node:net";
+import { createStack, pair } from "tcpnet";
+const [a, b] = pair();
+const host = await createStack({ device: a, address: "10.0.0.7/24" });
+const peer = await createStack({ device: b, address: "10.0.0.5/24" });
+let isEnded = false;
+host.listen({ port: 443, socket: {
+  open(socket) {
+    socket.data = net.connect({ port: Number(process.env.SERVER), host: "127.0.0.1", allowHalfOpen: true });
+    socket.data.on("data", (chunk) => socket.write(chunk)).on("end", () => socket.closeWrite()).on("error", () => {});
+  },
+  data: (socket, bytes) => void socket.data.write(new Uint8Array(bytes)),
+  end(socket) { isEnded = true; socket.data.end(); },
+} });
+const tls = peer.connect("10.0.0.7:443").startTls({ ca: ${JSON.stringify(certificate.cert)}, sni: "server.example" });
+const writer = tls.writable.getWriter();
+await writer.write(new Uint8Array(${SENT}));
+await writer.close();
+console.log(await new Response(tls.readable).text());
+// The server closed after the close_notify; the FIN follows at once, without a close of ours.
+for (let i = 0; i < 100 && !isEnded; i++) await new Promise((done) => setTimeout(done, 20));
+console.log("FIN", isEnded);
+await tls.close();
+await Promise.all([host.close(), peer.close()]);
+process.exit();
+`;
+
+testUnless(
+  lacking || lacksPackages("package"),
+  "closing the writable of startTls sends all that was written, the close_notify and a FIN, in Bun, Node and Deno",
+  async () => {
+    const server = createServer({ ...certificate, allowHalfOpen: true }, (socket) => {
+      let octets = 0;
+      socket.on("data", (chunk) => (octets += chunk.length));
+      socket.on("end", () => socket.end(`${octets} octets`));
+      socket.on("error", () => {});
+    });
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    writeFileSync(join(folder, "tls.mjs"), TLS);
+    try {
+      const { port } = server.address() as AddressInfo;
+      const deno = join(packagesFolder("package"), `node_modules/@deno/linux-${process.arch}-glibc/deno`);
+      const flags = ["--no-prompt", "--node-modules-dir=manual", "--allow-env", "--allow-net=127.0.0.1"];
+      for (const command of [[process.execPath], [RUNTIMES.Node(), "--no-warnings"], [deno, "run", ...flags]]) {
+        const ran = await run("env", `SERVER=${port}`, ...command, "tls.mjs");
+        expect([command[0], ran]).toEqual([command[0], { code: 0, out: `${SENT} octets\nFIN true\n`, err: "" }]);
+      }
+    } finally {
+      server.close();
+    }
+  },
+);
 
 test("tsc --strict, with Node's types: what one gives to packages is what they take", async () => {
   const program = `import http from "node:http";

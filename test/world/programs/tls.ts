@@ -74,6 +74,20 @@ const packetsOf = async (seed: number) => {
 };
 
 await report({
+  "servers of a world answer, also after one on this machine": async () => {
+    const real = http.createServer((_, response) => response.end("real"));
+    await new Promise<void>((resolve) => real.listen(0, "127.0.0.1", resolve));
+    const { port } = real.address() as net.AddressInfo;
+    assert.equal(await (await fetch(`http://127.0.0.1:${port}/`)).text(), "real");
+    const plain = () => void http.createServer((_, response) => response.end("of the world")).listen(80);
+    await between(plain, async () => assert.equal(await (await fetch("http://server/")).text(), "of the world"));
+    await between(() => serve(), asked);
+    await new Promise<void>((resolve) => {
+      real.close(() => resolve());
+      real.closeAllConnections();
+    });
+  },
+
   "https: by its own agent, by one of the program, by none": () => between(() => serve(), asked),
 
   "a server that was made before the world listens on the host that says listen": () =>

@@ -84,7 +84,8 @@ export function refuseObject(target: Bag, name: string, what: string, instead: s
 let isAsStream = false;
 
 /**
- * Calls something of `node:tls`, for which a connection of a stack must be a stream and no `net.Socket`: of those, Node's takes the system's handle.
+ * Calls something of a runtime for which a connection of a stack must be a stream and no `net.Socket`: of those, Node's TLS and Bun's HTTP take the
+ * system's handle.
  */
 export function asStream<T>(call: () => T): T {
   const before = isAsStream;
@@ -133,7 +134,7 @@ export function divertClass(
     get: (target, key) =>
       key === Symbol.hasInstance
         ? (value: object) =>
-            isOf(target, value) || (!isAsStream && (made.has(value) || (own !== null && value instanceof own)))
+            !isAsStream && (isOf(target, value) || made.has(value) || (own !== null && value instanceof own))
         : Reflect.get(target, key),
   });
   return diverted;

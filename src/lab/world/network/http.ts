@@ -2,7 +2,7 @@
 import type { Bag } from "../globals.ts";
 import { type Network, places } from "../place.ts";
 import { type Call, type Class, divertIn, notOfThisWorld, set } from "./divert.ts";
-import { divertListen, emitConnection } from "./servers.ts";
+import { divertListen, emitStream } from "./servers.ts";
 
 /** A runtime whose servers of `node:http` and `node:https` are no servers of `node:net`. */
 const isBun = "Bun" in globalThis;
@@ -20,7 +20,7 @@ export function divertHttp(http: Bag): void {
   divertRequests(http as unknown as Http, ({ agent }) => agent);
   divertIn(Agent.prototype as Bag, "createConnection", ({ net }) => net.createConnection as Call);
   divertNames(Agent.prototype as Bag);
-  if (isBun) divertListen(Server.prototype as Bag, emitConnection);
+  if (isBun) divertListen(Server.prototype as Bag, emitStream);
 }
 
 export function divertHttps(https: Bag, tls: Bag): void {
@@ -52,13 +52,11 @@ export function divertHttps(https: Bag, tls: Bag): void {
   divertListen(Server.prototype as Bag, (server, connection) => {
     let front = fronts.get(server);
     if (front === undefined) {
-      front = (tls.createServer as Call)(settings.get(server), (socket: object) =>
-        emitConnection(server, socket),
-      ) as Bag;
+      front = (tls.createServer as Call)(settings.get(server), (socket: object) => emitStream(server, socket)) as Bag;
       (front.on as Call)("tlsClientError", (...args: unknown[]) => (server.emit as Call)("tlsClientError", ...args));
       fronts.set(server, front);
     }
-    emitConnection(front, connection);
+    emitStream(front, connection);
   });
 }
 

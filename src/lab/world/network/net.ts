@@ -3,8 +3,8 @@ import { Server as StackServer } from "#node/server";
 import { Socket as StackSocket } from "#node/socket";
 import type { Bag } from "../globals.ts";
 import { places } from "../place.ts";
-import { asStream, type Call, type Class, divertClass, divertIn, here, notOfThisWorld, set } from "./divert.ts";
-import { divertListen, emitConnection } from "./servers.ts";
+import { type Call, type Class, divertClass, divertIn, here, notOfThisWorld, set } from "./divert.ts";
+import { divertListen, emitConnection, emitStream } from "./servers.ts";
 
 /** A stream of the process or of a child: Node makes `process.stdout` when it is first used, a `net.Socket` of a descriptor or handle. */
 const isOfSystem = ([options]: readonly unknown[]) =>
@@ -27,8 +27,8 @@ export function divertNet(net: Bag, SecureServer: Class): void {
     divertClass(Server, ({ net: own }, args) => new own.Server(...(args as [])), { own: StackServer }),
   );
   divertListen(Server.prototype as Bag, (server, connection) => {
-    if (server instanceof SecureServer) asStream(() => emitConnection(server, connection));
-    else emitConnection(server, connection);
+    const deliver = server instanceof SecureServer ? emitStream : emitConnection;
+    deliver(server, connection);
   });
   refuseConnect(Socket.prototype as Bag);
   divertTimeouts(Socket.prototype as Bag);

@@ -2,12 +2,15 @@
 import type { Server } from "#node/server";
 import type { Bag } from "../globals.ts";
 import type { Network } from "../place.ts";
-import { type Call, here, set } from "./divert.ts";
+import { asStream, type Call, here, set } from "./divert.ts";
 
 /** Gives a connection of a stack to a server. */
 type Deliver = (server: Bag, connection: object) => void;
 
 export const emitConnection: Deliver = (server, connection) => (server.emit as Call)("connection", connection);
+
+/** To servers of the runtimes that have shorter ways for the system's sockets. */
+export const emitStream: Deliver = (server, connection) => asStream(() => emitConnection(server, connection));
 
 interface Front {
   readonly network: Network;

@@ -125,6 +125,7 @@ labTestWith(
     await terminal.keys("l", "d");
     await terminal.shows(/the link is now: delay 50ms loss 0.5% rate 8mbit queue 60/);
     const link = await lab.tcpnet("link", "show", "--dev", "demo").ended;
+    expect(link.stderr.toString()).toBe("");
     expect(link.stdout.toString()).toStartWith("delay 50ms loss 0.5% rate 8mbit queue 60\n");
     await terminal.keys("h");
     await terminal.shows(/├─ keys ─/);

@@ -1,5 +1,5 @@
 /** Real servers of Debian's packages, each on a Unix socket in a folder of its own: no port of this machine is used. */
-import { appendFileSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { withSbin } from "../../support/tools.ts";
@@ -60,7 +60,10 @@ export async function postgres(elsewhere?: Elsewhere): Promise<RealServer> {
     ...tls.flatMap((each) => ["-c", each]),
   ];
   const command = asNobody([`${bin}/postgres`, "-D", `${folder}/data`, ...settings]);
-  return started(elsewhere?.command(command) ?? command, folder, ".s.PGSQL.5432", "SIGINT");
+  // The socket is there before the server takes anybody; the eighth line of its file says when it does.
+  const file = `${folder}/data/postmaster.pid`;
+  const isReady = () => existsSync(file) && readFileSync(file, "utf8").split("\n")[7]?.trim() === "ready";
+  return started(elsewhere?.command(command) ?? command, folder, ".s.PGSQL.5432", "SIGINT", isReady);
 }
 
 export async function redis(elsewhere?: Elsewhere): Promise<RealServer> {
@@ -96,6 +99,7 @@ async function started(
   folder: string,
   name: string,
   signal: NodeJS.Signals,
+  isReady = () => true,
 ): Promise<RealServer> {
   const env = { ...process.env, PATH: withSbin(process.env.PATH) };
   const child = Bun.spawn([...command], { cwd: folder, env, stdin: "ignore", stdout: "ignore", stderr: "pipe" });
@@ -105,7 +109,7 @@ async function started(
     await child.exited;
     rmSync(folder, { recursive: true, force: true });
   };
-  for (let waited = 0; !existsSync(socket); waited += 20) {
+  for (let waited = 0; !existsSync(socket) || !isReady(); waited += 20) {
     if (child.exitCode !== null || waited > READY_MS) {
       await end();
       throw new Error(`${command.join(" ")} did not start:\n${await child.stderr.text()}`);

@@ -120,10 +120,19 @@ export class Conversation {
 
   async #verify(size: number, role: Role): Promise<void> {
     const other = role === "host" ? "peer" : "host";
-    const back = receive(this.socket, new KnownSink(other, size), this.received).then(() =>
-      this.#voice.event("verified", { bytes: size }, `· the data of the ${other} arrived complete and unchanged`),
-    );
-    await Promise.all([this.#send(new KnownSource(role, size), true), back]);
+    const sink = new KnownSink(other, size);
+    const out = this.#send(new KnownSource(role, size), true);
+    // If it fails, so does `receive`.
+    out.catch(() => {});
+    try {
+      await receive(this.socket, sink, this.received);
+    } catch (error) {
+      // Everything came that the other side has sent. If its end is wrong, ours still arrives: a reset could keep the other side from seeing that.
+      if (sink.hasEnded) await out.catch(() => {});
+      throw error;
+    }
+    this.#voice.event("verified", { bytes: size }, `· the data of the ${other} arrived complete and unchanged`);
+    await out;
   }
 
   async #exchange({ source, sink, sendsWhole, typing, shown }: Ends): Promise<void> {

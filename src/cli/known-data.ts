@@ -49,6 +49,8 @@ export class KnownSource implements Source {
 export class KnownSink implements Sink {
   readonly #stream: KeyStream;
   readonly #total: number;
+  /** The other side has closed its direction. */
+  hasEnded = false;
   #taken = 0;
 
   constructor(from: Role, total: number) {
@@ -73,6 +75,7 @@ export class KnownSink implements Sink {
 
   /** Throws CliError. */
   end(): void {
+    this.hasEnded = true;
     if (this.#taken > this.#total) throw this.#surplus();
     if (this.#taken < this.#total) throw this.#failure(`${this.#taken} of ${this.#total} bytes came`);
   }

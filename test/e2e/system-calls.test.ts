@@ -39,6 +39,16 @@ async function counted(lab: Lab, ...flags: readonly string[]): Promise<Counted> 
   return { server: read("server"), client: read("client"), end };
 }
 
+/** More than 100 connections, one after another at eight places: a busy machine needs longer for them. */
+async function manyConnections(lab: Lab): Promise<{ server: number; client: number; connections: number }> {
+  for (const seconds of ["2", "8", "32"]) {
+    const { server, client, end } = await counted(lab, "--crr", "-P", "8", "-t", seconds);
+    const connections = end.tcpnet!.transactions;
+    if (connections > 100) return { server, client, connections };
+  }
+  throw new Error("there were less than 100 connections in 32 s");
+}
+
 /** What a program reads and writes before and after its work, with every file that the engine reads. */
 const BASE = 400;
 
@@ -58,9 +68,7 @@ labTestWith(
   ["strace"],
   "a connection with a request and a response takes at most 12 reads and writes at each end",
   async (lab) => {
-    const { server, client, end } = await counted(lab, "--crr", "-P", "8", "-t", "2");
-    const connections = end.tcpnet!.transactions;
-    expect(connections).toBeGreaterThan(100);
+    const { server, client, connections } = await manyConnections(lab);
     expect((client - BASE) / connections).toBeLessThan(12);
     expect((server - BASE) / connections).toBeLessThan(12);
   },

@@ -5,6 +5,7 @@ import { monotonic } from "./clock.ts";
 import type { Engine } from "./engine.ts";
 import { reference, type Timer, type Turn, turns } from "./event-loop.ts";
 import { receive, transmit } from "./guarded.ts";
+import { Hops } from "./hops.ts";
 import { Stash } from "./stash.ts";
 
 /** Packets read, and packets sent, per poll (NAPI's weight). The program's own work runs between two polls. */
@@ -43,9 +44,6 @@ const SPIN = 20;
 /** After so many spins in a row that found nothing, the driver spins only once in SPINS_AGAIN waits: its peer may need this processor. */
 const SPINS_IN_VAIN = 3;
 const SPINS_AGAIN = 128;
-
-/** Microtasks that run before the driver waits in the device: whoever was told something by a promise has answered by then. */
-const HOPS = 8;
 
 /** After so many packets in a row that came alone, the driver expects the next one to come alone, too. */
 const SINGLES = 4;
@@ -112,6 +110,8 @@ export class Driver {
   #gone = false;
   /** When the last packet moved. */
   #active = 0;
+  /** When the last poll began to send. */
+  #sentAt = 0;
   /** When the device was last found empty or read from. Everything that arrived before has been read. */
   #readUntil = 0;
   #fullPolls = 0;
@@ -129,16 +129,11 @@ export class Driver {
   /** When this turn ends at the latest, and when it does if the driver mostly waits. */
   #until = 0;
   #waitUntil = 0;
-  /** How many more microtasks run before the turn goes on. */
-  #hops = 0;
+  readonly #hops = new Hops(() => this.#afterHops());
   /** The last poll moved a packet; notified the layer above. */
   #moved = false;
   #notified = false;
   readonly #turn = () => this.#run();
-  readonly #hop = () => {
-    if (--this.#hops > 0) queueMicrotask(this.#hop);
-    else this.#work(this.#singles < SINGLES);
-  };
   readonly #rouse = () => {
     if (this.#state === IDLE) this.#leaveIdle();
   };
@@ -171,6 +166,7 @@ export class Driver {
   /** Schedules a turn, after a call of the application. Cheap, however often it is called. */
   wake(): void {
     this.#woken = true;
+    this.#hops.answered();
     // Not within this call and not as a microtask: two stacks in one program that answer each other would starve
     // the program's own timers.
     if (this.#state === IDLE) this.#leaveIdle();
@@ -206,30 +202,56 @@ export class Driver {
    * @param look whether to ask the device for a packet first
    */
   #work(look: boolean): void {
-    const { wakeable } = this.#device;
     while (this.#state === BUSY) {
       this.#woken = false;
       this.#notified = false;
       this.#poll(look);
-      look = this.#singles < SINGLES;
       if (this.#state !== BUSY) return;
       const now = this.now();
-      const until = this.#singles >= SINGLES ? this.#waitUntil : this.#until;
-      if (now >= until || this.#fullPolls > 0 || wakeable?.wait === undefined || busy > 1) break;
+      if (this.#isOver(now)) break;
       if (this.#notified) {
-        this.#hops = HOPS;
-        queueMicrotask(this.#hop);
+        this.#hops.pause();
         return;
       }
+      look = this.#singles < SINGLES;
       if (this.#moved || this.#woken) continue;
-      const wait = Math.min(this.#waitUntil, this.#active + IDLE_AFTER, this.#due()) - now;
-      if (wait < 1 || this.#stash.full) break;
-      if (!this.#spins(now) && !wakeable.wait(wait)) break;
+      if (!this.#wait(now)) break;
       look = true;
     }
+    this.#rest();
+  }
+
+  /** Goes on after the microtasks. If nobody answered and no other packet is expected, there is nothing to do but to wait. */
+  #afterHops(): void {
+    if (this.#state !== BUSY) return;
+    const look = this.#singles < SINGLES;
+    if (look || this.#woken) {
+      this.#work(look);
+      return;
+    }
+    const now = this.now();
+    if (!this.#isOver(now) && this.#wait(now)) this.#work(true);
+    else this.#rest();
+  }
+
+  #isOver(now: number): boolean {
+    const until = this.#singles >= SINGLES ? this.#waitUntil : this.#until;
+    return now >= until || this.#fullPolls > 0 || this.#device.wakeable?.wait === undefined || busy > 1;
+  }
+
+  /** Waits in the device for a packet, as long as nothing else is due. Returns whether to look for one. */
+  #wait(now: number): boolean {
+    const wait = Math.min(this.#waitUntil, this.#active + IDLE_AFTER, this.#due()) - now;
+    if (wait < 1 || this.#stash.full) return false;
+    return this.#spins(now) || this.#device.wakeable?.wait?.(wait) === true;
+  }
+
+  /** Ends the turn: schedules the next one, or sleeps. */
+  #rest(): void {
     if (this.#state !== BUSY) return;
     if (this.#woken || this.now() - this.#active < IDLE_AFTER || this.#dueIn() < TIMER_GRAIN) this.#schedule();
     else this.#enterIdle();
+    this.#hops.turnEnds();
   }
 
   /** True if the driver is to look once more for a packet instead of waiting for it. */
@@ -269,7 +291,7 @@ export class Driver {
     this.statistics.packetsOut += sent;
     const moved = received + sent > 0;
     if (moved) {
-      this.#active = this.now();
+      this.#active = this.#sentAt;
       if (received > 0 && this.#spinUntil !== 0) this.#spinsInVain = 0;
       this.#spinUntil = 0;
     }
@@ -288,14 +310,15 @@ export class Driver {
     const rx = this.#rx;
     let n = 0;
     const expectsOne = this.#singles >= SINGLES && this.#singles % SINGLES_MAX !== 0;
-    const most = expectsOne && this.#engine.nextDeadline() > this.now() ? 1 : BUDGET;
-    const isFlooded = this.#engine.isFlooded?.(this.now(), !this.#usedBudget) === true;
+    let now = this.now();
+    const most = expectsOne && this.#engine.nextDeadline() > now ? 1 : BUDGET;
+    const isFlooded = this.#engine.isFlooded?.(now, !this.#usedBudget) === true;
     let octets = 0;
     let shed = 0;
     while (n < most && octets < BUDGET_OCTETS && shed < SHED_MAX) {
       rx.o = this.#rxO;
       rx.hops = 0;
-      const now = this.now();
+      if (n + shed > 0) now = this.now();
       if (most > 1) this.#readUntil = now;
       const length = receive(this.#device, rx, now);
       if (length === RX_NONE) break;
@@ -323,6 +346,7 @@ export class Driver {
   #transmit(): number {
     const tx = this.#tx;
     const now = this.now();
+    this.#sentAt = now;
     let n = 0;
     while (n < BUDGET && !this.#gone) {
       const waited = this.#stash.restore(tx);

@@ -24,6 +24,7 @@ import { timeouts } from "#tcp/machine/timeouts";
 import { FastOpen } from "#tcp/open/fast-open";
 import { keepArrival } from "#tcp/receive/arrival";
 import { refused } from "#tcp/send/refused";
+import { SMALL_MAX } from "#tcp/send/segment-writer";
 import { Arrival } from "#tcp/words/arrival";
 import { Attempt } from "#tcp/words/attempt";
 import { DEFAULT_PARAMS, type TcpParams, withSettings } from "#tcp/words/params";
@@ -98,7 +99,7 @@ export class DriverSide {
   #loopsAt = NEVER;
   /** Datagrams are next to be sent, before segments. */
   #datagramsFirst = true;
-  /** The scratch area where the head of a segment is written. */
+  /** The scratch area where the head of a segment is written, and a small payload behind it. */
   readonly #scratch: number;
   readonly #header = new IpHeader();
   readonly #send = new IpSend();
@@ -119,7 +120,7 @@ export class DriverSide {
     this.whileSending = options.whileSending;
     this.#siblings = options.siblings ?? null;
     this.#offload = options.offload ?? NO_OFFLOAD;
-    this.#scratch = this.slab.reserve(LEAD + tcphdr.HEADER_MAX) + LEAD;
+    this.#scratch = this.slab.reserve(LEAD + tcphdr.HEADER_MAX + SMALL_MAX) + LEAD;
     this.#ipInput = new IpInput(this.slab, this.local, this.counters);
     this.#ipOutput = new IpOutput(this.slab, hash, this.#offload.checksum);
     this.#fragmenter = new Fragmenter(this.slab);

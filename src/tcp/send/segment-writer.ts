@@ -1,4 +1,5 @@
 /** Writes segments: headers and options at the start of the packet, payload attached as slices; and counts them. */
+import { copyBytes } from "#base/copy";
 import { GSO_NONE, GSO_TCP4, GSO_TCP6, type Packet } from "#base/packet";
 import { MILLISECOND, NEVER } from "#base/time";
 import { EV_TX } from "#base/trace";
@@ -13,6 +14,9 @@ import * as M from "../words/marks.ts";
 import { noteSize } from "../words/path.ts";
 import { diff, gt, lt } from "../words/seq.ts";
 import { T_RETRANSMIT, type Tcb } from "../words/tcb.ts";
+
+/** A payload of at most so many octets is copied behind its header: that costs less than a gathering write. */
+export const SMALL_MAX = 256;
 
 /** Indices of the ranges that go into a SACK option: scratch. */
 const newest = new Int32Array(opt.SACK_BLOCKS_MAX + 1);
@@ -71,13 +75,26 @@ export function emit(tcb: Tcb, packet: Packet, seq: number, n: number, flags: nu
   const window = advertise(tcb);
   tcphdr.write(v, o, tcb.localPort, tcb.remotePort, seq, rcv.nxt, at - o, flags, window, up);
   packet.n = at - o;
-  if (n > 0) noteSize(tcb, packet, seq, n);
+  if (n > 0) {
+    if (n <= SMALL_MAX) putBehind(tcb, packet, n);
+    noteSize(tcb, packet, seq, n);
+  }
   acked(tcb, now);
   count(tcb, packet, n);
   if (!tcb.env.trace.enabled) return;
   const again = lt(seq, snd.nxt) && n > 0 && isResend(packet.cause) ? 1 : 0;
   const i = tcb.env.trace.record(now, EV_TX, packet.cause, tcb.id, diff(seq, snd.iss), n, flags, again);
   traceHeader(tcb, packet, i, window << rcv.shift);
+}
+
+/** The payload of `n` octets moves behind the header, where there is room for it. */
+function putBehind(tcb: Tcb, packet: Packet, n: number): void {
+  const { u8 } = tcb.env.slab;
+  for (let i = 0; i < packet.slices; i++) {
+    copyBytes(u8, packet.sliceO[i]!, u8, packet.o + packet.n, packet.sliceN[i]!);
+    packet.n += packet.sliceN[i]!;
+  }
+  packet.slices = 0;
 }
 
 /** Adds the rest of a sent segment to record `i` of the trace. @param window in octets */
@@ -102,7 +119,6 @@ function isResend(cause: number): boolean {
 /** Counts a sent segment, or super-segment, with `n` octets of payload. */
 export function count(tcb: Tcb, packet: Packet, n: number): void {
   packet.connection = tcb.id;
-  packet.headerLength = packet.n;
   const segments = packet.gso === GSO_NONE ? 1 : Math.ceil(n / packet.gsoSize);
   tcb.segmentsOut += segments;
   if (n > 0) tcb.delivery.dataSegmentsOut += segments;

@@ -85,13 +85,11 @@ export class ServeMany implements ServiceWatcher {
     this.#collection.opened();
     const { socket } = served;
     const voice = this.#voice;
-    const agreed = socket.agreed;
-    if (agreed === null) return;
-    if (voice.admits("open")) {
-      const { localAddress: local, remoteAddress: remote } = agreed;
-      voice.tell("open", { local, remote, connection: socket.id, ...agreed }, `open ${local} ⇄ ${remote}`);
-    }
-    if (voice.admits("agreed")) voice.tell("agreed", {}, `· ${agreedText(agreed)}`);
+    const [tells, tellsAgreed] = [voice.admits("open"), voice.admits("agreed")];
+    if (!tells && !tellsAgreed) return;
+    const { id, agreed, localAddress: local, remoteAddress: remote } = socket;
+    if (tells) voice.tell("open", { local, remote, connection: id, ...agreed }, `open ${local} ⇄ ${remote}`);
+    if (tellsAgreed && agreed !== null) voice.tell("agreed", {}, `· ${agreedText(agreed)}`);
   }
 
   closed(served: Served, error: ConnectionError | null): void {

@@ -30,8 +30,8 @@ export const IDLE_AFTER = 200;
 const TURN_MAX = 100;
 
 /**
- * The same while the driver mostly waits, and a wait ends when one of the program's descriptors is ready: only its timers have to wait for
- * the turn's end then, and they count in ms.
+ * The same for a turn that waits in the device now and then: the wait ends when one of the program's descriptors is ready, so only its timers
+ * have to wait for the turn's end, and they count in ms.
  */
 const WAITING_TURN_MAX = MILLISECOND;
 
@@ -130,6 +130,8 @@ export class Driver {
   #until = 0;
   #waitUntil = 0;
   readonly #hops = new Hops(() => this.#afterHops());
+  /** The driver has just waited, and a packet came. */
+  #waited = false;
   /** The last poll moved a packet; notified the layer above. */
   #moved = false;
   #notified = false;
@@ -235,6 +237,10 @@ export class Driver {
   }
 
   #isOver(now: number): boolean {
+    if (this.#waited) {
+      this.#waited = false;
+      this.#until = Math.min(this.#waitUntil, now + TURN_MAX);
+    }
     const until = this.#singles >= SINGLES ? this.#waitUntil : this.#until;
     return now >= until || this.#fullPolls > 0 || this.#device.wakeable?.wait === undefined || busy > 1;
   }
@@ -243,7 +249,9 @@ export class Driver {
   #wait(now: number): boolean {
     const wait = Math.min(this.#waitUntil, this.#active + IDLE_AFTER, this.#due()) - now;
     if (wait < 1 || this.#stash.full) return false;
-    return this.#spins(now) || this.#device.wakeable?.wait?.(wait) === true;
+    if (this.#spins(now)) return true;
+    this.#waited = this.#device.wakeable?.wait?.(wait) === true;
+    return this.#waited;
   }
 
   /** Ends the turn: schedules the next one, or sleeps. */

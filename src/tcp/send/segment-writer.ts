@@ -76,7 +76,7 @@ export function emit(tcb: Tcb, packet: Packet, seq: number, n: number, flags: nu
   tcphdr.write(v, o, tcb.localPort, tcb.remotePort, seq, rcv.nxt, at - o, flags, window, up);
   packet.n = at - o;
   if (n > 0) {
-    if (n <= SMALL_MAX) putBehind(tcb, packet, n);
+    if (n <= SMALL_MAX) putBehind(tcb, packet);
     noteSize(tcb, packet, seq, n);
   }
   acked(tcb, now);
@@ -87,8 +87,8 @@ export function emit(tcb: Tcb, packet: Packet, seq: number, n: number, flags: nu
   traceHeader(tcb, packet, i, window << rcv.shift);
 }
 
-/** The payload of `n` octets moves behind the header, where there is room for it. */
-function putBehind(tcb: Tcb, packet: Packet, n: number): void {
+/** The payload moves behind the header, where there is room for it. */
+function putBehind(tcb: Tcb, packet: Packet): void {
   const { u8 } = tcb.env.slab;
   for (let i = 0; i < packet.slices; i++) {
     copyBytes(u8, packet.sliceO[i]!, u8, packet.o + packet.n, packet.sliceN[i]!);

@@ -257,7 +257,9 @@ export class Driver {
   /** Ends the turn: schedules the next one, or sleeps. */
   #rest(): void {
     if (this.#state !== BUSY) return;
-    if (this.#woken || this.now() - this.#active < IDLE_AFTER || this.#dueIn() < TIMER_GRAIN) this.#schedule();
+    // Asked in any case: the device hears by it that the turn is over.
+    const due = this.#dueIn();
+    if (this.#woken || this.now() - this.#active < IDLE_AFTER || due < TIMER_GRAIN) this.#schedule();
     else this.#enterIdle();
     this.#hops.turnEnds();
   }

@@ -42,7 +42,8 @@ export class CaptureFile implements FateSink {
   readonly #epoch: number;
   readonly #commented: boolean;
   readonly #comments = new CaptureComments();
-  /** Of the packet being copied. */
+  /** A packet is being copied, or waits for what the stack says of it. */
+  #isBegun = false;
   #kept = 0;
   #direction = 0;
   #closed: Promise<void> | undefined;
@@ -69,11 +70,12 @@ export class CaptureFile implements FateSink {
 
   begin(n: number, now: number, outbound: boolean): number {
     const file = this.#file;
-    if (!file.room(BLOCK_MAX)) {
+    if (!file.reserve(BLOCK_MAX)) {
       if (file.isOpen) this.dropped++;
       else if (!this.#closed) this.missed++;
       return -1;
     }
+    this.#isBegun = true;
     this.#kept = Math.min(n, this.#snap);
     this.#direction = outbound ? pcapng.OUTBOUND : pcapng.INBOUND;
     return pcapng.writePacketLead(file.view, file.end, this.#epoch + now, this.#kept, n);
@@ -81,6 +83,8 @@ export class CaptureFile implements FateSink {
 
   /** The packet is in the buffer. @param fate what the link did to it */
   end(cause: Mark, fate: Mark = 0): void {
+    if (!this.#isBegun) return;
+    this.#isBegun = false;
     const comment = this.#commented ? this.#comments.of(cause, fate) : null;
     this.#file.commit(pcapng.writePacketTail(this.#file.view, this.#file.end, this.#kept, this.#direction, comment));
     this.packets++;
@@ -96,18 +100,26 @@ export class CaptureFile implements FateSink {
     return this.#file.error;
   }
 
+  /** Whatever the stack will say of the packet that was copied last, it comes too late for the capture. */
+  #settle(): void {
+    if (this.#isBegun) this.end(0);
+  }
+
   /** Begins to write everything so far. */
   flush(): void {
+    this.#settle();
     this.#file.flush();
   }
 
   /** Waits until everything so far is written, with a time limit. */
   drain(): Promise<void> {
+    this.#settle();
     return this.#file.drain();
   }
 
   /** Makes a new file under the same name, after a log rotator has moved the old one away. Throws OutputError; then the old one stays in use. */
   reopen(): void {
+    this.#settle();
     if (this.#file.reopen()) this.#begin();
   }
 
@@ -117,6 +129,7 @@ export class CaptureFile implements FateSink {
   }
 
   async #close(limitMs?: number): Promise<void> {
+    this.#settle();
     await this.#file.close(limitMs);
     const { lost, error } = this.#file;
     this.packets -= lost;

@@ -87,6 +87,11 @@ export class OutputFile {
     return this.#stream.room(n);
   }
 
+  /** The same, and the buffer stays where it is until `commit`. */
+  reserve(n: number): boolean {
+    return this.#stream.reserve(n);
+  }
+
   /** Adds the unit in the buffer; the next one begins at `end`. */
   commit(end: number): void {
     this.#stream.commit(end);

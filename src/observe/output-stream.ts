@@ -38,6 +38,9 @@ export class OutputStream {
   #filling = new Batch();
   #writing = new Batch();
   #isOpen = true;
+  /** A unit is being put into the buffer, which must not be given away before it is there. */
+  #isReserved = false;
+  #flushes = false;
   /** Bytes in the file before those in `#writing`. */
   #written = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -83,10 +86,16 @@ export class OutputStream {
     return this.#isOpen && this.#filling.end + n <= BUFFER;
   }
 
+  /** The same, and the buffer stays where it is until `commit`, even if other work of the program comes in between. */
+  reserve(n: number): boolean {
+    return (this.#isReserved = this.room(n));
+  }
+
   /** Adds the unit in the buffer; the next one begins at `end`. */
   commit(end: number): void {
+    this.#isReserved = false;
     this.#filling.end = end;
-    if (end >= ENOUGH && !this.#writer.busy) this.flush();
+    if (this.#flushes || (end >= ENOUGH && !this.#writer.busy)) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), FLUSH_AFTER).unref();
   }
 
@@ -94,7 +103,8 @@ export class OutputStream {
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (!this.#isOpen || this.#writer.busy) return;
+    this.#flushes = this.#isReserved;
+    if (!this.#isOpen || this.#writer.busy || this.#isReserved) return;
     if (this.#filling.end === 0) {
       this.#drained?.();
       return;

@@ -39,46 +39,77 @@ test("at first HOPS microtasks run before the turn goes on", async () => {
 
 test("who answers at once soon gets one microtask", async () => {
   const hops = new Hops(() => then());
-  const atOnce = await pauses(() => hops, 4 * ROUND, () => hops.answered());
+  const atOnce = await pauses(
+    () => hops,
+    4 * ROUND,
+    () => hops.answered(),
+  );
   expect(atOnce[0]).toBe(HOPS);
   expect(atOnce.at(-1)).toBe(1);
 });
 
-test.each([1, 2, 3, 5, 8])("an answer after %i microtasks is always within the pause, if it was so in the rounds before", async (depth) => {
-  const hops = new Hops(() => then());
-  let pending = 0;
-  let late = 0;
-  const taken = await pauses(() => hops, 6 * ROUND, () => {
-    late += pending;
-    pending++;
-    after(depth, () => {
-      pending--;
-      hops.answered();
-    });
-  });
-  expect(late).toBe(0);
-  expect(taken.at(-1)).toBe(depth);
-});
+test.each([1, 2, 3, 5, 8])(
+  "an answer after %i microtasks is always within the pause, if it was so in the rounds before",
+  async (depth) => {
+    const hops = new Hops(() => then());
+    let pending = 0;
+    let late = 0;
+    const taken = await pauses(
+      () => hops,
+      6 * ROUND,
+      () => {
+        late += pending;
+        pending++;
+        after(depth, () => {
+          pending--;
+          hops.answered();
+        });
+      },
+    );
+    expect(late).toBe(0);
+    expect(taken.at(-1)).toBe(depth);
+  },
+);
 
 test("after an answer that came too late, all HOPS run again for a while", async () => {
   const hops = new Hops(() => then());
-  await pauses(() => hops, 4 * ROUND, () => {});
+  await pauses(
+    () => hops,
+    4 * ROUND,
+    () => {},
+  );
   expect(hops.depth).toBe(1);
   // The program now needs three microtasks; the turn waits in the device after one, and ends without a packet.
   after(3, () => hops.answered());
-  await pauses(() => hops, 1, () => hops.turnEnds());
+  await pauses(
+    () => hops,
+    1,
+    () => hops.turnEnds(),
+  );
   hops.turnEnds();
   await turn();
   expect(hops.depth).toBe(HOPS);
-  await pauses(() => hops, 10 * ROUND, () => {});
+  await pauses(
+    () => hops,
+    10 * ROUND,
+    () => {},
+  );
   expect(hops.depth).toBe(HOPS);
-  await pauses(() => hops, 100 * ROUND, () => {});
+  await pauses(
+    () => hops,
+    100 * ROUND,
+    () => {},
+  );
   expect(hops.depth).toBe(1);
 });
 
 test("what the program sends of its own accord, after the microtasks of the turn, is no late answer", async () => {
   const hops = new Hops(() => then());
-  await pauses(() => hops, 4 * ROUND, () => {});
+  await pauses(
+    () => hops,
+    4 * ROUND,
+    () => {},
+  );
   hops.turnEnds();
   await turn();
   hops.answered();

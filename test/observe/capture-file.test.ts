@@ -49,6 +49,49 @@ function packetOf(n: number): Uint8Array {
   return packet;
 }
 
+/** Begins a packet, whose bytes are complete; `end` is still to be called. */
+function begin(file: CaptureFile, packet: Uint8Array, now: number): void {
+  file.u8.set(packet, file.begin(packet.length, now, false));
+}
+
+test("a packet for which the stack has no word yet is whole, whatever is written meanwhile", async () => {
+  const path = fresh();
+  const file = make({ path });
+  const packets = [20, 1500, 40, 900, 60].map(packetOf);
+  add(file, packets[0]!, 0);
+  begin(file, packets[1]!, 1);
+  // What is complete is written after 100 ms.
+  await Bun.sleep(250);
+  file.end(CAUSE);
+  begin(file, packets[2]!, 2);
+  file.flush();
+  file.end(CAUSE);
+  begin(file, packets[3]!, 3);
+  await file.drain();
+  file.end(CAUSE);
+  begin(file, packets[4]!, 4);
+  await file.close();
+  const { packets: read } = readCapture(readFileSync(path));
+  expect(read.map(({ bytes }) => bytes)).toEqual(packets);
+  // Of what was to be written at once, nobody waited for the word.
+  expect(read.map(({ comment }) => comment !== null)).toEqual([false, true, false, false, false]);
+});
+
+test("a packet for which the stack has no word yet stays in the file that it came to", async () => {
+  const path = fresh();
+  const file = make({ path });
+  const packets = [20, 1500, 40].map(packetOf);
+  add(file, packets[0]!, 0);
+  begin(file, packets[1]!, 1);
+  renameSync(path, `${path}.1`);
+  file.reopen();
+  file.end(CAUSE);
+  add(file, packets[2]!, 2);
+  await file.close();
+  expect(readCapture(readFileSync(`${path}.1`)).packets.map(({ bytes }) => bytes)).toEqual(packets.slice(0, 2));
+  expect(readCapture(readFileSync(path)).packets.map(({ bytes }) => bytes)).toEqual(packets.slice(2));
+});
+
 test("what is written is read: stamps to the nanosecond, direction, cause, and every length", async () => {
   const path = fresh();
   // 2026-11-22 and some µs: beyond what fits into 32 bits of anything.

@@ -51,7 +51,7 @@ const SINGLES = 4;
 /** As often as it expects that, it asks the device once whether there is another: timers wait for that. */
 const SINGLES_MAX = 20;
 
-/** JavaScript timers count in ms: for shorter waits the driver polls. */
+/** JavaScript timers count in ms: shorter waits are waits in the device. */
 const TIMER_GRAIN = MILLISECOND;
 
 /** The longest sleep: nothing rings when an interface is deleted. */
@@ -247,7 +247,10 @@ export class Driver {
 
   /** Waits in the device for a packet, as long as nothing else is due. Returns whether to look for one. */
   #wait(now: number): boolean {
-    const wait = Math.min(this.#waitUntil, this.#active + IDLE_AFTER, this.#due()) - now;
+    const due = this.#due();
+    // While a deadline is too near for a JavaScript timer, the driver does not become idle.
+    const until = due - now < TIMER_GRAIN ? due : this.#active + IDLE_AFTER;
+    const wait = Math.min(this.#waitUntil, until) - now;
     if (wait < 1 || this.#stash.full) return false;
     if (this.#spins(now)) return true;
     this.#waited = this.#device.wakeable?.wait?.(wait) === true;

@@ -15,6 +15,9 @@ const SHORT_SLEEPS_MAX = 6;
 /** The delay until the next turn, µs, while more are due. */
 const NEXT_GO = 1_000;
 
+/** The least time between two turns, µs: thousands of short connections must not mean thousands of turns a second. */
+const PAUSE = 10_000;
+
 /** Which connections are at rest, since when, and which of them may sleep now. */
 export class Sleep {
   /** Connections at rest, oldest first; some may have been active since. */
@@ -50,7 +53,8 @@ export class Sleep {
   due(): number {
     const oldest = this.#resting.peek();
     if (oldest === undefined) return NEVER;
-    return this.#left > 0 ? oldest.place.watchedSince + this.#after : this.#now + NEXT_GO;
+    if (this.#left === 0) return this.#now + NEXT_GO;
+    return Math.max(oldest.place.watchedSince + this.#after, this.#now + PAUSE);
   }
 
   /** A connection that may sleep, or null if there is none for now. */

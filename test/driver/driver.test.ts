@@ -123,6 +123,47 @@ test("a deadline is met: never early, and no more than a few ms late", async () 
   }
 });
 
+test("deadlines that are too near for a JavaScript timer are waited for in the device, by few polls each", async () => {
+  const { driver, engine, near } = echo();
+  const never = new Int32Array(new SharedArrayBuffer(4));
+  const wait = (us: number) => Atomics.wait(never, 0, 0, us / 1_000) === "ok";
+  Object.assign(near.wakeable!, { wait, seesLoop: true });
+  const again = engine.advance.bind(engine);
+  engine.advance = (now) => {
+    again(now);
+    if (engine.deadline === NEVER) engine.deadline = now + 300;
+  };
+  driver.start();
+  await until(() => engine.fired.length > 20);
+  const [polls, fired] = [driver.statistics.polls, engine.fired.length];
+  await until(() => engine.fired.length > fired + 100);
+  expect((driver.statistics.polls - polls) / (engine.fired.length - fired)).toBeLessThan(8);
+});
+
+test("a turn is over only when the device has heard of it: it is asked for its deadline", async () => {
+  const { driver, far, near, engine } = echo();
+  let order = "";
+  const receive = near.receive.bind(near);
+  near.receive = (packet, now) => {
+    const n = receive(packet, now);
+    if (n > 0) order += "r";
+    return n;
+  };
+  near.nextDeadline = () => {
+    order += "d";
+    return NEVER;
+  };
+  driver.start();
+  const other = setInterval(() => (order += " "), 1);
+  for (let i = 0; i < 200; i++) {
+    far.send(50);
+    await Bun.sleep(0);
+  }
+  await until(() => engine.received === 200);
+  clearInterval(other);
+  expect(order).not.toMatch(/r[^d]* /);
+});
+
 test("a request and its response take one read, one wait and one write: the device is not asked for a second packet each time", async () => {
   const [a, b] = pair({ queueLength: 1_000 });
   const engine = new EchoEngine();

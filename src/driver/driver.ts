@@ -6,6 +6,7 @@ import type { Engine } from "./engine.ts";
 import { reference, type Timer, type Turn, turns } from "./event-loop.ts";
 import { receive, transmit } from "./guarded.ts";
 import { Hops } from "./hops.ts";
+import { Spins } from "./spins.ts";
 import { Stash } from "./stash.ts";
 
 /** Packets read, and packets sent, per poll (NAPI's weight). The program's own work runs between two polls. */
@@ -35,16 +36,6 @@ const TURN_MAX = 100;
  */
 const WAITING_TURN_MAX = MILLISECOND;
 
-/**
- * µs for which the driver looks for a packet before it waits in the device: less than it costs to fall asleep and to be woken, on a peer that
- * has a processor of its own.
- */
-const SPIN = 20;
-
-/** After so many spins in a row that found nothing, the driver spins only once in SPINS_AGAIN waits: its peer may need this processor. */
-const SPINS_IN_VAIN = 3;
-const SPINS_AGAIN = 128;
-
 /** After so many packets in a row that came alone, the driver expects the next one to come alone, too. */
 const SINGLES = 4;
 
@@ -54,10 +45,8 @@ const SINGLES_MAX = 20;
 /** JavaScript timers count in ms: shorter waits are waits in the device. */
 const TIMER_GRAIN = MILLISECOND;
 
-/** The longest sleep: nothing rings when an interface is deleted. */
+/** The longest sleeps, with a bell and without one: nothing rings when an interface is deleted. */
 const SLEEP_MAX_MS = 1_000;
-
-/** The longest sleep for a device without a bell. */
 const LOOK_MS = 1;
 
 /** The driver's counters. `polls`: turns of the loop; `wakes`: how often it left the idle state. */
@@ -117,10 +106,7 @@ export class Driver {
   #fullPolls = 0;
   /** Packets in a row that came alone, and of which each was answered by at most one: requests and responses. */
   #singles = 0;
-  /** Spins and waits since a spin has found a packet. */
-  #spinsInVain = 0;
-  /** When the spin ends that is going on; 0: none is. */
-  #spinUntil = 0;
+  readonly #spins = new Spins();
   /** The last poll did not read until the device was empty. */
   #usedBudget = false;
   #next: Turn | undefined;
@@ -252,7 +238,7 @@ export class Driver {
     const until = due - now < TIMER_GRAIN ? due : this.#active + IDLE_AFTER;
     const wait = Math.min(this.#waitUntil, until) - now;
     if (wait < 1 || this.#stash.full) return false;
-    if (this.#spins(now)) return true;
+    if (this.#spins.again(now)) return true;
     this.#waited = this.#device.wakeable?.wait?.(wait) === true;
     return this.#waited;
   }
@@ -265,19 +251,6 @@ export class Driver {
     if (this.#woken || this.now() - this.#active < IDLE_AFTER || due < TIMER_GRAIN) this.#schedule();
     else this.#enterIdle();
     this.#hops.turnEnds();
-  }
-
-  /** True if the driver is to look once more for a packet instead of waiting for it. */
-  #spins(now: number): boolean {
-    if (this.#spinUntil === 0) {
-      if (this.#spinsInVain >= SPINS_IN_VAIN && ++this.#spinsInVain % SPINS_AGAIN !== 0) return false;
-      this.#spinUntil = now + SPIN;
-      return true;
-    }
-    if (now < this.#spinUntil) return true;
-    this.#spinUntil = 0;
-    this.#spinsInVain++;
-    return false;
   }
 
   /**
@@ -305,8 +278,7 @@ export class Driver {
     const moved = received + sent > 0;
     if (moved) {
       this.#active = this.#sentAt;
-      if (received > 0 && this.#spinUntil !== 0) this.#spinsInVain = 0;
-      this.#spinUntil = 0;
+      this.#spins.moved(received > 0);
     }
     this.#moved = moved;
     if (hadEvents || this.#engine.hasEvents()) this.#notify(false);

@@ -99,8 +99,6 @@ export class Driver {
   #gone = false;
   /** When the last packet moved. */
   #active = 0;
-  /** When the last poll began to send. */
-  #sentAt = 0;
   /** When the device was last found empty or read from. Everything that arrived before has been read. */
   #readUntil = 0;
   #fullPolls = 0;
@@ -195,7 +193,7 @@ export class Driver {
       this.#notified = false;
       this.#poll(look);
       if (this.#state !== BUSY) return;
-      const now = this.now();
+      const now = this.#moved ? this.#active : this.now();
       if (this.#isOver(now)) break;
       if (this.#notified) {
         this.#hops.pause();
@@ -277,7 +275,7 @@ export class Driver {
     this.statistics.packetsOut += sent;
     const moved = received + sent > 0;
     if (moved) {
-      this.#active = this.#sentAt;
+      this.#active = this.now();
       this.#spins.moved(received > 0);
     }
     this.#moved = moved;
@@ -331,7 +329,6 @@ export class Driver {
   #transmit(): number {
     const tx = this.#tx;
     const now = this.now();
-    this.#sentAt = now;
     let n = 0;
     while (n < BUDGET && !this.#gone) {
       const waited = this.#stash.restore(tx);

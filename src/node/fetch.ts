@@ -2,11 +2,12 @@
 import { type Agent, type ClientRequest, type IncomingMessage, request as plainRequest } from "node:http";
 import { request as secureRequest } from "node:https";
 import { Readable } from "node:stream";
-import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
 import type { NetStack } from "#socket/stack-types";
 import { httpAgent, httpsAgent } from "./agents.ts";
 import type { LookupFunction } from "./call-arguments.ts";
 import { checkNames, checkStack } from "./errors.ts";
+import { responseOf } from "./fetch-response.ts";
+import { FetchSignal } from "./fetch-signal.ts";
 
 /** Options of `nodeFetch`. */
 export interface FetchOptions {
@@ -48,15 +49,17 @@ export function nodeFetch(stack: NetStack, options: FetchOptions = {}): StackFet
   const { lookup, tls, maxSockets } = options;
   const pool = { keepAlive: true, ...(maxSockets === undefined ? {} : { maxSockets }) };
   const agents = { "http:": httpAgent(stack, pool), "https:": httpsAgent(stack, { ...pool, ...tls }) };
-  const get = (url: URL, question: Question, signal: AbortSignal) => {
+  const get = (url: URL, question: Question, signal: FetchSignal) => {
     const agent = agents[url.protocol as keyof typeof agents];
     if (agent === undefined) throw new TypeError(`fetch over a stack takes http: and https: URLs, not ${url.protocol}`);
     return answerOf(url, question, signal, { agent, lookup });
   };
   const call = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
-    const request = new Request(input as string, init);
-    request.signal.throwIfAborted();
-    return follow(request, await questionOf(request, init), get);
+    // A copy would be one more reader of a stream in Bun, which then could not be cancelled.
+    const request = input instanceof Request && init === undefined ? input : new Request(input as string, init);
+    const signal = new FetchSignal(request, input);
+    signal.throwIfAborted();
+    return follow(request, await questionOf(request, init, signal), signal, get);
   };
   return Object.assign(call, {
     close: () => {
@@ -65,7 +68,7 @@ export function nodeFetch(stack: NetStack, options: FetchOptions = {}): StackFet
   });
 }
 
-async function questionOf(request: Request, init: RequestInit | undefined): Promise<Question> {
+async function questionOf(request: Request, init: RequestInit | undefined, signal: FetchSignal): Promise<Question> {
   const headers = new Headers(request.headers);
   for (const [name, value] of [
     ["accept", "*/*"],
@@ -78,24 +81,41 @@ async function questionOf(request: Request, init: RequestInit | undefined): Prom
   if (typeof init?.body === "string" && !headers.has("content-type")) {
     headers.set("content-type", "text/plain;charset=UTF-8");
   }
-  const streams = init?.body instanceof ReadableStream;
-  const body = request.body === null ? null : streams ? request.body : new Uint8Array(await request.arrayBuffer());
+  const { body: given } = request;
+  const body = given === null || init?.body instanceof ReadableStream ? given : await octetsOf(given, signal);
   const { tls = {} } = (init ?? {}) as { readonly tls?: object };
   return { method: request.method, headers, tls, body };
 }
 
-type Get = (url: URL, question: Question, signal: AbortSignal) => Promise<IncomingMessage>;
+/** All of a body. Its source, which may be a stream, is cancelled if the signal fires. */
+async function octetsOf(body: ReadableStream<Uint8Array>, signal: FetchSignal): Promise<Uint8Array> {
+  const reader = body.getReader();
+  const over = signal.follow((reason) => void reader.cancel(reason).catch(() => {}));
+  try {
+    const chunks: Uint8Array[] = [];
+    for (;;) {
+      const { done, value } = await reader.read();
+      signal.throwIfAborted();
+      if (done) return Buffer.concat(chunks);
+      chunks.push(value);
+    }
+  } finally {
+    over();
+  }
+}
+
+type Get = (url: URL, question: Question, signal: FetchSignal) => Promise<IncomingMessage>;
 
 /** Follows redirects as the fetch standard says (§4.4, HTTP-redirect fetch). */
-async function follow(request: Request, question: Question, get: Get): Promise<Response> {
-  const { redirect, signal } = request;
+async function follow(request: Request, question: Question, signal: FetchSignal, get: Get): Promise<Response> {
+  const { redirect } = request;
   let url = new URL(request.url);
   for (let redirects = 0; ; redirects++) {
     const message = await get(url, question, signal);
     const location = redirected(message) ? message.headers.location : undefined;
     if (location === undefined || redirect === "manual") {
       try {
-        return responseOf(message, url, redirects > 0, question, signal);
+        return responseOf(message, { url, redirected: redirects > 0, method: question.method }, signal);
       } catch (error) {
         // A status above 599, for example, which no Response can have.
         message.destroy();
@@ -134,17 +154,20 @@ interface Way {
   readonly lookup: LookupFunction | undefined;
 }
 
-async function answerOf(url: URL, question: Question, signal: AbortSignal, way: Way): Promise<IncomingMessage> {
-  for (let again = false; ; again = true) {
+async function answerOf(url: URL, question: Question, signal: FetchSignal, way: Way): Promise<IncomingMessage> {
+  for (;;) {
     const request = ask(url, question, way);
     try {
-      return await sent(request, question, signal);
+      const message = await sent(request, question, signal);
+      if (!signal.aborted) return message;
+      message.destroy();
     } catch (error) {
       signal.throwIfAborted();
-      // The server may close a connection that waits just when it is used again (RFC 9112 §9.3.1).
+      // The server may close a connection that waits just when it is used again (RFC 9112 §9.3.1). All that wait may have ended with it.
       const repeats = request.reusedSocket && /^(?:GET|HEAD|OPTIONS|PUT|DELETE)$/.test(question.method);
-      if (again || !repeats || question.body instanceof ReadableStream) throw failed(error);
+      if (!repeats || question.body instanceof ReadableStream) throw failed(error);
     }
+    signal.throwIfAborted();
   }
 }
 
@@ -154,8 +177,7 @@ function ask(url: URL, { method, headers, tls, body }: Question, { agent, lookup
   const fields: Record<string, string> = { host: url.host, ...Object.fromEntries(headers) };
   if (body instanceof Uint8Array) fields["content-length"] = `${body.length}`;
   else if (body === null && /^(?:POST|PUT|PATCH)$/.test(method)) fields["content-length"] = "0";
-  const login =
-    url.username === "" ? {} : { auth: `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}` };
+  const login = url.username === "" ? {} : { auth: `${decoded(url.username)}:${decoded(url.password)}` };
   return (isSecure ? secureRequest : plainRequest)({
     ...(isSecure ? tls : {}),
     host,
@@ -169,14 +191,17 @@ function ask(url: URL, { method, headers, tls, body }: Question, { agent, lookup
   });
 }
 
+/** Percent-decoding of the URL standard (§1.3): what is no octet stays as it is. */
+const decoded = (text: string) =>
+  text.replace(/(?:%[\da-f]{2})+/gi, (octets) => Buffer.from(octets.replaceAll("%", ""), "hex").toString());
+
 /** Sends the body; resolves with the head of the answer. */
-function sent(request: ClientRequest, { body }: Question, signal: AbortSignal): Promise<IncomingMessage> {
+function sent(request: ClientRequest, { body }: Question, signal: FetchSignal): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const abort = () => {
-      request.destroy(signal.reason);
-      reject(signal.reason);
-    };
-    const settled = () => signal.removeEventListener("abort", abort);
+    const settled = signal.follow((reason) => {
+      request.destroy(reason as Error);
+      reject(reason);
+    });
     request.on("response", (message: IncomingMessage) => {
       settled();
       resolve(message);
@@ -190,58 +215,18 @@ function sent(request: ClientRequest, { body }: Question, signal: AbortSignal): 
       settled();
       reject(new Error("the connection ended without an answer"));
     });
-    if (signal.aborted) return abort();
-    signal.addEventListener("abort", abort, { once: true });
-    if (body instanceof ReadableStream) {
-      const source = Readable.fromWeb(body as never);
-      source.on("error", (error) => request.destroy(error));
-      source.pipe(request);
-    } else if (body === null) request.end();
+    if (body instanceof ReadableStream) pour(body, request, signal);
+    else if (body === null) request.end();
     else request.end(body);
   });
 }
 
-const DECODERS: Readonly<Record<string, () => NodeJS.ReadWriteStream & Readable>> = {
-  gzip: createGunzip,
-  "x-gzip": createGunzip,
-  deflate: createInflate,
-  br: createBrotliDecompress,
-};
-
-function responseOf(
-  message: IncomingMessage,
-  url: URL,
-  redirects: boolean,
-  question: Question,
-  signal: AbortSignal,
-): Response {
-  const headers = new Headers();
-  for (let i = 0; i < message.rawHeaders.length; i += 2)
-    headers.append(message.rawHeaders[i]!, message.rawHeaders[i + 1]!);
-  const status = message.statusCode!;
-  const empty = question.method === "HEAD" || [204, 205, 304].includes(status);
-  if (empty) message.resume();
-  const body = empty ? null : bodyOf(message, headers.get("content-encoding") ?? "", signal);
-  const response = new Response(body, { status, statusText: message.statusMessage ?? "", headers });
-  Object.defineProperties(response, { url: { value: url.href }, redirected: { value: redirects } });
-  return response;
-}
-
-/** The body as a stream whose reader holds back the server. Aborting ends it, and the connection. */
-function bodyOf(message: IncomingMessage, coding: string, signal: AbortSignal): ReadableStream<Uint8Array> {
-  const decoder = DECODERS[coding.trim().toLowerCase()]?.();
-  const stream: Readable = decoder === undefined ? message : message.pipe(decoder);
-  if (decoder !== undefined) {
-    message.on("error", (error) => stream.destroy(error));
-    stream.on("close", () => message.destroy());
-  }
-  const abort = () => {
-    stream.destroy(signal.reason);
-    message.destroy();
-  };
-  signal.addEventListener("abort", abort, { once: true });
-  stream.on("close", () => signal.removeEventListener("abort", abort));
-  return Readable.toWeb(stream) as unknown as ReadableStream<Uint8Array>;
+/** Sends a stream, which is cancelled if the request ends before it. */
+function pour(body: ReadableStream<Uint8Array>, request: ClientRequest, signal: FetchSignal): void {
+  const source = Readable.fromWeb(body as never);
+  source.on("error", (error) => request.destroy(error));
+  request.on("close", () => source.destroy(signal.aborted ? (signal.reason as Error) : (request.errored ?? undefined)));
+  source.pipe(request);
 }
 
 function failed(cause: unknown): TypeError {

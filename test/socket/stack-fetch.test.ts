@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import http from "node:http";
 import { pair } from "#device/pair";
+import { nodeFetch } from "#node/fetch";
 import { nodeNet } from "#node/net";
 import { createStack } from "#socket/create-stack";
 import type { NetStack } from "#socket/stack-types";
@@ -59,4 +60,26 @@ test("stack.fetch rejects, and never throws: bad URLs, bad schemes, aborted sign
     "TypeError: fetch failed",
     "Error: connect ECONNABORTED 10.0.0.7:80",
   ]);
+});
+
+test("a signal that fires in the turn in which the answer arrives is not missed", async () => {
+  const controller = new AbortController();
+  const connect: NetStack["connect"] = (remote, options) => {
+    const { data, ...handlers } = options!.socket!;
+    return peer.connect(remote, {
+      ...options,
+      socket: {
+        ...handlers,
+        data(socket, octets) {
+          const taken = data!(socket, octets);
+          controller.abort();
+          return taken;
+        },
+      },
+    });
+  };
+  const aborting = new Proxy(peer, { get: (stack, name) => (name === "connect" ? connect : Reflect.get(stack, name)) });
+  const fetch = nodeFetch(aborting);
+  await expect(fetch("http://10.0.0.7/", { signal: controller.signal })).rejects.toThrow(/aborted/);
+  fetch.close();
 });

@@ -3,6 +3,7 @@ import connecting from "./connecting.ts";
 import datagrams from "./datagrams.ts";
 import ending from "./ending.ts";
 import fetching from "./fetching.ts";
+import fetchingEnds from "./fetching-ends.ts";
 import type { Behaviour } from "./ground.ts";
 import odds from "./odds.ts";
 import reading from "./reading.ts";
@@ -20,6 +21,7 @@ export const BEHAVIOURS: readonly Behaviour[] = [
   ...timeouts,
   ...serving,
   ...fetching,
+  ...fetchingEnds,
   ...datagrams,
   ...odds,
 ];

@@ -50,6 +50,77 @@ test("intervals, refresh, hasRef, promisify, AbortSignal.timeout and Bun.sleep",
   });
 });
 
+test("setInterval, scheduler.wait and scheduler.yield of node:timers/promises", async () => {
+  const world = quiet();
+  await world.run(async () => {
+    const values: unknown[] = [];
+    for await (const value of timers.setInterval(1_000, "tick")) {
+      values.push([value, world.now]);
+      if (values.length === 3) break;
+    }
+    expect(values).toEqual([1, 2, 3].map((n) => ["tick", n * 1_000]));
+    await timers.scheduler.wait(500);
+    await timers.scheduler.yield();
+    expect(world.now).toBe(3_500);
+    const aborting = new AbortController();
+    setTimeout(() => aborting.abort(new Error("enough")), 50);
+    const ticking = (async () => {
+      for await (const _ of timers.setInterval(1_000, 0, { signal: aborting.signal }));
+    })();
+    await expect(ticking).rejects.toThrow("enough");
+    expect(world.now).toBe(3_550);
+  });
+});
+
+test("a timer from before the world is cleared in it, and no virtual one with its number", async () => {
+  let real = 0;
+  const before = Array.from({ length: 20 }, () => setInterval(() => real++, 1));
+  let virtual = 0;
+  await quiet().run(async () => {
+    const last = Number(before.at(-1));
+    for (let i = 0; i <= Math.min(last, 5_000); i++) setTimeout(() => virtual++, 10);
+    for (const each of before) clearInterval(each);
+    await timers.setTimeout(20);
+    expect(virtual).toBe(Math.min(last, 5_000) + 1);
+  });
+  real = 0;
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  expect(real).toBe(0);
+});
+
+test("what sleeps on a host does not wake up after its crash", async () => {
+  const world = quiet();
+  let woke = 0;
+  world.host("a").start(async () => {
+    for (;;) {
+      await world.sleep(1_000);
+      woke++;
+    }
+  });
+  await world.run(async () => {
+    await world.sleep(2_500);
+    world.crash("a");
+    await world.sleep(5_000);
+  });
+  expect(woke).toBe(2);
+});
+
+test("a server that has listened in a world listens on this machine afterwards, and closes there", async () => {
+  const server = http.createServer((_, response) => response.end("served"));
+  const world = quiet();
+  world.link("a", "b");
+  world.host("b").start(() => void server.listen(80));
+  expect(await world.run(() => world.host("a").run(async () => (await fetch("http://b/")).text()))).toBe("served");
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as net.AddressInfo;
+  expect([server.listening, await (await fetch(`http://127.0.0.1:${port}/`)).text()]).toEqual([true, "served"]);
+  await new Promise((resolve) => {
+    server.close(resolve);
+    server.closeAllConnections();
+  });
+  expect(server.listening).toBe(false);
+});
+
 test("an interval ends with the crash of its host, so nothing is left that could happen", async () => {
   const world = quiet();
   let ticks = 0;
@@ -136,6 +207,23 @@ test("random numbers follow from the seed, and differ between hosts", async () =
   expect(a).not.toEqual(b);
   expect(await drawn(2)).not.toEqual([a, b] as never);
   expect(a![1]).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+});
+
+test("random numbers come to callbacks as well, and fill what they are asked to", async () => {
+  await quiet().run(async () => {
+    const n = await new Promise<number>((resolve) => crypto.randomInt(5, 8, (_, n) => resolve(n)));
+    expect([5, 6, 7]).toContain(n);
+    const filled = await new Promise<Uint8Array>((resolve) =>
+      crypto.randomFill(new Uint8Array(8), 6, (_, octets) => resolve(octets)),
+    );
+    expect([filled.subarray(0, 6).join(), filled.subarray(6).some((octet) => octet > 0)]).toEqual([
+      "0,0,0,0,0,0",
+      true,
+    ]);
+    const words = crypto.randomFillSync(new Uint16Array(4), 2, 2);
+    expect([words[0], words[1], words[2]! > 0, words[3]! > 0]).toEqual([0, 0, true, true]);
+    expect(new Uint8Array(crypto.randomFillSync(new ArrayBuffer(16))).some((octet) => octet > 0)).toBe(true);
+  });
 });
 
 test("after the run, also one that fails, all is as it was", async () => {

@@ -70,14 +70,18 @@ export function installGlobals(source: Source): () => void {
       [PROMISIFY]: <T>(value?: T) => new Promise((resolve) => timers.setImmediate(() => resolve(value))),
     },
   );
-  const { setInterval, clear } = timers;
+  const { setInterval } = timers;
+  // A timer from before the world is a real one.
+  const clearing = (was: (timer: never) => void) => (timer: unknown) => {
+    if (!timers.clear(timer)) was(timer as never);
+  };
   const functions = {
     setTimeout,
     setInterval,
     setImmediate,
-    clearTimeout: clear,
-    clearInterval: clear,
-    clearImmediate: clear,
+    clearTimeout: clearing(globalThis.clearTimeout),
+    clearInterval: clearing(globalThis.clearInterval),
+    clearImmediate: clearing(globalThis.clearImmediate),
   };
   for (const target of [globalThis, builtin("node:timers")]) {
     if (target !== undefined) for (const [name, value] of Object.entries(functions)) patches.set(target, name, value);
@@ -86,6 +90,12 @@ export function installGlobals(source: Source): () => void {
   if (promises !== undefined) {
     patches.set(promises, "setTimeout", timers.sleep);
     patches.set(promises, "setImmediate", setImmediate[PROMISIFY]);
+    patches.set(promises, "setInterval", (...args: Parameters<typeof timers.ticks>) => timers.ticks(...args));
+    const { scheduler } = promises as { scheduler?: object };
+    if (scheduler !== undefined) {
+      patches.set(scheduler, "wait", (ms: number, options?: object) => timers.sleep(ms, undefined, options));
+      patches.set(scheduler, "yield", () => setImmediate[PROMISIFY]());
+    }
   }
   const { Bun: bun } = globalThis as { Bun?: object };
   if (bun !== undefined) patches.set(bun, "sleep", (ms: number) => timers.sleep(ms));
@@ -183,14 +193,27 @@ function randomness(patches: Patches, source: Source): void {
     process.nextTick(done, null, octets);
     return undefined;
   };
-  const randomFillSync = (buffer: ArrayBufferView, offset = 0, size = buffer.byteLength - offset) => {
-    fill(new Uint8Array(buffer.buffer, buffer.byteOffset + offset, size));
+  // Offset and size count elements, as the array does.
+  const randomFillSync = (buffer: ArrayBufferView | ArrayBuffer, offset = 0, size?: number) => {
+    const array = ArrayBuffer.isView(buffer) ? buffer : new Uint8Array(buffer);
+    const { BYTES_PER_ELEMENT: each = 1 } = array as { readonly BYTES_PER_ELEMENT?: number };
+    const octets = size === undefined ? array.byteLength - offset * each : size * each;
+    fill(new Uint8Array(array.buffer, array.byteOffset + offset * each, octets));
     return buffer;
   };
-  const randomInt = (a: number, b?: number) => {
-    const [low, high] = b === undefined ? [0, a] : [a, b];
-    return low + Math.floor(source.prng().unit() * (high - low));
+  const randomFill = (buffer: ArrayBufferView | ArrayBuffer, ...args: unknown[]) => {
+    const done = args.pop() as (error: null, buffer: unknown) => void;
+    process.nextTick(done, null, randomFillSync(buffer, ...(args as number[])));
   };
-  for (const [name, value] of Object.entries({ randomUUID, randomBytes, randomFillSync, randomInt }))
+  const randomInt = (...args: (number | ((error: null, n: number) => void))[]) => {
+    const done = typeof args.at(-1) === "function" ? (args.pop() as (error: null, n: number) => void) : null;
+    const [a, b] = args as number[];
+    const [low, high] = b === undefined ? [0, a!] : [a!, b];
+    const n = low + Math.floor(source.prng().unit() * (high - low));
+    if (done === null) return n;
+    process.nextTick(done, null, n);
+    return undefined;
+  };
+  for (const [name, value] of Object.entries({ randomUUID, randomBytes, randomFill, randomFillSync, randomInt }))
     patches.set(module, name, value);
 }

@@ -112,13 +112,41 @@ export class VirtualTimers {
 
   readonly setImmediate = (call: Call, ...args: readonly unknown[]): VirtualTimer => this.#set(call, 0, false, args);
 
-  /** Also of intervals and immediates. */
-  readonly clear = (timer: unknown): void => {
-    const found = timer instanceof VirtualTimer ? timer : this.#timers.get(Number(timer));
-    if (found === undefined) return;
+  /** Also of intervals and immediates. False: it is none of ours, but one that was set before the world ran. */
+  readonly clear = (timer: unknown): boolean => {
+    const isNumber = typeof timer === "number" || typeof timer === "string";
+    const found = timer instanceof VirtualTimer ? timer : isNumber ? this.#timers.get(Number(timer)) : undefined;
+    if (found === undefined) return timer instanceof VirtualTimer;
     this.#timers.delete(found.id);
     found.close();
+    return true;
   };
+
+  /** `setInterval` of `node:timers/promises`: a value for each time that it was due, also if they are taken later. */
+  async *ticks<T>(ms?: number, value?: T, options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<T> {
+    const { signal } = options;
+    let due = 0;
+    let wake = () => {};
+    const timer = this.setInterval(() => {
+      due++;
+      wake();
+    }, ms);
+    const aborted = () => wake();
+    signal?.addEventListener("abort", aborted, { once: true });
+    try {
+      for (;;) {
+        signal?.throwIfAborted();
+        if (due === 0) await new Promise<void>((resolve) => (wake = resolve));
+        else {
+          due--;
+          yield value as T;
+        }
+      }
+    } finally {
+      this.clear(timer);
+      signal?.removeEventListener("abort", aborted);
+    }
+  }
 
   readonly sleep = <T>(ms?: number, value?: T, options: { readonly signal?: AbortSignal } = {}): Promise<T> =>
     new Promise((resolve, reject) => {

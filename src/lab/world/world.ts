@@ -79,7 +79,11 @@ export class VirtualWorld extends Topology implements World {
   sleep(time: Time): Promise<void> {
     const duration = microseconds("the time", time);
     if (running !== this) throw invalid("virtual time passes only while the world runs: sleep in world.run(…)");
-    return this.sim.sleep(duration);
+    const place = places.getStore();
+    return new Promise((resolve) => {
+      // What sleeps on a host that has crashed does not wake up.
+      this.sim.after(duration, () => place?.isAlive !== false && resolve());
+    });
   }
 
   /** Stops virtual time until something real is done, such as reading a file: `await world.hold(readFile(…))`. */

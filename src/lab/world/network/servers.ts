@@ -15,6 +15,8 @@ export const emitStream: Deliver = (server, connection) => asStream(() => emitCo
 interface Front {
   readonly network: Network;
   readonly listener: Server;
+  /** The server's own property, if it had one. */
+  readonly listening: PropertyDescriptor | undefined;
 }
 
 /** What listens in the place of a server. */
@@ -25,7 +27,11 @@ export function divertListen(prototype: Bag, deliver: Deliver): void {
   const { listen } = prototype as Record<string, Call>;
   set(prototype, "listen", function (this: Bag, ...args: unknown[]) {
     const network = here();
-    if (network === null) return Reflect.apply(listen!, this, args);
+    if (network === null) {
+      // After a world it is the system's server again.
+      giveBack(this);
+      return Reflect.apply(listen!, this, args);
+    }
     const callback = typeof args.at(-1) === "function" ? (args.pop() as Call) : null;
     if (callback !== null) (this.once as Call)("listening", callback);
     frontOf(this, network, deliver).listen(...args);
@@ -58,7 +64,16 @@ function frontOf(server: Bag, network: Network, deliver: Deliver): Server {
   for (const name of ["listening", "error", "close", "drop"])
     listener.on(name, (...args: unknown[]) => (server.emit as Call)(name, ...args));
   Object.defineProperty(listener, "maxConnections", { get: () => server.maxConnections || undefined, set: () => {} });
+  const listening = found === undefined ? Object.getOwnPropertyDescriptor(server, "listening") : found.listening;
   Object.defineProperty(server, "listening", { get: () => listener.listening, configurable: true });
-  fronts.set(server, { network, listener });
+  fronts.set(server, { network, listener, listening });
   return listener;
+}
+
+function giveBack(server: Bag): void {
+  const front = fronts.get(server);
+  if (front === undefined) return;
+  fronts.delete(server);
+  if (front.listening === undefined) delete server.listening;
+  else Object.defineProperty(server, "listening", front.listening);
 }

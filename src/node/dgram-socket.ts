@@ -1,4 +1,5 @@
 /** A `dgram.Socket` over a UDP socket of a stack. */
+import type { ConnectionError } from "#socket/connection-error";
 import type { NetStack } from "#socket/stack-types";
 import type { UdpSocket } from "#socket/udp-types";
 import type { LookupFunction } from "./call-arguments.ts";
@@ -96,7 +97,7 @@ export class DgramSocket extends DgramSettings {
         ...(recvBufferSize ? { receiveBuffer: recvBufferSize } : {}),
         socket: {
           data: (_, data, from, remote) => this.#message(Buffer.from(data), from, remote),
-          error: (_, cause) => this.#unreachable(cause),
+          error: (udp, cause) => this.#unreachable(cause, udp.softError),
           close: (_, cause) => {
             if (cause !== null && this.#state !== "closed") this.close();
           },
@@ -189,9 +190,10 @@ export class DgramSocket extends DgramSettings {
     this.emit("message", data, info);
   }
 
-  /** An ICMP error about a datagram of this connected socket. What a listener throws is the program's to catch. */
-  #unreachable(cause: unknown): void {
-    const code = (cause as { code?: unknown }).code;
+  /** An ICMP error about a datagram of this connected socket. What a listener throws, whatever its code is, is the program's to catch. */
+  #unreachable(cause: unknown, softError: ConnectionError | null): void {
+    if (softError === null || cause !== softError) throw cause;
+    const { code } = softError;
     if (code !== "ECONNREFUSED" && code !== "ENOPROTOOPT" && code !== "EACCES") throw cause;
     this.emit("error", systemError(code, "recvmsg", { cause }));
   }

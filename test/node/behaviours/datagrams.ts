@@ -157,6 +157,23 @@ it("a connected socket is told that nobody receives", async (ground) => {
   await close(client);
 });
 
+it("what a listener throws is the program's, whatever its code is", async (ground) => {
+  const { socket, port } = await bound(ground);
+  const before = process.listeners("uncaughtException");
+  process.removeAllListeners("uncaughtException");
+  const uncaught = new Promise<Error>((resolve) => process.once("uncaughtException", resolve));
+  const seen = noting(socket, "error");
+  const client = ground.peerDgram.createSocket("udp4");
+  socket.once("message", () => {
+    throw Object.assign(new Error("of the listener"), { code: "ECONNREFUSED" });
+  });
+  client.send("one", port, ground.host);
+  assert.equal((await uncaught).message, "of the listener");
+  for (const listener of before) process.on("uncaughtException", listener);
+  assert.deepEqual(seen, []);
+  await close(socket, client);
+});
+
 it("after close nothing can be called, and close is emitted once", async (ground) => {
   const { socket } = await bound(ground);
   const seen = noting(socket, "close");

@@ -49,7 +49,7 @@ async function within(ns: Namespace, layer: Layer): Promise<Figures> {
     const client = (...words: readonly (string | number)[]) =>
       ns.spawn([process.execPath, `${HERE}/client.ts`, ...words.map(String)]);
     // The engine compiles what runs.
-    await client(CONNECTIONS / 3, PARALLEL, "close").exited;
+    await client(Math.floor(CONNECTIONS / 3), PARALLEL, "close").exited;
     const before = timesOf(server.pid);
     await client(CONNECTIONS, PARALLEL, "close").exited;
     const after = timesOf(server.pid);

@@ -8,7 +8,8 @@ const DIAL = ["peer", "tun0", "10.0.0.1/24", "10.0.0.1", "--kernel"] as const;
 /** Two echo requests with `size` octets of data each; how many were answered. */
 async function answered(lab: Lab, address: string, size = 56, seconds = 10): Promise<number> {
   // Until the kernel has started the device's queue, it drops what goes there: on a busy machine the first request may be among that.
-  await lab.ns.run(["ping", "-c1", "-W1", address]);
+  for (let tries = seconds; tries > 0; tries--)
+    if ((await lab.ns.run(["ping", "-c1", "-W1", address])).code === 0) break;
   // One after the other: of several, ping waits for the last answers no longer than for the earlier ones.
   const ping = () => lab.ns.run(["ping", "-c1", `-W${seconds}`, "-s", `${size}`, address]);
   return [await ping(), await ping()].filter(({ code }) => code === 0).length;

@@ -1,6 +1,6 @@
 /**
  * The microtasks that run before the driver waits in the device: whoever was told something by a promise has answered by then. Each costs
- * a request and its response some 2 % of their time, and most programs answer at once or after one or two. So their number is learnt:
+ * a request and its response some 1 % of their time, and most programs answer at once or after one or two. So their number is learnt:
  * as many as somebody needed lately. An answer that comes later still is sent after the wait, once; from then on all HOPS run for a while.
  */
 

@@ -44,6 +44,7 @@ export class CaptureFile implements FateSink {
   readonly #comments = new CaptureComments();
   /** A packet is being copied, or waits for what the stack says of it. */
   #isBegun = false;
+  /** Octets that are kept of it, and its direction. */
   #kept = 0;
   #direction = 0;
   #closed: Promise<void> | undefined;

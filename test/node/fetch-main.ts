@@ -1,27 +1,14 @@
 /** How our `fetch` ends where the runtimes' own do not: prints a line of JSON for each case, in Bun and in Node. */
 import assert from "node:assert/strict";
 import { writeSync } from "node:fs";
-import http, { type RequestListener } from "node:http";
+import type { RequestListener } from "node:http";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { type Ground, pause, type Socket, serving, subject, until } from "./behaviours/ground.ts";
+import { type Ground, pause, type Socket, subject, until, withServer } from "./behaviours/ground.ts";
 import { ours } from "./behaviours/ours.ts";
 import { tried } from "./behaviours/tried.ts";
 
 const { all, it } = subject("our fetch");
-
-async function withServer(
-  ground: Ground,
-  listener: RequestListener,
-  use: (url: string) => Promise<void>,
-): Promise<void> {
-  const served = await serving(ground, http.createServer(listener));
-  try {
-    await use(served.url);
-  } finally {
-    served.close();
-  }
-}
 
 const nameOf = (promise: Promise<unknown>) =>
   promise.then(

@@ -1,23 +1,10 @@
 /** What `fetch` tells of an answer. */
 import assert from "node:assert/strict";
-import http, { type RequestListener } from "node:http";
-import { type Ground, serving, subject } from "./ground.ts";
+import type { RequestListener } from "node:http";
+import { subject, withServer } from "./ground.ts";
 
 const { all, it } = subject("fetch");
 export default all;
-
-async function withServer(
-  ground: Ground,
-  listener: RequestListener,
-  use: (url: string) => Promise<void>,
-): Promise<void> {
-  const served = await serving(ground, http.createServer(listener));
-  try {
-    await use(served.url);
-  } finally {
-    served.close();
-  }
-}
 
 it("the url of a response is without a fragment, also after a redirect", async (ground) => {
   const listener: RequestListener = (request, response) => {

@@ -1,24 +1,10 @@
 import assert from "node:assert/strict";
 import http, { type IncomingMessage, type RequestListener } from "node:http";
 import { brotliCompressSync, gzipSync } from "node:zlib";
-import { type Ground, listening, octets, pause, serving, subject, until } from "./ground.ts";
+import { listening, octets, pause, serving, subject, until, withServer } from "./ground.ts";
 
 const { all, it } = subject("fetch");
 export default all;
-
-/** Runs `use` with the address of an HTTP server. */
-async function withServer(
-  ground: Ground,
-  listener: RequestListener,
-  use: (url: string) => Promise<void>,
-): Promise<void> {
-  const served = await serving(ground, http.createServer(listener));
-  try {
-    await use(served.url);
-  } finally {
-    served.close();
-  }
-}
 
 async function bodyOf(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];

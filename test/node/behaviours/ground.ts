@@ -1,7 +1,7 @@
 /** Where a behaviour of `net` is tried: Node's own module over loopback, or ours over two stacks and a wire. */
 import type * as dgram from "node:dgram";
 import { type EventEmitter, once } from "node:events";
-import type * as http from "node:http";
+import http from "node:http";
 import type * as net from "node:net";
 
 export type Net = typeof net;
@@ -66,6 +66,20 @@ export async function serving(
     for (const socket of sockets) socket.destroy();
   };
   return { url: `http://${ground.host}:${port}`, port, close };
+}
+
+/** Runs `use` with the address of an HTTP server. */
+export async function withServer(
+  ground: Ground,
+  listener: http.RequestListener,
+  use: (url: string) => Promise<void>,
+): Promise<void> {
+  const served = await serving(ground, http.createServer(listener));
+  try {
+    await use(served.url);
+  } finally {
+    served.close();
+  }
 }
 
 /** Two ends of an open connection, and the server that accepted it. */
